@@ -1,0 +1,126 @@
+//! What the journal hands out, and what it takes in.
+
+use bytes::Bytes;
+
+use super::{Event, Keyword, Sequence, Timestamp, Token, stored, wire};
+
+/// One record of the journal, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Its position.
+    pub sequence: Sequence,
+    /// When the journal took it.
+    pub received_at: Timestamp,
+    /// What it says, and of whom.
+    pub content: Content,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A record on a keyword's subject.
+    Keyword(Keyword, KeywordRecord),
+    /// A record whose token names no keyword: it belongs to nobody and is kept as rejected.
+    Unaddressed {
+        /// The token as it came.
+        token: Bytes,
+        /// The payload as it came.
+        payload: Bytes,
+        /// Why the token is refused.
+        reason: String,
+    },
+}
+
+/// A record on a keyword's subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeywordRecord {
+    /// An event that can be folded.
+    Event(Event),
+    /// A payload that cannot; it is counted and kept as rejected.
+    Rejected {
+        /// The payload as it came.
+        payload: Bytes,
+        /// Why it is refused.
+        reason: String,
+    },
+}
+
+impl Envelope {
+    /// The event, when there is one.
+    pub fn event(&self) -> Option<&Event> {
+        match &self.content {
+            Content::Keyword(_, KeywordRecord::Event(event)) => Some(event),
+            Content::Keyword(_, KeywordRecord::Rejected { .. }) | Content::Unaddressed { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The keyword it is addressed to, when its token names one.
+    pub fn keyword(&self) -> Option<&Keyword> {
+        match &self.content {
+            Content::Keyword(keyword, _) => Some(keyword),
+            Content::Unaddressed { .. } => None,
+        }
+    }
+}
+
+/// A record before it is decoded: what a journal moves about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When the journal took it.
+    pub received_at: Timestamp,
+    /// The subject's token, as it came; a keyword's when [`Token::decode_strict`] says so.
+    pub token: Bytes,
+    /// The [`stored`] form of an event, or of a payload that is none.
+    pub stored: Bytes,
+}
+
+impl Record {
+    /// A record of an event.
+    ///
+    /// # Errors
+    /// [`stored::StoredError`] when the event is larger than the stored form allows.
+    pub fn of_event(
+        keyword: &Keyword,
+        event: &Event,
+        received_at: Timestamp,
+    ) -> Result<Self, stored::StoredError> {
+        Ok(Self {
+            received_at,
+            token: Bytes::copy_from_slice(Token::of(keyword).as_str().as_bytes()),
+            stored: stored::encode_event(event)?,
+        })
+    }
+
+    /// Decodes the record. `keyword` is what the token means, given by the caller because it
+    /// can remember tokens, of which there are few, while there are many records.
+    pub fn open(&self, sequence: Sequence, keyword: &Result<Keyword, String>) -> Envelope {
+        let decoded = stored::decode(&self.stored, self.received_at);
+        let content = match (keyword, decoded) {
+            (Ok(keyword), Ok(event)) => {
+                Content::Keyword(keyword.clone(), KeywordRecord::Event(event))
+            }
+            (Ok(keyword), Err(undecodable)) => Content::Keyword(
+                keyword.clone(),
+                KeywordRecord::Rejected {
+                    payload: undecodable.payload,
+                    reason: undecodable.reason,
+                },
+            ),
+            (Err(reason), decoded) => Content::Unaddressed {
+                token: self.token.clone(),
+                payload: match decoded {
+                    Ok(event) => wire::encode(&event).into(),
+                    Err(undecodable) => undecodable.payload,
+                },
+                reason: reason.clone(),
+            },
+        };
+        Envelope {
+            sequence,
+            received_at: self.received_at,
+            content,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Keywords as they stand in NATS subjects and URL paths.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
+use super::{Keyword, KeywordError};
+
+/// The percent-encoding of a keyword: every byte but `a-z 0-9 _ -` encoded, upper-case hex.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(String);
+
+/// Why a subject's or path's text does not name a keyword.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The bytes behind the percent signs are not UTF-8.
+    #[error("the token is not the percent-encoding of UTF-8 text")]
+    NotUtf8,
+    /// The text it encodes cannot be a keyword.
+    #[error(transparent)]
+    Keyword(#[from] KeywordError),
+    /// It names a keyword in another spelling, which would land in another shard.
+    #[error("the token is not in normal form; publish to {right:?} instead")]
+    NotNormal {
+        /// The one token this keyword has.
+        right: String,
+    },
+}
+
+/// What is encoded: all but ASCII letters, digits, `_` and `-`. Upper-case letters don't occur in
+/// a normal form, so leaving them out of the set changes nothing.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+
+impl Token {
+    /// The token of a keyword.
+    pub fn of(keyword: &Keyword) -> Self {
+        Self(utf8_percent_encode(keyword.as_str(), ENCODED).to_string())
+    }
+
+    /// Reads a subject's token, which has to be in normal form.
+    ///
+    /// # Errors
+    /// [`TokenError`]; the reason names the right token where there is one.
+    pub fn decode_strict(token: &[u8]) -> Result<Keyword, TokenError> {
+        let keyword = Self::decode_lenient(token)?;
+        let right = Self::of(&keyword);
+        if right.0.as_bytes() == token {
+            Ok(keyword)
+        } else {
+            Err(TokenError::NotNormal { right: right.0 })
+        }
+    }
+
+    /// Reads any percent-encoding of a keyword, as in a URL path, and normalises it.
+    ///
+    /// # Errors
+    /// [`TokenError::NotUtf8`] or the [`KeywordError`] of the text.
+    pub fn decode_lenient(token: &[u8]) -> Result<Keyword, TokenError> {
+        let text = percent_decode(token)
+            .decode_utf8()
+            .map_err(|_| TokenError::NotUtf8)?;
+        Ok(Keyword::new(&text)?)
+    }
+
+    /// The encoded text, plain ASCII.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn tokens_of_the_contract() {
+        for (keyword, token) in [
+            ("아이폰", "%EC%95%84%EC%9D%B4%ED%8F%B0"),
+            ("us airways", "us%20airways"),
+            ("a.b", "a%2Eb"),
+            ("a_b-1", "a_b-1"),
+            ("*", "%2A"),
+            (">", "%3E"),
+        ] {
+            let keyword = Keyword::new(keyword).unwrap();
+            assert_eq!(Token::of(&keyword).as_str(), token);
+            assert_eq!(Token::decode_strict(token.as_bytes()), Ok(keyword));
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_refused_with_the_right_one() {
+        for token in ["%ec%95%84%EC%9D%B4%ED%8F%B0", "아이폰"] {
+            let error = Token::decode_strict(token.as_bytes()).unwrap_err();
+            assert_eq!(
+                error,
+                TokenError::NotNormal {
+                    right: "%EC%95%84%EC%9D%B4%ED%8F%B0".into()
+                }
+            );
+        }
+        assert!(matches!(
+            Token::decode_strict(b"AI"),
+            Err(TokenError::NotNormal { right }) if right == "ai"
+        ));
+        assert_eq!(Token::decode_strict(b"%FF"), Err(TokenError::NotUtf8));
+        assert!(Token::decode_strict(b"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_names_its_keyword(text in "\\PC{1,30}") {
+            if let Ok(keyword) = Keyword::new(&text) {
+                let token = Token::of(&keyword);
+                prop_assert_eq!(Token::decode_strict(token.as_str().as_bytes()), Ok(keyword));
+            }
+        }
+    }
+}

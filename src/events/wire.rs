@@ -1,0 +1,687 @@
+//! The JSON that publishers speak.
+//!
+//! Decoding has two paths. The quick one reads straight into [`WireEvent`]; it takes every good
+//! event. What it refuses goes down the careful one, which reads the JSON as a tree, is the
+//! authority on what is valid, and names the field, what it holds, and what would be right.
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    Author, Event, Metrics, MetricsPatch, Timestamp, TweetDeleted, TweetEngaged, TweetId,
+    TweetPosted,
+};
+
+/// The longest payload, in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// The longest text, in code points.
+pub const MAX_TEXT_CODE_POINTS: usize = 10_000;
+/// The longest author handle, in code points.
+pub const MAX_HANDLE_CODE_POINTS: usize = 64;
+/// The largest metric: the largest integer that every JSON reader keeps exactly, 2^53−1.
+pub const MAX_METRIC: u64 = (1 << 53) - 1;
+/// How far an event's `at` may lie after the moment at which the journal took it.
+pub const MAX_AHEAD_MILLIS: i64 = Timestamp::DAY;
+
+/// Why a payload is no event: what is wrong, where, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Rejection(String);
+
+impl Rejection {
+    /// A rejection for this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// An event with the keyword that its line names, if it names one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The `keyword` field as written.
+    pub keyword: Option<String>,
+    /// The event.
+    pub event: Event,
+}
+
+/// Decodes a payload that came on a keyword's subject; a `keyword` field in it is an unknown
+/// field like any other.
+///
+/// # Errors
+/// [`Rejection`] names the first thing that is wrong.
+pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, Rejection> {
+    check_length(payload)?;
+    match serde_json::from_slice::<WireEvent>(payload) {
+        Ok(quick) => quick.into_event(received_at),
+        Err(_) => careful(&parse(payload)?)?.into_event(received_at),
+    }
+}
+
+/// Decodes a line of NDJSON, which may name its keyword.
+///
+/// # Errors
+/// [`Rejection`] names the first thing that is wrong.
+pub fn decode_line(line: &[u8], received_at: Timestamp) -> Result<Line, Rejection> {
+    check_length(line)?;
+    let mut wire = match serde_json::from_slice::<WireEvent>(line) {
+        Ok(quick) => quick,
+        Err(_) => {
+            let object = parse(line)?;
+            let mut wire = careful(&object)?;
+            wire.keyword = Reader::root(&object).text("keyword")?.map(Value::from);
+            wire
+        }
+    };
+    let keyword = match wire.keyword.take() {
+        None | Some(Value::Null) => None,
+        Some(Value::String(keyword)) => Some(keyword),
+        Some(other) => return Err(wrong("keyword", &other, "a string")),
+    };
+    let event = wire.into_event(received_at)?;
+    Ok(Line { keyword, event })
+}
+
+/// Writes an event as publishers do.
+pub fn encode(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(&WireEvent::of(event)).unwrap_or_default()
+}
+
+fn check_length(payload: &[u8]) -> Result<(), Rejection> {
+    if payload.len() > MAX_PAYLOAD_BYTES {
+        return Err(Rejection(format!(
+            "the payload has {} bytes; at most {MAX_PAYLOAD_BYTES} are allowed",
+            payload.len()
+        )));
+    }
+    Ok(())
+}
+
+fn parse(payload: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    let text = std::str::from_utf8(payload).map_err(|error| {
+        Rejection(format!(
+            "not UTF-8: the byte at position {} starts no character",
+            error.valid_up_to()
+        ))
+    })?;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(Rejection(format!(
+            "an event is a JSON object, not {}",
+            kind_of(&other)
+        ))),
+        Err(error) => Err(Rejection(format!("not JSON: {error}"))),
+    }
+}
+
+/// Declares a JSON object whose fields are all optional. A derived `Deserialize` would also take
+/// an array for it, and would refuse a repeated field; JSON readers expect neither.
+macro_rules! wire_object {
+    ($(#[$doc:meta])* $name:ident named by $names:ident {
+        $($variant:ident $json:literal => $field:ident: $type:ty),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Serialize)]
+        struct $name {
+            $(#[serde(rename = $json, skip_serializing_if = "Option::is_none")]
+            $field: Option<$type>,)*
+        }
+
+        #[derive(Deserialize)]
+        #[serde(field_identifier)]
+        enum $names {
+            $(#[serde(rename = $json)] $variant,)*
+            #[serde(other)]
+            Unknown,
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> Visitor<'de> for Fields {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut object = $name::default();
+                        while let Some(name) = map.next_key()? {
+                            match name {
+                                $($names::$variant => object.$field = map.next_value()?,)*
+                                $names::Unknown => {
+                                    map.next_value::<IgnoredAny>()?;
+                                }
+                            }
+                        }
+                        Ok(object)
+                    }
+                }
+                deserializer.deserialize_map(Fields)
+            }
+        }
+    };
+}
+
+wire_object! {
+    /// Every field of every event. Texts are owned: most are kept.
+    WireEvent named by EventField {
+        Type "type" => kind: String,
+        Keyword "keyword" => keyword: Value,
+        Id "id" => id: String,
+        Source "source" => source: String,
+        At "at" => at: String,
+        Author "author" => author: WireAuthor,
+        Text "text" => text: String,
+        Lang "lang" => lang: String,
+        Url "url" => url: String,
+        ReplyTo "reply_to" => reply_to: String,
+        RepostOf "repost_of" => repost_of: String,
+        Metrics "metrics" => metrics: WireMetrics,
+    }
+}
+
+wire_object! {
+    WireAuthor named by AuthorField {
+        Handle "handle" => handle: String,
+        Name "name" => name: String,
+        Followers "followers" => followers: u64,
+    }
+}
+
+wire_object! {
+    WireMetrics named by MetricField {
+        Likes "likes" => likes: u64,
+        Reposts "reposts" => reposts: u64,
+        Replies "replies" => replies: u64,
+        Quotes "quotes" => quotes: u64,
+    }
+}
+
+impl WireMetrics {
+    fn checked(self) -> Result<MetricsPatch, Rejection> {
+        for (name, value) in [
+            ("likes", self.likes),
+            ("reposts", self.reposts),
+            ("replies", self.replies),
+            ("quotes", self.quotes),
+        ] {
+            check_count(&format!("metrics.{name}"), value)?;
+        }
+        Ok(MetricsPatch {
+            likes: self.likes,
+            reposts: self.reposts,
+            replies: self.replies,
+            quotes: self.quotes,
+        })
+    }
+}
+
+fn check_count(field: &str, value: Option<u64>) -> Result<(), Rejection> {
+    match value {
+        Some(count) if count > MAX_METRIC => Err(Rejection(format!(
+            "field \"{field}\" is {count}; it must be a whole number from 0 to {MAX_METRIC}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn missing(field: &str, right: &str) -> Rejection {
+    Rejection(format!("field \"{field}\" is missing; it must be {right}"))
+}
+
+impl WireEvent {
+    fn into_event(self, received_at: Timestamp) -> Result<Event, Rejection> {
+        let Some(kind) = self.kind.as_deref() else {
+            return Err(missing(
+                "type",
+                "one of the event types, such as \"tweet.posted\"",
+            ));
+        };
+        match kind {
+            "tweet.posted" => self.into_posted(received_at),
+            "tweet.engaged" => {
+                let at = self.checked_at(received_at)?;
+                let id = self.checked_id()?;
+                let metrics = self.metrics.unwrap_or_default().checked()?;
+                if metrics.is_empty() {
+                    return Err(missing(
+                        "metrics",
+                        "an object with at least one of likes, reposts, replies, quotes",
+                    ));
+                }
+                Ok(Event::TweetEngaged(TweetEngaged { id, at, metrics }))
+            }
+            "tweet.deleted" => {
+                let at = self.checked_at(received_at)?;
+                let id = self.checked_id()?;
+                Ok(Event::TweetDeleted(TweetDeleted { id, at }))
+            }
+            "keyword.tracked" => Ok(Event::KeywordTracked {
+                at: self.checked_at(received_at)?,
+            }),
+            "keyword.untracked" => Ok(Event::KeywordUntracked {
+                at: self.checked_at(received_at)?,
+            }),
+            unknown => Err(unknown_type(unknown)),
+        }
+    }
+
+    fn into_posted(self, received_at: Timestamp) -> Result<Event, Rejection> {
+        let at = self.checked_at(received_at)?;
+        let id = self.checked_id()?;
+        let author = self.author.unwrap_or_default();
+        let handle = author
+            .handle
+            .ok_or_else(|| missing("author.handle", "a string of 1 to 64 characters"))?;
+        check_code_points("author.handle", &handle, MAX_HANDLE_CODE_POINTS)?;
+        check_count("author.followers", author.followers)?;
+        let text = self
+            .text
+            .ok_or_else(|| missing("text", "a string of 1 to 10000 characters"))?;
+        check_code_points("text", &text, MAX_TEXT_CODE_POINTS)?;
+        let metrics = self.metrics.unwrap_or_default().checked()?;
+        Ok(Event::TweetPosted(Box::new(TweetPosted {
+            id,
+            at,
+            source: self.source,
+            author: Author {
+                handle,
+                name: author.name,
+                followers: author.followers,
+            },
+            text,
+            lang: self.lang,
+            url: self.url,
+            reply_to: self.reply_to,
+            repost_of: self.repost_of,
+            metrics: metrics.applied_to(Metrics::default()),
+        })))
+    }
+
+    fn checked_at(&self, received_at: Timestamp) -> Result<Timestamp, Rejection> {
+        let text = self.at.as_deref().ok_or_else(|| {
+            missing(
+                "at",
+                "an RFC 3339 time such as \"2026-11-23T07:00:00.123Z\"",
+            )
+        })?;
+        let at =
+            Timestamp::parse(text).map_err(|error| Rejection(format!("field \"at\": {error}")))?;
+        if at < Timestamp::EARLIEST {
+            return Err(Rejection(format!(
+                "field \"at\" is {at}; the earliest time allowed is {}",
+                Timestamp::EARLIEST
+            )));
+        }
+        let latest = received_at.plus(MAX_AHEAD_MILLIS);
+        if at > latest {
+            return Err(Rejection(format!(
+                "field \"at\" is {at}, too far in the future; the latest time allowed is {latest}, 24 hours after it was received"
+            )));
+        }
+        Ok(at)
+    }
+
+    fn checked_id(&self) -> Result<TweetId, Rejection> {
+        let right = "1 to 128 printable ASCII characters";
+        let text = self.id.as_deref().ok_or_else(|| missing("id", right))?;
+        TweetId::new(text).map_err(|error| Rejection(format!("field \"id\": {error}")))
+    }
+
+    fn of(event: &Event) -> Self {
+        let base = Self {
+            kind: Some(event.kind().into()),
+            at: Some(event.at().to_string()),
+            id: event.tweet_id().map(ToString::to_string),
+            ..Self::default()
+        };
+        match event {
+            Event::TweetPosted(tweet) => Self {
+                source: tweet.source.clone(),
+                author: Some(WireAuthor {
+                    handle: Some(tweet.author.handle.clone()),
+                    name: tweet.author.name.clone(),
+                    followers: tweet.author.followers,
+                }),
+                text: Some(tweet.text.clone()),
+                lang: tweet.lang.clone(),
+                url: tweet.url.clone(),
+                reply_to: tweet.reply_to.clone(),
+                repost_of: tweet.repost_of.clone(),
+                metrics: Some(WireMetrics {
+                    likes: Some(tweet.metrics.likes),
+                    reposts: Some(tweet.metrics.reposts),
+                    replies: Some(tweet.metrics.replies),
+                    quotes: Some(tweet.metrics.quotes),
+                }),
+                ..base
+            },
+            Event::TweetEngaged(engaged) => Self {
+                metrics: Some(WireMetrics {
+                    likes: engaged.metrics.likes,
+                    reposts: engaged.metrics.reposts,
+                    replies: engaged.metrics.replies,
+                    quotes: engaged.metrics.quotes,
+                }),
+                ..base
+            },
+            Event::TweetDeleted(_)
+            | Event::KeywordTracked { .. }
+            | Event::KeywordUntracked { .. } => base,
+        }
+    }
+}
+
+fn unknown_type(kind: &str) -> Rejection {
+    let shown: String = kind.chars().take(64).collect();
+    Rejection(format!(
+        "field \"type\" is {shown:?}; it must be tweet.posted, tweet.engaged, tweet.deleted, keyword.tracked or keyword.untracked"
+    ))
+}
+
+fn check_code_points(field: &str, text: &str, most: usize) -> Result<(), Rejection> {
+    let count = if text.len() <= most {
+        text.len().min(1)
+    } else {
+        text.chars().count()
+    };
+    if count == 0 || count > most {
+        return Err(Rejection(format!(
+            "field \"{field}\" has {count} characters; it must have 1 to {most}"
+        )));
+    }
+    Ok(())
+}
+
+/// Reads the fields that this type of event has; all others are unknown and ignored.
+fn careful(object: &Map<String, Value>) -> Result<WireEvent, Rejection> {
+    let root = Reader::root(object);
+    let Some(kind) = root.text("type")? else {
+        return Ok(WireEvent::default());
+    };
+    let mut wire = WireEvent {
+        at: root.text("at")?,
+        ..WireEvent::default()
+    };
+    match kind.as_str() {
+        "tweet.posted" => {
+            wire.id = root.text("id")?;
+            wire.source = root.text("source")?;
+            wire.text = root.text("text")?;
+            wire.lang = root.text("lang")?;
+            wire.url = root.text("url")?;
+            wire.reply_to = root.text("reply_to")?;
+            wire.repost_of = root.text("repost_of")?;
+            if let Some(author) = root.object("author")? {
+                wire.author = Some(WireAuthor {
+                    handle: author.text("handle")?,
+                    name: author.text("name")?,
+                    followers: author.count("followers")?,
+                });
+            }
+            wire.metrics = careful_metrics(&root)?;
+        }
+        "tweet.engaged" => {
+            wire.id = root.text("id")?;
+            wire.metrics = careful_metrics(&root)?;
+        }
+        "tweet.deleted" => wire.id = root.text("id")?,
+        "keyword.tracked" | "keyword.untracked" => {}
+        unknown => return Err(unknown_type(unknown)),
+    }
+    wire.kind = Some(kind);
+    Ok(wire)
+}
+
+fn careful_metrics(root: &Reader<'_>) -> Result<Option<WireMetrics>, Rejection> {
+    let Some(metrics) = root.object("metrics")? else {
+        return Ok(None);
+    };
+    Ok(Some(WireMetrics {
+        likes: metrics.count("likes")?,
+        reposts: metrics.count("reposts")?,
+        replies: metrics.count("replies")?,
+        quotes: metrics.count("quotes")?,
+    }))
+}
+
+/// Reads typed fields of one JSON object; `null` is the same as absent.
+struct Reader<'a> {
+    object: &'a Map<String, Value>,
+    prefix: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    fn root(object: &'a Map<String, Value>) -> Self {
+        Self { object, prefix: "" }
+    }
+
+    fn get(&self, field: &str) -> Option<&'a Value> {
+        self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    fn wrong(&self, field: &str, value: &Value, right: &str) -> Rejection {
+        wrong(&format!("{}{field}", self.prefix), value, right)
+    }
+
+    fn text(&self, field: &str) -> Result<Option<String>, Rejection> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(self.wrong(field, other, "a string")),
+        }
+    }
+
+    fn count(&self, field: &str) -> Result<Option<u64>, Rejection> {
+        let right = "a whole number from 0 to 9007199254740991";
+        match self.get(field) {
+            None => Ok(None),
+            Some(value) => match value.as_u64() {
+                Some(count) => Ok(Some(count)),
+                None => Err(self.wrong(field, value, right)),
+            },
+        }
+    }
+
+    fn object(&self, field: &'static str) -> Result<Option<Reader<'a>>, Rejection> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(Reader {
+                object,
+                prefix: if field == "author" {
+                    "author."
+                } else {
+                    "metrics."
+                },
+            })),
+            Some(other) => Err(self.wrong(field, other, "an object")),
+        }
+    }
+}
+
+fn wrong(field: &str, value: &Value, right: &str) -> Rejection {
+    let shown = match value {
+        Value::Number(number) => number.to_string(),
+        other => kind_of(other).to_string(),
+    };
+    Rejection(format!("field \"{field}\" is {shown}; it must be {right}"))
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+
+    fn reason(json: &str) -> String {
+        decode(json.as_bytes(), NOW).unwrap_err().to_string()
+    }
+
+    const GOOD: &str = r#"{"type":"tweet.posted","id":"x:1","at":"2026-11-23T07:00:00.123Z",
+        "author":{"handle":"someone"},"text":"안녕","extra":[1e9],"text":"hello"}"#;
+
+    #[test]
+    fn unknown_fields_are_ignored_and_the_last_of_a_repeated_field_counts() {
+        let Ok(Event::TweetPosted(tweet)) = decode(GOOD.as_bytes(), NOW) else {
+            panic!("refused");
+        };
+        assert_eq!(tweet.text, "hello");
+        assert_eq!(tweet.metrics, Metrics::default());
+    }
+
+    #[test]
+    fn a_field_that_this_type_does_not_have_may_hold_anything() {
+        let json = r#"{"type":"tweet.deleted","id":"a","at":"2026-11-23T07:00:00Z","text":7,"metrics":[]}"#;
+        assert!(matches!(
+            decode(json.as_bytes(), NOW),
+            Ok(Event::TweetDeleted(_))
+        ));
+    }
+
+    #[test]
+    fn every_rejection_names_the_field_and_what_would_be_right() {
+        let posted = |replace: &str, with: &str| reason(&GOOD.replace(replace, with));
+        for (found, named) in [
+            (reason("{"), "not JSON: "),
+            (reason("[]"), "an event is a JSON object, not an array"),
+            (
+                reason(r#"["tweet.deleted",null,"a",null,"2026-11-23T07:00:00Z"]"#),
+                "not an array",
+            ),
+            (reason("{}"), "field \"type\" is missing"),
+            (
+                reason(r#"{"type":3}"#),
+                "field \"type\" is 3; it must be a string",
+            ),
+            (
+                posted("tweet.posted", "tweet.seen"),
+                "\"tweet.seen\"; it must be tweet.posted",
+            ),
+            (posted(r#""id":"x:1","#, ""), "field \"id\" is missing"),
+            (posted("x:1", "x 1"), "field \"id\": \"x 1\" is not an id"),
+            (posted("x:1", "아"), "is not an id"),
+            (
+                posted(r#""x:1""#, "17"),
+                "field \"id\" is 17; it must be a string",
+            ),
+            (
+                posted("2026-11-23T07:00:00.123Z", "yesterday"),
+                "field \"at\": \"yesterday\"",
+            ),
+            (
+                posted("2026-11-23T07:00:00.123Z", "1999-12-31T23:59:59Z"),
+                "earliest time",
+            ),
+            (
+                posted("2026-11-23T07:00:00.123Z", "2031-01-01T00:00:00Z"),
+                "too far in the future",
+            ),
+            (
+                posted(r#"{"handle":"someone"}"#, "null"),
+                "field \"author.handle\" is missing",
+            ),
+            (
+                posted(r#"{"handle":"someone"}"#, r#"["someone"]"#),
+                "\"author\" is an array",
+            ),
+            (posted("someone", ""), "\"author.handle\" has 0 characters"),
+            (
+                posted("hello", &"가".repeat(10_001)),
+                "\"text\" has 10001 characters",
+            ),
+            (posted("hello", ""), "\"text\" has 0 characters"),
+            (
+                posted(r#""extra""#, r#""metrics":{"likes":-1},"e""#),
+                "\"metrics.likes\" is -1",
+            ),
+            (
+                posted(r#""extra""#, r#""metrics":{"likes":1.5},"e""#),
+                "\"metrics.likes\" is 1.5",
+            ),
+            (
+                posted(r#""extra""#, r#""metrics":{"likes":9007199254740992},"e""#),
+                "\"metrics.likes\" is 9007199254740992",
+            ),
+            (
+                reason(
+                    r#"{"type":"tweet.engaged","id":"a","at":"2026-11-23T07:00:00Z","metrics":{}}"#,
+                ),
+                "at least one of likes",
+            ),
+            (posted("hello", "\u{0}"), "not JSON: "),
+        ] {
+            assert!(found.contains(named), "{found:?} does not say {named:?}");
+        }
+        assert!(
+            decode(b"{\"type\":\"\xff\"}", NOW)
+                .unwrap_err()
+                .to_string()
+                .starts_with("not UTF-8")
+        );
+        let long = vec![b' '; MAX_PAYLOAD_BYTES + 1];
+        assert!(
+            decode(&long, NOW)
+                .unwrap_err()
+                .to_string()
+                .contains("65537 bytes")
+        );
+    }
+
+    #[test]
+    fn lines_may_name_a_keyword() {
+        let line = |keyword: &str| {
+            decode_line(
+                format!(r#"{{"type":"keyword.tracked","at":"2026-11-23T07:00:00Z","keyword":{keyword}}}"#).as_bytes(),
+                NOW,
+            )
+        };
+        assert_eq!(line(r#""AI""#).unwrap().keyword.as_deref(), Some("AI"));
+        assert_eq!(line("null").unwrap().keyword, None);
+        assert!(
+            line("5")
+                .unwrap_err()
+                .to_string()
+                .contains("\"keyword\" is 5")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_what_was_encoded_gives_the_same_event(
+            id in "[!-~]{1,128}", text in "\\PC{1,50}", handle in "\\PC{1,64}",
+            at in 946_684_800_000_i64..1_795_417_200_000, likes in 0..=MAX_METRIC,
+            lang in proptest::option::of("[a-z]{2}"),
+        ) {
+            let event = Event::TweetPosted(Box::new(TweetPosted {
+                id: TweetId::new(&id).unwrap(), at: Timestamp::from_millis(at), source: None,
+                author: Author { handle, name: None, followers: Some(likes) }, text, lang,
+                url: None, reply_to: None, repost_of: Some(id),
+                metrics: Metrics { likes, ..Metrics::default() },
+            }));
+            prop_assert_eq!(decode(&encode(&event), NOW), Ok(event.clone()));
+            let stored = crate::events::stored::encode_event(&event).unwrap();
+            prop_assert_eq!(crate::events::stored::decode(&stored, NOW), Ok(event));
+        }
+
+        #[test]
+        fn any_bytes_are_an_event_or_a_reason(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(rejection) = decode(&bytes, NOW) {
+                prop_assert!(!rejection.to_string().is_empty());
+            }
+        }
+    }
+}

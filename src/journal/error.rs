@@ -1,0 +1,69 @@
+//! What can go wrong with a journal.
+
+use std::path::PathBuf;
+
+use crate::events::Sequence;
+
+/// Why a journal did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The operating system refused.
+    #[error("the journal could not {action} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Bytes are not what was written.
+    #[error(
+        "the journal is damaged in {path} at byte {offset}, behind sequence {after}: {what}. Restore the file from a backup, or export what is readable with `tidings journal export --skip-damaged`"
+    )]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+        /// Where the bad bytes begin.
+        offset: u64,
+        /// The last sequence before them that is sound.
+        after: Sequence,
+        /// What is wrong.
+        what: String,
+    },
+    /// Another process holds the journal.
+    #[error("{path} is in use by another tidings: stop it first, or ask it with --server")]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A record is larger than the journal takes.
+    #[error("a record of {bytes} bytes is larger than the {most} that the journal takes")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// What is allowed.
+        most: usize,
+    },
+    /// An earlier write failed so that the state of the disk isn't known.
+    #[error(
+        "the journal takes nothing more since a write failed: {reason}. Mend the disk and restart"
+    )]
+    Poisoned {
+        /// What failed.
+        reason: String,
+    },
+    /// The journal was closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The journal is of a kind or version that this tidings does not read.
+    #[error("{path} is not a journal that this tidings reads: {what}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it found.
+        what: String,
+    },
+}

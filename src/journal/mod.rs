@@ -1,0 +1,124 @@
+//! The log of events, the only truth: a port with one implementation per way to keep it.
+//!
+//! A journal takes [`Record`]s in groups, makes each group durable before it answers, and hands
+//! records out again as [`Envelope`]s in sequence order. Views are disposable; this is not.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::events::{
+    Checkpoint, Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount,
+};
+
+mod error;
+mod rejected;
+
+pub use error::JournalError;
+pub use rejected::{RejectedEntry, RejectedLog};
+
+/// A journal in use; cheap to clone.
+pub type JournalHandle = Arc<dyn Journal>;
+
+/// What a power loss may take of what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: every group is on disk before it is acknowledged.
+    Synced,
+    /// Nothing unless most replicas fail together.
+    Replicated,
+    /// The last moments: acknowledged before it is on disk.
+    Buffered,
+    /// Everything: kept in memory only (tests).
+    Volatile,
+}
+
+/// The port. All methods may be called from any task.
+#[async_trait]
+pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
+    /// Which journal this is.
+    fn incarnation(&self) -> Incarnation;
+
+    /// Into how many shards it places keywords.
+    fn shards(&self) -> ShardCount;
+
+    /// What a power loss may take.
+    fn durability(&self) -> Durability;
+
+    /// The last durable position, and every later one as it comes.
+    fn head(&self) -> watch::Receiver<Sequence>;
+
+    /// Appends records, in order and without any other's between them, and answers when they are
+    /// durable. After an error none of them is in the journal, unless the error says that it
+    /// isn't known. Appending nothing answers with the head.
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
+
+    /// Reads on from the record behind `after`.
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError>;
+
+    /// What stands at a position; `None` where the journal holds nothing (any more).
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError>;
+
+    /// Where records that cannot be folded are kept.
+    fn rejected(&self) -> Arc<dyn RejectedLog>;
+
+    /// Ends the journal cleanly; appends from here on are refused.
+    async fn close(&self) -> Result<(), JournalError>;
+}
+
+/// Which records a reader hands out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All.
+    All,
+    /// One keyword's.
+    Keyword(Keyword),
+}
+
+/// The sequences that an append was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// How many records were appended.
+    pub count: u64,
+    /// The last one's sequence; the head when nothing was appended.
+    pub last: Sequence,
+}
+
+/// A position in the journal that moves on as it is read.
+#[async_trait]
+pub trait JournalReader: Send {
+    /// The next records, at most `most` (and no more than fit a few MiB), as soon as there is at
+    /// least one position to move on by. A batch may hold no envelope when none was selected.
+    /// Dropping the future loses nothing: the next call hands out the same records.
+    async fn next(&mut self, most: usize) -> Result<Batch, JournalError>;
+}
+
+/// Records in sequence order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The selected records of positions behind the last batch's `end` and up to this one's.
+    pub envelopes: Vec<Envelope>,
+    /// Through which position this batch has read, selected or not.
+    pub end: Sequence,
+    /// What stands at `end`, for checkpoints.
+    pub end_hash: RecordHash,
+    /// Positions that should hold a record but don't (never on an undamaged embedded journal).
+    pub missing: Vec<RangeInclusive<u64>>,
+}
+
+impl Batch {
+    /// The checkpoint of a view that has taken this batch into account.
+    pub fn checkpoint(&self, incarnation: Incarnation) -> Checkpoint {
+        Checkpoint {
+            incarnation,
+            sequence: self.end,
+            hash: self.end_hash,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The rejected log: every record that could not be folded, once, with its reason and position.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::JournalError;
+use crate::events::{Incarnation, Sequence, Timestamp};
+
+/// How much of a payload is kept, in bytes.
+pub const MAX_KEPT_BYTES: usize = 64 * 1024;
+
+/// One rejected record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedEntry {
+    /// The journal that held it.
+    pub incarnation: Incarnation,
+    /// Its position there.
+    pub sequence: Sequence,
+    /// When the journal took it.
+    pub received_at: Timestamp,
+    /// Its token as it came.
+    pub token: Bytes,
+    /// The token names a keyword.
+    pub addressed: bool,
+    /// Why it was rejected.
+    pub reason: String,
+    /// The payload's length in bytes.
+    pub length: u64,
+    /// The payload's first [`MAX_KEPT_BYTES`] bytes.
+    pub payload: Bytes,
+}
+
+/// Where rejected records are kept.
+#[async_trait]
+pub trait RejectedLog: std::fmt::Debug + Send + Sync + 'static {
+    /// Keeps the entries, which come in sequence order per subject, and answers when they are
+    /// durable. An entry at or below the last one of its subject and incarnation is there
+    /// already and is skipped, so that a refold writes nothing twice. Answers how many it wrote.
+    ///
+    /// A subject is the token where it names a keyword, and one common subject for all others.
+    async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError>;
+
+    /// All entries, oldest first.
+    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError>;
+}

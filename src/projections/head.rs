@@ -1,0 +1,54 @@
+//! The header row of a keyword: where it stands, its ledger and its totals.
+
+use serde::{Deserialize, Serialize};
+
+use crate::events::{Sequence, Timestamp};
+
+/// What a keyword's rows say as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Head {
+    /// The keyword is followed; when not, only the ledger lives on.
+    pub tracked: bool,
+    /// The last record of this keyword that was taken into account (0 = none).
+    pub as_of: Sequence,
+    /// What became of its records.
+    pub ledger: Ledger,
+    /// Tweets in the views.
+    pub tweets: u64,
+    /// Time of the oldest tweet in the views.
+    pub first_at: Option<Timestamp>,
+    /// Time of the newest tweet in the views.
+    pub last_at: Option<Timestamp>,
+    /// How many runs of ids there are on each level.
+    pub id_runs: Vec<u8>,
+}
+
+/// What became of every record of a keyword:
+/// `journaled = folded + duplicate + ignored + rejected`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Records taken into account.
+    pub journaled: u64,
+    /// Took effect, or stated what was so already.
+    pub folded: u64,
+    /// Tweets seen before.
+    pub duplicate: u64,
+    /// Had nothing to act on.
+    pub ignored: u64,
+    /// Could not be decoded.
+    pub rejected: u64,
+    /// Tweets removed; outside the sum.
+    pub deleted: u64,
+}
+
+impl Ledger {
+    /// Adds another keyword's.
+    pub fn add(&mut self, other: &Self) {
+        self.journaled += other.journaled;
+        self.folded += other.folded;
+        self.duplicate += other.duplicate;
+        self.ignored += other.ignored;
+        self.rejected += other.rejected;
+        self.deleted += other.deleted;
+    }
+}
