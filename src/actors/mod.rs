@@ -1,1 +1,40 @@
-//! (under construction)
+//! Who runs, who restarts whom, who waits for whom.
+//!
+//! ```text
+//! root ─┬─ reader ──────────► every shard, batch by batch
+//!       └─ shard (owns N keywords, commits their rows) ─► keyword actor (folds) ─► rows
+//! ```
+//!
+//! [`Tidings`] is the handle in front of all of them; nobody outside sees an actor.
+
+mod catalog;
+mod commits;
+mod failures;
+mod intake;
+mod keyword;
+mod offline;
+mod opening;
+mod progress;
+mod reader;
+mod rejections;
+mod replay;
+mod root;
+mod round;
+mod shard;
+mod stragglers;
+mod tidings;
+
+pub use intake::{Counts, Intake, IntakeError, RejectedLine, Report};
+pub use keyword::{FoldStep, fold_step};
+pub use offline::{
+    Comparison, Difference, OpenViews, Standing, Verification, compact, rebuild, verify,
+};
+pub use opening::{Opened, OpeningError, open_views, views_dir};
+pub use progress::KeywordStatus;
+pub use replay::{KeywordDigest, digests, replay};
+pub use root::Options;
+pub use shard::ShardOptions;
+pub use tidings::{
+    CommandError, FOLD_WAIT, ReachedError, Scope, ShardStatus, ShutdownError, StartError, Status,
+    Tidings,
+};

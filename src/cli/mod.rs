@@ -1,1 +1,242 @@
-//! (under construction)
+//! The command line: one file per command.
+//!
+//! Commands either run a server (`serve`, `demo`), ask a running one (`publish`, `keywords`), or
+//! work on the files of a data folder while no server holds it (`journal`, `rejected`, `views`).
+//! Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a difference.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{self, Given, Layers, Settings};
+use crate::telemetry;
+
+mod bench;
+mod client;
+mod completions;
+mod config;
+mod data_folder;
+mod demo;
+mod failure;
+mod journal;
+mod keywords;
+mod output;
+mod progress;
+mod publish;
+mod rejected;
+mod serve;
+mod signals;
+mod system;
+mod views;
+
+use failure::{Outcome, Usage};
+use output::{Format, Output};
+
+/// Turns a stream of tweets into live, per-keyword knowledge.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidings",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a difference.\n\
+                  Settings: flags over TIDINGS_SECTION__KEY over --config FILE over the defaults; see `tidings config show`."
+)]
+struct CommandLine {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct GlobalArguments {
+    /// Settings file in TOML, over the defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder (setting `data`)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<String>,
+    /// Where HTTP is served (setting `listen`); port 0 takes any free one
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Any setting, such as `commit.interval_ms=500`; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// For people or for machines
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show everything at once: a server with sample tweets and a live trickle
+    Demo,
+    /// Run the server
+    Serve,
+    /// Send tweets to a running server
+    Publish(publish::Arguments),
+    /// List, track and untrack keywords at a running server
+    #[command(subcommand)]
+    Keywords(keywords::Action),
+    /// Look into, export and import the journal; works on files, with the server stopped
+    #[command(subcommand)]
+    Journal(journal::Action),
+    /// Look into and re-drive rejected events; works on files, with the server stopped
+    #[command(subcommand)]
+    Rejected(rejected::Action),
+    /// Compare, rebuild and compact the views; works on files, with the server stopped
+    #[command(subcommand)]
+    Views(views::Action),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::Action),
+    /// Show the settings in force
+    #[command(subcommand)]
+    Config(config::Action),
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+}
+
+/// What a command is run with.
+#[derive(Debug)]
+struct Invocation {
+    layers: Layers,
+    settings: Settings,
+    output: Output,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let output = Output::new(line.global.output);
+    match run(line, output) {
+        Ok(outcome) => outcome.code(),
+        Err(error) => failure::report(&error, output),
+    }
+}
+
+fn run(line: CommandLine, output: Output) -> anyhow::Result<Outcome> {
+    if let Command::Completions(arguments) = &line.command {
+        return completions::run(arguments, output);
+    }
+    let layers = settings::layers(&given(line.global)?, settings::variables()?)?;
+    let settings = Settings::from_layers(&layers)?;
+    let invocation = Invocation {
+        layers,
+        settings,
+        output,
+    };
+    if let Command::Config(action) = &line.command {
+        return config::run(action, &invocation);
+    }
+    init_log(&line.command, &invocation)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no threads")?;
+    let outcome = runtime.block_on(dispatch(line.command, &invocation));
+    // A reader of standard input can't be interrupted; nothing else is left to wait for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Demo => demo::run(invocation).await,
+        Command::Serve => serve::run(invocation).await,
+        Command::Publish(arguments) => publish::run(arguments, invocation).await,
+        Command::Keywords(action) => keywords::run(action, invocation).await,
+        Command::Journal(action) => journal::run(action, invocation).await,
+        Command::Rejected(action) => rejected::run(action, invocation).await,
+        Command::Views(action) => views::run(action, invocation).await,
+        Command::Bench(action) => bench::run(action, invocation).await,
+        Command::Config(action) => config::run(&action, invocation),
+        Command::Completions(arguments) => completions::run(&arguments, invocation.output),
+    }
+}
+
+fn given(global: GlobalArguments) -> anyhow::Result<Given> {
+    let mut flags = Vec::new();
+    for (name, key, value) in [
+        ("--data", "data", global.data),
+        ("--listen", "listen", global.listen),
+    ] {
+        flags.extend(value.map(|value| (name.to_owned(), key.to_owned(), value)));
+    }
+    for assignment in global.set {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            Usage::new(format!(
+                "--set {assignment:?} is not of the form KEY=VALUE, such as commit.interval_ms=500"
+            ))
+        })?;
+        flags.push((
+            format!("--set {key}"),
+            key.trim().to_owned(),
+            value.trim().to_owned(),
+        ));
+    }
+    Ok(Given {
+        file: global.config,
+        flags,
+    })
+}
+
+/// Servers log as the settings say. Commands say what matters themselves and log only what is
+/// wrong, unless somebody asked for more.
+fn init_log(command: &Command, invocation: &Invocation) -> anyhow::Result<()> {
+    let serves = matches!(command, Command::Serve | Command::Demo);
+    let level = if serves || invocation.layers.is_given("log.level") {
+        invocation.settings.log.level.as_str()
+    } else {
+        "warn"
+    };
+    telemetry::init_tracing(invocation.settings.log.format, level)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let line = CommandLine::try_parse_from([
+            "tidings",
+            "serve",
+            "--data",
+            "here",
+            "--set",
+            "commit.events = 7",
+        ])
+        .unwrap();
+        let flags = given(line.global).unwrap().flags;
+        let flags: Vec<_> = flags
+            .iter()
+            .map(|(_, key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(flags, [("data", "here"), ("commit.events", "7")]);
+    }
+
+    #[test]
+    fn an_assignment_without_a_value_is_wrong_usage() {
+        let line = CommandLine::try_parse_from(["tidings", "serve", "--set", "commit"]).unwrap();
+        assert!(given(line.global).unwrap_err().is::<Usage>());
+    }
+}

@@ -52,6 +52,12 @@ impl ShardCount {
         (0..self.0).map(ShardId)
     }
 
+    /// The shard that counts and keeps all records whose token names no keyword: one, so that
+    /// they are kept in sequence order.
+    pub fn of_unaddressed(self) -> ShardId {
+        self.shard_of(b"_")
+    }
+
     /// The shard of a subject's token: FNV-1a (32 bit) modulo the count, which is what NATS'
     /// `partition(P,1)` computes, so that both journals place a keyword alike.
     pub fn shard_of(self, token: &[u8]) -> ShardId {

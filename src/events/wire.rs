@@ -1,6 +1,6 @@
 //! The JSON that publishers speak.
 //!
-//! Decoding has two paths. The quick one reads straight into [`WireEvent`]; it takes every good
+//! Decoding has two paths. The quick one reads straight into `WireEvent`; it takes every good
 //! event. What it refuses goes down the careful one, which reads the JSON as a tree, is the
 //! authority on what is valid, and names the field, what it holds, and what would be right.
 

@@ -1,1 +1,117 @@
-//! (under construction)
+//! The HTTP interface: routes, wire shapes, and what is checked at the edge.
+//!
+//! A request passes [`Server`] (connections, time-outs), the edge (host, origin, panics, metrics)
+//! and one handler, which asks [`Access`], reads its parameters strictly, and answers from the
+//! views. Answers never wait for an actor's mailbox, and what may block runs off the event loop.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::actors::{Intake, Tidings};
+use crate::telemetry::Metrics;
+
+mod access;
+mod answer;
+mod body;
+mod call;
+mod compare;
+mod cursor;
+mod edge;
+mod etag;
+mod keywords;
+mod ledger;
+mod overview;
+mod page;
+mod problem;
+mod query;
+mod routes;
+mod server;
+mod status;
+mod timeline;
+mod tweet;
+mod tweets;
+mod volume;
+mod window;
+
+pub use access::{Access, Action, AllowAll, Principal};
+pub use body::BodyTimes;
+pub use edge::{Hosts, HostsError};
+pub use problem::Problem;
+pub use routes::{ROUTES, Route, metrics_router, router};
+pub use server::{Server, ServerLimits};
+
+/// Bodies that are taken in at a time; each may hold 16 MiB of memory. Further ones wait.
+const MOST_BODIES: usize = 64;
+
+/// What all handlers share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Http {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    tidings: Tidings,
+    intake: Intake,
+    access: Arc<dyn Access>,
+    hosts: Hosts,
+    body_times: BodyTimes,
+    bodies: Arc<Semaphore>,
+}
+
+/// How the interface is set up.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Under which names it may be asked.
+    pub hosts: Hosts,
+    /// Whom it lets do what.
+    pub access: Arc<dyn Access>,
+    /// A keyword that a published line names for the first time is followed from then on.
+    pub auto_track: bool,
+    /// How long bodies may take.
+    pub body_times: BodyTimes,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            hosts: Hosts::default(),
+            access: Arc::new(AllowAll),
+            auto_track: true,
+            body_times: BodyTimes::default(),
+        }
+    }
+}
+
+impl Http {
+    /// The interface to this system.
+    pub fn new(tidings: Tidings, options: HttpOptions) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                intake: Intake::new(tidings.clone(), options.auto_track),
+                tidings,
+                access: options.access,
+                hosts: options.hosts,
+                body_times: options.body_times,
+                bodies: Arc::new(Semaphore::new(MOST_BODIES)),
+            }),
+        }
+    }
+
+    fn tidings(&self) -> &Tidings {
+        &self.shared.tidings
+    }
+
+    fn intake(&self) -> &Intake {
+        &self.shared.intake
+    }
+
+    fn hosts(&self) -> &Hosts {
+        &self.shared.hosts
+    }
+
+    fn metrics(&self) -> &Metrics {
+        self.shared.tidings.metrics()
+    }
+}

@@ -47,6 +47,14 @@ pub enum JournalError {
         /// What is allowed.
         most: usize,
     },
+    /// An append is larger than what is taken at once.
+    #[error("an append of {bytes} bytes is larger than the {most} that the journal takes at once")]
+    TooMuch {
+        /// Its size.
+        bytes: usize,
+        /// What is allowed.
+        most: usize,
+    },
     /// An earlier write failed so that the state of the disk isn't known.
     #[error(
         "the journal takes nothing more since a write failed: {reason}. Mend the disk and restart"
@@ -55,6 +63,9 @@ pub enum JournalError {
         /// What failed.
         reason: String,
     },
+    /// The journal was opened for reading only.
+    #[error("the journal was opened for reading only")]
+    ReadOnly,
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,

@@ -13,11 +13,28 @@ use crate::events::{
     Checkpoint, Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount,
 };
 
+mod embedded;
 mod error;
+mod export;
+mod import;
+mod lines;
+mod memory;
+mod ndjson;
 mod rejected;
+mod segments;
+mod transfer_error;
 
+pub use embedded::{
+    EmbeddedJournal, EmbeddedOptions, Salvage, Salvaged, SegmentSummary, Summary, Verified, verify,
+};
 pub use error::JournalError;
-pub use rejected::{RejectedEntry, RejectedLog};
+pub use export::{Compression, Exported, Exporter, Progress, export, export_salvaged};
+pub use import::{
+    Checked, Imported, check_export, import, import_state, import_stream, import_unfinished,
+};
+pub use memory::{MemoryJournal, MemoryRejectedLog};
+pub use rejected::{MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
+pub use transfer_error::TransferError;
 
 /// A journal in use; cheap to clone.
 pub type JournalHandle = Arc<dyn Journal>;

@@ -1,5 +1,7 @@
 //! The rejected log: every record that could not be folded, once, with its reason and position.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -43,4 +45,39 @@ pub trait RejectedLog: std::fmt::Debug + Send + Sync + 'static {
 
     /// All entries, oldest first.
     async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError>;
+}
+
+/// The last entry of each subject: what the skipping of entries that are there already goes by.
+#[derive(Debug, Default)]
+pub(super) struct LastPositions {
+    /// By token, and `None` for all records that name no keyword.
+    last: HashMap<Option<Bytes>, (Incarnation, Sequence)>,
+}
+
+impl LastPositions {
+    /// The entry, or one behind it, is there already.
+    pub(super) fn holds(&self, entry: &RejectedEntry) -> bool {
+        self.last
+            .get(&subject(entry))
+            .is_some_and(|(incarnation, sequence)| {
+                *incarnation == entry.incarnation && *sequence >= entry.sequence
+            })
+    }
+
+    /// The entry is the last of its subject now.
+    pub(super) fn note(&mut self, entry: &RejectedEntry) {
+        // Copied: the token may be a slice of something large.
+        let subject = subject(entry).map(|token| Bytes::copy_from_slice(&token));
+        self.last
+            .insert(subject, (entry.incarnation, entry.sequence));
+    }
+
+    /// Notes all that `later` holds.
+    pub(super) fn take_over(&mut self, later: Self) {
+        self.last.extend(later.last);
+    }
+}
+
+fn subject(entry: &RejectedEntry) -> Option<Bytes> {
+    entry.addressed.then(|| entry.token.clone())
 }

@@ -1,8 +1,11 @@
 //! The header row of a keyword: where it stands, its ledger and its totals.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::events::{Sequence, Timestamp};
+use super::{RowKey, RowsError};
+
+use crate::events::{Sequence, Timestamp, stored};
 
 /// What a keyword's rows say as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,5 +53,33 @@ impl Ledger {
         self.ignored += other.ignored;
         self.rejected += other.rejected;
         self.deleted += other.deleted;
+    }
+}
+
+const VERSION: u8 = 1;
+
+impl Head {
+    /// The row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when it does not fit a row.
+    pub fn encode(&self) -> Result<Bytes, RowsError> {
+        let mut row = vec![VERSION];
+        stored::encode_value(self, &mut row)
+            .map_err(|error| RowsError::damaged(&RowKey::Head, error))?;
+        Ok(row.into())
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`].
+    pub fn decode(row: &[u8]) -> Result<Self, RowsError> {
+        match row.split_first() {
+            Some((&VERSION, body)) => {
+                stored::decode_value(body).map_err(|error| RowsError::damaged(&RowKey::Head, error))
+            }
+            _ => Err(RowsError::damaged(&RowKey::Head, "unknown version")),
+        }
     }
 }

@@ -1,10 +1,24 @@
 //! The folds, the views they keep, and the queries over views. Pure and synchronous: no clock, no
 //! I/O, no randomness. Rows are read through the [`Rows`] port and changed by handing them back.
 
+mod digest;
+mod fold;
 mod head;
+pub mod ids;
+mod late_metrics;
+pub mod overview;
+mod page;
 mod rows;
+#[cfg(test)]
+mod test_rows;
+mod timeline;
+pub mod timeline_query;
 mod tweet_key;
+pub mod volume;
 
+pub use digest::{Digest, ViewDigest};
+pub use fold::{Changes, FOLD_VERSION, KeywordView, Outcome};
 pub use head::{Head, Ledger};
-pub use rows::{RowChange, RowKey, Rows, RowsError};
+pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
+pub use timeline_query::{TimelinePage, TimelineQuery};
 pub use tweet_key::TweetKey;

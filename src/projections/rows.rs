@@ -68,15 +68,34 @@ pub trait Rows {
     /// [`RowsError::Store`].
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError>;
 
-    /// The closed page with the greatest lower bound that is at or before `key`.
+    /// The closed page that `seek` names, with its lower bound.
     ///
     /// # Errors
     /// [`RowsError::Store`].
-    fn page_at_or_before(&self, key: &TweetKey) -> Result<Option<(TweetKey, Bytes)>, RowsError>;
+    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError>;
+}
 
-    /// The closed page with the least lower bound behind `key`.
-    ///
-    /// # Errors
-    /// [`RowsError::Store`].
-    fn page_after(&self, key: &TweetKey) -> Result<Option<(TweetKey, Bytes)>, RowsError>;
+/// Which closed page to find, by the lower bounds of the pages.
+#[derive(Debug, Clone, Copy)]
+pub enum Seek<'a> {
+    /// The last one at or before the key: where a tweet with this key belongs.
+    AtOrBefore(&'a TweetKey),
+    /// The last one strictly before the key.
+    Before(&'a TweetKey),
+    /// The first one strictly behind the key.
+    After(&'a TweetKey),
+}
+
+/// A keyword that has no rows.
+#[derive(Debug, Clone, Copy)]
+pub struct NoRows;
+
+impl Rows for NoRows {
+    fn get(&self, _: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        Ok(None)
+    }
+
+    fn page(&self, _: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
+        Ok(None)
+    }
 }

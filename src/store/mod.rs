@@ -1,1 +1,27 @@
-//! (under construction)
+//! The views on disk: rows in memory over sled, committed with their checkpoint in one step.
+//!
+//! - [`ShardRows`]: one shard's rows; written by its shard alone, read by everybody.
+//! - [`Store`]: all shards of one folder, opened and healed.
+//! - [`Views`]: the read side that outlives a store which has to be replaced.
+
+mod committer;
+mod epoch;
+mod error;
+mod guard;
+mod holders;
+mod layers;
+mod layout;
+mod records;
+mod seal;
+mod shard_rows;
+mod views;
+mod whole;
+
+pub use epoch::{Epoch, Generation};
+pub use error::StoreError;
+pub use holders::Holders;
+pub use records::ShardRecord;
+pub use seal::Seal;
+pub use shard_rows::{CommitFigures, KeywordRows, ShardRows};
+pub use views::{Answer, Views};
+pub use whole::{Store, StoreOptions};

@@ -1,0 +1,161 @@
+//! When a shard's rows are committed, and what is not committed yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::ActorProcessingErr;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::events::{Checkpoint, Sequence, ShardId};
+use crate::store::{CommitFigures, ShardRecord, Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// So many commits' worth of events may be folded while a commit is under way.
+const MOST_UNCOMMITTED_COMMITS: u64 = 8;
+
+/// A shard that is more than a commit's worth of events behind the journal's head catches up: it
+/// commits by events, and by time only after this many intervals. What a crash takes is folded
+/// again either way, and a row that is committed half as often costs half as much.
+const CATCHING_UP_INTERVALS: u32 = 5;
+
+/// The commits of one shard: one at a time, off the fold's path.
+pub(super) struct Commits {
+    store: Arc<Store>,
+    shard: ShardId,
+    metrics: Metrics,
+    /// Commit after so many events, if not earlier.
+    events: u64,
+    /// Commit after so long, if not earlier.
+    interval: Duration,
+    /// The journal's last sequence.
+    head: watch::Receiver<Sequence>,
+    /// The position on disk.
+    committed: Checkpoint,
+    /// Events folded since the last commit began.
+    uncommitted: u64,
+    last: Instant,
+    running: Option<Running>,
+}
+
+struct Running {
+    position: Checkpoint,
+    events: u64,
+    began: Instant,
+    done: oneshot::Receiver<Result<CommitFigures, StoreError>>,
+}
+
+impl Commits {
+    pub(super) fn new(
+        store: Arc<Store>,
+        shard: ShardId,
+        committed: Checkpoint,
+        (events, interval): (u64, Duration),
+        head: watch::Receiver<Sequence>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            store,
+            shard,
+            metrics,
+            events,
+            interval,
+            head,
+            committed,
+            uncommitted: 0,
+            last: Instant::now(),
+            running: None,
+        }
+    }
+
+    /// Takes note that so many events were folded.
+    pub(super) fn folded(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.uncommitted = self.uncommitted.saturating_add(count);
+    }
+
+    /// Begins a commit up to `position` if one is due, and waits only when the fold has run so
+    /// far ahead of the disk that memory would suffer.
+    pub(super) async fn begin_if_due(
+        &mut self,
+        position: Checkpoint,
+    ) -> Result<(), ActorProcessingErr> {
+        let is_done = |running: &Running| !running.done.is_empty();
+        if self.running.as_ref().is_some_and(is_done) {
+            self.finish_running().await?;
+        }
+        let catches_up = self.head.borrow().since(position.sequence) > self.events;
+        let interval = if catches_up {
+            self.interval.saturating_mul(CATCHING_UP_INTERVALS)
+        } else {
+            self.interval
+        };
+        let due = self.uncommitted >= self.events
+            || (self.is_dirty(position) && self.last.elapsed() >= interval);
+        if due && self.running.is_none() {
+            self.begin(position)?;
+        }
+        let most = self.events.saturating_mul(MOST_UNCOMMITTED_COMMITS);
+        while self.in_memory_only() >= most {
+            if self.running.is_none() {
+                self.begin(position)?;
+            }
+            self.finish_running().await?;
+        }
+        Ok(())
+    }
+
+    /// Commits all up to `position`, the last time.
+    pub(super) async fn finish(&mut self, position: Checkpoint) -> Result<(), ActorProcessingErr> {
+        self.finish_running().await?;
+        if self.is_dirty(position) {
+            self.begin(position)?;
+            self.finish_running().await?;
+        }
+        Ok(())
+    }
+
+    fn is_dirty(&self, position: Checkpoint) -> bool {
+        position != self.committed || self.uncommitted > 0
+    }
+
+    /// Events whose rows are not known to be on disk.
+    fn in_memory_only(&self) -> u64 {
+        let running = self.running.as_ref().map_or(0, |running| running.events);
+        self.uncommitted.saturating_add(running)
+    }
+
+    fn begin(&mut self, position: Checkpoint) -> Result<(), StoreError> {
+        let record = ShardRecord {
+            epoch: self.store.epoch(),
+            checkpoint: position,
+        };
+        let done = self.store.commit(self.shard, record)?;
+        self.last = Instant::now();
+        self.running = Some(Running {
+            position,
+            events: std::mem::take(&mut self.uncommitted),
+            began: self.last,
+            done,
+        });
+        Ok(())
+    }
+
+    /// Waits for the commit that runs, if one does.
+    async fn finish_running(&mut self) -> Result<(), ActorProcessingErr> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        match running.done.await? {
+            Ok(figures) => {
+                self.committed = running.position;
+                let rows = usize::try_from(figures.rows).unwrap_or(usize::MAX);
+                let bytes = usize::try_from(figures.bytes).unwrap_or(usize::MAX);
+                self.metrics.committed(running.began.elapsed(), rows, bytes);
+                Ok(())
+            }
+            // sled takes no more writes after one has failed, until it is opened anew.
+            Err(error) => Err(error.into()),
+        }
+    }
+}

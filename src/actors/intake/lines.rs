@@ -1,0 +1,83 @@
+//! A body of NDJSON, line by line.
+
+use bytes::{Buf, Bytes};
+
+/// The lines of a body, counted from 1. Blank lines are skipped and not counted; a line may end
+/// with CR LF, and the last one with nothing.
+#[derive(Debug)]
+pub(super) struct Lines {
+    rest: Bytes,
+    count: u64,
+}
+
+impl Lines {
+    pub(super) fn of(body: Bytes) -> Self {
+        Self {
+            rest: body,
+            count: 0,
+        }
+    }
+
+    /// How many lines were handed out.
+    pub(super) fn counted(&self) -> u64 {
+        self.count
+    }
+}
+
+impl Iterator for Lines {
+    type Item = (u64, Bytes);
+
+    fn next(&mut self) -> Option<(u64, Bytes)> {
+        while self.rest.has_remaining() {
+            let end = memchr::memchr(b'\n', &self.rest).unwrap_or(self.rest.len());
+            let mut line = self.rest.split_to(end);
+            self.rest.advance(self.rest.len().min(1));
+            if line.ends_with(b"\r") {
+                line.truncate(line.len().saturating_sub(1));
+            }
+            if !line.trim_ascii().is_empty() {
+                self.count += 1;
+                return Some((self.count, line));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(body: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        Lines::of(Bytes::copy_from_slice(body))
+            .map(|(number, line)| (number, line.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn blank_lines_are_not_counted() {
+        assert_eq!(
+            lines(b"\r\n a \r\n\n \t\nb\n\r\nc\r"),
+            [(1, b" a ".to_vec()), (2, b"b".to_vec()), (3, b"c".to_vec())]
+        );
+        assert!(lines(b"").is_empty());
+        assert!(lines(b"\n\n\r\n").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn joined_lines_are_split_again(
+            written in proptest::collection::vec("[a-z{}\u{ac00}]{1,20}", 0..20), crlf: bool, ended: bool,
+        ) {
+            let end = if crlf { "\r\n" } else { "\n" };
+            let mut body = written.join(end);
+            if ended {
+                body.push_str(end);
+            }
+            let read: Vec<_> = lines(body.as_bytes()).into_iter().map(|(_, line)| line).collect();
+            let expected: Vec<_> = written.iter().map(|line| line.as_bytes().to_vec()).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

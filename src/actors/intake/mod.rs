@@ -1,0 +1,197 @@
+//! Takes events in: a body of NDJSON becomes records of the journal, line by line.
+//!
+//! A line that names its keyword goes there. Without one, a posted tweet goes to every followed
+//! keyword that occurs in its text, and what is said about a tweet goes to every keyword that
+//! holds it. A bad line never stops the others, order is kept, and what is accepted is durable
+//! when it is reported.
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use self::sorting::{Pause, Sorting};
+use super::tidings::FOLD_WAIT;
+use super::{Scope, Tidings};
+use crate::events::{Sequence, Timestamp};
+use crate::journal::JournalError;
+
+mod lines;
+mod sorting;
+mod standing;
+
+/// Beyond so many keywords whose following has changed, one waits for all shards instead of each.
+const MOST_WAITED_FOR: usize = 64;
+
+/// Takes events in; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    tidings: Tidings,
+    auto_track: bool,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// What is in the journal.
+    pub counts: Counts,
+    /// Lines that concern no keyword: neither accepted nor rejected.
+    pub unmatched: u64,
+    /// Refused lines, in order.
+    pub rejected: Vec<RejectedLine>,
+    /// Refused lines beyond those listed.
+    pub rejected_unlisted: u64,
+    /// The last sequence written; the journal's head when none was.
+    pub seq: Sequence,
+}
+
+/// What was journaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Lines that were journaled at least once.
+    pub accepted: u64,
+    /// Tweet events that were journaled: a line that goes to three keywords counts three times.
+    pub journaled: u64,
+}
+
+/// A refused line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// Its number; the first one is 1, blank ones don't count.
+    pub line: u64,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+/// Why a body was not taken in as a whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// Which keywords are followed isn't known yet; nothing was journaled.
+    #[error("the views are still catching up with the journal")]
+    Starting,
+    /// The journal took only a part.
+    #[error("the journal refused a part of the body")]
+    Journal {
+        /// What was taken in before.
+        taken: Box<Report>,
+        /// Why no more was.
+        #[source]
+        source: JournalError,
+    },
+    /// A task ended early; what it journaled before isn't known.
+    #[error("the body was not taken in to its end")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+impl Intake {
+    /// An intake into this system. With `auto_track`, a keyword that a line names for the first
+    /// time is followed from then on.
+    pub fn new(tidings: Tidings, auto_track: bool) -> Self {
+        Self {
+            tidings,
+            auto_track,
+        }
+    }
+
+    /// Takes a body of NDJSON in. What the report says is accepted is durable.
+    ///
+    /// # Errors
+    /// [`IntakeError`] says what was journaled nevertheless.
+    pub async fn publish(&self, body: Bytes) -> Result<Report, IntakeError> {
+        self.be_current().await?;
+        let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
+        // It may build the matcher, which takes a while with many keywords.
+        let mut sorting = tokio::task::spawn_blocking(move || {
+            Sorting::of(tidings, auto_track, body, Timestamp::now())
+        })
+        .await?;
+        loop {
+            let pause;
+            (sorting, pause) = tokio::task::spawn_blocking(move || {
+                let pause = sorting.run();
+                (sorting, pause)
+            })
+            .await?;
+            self.append(&mut sorting).await?;
+            match pause {
+                Pause::Group => {}
+                Pause::Fold => {
+                    let head = self.head();
+                    let reached = self.tidings.reached(Scope::All, head).await;
+                    sorting.folded(head, reached.is_ok());
+                }
+                Pause::Finished => break,
+            }
+        }
+        self.keywords_settle(&sorting).await;
+        Ok(sorting.report)
+    }
+
+    fn head(&self) -> Sequence {
+        *self.tidings.journal().head().borrow()
+    }
+
+    /// Makes sure that the followed keywords are those that the journal says.
+    async fn be_current(&self) -> Result<(), IntakeError> {
+        if self.tidings.status().starting {
+            let head = self.head();
+            self.tidings
+                .reached(Scope::All, head)
+                .await
+                .map_err(|_| IntakeError::Starting)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what is sorted, and only then counts it.
+    async fn append(&self, sorting: &mut Sorting) -> Result<(), IntakeError> {
+        let group = std::mem::take(&mut sorting.group);
+        if group.records.is_empty() {
+            if sorting.report.seq == Sequence::ZERO {
+                sorting.report.seq = self.head();
+            }
+            return Ok(());
+        }
+        match self.tidings.journal().append(group.records).await {
+            Ok(appended) => {
+                let counts = &mut sorting.report.counts;
+                counts.accepted += group.counts.accepted;
+                counts.journaled += group.counts.journaled;
+                sorting.report.seq = appended.last;
+                Ok(())
+            }
+            Err(source) => Err(IntakeError::Journal {
+                taken: Box::new(std::mem::take(&mut sorting.report)),
+                source,
+            }),
+        }
+    }
+
+    /// Waits a while until keywords that the body has followed, or stopped following, are so for
+    /// everybody, so that the next body finds them so. Tweets are durable already: that a keyword
+    /// takes longer is no failure.
+    async fn keywords_settle(&self, sorting: &Sorting) {
+        let seq = sorting.report.seq;
+        let changed: Vec<_> = sorting.keywords.changed().collect();
+        let settled = async {
+            if changed.len() > MOST_WAITED_FOR {
+                return self.tidings.reached(Scope::All, seq).await.is_ok();
+            }
+            for keyword in changed {
+                if self
+                    .tidings
+                    .reached(Scope::Keyword(keyword), seq)
+                    .await
+                    .is_err()
+                {
+                    return false;
+                }
+            }
+            true
+        };
+        if timeout(FOLD_WAIT, settled).await != Ok(true) {
+            tracing::warn!(%seq, "keywords of a body are not followed yet");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Decides for each line of a body to which keywords its event goes.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::lines::Lines;
+use super::standing::{Keywords, Standing};
+use super::{Counts, RejectedLine, Report};
+use crate::actors::Tidings;
+use crate::events::wire::{self, Line};
+use crate::events::{Event, Keyword, Record, Sequence, Timestamp, Token, TweetId};
+use crate::store::{Holders, StoreError};
+
+/// Records are appended when so many are sorted …
+const GROUP_RECORDS: usize = 16_384;
+/// … or when they have so many bytes.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// So many refused lines are listed in a report; the rest of them is only counted.
+const MOST_LISTED: usize = 100_000;
+
+/// Why sorting stops for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// Enough records for a group.
+    Group,
+    /// The next line asks who holds a tweet: all before it has to be folded first.
+    Fold,
+    /// No line is left.
+    Finished,
+}
+
+/// Can the views be asked who holds a tweet?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folded {
+    /// Not yet known.
+    Unasked,
+    /// All that was journaled before the body is folded.
+    Yes,
+    /// It was not folded in time.
+    No,
+}
+
+/// What becomes of a line that isn't rejected.
+enum Sorted {
+    /// It goes to these keywords.
+    To(Vec<Keyword>),
+    /// It needs what was journaled before it folded.
+    AfterFold,
+}
+
+/// Records that wait to be appended, and what is to be counted once they are.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) records: Vec<Record>,
+    pub(super) counts: Counts,
+    bytes: usize,
+}
+
+/// A body on its way into the journal.
+#[derive(Debug)]
+pub(super) struct Sorting {
+    tidings: Tidings,
+    auto_track: bool,
+    received_at: Timestamp,
+    lines: Lines,
+    /// The line at which sorting paused.
+    held: Option<(u64, Bytes)>,
+    pub(super) keywords: Keywords,
+    folded: Folded,
+    folded_through: Sequence,
+    holders: Holders,
+    /// Tweets whose holders the lines since the last fold may have changed.
+    touched: HashSet<TweetId>,
+    /// Lines since the last fold have stopped following a keyword, and so dropped its ids.
+    dropped: bool,
+    pub(super) group: Group,
+    pub(super) report: Report,
+}
+
+impl Sorting {
+    pub(super) fn of(
+        tidings: Tidings,
+        auto_track: bool,
+        body: Bytes,
+        received_at: Timestamp,
+    ) -> Self {
+        Self {
+            keywords: Keywords::of(tidings.clone()),
+            holders: Holders::new(tidings.views().clone()),
+            tidings,
+            auto_track,
+            received_at,
+            lines: Lines::of(body),
+            held: None,
+            folded: Folded::Unasked,
+            folded_through: Sequence::ZERO,
+            touched: HashSet::new(),
+            dropped: false,
+            group: Group::default(),
+            report: Report::default(),
+        }
+    }
+
+    /// Sorts lines until something has to be done about them. Blocks.
+    pub(super) fn run(&mut self) -> Pause {
+        while let Some((number, bytes)) = self.held.take().or_else(|| self.lines.next()) {
+            self.report.lines = self.lines.counted();
+            match self.sort(&bytes) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.held = Some((number, bytes));
+                    return Pause::Fold;
+                }
+                Err(reason) => self.reject(number, reason),
+            }
+            if self.group.records.len() >= GROUP_RECORDS || self.group.bytes >= GROUP_BYTES {
+                return Pause::Group;
+            }
+        }
+        Pause::Finished
+    }
+
+    /// All that was journaled before the line at hand is folded, or was not in time.
+    pub(super) fn folded(&mut self, through: Sequence, in_time: bool) {
+        self.folded_through = through;
+        self.folded = if in_time { Folded::Yes } else { Folded::No };
+        self.touched.clear();
+        self.dropped = false;
+    }
+
+    /// Sorts one line; false when it has to wait for a fold. The error is why it is rejected.
+    fn sort(&mut self, bytes: &[u8]) -> Result<bool, String> {
+        let Line { keyword, event } =
+            wire::decode_line(bytes, self.received_at).map_err(|error| error.to_string())?;
+        let to = match keyword {
+            Some(keyword) => {
+                let keyword = Keyword::new(&keyword)
+                    .map_err(|error| format!("field \"keyword\": {error}"))?;
+                self.addressed(keyword, &event)?
+            }
+            None => self.unaddressed(&event)?,
+        };
+        match to {
+            Sorted::AfterFold => return Ok(false),
+            Sorted::To(keywords) if keywords.is_empty() => self.report.unmatched += 1,
+            Sorted::To(keywords) => self.put(&keywords, &event)?,
+        }
+        Ok(true)
+    }
+
+    /// Sorts an event whose line names its keyword.
+    fn addressed(&mut self, keyword: Keyword, event: &Event) -> Result<Sorted, String> {
+        let standing = self.keywords.standing(&keyword).map_err(unreadable)?;
+        let is_tracking = matches!(event, Event::KeywordTracked { .. });
+        let is_keyword_event = is_tracking || matches!(event, Event::KeywordUntracked { .. });
+        match standing {
+            Standing::Tracked => {}
+            Standing::Untracked if !is_keyword_event => {
+                return Err(format!(
+                    "not_tracked: the keyword {:?} was untracked; track it again first",
+                    keyword.as_str()
+                ));
+            }
+            Standing::Unknown if !is_tracking && !self.auto_track => {
+                return Err(format!(
+                    "not_tracked: the keyword {:?} never existed, and keywords.auto_track is off; track it first",
+                    keyword.as_str()
+                ));
+            }
+            Standing::Untracked if !is_tracking => {}
+            Standing::Unknown | Standing::Untracked => {
+                if self.keywords.are_full() {
+                    return Err(format!(
+                        "too_many: {} keywords are tracked, as many as keywords.max allows",
+                        self.tidings.keywords_max()
+                    ));
+                }
+                if !is_tracking {
+                    let at = self.received_at;
+                    self.journal(
+                        std::slice::from_ref(&keyword),
+                        &Event::KeywordTracked { at },
+                    )?;
+                }
+                self.keywords.track(&keyword);
+            }
+        }
+        let is_untracking = matches!(event, Event::KeywordUntracked { .. });
+        if is_untracking && standing != Standing::Untracked {
+            self.keywords.untrack(&keyword);
+            self.dropped = true;
+        }
+        Ok(Sorted::To(vec![keyword]))
+    }
+
+    /// Sorts an event whose line names no keyword.
+    fn unaddressed(&mut self, event: &Event) -> Result<Sorted, String> {
+        let id = match event {
+            Event::TweetPosted(tweet) => {
+                return Ok(Sorted::To(self.keywords.in_text(&tweet.text)));
+            }
+            Event::TweetEngaged(engaged) => &engaged.id,
+            Event::TweetDeleted(deleted) => &deleted.id,
+            Event::KeywordTracked { .. } | Event::KeywordUntracked { .. } => {
+                return Err(format!(
+                    "field \"keyword\" is missing; {} needs the keyword that it is about",
+                    event.kind()
+                ));
+            }
+        };
+        match self.folded {
+            Folded::No => Err(
+                "try_again: what was journaled before this line was not folded within 5 seconds"
+                    .to_owned(),
+            ),
+            Folded::Yes if !self.dropped && !self.touched.contains(id) => {
+                let holders = self
+                    .tidings
+                    .holders(&mut self.holders, id)
+                    .map_err(unreadable)?;
+                // Others may have posted it since this body's last fold.
+                let head = *self.tidings.journal().head().borrow();
+                Ok(if holders.is_empty() && head > self.folded_through {
+                    Sorted::AfterFold
+                } else {
+                    Sorted::To(holders)
+                })
+            }
+            Folded::Unasked | Folded::Yes => Ok(Sorted::AfterFold),
+        }
+    }
+
+    /// Puts an event into the group, once for each keyword.
+    fn put(&mut self, keywords: &[Keyword], event: &Event) -> Result<(), String> {
+        self.journal(keywords, event)?;
+        if let Event::TweetPosted(_) | Event::TweetDeleted(_) = event
+            && let Some(id) = event.tweet_id()
+        {
+            self.touched.insert(id.clone());
+        }
+        self.group.counts.accepted += 1;
+        if event.tweet_id().is_some() {
+            let copies = u64::try_from(keywords.len()).unwrap_or(u64::MAX);
+            self.group.counts.journaled += copies;
+        }
+        Ok(())
+    }
+
+    /// Adds a record for each keyword; they share the event's stored form.
+    fn journal(&mut self, keywords: &[Keyword], event: &Event) -> Result<(), String> {
+        let Some((first, others)) = keywords.split_first() else {
+            return Ok(());
+        };
+        let first =
+            Record::of_event(first, event, self.received_at).map_err(|error| error.to_string())?;
+        let stored = first.stored.clone();
+        let others = others.iter().map(|keyword| Record {
+            received_at: self.received_at,
+            token: Bytes::from(Token::of(keyword).to_string()),
+            stored: stored.clone(),
+        });
+        for record in std::iter::once(first).chain(others) {
+            self.group.bytes += record.stored.len() + record.token.len();
+            self.group.records.push(record);
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, line: u64, reason: String) {
+        if self.report.rejected.len() < MOST_LISTED {
+            self.report.rejected.push(RejectedLine { line, reason });
+        } else {
+            self.report.rejected_unlisted += 1;
+        }
+    }
+}
+
+/// The views cannot say how a keyword stands or who holds a tweet.
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn unreadable(error: StoreError) -> String {
+    format!("try_again: {error}")
+}

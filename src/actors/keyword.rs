@@ -1,0 +1,244 @@
+//! The keyword actor.
+//!
+//! Owns the in-memory state of one keyword. Fed by its shard, a part of a batch at a time; when
+//! its rows are behind the shard's position it reads the journal for itself. Dies when it is idle
+//! (its state goes, its rows stay) or when a fold panics; its shard restarts it.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+
+use super::catalog::Catalog;
+use super::progress::{Behind, Progress};
+use super::round::Ticket;
+use super::shard::ShardHandle;
+use crate::events::{Content, Keyword, KeywordRecord, Sequence, ShardId};
+use crate::journal::{JournalHandle, JournalReader, Selection};
+use crate::projections::{KeywordView, Outcome, Rows, RowsError};
+use crate::store::{ShardRows, StoreError};
+use crate::telemetry::{Counted, Metrics};
+
+/// How many records a keyword reads at a time when it reads for itself.
+const CATCH_UP_RECORDS: usize = 4096;
+
+/// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
+pub type FoldStep = Arc<
+    dyn Fn(
+            &mut KeywordView,
+            &dyn Rows,
+            &Keyword,
+            Sequence,
+            &KeywordRecord,
+        ) -> Result<Outcome, RowsError>
+        + Send
+        + Sync,
+>;
+
+/// The fold.
+pub fn fold_step() -> FoldStep {
+    Arc::new(|view, rows, _, sequence, record| view.fold(rows, sequence, record))
+}
+
+/// What a shard holds of a keyword actor.
+#[derive(Debug, Clone)]
+pub(super) struct KeywordHandle(ActorRef<KeywordMessage>);
+
+impl KeywordHandle {
+    pub(super) async fn spawn(
+        arguments: KeywordArguments,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let (actor, _) = Actor::spawn_linked(None, KeywordActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    /// Hands it its part of a batch; the ticket tells what became of it, also if it is gone.
+    pub(super) fn fold(&self, records: Vec<(Sequence, KeywordRecord)>, ticket: Ticket) {
+        let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
+    }
+
+    /// Lets it read for itself until it is no longer behind its shard.
+    pub(super) fn catch_up(&self) {
+        let _ = self.0.cast(KeywordMessage::CatchUp);
+    }
+
+    /// Ends it. It has to be idle: what is in its mailbox is lost.
+    pub(super) fn stop(&self) {
+        self.0.stop(None);
+    }
+
+    pub(super) fn id(&self) -> ractor::ActorId {
+        self.0.get_id()
+    }
+}
+
+/// What a keyword actor is asked to do.
+pub(super) enum KeywordMessage {
+    /// Fold these records, put the rows, return the ticket.
+    Fold {
+        records: Vec<(Sequence, KeywordRecord)>,
+        ticket: Ticket,
+    },
+    /// Read some more of the journal; tell the shard when its position is reached.
+    CatchUp,
+}
+
+/// What a keyword actor needs.
+pub(super) struct KeywordArguments {
+    pub(super) keyword: Keyword,
+    pub(super) shard: ShardId,
+    pub(super) shard_handle: ShardHandle,
+    pub(super) rows: Arc<ShardRows>,
+    pub(super) journal: JournalHandle,
+    pub(super) catalog: Catalog,
+    pub(super) progress: Progress,
+    pub(super) metrics: Metrics,
+    pub(super) fold: FoldStep,
+}
+
+pub(super) struct KeywordState {
+    own: KeywordArguments,
+    /// Hydrated with the first records.
+    view: Option<KeywordView>,
+    /// While catching up.
+    reader: Option<Box<dyn JournalReader>>,
+    /// Through which position it has read while catching up.
+    read_to: Sequence,
+    _alive: Counted,
+}
+
+struct KeywordActor;
+
+impl Actor for KeywordActor {
+    type Msg = KeywordMessage;
+    type State = KeywordState;
+    type Arguments = KeywordArguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<KeywordMessage>,
+        own: KeywordArguments,
+    ) -> Result<KeywordState, ActorProcessingErr> {
+        Ok(KeywordState {
+            _alive: own.metrics.actor_alive("keyword"),
+            own,
+            view: None,
+            reader: None,
+            read_to: Sequence::ZERO,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<KeywordMessage>,
+        message: KeywordMessage,
+        state: &mut KeywordState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            KeywordMessage::Fold { records, ticket } => {
+                on_fold(state, &records, ticket);
+                Ok(())
+            }
+            KeywordMessage::CatchUp => on_catch_up(state, &myself).await,
+        }
+    }
+}
+
+fn on_fold(state: &mut KeywordState, records: &[(Sequence, KeywordRecord)], ticket: Ticket) {
+    state.reader = None;
+    match state.fold(records) {
+        Ok(()) => ticket.folded(),
+        Err(error) => {
+            // Half a batch may be folded in memory: begin again from the rows.
+            state.view = None;
+            ticket.failed(error);
+        }
+    }
+}
+
+async fn on_catch_up(
+    state: &mut KeywordState,
+    myself: &ActorRef<KeywordMessage>,
+) -> Result<(), ActorProcessingErr> {
+    if state.reader.is_none() {
+        let as_of = state.view()?.head().as_of;
+        let selection = Selection::Keyword(state.own.keyword.clone());
+        state.reader = Some(state.own.journal.read(as_of, selection).await?);
+        state.read_to = as_of;
+    }
+    let Some(reader) = state.reader.as_mut() else {
+        return Ok(());
+    };
+    // There is something to read: whatever its shard has passed is in the journal.
+    if state.read_to < state.own.progress.position(state.own.shard) {
+        let batch = reader.next(CATCH_UP_RECORDS).await?;
+        let records: Vec<_> = batch
+            .envelopes
+            .into_iter()
+            .filter_map(|envelope| match envelope.content {
+                Content::Keyword(_, record) => Some((envelope.sequence, record)),
+                Content::Unaddressed { .. } => None,
+            })
+            .collect();
+        state.fold(&records)?;
+        state.read_to = batch.end;
+    }
+    let own = &state.own;
+    let behind = Behind {
+        quarantined: false,
+        position: state.read_to,
+    };
+    own.progress.set_behind(&own.keyword, Some(behind));
+    if state.read_to >= own.progress.position(own.shard) {
+        own.shard_handle
+            .caught_up(own.keyword.clone(), state.read_to);
+    } else {
+        myself.cast(KeywordMessage::CatchUp)?;
+    }
+    Ok(())
+}
+
+impl KeywordState {
+    fn view(&mut self) -> Result<&mut KeywordView, StoreError> {
+        match &mut self.view {
+            Some(view) => Ok(view),
+            empty => {
+                let view = KeywordView::hydrate(&self.own.rows.of(&self.own.keyword))?;
+                Ok(empty.insert(view))
+            }
+        }
+    }
+
+    fn fold(&mut self, records: &[(Sequence, KeywordRecord)]) -> Result<(), StoreError> {
+        self.view()?;
+        let Self {
+            own,
+            view: Some(view),
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let rows = own.rows.of(&own.keyword);
+        let was = (view.head().as_of, view.head().tracked);
+        let before = view.head().ledger;
+        for (sequence, record) in records {
+            (own.fold)(view, &rows, &own.keyword, *sequence, record)?;
+        }
+        let Some(changes) = view.take_changes(&rows)? else {
+            return Ok(());
+        };
+        own.rows.put(&own.keyword, changes)?;
+        if was.0 == Sequence::ZERO || was.1 != view.head().tracked {
+            own.catalog.set(&own.keyword, view.head().tracked);
+        }
+        let after = view.head().ledger;
+        let metrics = &own.metrics;
+        metrics.journaled.inc_by(after.journaled - before.journaled);
+        metrics.folded.inc_by(after.folded - before.folded);
+        metrics.duplicate.inc_by(after.duplicate - before.duplicate);
+        metrics.ignored.inc_by(after.ignored - before.ignored);
+        metrics.rejected.inc_by(after.rejected - before.rejected);
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! How far every shard has come, for everybody to read and to wait on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::events::{Keyword, Sequence, ShardCount, ShardId};
+
+/// What a keyword is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeywordStatus {
+    /// Folds what comes.
+    Live,
+    /// Still folds what came earlier.
+    CatchingUp,
+    /// Failed too often, or is one too many; folds nothing until it is released.
+    Quarantined,
+}
+
+/// A keyword whose rows are behind its shard's position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Behind {
+    pub(super) quarantined: bool,
+    /// Through which position its own rows have taken the journal into account.
+    pub(super) position: Sequence,
+}
+
+/// Positions of all shards; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    shards: Arc<[watch::Sender<Sequence>]>,
+    behind: Arc<RwLock<BTreeMap<Keyword, Behind>>>,
+    /// Counts changes of `behind`.
+    behind_changes: Arc<watch::Sender<u64>>,
+    /// What the journal held when folding began; below it, a shard is catching up.
+    target: Arc<watch::Sender<Sequence>>,
+}
+
+impl Progress {
+    pub(super) fn new(count: ShardCount) -> Self {
+        Self {
+            shards: count
+                .all()
+                .map(|_| watch::Sender::new(Sequence::ZERO))
+                .collect(),
+            behind: Arc::default(),
+            behind_changes: Arc::new(watch::Sender::new(0)),
+            target: Arc::new(watch::Sender::new(Sequence::ZERO)),
+        }
+    }
+
+    /// Begins anew from these positions, with `head` to catch up to.
+    pub(super) fn restart(&self, positions: impl IntoIterator<Item = Sequence>, head: Sequence) {
+        self.target.send_replace(head);
+        for (shard, position) in self.shards.iter().zip(positions) {
+            shard.send_replace(position);
+        }
+        self.behind
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.behind_changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn reach(&self, shard: ShardId, position: Sequence) {
+        if let Some(shard) = self.shards.get(shard.index()) {
+            shard.send_replace(position);
+        }
+    }
+
+    pub(super) fn position(&self, shard: ShardId) -> Sequence {
+        self.shards
+            .get(shard.index())
+            .map_or(Sequence::ZERO, |shard| *shard.borrow())
+    }
+
+    pub(super) fn positions(&self) -> impl Iterator<Item = Sequence> + '_ {
+        self.shards.iter().map(|shard| *shard.borrow())
+    }
+
+    pub(super) fn lowest(&self) -> Sequence {
+        self.positions().min().unwrap_or_default()
+    }
+
+    pub(super) fn highest(&self) -> Sequence {
+        self.positions().max().unwrap_or_default()
+    }
+
+    pub(super) fn target(&self) -> Sequence {
+        *self.target.borrow()
+    }
+
+    pub(super) fn set_behind(&self, keyword: &Keyword, behind: Option<Behind>) {
+        let mut all = self.behind.write().unwrap_or_else(PoisonError::into_inner);
+        match behind {
+            Some(behind) => all.insert(keyword.clone(), behind),
+            None => all.remove(keyword),
+        };
+        drop(all);
+        self.behind_changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn behind(&self, keyword: &Keyword) -> Option<Behind> {
+        self.behind
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(keyword)
+            .copied()
+    }
+
+    pub(super) fn quarantined(&self) -> Vec<Keyword> {
+        let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .filter(|(_, behind)| behind.quarantined)
+            .map(|(keyword, _)| keyword.clone())
+            .collect()
+    }
+
+    pub(super) fn status(&self, keyword: &Keyword, shard: ShardId) -> KeywordStatus {
+        match self.behind(keyword) {
+            Some(Behind {
+                quarantined: true, ..
+            }) => KeywordStatus::Quarantined,
+            Some(_) => KeywordStatus::CatchingUp,
+            None if self.position(shard) < self.target() => KeywordStatus::CatchingUp,
+            None => KeywordStatus::Live,
+        }
+    }
+
+    /// Waits until a shard has folded through `sequence`.
+    pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
+        if let Some(shard) = self.shards.get(shard.index()) {
+            // An error would mean that the sender is gone, which `self` keeps.
+            let _ = shard
+                .subscribe()
+                .wait_for(|position| *position >= sequence)
+                .await;
+        }
+    }
+
+    /// Waits until a keyword, or its shard where it isn't behind, has folded through `sequence`.
+    pub(super) async fn keyword_reaches(
+        &self,
+        keyword: &Keyword,
+        shard: ShardId,
+        sequence: Sequence,
+    ) {
+        let mut changes = self.behind_changes.subscribe();
+        loop {
+            self.shard_reaches(shard, sequence).await;
+            changes.mark_unchanged();
+            match self.behind(keyword) {
+                Some(behind) if behind.position < sequence => {
+                    if changes.changed().await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Waits until every shard has folded through `sequence`.
+    pub(super) async fn all_reach(&self, sequence: Sequence) {
+        for shard in self.shards.iter() {
+            let _ = shard
+                .subscribe()
+                .wait_for(|position| *position >= sequence)
+                .await;
+        }
+    }
+}

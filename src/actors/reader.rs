@@ -1,0 +1,159 @@
+//! The reader actor.
+//!
+//! Owns the one position at which this process reads the journal. Feeds every shard every batch:
+//! its events, and the batch's end even where it has none, so that idle shards move too. It calls
+//! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
+//! the journal cannot be read or a shard is gone; the root then decides.
+
+use std::collections::VecDeque;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::sync::oneshot;
+
+use super::shard::{Part, ShardHandle};
+use crate::events::{Content, Envelope, Sequence, ShardCount, ShardId, Token};
+use crate::journal::{Batch, JournalHandle, JournalReader, Selection};
+use crate::telemetry::{Counted, Metrics};
+
+/// Batches on their way through the shards.
+const MOST_IN_FLIGHT: usize = 2;
+
+/// The root's hold on the reader.
+#[derive(Debug, Clone)]
+pub(super) struct ReaderHandle(ActorRef<ReaderMessage>);
+
+impl ReaderHandle {
+    pub(super) async fn spawn(
+        arguments: ReaderArguments,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let (actor, _) = Actor::spawn_linked(None, ReaderActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    pub(super) fn cell(&self) -> ActorCell {
+        self.0.get_cell()
+    }
+}
+
+/// What a reader is asked to do.
+pub(super) enum ReaderMessage {
+    /// Read the next batch and hand it on.
+    Read,
+}
+
+/// What a reader needs.
+pub(super) struct ReaderArguments {
+    pub(super) journal: JournalHandle,
+    /// Read on behind this position, the lowest of the shards'.
+    pub(super) after: Sequence,
+    /// In shard order.
+    pub(super) shards: Vec<(ShardId, ShardHandle)>,
+    /// Records per batch, at most.
+    pub(super) most: usize,
+    pub(super) metrics: Metrics,
+}
+
+pub(super) struct ReaderState {
+    own: ReaderArguments,
+    count: ShardCount,
+    reader: Box<dyn JournalReader>,
+    in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
+    _alive: Counted,
+}
+
+struct ReaderActor;
+
+impl Actor for ReaderActor {
+    type Msg = ReaderMessage;
+    type State = ReaderState;
+    type Arguments = ReaderArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ReaderMessage>,
+        own: ReaderArguments,
+    ) -> Result<ReaderState, ActorProcessingErr> {
+        let reader = own.journal.read(own.after, Selection::All).await?;
+        myself.cast(ReaderMessage::Read)?;
+        Ok(ReaderState {
+            count: own.journal.shards(),
+            reader,
+            in_flight: VecDeque::new(),
+            _alive: own.metrics.actor_alive("reader"),
+            own,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ReaderMessage>,
+        message: ReaderMessage,
+        state: &mut ReaderState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ReaderMessage::Read => state.on_read().await?,
+        }
+        myself.cast(ReaderMessage::Read)?;
+        Ok(())
+    }
+}
+
+impl ReaderState {
+    async fn on_read(&mut self) -> Result<(), ActorProcessingErr> {
+        let batch = self.reader.next(self.own.most).await?;
+        for missing in &batch.missing {
+            tracing::error!(
+                from = missing.start(),
+                to = missing.end(),
+                "the journal holds nothing at these positions; folding goes on behind them"
+            );
+            let count = missing
+                .end()
+                .saturating_sub(*missing.start())
+                .saturating_add(1);
+            self.own.metrics.journal_missing.inc_by(count);
+        }
+        while self.in_flight.len() >= MOST_IN_FLIGHT {
+            self.finish_oldest().await?;
+        }
+        self.hand_on(batch);
+        Ok(())
+    }
+
+    fn hand_on(&mut self, batch: Batch) {
+        let end = batch.checkpoint(self.own.journal.incarnation());
+        let mut parts: Vec<Vec<Envelope>> = Vec::new();
+        parts.resize_with(self.own.shards.len(), Vec::new);
+        for envelope in batch.envelopes {
+            let shard = self.shard_of(&envelope);
+            if let Some(part) = parts.get_mut(shard.index()) {
+                part.push(envelope);
+            }
+        }
+        let answers = self
+            .own
+            .shards
+            .iter()
+            .zip(parts)
+            .map(|((_, shard), envelopes)| shard.fold(Part { envelopes, end }))
+            .collect();
+        self.in_flight.push_back(answers);
+    }
+
+    fn shard_of(&self, envelope: &Envelope) -> ShardId {
+        match &envelope.content {
+            Content::Keyword(keyword, _) => {
+                self.count.shard_of(Token::of(keyword).as_str().as_bytes())
+            }
+            Content::Unaddressed { .. } => self.count.of_unaddressed(),
+        }
+    }
+
+    async fn finish_oldest(&mut self) -> Result<(), ActorProcessingErr> {
+        for answer in self.in_flight.pop_front().into_iter().flatten() {
+            answer.await.map_err(|_| "a shard is gone")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Folding a journal without actors: for rebuilding, comparing and measuring views whose server is
+//! stopped. It runs the same fold over the same rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::opening::OpeningError;
+use super::rejections;
+use crate::events::{Checkpoint, Content, Keyword, KeywordRecord, Sequence};
+use crate::journal::{Journal, Selection};
+use crate::projections::{Digest, Head, KeywordView, ViewDigest};
+use crate::store::{ShardRecord, Store, StoreError, Views};
+
+/// Records per batch; each batch is one commit.
+const BATCH: usize = 16_384;
+/// Keywords kept in memory between batches, at most.
+const MOST_RESIDENT: usize = 10_000;
+
+/// Folds the records behind `after` through `until` into a store. `limit` names the last
+/// position that a keyword is to fold, for comparing with views in which it stands there.
+///
+/// # Errors
+/// [`OpeningError`].
+pub async fn replay(
+    journal: &dyn Journal,
+    store: &Store,
+    after: &[Checkpoint],
+    until: Sequence,
+    limit: impl Fn(&Keyword) -> Sequence,
+    mut progress: impl FnMut(Sequence),
+) -> Result<(), OpeningError> {
+    let start = after.iter().map(|at| at.sequence).min();
+    let mut position = start.unwrap_or_default();
+    let mut reader = journal.read(position, Selection::All).await?;
+    let mut resident: HashMap<Keyword, KeywordView> = HashMap::new();
+    while position < until {
+        let most = usize::try_from(until.since(position)).unwrap_or(usize::MAX);
+        let batch = reader.next(most.min(BATCH)).await?;
+        let checkpoint = batch.checkpoint(journal.incarnation());
+        let mut records: BTreeMap<Keyword, Vec<(Sequence, KeywordRecord)>> = BTreeMap::new();
+        let incarnation = journal.incarnation();
+        let kept = |envelope| rejections::entry(incarnation, envelope);
+        rejections::keep(journal, batch.envelopes.iter().filter_map(kept).collect()).await?;
+        let unaddressed = journal.shards().of_unaddressed();
+        for envelope in batch.envelopes {
+            match envelope.content {
+                Content::Keyword(keyword, record) => records
+                    .entry(keyword)
+                    .or_default()
+                    .push((envelope.sequence, record)),
+                Content::Unaddressed { .. } => store
+                    .shard(unaddressed)?
+                    .count_unaddressed(1, envelope.sequence)?,
+            }
+        }
+        for (keyword, records) in records {
+            let shard = store.rows_of(&keyword)?;
+            let rows = shard.of(&keyword);
+            let last = limit(&keyword);
+            let view = match resident.entry(keyword.clone()) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(KeywordView::hydrate(&rows).map_err(StoreError::from)?)
+                }
+            };
+            for (sequence, record) in &records {
+                if *sequence <= last {
+                    view.fold(&rows, *sequence, record)
+                        .map_err(StoreError::from)?;
+                }
+            }
+            if let Some(changes) = view.take_changes(&rows).map_err(StoreError::from)? {
+                shard.put(&keyword, changes)?;
+            }
+        }
+        for (shard, from) in store.shards().iter().zip(after) {
+            if checkpoint.sequence > from.sequence {
+                shard.freeze();
+                shard.commit(&ShardRecord {
+                    epoch: store.epoch(),
+                    checkpoint,
+                })?;
+            }
+        }
+        if resident.len() > MOST_RESIDENT {
+            resident.clear();
+        }
+        position = batch.end;
+        progress(position);
+    }
+    store.flush()?;
+    Ok(())
+}
+
+/// The digest of one keyword.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeywordDigest {
+    /// Which one.
+    pub keyword: Keyword,
+    /// Where it stands.
+    pub head: Head,
+    /// What a client can read; `None` when it is not followed.
+    pub digest: Option<Digest>,
+}
+
+/// The digests of all keywords in keyword order, and of the followed ones in sum.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn digests(views: &Views) -> Result<(Vec<KeywordDigest>, Digest), StoreError> {
+    let mut all = Vec::new();
+    let mut sum = ViewDigest::default();
+    for (keyword, head) in views.heads()? {
+        if head.as_of == Sequence::ZERO {
+            // It exists but nothing of it is folded, so there is nothing to compare.
+            continue;
+        }
+        let digest = if head.tracked {
+            views
+                .read(&keyword, |head, rows| Digest::of(rows, head))?
+                .map(|answer| answer.value)
+        } else {
+            None
+        };
+        if let Some(digest) = &digest {
+            sum.add(&keyword, digest);
+        }
+        all.push(KeywordDigest {
+            keyword,
+            head,
+            digest,
+        });
+    }
+    Ok((all, sum.finish()))
+}

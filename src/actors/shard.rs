@@ -1,0 +1,498 @@
+//! The shard actor.
+//!
+//! Owns `keyword → actor` for its share of the keywords, and is the only writer of its rows. Fed
+//! by the reader with every batch's events of its keywords, and with every batch's end, events or
+//! not. Dies when its rows cannot be trusted or read; the root then opens the views anew. Restarts
+//! keywords that panic, with a pause, and quarantines those that keep failing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::catalog::Catalog;
+use super::commits::Commits;
+use super::failures::Verdict;
+use super::keyword::{FoldStep, KeywordArguments, KeywordHandle};
+use super::progress::Progress;
+use super::rejections;
+use super::round::Round;
+use super::stragglers::Stragglers;
+use crate::events::{Checkpoint, Content, Envelope, Keyword, KeywordRecord, Sequence, ShardId};
+use crate::journal::JournalHandle;
+use crate::projections::{Head, RowKey, Rows};
+use crate::store::{ShardRows, Store, StoreError};
+use crate::telemetry::{Counted, Metrics};
+
+const TOO_MANY: &str = "there are too many keywords (keywords.max)";
+/// How long keywords may take to end.
+const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How often a shard looks whether something is due.
+const TICK: Duration = Duration::from_millis(250);
+
+/// When a shard commits and what it keeps in memory.
+#[derive(Debug, Clone)]
+pub struct ShardOptions {
+    /// Commit after so many events, if not earlier.
+    pub commit_events: u64,
+    /// Commit after so long, if not earlier.
+    pub commit_interval: Duration,
+    /// A keyword that folds nothing for so long leaves memory.
+    pub idle: Duration,
+    /// So many keywords are followed at most; more are quarantined.
+    pub keywords_max: usize,
+}
+
+/// The reader's, the root's and the keywords' hold on a shard.
+#[derive(Debug, Clone)]
+pub(super) struct ShardHandle(ActorRef<ShardMessage>);
+
+impl ShardHandle {
+    pub(super) async fn spawn(
+        arguments: ShardArguments,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let (actor, _) = Actor::spawn_linked(None, ShardActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    /// Hands it its part of a batch. What is returned resolves when it is folded, and fails when
+    /// the shard is gone.
+    pub(super) fn fold(&self, part: Part) -> oneshot::Receiver<()> {
+        let (folded, answer) = oneshot::channel();
+        let _ = self.0.cast(ShardMessage::Fold { part, folded });
+        answer
+    }
+
+    /// A keyword has read through this position for itself.
+    pub(super) fn caught_up(&self, keyword: Keyword, position: Sequence) {
+        let _ = self.0.cast(ShardMessage::CaughtUp { keyword, position });
+    }
+
+    /// Ends a keyword's quarantine; `None` when the shard is gone.
+    pub(super) async fn release(&self, keyword: Keyword) -> Option<Released> {
+        let (released, answer) = oneshot::channel();
+        let _ = self.0.cast(ShardMessage::Release { keyword, released });
+        answer.await.ok()
+    }
+
+    /// Commits what is folded and ends the shard; `None` when it is gone or could not commit.
+    pub(super) async fn finish(&self) -> Option<()> {
+        let (finished, answer) = oneshot::channel();
+        let _ = self.0.cast(ShardMessage::Finish { finished });
+        answer.await.ok()
+    }
+
+    pub(super) fn cell(&self) -> ActorCell {
+        self.0.get_cell()
+    }
+}
+
+/// What became of the wish to release a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Released {
+    /// It catches up now.
+    Yes,
+    /// It was not in quarantine.
+    NotQuarantined,
+    /// It is quarantined again at once: there are too many keywords.
+    TooMany,
+}
+
+/// A shard's part of a batch.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Envelopes of this shard's keywords, and those with invalid tokens that fall to it.
+    pub(super) envelopes: Vec<Envelope>,
+    /// Where the whole batch ends.
+    pub(super) end: Checkpoint,
+}
+
+/// What a shard is asked to do.
+pub(super) enum ShardMessage {
+    /// Fold a part of a batch, then move on to its end.
+    Fold {
+        part: Part,
+        folded: oneshot::Sender<()>,
+    },
+    /// Commit and passivate what is due.
+    Tick,
+    /// A keyword that was behind has read through a position.
+    CaughtUp {
+        keyword: Keyword,
+        position: Sequence,
+    },
+    /// Start a keyword again after its pause.
+    Restart { keyword: Keyword },
+    /// End a quarantine.
+    Release {
+        keyword: Keyword,
+        released: oneshot::Sender<Released>,
+    },
+    /// Commit and end.
+    Finish { finished: oneshot::Sender<()> },
+}
+
+/// What a shard needs.
+pub(super) struct ShardArguments {
+    pub(super) shard: ShardId,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) store: Arc<Store>,
+    pub(super) journal: JournalHandle,
+    pub(super) catalog: Catalog,
+    pub(super) progress: Progress,
+    pub(super) metrics: Metrics,
+    pub(super) options: ShardOptions,
+    pub(super) fold: FoldStep,
+}
+
+pub(super) struct ShardState {
+    own: ShardArguments,
+    rows: Arc<ShardRows>,
+    /// Keywords with an actor.
+    resident: HashMap<Keyword, Resident>,
+    by_actor: HashMap<ActorId, Keyword>,
+    stragglers: Stragglers,
+    /// Through which every keyword that is not behind has put its rows.
+    position: Checkpoint,
+    commits: Commits,
+    _alive: Counted,
+}
+
+struct Resident {
+    actor: KeywordHandle,
+    last_used: Instant,
+}
+
+struct ShardActor;
+
+impl Actor for ShardActor {
+    type Msg = ShardMessage;
+    type State = ShardState;
+    type Arguments = ShardArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ShardMessage>,
+        own: ShardArguments,
+    ) -> Result<ShardState, ActorProcessingErr> {
+        let rows = Arc::clone(own.store.shard(own.shard)?);
+        let stragglers =
+            Stragglers::of(Arc::clone(&rows), own.progress.clone(), own.metrics.clone())?;
+        let behind = stragglers.all();
+        myself.send_interval(TICK, || ShardMessage::Tick);
+        let mut state = ShardState {
+            rows,
+            resident: HashMap::new(),
+            by_actor: HashMap::new(),
+            stragglers,
+            position: own.checkpoint,
+            commits: Commits::new(
+                Arc::clone(&own.store),
+                own.shard,
+                own.checkpoint,
+                (own.options.commit_events, own.options.commit_interval),
+                own.journal.head(),
+                own.metrics.clone(),
+            ),
+            _alive: own.metrics.actor_alive("shard"),
+            own,
+        };
+        for keyword in behind {
+            state.start_catching_up(&myself, &keyword).await?;
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ShardMessage>,
+        message: ShardMessage,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ShardMessage::Fold { part, folded } => state.on_fold(&myself, part, folded).await,
+            ShardMessage::Tick => state.on_tick().await,
+            ShardMessage::CaughtUp { keyword, position } => {
+                state.on_caught_up(&keyword, position);
+                Ok(())
+            }
+            ShardMessage::Restart { keyword } => state.on_restart(&myself, &keyword).await,
+            ShardMessage::Release { keyword, released } => {
+                state.on_release(&myself, &keyword, released).await
+            }
+            ShardMessage::Finish { finished } => state.on_finish(&myself, finished).await,
+        }
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<ShardMessage>,
+        event: SupervisionEvent,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(actor, error) => {
+                state.on_keyword_failed(&myself, actor.get_id(), error)
+            }
+            SupervisionEvent::ActorTerminated(actor, ..) => {
+                state.forget_actor(actor.get_id());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ShardState {
+    async fn on_fold(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        part: Part,
+        folded: oneshot::Sender<()>,
+    ) -> Result<(), ActorProcessingErr> {
+        if part.end.sequence <= self.position.sequence {
+            // Another shard was behind this one when reading began.
+            let _ = folded.send(());
+            return Ok(());
+        }
+        let began = std::time::Instant::now();
+        let count = part.envelopes.len();
+        let sorted = self.sort(part.envelopes);
+        rejections::keep(&*self.own.journal, sorted.rejected).await?;
+        self.rows
+            .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
+        let round = Round::default();
+        for (keyword, records) in sorted.records {
+            if self.stragglers.contains(&keyword) {
+                continue;
+            }
+            if !self.admits(&keyword)? {
+                let position = self.position.sequence;
+                self.stragglers.quarantine(&keyword, position, TOO_MANY)?;
+                continue;
+            }
+            let ticket = round.ticket(keyword.clone());
+            self.actor(myself, &keyword).await?.fold(records, ticket);
+        }
+        for failure in round.finish().await {
+            if let Some(error) = failure.error {
+                // The rows can't be read: no keyword of this shard can go on.
+                return Err(error.into());
+            }
+            self.stragglers
+                .fall_behind(&failure.keyword, self.position.sequence)?;
+        }
+        self.position = part.end;
+        self.own.progress.reach(self.own.shard, part.end.sequence);
+        self.commits.folded(count);
+        if count > 0 {
+            self.own.metrics.batch_folded(began.elapsed(), count);
+        }
+        let _ = folded.send(());
+        self.commits.begin_if_due(self.position).await
+    }
+
+    async fn on_tick(&mut self) -> Result<(), ActorProcessingErr> {
+        let idle = self.own.options.idle;
+        let stop: Vec<_> = self
+            .resident
+            .iter()
+            .filter(|(keyword, resident)| {
+                resident.last_used.elapsed() >= idle && !self.stragglers.contains(keyword)
+            })
+            .map(|(keyword, _)| keyword.clone())
+            .collect();
+        for keyword in stop {
+            if let Some(resident) = self.resident.remove(&keyword) {
+                self.by_actor.remove(&resident.actor.id());
+                resident.actor.stop();
+            }
+        }
+        self.commits.begin_if_due(self.position).await
+    }
+
+    fn on_caught_up(&mut self, keyword: &Keyword, position: Sequence) {
+        if position >= self.position.sequence {
+            self.stragglers.is_live(keyword);
+            if let Some(resident) = self.resident.get_mut(keyword) {
+                resident.last_used = Instant::now();
+            }
+            tracing::info!(%keyword, %position, "keyword has caught up");
+        } else if let Some(resident) = self.resident.get(keyword) {
+            resident.actor.catch_up();
+        }
+    }
+
+    async fn on_restart(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.stragglers.contains(keyword) && !self.stragglers.is_quarantined(keyword) {
+            self.own.metrics.actor_restarted("keyword");
+            self.start_catching_up(myself, keyword).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_release(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+        released: oneshot::Sender<Released>,
+    ) -> Result<(), ActorProcessingErr> {
+        let quarantined = self.stragglers.is_quarantined(keyword);
+        if quarantined {
+            self.stragglers.release(keyword);
+            self.start_catching_up(myself, keyword).await?;
+        }
+        let still = self.stragglers.is_quarantined(keyword);
+        let _ = released.send(match (quarantined, still) {
+            (false, _) => Released::NotQuarantined,
+            (true, true) => Released::TooMany,
+            (true, false) => Released::Yes,
+        });
+        Ok(())
+    }
+
+    async fn on_finish(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        finished: oneshot::Sender<()>,
+    ) -> Result<(), ActorProcessingErr> {
+        // They hold the rows, which are to be closed when this ends.
+        myself
+            .stop_children_and_wait(None, Some(CHILDREN_STOP_WITHIN))
+            .await;
+        self.commits.finish(self.position).await?;
+        let _ = finished.send(());
+        myself.stop(None);
+        Ok(())
+    }
+
+    fn on_keyword_failed(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        actor: ActorId,
+        error: ActorProcessingErr,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(keyword) = self.forget_actor(actor) else {
+            return Ok(());
+        };
+        if error.downcast_ref::<StoreError>().is_some() {
+            return Err(error);
+        }
+        let position = self.position.sequence;
+        self.stragglers.fall_behind(&keyword, position)?;
+        match self.stragglers.failed(&keyword) {
+            Verdict::Restart(pause) => {
+                tracing::error!(%keyword, %error, ?pause, "keyword failed; it is restarted after a pause");
+                myself.send_after(pause, move || ShardMessage::Restart { keyword });
+            }
+            Verdict::Quarantine => {
+                self.stragglers
+                    .quarantine(&keyword, position, &error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts a part by keyword; what this shard has folded already is left out.
+    fn sort(&self, envelopes: Vec<Envelope>) -> Sorted {
+        let mut sorted = Sorted::default();
+        let incarnation = self.own.journal.incarnation();
+        for envelope in envelopes {
+            if envelope.sequence <= self.position.sequence {
+                continue;
+            }
+            if let Some(entry) = rejections::entry(incarnation, &envelope) {
+                sorted.rejected.push(entry);
+            }
+            match envelope.content {
+                Content::Keyword(keyword, record) => sorted
+                    .records
+                    .entry(keyword)
+                    .or_default()
+                    .push((envelope.sequence, record)),
+                Content::Unaddressed { .. } => sorted.unaddressed += 1,
+            }
+        }
+        sorted
+    }
+
+    /// A keyword that never existed is admitted while there is room.
+    fn admits(&self, keyword: &Keyword) -> Result<bool, StoreError> {
+        if self.resident.contains_key(keyword) {
+            return Ok(true);
+        }
+        let row = self.rows.of(keyword).get(&RowKey::Head)?;
+        let head = row.map(|row| Head::decode(&row)).transpose()?;
+        let existed = head.is_some_and(|head| head.as_of > Sequence::ZERO);
+        let most = self.own.options.keywords_max;
+        Ok(existed || self.own.catalog.admit(keyword, most))
+    }
+
+    async fn actor(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<KeywordHandle, ActorProcessingErr> {
+        if let Some(resident) = self.resident.get_mut(keyword) {
+            resident.last_used = Instant::now();
+            return Ok(resident.actor.clone());
+        }
+        let own = &self.own;
+        let arguments = KeywordArguments {
+            keyword: keyword.clone(),
+            shard: own.shard,
+            shard_handle: ShardHandle(myself.clone()),
+            rows: Arc::clone(&self.rows),
+            journal: Arc::clone(&own.journal),
+            catalog: own.catalog.clone(),
+            progress: own.progress.clone(),
+            metrics: own.metrics.clone(),
+            fold: Arc::clone(&own.fold),
+        };
+        let actor = KeywordHandle::spawn(arguments, myself.get_cell()).await?;
+        self.by_actor.insert(actor.id(), keyword.clone());
+        let resident = Resident {
+            actor: actor.clone(),
+            last_used: Instant::now(),
+        };
+        self.resident.insert(keyword.clone(), resident);
+        Ok(actor)
+    }
+
+    fn forget_actor(&mut self, actor: ActorId) -> Option<Keyword> {
+        let keyword = self.by_actor.remove(&actor)?;
+        self.resident.remove(&keyword);
+        Some(keyword)
+    }
+
+    async fn start_catching_up(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<(), ActorProcessingErr> {
+        self.stragglers.catches_up(keyword);
+        if self.admits(keyword)? {
+            self.actor(myself, keyword).await?.catch_up();
+        } else {
+            let position = self.position.sequence;
+            self.stragglers.quarantine(keyword, position, TOO_MANY)?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of a batch, by what is to be done with it.
+#[derive(Default)]
+struct Sorted {
+    records: HashMap<Keyword, Vec<(Sequence, KeywordRecord)>>,
+    rejected: Vec<crate::journal::RejectedEntry>,
+    unaddressed: u64,
+}

@@ -1,0 +1,462 @@
+//! The handle of the whole running system.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::catalog::Catalog;
+use super::keyword::{FoldStep, fold_step};
+use super::opening::OpeningError;
+use super::progress::{KeywordStatus, Progress};
+use super::root::{Options, RootArguments, RootHandle, startup_error};
+use super::shard::Released;
+use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
+use crate::journal::{Durability, JournalError, JournalHandle};
+use crate::store::{Holders, StoreError, Views};
+use crate::telemetry::Metrics;
+use crate::text::Matcher;
+
+/// How long a caller waits for what it wrote to be folded.
+pub const FOLD_WAIT: Duration = Duration::from_secs(5);
+/// A shard that is below where the journal's head was so long ago lags too far.
+const LAG_ALLOWED: Duration = Duration::from_secs(10);
+const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
+
+/// The running system; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tidings {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    root: RootHandle,
+    journal: JournalHandle,
+    views: Views,
+    catalog: Catalog,
+    progress: Progress,
+    metrics: Metrics,
+    keywords_max: usize,
+    heads: Mutex<VecDeque<(Instant, Sequence)>>,
+}
+
+/// Why the system could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The views could not be opened.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    /// An actor could not be started.
+    #[error("the actors could not be started: {0}")]
+    Actors(String),
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// It is journaled but was not folded in time.
+    #[error("it is written down but not folded yet; try again in a moment")]
+    TryAgain,
+    /// No more keywords are followed.
+    #[error("{max} keywords are followed, which is the limit (keywords.max)")]
+    TooMany {
+        /// The limit.
+        max: usize,
+    },
+    /// There is no such keyword.
+    #[error("there is no keyword {0}")]
+    UnknownKeyword(Keyword),
+    /// The journal did not take it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The event does not fit the stored form.
+    #[error(transparent)]
+    Stored(#[from] stored::StoredError),
+    /// The views could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A task ended early.
+    #[error("the views could not be asked: {0}")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+/// Why a position was not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachedError {
+    /// The journal doesn't hold it.
+    #[error("the journal's last sequence is {head}")]
+    BeyondHead {
+        /// Its last sequence.
+        head: Sequence,
+    },
+    /// It was not folded in time.
+    #[error("the position is not folded yet; try again in a moment")]
+    TryAgain,
+}
+
+/// What is to have reached a position.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// One keyword.
+    Keyword(&'a Keyword),
+    /// All keywords.
+    All,
+}
+
+/// How the system is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Answers are up to date, but for a lag of seconds.
+    pub ready: bool,
+    /// What the journal held at the start isn't folded yet.
+    pub starting: bool,
+    /// The journal's last sequence.
+    pub head: Sequence,
+    /// Every shard, in order.
+    pub shards: Vec<ShardStatus>,
+    /// Keywords that wait to be released.
+    pub quarantined: Vec<Keyword>,
+    /// What a power loss may take of what was acknowledged.
+    pub durability: Durability,
+}
+
+/// How one shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardStatus {
+    /// Which one.
+    pub shard: ShardId,
+    /// Through which position it has folded.
+    pub position: Sequence,
+    /// The journal's head less that.
+    pub lag: u64,
+}
+
+impl Tidings {
+    /// Opens the views and starts folding what the journal holds.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        options: Options,
+        journal: JournalHandle,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
+        Self::start_with(options, journal, metrics, fold_step()).await
+    }
+
+    /// The same with a fold step of the caller's, for tests that let it fail.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(
+        options: Options,
+        journal: JournalHandle,
+        metrics: Metrics,
+        fold: FoldStep,
+    ) -> Result<Self, StartError> {
+        let views = Views::default();
+        let catalog = Catalog::default();
+        let progress = Progress::new(journal.shards());
+        let keywords_max = options.shard.keywords_max;
+        let root = RootHandle::spawn(RootArguments {
+            options,
+            journal: Arc::clone(&journal),
+            views: views.clone(),
+            catalog: catalog.clone(),
+            progress: progress.clone(),
+            metrics: metrics.clone(),
+            fold,
+        })
+        .await
+        .map_err(|error| match startup_error(error) {
+            Ok(opening) => StartError::Opening(opening),
+            Err(other) => StartError::Actors(other),
+        })?;
+        let shared = Arc::new(Shared {
+            root,
+            journal,
+            views,
+            catalog,
+            progress,
+            metrics,
+            keywords_max,
+            heads: Mutex::default(),
+        });
+        let sampled = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(HEAD_SAMPLES_EVERY);
+            while let Some(shared) = sampled.upgrade() {
+                shared.sample();
+                drop(shared);
+                ticks.tick().await;
+            }
+        });
+        Ok(Self { shared })
+    }
+
+    /// The read side.
+    pub fn views(&self) -> &Views {
+        &self.shared.views
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &JournalHandle {
+        &self.shared.journal
+    }
+
+    /// The metrics of the process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// The matcher over all followed keywords, as of now.
+    pub fn matcher(&self) -> Arc<Matcher> {
+        self.shared.catalog.matcher()
+    }
+
+    /// A keyword is followed.
+    pub fn is_tracked(&self, keyword: &Keyword) -> bool {
+        self.shared.catalog.contains(keyword)
+    }
+
+    /// The followed keywords that hold a tweet, in keyword order. One whose rows are behind may
+    /// hold it and is taken for a holder: its fold ignores what it has nothing for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn holders(&self, known: &mut Holders, id: &TweetId) -> Result<Vec<Keyword>, StoreError> {
+        let mut holders = Vec::new();
+        for keyword in self.shared.catalog.keywords() {
+            if self.shared.progress.behind(&keyword).is_some() || known.holds(&keyword, id)? {
+                holders.push(keyword);
+            }
+        }
+        Ok(holders)
+    }
+
+    /// How many more keywords may be followed.
+    pub fn room(&self) -> usize {
+        self.shared
+            .keywords_max
+            .saturating_sub(self.shared.catalog.len())
+    }
+
+    /// How many keywords may be followed.
+    pub fn keywords_max(&self) -> usize {
+        self.shared.keywords_max
+    }
+
+    /// Follows a keyword; false when it was followed already.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn track(&self, keyword: &Keyword) -> Result<bool, CommandError> {
+        self.be_current(keyword).await?;
+        if self.is_tracked(keyword) {
+            return Ok(false);
+        }
+        if self.room() == 0 {
+            return Err(CommandError::TooMany {
+                max: self.shared.keywords_max,
+            });
+        }
+        let at = Timestamp::now();
+        self.command(keyword, &Event::KeywordTracked { at }, at)
+            .await?;
+        Ok(true)
+    }
+
+    /// Stops following a keyword; false when it was not followed any more.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn untrack(&self, keyword: &Keyword) -> Result<bool, CommandError> {
+        self.be_current(keyword).await?;
+        let views = self.shared.views.clone();
+        let asked = keyword.clone();
+        let head = tokio::task::spawn_blocking(move || views.head(&asked)).await??;
+        match head {
+            Some(head) if head.tracked => {}
+            Some(_) => return Ok(false),
+            None => return Err(CommandError::UnknownKeyword(keyword.clone())),
+        }
+        let at = Timestamp::now();
+        self.command(keyword, &Event::KeywordUntracked { at }, at)
+            .await?;
+        Ok(true)
+    }
+
+    /// Waits until the keyword's shard has folded what the journal held at the start.
+    async fn be_current(&self, keyword: &Keyword) -> Result<(), CommandError> {
+        let target = self.shared.progress.target();
+        let shard = self.shard_of(keyword);
+        let current = self.shared.progress.shard_reaches(shard, target);
+        tokio::time::timeout(FOLD_WAIT, current)
+            .await
+            .map_err(|_| CommandError::TryAgain)
+    }
+
+    async fn command(
+        &self,
+        keyword: &Keyword,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), CommandError> {
+        let record = Record::of_event(keyword, event, at)?;
+        let appended = self.shared.journal.append(vec![record]).await?;
+        self.reached(Scope::Keyword(keyword), appended.last)
+            .await
+            .map_err(|_| CommandError::TryAgain)
+    }
+
+    /// Ends a keyword's quarantine; false when it was in none.
+    ///
+    /// # Errors
+    /// [`CommandError::TryAgain`] while the views are being opened, [`CommandError::TooMany`] when
+    /// there is no room for it.
+    pub async fn release(&self, keyword: &Keyword) -> Result<bool, CommandError> {
+        let shard = self.shard_of(keyword);
+        match self.shared.root.release(shard, keyword.clone()).await {
+            Some(Released::Yes) => Ok(true),
+            Some(Released::NotQuarantined) => Ok(false),
+            Some(Released::TooMany) => Err(CommandError::TooMany {
+                max: self.shared.keywords_max,
+            }),
+            None => Err(CommandError::TryAgain),
+        }
+    }
+
+    /// Waits until a position is folded, at most [`FOLD_WAIT`].
+    ///
+    /// # Errors
+    /// [`ReachedError`].
+    pub async fn reached(&self, scope: Scope<'_>, sequence: Sequence) -> Result<(), ReachedError> {
+        let head = *self.shared.journal.head().borrow();
+        if sequence > head {
+            return Err(ReachedError::BeyondHead { head });
+        }
+        let reached = async {
+            match scope {
+                Scope::Keyword(keyword) => {
+                    let shard = self.shard_of(keyword);
+                    self.shared
+                        .progress
+                        .keyword_reaches(keyword, shard, sequence)
+                        .await;
+                }
+                Scope::All => self.shared.progress.all_reach(sequence).await,
+            }
+        };
+        tokio::time::timeout(FOLD_WAIT, reached)
+            .await
+            .map_err(|_| ReachedError::TryAgain)
+    }
+
+    /// What a keyword is doing.
+    pub fn keyword_status(&self, keyword: &Keyword) -> KeywordStatus {
+        self.shared.progress.status(keyword, self.shard_of(keyword))
+    }
+
+    /// How far a keyword's shard is behind the journal's head, in records.
+    pub fn lag(&self, keyword: &Keyword) -> u64 {
+        let head = *self.shared.journal.head().borrow();
+        head.since(self.shared.progress.position(self.shard_of(keyword)))
+    }
+
+    /// The lowest position that all shards have folded.
+    pub fn position(&self) -> Sequence {
+        self.shared.progress.lowest()
+    }
+
+    /// How the system is.
+    pub fn status(&self) -> Status {
+        let shared = &self.shared;
+        shared.sample();
+        let head = *shared.journal.head().borrow();
+        let lowest = shared.progress.lowest();
+        let starting = shared.views.store().is_err() || lowest < shared.progress.target();
+        let shards = shared
+            .journal
+            .shards()
+            .all()
+            .zip(shared.progress.positions())
+            .map(|(shard, position)| ShardStatus {
+                shard,
+                position,
+                lag: head.since(position),
+            })
+            .collect();
+        Status {
+            ready: !starting && lowest >= shared.head_some_time_ago(),
+            starting,
+            head,
+            shards,
+            quarantined: shared.progress.quarantined(),
+            durability: shared.journal.durability(),
+        }
+    }
+
+    /// Stops folding, commits, closes the views and then the journal.
+    ///
+    /// # Errors
+    /// What could not be closed cleanly; nothing is lost by it, but the next start takes longer.
+    pub async fn shutdown(&self) -> Result<(), ShutdownError> {
+        let views = self.shared.root.finish().await;
+        self.shared.journal.close().await?;
+        views.map_err(ShutdownError::Views)
+    }
+
+    fn shard_of(&self, keyword: &Keyword) -> ShardId {
+        self.shared
+            .journal
+            .shards()
+            .shard_of(Token::of(keyword).as_str().as_bytes())
+    }
+}
+
+/// What could not be closed cleanly.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// The views.
+    #[error("the views were not closed cleanly: {0}")]
+    Views(String),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Shared {
+    /// Remembers the head, and shows the lag in the metrics.
+    fn sample(&self) {
+        let head = *self.journal.head().borrow();
+        for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
+            self.metrics.set_lag(shard.index(), head.since(position));
+        }
+        let now = Instant::now();
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = heads
+            .back()
+            .is_some_and(|(at, _)| now - *at < HEAD_SAMPLES_EVERY);
+        if !fresh {
+            heads.push_back((now, head));
+        }
+        // The first one kept is the newest that is old enough.
+        while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
+            heads.pop_front();
+        }
+    }
+
+    fn head_some_time_ago(&self) -> Sequence {
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        match heads.front() {
+            Some((at, head)) if at.elapsed() >= LAG_ALLOWED => *head,
+            _ => Sequence::ZERO,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `tidings completions SHELL`: what a shell needs to complete our commands.
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::failure::Outcome;
+use super::output::Output;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// For which shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<Outcome> {
+    let mut script = Vec::new();
+    let mut command = super::CommandLine::command();
+    clap_complete::generate(arguments.shell, &mut command, "tidings", &mut script);
+    output.line(&String::from_utf8(script)?)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,231 @@
+//! `tidings demo`: a server with sample tweets whose months end now, and new ones coming in.
+//!
+//! The demo is a client of its own server: what it shows went through the front door.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Invocation;
+use super::client::Client;
+use super::failure::Outcome;
+use super::publish::rewrite::{self, Rewrite};
+use super::publish::sender::{Body, MAX_LINES, Sender};
+use super::publish::source::{Input, Read};
+use super::serve;
+use super::signals::StopSignals;
+use super::system::System;
+use super::{keywords, progress};
+use crate::events::{Keyword, Timestamp};
+
+/// Real posts of four months, CC0; `assets/NOTICE.md` says where they come from.
+const POSTS: &[u8] = include_bytes!("../../assets/posts-ko.ndjson.zst");
+/// What the posts are searched for.
+pub(super) const KEYWORDS: [&str; 12] = [
+    "재미",
+    "연기",
+    "스토리",
+    "배우",
+    "감동",
+    "사랑",
+    "감독",
+    "액션",
+    "결말",
+    "반전",
+    "영상",
+    "음악",
+];
+/// A new tweet comes this often.
+const TRICKLE: Duration = Duration::from_millis(350);
+/// Every so many new tweets, one of the last ones is seen to be liked.
+const LIKED_EVERY: u64 = 3;
+
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let mut signals = StopSignals::listen()?;
+    let mut settings = invocation.settings.clone();
+    // Kept until the end, when dropping it removes the folder.
+    let scratch = if invocation.layers.is_given("data") {
+        None
+    } else {
+        let folder = tempfile::Builder::new()
+            .prefix("tidings-demo-")
+            .tempdir()
+            .context("no scratch folder can be created; name one with --data")?;
+        settings.data = folder.path().to_owned();
+        Some(folder)
+    };
+    let system = System::start(&settings).await?;
+    serve::announce(&system, invocation)?;
+    let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let showing = show(&client, invocation, scratch.is_none());
+    let shown = tokio::select! {
+        ended = showing => ended,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            Ok(())
+        }
+    };
+    let stopped = serve::stop(system).await;
+    shown?;
+    stopped
+}
+
+/// Fills the server and goes on feeding it; ends with an error or never.
+async fn show(client: &Client, invocation: &Invocation, kept: bool) -> anyhow::Result<()> {
+    for keyword in KEYWORDS {
+        keywords::track(client, &Keyword::new(keyword)?).await?;
+    }
+    let posts = Posts::unpack()?;
+    // A kept folder that was filled by an earlier run is not filled again.
+    if tweets_at(client).await? == 0 {
+        let bar = progress::bar("sample tweets", u64::try_from(posts.0.len()).ok());
+        posts.publish(client, invocation, &bar).await?;
+        bar.finish_and_clear();
+    }
+    if !invocation.output.is_json() {
+        let place = if kept {
+            format!("kept in {}", invocation.settings.data.display())
+        } else {
+            "in a scratch folder that is removed at the end; --data FOLDER keeps it".to_owned()
+        };
+        invocation.output.line(&format!(
+            "{} sample tweets, four months that end now, and new ones every moment ({place}).\nOpen {} and press Ctrl-C here to stop.",
+            posts.0.len(),
+            client.base(),
+        ))?;
+    }
+    posts.trickle(client).await
+}
+
+async fn tweets_at(client: &Client) -> anyhow::Result<u64> {
+    #[derive(Deserialize)]
+    struct Listing {
+        keywords: Vec<Listed>,
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        tweets: u64,
+    }
+    let listing: Listing = client.ask(Method::GET, "/api/v1/keywords", None).await?;
+    Ok(listing.keywords.iter().map(|listed| listed.tweets).sum())
+}
+
+/// The sample, a line each.
+struct Posts(Vec<Vec<u8>>);
+
+impl Posts {
+    fn unpack() -> anyhow::Result<Self> {
+        let mut lines = Vec::new();
+        for read in Input::Bytes(POSTS.to_vec()).lines()? {
+            if let Read::Line { bytes, .. } = read? {
+                lines.push(bytes);
+            }
+        }
+        Ok(Self(lines))
+    }
+
+    async fn publish(
+        &self,
+        client: &Client,
+        invocation: &Invocation,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let lines = self.0.iter().zip(1..).map(|(bytes, number)| {
+            let bytes = bytes.clone();
+            Ok(Read::Line { number, bytes })
+        });
+        let rewrite = Rewrite {
+            keyword: None,
+            shift_millis: rewrite::shift_to(Timestamp::now(), lines)?,
+        };
+        let mut sender = Sender::new(client, invocation.output, bar.clone());
+        for chunk in self.0.chunks(MAX_LINES) {
+            let mut body = Body::default();
+            for (line, number) in chunk.iter().zip(1..) {
+                body.push(number, &rewrite.apply(line.clone()));
+            }
+            sender.send(body).await?;
+            bar.inc(u64::try_from(chunk.len()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Posts the sample anew, one tweet at a time: under new ids, now.
+    async fn trickle(&self, client: &Client) -> anyhow::Result<()> {
+        // Ids of an earlier run in the same folder are not used again.
+        let run = Timestamp::now().millis();
+        let mut ticks = interval(TRICKLE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for (line, number) in self.0.iter().rev().cycle().zip(1_u64..) {
+            ticks.tick().await;
+            let mut lines = renewed(line, &format!("demo:{run}-{number}"))?;
+            if number.is_multiple_of(LIKED_EVERY) {
+                let liked = number.saturating_sub(LIKED_EVERY.saturating_sub(1));
+                lines.push('\n');
+                lines.push_str(&json!({
+                    "type": "tweet.engaged", "id": format!("demo:{run}-{liked}"), "at": Timestamp::now().to_string(),
+                    "metrics": { "likes": number % 97, "reposts": number % 11 },
+                }).to_string());
+            }
+            let body = Some(("application/x-ndjson", lines.into_bytes()));
+            let posted = client.ask::<Value>(Method::POST, "/api/v1/tweets", body);
+            if let Err(error) = posted.await {
+                if !error.is_passing() {
+                    return Err(error.into());
+                }
+                tracing::warn!(%error, "a sample tweet was not taken");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tweet of a line as if it were posted now.
+fn renewed(line: &[u8], id: &str) -> anyhow::Result<String> {
+    let mut tweet: Map<String, Value> = serde_json::from_slice(line)?;
+    tweet.insert("id".to_owned(), id.into());
+    tweet.insert("at".to_owned(), Timestamp::now().to_string().into());
+    Ok(serde_json::to_string(&tweet)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, wire};
+
+    #[test]
+    fn every_sample_is_a_tweet_and_every_keyword_has_hundreds() {
+        let posts = Posts::unpack().unwrap();
+        let mut counts = KEYWORDS.map(|keyword| (keyword, 0));
+        for line in &posts.0 {
+            let line = wire::decode_line(line, Timestamp::now()).unwrap();
+            let Event::TweetPosted(tweet) = line.event else {
+                panic!("not a tweet: {line:?}");
+            };
+            for (keyword, count) in &mut counts {
+                *count += u32::from(tweet.text.contains(*keyword));
+            }
+        }
+        assert!(posts.0.len() > 15_000);
+        assert!(counts.iter().all(|(_, count)| *count > 500), "{counts:?}");
+    }
+
+    #[test]
+    fn a_renewed_tweet_differs_in_id_and_time_only() {
+        let line = br#"{"type":"tweet.posted","id":"1","at":"2015-01-01T00:00:00Z","text":"t"}"#;
+        let renewed: Value = serde_json::from_str(&renewed(line, "demo:2").unwrap()).unwrap();
+        assert_eq!(renewed["id"], "demo:2");
+        assert_eq!(renewed["text"], "t");
+        assert!(
+            Timestamp::parse(renewed["at"].as_str().unwrap())
+                .unwrap()
+                .millis()
+                > 1_700_000_000_000
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! `tidings journal ls`: which journal there is, and its files.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli::Invocation;
+use crate::cli::data_folder::DataFolder;
+use crate::cli::failure::Outcome;
+use crate::cli::output::table;
+use crate::cli::system::read_journal;
+use crate::journal::SegmentSummary;
+
+/// What a journal is and holds.
+#[derive(Debug, Serialize)]
+struct Listing {
+    incarnation: String,
+    shards: u16,
+    head: u64,
+    closed_cleanly: bool,
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Serialize)]
+struct Segment {
+    path: PathBuf,
+    first: u64,
+    last: u64,
+    bytes: u64,
+}
+
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let folder = DataFolder::take_existing(&invocation.settings.data)?;
+    let summary = read_journal(&folder).await?.summary()?;
+    let listing = Listing {
+        incarnation: summary.incarnation.to_string(),
+        shards: summary.shards.get(),
+        head: summary.head.get(),
+        closed_cleanly: summary.closed_cleanly,
+        segments: summary.segments.iter().map(segment).collect(),
+    };
+    invocation.output.show(&listing, text_of)?;
+    Ok(Outcome::Done)
+}
+
+fn segment(summary: &SegmentSummary) -> Segment {
+    Segment {
+        path: summary.path.clone(),
+        first: summary.first.get(),
+        last: summary.last.get(),
+        bytes: summary.bytes,
+    }
+}
+
+fn text_of(listing: &Listing) -> String {
+    let rows: Vec<_> = listing
+        .segments
+        .iter()
+        .map(|segment| {
+            [
+                segment.path.display().to_string(),
+                segment.first.to_string(),
+                segment.last.to_string(),
+                segment.bytes.to_string(),
+            ]
+        })
+        .collect();
+    format!(
+        "journal {} with {} shards, through sequence {}{}\n{}",
+        listing.incarnation,
+        listing.shards,
+        listing.head,
+        if listing.closed_cleanly {
+            ""
+        } else {
+            " (not stopped cleanly)"
+        },
+        table(["segment", "first", "last", "bytes"], &rows)
+    )
+}

@@ -1,0 +1,175 @@
+//! `tidings publish`: sends NDJSON, plain or zstd, to a running server.
+//!
+//! [`source`] cuts the input into lines, [`rewrite`] names their keyword and moves their times,
+//! [`sender`] sends them in bodies, again where it has to. A line that the server refuses is named
+//! with its number in the file, and stops no other.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::client::Client;
+use super::failure::{Outcome, Usage};
+use super::{Invocation, progress};
+use crate::events::{Keyword, Timestamp};
+
+pub(super) mod rewrite;
+pub(super) mod sender;
+pub(super) mod source;
+
+use rewrite::Rewrite;
+use sender::{Body, Report, Sender};
+use source::{Input, Read};
+
+/// How long a body waits for more lines, where they come slowly.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+/// How many lines may wait to be sent.
+const LINES_AHEAD: usize = 4_096;
+/// With `--rate`, how many bodies are sent in a second.
+const BODIES_PER_SECOND: u32 = 10;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// NDJSON, one event a line, plain or zstd; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Publish all lines to this keyword, whatever they contain
+    #[arg(long)]
+    keyword: Option<String>,
+    /// The server to publish to; default: the local one
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// At most so many lines a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// Move all times by one span, so that the newest is now
+    #[arg(long, value_enum, value_name = "WHEN")]
+    retime: Option<Retime>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Retime {
+    /// When the command is run
+    Now,
+}
+
+pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let output = invocation.output;
+    let client = Client::new(arguments.server.as_deref(), &invocation.settings)?;
+    let keyword = arguments
+        .keyword
+        .as_deref()
+        .map(|text| Keyword::new(text).map_err(|error| Usage::new(format!("{text:?}: {error}"))))
+        .transpose()?;
+    let mut input = Input::of(&arguments.file, arguments.retime.is_some())?;
+    let shift_millis = match arguments.retime {
+        Some(Retime::Now) => rewrite::shift_to(Timestamp::now(), input.lines()?)?,
+        None => None,
+    };
+    let rewrite = Rewrite {
+        keyword,
+        shift_millis,
+    };
+
+    let (send, receive) = mpsc::channel(LINES_AHEAD);
+    let lines = input.lines()?;
+    let reading = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
+        for read in lines {
+            if send.blocking_send(read?).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let bar = progress::bar("lines", None);
+    let mut sender = Sender::new(&client, output, bar.clone());
+    let gathered = Gathering {
+        receive,
+        rewrite,
+        rate: arguments.rate,
+    };
+    let sent = gathered.send_all(&mut sender, &bar).await;
+    bar.finish_and_clear();
+    let report = sender.finish();
+    if let Err(error) = sent {
+        output.note(&format!("stopped early; so far: {}", text_of(&report)));
+        return Err(error);
+    }
+    let read = reading.await.context("reading was cut short")?;
+    output.show(&report, text_of)?;
+    read.with_context(|| format!("{} was read in part only", arguments.file.display()))?;
+    Ok(if report.rejected.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Makes bodies of the lines that come.
+struct Gathering {
+    receive: mpsc::Receiver<Read>,
+    rewrite: Rewrite,
+    rate: Option<u32>,
+}
+
+impl Gathering {
+    async fn send_all(mut self, sender: &mut Sender<'_>, bar: &ProgressBar) -> anyhow::Result<()> {
+        let most = self.rate.map_or(sender::MAX_LINES, |rate| {
+            usize::try_from(rate / BODIES_PER_SECOND)
+                .unwrap_or(sender::MAX_LINES)
+                .clamp(1, sender::MAX_LINES)
+        });
+        let mut due = Instant::now();
+        let mut body = Body::default();
+        loop {
+            let wait = if body.is_empty() {
+                Duration::MAX
+            } else {
+                GATHER_FOR
+            };
+            let read = match timeout(wait, self.receive.recv()).await {
+                Ok(Some(read)) => Some(read),
+                Ok(None) if body.is_empty() => return Ok(()),
+                Ok(None) | Err(_) => None,
+            };
+            let is_pause = read.is_none();
+            match read {
+                Some(Read::Line { number, bytes }) => {
+                    body.push(number, &self.rewrite.apply(bytes));
+                }
+                Some(Read::TooLong { number }) => sender.refuse_here(number),
+                None => {}
+            }
+            if is_pause || body.lines() >= most || body.is_full() {
+                sleep_until(due).await;
+                let lines = u32::try_from(body.lines()).unwrap_or(u32::MAX);
+                if let Some(rate) = self.rate {
+                    due = due.max(Instant::now())
+                        + Duration::from_secs(1).saturating_mul(lines) / rate;
+                }
+                sender.send(std::mem::take(&mut body)).await?;
+                bar.inc(u64::from(lines));
+            }
+        }
+    }
+}
+
+fn text_of(report: &Report) -> String {
+    let rate =
+        f64::from(u32::try_from(report.lines).unwrap_or(u32::MAX)) / report.seconds.max(0.001);
+    format!(
+        "{} lines in {:.1} s ({rate:.0} a second): {} accepted, {} unmatched, {} rejected; {} events journaled, up to sequence {}",
+        report.lines,
+        report.seconds,
+        report.accepted,
+        report.unmatched,
+        report.rejected.len(),
+        report.journaled,
+        report.seq,
+    )
+}

@@ -1,0 +1,243 @@
+//! Sends lines in bodies, again where an answer failed to come, and keeps the score.
+//!
+//! Sending a body twice is safe: a tweet that is journaled twice is folded once, by its id.
+
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::source::MAX_LINE_BYTES;
+use crate::cli::client::{Client, ClientError};
+use crate::cli::output::Output;
+
+/// The most lines of a body.
+pub(in crate::cli) const MAX_LINES: usize = 1_000;
+/// A body of this many bytes takes no further line.
+const FULL_BYTES: usize = 3 * 1024 * 1024;
+/// How long a server that has answered before is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server that never answered is waited for.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+/// The first wait before a body is sent again; each further one is twice as long, up to
+/// [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often lines are sent again that the server could not decide upon in time.
+const UNDECIDED_TRIES: u32 = 5;
+
+/// Lines to be sent together.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Body {
+    numbers: Vec<u64>,
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    pub(in crate::cli) fn push(&mut self, number: u64, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+        self.numbers.push(number);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub(in crate::cli) fn lines(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub(in crate::cli) fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    pub(in crate::cli) fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL_BYTES
+    }
+
+    /// The line at `index` from 0, with its number in the input.
+    fn line(&self, index: usize) -> Option<(u64, &[u8])> {
+        let start = match index.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        let line = self.bytes.get(start..*self.ends.get(index)?)?;
+        Some((*self.numbers.get(index)?, line.trim_ascii_end()))
+    }
+}
+
+/// What the server answers to a body.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    accepted: u64,
+    journaled: u64,
+    unmatched: u64,
+    rejected: Vec<Rejected>,
+    seq: u64,
+}
+
+/// A refused line; in an answer counted within the body, in a report within the input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cli) struct Rejected {
+    pub(in crate::cli) line: u64,
+    pub(in crate::cli) reason: String,
+}
+
+/// The score.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::cli) struct Report {
+    /// Lines that were not blank.
+    pub(in crate::cli) lines: u64,
+    /// Lines that were journaled at least once.
+    pub(in crate::cli) accepted: u64,
+    /// Tweet events journaled; a line that concerns two keywords counts twice.
+    pub(in crate::cli) journaled: u64,
+    /// Lines that concern no tracked keyword.
+    pub(in crate::cli) unmatched: u64,
+    /// Lines that the server refused.
+    pub(in crate::cli) rejected: Vec<Rejected>,
+    /// The last sequence written.
+    pub(in crate::cli) seq: u64,
+    /// Bodies that were sent more than once.
+    pub(in crate::cli) resent: u64,
+    /// How long it took.
+    pub(in crate::cli) seconds: f64,
+}
+
+/// Sends bodies one after the other, so that events stay in order.
+#[derive(Debug)]
+pub(in crate::cli) struct Sender<'a> {
+    client: &'a Client,
+    output: Output,
+    bar: ProgressBar,
+    started: Instant,
+    answered: bool,
+    report: Report,
+}
+
+impl<'a> Sender<'a> {
+    pub(in crate::cli) fn new(client: &'a Client, output: Output, bar: ProgressBar) -> Self {
+        Self {
+            client,
+            output,
+            bar,
+            started: Instant::now(),
+            answered: false,
+            report: Report::default(),
+        }
+    }
+
+    /// Ends the score; refused lines come in the order of the input.
+    pub(in crate::cli) fn finish(mut self) -> Report {
+        self.report.rejected.sort_by_key(|rejected| rejected.line);
+        self.report.seconds = self.started.elapsed().as_secs_f64();
+        self.report
+    }
+
+    /// Counts a line as refused that is not worth sending.
+    pub(in crate::cli) fn refuse_here(&mut self, number: u64) {
+        self.report.lines = self.report.lines.saturating_add(1);
+        self.reject(
+            number,
+            format!("the line has more than {MAX_LINE_BYTES} bytes"),
+        );
+    }
+
+    /// Sends a body until it is answered.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the server refuses the body, or stays away too long.
+    pub(in crate::cli) async fn send(&mut self, mut body: Body) -> Result<(), ClientError> {
+        let lines = u64::try_from(body.lines()).unwrap_or(u64::MAX);
+        self.report.lines = self.report.lines.saturating_add(lines);
+        let mut tries_left = UNDECIDED_TRIES;
+        while !body.is_empty() {
+            let answer = self.answer_to(&body).await?;
+            self.report.accepted = self.report.accepted.saturating_add(answer.accepted);
+            self.report.journaled = self.report.journaled.saturating_add(answer.journaled);
+            self.report.unmatched = self.report.unmatched.saturating_add(answer.unmatched);
+            self.report.seq = self.report.seq.max(answer.seq);
+            tries_left = tries_left.saturating_sub(1);
+            let mut undecided = Body::default();
+            for rejected in answer.rejected {
+                let index = rejected.line.checked_sub(1);
+                let index = index.and_then(|index| usize::try_from(index).ok());
+                match index.and_then(|index| body.line(index)) {
+                    Some((number, line)) => {
+                        if tries_left > 0 && rejected.reason.starts_with("try_again") {
+                            undecided.push(number, line);
+                        } else {
+                            self.reject(number, rejected.reason);
+                        }
+                    }
+                    None => self.reject(rejected.line, rejected.reason),
+                }
+            }
+            body = undecided;
+        }
+        Ok(())
+    }
+
+    async fn answer_to(&mut self, body: &Body) -> Result<Answer, ClientError> {
+        let first_sent = Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let bytes = Some(("application/x-ndjson", body.bytes.clone()));
+            let asked = self.client.ask(Method::POST, "/api/v1/tweets", bytes);
+            let error = match asked.await {
+                Ok(answer) => {
+                    self.answered = true;
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            self.answered |= matches!(error, ClientError::Refused { .. });
+            let patience = if self.answered {
+                PATIENCE
+            } else {
+                FIRST_PATIENCE
+            };
+            let pause = error.retry_after().unwrap_or(wait);
+            if !error.is_passing() || first_sent.elapsed() + pause > patience {
+                return Err(error);
+            }
+            if wait == FIRST_WAIT {
+                self.report.resent = self.report.resent.saturating_add(1);
+            }
+            self.say(&format!(
+                "{error}; sending again in {:.1} s, which is safe: what came twice is counted once",
+                pause.as_secs_f64()
+            ));
+            sleep(pause).await;
+            wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn reject(&mut self, line: u64, reason: String) {
+        self.say(&format!("line {line} was rejected: {reason}"));
+        self.report.rejected.push(Rejected { line, reason });
+    }
+
+    fn say(&self, text: &str) {
+        if !self.output.is_json() {
+            self.bar.suspend(|| self.output.note(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_body_are_found_again() {
+        let mut body = Body::default();
+        body.push(3, b"abc");
+        body.push(7, b"d");
+        assert_eq!(body.line(0), Some((3, &b"abc"[..])));
+        assert_eq!(body.line(1), Some((7, &b"d"[..])));
+        assert_eq!(body.line(2), None);
+        assert_eq!(body.bytes, b"abc\nd\n");
+    }
+}

@@ -1,0 +1,194 @@
+//! Cuts a file or standard input into lines, of bounded length, with their numbers.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// A longer line is not even sent: the server takes 64 KiB.
+pub(in crate::cli) const MAX_LINE_BYTES: u64 = 1024 * 1024;
+
+/// The first bytes of every zstd frame.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What is read, once or twice.
+#[derive(Debug)]
+pub(in crate::cli) enum Input {
+    /// A file, opened anew each time.
+    File(PathBuf),
+    /// Standard input, read as it comes.
+    Stdin,
+    /// Bytes in memory.
+    Bytes(Vec<u8>),
+}
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Read {
+    /// Its number in the input, from 1, and what it holds, without the line's end.
+    Line { number: u64, bytes: Vec<u8> },
+    /// It has more than [`MAX_LINE_BYTES`].
+    TooLong { number: u64 },
+}
+
+impl Input {
+    /// The input that `path` names, `-` being standard input, which is read into memory first
+    /// when it is needed `twice`.
+    pub(in crate::cli) fn of(path: &Path, twice: bool) -> anyhow::Result<Self> {
+        if path != Path::new("-") {
+            return Ok(Self::File(path.to_owned()));
+        }
+        if !twice {
+            return Ok(Self::Stdin);
+        }
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .context("standard input cannot be read")?;
+        Ok(Self::Bytes(bytes))
+    }
+
+    /// Its lines from the first on; blank ones are left out, but counted.
+    pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<Lines> {
+        let raw: Box<dyn io::Read + Send> = match self {
+            Self::File(path) => Box::new(
+                File::open(&path)
+                    .with_context(|| format!("{} cannot be opened", path.display()))?,
+            ),
+            Self::Stdin => Box::new(io::stdin()),
+            Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+        };
+        Lines::of(raw)
+    }
+}
+
+/// An iterator over lines; it ends at the first error.
+pub(in crate::cli) struct Lines {
+    reader: Box<dyn BufRead + Send>,
+    number: u64,
+    ended: bool,
+}
+
+impl Lines {
+    pub(super) fn of(mut raw: Box<dyn io::Read + Send>) -> anyhow::Result<Self> {
+        let mut head = Vec::new();
+        raw.as_mut().take(4).read_to_end(&mut head)?;
+        let packed = head == ZSTD_MAGIC;
+        let whole = Cursor::new(head).chain(raw);
+        let reader: Box<dyn BufRead + Send> = if packed {
+            Box::new(BufReader::with_capacity(
+                256 * 1024,
+                zstd::stream::read::Decoder::new(whole)?,
+            ))
+        } else {
+            Box::new(BufReader::with_capacity(256 * 1024, whole))
+        };
+        Ok(Self {
+            reader,
+            number: 0,
+            ended: false,
+        })
+    }
+
+    fn read(&mut self) -> io::Result<Option<Read>> {
+        loop {
+            let mut bytes = Vec::new();
+            let most = MAX_LINE_BYTES.saturating_add(1);
+            (&mut self.reader)
+                .take(most)
+                .read_until(b'\n', &mut bytes)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            self.number = self.number.saturating_add(1);
+            let number = self.number;
+            if bytes.last() == Some(&b'\n') {
+                bytes.pop();
+            } else if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_LINE_BYTES) {
+                self.skip_line()?;
+                return Ok(Some(Read::TooLong { number }));
+            }
+            if !bytes.trim_ascii().is_empty() {
+                return Ok(Some(Read::Line { number, bytes }));
+            }
+        }
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let length = buffer.len();
+            match memchr::memchr(b'\n', buffer) {
+                Some(position) => {
+                    self.reader.consume(position.saturating_add(1));
+                    return Ok(());
+                }
+                None if length == 0 => return Ok(()),
+                None => self.reader.consume(length),
+            }
+        }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = io::Result<Read>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let read = self.read().transpose();
+        self.ended = !matches!(read, Some(Ok(_)));
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<Read> {
+        let lines = Input::Bytes(bytes.to_vec()).lines().unwrap();
+        lines.map(Result::unwrap).collect()
+    }
+
+    fn line(number: u64, text: &str) -> Read {
+        let bytes = text.as_bytes().to_vec();
+        Read::Line { number, bytes }
+    }
+
+    #[test]
+    fn blank_lines_are_counted_but_not_handed_out() {
+        assert_eq!(lines(b"a\n\n \t\r\nb"), [line(1, "a"), line(4, "b")]);
+        assert_eq!(lines(b""), []);
+        assert_eq!(lines(b"\n"), []);
+    }
+
+    #[test]
+    fn packed_lines_are_the_same_lines() {
+        let packed = zstd::encode_all(&b"a\nb\n"[..], 3).unwrap();
+        assert_eq!(lines(&packed), [line(1, "a"), line(2, "b")]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_passed_over_in_bounded_memory() {
+        let longest = usize::try_from(MAX_LINE_BYTES).unwrap();
+        let mut bytes = vec![b'x'; longest];
+        bytes.extend_from_slice(b"\n");
+        bytes.extend(std::iter::repeat_n(b'y', longest + 1));
+        bytes.extend_from_slice(b"\nz");
+        let read = lines(&bytes);
+        assert!(matches!(&read[0], Read::Line { number: 1, bytes } if bytes.len() == longest));
+        assert_eq!(read[1..], [Read::TooLong { number: 2 }, line(3, "z")]);
+    }
+
+    #[test]
+    fn damaged_zstd_ends_with_an_error() {
+        let mut packed = zstd::encode_all(&b"a\nb\n"[..], 3).unwrap();
+        packed.truncate(packed.len() - 3);
+        let last = Input::Bytes(packed).lines().unwrap().last();
+        assert!(last.unwrap().is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! `tidings serve`: runs the server until it is asked to stop.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::Invocation;
+use super::failure::Outcome;
+use super::signals::StopSignals;
+use super::system::System;
+
+/// How long an orderly stop may take before the process ends as it is; the journal makes that safe.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let mut signals = StopSignals::listen()?;
+    let system = tokio::select! {
+        started = System::start(&invocation.settings) => started?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped while starting");
+            return Ok(Outcome::Done);
+        }
+    };
+    announce(&system, invocation)?;
+    let signal = signals.next().await;
+    tracing::info!(signal, "stopping");
+    stop(system).await
+}
+
+/// Says where the server answers, on one line of standard output that programs can wait for.
+pub(super) fn announce(system: &System, invocation: &Invocation) -> anyhow::Result<()> {
+    let address = format!("http://{}", system.address());
+    invocation
+        .output
+        .show(&json!({ "listening": address }), |_| {
+            format!("listening on {address}")
+        })
+}
+
+/// Stops the server in time, or says that it could not.
+pub(super) async fn stop(system: System) -> anyhow::Result<Outcome> {
+    match tokio::time::timeout(STOP_WITHIN, system.stop()).await {
+        Ok(stopped) => {
+            stopped?;
+            tracing::info!("stopped");
+            Ok(Outcome::Done)
+        }
+        Err(_) => bail!(
+            "the server did not stop within {} s and was ended; nothing that was acknowledged is lost, the next start takes up from the journal",
+            STOP_WITHIN.as_secs()
+        ),
+    }
+}

@@ -1,0 +1,158 @@
+//! The whole running system on one data folder: journal, actors, and HTTP in front of them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpListener;
+
+use super::data_folder::DataFolder;
+use crate::actors::{self, ShardOptions, Tidings};
+use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, Server, ServerLimits};
+use crate::journal::{
+    Durability, EmbeddedJournal, EmbeddedOptions, Journal as _, import_state, import_unfinished,
+};
+use crate::settings::Settings;
+use crate::telemetry::Metrics;
+
+/// How long requests at hand may take when the server stops.
+const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Everything that `serve` runs.
+#[derive(Debug)]
+pub(super) struct System {
+    server: Server,
+    metrics_server: Option<Server>,
+    tidings: Tidings,
+    // Given back last.
+    _folder: DataFolder,
+}
+
+impl System {
+    /// Starts all parts from the innermost out; HTTP answers when this returns, views may still
+    /// be catching up.
+    pub(super) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let folder = DataFolder::take(&settings.data)?;
+        if import_unfinished(&folder.journal()) {
+            bail!(
+                "an import into {} was cut short; finish it with `tidings journal import FILE`, or remove {} to go on with the part that is there",
+                folder.path().display(),
+                import_state(&folder.journal()).display()
+            );
+        }
+        // Before the journal is opened: a wrong address is found at once.
+        let listener = bind(settings.listen, "listen").await?;
+        let metrics_listener = match settings.http.metrics_listen {
+            Some(address) => Some(bind(address, "http.metrics_listen").await?),
+            None => None,
+        };
+        let http_options = HttpOptions {
+            hosts: Hosts::new(&settings.http.hosts)?,
+            auto_track: settings.keywords.auto_track,
+            body_times: BodyTimes {
+                idle: settings.http.body_idle_timeout,
+                whole: settings.http.body_timeout,
+            },
+            ..HttpOptions::default()
+        };
+        let limits = ServerLimits {
+            connections: settings.http.connections,
+            header_time: settings.http.header_timeout,
+        };
+
+        let metrics = Metrics::new();
+        let journal = open_journal(settings, &folder).await?;
+        log_durability(journal.durability());
+        let options = options(settings, folder.path());
+        let tidings = Tidings::start(options, journal, metrics.clone()).await?;
+        let http = Http::new(tidings.clone(), http_options);
+        let start = |listener, router| {
+            Server::start(listener, router, limits, metrics.clone())
+                .context("HTTP cannot be served")
+        };
+        let metrics_server = metrics_listener
+            .map(|listener| start(listener, http::metrics_router(http.clone())))
+            .transpose()?;
+        let server = start(listener, http::router(http, metrics_server.is_none()))?;
+        Ok(Self {
+            server,
+            metrics_server,
+            tidings,
+            _folder: folder,
+        })
+    }
+
+    /// Where HTTP answers.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Stops all parts from the outermost in: takes in nothing more, finishes what was taken in,
+    /// commits it, and closes the journal.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.server.stop(FINISH_REQUESTS_WITHIN).await;
+        if let Some(server) = self.metrics_server {
+            server.stop(Duration::ZERO).await;
+        }
+        self.tidings.shutdown().await?;
+        Ok(())
+    }
+}
+
+/// Opens the journal of a data folder, creating it in an empty one.
+pub(super) async fn open_journal(
+    settings: &Settings,
+    folder: &DataFolder,
+) -> anyhow::Result<Arc<EmbeddedJournal>> {
+    let dir = folder.journal();
+    let options = EmbeddedOptions {
+        segment_bytes: settings.journal.segment_bytes,
+        ..EmbeddedOptions::default()
+    };
+    let journal = tokio::task::spawn_blocking(move || EmbeddedJournal::open(&dir, &options));
+    Ok(Arc::new(journal.await??))
+}
+
+/// Opens the journal of a data folder for reading only; there has to be one.
+pub(super) async fn read_journal(folder: &DataFolder) -> anyhow::Result<EmbeddedJournal> {
+    let dir = folder.journal();
+    let journal = tokio::task::spawn_blocking(move || EmbeddedJournal::open_read_only(&dir));
+    Ok(journal.await??)
+}
+
+/// How the actors are set up.
+pub(super) fn options(settings: &Settings, data: &Path) -> actors::Options {
+    actors::Options {
+        data: data.to_owned(),
+        cache_bytes: settings.store.cache_bytes,
+        batch_records: settings.fold.batch_events,
+        shard: ShardOptions {
+            commit_events: settings.commit.events,
+            commit_interval: settings.commit.interval,
+            idle: settings.keywords.idle,
+            keywords_max: settings.keywords.max,
+        },
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "{address} cannot be listened on; choose another address with the setting {setting}, port 0 for any free one"
+        )
+    })
+}
+
+fn log_durability(durability: Durability) {
+    let grade = match durability {
+        Durability::Synced => "what is acknowledged is on disk; a power loss takes nothing",
+        Durability::Replicated => "what is acknowledged is on most replicas",
+        Durability::Buffered => {
+            "what is acknowledged may not be on disk yet; a power loss takes the last moments"
+        }
+        Durability::Volatile => "nothing is kept beyond the process",
+    };
+    tracing::info!(?durability, "{grade}");
+}

@@ -1,0 +1,227 @@
+//! `tidings views …`: the views on disk, with the server stopped.
+
+use clap::Subcommand;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::Invocation;
+use super::data_folder::DataFolder;
+use super::failure::Outcome;
+use super::output::table;
+use super::progress;
+use super::system::open_journal;
+use crate::actors::{self, KeywordDigest, OpenViews, digests};
+use crate::events::Sequence;
+use crate::journal::Journal;
+
+mod verify;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Every keyword with its figures
+    Ls,
+    /// A digest of what clients can read, per keyword and in sum
+    Digest,
+    /// Fold the journal anew and compare; exit code 3 when something differs
+    Verify,
+    /// Fold the journal anew and take the place of what is there
+    Rebuild,
+    /// Write the rows anew, which gives back the space of those that were overwritten
+    Compact,
+}
+
+/// A keyword as `ls` and `digest` show it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    keyword: String,
+    tracked: bool,
+    as_of: u64,
+    tweets: u64,
+    first_at: Option<String>,
+    last_at: Option<String>,
+    journaled: u64,
+    folded: u64,
+    duplicate: u64,
+    ignored: u64,
+    rejected: u64,
+    deleted: u64,
+    /// `null` when it is not tracked.
+    digest: Option<String>,
+}
+
+/// All keywords, and the digest of all that are tracked.
+#[derive(Debug, Serialize)]
+struct Listing {
+    position: u64,
+    keywords: Vec<Shown>,
+    digest: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Rebuilt {
+    position: u64,
+    new_epoch: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Compacted {
+    bytes_before: u64,
+    bytes_after: u64,
+}
+
+pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let folder = DataFolder::take_existing(&invocation.settings.data)?;
+    let outcome = match action {
+        Action::Ls => ls(invocation, &folder).await,
+        Action::Digest => digest(invocation, &folder).await,
+        Action::Verify => verify::run(invocation, &folder).await,
+        Action::Rebuild => rebuild(invocation, &folder).await,
+        Action::Compact => compact(invocation, &folder).await,
+    };
+    // Held until here.
+    drop(folder);
+    outcome
+}
+
+/// A bar towards the journal's end, and what moves it.
+fn folding(what: &'static str, journal: &dyn Journal) -> (ProgressBar, impl FnMut(Sequence)) {
+    let bar = progress::bar(what, Some(journal.head().borrow().get()));
+    let moved = bar.clone();
+    (bar, move |position: Sequence| {
+        moved.set_position(position.get());
+    })
+}
+
+/// The digests of views that hold all that the journal holds.
+async fn current(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Listing> {
+    let journal = open_journal(&invocation.settings, folder).await?;
+    let cache_bytes = invocation.settings.store.cache_bytes;
+    let mut open = OpenViews::open(folder.path(), cache_bytes, &*journal).await?;
+    let (bar, moved) = folding("events", &*journal);
+    open.catch_up(&*journal, moved).await?;
+    bar.finish_and_clear();
+    let position = journal.head().borrow().get();
+    let views = open.views.clone();
+    let (keywords, digest) = tokio::task::spawn_blocking(move || digests(&views)).await??;
+    open.close()?;
+    journal.close().await?;
+    Ok(Listing {
+        position,
+        keywords: keywords.iter().map(shown).collect(),
+        digest: digest.to_string(),
+    })
+}
+
+fn shown(keyword: &KeywordDigest) -> Shown {
+    let head = &keyword.head;
+    Shown {
+        keyword: keyword.keyword.to_string(),
+        tracked: head.tracked,
+        as_of: head.as_of.get(),
+        tweets: head.tweets,
+        first_at: head.first_at.map(|at| at.to_string()),
+        last_at: head.last_at.map(|at| at.to_string()),
+        journaled: head.ledger.journaled,
+        folded: head.ledger.folded,
+        duplicate: head.ledger.duplicate,
+        ignored: head.ledger.ignored,
+        rejected: head.ledger.rejected,
+        deleted: head.ledger.deleted,
+        digest: keyword.digest.map(|digest| digest.to_string()),
+    }
+}
+
+async fn ls(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+    let listing = current(invocation, folder).await?;
+    invocation.output.show(&listing, |listing| {
+        let rows: Vec<_> = listing
+            .keywords
+            .iter()
+            .map(|one| {
+                let mark = if one.tracked { "" } else { " (untracked)" };
+                [
+                    format!("{}{mark}", one.keyword),
+                    one.tweets.to_string(),
+                    one.journaled.to_string(),
+                    one.folded.to_string(),
+                    one.duplicate.to_string(),
+                    one.ignored.to_string(),
+                    one.rejected.to_string(),
+                    one.deleted.to_string(),
+                ]
+            })
+            .collect();
+        table(
+            [
+                "keyword",
+                "tweets",
+                "journaled",
+                "folded",
+                "duplicate",
+                "ignored",
+                "rejected",
+                "deleted",
+            ],
+            &rows,
+        )
+    })?;
+    Ok(Outcome::Done)
+}
+
+async fn digest(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+    let listing = current(invocation, folder).await?;
+    invocation.output.show(&listing, |listing| {
+        let of_keywords = listing.keywords.iter().filter_map(|one| {
+            let digest = one.digest.as_ref()?;
+            Some(format!("{digest}  {}", one.keyword))
+        });
+        let mut lines: Vec<String> = of_keywords.collect();
+        lines.push(format!("{}  (all)", listing.digest));
+        lines.join("\n")
+    })?;
+    Ok(Outcome::Done)
+}
+
+async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+    let journal = open_journal(&invocation.settings, folder).await?;
+    let cache_bytes = invocation.settings.store.cache_bytes;
+    let (bar, moved) = folding("events", &*journal);
+    let new_epoch = actors::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
+    bar.finish_and_clear();
+    let rebuilt = Rebuilt {
+        position: journal.head().borrow().get(),
+        new_epoch,
+    };
+    journal.close().await?;
+    invocation.output.show(&rebuilt, |rebuilt| {
+        let epoch = if rebuilt.new_epoch {
+            "they were not what the journal makes of them, so a new epoch begins"
+        } else {
+            "they are what they were; the epoch goes on"
+        };
+        format!(
+            "the views are folded anew through sequence {}; {epoch}",
+            rebuilt.position
+        )
+    })?;
+    Ok(Outcome::Done)
+}
+
+async fn compact(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+    let journal = open_journal(&invocation.settings, folder).await?;
+    let cache_bytes = invocation.settings.store.cache_bytes;
+    let (bytes_before, bytes_after) =
+        actors::compact(folder.path(), cache_bytes, &*journal).await?;
+    journal.close().await?;
+    let compacted = Compacted {
+        bytes_before,
+        bytes_after,
+    };
+    invocation.output.show(&compacted, |compacted| {
+        format!(
+            "{} bytes before, {} after",
+            compacted.bytes_before, compacted.bytes_after
+        )
+    })?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,270 @@
+//! Request bodies: their type, their size, and the time they may take.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::http::{HeaderMap, HeaderValue, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::problem::{Problem, shortened};
+
+/// The most bytes of a body: 16 MiB.
+pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long a body may take.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyTimes {
+    /// Until the next bytes.
+    pub idle: Duration,
+    /// Until the last byte.
+    pub whole: Duration,
+}
+
+impl Default for BodyTimes {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(10),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Checks that a body has the type `right`, in UTF-8 and uncompressed.
+///
+/// # Errors
+/// [`Problem::UnsupportedMediaType`].
+pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Problem> {
+    let wrong = |found: String| Err(Problem::UnsupportedMediaType { found, right });
+    let text = |value: &HeaderValue| shortened(&String::from_utf8_lossy(value.as_bytes()));
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return wrong(format!("compressed ({})", text(coding)));
+    }
+    let Some(found) = headers.get(header::CONTENT_TYPE) else {
+        return wrong("without a Content-Type".to_owned());
+    };
+    let given = String::from_utf8_lossy(found.as_bytes()).to_ascii_lowercase();
+    let mut parts = given.split(';').map(str::trim);
+    let is_right = parts.next() == Some(right);
+    let is_utf_8 = parts
+        .filter_map(|part| part.strip_prefix("charset="))
+        .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"));
+    if is_right && is_utf_8 {
+        Ok(())
+    } else {
+        wrong(text(found))
+    }
+}
+
+/// Reads a whole body of at most `most` bytes. A `Content-Length` that says more is refused
+/// before a byte is read.
+///
+/// # Errors
+/// [`Problem`] when it is too large, too slow, or cut off.
+pub async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    most: u64,
+    times: BodyTimes,
+) -> Result<Bytes, Problem> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(Problem::BodyTooLarge { most });
+    }
+    let reading = async {
+        let mut whole = BytesMut::new();
+        loop {
+            let Ok(next) = timeout(times.idle, body.frame()).await else {
+                return Err(Problem::BodyTimeout);
+            };
+            let Some(frame) = next else {
+                return Ok(whole.freeze());
+            };
+            let frame = frame.map_err(|error| {
+                Problem::BadBody(format!("the body ended before its end: {error}"))
+            })?;
+            if let Ok(bytes) = frame.into_data() {
+                let length = whole.len().saturating_add(bytes.len());
+                if u64::try_from(length).is_ok_and(|length| length > most) {
+                    return Err(Problem::BodyTooLarge { most });
+                }
+                whole.extend_from_slice(&bytes);
+            }
+        }
+    };
+    timeout(times.whole, reading)
+        .await
+        .unwrap_or(Err(Problem::BodyTimeout))
+}
+
+/// A request body that is read to its end, and thrown away, when it is dropped before. A client
+/// that is still sending would else get a reset instead of the answer that refuses it.
+#[derive(Debug)]
+pub struct Lingering {
+    body: Option<Body>,
+}
+
+impl Lingering {
+    /// How much is thrown away at most, in bytes, and how long that may take.
+    const MOST: u64 = 64 * 1024 * 1024;
+    const TIME: Duration = Duration::from_secs(5);
+
+    /// Wraps a body. One that the client sends only when asked to (`Expect`) isn't waited for.
+    pub fn wrap(headers: &HeaderMap, body: Body) -> Body {
+        if headers.contains_key(header::EXPECT) || body.is_end_stream() {
+            return body;
+        }
+        Body::new(Self { body: Some(body) })
+    }
+}
+
+impl HttpBody for Lingering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+        let Some(body) = self.body.as_mut() else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.body = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| hyper::body::SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        // Without a runtime the connection is gone, too.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(timeout(Self::TIME, async move {
+            let mut left = Self::MOST;
+            while let Some(Ok(frame)) = body.frame().await {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                left = left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+                if left == 0 {
+                    break;
+                }
+            }
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    value.parse().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_type_may_have_a_charset_but_only_utf_8() {
+        const RIGHT: &str = "application/x-ndjson";
+        let check = |value: &str| check_type(&headers(&[("content-type", value)]), RIGHT);
+        for fine in [
+            "application/x-ndjson",
+            "Application/X-NDJSON; charset=UTF-8",
+            "application/x-ndjson;charset=\"utf-8\"",
+        ] {
+            assert!(check(fine).is_ok(), "{fine}");
+        }
+        for wrong in [
+            "application/json",
+            "application/x-ndjson; charset=euc-kr",
+            "text/plain",
+            "",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        assert!(check_type(&HeaderMap::new(), RIGHT).is_err());
+        let packed = headers(&[
+            ("content-type", "application/x-ndjson"),
+            ("content-encoding", "gzip"),
+        ]);
+        assert!(check_type(&packed, RIGHT).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_of_exactly_the_limit_is_read() {
+        let read_of = |length: usize| {
+            let body = Body::new(http_body_util::Full::new(Bytes::from(vec![b'x'; length])));
+            async move { read(&HeaderMap::new(), body, 1_000, BodyTimes::default()).await }
+        };
+        assert_eq!(read_of(1_000).await.unwrap().len(), 1_000);
+        assert!(matches!(
+            read_of(1_001).await,
+            Err(Problem::BodyTooLarge { most: 1_000 })
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_over_the_limit_is_refused_unread() {
+        let announced = headers(&[("content-length", "1001")]);
+        let refused = read(&announced, Body::empty(), 1_000, BodyTimes::default()).await;
+        assert!(matches!(refused, Err(Problem::BodyTooLarge { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_is_given_up() {
+        #[derive(Debug)]
+        struct Stalled;
+        impl HttpBody for Stalled {
+            type Data = Bytes;
+            type Error = axum::Error;
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+                Poll::Pending
+            }
+        }
+        let given_up = read(
+            &HeaderMap::new(),
+            Body::new(Stalled),
+            1_000,
+            BodyTimes {
+                idle: Duration::from_millis(1),
+                ..BodyTimes::default()
+            },
+        )
+        .await;
+        assert!(matches!(given_up, Err(Problem::BodyTimeout)));
+    }
+}

@@ -1,0 +1,223 @@
+//! One request in a handler's hands: what it names, what it may, and how it is answered.
+
+use axum::body::Body as RequestBody;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::access::{Action, Principal};
+use super::answer::{Body, Positioned};
+use super::problem::Problem;
+use super::query::Query;
+use super::{Http, body};
+use crate::actors::{Scope, Tidings};
+use crate::events::{Keyword, Sequence, Token};
+use crate::projections::{Head, Rows, RowsError};
+use crate::store::StoreError;
+
+/// The parameter that every answer of the views takes.
+pub const MIN_SEQ: &str = "min_seq";
+/// How often a cross-keyword answer is made anew because the views were replaced meanwhile.
+const TRIES: usize = 3;
+/// Before the token in a path.
+const KEYWORDS: &str = "/api/v1/keywords/";
+
+/// A request on its way to an answer.
+#[derive(Debug)]
+pub struct Call {
+    http: Http,
+    path: String,
+    raw_query: String,
+    headers: HeaderMap,
+}
+
+impl Call {
+    /// Takes a request whose body nobody reads.
+    pub fn of(http: Http, request: Request) -> Self {
+        Self::with_body(http, request).0
+    }
+
+    /// Takes a request apart from its body.
+    pub fn with_body(http: Http, request: Request) -> (Self, RequestBody) {
+        let (parts, body) = request.into_parts();
+        let call = Self {
+            http,
+            path: parts.uri.path().to_owned(),
+            raw_query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+        };
+        (call, body)
+    }
+
+    /// The running system.
+    pub fn tidings(&self) -> &Tidings {
+        self.http.tidings()
+    }
+
+    /// The interface itself.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The keyword that the path names. The path is taken as it came: decoding it first would
+    /// make a slash of `%2F`, and refuse nothing that is not UTF-8.
+    ///
+    /// # Errors
+    /// [`Problem::BadKeyword`].
+    pub fn keyword(&self) -> Result<Keyword, Problem> {
+        let token = self
+            .path
+            .strip_prefix(KEYWORDS)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        Token::decode_lenient(token.as_bytes())
+            .map_err(|error| Problem::BadKeyword(error.to_string()))
+    }
+
+    /// Asks the permission hook.
+    ///
+    /// # Errors
+    /// [`Problem::NotPermitted`].
+    pub fn ask(&self, keyword: Option<&Keyword>, action: Action) -> Result<(), Problem> {
+        let access = &self.http.shared.access;
+        if access.allows(&Principal::Anonymous, keyword, action) {
+            Ok(())
+        } else {
+            Err(Problem::NotPermitted {
+                action: action.verb(),
+            })
+        }
+    }
+
+    /// The query, which may hold these parameters, each once.
+    ///
+    /// # Errors
+    /// [`Problem`] when it holds others.
+    pub fn query(&self, known: &[&'static str]) -> Result<Query, Problem> {
+        self.query_repeating(known, &[])
+    }
+
+    /// The query, in which some parameters may come more than once.
+    ///
+    /// # Errors
+    /// [`Problem`] when it holds others.
+    pub fn query_repeating(
+        &self,
+        known: &[&'static str],
+        repeatable: &[&'static str],
+    ) -> Result<Query, Problem> {
+        Query::read(&self.raw_query, known, repeatable)
+    }
+
+    /// Reads the body, which has to be of this type.
+    ///
+    /// # Errors
+    /// [`Problem`] when it has another type, is too large, or too slow.
+    pub async fn read_body(
+        &self,
+        body: RequestBody,
+        media_type: &'static str,
+    ) -> Result<Bytes, Problem> {
+        body::check_type(&self.headers, media_type)?;
+        let times = self.http.shared.body_times;
+        body::read(&self.headers, body, body::MOST_BYTES, times).await
+    }
+
+    /// Waits until the views have folded through `min_seq`, where the query names one.
+    ///
+    /// # Errors
+    /// [`Problem::BeyondHead`], or [`Problem::TryAgain`] after some seconds.
+    pub async fn reach(&self, scope: Scope<'_>, min_seq: Option<Sequence>) -> Result<(), Problem> {
+        match min_seq {
+            None => Ok(()),
+            Some(min) => self
+                .tidings()
+                .reached(scope, min)
+                .await
+                .map_err(|error| Problem::not_reached(&error, min)),
+        }
+    }
+
+    /// Answers from one keyword's rows, read under one version. Only `even_untracked` answers
+    /// about a keyword that isn't followed any more.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], or what keeps the views from
+    /// answering.
+    pub async fn answer_for<T: Serialize>(
+        self,
+        keyword: Keyword,
+        even_untracked: bool,
+        mut question: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let views = self.tidings().views().clone();
+        let body = blocking(move || {
+            let answer = views.read(&keyword, |head, rows| {
+                (head.tracked || even_untracked)
+                    .then(|| question(head, rows))
+                    .transpose()
+            })?;
+            let answer = answer.ok_or_else(|| Problem::unknown(&keyword))?;
+            let value = answer
+                .value
+                .ok_or_else(|| Problem::NotTracked(keyword.to_string()))?;
+            Body::of(&Positioned {
+                value,
+                epoch: answer.epoch,
+                as_of: answer.as_of,
+            })
+        })
+        .await?;
+        Ok(body.respond_to(&self.headers))
+    }
+
+    /// Answers from the rows of many keywords, in one epoch.
+    ///
+    /// # Errors
+    /// What `question` refuses, or what keeps the views from answering.
+    pub async fn answer_across<T: Serialize>(
+        self,
+        question: impl Fn(&Tidings) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let tidings = self.tidings().clone();
+        let body = blocking(move || {
+            for _ in 0..TRIES {
+                let epoch = tidings.views().epoch()?;
+                let as_of = tidings.position();
+                let value = question(&tidings)?;
+                if tidings.views().epoch()? == epoch {
+                    return Body::of(&Positioned {
+                        value,
+                        epoch,
+                        as_of,
+                    });
+                }
+            }
+            Err(StoreError::Absent.into())
+        })
+        .await?;
+        Ok(body.respond_to(&self.headers))
+    }
+}
+
+/// Runs what may block off the event loop.
+///
+/// # Errors
+/// The task's own, or [`Problem::Internal`] when it panics.
+pub async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(task)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "an answer could not be made");
+            Err(Problem::Internal)
+        })
+}

@@ -1,0 +1,83 @@
+//! `GET /compare`: the volumes of a few keywords over the same buckets.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::Http;
+use super::access::Action;
+use super::answer::{Moment, as_text};
+use super::call::{Call, MIN_SEQ};
+use super::problem::Problem;
+use super::volume::{Point, points_in};
+use super::window::Buckets;
+use crate::actors::{Scope, Tidings};
+use crate::events::{Keyword, Timestamp};
+use crate::projections::volume::Step;
+
+const KEYWORD: &str = "keyword";
+const MOST: usize = 10;
+
+/// The parameters of this route; `keyword` may come more than once.
+pub const PARAMETERS: &[&str] = &[KEYWORD, "from", "to", "step", "tz", MIN_SEQ];
+
+#[derive(Debug, Serialize)]
+struct Comparison {
+    #[serde(serialize_with = "as_text")]
+    step: Step,
+    series: Vec<Series>,
+    until: Moment,
+}
+
+#[derive(Debug, Serialize)]
+struct Series {
+    #[serde(serialize_with = "as_text")]
+    keyword: Keyword,
+    points: Vec<Point>,
+    total: u64,
+}
+
+/// Answers `GET /compare`.
+pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Read)?;
+    let query = call.query_repeating(PARAMETERS, &[KEYWORD])?;
+    let keywords = query.keywords(KEYWORD)?;
+    if keywords.is_empty() || keywords.len() > MOST {
+        return Err(Problem::BadQuery(format!(
+            "{} keywords are named; name 1 to {MOST}, each as keyword=",
+            keywords.len()
+        )));
+    }
+    for keyword in &keywords {
+        call.ask(Some(keyword), Action::Read)?;
+    }
+    let buckets = Buckets::read(&query, Timestamp::now())?;
+    call.reach(Scope::All, query.min_seq()?).await?;
+    call.answer_across(move |tidings| {
+        Ok(Comparison {
+            step: buckets.step,
+            series: keywords
+                .iter()
+                .map(|keyword| series(tidings, keyword, buckets))
+                .collect::<Result<_, _>>()?,
+            until: Moment(buckets.to),
+        })
+    })
+    .await
+}
+
+fn series(tidings: &Tidings, keyword: &Keyword, buckets: Buckets) -> Result<Series, Problem> {
+    let answer = tidings.views().read(keyword, |head, rows| {
+        head.tracked.then(|| points_in(rows, buckets)).transpose()
+    })?;
+    let (points, total) = answer
+        .ok_or_else(|| Problem::unknown(keyword))?
+        .value
+        .ok_or_else(|| Problem::NotTracked(keyword.to_string()))?;
+    Ok(Series {
+        keyword: keyword.clone(),
+        points,
+        total,
+    })
+}

@@ -1,0 +1,154 @@
+//! `/keywords`: which keywords there are, following them, and ending a quarantine.
+
+use axum::body::HttpBody;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Http;
+use super::access::Action;
+use super::answer::{Body, Moment, as_text};
+use super::call::{Call, MIN_SEQ, blocking};
+use super::problem::Problem;
+use crate::actors::{KeywordStatus, Scope, Tidings};
+use crate::events::{Keyword, Sequence, Token};
+use crate::projections::Head;
+
+/// The parameters of the list.
+pub const PARAMETERS: &[&str] = &[MIN_SEQ];
+
+#[derive(Debug, Serialize)]
+struct Keywords {
+    keywords: Vec<Item>,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    #[serde(flatten)]
+    name: Name,
+    tweets: u64,
+    first_at: Option<Moment>,
+    last_at: Option<Moment>,
+    as_of: Sequence,
+    lag: u64,
+    status: &'static str,
+}
+
+impl Item {
+    fn of(tidings: &Tidings, keyword: Keyword, head: &Head) -> Self {
+        Self {
+            tweets: head.tweets,
+            first_at: head.first_at.map(Moment),
+            last_at: head.last_at.map(Moment),
+            as_of: head.as_of,
+            lag: tidings.lag(&keyword),
+            status: match tidings.keyword_status(&keyword) {
+                KeywordStatus::Live => "live",
+                KeywordStatus::CatchingUp => "catching_up",
+                KeywordStatus::Quarantined => "quarantined",
+            },
+            name: Name::of(keyword),
+        }
+    }
+}
+
+/// A keyword and its token.
+#[derive(Debug, Serialize)]
+pub struct Name {
+    #[serde(serialize_with = "as_text")]
+    keyword: Keyword,
+    #[serde(serialize_with = "as_text")]
+    token: Token,
+}
+
+impl Name {
+    /// The name of a keyword.
+    pub fn of(keyword: Keyword) -> Self {
+        Self {
+            token: Token::of(&keyword),
+            keyword,
+        }
+    }
+}
+
+/// Answers `GET /keywords`: those that are followed, in keyword order.
+pub async fn list(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Read)?;
+    let query = call.query(PARAMETERS)?;
+    call.reach(Scope::All, query.min_seq()?).await?;
+    call.answer_across(|tidings| {
+        let heads = tidings.views().heads()?.into_iter();
+        Ok(Keywords {
+            keywords: heads
+                .filter(|(_, head)| head.tracked)
+                .map(|(keyword, head)| Item::of(tidings, keyword, &head))
+                .collect(),
+        })
+    })
+    .await
+}
+
+/// The body of `POST /keywords`.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    keyword: String,
+}
+
+/// Answers `POST /keywords`: 201 when the keyword is followed from now on, 200 when it was.
+pub async fn track(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let (call, body) = Call::with_body(http, request);
+    call.query(&[])?;
+    let body = call.read_body(body, "application/json").await?;
+    let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| {
+        Problem::BadBody(format!(
+            "the body is not like {{\"keyword\":\"…\"}}: {error}"
+        ))
+    })?;
+    let keyword =
+        Keyword::new(&wanted.keyword).map_err(|error| Problem::BadKeyword(error.to_string()))?;
+    call.ask(Some(&keyword), Action::Track)?;
+    let is_new = call.tidings().track(&keyword).await?;
+    let name = Name::of(keyword);
+    let location = format!("/api/v1/keywords/{}/timeline", name.token);
+    let body = Body::of(&name)?;
+    if !is_new {
+        return Ok(body.respond_with(StatusCode::OK));
+    }
+    let mut response = body.respond_with(StatusCode::CREATED);
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Answers `DELETE /keywords/{token}`: 204, also when the keyword isn't followed any more.
+pub async fn untrack(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Track)?;
+    call.query(&[])?;
+    call.tidings().untrack(&keyword).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Answers `POST …/release`, which ends a quarantine.
+pub async fn release(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let (call, body) = Call::with_body(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Release)?;
+    call.query(&[])?;
+    if !body.is_end_stream() {
+        call.read_body(body, "application/json").await?;
+    }
+    if !call.tidings().release(&keyword).await? {
+        let views = call.tidings().views().clone();
+        return blocking(move || match views.head(&keyword)? {
+            Some(_) => Err(Problem::NotQuarantined(keyword.to_string())),
+            None => Err(Problem::unknown(&keyword)),
+        })
+        .await;
+    }
+    Ok(Body::of(&Name::of(keyword))?.respond_with(StatusCode::OK))
+}

@@ -1,0 +1,54 @@
+//! `GET …/ledger` and `GET /ledger`: what became of every record.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::Http;
+use super::access::Action;
+use super::call::{Call, MIN_SEQ};
+use super::problem::Problem;
+use crate::actors::Scope;
+use crate::projections::Ledger;
+
+/// The parameters of both routes.
+pub const PARAMETERS: &[&str] = &[MIN_SEQ];
+
+#[derive(Debug, Serialize)]
+struct Sums {
+    #[serde(flatten)]
+    ledger: Ledger,
+    unaddressed: u64,
+}
+
+/// Answers `GET …/ledger`, also for a keyword that isn't followed any more.
+pub async fn of_keyword(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Read)?;
+    let query = call.query(PARAMETERS)?;
+    call.reach(Scope::Keyword(&keyword), query.min_seq()?)
+        .await?;
+    call.answer_for(keyword, true, |head, _| Ok(head.ledger))
+        .await
+}
+
+/// Answers `GET /ledger`.
+pub async fn of_all(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Read)?;
+    let query = call.query(PARAMETERS)?;
+    call.reach(Scope::All, query.min_seq()?).await?;
+    call.answer_across(|tidings| {
+        let mut ledger = Ledger::default();
+        for (_, head) in tidings.views().heads()? {
+            ledger.add(&head.ledger);
+        }
+        let unaddressed = tidings.views().unaddressed()?;
+        Ok(Sums {
+            ledger,
+            unaddressed,
+        })
+    })
+    .await
+}

@@ -1,0 +1,381 @@
+//! Every way in which a request is refused, as RFC 9457 problem details.
+//!
+//! A problem's `type` is a stable relative URI, its `title` the same for every occurrence, and its
+//! `detail` says what was wrong with this request and what would be right.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::actors::{CommandError, ReachedError};
+use crate::events::{Keyword, Sequence};
+use crate::journal::JournalError;
+use crate::store::StoreError;
+
+/// The content type of a problem.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Why a request is refused. The text of a variant is the problem's `detail`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No such route.
+    #[error("there is nothing at {path:?}; /api/openapi.json lists what there is")]
+    NotFound {
+        /// The path as asked.
+        path: String,
+    },
+    /// The route has other methods.
+    #[error("{path:?} does not take {method}; the Allow header names what it takes")]
+    MethodNotAllowed {
+        /// The method as asked.
+        method: String,
+        /// The path as asked.
+        path: String,
+    },
+    /// A query parameter that this route does not have.
+    #[error("the query parameter {name:?} is unknown here; {right}")]
+    UnknownParameter {
+        /// Its name.
+        name: String,
+        /// What the route has.
+        right: String,
+    },
+    /// A query parameter with a value that cannot be.
+    #[error("the query parameter {name:?} is {value:?}; {right}")]
+    BadParameter {
+        /// Its name.
+        name: &'static str,
+        /// Its value, shortened.
+        value: String,
+        /// What would be right.
+        right: String,
+    },
+    /// The query string as a whole, or parameters together.
+    #[error("{0}")]
+    BadQuery(String),
+    /// More points than one answer holds.
+    #[error(
+        "from {from} to {to} are {points} points; at most {most} are allowed: take a shorter span or a longer step"
+    )]
+    TooManyPoints {
+        /// The start, on the step.
+        from: String,
+        /// The end, on the step.
+        to: String,
+        /// How many points these are.
+        points: u64,
+        /// How many are allowed.
+        most: u64,
+    },
+    /// A text that cannot be a keyword.
+    #[error("{0}")]
+    BadKeyword(String),
+    /// A body that is not what the route takes.
+    #[error("{0}")]
+    BadBody(String),
+    /// A request that is not valid HTTP/1.1.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The keyword never existed.
+    #[error(
+        "no event was ever seen for the keyword {0:?}; track it with POST /api/v1/keywords, or publish to it"
+    )]
+    UnknownKeyword(String),
+    /// The keyword was untracked.
+    #[error(
+        "the keyword {0:?} is not tracked any more, only its ledger is left; track it again with POST /api/v1/keywords"
+    )]
+    NotTracked(String),
+    /// The keyword works.
+    #[error("the keyword {0:?} is not in quarantine")]
+    NotQuarantined(String),
+    /// As many keywords as the settings allow are tracked.
+    #[error(
+        "{max} keywords are tracked, as many as the setting keywords.max allows; untrack some or raise it"
+    )]
+    TooManyKeywords {
+        /// The limit.
+        max: usize,
+    },
+    /// A page of another site asks.
+    #[error(
+        "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts listed in the setting http.hosts on the same port, may ask"
+    )]
+    ForeignOrigin(String),
+    /// The server is asked under a name that is not its own.
+    #[error("the Host {0:?} is not listed in the setting http.hosts")]
+    UnlistedHost(String),
+    /// The permission hook said no.
+    #[error("you may not {action} here")]
+    NotPermitted {
+        /// What was asked for, as a verb.
+        action: &'static str,
+    },
+    /// The body is too large.
+    #[error("the body is larger than the {most} bytes that are allowed; send it in parts")]
+    BodyTooLarge {
+        /// What is allowed.
+        most: u64,
+    },
+    /// The body came too slowly.
+    #[error("the body did not arrive in time; send it faster or in parts")]
+    BodyTimeout,
+    /// The body's type is another.
+    #[error("the body is {found}; this route takes {right}")]
+    UnsupportedMediaType {
+        /// What it is said to be.
+        found: String,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// `min_seq` names a position that does not exist yet.
+    #[error("min_seq {min} is beyond the journal's head {head}")]
+    BeyondHead {
+        /// As asked.
+        min: Sequence,
+        /// Where the journal ends.
+        head: Sequence,
+    },
+    /// The views did not come as far as they must in time.
+    #[error("{0}; try again in a moment")]
+    TryAgain(&'static str),
+    /// The server is not ready.
+    #[error("{0}")]
+    NotReady(&'static str, Map<String, Value>),
+    /// The journal takes nothing.
+    #[error("{0}")]
+    JournalUnavailable(String),
+    /// A body was journaled in part.
+    #[error("{0}")]
+    PartlyJournaled(String, Map<String, Value>),
+    /// The views cannot be read.
+    #[error("the views cannot be read now: {0}")]
+    ViewsUnavailable(String),
+    /// A fault of ours; the log has it.
+    #[error("the server failed to answer; its log says why")]
+    Internal,
+}
+
+impl Problem {
+    /// No event was ever seen for this keyword.
+    pub fn unknown(keyword: &Keyword) -> Self {
+        Self::UnknownKeyword(keyword.to_string())
+    }
+
+    /// A parameter's value is wrong.
+    pub fn parameter(name: &'static str, value: &str, right: impl Into<String>) -> Self {
+        Self::BadParameter {
+            name,
+            value: shortened(value),
+            right: right.into(),
+        }
+    }
+
+    /// The status, the last part of the `type`, and the `title`.
+    pub fn face(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::NotFound { .. } => (S::NOT_FOUND, "not-found", "Nothing there"),
+            Self::MethodNotAllowed { .. } => (
+                S::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+            ),
+            Self::UnknownParameter { .. } => (
+                S::BAD_REQUEST,
+                "unknown-parameter",
+                "Unknown query parameter",
+            ),
+            Self::BadParameter { .. } => (S::BAD_REQUEST, "bad-parameter", "Bad query parameter"),
+            Self::BadQuery(_) => (S::BAD_REQUEST, "bad-query", "Bad query"),
+            Self::TooManyPoints { .. } => (S::BAD_REQUEST, "too-many-points", "Too many points"),
+            Self::BadKeyword(_) => (S::BAD_REQUEST, "bad-keyword", "Bad keyword"),
+            Self::BadBody(_) => (S::BAD_REQUEST, "bad-body", "Bad body"),
+            Self::BadRequest(_) => (S::BAD_REQUEST, "bad-request", "Bad request"),
+            Self::UnknownKeyword(_) => (S::NOT_FOUND, "unknown-keyword", "Unknown keyword"),
+            Self::NotTracked(_) => (S::NOT_FOUND, "not-tracked", "Keyword not tracked"),
+            Self::NotQuarantined(_) => (S::NOT_FOUND, "not-quarantined", "Not in quarantine"),
+            Self::TooManyKeywords { .. } => (S::CONFLICT, "too-many-keywords", "Too many keywords"),
+            Self::ForeignOrigin(_) => (S::FORBIDDEN, "foreign-origin", "Foreign origin"),
+            Self::UnlistedHost(_) => (S::FORBIDDEN, "unlisted-host", "Unlisted host"),
+            Self::NotPermitted { .. } => (S::FORBIDDEN, "not-permitted", "Not permitted"),
+            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
+            Self::BodyTimeout => (S::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
+            Self::UnsupportedMediaType { .. } => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+            ),
+            Self::BeyondHead { .. } => (S::PRECONDITION_FAILED, "beyond-head", "Beyond the head"),
+            Self::TryAgain(_) => (S::SERVICE_UNAVAILABLE, "try-again", "Try again"),
+            Self::NotReady(..) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
+            Self::JournalUnavailable(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "journal-unavailable",
+                "Journal unavailable",
+            ),
+            Self::PartlyJournaled(..) => (
+                S::SERVICE_UNAVAILABLE,
+                "partly-journaled",
+                "Journaled in part",
+            ),
+            Self::ViewsUnavailable(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "views-unavailable",
+                "Views unavailable",
+            ),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        }
+    }
+
+    /// Members beyond those that every problem has.
+    fn members(&self) -> Map<String, Value> {
+        match self {
+            Self::NotReady(_, members) | Self::PartlyJournaled(_, members) => members.clone(),
+            Self::BeyondHead { head, .. } => Map::from_iter([("head".into(), json!(head.get()))]),
+            _ => Map::new(),
+        }
+    }
+
+    /// The problem's JSON.
+    pub fn to_json(&self) -> Value {
+        let (status, slug, title) = self.face();
+        let mut object = Map::from_iter([
+            ("type".to_owned(), json!(format!("/problems/{slug}"))),
+            ("title".to_owned(), json!(title)),
+            ("status".to_owned(), json!(status.as_u16())),
+            ("detail".to_owned(), json!(self.to_string())),
+        ]);
+        object.extend(self.members());
+        Value::Object(object)
+    }
+}
+
+/// The first characters of a text that may be long.
+pub fn shortened(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(80).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, ..) = self.face();
+        if status.is_server_error() {
+            tracing::warn!(problem = %self, "refused a request");
+        }
+        let mut response = (
+            status,
+            [(header::CONTENT_TYPE, CONTENT_TYPE)],
+            self.to_json().to_string(),
+        )
+            .into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::ViewsUnavailable(with_sources(&error))
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        Self::JournalUnavailable(with_sources(&error))
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::TryAgain => {
+                Self::TryAgain("it is journaled, but was not folded within 5 seconds")
+            }
+            CommandError::TooMany { max } => Self::TooManyKeywords { max },
+            CommandError::UnknownKeyword(keyword) => Self::unknown(&keyword),
+            CommandError::Journal(error) => error.into(),
+            CommandError::Store(error) => error.into(),
+            CommandError::Stored(error) => Self::JournalUnavailable(with_sources(&error)),
+            CommandError::Cut(error) => {
+                tracing::error!(%error, "a command was not carried out");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// Why the views have not reached `min`.
+    pub fn not_reached(error: &ReachedError, min: Sequence) -> Self {
+        match error {
+            ReachedError::BeyondHead { head } => Self::BeyondHead { min, head: *head },
+            ReachedError::TryAgain => {
+                Self::TryAgain("the views did not reach min_seq within 5 seconds")
+            }
+        }
+    }
+}
+
+/// An error's text, with those of its sources that it does not repeat itself.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_the_members_of_rfc_9457_and_its_own() {
+        let problem = Problem::BeyondHead {
+            min: Sequence::new(9),
+            head: Sequence::new(4),
+        };
+        assert_eq!(
+            problem.to_json(),
+            json!({
+                "type": "/problems/beyond-head",
+                "title": "Beyond the head",
+                "status": 412,
+                "detail": "min_seq 9 is beyond the journal's head 4",
+                "head": 4,
+            })
+        );
+    }
+
+    #[test]
+    fn what_may_pass_says_when_to_ask_again() {
+        let response = Problem::TryAgain("the views are behind").into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], CONTENT_TYPE);
+        let other = Problem::BodyTimeout.into_response();
+        assert!(!other.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn long_values_are_shortened_when_quoted() {
+        let problem = Problem::parameter("limit", &"9".repeat(5_000), "1 to 200");
+        assert!(problem.to_string().len() < 200);
+    }
+}

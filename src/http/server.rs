@@ -1,0 +1,209 @@
+//! The accept loop: HTTP/1.1 over TCP, with limits on connections and on the time a head takes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+
+use super::problem::Problem;
+use crate::telemetry::{Counted, Metrics};
+
+/// Limits of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerLimits {
+    /// Connections that may be open at a time; one more gets a 503 and is closed.
+    pub connections: usize,
+    /// How long the head of a request may take, the wait for it on an idle connection included.
+    pub header_time: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            header_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What connections are told about the server's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    /// Finish the request at hand, take no other.
+    Finishing,
+    /// Close at once.
+    Over,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stage: watch::Sender<Stage>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `router` on `listener` until [`Server::stop`].
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn start(
+        listener: TcpListener,
+        router: Router,
+        limits: ServerLimits,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (stage, _) = watch::channel(Stage::Serving);
+        let accepting = tokio::spawn(accept(listener, router, limits, metrics, stage.clone()));
+        Ok(Self {
+            address,
+            stage,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections and requests, lets those at hand finish for at most `within`,
+    /// and closes what is left.
+    pub async fn stop(self, within: Duration) {
+        self.stage.send_replace(Stage::Finishing);
+        // The loop's own receiver goes with it, those of connections with them.
+        if timeout(within, self.stage.closed()).await.is_err() {
+            tracing::warn!("closing connections whose requests did not finish in time");
+            self.stage.send_replace(Stage::Over);
+            self.stage.closed().await;
+        }
+        if let Err(error) = self.accepting.await {
+            tracing::error!(%error, "the accept loop failed");
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    limits: ServerLimits,
+    metrics: Metrics,
+    stage: watch::Sender<Stage>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut ended = stage.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ended.wait_for(|stage| *stage != Stage::Serving) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // A client that is gone already is no trouble; no file handles left is, and
+                // passes when connections end.
+                if !is_gone(&error) {
+                    tracing::warn!(%error, "could not accept a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            metrics.http_connections_refused.inc();
+            refuse(&stream);
+            continue;
+        };
+        let connection = Connection {
+            _place: place,
+            _counted: metrics.connection_opened(),
+            stage: stage.subscribe(),
+        };
+        tokio::spawn(connection.serve(stream, router.clone(), limits.header_time));
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// Tells a client over the limit to come again, as far as one write goes.
+fn refuse(stream: &TcpStream) {
+    let problem = Problem::TryAgain("too many connections are open")
+        .to_json()
+        .to_string();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{problem}",
+        super::problem::CONTENT_TYPE,
+        problem.len(),
+    );
+    // A fresh socket's buffer takes this; a client that is gone needs no answer.
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+struct Connection {
+    _place: OwnedSemaphorePermit,
+    _counted: Counted,
+    stage: watch::Receiver<Stage>,
+}
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream, router: Router, header_time: Duration) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "could not set TCP_NODELAY");
+        }
+        let service =
+            TowerToHyperService::new(router.map_request(
+                |request: hyper::Request<hyper::body::Incoming>| request.map(Body::new),
+            ));
+        let mut connection = std::pin::pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(header_time)
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
+        );
+        let mut finishing = false;
+        loop {
+            let awaited = if finishing {
+                Stage::Over
+            } else {
+                Stage::Finishing
+            };
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection failed");
+                    }
+                    return;
+                }
+                told = self.stage.wait_for(|stage| *stage >= awaited) => {
+                    if finishing || told.is_err() {
+                        return;
+                    }
+                    finishing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `/healthz`, `/readyz` and `/metrics`: how the process does.
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Http;
+use super::access::Action;
+use super::answer::{Body, as_text};
+use super::call::Call;
+use super::problem::Problem;
+use crate::actors::Status;
+use crate::events::{Keyword, Sequence};
+use crate::journal::Durability;
+use crate::telemetry::METRICS_CONTENT_TYPE;
+
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    status: &'static str,
+    head: Sequence,
+    durability: &'static str,
+    shards: Vec<Shard>,
+    quarantined: Vec<Quarantined>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shard {
+    shard: usize,
+    position: Sequence,
+    lag: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Quarantined {
+    #[serde(serialize_with = "as_text")]
+    keyword: Keyword,
+}
+
+impl Readiness {
+    fn of(status: Status) -> Self {
+        Self {
+            status: match (status.ready, status.starting) {
+                (_, true) => "starting",
+                (false, false) => "behind",
+                (true, false) if status.quarantined.is_empty() => "ready",
+                (true, false) => "degraded",
+            },
+            head: status.head,
+            durability: match status.durability {
+                Durability::Synced => "synced",
+                Durability::Replicated => "replicated",
+                Durability::Buffered => "buffered",
+                Durability::Volatile => "volatile",
+            },
+            shards: status
+                .shards
+                .into_iter()
+                .map(|shard| Shard {
+                    shard: shard.shard.index(),
+                    position: shard.position,
+                    lag: shard.lag,
+                })
+                .collect(),
+            quarantined: status
+                .quarantined
+                .into_iter()
+                .map(|keyword| Quarantined { keyword })
+                .collect(),
+        }
+    }
+
+    /// The members of the problem that says why the server isn't ready. Its `status` is the
+    /// number of RFC 9457, so the state has another name there.
+    fn into_members(self) -> Map<String, Value> {
+        let state = self.status;
+        let mut members = match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        };
+        members.remove("status");
+        members.insert("state".to_owned(), json!(state));
+        members
+    }
+}
+
+/// Answers `GET /healthz`: the process runs.
+pub async fn health(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    Ok(Body::of(&Health { status: "ok" })?.respond_to(call.headers()))
+}
+
+/// Answers `GET /readyz`: 503 while answers are not up to date.
+pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    let readiness = Readiness::of(call.tidings().status());
+    match readiness.status {
+        "starting" => Err(Problem::NotReady(
+            "the views are still catching up with the journal",
+            readiness.into_members(),
+        )),
+        "behind" => Err(Problem::NotReady(
+            "some shard has not yet folded what the journal held 10 seconds ago",
+            readiness.into_members(),
+        )),
+        _ => Ok(Body::of(&readiness)?.respond_to(call.headers())),
+    }
+}
+
+/// Answers `GET /metrics`.
+pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    let text = call.http().metrics().encode();
+    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+}

@@ -1,0 +1,112 @@
+//! `POST /tweets`: takes events in.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, json};
+
+use super::Http;
+use super::access::Action;
+use super::answer::Body;
+use super::call::Call;
+use super::problem::Problem;
+use crate::actors::{IntakeError, Report};
+use crate::events::Sequence;
+
+#[derive(Debug, Serialize)]
+struct Taken {
+    lines: u64,
+    accepted: u64,
+    journaled: u64,
+    unmatched: u64,
+    rejected: Vec<Rejected>,
+    /// Only there when not all rejected lines are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_unlisted: Option<u64>,
+    seq: Sequence,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected {
+    line: u64,
+    reason: String,
+}
+
+impl From<Report> for Taken {
+    fn from(report: Report) -> Self {
+        Self {
+            lines: report.lines,
+            accepted: report.counts.accepted,
+            journaled: report.counts.journaled,
+            unmatched: report.unmatched,
+            rejected: report
+                .rejected
+                .into_iter()
+                .map(|rejected| Rejected {
+                    line: rejected.line,
+                    reason: rejected.reason,
+                })
+                .collect(),
+            rejected_unlisted: (report.rejected_unlisted > 0).then_some(report.rejected_unlisted),
+            seq: report.seq,
+        }
+    }
+}
+
+/// Answers `POST /tweets`.
+pub async fn publish(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let (call, body) = Call::with_body(http, request);
+    call.ask(None, Action::Publish)?;
+    call.query(&[])?;
+    let http = call.http().clone();
+    let body = call.read_body(body, "application/x-ndjson").await?;
+    let intake = http.intake().clone();
+    let Ok(place) = Arc::clone(&http.shared.bodies).acquire_owned().await else {
+        return Err(Problem::TryAgain("the server is stopping"));
+    };
+    // A task of its own, so that a client that goes away doesn't leave a body half taken in. It
+    // keeps its place as long as it keeps the body.
+    let report = tokio::spawn(async move {
+        let report = intake.publish(body).await;
+        drop(place);
+        report
+    })
+    .await
+    .map_err(|error| {
+        tracing::error!(%error, "a body was not taken in");
+        Problem::Internal
+    })??;
+    Ok(Body::of(&Taken::from(report))?.respond_with(StatusCode::OK))
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Starting => Self::TryAgain(
+                "the views are still catching up with the journal, nothing was journaled",
+            ),
+            IntakeError::Journal { taken, source } => {
+                let counts = taken.counts;
+                let detail = format!(
+                    "{source}; {} lines were journaled before, in order, none after: send the others again when it works",
+                    counts.accepted
+                );
+                Self::PartlyJournaled(
+                    detail,
+                    Map::from_iter([
+                        ("accepted".to_owned(), json!(counts.accepted)),
+                        ("journaled".to_owned(), json!(counts.journaled)),
+                        ("seq".to_owned(), json!(taken.seq)),
+                    ]),
+                )
+            }
+            IntakeError::Cut(error) => {
+                tracing::error!(%error, "a body was not taken in");
+                Self::Internal
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `GET …/volume`: how many tweets a keyword had, bucket by bucket.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::Http;
+use super::access::Action;
+use super::answer::{Moment, as_text};
+use super::call::{Call, MIN_SEQ};
+use super::problem::Problem;
+use super::window::Buckets;
+use crate::actors::Scope;
+use crate::events::Timestamp;
+use crate::projections::volume::{self, Step};
+use crate::projections::{Rows, RowsError};
+
+/// The parameters of this route.
+pub const PARAMETERS: &[&str] = &["from", "to", "step", "tz", MIN_SEQ];
+
+/// One bucket.
+#[derive(Debug, Serialize)]
+pub struct Point {
+    at: Moment,
+    count: u64,
+}
+
+/// All buckets of a span, zeros too.
+///
+/// # Errors
+/// [`RowsError`].
+pub fn points_in(rows: &dyn Rows, buckets: Buckets) -> Result<(Vec<Point>, u64), RowsError> {
+    let Buckets {
+        from,
+        to,
+        step,
+        offset_hours,
+    } = buckets;
+    let points: Vec<Point> = volume::points(rows, from, to, step, offset_hours)?
+        .into_iter()
+        .map(|point| Point {
+            at: Moment(point.at),
+            count: point.count,
+        })
+        .collect();
+    let total = points.iter().map(|point| point.count).sum();
+    Ok((points, total))
+}
+
+#[derive(Debug, Serialize)]
+struct Volume {
+    #[serde(serialize_with = "as_text")]
+    step: Step,
+    points: Vec<Point>,
+    total: u64,
+    until: Moment,
+}
+
+/// Answers `GET …/volume`.
+pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = Call::of(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Read)?;
+    let query = call.query(PARAMETERS)?;
+    let buckets = Buckets::read(&query, Timestamp::now())?;
+    call.reach(Scope::Keyword(&keyword), query.min_seq()?)
+        .await?;
+    call.answer_for(keyword, false, move |_, rows| {
+        let (points, total) = points_in(rows, buckets)?;
+        Ok(Volume {
+            step: buckets.step,
+            points,
+            total,
+            until: Moment(buckets.to),
+        })
+    })
+    .await
+}

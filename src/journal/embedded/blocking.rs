@@ -1,0 +1,17 @@
+//! Work that blocks on the disk, away from the tasks.
+
+use crate::journal::JournalError;
+
+/// Runs `work` where it may block. It runs to its end even when the future is dropped.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
+) -> Result<T, JournalError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down.
+            Err(_) => Err(JournalError::Closed),
+        },
+    }
+}

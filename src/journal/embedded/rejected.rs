@@ -1,0 +1,205 @@
+//! The rejected log in segment files, beside the journal.
+//!
+//! A record of the segment log is an entry in its stored form: a version byte, then the entry in
+//! the project's binary encoding. Golden fixtures hold every version that was ever written.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::blocking::blocking;
+use crate::events::{Sequence, stored};
+use crate::journal::rejected::{LastPositions, MAX_KEPT_BYTES};
+use crate::journal::segments::{Cursor, FrameBuilder, Kind, Log, NewLog, Writer};
+use crate::journal::{JournalError, RejectedEntry, RejectedLog};
+
+const VERSION_1: u8 = 1;
+/// How much of a reason is kept, in bytes.
+const MAX_REASON_BYTES: usize = 2048;
+/// How much of a token is kept, in bytes.
+const MAX_TOKEN_BYTES: usize = 4096;
+/// How many bytes of entries are written as one group.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// The rejected log of an embedded journal.
+#[derive(Debug)]
+pub(super) struct EmbeddedRejectedLog {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` when it was opened for reading only and there is none yet.
+    log: Option<Arc<Log>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    writer: Option<Writer>,
+    /// What to answer when there is no writer.
+    read_only: bool,
+    head: Sequence,
+    last: LastPositions,
+    frame: FrameBuilder,
+}
+
+impl EmbeddedRejectedLog {
+    /// Opens the log, or creates it, and reads it through for the last positions.
+    pub(super) fn open(dir: &Path, new: NewLog, segment_bytes: u64) -> Result<Self, JournalError> {
+        let opened = Log::open(dir, Kind::Rejected, new, segment_bytes)?;
+        let mut last = LastPositions::default();
+        each(&opened.log, opened.head, |entry| last.note(&entry))?;
+        Ok(Self::over(
+            Some(opened.log),
+            opened.head,
+            Some(opened.writer),
+            last,
+        ))
+    }
+
+    /// Opens the log, if there is one, for reading only.
+    pub(super) fn open_read_only(dir: &Path) -> Result<Self, JournalError> {
+        let (log, head) = match Log::open_read_only(dir, Kind::Rejected)? {
+            None => (None, Sequence::ZERO),
+            Some(opened) => (Some(opened.log), opened.head),
+        };
+        Ok(Self::over(log, head, None, LastPositions::default()))
+    }
+
+    fn over(
+        log: Option<Arc<Log>>,
+        head: Sequence,
+        writer: Option<Writer>,
+        last: LastPositions,
+    ) -> Self {
+        let read_only = writer.is_none();
+        let state = Mutex::new(State {
+            writer,
+            read_only,
+            head,
+            last,
+            frame: FrameBuilder::new(),
+        });
+        Self {
+            inner: Arc::new(Inner { log, state }),
+        }
+    }
+
+    /// Writes the end mark; appends from here on are refused. Blocks on the disk.
+    pub(super) fn finish(&self) -> Result<(), JournalError> {
+        let mut state = self.inner.lock();
+        match state.writer.take() {
+            Some(mut writer) => writer.finish(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl RejectedLog for EmbeddedRejectedLog {
+    async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || inner.lock().append(&entries)).await
+    }
+
+    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let head = inner.lock().head;
+            let mut entries = Vec::new();
+            if let Some(log) = &inner.log {
+                each(log, head, |entry| entries.push(entry))?;
+            }
+            Ok(entries)
+        })
+        .await
+    }
+}
+
+impl State {
+    fn append(&mut self, entries: &[RejectedEntry]) -> Result<u64, JournalError> {
+        let mut written = 0_u64;
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let Some(writer) = &mut self.writer else {
+                return Err(if self.read_only {
+                    JournalError::ReadOnly
+                } else {
+                    JournalError::Closed
+                });
+            };
+            self.frame.restart(writer.next(), GROUP_BYTES);
+            // Noted for good when the group is durable.
+            let mut group = LastPositions::default();
+            while self.frame.len() < GROUP_BYTES
+                && let Some((entry, behind)) = rest.split_first()
+            {
+                rest = behind;
+                if !group.holds(entry) && !self.last.holds(entry) {
+                    self.frame.push(&[&encode(entry)?]);
+                    group.note(entry);
+                    written = written.saturating_add(1);
+                }
+            }
+            if !self.frame.is_empty() {
+                self.head = writer.write(&mut self.frame)?;
+                self.last.take_over(group);
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Reads all entries.
+fn each(
+    log: &Arc<Log>,
+    head: Sequence,
+    mut visit: impl FnMut(RejectedEntry),
+) -> Result<(), JournalError> {
+    if head == Sequence::ZERO {
+        return Ok(());
+    }
+    let mut cursor = Cursor::behind(log, Sequence::ZERO)?;
+    while cursor.advance(head)? {
+        let record = cursor.record();
+        visit(
+            decode(record.body).map_err(|error| JournalError::Unsupported {
+                path: log.dir().to_path_buf(),
+                what: format!("entry {}: {error}", record.sequence),
+            })?,
+        );
+    }
+    Ok(())
+}
+
+/// The stored form of an entry, cut to what is kept of it.
+fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
+    let mut kept = entry.clone();
+    kept.payload.truncate(MAX_KEPT_BYTES);
+    kept.token.truncate(MAX_TOKEN_BYTES);
+    kept.reason
+        .truncate(kept.reason.floor_char_boundary(MAX_REASON_BYTES));
+    let mut out = vec![VERSION_1];
+    stored::encode_value(&kept, &mut out).map_err(|_| JournalError::TooLarge {
+        bytes: kept.payload.len(),
+        most: MAX_KEPT_BYTES,
+    })?;
+    Ok(out)
+}
+
+/// Reads the stored form of any version.
+fn decode(bytes: &[u8]) -> Result<RejectedEntry, stored::StoredError> {
+    match bytes.split_first() {
+        Some((&VERSION_1, value)) => stored::decode_value(value),
+        Some((&version, _)) => Err(stored::StoredError::Version(version)),
+        None => Err(stored::StoredError::Empty),
+    }
+}

@@ -1,0 +1,262 @@
+//! Making a journal of an exported one.
+//!
+//! The journal has to be empty, or to hold the beginning of the same export: an import that was
+//! cut short goes on behind what is there. A small state file beside the journal names the export
+//! until all of it has been taken.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::export::Progress;
+use super::lines::Lines;
+use super::ndjson::{Closing, Header, parse_record};
+use super::{Journal, Selection, TransferError};
+use crate::events::{Record, Sequence, Token};
+
+/// How many records are appended at once, at most.
+const BATCH_RECORDS: usize = 4096;
+/// And how many bytes of lines they are read from.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// An import that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// How many records the export holds.
+    pub records: u64,
+    /// How many of them were there from an earlier attempt.
+    pub resumed: u64,
+    /// The digest of the export.
+    pub digest: String,
+    /// The digest of its records' lines.
+    pub records_digest: String,
+}
+
+/// Where the state of an import into the journal in `dir` is kept.
+pub fn import_state(dir: &Path) -> PathBuf {
+    dir.join("import.json")
+}
+
+/// Whether an import into the journal in `dir` was begun and not finished.
+pub fn import_unfinished(dir: &Path) -> bool {
+    import_state(dir).exists()
+}
+
+/// Imports a file, plain or compressed with zstd. The closing digest is checked before anything
+/// is written. `state` is where the state file is kept, such as [`import_state`]. Blocks on the
+/// file between appends.
+///
+/// # Errors
+/// [`TransferError::CutShort`] when the file has no last line: what it holds is in the journal
+/// then, and the import goes on with the whole file. [`TransferError::Digest`] when bytes were
+/// changed: nothing was written. Otherwise any [`TransferError`]; what was read before it is kept.
+pub async fn import(
+    journal: &dyn Journal,
+    file: &Path,
+    state: &Path,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Imported, TransferError> {
+    let end = match check_export(file) {
+        Ok(checked) => Some(Sequence::new(checked.records)),
+        // What is there is imported all the same.
+        Err(TransferError::CutShort { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let lines = Lines::open(file)?;
+    take_in(journal, lines, state, end, progress).await
+}
+
+/// Imports a stream, such as standard input, plain or compressed with zstd. `name` is what errors
+/// call it.
+///
+/// # Errors
+/// As [`import`], but a wrong digest is found when all has been written: the journal is of no use
+/// then.
+pub async fn import_stream(
+    journal: &dyn Journal,
+    stream: Box<dyn Read + Send>,
+    name: &str,
+    state: &Path,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Imported, TransferError> {
+    let lines = Lines::over(stream, Path::new(name))?;
+    take_in(journal, lines, state, None, progress).await
+}
+
+/// What a file claims to hold, when all its bytes are as they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// How many records it holds.
+    pub records: u64,
+    /// The digest of the export.
+    pub digest: String,
+}
+
+/// Checks the digest of an exported file. Blocks on the file.
+///
+/// # Errors
+/// [`TransferError::CutShort`], [`TransferError::Digest`], [`TransferError::Line`] or
+/// [`TransferError::File`].
+pub fn check_export(file: &Path) -> Result<Checked, TransferError> {
+    let mut lines = Lines::open(file)?;
+    lines.header()?;
+    while let Some(line) = lines.next()? {
+        match Closing::parse(line) {
+            Some(closing) => {
+                lines.end(&closing)?;
+                return Ok(Checked {
+                    records: closing.records,
+                    digest: closing.digest,
+                });
+            }
+            None => lines.count(),
+        }
+    }
+    Err(lines.cut_short())
+}
+
+async fn take_in(
+    journal: &dyn Journal,
+    mut lines: Lines,
+    state: &Path,
+    end: Option<Sequence>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Imported, TransferError> {
+    let header = lines.header()?;
+    let resumed = journal.head().borrow().get();
+    begin(state, &header, resumed, lines.path())?;
+    let mut batch = Vec::new();
+    let mut bytes = 0_usize;
+    let closing = loop {
+        let Some(line) = lines.next()? else {
+            break None;
+        };
+        if let Some(closing) = Closing::parse(line) {
+            break Some(closing);
+        }
+        let parsed = parse_record(line);
+        let length = line.len();
+        let record = match lines.record(parsed) {
+            Ok(record) => record,
+            Err(error) => {
+                // What came before the bad line is kept.
+                journal.append(std::mem::take(&mut batch)).await?;
+                return Err(error);
+            }
+        };
+        let position = lines.records();
+        if position < resumed {
+            continue;
+        }
+        if position == resumed {
+            check_same(journal, position, &record, lines.path()).await?;
+            continue;
+        }
+        batch.push(record);
+        bytes = bytes.saturating_add(length);
+        if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
+            let appended = journal.append(std::mem::take(&mut batch)).await?;
+            bytes = 0;
+            progress(Progress {
+                records: position,
+                through: appended.last,
+                end,
+            });
+        }
+    };
+    let appended = journal.append(batch).await?;
+    if lines.records() < resumed {
+        return Err(TransferError::OtherExport {
+            path: lines.path().into(),
+            what: format!(
+                "the journal holds {resumed} records, and it only {}",
+                lines.records()
+            ),
+        });
+    }
+    progress(Progress {
+        records: lines.records(),
+        through: appended.last,
+        end,
+    });
+    let closing = closing.ok_or_else(|| lines.cut_short())?;
+    lines.end(&closing)?;
+    std::fs::remove_file(state).map_err(TransferError::file("remove", state))?;
+    sync_parent(state)?;
+    Ok(Imported {
+        records: closing.records,
+        resumed,
+        digest: closing.digest,
+        records_digest: closing.records_digest,
+    })
+}
+
+/// The state file.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    /// The first line of the export.
+    export: Header,
+}
+
+/// Sees to it that the journal is empty or holds the beginning of this export, and notes which.
+fn begin(state: &Path, header: &Header, present: u64, export: &Path) -> Result<(), TransferError> {
+    let failed = |action| TransferError::file(action, state);
+    if present > 0 {
+        let Ok(bytes) = std::fs::read(state) else {
+            return Err(TransferError::NotEmpty { records: present });
+        };
+        let known: State = serde_json::from_slice(&bytes)
+            .map_err(|error| TransferError::line(state, 1, error.to_string()))?;
+        if known.export != *header {
+            return Err(TransferError::OtherExport {
+                path: export.into(),
+                what: "the journal holds a part of another one".into(),
+            });
+        }
+        return Ok(());
+    }
+    let fresh = State {
+        export: header.clone(),
+    };
+    let json = serde_json::to_vec(&fresh).map_err(|error| failed("write")(error.into()))?;
+    // A half written state would only be read when records follow it, hence the sync.
+    let mut file = File::create(state).map_err(failed("create"))?;
+    file.write_all(&json)
+        .and_then(|()| file.sync_all())
+        .map_err(failed("write"))?;
+    sync_parent(state)
+}
+
+/// Makes the name of a file durable, or its absence.
+fn sync_parent(file: &Path) -> Result<(), TransferError> {
+    let dir = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(TransferError::file("sync", dir))
+}
+
+/// Whether the last record that is there is the one that the export has in its place.
+async fn check_same(
+    journal: &dyn Journal,
+    position: u64,
+    record: &Record,
+    export: &Path,
+) -> Result<(), TransferError> {
+    let before = Sequence::new(position.saturating_sub(1));
+    let mut reader = journal.read(before, Selection::All).await?;
+    let present = reader.next(1).await?.envelopes;
+    let meaning = Token::decode_strict(&record.token).map_err(|error| error.to_string());
+    if present == [record.open(Sequence::new(position), &meaning)] {
+        Ok(())
+    } else {
+        Err(TransferError::OtherExport {
+            path: export.into(),
+            what: format!("its record {position} is not the one that the journal holds"),
+        })
+    }
+}

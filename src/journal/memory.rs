@@ -1,0 +1,244 @@
+//! A journal in memory, for tests: the same behaviour, nothing durable.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::rejected::LastPositions;
+use super::{
+    Appended, Batch, Durability, Journal, JournalError, JournalReader, RejectedEntry, RejectedLog,
+    Selection,
+};
+use crate::events::{
+    Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Token,
+};
+
+/// A journal in memory. Any [`Record`] can be appended, also one that no event can be made of.
+#[derive(Debug)]
+pub struct MemoryJournal {
+    incarnation: Incarnation,
+    shards: ShardCount,
+    shelf: Arc<Mutex<Shelf>>,
+    head: watch::Receiver<Sequence>,
+    rejected: Arc<MemoryRejectedLog>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    /// By sequence, from 1; `None` where a record was taken away.
+    records: Vec<Option<Record>>,
+    /// `None` when the journal is closed.
+    moves: Option<watch::Sender<Sequence>>,
+}
+
+impl MemoryJournal {
+    /// An empty journal with 16 shards.
+    pub fn new(incarnation: Incarnation) -> Self {
+        Self::with_shards(incarnation, ShardCount::DEFAULT)
+    }
+
+    /// An empty journal.
+    pub fn with_shards(incarnation: Incarnation, shards: ShardCount) -> Self {
+        let (moves, head) = watch::channel(Sequence::ZERO);
+        let shelf = Shelf {
+            records: Vec::new(),
+            moves: Some(moves),
+        };
+        Self {
+            incarnation,
+            shards,
+            shelf: Arc::new(Mutex::new(shelf)),
+            head,
+            rejected: Arc::default(),
+        }
+    }
+
+    /// Takes a record away, as a broker may that was damaged; its position stays empty.
+    pub fn forget(&self, sequence: Sequence) {
+        if let Some(place) = place_of(sequence)
+            && let Some(record) = lock(&self.shelf).records.get_mut(place)
+        {
+            *record = None;
+        }
+    }
+
+    /// Puts another record in the place of one, as a broker may that re-uses sequences.
+    pub fn replace(&self, sequence: Sequence, other: Record) {
+        if let Some(place) = place_of(sequence)
+            && let Some(record) = lock(&self.shelf).records.get_mut(place)
+        {
+            *record = Some(other);
+        }
+    }
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn place_of(sequence: Sequence) -> Option<usize> {
+    usize::try_from(sequence.get()).ok()?.checked_sub(1)
+}
+
+fn open(record: &Record, sequence: Sequence) -> Envelope {
+    let meaning = Token::decode_strict(&record.token).map_err(|error| error.to_string());
+    record.open(sequence, &meaning)
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    fn shards(&self) -> ShardCount {
+        self.shards
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Volatile
+    }
+
+    fn head(&self) -> watch::Receiver<Sequence> {
+        self.head.clone()
+    }
+
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
+        let count = records.len() as u64;
+        let mut shelf = lock(&self.shelf);
+        if count == 0 {
+            return Ok(Appended {
+                count,
+                last: *self.head.borrow(),
+            });
+        }
+        if shelf.moves.is_none() {
+            return Err(JournalError::Closed);
+        }
+        shelf.records.extend(records.into_iter().map(Some));
+        let last = Sequence::new(shelf.records.len() as u64);
+        if let Some(moves) = &shelf.moves {
+            moves.send_replace(last);
+        }
+        Ok(Appended { count, last })
+    }
+
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError> {
+        Ok(Box::new(MemoryReader {
+            shelf: Arc::clone(&self.shelf),
+            head: self.head.clone(),
+            only: match selection {
+                Selection::All => None,
+                Selection::Keyword(keyword) => Some(keyword),
+            },
+            after,
+        }))
+    }
+
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
+        let shelf = lock(&self.shelf);
+        Ok(place_of(sequence)
+            .and_then(|place| shelf.records.get(place)?.as_ref())
+            .map(|record| RecordHash::of(&open(record, sequence))))
+    }
+
+    fn rejected(&self) -> Arc<dyn RejectedLog> {
+        Arc::<MemoryRejectedLog>::clone(&self.rejected)
+    }
+
+    async fn close(&self) -> Result<(), JournalError> {
+        let moves = lock(&self.shelf).moves.take();
+        moves.map(drop).ok_or(JournalError::Closed)
+    }
+}
+
+#[derive(Debug)]
+struct MemoryReader {
+    shelf: Arc<Mutex<Shelf>>,
+    head: watch::Receiver<Sequence>,
+    only: Option<Keyword>,
+    after: Sequence,
+}
+
+#[async_trait]
+impl JournalReader for MemoryReader {
+    async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
+        loop {
+            let head = *self.head.borrow_and_update();
+            if let Some(batch) = self.batch(head, most.max(1)) {
+                self.after = batch.end;
+                return Ok(batch);
+            }
+            let changed = self.head.changed().await;
+            changed.map_err(|_| JournalError::Closed)?;
+        }
+    }
+}
+
+impl MemoryReader {
+    /// The records up to `head`. The batch ends with a record, so that there is a hash of its
+    /// end: `None` when there is none.
+    fn batch(&self, head: Sequence, most: usize) -> Option<Batch> {
+        let shelf = lock(&self.shelf);
+        let mut batch = Batch {
+            envelopes: Vec::new(),
+            end: self.after,
+            end_hash: RecordHash::default(),
+            missing: Vec::new(),
+        };
+        let mut gap = None;
+        let mut position = self.after.next();
+        while position <= head && batch.envelopes.len() < most {
+            match shelf.records.get(place_of(position)?)? {
+                None => {
+                    gap.get_or_insert(position.get());
+                }
+                Some(record) => {
+                    let envelope = open(record, position);
+                    if let Some(from) = gap.take() {
+                        batch.missing.push(from..=position.get().saturating_sub(1));
+                    }
+                    batch.end = position;
+                    batch.end_hash = RecordHash::of(&envelope);
+                    if self.only.is_none() || envelope.keyword() == self.only.as_ref() {
+                        batch.envelopes.push(envelope);
+                    }
+                }
+            }
+            position = position.next();
+        }
+        (batch.end > self.after).then_some(batch)
+    }
+}
+
+/// A rejected log in memory, for tests.
+#[derive(Debug, Default)]
+pub struct MemoryRejectedLog {
+    kept: Mutex<(Vec<RejectedEntry>, LastPositions)>,
+}
+
+#[async_trait]
+impl RejectedLog for MemoryRejectedLog {
+    async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (kept, last) = &mut *kept;
+        let before = kept.len();
+        for entry in entries {
+            if !last.holds(&entry) {
+                last.note(&entry);
+                kept.push(entry);
+            }
+        }
+        Ok(kept.len().saturating_sub(before) as u64)
+    }
+
+    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.0.clone())
+    }
+}

@@ -1,0 +1,359 @@
+//! Reading the frames and records of one segment, with every check there is.
+
+use std::fs::File;
+
+use bytes::Bytes;
+
+use super::chunks::{CHUNK_BYTES, Chunks, SEEK_BYTES};
+use super::frame::{
+    FRAME_HEADER_BYTES, FrameHeader, Introduces, RECORD_HEADER_BYTES, record_crc, u32_at,
+};
+use super::segment::{FRAMES_START, Kind, Mark, Segment, SegmentHeader, before, io_error};
+use crate::events::{Incarnation, Sequence};
+use crate::journal::JournalError;
+
+/// A record as it lies in a chunk of the file.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::journal) struct RawRecord<'a> {
+    /// Its position.
+    pub(in crate::journal) sequence: Sequence,
+    /// Its body.
+    pub(in crate::journal) body: &'a [u8],
+    chunk: &'a Bytes,
+}
+
+impl RawRecord<'_> {
+    /// Part of the body, without copying it.
+    pub(in crate::journal) fn share(&self, part: &[u8]) -> Bytes {
+        self.chunk.slice_ref(part)
+    }
+}
+
+/// Bytes that are not what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Flaw {
+    /// Where the frame or record begins that they belong to.
+    pub(super) offset: u64,
+    /// The last sound sequence before them.
+    pub(super) after: Sequence,
+    /// What is wrong.
+    pub(super) what: String,
+    /// What a crash in the middle of a group commit can leave behind; not so a sound header in
+    /// the wrong place.
+    pub(super) may_be_torn: bool,
+}
+
+/// Why nothing was read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The file could not be read.
+    Failed(JournalError),
+    /// It could, but holds something else.
+    Flawed(Flaw),
+}
+
+/// A position in a segment.
+#[derive(Debug)]
+pub(super) struct SegmentReader {
+    chunks: Chunks,
+    incarnation: Incarnation,
+    /// The next byte to look at.
+    offset: u64,
+    /// Where the segment's frames end, as far as is known.
+    end: u64,
+    /// Where the frame that is being read ends, and how many of its records are left.
+    frame: Option<(u64, u32)>,
+    /// The next record's sequence.
+    next: Sequence,
+    /// The checksum of the last frame's header.
+    chain: u32,
+    /// Where the body of the record read last lies, and how long it is.
+    body: (u64, usize),
+}
+
+impl SegmentReader {
+    /// At the front of a segment, with its header. Reads as far as the segment is known to go.
+    pub(super) fn open(
+        segment: &Segment,
+        kind: Kind,
+    ) -> Result<(Self, SegmentHeader), JournalError> {
+        let (file, header) = segment.open(kind)?;
+        Ok((Self::over(file, segment, &header)?, header))
+    }
+
+    /// At the front of a segment whose header can't be believed.
+    pub(super) fn open_headless(
+        segment: &Segment,
+        believed: &SegmentHeader,
+    ) -> Result<Self, JournalError> {
+        let file = File::open(&segment.path).map_err(io_error("open", &segment.path))?;
+        Self::over(file, segment, believed)
+    }
+
+    fn over(file: File, segment: &Segment, header: &SegmentHeader) -> Result<Self, JournalError> {
+        let length = file
+            .metadata()
+            .map_err(io_error("measure", &segment.path))?
+            .len();
+        Ok(Self {
+            chunks: Chunks::of(file, &segment.path),
+            incarnation: header.incarnation,
+            offset: FRAMES_START,
+            end: segment.end().min(length),
+            frame: None,
+            next: header.first,
+            chain: header.chain,
+            body: (0, 0),
+        })
+    }
+
+    /// The sequence of the next record.
+    pub(super) const fn next(&self) -> Sequence {
+        self.next
+    }
+
+    /// The log it belongs to.
+    pub(super) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The checksum of the last frame's header.
+    pub(super) const fn chain(&self) -> u32 {
+        self.chain
+    }
+
+    /// The next byte to look at.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Where the frames end, as far as is known.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// More frames are durable now.
+    pub(super) fn set_end(&mut self, end: u64) {
+        self.end = end.max(self.end);
+    }
+
+    /// Leaves off `bytes` at the end of the file, which are no frames.
+    pub(super) fn shorten(&mut self, bytes: u64) {
+        self.end = self.end.saturating_sub(bytes);
+    }
+
+    /// The place it stands at, when that is between two frames.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.frame.is_none().then_some(Mark {
+            next: self.next,
+            offset: self.offset,
+            chain: self.chain,
+        })
+    }
+
+    /// The place behind the frame whose last record was just read.
+    pub(super) fn frame_passed(&self) -> Option<Mark> {
+        (self.frame == Some((self.offset, 0))).then_some(Mark {
+            next: self.next,
+            offset: self.offset,
+            chain: self.chain,
+        })
+    }
+
+    /// Goes to a place between two frames.
+    pub(super) fn jump(&mut self, mark: Mark) {
+        self.offset = mark.offset;
+        self.next = mark.next;
+        self.chain = mark.chain;
+        self.frame = None;
+    }
+
+    /// Takes the bytes at the present offset for a frame whatever stood before them.
+    pub(super) fn resume_at(&mut self, offset: u64, header: &FrameHeader) {
+        self.jump(Mark {
+            next: header.first,
+            offset,
+            chain: header.chain,
+        });
+    }
+
+    /// Leaves out the record or frame that was found flawed, as far as its lengths can be
+    /// believed: to the next record of the frame when there is one that is sound, else to the
+    /// frame's end. False when nothing tells where to go on.
+    pub(super) fn skip_flawed(&mut self) -> Result<bool, JournalError> {
+        let Some((frame_end, left)) = self.frame else {
+            return Ok(false);
+        };
+        let (offset, next) = (self.offset, self.next);
+        let believed = self
+            .look(offset, RECORD_HEADER_BYTES)?
+            .and_then(|bytes| u32_at(bytes, 0))
+            .map(|length| u64::from(length).saturating_add(RECORD_HEADER_BYTES as u64));
+        if let (Some(size), Some(left)) = (believed, left.checked_sub(1)) {
+            let behind = offset.saturating_add(size);
+            self.offset = behind;
+            self.next = next.next();
+            self.frame = Some((frame_end, left));
+            if behind <= frame_end && (left == 0) == (behind == frame_end) {
+                if left == 0 {
+                    return Ok(true);
+                }
+                match self.record(frame_end) {
+                    Ok(()) => {
+                        // Only looked at: it is handed out by the next call.
+                        self.offset = behind;
+                        self.next = next.next();
+                        return Ok(true);
+                    }
+                    Err(ReadError::Failed(error)) => return Err(error),
+                    Err(ReadError::Flawed(_)) => {}
+                }
+            }
+        }
+        self.offset = frame_end.min(self.end);
+        self.next = next.plus(u64::from(left));
+        self.frame = None;
+        Ok(frame_end <= self.end)
+    }
+
+    /// Moves to the next record; false at the segment's end.
+    pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
+        self.chunks.at_once = CHUNK_BYTES;
+        loop {
+            match self.frame {
+                Some((end, 0)) if self.offset == end => self.frame = None,
+                Some((_, 0)) => {
+                    return Err(self.flaw(true, "the frame is longer than its records"));
+                }
+                Some((end, left)) => {
+                    self.record(end)?;
+                    self.frame = Some((end, left.saturating_sub(1)));
+                    return Ok(true);
+                }
+                None if self.offset >= self.end => return Ok(false),
+                None => self.enter_frame()?,
+            }
+        }
+    }
+
+    /// The record that [`Self::advance`] moved to.
+    pub(super) fn record_read(&self) -> RawRecord<'_> {
+        let (offset, length) = self.body;
+        RawRecord {
+            sequence: before(self.next),
+            body: self.chunks.at_hand(offset, length).unwrap_or_default(),
+            chunk: self.chunks.chunk(),
+        }
+    }
+
+    /// Passes over whole frames until the one that holds `sequence`, and marks the way. False at
+    /// the segment's end.
+    pub(super) fn pass_to(
+        &mut self,
+        sequence: Sequence,
+        segment: &Segment,
+    ) -> Result<bool, ReadError> {
+        self.chunks.at_once = SEEK_BYTES;
+        while self.offset < self.end {
+            let before = self.mark();
+            self.enter_frame()?;
+            let Some((end, count)) = self.frame else {
+                continue;
+            };
+            let behind = self.next.plus(u64::from(count));
+            if behind > sequence {
+                if let Some(mark) = before {
+                    segment.mark(mark);
+                }
+                return Ok(true);
+            }
+            self.offset = end;
+            self.next = behind;
+            self.frame = None;
+        }
+        Ok(false)
+    }
+
+    /// Reads the header at the offset, which has to follow the last.
+    fn enter_frame(&mut self) -> Result<(), ReadError> {
+        let incarnation = self.incarnation;
+        let decoded = self
+            .look(self.offset, FRAME_HEADER_BYTES)
+            .map_err(ReadError::Failed)?
+            .and_then(|bytes| FrameHeader::decode(bytes, incarnation));
+        let Some((header, crc)) = decoded else {
+            return Err(self.flaw(true, "there is no sound frame header"));
+        };
+        if header.introduces == Introduces::End {
+            return Err(self.flaw(false, "an end mark stands inside"));
+        }
+        if header.first != self.next || header.chain != self.chain || header.count == 0 {
+            let what = format!(
+                "a frame that begins with sequence {} stands where {} should follow",
+                header.first, self.next
+            );
+            return Err(self.flaw(false, &what));
+        }
+        let start = self.offset.saturating_add(FRAME_HEADER_BYTES as u64);
+        let end = start.saturating_add(u64::from(header.length));
+        if end > self.end {
+            return Err(self.flaw(true, "the frame is cut short"));
+        }
+        self.offset = start;
+        self.chain = crc;
+        self.frame = Some((end, header.count));
+        Ok(())
+    }
+
+    /// Reads the record at the offset, in the frame that ends at `frame_end`.
+    fn record(&mut self, frame_end: u64) -> Result<(), ReadError> {
+        let (offset, sequence) = (self.offset, self.next);
+        let length = self
+            .look(offset, RECORD_HEADER_BYTES)
+            .map_err(ReadError::Failed)?
+            .and_then(|bytes| u32_at(bytes, 0))
+            .unwrap_or(u32::MAX);
+        let size = u64::from(length).saturating_add(RECORD_HEADER_BYTES as u64);
+        let behind = offset.saturating_add(size);
+        if behind > frame_end {
+            return Err(self.flaw(true, "a record reaches over its frame's end"));
+        }
+        let whole = usize::try_from(size).unwrap_or(usize::MAX);
+        let sound = self
+            .look(offset, whole)
+            .map_err(ReadError::Failed)?
+            .is_some_and(|bytes| {
+                bytes.get(RECORD_HEADER_BYTES..).is_some_and(|body| {
+                    u32_at(bytes, 4) == Some(record_crc(sequence, length, &[body]))
+                })
+            });
+        if !sound {
+            return Err(self.flaw(true, "a record's checksum does not match"));
+        }
+        self.body = (
+            offset.saturating_add(RECORD_HEADER_BYTES as u64),
+            whole.saturating_sub(RECORD_HEADER_BYTES),
+        );
+        self.offset = behind;
+        self.next = sequence.next();
+        Ok(())
+    }
+
+    fn flaw(&self, may_be_torn: bool, what: &str) -> ReadError {
+        ReadError::Flawed(Flaw {
+            offset: self.offset,
+            after: before(self.next),
+            what: what.to_owned(),
+            may_be_torn,
+        })
+    }
+
+    /// The `length` bytes at `offset`; `None` when the frames end before.
+    pub(super) fn look(
+        &mut self,
+        offset: u64,
+        length: usize,
+    ) -> Result<Option<&[u8]>, JournalError> {
+        self.chunks.look(offset, length, self.end)
+    }
+}

@@ -1,0 +1,171 @@
+//! Checking the last segment when a log is opened: what is sound, and whether what is not was
+//! torn by a crash or is damage.
+
+use super::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, Introduces};
+use super::reader::{Flaw, ReadError, SegmentReader};
+use super::segment::{Kind, Mark, Segment, SegmentHeader, before};
+use crate::events::{Incarnation, Sequence};
+use crate::journal::JournalError;
+
+/// How a log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// With an end mark: it was closed.
+    Marked,
+    /// With a frame: the process ended without closing it.
+    Open,
+    /// With bytes of a group that was never acknowledged.
+    Torn {
+        /// How many.
+        bytes: u64,
+    },
+}
+
+/// A last segment that is sound, but for its tail.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) header: SegmentHeader,
+    /// Where the frames end, the sequence that follows, and the last header's checksum.
+    pub(super) end: Mark,
+    pub(super) tail: Tail,
+}
+
+/// Reads all of a log's last segment, marking the way.
+///
+/// # Errors
+/// [`JournalError::Damaged`] when what is wrong can't be a torn tail.
+pub(super) fn scan(segment: &Segment, kind: Kind) -> Result<Scanned, JournalError> {
+    let (mut reader, header) = SegmentReader::open(segment, kind)?;
+    let end_mark = end_mark(&mut reader, header.incarnation)?;
+    if end_mark.is_some() {
+        reader.shorten(FRAME_HEADER_BYTES as u64);
+    }
+    let mut sound = Mark {
+        next: header.first,
+        offset: reader.offset(),
+        chain: header.chain,
+    };
+    let flaw = loop {
+        match reader.advance() {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(ReadError::Failed(error)) => return Err(error),
+            Err(ReadError::Flawed(flaw)) => break Some(flaw),
+        }
+        if let Some(mark) = reader.frame_passed() {
+            segment.mark(mark);
+            sound = mark;
+        }
+    };
+    let tail = match (flaw, end_mark) {
+        (None, Some(end)) if end.first == sound.next && end.chain == sound.chain => Tail::Marked,
+        (None, Some(end)) => {
+            return Err(damage(
+                segment,
+                Flaw {
+                    offset: sound.offset,
+                    after: before(sound.next),
+                    what: format!("the end mark follows sequence {}, not this one", end.first),
+                    may_be_torn: false,
+                },
+            ));
+        }
+        (None, None) => Tail::Open,
+        (Some(flaw), None) if flaw.may_be_torn && is_torn(&mut reader, &sound)? => Tail::Torn {
+            bytes: reader.end().saturating_sub(sound.offset),
+        },
+        (Some(flaw), _) => return Err(damage(segment, flaw)),
+    };
+    Ok(Scanned {
+        header,
+        end: sound,
+        tail,
+    })
+}
+
+/// The error of a flaw.
+pub(super) fn damage(segment: &Segment, flaw: Flaw) -> JournalError {
+    JournalError::Damaged {
+        path: segment.path.clone(),
+        offset: flaw.offset,
+        after: flaw.after,
+        what: flaw.what,
+    }
+}
+
+/// The end mark at the very end of the file, if there is one.
+pub(super) fn end_mark(
+    reader: &mut SegmentReader,
+    incarnation: Incarnation,
+) -> Result<Option<FrameHeader>, JournalError> {
+    let Some(at) = reader.end().checked_sub(FRAME_HEADER_BYTES as u64) else {
+        return Ok(None);
+    };
+    if at < reader.offset() {
+        return Ok(None);
+    }
+    Ok(reader
+        .look(at, FRAME_HEADER_BYTES)?
+        .and_then(|bytes| FrameHeader::decode(bytes, incarnation))
+        .map(|(header, _)| header)
+        .filter(|header| header.introduces == Introduces::End))
+}
+
+/// Whether the bytes behind the last sound frame can be a group that was being written when the
+/// process died: nothing was ever written behind them.
+fn is_torn(reader: &mut SegmentReader, sound: &Mark) -> Result<bool, JournalError> {
+    let incarnation = reader.incarnation();
+    let frame = reader
+        .look(sound.offset, FRAME_HEADER_BYTES)?
+        .and_then(|bytes| FrameHeader::decode(bytes, incarnation));
+    if let Some((header, _)) = frame {
+        // Its length can be believed. Whatever stands behind it was written when this frame had
+        // been made durable, so that it was whole once.
+        let frame_end = sound
+            .offset
+            .saturating_add(FRAME_HEADER_BYTES as u64)
+            .saturating_add(u64::from(header.length));
+        if frame_end < reader.end() {
+            return Ok(false);
+        }
+    }
+    let behind = sound.offset.saturating_add(1);
+    Ok(next_frame(reader, behind, sound.next)?.is_none())
+}
+
+/// The first sound frame header at or behind `from` that is not of an earlier group than `next`.
+pub(super) fn next_frame(
+    reader: &mut SegmentReader,
+    from: u64,
+    next: Sequence,
+) -> Result<Option<(u64, FrameHeader)>, JournalError> {
+    const WINDOW: u64 = 256 * 1024;
+    let incarnation = reader.incarnation();
+    let finder = memchr::memmem::Finder::new(&FRAME_MAGIC);
+    let mut start = from;
+    loop {
+        let left = reader.end().saturating_sub(start);
+        if left < FRAME_HEADER_BYTES as u64 {
+            return Ok(None);
+        }
+        let window = usize::try_from(left.min(WINDOW)).unwrap_or(usize::MAX);
+        let Some(bytes) = reader.look(start, window)? else {
+            return Ok(None);
+        };
+        for at in finder.find_iter(bytes) {
+            let header = bytes
+                .get(at..)
+                .and_then(|bytes| FrameHeader::decode(bytes, incarnation));
+            if let Some((header, _)) = header
+                && header.first >= next
+            {
+                return Ok(Some((start.saturating_add(at as u64), header)));
+            }
+        }
+        if left <= WINDOW {
+            return Ok(None);
+        }
+        // A header may lie across two windows.
+        start = start.saturating_add(WINDOW - (FRAME_HEADER_BYTES as u64 - 1));
+    }
+}

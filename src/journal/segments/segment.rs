@@ -1,0 +1,376 @@
+//! One segment file: its name, its header, and where its frames lie.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::frame::{u32_at, u64_at};
+use crate::events::{Incarnation, Sequence, ShardCount};
+use crate::journal::JournalError;
+
+/// How many bytes a segment's header takes, in every version.
+pub(super) const SEGMENT_HEADER_BYTES: usize = 40;
+/// The same, as a position in the file.
+pub(super) const FRAMES_START: u64 = SEGMENT_HEADER_BYTES as u64;
+
+const MAGIC: [u8; 8] = *b"\xf5TIDING\xf6";
+const VERSION: u16 = 1;
+const EXTENSION: &str = "segment";
+
+/// Which log a segment belongs to, so that none is taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::journal) enum Kind {
+    /// The journal.
+    Journal,
+    /// The rejected log.
+    Rejected,
+}
+
+impl Kind {
+    const fn code(self) -> u16 {
+        match self {
+            Self::Journal => 1,
+            Self::Rejected => 2,
+        }
+    }
+
+    /// What to call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Rejected => "rejected log",
+        }
+    }
+}
+
+/// What stands at the front of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    pub(super) kind: Kind,
+    pub(super) shards: ShardCount,
+    pub(super) incarnation: Incarnation,
+    /// Sequence of the segment's first record.
+    pub(super) first: Sequence,
+    /// Checksum of the last frame's header of the segment before; 0 in the first.
+    pub(super) chain: u32,
+}
+
+/// Why the front of a file is no segment header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BadHeader {
+    /// Not what was written.
+    Damaged(&'static str),
+    /// Whole, but not for us.
+    Unsupported(String),
+}
+
+impl SegmentHeader {
+    /// The header's bytes.
+    pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let fields = [
+            &MAGIC[..],
+            &VERSION.to_le_bytes(),
+            &self.kind.code().to_le_bytes(),
+            &self.shards.get().to_le_bytes(),
+            &[0, 0],
+            &self.incarnation.0.to_le_bytes(),
+            &self.first.get().to_le_bytes(),
+            &self.chain.to_le_bytes(),
+        ];
+        let crc = fields
+            .iter()
+            .fold(0, |crc, field| crc32c::crc32c_append(crc, field));
+        let all = fields.iter().copied().flatten().copied();
+        for (to, byte) in bytes.iter_mut().zip(all.chain(crc.to_le_bytes())) {
+            *to = byte;
+        }
+        bytes
+    }
+
+    /// Reads a header of the given kind from the front of `bytes`.
+    pub(super) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, BadHeader> {
+        let fields = Fields::read(bytes).ok_or(BadHeader::Damaged("its header is cut short"))?;
+        if !bytes.starts_with(&MAGIC) || fields.crc != fields.right_crc {
+            return Err(BadHeader::Damaged("its header is not what was written"));
+        }
+        if fields.version != VERSION {
+            return Err(BadHeader::Unsupported(format!(
+                "it has version {}, and this tidings reads {VERSION}: use a newer one",
+                fields.version
+            )));
+        }
+        if fields.kind != kind.code() {
+            return Err(BadHeader::Unsupported(format!(
+                "it does not belong to a {}",
+                kind.name()
+            )));
+        }
+        let shards = ShardCount::new(fields.shards)
+            .map_err(|error| BadHeader::Unsupported(error.to_string()))?;
+        Ok(Self {
+            kind,
+            shards,
+            incarnation: Incarnation(fields.incarnation),
+            first: Sequence::new(fields.first),
+            chain: fields.chain,
+        })
+    }
+}
+
+struct Fields {
+    version: u16,
+    kind: u16,
+    shards: u16,
+    incarnation: u64,
+    first: u64,
+    chain: u32,
+    crc: u32,
+    right_crc: u32,
+}
+
+impl Fields {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let u16_at = |at: usize| {
+            let (number, _) = bytes.get(at..)?.split_first_chunk()?;
+            Some(u16::from_le_bytes(*number))
+        };
+        Some(Self {
+            version: u16_at(8)?,
+            kind: u16_at(10)?,
+            shards: u16_at(12)?,
+            incarnation: u64_at(bytes, 16)?,
+            first: u64_at(bytes, 24)?,
+            chain: u32_at(bytes, 32)?,
+            crc: u32_at(bytes, 36)?,
+            right_crc: crc32c::crc32c(bytes.get(..SEGMENT_HEADER_BYTES - 4)?),
+        })
+    }
+}
+
+/// A place between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The sequence of the first record behind it.
+    pub(super) next: Sequence,
+    /// Its position in the file.
+    pub(super) offset: u64,
+    /// The checksum of the header before it.
+    pub(super) chain: u32,
+}
+
+/// How far apart the marks of a segment are, in bytes: a seek walks at most so many bytes of
+/// frame headers.
+const MARK_EVERY: u64 = 256 * 1024;
+
+/// A segment of an open log, shared by the writer and the readers.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// Sequence of the first record.
+    pub(super) first: Sequence,
+    /// The file.
+    pub(super) path: PathBuf,
+    /// Up to which byte groups are durable; [`u64::MAX`] when all of the file is.
+    end: AtomicU64,
+    /// Some places between frames, in order.
+    marks: Mutex<Vec<Mark>>,
+}
+
+impl Segment {
+    /// A segment whose file nobody writes any more.
+    pub(super) fn finished(first: Sequence, path: PathBuf) -> Self {
+        Self::ending_at(first, path, u64::MAX)
+    }
+
+    /// A segment that is sound up to `end`.
+    pub(super) const fn ending_at(first: Sequence, path: PathBuf, end: u64) -> Self {
+        Self {
+            first,
+            path,
+            end: AtomicU64::new(end),
+            marks: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Up to which byte groups are durable; [`u64::MAX`] when all of the file is.
+    pub(super) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Groups are durable up to here now.
+    pub(super) fn grow_to(&self, end: u64) {
+        self.end.store(end, Ordering::Release);
+    }
+
+    /// Remembers a place unless it is close behind the last one.
+    pub(super) fn mark(&self, mark: Mark) {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = marks.last().map_or(FRAMES_START, |last| last.offset);
+        if mark.offset >= last.saturating_add(MARK_EVERY) {
+            marks.push(mark);
+        }
+    }
+
+    /// The last place known from which `sequence` is ahead.
+    pub(super) fn nearest(&self, sequence: Sequence) -> Option<Mark> {
+        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = marks.partition_point(|mark| mark.next <= sequence);
+        behind.checked_sub(1).and_then(|at| marks.get(at)).copied()
+    }
+
+    /// Opens the file and checks its header.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], [`JournalError::Unsupported`] or [`JournalError::Io`].
+    pub(super) fn open(&self, kind: Kind) -> Result<(File, SegmentHeader), JournalError> {
+        let mut file = File::open(&self.path).map_err(io_error("open", &self.path))?;
+        let mut bytes = Vec::with_capacity(SEGMENT_HEADER_BYTES);
+        (&mut file)
+            .take(FRAMES_START)
+            .read_to_end(&mut bytes)
+            .map_err(io_error("read", &self.path))?;
+        let header = SegmentHeader::decode(&bytes, kind).and_then(|header| {
+            if header.first == self.first {
+                Ok(header)
+            } else {
+                Err(BadHeader::Damaged(
+                    "its header does not begin where its name says",
+                ))
+            }
+        });
+        match header {
+            Ok(header) => Ok((file, header)),
+            Err(BadHeader::Damaged(what)) => Err(JournalError::Damaged {
+                path: self.path.clone(),
+                offset: 0,
+                after: before(self.first),
+                what: what.into(),
+            }),
+            Err(BadHeader::Unsupported(what)) => Err(JournalError::Unsupported {
+                path: self.path.clone(),
+                what,
+            }),
+        }
+    }
+}
+
+/// The position before one.
+pub(super) const fn before(sequence: Sequence) -> Sequence {
+    Sequence::new(sequence.get().saturating_sub(1))
+}
+
+/// The file of the segment that begins with `first`.
+pub(super) fn path_of(dir: &Path, first: Sequence) -> PathBuf {
+    dir.join(format!("{:020}.{EXTENSION}", first.get()))
+}
+
+/// All segment files of a folder, in order; none when the folder doesn't exist.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub(super) fn list(dir: &Path) -> Result<Vec<(Sequence, PathBuf)>, JournalError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error("list", dir)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(io_error("list", dir))?.path();
+        let first = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.'))
+            .filter(|digits| digits.len() == 20)
+            .and_then(|digits| digits.parse().ok());
+        if let Some(first) = first {
+            found.push((Sequence::new(first), path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Makes an error of the system's answer.
+pub(super) fn io_error(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> JournalError + use<> {
+    let path = path.to_path_buf();
+    move |source| JournalError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            kind: Kind::Journal,
+            shards: ShardCount::DEFAULT,
+            incarnation: Incarnation(0x0123_4567_89ab_cdef),
+            first: Sequence::new(77),
+            chain: 9,
+        }
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written() {
+        let bytes = header().encode();
+        assert_eq!(SegmentHeader::decode(&bytes, Kind::Journal), Ok(header()));
+        assert!(matches!(
+            SegmentHeader::decode(&bytes, Kind::Rejected),
+            Err(BadHeader::Unsupported(_))
+        ));
+    }
+
+    #[test]
+    fn any_flipped_bit_is_damage() {
+        let bytes = header().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let read = SegmentHeader::decode(&flipped, Kind::Journal);
+            assert!(matches!(read, Err(BadHeader::Damaged(_))), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_named() {
+        let mut bytes = header().encode();
+        bytes[8] = 2;
+        let crc = crc32c::crc32c(&bytes[..36]);
+        bytes[36..].copy_from_slice(&crc.to_le_bytes());
+        let Err(BadHeader::Unsupported(what)) = SegmentHeader::decode(&bytes, Kind::Journal) else {
+            panic!("taken for version 1");
+        };
+        assert!(what.contains("version 2"), "{what}");
+    }
+
+    #[test]
+    fn the_nearest_mark_lies_before_the_sequence() {
+        let segment = Segment::finished(Sequence::new(1), PathBuf::new());
+        for (next, offset) in [(10, 100), (20, 300_000), (30, 310_000), (40, 700_000)] {
+            segment.mark(Mark {
+                next: Sequence::new(next),
+                offset,
+                chain: 0,
+            });
+        }
+        let nearest = |sequence| {
+            segment
+                .nearest(Sequence::new(sequence))
+                .map(|mark| mark.next.get())
+        };
+        assert_eq!(nearest(19), None);
+        assert_eq!(nearest(20), Some(20));
+        assert_eq!(nearest(39), Some(20));
+        assert_eq!(nearest(1000), Some(40));
+    }
+}

@@ -1,0 +1,238 @@
+//! The one fold: how an event changes the views of its keyword.
+//!
+//! Live, restart, rebuild and replay all run [`KeywordView::fold`]. What an event does follows
+//! the table in `docs/architecture.md`, "What each event does".
+
+use super::head::Head;
+use super::ids::{IdHash, IdState, Ids};
+use super::rows::{NoRows, RowChange, RowKey, Rows, RowsError};
+use super::timeline::Timeline;
+use super::tweet_key::TweetKey;
+use super::volume::Volume;
+use crate::events::{Event, KeywordRecord, Sequence, TweetDeleted, TweetEngaged, TweetPosted};
+
+/// Changes whenever the same events would give other rows; part of the epoch.
+pub const FOLD_VERSION: u32 = 1;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took effect, or stated what was so already.
+    Folded,
+    /// A tweet that was seen before.
+    Duplicate,
+    /// There was nothing for it to act on.
+    Ignored,
+    /// It could not be decoded.
+    Rejected,
+    /// It was folded earlier, and is not counted again.
+    Skipped,
+}
+
+/// The rows that a batch of events has changed, to be put as one step.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// All rows of the keyword go before `rows` are put.
+    pub cleared: bool,
+    /// The new rows, the header among them.
+    pub rows: Vec<RowChange>,
+}
+
+/// The state of one keyword in memory.
+#[derive(Debug)]
+pub struct KeywordView {
+    head: Head,
+    timeline: Timeline,
+    volume: Volume,
+    ids: Ids,
+    changed: bool,
+    /// The oldest or newest tweet went, and `head` still says its time.
+    span_is_stale: bool,
+    /// The rows of before are gone, as far as this batch is concerned.
+    cleared: bool,
+}
+
+impl KeywordView {
+    /// The view that the rows hold; an empty one for a keyword that has none.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
+        let head = match rows.get(&RowKey::Head)? {
+            Some(row) => Head::decode(&row)?,
+            None => Head::default(),
+        };
+        Ok(Self {
+            timeline: Timeline::hydrate(rows)?,
+            volume: Volume::default(),
+            ids: Ids::hydrate(rows, &head.id_runs)?,
+            head,
+            changed: false,
+            span_is_stale: false,
+            cleared: false,
+        })
+    }
+
+    /// Where the keyword stands.
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Folds one record of this keyword. Records come in sequence order; one at or below the
+    /// folded sequence changes nothing.
+    ///
+    /// # Errors
+    /// [`RowsError`]; the view is then half folded and must be dropped.
+    pub fn fold(
+        &mut self,
+        rows: &dyn Rows,
+        sequence: Sequence,
+        record: &KeywordRecord,
+    ) -> Result<Outcome, RowsError> {
+        if sequence <= self.head.as_of {
+            return Ok(Outcome::Skipped);
+        }
+        let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
+        // Whatever comes first makes the keyword exist, and followed.
+        if self.head.as_of == Sequence::ZERO {
+            self.head.tracked = true;
+        }
+        let outcome = match record {
+            KeywordRecord::Rejected { .. } => Outcome::Rejected,
+            KeywordRecord::Event(event) => self.fold_event(rows, event)?,
+        };
+        self.count(outcome);
+        self.head.as_of = sequence;
+        self.changed = true;
+        Ok(outcome)
+    }
+
+    fn fold_event(&mut self, rows: &dyn Rows, event: &Event) -> Result<Outcome, RowsError> {
+        match event {
+            Event::KeywordTracked { .. } => {
+                self.head.tracked = true;
+                Ok(Outcome::Folded)
+            }
+            Event::KeywordUntracked { .. } => {
+                self.clear();
+                Ok(Outcome::Folded)
+            }
+            _ if !self.head.tracked => Ok(Outcome::Ignored),
+            Event::TweetPosted(tweet) => self.fold_posted(rows, tweet),
+            Event::TweetEngaged(engaged) => self.fold_engaged(rows, engaged),
+            Event::TweetDeleted(deleted) => self.fold_deleted(rows, deleted),
+        }
+    }
+
+    fn fold_posted(&mut self, rows: &dyn Rows, tweet: &TweetPosted) -> Result<Outcome, RowsError> {
+        let hash = IdHash::of(&tweet.id);
+        if self.ids.find(rows, hash)?.is_some() {
+            return Ok(Outcome::Duplicate);
+        }
+        self.ids.set(rows, hash, IdState::Present(tweet.at))?;
+        self.timeline.add(rows, tweet)?;
+        self.volume.add(rows, tweet.at)?;
+        self.head.tweets = self.head.tweets.saturating_add(1);
+        let first = self.head.first_at.unwrap_or(tweet.at);
+        let last = self.head.last_at.unwrap_or(tweet.at);
+        self.head.first_at = Some(first.min(tweet.at));
+        self.head.last_at = Some(last.max(tweet.at));
+        Ok(Outcome::Folded)
+    }
+
+    fn fold_engaged(
+        &mut self,
+        rows: &dyn Rows,
+        engaged: &TweetEngaged,
+    ) -> Result<Outcome, RowsError> {
+        let Some(IdState::Present(posted_at)) = self.ids.find(rows, IdHash::of(&engaged.id))?
+        else {
+            return Ok(Outcome::Ignored);
+        };
+        let key = TweetKey::new(posted_at, &engaged.id);
+        let took = self
+            .timeline
+            .engage(rows, &key, engaged.at, engaged.metrics)?;
+        Ok(if took {
+            Outcome::Folded
+        } else {
+            Outcome::Ignored
+        })
+    }
+
+    fn fold_deleted(
+        &mut self,
+        rows: &dyn Rows,
+        deleted: &TweetDeleted,
+    ) -> Result<Outcome, RowsError> {
+        let hash = IdHash::of(&deleted.id);
+        match self.ids.find(rows, hash)? {
+            Some(IdState::Deleted) => return Ok(Outcome::Ignored),
+            Some(IdState::Present(posted_at)) => {
+                let key = TweetKey::new(posted_at, &deleted.id);
+                self.timeline.remove(rows, &key)?;
+                self.volume.remove(rows, posted_at)?;
+                self.head.tweets = self.head.tweets.saturating_sub(1);
+                self.head.ledger.deleted = self.head.ledger.deleted.saturating_add(1);
+                self.span_is_stale |=
+                    self.head.first_at == Some(posted_at) || self.head.last_at == Some(posted_at);
+            }
+            None => {}
+        }
+        self.ids.set(rows, hash, IdState::Deleted)?;
+        Ok(Outcome::Folded)
+    }
+
+    /// Drops everything but the ledger.
+    fn clear(&mut self) {
+        self.head = Head {
+            as_of: self.head.as_of,
+            ledger: self.head.ledger,
+            ..Head::default()
+        };
+        self.timeline = Timeline::empty();
+        self.volume = Volume::default();
+        self.ids = Ids::default();
+        self.cleared = true;
+        self.span_is_stale = false;
+    }
+
+    const fn count(&mut self, outcome: Outcome) {
+        let ledger = &mut self.head.ledger;
+        let place = match outcome {
+            Outcome::Folded => &mut ledger.folded,
+            Outcome::Duplicate => &mut ledger.duplicate,
+            Outcome::Ignored => &mut ledger.ignored,
+            Outcome::Rejected => &mut ledger.rejected,
+            Outcome::Skipped => return,
+        };
+        *place = place.saturating_add(1);
+        ledger.journaled = ledger.journaled.saturating_add(1);
+    }
+
+    /// What was changed since the last call; `None` when nothing was.
+    ///
+    /// # Errors
+    /// [`RowsError`]; the view must then be dropped.
+    pub fn take_changes(&mut self, rows: &dyn Rows) -> Result<Option<Changes>, RowsError> {
+        if !std::mem::take(&mut self.changed) {
+            return Ok(None);
+        }
+        if std::mem::take(&mut self.span_is_stale) {
+            let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
+            let span = self.timeline.span(rows)?;
+            self.head.first_at = span.map(|(first, _)| first);
+            self.head.last_at = span.map(|(_, last)| last);
+        }
+        let mut changes = Changes {
+            cleared: std::mem::take(&mut self.cleared),
+            rows: Vec::with_capacity(8),
+        };
+        self.timeline.take_changes(&mut changes.rows)?;
+        self.volume.take_changes(&mut changes.rows);
+        self.ids.take_changes(&mut changes.rows);
+        self.head.id_runs = self.ids.runs();
+        changes.rows.push((RowKey::Head, Some(self.head.encode()?)));
+        Ok(Some(changes))
+    }
+}

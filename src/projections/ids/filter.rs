@@ -1,0 +1,136 @@
+//! A blocked Bloom filter over the hashes of one run: says "not here" for nearly every id that is
+//! not, with one cache line read.
+//!
+//! Blocks are 512 bits, as in Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
+//! Filters" (2007). In a block each id sets one bit in each of the eight words (the split blocks of
+//! Parquet, with words of 64 bits), so a look-up is eight shifts without a branch. An id's block
+//! follows the order of its hash, so a filter built from a sorted run is written front to back.
+//!
+//! False positives: 12 bits an id 0.6 %, 16 bits 0.1 %.
+
+use super::entry::IdHash;
+
+/// Words of a block.
+const WORDS: usize = 8;
+
+/// Bits of a block.
+const BLOCK_BITS: usize = 512;
+
+/// A block: 64 bytes.
+type Block = [u64; WORDS];
+
+/// A set of hashes that may say yes wrongly, but never no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Filter {
+    blocks: Box<[Block]>,
+}
+
+impl Filter {
+    /// Bytes of a block, in memory and in a row.
+    pub(super) const BLOCK_BYTES: usize = 64;
+
+    /// A filter of these hashes with about `bits` bits for each.
+    pub(super) fn new(hashes: impl ExactSizeIterator<Item = IdHash>, bits: usize) -> Self {
+        let count = (hashes.len() * bits).div_ceil(BLOCK_BITS).max(1);
+        let mut blocks = vec![[0; WORDS]; count].into_boxed_slice();
+        for hash in hashes {
+            let (high, low) = hash.halves();
+            if let Some(block) = blocks.get_mut(place(high, count)) {
+                for (word, bit) in block.iter_mut().zip(bits_of(low)) {
+                    *word |= bit;
+                }
+            }
+        }
+        Self { blocks }
+    }
+
+    /// False when the hash is not in the set for sure.
+    pub(super) fn may_hold(&self, hash: IdHash) -> bool {
+        let (high, low) = hash.halves();
+        self.blocks
+            .get(place(high, self.blocks.len()))
+            .is_some_and(|block| {
+                let mut all = 1;
+                for (word, bit) in block.iter().zip(bits_of(low)) {
+                    all &= u64::from(word & bit != 0);
+                }
+                all == 1
+            })
+    }
+
+    /// The number of blocks.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Appends the blocks, each word little-endian.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        for word in self.blocks.as_flattened() {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// The filter whose blocks these are; `None` when they are not whole, or none.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks() else {
+            return None;
+        };
+        let (blocks, []) = words.as_chunks::<WORDS>() else {
+            return None;
+        };
+        let blocks: Box<[Block]> = blocks
+            .iter()
+            .map(|block| block.map(u64::from_le_bytes))
+            .collect();
+        (!blocks.is_empty()).then_some(Self { blocks })
+    }
+}
+
+/// The block of a hash among `count`: its high half, scaled (Lemire's multiply-shift).
+fn place(high: u64, count: usize) -> usize {
+    let scaled = (u128::from(high) * count as u128) >> 64;
+    usize::try_from(scaled).unwrap_or(usize::MAX)
+}
+
+/// A bit for each word, from six bits of the low half each.
+fn bits_of(low: u64) -> [u64; WORDS] {
+    [0, 6, 12, 18, 24, 30, 36, 42].map(|shift| 1 << ((low >> shift) & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::TweetId;
+
+    fn hash(number: usize) -> IdHash {
+        IdHash::of(&TweetId::new(&format!("x:{number}")).unwrap())
+    }
+
+    fn false_positives(bits: usize) -> usize {
+        let members: Vec<_> = (0..20_000).map(hash).collect();
+        let filter = Filter::new(members.iter().copied(), bits);
+        assert!(members.iter().all(|member| filter.may_hold(*member)));
+        let mut bytes = Vec::new();
+        filter.encode(&mut bytes);
+        assert_eq!(bytes.len(), filter.blocks() * Filter::BLOCK_BYTES);
+        assert_eq!(Filter::decode(&bytes), Some(filter.clone()));
+        (20_000..120_000)
+            .filter(|other| filter.may_hold(hash(*other)))
+            .count()
+    }
+
+    #[test]
+    fn members_are_found_and_few_others_are() {
+        let of_100_000 = false_positives(12);
+        assert!((1..1_000).contains(&of_100_000), "{of_100_000}");
+        let of_100_000 = false_positives(16);
+        assert!((1..250).contains(&of_100_000), "{of_100_000}");
+    }
+
+    #[test]
+    fn blocks_that_are_not_whole_are_refused() {
+        assert_eq!(Filter::decode(&[]), None);
+        assert_eq!(Filter::decode(&[0; 63]), None);
+        assert_eq!(Filter::decode(&[0; 72]), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! A run: ids in the order of their hashes, on pages of equal length, with an index that says on
+//! which page an id would be, and that it most likely is not.
+//!
+//! The index (fences and filter) is in memory while the keyword is; the pages are read one by one.
+//! Pages are cut by count, not by hash, so that nobody can fill one row by choosing ids.
+
+use bytes::Bytes;
+
+use super::entry::{Entry, IdHash, IdState, decode, encode};
+use super::filter::Filter;
+use crate::projections::{RowKey, RowsError};
+
+/// Entries of a page, but for the last: 5.5 KiB.
+pub(super) const PAGE_ENTRIES: usize = 256;
+
+/// Bytes of a part of the index, but for the last.
+const PART_BYTES: usize = 6 * 1024;
+
+/// Version, pages, blocks of the filter.
+const HEADER_BYTES: usize = 1 + 4 + 4;
+
+/// The version of the index.
+const VERSION: u8 = 1;
+
+/// Bytes of a fence.
+const FENCE_BYTES: usize = 16;
+
+/// Where a run stands: its level, and its place there, the oldest being 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) level: u8,
+    pub(super) run: u8,
+}
+
+impl Place {
+    const fn page(self, page: u32) -> RowKey {
+        RowKey::IdRun(self.level, self.run, page)
+    }
+
+    const fn part(self, part: u32) -> RowKey {
+        RowKey::IdFilter(self.level, self.run, part)
+    }
+
+    /// Bits of the filter for each id. Levels that hold few ids get more, because a look-up asks
+    /// the filters of all levels (the idea of Dayan, Athanassoulis and Idreos, "Monkey", 2017).
+    const fn filter_bits(self) -> usize {
+        if self.level < 3 { 16 } else { 12 }
+    }
+}
+
+/// The index of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The first hash of every page but the first.
+    fences: Box<[[u8; FENCE_BYTES]]>,
+    filter: Filter,
+}
+
+impl Run {
+    /// Writes entries, which are sorted by hash, as a run at `place`: `put` gets its rows.
+    pub(super) fn write(
+        entries: &[Entry],
+        place: Place,
+        mut put: impl FnMut(RowKey, Bytes),
+    ) -> Self {
+        let pages = || entries.chunks(PAGE_ENTRIES);
+        for (number, page) in (0..).zip(pages()) {
+            put(place.page(number), encode(page).into());
+        }
+        let fences = pages().skip(1).filter_map(|page| page.first());
+        let run = Self {
+            fences: fences.map(|first| first.hash().bytes()).collect(),
+            filter: Filter::new(entries.iter().map(Entry::hash), place.filter_bits()),
+        };
+        for (number, part) in (0..).zip(run.encode_index().chunks(PART_BYTES)) {
+            put(place.part(number), Bytes::copy_from_slice(part));
+        }
+        run
+    }
+
+    /// Reads the index of the run at `place`.
+    pub(super) fn hydrate(
+        place: Place,
+        mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
+    ) -> Result<Self, RowsError> {
+        let first_key = place.part(0);
+        let first = read(&first_key)?;
+        let damaged = |what| RowsError::damaged(&first_key, what);
+        let (pages, blocks) = decode_header(&first).ok_or_else(|| damaged("no header"))?;
+        let length = index_bytes(pages, blocks).ok_or_else(|| damaged("too long"))?;
+        let mut index = Vec::with_capacity(length.min(64 * 1024));
+        index.extend_from_slice(&first);
+        for number in 1..parts(length) {
+            index.extend_from_slice(&read(&place.part(number))?);
+        }
+        Self::decode_index(&index, pages).ok_or_else(|| damaged("parts are missing or too long"))
+    }
+
+    /// What the run says of an id; reads at most one page, and for an id that is not in the run
+    /// nearly never any.
+    pub(super) fn find(
+        &self,
+        hash: IdHash,
+        place: Place,
+        read: impl FnOnce(&RowKey) -> Result<Bytes, RowsError>,
+    ) -> Result<Option<IdState>, RowsError> {
+        if !self.filter.may_hold(hash) {
+            return Ok(None);
+        }
+        let number = self.fences.partition_point(|fence| *fence <= hash.bytes());
+        let key = place.page(u32::try_from(number).unwrap_or(u32::MAX));
+        let row = read(&key)?;
+        let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
+        let found =
+            page.binary_search_by(|bytes| Entry(*bytes).hash().number().cmp(&hash.number()));
+        let entry = found.ok().and_then(|position| page.get(position));
+        Ok(entry.map(|bytes| Entry(*bytes).state()))
+    }
+
+    /// Appends all entries of the run, in order.
+    pub(super) fn read_all(
+        &self,
+        place: Place,
+        out: &mut Vec<Entry>,
+        mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
+    ) -> Result<(), RowsError> {
+        for number in 0..self.pages() {
+            let key = place.page(number);
+            let row = read(&key)?;
+            let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
+            out.extend(page.iter().map(|bytes| Entry(*bytes)));
+        }
+        Ok(())
+    }
+
+    /// The names of all its rows.
+    pub(super) fn rows(&self, place: Place) -> impl Iterator<Item = RowKey> {
+        let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
+        let pages = (0..self.pages()).map(move |number| place.page(number));
+        pages.chain((0..parts(length.unwrap_or(0))).map(move |number| place.part(number)))
+    }
+
+    /// How many bytes of memory the index takes.
+    pub(super) fn resident_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.fences.len() * FENCE_BYTES
+            + self.filter.blocks() * Filter::BLOCK_BYTES
+    }
+
+    fn pages(&self) -> u32 {
+        u32::try_from(self.fences.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    fn encode_index(&self) -> Vec<u8> {
+        let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
+        let mut out = Vec::with_capacity(length.unwrap_or(0));
+        out.push(VERSION);
+        out.extend_from_slice(&self.pages().to_be_bytes());
+        let blocks = u32::try_from(self.filter.blocks()).unwrap_or(u32::MAX);
+        out.extend_from_slice(&blocks.to_be_bytes());
+        out.extend_from_slice(self.fences.as_flattened());
+        self.filter.encode(&mut out);
+        out
+    }
+
+    fn decode_index(index: &[u8], pages: usize) -> Option<Self> {
+        let (_, body) = index.split_at_checked(HEADER_BYTES)?;
+        let (fences, blocks) = body.split_at_checked((pages - 1).checked_mul(FENCE_BYTES)?)?;
+        let (fences, []) = fences.as_chunks() else {
+            return None;
+        };
+        let (_, promised) = decode_header(index)?;
+        Filter::decode(blocks)
+            .filter(|filter| filter.blocks() == promised)
+            .map(|filter| Self {
+                fences: fences.into(),
+                filter,
+            })
+    }
+}
+
+/// Pages and blocks, neither of them 0.
+fn decode_header(index: &[u8]) -> Option<(usize, usize)> {
+    let [VERSION, a, b, c, d, e, f, g, h] = *index.first_chunk::<HEADER_BYTES>()? else {
+        return None;
+    };
+    let pages = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+    let blocks = usize::try_from(u32::from_be_bytes([e, f, g, h])).ok()?;
+    (pages > 0 && blocks > 0).then_some((pages, blocks))
+}
+
+/// Bytes of an index.
+fn index_bytes(pages: usize, blocks: usize) -> Option<usize> {
+    let fences = pages.checked_sub(1)?.checked_mul(FENCE_BYTES)?;
+    let filter = blocks.checked_mul(Filter::BLOCK_BYTES)?;
+    HEADER_BYTES.checked_add(fences)?.checked_add(filter)
+}
+
+/// Parts of an index of `length` bytes.
+fn parts(length: usize) -> u32 {
+    u32::try_from(length.div_ceil(PART_BYTES)).unwrap_or(u32::MAX)
+}

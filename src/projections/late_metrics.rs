@@ -1,0 +1,82 @@
+//! Metrics that came after their tweets, for one page of a timeline.
+//!
+//! They stand in a row of their own, because they change often and the page's texts never do.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{RowKey, RowsError, TweetKey};
+use crate::events::{Metrics, Timestamp, stored};
+
+const VERSION: u8 = 1;
+
+/// The latest metrics of those tweets of a page that were seen again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LateMetrics {
+    of_tweet: BTreeMap<TweetKey, (Timestamp, Metrics)>,
+}
+
+impl LateMetrics {
+    /// When a tweet's metrics were read, and what they were.
+    pub fn get(&self, key: &TweetKey) -> Option<(Timestamp, Metrics)> {
+        self.of_tweet.get(key).copied()
+    }
+
+    /// Sets a tweet's metrics.
+    pub fn set(&mut self, key: TweetKey, at: Timestamp, metrics: Metrics) {
+        self.of_tweet.insert(key, (at, metrics));
+    }
+
+    /// Forgets a tweet; true when there was something to forget.
+    pub fn remove(&mut self, key: &TweetKey) -> bool {
+        self.of_tweet.remove(key).is_some()
+    }
+
+    /// Takes out what belongs to a page that starts at `lower`.
+    pub fn split_off(&mut self, lower: &TweetKey) -> Self {
+        Self {
+            of_tweet: self.of_tweet.split_off(lower),
+        }
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.of_tweet.is_empty()
+    }
+
+    /// The row; `None` when there is nothing to keep.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when they do not fit a row.
+    pub fn encode(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let flat: Vec<_> = self
+            .of_tweet
+            .iter()
+            .map(|(tweet, (at, metrics))| (tweet.at(), tweet.id(), *at, *metrics))
+            .collect();
+        let mut row = vec![VERSION];
+        stored::encode_value(&flat, &mut row).map_err(|error| RowsError::damaged(key, error))?;
+        Ok(Some(row.into()))
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`].
+    pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
+        let Some((&VERSION, body)) = row.split_first() else {
+            return Err(RowsError::damaged(key, "unknown version"));
+        };
+        let flat: Vec<(Timestamp, Vec<u8>, Timestamp, Metrics)> =
+            stored::decode_value(body).map_err(|error| RowsError::damaged(key, error))?;
+        let of_tweet = flat
+            .into_iter()
+            .map(|(tweet_at, id, at, metrics)| (TweetKey::from_parts(tweet_at, &id), (at, metrics)))
+            .collect();
+        Ok(Self { of_tweet })
+    }
+}

@@ -1,0 +1,272 @@
+//! A row of counts: the tweets of each minute in six hours, or of each hour in sixteen days.
+
+use crate::events::Timestamp;
+use crate::projections::{RowKey, Rows, RowsError};
+
+/// What a row counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grain {
+    Minutes,
+    Hours,
+}
+
+impl Grain {
+    /// Milliseconds of a slot.
+    pub(super) const fn width(self) -> i64 {
+        match self {
+            Self::Minutes => Timestamp::MINUTE,
+            Self::Hours => Timestamp::HOUR,
+        }
+    }
+
+    /// Slots of a block.
+    pub(super) const fn slots(self) -> i64 {
+        match self {
+            Self::Minutes => 360,
+            Self::Hours => 384,
+        }
+    }
+
+    pub(super) const fn row(self, block: u32) -> RowKey {
+        match self {
+            Self::Minutes => RowKey::Minutes(block),
+            Self::Hours => RowKey::Hours(block),
+        }
+    }
+
+    /// The block of a moment, and the slot in it. A moment outside 1970..=[`Timestamp::LATEST`],
+    /// which no event has, is taken for the nearest in it.
+    pub(super) fn place(self, at: Timestamp) -> (u32, u16) {
+        let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
+        let slot = millis / self.width();
+        let block = u32::try_from(slot / self.slots()).unwrap_or(u32::MAX);
+        (
+            block,
+            u16::try_from(slot % self.slots()).unwrap_or(u16::MAX),
+        )
+    }
+
+    /// When a slot begins.
+    pub(super) fn start(self, block: u32, slot: u16) -> Timestamp {
+        Timestamp::from_millis((i64::from(block) * self.slots() + i64::from(slot)) * self.width())
+    }
+
+    /// Reads a block; an empty one when there is no row.
+    pub(super) fn read(self, rows: &dyn Rows, block: u32) -> Result<Block, RowsError> {
+        let key = self.row(block);
+        match rows.get(&key)? {
+            None => Ok(Block::default()),
+            Some(row) => Block::decode(&row, self.slots())
+                .ok_or_else(|| RowsError::damaged(&key, "it holds no counts")),
+        }
+    }
+}
+
+/// A slot that is not zero: the slot in the upper 9 bits, the count in the lower 55, so that the
+/// order of cells is that of their slots. No journal has 2^55 events: writing them takes 10,000
+/// years at 100,000 a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cell(u64);
+
+impl Cell {
+    const COUNT_BITS: u32 = 55;
+    const COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    const fn one(slot: u16) -> Self {
+        Self((slot as u64) << Self::COUNT_BITS | 1)
+    }
+
+    fn slot(self) -> u16 {
+        u16::try_from(self.0 >> Self::COUNT_BITS).unwrap_or(u16::MAX)
+    }
+
+    const fn count(self) -> u64 {
+        self.0 & Self::COUNT
+    }
+}
+
+/// The counts of a block, without the zeros.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Block {
+    /// In the order of their slots.
+    cells: Vec<Cell>,
+}
+
+/// The version that rows begin with.
+const VERSION: u8 = 1;
+
+impl Block {
+    /// Counts one more.
+    pub(super) fn add(&mut self, slot: u16) {
+        match self.cells.last_mut() {
+            // Most tweets come in the order of their times.
+            Some(last) if last.slot() == slot => last.0 += 1,
+            Some(last) if last.slot() > slot => match self.position(slot) {
+                Ok(position) => {
+                    if let Some(cell) = self.cells.get_mut(position) {
+                        cell.0 += 1;
+                    }
+                }
+                Err(position) => self.cells.insert(position, Cell::one(slot)),
+            },
+            _ => self.cells.push(Cell::one(slot)),
+        }
+    }
+
+    /// Counts one less; false when there is none.
+    pub(super) fn remove(&mut self, slot: u16) -> bool {
+        let Ok(position) = self.position(slot) else {
+            return false;
+        };
+        match self.cells.get_mut(position) {
+            Some(cell) if cell.count() > 1 => cell.0 -= 1,
+            _ => drop(self.cells.remove(position)),
+        }
+        true
+    }
+
+    /// Slots that are not zero, with their counts, in order.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.cells.iter().map(|cell| (cell.slot(), cell.count()))
+    }
+
+    /// How many slots are not zero.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Bytes of memory beside the block itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>()
+    }
+
+    /// Gives back memory that is not in use.
+    pub(super) fn shrink(&mut self) {
+        self.cells.shrink_to_fit();
+    }
+
+    /// The row; `None` when all is zero. A version byte, then for each slot that is not zero its
+    /// distance from the one before (from 0 for the first) and its count, as LEB128.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        if self.cells.is_empty() {
+            return None;
+        }
+        let mut row = Vec::with_capacity(1 + self.cells.len() * 3);
+        row.push(VERSION);
+        let mut before = 0;
+        for (slot, count) in self.counts() {
+            put_number(&mut row, u64::from(slot - before));
+            put_number(&mut row, count);
+            before = slot;
+        }
+        Some(row)
+    }
+
+    /// The block of a row; `None` when it is not in the one form that [`Block::encode`] gives.
+    fn decode(row: &[u8], slots: i64) -> Option<Self> {
+        let (&VERSION, mut rest) = row.split_first()? else {
+            return None;
+        };
+        let mut cells = Vec::with_capacity(rest.len() / 2);
+        let mut slot = 0;
+        while !rest.is_empty() {
+            let distance = take_number(&mut rest)?;
+            let count = take_number(&mut rest)?;
+            slot += u16::try_from(distance)
+                .ok()
+                .filter(|distance| *distance < 512)?;
+            let in_order = distance > 0 || cells.is_empty();
+            if !in_order || i64::from(slot) >= slots || !(1..=Cell::COUNT).contains(&count) {
+                return None;
+            }
+            cells.push(Cell(u64::from(slot) << Cell::COUNT_BITS | count));
+        }
+        (!cells.is_empty()).then_some(Self { cells })
+    }
+
+    fn position(&self, slot: u16) -> Result<usize, usize> {
+        self.cells.binary_search_by_key(&slot, |cell| cell.slot())
+    }
+}
+
+/// Appends a number as LEB128.
+fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+/// Takes a number of at most nine bytes (63 bits) off the front; `None` when it is not whole, or
+/// longer than it has to be.
+fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let (&byte, behind) = rest.split_first()?;
+        *rest = behind;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return (byte != 0 || shift == 0).then_some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_row_reads_as_documented() {
+        let mut block = Block::default();
+        assert_eq!(block.encode(), None);
+        for slot in [300, 2, 300] {
+            block.add(slot);
+        }
+        // Slot 2, one; 298 further, two.
+        assert_eq!(block.encode(), Some(vec![1, 2, 1, 0xaa, 0x02, 2]));
+        assert!(!block.remove(3));
+        assert!(block.remove(300) && block.remove(2));
+        assert_eq!(block.encode(), Some(vec![1, 0xac, 0x02, 1]));
+        assert!(block.remove(300) && !block.remove(300));
+        assert_eq!(block.encode(), None);
+    }
+
+    #[test]
+    fn other_spellings_of_a_row_are_refused() {
+        let refused: [&[u8]; 9] = [
+            b"",
+            b"\x01",
+            b"\x02\x01\x01",
+            b"\x01\x01",
+            b"\x01\x01\x00",
+            b"\x01\x81\x00\x01",
+            b"\x01\x01\x01\x00\x01",
+            b"\x01\xe8\x02\x01",
+            b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01",
+        ];
+        for row in refused {
+            assert_eq!(Block::decode(row, 360), None, "{row:?}");
+        }
+        assert!(Block::decode(b"\x01\xe7\x02\x01", 360).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_what_was_written_gives_the_same_block(
+            counts in prop::collection::btree_map(0_u16..384, 1..=Cell::COUNT, 1..384),
+        ) {
+            let cells = counts.iter();
+            let cells = cells.map(|(slot, count)| Cell(u64::from(*slot) << Cell::COUNT_BITS | count));
+            let block = Block { cells: cells.collect() };
+            prop_assert!(block.counts().eq(counts.into_iter()));
+            prop_assert_eq!(Block::decode(&block.encode().unwrap(), 384), Some(block));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The volume against a map of minutes, over any history of batches.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::projections::RowKey;
+use crate::projections::test_rows::TestRows;
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn rows_of(times: &[Timestamp]) -> TestRows {
+    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+    for at in times {
+        volume.add(&rows, *at).unwrap();
+    }
+    let mut changes = Vec::new();
+    volume.take_changes(&mut changes);
+    rows.put(changes);
+    rows
+}
+
+/// How many of `times` lie in `[from, to)`.
+fn among(times: &[Timestamp], from: Timestamp, to: Timestamp) -> u64 {
+    times.iter().filter(|at| from <= **at && **at < to).count() as u64
+}
+
+#[test]
+fn days_begin_at_local_midnight() {
+    let rows = rows_of(&[time("2026-11-22T14:59:59Z"), time("2026-11-22T15:00:00Z")]);
+    let (from, to) = align(
+        time("2026-11-22T20:00:00Z"),
+        time("2026-11-22T20:00:00Z"),
+        Step::Day,
+        9,
+    );
+    assert_eq!(from, time("2026-11-22T15:00:00Z"));
+    assert_eq!(to, time("2026-11-23T15:00:00Z"));
+    let before = from.plus(-Timestamp::DAY);
+    let points = points(&rows, before, to, Step::Day, 9).unwrap();
+    let expected = [(before, 1), (from, 1)].map(|(at, count)| Point { at, count });
+    assert_eq!(points, expected);
+}
+
+#[test]
+fn what_is_aligned_stays_and_an_empty_span_has_no_points() {
+    let noon = time("2026-11-23T12:00:00Z");
+    assert_eq!(align(noon, noon, Step::Hour, 0), (noon, noon));
+    let rows = rows_of(&[noon]);
+    assert_eq!(points(&rows, noon, noon, Step::Hour, 0).unwrap(), []);
+    assert_eq!(
+        points(&rows, noon, noon.plus(-1), Step::Minute, 0).unwrap(),
+        []
+    );
+    assert_eq!(count(&rows, noon.plus(1), noon).unwrap(), 0);
+    assert_eq!(Step::Minute.buckets(noon, noon.plus(-Timestamp::DAY)), 0);
+    assert_eq!(Step::Minute.buckets(noon, noon.plus(Timestamp::DAY)), 1_440);
+}
+
+#[test]
+fn times_before_all_counts_are_zero() {
+    let rows = rows_of(&[Timestamp::EARLIEST]);
+    let (from, to) = (time("0000-01-01T00:00:00Z"), time("0000-01-03T00:00:00Z"));
+    let zeros = points(&rows, from, to, Step::Day, -12).unwrap();
+    assert_eq!(zeros.len(), 3);
+    assert!(zeros.iter().all(|point| point.count == 0));
+    assert_eq!(count(&rows, from, Timestamp::EARLIEST).unwrap(), 0);
+    assert_eq!(count(&rows, from, Timestamp::EARLIEST.plus(1)).unwrap(), 1);
+}
+
+#[test]
+fn removing_what_was_not_counted_is_damage() {
+    let (rows, mut volume) = (TestRows::default(), Volume::default());
+    let noon = time("2026-11-23T12:00:00Z");
+    volume.add(&rows, noon).unwrap();
+    let refused = volume
+        .remove(&rows, noon.plus(Timestamp::MINUTE))
+        .unwrap_err();
+    assert!(refused.to_string().contains("Minutes("), "{refused}");
+}
+
+#[test]
+fn rows_are_small_and_so_is_what_stays_in_memory() {
+    let start = time("2026-11-23T00:00:00Z");
+    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+    for minute in 0..16 * 1_440 {
+        for _ in 0..3 {
+            volume
+                .add(&rows, start.plus(minute * Timestamp::MINUTE))
+                .unwrap();
+        }
+        if minute % 97 == 0 {
+            let mut changes = Vec::new();
+            volume.take_changes(&mut changes);
+            rows.put(changes);
+            assert!(
+                volume.resident_bytes() < 3 * 1_024,
+                "{}",
+                volume.resident_bytes()
+            );
+        }
+    }
+    let longest = rows.0.values().map(|row| row.len()).max().unwrap();
+    assert!(longest < 1_200, "{longest}");
+}
+
+#[test]
+fn the_last_minute_is_listed_when_it_has_just_begun() {
+    let noon = time("2026-11-23T12:00:00Z");
+    let rows = rows_of(&[noon.plus(-1), noon]);
+    let mut listed = Vec::new();
+    for_each_minute(&rows, noon.plus(-1), noon, |at, count| {
+        listed.push((at, count));
+    })
+    .unwrap();
+    assert_eq!(listed, [(noon.plus(-Timestamp::MINUTE), 1), (noon, 1)]);
+}
+
+#[test]
+fn steps_are_named() {
+    for step in [Step::Minute, Step::Hour, Step::Day] {
+        assert_eq!(step.to_string().parse(), Ok(step));
+    }
+    assert_eq!("Day".parse::<Step>(), Err(StepError("Day".into())));
+}
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Add(Timestamp),
+    /// The counted tweet at this place (modulo their number) goes.
+    Remove(usize),
+    EndBatch,
+    Restart,
+}
+
+const START: i64 = 1_795_000_000_123;
+
+/// Times in a few hours, and in some months.
+fn times() -> impl Strategy<Value = Timestamp> {
+    let near = 0_i64..4 * Timestamp::HOUR;
+    let far = 0_i64..60 * Timestamp::DAY;
+    prop_oneof![3 => near, 2 => far].prop_map(|offset| Timestamp::from_millis(START + offset))
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        10 => times().prop_map(Deed::Add),
+        3 => any::<usize>().prop_map(Deed::Remove),
+        2 => Just(Deed::EndBatch),
+        1 => Just(Deed::Restart),
+    ];
+    prop::collection::vec(deed, 1..120)
+}
+
+/// The tweets that are left, the rows in the split that the deeds ask for, and in one batch.
+fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, TestRows, TestRows) {
+    let mut tweets: Vec<Timestamp> = Vec::new();
+    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+    let (mut whole_rows, mut whole) = (TestRows::default(), Volume::default());
+    let end_batch = |volume: &mut Volume, rows: &mut TestRows| {
+        let mut changes = Vec::new();
+        volume.take_changes(&mut changes);
+        rows.put(changes);
+    };
+    for deed in deeds {
+        match deed {
+            Deed::Add(at) => {
+                tweets.push(*at);
+                volume.add(&rows, *at).unwrap();
+                whole.add(&whole_rows, *at).unwrap();
+            }
+            Deed::Remove(_) if tweets.is_empty() => {}
+            Deed::Remove(place) => {
+                let at = tweets.swap_remove(place % tweets.len());
+                volume.remove(&rows, at).unwrap();
+                whole.remove(&whole_rows, at).unwrap();
+            }
+            Deed::EndBatch => end_batch(&mut volume, &mut rows),
+            Deed::Restart => {
+                end_batch(&mut volume, &mut rows);
+                volume = Volume::default();
+            }
+        }
+    }
+    end_batch(&mut volume, &mut rows);
+    end_batch(&mut whole, &mut whole_rows);
+    (tweets, rows, whole_rows)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_list_of_tweets_agrees_and_batches_are_invisible(
+        deeds in deeds(),
+        from in times(),
+        span in prop_oneof![0..6 * Timestamp::HOUR, 0..70 * Timestamp::DAY],
+        lead in 0..3 * Timestamp::HOUR,
+        offset in -12_i8..=14,
+    ) {
+        let (tweets, rows, whole) = perform(&deeds);
+        prop_assert_eq!(&rows, &whole);
+        let from = from.plus(-lead);
+        let to = from.plus(span);
+
+        for step in [Step::Minute, Step::Hour, Step::Day] {
+            if step == Step::Minute && span > 7 * Timestamp::DAY {
+                continue;
+            }
+            let points = points(&rows, from, to, step, offset).unwrap();
+            let (from, to) = align(from, to, step, offset);
+            prop_assert_eq!(points.len() as u64, step.buckets(from, to));
+            let mut at = from;
+            for point in &points {
+                let end = at.plus(step.width());
+                prop_assert_eq!(*point, Point { at, count: among(&tweets, at, end) });
+                at = end;
+            }
+            prop_assert_eq!(at, to);
+        }
+
+        let (from, to) = align(from, to, Step::Minute, 0);
+        prop_assert_eq!(count(&rows, from, to).unwrap(), among(&tweets, from, to));
+
+        let mut minutes = BTreeMap::new();
+        for at in tweets.iter().filter(|at| from <= **at && **at < to) {
+            *minutes.entry(at.floor_to(Timestamp::MINUTE)).or_insert(0) += 1;
+        }
+        let mut listed = Vec::new();
+        for_each_minute(&rows, from, to.plus(-1), |at, count| listed.push((at, count))).unwrap();
+        prop_assert_eq!(listed, Vec::from_iter(minutes));
+    }
+
+    #[test]
+    fn counts_between_bounds_are_counts(deeds in deeds(), bounds in prop::collection::btree_set(times(), 0..30)) {
+        let (tweets, rows, _) = perform(&deeds);
+        let bounds: Vec<_> = bounds.iter().map(|at| at.floor_to(Timestamp::MINUTE)).collect();
+        let expected: Vec<_> = bounds.windows(2).map(|pair| among(&tweets, pair[0], pair[1])).collect();
+        prop_assert_eq!(counts_between(&rows, &bounds).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_is_left_of_tweets_that_went(deeds in deeds()) {
+        let (tweets, mut rows, _) = perform(&deeds);
+        let mut volume = Volume::default();
+        for at in tweets {
+            volume.remove(&rows, at).unwrap();
+        }
+        let mut changes = Vec::new();
+        volume.take_changes(&mut changes);
+        rows.put(changes);
+        let left: Vec<&RowKey> = rows.0.keys().collect();
+        prop_assert!(left.is_empty(), "{left:?}");
+    }
+}

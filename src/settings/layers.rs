@@ -1,0 +1,277 @@
+//! The layers that settings come from, merged key by key.
+//!
+//! The default layer says which keys there are and of which kind each is; a later layer that
+//! names another key is refused with the nearest one that exists.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::SettingsError;
+
+/// The first letters of every variable that is a setting.
+const VARIABLE_PREFIX: &str = "TIDINGS_";
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `config/default.toml`, part of the binary.
+    Default,
+    /// The file given with `--config`.
+    File(PathBuf),
+    /// A variable of the environment.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What holds.
+    pub value: Value,
+    /// Who said so.
+    pub place: Place,
+}
+
+/// Every key, dotted (`commit.events`), with what holds for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layers(BTreeMap<String, Entry>);
+
+impl Layers {
+    /// The layer that all others lie on.
+    ///
+    /// # Errors
+    /// [`SettingsError::Syntax`] when it is no TOML.
+    pub(super) fn of_defaults(text: &str) -> Result<Self, SettingsError> {
+        let table = parse(text, Path::new("config/default.toml"))?;
+        let entries = flatten(table).into_iter().map(|(key, value)| {
+            let place = Place::Default;
+            (key, Entry { value, place })
+        });
+        Ok(Self(entries.collect()))
+    }
+
+    /// All entries in the order of their keys.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.0.iter().map(|(key, entry)| (key.as_str(), entry))
+    }
+
+    /// The value of `key` was given by somebody.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.0
+            .get(key)
+            .is_some_and(|entry| entry.place != Place::Default)
+    }
+
+    /// Where the value of `key` came from.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.0
+            .get(key)
+            .map_or(Place::Default, |entry| entry.place.clone())
+    }
+
+    pub(super) fn lay_file(&mut self, path: &Path) -> Result<(), SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        for (key, value) in flatten(parse(&text, path)?) {
+            self.put(&key, value, Place::File(path.to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// `variables` may be the whole environment; those of other programs are passed over.
+    pub(super) fn lay_variables(
+        &mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), SettingsError> {
+        for (name, text) in variables {
+            let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else {
+                continue;
+            };
+            let key = rest.to_ascii_lowercase().replace("__", ".");
+            self.put_text(&key, &text, Place::Variable(name.clone()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn lay_flag(
+        &mut self,
+        flag: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<(), SettingsError> {
+        self.put_text(key, text, Place::Flag(flag.to_owned()))
+    }
+
+    fn put(&mut self, key: &str, value: Value, place: Place) -> Result<(), SettingsError> {
+        let Some(entry) = self.0.get_mut(key) else {
+            return Err(self.unknown(key, place));
+        };
+        *entry = Entry { value, place };
+        Ok(())
+    }
+
+    /// Lays a value that was written without TOML's quotes: its kind is that of the default.
+    fn put_text(&mut self, key: &str, text: &str, place: Place) -> Result<(), SettingsError> {
+        let value = match self.0.get(key).map(|entry| &entry.value) {
+            Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+            Some(Value::Integer(_)) => text.replace('_', "").parse().ok().map(Value::Integer),
+            Some(Value::Array(_)) => Some(Value::Array(
+                text.split(',')
+                    .map(|item| Value::String(item.trim().to_owned()))
+                    .filter(|item| item.as_str() != Some(""))
+                    .collect(),
+            )),
+            _ => None,
+        };
+        self.put(
+            key,
+            value.unwrap_or_else(|| Value::String(text.to_owned())),
+            place,
+        )
+    }
+
+    fn unknown(&self, key: &str, place: Place) -> SettingsError {
+        let nearest = self
+            .0
+            .keys()
+            .min_by_key(|known| strsim::damerau_levenshtein(known, key))
+            .filter(|known| strsim::damerau_levenshtein(known, key) <= known.len() / 2);
+        let suggestion = match (nearest, &place) {
+            (None, _) => "`tidings config show` lists all settings".to_owned(),
+            (Some(known), Place::Variable(_)) => {
+                let name = known.replace('.', "__").to_ascii_uppercase();
+                format!("did you mean {VARIABLE_PREFIX}{name}?")
+            }
+            (Some(known), _) => format!("did you mean {known:?}?"),
+        };
+        SettingsError::Unknown {
+            key: key.to_owned(),
+            place,
+            suggestion,
+        }
+    }
+
+    fn entry(&self, key: &str) -> Result<&Entry, SettingsError> {
+        self.0
+            .get(key)
+            .ok_or_else(|| self.unknown(key, Place::Default))
+    }
+
+    fn take<'a, T>(
+        &'a self,
+        key: &str,
+        right: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<T, SettingsError> {
+        let entry = self.entry(key)?;
+        read(&entry.value).ok_or_else(|| SettingsError::Invalid {
+            key: key.to_owned(),
+            found: entry.value.to_string(),
+            place: entry.place.clone(),
+            right: right.to_owned(),
+        })
+    }
+
+    pub(super) fn text(&self, key: &str) -> Result<&str, SettingsError> {
+        self.take(key, "a text", Value::as_str)
+    }
+
+    pub(super) fn texts(&self, key: &str) -> Result<Vec<String>, SettingsError> {
+        self.take(key, "a list of texts", |value| {
+            let items = value.as_array()?.iter();
+            items.map(|item| item.as_str().map(str::to_owned)).collect()
+        })
+    }
+
+    pub(super) fn switch(&self, key: &str) -> Result<bool, SettingsError> {
+        self.take(key, "true or false", Value::as_bool)
+    }
+
+    pub(super) fn whole(
+        &self,
+        key: &str,
+        allowed: RangeInclusive<u64>,
+    ) -> Result<u64, SettingsError> {
+        let right = format!(
+            "a whole number from {} to {}",
+            allowed.start(),
+            allowed.end()
+        );
+        self.take(key, &right, |value| {
+            let number = u64::try_from(value.as_integer()?).ok()?;
+            allowed.contains(&number).then_some(number)
+        })
+    }
+
+    pub(super) fn address(&self, key: &str) -> Result<SocketAddr, SettingsError> {
+        self.take(
+            key,
+            "an IP address and a port, such as \"127.0.0.1:4820\"",
+            |value| value.as_str()?.parse().ok(),
+        )
+    }
+
+    pub(super) fn optional_address(&self, key: &str) -> Result<Option<SocketAddr>, SettingsError> {
+        if self.text(key)?.is_empty() {
+            return Ok(None);
+        }
+        self.address(key).map(Some)
+    }
+
+    /// One of a few words, each with what it stands for.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<T, SettingsError> {
+        let names: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        self.take(key, &names.join(" or "), |value| {
+            let text = value.as_str()?;
+            words
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, meaning)| *meaning)
+        })
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Table, SettingsError> {
+    text.parse().map_err(|source| SettingsError::Syntax {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Tables become dotted keys. An empty table stays, so that an unknown section is met.
+fn flatten(table: Table) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) if !inner.is_empty() => {
+                let inner = flatten(inner).into_iter();
+                flat.extend(inner.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+            }
+            value => flat.push((key, value)),
+        }
+    }
+    flat
+}

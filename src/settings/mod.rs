@@ -1,0 +1,434 @@
+//! What can be set: every key of `config/default.toml`, checked and typed.
+//!
+//! Flags lie over the environment, the environment over `--config FILE`, the file over the
+//! defaults that are part of the binary.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+mod layers;
+
+pub use layers::{Entry, Layers, Place};
+
+use crate::telemetry::LogFormat;
+
+/// The defaults: every key with its comment and unit.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A file cannot be read.
+    #[error("the settings file {path} cannot be read: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not TOML.
+    #[error("the settings file {path} is not TOML: {source}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what is wrong.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// A key that does not exist.
+    #[error("unknown setting {key:?} (from {place}); {suggestion}")]
+    Unknown {
+        /// The key as given.
+        key: String,
+        /// Where it was given.
+        place: Place,
+        /// What may have been meant.
+        suggestion: String,
+    },
+    /// A value that the key does not take.
+    #[error("the setting {key} is {found} (from {place}); it must be {right}")]
+    Invalid {
+        /// The key.
+        key: String,
+        /// The value as given.
+        found: String,
+        /// Where it was given.
+        place: Place,
+        /// What would be right.
+        right: String,
+    },
+    /// A flag or variable that is no setting at all.
+    #[error("{name} is not of the form {form}")]
+    Form {
+        /// What was given.
+        name: String,
+        /// How it should look.
+        form: &'static str,
+    },
+    /// A journal that this version does not speak to.
+    #[error(
+        "nats.url is {url:?} (from {place}), but this version of tidings has the embedded journal only; leave nats.url empty"
+    )]
+    NoJetStream {
+        /// The address as given.
+        url: String,
+        /// Where it was given.
+        place: Place,
+    },
+}
+
+/// All settings, in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// The folder of journal, views and rejected log.
+    pub data: PathBuf,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// The edge towards clients.
+    pub http: HttpSettings,
+    /// The embedded journal.
+    pub journal: JournalSettings,
+    /// Which keywords there may be.
+    pub keywords: KeywordSettings,
+    /// When changed rows are written.
+    pub commit: CommitSettings,
+    /// How events are handed out.
+    pub fold: FoldSettings,
+    /// What keeps the views.
+    pub store: StoreSettings,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A level or a filter in the syntax of `tracing_subscriber::EnvFilter`.
+    pub level: String,
+    /// For whom.
+    pub format: LogFormat,
+}
+
+/// The edge towards clients.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Names under which the server may be addressed, without port.
+    pub hosts: Vec<String>,
+    /// How many connections may be open at a time.
+    pub connections: usize,
+    /// How long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long a body may pause.
+    pub body_idle_timeout: Duration,
+    /// How long a whole body may take.
+    pub body_timeout: Duration,
+    /// Where `/metrics` is served when not beside everything else.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+/// The embedded journal.
+#[derive(Debug, Clone, Copy)]
+pub struct JournalSettings {
+    /// At this size, in bytes, a segment is closed.
+    pub segment_bytes: u64,
+}
+
+/// Which keywords there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct KeywordSettings {
+    /// How many may be tracked at once.
+    pub max: usize,
+    /// A tweet posted with a keyword that never existed tracks it.
+    pub auto_track: bool,
+    /// After how long without event or question a keyword gives its memory back.
+    pub idle: Duration,
+}
+
+/// When a shard writes its changed rows: at whichever comes first.
+#[derive(Debug, Clone, Copy)]
+pub struct CommitSettings {
+    /// After this many events.
+    pub events: u64,
+    /// After this long.
+    pub interval: Duration,
+}
+
+/// How events are handed out.
+#[derive(Debug, Clone, Copy)]
+pub struct FoldSettings {
+    /// How many at once, at most.
+    pub batch_events: usize,
+}
+
+/// What keeps the views.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreSettings {
+    /// How much of them it may keep in memory, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// What the command line says about settings.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `--config FILE`.
+    pub file: Option<PathBuf>,
+    /// Flags: each one's name, its key, and the value as written.
+    pub flags: Vec<(String, String, String)>,
+}
+
+/// The variables of the environment that mean settings.
+///
+/// # Errors
+/// [`SettingsError::Form`] when one of them is not UTF-8.
+pub fn variables() -> Result<Vec<(String, String)>, SettingsError> {
+    std::env::vars_os()
+        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TIDINGS_"))
+        .map(
+            |(name, value)| match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => Ok((name, value)),
+                (Ok(name), Err(_)) => Err(SettingsError::Form {
+                    name,
+                    form: "NAME=VALUE in UTF-8",
+                }),
+                (Err(name), _) => Err(SettingsError::Form {
+                    name: name.to_string_lossy().into_owned(),
+                    form: "NAME=VALUE in UTF-8",
+                }),
+            },
+        )
+        .collect()
+}
+
+/// Merges all layers.
+///
+/// # Errors
+/// [`SettingsError`] names the key and the place that is wrong.
+pub fn layers(
+    given: &Given,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Layers, SettingsError> {
+    let mut layers = Layers::of_defaults(DEFAULTS)?;
+    if let Some(path) = &given.file {
+        layers.lay_file(path)?;
+    }
+    layers.lay_variables(variables)?;
+    for (flag, key, text) in &given.flags {
+        layers.lay_flag(flag, key, text)?;
+    }
+    Ok(layers)
+}
+
+impl Settings {
+    /// Reads and checks every key.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the key, the value, and where it was given.
+    pub fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
+        const MIB: u64 = 1024 * 1024;
+        let millis = |key, allowed| layers.whole(key, allowed).map(Duration::from_millis);
+        let settings = Self {
+            listen: layers.address("listen")?,
+            data: Path::new(layers.text("data")?).to_owned(),
+            log: LogSettings {
+                level: layers.text("log.level")?.to_owned(),
+                format: layers.choice(
+                    "log.format",
+                    &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+                )?,
+            },
+            http: HttpSettings {
+                hosts: layers.texts("http.hosts")?,
+                connections: size(layers.whole("http.connections", 1..=1_000_000)?),
+                header_timeout: millis("http.header_timeout_ms", 1..=3_600_000)?,
+                body_idle_timeout: millis("http.body_idle_timeout_ms", 1..=3_600_000)?,
+                body_timeout: millis("http.body_timeout_ms", 1..=3_600_000)?,
+                metrics_listen: layers.optional_address("http.metrics_listen")?,
+            },
+            journal: JournalSettings {
+                segment_bytes: layers.whole("journal.segment_bytes", MIB..=1024 * MIB)?,
+            },
+            keywords: KeywordSettings {
+                max: size(layers.whole("keywords.max", 1..=10_000_000)?),
+                auto_track: layers.switch("keywords.auto_track")?,
+                idle: layers
+                    .whole("keywords.idle_seconds", 1..=31_536_000)
+                    .map(Duration::from_secs)?,
+            },
+            commit: CommitSettings {
+                events: layers.whole("commit.events", 1..=10_000_000)?,
+                interval: millis("commit.interval_ms", 1..=3_600_000)?,
+            },
+            fold: FoldSettings {
+                batch_events: size(layers.whole("fold.batch_events", 1..=1_000_000)?),
+            },
+            store: StoreSettings {
+                cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
+            },
+        };
+        let url = layers.text("nats.url")?;
+        if !url.is_empty() {
+            return Err(SettingsError::NoJetStream {
+                url: url.to_owned(),
+                place: layers.place("nats.url"),
+            });
+        }
+        Ok(settings)
+    }
+}
+
+/// Ranges above end far below what the machine can count to.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(given: &Given, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::from_layers(&layers(given, variables)?)
+    }
+
+    fn flag(key: &str, text: &str) -> (String, String, String) {
+        ("--set".into(), key.into(), text.into())
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, Given) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tidings.toml");
+        std::fs::write(&path, text).unwrap();
+        let given = Given {
+            file: Some(path),
+            flags: Vec::new(),
+        };
+        (folder, given)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = read(&Given::default(), &[]).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:4820");
+        assert_eq!(settings.data, Path::new("./data"));
+        assert_eq!(settings.keywords.max, 100_000);
+        assert!(settings.keywords.auto_track);
+        assert_eq!(settings.http.header_timeout, Duration::from_secs(10));
+        assert_eq!(settings.http.metrics_listen, None);
+    }
+
+    #[test]
+    fn flags_lie_over_variables_over_the_file_over_the_defaults() {
+        let (_folder, mut given) =
+            file("listen = \"127.0.0.1:1\"\n[commit]\nevents = 1\ninterval_ms = 11\n");
+        let variables = [
+            ("TIDINGS_LISTEN", "127.0.0.1:2"),
+            ("TIDINGS_COMMIT__EVENTS", "2"),
+        ];
+        given.flags.push(flag("commit.events", "3"));
+        let settings = read(&given, &variables).unwrap();
+        assert_eq!(settings.commit.events, 3);
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.commit.interval, Duration::from_millis(11));
+        assert_eq!(settings.fold.batch_events, 32_768);
+    }
+
+    #[test]
+    fn lists_and_switches_can_be_written_in_the_environment() {
+        let variables = [
+            ("TIDINGS_HTTP__HOSTS", "a.example, b.example"),
+            ("TIDINGS_KEYWORDS__AUTO_TRACK", "false"),
+            ("TIDINGS_STORE__CACHE_BYTES", "1_048_576"),
+            ("PATH", "/nowhere"),
+        ];
+        let settings = read(&Given::default(), &variables).unwrap();
+        assert_eq!(settings.http.hosts, ["a.example", "b.example"]);
+        assert!(!settings.keywords.auto_track);
+        assert_eq!(settings.store.cache_bytes, 1_048_576);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest_that_exists() {
+        let error = read(&Given::default(), &[("TIDINGS_LISTN", "x")]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("TIDINGS_LISTN") && text.contains("TIDINGS_LISTEN?"),
+            "{text}"
+        );
+
+        let (_folder, given) = file("[commit]\nevent = 1\n");
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(
+            text.contains("tidings.toml") && text.contains("\"commit.events\"?"),
+            "{text}"
+        );
+
+        let (_folder, given) = file("[commits]\n");
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(text.contains("\"commits\""), "{text}");
+
+        let given = Given {
+            file: None,
+            flags: vec![flag("zzzzzzzzzzzz", "1")],
+        };
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(text.contains("config show"), "{text}");
+    }
+
+    #[test]
+    fn every_key_is_read_and_a_value_of_the_wrong_kind_names_it_and_its_place() {
+        let defaults = Layers::of_defaults(DEFAULTS).unwrap();
+        for (key, _) in defaults.entries() {
+            let wrong = match key.rsplit_once('.') {
+                Some((section, key)) => format!("[{section}]\n{key} = 1.5\n"),
+                None => format!("{key} = 1.5\n"),
+            };
+            let (_folder, given) = file(&wrong);
+            let error = read(&given, &[]).expect_err(key);
+            let text = error.to_string();
+            assert!(
+                matches!(error, SettingsError::Invalid { .. }),
+                "{key}: {text}"
+            );
+            for part in [key, "1.5", "tidings.toml"] {
+                assert!(text.contains(part), "{part} is not in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_and_of_the_wrong_shape_are_refused() {
+        for (variable, value, right) in [
+            ("TIDINGS_LISTEN", "4820", "an IP address and a port"),
+            ("TIDINGS_LISTEN", "127.0.0.1", "an IP address and a port"),
+            ("TIDINGS_COMMIT__EVENTS", "0", "a whole number from 1"),
+            ("TIDINGS_COMMIT__EVENTS", "-5", "a whole number from 1"),
+            ("TIDINGS_COMMIT__EVENTS", "many", "a whole number from 1"),
+            ("TIDINGS_LOG__FORMAT", "xml", "\"pretty\" or \"json\""),
+            ("TIDINGS_KEYWORDS__AUTO_TRACK", "yes", "true or false"),
+        ] {
+            let text = read(&Given::default(), &[(variable, value)])
+                .unwrap_err()
+                .to_string();
+            assert!(text.contains(right) && text.contains(variable), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_nats_address_is_refused_with_what_to_do() {
+        let text = read(
+            &Given::default(),
+            &[("TIDINGS_NATS__URL", "nats://127.0.0.1:4222")],
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(
+            text.contains("embedded journal only") && text.contains("TIDINGS_NATS__URL"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What can go wrong with the views on disk.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use crate::events::stored::StoredError;
+use crate::projections::RowsError;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// sled answered with an error.
+    #[error("the views could not {action}")]
+    Sled {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// sled's answer.
+        #[source]
+        source: sled::Error,
+    },
+    /// sled panicked, which it does on some kinds of damage.
+    #[error("the views could not {action}: {what}")]
+    Panicked {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The panic's message.
+        what: String,
+    },
+    /// A row of ours does not decode.
+    #[error("the views are damaged")]
+    Row(#[source] StoredError),
+    /// The rows contradict each other.
+    #[error("the views are damaged: {0}")]
+    Inconsistent(String),
+    /// A fold or query met a row that it could not read.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// The operating system refused.
+    #[error("the views could not {action} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The views are being replaced; ask again in a moment.
+    #[error("the views are being opened; try again in a moment")]
+    Absent,
+}
+
+impl StoreError {
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// The rows themselves cannot be trusted any more; they have to be made anew. A full disk, a
+    /// missing permission or another process on the folder is no damage.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sled {
+                source: sled::Error::Io(error),
+                ..
+            } => !self.is_in_use() && !is_circumstance(error.kind()),
+            Self::Sled { .. } | Self::Panicked { .. } | Self::Row(_) | Self::Inconsistent(_) => {
+                true
+            }
+            Self::Rows(RowsError::Damaged { .. }) => true,
+            Self::Rows(RowsError::Store(source)) => {
+                source.downcast_ref::<Self>().is_none_or(Self::is_damage)
+            }
+            Self::Io { .. } | Self::Absent => false,
+        }
+    }
+
+    /// The same error for another who waited for the same call.
+    pub(super) fn repeated(&self) -> Self {
+        match self {
+            Self::Sled { action, source } => Self::Sled {
+                action,
+                source: source.clone(),
+            },
+            other => Self::Panicked {
+                action: "be flushed",
+                what: other.to_string(),
+            },
+        }
+    }
+
+    /// Another handle, of this process or another, still holds the folder.
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::Sled {
+                source: sled::Error::Io(error),
+                ..
+            } => error.to_string().contains("could not acquire lock"),
+            _ => false,
+        }
+    }
+}
+
+/// Errors that say something of the machine, not of the bytes.
+const fn is_circumstance(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::PermissionDenied
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::OutOfMemory
+            | ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,180 @@
+//! The read side: answers of one version, without going through a mailbox.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::{Epoch, Store, StoreError};
+use crate::events::{Keyword, Sequence};
+use crate::projections::{Head, RowKey, Rows, RowsError};
+
+/// How often a query is tried beside a keyword that keeps changing before it makes it wait.
+const TRIES: usize = 5;
+
+/// The views that readers see; cheap to clone. Behind it, a store that turned out to be damaged is
+/// replaced by one that is made anew.
+#[derive(Debug, Clone, Default)]
+pub struct Views {
+    current: Arc<RwLock<Option<Arc<Store>>>>,
+    /// Counts the times that somebody met damage.
+    damage: Arc<watch::Sender<u64>>,
+}
+
+/// What a query gave, and of when it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What was asked for.
+    pub value: T,
+    /// The life of the views that it belongs to.
+    pub epoch: Epoch,
+    /// The last record of the keyword that was taken into account.
+    pub as_of: Sequence,
+}
+
+impl Views {
+    /// Lets readers see a store from now on.
+    pub fn show(&self, store: Arc<Store>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(store);
+    }
+
+    /// Takes the store from the readers; what they ask from now on is [`StoreError::Absent`].
+    pub fn hide(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The store that is shown.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`].
+    pub fn store(&self) -> Result<Arc<Store>, StoreError> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(StoreError::Absent)
+    }
+
+    /// Changes whenever a reader meets damage.
+    pub fn damage(&self) -> watch::Receiver<u64> {
+        self.damage.subscribe()
+    }
+
+    /// Passes an answer of `store` on. Damage of a store that is no longer shown is old news.
+    fn noticing_damage<T>(
+        &self,
+        store: &Arc<Store>,
+        answer: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let shown = || self.store().is_ok_and(|shown| Arc::ptr_eq(&shown, store));
+        if answer.as_ref().is_err_and(StoreError::is_damage) && shown() {
+            self.damage
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        answer
+    }
+
+    /// The epoch of the answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`].
+    pub fn epoch(&self) -> Result<Epoch, StoreError> {
+        Ok(self.store()?.epoch())
+    }
+
+    /// Where a keyword stands; `None` when it never existed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn head(&self, keyword: &Keyword) -> Result<Option<Head>, StoreError> {
+        let store = self.store()?;
+        let read = || {
+            let row = store.rows_of(keyword)?.of(keyword).get(&RowKey::Head)?;
+            Ok(row.map(|row| Head::decode(&row)).transpose()?)
+        };
+        self.noticing_damage(&store, read())
+    }
+
+    /// Every keyword that ever existed, in keyword order, also those not followed any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn heads(&self) -> Result<Vec<(Keyword, Head)>, StoreError> {
+        let mut heads = Vec::new();
+        let store = self.store()?;
+        for shard in store.shards() {
+            self.noticing_damage(
+                &store,
+                shard.for_each_head(|keyword, row| {
+                    heads.push((keyword, Head::decode(row)?));
+                    Ok(())
+                }),
+            )?;
+        }
+        heads.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(heads)
+    }
+
+    /// Runs a query on one keyword under one version of its rows; `None` when it never existed.
+    /// The query may run more than once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn read<T>(
+        &self,
+        keyword: &Keyword,
+        query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
+    ) -> Result<Option<Answer<T>>, StoreError> {
+        let store = self.store()?;
+        self.noticing_damage(&store, read_in(&store, keyword, query))
+    }
+
+    /// How many records came whose token names no keyword.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unaddressed(&self) -> Result<u64, StoreError> {
+        let mut sum = 0_u64;
+        let store = self.store()?;
+        for shard in store.shards() {
+            sum = sum.saturating_add(self.noticing_damage(&store, shard.unaddressed())?);
+        }
+        Ok(sum)
+    }
+}
+
+fn read_in<T>(
+    store: &Store,
+    keyword: &Keyword,
+    mut query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
+) -> Result<Option<Answer<T>>, StoreError> {
+    let shard = store.rows_of(keyword)?;
+    let answer = |head: &Head, value| Answer {
+        value,
+        epoch: store.epoch(),
+        as_of: head.as_of,
+    };
+    // Every step of a keyword rewrites its header with a later position, so an unchanged
+    // header means that nothing else has changed either.
+    let rows = shard.of(keyword);
+    let mut before = rows.get(&RowKey::Head)?;
+    for _ in 0..TRIES {
+        let Some(row) = &before else {
+            return Ok(None);
+        };
+        let head = Head::decode(row)?;
+        let value = query(&head, &rows);
+        let after = rows.get(&RowKey::Head)?;
+        if before == after {
+            return Ok(Some(answer(&head, value?)));
+        }
+        before = after;
+    }
+    let layers = shard.reading();
+    let rows = shard.held(keyword, &layers);
+    let Some(row) = rows.get(&RowKey::Head)? else {
+        return Ok(None);
+    };
+    let head = Head::decode(&row)?;
+    let value = query(&head, &rows)?;
+    Ok(Some(answer(&head, value)))
+}

@@ -1,0 +1,236 @@
+//! The store of one folder: all shards, opened, healed, flushed and sealed together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::committer::Committer;
+use super::guard::guarded;
+use super::{CommitFigures, Epoch, Seal, ShardRecord, ShardRows, StoreError};
+use crate::events::{Keyword, ShardCount, ShardId, Token};
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The folder; made when it isn't there.
+    pub dir: PathBuf,
+    /// How much sled may keep in memory, in bytes.
+    pub cache_bytes: u64,
+    /// How many shards.
+    pub shards: ShardCount,
+    /// The epoch in which the rows are read and written.
+    pub epoch: Epoch,
+}
+
+/// sled moves a leaf that is larger than a quarter of this into a file of its own. A leaf has at
+/// most about 16 rows, and no row is larger than a stored event.
+const SEGMENT_BYTES: usize = 8 << 20;
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    committer: Committer,
+    db: sled::Db,
+    shards: Vec<Arc<ShardRows>>,
+    count: ShardCount,
+    epoch: Epoch,
+    dir: PathBuf,
+}
+
+impl Store {
+    /// Opens the folder, or makes it. What the last clean stop sealed must be intact.
+    ///
+    /// # Errors
+    /// [`StoreError`]; when it [is damage](StoreError::is_damage), [`Store::discard`] the folder
+    /// and open it anew.
+    pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        Seal::open(&options.dir)?;
+        remove_half_snapshots(&options.dir)?;
+        let config = sled::Config::new()
+            .path(&options.dir)
+            .cache_capacity(options.cache_bytes)
+            .segment_size(SEGMENT_BYTES)
+            // Each commit is flushed by us, several shards' together.
+            .flush_every_ms(None)
+            .mode(sled::Mode::HighThroughput);
+        let db = guarded("be opened", || config.open())?;
+        let shards = options
+            .shards
+            .all()
+            .map(|shard| {
+                let tree = guarded("open a shard", || db.open_tree(format!("shard-{shard:04}")))?;
+                Ok(Arc::new(ShardRows::new(tree)))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let committer = Committer::start(db.clone())
+            .map_err(StoreError::io("start a thread for", &options.dir))?;
+        Ok(Self {
+            committer,
+            db,
+            shards,
+            count: options.shards,
+            epoch: options.epoch,
+            dir: options.dir.clone(),
+        })
+    }
+
+    /// Moves the folder aside, in place of what was moved aside before; views are made anew from
+    /// the journal, but the bytes may tell what happened.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn discard(dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+        if !dir.exists() {
+            Seal::remove(dir)?;
+            return Ok(None);
+        }
+        let aside = dir.with_extension("damaged");
+        if aside.exists() {
+            std::fs::remove_dir_all(&aside).map_err(StoreError::io("remove", &aside))?;
+        }
+        std::fs::rename(dir, &aside).map_err(StoreError::io("move aside", dir))?;
+        Seal::remove(dir)?;
+        Ok(Some(aside))
+    }
+
+    /// Removes a folder and its seal, if they are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn remove(dir: &Path) -> Result<(), StoreError> {
+        Seal::remove(dir)?;
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", dir)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies all committed rows, with their checkpoints, into an empty store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_to(&self, empty: &Self) -> Result<(), StoreError> {
+        for (from, to) in self.shards.iter().zip(&empty.shards) {
+            from.copy_to(to)?;
+        }
+        Ok(())
+    }
+
+    /// The epoch of its rows.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All shards, in order.
+    pub fn shards(&self) -> &[Arc<ShardRows>] {
+        &self.shards
+    }
+
+    /// Where a keyword lives.
+    pub fn shard_of(&self, keyword: &Keyword) -> ShardId {
+        self.count.shard_of(Token::of(keyword).as_str().as_bytes())
+    }
+
+    /// The rows of a shard.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    pub fn shard(&self, shard: ShardId) -> Result<&Arc<ShardRows>, StoreError> {
+        self.shards
+            .get(shard.index())
+            .ok_or_else(|| StoreError::Inconsistent(format!("there is no shard {shard}")))
+    }
+
+    /// The rows of the shard in which a keyword lives.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`], never for a store that is whole.
+    pub fn rows_of(&self, keyword: &Keyword) -> Result<&Arc<ShardRows>, StoreError> {
+        self.shard(self.shard_of(keyword))
+    }
+
+    /// Commits what is put in a shard at this moment, with the record, durably and off the
+    /// caller's path. What is returned fails when the store is closed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    pub fn commit(
+        &self,
+        shard: ShardId,
+        record: ShardRecord,
+    ) -> Result<oneshot::Receiver<Result<CommitFigures, StoreError>>, StoreError> {
+        let rows = Arc::clone(self.shard(shard)?);
+        rows.freeze();
+        Ok(self.committer.commit(rows, record))
+    }
+
+    /// Makes all commits so far durable; blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn flush(&self) -> Result<(), StoreError> {
+        guarded("be flushed", || self.db.flush()).map(|_| ())
+    }
+
+    /// What the folder takes on disk, in bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn bytes_on_disk(&self) -> Result<u64, StoreError> {
+        guarded("measure itself", || self.db.size_on_disk())
+    }
+
+    /// Flushes, closes and seals the store. Every other handle on it must be gone, else the seal
+    /// is left out: somebody might still write.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn close(self) -> Result<(), StoreError> {
+        self.flush()?;
+        let Self {
+            committer,
+            db,
+            shards,
+            dir,
+            ..
+        } = self;
+        drop(committer);
+        let alone = shards.iter().all(|rows| Arc::strong_count(rows) == 1);
+        drop(shards);
+        guarded("be closed", move || {
+            drop(db);
+            Ok(())
+        })?;
+        if alone {
+            Seal::write(&dir)
+        } else {
+            tracing::warn!("somebody still holds the views, so they are left without a seal");
+            Ok(())
+        }
+    }
+}
+
+/// A kill while sled opens can leave a half-written snapshot, after which every open fails.
+fn remove_half_snapshots(dir: &Path) -> Result<(), StoreError> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry.map_err(StoreError::io("list", dir))?.path();
+        if path
+            .extension()
+            .is_some_and(|ending| ending == "generating")
+        {
+            std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}

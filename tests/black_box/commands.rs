@@ -1,0 +1,221 @@
+//! The commands that ask a running server, and those on files, as people use them.
+
+use serde_json::{Value, json};
+
+use crate::command::{binary, on_files, run, tidings};
+use crate::posts::tweet;
+use crate::server::Server;
+use crate::views;
+
+fn publish(server: &Server, arguments: &[&str], input: &[u8]) -> crate::command::Ended {
+    let mut command = binary();
+    command
+        .args(["publish", "-", "--server", &server.url()])
+        .args(arguments);
+    run(&mut command, input)
+}
+
+#[test]
+fn rejected_lines_are_named_by_their_number_and_the_others_are_published() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    let mut input = String::new();
+    for number in 1..=2_500 {
+        match number {
+            3 => input.push_str("not json"),
+            10 | 11 => {}
+            1_777 => input.push_str(r#"{"type":"tweet.posted","keyword":"a","at":"2020-01-01T00:00:00Z","author":{"handle":"h"},"text":"no id"}"#),
+            2_000 => input.push_str(&"x".repeat(2 * 1024 * 1024)),
+            _ => input.push_str(&tweet("a", &format!("t{number}"), "2020-01-01T00:00:00Z")),
+        }
+        input.push('\n');
+    }
+    let ended = publish(&server, &["--output", "json"], input.as_bytes()).expect_code(1);
+    let report = ended.json();
+    let rejected: Vec<u64> = report["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(rejected, [3, 1_777, 2_000]);
+    assert_eq!(report["lines"], 2_498);
+    assert_eq!(report["accepted"], 2_495);
+    assert!(
+        report["rejected"][1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("\"id\"")
+    );
+    server.wait_until_folded();
+    assert_eq!(views::totals(&server)["a"], 2_495);
+
+    let text = publish(&server, &[], b"nonsense\n").expect_code(1);
+    assert!(
+        text.stderr.contains("line 1 was rejected"),
+        "{}",
+        text.stderr
+    );
+}
+
+#[test]
+fn keyword_retime_and_rate_change_what_is_sent() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    let lines = [("1", "2015-01-01T00:00:00Z"), ("2", "2015-01-01T06:00:00Z")]
+        .map(|(id, at)| tweet("other", id, at))
+        .join("\n");
+    publish(
+        &server,
+        &["--keyword", "Mine", "--retime", "now", "--rate", "50"],
+        lines.as_bytes(),
+    )
+    .expect_code(0);
+    server.wait_until_folded();
+    let page = server.get(&views::path("mine", "timeline"));
+    let at = |index: usize| page["items"][index]["at"].as_str().unwrap().to_owned();
+    assert_eq!(page["items"][0]["id"], "2");
+    assert!(at(0).as_str() > "2026-01-01", "{}", at(0));
+    let volume = server.get(&views::path("mine", "volume"));
+    assert_eq!(volume["total"], 2, "{volume}");
+}
+
+#[test]
+fn a_server_that_comes_late_is_waited_for() {
+    let scratch = tempfile::tempdir().unwrap();
+    let first = Server::start(&scratch.path().join("data"));
+    let address = first.address().to_string();
+    first.stop();
+    let file = scratch.path().join("tweets.ndjson");
+    std::fs::write(&file, tweet("a", "1", "2020-01-01T00:00:00Z")).unwrap();
+    let url = format!("http://{address}");
+    let file = file.to_str().unwrap().to_owned();
+    let publishing = std::thread::spawn(move || tidings(["publish", &file, "--server", &url]));
+    let server = Server::start_with(&scratch.path().join("data"), &["--listen", &address]);
+    let ended = publishing.join().unwrap().expect_code(0);
+    drop(server);
+    assert!(ended.stdout.contains("1 accepted"), "{}", ended.stdout);
+}
+
+#[test]
+fn keywords_are_tracked_listed_and_untracked() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    let url = server.url();
+    let keywords = |arguments: &[&str]| {
+        let arguments = ["keywords"].iter().chain(arguments);
+        tidings(arguments.chain(&["--server", &url, "--output", "json"]))
+    };
+    keywords(&["track", "  US   Airways ", "아이폰"]).expect_code(0);
+    keywords(&["track", "아이폰"]).expect_code(0);
+    let names = |ended: crate::command::Ended| -> Vec<String> {
+        let listing = ended.json();
+        let listed = listing["keywords"].as_array().unwrap().iter();
+        listed
+            .map(|one| one["keyword"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        names(keywords(&["ls"]).expect_code(0)),
+        ["us airways", "아이폰"]
+    );
+    let done = keywords(&["untrack", "us airways", "never"])
+        .expect_code(0)
+        .json();
+    assert_eq!(done[0]["done"], "untracked");
+    assert_eq!(done[1]["done"], "not tracked");
+    assert_eq!(names(keywords(&["ls"]).expect_code(0)), ["아이폰"]);
+}
+
+#[test]
+fn the_journal_can_be_looked_into() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    server.publish(&tweet("a", "1", "2020-01-01T00:00:00Z"));
+    server.publish(&tweet("a", "2", "2020-01-01T00:00:00Z"));
+    server.stop();
+    let listing = on_files(scratch.path(), ["journal", "ls", "--output", "json"])
+        .expect_code(0)
+        .json();
+    // keyword.tracked and two tweets.
+    assert_eq!(listing["head"], 3);
+    assert_eq!(listing["closed_cleanly"], true);
+    let tail = on_files(scratch.path(), ["journal", "tail", "-n", "2"]).expect_code(0);
+    let lines: Vec<Value> = tail
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1]["sequence"], 3);
+    assert_eq!(lines[1]["event"]["id"], "2");
+}
+
+#[test]
+fn digests_tell_contents_apart_and_nothing_else() {
+    let digest = |lines: &[String]| {
+        let scratch = tempfile::tempdir().unwrap();
+        let server = Server::start(scratch.path());
+        for line in lines {
+            server.publish(line);
+        }
+        server.stop();
+        let ended = on_files(scratch.path(), ["views", "digest", "--output", "json"]);
+        ended.expect_code(0).json()["digest"].clone()
+    };
+    let one = tweet("a", "1", "2020-01-01T00:00:00Z");
+    let two = tweet("a", "2", "2020-01-02T00:00:00Z");
+    let liked = json!({"type":"tweet.engaged","keyword":"a","id":"1","at":"2020-01-03T00:00:00Z","metrics":{"likes":1}});
+    let first = digest(&[one.clone(), two.clone()]);
+    assert_eq!(first, digest(&[two.clone(), one.clone(), one.clone()]));
+    assert_ne!(first, digest(std::slice::from_ref(&one)));
+    assert_ne!(first, digest(&[one, two, liked.to_string()]));
+}
+
+#[test]
+fn completions_are_printed_and_every_command_has_help() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = tidings(["completions", shell]).expect_code(0).stdout;
+        assert!(script.contains("publish"), "{shell}");
+    }
+    for command in [
+        "demo",
+        "serve",
+        "publish",
+        "keywords",
+        "journal",
+        "rejected",
+        "views",
+        "bench",
+        "config",
+        "completions",
+    ] {
+        let help = tidings([command, "--help"]).expect_code(0).stdout;
+        assert!(help.contains("Usage: tidings"), "{help}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    let lines: Vec<String> = (0..5_000)
+        .map(|number| tweet("a", &number.to_string(), "2020-01-01T00:00:00Z"))
+        .collect();
+    server.publish(&lines.join("\n"));
+    server.stop();
+    let mut child = binary()
+        .args([
+            "journal",
+            "tail",
+            "-n",
+            "5000",
+            "--data",
+            scratch.path().to_str().unwrap(),
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(crate::server::wait_for(&mut child).code(), Some(0));
+}

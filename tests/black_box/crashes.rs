@@ -1,0 +1,143 @@
+//! kill -9 at random moments while tweets are published: nothing that was acknowledged is lost,
+//! and nothing is counted twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::chance::{Chance, trials};
+use crate::command::on_files;
+use crate::posts::tweet;
+use crate::server::{Server, publish_to};
+use crate::views;
+
+/// How long a server lives at most, in milliseconds: a few commits.
+const LIVES_FOR: u64 = 1_500;
+/// Keywords, over all shards.
+const KEYWORDS: u64 = 20;
+
+/// The ids that must be there, and those that may be, per keyword.
+#[derive(Debug, Default)]
+pub struct Sent {
+    pub acknowledged: BTreeMap<String, BTreeSet<String>>,
+    pub unknown: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Sent {
+    /// Every acknowledged tweet stands there once, and nothing else that was not sent. Answers
+    /// how many tweets each keyword has.
+    pub fn check(&self, server: &Server) -> BTreeMap<String, u64> {
+        let totals = views::totals(server);
+        let none = BTreeSet::new();
+        let mut settled = BTreeMap::new();
+        for (keyword, acknowledged) in &self.acknowledged {
+            let found = views::ids(server, keyword);
+            for id in acknowledged {
+                assert_eq!(found.get(id), Some(&1), "{id} of {keyword}");
+            }
+            let maybe = self.unknown.get(keyword).unwrap_or(&none);
+            for (id, times) in &found {
+                assert_eq!(*times, 1, "{id} of {keyword}");
+                assert!(
+                    acknowledged.contains(id) || maybe.contains(id),
+                    "{id} of {keyword}"
+                );
+            }
+            let count = found.len() as u64;
+            assert_eq!(totals[keyword], count, "{keyword}");
+            let ledger = server.get(&views::path(keyword, "ledger"));
+            let part = |name: &str| ledger[name].as_u64().unwrap();
+            assert_eq!(
+                part("journaled"),
+                part("folded") + part("duplicate") + part("ignored") + part("rejected"),
+                "{ledger}"
+            );
+            // Besides the tweets there is one keyword.tracked, and nothing was sent twice.
+            assert_eq!(part("folded"), count + 1, "{keyword}: {ledger}");
+            assert_eq!(part("duplicate"), 0, "{keyword}: {ledger}");
+            settled.insert(keyword.clone(), count);
+        }
+        settled
+    }
+}
+
+/// Publishes small bodies until the server is gone.
+fn publish_until_gone(address: std::net::SocketAddr, trial: u64) -> Sent {
+    let mut sent = Sent::default();
+    let mut chance = Chance::of(trial + 1_000_000);
+    for body in 0_u64.. {
+        let tweets: Vec<(String, String)> = (0..=chance.below(40))
+            .map(|number| {
+                let keyword = format!("k{trial}-{}", chance.below(KEYWORDS));
+                (keyword, format!("{trial}-{body}-{number}"))
+            })
+            .collect();
+        let lines: Vec<String> = tweets
+            .iter()
+            .map(|(keyword, id)| tweet(keyword, id, "2020-01-01T00:00:00Z"))
+            .collect();
+        let answer = publish_to(address, &lines.join("\n"));
+        let known = matches!(&answer, Ok(answer) if answer.status == 200);
+        let place = if known {
+            assert_eq!(
+                answer.unwrap().json()["rejected"].as_array().unwrap().len(),
+                0
+            );
+            &mut sent.acknowledged
+        } else {
+            &mut sent.unknown
+        };
+        for (keyword, id) in tweets {
+            place.entry(keyword).or_default().insert(id);
+        }
+        if !known {
+            break;
+        }
+    }
+    sent
+}
+
+fn verify(data: &Path) {
+    on_files(data, ["views", "verify"]).expect_code(0);
+}
+
+#[test]
+fn killed_while_published_to_it_loses_nothing_and_counts_nothing_twice() {
+    let scratch = tempfile::tempdir().unwrap();
+    let soak = std::env::var_os("TIDINGS_SOAK").is_some();
+    // What earlier trials left, and what the last one sent.
+    let mut settled: BTreeMap<String, u64> = BTreeMap::new();
+    let mut last = Sent::default();
+    let check = |server: &Server, settled: &mut BTreeMap<String, u64>, last: &Sent| {
+        let totals = views::totals(server);
+        for (keyword, count) in settled.iter() {
+            assert_eq!(totals[keyword], *count, "{keyword}");
+        }
+        settled.extend(last.check(server));
+    };
+    for trial in 0..trials("TIDINGS_KILLS", if soak { 200 } else { 10 }) {
+        let mut chance = Chance::of(trial);
+        let server = Server::start(scratch.path());
+        check(&server, &mut settled, &last);
+        let address = server.address();
+        let (started, publishing) = channel();
+        let publisher = std::thread::spawn(move || {
+            started.send(()).unwrap();
+            publish_until_gone(address, trial)
+        });
+        publishing.recv().unwrap();
+        // The moment is what is tried; there is nothing to wait for.
+        std::thread::sleep(Duration::from_millis(chance.below(LIVES_FOR)));
+        server.kill();
+        last = publisher.join().unwrap();
+        if trial % 3 == 0 {
+            verify(scratch.path());
+        }
+    }
+    let server = Server::start(scratch.path());
+    check(&server, &mut settled, &last);
+    assert!(settled.values().sum::<u64>() > 0);
+    server.stop();
+    verify(scratch.path());
+}

@@ -1,0 +1,59 @@
+//! The demo, as a stranger meets it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use crate::command::binary;
+use crate::http;
+use crate::posts::KEYWORDS;
+use crate::server::{eventually, send, wait_for};
+
+#[test]
+fn the_demo_fills_itself_goes_on_and_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut child = binary()
+        .args(["demo", "--listen", "127.0.0.1:0"])
+        .env("TMPDIR", scratch.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let address = line
+        .trim()
+        .strip_prefix("listening on http://")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let get = |path: &str| {
+        let answer = http::ask(address, "GET", path, &[], b"").unwrap();
+        (answer.status == 200).then(|| answer.json())
+    };
+    let tweets = || -> Option<Vec<u64>> {
+        let listing = get("/api/v1/keywords")?;
+        let keywords = listing["keywords"].as_array()?.iter();
+        keywords.map(|one| one["tweets"].as_u64()).collect()
+    };
+    eventually("all keywords have tweets", || {
+        tweets().is_some_and(|tweets| {
+            tweets.len() == KEYWORDS.len() && tweets.iter().all(|count| *count > 500)
+        })
+    });
+    // The months end now: the last day has some.
+    eventually("the last day has tweets", || {
+        get("/api/v1/overview?window=24h")
+            .and_then(|overview| overview["total"].as_u64())
+            .is_some_and(|total| total > 0)
+    });
+    let before = tweets().unwrap();
+    eventually("new tweets come in", || {
+        tweets().is_some_and(|now| now > before)
+    });
+
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
+    send("INT", child.id());
+    assert!(wait_for(&mut child).success());
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,83 @@
+//! Settings from outside: layers, errors, exit codes.
+
+use crate::command::{binary, run, tidings};
+
+#[test]
+fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("settings.toml");
+    std::fs::write(&file, "[commit]\nevnts = 1\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (variables, arguments, said) in [
+        (
+            &[("TIDINGS_LISTN", "x")][..],
+            &["config", "show"][..],
+            "TIDINGS_LISTEN",
+        ),
+        (
+            &[("TIDINGS_LISTEN", "x")],
+            &["config", "show"],
+            "IP address",
+        ),
+        (
+            &[("TIDINGS_NATS__URL", "nats://x")],
+            &["serve"],
+            "embedded journal only",
+        ),
+        (&[], &["serve", "--config", file], "commit.events"),
+        (
+            &[],
+            &["serve", "--config", "/nowhere.toml"],
+            "/nowhere.toml",
+        ),
+        (
+            &[],
+            &["serve", "--set", "commit.events=none"],
+            "whole number",
+        ),
+        (&[], &["serve", "--set", "nonsense"], "KEY=VALUE"),
+        (&[], &["keywords", "ls", "--server", "nonsense"], "http://"),
+        (&[], &["keywords", "track", "a\u{202e}b"], "U+202E"),
+        (&[], &["nonsense"], "nonsense"),
+        (&[], &["publish"], "FILE"),
+        (&[], &["publish", "x", "--rate", "0"], "--rate"),
+    ] {
+        let mut command = binary();
+        command.envs(variables.iter().copied()).args(arguments);
+        let ended = run(&mut command, b"").expect_code(2);
+        assert!(
+            ended.stderr.contains(said),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn config_show_says_where_each_value_came_from() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("settings.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[commit]\nevents = 5\n").unwrap();
+    let mut command = binary();
+    command
+        .args(["config", "show", "--output", "json", "--data", "here"])
+        .args(["--config", file.to_str().unwrap()])
+        .env("TIDINGS_LISTEN", "127.0.0.1:2");
+    let shown = run(&mut command, b"").expect_code(0).json();
+    let expected = [
+        ("listen", serde_json::json!("127.0.0.1:2"), "TIDINGS_LISTEN"),
+        ("data", serde_json::json!("here"), "--data"),
+        (
+            "commit.events",
+            serde_json::json!(5),
+            file.to_str().unwrap(),
+        ),
+        ("commit.interval_ms", serde_json::json!(1000), "default"),
+    ];
+    for (key, value, from) in expected {
+        assert_eq!(shown[key]["value"], value, "{key}");
+        assert_eq!(shown[key]["from"], from, "{key}");
+    }
+    let text = tidings(["config", "show"]).expect_code(0).stdout;
+    assert!(text.contains("keywords.max"), "{text}");
+}

@@ -1,0 +1,106 @@
+//! Real posts in, exact totals out; the same again after a second publication, an export and an
+//! import.
+
+use serde_json::Value;
+
+use crate::command::{on_files, tidings};
+use crate::posts::{self, KEYWORDS};
+use crate::server::Server;
+use crate::views;
+
+fn publish(server: &Server) -> Value {
+    let file = posts::path();
+    let url = server.url();
+    let arguments = [
+        "publish",
+        file.to_str().unwrap(),
+        "--server",
+        &url,
+        "--output",
+        "json",
+    ];
+    tidings(arguments).expect_code(0).json()
+}
+
+fn digest(data: &std::path::Path) -> Value {
+    on_files(data, ["views", "digest", "--output", "json"])
+        .expect_code(0)
+        .json()["digest"]
+        .clone()
+}
+
+#[test]
+fn totals_are_exact_and_stay_so() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let lines = posts::lines();
+    let expected: Vec<(&str, u64)> = KEYWORDS
+        .iter()
+        .map(|keyword| (*keyword, posts::containing(&lines, keyword)))
+        .collect();
+    let journaled: u64 = expected.iter().map(|(_, count)| count).sum();
+
+    let server = Server::start(&data);
+    let url = server.url();
+    let track: Vec<&str> = ["keywords", "track", "--server", &url]
+        .into_iter()
+        .chain(KEYWORDS)
+        .collect();
+    tidings(track).expect_code(0);
+
+    let report = publish(&server);
+    assert_eq!(report["lines"], lines.len() as u64);
+    assert_eq!(report["journaled"], journaled);
+    assert_eq!(
+        report["accepted"].as_u64().unwrap() + report["unmatched"].as_u64().unwrap(),
+        lines.len() as u64
+    );
+    server.wait_until_folded();
+    let check = |server: &Server| {
+        let totals = views::totals(server);
+        for (keyword, count) in &expected {
+            assert_eq!(totals[*keyword], *count, "{keyword}");
+            assert_eq!(
+                views::ids(server, keyword).len() as u64,
+                *count,
+                "{keyword}"
+            );
+            let days = server.get(&views::path(
+                keyword,
+                "volume?from=2015-04-30T00:00:00Z&to=2015-09-01T00:00:00Z&step=day",
+            ));
+            assert_eq!(days["total"], *count, "{keyword}");
+        }
+    };
+    check(&server);
+
+    // The same once more changes nothing but the count of duplicates.
+    publish(&server);
+    server.wait_until_folded();
+    check(&server);
+    for (keyword, count) in &expected {
+        let ledger = server.get(&views::path(keyword, "ledger"));
+        assert_eq!(ledger["duplicate"], *count, "{keyword}");
+        // keyword.tracked is folded, too.
+        assert_eq!(ledger["folded"], *count + 1, "{keyword}");
+        assert_eq!(ledger["journaled"], 2 * *count + 1, "{keyword}");
+    }
+    server.stop();
+
+    let before = digest(&data);
+    on_files(&data, ["views", "verify"]).expect_code(0);
+    let export = scratch.path().join("export.ndjson.zst");
+    on_files(&data, ["journal", "export", export.to_str().unwrap()]).expect_code(0);
+    let copy = scratch.path().join("copy");
+    on_files(&copy, ["journal", "import", export.to_str().unwrap()]).expect_code(0);
+    assert_eq!(digest(&copy), before);
+    on_files(&data, ["views", "compact"]).expect_code(0);
+    assert_eq!(digest(&data), before);
+    let rebuilt = on_files(&data, ["views", "rebuild", "--output", "json"]).expect_code(0);
+    assert_eq!(rebuilt.json()["new_epoch"], false);
+    assert_eq!(digest(&data), before);
+
+    let server = Server::start(&copy);
+    check(&server);
+    server.stop();
+}

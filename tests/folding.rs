@@ -1,0 +1,521 @@
+//! The running whole on a memory journal: who folds, who restarts, what outlives what.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tidings::actors::{
+    FoldStep, KeywordStatus, Options, Scope, ShardOptions, Tidings, digests, fold_step,
+};
+use tidings::events::{
+    Author, Event, Incarnation, Keyword, Metrics, Record, RecordHash, Sequence, ShardCount,
+    Timestamp, TweetDeleted, TweetId, TweetPosted, stored,
+};
+use tidings::journal::{
+    Appended, Durability, Journal, JournalError, JournalHandle, JournalReader, MemoryJournal,
+    RejectedLog, Selection,
+};
+use tidings::projections::{Digest, Ledger, TimelineQuery, timeline_query};
+use tidings::telemetry::Metrics as ProcessMetrics;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+
+fn options(data: &Path) -> Options {
+    Options {
+        data: data.to_owned(),
+        cache_bytes: 16 << 20,
+        batch_records: 64,
+        shard: ShardOptions {
+            commit_events: 100,
+            commit_interval: Duration::from_millis(50),
+            idle: Duration::from_secs(600),
+            keywords_max: 100_000,
+        },
+    }
+}
+
+fn keyword(text: &str) -> Keyword {
+    Keyword::new(text).unwrap()
+}
+
+fn posted(id: usize) -> Event {
+    Event::TweetPosted(Box::new(TweetPosted {
+        id: TweetId::new(&format!("t{id}")).unwrap(),
+        at: NOW.plus(-1000 * i64::try_from(id % 977).unwrap()),
+        source: None,
+        author: Author {
+            handle: "someone".into(),
+            name: None,
+            followers: None,
+        },
+        text: format!("tweet number {id}"),
+        lang: Some("en".into()),
+        url: None,
+        reply_to: None,
+        repost_of: None,
+        metrics: Metrics::default(),
+    }))
+}
+
+fn record(of: &str, event: &Event) -> Record {
+    Record::of_event(&keyword(of), event, NOW).unwrap()
+}
+
+async fn append(journal: &JournalHandle, records: Vec<Record>) -> Sequence {
+    journal.append(records).await.unwrap().last
+}
+
+async fn start(data: &Path, journal: &JournalHandle) -> Tidings {
+    Tidings::start(options(data), Arc::clone(journal), ProcessMetrics::new())
+        .await
+        .unwrap()
+}
+
+/// A memory journal that outlives the systems that close it, as a broker does.
+#[derive(Debug)]
+struct Lasting(MemoryJournal);
+
+#[async_trait::async_trait]
+impl Journal for Lasting {
+    fn incarnation(&self) -> Incarnation {
+        self.0.incarnation()
+    }
+    fn shards(&self) -> ShardCount {
+        self.0.shards()
+    }
+    fn durability(&self) -> Durability {
+        self.0.durability()
+    }
+    fn head(&self) -> tokio::sync::watch::Receiver<Sequence> {
+        self.0.head()
+    }
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
+        self.0.append(records).await
+    }
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError> {
+        self.0.read(after, selection).await
+    }
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
+        self.0.hash_at(sequence).await
+    }
+    fn rejected(&self) -> Arc<dyn RejectedLog> {
+        self.0.rejected()
+    }
+    async fn close(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+fn memory() -> JournalHandle {
+    Arc::new(Lasting(MemoryJournal::new(Incarnation(7))))
+}
+
+fn ledger(tidings: &Tidings, of: &str) -> Ledger {
+    tidings.views().head(&keyword(of)).unwrap().unwrap().ledger
+}
+
+fn digest(tidings: &Tidings) -> Digest {
+    digests(tidings.views()).unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_appended_is_folded_and_read() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(data.path(), &journal).await;
+    let words = ["ai", "연기", "us airways", "재미"];
+    let records = (0..1000)
+        .map(|n| record(words[n % 4], &posted(n)))
+        .collect();
+    let last = append(&journal, records).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    for word in words {
+        let page = tidings
+            .views()
+            .read(&keyword(word), |_, rows| {
+                let query = TimelineQuery {
+                    limit: 1000,
+                    ..TimelineQuery::default()
+                };
+                timeline_query::query(rows, &query)
+            })
+            .unwrap()
+            .unwrap();
+        let items = page.value.items;
+        assert_eq!(items.len(), 250);
+        assert!(items.is_sorted_by(|newer, older| (newer.at, &newer.id) > (older.at, &older.id)));
+        assert_eq!(ledger(&tidings, word).folded, 250);
+        assert!(
+            tidings
+                .matcher()
+                .keywords_in(word)
+                .contains(&&keyword(word))
+        );
+    }
+    assert_eq!(
+        tidings.reached(Scope::All, last.next()).await,
+        Err(tidings::actors::ReachedError::BeyondHead { head: last })
+    );
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_from_the_checkpoint_in_the_same_epoch() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let mut seen = None;
+    for round in 0..3 {
+        let tidings = start(data.path(), &journal).await;
+        let records = (0..500)
+            .map(|n| record("ai", &posted(round * 400 + n)))
+            .collect();
+        let last = append(&journal, records).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        let epoch = tidings.views().epoch().unwrap();
+        assert_eq!(*seen.get_or_insert(epoch), epoch);
+        tidings.shutdown().await.unwrap();
+    }
+    let tidings = start(data.path(), &journal).await;
+    assert_eq!(
+        ledger(&tidings, "ai"),
+        Ledger {
+            journaled: 1500,
+            folded: 1300,
+            duplicate: 200,
+            ..Ledger::default()
+        }
+    );
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_journal_begins_another_epoch() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(data.path(), &journal).await;
+    let last = append(
+        &journal,
+        (0..100).map(|n| record("ai", &posted(n))).collect(),
+    )
+    .await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let before = tidings.views().epoch().unwrap();
+    tidings.shutdown().await.unwrap();
+
+    let other: JournalHandle = Arc::new(MemoryJournal::new(Incarnation(8)));
+    let last = append(&other, (0..7).map(|n| record("연기", &posted(n))).collect()).await;
+    let tidings = start(data.path(), &other).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_ne!(tidings.views().epoch().unwrap(), before);
+    assert_eq!(tidings.views().head(&keyword("ai")).unwrap(), None);
+    assert_eq!(ledger(&tidings, "연기").folded, 7);
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_folded_is_kept_once_and_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let bad = |token: &'static [u8], payload: &[u8]| Record {
+        received_at: NOW,
+        token: token.into(),
+        stored: stored::encode_payload(payload, NOW),
+    };
+    let records = vec![
+        record("ai", &posted(1)),
+        bad(b"ai", b"{\"type\":\"tweet.seen\"}"),
+        bad(b"AI", b"{}"),
+        bad(b"\xff", b"\xfe"),
+        record("ai", &posted(2)),
+    ];
+    let last = append(&journal, records).await;
+    for _ in 0..2 {
+        let tidings = start(data.path(), &journal).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        assert_eq!(
+            ledger(&tidings, "ai"),
+            Ledger {
+                journaled: 3,
+                folded: 2,
+                rejected: 1,
+                ..Ledger::default()
+            }
+        );
+        assert_eq!(tidings.views().unaddressed().unwrap(), 2);
+        let kept = journal.rejected().entries().await.unwrap();
+        let positions: Vec<_> = kept.iter().map(|entry| entry.sequence.get()).collect();
+        assert_eq!(positions.len(), 3, "{kept:?}");
+        assert!(kept.iter().any(|entry| entry.reason.contains("tweet.seen")));
+        assert!(kept.iter().any(|entry| entry.reason.contains("\"ai\"")));
+        tidings.shutdown().await.unwrap();
+        // Folding everything again keeps nothing twice.
+        std::fs::remove_dir_all(data.path().join("views")).unwrap();
+    }
+}
+
+/// A fold that panics on one keyword while `failing` is set.
+fn poisoned(of: Keyword, failing: Arc<AtomicBool>, failures: Arc<AtomicUsize>) -> FoldStep {
+    let fold = fold_step();
+    Arc::new(move |view, rows, keyword, sequence, record| {
+        if *keyword == of && failing.load(Ordering::SeqCst) {
+            failures.fetch_add(1, Ordering::SeqCst);
+            panic!("injected");
+        }
+        fold(view, rows, keyword, sequence, record)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_stays_with_its_keyword_which_refolds_when_released() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let bad = keyword("bad");
+    let failing = Arc::new(AtomicBool::new(false));
+    let failures = Arc::new(AtomicUsize::new(0));
+    let fold = poisoned(bad.clone(), Arc::clone(&failing), Arc::clone(&failures));
+    let tidings = Tidings::start_with(
+        options(data.path()),
+        Arc::clone(&journal),
+        ProcessMetrics::new(),
+        fold,
+    )
+    .await
+    .unwrap();
+    let both = |n: usize| [record("bad", &posted(n)), record("good", &posted(n))];
+    let last = append(&journal, (0..50).flat_map(both).collect()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+
+    failing.store(true, Ordering::SeqCst);
+    let last = append(&journal, (50..100).flat_map(both).collect()).await;
+    let good = keyword("good");
+    tidings.reached(Scope::Keyword(&good), last).await.unwrap();
+    assert_eq!(ledger(&tidings, "good").folded, 100);
+    assert_eq!(ledger(&tidings, "bad").folded, 50, "what was folded stays");
+
+    let quarantined = async {
+        while tidings.keyword_status(&bad) != KeywordStatus::Quarantined {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), quarantined)
+        .await
+        .expect("quarantined after repeated failures");
+    assert_eq!(failures.load(Ordering::SeqCst), 5);
+    assert_eq!(tidings.status().quarantined, std::slice::from_ref(&bad));
+    assert!(tidings.status().ready, "the others are served");
+
+    let last = append(&journal, (100..120).flat_map(both).collect()).await;
+    tidings.reached(Scope::Keyword(&good), last).await.unwrap();
+    failing.store(false, Ordering::SeqCst);
+    assert!(tidings.release(&bad).await.unwrap());
+    tidings.reached(Scope::Keyword(&bad), last).await.unwrap();
+    assert_eq!(ledger(&tidings, "bad").folded, 120);
+    assert_eq!(ledger(&tidings, "bad"), ledger(&tidings, "good"));
+    assert!(!tidings.release(&bad).await.unwrap());
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyword_that_was_behind_catches_up_after_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let failing = Arc::new(AtomicBool::new(true));
+    let fold = poisoned(keyword("bad"), failing, Arc::default());
+    let records = (0..300).flat_map(|n| [record("bad", &posted(n)), record("good", &posted(n))]);
+    let last = append(&journal, records.collect()).await;
+    let tidings = Tidings::start_with(
+        options(data.path()),
+        Arc::clone(&journal),
+        ProcessMetrics::new(),
+        fold,
+    )
+    .await
+    .unwrap();
+    tidings.reached(Scope::All, last).await.unwrap();
+    tidings.shutdown().await.unwrap();
+
+    let tidings = start(data.path(), &journal).await;
+    let bad = keyword("bad");
+    tidings.reached(Scope::Keyword(&bad), last).await.unwrap();
+    assert_eq!(ledger(&tidings, "bad"), ledger(&tidings, "good"));
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keywords_beyond_the_limit_are_quarantined_and_not_lost() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let words = ["a", "b", "c", "d"];
+    let records = (0..40).map(|n| record(words[n % 4], &posted(n))).collect();
+    let last = append(&journal, records).await;
+    let mut few = options(data.path());
+    few.shard.keywords_max = 2;
+    few.batch_records = 1;
+    let tidings = Tidings::start(few, Arc::clone(&journal), ProcessMetrics::new())
+        .await
+        .unwrap();
+    tidings.reached(Scope::All, last).await.unwrap();
+    let quarantined = tidings.status().quarantined;
+    assert_eq!(quarantined.len(), 2, "{quarantined:?}");
+    tidings.shutdown().await.unwrap();
+
+    let tidings = start(data.path(), &journal).await;
+    for word in words {
+        let word = keyword(word);
+        tidings.reached(Scope::Keyword(&word), last).await.unwrap();
+        assert_eq!(ledger(&tidings, word.as_str()).folded, 10);
+    }
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tracking_is_an_event_like_others() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(data.path(), &journal).await;
+    let word = keyword("ai");
+    assert!(tidings.untrack(&word).await.is_err(), "it never existed");
+    assert!(tidings.track(&word).await.unwrap());
+    assert!(!tidings.track(&word).await.unwrap());
+    assert_eq!(*journal.head().borrow(), Sequence::new(1));
+    let last = append(&journal, vec![record("ai", &posted(1))]).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert!(tidings.untrack(&word).await.unwrap());
+    assert!(!tidings.untrack(&word).await.unwrap());
+    let gone = Event::TweetDeleted(TweetDeleted {
+        id: TweetId::new("t1").unwrap(),
+        at: NOW,
+    });
+    let last = append(
+        &journal,
+        vec![record("ai", &posted(2)), record("ai", &gone)],
+    )
+    .await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let head = tidings.views().head(&word).unwrap().unwrap();
+    assert!(!head.tracked);
+    assert_eq!((head.tweets, head.ledger.ignored), (0, 2));
+    assert!(tidings.track(&word).await.unwrap());
+    let last = append(&journal, vec![record("ai", &posted(1))]).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let head = tidings.views().head(&word).unwrap().unwrap();
+    assert_eq!(
+        (head.tweets, head.ledger.duplicate),
+        (1, 0),
+        "it starts empty"
+    );
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_views_heal_while_the_server_runs() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(data.path(), &journal).await;
+    let records = (0..2000).map(|n| record("ai", &posted(n))).collect();
+    let last = append(&journal, records).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let right = digest(&tidings);
+    let epoch = tidings.views().epoch().unwrap();
+    tidings.shutdown().await.unwrap();
+
+    let db = data.path().join("views/db");
+    let mut bytes = std::fs::read(&db).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&db, bytes).unwrap();
+    let tidings = start(data.path(), &journal).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(digest(&tidings), right);
+    assert_eq!(
+        tidings.views().epoch().unwrap(),
+        epoch,
+        "healing keeps the epoch"
+    );
+    assert!(data.path().join("views.damaged").exists());
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_keyword_leaves_memory_and_comes_back_as_it_was() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let mut impatient = options(data.path());
+    impatient.shard.idle = Duration::ZERO;
+    let metrics = ProcessMetrics::new();
+    let tidings = Tidings::start(impatient, Arc::clone(&journal), metrics.clone())
+        .await
+        .unwrap();
+    let passivated = || async {
+        let gone = async {
+            while metrics
+                .encode()
+                .contains("tidings_actors_alive{kind=\"keyword\"} 1")
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone)
+            .await
+            .expect("an idle keyword has no actor");
+    };
+    let word = keyword("ai");
+    for round in 0..3 {
+        let records = (0..300).map(|n| record("ai", &posted(round * 200 + n)));
+        let last = append(&journal, records.collect()).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        passivated().await;
+    }
+    let ledger = ledger(&tidings, "ai");
+    assert_eq!((ledger.folded, ledger.duplicate), (700, 200));
+
+    tidings.untrack(&word).await.unwrap();
+    passivated().await;
+    let last = append(&journal, vec![record("ai", &posted(1))]).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert!(
+        !tidings.is_tracked(&word),
+        "a tweet does not track it again"
+    );
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_the_oldest_first_costs_no_more_than_posting() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(data.path(), &journal).await;
+    let count = 5000;
+    let records = (0..count).map(|n| record("ai", &posted(n)));
+    append(&journal, records.collect()).await;
+    let mut ids: Vec<_> = (0..count).map(posted).collect();
+    ids.sort_by_key(Event::at);
+    let gone = |event: &Event| {
+        let deleted = TweetDeleted {
+            id: event.tweet_id().unwrap().clone(),
+            at: NOW,
+        };
+        record("ai", &Event::TweetDeleted(deleted))
+    };
+    let kept = ids.pop().unwrap();
+    let last = append(&journal, ids.iter().map(gone).collect()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let head = tidings.views().head(&keyword("ai")).unwrap().unwrap();
+    assert_eq!(
+        (head.tweets, head.first_at, head.last_at),
+        (1, Some(kept.at()), Some(kept.at()))
+    );
+    tidings.shutdown().await.unwrap();
+}

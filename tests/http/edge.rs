@@ -1,0 +1,313 @@
+//! What reaches the server from outside, well-formed or not.
+
+use std::time::Duration;
+
+use tidings::http::{BodyTimes, Hosts, HttpOptions, ServerLimits};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{PATIENCE, Reply, Running, Setup, posted, read_head, read_to_end, with};
+
+fn status(answer: &[u8]) -> Option<u16> {
+    Reply::parse(answer).map(|reply| reply.status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_listed_hosts_and_pages_of_our_own_are_answered() {
+    let running = Running::start().await;
+    let port = running.address().port();
+    for (host, origin, expected) in [
+        (format!("127.0.0.1:{port}"), None, 200),
+        (format!("localhost:{port}"), None, 200),
+        ("[::1]".to_owned(), None, 200),
+        ("evil.example".to_owned(), None, 403),
+        (format!("127.0.0.1.evil.example:{port}"), None, 403),
+        (
+            format!("localhost:{port}"),
+            Some(format!("http://localhost:{port}")),
+            200,
+        ),
+        (
+            format!("localhost:{port}"),
+            Some("http://evil.example".to_owned()),
+            403,
+        ),
+        (format!("localhost:{port}"), Some("null".to_owned()), 403),
+        (
+            format!("localhost:{port}"),
+            Some(format!("http://localhost:{}", port ^ 1)),
+            403,
+        ),
+    ] {
+        for path in ["/healthz", "/api/v1/nothing", "/"] {
+            let origin = origin
+                .as_ref()
+                .map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+            let reply = Reply::parse(&running.exchange(request.as_bytes()).await).unwrap();
+            let expected = match (expected, path) {
+                (200, "/api/v1/nothing") => 404,
+                (expected, _) => expected,
+            };
+            assert_eq!(reply.status, expected, "{request}");
+            if reply.status == 403 {
+                reply.problem();
+            }
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_hosts_can_be_listed() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            hosts: Hosts::new(["tidings.example"]).unwrap(),
+            ..HttpOptions::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let ask = async |host: &str| {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        status(&running.exchange(request.as_bytes()).await)
+    };
+    assert_eq!(ask("tidings.example").await, Some(200));
+    assert_eq!(ask("Tidings.Example:8443").await, Some(200));
+    assert_eq!(ask("localhost").await, Some(403));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_refused_and_disturbs_nobody() {
+    let running = Running::start().await;
+    let mut steady = running.connect().await;
+    let head = format!(
+        "GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n",
+        running.address()
+    );
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\0\0\0\0\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-ndjson\r\n\r\nZZ\r\n",
+    ] {
+        let answer = running.exchange(garbage).await;
+        assert!(
+            answer.is_empty() || status(&answer) == Some(400),
+            "{:?} to {:?}",
+            String::from_utf8_lossy(&answer),
+            String::from_utf8_lossy(garbage),
+        );
+        steady.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_head(&mut steady).await.starts_with("HTTP/1.1 200 OK\r\n"));
+        let mut body = [0; 15];
+        tokio::io::AsyncReadExt::read_exact(&mut steady, &mut body).await.unwrap();
+        assert_eq!(&body, b"{\"status\":\"ok\"}");
+    }
+    // A sound request, then garbage behind it: the first is answered, the rest refused.
+    let pipelined = format!("{head}\x01\x02garbage\r\n\r\n");
+    let answer = running.exchange(pipelined.as_bytes()).await;
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    assert_eq!(text.matches("HTTP/1.1 200").count(), 1, "{text}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelined_requests_are_answered_in_order() {
+    let running = Running::start().await;
+    let host = running.address();
+    let request = format!(
+        "GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\n\r\nGET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    );
+    let answer = String::from_utf8(running.exchange(request.as_bytes()).await).unwrap();
+    let statuses: Vec<&str> = answer
+        .match_indices("HTTP/1.1 ")
+        .map(|(at, _)| &answer[at + 9..at + 12])
+        .collect();
+    assert_eq!(statuses, ["200", "404", "200"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_takes_too_long_is_given_up() {
+    let running = Running::with(Setup {
+        limits: ServerLimits {
+            header_time: Duration::from_millis(100),
+            ..ServerLimits::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    for begun in [
+        "",
+        "GET /heal",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
+    ] {
+        let mut stream = running.connect().await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut stream).await;
+        assert_ne!(status(&answer), Some(200), "{begun:?}");
+    }
+    assert_eq!(running.get("/healthz").await.status, 200);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_takes_too_long_is_given_up() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            body_times: BodyTimes {
+                idle: Duration::from_millis(100),
+                ..BodyTimes::default()
+            },
+            ..HttpOptions::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let mut stream = running.connect().await;
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{\"type\"";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 408 "));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_in_the_middle_of_a_body_leaves_nothing() {
+    let running = Running::start().await;
+    let line = with(
+        posted("t1", "2015-06-01T00:00:00Z", "x"),
+        serde_json::json!({"keyword": "ai"}),
+    );
+    let mut stream = running.connect().await;
+    let head = format!(
+        "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{line}\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = read_to_end(&mut stream).await;
+    assert!(matches!(status(&answer), None | Some(400)), "{answer:?}");
+    assert_eq!(running.get("/api/v1/ledger").await.json()["journaled"], 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_large_is_refused_however_it_comes() {
+    const LENGTH: usize = 17 * 1024 * 1024;
+    let running = Running::start().await;
+    let host = running.address();
+    let head = |rest: &str| {
+        format!(
+            "POST /api/v1/tweets HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n{rest}\r\n"
+        )
+    };
+
+    // Announced: refused before the first byte; the client hears it also if it sends on.
+    let mut announced = head(&format!("Content-Length: {LENGTH}\r\n")).into_bytes();
+    let mut waiting = running.connect().await;
+    waiting.write_all(&announced).await.unwrap();
+    assert!(read_head(&mut waiting).await.starts_with("HTTP/1.1 413 "));
+    announced.resize(announced.len() + LENGTH, b' ');
+    let reply = Reply::parse(&running.exchange(&announced).await).unwrap();
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (413, "body-too-large")
+    );
+
+    // In chunks: refused when it has become too large.
+    let mut chunked = head("Transfer-Encoding: chunked\r\n").into_bytes();
+    for _ in 0..17 {
+        chunked.extend_from_slice(b"100000\r\n");
+        chunked.resize(chunked.len() + 0x10_0000, b' ');
+        chunked.extend_from_slice(b"\r\n");
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    let reply = Reply::parse(&running.exchange(&chunked).await).unwrap();
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (413, "body-too-large")
+    );
+
+    // Refused for another reason, and told so all the same.
+    let mut elsewhere = format!("POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
+    elsewhere.resize(elsewhere.len() + LENGTH, b' ');
+    assert_eq!(status(&running.exchange(&elsewhere).await), Some(404));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_before_sending_is_refused_without_a_100() {
+    let running = Running::start().await;
+    let mut stream = running.connect().await;
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 415 "));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyword_of_ten_megabytes_is_refused() {
+    let running = Running::start().await;
+    let reply = running.track(&"x".repeat(10_000_000)).await;
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (400, "bad-keyword")
+    );
+    assert!(reply.body.len() < 1_000);
+    let path = format!("/api/v1/keywords/{}/timeline", "x".repeat(60_000));
+    assert_eq!(running.get(&path).await.status, 400);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_over_the_limit_is_told_to_come_again() {
+    let running = Running::with(Setup {
+        limits: ServerLimits {
+            connections: 1,
+            ..ServerLimits::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let mut first = running.connect().await;
+    first
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(read_head(&mut first).await.starts_with("HTTP/1.1 200 "));
+    let mut second = running.connect().await;
+    let reply = Reply::parse(&read_to_end(&mut second).await).unwrap();
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "try-again"));
+    assert_eq!(running.metrics.http_connections_refused.get(), 1);
+    drop(first);
+    // The place becomes free when the server has seen that the first is gone.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while running.metrics.http_connections.get() > 0 {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_ends_idle_connections_and_those_that_never_finish() {
+    let running = Running::start().await;
+    let mut idle = running.connect().await;
+    idle.write_all(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(read_head(&mut idle).await.starts_with("HTTP/1.1 404 "));
+    let mut stuck = running.connect().await;
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n";
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    let address = running.address();
+    running.stop_within(Duration::from_millis(200)).await;
+    read_to_end(&mut idle).await;
+    assert!(read_to_end(&mut stuck).await.is_empty());
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}

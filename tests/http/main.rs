@@ -1,0 +1,15 @@
+//! The HTTP interface, asked over real connections.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod edge;
+mod openapi;
+mod problems;
+mod support;
+mod tweets;
+mod views;

@@ -1,0 +1,301 @@
+//! Every way in which a request is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use tidings::actors::fold_step;
+use tidings::events::Keyword;
+use tidings::http::{Access, Action, HttpOptions, Principal, ROUTES};
+
+use crate::support::{Reply, Running, Setup, posted};
+
+fn shown(reply: &Reply) -> Value {
+    reply.problem();
+    reply.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_says_what_was_wrong_and_what_would_be_right() {
+    let running = Running::start().await;
+    running.track("ai").await;
+    for (name, path) in [
+        ("not_found", "/api/v1/nothing"),
+        ("unknown_keyword", "/api/v1/keywords/nobody/timeline"),
+        ("bad_keyword", "/api/v1/keywords/a%E2%80%AEb/timeline"),
+        ("bad_token", "/api/v1/keywords/%FF/timeline"),
+        ("unknown_parameter", "/api/v1/keywords/ai/timeline?page=2"),
+        ("unknown_parameter_where_there_is_none", "/healthz?x=1"),
+        (
+            "repeated_parameter",
+            "/api/v1/keywords/ai/timeline?limit=1&limit=2",
+        ),
+        ("bad_limit", "/api/v1/keywords/ai/timeline?limit=201"),
+        ("bad_cursor", "/api/v1/keywords/ai/timeline?before=abc"),
+        ("bad_time", "/api/v1/keywords/ai/timeline?from=yesterday"),
+        (
+            "reversed",
+            "/api/v1/keywords/ai/volume?from=2015-06-02T00:00:00Z&to=2015-06-01T00:00:00Z",
+        ),
+        ("bad_step", "/api/v1/keywords/ai/volume?step=week"),
+        ("bad_zone", "/api/v1/keywords/ai/volume?tz=%2B09:30"),
+        (
+            "too_many_points",
+            "/api/v1/keywords/ai/volume?step=minute&from=2015-06-01T00:00:00Z&to=2015-06-09T00:00:00Z",
+        ),
+        ("bad_window", "/api/v1/overview?window=2h"),
+        ("no_keywords", "/api/v1/compare"),
+        (
+            "too_many_keywords_compared",
+            "/api/v1/compare?keyword=a&keyword=b&keyword=c&keyword=d&keyword=e&keyword=f&keyword=g&keyword=h&keyword=i&keyword=j&keyword=k",
+        ),
+        (
+            "unknown_keyword_compared",
+            "/api/v1/compare?keyword=ai&keyword=nobody",
+        ),
+        ("bad_min_seq", "/api/v1/ledger?min_seq=-1"),
+        ("beyond_head", "/api/v1/keywords/ai/ledger?min_seq=99"),
+    ] {
+        insta::assert_json_snapshot!(name, shown(&running.get(path).await));
+    }
+    for (name, method, path, headers, body) in [
+        ("method_not_allowed", "PUT", "/api/v1/tweets", &[][..], ""),
+        ("no_content_type", "POST", "/api/v1/tweets", &[], "{}"),
+        (
+            "wrong_content_type",
+            "POST",
+            "/api/v1/keywords",
+            &[("Content-Type", "text/plain")],
+            "{}",
+        ),
+        (
+            "bad_body",
+            "POST",
+            "/api/v1/keywords",
+            &[("Content-Type", "application/json")],
+            "{\"keyword\":5}",
+        ),
+        (
+            "bad_keyword_in_body",
+            "POST",
+            "/api/v1/keywords",
+            &[("Content-Type", "application/json")],
+            "{\"keyword\":\"  \"}",
+        ),
+        (
+            "untrack_unknown",
+            "DELETE",
+            "/api/v1/keywords/nobody",
+            &[],
+            "",
+        ),
+        (
+            "release_unknown",
+            "POST",
+            "/api/v1/keywords/nobody/release",
+            &[],
+            "",
+        ),
+        (
+            "release_sound",
+            "POST",
+            "/api/v1/keywords/ai/release",
+            &[],
+            "",
+        ),
+        (
+            "foreign_origin",
+            "GET",
+            "/healthz",
+            &[("Origin", "http://evil.example")],
+            "",
+        ),
+    ] {
+        let reply = running.send(method, path, headers, body.as_bytes()).await;
+        insta::assert_json_snapshot!(name, shown(&reply));
+        if name == "method_not_allowed" {
+            assert_eq!(reply.header("allow"), Some("POST"));
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_limit_no_keyword_is_tracked() {
+    let running = Running::with(Setup {
+        keywords_max: 1,
+        ..Setup::default()
+    })
+    .await;
+    assert_eq!(running.track("one").await.status, 201);
+    assert_eq!(running.track("one").await.status, 200);
+    let refused = running.track("two").await;
+    insta::assert_json_snapshot!("too_many_keywords", shown(&refused));
+    assert_eq!(refused.status, 409);
+    running.stop().await;
+}
+
+/// Lets nobody do anything, and remembers nothing.
+#[derive(Debug)]
+struct DenyAll;
+
+impl Access for DenyAll {
+    fn allows(&self, _: &Principal, _: Option<&Keyword>, _: Action) -> bool {
+        false
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_asks_for_permission() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            access: Arc::new(DenyAll),
+            ..HttpOptions::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    for route in ROUTES {
+        let path = route.pattern.replace("{token}", "ai");
+        for method in route.methods {
+            let (headers, body) = match path.as_str() {
+                "/api/v1/keywords" if *method == "POST" => (
+                    &[("Content-Type", "application/json")][..],
+                    &b"{\"keyword\":\"ai\"}"[..],
+                ),
+                _ => (&[][..], &b""[..]),
+            };
+            let reply = running.send(method, &path, headers, body).await;
+            assert_eq!(reply.status, 403, "{method} {path}");
+            assert_eq!(reply.problem(), "not-permitted");
+        }
+    }
+    running.stop().await;
+}
+
+/// Panics when it is asked about one keyword.
+#[derive(Debug)]
+struct Fragile;
+
+impl Access for Fragile {
+    fn allows(&self, _: &Principal, keyword: Option<&Keyword>, _: Action) -> bool {
+        assert!(
+            keyword.is_none_or(|keyword| keyword.as_str() != "panic"),
+            "on purpose"
+        );
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_handler_is_a_problem_of_its_own_request() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            access: Arc::new(Fragile),
+            ..HttpOptions::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let reply = running.get("/api/v1/keywords/panic/timeline").await;
+    insta::assert_json_snapshot!("internal", shown(&reply));
+    assert_eq!(reply.status, 500);
+    assert_eq!(running.track("panic").await.status, 500);
+    assert_eq!(running.track("calm").await.status, 201);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_view_that_stalls_is_waited_for_and_then_said_so() {
+    let stalled = Arc::new(AtomicBool::new(true));
+    let gate = Arc::clone(&stalled);
+    let fold = fold_step();
+    let running = Running::with(Setup {
+        fold: Arc::new(move |view, rows, keyword, sequence, record| {
+            while gate.load(Ordering::SeqCst) && keyword.as_str() == "slow" {
+                std::thread::yield_now();
+            }
+            fold(view, rows, keyword, sequence, record)
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let tracked = running.track("slow").await;
+    assert_eq!(
+        (tracked.status, tracked.problem().as_str()),
+        (503, "try-again")
+    );
+    assert_eq!(tracked.header("retry-after"), Some("1"));
+    let reply = running.get("/api/v1/ledger?min_seq=1").await;
+    insta::assert_json_snapshot!("try_again", shown(&reply));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+
+    // Who holds a tweet isn't known, so a line that asks is refused; the others are taken.
+    let body = format!(
+        "{}\n{}\n",
+        posted("t1", "2015-06-01T00:00:00Z", "slow"),
+        json!({"type": "tweet.deleted", "id": "t1", "at": "2015-06-01T00:00:00Z"}),
+    );
+    let taken = running.publish(&body).await.json();
+    // The stalled thread has to go on before anything may fail, or the test would never end.
+    stalled.store(false, Ordering::SeqCst);
+    assert_eq!(taken["accepted"], 1, "{taken}");
+    let refused = &taken["rejected"][0];
+    assert_eq!(refused["line"], 2, "{taken}");
+    assert!(
+        refused["reason"].as_str().unwrap().starts_with("try_again"),
+        "{taken}"
+    );
+
+    assert_eq!(running.get("/api/v1/ledger?min_seq=1").await.status, 200);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantined_keyword_shows_and_is_released() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let gate = Arc::clone(&failing);
+    let fold = fold_step();
+    let running = Running::with(Setup {
+        fold: Arc::new(move |view, rows, keyword, sequence, record| {
+            assert!(
+                !(gate.load(Ordering::SeqCst) && keyword.as_str() == "bad"),
+                "on purpose"
+            );
+            fold(view, rows, keyword, sequence, record)
+        }),
+        ..Setup::default()
+    })
+    .await;
+    running.track("good").await;
+    running.track("bad").await;
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    let readiness = loop {
+        let reply = running.get("/readyz").await;
+        if reply.status == 200 && reply.json()["status"] == "degraded" {
+            break reply.json();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}", reply.text());
+    };
+    assert_eq!(readiness["quarantined"], json!(["bad"]));
+    failing.store(false, Ordering::SeqCst);
+    let released = running
+        .send("POST", "/api/v1/keywords/BAD/release", &[], b"")
+        .await;
+    assert_eq!(
+        (released.status, released.json()),
+        (200, json!({"keyword": "bad", "token": "bad"}))
+    );
+    let seq = running
+        .publish_all(&[crate::support::with(
+            posted("t1", "2015-06-01T00:00:00Z", "x"),
+            json!({"keyword": "bad"}),
+        )])
+        .await;
+    let page = running
+        .get(&format!("/api/v1/keywords/bad/timeline?min_seq={seq}"))
+        .await;
+    assert_eq!(page.json()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(running.get("/readyz").await.json()["status"], "ready");
+    running.stop().await;
+}

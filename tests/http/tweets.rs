@@ -1,0 +1,412 @@
+//! `POST /tweets`: what becomes of each line.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+use tidings::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+use tidings::http::HttpOptions;
+use tidings::journal::{
+    Appended, Durability, Journal, JournalError, JournalReader, MemoryJournal, RejectedLog,
+    Selection,
+};
+use tokio::sync::watch;
+
+use crate::support::{Running, Setup, ndjson, posted, with};
+
+const AT: &str = "2015-06-01T10:00:00Z";
+
+fn engaged(id: &str) -> Value {
+    json!({"type": "tweet.engaged", "id": id, "at": AT, "metrics": {"likes": 5}})
+}
+
+fn deleted(id: &str) -> Value {
+    json!({"type": "tweet.deleted", "id": id, "at": AT})
+}
+
+fn of(keyword: &str, line: Value) -> Value {
+    with(line, json!({ "keyword": keyword }))
+}
+
+fn event(kind: &str) -> Value {
+    json!({"type": kind, "at": AT})
+}
+
+/// What an answer counts: lines, accepted, journaled, unmatched, and the numbers of the rejected.
+fn counts(taken: &Value) -> (u64, u64, u64, u64, Vec<u64>) {
+    let number = |name: &str| taken[name].as_u64().unwrap();
+    let rejected = taken["rejected"].as_array().unwrap();
+    let lines: Vec<u64> = rejected
+        .iter()
+        .map(|line| line["line"].as_u64().unwrap())
+        .collect();
+    let of_each = [number("accepted"), number("unmatched"), lines.len() as u64];
+    assert_eq!(of_each.iter().sum::<u64>(), number("lines"), "{taken}");
+    (
+        number("lines"),
+        number("accepted"),
+        number("journaled"),
+        number("unmatched"),
+        lines,
+    )
+}
+
+fn reason(taken: &Value, index: usize) -> &str {
+    taken["rejected"][index]["reason"].as_str().unwrap()
+}
+
+async fn ids(running: &Running, keyword: &str, seq: u64) -> Vec<String> {
+    let path = format!("/api/v1/keywords/{keyword}/timeline?limit=200&min_seq={seq}");
+    let page = running.get(&path).await.json();
+    let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));
+    items
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_line_never_stops_the_others() {
+    let running = Running::start().await;
+    let far = posted("t9", "2199-01-01T00:00:00Z", "x");
+    let long = of("ai", posted("t9", AT, &"가".repeat(10_001)));
+    let mut body = Vec::new();
+    for line in [
+        of("ai", posted("t1", AT, "first")).to_string().into_bytes(),
+        b"{\"type\":".to_vec(),
+        b"[]".to_vec(),
+        b"\xff\xfe".to_vec(),
+        event("tweet.seen").to_string().into_bytes(),
+        of("ai", far).to_string().into_bytes(),
+        long.to_string().into_bytes(),
+        of("ai", posted("t9", AT, "")).to_string().into_bytes(),
+        of("a\u{202e}b", posted("t9", AT, "x"))
+            .to_string()
+            .into_bytes(),
+        with(posted("t9", AT, "x"), json!({"keyword": 5}))
+            .to_string()
+            .into_bytes(),
+        vec![b'x'; 70_000],
+        event("keyword.tracked").to_string().into_bytes(),
+        b"   ".to_vec(),
+        of("ai", posted("t2", AT, "a\u{0}b"))
+            .to_string()
+            .into_bytes(),
+        posted("t3", AT, "nobody's").to_string().into_bytes(),
+        with(of("AI ", posted("t4", AT, "last")), json!({"unknown": [1]}))
+            .to_string()
+            .into_bytes(),
+    ] {
+        body.extend_from_slice(&line);
+        body.extend_from_slice(b"\r\n");
+    }
+    let reply = running.publish(&body).await;
+    assert_eq!(reply.status, 200);
+    let taken = reply.json();
+    assert_eq!(counts(&taken), (15, 3, 3, 1, (2..=12).collect()));
+    for (index, named) in [
+        (0, "not JSON"),
+        (1, "not an array"),
+        (2, "not UTF-8"),
+        (3, "\"tweet.seen\""),
+        (4, "too far in the future"),
+        (5, "10001 characters"),
+        (6, "0 characters"),
+        (7, "U+202E"),
+        (8, "\"keyword\" is 5"),
+        (9, "70000 bytes"),
+        (10, "\"keyword\" is missing"),
+    ] {
+        assert!(
+            reason(&taken, index).contains(named),
+            "{}",
+            reason(&taken, index)
+        );
+    }
+    let seq = taken["seq"].as_u64().unwrap();
+    assert_eq!(ids(&running, "ai", seq).await, ["t4", "t2", "t1"]);
+    let ledger = running.get("/api/v1/ledger").await.json();
+    // One keyword.tracked and three tweets: refused lines are not journaled.
+    assert_eq!(ledger["journaled"], 4, "{ledger}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_keyword_a_tweet_goes_to_every_keyword_in_its_text() {
+    let running = Running::start().await;
+    for keyword in ["ai", "연기", "us airways"] {
+        running.track(keyword).await;
+    }
+    let taken = running
+        .publish(ndjson(&[
+            posted("t1", AT, "AI는 연기력이 없다"),
+            posted("t2", AT, "I paid"),
+            with(posted("t3", AT, "US  AIRWAYS!"), json!({"keyword": null})),
+            engaged("t1"),
+            engaged("t2"),
+            deleted("t3"),
+            deleted("t3"),
+        ]))
+        .await
+        .json();
+    assert_eq!(counts(&taken), (7, 4, 6, 3, vec![]), "{taken}");
+    let seq = taken["seq"].as_u64().unwrap();
+    assert_eq!(ids(&running, "ai", seq).await, ["t1"]);
+    assert_eq!(ids(&running, "%EC%97%B0%EA%B8%B0", seq).await, ["t1"]);
+    assert!(ids(&running, "us%20airways", seq).await.is_empty());
+    let page = running.get("/api/v1/keywords/ai/timeline").await.json();
+    assert_eq!(page["items"][0]["metrics"]["likes"], 5, "{page}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_see_what_earlier_lines_did() {
+    let running = Running::start().await;
+    let taken = running
+        .publish(ndjson(&[
+            of("ai", event("keyword.tracked")),
+            posted("t1", AT, "AI"),
+            // Named for the first time, and from then on sought in texts.
+            of("연기", posted("t2", AT, "x")),
+            posted("t3", AT, "AI 연기"),
+            engaged("t3"),
+            of("ai", event("keyword.untracked")),
+            posted("t4", AT, "AI"),
+            of("ai", posted("t5", AT, "AI")),
+            deleted("t1"),
+            deleted("t3"),
+            of("ai", event("keyword.tracked")),
+            posted("t6", AT, "AI"),
+        ]))
+        .await
+        .json();
+    // t1, t2, t3 twice, its metrics twice, its deletion once, t6.
+    assert_eq!(counts(&taken), (12, 9, 8, 2, vec![8]), "{taken}");
+    assert!(reason(&taken, 0).starts_with("not_tracked"), "{taken}");
+    let seq = taken["seq"].as_u64().unwrap();
+    assert_eq!(ids(&running, "ai", seq).await, ["t6"]);
+    assert_eq!(ids(&running, "%EC%97%B0%EA%B8%B0", seq).await, ["t2"]);
+    let ledger = running.get("/api/v1/ledger").await.json();
+    // Those eight, keyword.tracked three times (once of its own accord), and the untracking.
+    assert_eq!(ledger["journaled"], 12, "{ledger}");
+    assert_eq!(ledger["ignored"], 0, "{ledger}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_sees_what_the_body_before_it_tracked() {
+    let running = Running::start().await;
+    for round in 0..20 {
+        let word = format!("word{round}x");
+        let taken = running
+            .publish(ndjson(&[of(&word, posted("t1", AT, "x"))]))
+            .await
+            .json();
+        assert_eq!(counts(&taken), (1, 1, 1, 0, vec![]), "{taken}");
+        let text = format!("a {word} b");
+        let taken = running
+            .publish(ndjson(&[posted("t2", AT, &text)]))
+            .await
+            .json();
+        assert_eq!(counts(&taken), (1, 1, 1, 0, vec![]), "{taken}");
+        let taken = running
+            .publish(ndjson(&[of(&word, event("keyword.untracked"))]))
+            .await
+            .json();
+        assert_eq!(counts(&taken), (1, 1, 0, 0, vec![]), "{taken}");
+        let taken = running
+            .publish(ndjson(&[of(&word, posted("t3", AT, "x"))]))
+            .await
+            .json();
+        assert_eq!(counts(&taken), (1, 0, 0, 0, vec![1]), "{taken}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_auto_track_an_unknown_keyword_is_refused() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            auto_track: false,
+            ..HttpOptions::default()
+        },
+        keywords_max: 1,
+        ..Setup::default()
+    })
+    .await;
+    let taken = running
+        .publish(ndjson(&[
+            of("ai", posted("t1", AT, "x")),
+            of("ai", event("keyword.untracked")),
+            of("ai", event("keyword.tracked")),
+            of("ai", posted("t2", AT, "x")),
+            of("too", event("keyword.tracked")),
+        ]))
+        .await
+        .json();
+    assert_eq!(counts(&taken), (5, 2, 1, 0, vec![1, 2, 5]), "{taken}");
+    assert!(reason(&taken, 0).contains("auto_track"), "{taken}");
+    assert!(reason(&taken, 2).starts_with("too_many"), "{taken}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_lines_answers_with_the_head() {
+    let running = Running::start().await;
+    let seq = running
+        .publish_all(&[of("ai", posted("t1", AT, "x"))])
+        .await;
+    for body in ["", "\n\r\n  \n"] {
+        let taken = running.publish(body).await.json();
+        assert_eq!(counts(&taken), (0, 0, 0, 0, vec![]));
+        assert_eq!(taken["seq"], seq);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_exactly_16_mib_is_taken_and_its_order_kept() {
+    const MOST: usize = 16 * 1024 * 1024;
+    let running = Running::start().await;
+    let mut body = Vec::with_capacity(MOST);
+    let text = "한".repeat(9_000);
+    let mut lines = 0;
+    loop {
+        let line = of("ai", posted(&format!("t{lines:04}"), AT, &text)).to_string();
+        if body.len() + line.len() + 1 > MOST {
+            break;
+        }
+        body.extend_from_slice(line.as_bytes());
+        body.push(b'\n');
+        lines += 1;
+    }
+    body.resize(MOST, b' ');
+    let taken = running.publish(&body).await.json();
+    assert_eq!(counts(&taken), (lines, lines, lines, 0, vec![]));
+    let seq = taken["seq"].as_u64().unwrap();
+    assert_eq!(seq, lines + 1);
+    let page = running
+        .get(&format!("/api/v1/keywords/ai/ledger?min_seq={seq}"))
+        .await;
+    assert_eq!(page.json()["folded"], lines + 1);
+    body.push(b' ');
+    let refused = running.publish(&body).await;
+    assert_eq!(
+        (refused.status, refused.problem().as_str()),
+        (413, "body-too-large")
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn millions_of_bad_lines_are_counted_and_the_first_of_them_listed() {
+    let running = Running::start().await;
+    let lines = 300_000;
+    let taken = running.publish("x\n".repeat(lines)).await.json();
+    assert_eq!(taken["lines"], lines);
+    assert_eq!(taken["accepted"], 0);
+    let listed = taken["rejected"].as_array().unwrap().len();
+    let unlisted = taken["rejected_unlisted"].as_u64().unwrap();
+    assert_eq!(listed as u64 + unlisted, lines as u64);
+    running.stop().await;
+}
+
+/// A journal whose disk is full after some appends.
+#[derive(Debug)]
+struct Filling {
+    journal: MemoryJournal,
+    left: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Journal for Filling {
+    fn incarnation(&self) -> Incarnation {
+        self.journal.incarnation()
+    }
+    fn shards(&self) -> ShardCount {
+        self.journal.shards()
+    }
+    fn durability(&self) -> Durability {
+        self.journal.durability()
+    }
+    fn head(&self) -> watch::Receiver<Sequence> {
+        self.journal.head()
+    }
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
+        let took = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        if took.is_err() {
+            return Err(JournalError::Poisoned {
+                reason: "no space left on device".into(),
+            });
+        }
+        self.journal.append(records).await
+    }
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError> {
+        self.journal.read(after, selection).await
+    }
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
+        self.journal.hash_at(sequence).await
+    }
+    fn rejected(&self) -> Arc<dyn RejectedLog> {
+        self.journal.rejected()
+    }
+    async fn close(&self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_journaled_is_never_said_to_be_accepted() {
+    let running = Running::with(Setup {
+        journal: Arc::new(Filling {
+            journal: MemoryJournal::new(Incarnation(7)),
+            left: AtomicU64::new(1),
+        }),
+        ..Setup::default()
+    })
+    .await;
+    // The deletion asks who holds t1, so what comes before it is journaled first.
+    let reply = running
+        .publish(ndjson(&[
+            of("ai", posted("t1", AT, "x")),
+            of("ai", posted("t2", AT, "x")),
+            deleted("t1"),
+            of("ai", posted("t3", AT, "x")),
+        ]))
+        .await;
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (503, "partly-journaled")
+    );
+    let problem = reply.json();
+    assert_eq!(problem["accepted"], 2, "{problem}");
+    assert_eq!(problem["journaled"], 2, "{problem}");
+    assert_eq!(problem["seq"], 3, "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("no space left"),
+        "{problem}"
+    );
+    assert_eq!(ids(&running, "ai", 3).await, ["t2", "t1"]);
+    let reply = running
+        .publish(ndjson(&[of("ai", posted("t4", AT, "x"))]))
+        .await;
+    assert_eq!(reply.json()["accepted"], 0, "{}", reply.text());
+    assert_eq!(reply.status, 503);
+    let tracked = running.track("other").await;
+    assert_eq!(
+        (tracked.status, tracked.problem().as_str()),
+        (503, "journal-unavailable")
+    );
+    running.stop().await;
+}

@@ -1,0 +1,446 @@
+//! Journals whose process is killed, or whose disk is full. The process is this test itself,
+//! started again to run [`the_process_under_test`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tidings::events::{Incarnation, Record, Sequence, Timestamp, stored};
+use tidings::journal::{
+    EmbeddedJournal, EmbeddedOptions, Journal, JournalError, RejectedEntry, Selection, verify,
+};
+
+/// Names the journal's folder to the process under test.
+const DIR: &str = "JOURNAL_UNDER_TEST";
+/// Tells it what to do.
+const PLAN: &str = "JOURNAL_PLAN";
+
+fn record(number: u64, bytes: usize) -> Record {
+    let payload = format!("{number:>bytes$}");
+    Record {
+        received_at: Timestamp::EARLIEST,
+        token: Bytes::from_static(b"ai"),
+        stored: stored::encode_wire(payload.as_bytes()),
+    }
+}
+
+fn rejection(number: u64) -> RejectedEntry {
+    RejectedEntry {
+        incarnation: Incarnation(1),
+        sequence: Sequence::new(number),
+        received_at: Timestamp::EARLIEST,
+        token: Bytes::from_static(b"ai"),
+        addressed: true,
+        reason: "a reason".into(),
+        length: 0,
+        payload: Bytes::new(),
+    }
+}
+
+fn options() -> EmbeddedOptions {
+    EmbeddedOptions {
+        segment_bytes: 700,
+        ..EmbeddedOptions::default()
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "@{line}").unwrap();
+    out.flush().unwrap();
+}
+
+/// Not a test by itself: what the tests below start as a process. Says each thing that was
+/// acknowledged.
+#[tokio::test]
+#[ignore = "started by the other tests"]
+async fn the_process_under_test() {
+    let Some(dir) = std::env::var_os(DIR) else {
+        return;
+    };
+    let dir = Path::new(&dir);
+    match std::env::var(PLAN).unwrap().as_str() {
+        "all" => write_and_close(dir).await,
+        "faults" => write_over_faults(dir).await,
+        "big" => write_until_full(dir).await,
+        other => panic!("no plan {other}"),
+    }
+}
+
+/// Opens, writes over segments, closes, opens again, writes, closes.
+async fn write_and_close(dir: &Path) {
+    for _ in 0..2 {
+        let journal = EmbeddedJournal::open(dir, &options()).unwrap();
+        let rejected = journal.rejected();
+        for _ in 0..4 {
+            let next = journal.head().borrow().get() + 1;
+            let records = (next..next + 3).map(|number| record(number, 50)).collect();
+            match journal.append(records).await {
+                Ok(appended) => say(&format!("written {}", appended.last)),
+                Err(JournalError::Io { .. }) => {
+                    say("refused");
+                    continue;
+                }
+                Err(other) => panic!("{other}"),
+            }
+            rejected.append(vec![rejection(next)]).await.unwrap();
+            say(&format!("rejected {next}"));
+        }
+        journal.close().await.unwrap();
+        say("closed");
+    }
+}
+
+/// Writes more than fits, then what fits again.
+async fn write_until_full(dir: &Path) {
+    let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
+    journal.append(vec![record(1, 1000)]).await.unwrap();
+    let head = journal.head();
+    let large = (0..100).map(|_| record(0, 1000)).collect();
+    let refused = journal.append(large).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Io { .. }), "{refused}");
+    assert_eq!(*head.borrow(), Sequence::new(1));
+    let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
+    assert_eq!(reader.next(100).await.unwrap().end, Sequence::new(1));
+    let last = journal.append(vec![record(2, 1000)]).await.unwrap().last;
+    assert_eq!(last, Sequence::new(2));
+    assert_eq!(reader.next(100).await.unwrap().end, last);
+    journal
+        .append((0..100).map(|_| record(0, 1000)).collect())
+        .await
+        .unwrap_err();
+    // Ends as if it was killed.
+    say("done");
+    std::process::exit(0);
+}
+
+/// Appends one by one, and says how each went.
+async fn write_over_faults(dir: &Path) {
+    let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
+    for number in 1..=6 {
+        say(&match journal.append(vec![record(number, 50)]).await {
+            Ok(appended) => format!("written {}", appended.last),
+            Err(JournalError::Io { .. }) => "refused".to_owned(),
+            Err(JournalError::Poisoned { .. }) => "poisoned".to_owned(),
+            Err(other) => other.to_string(),
+        });
+    }
+    say(match journal.close().await {
+        Ok(()) => "closed",
+        Err(_) => "not closed",
+    });
+}
+
+/// A command that runs the process under test, behind the arguments of a program that starts it.
+fn process(starter: &[&str], dir: &Path, plan: &str) -> Command {
+    let this = std::env::current_exe().unwrap();
+    let mut command = match starter.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(this);
+            command
+        }
+        None => Command::new(this),
+    };
+    command
+        .args([
+            "--exact",
+            "the_process_under_test",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(DIR, dir)
+        .env(PLAN, plan)
+        .stdin(Stdio::null());
+    command
+}
+
+fn said(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .filter_map(|line| line.split_once('@').map(|(_, said)| said.to_owned()))
+        .collect()
+}
+
+async fn read_all(journal: &EmbeddedJournal) -> Vec<Bytes> {
+    let head = *journal.head().borrow();
+    let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
+    let mut payloads = Vec::new();
+    while (payloads.len() as u64) < head.get() {
+        for envelope in reader.next(100).await.unwrap().envelopes {
+            let tidings::events::Content::Keyword(
+                _,
+                tidings::events::KeywordRecord::Rejected { payload, .. },
+            ) = envelope.content
+            else {
+                panic!("not what was written");
+            };
+            payloads.push(payload);
+        }
+    }
+    payloads
+}
+
+/// After a kill: what was acknowledged is there, all that is there is sound, and it goes on.
+async fn check_and_go_on(dir: &Path, said: &[String], what: &str) {
+    let last = |verb: &str| {
+        let numbers = said.iter().filter_map(|line| line.strip_prefix(verb));
+        numbers
+            .filter_map(|number| number.trim().parse::<u64>().ok())
+            .max()
+            .unwrap_or(0)
+    };
+    let (written, rejected) = (last("written"), last("rejected"));
+    let journal = EmbeddedJournal::open(dir, &options()).unwrap_or_else(|error| {
+        panic!("{what}: {error}");
+    });
+    let head = journal.head().borrow().get();
+    assert!(
+        head >= written && head.is_multiple_of(3),
+        "{what}: {head} of {written}"
+    );
+    for (payload, number) in read_all(&journal).await.iter().zip(1..) {
+        assert_eq!(payload, format!("{number:>50}").as_bytes(), "{what}");
+    }
+    let entries = journal.rejected().entries().await.unwrap();
+    assert!(
+        entries.last().map_or(0, |entry| entry.sequence.get()) >= rejected,
+        "{what}"
+    );
+    assert!(entries.is_sorted_by_key(|entry| entry.sequence), "{what}");
+    if said.last().is_some_and(|line| line == "closed") && head == written {
+        // Whatever happened later, nothing was being written.
+        assert_eq!(entries.len() as u64, head / 3, "{what}");
+    }
+    let next = head + 1;
+    let records = (next..next + 3).map(|number| record(number, 50)).collect();
+    assert_eq!(
+        journal.append(records).await.unwrap().last.get(),
+        head + 3,
+        "{what}"
+    );
+    journal
+        .rejected()
+        .append(vec![rejection(next)])
+        .await
+        .unwrap();
+    drop(journal);
+    let verified = verify(dir).unwrap();
+    assert!(
+        verified.damages.is_empty(),
+        "{what}: {:?}",
+        verified.damages
+    );
+    assert_eq!(verified.records, head + 3, "{what}");
+}
+
+/// Without strace there is no way to reach into a process; what needs it is left out then.
+fn has_strace() -> bool {
+    let found = Command::new("strace").arg("-V").output().is_ok();
+    if !found {
+        eprintln!("left out: there is no strace here");
+    }
+    found
+}
+
+/// The system calls that change a journal's files.
+const CALLS: [&str; 8] = [
+    "openat",
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "unlink",
+    "mkdir",
+    "close",
+];
+
+#[tokio::test]
+async fn a_kill_at_any_system_call_loses_nothing_acknowledged() {
+    if !has_strace() {
+        return;
+    }
+    let mut kills = 0;
+    for call in CALLS {
+        // Calls that the start of any program makes too are found by what they did: no folder.
+        for when in 1..400 {
+            let dir = TempDir::new().unwrap();
+            let journal = dir.path().join("journal");
+            let inject = format!("inject={call}:signal=KILL:when={when}");
+            let filter = format!("trace={call}");
+            let starter = [
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &filter,
+                "-e",
+                &inject,
+            ];
+            let output = process(&starter, &journal, "all").output().unwrap();
+            if output.status.success() {
+                break;
+            }
+            kills += 1;
+            let said = said(&output);
+            check_and_go_on(&journal, &said, &format!("{call} {when}")).await;
+        }
+    }
+    assert!(kills > 100, "only {kills} kills");
+}
+
+#[tokio::test]
+async fn a_failed_write_is_taken_back_and_a_failed_sync_poisons() {
+    if !has_strace() {
+        return;
+    }
+    // The journal's thread writes a frame and syncs it per append; the thread that opens makes
+    // two writes, for the headers, and no fdatasync.
+    let enospc = "inject=pwrite64:error=ENOSPC:when=4";
+    let cases: [(&[&str], &[&str], u64); 4] = [
+        (
+            &[enospc],
+            &[
+                "written 1",
+                "written 2",
+                "written 3",
+                "refused",
+                "written 4",
+                "written 5",
+                "closed",
+            ],
+            5,
+        ),
+        (
+            &["inject=fdatasync:error=EIO:when=4"],
+            &[
+                "written 1",
+                "written 2",
+                "written 3",
+                "poisoned",
+                "poisoned",
+                "poisoned",
+                "not closed",
+            ],
+            4,
+        ),
+        (
+            &[enospc, "inject=ftruncate:error=EIO:when=1"],
+            &[
+                "written 1",
+                "written 2",
+                "written 3",
+                "poisoned",
+                "poisoned",
+                "poisoned",
+                "not closed",
+            ],
+            3,
+        ),
+        (
+            &["inject=pwrite64:error=ENOSPC:when=3+"],
+            &[
+                "written 1",
+                "written 2",
+                "refused",
+                "refused",
+                "refused",
+                "refused",
+                "not closed",
+            ],
+            2,
+        ),
+    ];
+    for (faults, right, kept) in cases {
+        let dir = TempDir::new().unwrap();
+        let journal = dir.path().join("journal");
+        let mut starter = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+        starter.extend(["-e", "trace=pwrite64,fdatasync,ftruncate"]);
+        starter.extend(faults.iter().flat_map(|fault| ["-e", fault]));
+        let output = process(&starter, &journal, "faults").output().unwrap();
+        assert_eq!(said(&output), right, "{faults:?}");
+        let journal = EmbeddedJournal::open(&journal, &EmbeddedOptions::default()).unwrap();
+        assert_eq!(journal.head().borrow().get(), kept, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_can_not_be_created_refuses_appends_until_it_can() {
+    if !has_strace() {
+        return;
+    }
+    // In "all" a segment holds two groups, so that the second segment begins with record 7.
+    for (call, error) in [("openat", "ENOSPC"), ("pwrite64", "EIO"), ("fsync", "EIO")] {
+        let dir = TempDir::new().unwrap();
+        let journal = dir.path().join("journal");
+        let second = journal.join("00000000000000000007.segment");
+        let inject = format!("inject={call}:error={error}:when=1");
+        let filter = format!("trace={call}");
+        let second_path = second.to_str().unwrap();
+        let mut starter = vec!["strace", "-f", "-qq", "-o", "/dev/null", "-P", second_path];
+        starter.extend(["-e", &filter, "-e", &inject]);
+        let output = process(&starter, &journal, "all").output().unwrap();
+        let said = said(&output);
+        let refused = said.iter().filter(|line| *line == "refused").count();
+        assert!(refused >= 1, "{call}: {said:?}");
+        assert_eq!(said.last().unwrap(), "closed", "{call}: {said:?}");
+        check_and_go_on(&journal, &said, call).await;
+        assert!(second.exists(), "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_kill_between_two_appends_loses_nothing_acknowledged() {
+    for after in 1..=17 {
+        let dir = TempDir::new().unwrap();
+        let journal = dir.path().join("journal");
+        let mut child = process(&[], &journal, "all")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            lines.extend(
+                line.unwrap()
+                    .split_once('@')
+                    .map(|(_, said)| said.to_owned()),
+            );
+            if lines.len() == after {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        check_and_go_on(&journal, &lines, &format!("after {after} lines")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_append_and_nothing_else() {
+    let dir = TempDir::new().unwrap();
+    let journal = dir.path().join("journal");
+    // A bound on the size of files stands for a full disk; the signal that comes with it has to
+    // be ignored for the write to fail. 64 blocks of 512 bytes.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
+    let output = process(&["sh", "-c", script], &journal, "big")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said(&output), ["done"], "{stderr}");
+    let journal = EmbeddedJournal::open(&journal, &EmbeddedOptions::default()).unwrap();
+    assert_eq!(*journal.head().borrow(), Sequence::new(2));
+    let payloads = read_all(&journal).await;
+    assert_eq!(payloads[1], format!("{:>1000}", 2).as_bytes());
+}

@@ -1,0 +1,520 @@
+//! Journals that are exported and imported, in whole and in part.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::path::Path;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tidings::events::{
+    Author, Envelope, Event, Incarnation, Keyword, Metrics, MetricsPatch, Record, Sequence,
+    Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, stored,
+};
+use tidings::journal::{
+    Compression, EmbeddedJournal, EmbeddedOptions, Exported, Exporter, Imported, Journal,
+    JournalError, MemoryJournal, Salvage, Selection, TransferError, check_export, export,
+    export_salvaged, import, import_state, import_stream, import_unfinished, verify,
+};
+
+fn at(number: u64) -> Timestamp {
+    Timestamp::EARLIEST.plus(i64::try_from(number).unwrap() * 60_000)
+}
+
+fn tweet(number: u64, text: &str) -> Event {
+    Event::TweetPosted(Box::new(TweetPosted {
+        id: TweetId::new(&format!("x:{number}")).unwrap(),
+        at: at(number),
+        source: Some("x".into()),
+        author: Author {
+            handle: "someone".into(),
+            name: Some("누군가 \"q\"".into()),
+            followers: Some(12),
+        },
+        text: text.into(),
+        lang: Some("ko".into()),
+        url: None,
+        reply_to: None,
+        repost_of: Some("x:1".into()),
+        metrics: Metrics {
+            likes: 1,
+            reposts: 2,
+            replies: 3,
+            quotes: (1 << 53) - 1,
+        },
+    }))
+}
+
+fn of(keyword: &str, event: &Event, number: u64) -> Record {
+    Record::of_event(&Keyword::new(keyword).unwrap(), event, at(number).plus(7)).unwrap()
+}
+
+fn raw(token: &'static [u8], payload: &[u8], number: u64) -> Record {
+    Record {
+        received_at: at(number),
+        token: Bytes::from_static(token),
+        stored: stored::encode_wire(payload),
+    }
+}
+
+/// Every kind of record there is.
+fn every_kind() -> Vec<Record> {
+    let id = TweetId::new("x:1").unwrap();
+    vec![
+        of("아이폰", &Event::KeywordTracked { at: at(0) }, 0),
+        of("아이폰", &tweet(1, "줄\n바꿈 \u{0} \"따옴표\" 🍎"), 1),
+        of(
+            "아이폰",
+            &Event::TweetEngaged(TweetEngaged {
+                id: id.clone(),
+                at: at(2),
+                metrics: MetricsPatch {
+                    likes: Some(0),
+                    ..MetricsPatch::default()
+                },
+            }),
+            2,
+        ),
+        raw(
+            b"ai",
+            b"{\"type\":\"no.such\",\"at\":\"2026-01-01T00:00:00Z\"}",
+            3,
+        ),
+        raw(b"ai", b"\xff\xfe not UTF-8", 4),
+        raw(b"AI", b"not JSON", 5),
+        raw(b"\xff\x00", b"", 6),
+        raw(b"a.b", b"\x80", 7),
+        of(
+            "아이폰",
+            &Event::TweetDeleted(TweetDeleted { id, at: at(8) }),
+            8,
+        ),
+        of("us airways", &Event::KeywordUntracked { at: at(9) }, 9),
+    ]
+}
+
+async fn filled(records: Vec<Record>, incarnation: u64) -> MemoryJournal {
+    let journal = MemoryJournal::new(Incarnation(incarnation));
+    journal.append(records).await.unwrap();
+    journal
+}
+
+async fn envelopes(journal: &dyn Journal) -> Vec<Envelope> {
+    let head = *journal.head().borrow();
+    let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
+    let mut read: Vec<Envelope> = Vec::new();
+    while (read.len() as u64) < head.get() {
+        read.extend(reader.next(1000).await.unwrap().envelopes);
+    }
+    read
+}
+
+async fn try_export(journal: &dyn Journal, file: &Path) -> Result<Exported, TransferError> {
+    let exporter = Exporter::to_file(file, Compression::of(file), journal.incarnation())?;
+    export(journal, exporter, &mut |_| {}).await
+}
+
+async fn try_import(
+    journal: &dyn Journal,
+    file: &Path,
+    dir: &Path,
+) -> Result<Imported, TransferError> {
+    import(journal, file, &import_state(dir), &mut |_| {}).await
+}
+
+#[tokio::test]
+async fn an_import_makes_the_same_journal() {
+    for name in ["export.ndjson", "export.ndjson.zst"] {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join(name);
+        let journal = filled(every_kind(), 1).await;
+        let exported = try_export(&journal, &file).await.unwrap();
+        assert_eq!((exported.records, exported.last.get()), (10, 10));
+        assert_eq!(check_export(&file).unwrap().digest, exported.digest);
+
+        let folder = dir.path().join("journal");
+        let again = EmbeddedJournal::open(&folder, &EmbeddedOptions::default()).unwrap();
+        let imported = try_import(&again, &file, &folder).await.unwrap();
+        assert_eq!(imported.digest, exported.digest);
+        assert_eq!((imported.records, imported.resumed), (10, 0));
+        assert_eq!(envelopes(&again).await, envelopes(&journal).await);
+        assert!(!import_unfinished(&folder));
+
+        let second_file = dir.path().join(format!("second-{name}"));
+        let second = try_export(&again, &second_file).await.unwrap();
+        assert_eq!(second.records_digest, exported.records_digest);
+        let once_more = try_import(&again, &file, &folder).await;
+        assert!(matches!(
+            once_more,
+            Err(TransferError::NotEmpty { records: 10 })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn the_lines_are_those_of_the_format() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let journal = filled(every_kind(), 0x00c0_ffee).await;
+    let exported = try_export(&journal, &file).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        r#"{"tidings_journal":1,"incarnation":"0000000000c0ffee","first":1}"#
+    );
+    assert_eq!(
+        lines[1],
+        r#"{"sequence":1,"received_at":"2000-01-01T00:00:00.007Z","token":"%EC%95%84%EC%9D%B4%ED%8F%B0","event":{"type":"keyword.tracked","at":"2000-01-01T00:00:00.000Z"}}"#
+    );
+    assert_eq!(
+        lines[6],
+        r#"{"sequence":6,"received_at":"2000-01-01T00:05:00.000Z","token":"AI","payload":"not JSON"}"#
+    );
+    assert_eq!(
+        lines[7],
+        r#"{"sequence":7,"received_at":"2000-01-01T00:06:00.000Z","token_base64":"/wA=","payload":""}"#
+    );
+    let body = &text[..text.trim_end().rfind('\n').unwrap() + 1];
+    assert_eq!(exported.digest, blake3::hash(body.as_bytes()).to_string());
+    assert_eq!(lines.len(), 12);
+}
+
+#[tokio::test]
+async fn an_export_that_was_cut_anywhere_goes_on_to_the_same_bytes() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let journal = filled(every_kind(), 1).await;
+    let exported = try_export(&journal, &file).await.unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    for length in 0..whole.len() {
+        std::fs::write(&file, &whole[..length]).unwrap();
+        let again = try_export(&journal, &file).await.unwrap();
+        assert_eq!(again, exported, "cut at {length}");
+        assert!(std::fs::read(&file).unwrap() == whole, "cut at {length}");
+    }
+    assert!(matches!(
+        try_export(&journal, &file).await,
+        Err(TransferError::Complete { .. })
+    ));
+    std::fs::write(&file, &whole[..500]).unwrap();
+    let other = filled(every_kind(), 2).await;
+    assert!(matches!(
+        try_export(&other, &file).await,
+        Err(TransferError::OtherJournal { .. })
+    ));
+    assert_eq!(std::fs::read(&file).unwrap(), whole[..500]);
+    std::fs::write(&file, "something else\n").unwrap();
+    assert!(matches!(
+        try_export(&journal, &file).await,
+        Err(TransferError::Line { line: 1, .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_compressed_export_goes_on_behind_its_last_whole_frame() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson.zst");
+    let text = "한 줄 ".repeat(800);
+    let records = (1..=2500).map(|n| of("ai", &tweet(n, &text), n)).collect();
+    let journal = filled(records, 1).await;
+    let exported = try_export(&journal, &file).await.unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let content = zstd::decode_all(&whole[..]).unwrap();
+    assert!(content.len() > 10 << 20, "{} bytes", content.len());
+    let mut resumed = 0;
+    for tenth in 1..10 {
+        std::fs::write(&file, &whole[..whole.len() * tenth / 10]).unwrap();
+        let exporter = Exporter::to_file(&file, Compression::Zstd, journal.incarnation()).unwrap();
+        resumed += u64::from(exporter.after() > Sequence::ZERO);
+        let again = export(&journal, exporter, &mut |_| {}).await.unwrap();
+        assert_eq!(again, exported);
+        assert!(zstd::decode_all(&std::fs::read(&file).unwrap()[..]).unwrap() == content);
+    }
+    assert!(resumed >= 4, "only {resumed} went on");
+
+    // A cut one is imported as far as it goes.
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let target = MemoryJournal::new(Incarnation(2));
+    let cut = try_import(&target, &file, dir.path()).await.unwrap_err();
+    assert!(matches!(cut, TransferError::CutShort { records, .. } if records > 500));
+    std::fs::write(&file, &whole).unwrap();
+    let imported = try_import(&target, &file, dir.path()).await.unwrap();
+    assert!(imported.resumed > 500);
+    assert_eq!(envelopes(&target).await, envelopes(&journal).await);
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_anywhere_goes_on() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let journal = filled(every_kind(), 1).await;
+    try_export(&journal, &file).await.unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let right = envelopes(&journal).await;
+    let header = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let ends_line = |length: &usize| whole[length - 1] == b'\n';
+    for length in (header..whole.len()).filter(|length| length % 17 == 0 || ends_line(length)) {
+        let target = MemoryJournal::new(Incarnation(2));
+        std::fs::write(&file, &whole[..length]).unwrap();
+        let lines = whole[..length]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64;
+        let cut = try_import(&target, &file, dir.path()).await.unwrap_err();
+        assert!(
+            matches!(cut, TransferError::CutShort { records, .. } if records == lines - 1),
+            "cut at {length}: {cut}"
+        );
+        assert_eq!(target.head().borrow().get(), lines - 1);
+        assert!(import_unfinished(dir.path()));
+        std::fs::write(&file, &whole).unwrap();
+        let imported = try_import(&target, &file, dir.path()).await.unwrap();
+        assert_eq!(imported.resumed, lines - 1);
+        assert_eq!(envelopes(&target).await, right);
+    }
+}
+
+#[tokio::test]
+async fn an_import_goes_on_only_with_what_it_was_begun_with() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let other_file = dir.path().join("other.ndjson");
+    let journal = filled(every_kind(), 1).await;
+    try_export(&journal, &file).await.unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let target = MemoryJournal::new(Incarnation(2));
+    let cut = |lines: usize| {
+        let ends = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        ends.map(|(end, _)| end + 1).nth(lines - 1).unwrap()
+    };
+    std::fs::write(&file, &whole[..cut(6)]).unwrap();
+    try_import(&target, &file, dir.path()).await.unwrap_err();
+    assert_eq!(target.head().borrow().get(), 5);
+
+    // Another journal's.
+    try_export(&filled(every_kind(), 3).await, &other_file)
+        .await
+        .unwrap();
+    let refused = try_import(&target, &other_file, dir.path()).await;
+    assert!(matches!(refused, Err(TransferError::OtherExport { .. })));
+    // The same journal, re-used with another record at the last place.
+    let mut records = every_kind();
+    records[4] = raw(b"ai", b"another", 4);
+    std::fs::remove_file(&other_file).unwrap();
+    try_export(&filled(records, 1).await, &other_file)
+        .await
+        .unwrap();
+    let refused = try_import(&target, &other_file, dir.path()).await;
+    assert!(matches!(refused, Err(TransferError::OtherExport { .. })));
+    // A shorter one.
+    std::fs::write(&file, &whole[..cut(3)]).unwrap();
+    let refused = try_import(&target, &file, dir.path()).await;
+    assert!(
+        matches!(refused, Err(TransferError::OtherExport { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(target.head().borrow().get(), 5);
+
+    std::fs::write(&file, &whole).unwrap();
+    assert_eq!(
+        try_import(&target, &file, dir.path())
+            .await
+            .unwrap()
+            .resumed,
+        5
+    );
+    assert_eq!(envelopes(&target).await, envelopes(&journal).await);
+}
+
+#[tokio::test]
+async fn changed_bytes_are_never_taken_for_an_export() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    try_export(&filled(every_kind(), 1).await, &file)
+        .await
+        .unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let last_line = whole.len()
+        - 1
+        - whole
+            .iter()
+            .rev()
+            .skip(1)
+            .position(|b| *b == b'\n')
+            .unwrap();
+    for place in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        std::fs::write(&file, &changed).unwrap();
+        let target = MemoryJournal::new(Incarnation(2));
+        let refused = try_import(&target, &file, dir.path()).await;
+        assert!(refused.is_err(), "byte {place}");
+        if place < last_line - 1 {
+            assert_eq!(target.head().borrow().get(), 0, "byte {place}: {refused:?}");
+        }
+        if place % 11 != 0 {
+            continue;
+        }
+        // A stream can't be looked at first, but tells at the end.
+        let target = MemoryJournal::new(Incarnation(2));
+        let stream = Box::new(std::io::Cursor::new(changed));
+        let state = import_state(dir.path());
+        let refused = import_stream(&target, stream, "a pipe", &state, &mut |_| {}).await;
+        assert!(refused.is_err(), "byte {place}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_line_is_named() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let head = r#"{"tidings_journal":1,"incarnation":"0000000000000001","first":1}"#;
+    let good =
+        r#"{"sequence":1,"received_at":"2026-01-01T00:00:00.000Z","token":"ai","payload":"x"}"#;
+    for (bad, what) in [
+        ("{", "EOF"),
+        (r#"{"sequence":2}"#, "received_at"),
+        (
+            &good
+                .replace("2026-01-01", "2026-99-01")
+                .replace(":1,", ":2,"),
+            "received_at",
+        ),
+        (good, "sequence 1 follows 1"),
+        (
+            &good.replace(":1,", ":2,").replace("payload", "event"),
+            "event",
+        ),
+        (&good.replace(":1,", ":2,").replace("payload", "pay"), "pay"),
+        (
+            &good
+                .replace(":1,", ":2,")
+                .replace("payload", "payload_base64"),
+            "payload_base64",
+        ),
+        (
+            &good.replace(":1,", ":2,").replace(r#""token":"ai","#, ""),
+            "token",
+        ),
+    ] {
+        std::fs::write(&file, format!("{head}\n{good}\n{bad}\n")).unwrap();
+        let target = MemoryJournal::new(Incarnation(2));
+        let error = try_import(&target, &file, dir.path()).await.unwrap_err();
+        let TransferError::Line {
+            line: 3,
+            what: found,
+            ..
+        } = &error
+        else {
+            panic!("{bad}: {error}");
+        };
+        assert!(found.contains(what), "{bad}: {found}");
+        assert_eq!(target.head().borrow().get(), 1, "the good line is kept");
+    }
+    for (head, what) in [
+        ("", "first line"),
+        ("{}\n", "no exported journal"),
+        (&format!("{}\n", head.replace(":1,", ":2,")), "version 2"),
+        (
+            &format!("{}\n", head.replace("00\"", "zz\"").replace("01\"", "zz\"")),
+            "hex",
+        ),
+    ] {
+        std::fs::write(&file, head).unwrap();
+        let target = MemoryJournal::new(Incarnation(2));
+        let error = try_import(&target, &file, dir.path()).await.unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, TransferError::Line { line: 1, .. }),
+            "{text}"
+        );
+        assert!(text.contains(what), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_damaged_journal_is_exported() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("journal");
+    let options = EmbeddedOptions {
+        segment_bytes: 1500,
+        ..EmbeddedOptions::default()
+    };
+    let journal = EmbeddedJournal::open(&folder, &options).unwrap();
+    for number in 1..=60 {
+        let event = tweet(number, &format!("tweet {number} of sixty"));
+        journal
+            .append(vec![of("ai", &event, number)])
+            .await
+            .unwrap();
+    }
+    let right = envelopes(&journal).await;
+    let segments = journal.summary().unwrap().segments;
+    assert!(segments.len() > 3);
+    journal.close().await.unwrap();
+    drop(journal);
+    let segment = &segments[1].path;
+    let mut bytes = std::fs::read(segment).unwrap();
+    let text = format!("tweet {} of", segments[1].first.get() + 2);
+    let place = bytes
+        .windows(text.len())
+        .position(|window| window == text.as_bytes())
+        .unwrap();
+    bytes[place] ^= 0x20;
+    std::fs::write(segment, bytes).unwrap();
+    let damaged = segments[1].first.get() + 2;
+
+    let file = dir.path().join("export.ndjson");
+    let journal = EmbeddedJournal::open_read_only(&folder).unwrap();
+    let error = try_export(&journal, &file).await.unwrap_err();
+    assert!(matches!(
+        error,
+        TransferError::Journal(JournalError::Damaged { after, .. }) if after.get() == damaged - 1
+    ));
+    // What the first attempt wrote is gone on with.
+    let salvage = Salvage::open(&folder).unwrap();
+    let exporter = Exporter::to_file(&file, Compression::None, salvage.incarnation()).unwrap();
+    let mut skipped = Vec::new();
+    let exported = export_salvaged(
+        salvage,
+        exporter,
+        &mut |damage| skipped.push(damage.to_string()),
+        &mut |_| {},
+    );
+    assert_eq!(exported.unwrap().records, 59);
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    let verified = verify(&folder).unwrap();
+    assert_eq!((verified.records, verified.last.get()), (59, 60));
+    assert_eq!(verified.damages[0].to_string(), skipped[0]);
+
+    let target = MemoryJournal::new(Incarnation(2));
+    try_import(&target, &file, dir.path()).await.unwrap();
+    let imported = envelopes(&target).await;
+    let left: Vec<_> = right
+        .iter()
+        .filter(|envelope| envelope.sequence.get() != damaged)
+        .collect();
+    assert_eq!(imported.len(), left.len());
+    for (imported, left) in imported.iter().zip(left) {
+        assert_eq!(imported.content, left.content);
+        assert_eq!(imported.received_at, left.received_at);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_journal_is_an_export_too() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let exported = try_export(&MemoryJournal::new(Incarnation(1)), &file)
+        .await
+        .unwrap();
+    assert_eq!(exported.records, 0);
+    let target = MemoryJournal::new(Incarnation(2));
+    let imported = try_import(&target, &file, dir.path()).await.unwrap();
+    assert_eq!((imported.records, imported.resumed), (0, 0));
+}
