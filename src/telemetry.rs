@@ -57,6 +57,10 @@ pub struct Metrics {
     pub rejected: Counter,
     /// Positions at which the journal should hold a record but doesn't.
     pub journal_missing: Counter,
+    /// How often the journal turned out to be another one than was read.
+    pub journal_changed: Counter,
+    /// 1 while the journal can be reached, 0 while it can't.
+    pub journal_connected: Gauge,
     /// Journal head − folded position, per shard.
     pub lag: Family<ShardLabel, Gauge>,
     /// Records per batch that a shard was handed.
@@ -102,6 +106,8 @@ impl Metrics {
             ignored: Counter::default(),
             rejected: Counter::default(),
             journal_missing: Counter::default(),
+            journal_changed: Counter::default(),
+            journal_connected: Gauge::default(),
             lag: Family::default(),
             batch_size: records(),
             fold_seconds: seconds(),
@@ -135,6 +141,11 @@ impl Metrics {
                 &self.journal_missing,
             ),
             (
+                "journal_changed",
+                "Times the journal was another one",
+                &self.journal_changed,
+            ),
+            (
                 "http_connections_refused",
                 "Connections over the limit",
                 &self.http_connections_refused,
@@ -153,6 +164,11 @@ impl Metrics {
         }
         for (name, help, gauge) in [
             ("quarantined", "Keywords in quarantine", &self.quarantined),
+            (
+                "journal_connected",
+                "The journal can be reached",
+                &self.journal_connected,
+            ),
             (
                 "http_connections",
                 "Open connections",

@@ -11,8 +11,8 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::shard::{Part, ShardHandle};
-use crate::events::{Content, Envelope, Sequence, ShardCount, ShardId, Token};
-use crate::journal::{Batch, JournalHandle, JournalReader, Selection};
+use crate::events::{Content, Envelope, Incarnation, Sequence, ShardCount, ShardId, Token};
+use crate::journal::{Batch, JournalError, JournalHandle, JournalReader, Selection};
 use crate::telemetry::{Counted, Metrics};
 
 /// Batches on their way through the shards.
@@ -45,6 +45,8 @@ pub(super) enum ReaderMessage {
 /// What a reader needs.
 pub(super) struct ReaderArguments {
     pub(super) journal: JournalHandle,
+    /// The journal that the views were opened for.
+    pub(super) incarnation: Incarnation,
     /// Read on behind this position, the lowest of the shards'.
     pub(super) after: Sequence,
     /// In shard order.
@@ -75,6 +77,11 @@ impl Actor for ReaderActor {
         own: ReaderArguments,
     ) -> Result<ReaderState, ActorProcessingErr> {
         let reader = own.journal.read(own.after, Selection::All).await?;
+        // A reader is bound to the journal of its beginning, which has to be the views'.
+        if own.journal.incarnation() != own.incarnation {
+            let what = "it was created anew while the views were being opened".into();
+            return Err(JournalError::Changed { what }.into());
+        }
         myself.cast(ReaderMessage::Read)?;
         Ok(ReaderState {
             count: own.journal.shards(),
@@ -122,7 +129,7 @@ impl ReaderState {
     }
 
     fn hand_on(&mut self, batch: Batch) {
-        let end = batch.checkpoint(self.own.journal.incarnation());
+        let end = batch.checkpoint(self.own.incarnation);
         let mut parts: Vec<Vec<Envelope>> = Vec::new();
         parts.resize_with(self.own.shards.len(), Vec::new);
         for envelope in batch.envelopes {

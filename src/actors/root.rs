@@ -19,9 +19,9 @@ use super::progress::Progress;
 use super::reader::{ReaderArguments, ReaderHandle};
 use super::shard::{Released, ShardArguments, ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
-use crate::journal::JournalHandle;
+use crate::journal::{JournalError, JournalHandle};
 use crate::projections::Head;
-use crate::store::{Store, StoreError, Views};
+use crate::store::{Epoch, Generation, Store, StoreError, Views};
 use crate::telemetry::Metrics;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -109,8 +109,13 @@ pub(super) struct RootState {
     parts: Option<Parts>,
     /// The store of parts that were taken down.
     retired: Option<Arc<Store>>,
+    /// The epoch of the views that were shown last.
+    epoch: Option<Epoch>,
     /// The views on disk cannot be trusted.
     discard: bool,
+    /// The journal no longer holds what clients were shown: a new epoch has to begin, even where
+    /// the checkpoints that reached the disk still fit.
+    renew: bool,
     pause: Duration,
     started: tokio::time::Instant,
 }
@@ -147,7 +152,9 @@ impl Actor for RootActor {
             own,
             parts: None,
             retired: None,
+            epoch: None,
             discard: false,
+            renew: false,
             pause: FIRST_PAUSE,
             started: tokio::time::Instant::now(),
         };
@@ -193,6 +200,14 @@ impl Actor for RootActor {
                 .is_some_and(|parts| parts.contains(actor.get_id()));
             if runs {
                 tracing::error!(%error, "folding stopped; it is started again");
+                if let Some(JournalError::Changed { what }) = error.downcast_ref() {
+                    tracing::error!(
+                        what,
+                        "a new epoch begins, and the views are made anew from what the journal holds now"
+                    );
+                    state.own.metrics.journal_changed.inc();
+                    state.renew = true;
+                }
                 let damaged = error
                     .downcast_ref::<StoreError>()
                     .is_some_and(StoreError::is_damage);
@@ -220,6 +235,14 @@ impl RootState {
         }
         drop(self.take_retired().await);
         self.discard_damaged();
+        if let Err(error) = self.renew_epoch() {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a new epoch could not begin"
+            );
+            self.start_again(myself, false).await;
+            return;
+        }
         if let Err(error) = self.start(myself).await {
             tracing::error!(%error, "folding could not be started");
             self.start_again(myself, false).await;
@@ -291,10 +314,17 @@ impl RootState {
 
     async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
         let own = &self.own;
+        let incarnation = own.journal.incarnation();
         let opened = open_views(&own.options.data, own.options.cache_bytes, &*own.journal).await?;
         let head = *own.journal.head().borrow();
-        // What a client saw is not taken back: after a failure, answers begin where they ended.
-        let seen = own.progress.highest();
+        // What a client saw is not taken back: after a failure, answers of the same epoch begin
+        // where they ended.
+        let epoch = opened.store.epoch();
+        let seen = if self.epoch == Some(epoch) {
+            own.progress.highest().min(head)
+        } else {
+            Sequence::ZERO
+        };
         own.progress
             .restart(opened.checkpoints.iter().map(|at| at.sequence), head);
         let mut tracked = Vec::new();
@@ -329,6 +359,7 @@ impl RootState {
         let reader = ReaderHandle::spawn(
             ReaderArguments {
                 journal: Arc::clone(&own.journal),
+                incarnation,
                 after: lowest.unwrap_or_default(),
                 shards: shards.clone(),
                 most: own.options.batch_records,
@@ -351,6 +382,7 @@ impl RootState {
                 }
             });
         }
+        self.epoch = Some(epoch);
         self.started = tokio::time::Instant::now();
         self.parts = Some(Parts {
             store: opened.store,
@@ -379,6 +411,15 @@ impl RootState {
         let pause = self.pause;
         self.pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         myself.send_after(pause, || RootMessage::Start);
+    }
+
+    /// Begins a new epoch where one has to begin.
+    fn renew_epoch(&mut self) -> Result<(), StoreError> {
+        if self.renew {
+            Generation::renew(&self.own.options.data)?;
+            self.renew = false;
+        }
+        Ok(())
     }
 
     /// Moves damaged views aside.

@@ -1,7 +1,7 @@
 //! The handle of the whole running system.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
 use super::shard::Released;
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
-use crate::journal::{Durability, JournalError, JournalHandle};
+use crate::journal::{Connection, Durability, JournalError, JournalHandle};
 use crate::store::{Holders, StoreError, Views};
 use crate::telemetry::Metrics;
 use crate::text::Matcher;
@@ -22,6 +22,8 @@ use crate::text::Matcher;
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 /// A shard that is below where the journal's head was so long ago lags too far.
 const LAG_ALLOWED: Duration = Duration::from_secs(10);
+/// How late the head of a journal elsewhere is known.
+const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
 const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 
 /// The running system; cheap to clone.
@@ -40,6 +42,8 @@ struct Shared {
     metrics: Metrics,
     keywords_max: usize,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
+    /// Since when the journal cannot be reached.
+    unreachable_since: Mutex<Option<Instant>>,
 }
 
 /// Why the system could not be started.
@@ -123,6 +127,8 @@ pub struct Status {
     pub quarantined: Vec<Keyword>,
     /// What a power loss may take of what was acknowledged.
     pub durability: Durability,
+    /// Whether the journal can be reached.
+    pub connection: Connection,
 }
 
 /// How one shard is.
@@ -186,6 +192,7 @@ impl Tidings {
             metrics,
             keywords_max,
             heads: Mutex::default(),
+            unreachable_since: Mutex::default(),
         });
         let sampled = Arc::downgrade(&shared);
         tokio::spawn(async move {
@@ -336,10 +343,7 @@ impl Tidings {
     /// # Errors
     /// [`ReachedError`].
     pub async fn reached(&self, scope: Scope<'_>, sequence: Sequence) -> Result<(), ReachedError> {
-        let head = *self.shared.journal.head().borrow();
-        if sequence > head {
-            return Err(ReachedError::BeyondHead { head });
-        }
+        self.journaled(sequence).await?;
         let reached = async {
             match scope {
                 Scope::Keyword(keyword) => {
@@ -355,6 +359,22 @@ impl Tidings {
         tokio::time::timeout(FOLD_WAIT, reached)
             .await
             .map_err(|_| ReachedError::TryAgain)
+    }
+
+    /// The journal holds a position. What others publish to a broker is known a moment late.
+    async fn journaled(&self, sequence: Sequence) -> Result<(), ReachedError> {
+        let mut head = self.shared.journal.head();
+        if *head.borrow() >= sequence {
+            return Ok(());
+        }
+        if self.shared.journal.connection() != Connection::Local {
+            let arrives = head.wait_for(|head| *head >= sequence);
+            if let Ok(Ok(_)) = tokio::time::timeout(HEAD_KNOWN_WITHIN, arrives).await {
+                return Ok(());
+            }
+        }
+        let head = *head.borrow();
+        Err(ReachedError::BeyondHead { head })
     }
 
     /// What a keyword is doing.
@@ -392,12 +412,15 @@ impl Tidings {
             })
             .collect();
         Status {
-            ready: !starting && lowest >= shared.head_some_time_ago(),
+            ready: !starting
+                && !shared.is_unreachable_for_long()
+                && lowest >= shared.head_some_time_ago(),
             starting,
             head,
             shards,
             quarantined: shared.progress.quarantined(),
             durability: shared.journal.durability(),
+            connection: shared.journal.connection(),
         }
     }
 
@@ -439,6 +462,11 @@ impl Shared {
             self.metrics.set_lag(shard.index(), head.since(position));
         }
         let now = Instant::now();
+        let reachable = self.journal.connection() != Connection::Disconnected;
+        self.metrics.journal_connected.set(i64::from(reachable));
+        let mut since = self.unreachable_since();
+        *since = if reachable { None } else { since.or(Some(now)) };
+        drop(since);
         let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = heads
             .back()
@@ -450,6 +478,18 @@ impl Shared {
         while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
             heads.pop_front();
         }
+    }
+
+    fn unreachable_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unreachable_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the head is isn't known, so neither is the lag.
+    fn is_unreachable_for_long(&self) -> bool {
+        self.unreachable_since()
+            .is_some_and(|since| since.elapsed() >= LAG_ALLOWED)
     }
 
     fn head_some_time_ago(&self) -> Sequence {

@@ -100,16 +100,21 @@ impl Client {
             Some(server) => server.trim_end_matches('/').to_owned(),
             None => local(settings),
         };
-        match reqwest::Url::parse(&base) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
+        let url = match reqwest::Url::parse(&base) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
             _ => bail!(Usage::new(format!(
                 "--server {base:?} is not an address such as http://127.0.0.1:4820"
             ))),
-        }
-        let http = reqwest::Client::builder()
+        };
+        let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
-            .timeout(REQUEST_TIMEOUT)
-            .build()?;
+            .timeout(REQUEST_TIMEOUT);
+        // The environment's proxy is for other machines.
+        let host = url.host_str().unwrap_or_default();
+        if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
+            http = http.no_proxy();
+        }
+        let http = http.build()?;
         Ok(Self { http, base })
     }
 

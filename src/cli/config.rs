@@ -1,5 +1,6 @@
 //! `tidings config show`: the settings in force, and where each came from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
@@ -17,7 +18,7 @@ pub(super) enum Action {
 
 #[derive(Debug, Serialize)]
 struct Setting<'a> {
-    value: &'a toml::Value,
+    value: Cow<'a, toml::Value>,
     from: String,
 }
 
@@ -28,7 +29,7 @@ pub(super) fn run(action: &Action, invocation: &Invocation) -> anyhow::Result<Ou
         .entries()
         .map(|(key, entry)| {
             let from = entry.place.to_string();
-            let value = &entry.value;
+            let value = shown(key, &entry.value);
             (key, Setting { value, from })
         })
         .collect();
@@ -46,4 +47,16 @@ pub(super) fn run(action: &Action, invocation: &Invocation) -> anyhow::Result<Ou
         table(["setting", "value", "from"], &rows)
     })?;
     Ok(Outcome::Done)
+}
+
+/// Settings that are shown nowhere.
+const SECRET: [&str; 1] = ["nats.token"];
+
+fn shown<'a>(key: &str, value: &'a toml::Value) -> Cow<'a, toml::Value> {
+    let is_given = value.as_str().is_some_and(|text| !text.is_empty());
+    if SECRET.contains(&key) && is_given {
+        Cow::Owned("(given)".into())
+    } else {
+        Cow::Borrowed(value)
+    }
 }

@@ -63,6 +63,9 @@ struct GlobalArguments {
     /// Where HTTP is served (setting `listen`); port 0 takes any free one
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Where NATS JetStream is (setting `nats.url`); without it the journal is embedded
+    #[arg(long, global = true, value_name = "URL")]
+    nats: Option<String>,
     /// Any setting, such as `commit.interval_ms=500`; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -83,7 +86,7 @@ enum Command {
     Demo,
     /// Run the server
     Serve,
-    /// Send tweets to a running server
+    /// Send tweets to a running server, or straight to NATS with --nats
     Publish(publish::Arguments),
     /// List, track and untrack keywords at a running server
     #[command(subcommand)]
@@ -170,6 +173,7 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
     for (name, key, value) in [
         ("--data", "data", global.data),
         ("--listen", "listen", global.listen),
+        ("--nats", "nats.url", global.nats),
     ] {
         flags.extend(value.map(|value| (name.to_owned(), key.to_owned(), value)));
     }

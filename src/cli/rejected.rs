@@ -10,7 +10,7 @@ use super::data_folder::DataFolder;
 use super::failure::{Outcome, Usage};
 use super::journal::readable;
 use super::output::table;
-use super::system::{open_journal, read_journal};
+use super::system::{look_at_journal, open_journal};
 use crate::events::{Record, Timestamp, Token, wire};
 use crate::journal::{Journal, RejectedEntry};
 
@@ -60,8 +60,12 @@ struct Redriven {
 pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
     let folder = DataFolder::take_existing(&invocation.settings.data)?;
     match action {
-        Action::Ls => ls(&entries_in(&folder).await?, invocation),
-        Action::Show { sequence } => show(&entries_in(&folder).await?, sequence, invocation),
+        Action::Ls => ls(&entries_in(&folder, invocation).await?, invocation),
+        Action::Show { sequence } => show(
+            &entries_in(&folder, invocation).await?,
+            sequence,
+            invocation,
+        ),
         Action::Redrive { sequences, all } => {
             let journal = open_journal(&invocation.settings, &folder).await?;
             let entries = journal.rejected().entries().await?;
@@ -73,8 +77,11 @@ pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Resu
     }
 }
 
-async fn entries_in(folder: &DataFolder) -> anyhow::Result<Vec<RejectedEntry>> {
-    let journal = read_journal(folder).await?;
+async fn entries_in(
+    folder: &DataFolder,
+    invocation: &Invocation,
+) -> anyhow::Result<Vec<RejectedEntry>> {
+    let journal = look_at_journal(&invocation.settings, folder).await?;
     Ok(journal.rejected().entries().await?)
 }
 

@@ -12,9 +12,10 @@ use super::data_folder::DataFolder;
 use crate::actors::{self, ShardOptions, Tidings};
 use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, Server, ServerLimits};
 use crate::journal::{
-    Durability, EmbeddedJournal, EmbeddedOptions, Journal as _, import_state, import_unfinished,
+    Durability, EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions,
+    JournalHandle, Secret, import_state, import_unfinished,
 };
-use crate::settings::Settings;
+use crate::settings::{NatsSettings, Settings};
 use crate::telemetry::Metrics;
 
 /// How long requests at hand may take when the server stops.
@@ -35,7 +36,7 @@ impl System {
     /// be catching up.
     pub(super) async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let folder = DataFolder::take(&settings.data)?;
-        if import_unfinished(&folder.journal()) {
+        if settings.nats.is_none() && import_unfinished(&folder.journal()) {
             bail!(
                 "an import into {} was cut short; finish it with `tidings journal import FILE`, or remove {} to go on with the part that is there",
                 folder.path().display(),
@@ -101,11 +102,16 @@ impl System {
     }
 }
 
-/// Opens the journal of a data folder, creating it in an empty one.
+/// Opens the journal that the settings name: JetStream's, or the embedded one of a data folder,
+/// which is created in an empty one.
 pub(super) async fn open_journal(
     settings: &Settings,
     folder: &DataFolder,
-) -> anyhow::Result<Arc<EmbeddedJournal>> {
+) -> anyhow::Result<JournalHandle> {
+    if let Some(nats) = &settings.nats {
+        let journal = JetStreamJournal::open(&jetstream_options(nats)).await?;
+        return Ok(Arc::new(journal));
+    }
     let dir = folder.journal();
     let options = EmbeddedOptions {
         segment_bytes: settings.journal.segment_bytes,
@@ -115,7 +121,32 @@ pub(super) async fn open_journal(
     Ok(Arc::new(journal.await??))
 }
 
-/// Opens the journal of a data folder for reading only; there has to be one.
+/// The same for commands that change nothing.
+pub(super) async fn look_at_journal(
+    settings: &Settings,
+    folder: &DataFolder,
+) -> anyhow::Result<JournalHandle> {
+    if settings.nats.is_some() {
+        open_journal(settings, folder).await
+    } else {
+        Ok(Arc::new(read_journal(folder).await?))
+    }
+}
+
+/// How JetStream is reached.
+pub(super) fn jetstream_options(nats: &NatsSettings) -> JetStreamOptions {
+    JetStreamOptions {
+        urls: nats.urls.clone(),
+        credentials: nats.creds.clone(),
+        nkey: nats.nkey.clone(),
+        token: nats.token.clone().map(Secret::new),
+        ca: nats.ca.clone(),
+        replicas: nats.replicas,
+        ..JetStreamOptions::default()
+    }
+}
+
+/// Opens the embedded journal of a data folder for reading only; there has to be one.
 pub(super) async fn read_journal(folder: &DataFolder) -> anyhow::Result<EmbeddedJournal> {
     let dir = folder.journal();
     let journal = tokio::task::spawn_blocking(move || EmbeddedJournal::open_read_only(&dir));

@@ -96,6 +96,14 @@ pub fn encode_wire(payload: &[u8]) -> Bytes {
     out.freeze()
 }
 
+/// The payload in wire form, where that is what is stored.
+pub fn wire_payload(stored: &Bytes) -> Option<Bytes> {
+    match stored.first() {
+        Some(&WIRE) => Some(stored.slice(1..)),
+        _ => None,
+    }
+}
+
 /// Keeps what came over the wire: as an event if it is one, else as it came.
 pub fn encode_payload(payload: &[u8], received_at: Timestamp) -> Bytes {
     wire::decode(payload, received_at)

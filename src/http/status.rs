@@ -13,7 +13,7 @@ use super::call::Call;
 use super::problem::Problem;
 use crate::actors::Status;
 use crate::events::{Keyword, Sequence};
-use crate::journal::Durability;
+use crate::journal::{Connection, Durability};
 use crate::telemetry::METRICS_CONTENT_TYPE;
 
 #[derive(Debug, Serialize)]
@@ -26,6 +26,7 @@ struct Readiness {
     status: &'static str,
     head: Sequence,
     durability: &'static str,
+    journal: &'static str,
     shards: Vec<Shard>,
     quarantined: Vec<Quarantined>,
 }
@@ -59,6 +60,11 @@ impl Readiness {
                 Durability::Replicated => "replicated",
                 Durability::Buffered => "buffered",
                 Durability::Volatile => "volatile",
+            },
+            journal: match status.connection {
+                Connection::Local => "local",
+                Connection::Connected => "connected",
+                Connection::Disconnected => "disconnected",
             },
             shards: status
                 .shards
@@ -111,7 +117,7 @@ pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Res
             readiness.into_members(),
         )),
         "behind" => Err(Problem::NotReady(
-            "some shard has not yet folded what the journal held 10 seconds ago",
+            "some shard has not yet folded what the journal held 10 seconds ago, or the journal cannot be reached",
             readiness.into_members(),
         )),
         _ => Ok(Body::of(&readiness)?.respond_to(call.headers())),

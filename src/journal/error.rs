@@ -77,4 +77,49 @@ pub enum JournalError {
         /// What it found.
         what: String,
     },
+    /// The broker did not do what it was asked, or did not answer.
+    #[error("NATS could not {action}: {reason}")]
+    Broker {
+        /// What was asked, as a verb.
+        action: &'static str,
+        /// Its answer, or that there was none.
+        reason: String,
+    },
+    /// The broker's stream is not set up as a journal.
+    #[error(
+        "the stream {stream} is not set up as the journal needs it: {differences}. Change it with `nats stream edit`, or name another account or server"
+    )]
+    Misconfigured {
+        /// The stream.
+        stream: String,
+        /// Each field with what it is and what it has to be.
+        differences: String,
+    },
+    /// An acknowledgement failed to come, so it isn't known what the broker holds.
+    #[error(
+        "NATS acknowledged {acknowledged} of {records} records, and whether it holds the others is not known ({reason}). Send them again: what came twice is counted once"
+    )]
+    Unacknowledged {
+        /// So many are in the journal for certain.
+        acknowledged: u64,
+        /// So many were to be appended.
+        records: u64,
+        /// What was the matter with the first that was not acknowledged.
+        reason: String,
+    },
+    /// A token that no subject can hold.
+    #[error(
+        "the token {token:?} cannot be part of a NATS subject, so JetStream cannot hold its records"
+    )]
+    NoSubject {
+        /// The token, as text.
+        token: String,
+    },
+    /// What was read is not what the journal holds now: a broker's stream was created anew,
+    /// shortened, or its sequences were used again.
+    #[error("the journal is no longer the one that was read: {what}")]
+    Changed {
+        /// How it shows.
+        what: String,
+    },
 }

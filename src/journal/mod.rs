@@ -17,11 +17,13 @@ mod embedded;
 mod error;
 mod export;
 mod import;
+mod jetstream;
 mod lines;
 mod memory;
 mod ndjson;
 mod rejected;
 mod segments;
+mod tokens;
 mod transfer_error;
 
 pub use embedded::{
@@ -32,6 +34,7 @@ pub use export::{Compression, Exported, Exporter, Progress, export, export_salva
 pub use import::{
     Checked, Imported, check_export, import, import_state, import_stream, import_unfinished,
 };
+pub use jetstream::{JetStreamJournal, JetStreamOptions, JetStreamPublisher, Secret};
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
 pub use transfer_error::TransferError;
@@ -52,10 +55,22 @@ pub enum Durability {
     Volatile,
 }
 
+/// How a journal is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// It is in this process.
+    Local,
+    /// It is elsewhere, and answers.
+    Connected,
+    /// It is elsewhere, and doesn't answer.
+    Disconnected,
+}
+
 /// The port. All methods may be called from any task.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
-    /// Which journal this is.
+    /// Which journal this is now. It changes under a running process only when a broker's stream
+    /// was created anew; every reader of the old one then fails with [`JournalError::Changed`].
     fn incarnation(&self) -> Incarnation;
 
     /// Into how many shards it places keywords.
@@ -64,11 +79,16 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// What a power loss may take.
     fn durability(&self) -> Durability;
 
+    /// Whether it can be reached now.
+    fn connection(&self) -> Connection {
+        Connection::Local
+    }
+
     /// The last durable position, and every later one as it comes.
     fn head(&self) -> watch::Receiver<Sequence>;
 
-    /// Appends records, in order and without any other's between them, and answers when they are
-    /// durable. After an error none of them is in the journal, unless the error says that it
+    /// Appends records, in order, and answers when they are durable. Into the embedded journal
+    /// nobody else's get between them; into a broker's stream, which anybody may write to, they can. After an error none of them is in the journal, unless the error says that it
     /// isn't known. Appending nothing answers with the head.
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
 

@@ -80,7 +80,7 @@ impl Layers {
     }
 
     /// Where the value of `key` came from.
-    pub(super) fn place(&self, key: &str) -> Place {
+    pub fn place(&self, key: &str) -> Place {
         self.0
             .get(key)
             .map_or(Place::Default, |entry| entry.place.clone())

@@ -68,16 +68,6 @@ pub enum SettingsError {
         /// How it should look.
         form: &'static str,
     },
-    /// A journal that this version does not speak to.
-    #[error(
-        "nats.url is {url:?} (from {place}), but this version of tidings has the embedded journal only; leave nats.url empty"
-    )]
-    NoJetStream {
-        /// The address as given.
-        url: String,
-        /// Where it was given.
-        place: Place,
-    },
 }
 
 /// All settings, in force.
@@ -101,6 +91,38 @@ pub struct Settings {
     pub fold: FoldSettings,
     /// What keeps the views.
     pub store: StoreSettings,
+    /// The journal in NATS JetStream; `None` when it is embedded.
+    pub nats: Option<NatsSettings>,
+}
+
+/// The journal in NATS JetStream.
+#[derive(Clone)]
+pub struct NatsSettings {
+    /// Where it is: servers of one cluster.
+    pub urls: Vec<String>,
+    /// The credentials file.
+    pub creds: Option<PathBuf>,
+    /// The file of the nkey seed.
+    pub nkey: Option<PathBuf>,
+    /// The token.
+    pub token: Option<String>,
+    /// The authorities that may sign the server's certificate.
+    pub ca: Option<PathBuf>,
+    /// How many servers keep each stream; `None` takes what there is.
+    pub replicas: Option<usize>,
+}
+
+impl std::fmt::Debug for NatsSettings {
+    /// Without the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsSettings")
+            .field("urls", &self.urls)
+            .field("creds", &self.creds)
+            .field("nkey", &self.nkey)
+            .field("ca", &self.ca)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is logged, and how.
@@ -267,16 +289,37 @@ impl Settings {
             store: StoreSettings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
+            nats: nats(layers)?,
         };
-        let url = layers.text("nats.url")?;
-        if !url.is_empty() {
-            return Err(SettingsError::NoJetStream {
-                url: url.to_owned(),
-                place: layers.place("nats.url"),
-            });
-        }
         Ok(settings)
     }
+}
+
+fn nats(layers: &Layers) -> Result<Option<NatsSettings>, SettingsError> {
+    let given = |key| {
+        layers
+            .text(key)
+            .map(|text| (!text.is_empty()).then_some(text))
+    };
+    let urls: Vec<String> = layers
+        .text("nats.url")?
+        .split(',')
+        .map(|url| url.trim().to_owned())
+        .filter(|url| !url.is_empty())
+        .collect();
+    // All are read, so that a wrong one is found with the journal embedded, too.
+    let settings = NatsSettings {
+        urls,
+        creds: given("nats.creds")?.map(PathBuf::from),
+        nkey: given("nats.nkey")?.map(PathBuf::from),
+        token: given("nats.token")?.map(str::to_owned),
+        ca: given("nats.ca")?.map(PathBuf::from),
+        replicas: match layers.whole("nats.replicas", 0..=5)? {
+            0 => None,
+            replicas => Some(size(replicas)),
+        },
+    };
+    Ok((!settings.urls.is_empty()).then_some(settings))
 }
 
 /// Ranges above end far below what the machine can count to.
@@ -419,16 +462,22 @@ mod tests {
     }
 
     #[test]
-    fn a_nats_address_is_refused_with_what_to_do() {
-        let text = read(
-            &Given::default(),
-            &[("TIDINGS_NATS__URL", "nats://127.0.0.1:4222")],
-        )
-        .unwrap_err()
-        .to_string();
-        assert!(
-            text.contains("embedded journal only") && text.contains("TIDINGS_NATS__URL"),
-            "{text}"
+    fn a_nats_address_makes_the_journal_jetstream() {
+        assert!(read(&Given::default(), &[]).unwrap().nats.is_none());
+        let variables = [
+            (
+                "TIDINGS_NATS__URL",
+                "nats://127.0.0.1:4222, nats://127.0.0.1:4223",
+            ),
+            ("TIDINGS_NATS__TOKEN", "s3cret"),
+            ("TIDINGS_NATS__REPLICAS", "3"),
+        ];
+        let nats = read(&Given::default(), &variables).unwrap().nats.unwrap();
+        assert_eq!(
+            nats.urls,
+            ["nats://127.0.0.1:4222", "nats://127.0.0.1:4223"]
         );
+        assert_eq!((nats.replicas, nats.creds.clone()), (Some(3), None));
+        assert!(!format!("{nats:?}").contains("s3cret"));
     }
 }

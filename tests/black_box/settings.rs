@@ -20,9 +20,9 @@ fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
             "IP address",
         ),
         (
-            &[("TIDINGS_NATS__URL", "nats://x")],
+            &[("TIDINGS_NATS__REPLICAS", "6")],
             &["serve"],
-            "embedded journal only",
+            "a whole number from 0 to 5",
         ),
         (&[], &["serve", "--config", file], "commit.events"),
         (

@@ -11,11 +11,9 @@ use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
 use crate::cli::progress;
-use crate::cli::system::read_journal;
+use crate::cli::system::look_at_journal;
 use crate::events::Incarnation;
-use crate::journal::{
-    self, Compression, Exported, Exporter, Journal as _, Progress, Salvage, TransferError,
-};
+use crate::journal::{self, Compression, Exported, Exporter, Progress, Salvage, TransferError};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -50,10 +48,10 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         damages = found;
         exported
     } else {
-        let journal = read_journal(&folder).await?;
+        let journal = look_at_journal(&invocation.settings, &folder).await?;
         let exporter = begin(&arguments.file, journal.incarnation())?;
         let bar = progress::bar("events", Some(journal.head().borrow().get()));
-        let exported = journal::export(&journal, exporter, &mut moving(&bar)).await;
+        let exported = journal::export(&*journal, exporter, &mut moving(&bar)).await;
         bar.finish_and_clear();
         exported?
     };

@@ -11,7 +11,7 @@ use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
 use crate::cli::progress;
 use crate::cli::system::open_journal;
-use crate::journal::{self, Imported, Journal as _, Progress, import_state};
+use crate::journal::{self, Imported, Progress, import_state};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -32,7 +32,11 @@ struct Report {
 pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
     let folder = DataFolder::take(&invocation.settings.data)?;
     let journal = open_journal(&invocation.settings, &folder).await?;
-    let state = import_state(&folder.journal());
+    let state = if invocation.settings.nats.is_some() {
+        folder.path().join("import-nats.json")
+    } else {
+        import_state(&folder.journal())
+    };
     let bar = progress::bar("events", None);
     let moved = bar.clone();
     let mut progress = move |progress: Progress| {

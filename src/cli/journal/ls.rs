@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::cli::Invocation;
@@ -30,6 +31,11 @@ struct Segment {
 }
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    if invocation.settings.nats.is_some() {
+        bail!(
+            "this lists the files of the embedded journal; ask NATS about its stream: `nats stream info TWEETS`"
+        );
+    }
     let folder = DataFolder::take_existing(&invocation.settings.data)?;
     let summary = read_journal(&folder).await?.summary()?;
     let listing = Listing {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
-use crate::cli::system::read_journal;
+use crate::cli::system::look_at_journal;
 use crate::events::{Content, Envelope, KeywordRecord, Sequence, wire};
-use crate::journal::{Journal as _, Selection};
+use crate::journal::Selection;
 
 /// How many records are read at once.
 const BATCH: usize = 1_000;
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
     let folder = DataFolder::take_existing(&invocation.settings.data)?;
-    let journal = read_journal(&folder).await?;
+    let journal = look_at_journal(&invocation.settings, &folder).await?;
     let head = *journal.head().borrow();
     let mut position = Sequence::new(head.get().saturating_sub(arguments.lines));
     let mut reader = journal.read(position, Selection::All).await?;

@@ -1,7 +1,7 @@
-//! `tidings publish`: sends NDJSON, plain or zstd, to a running server.
+//! `tidings publish`: sends NDJSON, plain or zstd, to a running server, or straight to JetStream.
 //!
 //! [`source`] cuts the input into lines, [`rewrite`] names their keyword and moves their times,
-//! [`sender`] sends them in bodies, again where it has to. A line that the server refuses is named
+//! [`sender`] sends them in bodies, again where it has to, and so does [`nats`] to JetStream. A line that the server refuses is named
 //! with its number in the file, and stops no other.
 
 use std::path::PathBuf;
@@ -15,13 +15,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::client::Client;
 use super::failure::{Outcome, Usage};
+use super::system::jetstream_options;
 use super::{Invocation, progress};
 use crate::events::{Keyword, Timestamp};
+use crate::journal::JetStreamPublisher;
+use crate::settings::{NatsSettings, Place};
 
+mod nats;
 pub(super) mod rewrite;
 pub(super) mod sender;
 pub(super) mod source;
 
+use nats::NatsSender;
 use rewrite::Rewrite;
 use sender::{Body, Report, Sender};
 use source::{Input, Read};
@@ -60,6 +65,7 @@ enum Retime {
 
 pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
     let output = invocation.output;
+    let nats = nats_of(&arguments, invocation)?;
     let client = Client::new(arguments.server.as_deref(), &invocation.settings)?;
     let keyword = arguments
         .keyword
@@ -87,7 +93,13 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         Ok(())
     });
     let bar = progress::bar("lines", None);
-    let mut sender = Sender::new(&client, output, bar.clone());
+    let mut sender = match nats {
+        Some(nats) => {
+            let publisher = JetStreamPublisher::connect(&jetstream_options(nats)).await?;
+            Way::Nats(Box::new(NatsSender::new(publisher, output, bar.clone())))
+        }
+        None => Way::Server(Sender::new(&client, output, bar.clone())),
+    };
     let gathered = Gathering {
         receive,
         rewrite,
@@ -110,6 +122,52 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     })
 }
 
+/// Where to publish: to NATS where `--nats` says so, else to a server. A server's own journal may
+/// be in NATS, too; that alone is no reason to go past it.
+fn nats_of<'a>(
+    arguments: &Arguments,
+    invocation: &'a Invocation,
+) -> anyhow::Result<Option<&'a NatsSettings>> {
+    let asked = matches!(invocation.layers.place("nats.url"), Place::Flag(_));
+    match &invocation.settings.nats {
+        Some(_) if asked && arguments.server.is_some() => {
+            Err(Usage::new("give --server or --nats, not both").into())
+        }
+        Some(nats) if asked => Ok(Some(nats)),
+        _ => Ok(None),
+    }
+}
+
+/// Where the lines go.
+#[derive(Debug)]
+enum Way<'a> {
+    Server(Sender<'a>),
+    Nats(Box<NatsSender>),
+}
+
+impl Way<'_> {
+    async fn send(&mut self, body: Body) -> anyhow::Result<()> {
+        match self {
+            Self::Server(sender) => Ok(sender.send(body).await?),
+            Self::Nats(sender) => sender.send(&body).await,
+        }
+    }
+
+    fn refuse_here(&mut self, number: u64) {
+        match self {
+            Self::Server(sender) => sender.refuse_here(number),
+            Self::Nats(sender) => sender.refuse_here(number),
+        }
+    }
+
+    fn finish(self) -> Report {
+        match self {
+            Self::Server(sender) => sender.finish(),
+            Self::Nats(sender) => sender.finish(),
+        }
+    }
+}
+
 /// Makes bodies of the lines that come.
 struct Gathering {
     receive: mpsc::Receiver<Read>,
@@ -118,7 +176,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    async fn send_all(mut self, sender: &mut Sender<'_>, bar: &ProgressBar) -> anyhow::Result<()> {
+    async fn send_all(mut self, sender: &mut Way<'_>, bar: &ProgressBar) -> anyhow::Result<()> {
         let most = self.rate.map_or(sender::MAX_LINES, |rate| {
             usize::try_from(rate / BODIES_PER_SECOND)
                 .unwrap_or(sender::MAX_LINES)

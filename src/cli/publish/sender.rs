@@ -57,7 +57,7 @@ impl Body {
     }
 
     /// The line at `index` from 0, with its number in the input.
-    fn line(&self, index: usize) -> Option<(u64, &[u8])> {
+    pub(super) fn line(&self, index: usize) -> Option<(u64, &[u8])> {
         let start = match index.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
             None => 0,

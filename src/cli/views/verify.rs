@@ -8,7 +8,7 @@ use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
 use crate::cli::system::open_journal;
-use crate::journal::{self, Journal as _, Verified};
+use crate::journal::{self, Verified};
 
 /// What was compared, and what was found.
 #[derive(Debug, Serialize)]
@@ -45,10 +45,18 @@ struct Side {
 }
 
 pub(super) async fn run(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
-    let dir = folder.journal();
-    let bytes = tokio::task::spawn_blocking(move || journal::verify(&dir)).await??;
+    let bytes = if invocation.settings.nats.is_some() {
+        // NATS looks after the bytes of its stream.
+        None
+    } else {
+        let dir = folder.journal();
+        Some(tokio::task::spawn_blocking(move || journal::verify(&dir)).await??)
+    };
     // A damaged journal cannot say what the views should be.
-    let report = if bytes.damages.is_empty() {
+    let damages = bytes.filter(|bytes| !bytes.damages.is_empty());
+    let report = if let Some(bytes) = damages {
+        damaged(&bytes)
+    } else {
         let journal = open_journal(&invocation.settings, folder).await?;
         let (bar, moved) = folding("events", &*journal);
         let cache_bytes = invocation.settings.store.cache_bytes;
@@ -59,8 +67,6 @@ pub(super) async fn run(invocation: &Invocation, folder: &DataFolder) -> anyhow:
             Comparison::Compared(found) => compared(&found),
             Comparison::Unusable(what) => unusable(what),
         }
-    } else {
-        damaged(&bytes)
     };
     invocation.output.show(&report, text_of)?;
     Ok(if report.finds_nothing() {

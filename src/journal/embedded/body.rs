@@ -1,11 +1,7 @@
 //! A journal record as a body of the segment log: `received_at` i64, length of the token u16, the
 //! token, the stored form. Numbers are little endian.
 
-use std::collections::HashMap;
-
-use bytes::Bytes;
-
-use crate::events::{Keyword, Record, Timestamp, Token, stored};
+use crate::events::{Record, Timestamp, stored};
 use crate::journal::JournalError;
 use crate::journal::segments::{FrameBuilder, RECORD_HEADER_BYTES};
 
@@ -67,43 +63,6 @@ impl<'a> Body<'a> {
     }
 }
 
-/// What tokens mean, remembered, since there are few tokens and many records.
-#[derive(Debug, Default)]
-pub(super) struct Tokens {
-    places: HashMap<Bytes, usize>,
-    meanings: Vec<Result<Keyword, String>>,
-}
-
-/// How many tokens are remembered; beyond it all are forgotten, and learned anew.
-const MAX_TOKENS: usize = 200_000;
-
-impl Tokens {
-    /// The keyword that a token names, or why it names none.
-    pub(super) fn meaning(&mut self, token: &[u8]) -> &Result<Keyword, String> {
-        let place = match self.places.get(token) {
-            Some(place) => *place,
-            None => self.learn(token),
-        };
-        self.meanings.get(place).unwrap_or(&UNKNOWN)
-    }
-
-    fn learn(&mut self, token: &[u8]) -> usize {
-        if self.meanings.len() >= MAX_TOKENS {
-            self.places.clear();
-            self.meanings.clear();
-        }
-        let place = self.meanings.len();
-        let meaning = Token::decode_strict(token).map_err(|error| error.to_string());
-        self.meanings.push(meaning);
-        // Copied, because a shared slice would keep its whole chunk of the file in memory.
-        self.places.insert(Bytes::copy_from_slice(token), place);
-        place
-    }
-}
-
-/// Never given: every place is one of a meaning.
-static UNKNOWN: Result<Keyword, String> = Err(String::new());
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,13 +93,5 @@ mod tests {
         for length in 0..13 {
             assert!(Body::parse(&body[..length]).is_none(), "{length} bytes");
         }
-    }
-
-    #[test]
-    fn tokens_are_told_apart_and_remembered() {
-        let mut tokens = Tokens::default();
-        assert_eq!(tokens.meaning(b"ai").as_ref().unwrap().as_str(), "ai");
-        assert!(tokens.meaning(b"AI").as_ref().unwrap_err().contains("ai"));
-        assert_eq!(tokens.meaning(b"ai").as_ref().unwrap().as_str(), "ai");
     }
 }

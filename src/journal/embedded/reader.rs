@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::blocking::blocking;
-use super::body::{Body, Tokens};
+use super::body::Body;
 use crate::events::{Envelope, Record, RecordHash, Sequence, Token};
 use crate::journal::segments::{Cursor, Log, RawRecord};
+use crate::journal::tokens::Tokens;
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
 
 /// How many bytes of selected records a batch holds at most (and one record more).

@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::body::Tokens;
 use super::reader::open;
 use super::{EmbeddedJournal, no_journal};
 use crate::events::{Envelope, Incarnation, Sequence, ShardCount};
 use crate::journal::JournalError;
 use crate::journal::segments::{Kind, Log, Walk, Walked};
+use crate::journal::tokens::Tokens;
 
 /// What an embedded journal consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,150 @@
+//! Sends lines straight to JetStream, each to its keyword's subject.
+//!
+//! NATS matches no texts, so a line has to name its keyword. What is not acknowledged is sent
+//! again, which is safe: a tweet that is journaled twice is folded once, by its id.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use indicatif::ProgressBar;
+use tokio::time::{Instant, sleep};
+
+use super::sender::{Body, Rejected, Report};
+use super::source::MAX_LINE_BYTES;
+use crate::cli::output::Output;
+use crate::events::wire::{self, MAX_PAYLOAD_BYTES};
+use crate::events::{Keyword, Record, Timestamp};
+use crate::journal::JetStreamPublisher;
+
+/// How long records are sent again that are not acknowledged.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Sends bodies one after the other, so that events stay in order.
+#[derive(Debug)]
+pub(super) struct NatsSender {
+    publisher: JetStreamPublisher,
+    output: Output,
+    bar: ProgressBar,
+    started: Instant,
+    report: Report,
+}
+
+impl NatsSender {
+    pub(super) fn new(publisher: JetStreamPublisher, output: Output, bar: ProgressBar) -> Self {
+        Self {
+            publisher,
+            output,
+            bar,
+            started: Instant::now(),
+            report: Report::default(),
+        }
+    }
+
+    /// Ends the score; refused lines come in the order of the input.
+    pub(super) fn finish(mut self) -> Report {
+        self.report.rejected.sort_by_key(|rejected| rejected.line);
+        self.report.seconds = self.started.elapsed().as_secs_f64();
+        self.report
+    }
+
+    /// Counts a line as refused that is not worth sending.
+    pub(super) fn refuse_here(&mut self, number: u64) {
+        self.report.lines = self.report.lines.saturating_add(1);
+        let reason = format!("the line has more than {MAX_LINE_BYTES} bytes");
+        self.reject(number, reason);
+    }
+
+    /// Sends a body until all its good lines are acknowledged.
+    ///
+    /// # Errors
+    /// What stayed without acknowledgement for too long, and why.
+    pub(super) async fn send(&mut self, body: &Body) -> anyhow::Result<()> {
+        let mut records = Vec::new();
+        let lines = (0..body.lines()).filter_map(|index| body.line(index));
+        for (number, line) in lines {
+            self.report.lines = self.report.lines.saturating_add(1);
+            match record_of(line) {
+                Ok(record) => records.push(record),
+                Err(reason) => self.reject(number, reason),
+            }
+        }
+        let first_sent = Instant::now();
+        while !records.is_empty() {
+            let answers = self.publisher.publish(&records).await?;
+            let mut reason = None;
+            let mut left = Vec::new();
+            for (record, answer) in records.into_iter().zip(answers) {
+                match answer {
+                    Ok(sequence) => {
+                        self.report.accepted = self.report.accepted.saturating_add(1);
+                        self.report.journaled = self.report.journaled.saturating_add(1);
+                        self.report.seq = self.report.seq.max(sequence.get());
+                    }
+                    Err(why) => {
+                        reason.get_or_insert(why);
+                        left.push(record);
+                    }
+                }
+            }
+            records = left;
+            if let Some(reason) = reason {
+                let count = records.len();
+                if first_sent.elapsed() > PATIENCE {
+                    bail!("NATS did not acknowledge {count} events: {reason}");
+                }
+                self.report.resent = self.report.resent.saturating_add(1);
+                self.say(&format!(
+                    "{count} events are not acknowledged ({reason}); sending them again, which is safe: what came twice is counted once"
+                ));
+                sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, line: u64, reason: String) {
+        self.say(&format!("line {line} was rejected: {reason}"));
+        self.report.rejected.push(Rejected { line, reason });
+    }
+
+    fn say(&self, text: &str) {
+        if !self.output.is_json() {
+            self.bar.suspend(|| self.output.note(text));
+        }
+    }
+}
+
+/// A line as a record, or why it is none.
+fn record_of(line: &[u8]) -> Result<Record, String> {
+    let now = Timestamp::now();
+    let line = wire::decode_line(line, now).map_err(|rejection| rejection.to_string())?;
+    let Some(keyword) = line.keyword else {
+        return Err(
+            "it names no keyword, and NATS matches no texts: give it a \"keyword\", publish with --keyword, or publish to a server with --server"
+                .into(),
+        );
+    };
+    let keyword = Keyword::new(&keyword).map_err(|error| format!("field \"keyword\": {error}"))?;
+    let length = wire::encode(&line.event).len();
+    if length > MAX_PAYLOAD_BYTES {
+        return Err(format!(
+            "the event has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed"
+        ));
+    }
+    Record::of_event(&keyword, &line.event, now).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_keyword_is_refused_with_what_to_do() {
+        let line = br#"{"type":"tweet.deleted","id":"a","at":"2026-01-01T00:00:00Z"}"#;
+        assert!(record_of(line).unwrap_err().contains("--keyword"));
+        let line =
+            br#"{"type":"tweet.deleted","id":"a","at":"2026-01-01T00:00:00Z","keyword":"A.B"}"#;
+        assert_eq!(&record_of(line).unwrap().token[..], b"a%2Eb");
+    }
+}

@@ -1,0 +1,174 @@
+//! What a stream is asked: what it is, and single messages.
+//!
+//! Messages are asked of the stream's leader (`STREAM.MSG.GET`), not of any replica (direct get),
+//! since what is compared with a checkpoint has to be the truth. The answer carries subject,
+//! headers and payload as JSON and base64, so that it also shows messages that break the client's
+//! parser when they are delivered.
+
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::stream::{Config, Info};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::events::Timestamp;
+use crate::journal::JournalError;
+
+/// "No message found", in the API's own numbers.
+const NO_MESSAGE: u64 = 10_037;
+/// "Stream not found".
+const NO_STREAM: u64 = 10_059;
+
+/// One stream.
+#[derive(Debug, Clone)]
+pub(super) struct StreamApi {
+    pub(super) context: Context,
+    pub(super) name: &'static str,
+}
+
+/// A message as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct StoredMessage {
+    pub(super) subject: String,
+    pub(super) sequence: u64,
+    pub(super) headers: Headers,
+    pub(super) payload: Bytes,
+    /// When the stream took it.
+    pub(super) at: Timestamp,
+}
+
+/// The header block of a message, read leniently.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Headers(String);
+
+impl Headers {
+    /// The first value of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            (found == name).then_some(value.trim())
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    err_code: u64,
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct MessageAnswer {
+    message: WireMessage,
+}
+
+#[derive(Deserialize)]
+struct WireMessage {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+    time: String,
+}
+
+impl StreamApi {
+    /// What the stream is; `None` when there is none.
+    pub(super) async fn describe(&self) -> Result<Option<Info>, JournalError> {
+        self.ask("describe its stream", "STREAM.INFO", &json!({}), NO_STREAM)
+            .await
+    }
+
+    /// Creates the stream.
+    pub(super) async fn create(&self, config: &Config) -> Result<(), JournalError> {
+        self.context
+            .create_stream(config)
+            .await
+            .map(drop)
+            .map_err(|error| JournalError::Broker {
+                action: "create a stream",
+                reason: error.to_string(),
+            })
+    }
+
+    /// The message at a sequence.
+    pub(super) async fn at(&self, sequence: u64) -> Result<Option<StoredMessage>, JournalError> {
+        self.message(&json!({ "seq": sequence })).await
+    }
+
+    /// The first message at or behind a sequence whose subject matches.
+    pub(super) async fn next(
+        &self,
+        sequence: u64,
+        filter: &str,
+    ) -> Result<Option<StoredMessage>, JournalError> {
+        self.message(&json!({ "seq": sequence, "next_by_subj": filter }))
+            .await
+    }
+
+    /// The last message of a subject.
+    pub(super) async fn last(&self, subject: &str) -> Result<Option<StoredMessage>, JournalError> {
+        self.message(&json!({ "last_by_subj": subject })).await
+    }
+
+    async fn message(&self, which: &Value) -> Result<Option<StoredMessage>, JournalError> {
+        let action = "read one message";
+        let found: Option<MessageAnswer> = self
+            .ask(action, "STREAM.MSG.GET", which, NO_MESSAGE)
+            .await?;
+        let Some(MessageAnswer { message }) = found else {
+            return Ok(None);
+        };
+        let unreadable = |reason: String| JournalError::Broker { action, reason };
+        let decode = |text: &str| {
+            BASE64
+                .decode(text)
+                .map_err(|error| unreadable(error.to_string()))
+        };
+        let headers = decode(&message.hdrs)?;
+        Ok(Some(StoredMessage {
+            subject: message.subject,
+            sequence: message.seq,
+            headers: Headers(String::from_utf8_lossy(&headers).into_owned()),
+            payload: decode(&message.data)?.into(),
+            at: Timestamp::parse(&message.time).map_err(|error| unreadable(error.to_string()))?,
+        }))
+    }
+
+    /// Asks; `None` when the answer is the error `absent`.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        verb: &str,
+        question: &Value,
+        absent: u64,
+    ) -> Result<Option<T>, JournalError> {
+        let failed = |reason: String| JournalError::Broker { action, reason };
+        let subject = format!("{verb}.{}", self.name);
+        let answer: Value = self
+            .context
+            .request(subject, question)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        if let Some(fault) = answer.get("error") {
+            let fault = Fault::deserialize(fault).map_err(|error| failed(error.to_string()))?;
+            return if fault.err_code == absent {
+                Ok(None)
+            } else {
+                Err(failed(format!(
+                    "{} ({})",
+                    fault.description, fault.err_code
+                )))
+            };
+        }
+        serde_json::from_value(answer)
+            .map(Some)
+            .map_err(|error| failed(error.to_string()))
+    }
+}

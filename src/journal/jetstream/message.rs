@@ -1,0 +1,156 @@
+//! A message of the stream as an envelope, and where it stands.
+
+use bytes::Bytes;
+
+use super::api::{Headers, StoredMessage};
+use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, stored};
+use crate::journal::tokens::Tokens;
+
+/// When the journal of an imported record took it.
+pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
+
+/// Where a delivered message stands, from its reply subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// In the stream.
+    pub(super) sequence: u64,
+    /// In what the consumer has delivered: without gaps.
+    pub(super) delivered: u64,
+    /// When the stream took it.
+    pub(super) at: Timestamp,
+}
+
+impl Place {
+    /// Reads `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<nanoseconds>.<pending>`,
+    /// which may have a domain and an account before the stream, and more behind. `None` when it
+    /// is another subject: then it is the server that speaks, not a stored message.
+    pub(super) fn parse(reply: &str) -> Option<Self> {
+        let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+        let skipped = match parts.len() {
+            7 => 3,
+            9.. => 5,
+            _ => return None,
+        };
+        let number = |index: usize| parts.get(skipped + index)?.parse::<u64>().ok();
+        let millis = number(2)? / 1_000_000;
+        Some(Self {
+            sequence: number(0)?,
+            delivered: number(1)?,
+            at: Timestamp::from_millis(i64::try_from(millis).ok()?),
+        })
+    }
+}
+
+/// The subject's token: what stands behind the shard in `tweets.<shard>.<token>`.
+pub(super) fn token_of(subject: &str) -> &str {
+    subject.splitn(3, '.').nth(2).unwrap_or(subject)
+}
+
+/// Decodes a delivered message.
+pub(super) fn open_delivered(
+    place: Place,
+    message: &async_nats::Message,
+    tokens: &mut Tokens,
+) -> Envelope {
+    let received_at = message
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.get(RECEIVED_AT))
+        .map(async_nats::HeaderValue::as_str);
+    let received_at = received_at_of(received_at, place.at);
+    let token = token_of(message.subject.as_str());
+    open(place.sequence, received_at, token, &message.payload, tokens)
+}
+
+/// Decodes a message that was asked for.
+pub(super) fn open_stored(message: &StoredMessage, tokens: &mut Tokens) -> Envelope {
+    let received_at = received_at_of(message.headers.get(RECEIVED_AT), message.at);
+    let token = token_of(&message.subject);
+    open(
+        message.sequence,
+        received_at,
+        token,
+        &message.payload,
+        tokens,
+    )
+}
+
+/// The hash of what stands there.
+pub(super) fn hash_of(message: &StoredMessage) -> RecordHash {
+    RecordHash::of(&open_stored(message, &mut Tokens::default()))
+}
+
+/// A header can only say that it was earlier: nobody gets into the future by it.
+fn received_at_of(header: Option<&str>, at: Timestamp) -> Timestamp {
+    header
+        .and_then(|text| Timestamp::parse(text).ok())
+        .map_or(at, |claimed| claimed.min(at))
+}
+
+fn open(
+    sequence: u64,
+    received_at: Timestamp,
+    token: &str,
+    payload: &Bytes,
+    tokens: &mut Tokens,
+) -> Envelope {
+    let record = Record {
+        received_at,
+        token: Bytes::copy_from_slice(token.as_bytes()),
+        stored: stored::encode_wire(payload),
+    };
+    let meaning = tokens.meaning(token.as_bytes());
+    record.open(Sequence::new(sequence), meaning)
+}
+
+impl Headers {
+    /// A number in a header.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_reply_say_where_a_message_stands() {
+        let place = Place {
+            sequence: 7,
+            delivered: 3,
+            at: Timestamp::from_millis(1_700_000_000_123),
+        };
+        for reply in [
+            "$JS.ACK.TWEETS.c.1.7.3.1700000000123456789.5",
+            "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5",
+            "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5.token.more",
+        ] {
+            assert_eq!(Place::parse(reply), Some(place), "{reply}");
+        }
+        for reply in [
+            "_INBOX.a.b",
+            "$JS.ACK.TWEETS.c.1.7.3",
+            "$JS.ACK.a.b.c.d.e.f.g",
+        ] {
+            assert_eq!(Place::parse(reply), None, "{reply}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_what_stands_behind_the_shard() {
+        assert_eq!(token_of("tweets.3.us%20airways"), "us%20airways");
+        assert_eq!(token_of("tweets.3.a"), "a");
+    }
+
+    #[test]
+    fn a_header_moves_the_time_back_only() {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let later = at.plus(1).to_string();
+        let earlier = at.plus(-5).to_string();
+        assert_eq!(received_at_of(None, at), at);
+        assert_eq!(received_at_of(Some("yesterday"), at), at);
+        assert_eq!(received_at_of(Some(&later), at), at);
+        assert_eq!(received_at_of(Some(&earlier), at), at.plus(-5));
+    }
+}

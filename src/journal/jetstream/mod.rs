@@ -1,0 +1,182 @@
+//! The journal in a NATS JetStream stream: the one for several machines, and for publishers that
+//! speak NATS.
+//!
+//! Events stand in the stream `TWEETS`, one message each, under `tweets.<shard>.<token>`, to which
+//! the stream itself maps the publishers' `tweets.<token>`; what could not be folded goes to the
+//! stream `REJECTED`. [`streams`] creates and checks them, [`append`] publishes, [`reader`] reads
+//! through the consumers of [`pull`], [`standing`] knows at all times what the stream is, and
+//! notices when it is no longer what was read. [`message`] decodes, [`api`] asks for single
+//! messages, [`connection`] connects: once for asking and appending, once for reading, so that
+//! what breaks the one does not hold up the other.
+
+mod api;
+mod append;
+mod connection;
+mod message;
+mod publisher;
+mod pull;
+mod reader;
+mod rejected;
+mod standing;
+mod streams;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use self::api::StreamApi;
+use self::append::Appender;
+use self::connection::Link;
+use self::message::hash_of;
+use self::reader::JetStreamReader;
+use self::rejected::JetStreamRejectedLog;
+use self::standing::{Keeper, keep_current};
+use super::{
+    Appended, Connection, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection,
+};
+use crate::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+
+pub use connection::{JetStreamOptions, Secret};
+pub use publisher::JetStreamPublisher;
+
+/// How long closing waits for what is on its way out.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A journal in a JetStream stream.
+#[derive(Debug)]
+pub struct JetStreamJournal {
+    link: Link,
+    reading: Link,
+    keeper: Arc<Keeper>,
+    appender: Appender,
+    rejected: Arc<JetStreamRejectedLog>,
+}
+
+impl JetStreamJournal {
+    /// Connects, and creates the streams or checks them.
+    ///
+    /// # Errors
+    /// [`JournalError::Broker`] when NATS or its JetStream does not answer in time,
+    /// [`JournalError::Misconfigured`] when a stream is another than the journal needs.
+    pub async fn open(options: &JetStreamOptions) -> Result<Self, JournalError> {
+        let link = Link::open(options, "tidings").await?;
+        let reading = Link::open(options, "tidings reading").await?;
+        let context = link.asking();
+        let deadline = tokio::time::Instant::now() + options.wait;
+        let events = StreamApi {
+            context: context.clone(),
+            name: streams::EVENTS,
+        };
+        let rejections = StreamApi {
+            context: context.clone(),
+            name: streams::REJECTED,
+        };
+        let replicas = options.replicas;
+        let wanted = streams::events(replicas);
+        let info = loop {
+            match streams::create_or_check(&events, &wanted, replicas).await {
+                Ok(info) => break info,
+                Err(error @ JournalError::Broker { .. })
+                    if tokio::time::Instant::now() < deadline =>
+                {
+                    tracing::warn!(%error, "JetStream is not ready yet");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        streams::create_or_check(&rejections, &streams::rejected(replicas), replicas).await?;
+        let keeper = Keeper::new(events, wanted, replicas, &info);
+        keeper.look().await?;
+        tokio::spawn(keep_current(Arc::downgrade(&keeper)));
+        Ok(Self {
+            appender: Appender::new(link.publishing(), Arc::clone(&keeper)),
+            reading,
+            keeper,
+            rejected: Arc::new(JetStreamRejectedLog {
+                api: rejections,
+                link: link.clone(),
+            }),
+            link,
+        })
+    }
+}
+
+#[async_trait]
+impl Journal for JetStreamJournal {
+    fn incarnation(&self) -> Incarnation {
+        self.keeper.standing().incarnation
+    }
+
+    fn shards(&self) -> ShardCount {
+        // What the stream's transform says, which was checked.
+        ShardCount::DEFAULT
+    }
+
+    /// [`Durability::Replicated`] when more than one server keeps the stream. A single server acks
+    /// before it syncs, unless it is set up otherwise (`sync_interval: always`), which it tells
+    /// nobody: so the worse is assumed.
+    fn durability(&self) -> Durability {
+        self.keeper.standing().durability
+    }
+
+    fn connection(&self) -> Connection {
+        if self.link.is_connected() && self.reading.is_connected() && self.keeper.standing().answers
+        {
+            Connection::Connected
+        } else {
+            Connection::Disconnected
+        }
+    }
+
+    fn head(&self) -> watch::Receiver<Sequence> {
+        self.keeper.head()
+    }
+
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
+        if records.is_empty() {
+            return Ok(Appended {
+                count: 0,
+                last: *self.keeper.head().borrow(),
+            });
+        }
+        if self.keeper.is_closed() {
+            return Err(JournalError::Closed);
+        }
+        self.appender.append(&records).await
+    }
+
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError> {
+        let keeper = Arc::clone(&self.keeper);
+        let reader = JetStreamReader::open(keeper, self.reading.clone(), after, &selection).await?;
+        Ok(Box::new(reader))
+    }
+
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
+        if sequence == Sequence::ZERO {
+            return Ok(None);
+        }
+        let message = self.keeper.api.at(sequence.get()).await?;
+        Ok(message.as_ref().map(hash_of))
+    }
+
+    fn rejected(&self) -> Arc<dyn RejectedLog> {
+        Arc::<JetStreamRejectedLog>::clone(&self.rejected)
+    }
+
+    async fn close(&self) -> Result<(), JournalError> {
+        if !self.keeper.close() {
+            return Err(JournalError::Closed);
+        }
+        // What is not sent by then was not acknowledged to anybody either.
+        let _ = tokio::time::timeout(CLOSE_WITHIN, self.link.client.flush()).await;
+        let _ = tokio::time::timeout(CLOSE_WITHIN, self.reading.client.flush()).await;
+        Ok(())
+    }
+}

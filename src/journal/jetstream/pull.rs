@@ -1,0 +1,235 @@
+//! One consumer, and the pull requests that keep it delivering.
+//!
+//! The consumer acknowledges nothing, lives in the server's memory, and is thrown away at the
+//! first doubt: where reading stands is the views' checkpoint, not the consumer's. What the server
+//! says of itself is told from stored messages by the reply subject, never by a status line, which
+//! a publisher could have written into its message.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, ReplayPolicy, pull};
+use async_nats::jetstream::context::Context;
+use async_nats::{Client, Message, Subscriber};
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::message::Place;
+use crate::events::Sequence;
+use crate::journal::JournalError;
+
+/// Messages per request.
+const BATCH: usize = 5_000;
+/// Bytes per request: bounds what large messages take in memory.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+const HEARTBEAT: Duration = Duration::from_secs(1);
+const EXPIRES: Duration = Duration::from_secs(5);
+/// A consumer that says nothing for so long, heartbeats included, is gone.
+const SILENCE: Duration = Duration::from_millis(2_500);
+/// The server forgets a consumer that nobody asks for so long.
+const FORGET_AFTER: Duration = Duration::from_secs(10);
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Got {
+    /// A stored message.
+    Message(Place, Box<Message>),
+    /// A sign of life.
+    Nothing,
+    /// The consumer is of no use any more.
+    Lost(String),
+}
+
+/// A consumer that delivers.
+#[derive(Debug)]
+pub(super) struct Pull {
+    client: Client,
+    context: Context,
+    stream: &'static str,
+    consumer: String,
+    ask: String,
+    inbox: String,
+    subscription: Subscriber,
+    /// Messages that were asked for and did not come yet.
+    outstanding: usize,
+    /// The last one that was delivered, in the consumer's own count.
+    delivered: u64,
+    heard: Instant,
+}
+
+impl Pull {
+    /// Creates a consumer of what stands behind `after`.
+    pub(super) async fn open(
+        client: &Client,
+        context: &Context,
+        stream: &'static str,
+        after: Sequence,
+        filter: Option<&str>,
+    ) -> Result<Self, JournalError> {
+        let failed = |reason: String| JournalError::Broker {
+            action: "begin to read",
+            reason,
+        };
+        let config = pull::Config {
+            name: Some(format!("tidings-{}", client.new_inbox().replace('.', "-"))),
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: after.next().get(),
+            },
+            ack_policy: AckPolicy::None,
+            replay_policy: ReplayPolicy::Instant,
+            filter_subject: filter.unwrap_or_default().to_owned(),
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: FORGET_AFTER,
+            ..pull::Config::default()
+        };
+        let inbox = client.new_inbox();
+        let subscription = client
+            .subscribe(inbox.clone())
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let consumer = context
+            .create_consumer_on_stream(config, stream)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let name = consumer.cached_info().name.clone();
+        let mut pull = Self {
+            ask: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"),
+            client: client.clone(),
+            context: context.clone(),
+            stream,
+            consumer: name,
+            inbox,
+            subscription,
+            outstanding: 0,
+            delivered: 0,
+            heard: Instant::now(),
+        };
+        pull.ask().await.map_err(failed)?;
+        Ok(pull)
+    }
+
+    /// What comes next, waiting for it. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Got {
+        if self.outstanding <= BATCH / 2
+            && let Err(reason) = self.ask().await
+        {
+            return Got::Lost(reason);
+        }
+        let until = self.heard + SILENCE;
+        tokio::select! {
+            biased;
+            message = self.subscription.next() => self.sort(message),
+            () = tokio::time::sleep_until(until) => Got::Lost("its heartbeats stopped".into()),
+        }
+    }
+
+    /// What is there already.
+    pub(super) fn ready(&mut self) -> Option<Got> {
+        if self.outstanding <= BATCH / 2 {
+            // Time to ask for more, which takes waiting.
+            return None;
+        }
+        // The runtime's share for one task is counted per message, and is far below a batch.
+        let message = tokio::task::unconstrained(self.subscription.next()).now_or_never()?;
+        Some(self.sort(message))
+    }
+
+    /// How many the consumer holds that were not delivered; `None` when some are on the way.
+    pub(super) async fn undelivered(&self) -> Option<u64> {
+        let stream = self.context.get_stream_no_info(self.stream).await.ok()?;
+        let info = stream.consumer_info(&self.consumer).await.ok()?;
+        (info.delivered.consumer_sequence == self.delivered).then_some(info.num_pending)
+    }
+
+    fn sort(&mut self, message: Option<Message>) -> Got {
+        self.heard = Instant::now();
+        let Some(message) = message else {
+            return Got::Lost("the connection was closed".into());
+        };
+        let place = message.reply.as_ref().and_then(|reply| Place::parse(reply));
+        let Some(place) = place else {
+            return self.status(&message);
+        };
+        self.outstanding = self.outstanding.saturating_sub(1);
+        if place.delivered != self.delivered.saturating_add(1) {
+            return Got::Lost(format!(
+                "message {} came after {}, so some were lost on the way",
+                place.delivered, self.delivered
+            ));
+        }
+        self.delivered = place.delivered;
+        Got::Message(place, Box::new(message))
+    }
+
+    /// The server says how it goes.
+    fn status(&mut self, message: &Message) -> Got {
+        let description = message.description.as_deref().unwrap_or_default();
+        match message.status.map(|status| status.as_u16()) {
+            Some(100) => Got::Nothing,
+            // A request has ended: by time, by bytes, or because nothing is there.
+            Some(404 | 408 | 409) if !is_end(description) => {
+                let left = message
+                    .headers
+                    .as_ref()
+                    .and_then(|headers| headers.get("Nats-Pending-Messages"))
+                    .and_then(|left| left.as_str().parse().ok())
+                    .unwrap_or(BATCH);
+                self.outstanding = self.outstanding.saturating_sub(left);
+                Got::Nothing
+            }
+            status => Got::Lost(format!(
+                "{} {description}",
+                status.map_or_else(|| "?".into(), |status| status.to_string())
+            )),
+        }
+    }
+
+    async fn ask(&mut self) -> Result<(), String> {
+        let request = json!({
+            "batch": BATCH,
+            "max_bytes": BATCH_BYTES,
+            "expires": nanos(EXPIRES),
+            "idle_heartbeat": nanos(HEARTBEAT),
+        });
+        self.client
+            .publish_with_reply(
+                self.ask.clone(),
+                self.inbox.clone(),
+                request.to_string().into(),
+            )
+            .await
+            .map_err(|error| error.to_string())?;
+        self.outstanding = self.outstanding.saturating_add(BATCH);
+        Ok(())
+    }
+}
+
+/// A request may end because the consumer has.
+fn is_end(description: &str) -> bool {
+    [
+        "Consumer Deleted",
+        "Leadership Change",
+        "Server Shutdown",
+        "Consumer is push based",
+    ]
+    .iter()
+    .any(|end| description.starts_with(end))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Drop for Pull {
+    /// Takes the consumer away; the server would forget it a little later.
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let context = self.context.clone();
+            let (stream, consumer) = (self.stream, std::mem::take(&mut self.consumer));
+            runtime.spawn(async move {
+                let _ = context.delete_consumer_from_stream(consumer, stream).await;
+            });
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Reading the stream as envelopes.
+//!
+//! The reader owns its position. A consumer is thrown away at the first doubt (silence, a gap in
+//! what it delivers, a new connection, or a lag that does not shrink) and another is opened behind
+//! the position, after asking the stream whether it still holds there what was read. A message
+//! that no consumer can deliver, because its subject or headers break the client's parser, is
+//! asked for by itself.
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::connection::Link;
+use super::message::{hash_of, open_delivered, open_stored};
+use super::pull::{Got, Pull};
+use super::standing::{Keeper, Standing};
+use super::streams;
+use crate::events::{Envelope, Keyword, RecordHash, Sequence, ShardCount, Token};
+use crate::journal::tokens::Tokens;
+use crate::journal::{Batch, JournalError, JournalReader, Selection};
+
+/// How many bytes of payloads wait to be handed out, at most.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// A lag that has not shrunk for so long is the consumer's fault.
+const WATCHDOG: Duration = Duration::from_secs(3);
+/// After so many consumers without a message the next one is asked for by itself ...
+const FRUITLESS: u32 = 2;
+/// ... and so many more with it, before a consumer is tried again.
+const ASKED_AT_ONCE: usize = 64;
+/// A filtered reader that got nothing for so long looks how far it has come.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// A reader of the stream.
+#[derive(Debug)]
+pub(super) struct JetStreamReader {
+    keeper: Arc<Keeper>,
+    link: Link,
+    filter: Option<String>,
+    /// What the stream was when this reader began.
+    bound: Standing,
+    changes: watch::Receiver<Standing>,
+    /// Through which position all has been handed out.
+    after: Sequence,
+    /// Through which position all has been taken in.
+    read: Sequence,
+    /// What stands there, where it is known.
+    read_hash: Option<RecordHash>,
+    waiting: VecDeque<Envelope>,
+    waiting_bytes: usize,
+    missing: VecDeque<RangeInclusive<u64>>,
+    tokens: Tokens,
+    pull: Option<Pull>,
+    /// Consumers in a row that delivered nothing though something was there.
+    fruitless: u32,
+    progress: Instant,
+}
+
+impl JetStreamReader {
+    /// A reader behind `after`.
+    ///
+    /// # Errors
+    /// [`JournalError::Broker`] when the stream cannot be asked what stands at `after`.
+    pub(super) async fn open(
+        keeper: Arc<Keeper>,
+        link: Link,
+        after: Sequence,
+        selection: &Selection,
+    ) -> Result<Self, JournalError> {
+        let bound = keeper.standing();
+        // A keyword's last record may have been taken away since; that is for `views verify`.
+        let (filter, read_hash) = match selection {
+            Selection::Keyword(keyword) => (Some(subject_of(keyword)), None),
+            Selection::All if after == Sequence::ZERO => (None, None),
+            Selection::All => {
+                let message = keeper.api.at(after.get()).await?;
+                (None, message.as_ref().map(hash_of))
+            }
+        };
+        Ok(Self {
+            changes: keeper.changes(),
+            keeper,
+            link,
+            filter,
+            bound,
+            after,
+            read: after,
+            read_hash,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            missing: VecDeque::new(),
+            tokens: Tokens::default(),
+            pull: None,
+            fruitless: 0,
+            progress: Instant::now(),
+        })
+    }
+
+    /// The stream is still the one that this reader began with.
+    fn check(&mut self) -> Result<(), JournalError> {
+        if self.keeper.is_closed() {
+            return Err(JournalError::Closed);
+        }
+        let now = *self.changes.borrow_and_update();
+        if now.turn != self.bound.turn || now.incarnation != self.bound.incarnation {
+            return Err(self.keeper.changed());
+        }
+        if self.filter.is_none() && self.read > Sequence::ZERO && now.first > self.read {
+            let what = format!(
+                "the stream begins at sequence {} now, behind {}, which was read",
+                now.first, self.read
+            );
+            return Err(self.keeper.turn(what));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, most: usize) -> Option<Batch> {
+        let count = self.waiting.len().min(most.max(1));
+        let envelopes: Vec<_> = self.waiting.drain(..count).collect();
+        let last = envelopes.last()?;
+        let (end, end_hash) = (last.sequence, RecordHash::of(last));
+        if self.waiting.is_empty() {
+            self.waiting_bytes = 0;
+        }
+        let mut missing = Vec::new();
+        while let Some(range) = self.missing.pop_front_if(|range| *range.end() < end.get()) {
+            missing.push(range);
+        }
+        self.after = end;
+        // What was read is there, though the stream was last asked before it came.
+        self.keeper.appended(self.bound.incarnation, end);
+        Some(Batch {
+            envelopes,
+            end,
+            end_hash,
+            missing,
+        })
+    }
+
+    /// Takes in what a consumer delivered.
+    fn on(&mut self, got: Got) {
+        match got {
+            Got::Message(place, message) => {
+                let bytes = message.payload.len();
+                let envelope = open_delivered(place, &message, &mut self.tokens);
+                self.push(envelope, bytes);
+            }
+            Got::Nothing => {}
+            Got::Lost(reason) => self.lose(&reason),
+        }
+    }
+
+    fn push(&mut self, envelope: Envelope, bytes: usize) {
+        let sequence = envelope.sequence;
+        if sequence <= self.read {
+            return;
+        }
+        let from = self.read.next().get();
+        // What was taken away before the first message is no gap: the stream begins there.
+        let begins_here = self.read == Sequence::ZERO;
+        if self.filter.is_none() && sequence.get() > from && !begins_here {
+            self.missing
+                .push_back(from..=sequence.get().saturating_sub(1));
+        }
+        self.read = sequence;
+        self.read_hash = Some(RecordHash::of(&envelope));
+        self.waiting.push_back(envelope);
+        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
+        if self.fruitless > FRUITLESS {
+            tracing::info!(%sequence, "reading the journal goes on");
+        }
+        self.fruitless = 0;
+        self.progress = Instant::now();
+    }
+
+    fn lose(&mut self, reason: &str) {
+        if self.pull.take().is_some() {
+            tracing::debug!(reason, after = %self.read, "a consumer is given up");
+            self.fruitless = self.fruitless.saturating_add(1);
+        }
+    }
+
+    /// Takes in what has been delivered meanwhile, up to a batch.
+    fn gather(&mut self, most: usize) {
+        while self.waiting.len() < most
+            && self.waiting_bytes < WAITING_BYTES
+            && let Some(got) = self.pull.as_mut().and_then(Pull::ready)
+        {
+            self.on(got);
+        }
+    }
+
+    /// Opens a consumer behind the position, if the stream still holds what was read.
+    async fn reopen(&mut self) -> Result<(), JournalError> {
+        if self.fruitless > 0 {
+            tokio::time::sleep(jitter(self.fruitless)).await;
+        }
+        if let Err(error) = self.try_reopen().await {
+            if matches!(error, JournalError::Changed { .. }) {
+                return Err(error);
+            }
+            self.fruitless = self.fruitless.saturating_add(1);
+            if self.fruitless == FRUITLESS {
+                tracing::warn!(%error, after = %self.read, "the journal cannot be read for now");
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_reopen(&mut self) -> Result<(), JournalError> {
+        self.keeper.look().await?;
+        self.check()?;
+        if let Some(known) = self.read_hash {
+            let found = self.keeper.api.at(self.read.get()).await?;
+            if found.as_ref().map(hash_of) != Some(known) {
+                let what = format!(
+                    "the stream holds {} at sequence {}, which was read",
+                    if found.is_some() {
+                        "another record"
+                    } else {
+                        "nothing"
+                    },
+                    self.read
+                );
+                return Err(self.keeper.turn(what));
+            }
+        }
+        if self.fruitless >= FRUITLESS && self.ask_one_by_one().await? {
+            return Ok(());
+        }
+        self.link.turns.mark_unchanged();
+        let pull = Pull::open(
+            &self.link.client,
+            &self.keeper.api.context,
+            streams::EVENTS,
+            self.read,
+            self.filter.as_deref(),
+        )
+        .await?;
+        self.progress = Instant::now();
+        self.pull = Some(pull);
+        Ok(())
+    }
+
+    /// Asks for the next messages without a consumer; answers whether there were any.
+    async fn ask_one_by_one(&mut self) -> Result<bool, JournalError> {
+        let filter = self.filter.clone().unwrap_or_else(|| ">".into());
+        let mut found = false;
+        for _ in 0..ASKED_AT_ONCE {
+            let next = self.read.next().get();
+            let Some(message) = self.keeper.api.next(next, &filter).await? else {
+                break;
+            };
+            let bytes = message.payload.len();
+            let envelope = open_stored(&message, &mut self.tokens);
+            self.push(envelope, bytes);
+            found = true;
+        }
+        Ok(found)
+    }
+
+    /// How far a filtered reader has come when nothing more is there for it.
+    async fn idle_end(&mut self) -> Option<Batch> {
+        let head = *self.keeper.head().borrow();
+        if self.filter.is_none() || head <= self.after {
+            return None;
+        }
+        if self.pull.as_ref()?.undelivered().await? > 0 {
+            return None;
+        }
+        let message = self.keeper.api.at(head.get()).await.ok()?;
+        self.read = self.read.max(head);
+        self.after = head;
+        Some(Batch {
+            envelopes: Vec::new(),
+            end: head,
+            end_hash: message.as_ref().map(hash_of).unwrap_or_default(),
+            missing: Vec::new(),
+        })
+    }
+
+    /// Behind the head, and not getting nearer.
+    fn is_stuck(&self) -> bool {
+        self.filter.is_none()
+            && *self.keeper.head().borrow() > self.read
+            && self.progress.elapsed() > WATCHDOG
+    }
+}
+
+#[async_trait]
+impl JournalReader for JetStreamReader {
+    async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
+        loop {
+            self.check()?;
+            self.gather(most);
+            if let Some(batch) = self.take(most) {
+                return Ok(batch);
+            }
+            if self.link.turns.has_changed().unwrap_or(false) {
+                self.lose("the connection is another one");
+            }
+            if self.is_stuck() {
+                self.lose("the lag does not shrink");
+            }
+            let Some(pull) = self.pull.as_mut() else {
+                self.reopen().await?;
+                continue;
+            };
+            let quiet = if self.filter.is_some() {
+                QUIET
+            } else {
+                WATCHDOG
+            };
+            tokio::select! {
+                biased;
+                got = pull.next() => self.on(got),
+                _ = self.changes.changed() => {}
+                _ = self.link.turns.changed() => self.lose("the connection is another one"),
+                () = tokio::time::sleep(quiet) => {
+                    if let Some(batch) = self.idle_end().await {
+                        return Ok(batch);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a keyword's messages stand in the stream.
+fn subject_of(keyword: &Keyword) -> String {
+    let token = Token::of(keyword);
+    let shard = ShardCount::DEFAULT.shard_of(token.as_str().as_bytes());
+    format!("tweets.{shard}.{token}")
+}
+
+/// A pause that grows, and is not everybody's at once.
+fn jitter(attempt: u32) -> Duration {
+    let longest = 20_u64.saturating_mul(1 << attempt.min(5));
+    let chance = getrandom::u64().unwrap_or(longest);
+    Duration::from_millis(longest / 2 + chance % (longest / 2 + 1))
+}

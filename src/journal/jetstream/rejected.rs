@@ -1,0 +1,188 @@
+//! The rejected log as a stream: subject `rejected.<token>`, or `rejected._` for what names no
+//! keyword, with everything about the record in headers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::message::PublishMessage;
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::api::{StoredMessage, StreamApi};
+use super::connection::Link;
+use super::message::RECEIVED_AT;
+use crate::events::{Incarnation, Sequence, Timestamp};
+use crate::journal::rejected::MAX_KEPT_BYTES;
+use crate::journal::{JournalError, RejectedEntry, RejectedLog};
+
+const REASON: &str = "Tidings-Reason";
+const SUBJECT: &str = "Tidings-Subject";
+/// The token, where it holds bytes that a header cannot.
+const TOKEN: &str = "Tidings-Token-Base64";
+const SEQUENCE: &str = "Tidings-Sequence";
+const LENGTH: &str = "Tidings-Length";
+const INCARNATION: &str = "Tidings-Incarnation";
+/// How much of a reason is kept, in bytes.
+const MAX_REASON_BYTES: usize = 2048;
+const PREFIX: &str = "rejected.";
+const NOBODY: &str = "rejected._";
+
+/// The rejected log of a JetStream journal.
+#[derive(Debug)]
+pub(super) struct JetStreamRejectedLog {
+    pub(super) api: StreamApi,
+    pub(super) link: Link,
+}
+
+/// How long an outage is waited out before the caller hears of it.
+const OUTAGE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+#[async_trait]
+impl RejectedLog for JetStreamRejectedLog {
+    async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError> {
+        let until = Instant::now() + OUTAGE;
+        loop {
+            let error = match self.try_append(&entries).await {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            // Folding waits for this, and is to go on as soon as the server is back.
+            if self.link.is_connected() || Instant::now() > until {
+                return Err(error);
+            }
+            tracing::warn!(%error, "rejected records wait for NATS to come back");
+            while !self.link.is_connected() && Instant::now() < until {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
+    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+        let mut all = Vec::new();
+        let mut next = 1;
+        while let Some(message) = self.api.next(next, ">").await? {
+            next = message.sequence.saturating_add(1);
+            // Anybody may publish there; what is none of ours is passed over.
+            all.extend(entry(&message));
+        }
+        Ok(all)
+    }
+}
+
+impl JetStreamRejectedLog {
+    /// Writes what is not there yet; answers how much that was.
+    async fn try_append(&self, entries: &[RejectedEntry]) -> Result<u64, JournalError> {
+        let mut last = HashMap::new();
+        let mut written = 0_u64;
+        let mut waiting = Vec::new();
+        for entry in entries {
+            let subject = subject_of(entry);
+            // Looked up each time: another process, or an earlier life, may have written there.
+            let standing = match last.get(&subject) {
+                Some(standing) => *standing,
+                None => self.last(&subject).await?,
+            };
+            let is_there = standing.is_some_and(|(incarnation, sequence)| {
+                incarnation == entry.incarnation && sequence >= entry.sequence
+            });
+            if is_there {
+                last.insert(subject, standing);
+                continue;
+            }
+            last.insert(subject.clone(), Some((entry.incarnation, entry.sequence)));
+            let coming = self.context().send_publish(subject, message(entry)).await;
+            waiting.push(coming.map_err(|error| not_kept(error.to_string()))?);
+            written = written.saturating_add(1);
+        }
+        for coming in waiting {
+            coming.await.map_err(|error| not_kept(error.to_string()))?;
+        }
+        Ok(written)
+    }
+
+    fn context(&self) -> &Context {
+        &self.api.context
+    }
+
+    async fn last(&self, subject: &str) -> Result<Option<(Incarnation, Sequence)>, JournalError> {
+        let message = self.api.last(subject).await?;
+        Ok(message
+            .as_ref()
+            .and_then(entry)
+            .map(|entry| (entry.incarnation, entry.sequence)))
+    }
+}
+
+fn not_kept(reason: String) -> JournalError {
+    JournalError::Broker {
+        action: "keep a rejected record",
+        reason,
+    }
+}
+
+fn subject_of(entry: &RejectedEntry) -> String {
+    match std::str::from_utf8(&entry.token) {
+        Ok(token) if entry.addressed => format!("{PREFIX}{token}"),
+        _ => NOBODY.to_owned(),
+    }
+}
+
+fn message(entry: &RejectedEntry) -> PublishMessage {
+    let graphic = entry.token.iter().all(u8::is_ascii_graphic);
+    let token = String::from_utf8_lossy(&entry.token);
+    let payload = entry
+        .payload
+        .slice(..entry.payload.len().min(MAX_KEPT_BYTES));
+    let mut message = PublishMessage::build()
+        .payload(payload)
+        .message_id(format!("{}-{}", entry.incarnation, entry.sequence))
+        .header(REASON, one_line(&entry.reason).as_str())
+        .header(SUBJECT, one_line(&format!("tweets.{token}")).as_str())
+        .header(SEQUENCE, entry.sequence.to_string().as_str())
+        .header(LENGTH, entry.length.to_string().as_str())
+        .header(INCARNATION, entry.incarnation.to_string().as_str())
+        .header(RECEIVED_AT, entry.received_at.to_string().as_str());
+    if !graphic {
+        message = message.header(TOKEN, BASE64.encode(&entry.token).as_str());
+    }
+    message
+}
+
+/// A header's value: one line, not too long.
+fn one_line(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    line.truncate(line.floor_char_boundary(MAX_REASON_BYTES));
+    line
+}
+
+/// The entry that a message holds.
+fn entry(message: &StoredMessage) -> Option<RejectedEntry> {
+    let headers = &message.headers;
+    let incarnation = u64::from_str_radix(headers.get(INCARNATION)?, 16).ok()?;
+    let token: Bytes = match headers.get(TOKEN) {
+        Some(encoded) => BASE64.decode(encoded).ok()?.into(),
+        None => headers
+            .get(SUBJECT)?
+            .strip_prefix("tweets.")?
+            .to_owned()
+            .into(),
+    };
+    Some(RejectedEntry {
+        incarnation: Incarnation(incarnation),
+        sequence: Sequence::new(headers.number(SEQUENCE)?),
+        received_at: Timestamp::parse(headers.get(RECEIVED_AT)?).ok()?,
+        token,
+        addressed: message.subject != NOBODY,
+        reason: headers.get(REASON)?.to_owned(),
+        length: headers.number(LENGTH)?,
+        payload: message.payload.clone(),
+    })
+}

@@ -1,0 +1,299 @@
+//! What the stream is known to be, kept current by asking it and by own appends.
+//!
+//! Everybody else goes by this, not by what a consumer says: the head that lag is measured
+//! against, and whether the stream is still the one that was read (a *turn* is counted whenever it
+//! was created anew, emptied, or lost its end).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, Info};
+use tokio::sync::watch;
+
+use super::api::StreamApi;
+use super::streams;
+use crate::events::{Incarnation, Sequence};
+use crate::journal::{Durability, JournalError};
+
+/// How often the stream is asked.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// What the stream is known to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Which journal it is.
+    pub(super) incarnation: Incarnation,
+    /// How often what was read may have become untrue.
+    pub(super) turn: u64,
+    /// The first message it holds.
+    pub(super) first: Sequence,
+    /// The last sequence it has given out; 0 when it holds nothing.
+    pub(super) last: Sequence,
+    pub(super) durability: Durability,
+    /// It answered when it was asked last.
+    pub(super) answers: bool,
+}
+
+/// The end of a stream from which messages were taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct End {
+    /// The last sequence that was given out, ...
+    last: Sequence,
+    /// ... and how many messages were missing when the stream was searched.
+    deleted: u64,
+    /// The last message there was.
+    message: Sequence,
+}
+
+/// The one place where it is kept.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) api: StreamApi,
+    wanted: Config,
+    replicas: Option<usize>,
+    standing: watch::Sender<Standing>,
+    /// The last message there is: [`Standing::last`], but for messages taken away at the end.
+    head: watch::Sender<Sequence>,
+    /// What is known of the stream's end, where messages were taken away.
+    end: Mutex<End>,
+    /// What made the last turn.
+    reason: Mutex<String>,
+    closed: watch::Sender<bool>,
+}
+
+impl Keeper {
+    /// Begins with a checked stream.
+    pub(super) fn new(
+        api: StreamApi,
+        wanted: Config,
+        replicas: Option<usize>,
+        info: &Info,
+    ) -> Arc<Self> {
+        let standing = standing_of(info, 0);
+        Arc::new(Self {
+            api,
+            wanted,
+            replicas,
+            standing: watch::Sender::new(standing),
+            head: watch::Sender::new(standing.last),
+            end: Mutex::default(),
+            reason: Mutex::default(),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        *self.standing.borrow()
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    pub(super) fn head(&self) -> watch::Receiver<Sequence> {
+        self.head.subscribe()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    /// Nothing is appended or read from here on. False when it was so already.
+    pub(super) fn close(&self) -> bool {
+        let first = !self.closed.send_replace(true);
+        // Whoever waits for news looks up.
+        self.standing.send_modify(|_| {});
+        first
+    }
+
+    /// The error for whoever read the stream before it took a turn.
+    pub(super) fn changed(&self) -> JournalError {
+        let what = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        JournalError::Changed { what: what.clone() }
+    }
+
+    /// The stream holds records through this sequence, as appending or reading has shown.
+    pub(super) fn appended(&self, incarnation: Incarnation, last: Sequence) {
+        self.standing.send_if_modified(|standing| {
+            let further = standing.incarnation == incarnation && last > standing.last;
+            if further {
+                standing.last = last;
+            }
+            further
+        });
+        self.move_head();
+    }
+
+    /// Finds the last message there is, where messages may have been taken away at the end: nobody
+    /// can read up to a sequence that holds nothing.
+    async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
+        let deleted = info.state.deleted_count.unwrap_or_default();
+        let last = info.state.last_sequence;
+        let known = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = known.last.get() == last && known.deleted == deleted;
+        if deleted == 0 || info.state.messages == 0 || is_known {
+            return Ok(());
+        }
+        // The first message is there; the last one is searched by halves, if it isn't.
+        let (mut there, mut most) = (info.state.first_sequence, last);
+        let mut middle = last;
+        while there < most {
+            match self.api.next(middle, ">").await? {
+                Some(message) => there = there.max(message.sequence),
+                None => most = middle.saturating_sub(1),
+            }
+            middle = there.midpoint(most.saturating_add(1));
+        }
+        if there < last {
+            tracing::error!(
+                from = there.saturating_add(1),
+                to = last,
+                "the journal holds nothing at these positions at its end"
+            );
+        }
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = End {
+            last: Sequence::new(last),
+            deleted,
+            message: Sequence::new(there),
+        };
+        Ok(())
+    }
+
+    /// Asks the stream what it is, and tells everybody.
+    ///
+    /// # Errors
+    /// [`JournalError::Broker`] when it doesn't answer, or is gone, and
+    /// [`JournalError::Misconfigured`] when it was created anew in another way.
+    pub(super) async fn look(&self) -> Result<Standing, JournalError> {
+        // What it is held against is taken before it is asked: an append may get ahead of the
+        // answer.
+        let before = self.standing().last;
+        let seen = self.ask().await;
+        match seen {
+            Ok(info) => {
+                self.search_end(&info).await?;
+                Ok(self.note(before, &info))
+            }
+            Err(error) => {
+                self.standing
+                    .send_if_modified(|standing| std::mem::take(&mut standing.answers));
+                Err(error)
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<Info, JournalError> {
+        let info = self.api.describe().await?;
+        let info = info.ok_or_else(|| JournalError::Broker {
+            action: "find its stream",
+            reason: format!(
+                "there is no stream {} any more. Restore it from a backup; or restart tidings, which creates an empty one",
+                self.api.name
+            ),
+        })?;
+        streams::check(info, &self.wanted, self.replicas)
+    }
+
+    fn note(&self, before: Sequence, info: &Info) -> Standing {
+        let known = self.standing();
+        let mut seen = standing_of(info, known.turn);
+        let turned = if seen.incarnation != known.incarnation {
+            Some(format!(
+                "the stream {} was created anew at {}",
+                self.api.name, info.created
+            ))
+        } else if seen.last == Sequence::ZERO && before > Sequence::ZERO {
+            Some(format!("the stream {} was emptied", self.api.name))
+        } else if seen.last < before {
+            Some(format!(
+                "the stream {} ended at sequence {before} and ends at {} now",
+                self.api.name, seen.last
+            ))
+        } else {
+            None
+        };
+        if let Some(what) = turned {
+            tracing::error!("{what}: what was folded is no longer what the journal holds");
+            *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = what;
+            seen.turn = seen.turn.wrapping_add(1);
+        } else {
+            seen.last = seen.last.max(known.last);
+        }
+        self.standing.send_if_modified(|standing| {
+            let news = *standing != seen;
+            *standing = seen;
+            news
+        });
+        self.move_head();
+        seen
+    }
+
+    /// Somebody found that the stream does not hold what was read.
+    pub(super) fn turn(&self, what: String) -> JournalError {
+        tracing::error!("{what}: what was folded is no longer what the journal holds");
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&what);
+        self.standing
+            .send_modify(|standing| standing.turn = standing.turn.wrapping_add(1));
+        JournalError::Changed { what }
+    }
+
+    fn move_head(&self) {
+        let last = self.standing().last;
+        let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = if end.last == last { end.message } else { last };
+        self.head.send_if_modified(|known| {
+            let moved = *known != head;
+            *known = head;
+            moved
+        });
+    }
+}
+
+/// Asks the stream again and again, until the journal is closed or gone.
+pub(super) async fn keep_current(keeper: std::sync::Weak<Keeper>) {
+    let mut silent = false;
+    loop {
+        let Some(keeper) = keeper.upgrade() else {
+            return;
+        };
+        if keeper.is_closed() {
+            return;
+        }
+        match keeper.look().await {
+            Ok(_) if silent => {
+                tracing::info!("the journal's stream answers again");
+                silent = false;
+            }
+            Err(error) if !silent => {
+                tracing::error!(%error, "the journal's stream does not answer as it should; folding waits");
+                silent = true;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        drop(keeper);
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+fn standing_of(info: &Info, turn: u64) -> Standing {
+    let last = if info.state.messages == 0 {
+        0
+    } else {
+        info.state.last_sequence
+    };
+    Standing {
+        incarnation: streams::incarnation_of(info),
+        turn,
+        first: Sequence::new(info.state.first_sequence),
+        last: Sequence::new(last),
+        durability: if info.config.num_replicas > 1 {
+            Durability::Replicated
+        } else {
+            Durability::Buffered
+        },
+        answers: true,
+    }
+}

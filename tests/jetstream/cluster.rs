@@ -1,0 +1,57 @@
+//! Three servers that each keep the streams: the leader may die at any time.
+
+use serde_json::Value;
+
+use crate::nats::Nats;
+use crate::outages::{Publisher, check, wait_until_folded};
+use crate::server::{Server, eventually};
+
+/// Which of the three leads the stream.
+fn leader(asked: &Nats) -> Option<usize> {
+    let info = asked.stream("TWEETS");
+    info["cluster"]["leader"]
+        .as_str()?
+        .strip_prefix("rig-")?
+        .parse()
+        .ok()
+}
+
+fn is_whole(asked: &Nats) -> bool {
+    let info = asked.stream("TWEETS");
+    let replicas = info["cluster"]["replicas"].as_array().cloned();
+    leader(asked).is_some()
+        && replicas.is_some_and(|replicas| {
+            replicas.len() == 2
+                && replicas
+                    .iter()
+                    .all(|one| one["current"] == Value::Bool(true))
+        })
+}
+
+#[test]
+fn the_leader_dies_and_nothing_is_lost() {
+    let mut all = Nats::start_cluster();
+    let scratch = tempfile::tempdir().unwrap();
+    let urls: Vec<_> = all.iter().map(Nats::url).collect();
+    let urls = urls.join(",");
+    let arguments = ["--nats", &urls, "--set", "nats.replicas=3"];
+    let server = Server::start_with(scratch.path(), &arguments);
+    assert_eq!(server.get("/readyz")["durability"], "replicated");
+    let epoch = server.get("/api/v1/ledger")["epoch"].clone();
+    let mut acknowledged = std::collections::BTreeSet::new();
+    for name in ["a", "b", "c"] {
+        eventually("all three are in step", || is_whole(&all[0]));
+        let leads = leader(&all[0]).unwrap();
+        // A publisher keeps to one server, so it is one that lives on.
+        let publisher = Publisher::start(&all[(leads + 1) % 3], name);
+        publisher.wait_for_more(100);
+        all[leads].end_with("KILL");
+        publisher.wait_for_more(100);
+        all[leads].start_again();
+        acknowledged.extend(publisher.finish());
+    }
+    wait_until_folded(&server, &all[0]);
+    check(&server, &acknowledged, 3);
+    assert_eq!(server.get("/api/v1/ledger")["epoch"], epoch);
+    server.stop();
+}

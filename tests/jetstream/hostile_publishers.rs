@@ -1,0 +1,209 @@
+//! What publishers can say that is no event, or breaks a client's parser: it is kept as rejected,
+//! once, with its reason, and the next good event is folded.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::command::on_files;
+use crate::nats::Nats;
+use crate::posts::tweet;
+use crate::server::Server;
+use crate::views::path;
+
+const AT: &str = "2020-01-01T00:00:00Z";
+
+/// Subject, header block, payload, and words of the reason.
+type Message = (Vec<u8>, Vec<u8>, Vec<u8>, &'static str);
+
+fn hostile() -> Vec<Message> {
+    let good = tweet("a", "x", AT).into_bytes();
+    let text =
+        |subject: &str, payload: &str, reason| (subject.into(), Vec::new(), payload.into(), reason);
+    let deleted = r#"{"type":"tweet.deleted","id":"x","at":"2020-01-01T00:00:00Z"}"#;
+    vec![
+        text("tweets.A", deleted, "not in normal form"),
+        text("tweets.%61", deleted, "not in normal form"),
+        text("tweets.%ff", deleted, "UTF-8"),
+        text("tweets.%00", deleted, "control"),
+        text("tweets.아이폰", deleted, "%EC%95%84"),
+        (
+            b"tweets.b\x0bc".to_vec(),
+            Vec::new(),
+            good.clone(),
+            "normal form",
+        ),
+        (
+            b"tweets.b\x01c".to_vec(),
+            Vec::new(),
+            good.clone(),
+            "control",
+        ),
+        (
+            "tweets.b\u{3000}c".into(),
+            Vec::new(),
+            good.clone(),
+            "normal form",
+        ),
+        (b"tweets.\xff\xfe".to_vec(), Vec::new(), good, ""),
+        text("tweets.a", "", "JSON"),
+        text("tweets.a", "{\"type\":", "JSON"),
+        text("tweets.a", "[1]", "object"),
+        text(
+            "tweets.a",
+            r#"{"type":"tweet.sung","at":"2020-01-01T00:00:00Z"}"#,
+            "tweet.sung",
+        ),
+        (
+            b"tweets.a".to_vec(),
+            Vec::new(),
+            b"\xff\xfe".to_vec(),
+            "UTF-8",
+        ),
+        (
+            b"tweets.a".to_vec(),
+            Vec::new(),
+            vec![b' '; 1024 * 1024],
+            "65536",
+        ),
+        // Messages that a client may take for the server's own words, or cannot parse.
+        (
+            b"tweets.a".to_vec(),
+            b"NATS/1.0 409 Consumer Deleted\r\n\r\n".to_vec(),
+            b"no".to_vec(),
+            "JSON",
+        ),
+        (
+            b"tweets.a".to_vec(),
+            b"NATS/1.0 100 Idle Heartbeat\r\n\r\n".to_vec(),
+            b"no".to_vec(),
+            "JSON",
+        ),
+        (
+            b"tweets.a".to_vec(),
+            b"NATS/1.0\r\nno colon\r\n\r\n".to_vec(),
+            b"no".to_vec(),
+            "JSON",
+        ),
+        (
+            b"tweets.a".to_vec(),
+            b"NATS/1.0\r\n\xff: \xfe\r\n\r\n".to_vec(),
+            b"no".to_vec(),
+            "JSON",
+        ),
+        (
+            b"tweets.\xffa\x0b".to_vec(),
+            b"NATS/1.0\r\na: b\r\n\r\n".to_vec(),
+            b"no".to_vec(),
+            "",
+        ),
+    ]
+}
+
+fn entries(data: &Path, nats: &Nats) -> Vec<Value> {
+    let url = nats.url();
+    let listed = on_files(data, ["rejected", "ls", "--output", "json", "--nats", &url]);
+    let listed = listed.expect_code(0).json();
+    listed.as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let with = nats.url();
+    let with = ["--nats", with.as_str()];
+    let server = Server::start_with(scratch.path(), &with);
+    let mut client = nats.client();
+    let mut stored: Vec<(u64, &str)> = Vec::new();
+    let mut last = 0;
+    let mut good = 0;
+    for (subject, headers, payload, reason) in hostile() {
+        match client.publish_with(&subject, &headers, &payload) {
+            Ok(Some(sequence)) => stored.push((sequence, reason)),
+            // The server itself refuses some, and may hang up.
+            Ok(None) | Err(_) => client = nats.client(),
+        }
+        good += 1;
+        let event = tweet("good", &format!("g{good}"), AT);
+        last = client
+            .publish(b"tweets.good", event.as_bytes())
+            .unwrap()
+            .unwrap();
+        // One at a time, so that each is met at the end of the stream, too.
+        crate::server::eventually("it is folded", || {
+            server.get("/api/v1/ledger")["as_of"] == last
+        });
+    }
+    assert!(
+        stored.len() >= 15,
+        "the server refused too many: {stored:?}"
+    );
+    let folded = server.get(&path("good", "ledger"))["folded"].clone();
+    assert_eq!(folded, good);
+    let ledger = server.get("/api/v1/ledger");
+    let refused = ledger["rejected"].as_u64().unwrap() + ledger["unaddressed"].as_u64().unwrap();
+    assert_eq!(refused, stored.len() as u64, "{ledger}");
+    assert_eq!(
+        nats.stream("REJECTED")["state"]["messages"],
+        stored.len() as u64
+    );
+    // A crash, and a rebuild from nothing, write none of them a second time.
+    server.kill();
+    std::fs::remove_dir_all(scratch.path().join("views")).unwrap();
+    let server = Server::start_with(scratch.path(), &with);
+    crate::server::eventually("it is folded again", || {
+        server.get("/api/v1/ledger")["as_of"] == last
+    });
+    server.stop();
+    let kept = entries(scratch.path(), &nats);
+    assert_eq!(kept.len(), stored.len());
+    for (sequence, reason) in stored {
+        let entry = kept.iter().find(|entry| entry["sequence"] == sequence);
+        let entry = entry.unwrap_or_else(|| panic!("{sequence} is not in {kept:?}"));
+        let said = entry["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{entry}");
+    }
+    assert_eq!(nats.stream("REJECTED")["state"]["last_seq"], kept.len());
+}
+
+#[test]
+fn subjects_beside_the_streams_get_no_acknowledgement_and_store_nothing() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let event = tweet("a", "x", AT);
+    for subject in ["tweets.a.b", "tweets.3.x", "tweets"] {
+        let answer = nats.client().publish(subject.as_bytes(), event.as_bytes());
+        assert_eq!(answer.unwrap(), None, "{subject}");
+    }
+    assert_eq!(nats.stream("TWEETS")["state"]["messages"], 0);
+    server.stop();
+}
+
+#[test]
+fn a_rejection_says_all_about_its_record() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let sequence = nats.client().publish(b"tweets.a", b"{}").unwrap().unwrap();
+    crate::server::eventually("it is kept", || {
+        nats.stream("REJECTED")["state"]["messages"] == 1
+    });
+    let question = json!({ "last_by_subj": "rejected.a" });
+    let kept = nats.client().api("STREAM.MSG.GET.REJECTED", &question);
+    let headers = kept["message"]["hdrs"].as_str().unwrap();
+    let headers = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, headers).unwrap();
+    let headers = String::from_utf8(headers).unwrap();
+    for line in [
+        "Tidings-Subject: tweets.a".to_owned(),
+        format!("Tidings-Sequence: {sequence}"),
+        "Tidings-Length: 2".to_owned(),
+        "Tidings-Reason: field \"type\" is missing".to_owned(),
+        "Tidings-Incarnation: ".to_owned(),
+        "Nats-Msg-Id: ".to_owned(),
+    ] {
+        assert!(headers.contains(&line), "{line} is not in {headers}");
+    }
+    server.stop();
+}

@@ -1,0 +1,35 @@
+//! The journal in NATS JetStream: the built binary against real nats-server processes.
+//!
+//! [`nats`] starts, kills and asks nats-server with a client of its own, which can also say what
+//! a polite one cannot. The rest of the rig is that of the black-box tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    dead_code,
+    missing_docs
+)]
+
+#[path = "../black_box/command.rs"]
+mod command;
+#[path = "../black_box/http.rs"]
+mod http;
+#[path = "../black_box/posts.rs"]
+mod posts;
+#[path = "../black_box/server.rs"]
+mod server;
+#[path = "../black_box/views.rs"]
+mod views;
+
+mod nats;
+
+mod another_stream;
+mod cluster;
+mod configuration;
+mod hostile_publishers;
+mod outages;
+mod port;
+mod same_views;

@@ -1,0 +1,291 @@
+//! A nats-server under test, and a small client that speaks its protocol.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::server::{eventually, send, wait_for};
+
+/// A nats-server with JetStream on a folder of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Nats {
+    folder: TempDir,
+    child: Option<Child>,
+    further: Vec<String>,
+    address: SocketAddr,
+}
+
+/// Where nats-server is: `NATS_SERVER`, `.tools/nats-server`, or the search path.
+fn program() -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/nats-server");
+    let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let searched = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
+    named
+        .into_iter()
+        .chain([tools])
+        .chain(searched)
+        .find(|program| program.is_file())
+        .expect("nats-server is missing: scripts/test installs it into .tools/, or name it with NATS_SERVER")
+}
+
+impl Nats {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let nats = Self::start_with(Vec::new());
+        nats.wait_until_up();
+        nats
+    }
+
+    /// Three that make one cluster.
+    pub fn start_cluster() -> [Self; 3] {
+        // Ports that are free now; each server has to know them before the first one runs.
+        let ports: [u16; 3] = std::array::from_fn(|_| 0).map(|_: u16| {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap().port()
+        });
+        let routes: Vec<_> = ports.map(|port| format!("nats://127.0.0.1:{port}")).into();
+        let all = std::array::from_fn(|number| {
+            Self::start_with(vec![
+                "--cluster_name".into(),
+                "rig".into(),
+                "--name".into(),
+                format!("rig-{number}"),
+                "--cluster".into(),
+                routes[number].clone(),
+                "--routes".into(),
+                routes.join(","),
+            ])
+        });
+        all.iter().for_each(Self::wait_until_up);
+        all
+    }
+
+    fn start_with(further: Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut nats = Self {
+            folder,
+            child: None,
+            further,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        nats.run("-1");
+        let mut port = None;
+        eventually("nats-server names its port", || {
+            port = nats.port_in_file();
+            port.is_some()
+        });
+        nats.address.set_port(port.unwrap());
+        nats
+    }
+
+    fn run(&mut self, port: &str) {
+        let folder = self.folder.path();
+        let child = Command::new(program())
+            .args(["-a", "127.0.0.1", "-p", port, "-js", "-sd"])
+            .arg(self.store())
+            .arg("--ports_file_dir")
+            .arg(folder)
+            .arg("-l")
+            .arg(folder.join("log"))
+            .args(&self.further)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    fn port_in_file(&self) -> Option<u16> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let ports = files
+            .map(|file| file.unwrap().path())
+            .find(|path| path.extension().is_some_and(|end| end == "ports"))?;
+        let ports: Value = serde_json::from_str(&std::fs::read_to_string(ports).ok()?).ok()?;
+        ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+    }
+
+    /// Waits until JetStream answers.
+    pub fn wait_until_up(&self) {
+        eventually("JetStream answers", || {
+            Client::connect(self.address).is_ok_and(|mut client| {
+                client
+                    .request(b"$JS.API.INFO", b"", b"")
+                    .is_ok_and(|answer| answer.is_some())
+            })
+        });
+    }
+
+    /// Where it keeps its streams.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address).unwrap()
+    }
+
+    /// Ends it with a signal.
+    pub fn end_with(&mut self, signal: &str) {
+        let mut child = self.child.take().unwrap();
+        send(signal, child.id());
+        wait_for(&mut child);
+    }
+
+    /// Starts it again on the same port and folder.
+    pub fn start_again(&mut self) {
+        let port = self.address.port().to_string();
+        self.run(&port);
+        self.wait_until_up();
+    }
+
+    /// Sends a signal that it lives on after.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.child.as_ref().unwrap().id());
+    }
+
+    /// What a stream is.
+    pub fn stream(&self, name: &str) -> Value {
+        self.client()
+            .api(&format!("STREAM.INFO.{name}"), &json!({}))
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A connection that says exactly what it is told to.
+#[derive(Debug)]
+pub struct Client {
+    reader: BufReader<TcpStream>,
+    /// Its own: others of a cluster would get its answers, too.
+    inbox: String,
+    requests: u64,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+        static CLIENTS: AtomicU64 = AtomicU64::new(0);
+        let number = CLIENTS.fetch_add(1, Ordering::Relaxed);
+        let inbox = format!("_INBOX.rig-{}-{number}", std::process::id());
+        let hello = format!(
+            "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}}\r\nSUB {inbox}.* 1\r\nPING\r\n"
+        );
+        let mut client = Self {
+            reader: BufReader::new(stream),
+            inbox,
+            requests: 0,
+        };
+        client.line()?;
+        client.say(hello.as_bytes())?;
+        while client.line()? != "PONG" {}
+        Ok(client)
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(bytes)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        self.reader.read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+
+    /// Publishes with this subject, header block and payload, and waits for an answer; `None`
+    /// when nobody is there to answer.
+    pub fn request(
+        &mut self,
+        subject: &[u8],
+        headers: &[u8],
+        payload: &[u8],
+    ) -> io::Result<Option<Vec<u8>>> {
+        self.requests += 1;
+        let inbox = format!("{}.{}", self.inbox, self.requests);
+        let mut bytes = if headers.is_empty() {
+            b"PUB ".to_vec()
+        } else {
+            b"HPUB ".to_vec()
+        };
+        bytes.extend_from_slice(subject);
+        let length = headers.len() + payload.len();
+        let lengths = if headers.is_empty() {
+            format!(" {inbox} {length}\r\n")
+        } else {
+            format!(" {inbox} {} {length}\r\n", headers.len())
+        };
+        bytes.extend_from_slice(lengths.as_bytes());
+        bytes.extend_from_slice(headers);
+        bytes.extend_from_slice(payload);
+        bytes.extend_from_slice(b"\r\n");
+        self.say(&bytes)?;
+        loop {
+            let line = self.line()?;
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[0] {
+                "PING" => self.say(b"PONG\r\n")?,
+                "-ERR" => return Err(io::Error::other(line)),
+                "MSG" | "HMSG" => {
+                    let size: usize = words.last().unwrap().parse().unwrap();
+                    let mut body = vec![0; size + 2];
+                    self.reader.read_exact(&mut body)?;
+                    body.truncate(size);
+                    if words[1] != inbox {
+                        continue;
+                    }
+                    // Only "no responders" comes with headers here.
+                    return Ok((words[0] == "MSG").then_some(body));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Asks the JetStream API.
+    pub fn api(&mut self, what: &str, question: &Value) -> Value {
+        let subject = format!("$JS.API.{what}");
+        let answer = self.request(subject.as_bytes(), b"", question.to_string().as_bytes());
+        serde_json::from_slice(&answer.unwrap().unwrap()).unwrap()
+    }
+
+    /// Publishes; the sequence when it was acknowledged.
+    pub fn publish(&mut self, subject: &[u8], payload: &[u8]) -> io::Result<Option<u64>> {
+        self.publish_with(subject, b"", payload)
+    }
+
+    /// Publishes with a header block.
+    pub fn publish_with(
+        &mut self,
+        subject: &[u8],
+        headers: &[u8],
+        payload: &[u8],
+    ) -> io::Result<Option<u64>> {
+        let Some(answer) = self.request(subject, headers, payload)? else {
+            return Ok(None);
+        };
+        let answer: Value = serde_json::from_slice(&answer)?;
+        Ok(answer["seq"].as_u64())
+    }
+}

@@ -1,0 +1,155 @@
+//! The same events through the embedded journal and through JetStream give the same views.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::command::{binary, on_files, run};
+use crate::nats::Nats;
+use crate::posts;
+use crate::server::Server;
+
+/// Posts of three keywords, with engagements, deletions, and everything of the first part twice.
+fn history() -> String {
+    let keywords = ["영화", "a.b", "us airways"];
+    let mut lines = Vec::new();
+    for (number, line) in posts::lines().iter().take(1_500).enumerate() {
+        let mut post: Value = serde_json::from_str(line).unwrap();
+        post["keyword"] = keywords[number % 3].into();
+        let (id, at) = (post["id"].clone(), post["at"].clone());
+        let keyword = post["keyword"].clone();
+        lines.push(post.to_string());
+        if number % 5 == 0 {
+            let metrics = json!({ "likes": number, "replies": 1 });
+            lines.push(
+                json!({ "type": "tweet.engaged", "id": id, "at": at, "keyword": keyword, "metrics": metrics })
+                    .to_string(),
+            );
+        }
+        if number % 7 == 0 {
+            lines.push(
+                json!({ "type": "tweet.deleted", "id": id, "at": at, "keyword": keyword })
+                    .to_string(),
+            );
+        }
+    }
+    let again = lines[..500].to_vec();
+    lines.extend(again);
+    lines.join("\n")
+}
+
+fn publish(history: &str, to: &[&str]) -> Value {
+    let mut command = binary();
+    command.args(["publish", "-", "--output", "json"]).args(to);
+    run(&mut command, history.as_bytes()).expect_code(0).json()
+}
+
+fn digest(data: &Path, nats: &[&str]) -> Value {
+    let arguments = ["views", "digest", "--output", "json"];
+    on_files(data, arguments.iter().chain(nats))
+        .expect_code(0)
+        .json()["digest"]
+        .clone()
+}
+
+#[test]
+fn views_are_equal_whatever_the_journal() {
+    let history = history();
+    let events = history.lines().count() as u64;
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let (embedded, straight) = (scratch.path().join("e"), scratch.path().join("n"));
+
+    let server = Server::start(&embedded);
+    publish(&history, &["--server", &server.url()]);
+    server.wait_until_folded();
+    server.stop();
+    let right = digest(&embedded, &[]);
+
+    let url = nats.url();
+    let to_nats = ["--nats", url.as_str()];
+    let server = Server::start_with(&straight, &to_nats);
+    let report = publish(&history, &to_nats);
+    assert_eq!(report["journaled"], events);
+    assert_eq!(report["seq"], events);
+    server.wait_until_folded();
+    assert_eq!(server.get("/api/v1/ledger")["journaled"], events);
+    server.stop();
+    assert_eq!(digest(&straight, &to_nats), right);
+    on_files(&straight, ["views", "verify"].iter().chain(&to_nats)).expect_code(0);
+    let rebuilt = on_files(
+        &straight,
+        ["views", "rebuild", "--output", "json"]
+            .iter()
+            .chain(&to_nats),
+    );
+    assert_eq!(rebuilt.expect_code(0).json()["new_epoch"], false);
+    assert_eq!(digest(&straight, &to_nats), right);
+}
+
+#[test]
+fn a_journal_moves_to_jetstream_and_back_as_it_was() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let place = |name: &str| scratch.path().join(name);
+    let server = Server::start(&place("one"));
+    publish(&history(), &["--server", &server.url()]);
+    server.wait_until_folded();
+    server.stop();
+    let url = nats.url();
+    let to_nats = ["--nats", url.as_str()];
+    let export = |data: &str, file: &Path, with: &[&str]| -> Value {
+        let file = file.to_str().unwrap();
+        let arguments = ["journal", "export", file, "--output", "json"];
+        on_files(&place(data), arguments.iter().chain(with))
+            .expect_code(0)
+            .json()["records_digest"]
+            .clone()
+    };
+    let (there, back) = (place("there.ndjson"), place("back.ndjson"));
+    let right = export("one", &there, &[]);
+    let arguments = ["journal", "import", there.to_str().unwrap()];
+    on_files(&place("two"), arguments.iter().chain(&to_nats)).expect_code(0);
+    assert_eq!(export("two", &back, &to_nats), right);
+    assert_eq!(digest(&place("two"), &to_nats), digest(&place("one"), &[]));
+}
+
+#[test]
+fn what_a_server_takes_over_http_goes_the_same_way() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    server.track(&["영화"]);
+    let answer = server.publish(&history());
+    assert_eq!(answer["rejected"], json!([]));
+    let seq = answer["seq"].as_u64().unwrap();
+    server.get(&format!("/api/v1/ledger?min_seq={seq}"));
+    assert_eq!(nats.stream("TWEETS")["state"]["last_seq"], seq);
+    // Somebody else's message is known at once by its acknowledgement.
+    let line = r#"{"type":"tweet.deleted","id":"zz","at":"2020-01-01T00:00:00Z"}"#;
+    let seq = nats.client().publish(b"tweets.other", line.as_bytes());
+    let seq = seq.unwrap().unwrap();
+    server.get(&format!("/api/v1/ledger?min_seq={seq}"));
+    let beyond = format!("/api/v1/ledger?min_seq={}", seq + 1);
+    assert_eq!(server.ask("GET", &beyond, &[], b"").status, 412);
+    server.stop();
+}
+
+#[test]
+fn a_line_without_keyword_is_refused_and_stops_no_other() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let good = posts::tweet("a", "1", "2020-01-01T00:00:00Z");
+    let bare = r#"{"type":"tweet.deleted","id":"a","at":"2020-01-01T00:00:00Z"}"#;
+    let mut command = binary();
+    command.args(["publish", "-", "--nats", &nats.url(), "--output", "json"]);
+    let input = format!("{bare}\nnonsense\n{good}\n");
+    let report = run(&mut command, input.as_bytes()).expect_code(1).json();
+    assert_eq!(report["accepted"], 1);
+    assert_eq!(report["rejected"][0]["line"], 1);
+    let reason = report["rejected"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("--keyword"), "{reason}");
+    assert_eq!(report["rejected"][1]["line"], 2);
+    server.stop();
+}
