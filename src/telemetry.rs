@@ -32,6 +32,13 @@ pub struct ActorLabel {
     pub kind: &'static str,
 }
 
+/// Why something ended, as a label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// One of a few words.
+    pub reason: &'static str,
+}
+
 /// An answered request, as labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
@@ -85,6 +92,16 @@ pub struct Metrics {
     pub http_connections: Gauge,
     /// Connections that were refused because too many were open.
     pub http_connections_refused: Counter,
+    /// Live sessions that ended, by reason.
+    pub live_closed: Family<ReasonLabel, Counter>,
+    /// Messages sent to live clients.
+    pub live_lines: Counter,
+    /// Bytes of messages sent to live clients.
+    pub live_bytes: Counter,
+    /// Snapshots made for live clients; many clients share one.
+    pub live_snapshots: Counter,
+    /// Times that a feed began anew because too much had changed to tell it one by one.
+    pub live_breaks: Counter,
 }
 
 impl Default for Metrics {
@@ -120,6 +137,11 @@ impl Metrics {
             http_requests: Family::default(),
             http_connections: Gauge::default(),
             http_connections_refused: Counter::default(),
+            live_closed: Family::default(),
+            live_lines: Counter::default(),
+            live_bytes: Counter::default(),
+            live_snapshots: Counter::default(),
+            live_breaks: Counter::default(),
         };
         metrics.registry = Arc::new(metrics.registered());
         metrics
@@ -150,6 +172,14 @@ impl Metrics {
                 "Connections over the limit",
                 &self.http_connections_refused,
             ),
+            ("live_lines", "Messages to live clients", &self.live_lines),
+            ("live_bytes", "Bytes to live clients", &self.live_bytes),
+            (
+                "live_snapshots",
+                "Snapshots made for live clients",
+                &self.live_snapshots,
+            ),
+            ("live_breaks", "Times a feed began anew", &self.live_breaks),
         ] {
             r.register(name, help, counter.clone());
         }
@@ -189,6 +219,11 @@ impl Metrics {
             "Answered requests",
             self.http_requests.clone(),
         );
+        r.register(
+            "live_closed",
+            "Live sessions that ended, by reason",
+            self.live_closed.clone(),
+        );
         registry
     }
 
@@ -217,6 +252,13 @@ impl Metrics {
     pub fn request_answered(&self, route: &'static str, status: u16) {
         self.http_requests
             .get_or_create(&RequestLabels { route, status })
+            .inc();
+    }
+
+    /// Counts the end of a live session.
+    pub fn live_session_closed(&self, reason: &'static str) {
+        self.live_closed
+            .get_or_create(&ReasonLabel { reason })
             .inc();
     }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use super::catalog::Catalog;
+use super::live::Feeds;
 use super::progress::{Behind, Progress};
 use super::round::Ticket;
 use super::shard::ShardHandle;
 use crate::events::{Content, Keyword, KeywordRecord, Sequence, ShardId};
 use crate::journal::{JournalHandle, JournalReader, Selection};
-use crate::projections::{KeywordView, Outcome, Rows, RowsError};
-use crate::store::{ShardRows, StoreError};
+use crate::projections::{KeywordView, Outcome, Rows, RowsError, ViewChange};
+use crate::store::{Epoch, ShardRows, StoreError};
 use crate::telemetry::{Counted, Metrics};
 
 /// How many records a keyword reads at a time when it reads for itself.
@@ -89,6 +90,9 @@ pub(super) struct KeywordArguments {
     pub(super) shard: ShardId,
     pub(super) shard_handle: ShardHandle,
     pub(super) rows: Arc<ShardRows>,
+    /// The epoch of the rows.
+    pub(super) epoch: Epoch,
+    pub(super) feeds: Feeds,
     pub(super) journal: JournalHandle,
     pub(super) catalog: Catalog,
     pub(super) progress: Progress,
@@ -222,13 +226,21 @@ impl KeywordState {
         let rows = own.rows.of(&own.keyword);
         let was = (view.head().as_of, view.head().tracked);
         let before = view.head().ledger;
+        if own.feeds.has(&own.keyword) {
+            view.record();
+        }
         for (sequence, record) in records {
             (own.fold)(view, &rows, &own.keyword, *sequence, record)?;
         }
+        let change = view.take_view_change();
         let Some(changes) = view.take_changes(&rows)? else {
             return Ok(());
         };
         own.rows.put(&own.keyword, changes)?;
+        // In this order, so that who asks after an update never sees less.
+        own.feeds.hand_over(&own.keyword, own.epoch, || {
+            change.unwrap_or_else(|| ViewChange::unrecorded(was.0, view.head()))
+        });
         if was.0 == Sequence::ZERO || was.1 != view.head().tracked {
             own.catalog.set(&own.keyword, view.head().tracked);
         }

@@ -3,6 +3,9 @@
 //! ```text
 //! root ─┬─ reader ──────────► every shard, batch by batch
 //!       └─ shard (owns N keywords, commits their rows) ─► keyword actor (folds) ─► rows
+//!                                                                        └──────► feed
+//! live ─┬─ feed actor (per followed keyword) ─► ring
+//!       └─ session actor (per client) ─► outlet
 //! ```
 //!
 //! [`Tidings`] is the handle in front of all of them; nobody outside sees an actor.
@@ -12,6 +15,7 @@ mod commits;
 mod failures;
 mod intake;
 mod keyword;
+pub mod live;
 mod offline;
 mod opening;
 mod progress;

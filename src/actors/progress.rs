@@ -128,6 +128,14 @@ impl Progress {
         }
     }
 
+    /// A keyword, or its shard where it isn't behind, has folded through `sequence`.
+    pub(super) fn has_folded(&self, keyword: &Keyword, shard: ShardId, sequence: Sequence) -> bool {
+        let position = self
+            .behind(keyword)
+            .map_or_else(|| self.position(shard), |behind| behind.position);
+        position >= sequence
+    }
+
     /// Waits until a shard has folded through `sequence`.
     pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
         if let Some(shard) = self.shards.get(shard.index()) {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::catalog::Catalog;
 use super::keyword::FoldStep;
+use super::live::Feeds;
 use super::opening::{OpeningError, open_views, views_dir};
 use super::progress::Progress;
 use super::reader::{ReaderArguments, ReaderHandle};
@@ -99,6 +100,7 @@ pub(super) struct RootArguments {
     pub(super) journal: JournalHandle,
     pub(super) views: Views,
     pub(super) catalog: Catalog,
+    pub(super) feeds: Feeds,
     pub(super) progress: Progress,
     pub(super) metrics: Metrics,
     pub(super) fold: FoldStep,
@@ -347,6 +349,7 @@ impl RootState {
                 store: Arc::clone(&opened.store),
                 journal: Arc::clone(&own.journal),
                 catalog: own.catalog.clone(),
+                feeds: own.feeds.clone(),
                 progress: own.progress.clone(),
                 metrics: own.metrics.clone(),
                 options: own.options.shard.clone(),

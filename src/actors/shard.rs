@@ -17,6 +17,7 @@ use super::catalog::Catalog;
 use super::commits::Commits;
 use super::failures::Verdict;
 use super::keyword::{FoldStep, KeywordArguments, KeywordHandle};
+use super::live::Feeds;
 use super::progress::Progress;
 use super::rejections;
 use super::round::Round;
@@ -143,6 +144,7 @@ pub(super) struct ShardArguments {
     pub(super) store: Arc<Store>,
     pub(super) journal: JournalHandle,
     pub(super) catalog: Catalog,
+    pub(super) feeds: Feeds,
     pub(super) progress: Progress,
     pub(super) metrics: Metrics,
     pub(super) options: ShardOptions,
@@ -451,6 +453,8 @@ impl ShardState {
             shard: own.shard,
             shard_handle: ShardHandle(myself.clone()),
             rows: Arc::clone(&self.rows),
+            epoch: own.store.epoch(),
+            feeds: own.feeds.clone(),
             journal: Arc::clone(&own.journal),
             catalog: own.catalog.clone(),
             progress: own.progress.clone(),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::catalog::Catalog;
 use super::keyword::{FoldStep, fold_step};
+use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
 use super::opening::OpeningError;
 use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
@@ -38,6 +39,7 @@ struct Shared {
     journal: JournalHandle,
     views: Views,
     catalog: Catalog,
+    feeds: Feeds,
     progress: Progress,
     metrics: Metrics,
     keywords_max: usize,
@@ -167,6 +169,7 @@ impl Tidings {
     ) -> Result<Self, StartError> {
         let views = Views::default();
         let catalog = Catalog::default();
+        let feeds = Feeds::default();
         let progress = Progress::new(journal.shards());
         let keywords_max = options.shard.keywords_max;
         let root = RootHandle::spawn(RootArguments {
@@ -174,6 +177,7 @@ impl Tidings {
             journal: Arc::clone(&journal),
             views: views.clone(),
             catalog: catalog.clone(),
+            feeds: feeds.clone(),
             progress: progress.clone(),
             metrics: metrics.clone(),
             fold,
@@ -188,6 +192,7 @@ impl Tidings {
             journal,
             views,
             catalog,
+            feeds,
             progress,
             metrics,
             keywords_max,
@@ -204,6 +209,29 @@ impl Tidings {
             }
         });
         Ok(Self { shared })
+    }
+
+    /// Lets clients follow live what is folded, in these shapes.
+    ///
+    /// # Errors
+    /// [`StartError::Actors`].
+    pub async fn go_live(
+        &self,
+        shapes: Arc<dyn Shapes>,
+        options: LiveOptions,
+    ) -> Result<Live, StartError> {
+        let shared = &self.shared;
+        let sources = LiveSources {
+            feeds: shared.feeds.clone(),
+            views: shared.views.clone(),
+            progress: shared.progress.clone(),
+            head: shared.journal.head(),
+            shards: shared.journal.shards(),
+            metrics: shared.metrics.clone(),
+        };
+        Live::start(sources, shapes, options)
+            .await
+            .map_err(|error| StartError::Actors(error.to_string()))
     }
 
     /// The read side.

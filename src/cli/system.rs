@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::data_folder::DataFolder;
+use crate::actors::live::{Live, LiveOptions};
 use crate::actors::{self, ShardOptions, Tidings};
-use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, Server, ServerLimits};
+use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, Server, ServerLimits};
 use crate::journal::{
     Durability, EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions,
     JournalHandle, Secret, import_state, import_unfinished,
@@ -21,11 +22,15 @@ use crate::telemetry::Metrics;
 /// How long requests at hand may take when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
+/// Connections that may wait to be accepted: after a restart all clients come at once.
+const BACKLOG: u32 = 4096;
+
 /// Everything that `serve` runs.
 #[derive(Debug)]
 pub(super) struct System {
     server: Server,
     metrics_server: Option<Server>,
+    live: Live,
     tidings: Tidings,
     // Given back last.
     _folder: DataFolder,
@@ -56,8 +61,14 @@ impl System {
                 idle: settings.http.body_idle_timeout,
                 whole: settings.http.body_timeout,
             },
+            live: LiveLimits {
+                silence: settings.live.silence,
+                burst: settings.live.burst,
+                rate: settings.live.rate,
+            },
             ..HttpOptions::default()
         };
+        allow_files();
         let limits = ServerLimits {
             connections: settings.http.connections,
             header_time: settings.http.header_timeout,
@@ -68,7 +79,9 @@ impl System {
         log_durability(journal.durability());
         let options = options(settings, folder.path());
         let tidings = Tidings::start(options, journal, metrics.clone()).await?;
-        let http = Http::new(tidings.clone(), http_options);
+        let shapes = http::shapes(&tidings);
+        let live = tidings.go_live(shapes, live_options(settings)).await?;
+        let http = Http::new(tidings.clone(), live.clone(), http_options);
         let start = |listener, router| {
             Server::start(listener, router, limits, metrics.clone())
                 .context("HTTP cannot be served")
@@ -80,6 +93,7 @@ impl System {
         Ok(Self {
             server,
             metrics_server,
+            live,
             tidings,
             _folder: folder,
         })
@@ -93,7 +107,11 @@ impl System {
     /// Stops all parts from the outermost in: takes in nothing more, finishes what was taken in,
     /// commits it, and closes the journal.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop(FINISH_REQUESTS_WITHIN).await;
+        // Together, since a stream of events is a request that ends only with its session.
+        tokio::join!(
+            self.server.stop(FINISH_REQUESTS_WITHIN),
+            self.live.stop(FINISH_REQUESTS_WITHIN)
+        );
         if let Some(server) = self.metrics_server {
             server.stop(Duration::ZERO).await;
         }
@@ -168,8 +186,39 @@ pub(super) fn options(settings: &Settings, data: &Path) -> actors::Options {
     }
 }
 
+/// How live sessions are set up.
+fn live_options(settings: &Settings) -> LiveOptions {
+    let live = &settings.live;
+    LiveOptions {
+        flush: live.flush,
+        sessions: live.sessions,
+        subscriptions: live.subscriptions,
+        slow: live.slow,
+        linger: live.linger,
+        ring_bytes: live.ring_bytes,
+    }
+}
+
+/// Every client takes a file handle: as many as the system lets this process have.
+fn allow_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "file handles allowed"),
+        Err(error) => tracing::warn!(%error, "the limit of file handles could not be raised"),
+    }
+}
+
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+    let bound = async {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound.await.with_context(|| {
         format!(
             "{address} cannot be listened on; choose another address with the setting {setting}, port 0 for any free one"
         )

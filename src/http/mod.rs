@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::actors::live::{Live, Shapes};
 use crate::actors::{Intake, Tidings};
 use crate::telemetry::Metrics;
 
@@ -21,6 +22,7 @@ mod edge;
 mod etag;
 mod keywords;
 mod ledger;
+mod live;
 mod overview;
 mod page;
 mod problem;
@@ -37,6 +39,7 @@ mod window;
 pub use access::{Access, Action, AllowAll, Principal};
 pub use body::BodyTimes;
 pub use edge::{Hosts, HostsError};
+pub use live::{LiveLimits, shapes};
 pub use problem::Problem;
 pub use routes::{ROUTES, Route, metrics_router, router};
 pub use server::{Server, ServerLimits};
@@ -53,6 +56,9 @@ pub struct Http {
 #[derive(Debug)]
 struct Shared {
     tidings: Tidings,
+    live: Live,
+    shapes: Arc<dyn Shapes>,
+    live_limits: LiveLimits,
     intake: Intake,
     access: Arc<dyn Access>,
     hosts: Hosts,
@@ -71,6 +77,8 @@ pub struct HttpOptions {
     pub auto_track: bool,
     /// How long bodies may take.
     pub body_times: BodyTimes,
+    /// What live clients may do.
+    pub live: LiveLimits,
 }
 
 impl Default for HttpOptions {
@@ -80,16 +88,20 @@ impl Default for HttpOptions {
             access: Arc::new(AllowAll),
             auto_track: true,
             body_times: BodyTimes::default(),
+            live: LiveLimits::default(),
         }
     }
 }
 
 impl Http {
-    /// The interface to this system.
-    pub fn new(tidings: Tidings, options: HttpOptions) -> Self {
+    /// The interface to this system, and to what is live of it.
+    pub fn new(tidings: Tidings, live: Live, options: HttpOptions) -> Self {
         Self {
             shared: Arc::new(Shared {
                 intake: Intake::new(tidings.clone(), options.auto_track),
+                shapes: shapes(&tidings),
+                live,
+                live_limits: options.live,
                 tidings,
                 access: options.access,
                 hosts: options.hosts,
@@ -101,6 +113,10 @@ impl Http {
 
     fn tidings(&self) -> &Tidings {
         &self.shared.tidings
+    }
+
+    fn live(&self) -> &Live {
+        &self.shared.live
     }
 
     fn intake(&self) -> &Intake {

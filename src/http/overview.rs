@@ -15,6 +15,7 @@ use crate::actors::{Scope, Tidings};
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCounts, RankedKeyword, Window};
 use crate::projections::{Head, TimelineQuery, TweetKey, timeline_query};
+use crate::store::StoreError;
 
 /// How many tweets are shown.
 const LATEST: usize = 10;
@@ -22,8 +23,9 @@ const LATEST: usize = 10;
 /// The parameters of this route.
 pub const PARAMETERS: &[&str] = &["window", "at", MIN_SEQ];
 
+/// All keywords beside each other.
 #[derive(Debug, Serialize)]
-struct Overview {
+pub struct Overview {
     #[serde(serialize_with = "as_text")]
     window: Window,
     total: u64,
@@ -31,6 +33,26 @@ struct Overview {
     keywords: Vec<Item>,
     latest: Vec<Latest>,
     until: Moment,
+}
+
+impl Overview {
+    /// The end of its window, at which another begins.
+    pub const fn until(&self) -> Timestamp {
+        self.until.0
+    }
+
+    /// Its fields but for the keywords, each as a name and its JSON, and the keywords.
+    pub fn in_fields(&self) -> (Vec<(&'static str, String)>, &[impl Serialize + use<>]) {
+        let latest = serde_json::to_string(&self.latest).unwrap_or_default();
+        let fields = vec![
+            ("window", format!("\"{}\"", self.window)),
+            ("total", self.total.to_string()),
+            ("previous", self.previous.to_string()),
+            ("latest", latest),
+            ("until", format!("\"{}\"", self.until.0)),
+        ];
+        (fields, &self.keywords)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -86,11 +108,15 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         ));
     }
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(move |tidings| answer(tidings, window, at))
+    call.answer_across(move |tidings| Ok(answer(tidings, window, at)?))
         .await
 }
 
-fn answer(tidings: &Tidings, window: Window, at: Timestamp) -> Result<Overview, Problem> {
+/// The overview at a moment.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn answer(tidings: &Tidings, window: Window, at: Timestamp) -> Result<Overview, StoreError> {
     let mut heads = tidings.views().heads()?;
     heads.retain(|(_, head)| head.tracked);
     let end = overview::end(at);
@@ -101,7 +127,7 @@ fn answer(tidings: &Tidings, window: Window, at: Timestamp) -> Result<Overview, 
             let counts = counts(tidings, &keyword, &head, window, at)?;
             Ok((keyword, counts))
         })
-        .collect::<Result<_, Problem>>()?;
+        .collect::<Result<_, StoreError>>()?;
     let ranked = overview::rank(counted);
     Ok(Overview {
         window,
@@ -120,7 +146,7 @@ fn counts(
     head: &Head,
     window: Window,
     at: Timestamp,
-) -> Result<KeywordCounts, Problem> {
+) -> Result<KeywordCounts, StoreError> {
     let end = overview::end(at);
     let start = end.plus(-2 * window.length());
     let is_silent = head.last_at.is_none_or(|last| last < start)
@@ -142,7 +168,7 @@ fn latest(
     tidings: &Tidings,
     heads: &[(Keyword, Head)],
     end: Timestamp,
-) -> Result<Vec<Latest>, Problem> {
+) -> Result<Vec<Latest>, StoreError> {
     let mut candidates: Vec<(Timestamp, &Keyword)> = heads
         .iter()
         .filter(|(_, head)| head.first_at.is_some_and(|first| first < end))

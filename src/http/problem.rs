@@ -77,6 +77,9 @@ pub enum Problem {
     /// A request that is not valid HTTP/1.1.
     #[error("{0}")]
     BadRequest(String),
+    /// A request that is no WebSocket handshake where only one will do.
+    #[error("{0}")]
+    UpgradeRequired(&'static str),
     /// The keyword never existed.
     #[error(
         "no event was ever seen for the keyword {0:?}; track it with POST /api/v1/keywords, or publish to it"
@@ -193,6 +196,9 @@ impl Problem {
             Self::BadKeyword(_) => (S::BAD_REQUEST, "bad-keyword", "Bad keyword"),
             Self::BadBody(_) => (S::BAD_REQUEST, "bad-body", "Bad body"),
             Self::BadRequest(_) => (S::BAD_REQUEST, "bad-request", "Bad request"),
+            Self::UpgradeRequired(_) => {
+                (S::UPGRADE_REQUIRED, "upgrade-required", "Upgrade required")
+            }
             Self::UnknownKeyword(_) => (S::NOT_FOUND, "unknown-keyword", "Unknown keyword"),
             Self::NotTracked(_) => (S::NOT_FOUND, "not-tracked", "Keyword not tracked"),
             Self::NotQuarantined(_) => (S::NOT_FOUND, "not-quarantined", "Not in quarantine"),
@@ -274,6 +280,11 @@ impl IntoResponse for Problem {
             self.to_json().to_string(),
         )
             .into_response();
+        if status == StatusCode::UPGRADE_REQUIRED {
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::problem::{Problem, shortened};
 use super::{
-    Http, compare, edge, keywords, ledger, overview, page, status, timeline, tweets, volume,
+    Http, compare, edge, keywords, ledger, live, overview, page, status, timeline, tweets, volume,
 };
 
 /// A route as the interface describes it.
@@ -65,6 +65,12 @@ pub const ROUTES: &[Route] = &[
         &["GET"],
         ledger::PARAMETERS,
     ),
+    route(
+        "/api/v1/keywords/{token}/events",
+        &["GET"],
+        live::events::PARAMETERS,
+    ),
+    route("/api/v1/live", &["GET"], &[]),
     route("/api/v1/ledger", &["GET"], ledger::PARAMETERS),
     route("/api/v1/overview", &["GET"], overview::PARAMETERS),
     route("/api/v1/compare", &["GET"], compare::PARAMETERS),
@@ -94,6 +100,8 @@ fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
         "/api/v1/keywords/{token}/timeline" => get(timeline::get),
         "/api/v1/keywords/{token}/volume" => get(volume::get),
         "/api/v1/keywords/{token}/ledger" => get(ledger::of_keyword),
+        "/api/v1/keywords/{token}/events" => get(live::events::get),
+        "/api/v1/live" => get(live::socket::get),
         "/api/v1/ledger" => get(ledger::of_all),
         "/api/v1/overview" => get(overview::get),
         "/api/v1/compare" => get(compare::get),

@@ -14,7 +14,7 @@ use crate::actors::Scope;
 use crate::events::normal_form;
 use crate::projections::{TimelinePage, TimelineQuery, timeline_query};
 
-const MOST: usize = 200;
+pub const MOST: usize = 200;
 const DEFAULT: usize = 50;
 
 /// The parameters of this route.

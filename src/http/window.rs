@@ -91,27 +91,29 @@ fn offset_hours(query: &Query) -> Result<i8, Problem> {
     let Some(text) = query.text("tz") else {
         return Ok(0);
     };
-    if text == "Z" {
-        return Ok(0);
-    }
-    let read = || {
-        let (sign, rest) = match (text.strip_prefix(['+', ' ']), text.strip_prefix('-')) {
-            (Some(rest), _) => (1, rest),
-            (_, Some(rest)) => (-1, rest),
-            (None, None) => return None,
-        };
-        let hours = rest.strip_suffix(":00")?;
-        let two_digits = hours.len() == 2 && hours.bytes().all(|byte| byte.is_ascii_digit());
-        let hours: i8 = two_digits.then(|| hours.parse().ok()).flatten()?;
-        (hours < 24).then_some(sign * hours)
-    };
-    read().ok_or_else(|| {
+    zone(text).ok_or_else(|| {
         Problem::parameter(
             "tz",
             text,
             "it must be an offset of whole hours such as +09:00 or -05:00",
         )
     })
+}
+
+/// The hours of `Z` or a whole-hour offset such as `+09:00`; `None` when it is neither.
+pub fn zone(text: &str) -> Option<i8> {
+    if text == "Z" {
+        return Some(0);
+    }
+    let (sign, rest) = match (text.strip_prefix(['+', ' ']), text.strip_prefix('-')) {
+        (Some(rest), _) => (1, rest),
+        (_, Some(rest)) => (-1, rest),
+        (None, None) => return None,
+    };
+    let hours = rest.strip_suffix(":00")?;
+    let two_digits = hours.len() == 2 && hours.bytes().all(|byte| byte.is_ascii_digit());
+    let hours: i8 = two_digits.then(|| hours.parse().ok()).flatten()?;
+    (hours < 24).then_some(sign * hours)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::ids::{IdHash, IdState, Ids};
 use super::rows::{NoRows, RowChange, RowKey, Rows, RowsError};
 use super::timeline::Timeline;
 use super::tweet_key::TweetKey;
+use super::view_change::{Recorder, ViewChange};
 use super::volume::Volume;
 use crate::events::{Event, KeywordRecord, Sequence, TweetDeleted, TweetEngaged, TweetPosted};
 
@@ -50,6 +51,8 @@ pub struct KeywordView {
     span_is_stale: bool,
     /// The rows of before are gone, as far as this batch is concerned.
     cleared: bool,
+    /// While somebody follows the keyword live.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl KeywordView {
@@ -70,7 +73,20 @@ impl KeywordView {
             changed: false,
             span_is_stale: false,
             cleared: false,
+            recorder: None,
         })
+    }
+
+    /// From here on, what is altered is recorded for [`KeywordView::take_view_change`].
+    pub fn record(&mut self) {
+        self.recorder = Some(Box::new(Recorder::from(self.head.as_of)));
+    }
+
+    /// What was altered since [`KeywordView::record`]; `None` when nothing was recorded. Recording
+    /// ends with it.
+    pub fn take_view_change(&mut self) -> Option<ViewChange> {
+        let recorder = self.recorder.take()?;
+        Some(recorder.finish(self.head.as_of, self.head.ledger))
     }
 
     /// Where the keyword stands.
@@ -137,6 +153,9 @@ impl KeywordView {
         let last = self.head.last_at.unwrap_or(tweet.at);
         self.head.first_at = Some(first.min(tweet.at));
         self.head.last_at = Some(last.max(tweet.at));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.added(tweet);
+        }
         Ok(Outcome::Folded)
     }
 
@@ -150,14 +169,16 @@ impl KeywordView {
             return Ok(Outcome::Ignored);
         };
         let key = TweetKey::new(posted_at, &engaged.id);
-        let took = self
+        let metrics = self
             .timeline
             .engage(rows, &key, engaged.at, engaged.metrics)?;
-        Ok(if took {
-            Outcome::Folded
-        } else {
-            Outcome::Ignored
-        })
+        let Some(metrics) = metrics else {
+            return Ok(Outcome::Ignored);
+        };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.engaged(key, &engaged.id, metrics);
+        }
+        Ok(Outcome::Folded)
     }
 
     fn fold_deleted(
@@ -176,6 +197,9 @@ impl KeywordView {
                 self.head.ledger.deleted = self.head.ledger.deleted.saturating_add(1);
                 self.span_is_stale |=
                     self.head.first_at == Some(posted_at) || self.head.last_at == Some(posted_at);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.removed(&deleted.id, posted_at);
+                }
             }
             None => {}
         }
@@ -195,6 +219,9 @@ impl KeywordView {
         self.ids = Ids::default();
         self.cleared = true;
         self.span_is_stale = false;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.dropped();
+        }
     }
 
     const fn count(&mut self, outcome: Outcome) {

@@ -14,6 +14,7 @@ mod test_rows;
 mod timeline;
 pub mod timeline_query;
 mod tweet_key;
+mod view_change;
 pub mod volume;
 
 pub use digest::{Digest, ViewDigest};
@@ -22,3 +23,4 @@ pub use head::{Head, Ledger};
 pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
 pub use timeline_query::{TimelinePage, TimelineQuery};
 pub use tweet_key::TweetKey;
+pub use view_change::{ChangeKind, TimelineChange, Told, TweetChange, ViewChange};

@@ -145,7 +145,8 @@ impl Timeline {
         Ok(true)
     }
 
-    /// Sets what `patch` names, unless the tweet's metrics are newer than `at`; true when it did.
+    /// Sets what `patch` names, unless the tweet's metrics are newer than `at`; the metrics as they
+    /// are then, or `None` when nothing was set.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -155,7 +156,7 @@ impl Timeline {
         key: &TweetKey,
         at: Timestamp,
         patch: MetricsPatch,
-    ) -> Result<bool, RowsError> {
+    ) -> Result<Option<Metrics>, RowsError> {
         let page = self.page(rows, key)?;
         let lower = page.lower().clone();
         let posted: Option<Metrics> = page
@@ -166,16 +167,17 @@ impl Timeline {
             .transpose()
             .map_err(|what| RowsError::damaged(&RowKey::Page(lower.clone()), what))?;
         let Some(posted) = posted else {
-            return Ok(false);
+            return Ok(None);
         };
         let metrics = self.metrics_of_page(rows, &lower)?;
         let (known_at, known) = metrics.value.get(key).unwrap_or((key.at(), posted));
         if at < known_at {
-            return Ok(false);
+            return Ok(None);
         }
-        metrics.value.set(key.clone(), at, patch.applied_to(known));
+        let latest = patch.applied_to(known);
+        metrics.value.set(key.clone(), at, latest);
         metrics.changed = true;
-        Ok(true)
+        Ok(Some(latest))
     }
 
     /// The times of the oldest and the newest tweet.

@@ -91,6 +91,8 @@ pub struct Settings {
     pub fold: FoldSettings,
     /// What keeps the views.
     pub store: StoreSettings,
+    /// Live clients.
+    pub live: LiveSettings,
     /// The journal in NATS JetStream; `None` when it is embedded.
     pub nats: Option<NatsSettings>,
 }
@@ -192,6 +194,29 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
 }
 
+/// Live clients.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveSettings {
+    /// How far apart updates are at least.
+    pub flush: Duration,
+    /// How many clients there may be.
+    pub sessions: usize,
+    /// How many topics one of them may follow.
+    pub subscriptions: usize,
+    /// After how long one that takes nothing is sent away.
+    pub slow: Duration,
+    /// After how long one that says nothing is asked for a sign of life.
+    pub silence: Duration,
+    /// How many messages one may send at once.
+    pub burst: u32,
+    /// How many messages one may send each second.
+    pub rate: u32,
+    /// How long one that comes back can go on.
+    pub linger: Duration,
+    /// How many bytes of updates are kept for that.
+    pub ring_bytes: usize,
+}
+
 /// What the command line says about settings.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
@@ -289,6 +314,17 @@ impl Settings {
             store: StoreSettings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
+            live: LiveSettings {
+                flush: millis("live.flush", 1..=60_000)?,
+                sessions: size(layers.whole("live.sessions", 1..=10_000_000)?),
+                subscriptions: size(layers.whole("live.subscriptions", 1..=1_000_000)?),
+                slow: millis("live.slow_ms", 100..=3_600_000)?,
+                silence: millis("live.silence_ms", 100..=3_600_000)?,
+                burst: count(layers.whole("live.burst", 1..=1_000_000)?),
+                rate: count(layers.whole("live.rate", 1..=1_000_000)?),
+                linger: millis("live.linger_ms", 100..=3_600_000)?,
+                ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
+            },
             nats: nats(layers)?,
         };
         Ok(settings)
@@ -320,6 +356,11 @@ fn nats(layers: &Layers) -> Result<Option<NatsSettings>, SettingsError> {
         },
     };
     Ok((!settings.urls.is_empty()).then_some(settings))
+}
+
+/// The same for counts.
+fn count(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Ranges above end far below what the machine can count to.

@@ -34,6 +34,24 @@ impl std::fmt::Display for Epoch {
     }
 }
 
+/// A text that is no epoch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an epoch is 16 hex digits")]
+pub struct EpochError;
+
+impl std::str::FromStr for Epoch {
+    type Err = EpochError;
+
+    fn from_str(text: &str) -> Result<Self, EpochError> {
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex
+            .then(|| u64::from_str_radix(text, 16).ok())
+            .flatten()
+            .map(Self)
+            .ok_or(EpochError)
+    }
+}
+
 /// Changes to a fresh random value when the views no longer follow from the journal as it was
 /// seen before. Kept in a file beside the views, so that it outlives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod shard_rows;
 mod views;
 mod whole;
 
-pub use epoch::{Epoch, Generation};
+pub use epoch::{Epoch, EpochError, Generation};
 pub use error::StoreError;
 pub use holders::Holders;
 pub use records::ShardRecord;

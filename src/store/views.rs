@@ -18,6 +18,8 @@ pub struct Views {
     current: Arc<RwLock<Option<Arc<Store>>>>,
     /// Counts the times that somebody met damage.
     damage: Arc<watch::Sender<u64>>,
+    /// Counts the times that a store was shown.
+    shown: Arc<watch::Sender<u64>>,
 }
 
 /// What a query gave, and of when it is.
@@ -35,6 +37,13 @@ impl Views {
     /// Lets readers see a store from now on.
     pub fn show(&self, store: Arc<Store>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(store);
+        self.shown
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever a store is shown.
+    pub fn shown(&self) -> watch::Receiver<u64> {
+        self.shown.subscribe()
     }
 
     /// Takes the store from the readers; what they ask from now on is [`StoreError::Absent`].

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tidings::actors::live::LiveOptions;
 use tidings::actors::{FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::events::Incarnation;
-use tidings::http::{Http, HttpOptions, Server, ServerLimits, router};
+use tidings::http::{Http, HttpOptions, Server, ServerLimits, router, shapes};
 use tidings::journal::{JournalHandle, MemoryJournal};
 use tidings::telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,7 +61,11 @@ impl Running {
             .await
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let router = router(Http::new(tidings.clone(), setup.http), true);
+        let live = tidings
+            .go_live(shapes(&tidings), LiveOptions::default())
+            .await
+            .unwrap();
+        let router = router(Http::new(tidings.clone(), live, setup.http), true);
         let server = Server::start(listener, router, setup.limits, metrics.clone()).unwrap();
         Self {
             tidings,

@@ -9,6 +9,7 @@
 
 mod block;
 mod query;
+mod series;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use super::{RowChange, Rows, RowsError};
 use crate::events::Timestamp;
 use block::{Block, Grain};
 pub use query::{Point, Step, StepError, align, count, counts_between, for_each_minute, points};
+pub use series::{VolumeSeries, VolumeWindow};
 
 /// Slots that a block may have in use to stay decoded between batches (8 bytes each). A fuller one
 /// costs about a microsecond to decode, and belongs to a keyword of which batches bring many tweets.

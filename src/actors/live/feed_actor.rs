@@ -1,0 +1,574 @@
+//! The feed actor.
+//!
+//! Owns how one feed's chains go on: joins what the fold handed over into updates, at once when
+//! nothing was sent for a flush, else when the flush is over; makes snapshots for those who begin;
+//! moves windows on with the clock. Fed by the keyword actor through the [`Feed`], and by sessions
+//! that want a snapshot. Dies when nobody has followed the keyword for some time, or when it is
+//! untracked; restarted by the [supervisor](super::supervisor), and its followers begin anew then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::time::Instant;
+
+use super::chain::Snapshot;
+use super::feed::{Feed, Life};
+use super::feeds::Feeds;
+use super::line::{Line, Position};
+use super::merge::{Merged, merge};
+use super::ring::Update;
+use super::shapes::{At, Shapes, Whole};
+use super::topic::{Nature, Topic};
+use super::volumes::Volumes;
+use crate::actors::progress::Progress;
+use crate::events::{Keyword, Sequence, ShardId, Timestamp};
+use crate::projections::{TimelineQuery, timeline_query};
+use crate::store::{StoreError, Views};
+use crate::telemetry::Metrics;
+
+/// Whole answers are made at most so often.
+const ANSWERS_EVERY: Duration = Duration::from_secs(1);
+/// Views that cannot be asked now are asked again after this.
+const RETRY: Duration = Duration::from_millis(100);
+/// While changes come faster than is worth telling, snapshots are made at most so often.
+const BREAKS_EVERY: Duration = Duration::from_secs(1);
+
+/// What others hold of a feed actor.
+#[derive(Debug, Clone)]
+pub(super) struct FeedHandle(ActorRef<FeedMessage>);
+
+impl FeedHandle {
+    pub(super) async fn spawn(
+        arguments: FeedArguments,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let (actor, _) = Actor::spawn_linked(None, FeedActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    /// The fold has handed something over.
+    pub(super) fn handed(&self) {
+        let _ = self.0.cast(FeedMessage::Cut);
+    }
+
+    /// Somebody wants a snapshot.
+    pub(super) fn serve(&self) {
+        let _ = self.0.cast(FeedMessage::Serve);
+    }
+
+    /// The views are others now.
+    pub(super) fn reset(&self) {
+        let _ = self.0.cast(FeedMessage::Reset);
+    }
+
+    pub(super) fn id(&self) -> ractor::ActorId {
+        self.0.get_id()
+    }
+
+    pub(super) fn stop(&self) {
+        self.0.stop(None);
+    }
+}
+
+/// What a feed actor is asked to do.
+pub(super) enum FeedMessage {
+    /// Find out where the views stand.
+    Hydrate,
+    /// Make updates of what was handed over, as soon as a flush allows.
+    Cut,
+    /// Make the snapshots that are wanted.
+    Serve,
+    /// Move windows on.
+    Roll,
+    /// Make whole answers anew.
+    Answer,
+    /// The views are others now.
+    Reset,
+    /// See whether somebody still follows.
+    Linger,
+}
+
+/// What a feed actor needs.
+#[derive(Debug, Clone)]
+pub(super) struct FeedArguments {
+    pub(super) feed: Arc<Feed>,
+    /// Where the keyword lives; `None` for the feed of all keywords.
+    pub(super) shard: Option<ShardId>,
+    pub(super) feeds: Feeds,
+    pub(super) views: Views,
+    pub(super) progress: Progress,
+    pub(super) shapes: Arc<dyn Shapes>,
+    pub(super) metrics: Metrics,
+    /// Updates of a chain are at least so far apart.
+    pub(super) flush: Duration,
+    /// A feed that nobody follows is kept for so long, so that who comes back can go on.
+    pub(super) linger: Duration,
+}
+
+pub(super) struct FeedState {
+    own: FeedArguments,
+    volumes: Volumes,
+    /// The whole answers that the followers hold.
+    answers: Vec<Held>,
+    last_cut: Option<Instant>,
+    /// A message that cuts is on its way.
+    cut_due: bool,
+    /// The earliest moment at which whole answers are made again.
+    next_answers: Instant,
+    answers_due: bool,
+    /// The chains were broken off, and no snapshot was made since.
+    is_broken: bool,
+    /// When snapshots were made after the chains had been broken off.
+    last_mended: Option<Instant>,
+    /// The earliest moment at which a roll is on its way.
+    roll_due: Option<Timestamp>,
+    unfollowed_since: Option<Instant>,
+}
+
+/// A whole answer as followers hold it.
+struct Held {
+    topic: Topic,
+    position: Position,
+    until: Option<Timestamp>,
+}
+
+struct FeedActor;
+
+impl Actor for FeedActor {
+    type Msg = FeedMessage;
+    type State = FeedState;
+    type Arguments = FeedArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<FeedMessage>,
+        own: FeedArguments,
+    ) -> Result<FeedState, ActorProcessingErr> {
+        own.feed.serve_by(FeedHandle(myself.clone()));
+        // Of an actor before this one nobody knows how far it came.
+        own.feed.break_off(true);
+        myself.cast(FeedMessage::Hydrate)?;
+        myself.send_interval(own.linger, || FeedMessage::Linger);
+        Ok(FeedState {
+            own,
+            volumes: Volumes::default(),
+            answers: Vec::new(),
+            last_cut: None,
+            cut_due: false,
+            next_answers: Instant::now(),
+            answers_due: false,
+            is_broken: false,
+            last_mended: None,
+            roll_due: None,
+            unfollowed_since: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<FeedMessage>,
+        message: FeedMessage,
+        state: &mut FeedState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            FeedMessage::Hydrate => state.on_hydrate(&myself).await?,
+            FeedMessage::Cut => state.on_cut(&myself).await?,
+            FeedMessage::Serve => state.on_serve(&myself).await?,
+            FeedMessage::Roll => state.on_roll(&myself)?,
+            FeedMessage::Answer => state.on_answer(&myself).await?,
+            FeedMessage::Reset => state.on_reset(&myself)?,
+            FeedMessage::Linger => state.on_linger(&myself),
+        }
+        Ok(())
+    }
+}
+
+impl FeedState {
+    async fn on_hydrate(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.own.feed.life() != Life::Cold {
+            return Ok(());
+        }
+        let position = match self.own.feed.keyword() {
+            None => self.position_of_all(),
+            Some(keyword) => self.position_of(keyword.clone()).await,
+        };
+        match position {
+            Ok(Some(position)) => {
+                self.own.feed.stand_at(position);
+                self.own.feed.wake();
+                myself.cast(FeedMessage::Cut)?;
+                self.on_serve(myself).await
+            }
+            Ok(None) if self.is_catching_up() || !self.own.feed.end_unless_handed() => {
+                myself.send_after(RETRY, || FeedMessage::Hydrate);
+                Ok(())
+            }
+            Ok(None) => {
+                self.end(myself);
+                Ok(())
+            }
+            Err(error) => {
+                if !matches!(error, StoreError::Absent) {
+                    tracing::warn!(%error, "a feed cannot read the views; it tries again");
+                }
+                myself.send_after(RETRY, || FeedMessage::Hydrate);
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_cut(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        let Life::Hot(at) = self.own.feed.life() else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if let Some(last) = self.last_cut
+            && now < last + self.own.flush
+        {
+            if !std::mem::replace(&mut self.cut_due, true) {
+                myself.send_after(last + self.own.flush - now, || FeedMessage::Cut);
+            }
+            return Ok(());
+        }
+        self.cut_due = false;
+        let handed = self.own.feed.take_handed();
+        if handed.is_empty() {
+            return Ok(());
+        }
+        self.last_cut = Some(now);
+        match merge(at, handed) {
+            Merged::Nothing => {}
+            Merged::Broken(position) => {
+                self.volumes.clear();
+                self.own.feed.break_off(false);
+                self.own.feed.stand_at(position);
+                self.is_broken = true;
+                self.own.metrics.live_breaks.inc();
+                self.own.feed.wake();
+            }
+            Merged::Update {
+                position,
+                timeline,
+                minutes,
+            } => {
+                let Some(keyword) = self.own.feed.keyword() else {
+                    return Ok(());
+                };
+                let whose = At { keyword, position };
+                let shapes = &self.own.shapes;
+                let line = shapes.timeline_update(whose, at.seq, &timeline);
+                match line {
+                    Some(line) => self.own.feed.push(
+                        &Topic::TIMELINES,
+                        Update {
+                            prev: at.seq,
+                            seq: position.seq,
+                            lines: [line].into(),
+                        },
+                    ),
+                    None => self.own.feed.break_off(false),
+                }
+                self.volumes
+                    .apply(&self.own.feed, &**shapes, whose, &minutes, Timestamp::now());
+                self.own.feed.stand_at(position);
+                self.own.feed.wake();
+                self.schedule_roll(myself);
+            }
+        }
+        self.answer_soon(myself)
+    }
+
+    /// Whole answers are made at once when none was for a second, else when it is over.
+    fn answer_soon(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        if self.answers.is_empty() || self.answers_due {
+            return Ok(());
+        }
+        self.answers_due = true;
+        let wait = self.next_answers.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            myself.cast(FeedMessage::Answer)?;
+        } else {
+            myself.send_after(wait, || FeedMessage::Answer);
+        }
+        Ok(())
+    }
+
+    async fn on_answer(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.answers_due = false;
+        let feed = Arc::clone(&self.own.feed);
+        self.answers
+            .retain(|held| !feed.drop_unfollowed(&held.topic));
+        if !matches!(feed.life(), Life::Hot(_)) || self.answers.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let now = Timestamp::now();
+        for index in 0..self.answers.len() {
+            let Some(held) = self.answers.get(index) else {
+                continue;
+            };
+            let topic = held.topic.clone();
+            let (position, until) = (held.position, held.until);
+            if feed.keyword().is_none() && !self.has_moved(position, until, now) {
+                continue;
+            }
+            let Some(whole) = self.whole(&topic).await? else {
+                continue;
+            };
+            if whole.position.epoch != position.epoch {
+                continue;
+            }
+            if whole.position.seq <= position.seq && whole.until == until {
+                continue;
+            }
+            feed.push(
+                &topic,
+                Update {
+                    prev: position.seq,
+                    seq: whole.position.seq,
+                    lines: (whole.encode)(Some(position.seq)).into(),
+                },
+            );
+            if let Some(held) = self.answers.get_mut(index) {
+                held.position = whole.position;
+                held.until = whole.until;
+            }
+        }
+        feed.wake();
+        // An answer that takes long is made less often, so that it never takes most of the time.
+        let pause = ANSWERS_EVERY.max(began.elapsed().saturating_mul(4));
+        self.next_answers = Instant::now() + pause;
+        if feed.keyword().is_none() {
+            self.answer_soon(myself)?;
+        }
+        Ok(())
+    }
+
+    /// The views of all keywords may give another answer than at `position`.
+    fn has_moved(&self, position: Position, until: Option<Timestamp>, now: Timestamp) -> bool {
+        self.own.progress.lowest() > position.seq || until.is_some_and(|until| now >= until)
+    }
+
+    async fn on_serve(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        let feed = Arc::clone(&self.own.feed);
+        let Life::Hot(at) = feed.life() else {
+            return Ok(());
+        };
+        if self.is_broken {
+            let wait = self.last_mended.map_or(Duration::ZERO, |last| {
+                BREAKS_EVERY.saturating_sub(last.elapsed())
+            });
+            if !wait.is_zero() {
+                myself.send_after(wait, || FeedMessage::Serve);
+                return Ok(());
+            }
+            self.is_broken = false;
+            self.last_mended = Some(Instant::now());
+        }
+        for (topic, next) in feed.take_wanted() {
+            self.own.metrics.live_snapshots.inc();
+            match self.snapshot(at, &topic, next).await {
+                Ok(Some(snapshot)) => feed.put_snapshot(&topic, snapshot),
+                Ok(None) => {
+                    // The views are of another epoch, or the keyword just went; somebody will say.
+                    feed.want_again(&topic);
+                    myself.send_after(RETRY, || FeedMessage::Serve);
+                }
+                Err(error) => {
+                    if !matches!(error, StoreError::Absent) {
+                        tracing::warn!(%error, "a snapshot cannot be made; it is tried again");
+                    }
+                    feed.want_again(&topic);
+                    myself.send_after(RETRY, || FeedMessage::Serve);
+                }
+            }
+        }
+        feed.wake();
+        self.schedule_roll(myself);
+        if feed.keyword().is_none() {
+            self.answer_soon(myself)?;
+        }
+        Ok(())
+    }
+
+    /// A snapshot that the update `next` follows.
+    async fn snapshot(
+        &mut self,
+        at: Position,
+        topic: &Topic,
+        next: u64,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let made: Option<(Sequence, Vec<Line>)> = match (topic, self.own.feed.keyword().cloned()) {
+            (Topic::Timeline { limit }, Some(keyword)) => {
+                self.timeline(at, keyword, *limit).await?
+            }
+            (Topic::Volume(window), Some(keyword)) => {
+                let views = &self.own.views;
+                self.volumes
+                    .snapshot(views, &*self.own.shapes, at, keyword, *window)
+                    .await?
+            }
+            (topic, _) if topic.nature() == Nature::Answer => self
+                .whole(topic)
+                .await?
+                .filter(|whole| whole.position.epoch == at.epoch)
+                .map(|whole| {
+                    self.answers.retain(|held| held.topic != *topic);
+                    self.answers.push(Held {
+                        topic: topic.clone(),
+                        position: whole.position,
+                        until: whole.until,
+                    });
+                    (whole.position.seq, (whole.encode)(None))
+                }),
+            _ => None,
+        };
+        Ok(made.map(|(seq, lines)| Snapshot {
+            seq,
+            next,
+            lines: lines.into(),
+        }))
+    }
+
+    async fn timeline(
+        &self,
+        at: Position,
+        keyword: Keyword,
+        limit: usize,
+    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
+        let views = self.own.views.clone();
+        let shapes = Arc::clone(&self.own.shapes);
+        blocking(move || {
+            let wanted = TimelineQuery {
+                limit,
+                ..TimelineQuery::default()
+            };
+            let answer = views.read(&keyword, |head, rows| {
+                head.tracked
+                    .then(|| timeline_query::query(rows, &wanted))
+                    .transpose()
+            })?;
+            Ok(answer.and_then(|answer| {
+                let position = Position {
+                    epoch: answer.epoch,
+                    seq: answer.as_of,
+                };
+                let whose = At {
+                    keyword: &keyword,
+                    position,
+                };
+                let page = answer.value.filter(|_| answer.epoch == at.epoch)?;
+                Some((answer.as_of, shapes.timeline_snapshot(whose, limit, page)))
+            }))
+        })
+        .await
+    }
+
+    async fn whole(&self, topic: &Topic) -> Result<Option<Whole>, StoreError> {
+        let shapes = Arc::clone(&self.own.shapes);
+        let keyword = self.own.feed.keyword().cloned();
+        let topic = topic.clone();
+        blocking(move || shapes.whole(&topic, keyword.as_ref(), Timestamp::now())).await
+    }
+
+    fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        self.roll_due = None;
+        let feed = &self.own.feed;
+        if let (Life::Hot(position), Some(keyword)) = (feed.life(), feed.keyword()) {
+            let whose = At { keyword, position };
+            if self
+                .volumes
+                .roll(feed, &*self.own.shapes, whose, Timestamp::now())
+            {
+                feed.wake();
+            }
+        }
+        self.schedule_roll(myself);
+        Ok(())
+    }
+
+    fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>) {
+        let Some(until) = self.volumes.next_roll() else {
+            return;
+        };
+        if self.roll_due.is_some_and(|due| due <= until) {
+            return;
+        }
+        self.roll_due = Some(until);
+        let wait = until.millis().saturating_sub(Timestamp::now().millis());
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
+        myself.send_after(wait, || FeedMessage::Roll);
+    }
+
+    fn on_reset(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        self.volumes.clear();
+        self.answers.clear();
+        self.own.feed.break_off(true);
+        myself.cast(FeedMessage::Hydrate)?;
+        Ok(())
+    }
+
+    fn on_linger(&mut self, myself: &ActorRef<FeedMessage>) {
+        if self.own.feed.life() == Life::Ended {
+            myself.stop(None);
+            return;
+        }
+        self.volumes.forget_unfollowed(&self.own.feed);
+        if self.own.feed.is_followed() {
+            self.unfollowed_since = None;
+            return;
+        }
+        let since = *self.unfollowed_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.own.linger && self.own.feeds.remove_unfollowed(&self.own.feed) {
+            self.own.feed.end();
+            myself.stop(None);
+        }
+    }
+
+    /// The keyword is not followed: so are its subscriptions.
+    fn end(&self, myself: &ActorRef<FeedMessage>) {
+        self.own.feeds.remove(&self.own.feed);
+        self.own.feed.wake();
+        myself.stop(None);
+    }
+
+    /// Where a followed keyword stands; `None` when it isn't followed.
+    async fn position_of(&self, keyword: Keyword) -> Result<Option<Position>, StoreError> {
+        let views = self.own.views.clone();
+        let answer = blocking(move || views.read(&keyword, |head, _| Ok(head.tracked))).await?;
+        Ok(answer.filter(|answer| answer.value).map(|answer| Position {
+            epoch: answer.epoch,
+            seq: answer.as_of,
+        }))
+    }
+
+    fn position_of_all(&self) -> Result<Option<Position>, StoreError> {
+        Ok(Some(Position {
+            epoch: self.own.views.epoch()?,
+            seq: self.own.progress.lowest(),
+        }))
+    }
+
+    /// The keyword may still turn up in what the journal held at the start.
+    fn is_catching_up(&self) -> bool {
+        self.own
+            .shard
+            .is_some_and(|shard| self.own.progress.position(shard) < self.own.progress.target())
+    }
+}
+
+/// Runs what may block off the event loop.
+pub(super) async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(task)
+        .await
+        .unwrap_or(Err(StoreError::Absent))
+}

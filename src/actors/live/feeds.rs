@@ -1,0 +1,113 @@
+//! Which keywords are followed live, and the feed of each.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use super::feed::{Feed, Follower};
+use crate::events::Keyword;
+use crate::projections::{ChangeKind, ViewChange};
+use crate::store::Epoch;
+
+/// All feeds; cheap to clone. `None` names the feed of all keywords.
+#[derive(Debug, Clone, Default)]
+pub(in crate::actors) struct Feeds {
+    feeds: Arc<RwLock<HashMap<Option<Keyword>, Arc<Feed>>>>,
+    /// How many there are, so that a fold that nobody follows asks no lock.
+    count: Arc<AtomicUsize>,
+}
+
+impl Feeds {
+    /// Somebody follows the keyword, or did a moment ago.
+    pub(in crate::actors) fn has(&self, keyword: &Keyword) -> bool {
+        self.find(keyword).is_some()
+    }
+
+    /// Hands over what a fold altered; `change` is `None` when nothing was recorded because nobody
+    /// followed the keyword when the fold began. Comes after the rows are put: who begins to follow
+    /// later reads them.
+    pub(in crate::actors) fn hand_over(
+        &self,
+        keyword: &Keyword,
+        epoch: Epoch,
+        change: impl FnOnce() -> ViewChange,
+    ) {
+        let Some(feed) = self.find(keyword) else {
+            return;
+        };
+        let change = change();
+        if change.kind == ChangeKind::Dropped {
+            // At once: who follows the keyword from now on follows another life of it.
+            self.remove(&feed);
+            feed.end();
+            feed.wake();
+        } else {
+            feed.hand_over(epoch, change);
+        }
+    }
+
+    fn find(&self, keyword: &Keyword) -> Option<Arc<Feed>> {
+        // Either this sees the follower, or the follower reads the rows that were put before this.
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+        feeds.get(&Some(keyword.clone())).cloned()
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, HashMap<Option<Keyword>, Arc<Feed>>> {
+        self.feeds.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a follower to a feed, which begins if there is none. Answers the feed, the follower's
+    /// number in it, and whether it has just begun.
+    pub(super) fn follow(
+        &self,
+        keyword: Option<&Keyword>,
+        ring_bytes: usize,
+        follower: Arc<Follower>,
+    ) -> (Arc<Feed>, u64, bool) {
+        let mut feeds = self.writing();
+        let mut is_new = false;
+        let feed = feeds.entry(keyword.cloned()).or_insert_with(|| {
+            is_new = true;
+            Arc::new(Feed::new(keyword.cloned(), ring_bytes))
+        });
+        let feed = Arc::clone(feed);
+        let number = feed.follow(follower);
+        self.count.store(feeds.len(), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        (feed, number, is_new)
+    }
+
+    /// Takes a feed out, so that the next follower begins another.
+    pub(super) fn remove(&self, feed: &Arc<Feed>) {
+        let mut feeds = self.writing();
+        let keyword = feed.keyword().cloned();
+        if feeds
+            .get(&keyword)
+            .is_some_and(|held| Arc::ptr_eq(held, feed))
+        {
+            feeds.remove(&keyword);
+        }
+        self.count.store(feeds.len(), Ordering::SeqCst);
+    }
+
+    /// Takes a feed out unless somebody follows it.
+    pub(super) fn remove_unfollowed(&self, feed: &Arc<Feed>) -> bool {
+        let mut feeds = self.writing();
+        if feed.is_followed() {
+            return false;
+        }
+        let keyword = feed.keyword().cloned();
+        if feeds
+            .get(&keyword)
+            .is_some_and(|held| Arc::ptr_eq(held, feed))
+        {
+            feeds.remove(&keyword);
+        }
+        self.count.store(feeds.len(), Ordering::SeqCst);
+        true
+    }
+}

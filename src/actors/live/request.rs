@@ -1,0 +1,76 @@
+//! What clients ask for.
+
+use super::line::{Line, Position};
+use super::outlet::Close;
+use super::topic::Topic;
+use crate::events::Keyword;
+
+/// What a client called its request, as it wrote it; `None` when it didn't.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestId(pub Option<Box<str>>);
+
+/// Up to where a client has seen a keyword.
+pub type Since = Position;
+
+/// Follow a keyword, or all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// What the client calls it.
+    pub id: RequestId,
+    /// `None`: topics of all keywords.
+    pub keyword: Option<Keyword>,
+    /// What to follow.
+    pub topics: Vec<Topic>,
+    /// What the client has seen; it may be of another epoch, or no epoch at all (`Err`).
+    pub since: Option<Result<Since, ()>>,
+}
+
+/// Stop following.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsubscribe {
+    /// What the client calls it.
+    pub id: RequestId,
+    /// `None`: topics of all keywords.
+    pub keyword: Option<Keyword>,
+    /// `None`: all topics.
+    pub topics: Option<Vec<Topic>>,
+}
+
+/// One understood message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Follow.
+    Subscribe(Subscribe),
+    /// Stop following.
+    Unsubscribe(Unsubscribe),
+    /// Answer.
+    Ping(RequestId),
+}
+
+/// What came in from a client.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message that is understood.
+    Request(Request),
+    /// A message that isn't, with what to say to it.
+    Misunderstood(Line),
+    /// A request that is refused, with what to say to it.
+    Refused(Line),
+    /// Bytes of the transport's own, to be sent between two messages.
+    Control(Vec<u8>),
+    /// The client goes, or has to.
+    End(Close),
+}
+
+/// Why something cannot be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// There is no such keyword, or it isn't followed any more.
+    NotTracked,
+    /// The client may not.
+    NotPermitted,
+    /// The message is not understood.
+    BadRequest,
+    /// There are too many subscriptions.
+    TooMany,
+}

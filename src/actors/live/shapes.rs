@@ -1,0 +1,98 @@
+//! How chains look on the wire; implemented by who knows the wire.
+
+use crate::events::{Keyword, Sequence, Timestamp};
+use crate::projections::volume::{Point, VolumeWindow};
+use crate::projections::{TimelineChange, TimelinePage};
+use crate::store::StoreError;
+
+use super::line::{Line, Position};
+use super::request::{ErrorCode, RequestId};
+use super::topic::Topic;
+
+/// Whose chain, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// The keyword.
+    pub keyword: &'a Keyword,
+    /// Where its views stand.
+    pub position: Position,
+}
+
+/// Encodes messages. No line is longer than 256 KiB.
+pub trait Shapes: std::fmt::Debug + Send + Sync + 'static {
+    /// The newest tweets; in parts, where they are long.
+    fn timeline_snapshot(&self, at: At<'_>, limit: usize, page: TimelinePage) -> Vec<Line>;
+
+    /// What changed in a timeline since `prev`; `None` when that is too long for a line. Parameters
+    /// of chains can be put in.
+    fn timeline_update(&self, at: At<'_>, prev: Sequence, change: &TimelineChange) -> Option<Line>;
+
+    /// The parameters of a chain as they are put in an update of its timeline; `None` when they are
+    /// the defaults.
+    fn timeline_parameters(&self, limit: usize) -> Option<String>;
+
+    /// All points of a window.
+    fn volume_snapshot(
+        &self,
+        at: At<'_>,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[Point],
+    ) -> Vec<Line>;
+
+    /// The points that changed or entered since `prev`.
+    fn volume_update(
+        &self,
+        at: At<'_>,
+        prev: Sequence,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[Point],
+    ) -> Vec<Line>;
+
+    /// The whole answer of a topic, asked now; `None` when there is no such keyword. May block.
+    ///
+    /// # Errors
+    /// What keeps the views from answering.
+    fn whole(
+        &self,
+        topic: &Topic,
+        keyword: Option<&Keyword>,
+        now: Timestamp,
+    ) -> Result<Option<Whole>, StoreError>;
+
+    /// A subscription has begun.
+    fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Line;
+
+    /// Something cannot be done, or a subscription has ended.
+    fn error(
+        &self,
+        id: &RequestId,
+        keyword: Option<&Keyword>,
+        code: ErrorCode,
+        message: &str,
+    ) -> Line;
+
+    /// The answer to a ping.
+    fn pong(&self, id: &RequestId) -> Line;
+}
+
+/// A whole answer, ready to be encoded as a snapshot (`None`) or as an update since a sequence.
+pub struct Whole {
+    /// Of when it is.
+    pub position: Position,
+    /// When it will be another one without any event.
+    pub until: Option<Timestamp>,
+    /// Encodes it.
+    #[allow(clippy::type_complexity)]
+    pub encode: Box<dyn Fn(Option<Sequence>) -> Vec<Line> + Send>,
+}
+
+impl std::fmt::Debug for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Whole")
+            .field("position", &self.position)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! What one session follows of one keyword, or of all of them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::chain::{Cursor, Pulled};
+use super::feed::{Feed, Follower, Life};
+use super::line::Line;
+use super::request::{ErrorCode, RequestId, Since};
+use super::supervisor::LiveParts;
+use super::topic::Topic;
+use crate::actors::progress::KeywordStatus;
+use crate::events::Keyword;
+
+/// One subscription of a session.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    /// Names it within its session.
+    pub(super) slot: u64,
+    pub(super) keyword: Option<Keyword>,
+    id: RequestId,
+    /// There may be something to take.
+    pub(super) is_due: bool,
+    opening: Option<Opening>,
+    chains: Vec<Followed>,
+    feed: Arc<Feed>,
+    follower: Arc<Follower>,
+    number: u64,
+}
+
+/// A subscription that hasn't been answered.
+#[derive(Debug)]
+struct Opening {
+    since: Option<Result<Since, ()>>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    topic: Topic,
+    cursor: Cursor,
+    /// What its updates of a timeline are to name.
+    parameters: Option<Box<str>>,
+}
+
+/// What came of taking what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All there is.
+    All,
+    /// As much as was asked for; there is more.
+    Part,
+    /// The views have to catch up with what the client has seen; ask again in a moment.
+    Later,
+    /// The subscription is over; its last line is taken.
+    Over,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        slot: u64,
+        keyword: Option<Keyword>,
+        (feed, number): (Arc<Feed>, u64),
+        follower: Arc<Follower>,
+    ) -> Self {
+        Self {
+            slot,
+            keyword,
+            id: RequestId::default(),
+            is_due: true,
+            opening: None,
+            chains: Vec::new(),
+            feed,
+            follower,
+            number,
+        }
+    }
+
+    /// Follows these topics from now on; those that were followed already begin anew.
+    pub(super) fn open(
+        &mut self,
+        parts: &LiveParts,
+        id: RequestId,
+        topics: Vec<Topic>,
+        since: Option<Result<Since, ()>>,
+    ) {
+        self.id = id;
+        self.opening = Some(Opening { since });
+        self.is_due = true;
+        for topic in topics {
+            let held = self.chains.iter_mut().find(|chain| chain.topic == topic);
+            if let Some(held) = held {
+                held.cursor = Cursor::Start;
+                continue;
+            }
+            self.feed.join(&topic);
+            let parameters = match topic {
+                Topic::Timeline { limit } => parts.shapes.timeline_parameters(limit),
+                Topic::Volume(_) | Topic::Ledger | Topic::Overview(_) => None,
+            };
+            self.chains.push(Followed {
+                topic,
+                cursor: Cursor::Start,
+                parameters: parameters.map(String::into_boxed_str),
+            });
+        }
+    }
+
+    /// Follows these topics no longer; `None` is all of them. True when none is left.
+    pub(super) fn close(&mut self, topics: Option<&[Topic]>) -> bool {
+        let feed = &self.feed;
+        self.chains.retain(|chain| {
+            let goes = topics.is_none_or(|topics| topics.contains(&chain.topic));
+            if goes {
+                feed.leave(&chain.topic);
+            }
+            !goes
+        });
+        self.chains.is_empty()
+    }
+
+    /// How many chains it follows.
+    pub(super) fn len(&self) -> usize {
+        self.chains.len()
+    }
+
+    pub(super) fn follows(&self, topic: &Topic) -> bool {
+        self.chains.iter().any(|chain| chain.topic == *topic)
+    }
+
+    /// Takes what is due, until `budget` bytes are reached.
+    pub(super) fn take(
+        &mut self,
+        parts: &LiveParts,
+        out: &mut VecDeque<Line>,
+        budget: &mut usize,
+    ) -> Taken {
+        self.follower.arm();
+        let standing = self.feed.standing();
+        let position = match standing.life {
+            Life::Cold => return Taken::All,
+            Life::Ended => {
+                out.push_back(parts.shapes.error(
+                    &self.id,
+                    self.keyword.as_ref(),
+                    ErrorCode::NotTracked,
+                    "the keyword is not tracked",
+                ));
+                return Taken::Over;
+            }
+            Life::Hot(position) => position,
+        };
+        if let Some(opening) = &self.opening {
+            let mut recovered = false;
+            if let Some(Ok(since)) = opening.since
+                && since.epoch == position.epoch
+            {
+                if since.seq > standing.as_of {
+                    if self.may_still_come(parts, since) {
+                        return Taken::Later;
+                    }
+                } else {
+                    for chain in &mut self.chains {
+                        if matches!(chain.topic, Topic::Timeline { .. })
+                            && let Some(cursor) = self.feed.resume(&chain.topic, since.seq)
+                        {
+                            chain.cursor = cursor;
+                            recovered = true;
+                        }
+                    }
+                }
+            }
+            self.opening = None;
+            let keyword = self.keyword.as_ref();
+            out.push_back(parts.shapes.subscribed(&self.id, keyword, recovered));
+        }
+        for chain in &mut self.chains {
+            let pulled = self.feed.pull(
+                &chain.topic,
+                chain.parameters.as_deref(),
+                &mut chain.cursor,
+                out,
+                budget,
+            );
+            if pulled == Pulled::Part {
+                return Taken::Part;
+            }
+        }
+        Taken::All
+    }
+
+    /// The views are on their way to what the client has seen.
+    fn may_still_come(&self, parts: &LiveParts, since: Since) -> bool {
+        let Some(keyword) = &self.keyword else {
+            return false;
+        };
+        let shard = parts.shard_of(keyword);
+        since.seq <= parts.head()
+            && parts.progress.status(keyword, shard) != KeywordStatus::Quarantined
+            && !parts.progress.has_folded(keyword, shard, since.seq)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.feed.unfollow(self.number);
+        self.close(None);
+    }
+}

@@ -1,0 +1,150 @@
+//! The volume chains of one feed: windows of counts that follow the fold and the clock.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use super::feed::Feed;
+use super::feed_actor::blocking;
+use super::line::{Line, Position};
+use super::ring::Update;
+use super::shapes::{At, Shapes};
+use super::topic::Topic;
+use crate::events::{Keyword, Sequence, Timestamp};
+use crate::projections::volume::{VolumeSeries, VolumeWindow};
+use crate::store::{StoreError, Views};
+
+/// The windows that are followed.
+#[derive(Debug, Default)]
+pub(super) struct Volumes {
+    windows: HashMap<VolumeWindow, Followed>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    series: VolumeSeries,
+    /// Through which position the series has taken the fold into account.
+    seq: Sequence,
+}
+
+impl Volumes {
+    /// Forgets everything; followers begin anew.
+    pub(super) fn clear(&mut self) {
+        self.windows.clear();
+    }
+
+    pub(super) fn forget_unfollowed(&mut self, feed: &Feed) {
+        self.windows
+            .retain(|window, _| !feed.drop_unfollowed(&Topic::Volume(*window)));
+    }
+
+    /// When the next bucket of some window begins.
+    pub(super) fn next_roll(&self) -> Option<Timestamp> {
+        let windows = self.windows.values();
+        windows.map(|followed| followed.series.until()).min()
+    }
+
+    /// The state of a window, read from the rows if it isn't followed yet; `None` when the keyword
+    /// isn't followed, or the rows are of another epoch.
+    pub(super) async fn snapshot(
+        &mut self,
+        views: &Views,
+        shapes: &dyn Shapes,
+        at: Position,
+        keyword: Keyword,
+        window: VolumeWindow,
+    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
+        let followed = match self.windows.entry(window) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let views = views.clone();
+                let asked = keyword.clone();
+                let answer = blocking(move || {
+                    views.read(&asked, |head, rows| {
+                        let read =
+                            || VolumeSeries::read(rows, window, Timestamp::now(), head.last_at);
+                        head.tracked.then(read).transpose()
+                    })
+                })
+                .await?;
+                let Some(answer) = answer.filter(|answer| answer.epoch == at.epoch) else {
+                    return Ok(None);
+                };
+                let Some(series) = answer.value else {
+                    return Ok(None);
+                };
+                let seq = answer.as_of;
+                place.insert(Followed { series, seq })
+            }
+        };
+        let Followed { series, seq } = followed;
+        let whose = At {
+            keyword: &keyword,
+            position: Position { seq: *seq, ..at },
+        };
+        let points = series.points();
+        let lines = shapes.volume_snapshot(whose, window, series.until(), &points);
+        Ok(Some((*seq, lines)))
+    }
+
+    /// Follows the fold, and the clock on the way.
+    pub(super) fn apply(
+        &mut self,
+        feed: &Feed,
+        shapes: &dyn Shapes,
+        whose: At<'_>,
+        minutes: &[(Sequence, BTreeMap<Timestamp, i64>)],
+        now: Timestamp,
+    ) {
+        for (window, followed) in &mut self.windows {
+            for (seq, moved) in minutes {
+                // What was read from the rows may be ahead of what was handed over.
+                if *seq > followed.seq {
+                    followed.series.apply(moved);
+                }
+            }
+            followed.series.roll(now);
+            if whose.position.seq > followed.seq {
+                followed.tell(feed, shapes, whose, *window);
+            }
+        }
+    }
+
+    /// Follows the clock; true when somebody has to be told.
+    pub(super) fn roll(
+        &mut self,
+        feed: &Feed,
+        shapes: &dyn Shapes,
+        whose: At<'_>,
+        now: Timestamp,
+    ) -> bool {
+        let mut rolled = false;
+        for (window, followed) in &mut self.windows {
+            if followed.series.roll(now) {
+                rolled = true;
+                let position = Position {
+                    seq: followed.seq,
+                    ..whose.position
+                };
+                followed.tell(feed, shapes, At { position, ..whose }, *window);
+            }
+        }
+        rolled
+    }
+}
+
+impl Followed {
+    fn tell(&mut self, feed: &Feed, shapes: &dyn Shapes, whose: At<'_>, window: VolumeWindow) {
+        let prev = std::mem::replace(&mut self.seq, whose.position.seq);
+        let until = self.series.until();
+        let points = self.series.take_untold();
+        let lines = shapes.volume_update(whose, prev, window, until, &points);
+        feed.push(
+            &Topic::Volume(window),
+            Update {
+                prev,
+                seq: whose.position.seq,
+                lines: lines.into(),
+            },
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What clients say: one JSON object per line.
+
+use serde_json::{Map, Value};
+
+use super::topics;
+use crate::actors::live::{
+    ErrorCode, Incoming, Position, Request, RequestId, Shapes, Subscribe, Topic, Unsubscribe,
+};
+use crate::events::{Keyword, Sequence, Timestamp};
+use crate::http::Http;
+use crate::http::access::{Action, Principal};
+
+/// The longest `id` that a client may give, in bytes of JSON.
+const MOST_ID_BYTES: usize = 128;
+/// The most topics that one message may name.
+const MOST_TOPICS: usize = 64;
+
+/// A message that is not understood, or refused.
+struct Refusal {
+    id: RequestId,
+    keyword: Option<Keyword>,
+    code: ErrorCode,
+    message: String,
+}
+
+/// Reads one line.
+pub(super) fn line(http: &Http, shapes: &dyn Shapes, text: &str, now: Timestamp) -> Incoming {
+    match read(http, text, now) {
+        Ok(request) => Incoming::Request(request),
+        Err(refusal) => {
+            let Refusal {
+                id,
+                keyword,
+                code,
+                message,
+            } = *refusal;
+            let line = shapes.error(&id, keyword.as_ref(), code, &message);
+            match code {
+                ErrorCode::BadRequest => Incoming::Misunderstood(line),
+                _ => Incoming::Refused(line),
+            }
+        }
+    }
+}
+
+fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>> {
+    let bad = |id: &RequestId, message: String| {
+        Box::new(Refusal {
+            id: id.clone(),
+            keyword: None,
+            code: ErrorCode::BadRequest,
+            message,
+        })
+    };
+    let nobody = RequestId::default();
+    let message: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        bad(
+            &nobody,
+            format!("the message is not a JSON object: {error}"),
+        )
+    })?;
+    let id = id_of(&message).map_err(|message| bad(&nobody, message))?;
+    let refuse = |message: String| bad(&id, message);
+    match message.get("type").and_then(Value::as_str) {
+        Some("ping") => Ok(Request::Ping(id)),
+        Some("subscribe") => {
+            let keyword = keyword_of(&message).map_err(refuse)?;
+            let topics = match topics_of(&message, now).map_err(refuse)? {
+                Some(topics) => topics,
+                None if keyword.is_some() => topics::defaults(),
+                None => {
+                    return Err(refuse(
+                        "a keyword is missing; only the topic overview goes without".into(),
+                    ));
+                }
+            };
+            fitting(keyword.as_ref(), &topics).map_err(refuse)?;
+            let since = since_of(&message).map_err(refuse)?;
+            let access = &http.shared.access;
+            if !access.allows(&Principal::Anonymous, keyword.as_ref(), Action::Read) {
+                return Err(Box::new(Refusal {
+                    id,
+                    keyword,
+                    code: ErrorCode::NotPermitted,
+                    message: "you may not follow this here".into(),
+                }));
+            }
+            Ok(Request::Subscribe(Subscribe {
+                id,
+                keyword,
+                topics,
+                since,
+            }))
+        }
+        Some("unsubscribe") => {
+            let keyword = keyword_of(&message).map_err(refuse)?;
+            let topics = topics_of(&message, now).map_err(refuse)?;
+            if keyword.is_none() && topics.is_none() {
+                return Err(refuse("a keyword is missing".into()));
+            }
+            Ok(Request::Unsubscribe(Unsubscribe {
+                id,
+                keyword,
+                topics,
+            }))
+        }
+        Some(other) => {
+            let other: String = other.chars().take(80).collect();
+            Err(refuse(format!(
+                "there is no message of type {other:?}; there are subscribe, unsubscribe and ping"
+            )))
+        }
+        None => Err(refuse(
+            "the message has no type; it is subscribe, unsubscribe or ping".into(),
+        )),
+    }
+}
+
+fn id_of(message: &Map<String, Value>) -> Result<RequestId, String> {
+    match message.get("id") {
+        None | Some(Value::Null) => Ok(RequestId(None)),
+        Some(id @ (Value::Number(_) | Value::String(_))) => {
+            let text = id.to_string();
+            if text.len() > MOST_ID_BYTES {
+                return Err(format!("the id is longer than {MOST_ID_BYTES} bytes"));
+            }
+            Ok(RequestId(Some(text.into_boxed_str())))
+        }
+        Some(_) => Err("the id must be a number or a text".into()),
+    }
+}
+
+fn keyword_of(message: &Map<String, Value>) -> Result<Option<Keyword>, String> {
+    match message.get("keyword") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Keyword::new(text)
+            .map(Some)
+            .map_err(|error| error.to_string()),
+        Some(_) => Err("the keyword must be a text".into()),
+    }
+}
+
+fn topics_of(message: &Map<String, Value>, now: Timestamp) -> Result<Option<Vec<Topic>>, String> {
+    let given = match message.get("topics") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(given)) if (1..=MOST_TOPICS).contains(&given.len()) => given,
+        Some(_) => {
+            return Err(format!(
+                "topics must be a list of 1 to {MOST_TOPICS} topics"
+            ));
+        }
+    };
+    let mut topics = Vec::with_capacity(given.len());
+    for value in given {
+        let topic = topics::read(value, now).map_err(|error| error.0)?;
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    Ok(Some(topics))
+}
+
+/// Topics of one keyword go with it, those of all keywords without.
+fn fitting(keyword: Option<&Keyword>, topics: &[Topic]) -> Result<(), String> {
+    let of_all = topics.iter().any(Topic::is_of_all);
+    let of_one = topics.iter().any(|topic| !topic.is_of_all());
+    match keyword {
+        Some(_) if of_all => Err("the topic overview goes without a keyword".into()),
+        None if of_one => Err("a keyword is missing; only the topic overview goes without".into()),
+        _ => Ok(()),
+    }
+}
+
+fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>, String> {
+    let since = match message.get("since") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(since) => since,
+    };
+    let epoch = since.get("epoch").and_then(Value::as_str);
+    let seq = since.get("seq").and_then(Value::as_u64);
+    let (Some(epoch), Some(seq)) = (epoch, seq) else {
+        return Err(
+            "since must be like {\"epoch\":\"…\",\"seq\":1234}, as a snapshot or update said"
+                .into(),
+        );
+    };
+    // A text that is no epoch is one that is over.
+    let since = epoch.parse().map_err(|_| ()).map(|epoch| Position {
+        epoch,
+        seq: Sequence::new(seq),
+    });
+    Ok(Some(since))
+}

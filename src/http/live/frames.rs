@@ -1,0 +1,281 @@
+//! The WebSocket's way out: lines joined into frames, written without waiting.
+//!
+//! A frame of ours is a header of up to ten bytes before its payload, since only clients mask; so it
+//! is written from here straight to the connection, while all that clients send passes through
+//! [`tungstenite`].
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+use crate::actors::live::{Close, Gone, Line, Outlet};
+use crate::telemetry::Metrics;
+
+/// A frame holds lines until it has so many bytes.
+const FRAME_BYTES: usize = 64 * 1024;
+/// How long a goodbye may take.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+/// The longest reason that fits a close frame, in bytes.
+const MOST_REASON_BYTES: usize = 123;
+
+const FINAL_TEXT: u8 = 0x81;
+const FINAL_CLOSE: u8 = 0x88;
+const EMPTY_PING: [u8; 2] = [0x89, 0];
+
+/// Writes to one WebSocket.
+#[derive(Debug)]
+pub(super) struct SocketOutlet {
+    stream: Arc<TcpStream>,
+    /// What is being written, and how much of it is.
+    frame: Vec<u8>,
+    written: usize,
+    /// Frames of the transport's own, which go first.
+    control: Vec<u8>,
+    completed: u64,
+    metrics: Metrics,
+    /// The task that reads, which ends with this.
+    reader: Arc<OnceLock<AbortHandle>>,
+}
+
+impl SocketOutlet {
+    /// An outlet to this connection; whoever reads it is ended through `reader`.
+    pub(super) fn new(
+        stream: Arc<TcpStream>,
+        reader: Arc<OnceLock<AbortHandle>>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            stream,
+            frame: Vec::new(),
+            written: 0,
+            control: Vec::new(),
+            completed: 0,
+            metrics,
+            reader,
+        }
+    }
+
+    /// Begins the next frame; false when there is nothing to write.
+    fn begin(&mut self, lines: &mut VecDeque<Line>) -> bool {
+        self.written = 0;
+        self.frame.clear();
+        self.frame.append(&mut self.control);
+        let mut payload = 0_usize;
+        let mut count = 0_usize;
+        for line in lines.iter() {
+            let more = line.len() + usize::from(count > 0);
+            if count > 0 && payload + more > FRAME_BYTES {
+                break;
+            }
+            payload += more;
+            count += 1;
+        }
+        if count > 0 {
+            self.frame.reserve(payload + 10);
+            push_header(&mut self.frame, FINAL_TEXT, payload);
+            for (index, line) in lines.drain(..count).enumerate() {
+                if index > 0 {
+                    self.frame.push(b'\n');
+                }
+                self.frame.extend_from_slice(line.text());
+            }
+            self.metrics
+                .live_lines
+                .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+        !self.frame.is_empty()
+    }
+
+    fn go_on(&mut self) -> Result<bool, Gone> {
+        while let Some(rest) = self
+            .frame
+            .get(self.written..)
+            .filter(|rest| !rest.is_empty())
+        {
+            match self.stream.try_write(rest) {
+                Ok(0) => return Err(Gone),
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(_) => return Err(Gone),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Outlet for SocketOutlet {
+    fn write(&mut self, lines: &mut VecDeque<Line>) -> Result<bool, Gone> {
+        loop {
+            if self.written < self.frame.len() {
+                if !self.go_on()? {
+                    return Ok(false);
+                }
+                self.completed += 1;
+                let bytes = u64::try_from(self.frame.len()).unwrap_or(u64::MAX);
+                self.metrics.live_bytes.inc_by(bytes);
+            }
+            if !self.begin(lines) {
+                // An idle session holds no buffer.
+                self.frame = Vec::new();
+                return Ok(true);
+            }
+        }
+    }
+
+    fn control(&mut self, bytes: &[u8]) {
+        self.control.extend_from_slice(bytes);
+    }
+
+    fn probe(&mut self) {
+        self.control.extend_from_slice(&EMPTY_PING);
+    }
+
+    fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    fn writable(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let stream = Arc::clone(&self.stream);
+        Box::pin(async move {
+            // A connection that failed is found out by the write that follows.
+            let _ = stream.writable().await;
+        })
+    }
+
+    fn close(mut self: Box<Self>, why: Close) {
+        let stream = Arc::clone(&self.stream);
+        let mut rest = self.frame.split_off(self.written.min(self.frame.len()));
+        rest.append(&mut self.control);
+        if let Some((code, reason)) = spoken(&why) {
+            push_close(&mut rest, code, &reason);
+        }
+        if let Some(reader) = self.reader.get() {
+            reader.abort();
+        }
+        tokio::spawn(async move {
+            let said = tokio::time::timeout(GOODBYE_WITHIN, say(&stream, &rest));
+            let is_said = matches!(said.await, Ok(Ok(())));
+            if !is_said || why == Close::TooSlow {
+                // What the client doesn't take is not kept for it.
+                let _ = stream.set_zero_linger();
+                return;
+            }
+            // Unread bytes would make the system reset the connection, and the goodbye be lost.
+            let _ = tokio::time::timeout(GOODBYE_WITHIN, drain(&stream)).await;
+        });
+    }
+}
+
+impl Drop for SocketOutlet {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.get() {
+            reader.abort();
+        }
+    }
+}
+
+async fn say(stream: &TcpStream, mut rest: &[u8]) -> std::io::Result<()> {
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads on until the client has closed, which it does when it hears the goodbye.
+async fn drain(stream: &TcpStream) {
+    let mut unread = [0_u8; 4096];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut unread) {
+            Ok(0) => return,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// The close code and reason of an end; `None` where there is nobody to tell.
+fn spoken(why: &Close) -> Option<(u16, String)> {
+    Some(match why {
+        Close::Gone => return None,
+        Close::Restart(retry) => (1012, format!("{{\"retry_ms\":{}}}", retry.as_millis())),
+        Close::TooSlow => (4408, "nothing was taken for too long".to_owned()),
+        Close::BadMessage(why) => (4400, (*why).to_owned()),
+        Close::TooLarge => (
+            1009,
+            "a line may have 16 KiB, and a frame 64 KiB".to_owned(),
+        ),
+        Close::Protocol(code, why) => (*code, why.clone()),
+        Close::TooMany(why) => (4429, (*why).to_owned()),
+        Close::Silent => (4408, "no sign of life".to_owned()),
+        Close::Finished => (1000, String::new()),
+    })
+}
+
+fn push_close(out: &mut Vec<u8>, code: u16, reason: &str) {
+    let mut end = reason.len().min(MOST_REASON_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    let reason = reason.get(..end).unwrap_or_default();
+    push_header(out, FINAL_CLOSE, reason.len() + 2);
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(reason.as_bytes());
+}
+
+/// The header of an unmasked frame (RFC 6455, 5.2).
+fn push_header(out: &mut Vec<u8>, first: u8, length: usize) {
+    out.push(first);
+    if let Some(short) = u8::try_from(length).ok().filter(|length| *length < 126) {
+        out.push(short);
+    } else if let Ok(middle) = u16::try_from(length) {
+        out.push(126);
+        out.extend_from_slice(&middle.to_be_bytes());
+    } else {
+        out.push(127);
+        let long = u64::try_from(length).unwrap_or(u64::MAX);
+        out.extend_from_slice(&long.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tungstenite::protocol::frame::FrameSocket;
+    use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+    use super::*;
+
+    #[test]
+    fn frames_are_read_by_others_as_they_were_meant() {
+        for length in [0, 1, 125, 126, 65_535, 65_536, 300_000] {
+            let mut bytes = Vec::new();
+            push_header(&mut bytes, FINAL_TEXT, length);
+            bytes.resize(bytes.len() + length, b'x');
+            push_close(&mut bytes, 1012, "come again");
+            let mut socket = FrameSocket::new(std::io::Cursor::new(bytes));
+            let text = socket.read(None).unwrap().unwrap();
+            assert_eq!(text.header().opcode, OpCode::Data(Data::Text));
+            assert_eq!(text.payload().len(), length);
+            let close = socket.read(None).unwrap().unwrap();
+            assert_eq!(close.header().opcode, OpCode::Control(Control::Close));
+            assert_eq!(close.payload(), b"\x03\xf4come again");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let mut bytes = Vec::new();
+        push_close(&mut bytes, 4400, &"가".repeat(100));
+        let reason = std::str::from_utf8(&bytes[4..]).unwrap();
+        assert_eq!(reason.chars().count(), 41);
+    }
+}

@@ -1,0 +1,437 @@
+//! What clients are told.
+
+use serde::Serialize;
+
+use super::lines::{MOST_BYTES, in_parts, push, push_all};
+use super::topics::DEFAULT_VOLUME;
+use crate::actors::Tidings;
+use crate::actors::live::{
+    At, DEFAULT_LIMIT, ErrorCode, Line, LineKind, Position, RequestId, Shapes, Topic, Whole,
+};
+use crate::events::{Keyword, Metrics, Sequence, Timestamp, TweetId};
+use crate::http::answer::{Moment, as_text};
+use crate::http::overview;
+use crate::http::tweet::Tweet;
+use crate::projections::overview::Window;
+use crate::projections::volume::{Point, VolumeWindow};
+use crate::projections::{TimelineChange, TimelinePage};
+use crate::store::StoreError;
+
+/// The shapes of the live protocol.
+#[derive(Debug)]
+pub(super) struct WireShapes {
+    tidings: Tidings,
+}
+
+impl WireShapes {
+    pub(super) const fn new(tidings: Tidings) -> Self {
+        Self { tidings }
+    }
+}
+
+/// The name of a chain, at the beginning of each of its messages.
+struct Chain<'a> {
+    keyword: Option<&'a Keyword>,
+    topic: &'static str,
+    /// Its parameters, each as `,"name":value`.
+    parameters: &'a str,
+}
+
+impl Chain<'_> {
+    /// The beginning of a message: an object without its end.
+    fn head(&self, prev: Option<Sequence>, position: Position) -> String {
+        let mut text = self.name(prev.is_some());
+        text.push_str(self.parameters);
+        push_position(&mut text, prev, position);
+        text
+    }
+
+    fn name(&self, is_update: bool) -> String {
+        let mut text = String::from(if is_update {
+            "{\"type\":\"update\""
+        } else {
+            "{\"type\":\"snapshot\""
+        });
+        if let Some(keyword) = self.keyword {
+            text.push_str(",\"keyword\":");
+            push(&mut text, &keyword.as_str());
+        }
+        text.push_str(",\"topic\":\"");
+        text.push_str(self.topic);
+        text.push('"');
+        text
+    }
+}
+
+fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) {
+    text.push_str(",\"epoch\":\"");
+    text.push_str(&position.epoch.to_string());
+    text.push('"');
+    if let Some(prev) = prev {
+        text.push_str(",\"prev\":");
+        push(text, &prev);
+    }
+    text.push_str(",\"seq\":");
+    push(text, &position.seq);
+}
+
+const fn kind_of(prev: Option<Sequence>) -> LineKind {
+    match prev {
+        None => LineKind::Snapshot,
+        Some(_) => LineKind::Update,
+    }
+}
+
+#[derive(Serialize)]
+struct Floor<'a> {
+    at: Moment,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    #[serde(serialize_with = "as_text")]
+    id: &'a TweetId,
+    metrics: Metrics,
+}
+
+#[derive(Serialize)]
+struct PointShape {
+    at: Moment,
+    count: u64,
+}
+
+impl From<&Point> for PointShape {
+    fn from(point: &Point) -> Self {
+        Self {
+            at: Moment(point.at),
+            count: point.count,
+        }
+    }
+}
+
+fn volume_parameters(window: VolumeWindow) -> String {
+    let mut text = String::new();
+    if window.step != DEFAULT_VOLUME.step {
+        text.push_str(&format!(",\"step\":\"{}\"", window.step));
+    }
+    if let Some(from) = window.from {
+        text.push_str(&format!(",\"from\":\"{from}\""));
+    }
+    if window.offset_hours != 0 {
+        let sign = if window.offset_hours < 0 { '-' } else { '+' };
+        let hours = window.offset_hours.unsigned_abs();
+        text.push_str(&format!(",\"tz\":\"{sign}{hours:02}:00\""));
+    }
+    text
+}
+
+impl Shapes for WireShapes {
+    fn timeline_snapshot(&self, at: At<'_>, limit: usize, page: TimelinePage) -> Vec<Line> {
+        let parameters = self.timeline_parameters(limit).unwrap_or_default();
+        let chain = Chain {
+            keyword: Some(at.keyword),
+            topic: "timeline",
+            parameters: &parameters,
+        };
+        let oldest = page.items.last().filter(|_| page.next.is_some());
+        let floor = oldest.map(|tweet| Floor {
+            at: Moment(tweet.at),
+            id: tweet.id.as_str(),
+        });
+        let mut tail = String::from(",\"floor\":");
+        push(&mut tail, &floor);
+        in_parts(
+            LineKind::Snapshot,
+            at.position,
+            &chain.head(None, at.position),
+            "items",
+            page.items.iter().map(|tweet| Tweet::from(tweet.clone())),
+            &tail,
+        )
+    }
+
+    fn timeline_update(&self, at: At<'_>, prev: Sequence, change: &TimelineChange) -> Option<Line> {
+        let chain = Chain {
+            keyword: Some(at.keyword),
+            topic: "timeline",
+            parameters: "",
+        };
+        let mut text = chain.name(true);
+        let gap = text.len();
+        push_position(&mut text, Some(prev), at.position);
+        text.push_str(",\"added\":");
+        push_all(
+            &mut text,
+            change.added().map(|tweet| Tweet::from(tweet.clone())),
+        );
+        text.push_str(",\"changed\":");
+        push_all(
+            &mut text,
+            change.changed().map(|(id, metrics)| Changed {
+                id,
+                metrics: *metrics,
+            }),
+        );
+        text.push_str(",\"removed\":");
+        push_all(&mut text, change.removed().map(TweetId::as_str));
+        text.push('}');
+        // Parameters may be put in yet.
+        if text.len() + 64 > MOST_BYTES {
+            return None;
+        }
+        Some(Line::new(text, LineKind::Update, Some(at.position)).with_gap(gap))
+    }
+
+    fn timeline_parameters(&self, limit: usize) -> Option<String> {
+        (limit != DEFAULT_LIMIT).then(|| format!(",\"limit\":{limit}"))
+    }
+
+    fn volume_snapshot(
+        &self,
+        at: At<'_>,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[Point],
+    ) -> Vec<Line> {
+        let parameters = volume_parameters(window);
+        let chain = Chain {
+            keyword: Some(at.keyword),
+            topic: "volume",
+            parameters: &parameters,
+        };
+        let total: u64 = points.iter().map(|point| point.count).sum();
+        let mut head = chain.head(None, at.position);
+        head.push_str(&format!(",\"until\":\"{until}\""));
+        in_parts(
+            LineKind::Snapshot,
+            at.position,
+            &head,
+            "points",
+            points.iter().map(PointShape::from),
+            &format!(",\"total\":{total}"),
+        )
+    }
+
+    fn volume_update(
+        &self,
+        at: At<'_>,
+        prev: Sequence,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[Point],
+    ) -> Vec<Line> {
+        let parameters = volume_parameters(window);
+        let chain = Chain {
+            keyword: Some(at.keyword),
+            topic: "volume",
+            parameters: &parameters,
+        };
+        let mut head = chain.head(Some(prev), at.position);
+        head.push_str(&format!(",\"until\":\"{until}\""));
+        in_parts(
+            LineKind::Update,
+            at.position,
+            &head,
+            "points",
+            points.iter().map(PointShape::from),
+            "",
+        )
+    }
+
+    fn whole(
+        &self,
+        topic: &Topic,
+        keyword: Option<&Keyword>,
+        now: Timestamp,
+    ) -> Result<Option<Whole>, StoreError> {
+        match (topic, keyword) {
+            (Topic::Ledger, Some(keyword)) => self.ledger(keyword),
+            (Topic::Overview(window), None) => self.overview(*window, now).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Line {
+        let mut text = named("subscribed", id);
+        push_keyword(&mut text, keyword);
+        text.push_str(&format!(",\"recovered\":{recovered}}}"));
+        Line::new(text, LineKind::Subscribed, None)
+    }
+
+    fn error(
+        &self,
+        id: &RequestId,
+        keyword: Option<&Keyword>,
+        code: ErrorCode,
+        message: &str,
+    ) -> Line {
+        let mut text = named("error", id);
+        push_keyword(&mut text, keyword);
+        let code = match code {
+            ErrorCode::NotTracked => "not_tracked",
+            ErrorCode::NotPermitted => "not_permitted",
+            ErrorCode::BadRequest => "bad_request",
+            ErrorCode::TooMany => "too_many",
+        };
+        text.push_str(&format!(",\"code\":\"{code}\",\"message\":"));
+        push(&mut text, &message);
+        text.push('}');
+        Line::new(text, LineKind::Error, None)
+    }
+
+    fn pong(&self, id: &RequestId) -> Line {
+        let mut text = named("pong", id);
+        text.push('}');
+        Line::new(text, LineKind::Pong, None)
+    }
+}
+
+impl WireShapes {
+    fn ledger(&self, keyword: &Keyword) -> Result<Option<Whole>, StoreError> {
+        let answer = self
+            .tidings
+            .views()
+            .read(keyword, |head, _| Ok(head.tracked.then_some(head.ledger)))?;
+        let Some((answer, ledger)) =
+            answer.and_then(|answer| Some((answer.clone(), answer.value?)))
+        else {
+            return Ok(None);
+        };
+        let position = Position {
+            epoch: answer.epoch,
+            seq: answer.as_of,
+        };
+        let keyword = keyword.clone();
+        Ok(Some(Whole {
+            position,
+            until: None,
+            encode: Box::new(move |prev| {
+                let chain = Chain {
+                    keyword: Some(&keyword),
+                    topic: "ledger",
+                    parameters: "",
+                };
+                let mut text = chain.head(prev, position);
+                let mut fields = String::new();
+                push(&mut fields, &ledger);
+                text.push(',');
+                // The fields of the answer stand beside the chain's.
+                text.push_str(fields.trim_start_matches('{'));
+                vec![Line::new(text, kind_of(prev), Some(position))]
+            }),
+        }))
+    }
+
+    fn overview(&self, window: Window, now: Timestamp) -> Result<Whole, StoreError> {
+        let epoch = self.tidings.views().epoch()?;
+        let seq = self.tidings.position();
+        let answer = overview::answer(&self.tidings, window, now)?;
+        // The views may have been replaced meanwhile.
+        if self.tidings.views().epoch()? != epoch {
+            return Err(StoreError::Absent);
+        }
+        let position = Position { epoch, seq };
+        let until = answer.until();
+        let parameters = match window {
+            Window::Day => String::new(),
+            other => format!(",\"window\":\"{other}\""),
+        };
+        Ok(Whole {
+            position,
+            until: Some(until),
+            encode: Box::new(move |prev| {
+                let chain = Chain {
+                    keyword: None,
+                    topic: "overview",
+                    parameters: &parameters,
+                };
+                let mut head = chain.head(prev, position);
+                let (fields, keywords) = answer.in_fields();
+                // The window is named already where it is not the default.
+                for (name, value) in fields {
+                    if name != "window" || window == Window::Day {
+                        head.push_str(&format!(",\"{name}\":{value}"));
+                    }
+                }
+                in_parts(kind_of(prev), position, &head, "keywords", keywords, "")
+            }),
+        })
+    }
+}
+
+fn named(kind: &str, id: &RequestId) -> String {
+    let mut text = format!("{{\"type\":\"{kind}\"");
+    if let Some(id) = &id.0 {
+        text.push_str(",\"id\":");
+        text.push_str(id);
+    }
+    text
+}
+
+fn push_keyword(text: &mut String, keyword: Option<&Keyword>) {
+    if let Some(keyword) = keyword {
+        text.push_str(",\"keyword\":");
+        push(text, &keyword.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_named_when_they_are_not_the_default() {
+        assert_eq!(volume_parameters(DEFAULT_VOLUME), "");
+        let window = VolumeWindow {
+            step: crate::projections::volume::Step::Day,
+            offset_hours: -5,
+            from: Timestamp::parse("2026-11-01T00:00:00Z").ok(),
+        };
+        assert_eq!(
+            volume_parameters(window),
+            ",\"step\":\"day\",\"from\":\"2026-11-01T00:00:00.000Z\",\"tz\":\"-05:00\""
+        );
+    }
+
+    #[test]
+    fn long_answers_come_in_parts_none_of_which_is_too_long() {
+        let epoch = "0123456789abcdef".parse().unwrap();
+        let position = Position {
+            epoch,
+            seq: Sequence::new(1),
+        };
+        let items: Vec<String> = (0..10).map(|_| "x".repeat(MOST_BYTES / 3)).collect();
+        let lines = in_parts(
+            LineKind::Snapshot,
+            position,
+            "{\"a\":1",
+            "items",
+            &items,
+            ",\"floor\":null",
+        );
+        assert!(lines.len() > 1);
+        let mut count = 0;
+        for (index, line) in lines.iter().enumerate() {
+            assert!(line.len() <= MOST_BYTES);
+            let value: serde_json::Value = serde_json::from_slice(line.text()).unwrap();
+            count += value["items"].as_array().unwrap().len();
+            assert_eq!(value["floor"], serde_json::Value::Null);
+            let is_last = index + 1 == lines.len();
+            assert_eq!(value.get("more").is_none(), is_last);
+        }
+        assert_eq!(count, items.len());
+    }
+
+    #[test]
+    fn an_empty_answer_is_one_line() {
+        let position = Position {
+            epoch: "0000000000000000".parse().unwrap(),
+            seq: Sequence::ZERO,
+        };
+        let none: [u8; 0] = [];
+        let lines = in_parts(LineKind::Update, position, "{\"a\":1", "points", none, "");
+        assert_eq!(lines.len(), 1);
+        assert_eq!(&lines[0].text()[..], b"{\"a\":1,\"points\":[]}");
+    }
+}

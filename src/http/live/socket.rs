@@ -1,0 +1,245 @@
+//! `GET /live`: a WebSocket, and its way in.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use tokio::net::TcpStream;
+use tungstenite::Message;
+use tungstenite::error::{CapacityError, Error as SocketError};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+
+use super::decode;
+use super::frames::SocketOutlet;
+use super::rate::Rate;
+use super::upgrade::{self, Handshake};
+use crate::actors::live::{Close, Incoming, OpenError, SessionHandle};
+use crate::events::Timestamp;
+use crate::http::Http;
+use crate::http::access::Action;
+use crate::http::call::Call;
+use crate::http::problem::Problem;
+
+/// The longest line that a client may send, in bytes.
+const MOST_LINE_BYTES: usize = 16 * 1024;
+/// The longest message, which may hold several lines.
+const MOST_MESSAGE_BYTES: usize = 64 * 1024;
+/// Clients say little: so much is read at a time at first.
+const READ_BYTES: usize = 512;
+
+/// Answers `GET /live`.
+pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Response, Problem> {
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let call = Call::of(http.clone(), request);
+    call.ask(None, Action::Read)?;
+    call.query(&[])?;
+    let handshake = Handshake::read(call.headers())?;
+    tokio::spawn(async move {
+        match on_upgrade.await {
+            Ok(upgraded) => {
+                if let Some((stream, sent)) = upgrade::bare(upgraded) {
+                    serve(http, stream, sent).await;
+                }
+            }
+            Err(error) => tracing::debug!(%error, "a client left before its WebSocket began"),
+        }
+    });
+    Ok(handshake.answer())
+}
+
+async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
+    let stream = Arc::new(stream);
+    let reader = Arc::new(OnceLock::new());
+    let outlet = Box::new(SocketOutlet::new(
+        Arc::clone(&stream),
+        Arc::clone(&reader),
+        http.metrics().clone(),
+    ));
+    let session = match http.live().open(outlet, false).await {
+        Ok(session) => session,
+        Err((error, outlet)) => {
+            tracing::warn!(%error, "a live session was refused");
+            let why = match error {
+                OpenError::TooMany(_) => Close::TooMany("too many live sessions are open"),
+                OpenError::Stopping(retry) => Close::Restart(retry),
+                _ => Close::Gone,
+            };
+            http.metrics().live_session_closed(why.label());
+            if let Some(outlet) = outlet {
+                outlet.close(why);
+            }
+            return;
+        }
+    };
+    let incoming = Box::new(Reader {
+        context: context(sent),
+        rate: Rate::new(http.shared.live_limits.burst, http.shared.live_limits.rate),
+        http,
+        stream,
+        session,
+    });
+    let task = tokio::spawn(incoming.run());
+    if reader.set(task.abort_handle()).is_err() {
+        task.abort();
+    }
+}
+
+fn context(sent: Vec<u8>) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .max_message_size(Some(MOST_MESSAGE_BYTES))
+        .max_frame_size(Some(MOST_MESSAGE_BYTES));
+    if sent.is_empty() {
+        WebSocketContext::new(Role::Server, Some(config))
+    } else {
+        WebSocketContext::from_partially_read(sent, Role::Server, Some(config))
+    }
+}
+
+/// Reads one client.
+struct Reader {
+    context: WebSocketContext,
+    rate: Rate,
+    http: Http,
+    stream: Arc<TcpStream>,
+    session: SessionHandle,
+}
+
+/// What became of reading.
+enum Heard {
+    /// Nothing more for now.
+    Nothing,
+    /// A message.
+    Text(String),
+    /// Something of the transport's own.
+    Control,
+    /// The end.
+    End(Close),
+}
+
+impl Reader {
+    async fn run(mut self: Box<Self>) {
+        let silence = self.http.shared.live_limits.silence;
+        let mut is_probed = false;
+        // What came with the handshake is there already.
+        let mut is_first = true;
+        loop {
+            if !std::mem::take(&mut is_first) {
+                match tokio::time::timeout(silence, self.stream.readable()).await {
+                    Ok(Ok(())) => is_probed = false,
+                    Ok(Err(_)) => return self.session.close(Close::Gone),
+                    Err(_) if is_probed => return self.session.close(Close::Silent),
+                    Err(_) => {
+                        is_probed = true;
+                        self.session.probe();
+                        continue;
+                    }
+                }
+            }
+            if !self.hear_all().await {
+                return;
+            }
+        }
+    }
+
+    /// Hands over all that has come; false when the session is over.
+    async fn hear_all(&mut self) -> bool {
+        loop {
+            let mut pipe = Pipe {
+                stream: &self.stream,
+                out: Vec::new(),
+            };
+            let heard = heard(self.context.read(&mut pipe));
+            if let Heard::Control | Heard::End(_) = heard {
+                // Answers to the client's own frames, which are due now.
+                let _ = self.context.flush(&mut pipe);
+            }
+            let own = pipe.out;
+            if !own.is_empty() && !self.session.incoming(Incoming::Control(own)).await {
+                return false;
+            }
+            let is_over = match heard {
+                Heard::Nothing => return true,
+                Heard::End(why) => Some(why),
+                Heard::Control | Heard::Text(_) if !self.rate.take() => {
+                    Some(Close::TooMany("too many messages in a short time"))
+                }
+                Heard::Control => None,
+                Heard::Text(text) => self.lines(&text).await,
+            };
+            if let Some(why) = is_over {
+                self.session.incoming(Incoming::End(why)).await;
+                return false;
+            }
+        }
+    }
+
+    /// Hands over the lines of a message; answers why the session has to end, if it has to.
+    async fn lines(&mut self, text: &str) -> Option<Close> {
+        let shapes = Arc::clone(&self.http.shared.shapes);
+        let mut is_first = true;
+        for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
+            if line.len() > MOST_LINE_BYTES {
+                return Some(Close::TooLarge);
+            }
+            if !std::mem::take(&mut is_first) && !self.rate.take() {
+                return Some(Close::TooMany("too many messages in a short time"));
+            }
+            let incoming = decode::line(&self.http, &*shapes, line, Timestamp::now());
+            if !self.session.incoming(incoming).await {
+                return Some(Close::Gone);
+            }
+        }
+        None
+    }
+}
+
+fn heard(read: Result<Message, SocketError>) -> Heard {
+    match read {
+        Ok(Message::Text(text)) => Heard::Text(text.as_str().to_owned()),
+        Ok(Message::Binary(_)) => Heard::End(Close::BadMessage("messages are text, not binary")),
+        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Heard::Control,
+        Ok(Message::Close(_)) | Err(SocketError::ConnectionClosed | SocketError::AlreadyClosed) => {
+            Heard::End(Close::Gone)
+        }
+        Err(SocketError::Io(error)) if error.kind() == ErrorKind::WouldBlock => Heard::Nothing,
+        Err(SocketError::Capacity(CapacityError::MessageTooLong { .. })) => {
+            Heard::End(Close::TooLarge)
+        }
+        Err(SocketError::Protocol(error)) => {
+            Heard::End(match error {
+                // The client is gone without a goodbye: nobody is there to be told.
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake => Close::Gone,
+                other => Close::Protocol(1002, other.to_string()),
+            })
+        }
+        Err(SocketError::Utf8(_)) => {
+            Heard::End(Close::Protocol(1007, "a text is not UTF-8".to_owned()))
+        }
+        Err(_) => Heard::End(Close::Gone),
+    }
+}
+
+/// Reads from the connection; what is written is kept, for the session to send.
+struct Pipe<'a> {
+    stream: &'a TcpStream,
+    out: Vec<u8>,
+}
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.try_read(buffer)
+    }
+}
+
+impl Write for Pipe<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The handshake of RFC 6455: from a request to the bare connection.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::http::problem::{Problem, shortened};
+
+/// The sub-protocol spoken here.
+pub(super) const PROTOCOL: &str = "tidings.v1";
+
+/// What the client's side of the handshake asks for.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    accept: String,
+    names_protocol: bool,
+}
+
+impl Handshake {
+    /// Reads the headers of a request.
+    ///
+    /// # Errors
+    /// [`Problem::UpgradeRequired`] when it is no handshake, or not one of this version;
+    /// [`Problem::BadRequest`] when the client speaks none of our sub-protocols.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let lists = |name: HeaderName, wanted: &str| {
+            headers
+                .get_all(name)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split(','))
+                .any(|item| item.trim().eq_ignore_ascii_case(wanted))
+        };
+        if !lists(header::CONNECTION, "upgrade") || !lists(header::UPGRADE, "websocket") {
+            return Err(Problem::UpgradeRequired(
+                "this is a WebSocket; ask with Connection: Upgrade and Upgrade: websocket",
+            ));
+        }
+        if !lists(header::SEC_WEBSOCKET_VERSION, "13") {
+            return Err(Problem::UpgradeRequired(
+                "the WebSocket version spoken here is 13; ask with Sec-WebSocket-Version: 13",
+            ));
+        }
+        let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
+            return Err(Problem::BadRequest(
+                "the header Sec-WebSocket-Key is missing".to_owned(),
+            ));
+        };
+        let offered: Vec<&HeaderValue> = headers
+            .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+            .iter()
+            .collect();
+        let names_protocol = !offered.is_empty();
+        if names_protocol && !lists(header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL) {
+            let first = offered.first().map(|value| value.as_bytes());
+            let first = String::from_utf8_lossy(first.unwrap_or_default());
+            return Err(Problem::BadRequest(format!(
+                "the sub-protocol spoken here is {PROTOCOL}, not {:?}",
+                shortened(&first)
+            )));
+        }
+        Ok(Self {
+            accept: derive_accept_key(key.as_bytes()),
+            names_protocol,
+        })
+    }
+
+    /// The server's side of it.
+    pub(super) fn answer(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&self.accept) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if self.names_protocol {
+            headers.insert(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(PROTOCOL),
+            );
+        }
+        response
+    }
+}
+
+/// The connection below, and what the client has sent on it already; `None` when it is not one of our
+/// accept loop's.
+pub(super) fn bare(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(given: &[(&'static str, &'static str)]) -> Result<Handshake, Problem> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        Handshake::read(&headers)
+    }
+
+    const WHOLE: [(&str, &str); 4] = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    #[test]
+    fn the_key_is_answered_as_rfc_6455_says() {
+        // The example of its section 1.3.
+        let handshake = read(&WHOLE).unwrap();
+        assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let answer = handshake.answer();
+        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert!(!answer.headers().contains_key("sec-websocket-protocol"));
+    }
+
+    #[test]
+    fn our_protocol_is_picked_among_others() {
+        let mut given = WHOLE.to_vec();
+        given.push(("sec-websocket-protocol", "ticket.abc, tidings.v1"));
+        let answer = read(&given).unwrap().answer();
+        assert_eq!(answer.headers()["sec-websocket-protocol"], PROTOCOL);
+    }
+
+    #[test]
+    fn what_is_no_handshake_is_told_what_is_missing() {
+        for missing in 0..3 {
+            let mut given = WHOLE.to_vec();
+            given.remove(missing);
+            assert!(matches!(read(&given), Err(Problem::UpgradeRequired(_))));
+        }
+        let mut given = WHOLE.to_vec();
+        given.remove(3);
+        assert!(matches!(read(&given), Err(Problem::BadRequest(_))));
+        given.clone_from_slice(&WHOLE[..3]);
+        let mut given = WHOLE.to_vec();
+        given.push(("sec-websocket-protocol", "chat"));
+        assert!(matches!(read(&given), Err(Problem::BadRequest(_))));
+    }
+}

@@ -1,0 +1,322 @@
+//! What a batch of events altered in a keyword's views, for those who follow them live.
+//!
+//! It is recorded only while somebody follows the keyword, beside the rows and in the same step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Head, Ledger, TweetKey};
+use crate::events::{Metrics, Sequence, Timestamp, TweetId, TweetPosted};
+
+/// A batch that alters more tweets than this is not told tweet by tweet: a snapshot is shorter.
+const MOST_TWEETS: usize = 512;
+
+/// What became of one tweet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TweetChange {
+    /// It came into the views.
+    Added(Box<TweetPosted>),
+    /// Its metrics are these now.
+    Engaged {
+        /// When it was posted.
+        key: TweetKey,
+        /// Its id.
+        id: TweetId,
+        /// All its metrics, as of now.
+        metrics: Metrics,
+    },
+    /// It left the views.
+    Removed(TweetId),
+}
+
+/// How the views got from one sequence to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewChange {
+    /// The position before, of which nothing is told here.
+    pub before: Sequence,
+    /// The position now.
+    pub as_of: Sequence,
+    /// The ledger now.
+    pub ledger: Ledger,
+    /// What became of it.
+    pub kind: ChangeKind,
+}
+
+impl ViewChange {
+    /// A change of which nothing was recorded, because nobody followed the keyword when it began.
+    pub fn unrecorded(before: Sequence, head: &Head) -> Self {
+        Self {
+            before,
+            as_of: head.as_of,
+            ledger: head.ledger,
+            kind: if head.tracked {
+                ChangeKind::TooMuch
+            } else {
+                ChangeKind::Dropped
+            },
+        }
+    }
+}
+
+/// What a [`ViewChange`] tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// Everything that was altered.
+    Told(Told),
+    /// More than is worth telling: take a snapshot instead.
+    TooMuch,
+    /// The keyword is, or was meanwhile, no longer followed: its views were dropped.
+    Dropped,
+}
+
+/// Everything that a batch altered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// In the order of the events.
+    pub tweets: Vec<TweetChange>,
+    /// By how much the counts of minutes moved. None of them is zero.
+    pub minutes: BTreeMap<Timestamp, i64>,
+}
+
+/// Records what a view's folds alter.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    before: Sequence,
+    kind: ChangeKind,
+}
+
+impl Recorder {
+    pub(super) fn from(before: Sequence) -> Self {
+        Self {
+            before,
+            kind: ChangeKind::Told(Told::default()),
+        }
+    }
+
+    pub(super) fn added(&mut self, tweet: &TweetPosted) {
+        self.tell(|told| {
+            told.tweets
+                .push(TweetChange::Added(Box::new(tweet.clone())));
+            told.count(tweet.at, 1);
+        });
+    }
+
+    pub(super) fn engaged(&mut self, key: TweetKey, id: &TweetId, metrics: Metrics) {
+        let id = id.clone();
+        self.tell(|told| {
+            told.tweets.push(TweetChange::Engaged { key, id, metrics });
+        });
+    }
+
+    pub(super) fn removed(&mut self, id: &TweetId, posted_at: Timestamp) {
+        self.tell(|told| {
+            told.tweets.push(TweetChange::Removed(id.clone()));
+            told.count(posted_at, -1);
+        });
+    }
+
+    pub(super) fn dropped(&mut self) {
+        self.kind = ChangeKind::Dropped;
+    }
+
+    fn tell(&mut self, what: impl FnOnce(&mut Told)) {
+        if let ChangeKind::Told(told) = &mut self.kind {
+            if told.tweets.len() < MOST_TWEETS {
+                what(told);
+            } else {
+                self.kind = ChangeKind::TooMuch;
+            }
+        }
+    }
+
+    pub(super) fn finish(self, as_of: Sequence, ledger: Ledger) -> ViewChange {
+        ViewChange {
+            before: self.before,
+            as_of,
+            ledger,
+            kind: self.kind,
+        }
+    }
+}
+
+impl Told {
+    fn count(&mut self, at: Timestamp, by: i64) {
+        let minute = at.floor_to(Timestamp::MINUTE);
+        let moved = self.minutes.entry(minute).or_default();
+        *moved = moved.saturating_add(by);
+        if *moved == 0 {
+            self.minutes.remove(&minute);
+        }
+    }
+}
+
+/// What several batches in a row did to a timeline, as its followers are told: tweets that are
+/// new, metrics that are other, ids that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TimelineChange {
+    added: BTreeMap<TweetKey, TweetPosted>,
+    changed: BTreeMap<TweetKey, (TweetId, Metrics)>,
+    removed: BTreeSet<TweetId>,
+    keys: BTreeMap<TweetId, TweetKey>,
+}
+
+impl TimelineChange {
+    /// Goes on with what came next. Each tweet keeps only its last state.
+    pub fn push(&mut self, change: TweetChange) {
+        match change {
+            TweetChange::Added(tweet) => {
+                let key = TweetKey::of(&tweet);
+                self.keys.insert(tweet.id.clone(), key.clone());
+                self.added.insert(key, *tweet);
+            }
+            TweetChange::Engaged { key, id, metrics } => {
+                if let Some(tweet) = self.added.get_mut(&key) {
+                    tweet.metrics = metrics;
+                } else {
+                    self.keys.insert(id.clone(), key.clone());
+                    self.changed.insert(key, (id, metrics));
+                }
+            }
+            TweetChange::Removed(id) => {
+                if let Some(key) = self.keys.remove(&id) {
+                    self.added.remove(&key);
+                    self.changed.remove(&key);
+                }
+                self.removed.insert(id);
+            }
+        }
+    }
+
+    /// New tweets with their latest metrics, newest first.
+    pub fn added(&self) -> impl Iterator<Item = &TweetPosted> {
+        self.added.values().rev()
+    }
+
+    /// The metrics, as of now, of tweets that are not new, newest first.
+    pub fn changed(&self) -> impl Iterator<Item = &(TweetId, Metrics)> {
+        self.changed.values().rev()
+    }
+
+    /// Tweets that are gone, also those that came and went meanwhile.
+    pub fn removed(&self) -> impl Iterator<Item = &TweetId> {
+        self.removed.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Author;
+
+    fn tweet(id: &str, minute: i64) -> TweetPosted {
+        TweetPosted {
+            id: TweetId::new(id).unwrap(),
+            at: Timestamp::EARLIEST.plus(minute * Timestamp::MINUTE),
+            source: None,
+            author: Author {
+                handle: "a".into(),
+                name: None,
+                followers: None,
+            },
+            text: "t".into(),
+            lang: None,
+            url: None,
+            reply_to: None,
+            repost_of: None,
+            metrics: Metrics::default(),
+        }
+    }
+
+    fn likes(likes: u64) -> Metrics {
+        Metrics {
+            likes,
+            ..Metrics::default()
+        }
+    }
+
+    fn engaged(id: &str, minute: i64, count: u64) -> TweetChange {
+        let tweet = tweet(id, minute);
+        TweetChange::Engaged {
+            key: TweetKey::of(&tweet),
+            id: tweet.id,
+            metrics: likes(count),
+        }
+    }
+
+    fn added(id: &str, minute: i64) -> TweetChange {
+        TweetChange::Added(Box::new(tweet(id, minute)))
+    }
+
+    fn removed(id: &str) -> TweetChange {
+        TweetChange::Removed(TweetId::new(id).unwrap())
+    }
+
+    /// (added with likes, changed with likes, removed), as texts.
+    fn told(changes: Vec<TweetChange>) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let mut change = TimelineChange::default();
+        for one in changes {
+            change.push(one);
+        }
+        (
+            change
+                .added()
+                .map(|tweet| format!("{}:{}", tweet.id, tweet.metrics.likes))
+                .collect(),
+            change
+                .changed()
+                .map(|(id, metrics)| format!("{id}:{}", metrics.likes))
+                .collect(),
+            change.removed().map(ToString::to_string).collect(),
+        )
+    }
+
+    #[test]
+    fn each_tweet_is_told_once_in_its_last_state() {
+        let nothing = Vec::<String>::new;
+        for (given, expected) in [
+            (vec![], (nothing(), nothing(), nothing())),
+            (
+                vec![added("a", 1), added("b", 2), engaged("a", 1, 7)],
+                (vec!["b:0".into(), "a:7".into()], nothing(), nothing()),
+            ),
+            (
+                vec![engaged("a", 1, 7), engaged("a", 1, 8)],
+                (nothing(), vec!["a:8".into()], nothing()),
+            ),
+            (
+                vec![added("a", 1), removed("a")],
+                (nothing(), nothing(), vec!["a".into()]),
+            ),
+            (
+                vec![engaged("a", 1, 7), removed("a")],
+                (nothing(), nothing(), vec!["a".into()]),
+            ),
+        ] {
+            assert_eq!(told(given.clone()), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_that_alters_too_much_is_not_told() {
+        let mut recorder = Recorder::from(Sequence::new(4));
+        for index in 0..=MOST_TWEETS {
+            recorder.added(&tweet(&index.to_string(), 0));
+        }
+        let change = recorder.finish(Sequence::new(9), Ledger::default());
+        assert_eq!(change.kind, ChangeKind::TooMuch);
+        assert_eq!(change.before, Sequence::new(4));
+    }
+
+    #[test]
+    fn a_minute_that_did_not_move_in_the_end_is_not_told() {
+        let mut recorder = Recorder::from(Sequence::ZERO);
+        let (stays, goes) = (tweet("a", 3), tweet("b", 4));
+        recorder.added(&stays);
+        recorder.added(&goes);
+        recorder.removed(&goes.id, goes.at);
+        let ChangeKind::Told(told) = recorder.finish(Sequence::new(1), Ledger::default()).kind
+        else {
+            panic!("it was told");
+        };
+        assert_eq!(told.minutes, BTreeMap::from([(stays.at, 1)]));
+    }
+}
