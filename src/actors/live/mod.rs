@@ -5,7 +5,7 @@
 //!                  (per followed keyword)                                (one per client)
 //! ```
 //!
-//! A fold hands its change to the [`feeds`] and goes on; it never waits. The feed actor joins the
+//! A fold hands its change to its feed and goes on; it never waits. The feed actor joins the
 //! changes of some milliseconds into one update per chain, encodes it once, and keeps it in a
 //! bounded ring. Session actors take what is due from the rings at the pace of their clients; who
 //! has fallen out of a ring gets a fresh snapshot, never a gap.

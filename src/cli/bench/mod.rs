@@ -7,15 +7,19 @@ use super::failure::Outcome;
 
 mod events;
 mod ingest;
+mod live;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
     /// Events a second from the journal through the fold to committed views, beside a bare read
     Ingest(ingest::Arguments),
+    /// Deliveries a second to live clients, their latency, and what clients cost the server
+    Live(live::Arguments),
 }
 
 pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
     match action {
         Action::Ingest(arguments) => ingest::run(arguments, invocation).await,
+        Action::Live(arguments) => live::run(arguments, invocation).await,
     }
 }

@@ -1,7 +1,7 @@
 //! Live: the protocol over WebSocket, and its twin over server-sent events.
 //!
 //! - [`decode`]: what clients say; [`topics`]: the topics and their parameters.
-//! - [`shapes`]: what they are told.
+//! - [`mod@shapes`]: what they are told.
 //! - [`socket`]: the WebSocket's way in; [`frames`]: its way out.
 //! - [`events`]: server-sent events.
 

@@ -1,0 +1,189 @@
+//! The server under load: one of our own in a process beside this one, so that what it takes can be
+//! told apart, or one that runs already.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server under load.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    own: Option<Own>,
+    pid: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Own {
+    child: Child,
+    data: tempfile::TempDir,
+    pinned: bool,
+    settings: Vec<String>,
+}
+
+impl Server {
+    /// Starts one in a scratch folder, on the first processor alone when `pinned`.
+    pub(super) async fn start(pinned: bool, settings: &[String]) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir().context("no scratch folder can be created")?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (child, address) = spawn(data.path().to_owned(), any, pinned, settings).await?;
+        let pid = child.id();
+        Ok(Self {
+            address,
+            own: Some(Own {
+                child,
+                data,
+                pinned,
+                settings: settings.to_vec(),
+            }),
+            pid,
+        })
+    }
+
+    /// Takes one that runs; `pid` is its process, where it is on this machine.
+    pub(super) async fn running(url: &str, pid: Option<u32>) -> anyhow::Result<Self> {
+        let authority = url
+            .strip_prefix("http://")
+            .context("--server must be an address such as http://127.0.0.1:4820")?
+            .trim_end_matches('/');
+        let address = tokio::net::lookup_host(authority)
+            .await
+            .with_context(|| format!("{authority} is no host and port"))?
+            .next()
+            .with_context(|| format!("{authority} has no address"))?;
+        Ok(Self {
+            address,
+            own: None,
+            pid,
+        })
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops it as an operator does, and starts it again at the same address with the same data.
+    pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
+        let Some(own) = &mut self.own else {
+            bail!("only a server that this command started can be restarted; leave --server out");
+        };
+        terminate(&mut own.child).await?;
+        let data = own.data.path().to_owned();
+        let (child, address) = spawn(data, self.address, own.pinned, &own.settings).await?;
+        self.pid = child.id();
+        own.child = child;
+        self.address = address;
+        Ok(())
+    }
+
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        match self.own {
+            Some(mut own) => terminate(&mut own.child).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Processor time that it has taken, in seconds, and its resident memory in KiB; `None` where its
+    /// process isn't known or `/proc` doesn't tell.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let pid = self.pid?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Fields 14 and 15, counted behind the name, which may hold anything.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let ticks: u64 =
+            fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let resident = status.lines().find_map(|line| {
+            let kib = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
+            kib.trim().parse().ok()
+        })?;
+        // A tick is a hundredth of a second on Linux.
+        Some(Usage {
+            cpu: Duration::from_millis(ticks.saturating_mul(10)),
+            resident_kib: resident,
+        })
+    }
+}
+
+/// What a server has taken of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    pub(super) cpu: Duration,
+    pub(super) resident_kib: u64,
+}
+
+async fn spawn(
+    data: PathBuf,
+    address: SocketAddr,
+    pinned: bool,
+    settings: &[String],
+) -> anyhow::Result<(Child, SocketAddr)> {
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let mut command = if pinned {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command
+        .arg("--data")
+        .arg(data)
+        .args(["--listen", &address.to_string(), "--output", "json"])
+        .args(["--set", "log.level=warn"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    command
+        .arg("serve")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().context(if pinned {
+        "the server cannot be started on one processor; is taskset there?"
+    } else {
+        "the server cannot be started"
+    })?;
+    let out = child.stdout.take().context("the server has no output")?;
+    let mut lines = BufReader::new(out).lines();
+    let first = tokio::time::timeout(PATIENCE, lines.next_line())
+        .await
+        .context("the server did not say where it listens")??
+        .context("the server ended before it listened; its log above says why")?;
+    let said: Value = serde_json::from_str(&first)?;
+    let address = said
+        .get("listening")
+        .and_then(Value::as_str)
+        .and_then(|url| url.strip_prefix("http://")?.parse().ok())
+        .with_context(|| format!("{first} does not say where the server listens"))?;
+    Ok((child, address))
+}
+
+/// Asks a process to end, and waits until it has.
+async fn terminate(child: &mut Child) -> anyhow::Result<()> {
+    let pid = child.id().context("the server has ended already")?;
+    let asked = Command::new("kill")
+        .args(["-TERM", &pid.to_string()])
+        .status()
+        .await?;
+    if !asked.success() {
+        bail!("the server could not be asked to stop");
+    }
+    tokio::time::timeout(PATIENCE, child.wait())
+        .await
+        .context("the server did not stop")??;
+    Ok(())
+}
