@@ -1,0 +1,424 @@
+//! A client that applies what it is sent holds what a GET says: under chance.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::chance::{Chance, trials};
+use crate::client::{Client, deleted, engaged, posted};
+use crate::http;
+use crate::server::{DEADLINE, Server, eventually};
+use crate::state::{Held, key_of};
+
+const KEYWORDS: [&str; 3] = ["ai", "배우", "a.b"];
+/// Compare after so many steps.
+const STEPS_BETWEEN: u64 = 25;
+/// One tweet of the flood, in characters: longer than a ring is.
+const FLOOD_TEXT: usize = 9_000;
+
+/// One client with one subscription.
+struct Follower {
+    keyword: &'static str,
+    topics: Value,
+    client: Option<Client>,
+    held: Held,
+    /// Stays away for so many comparisons.
+    away: u64,
+    /// Reads nothing for so many comparisons.
+    asleep: u64,
+    /// The next line must say whether it goes on where it was.
+    is_opening: bool,
+}
+
+impl Follower {
+    fn new(keyword: &'static str, topics: Value) -> Self {
+        Self {
+            keyword,
+            topics,
+            client: None,
+            held: Held::default(),
+            away: 0,
+            asleep: 0,
+            is_opening: false,
+        }
+    }
+
+    fn connect(&mut self, server: &Server) {
+        let mut client = Client::connect(server);
+        let mut message = json!({
+            "type": "subscribe", "id": 1, "keyword": self.keyword, "topics": self.topics,
+        });
+        let timeline = self
+            .held
+            .chains
+            .iter()
+            .find(|(name, _)| name.starts_with("timeline"));
+        if let Some((_, chain)) = timeline {
+            message["since"] = json!({ "epoch": chain.epoch, "seq": chain.seq });
+        }
+        client.say(&message);
+        self.client = Some(client);
+        self.is_opening = true;
+    }
+
+    /// Takes one line in; false when the subscription is over.
+    fn take(&mut self, line: &Value) -> bool {
+        match line["type"].as_str().unwrap() {
+            "subscribed" => {
+                assert!(self.is_opening, "{line}");
+                self.is_opening = false;
+                let recovered = line["recovered"] == true;
+                self.held
+                    .chains
+                    .retain(|name, _| recovered && name.starts_with("timeline"));
+                true
+            }
+            "error" => {
+                assert_eq!(line["code"], "not_tracked", "{line}");
+                self.held = Held::default();
+                self.client = None;
+                false
+            }
+            "pong" => true,
+            _ => {
+                assert!(!self.is_opening, "{line}");
+                if let Err(what) = self.held.apply(line) {
+                    panic!("{what}\nline: {line}");
+                }
+                true
+            }
+        }
+    }
+
+    /// Reads until it holds what a GET says now, chain by chain.
+    fn compare(&mut self, server: &Server) {
+        let topics = self.topics.as_array().unwrap().clone();
+        let mut pending = topics;
+        let began = std::time::Instant::now();
+        while !pending.is_empty() {
+            let lines = self
+                .client
+                .as_mut()
+                .unwrap()
+                .within(Duration::from_millis(20))
+                .unwrap_or_else(|closed| panic!("{}: {closed:?}", self.keyword));
+            for line in &lines {
+                if !self.take(line) {
+                    return;
+                }
+            }
+            if lines.is_empty() {
+                pending.retain(|topic| !self.agrees(server, topic, began.elapsed() > DEADLINE));
+            }
+        }
+    }
+
+    /// What is held of a topic is what a GET says. When `must` it says how it is not.
+    fn agrees(&self, server: &Server, topic: &Value, must: bool) -> bool {
+        let token: String = percent(self.keyword);
+        let path = |rest: &str| format!("/api/v1/keywords/{token}/{rest}");
+        let answer = |path: &str| {
+            let answer = server.ask("GET", path, &[], b"");
+            (answer.status == 200).then(|| answer.json())
+        };
+        let is = |holds: Value, says: Value| {
+            assert!(
+                !must || holds == says,
+                "{topic}\nholds {holds}\nsays  {says}"
+            );
+            holds == says
+        };
+        let name = topic.as_str().or(topic["topic"].as_str()).unwrap();
+        let found = self.held.chains.iter().find(|(held, _)| {
+            let mut parameters = held.split(' ');
+            parameters.next() == Some(name)
+                && parameters.eq(topic
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .filter(|(name, _)| *name != "topic")
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(String::as_str))
+        });
+        let Some((_, chain)) = found else {
+            return is(Value::Null, json!("a snapshot has to come"));
+        };
+        match name {
+            "timeline" => {
+                let limit = topic["limit"].as_u64().unwrap_or(50);
+                let Some(says) = answer(&path(&format!("timeline?limit={limit}"))) else {
+                    return is(Value::Null, json!("the keyword is gone"));
+                };
+                let items = says["items"].as_array().unwrap();
+                let above: Vec<_> = items
+                    .iter()
+                    .filter(|tweet| chain.floor.as_ref().is_none_or(|at| key_of(tweet) >= *at))
+                    .collect();
+                let newest = chain.newest(limit as usize);
+                is(
+                    json!([chain.epoch, chain.seq, newest]),
+                    json!([says["epoch"], says["as_of"], above]),
+                )
+            }
+            "volume" => {
+                let step = topic["step"].as_str().unwrap_or("hour");
+                let Some(says) = answer(&path(&format!("volume?step={step}"))) else {
+                    return is(Value::Null, json!("the keyword is gone"));
+                };
+                let points = says["points"].as_array().unwrap();
+                is(
+                    json!([
+                        chain.epoch,
+                        chain.seq,
+                        chain.until,
+                        chain.window(points.len())
+                    ]),
+                    json!([says["epoch"], says["as_of"], says["until"], points]),
+                )
+            }
+            _ => {
+                let Some(mut says) = answer(&path("ledger")) else {
+                    return is(Value::Null, json!("the keyword is gone"));
+                };
+                let (epoch, as_of) = (says["epoch"].take(), says["as_of"].take());
+                let fields = says.as_object_mut().unwrap();
+                fields.remove("epoch");
+                fields.remove("as_of");
+                is(
+                    json!([chain.epoch, chain.seq, chain.whole]),
+                    json!([epoch, as_of, says]),
+                )
+            }
+        }
+    }
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Publishes by chance.
+struct Publisher {
+    chance: Chance,
+    made: u64,
+    now: time::OffsetDateTime,
+}
+
+impl Publisher {
+    fn moment(&mut self, behind_seconds: u64) -> String {
+        let back = self.chance.below(behind_seconds.max(1)) as i64;
+        let at = self.now - time::Duration::seconds(back) + time::Duration::minutes(3);
+        at.format(&time::format_description::well_known::Rfc3339)
+            .unwrap()
+    }
+
+    /// Some id that was used, or will be.
+    fn some_id(&mut self) -> String {
+        let newest = self.made + 2;
+        let oldest = newest.saturating_sub(80);
+        format!("x:{}", oldest + self.chance.below(newest - oldest))
+    }
+
+    fn line(&mut self, keyword: &str) -> String {
+        match self.chance.below(10) {
+            0..5 => {
+                self.made += 1;
+                let id = format!("x:{}", self.made);
+                // Mostly now, sometimes late, sometimes beyond the window.
+                let behind = *self.chance.pick(&[1, 1, 60, 4_000, 200_000]);
+                let at = self.moment(behind);
+                let text = "가나다 ".repeat(1 + self.chance.below(20) as usize);
+                posted(keyword, &id, &at, &text)
+            }
+            5 => {
+                let (id, at) = (self.some_id(), self.moment(60));
+                posted(keyword, &id, &at, "again")
+            }
+            6 | 7 => {
+                let (id, at) = (self.some_id(), self.moment(60));
+                let likes = self.chance.below(1_000);
+                engaged(keyword, &id, &at, likes)
+            }
+            _ => {
+                let (id, at) = (self.some_id(), self.moment(60));
+                deleted(keyword, &id, &at)
+            }
+        }
+    }
+
+    fn body(&mut self) -> String {
+        let lines = 1 + self.chance.below(4);
+        (0..lines)
+            .map(|_| {
+                let keyword = *self.chance.pick(&KEYWORDS);
+                self.line(keyword)
+            })
+            .collect()
+    }
+
+    /// So much that a client which doesn't read falls out of the ring.
+    fn flood(&mut self, server: &Server, keyword: &str) {
+        for _ in 0..60 {
+            let body: String = (0..5)
+                .map(|_| {
+                    self.made += 1;
+                    let at = self.moment(1);
+                    posted(
+                        keyword,
+                        &format!("x:{}", self.made),
+                        &at,
+                        &"다".repeat(FLOOD_TEXT),
+                    )
+                })
+                .collect();
+            server.publish(&body);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
+    let is_soak = std::env::var("TIDINGS_SOAK").is_ok();
+    let steps = trials("TIDINGS_STEPS", if is_soak { 1_000_000 } else { 10_000 });
+    let seed = trials("TIDINGS_SEED", 1);
+    println!("TIDINGS_SEED={seed} TIDINGS_STEPS={steps}");
+    let data = tempfile::tempdir().unwrap();
+    let settings = [
+        "--set",
+        "live.ring_bytes=65536",
+        "--set",
+        "live.slow_ms=60000",
+    ];
+    let mut server = Server::start_with(data.path(), &settings);
+    server.track(&KEYWORDS);
+    let mut publisher = Publisher {
+        chance: Chance::of(seed),
+        made: 0,
+        now: time::OffsetDateTime::now_utc(),
+    };
+    let all = json!(["timeline", "volume", "ledger"]);
+    let mut followers = vec![
+        Follower::new(KEYWORDS[0], all.clone()),
+        Follower::new(KEYWORDS[1], all.clone()),
+        Follower::new(KEYWORDS[2], all),
+        Follower::new(
+            KEYWORDS[0],
+            json!([{ "topic": "timeline", "limit": 7 }, { "topic": "volume", "step": "minute" }]),
+        ),
+        Follower::new(KEYWORDS[1], json!(["timeline"])),
+        Follower::new(
+            KEYWORDS[1],
+            json!([{ "topic": "timeline", "limit": 200 }, { "topic": "volume", "step": "day" }]),
+        ),
+    ];
+    let mut compared = 0_u64;
+    for step in 0..steps {
+        match publisher.chance.below(2_000) {
+            0 => {
+                let address = server.address().to_string();
+                server.kill();
+                let again: Vec<&str> = settings.into_iter().chain(["--listen", &address]).collect();
+                server = Server::start_with(data.path(), &again);
+                for follower in &mut followers {
+                    follower.client = None;
+                }
+            }
+            1 => {
+                let keyword = *publisher.chance.pick(&KEYWORDS);
+                let path = format!("/api/v1/keywords/{}", percent(keyword));
+                server.ask("DELETE", &path, &[], b"").expect(204);
+                server.track(&[keyword]);
+            }
+            2 => {
+                let keyword = *publisher.chance.pick(&KEYWORDS);
+                publisher.flood(&server, keyword);
+            }
+            3..30 => {
+                let index = publisher.chance.below(followers.len() as u64) as usize;
+                followers[index].client = None;
+                followers[index].away = publisher.chance.below(3);
+            }
+            30..60 => {
+                let index = publisher.chance.below(followers.len() as u64) as usize;
+                followers[index].asleep = publisher.chance.below(4);
+            }
+            _ => {
+                publisher.now = time::OffsetDateTime::now_utc();
+                let body = publisher.body();
+                let answer = server.publish(&body);
+                assert_eq!(answer["rejected"], json!([]), "{body}");
+            }
+        }
+        if step % STEPS_BETWEEN == STEPS_BETWEEN - 1 || step + 1 == steps {
+            let is_last = step + 1 == steps;
+            server.wait_until_folded();
+            for follower in &mut followers {
+                if follower.asleep > 0 && !is_last {
+                    follower.asleep -= 1;
+                    continue;
+                }
+                if follower.client.is_none() {
+                    if follower.away > 0 && !is_last {
+                        follower.away -= 1;
+                        continue;
+                    }
+                    follower.connect(&server);
+                }
+                follower.compare(&server);
+                // It was told that its keyword is gone: it begins anew.
+                if follower.client.is_none() {
+                    follower.connect(&server);
+                    follower.compare(&server);
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert!(
+        compared >= steps / STEPS_BETWEEN,
+        "compared {compared} times"
+    );
+    let metrics = server.ask("GET", "/metrics", &[], b"").text();
+    assert!(!metrics.contains("tidings_actors_restarted"), "{metrics}");
+    server.stop();
+}
+
+#[test]
+fn an_overview_that_is_followed_is_the_one_that_is_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&KEYWORDS);
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "id": 1, "topics": ["overview"] }));
+    assert_eq!(client.next_of("subscribed")["recovered"], false);
+    let mut held = Held::default();
+    let mut publisher = Publisher {
+        chance: Chance::of(3),
+        made: 0,
+        now: time::OffsetDateTime::now_utc(),
+    };
+    for _ in 0..5 {
+        for _ in 0..20 {
+            server.publish(&publisher.body());
+        }
+        server.wait_until_folded();
+        eventually("the client holds what a GET says", || {
+            for line in client.within(Duration::from_millis(20)).unwrap() {
+                held.apply(&line).unwrap();
+            }
+            let says = http::ask(server.address(), "GET", "/api/v1/overview", &[], b"");
+            let mut says = says.unwrap().json();
+            let chain = held.chains.get("overview");
+            let fields = says.as_object_mut().unwrap();
+            let (epoch, as_of) = (fields.remove("epoch"), fields.remove("as_of"));
+            chain.is_some_and(|chain| {
+                Some(json!(chain.epoch)) == epoch
+                    && Some(json!(chain.seq)) == as_of
+                    && chain.whole == says
+            })
+        });
+    }
+    server.stop();
+}

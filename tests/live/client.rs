@@ -1,0 +1,193 @@
+//! A live client that reads when it is told to.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tungstenite::client::IntoClientRequest as _;
+use tungstenite::error::Error;
+use tungstenite::{Message, WebSocket};
+
+use crate::server::{DEADLINE, Server};
+
+/// What the server said to end a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    pub code: u16,
+    pub reason: String,
+}
+
+#[derive(Debug)]
+pub struct Client {
+    socket: WebSocket<TcpStream>,
+    lines: VecDeque<Value>,
+}
+
+impl Client {
+    pub fn connect(server: &Server) -> Self {
+        Self::connect_to(server.address()).unwrap()
+    }
+
+    pub fn connect_to(address: SocketAddr) -> Result<Self, Error> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_nodelay(true)?;
+        let mut request = format!("ws://{address}/api/v1/live").into_client_request()?;
+        let protocol = "tidings.v1".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", protocol);
+        let (socket, _) = tungstenite::client(request, stream).map_err(|error| match error {
+            tungstenite::HandshakeError::Failure(error) => error,
+            tungstenite::HandshakeError::Interrupted(_) => Error::ConnectionClosed,
+        })?;
+        Ok(Self {
+            socket,
+            lines: VecDeque::new(),
+        })
+    }
+
+    pub fn say(&mut self, message: &Value) {
+        self.say_text(&message.to_string());
+    }
+
+    pub fn say_text(&mut self, text: &str) {
+        self.try_say(Message::text(text)).unwrap();
+    }
+
+    pub fn try_say(&mut self, message: Message) -> Result<(), Error> {
+        self.socket.send(message)
+    }
+
+    /// Sends bytes that are no frame of a client that keeps the rules.
+    pub fn say_raw(&mut self, bytes: &[u8]) {
+        self.socket.get_mut().write_all(bytes).unwrap();
+    }
+
+    pub fn subscribe(&mut self, keyword: &str, topics: Value) {
+        self.say(&json!({ "type": "subscribe", "id": 1, "keyword": keyword, "topics": topics }));
+    }
+
+    /// The next line.
+    pub fn next(&mut self) -> Value {
+        self.try_next().unwrap()
+    }
+
+    /// The next line, or why there is none.
+    pub fn try_next(&mut self) -> Result<Value, Closed> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Ok(line);
+            }
+            match self.socket.read() {
+                Ok(Message::Text(text)) => self.take(text.as_str()),
+                Ok(Message::Close(frame)) => {
+                    return Err(frame.map_or(
+                        Closed {
+                            code: 1005,
+                            reason: String::new(),
+                        },
+                        |frame| Closed {
+                            code: frame.code.into(),
+                            reason: frame.reason.to_string(),
+                        },
+                    ));
+                }
+                Ok(Message::Binary(_)) => panic!("the server sent a binary frame"),
+                Ok(_) => {}
+                Err(error) => {
+                    return Err(Closed {
+                        code: 1006,
+                        reason: error.to_string(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The next line of this type.
+    pub fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let line = self.next();
+            if line["type"] == kind {
+                return line;
+            }
+        }
+    }
+
+    /// Reads until the connection ends.
+    pub fn closed(&mut self) -> Closed {
+        loop {
+            if let Err(closed) = self.try_next() {
+                return closed;
+            }
+        }
+    }
+
+    /// All lines that come before a pong to this id, which the server sends behind them.
+    pub fn until_pong(&mut self, id: u64) -> Vec<Value> {
+        self.say(&json!({ "type": "ping", "id": id }));
+        let mut before = Vec::new();
+        loop {
+            let line = self.next();
+            if line["type"] == "pong" && line["id"] == id {
+                return before;
+            }
+            before.push(line);
+        }
+    }
+
+    /// The lines that come within a span.
+    pub fn within(&mut self, span: Duration) -> Result<Vec<Value>, Closed> {
+        let until = Instant::now() + span;
+        let mut lines = Vec::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.socket
+                    .get_ref()
+                    .set_read_timeout(Some(DEADLINE))
+                    .unwrap();
+                return Ok(lines);
+            }
+            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            match self.try_next() {
+                Ok(line) => lines.push(line),
+                Err(closed) if closed.code == 1006 && Instant::now() >= until => {}
+                Err(closed) => return Err(closed),
+            }
+        }
+    }
+
+    fn take(&mut self, text: &str) {
+        for line in text.split('\n') {
+            assert!(line.len() <= 256 * 1024, "a line of {} bytes", line.len());
+            self.lines.push_back(serde_json::from_str(line).unwrap());
+        }
+    }
+}
+
+/// A line of NDJSON that posts a tweet.
+pub fn posted(keyword: &str, id: &str, at: &str, text: &str) -> String {
+    json!({
+        "type": "tweet.posted", "id": id, "at": at, "author": { "handle": "someone" },
+        "text": text, "keyword": keyword,
+    })
+    .to_string()
+        + "\n"
+}
+
+pub fn engaged(keyword: &str, id: &str, at: &str, likes: u64) -> String {
+    json!({
+        "type": "tweet.engaged", "id": id, "at": at, "metrics": { "likes": likes },
+        "keyword": keyword,
+    })
+    .to_string()
+        + "\n"
+}
+
+pub fn deleted(keyword: &str, id: &str, at: &str) -> String {
+    json!({ "type": "tweet.deleted", "id": id, "at": at, "keyword": keyword }).to_string() + "\n"
+}

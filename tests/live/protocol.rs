@@ -1,0 +1,441 @@
+//! Each message of the protocol, and each way to be refused.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+use crate::client::{Client, deleted, engaged, posted};
+use crate::http;
+use crate::server::Server;
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+
+struct Fixture {
+    server: Server,
+    _data: tempfile::TempDir,
+}
+
+fn start() -> Fixture {
+    start_with(&[])
+}
+
+fn start_with(arguments: &[&str]) -> Fixture {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_with(data.path(), arguments);
+    server.track(&["ai", "배우"]);
+    Fixture {
+        server,
+        _data: data,
+    }
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap();
+    list.iter()
+        .map(|item| item.as_str().or(item["id"].as_str()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
+    let Fixture { server, _data } = start();
+    server.publish(&posted("ai", "x:1", AT, "first"));
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "id": "s", "keyword": " AI ", "topics": ["timeline", "volume", "ledger"] }));
+    assert_eq!(
+        client.next(),
+        json!({ "type": "subscribed", "id": "s", "keyword": "ai", "recovered": false })
+    );
+    let timeline = client.next();
+    assert_eq!(timeline["type"], "snapshot");
+    assert_eq!(timeline["topic"], "timeline");
+    assert_eq!(ids(&timeline["items"]), ["x:1"]);
+    assert_eq!(timeline["floor"], Value::Null);
+    let rest = server.get("/api/v1/keywords/ai/timeline");
+    assert_eq!(
+        (&timeline["epoch"], &timeline["seq"]),
+        (&rest["epoch"], &rest["as_of"])
+    );
+    assert_eq!(timeline["items"], rest["items"]);
+    let volume = client.next();
+    let rest = server.get("/api/v1/keywords/ai/volume");
+    assert_eq!(volume["points"].as_array().unwrap().len(), 24);
+    assert_eq!(
+        (&volume["points"], &volume["until"], &volume["total"]),
+        (&rest["points"], &rest["until"], &rest["total"])
+    );
+    let ledger = client.next();
+    assert_eq!(
+        (&ledger["topic"], &ledger["folded"], &ledger["journaled"]),
+        (&json!("ledger"), &json!(2), &json!(2))
+    );
+
+    let seq = timeline["seq"].as_u64().unwrap();
+    server.publish(&(posted("ai", "x:2", AT, "second") + &posted("ai", "x:3", AT, "third")));
+    let update = client.next();
+    assert_eq!(update["type"], "update");
+    assert_eq!(update["prev"], seq);
+    assert_eq!(ids(&update["added"]), ["x:3", "x:2"]);
+    assert_eq!(
+        (&update["changed"], &update["removed"]),
+        (&json!([]), &json!([]))
+    );
+    assert!(update.get("limit").is_none());
+
+    server.publish(&(engaged("ai", "x:1", AT, 9) + &deleted("ai", "x:2", AT)));
+    let update = loop {
+        let line = client.next();
+        if line["topic"] == "timeline" {
+            break line;
+        }
+    };
+    assert_eq!(update["changed"][0]["id"], "x:1");
+    assert_eq!(update["changed"][0]["metrics"]["likes"], 9);
+    assert_eq!(ids(&update["removed"]), ["x:2"]);
+}
+
+#[test]
+fn an_event_that_changes_nothing_still_moves_the_chains() {
+    let Fixture { server, _data } = start();
+    server.publish(&posted("ai", "x:1", AT, "first"));
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline", "volume"]));
+    let seq = client.next_of("snapshot")["seq"].as_u64().unwrap();
+    client.next_of("snapshot");
+    server.publish(&posted("ai", "x:1", AT, "again"));
+    for topic in ["timeline", "volume"] {
+        let update = client.next_of("update");
+        assert_eq!(update["topic"], topic);
+        assert_eq!(
+            (&update["prev"], &update["seq"]),
+            (&json!(seq), &json!(seq + 1))
+        );
+    }
+}
+
+#[test]
+fn parameters_are_named_where_they_are_not_the_default() {
+    let Fixture { server, _data } = start();
+    let body: String = (0..5)
+        .map(|index| posted("ai", &format!("x:{index}"), AT, "text"))
+        .collect();
+    server.publish(&body);
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.subscribe(
+        "ai",
+        json!([
+            { "topic": "timeline", "limit": 2 },
+            { "topic": "volume", "step": "day", "tz": "+09:00", "from": "2026-11-20T00:00:00Z" },
+        ]),
+    );
+    let timeline = client.next_of("snapshot");
+    assert_eq!(timeline["limit"], 2);
+    assert_eq!(ids(&timeline["items"]), ["x:4", "x:3"]);
+    assert_eq!(timeline["floor"], json!({ "at": AT, "id": "x:3" }));
+    let volume = client.next_of("snapshot");
+    assert_eq!(
+        (&volume["step"], &volume["tz"], &volume["from"]),
+        (
+            &json!("day"),
+            &json!("+09:00"),
+            &json!("2026-11-20T00:00:00.000Z")
+        )
+    );
+    let rest =
+        server.get("/api/v1/keywords/ai/volume?step=day&tz=%2B09:00&from=2026-11-20T00:00:00Z");
+    assert_eq!(volume["points"], rest["points"]);
+    server.publish(&posted("ai", "x:9", AT, "text"));
+    assert_eq!(client.next_of("update")["limit"], 2);
+    assert_eq!(client.next_of("update")["step"], "day");
+}
+
+#[test]
+fn topics_default_to_what_a_dashboard_shows() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "배우" }));
+    client.next_of("subscribed");
+    let topics: Vec<_> = (0..2)
+        .map(|_| client.next_of("snapshot")["topic"].clone())
+        .collect();
+    assert_eq!(topics, ["timeline", "volume"]);
+}
+
+#[test]
+fn a_client_goes_on_where_it_was_and_never_with_a_part() {
+    let Fixture { server, _data } = start();
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline"]));
+    let snapshot = client.next_of("snapshot");
+    let (epoch, seq) = (snapshot["epoch"].clone(), snapshot["seq"].clone());
+    drop(client);
+    server.publish(&posted("ai", "x:2", AT, "two"));
+    let taken = server.publish(&posted("ai", "x:3", AT, "three"));
+    server.wait_until_folded();
+    let resume = |epoch: &Value, seq: &Value| {
+        let mut client = Client::connect(&server);
+        client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline", "volume"], "since": { "epoch": epoch, "seq": seq } }));
+        let subscribed = client.next();
+        assert_eq!(subscribed["type"], "subscribed");
+        let first = client.next();
+        (subscribed["recovered"].clone(), first)
+    };
+    // What was missed, and only that.
+    let mut added = Vec::new();
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": epoch, "seq": seq } }));
+    assert_eq!(client.next()["recovered"], true);
+    for line in client.until_pong(7) {
+        assert_eq!(line["type"], "update", "{line}");
+        let mut new: Vec<_> = ids(&line["added"]).into_iter().map(str::to_owned).collect();
+        new.reverse();
+        added.extend(new);
+    }
+    assert_eq!(added, ["x:2", "x:3"]);
+    // Nothing was missed: no snapshot of the timeline, one of the volume.
+    let (recovered, first) = resume(&epoch, &taken["seq"]);
+    assert_eq!(
+        (recovered, &first["topic"]),
+        (json!(true), &json!("volume"))
+    );
+    // Another epoch, none at all, and a position that the journal doesn't hold: a snapshot at once.
+    for (epoch, seq) in [
+        (&json!("0000000000000000"), &seq),
+        (&json!("no epoch"), &seq),
+        (&epoch, &json!(1_000_000)),
+        (&epoch, &json!(0)),
+    ] {
+        let (recovered, first) = resume(epoch, seq);
+        assert_eq!(recovered, false, "{epoch} {seq}");
+        assert_eq!(
+            (&first["type"], &first["topic"]),
+            (&json!("snapshot"), &json!("timeline"))
+        );
+    }
+}
+
+#[test]
+fn a_second_subscription_of_a_chain_replaces_it_with_a_fresh_snapshot() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    for id in 1..=2 {
+        client.say(
+            &json!({ "type": "subscribe", "id": id, "keyword": "ai", "topics": ["timeline"] }),
+        );
+        assert_eq!(client.next_of("subscribed")["id"], id);
+        client.next_of("snapshot");
+    }
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    client.next_of("update");
+    assert_eq!(client.until_pong(3), Vec::<Value>::new());
+}
+
+#[test]
+fn what_is_unsubscribed_is_not_sent_any_more() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline", "volume"]));
+    client.next_of("snapshot");
+    client.next_of("snapshot");
+    client.say(&json!({ "type": "unsubscribe", "id": 2, "keyword": "ai", "topics": ["volume"] }));
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    assert_eq!(client.next_of("update")["topic"], "timeline");
+    client.say(&json!({ "type": "unsubscribe", "id": 3, "keyword": "ai" }));
+    assert_eq!(client.until_pong(4), Vec::<Value>::new());
+    server.publish(&posted("ai", "x:2", AT, "two"));
+    server.wait_until_folded();
+    assert!(
+        client
+            .within(Duration::from_millis(200))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_untracked_keyword_ends_its_subscriptions_and_begins_anew() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline"]));
+    client.next_of("snapshot");
+    server
+        .ask("DELETE", "/api/v1/keywords/ai", &[], b"")
+        .expect(204);
+    let error = client.next();
+    assert_eq!(
+        (
+            &error["type"],
+            &error["code"],
+            &error["id"],
+            &error["keyword"]
+        ),
+        (
+            &json!("error"),
+            &json!("not_tracked"),
+            &json!(1),
+            &json!("ai")
+        )
+    );
+    client.subscribe("ai", json!(["timeline"]));
+    assert_eq!(client.next()["code"], "not_tracked");
+    server.track(&["ai"]);
+    client.subscribe("ai", json!(["timeline"]));
+    client.next_of("subscribed");
+    assert_eq!(client.next_of("snapshot")["items"], json!([]));
+}
+
+#[test]
+fn what_is_not_understood_is_answered_and_the_fifth_in_a_row_ends_it() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    for (message, right) in [
+        ("nonsense", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        (r#"{"type":"subscribe"}"#, "a keyword is missing"),
+        (r#"{"type":"shout"}"#, "subscribe, unsubscribe and ping"),
+    ] {
+        client.say_text(message);
+        let error = client.next();
+        assert_eq!(error["code"], "bad_request", "{message}");
+        assert!(
+            error["message"].as_str().unwrap().contains(right),
+            "{error}"
+        );
+    }
+    // One that is understood begins the count anew.
+    assert!(client.until_pong(1).is_empty());
+    for (id, rest) in [
+        (json!(4), json!({ "keyword": "ai", "topics": ["tweets"] })),
+        (json!("five"), json!({ "keyword": "ai", "topics": [] })),
+        (json!(6), json!({ "keyword": 7 })),
+        (json!(7), json!({ "keyword": "ai", "since": { "seq": 1 } })),
+    ] {
+        let mut message = rest;
+        message["type"] = json!("subscribe");
+        message["id"] = id.clone();
+        client.say(&message);
+        let error = client.next();
+        assert_eq!((&error["id"], &error["code"]), (&id, &json!("bad_request")));
+    }
+    client.say_text("{}");
+    assert_eq!(client.next()["code"], "bad_request");
+    assert_eq!(client.closed().code, 4400);
+}
+
+#[test]
+fn each_breach_of_the_rules_has_its_code() {
+    let Fixture { server, _data } = start();
+    let long_line = format!("{{\"type\":\"ping\",\"id\":\"{}\"}}", "x".repeat(16 * 1024));
+    let long_message = format!("{{\"type\":\"ping\"}}\n{}", " ".repeat(70_000));
+    let raw_unmasked = [0x81, 2, b'{', b'}'];
+    // A claim of 64 MiB, masked.
+    let claim = [0x81, 0xff, 0, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4];
+    let not_utf8 = [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe];
+    let reserved = [0x83, 0x80, 0, 0, 0, 0];
+    type Breach<'b> = Box<dyn Fn(&mut Client) + 'b>;
+    let cases: Vec<(u16, Breach<'_>)> = vec![
+        (1009, Box::new(|client| client.say_text(&long_line))),
+        (1009, Box::new(|client| client.say_text(&long_message))),
+        (1009, Box::new(|client| client.say_raw(&claim))),
+        (
+            4400,
+            Box::new(|client| {
+                client.try_say(Message::binary(b"{}".to_vec())).unwrap();
+            }),
+        ),
+        (1002, Box::new(|client| client.say_raw(&raw_unmasked))),
+        (1002, Box::new(|client| client.say_raw(&reserved))),
+        (1007, Box::new(|client| client.say_raw(&not_utf8))),
+    ];
+    for (index, (code, breach)) in cases.into_iter().enumerate() {
+        let mut client = Client::connect(&server);
+        breach(&mut client);
+        assert_eq!(client.closed().code, code, "case {index}");
+    }
+    let mut good = Client::connect(&server);
+    assert!(good.until_pong(1).is_empty());
+}
+
+#[test]
+fn a_message_may_come_in_fragments_and_several_in_one_frame() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    // {"type": ... "ping","id":1} in three frames, a ping of the transport between them.
+    for (head, part) in [
+        (0x01, r#"{"type":"#),
+        (0x89, ""),
+        (0x00, r#""ping","#),
+        (0x80, r#""id":1}"#),
+    ] {
+        let mut frame = vec![head, 0x80 | part.len() as u8, 0, 0, 0, 0];
+        frame.extend_from_slice(part.as_bytes());
+        client.say_raw(&frame);
+    }
+    assert_eq!(client.next(), json!({ "type": "pong", "id": 1 }));
+    client.say_text("{\"type\":\"ping\",\"id\":2}\n\n{\"type\":\"ping\",\"id\":3}\n");
+    assert_eq!(client.next()["id"], 2);
+    assert_eq!(client.next()["id"], 3);
+}
+
+#[test]
+fn limits_are_told_and_what_is_within_them_goes_on() {
+    let Fixture { server, _data } = start_with(&[
+        "--set",
+        "live.subscriptions=3",
+        "--set",
+        "live.sessions=2",
+        "--set",
+        "live.burst=20",
+        "--set",
+        "live.rate=1",
+    ]);
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline", "volume"]));
+    client.next_of("subscribed");
+    client.subscribe("배우", json!(["timeline", "volume"]));
+    assert_eq!(client.next_of("error")["code"], "too_many");
+    client.subscribe("배우", json!(["timeline"]));
+    assert_eq!(client.next_of("subscribed")["keyword"], "배우");
+    let _second = Client::connect(&server);
+    let mut third = Client::connect(&server);
+    assert_eq!(third.closed().code, 4429);
+    for id in 0..20 {
+        let _ = client.try_say(Message::text(format!("{{\"type\":\"ping\",\"id\":{id}}}")));
+    }
+    assert_eq!(client.closed().code, 4429);
+    let metrics = server.ask("GET", "/metrics", &[], b"").text();
+    assert!(
+        metrics.contains("tidings_live_closed_total{reason=\"too_many\"} 2"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_request_that_is_no_handshake_is_told_so() {
+    let Fixture { server, _data } = start();
+    let handshake = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let ask = |headers: &[(&str, &str)]| {
+        http::ask(server.address(), "GET", "/api/v1/live", headers, b"").unwrap()
+    };
+    let plain = ask(&[]);
+    assert_eq!(plain.status, 426);
+    assert_eq!(plain.header("upgrade"), Some("websocket"));
+    assert_eq!(plain.json()["type"], "/problems/upgrade-required");
+    let mut foreign = handshake.to_vec();
+    foreign.push(("Origin", "http://evil.example"));
+    assert_eq!(ask(&foreign).status, 403);
+    let mut other = handshake.to_vec();
+    other.push(("Sec-WebSocket-Protocol", "chat"));
+    assert_eq!(ask(&other).status, 400);
+}

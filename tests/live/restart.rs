@@ -1,0 +1,110 @@
+//! A server that stops or dies, and clients that come back.
+
+use serde_json::json;
+
+use crate::client::{Client, posted};
+use crate::server::{Server, eventually, send};
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+
+#[test]
+fn a_server_that_stops_says_when_to_come_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai"]);
+    let mut clients: Vec<_> = (0..20)
+        .map(|_| {
+            let mut client = Client::connect(&server);
+            client.subscribe("ai", json!(["timeline"]));
+            client.next_of("snapshot");
+            client
+        })
+        .collect();
+    send("TERM", server.id());
+    let mut pauses = Vec::new();
+    for client in &mut clients {
+        let closed = client.closed();
+        assert_eq!(closed.code, 1012);
+        let hint: serde_json::Value = serde_json::from_str(&closed.reason).unwrap();
+        pauses.push(hint["retry_ms"].as_u64().unwrap());
+    }
+    pauses.sort_unstable();
+    pauses.dedup();
+    assert!(
+        pauses.len() > 1,
+        "all clients would come at once: {pauses:?}"
+    );
+    let (status, stderr) = server.wait();
+    assert!(status.success(), "{stderr}");
+}
+
+#[test]
+fn after_a_kill_a_client_goes_on_where_it_was_or_gets_a_snapshot() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai"]);
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.subscribe("ai", json!(["timeline"]));
+    let first = client.next_of("snapshot");
+    server.publish(&posted("ai", "x:2", AT, "two"));
+    let second = client.next_of("update");
+    let address = server.address().to_string();
+    server.kill();
+    let server = Server::start_with(data.path(), &["--listen", &address]);
+    let resume = |seq: &serde_json::Value| {
+        let mut client = Client::connect(&server);
+        client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": first["epoch"], "seq": seq } }));
+        client
+    };
+    // It had seen all: nothing is missing, and nothing is sent.
+    let mut current = resume(&second["seq"]);
+    assert_eq!(current.next()["recovered"], true);
+    assert!(current.until_pong(1).is_empty());
+    // It had not: what it missed is not kept over a restart.
+    let mut behind = resume(&first["seq"]);
+    assert_eq!(behind.next()["recovered"], false);
+    assert_eq!(
+        behind.next_of("snapshot")["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    server.publish(&posted("ai", "x:3", AT, "three"));
+    for client in [&mut current, &mut behind] {
+        let update = client.next_of("update");
+        assert_eq!(update["prev"], second["seq"]);
+    }
+    server.stop();
+}
+
+#[test]
+fn views_that_are_made_anew_come_with_snapshots_and_are_not_taken_back() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai"]);
+    let body: String = (0..300)
+        .map(|index| posted("ai", &format!("x:{index}"), AT, "text"))
+        .collect();
+    server.publish(&body);
+    server.wait_until_folded();
+    let held = server.get("/api/v1/keywords/ai/timeline");
+    let address = server.address().to_string();
+    server.stop();
+    std::fs::remove_dir_all(data.path().join("views")).unwrap();
+    let server = Server::start_with(data.path(), &["--listen", &address]);
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": held["epoch"], "seq": held["as_of"] } }));
+    // The same epoch, and all of it is there again: nothing has to be sent.
+    assert_eq!(client.next()["recovered"], true);
+    eventually("the server is ready", || {
+        server.ask("GET", "/readyz", &[], b"").status == 200
+    });
+    assert_eq!(
+        server.get("/api/v1/keywords/ai/timeline")["items"],
+        held["items"]
+    );
+    server.stop();
+}
