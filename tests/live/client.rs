@@ -1,7 +1,7 @@
 //! A live client that reads when it is told to.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -82,27 +82,8 @@ impl Client {
                 return Ok(line);
             }
             match self.socket.read() {
-                Ok(Message::Text(text)) => self.take(text.as_str()),
-                Ok(Message::Close(frame)) => {
-                    return Err(frame.map_or(
-                        Closed {
-                            code: 1005,
-                            reason: String::new(),
-                        },
-                        |frame| Closed {
-                            code: frame.code.into(),
-                            reason: frame.reason.to_string(),
-                        },
-                    ));
-                }
-                Ok(Message::Binary(_)) => panic!("the server sent a binary frame"),
-                Ok(_) => {}
-                Err(error) => {
-                    return Err(Closed {
-                        code: 1006,
-                        reason: error.to_string(),
-                    });
-                }
+                Ok(message) => self.hear(message)?,
+                Err(error) => return Err(lost(&error)),
             }
         }
     }
@@ -142,23 +123,41 @@ impl Client {
     /// The lines that come within a span.
     pub fn within(&mut self, span: Duration) -> Result<Vec<Value>, Closed> {
         let until = Instant::now() + span;
-        let mut lines = Vec::new();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                self.socket
-                    .get_ref()
-                    .set_read_timeout(Some(DEADLINE))
-                    .unwrap();
-                return Ok(lines);
+                let stream = self.socket.get_ref();
+                stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                return Ok(self.lines.drain(..).collect());
             }
             self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
-            match self.try_next() {
-                Ok(line) => lines.push(line),
-                Err(closed) if closed.code == 1006 && Instant::now() >= until => {}
-                Err(closed) => return Err(closed),
+            match self.socket.read() {
+                Ok(message) => self.hear(message)?,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(lost(&error)),
             }
         }
+    }
+
+    fn hear(&mut self, message: Message) -> Result<(), Closed> {
+        match message {
+            Message::Text(text) => self.take(text.as_str()),
+            Message::Binary(_) => panic!("the server sent a binary frame"),
+            Message::Close(frame) => {
+                return Err(frame.map_or(
+                    Closed {
+                        code: 1005,
+                        reason: String::new(),
+                    },
+                    |frame| Closed {
+                        code: frame.code.into(),
+                        reason: frame.reason.to_string(),
+                    },
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn take(&mut self, text: &str) {
@@ -166,6 +165,13 @@ impl Client {
             assert!(line.len() <= 256 * 1024, "a line of {} bytes", line.len());
             self.lines.push_back(serde_json::from_str(line).unwrap());
         }
+    }
+}
+
+fn lost(error: &Error) -> Closed {
+    Closed {
+        code: 1006,
+        reason: error.to_string(),
     }
 }
 

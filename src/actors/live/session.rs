@@ -203,7 +203,7 @@ impl SessionState {
                 self.lines.push_back(line);
                 self.misunderstood += 1;
                 if self.misunderstood >= MOST_MISUNDERSTOOD {
-                    self.go(myself);
+                    self.write(myself);
                     self.end(
                         myself,
                         Close::BadMessage("five messages in a row were not understood"),
@@ -218,7 +218,7 @@ impl SessionState {
                 }
             }
             Incoming::End(why) => {
-                self.go(myself);
+                self.write(myself);
                 self.end(myself, why);
                 return;
             }
