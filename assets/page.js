@@ -1,6 +1,9 @@
-// The built-in page: the keywords, their volume, and their newest tweets, asked again every few
-// seconds. Whatever comes from a tweet is set as text, never as markup.
+// The built-in page: the keywords, their volume, and their newest tweets, as they come. Whatever comes
+// from a tweet is set as text, never as markup.
 
+import { Live } from "./live.js";
+
+/** Which keywords there are, and how many tweets each has, is asked again so often. */
 const EVERY_MS = 3000;
 const TWEETS = 4;
 const DAY_MS = 86_400_000;
@@ -41,25 +44,6 @@ const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyl
 
 const at = (id) => document.getElementById(id);
 
-/** Answers by path: what was answered last, with its tag. */
-const held = new Map();
-
-/** Asks for JSON; what is held is asked for by its tag and comes as `changed: false`. */
-async function ask(path) {
-  const last = held.get(path);
-  const headers = last ? { "If-None-Match": last.tag } : {};
-  const response = await fetch(path, { headers, cache: "no-store" });
-  if (response.status === 304 && last) {
-    return { body: last.body, changed: false };
-  }
-  if (!response.ok) {
-    throw new Error(`${path}: ${response.status}`);
-  }
-  const body = await response.json();
-  held.set(path, { tag: response.headers.get("ETag") ?? "", body });
-  return { body, changed: true };
-}
-
 /** The browser's time zone, where it is one of whole hours. */
 function zone() {
   const minutes = -new Date().getTimezoneOffset();
@@ -71,13 +55,11 @@ function zone() {
 }
 
 class Card {
-  constructor(token) {
-    this.token = token;
+  constructor(item) {
+    this.token = item.token;
+    this.keyword = item.keyword;
     this.article = at("card").content.firstElementChild.cloneNode(true);
-    this.seen = false;
-    this.shownAsOf = null;
-    this.shownTweets = new Set();
-    this.volumePath = null;
+    this.followed = false;
   }
 
   find(selector) {
@@ -92,47 +74,37 @@ class Card {
     this.find("svg").setAttribute("aria-label", texts.volume(item.keyword));
   }
 
-  /** Fetches what is behind the head; does nothing while the card is out of sight or unchanged. */
-  async refresh() {
-    const { item } = this;
-    if (!this.seen || !item || this.shownAsOf === item.as_of) {
+  /** Follows the keyword while the card is in sight. */
+  see(inSight) {
+    if (inSight === this.followed) {
       return;
     }
-    await Promise.all([this.refreshTweets(), this.refreshVolume()]);
-    this.shownAsOf = item.as_of;
+    this.followed = inSight;
+    if (inSight) {
+      live.follow(this.keyword, this.topics(), (held, fresh) => this.show(held, fresh));
+    } else {
+      live.unfollow(this.keyword);
+    }
   }
 
-  async refreshTweets() {
-    const path = `/api/v1/keywords/${this.token}/timeline?limit=${TWEETS}`;
-    const { body } = await ask(path);
-    const isFirst = this.shownTweets.size === 0;
-    this.find("ol").replaceChildren(
-      ...body.items.map((tweet) => tweetElement(tweet, !isFirst && !this.shownTweets.has(tweet.id))),
-    );
-    this.shownTweets = new Set(body.items.map((tweet) => tweet.id));
+  topics() {
+    const first = Date.parse(this.item.first_at ?? new Date().toISOString());
+    const from = new Date(Math.max(first, Date.now() - MOST_DAYS * DAY_MS));
+    return [
+      { topic: "timeline", limit: TWEETS },
+      { topic: "volume", step: "day", tz: zone(), from: from.toISOString() },
+    ];
   }
 
-  async refreshVolume() {
-    const { item } = this;
-    if (!item.first_at) {
-      return;
+  show(held, fresh) {
+    if (held.timeline) {
+      const isNew = new Set(fresh);
+      const tweets = held.timeline.tweets.slice(0, TWEETS);
+      this.find("ol").replaceChildren(...tweets.map((tweet) => tweetElement(tweet, isNew.has(tweet.id))));
     }
-    const to = Date.parse(item.last_at) + 1;
-    const from = Math.max(Date.parse(item.first_at), to - MOST_DAYS * DAY_MS);
-    const query = new URLSearchParams({
-      step: "day",
-      tz: zone(),
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
-    });
-    const path = `/api/v1/keywords/${this.token}/volume?${query}`;
-    if (this.volumePath !== path) {
-      held.delete(this.volumePath);
-      this.volumePath = path;
-    }
-    const { body, changed } = await ask(path);
-    if (changed) {
-      this.draw(body.points);
+    if (held.volume) {
+      const points = [...held.volume.points].map(([at, count]) => ({ at, count }));
+      this.draw(points.sort((a, b) => (a.at < b.at ? -1 : 1)));
     }
   }
 
@@ -171,13 +143,12 @@ function tweetElement(tweet, isNew) {
 }
 
 const cards = new Map();
+const live = new Live((isThere) => {
+  at("notice").hidden = isThere;
+});
 const inSight = new IntersectionObserver((entries) => {
   for (const entry of entries) {
-    const card = cards.get(entry.target.dataset.token);
-    if (card) {
-      card.seen = entry.isIntersecting;
-      card.refresh().catch(() => {});
-    }
+    cards.get(entry.target.dataset.token)?.see(entry.isIntersecting);
   }
 }, { rootMargin: "200px" });
 
@@ -187,6 +158,7 @@ function showKeywords(keywords) {
   for (const [token, card] of cards) {
     if (!tokens.has(token)) {
       inSight.unobserve(card.article);
+      card.see(false);
       card.article.remove();
       cards.delete(token);
     }
@@ -194,9 +166,10 @@ function showKeywords(keywords) {
   byTweets.forEach((item, index) => {
     let card = cards.get(item.token);
     if (!card) {
-      card = new Card(item.token);
+      card = new Card(item);
       card.article.dataset.token = item.token;
       cards.set(item.token, card);
+      card.showHead(item);
       inSight.observe(card.article);
     }
     card.showHead(item);
@@ -210,18 +183,19 @@ function showKeywords(keywords) {
   at("empty").hidden = keywords.length > 0;
 }
 
+let tag = "";
+
 async function refresh() {
   try {
     if (!document.hidden) {
-      const { body, changed } = await ask("/api/v1/keywords");
-      if (changed) {
-        showKeywords(body.keywords);
+      const response = await fetch("/api/v1/keywords", { headers: { "If-None-Match": tag }, cache: "no-store" });
+      if (response.ok) {
+        tag = response.headers.get("ETag") ?? "";
+        showKeywords((await response.json()).keywords);
       }
-      await Promise.all([...cards.values()].map((card) => card.refresh()));
     }
-    at("notice").hidden = true;
   } catch {
-    at("notice").hidden = false;
+    // The live connection notices the same, and says so.
   }
   setTimeout(refresh, EVERY_MS);
 }
@@ -230,9 +204,4 @@ document.documentElement.lang = language;
 at("api").textContent = texts.api;
 at("empty").textContent = texts.empty;
 at("notice").textContent = texts.away;
-document.addEventListener("visibilitychange", () => {
-  for (const card of cards.values()) {
-    card.refresh().catch(() => {});
-  }
-});
 refresh();

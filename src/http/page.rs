@@ -13,6 +13,7 @@ use super::{Http, etag};
 pub const OPENAPI: &str = include_str!("../../assets/openapi.json");
 const PAGE: &str = include_str!("../../assets/index.html");
 const SCRIPT: &str = include_str!("../../assets/page.js");
+const LIVE_SCRIPT: &str = include_str!("../../assets/live.js");
 const STYLE: &str = include_str!("../../assets/page.css");
 
 /// Scripts and styles only from files of ours, requests only to us, no frames, no plug-ins: a
@@ -37,6 +38,11 @@ pub async fn page(State(http): State<Http>, request: Request) -> Result<Response
 /// Answers `GET /page.js`.
 pub async fn script(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     asset(http, request, "text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// Answers `GET /live.js`.
+pub async fn live_script(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    asset(http, request, "text/javascript; charset=utf-8", LIVE_SCRIPT)
 }
 
 /// Answers `GET /page.css`.

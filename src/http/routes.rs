@@ -41,6 +41,7 @@ const METRICS: &str = "/metrics";
 pub const ROUTES: &[Route] = &[
     route("/", &["GET"], &[]),
     route("/page.js", &["GET"], &[]),
+    route("/live.js", &["GET"], &[]),
     route("/page.css", &["GET"], &[]),
     route("/healthz", &["GET"], &[]),
     route("/readyz", &["GET"], &[]),
@@ -88,6 +89,7 @@ fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
     Some(match pattern {
         "/" => get(page::page),
         "/page.js" => get(page::script),
+        "/live.js" => get(page::live_script),
         "/page.css" => get(page::style),
         "/healthz" => get(status::health),
         "/readyz" => get(status::readiness),

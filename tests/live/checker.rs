@@ -211,7 +211,7 @@ struct Publisher {
 
 impl Publisher {
     fn moment(&mut self, behind_seconds: u64) -> String {
-        let back = self.chance.below(behind_seconds.max(1)) as i64;
+        let back = self.chance.below(behind_seconds.max(1)).cast_signed();
         let at = self.now - time::Duration::seconds(back) + time::Duration::minutes(3);
         at.format(&time::format_description::well_known::Rfc3339)
             .unwrap()
@@ -362,7 +362,7 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
             let is_last = step + 1 == steps;
             server.wait_until_folded();
             for follower in &mut followers {
-                if (step / STEPS_BETWEEN) % follower.every > 0 && !is_last {
+                if !(step / STEPS_BETWEEN).is_multiple_of(follower.every) && !is_last {
                     continue;
                 }
                 if follower.asleep > 0 && !is_last {

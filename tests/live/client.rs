@@ -66,7 +66,8 @@ impl Client {
         self.socket.get_mut().write_all(bytes).unwrap();
     }
 
-    pub fn subscribe(&mut self, keyword: &str, topics: Value) {
+    pub fn subscribe(&mut self, keyword: &str, topics: impl Into<Value>) {
+        let topics: Value = topics.into();
         self.say(&json!({ "type": "subscribe", "id": 1, "keyword": keyword, "topics": topics }));
     }
 

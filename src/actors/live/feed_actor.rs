@@ -18,12 +18,11 @@ use super::feeds::Feeds;
 use super::line::{Line, Position};
 use super::merge::{Merged, merge};
 use super::ring::Update;
-use super::shapes::{At, Shapes, Whole};
+use super::shapes::{At, Shapes};
 use super::topic::{Nature, Topic};
 use super::volumes::Volumes;
 use crate::actors::progress::Progress;
-use crate::events::{Keyword, Sequence, ShardId, Timestamp};
-use crate::projections::{TimelineQuery, timeline_query};
+use crate::events::{Sequence, ShardId, Timestamp};
 use crate::store::{StoreError, Views};
 use crate::telemetry::Metrics;
 
@@ -193,8 +192,8 @@ impl FeedState {
             return Ok(());
         }
         let position = match self.own.feed.keyword() {
-            None => self.position_of_all(),
-            Some(keyword) => self.position_of(keyword.clone()).await,
+            None => self.own.position_of_all(),
+            Some(keyword) => self.own.position_of(keyword.clone()).await,
         };
         match position {
             Ok(Some(position)) => {
@@ -203,7 +202,7 @@ impl FeedState {
                 myself.cast(FeedMessage::Cut)?;
                 self.on_serve(myself).await
             }
-            Ok(None) if self.is_catching_up() || !self.own.feed.end_unless_handed() => {
+            Ok(None) if self.own.is_catching_up() || !self.own.feed.end_unless_handed() => {
                 myself.send_after(RETRY, || FeedMessage::Hydrate);
                 Ok(())
             }
@@ -316,10 +315,10 @@ impl FeedState {
             };
             let topic = held.topic.clone();
             let (position, until) = (held.position, held.until);
-            if feed.keyword().is_none() && !self.has_moved(position, until, now) {
+            if feed.keyword().is_none() && !self.own.has_moved(position, until, now) {
                 continue;
             }
-            let Some(whole) = self.whole(&topic).await? else {
+            let Some(whole) = self.own.whole(&topic).await? else {
                 continue;
             };
             if whole.position.epoch != position.epoch {
@@ -349,11 +348,6 @@ impl FeedState {
             self.answer_soon(myself)?;
         }
         Ok(())
-    }
-
-    /// The views of all keywords may give another answer than at `position`.
-    fn has_moved(&self, position: Position, until: Option<Timestamp>, now: Timestamp) -> bool {
-        self.own.progress.lowest() > position.seq || until.is_some_and(|until| now >= until)
     }
 
     async fn on_serve(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
@@ -407,7 +401,7 @@ impl FeedState {
     ) -> Result<Option<Snapshot>, StoreError> {
         let made: Option<(Sequence, Vec<Line>)> = match (topic, self.own.feed.keyword().cloned()) {
             (Topic::Timeline { limit }, Some(keyword)) => {
-                self.timeline(at, keyword, *limit).await?
+                self.own.timeline(at, keyword, *limit).await?
             }
             (Topic::Volume(window), Some(keyword)) => {
                 let views = &self.own.views;
@@ -416,6 +410,7 @@ impl FeedState {
                     .await?
             }
             (topic, _) if topic.nature() == Nature::Answer => self
+                .own
                 .whole(topic)
                 .await?
                 .filter(|whole| whole.position.epoch == at.epoch)
@@ -435,47 +430,6 @@ impl FeedState {
             next,
             lines: lines.into(),
         }))
-    }
-
-    async fn timeline(
-        &self,
-        at: Position,
-        keyword: Keyword,
-        limit: usize,
-    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
-        let views = self.own.views.clone();
-        let shapes = Arc::clone(&self.own.shapes);
-        blocking(move || {
-            let wanted = TimelineQuery {
-                limit,
-                ..TimelineQuery::default()
-            };
-            let answer = views.read(&keyword, |head, rows| {
-                head.tracked
-                    .then(|| timeline_query::query(rows, &wanted))
-                    .transpose()
-            })?;
-            Ok(answer.and_then(|answer| {
-                let position = Position {
-                    epoch: answer.epoch,
-                    seq: answer.as_of,
-                };
-                let whose = At {
-                    keyword: &keyword,
-                    position,
-                };
-                let page = answer.value.filter(|_| answer.epoch == at.epoch)?;
-                Some((answer.as_of, shapes.timeline_snapshot(whose, limit, page)))
-            }))
-        })
-        .await
-    }
-
-    async fn whole(&self, topic: &Topic) -> Result<Option<Whole>, StoreError> {
-        let shapes = Arc::clone(&self.own.shapes);
-        let keyword = self.own.feed.keyword().cloned();
-        let topic = topic.clone();
-        blocking(move || shapes.whole(&topic, keyword.as_ref(), Timestamp::now())).await
     }
 
     fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
@@ -538,37 +492,4 @@ impl FeedState {
         self.own.feed.wake();
         myself.stop(None);
     }
-
-    /// Where a followed keyword stands; `None` when it isn't followed.
-    async fn position_of(&self, keyword: Keyword) -> Result<Option<Position>, StoreError> {
-        let views = self.own.views.clone();
-        let answer = blocking(move || views.read(&keyword, |head, _| Ok(head.tracked))).await?;
-        Ok(answer.filter(|answer| answer.value).map(|answer| Position {
-            epoch: answer.epoch,
-            seq: answer.as_of,
-        }))
-    }
-
-    fn position_of_all(&self) -> Result<Option<Position>, StoreError> {
-        Ok(Some(Position {
-            epoch: self.own.views.epoch()?,
-            seq: self.own.progress.lowest(),
-        }))
-    }
-
-    /// The keyword may still turn up in what the journal held at the start.
-    fn is_catching_up(&self) -> bool {
-        self.own
-            .shard
-            .is_some_and(|shard| self.own.progress.position(shard) < self.own.progress.target())
-    }
-}
-
-/// Runs what may block off the event loop.
-pub(super) async fn blocking<T: Send + 'static>(
-    task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(task)
-        .await
-        .unwrap_or(Err(StoreError::Absent))
 }

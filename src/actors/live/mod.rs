@@ -20,6 +20,7 @@ mod feeds;
 mod line;
 mod merge;
 mod outlet;
+mod reading;
 mod request;
 mod ring;
 mod session;

@@ -4,14 +4,18 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::feed::Feed;
-use super::feed_actor::blocking;
 use super::line::{Line, Position};
+use super::reading::blocking;
+use super::request::{ErrorCode, RequestId};
 use super::ring::Update;
 use super::shapes::{At, Shapes};
 use super::topic::Topic;
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{VolumeSeries, VolumeWindow};
 use crate::store::{StoreError, Views};
+
+/// A window that has more points is not followed.
+const MOST_POINTS: u64 = 10_000;
 
 /// The windows that are followed.
 #[derive(Debug, Default)]
@@ -95,7 +99,7 @@ impl Volumes {
         minutes: &[(Sequence, BTreeMap<Timestamp, i64>)],
         now: Timestamp,
     ) {
-        for (window, followed) in &mut self.windows {
+        self.windows.retain(|window, followed| {
             for (seq, moved) in minutes {
                 // What was read from the rows may be ahead of what was handed over.
                 if *seq > followed.seq {
@@ -103,10 +107,8 @@ impl Volumes {
                 }
             }
             followed.series.roll(now);
-            if whose.position.seq > followed.seq {
-                followed.tell(feed, shapes, whose, *window);
-            }
-        }
+            whose.position.seq <= followed.seq || followed.tell(feed, shapes, whose, *window)
+        });
     }
 
     /// Follows the clock; true when somebody has to be told.
@@ -118,33 +120,52 @@ impl Volumes {
         now: Timestamp,
     ) -> bool {
         let mut rolled = false;
-        for (window, followed) in &mut self.windows {
-            if followed.series.roll(now) {
-                rolled = true;
-                let position = Position {
-                    seq: followed.seq,
-                    ..whose.position
-                };
-                followed.tell(feed, shapes, At { position, ..whose }, *window);
+        self.windows.retain(|window, followed| {
+            if !followed.series.roll(now) {
+                return true;
             }
-        }
+            rolled = true;
+            let position = Position {
+                seq: followed.seq,
+                ..whose.position
+            };
+            followed.tell(feed, shapes, At { position, ..whose }, *window)
+        });
         rolled
     }
 }
 
 impl Followed {
-    fn tell(&mut self, feed: &Feed, shapes: &dyn Shapes, whose: At<'_>, window: VolumeWindow) {
+    /// Tells the followers what changed; false when the window has grown too long to go on.
+    fn tell(
+        &mut self,
+        feed: &Feed,
+        shapes: &dyn Shapes,
+        whose: At<'_>,
+        window: VolumeWindow,
+    ) -> bool {
         let prev = std::mem::replace(&mut self.seq, whose.position.seq);
-        let until = self.series.until();
-        let points = self.series.take_untold();
-        let lines = shapes.volume_update(whose, prev, window, until, &points);
-        feed.push(
-            &Topic::Volume(window),
-            Update {
-                prev,
-                seq: whose.position.seq,
-                lines: lines.into(),
-            },
-        );
+        let is_short = self.series.len() <= MOST_POINTS;
+        let lines = if is_short {
+            let until = self.series.until();
+            let points = self.series.take_untold();
+            shapes.volume_update(whose, prev, window, until, &points)
+        } else {
+            vec![shapes.error(
+                &RequestId::default(),
+                Some(whose.keyword),
+                ErrorCode::BadRequest,
+                &format!(
+                    "the volume from {} has grown past {MOST_POINTS} points and is not followed any more; subscribe again with a later from or a longer step",
+                    window.from.unwrap_or_default()
+                ),
+            )]
+        };
+        let seq = whose.position.seq;
+        // An error moves no chain.
+        let prev = if is_short { prev } else { seq };
+        let lines = lines.into();
+        feed.push(&Topic::Volume(window), Update { prev, seq, lines });
+        is_short
     }
 }
