@@ -23,21 +23,57 @@ fn every_measure_counts_what_reached_the_clients() {
     for arguments in [
         &["burst", "--clients", "20", "--keywords", "2"][..],
         &["rate", "--clients", "10", "--rate", "50"],
-        &["stuck", "--clients", "10", "--stuck", "5", "--rate", "20"],
     ] {
         let figures = measure(arguments);
         assert_eq!(figures["gaps"], 0, "{figures}");
-        assert!(figures["deliveries"].as_u64().unwrap() > 0, "{figures}");
+        let due = figures["tweets"].as_u64().unwrap() * 10;
+        assert_eq!(figures["deliveries"].as_u64().unwrap(), due, "{figures}");
         assert!(
             figures["latency_p99_ms"].as_f64().unwrap() > 0.0,
             "{figures}"
         );
     }
-    let figures = measure(&["rate", "--clients", "10", "--rate", "50"]);
-    let each = figures["tweets"].as_u64().unwrap() * 10;
-    assert_eq!(figures["deliveries"].as_u64().unwrap(), each, "{figures}");
     let figures = measure(&["idle", "--clients", "50"]);
     assert!(figures["kib_per_client"].as_f64().is_some(), "{figures}");
-    let figures = measure(&["reconnect", "--clients", "50"]);
-    assert_eq!(figures["recovered"], 50, "{figures}");
+    for arguments in [
+        &["reconnect", "--clients", "50"][..],
+        &["reconnect", "--clients", "50", "--kill"],
+    ] {
+        let figures = measure(arguments);
+        assert_eq!(figures["recovered"], 50, "{figures}");
+        assert_eq!(figures["deliveries"], 50, "{figures}");
+        assert_eq!(figures["gaps"], 0, "{figures}");
+    }
+}
+
+#[test]
+fn those_that_never_read_are_sent_away_before_the_measure_ends() {
+    let figures = measure(&[
+        "stuck",
+        "--clients",
+        "5",
+        "--stuck",
+        "5",
+        "--rate",
+        "40",
+        "--text",
+        "10000",
+        "--pairs",
+        "2",
+        "--with",
+        "live.slow_ms=200",
+    ]);
+    assert_eq!(figures["stuck"]["sent_away"], 10, "{figures}");
+    assert_eq!(figures["stuck"]["pairs_ms"].as_array().unwrap().len(), 2);
+    assert_eq!(figures["gaps"], 0, "{figures}");
+}
+
+#[test]
+fn folding_is_measured_without_and_with_clients() {
+    let figures = measure(&["fold", "--clients", "5", "--pairs", "1"]);
+    let fold = &figures["fold"];
+    for name in ["alone_per_second", "beside_per_second", "alone_cpu_micros"] {
+        assert!(fold[name].as_f64().unwrap() > 0.0, "{figures}");
+    }
+    assert_eq!(figures["gaps"], 0, "{figures}");
 }

@@ -1,27 +1,31 @@
 //! The clients: one thread, one task and one connection for each.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use memchr::memmem;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::frames::{self, Frame, Said};
+use super::tally::Tally;
 
 /// Clients that connect at a time: the rest wait their turn, as behind a balancer.
 const CONNECTING: usize = 256;
-/// A client reads so many bytes at a time.
-const READ_BYTES: usize = 64 * 1024;
+/// So many bytes are read at a time.
+const READ_BYTES: usize = 256 * 1024;
+/// What a client that never reads lets the system keep for it, so that it is soon full.
+const STUCK_BYTES: u32 = 4096;
 /// How long a handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// A tenth of a millisecond is what latencies are told apart by.
-const LATENCY_STEP: Duration = Duration::from_micros(100);
-/// Latencies are counted up to ten seconds.
-const LATENCY_STEPS: usize = 100_000;
+/// After how long to come back when the server does not say.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Which clients to run.
 #[derive(Debug, Clone)]
@@ -34,117 +38,6 @@ pub(super) struct Crowd {
     pub(super) are_stuck: bool,
     /// They come back when the server goes, and go on where they were.
     pub(super) come_back: bool,
-}
-
-/// What clients have seen; shared by all threads.
-#[derive(Debug)]
-pub(super) struct Tally {
-    /// Tweets received, each by each client.
-    pub(super) deliveries: AtomicU64,
-    /// Summed over the clients: the number of the newest tweet that each has.
-    pub(super) progress: AtomicU64,
-    pub(super) frames: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    /// Clients that hold a snapshot, or have gone on where they were.
-    pub(super) subscribed: AtomicUsize,
-    /// Subscriptions that went on where they were.
-    pub(super) recovered: AtomicUsize,
-    /// Updates that didn't follow on what the client held.
-    pub(super) gaps: AtomicU64,
-    /// Snapshots that a client got when it held one already.
-    pub(super) resyncs: AtomicU64,
-    /// Connections that the server closed.
-    pub(super) closed: AtomicUsize,
-    counting: AtomicBool,
-    latencies: Mutex<Vec<u32>>,
-    /// When each tweet was published, by its number.
-    published: Mutex<Vec<Instant>>,
-}
-
-impl Tally {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            deliveries: AtomicU64::new(0),
-            progress: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            subscribed: AtomicUsize::new(0),
-            recovered: AtomicUsize::new(0),
-            gaps: AtomicU64::new(0),
-            resyncs: AtomicU64::new(0),
-            closed: AtomicUsize::new(0),
-            counting: AtomicBool::new(false),
-            latencies: Mutex::new(vec![0; LATENCY_STEPS]),
-            published: Mutex::new(Vec::new()),
-        })
-    }
-
-    /// Takes note that tweets are being published; they have the next numbers, from the one answered.
-    pub(super) fn publishing(&self, count: usize) -> u64 {
-        let now = Instant::now();
-        let mut published = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let first = published.len();
-        published.resize(first + count, now);
-        u64::try_from(first).unwrap_or(u64::MAX)
-    }
-
-    /// Counts latencies from now on.
-    pub(super) fn count(&self) {
-        self.latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fill(0);
-        self.counting.store(true, Ordering::Relaxed);
-    }
-
-    /// The latencies below which so many thousandths of the deliveries were.
-    pub(super) fn latency(&self, thousandths: u64) -> Duration {
-        let counts = self
-            .latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
-        let wanted = all * thousandths / 1000;
-        let mut below = 0;
-        for (step, count) in (1_u32..).zip(counts.iter()) {
-            below += u64::from(*count);
-            if below >= wanted && below > 0 {
-                return LATENCY_STEP * step;
-            }
-        }
-        Duration::ZERO
-    }
-
-    fn received(&self, numbers: &[u64]) {
-        let count = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
-        self.deliveries.fetch_add(count, Ordering::Relaxed);
-        if !self.counting.load(Ordering::Relaxed) {
-            return;
-        }
-        let now = Instant::now();
-        let published = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut counts = self
-            .latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for number in numbers {
-            let number = usize::try_from(*number).unwrap_or(usize::MAX);
-            let Some(at) = published.get(number) else {
-                continue;
-            };
-            let steps = now.duration_since(*at).as_micros() / LATENCY_STEP.as_micros();
-            let step = usize::try_from(steps).unwrap_or(usize::MAX);
-            if let Some(count) = counts.get_mut(step.min(LATENCY_STEPS - 1)) {
-                *count = count.saturating_add(1);
-            }
-        }
-    }
 }
 
 /// Running clients.
@@ -176,6 +69,7 @@ impl Crowd {
         mut end: tokio::sync::watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         let places = Arc::new(tokio::sync::Semaphore::new(CONNECTING));
+        let shared = Arc::new(Mutex::new(vec![0; READ_BYTES]));
         let mut tasks = tokio::task::JoinSet::new();
         for index in 0..self.clients {
             let keyword = self
@@ -187,6 +81,8 @@ impl Crowd {
                 crowd: self.clone(),
                 tally: Arc::clone(&tally),
                 places: Arc::clone(&places),
+                shared: Arc::clone(&shared),
+                rest: Vec::new(),
                 held: None,
                 newest: None,
             };
@@ -226,6 +122,10 @@ struct One {
     crowd: Crowd,
     tally: Arc<Tally>,
     places: Arc<tokio::sync::Semaphore>,
+    /// All clients read into the same bytes, one after the other.
+    shared: Arc<Mutex<Vec<u8>>>,
+    /// The beginning of a frame whose end has not come yet.
+    rest: Vec<u8>,
     /// The epoch and sequence that it holds.
     held: Option<(String, u64)>,
     newest: Option<u64>,
@@ -258,7 +158,14 @@ impl One {
     async fn connect(&self) -> anyhow::Result<TcpStream> {
         let address = self.crowd.address;
         let joining = async {
-            let mut stream = TcpStream::connect(address).await?;
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            if self.crowd.are_stuck {
+                socket.set_recv_buffer_size(STUCK_BYTES)?;
+            }
+            let mut stream = socket.connect(address).await?;
             stream.set_nodelay(true)?;
             let handshake = format!(
                 "GET /api/v1/live HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -300,40 +207,78 @@ impl One {
             self.tally.subscribed.fetch_add(1, Ordering::Relaxed);
             std::future::pending::<()>().await;
         }
-        let mut buffer: Vec<u8> = Vec::new();
+        self.rest.clear();
+        let shared = Arc::clone(&self.shared);
         let mut is_fresh = true;
         loop {
-            buffer.reserve(READ_BYTES);
-            match stream.read_buf(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(Duration::from_millis(100)),
-                Ok(count) => {
-                    let count = u64::try_from(count).unwrap_or(u64::MAX);
-                    self.tally.bytes.fetch_add(count, Ordering::Relaxed);
-                }
-            }
-            let mut taken = 0;
-            while let Some((frame, length)) = frames::first(buffer.get(taken..).unwrap_or_default())
-            {
-                match frame {
-                    Frame::Text(payload) => {
-                        self.tally.frames.fetch_add(1, Ordering::Relaxed);
-                        for line in payload.split(|byte| *byte == b'\n') {
-                            self.hear(&finder, line, &mut is_fresh);
-                        }
+            let ended = poll_fn(|context| {
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut buffer = ReadBuf::new(&mut shared);
+                match Pin::new(&mut stream).poll_read(context, &mut buffer) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                        Poll::Ready(self.take(&finder, buffer.filled(), &mut is_fresh))
                     }
-                    Frame::Close(_) => {
-                        let reason = buffer.get(taken..).unwrap_or_default();
-                        return Ok(retry_of(reason));
-                    }
-                    Frame::Other => {}
+                    Poll::Ready(_) => Poll::Ready(Some(RETRY)),
                 }
-                taken += length;
-            }
-            buffer.drain(..taken);
-            if buffer.is_empty() {
-                buffer = Vec::new();
+            })
+            .await;
+            if let Some(retry) = ended {
+                return Ok(retry);
             }
         }
+    }
+
+    /// Takes in what was read; answers after how long to come back when the server says goodbye.
+    fn take(
+        &mut self,
+        finder: &memmem::Finder<'_>,
+        read: &[u8],
+        is_fresh: &mut bool,
+    ) -> Option<Duration> {
+        let count = u64::try_from(read.len()).unwrap_or(u64::MAX);
+        self.tally.bytes.fetch_add(count, Ordering::Relaxed);
+        if self.rest.is_empty() {
+            let (taken, retry) = self.frames(finder, read, is_fresh);
+            self.rest
+                .extend_from_slice(read.get(taken..).unwrap_or_default());
+            return retry;
+        }
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.extend_from_slice(read);
+        let (taken, retry) = self.frames(finder, &bytes, is_fresh);
+        bytes.drain(..taken);
+        if !bytes.is_empty() {
+            self.rest = bytes;
+        }
+        retry
+    }
+
+    /// Takes in whole frames; answers how many bytes they were, and when to come back if one said so.
+    fn frames(
+        &mut self,
+        finder: &memmem::Finder<'_>,
+        bytes: &[u8],
+        is_fresh: &mut bool,
+    ) -> (usize, Option<Duration>) {
+        let mut taken = 0;
+        while let Some((frame, length)) = frames::first(bytes.get(taken..).unwrap_or_default()) {
+            match frame {
+                Frame::Text(payload) => {
+                    self.tally.frames.fetch_add(1, Ordering::Relaxed);
+                    for line in payload.split(|byte| *byte == b'\n') {
+                        self.hear(finder, line, is_fresh);
+                    }
+                }
+                Frame::Close(_) => {
+                    let reason = bytes.get(taken..).unwrap_or_default();
+                    return (bytes.len(), Some(retry_of(reason)));
+                }
+                Frame::Other => {}
+            }
+            taken += length;
+        }
+        (taken, None)
     }
 
     fn hear(&mut self, finder: &memmem::Finder<'_>, line: &[u8], is_fresh: &mut bool) {
@@ -395,5 +340,5 @@ fn retry_of(frame: &[u8]) -> Duration {
         let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
         std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
     });
-    Duration::from_millis(millis.unwrap_or(100))
+    millis.map_or(RETRY, Duration::from_millis)
 }

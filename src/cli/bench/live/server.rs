@@ -75,12 +75,17 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Stops it as an operator does, and starts it again at the same address with the same data.
-    pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
+    /// Stops it as an operator does, or kills it, and starts it again at the same address with the
+    /// same data.
+    pub(super) async fn restart(&mut self, kill: bool) -> anyhow::Result<()> {
         let Some(own) = &mut self.own else {
             bail!("only a server that this command started can be restarted; leave --server out");
         };
-        terminate(&mut own.child).await?;
+        if kill {
+            own.child.kill().await?;
+        } else {
+            terminate(&mut own.child).await?;
+        }
         let data = own.data.path().to_owned();
         let (child, address) = spawn(data, self.address, own.pinned, &own.settings).await?;
         self.pid = child.id();
@@ -96,26 +101,43 @@ impl Server {
         }
     }
 
-    /// Processor time that it has taken, in seconds, and its resident memory in KiB; `None` where its
-    /// process isn't known or `/proc` doesn't tell.
+    /// What it has taken so far; `None` where its process isn't known or `/proc` doesn't tell.
     pub(super) fn usage(&self) -> Option<Usage> {
-        let pid = self.pid?;
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // Fields 14 and 15, counted behind the name, which may hold anything.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let ticks: u64 =
-            fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+        let pid = self.pid?.to_string();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let resident = status.lines().find_map(|line| {
             let kib = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
             kib.trim().parse().ok()
         })?;
-        // A tick is a hundredth of a second on Linux.
         Some(Usage {
-            cpu: Duration::from_millis(ticks.saturating_mul(10)),
+            cpu: cpu_of(&pid)?,
             resident_kib: resident,
         })
     }
+
+    /// How many live clients it has sent away because they took nothing.
+    pub(super) async fn sent_away(&self) -> anyhow::Result<u64> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let request = client.get(format!("{}/metrics", self.url()));
+        let text = request.send().await?.error_for_status()?.text().await?;
+        let name = "tidings_live_closed_total{reason=\"too_slow\"} ";
+        let count = text.lines().find_map(|line| line.strip_prefix(name));
+        count.map_or(Ok(0), |count| Ok(count.trim().parse()?))
+    }
+}
+
+/// Processor time that this process has taken.
+pub(super) fn own_cpu() -> Option<Duration> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Fields 14 and 15, counted behind the name, which may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    // A tick is a hundredth of a second on Linux.
+    Some(Duration::from_millis(ticks.saturating_mul(10)))
 }
 
 /// What a server has taken of the machine.

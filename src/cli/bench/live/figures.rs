@@ -1,0 +1,231 @@
+//! What is told of a measure.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What was measured. What doesn't belong to the measure is left out.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Figures {
+    pub(super) measure: &'static str,
+    pub(super) clients: usize,
+    pub(super) keywords: usize,
+    pub(super) seconds: f64,
+    pub(super) tweets: u64,
+    pub(super) deliveries: u64,
+    pub(super) deliveries_per_second: f64,
+    /// Deliveries for each second that a processor of the server worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deliveries_per_cpu_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) server_cpu_seconds: Option<f64>,
+    /// Of this process: publisher and all clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_cpu_seconds: Option<f64>,
+    pub(super) frames: u64,
+    /// On the wire, of a delivered tweet with its part of the frame around it.
+    pub(super) bytes_per_delivery: f64,
+    /// From just before publishing to receipt, in milliseconds.
+    pub(super) latency_p50_ms: f64,
+    pub(super) latency_p99_ms: f64,
+    pub(super) latency_max_ms: f64,
+    /// Of the server, for each client, with its socket, actor and subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kib_per_client: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) server_mib: Option<f64>,
+    /// Until all clients were back, from the moment that the server was told to stop, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) back_after_seconds: Option<f64>,
+    /// ... and from the moment that it listened again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) back_after_start_seconds: Option<f64>,
+    /// Clients that went on where they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recovered: Option<usize>,
+    /// Good clients without and beside clients that never read; medians.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stuck: Option<StuckFigures>,
+    /// Folding without and with clients; medians.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fold: Option<FoldFigures>,
+    /// Updates that did not follow on what the client held.
+    pub(super) gaps: u64,
+    /// Snapshots that a client got when it held one already.
+    pub(super) resyncs: u64,
+}
+
+/// Good clients without and beside clients that never read.
+#[derive(Debug, Serialize)]
+pub(super) struct StuckFigures {
+    pub(super) stuck: u32,
+    /// How many of them the server sent away as too slow, of all pairs.
+    pub(super) sent_away: u64,
+    /// By how much the server's memory grew at the most, beside them.
+    pub(super) grown_mib: f64,
+    pub(super) p99_alone_ms: f64,
+    pub(super) p99_beside_ms: f64,
+    /// The median of the pairs' ratios.
+    pub(super) p99_ratio: f64,
+    /// Each pair: p99 alone and beside.
+    pub(super) pairs_ms: Vec<[f64; 2]>,
+}
+
+/// Folding without and with clients.
+#[derive(Debug, Serialize)]
+pub(super) struct FoldFigures {
+    pub(super) alone_per_second: f64,
+    pub(super) beside_per_second: f64,
+    /// The median of the pairs' ratios.
+    pub(super) ratio: f64,
+    /// Each pair: tweets a second alone and beside.
+    pub(super) pairs_per_second: Vec<[f64; 2]>,
+    /// Processor time of the server for a tweet, in microseconds, alone and beside.
+    pub(super) alone_cpu_micros: Option<f64>,
+    pub(super) beside_cpu_micros: Option<f64>,
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a figure for people; counts are far below 2^53"
+)]
+pub(super) fn per(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a figure for people; counts are far below 2^53"
+)]
+pub(super) fn fraction(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+pub(super) fn millis(span: Duration) -> f64 {
+    span.as_secs_f64() * 1000.0
+}
+
+/// The middle one, or the mean of the two in the middle; 0 of none.
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    match values.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => at(odd / 2),
+        even => f64::midpoint(at(even / 2 - 1), at(even / 2)),
+    }
+}
+
+impl Figures {
+    pub(super) fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{:<22}{} over {} keywords",
+            "clients", self.clients, self.keywords
+        )];
+        let mut line = |name: &str, text: String| lines.push(format!("{name:<22}{text}"));
+        if self.deliveries > 0 {
+            line(
+                "deliveries",
+                format!(
+                    "{} in {:.1} s, {:.0} a second, {} frames, {:.0} bytes each",
+                    self.deliveries,
+                    self.seconds,
+                    self.deliveries_per_second,
+                    self.frames,
+                    self.bytes_per_delivery
+                ),
+            );
+            if let (Some(rate), Some(cpu)) =
+                (self.deliveries_per_cpu_second, self.server_cpu_seconds)
+            {
+                line(
+                    "by a server's core",
+                    format!("{rate:.0} a second ({cpu:.2} s of processor time)"),
+                );
+            }
+            line(
+                "publish to receipt",
+                format!(
+                    "p50 {:.1} ms, p99 {:.1} ms, at most {:.1} ms",
+                    self.latency_p50_ms, self.latency_p99_ms, self.latency_max_ms
+                ),
+            );
+        }
+        if let Some(stuck) = &self.stuck {
+            line(
+                "never read",
+                format!("{}, {} sent away in all", stuck.stuck, stuck.sent_away),
+            );
+            line(
+                "p99 without, beside",
+                format!(
+                    "{:.1} ms, {:.1} ms: {:.2} x",
+                    stuck.p99_alone_ms, stuck.p99_beside_ms, stuck.p99_ratio
+                ),
+            );
+            line("memory grew by", format!("{:.1} MiB", stuck.grown_mib));
+        }
+        if let Some(fold) = &self.fold {
+            line(
+                "folded without, with",
+                format!(
+                    "{:.0}, {:.0} tweets a second: {:.2} x",
+                    fold.alone_per_second, fold.beside_per_second, fold.ratio
+                ),
+            );
+            if let (Some(alone), Some(beside)) = (fold.alone_cpu_micros, fold.beside_cpu_micros) {
+                line(
+                    "processor time of each",
+                    format!("{alone:.1} µs, {beside:.1} µs"),
+                );
+            }
+        }
+        if let Some(kib) = self.kib_per_client {
+            line("memory of a client", format!("{kib:.1} KiB"));
+        }
+        if let Some(mib) = self.server_mib {
+            line("memory of the server", format!("{mib:.0} MiB"));
+        }
+        if let (Some(back), Some(since)) = (self.back_after_seconds, self.back_after_start_seconds)
+        {
+            line(
+                "all were back after",
+                format!(
+                    "{back:.1} s, {since:.1} s from the start on; {} of them where they were",
+                    self.recovered.unwrap_or_default()
+                ),
+            );
+        }
+        line(
+            "gaps, snapshots anew",
+            format!("{}, {}", self.gaps, self.resyncs),
+        );
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        for (values, expected) in [
+            (vec![], 0.0),
+            (vec![3.0], 3.0),
+            (vec![9.0, 1.0, 2.0], 2.0),
+            (vec![4.0, 1.0, 2.0, 9.0], 3.0),
+        ] {
+            assert_eq!(
+                median(values.clone()).total_cmp(&expected),
+                std::cmp::Ordering::Equal,
+                "{values:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What all measures do: let clients join, publish, wait, and take the server's figures.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Arguments;
+use super::clients::{Crowd, Running};
+use super::figures::{Figures, fraction, millis, per};
+use super::server::{Server, Usage, own_cpu};
+use super::tally::Tally;
+use crate::cli::client::Client;
+use crate::events::Timestamp;
+
+/// Nothing that is waited for takes so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server, and the clients that load it.
+pub(super) struct Load {
+    pub(super) arguments: Arguments,
+    pub(super) client: Client,
+    pub(super) server: Server,
+    pub(super) keywords: Arc<[String]>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// Where a measurement begins.
+pub(super) struct Mark {
+    pub(super) at: Instant,
+    pub(super) usage: Option<Usage>,
+    own_cpu: Option<Duration>,
+    deliveries: u64,
+    frames: u64,
+    bytes: u64,
+}
+
+impl Load {
+    /// Has the server follow the keywords.
+    pub(super) async fn track(&self) -> anyhow::Result<()> {
+        for keyword in self.keywords.iter() {
+            let body = json!({ "keyword": keyword }).to_string();
+            let body = Some(("application/json", body.into_bytes()));
+            let _: Value = self
+                .client
+                .ask(Method::POST, "/api/v1/keywords", body)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn crowd(&self) -> Crowd {
+        Crowd {
+            address: self.server.address(),
+            clients: usize::try_from(self.arguments.clients).unwrap_or(usize::MAX),
+            keywords: Arc::clone(&self.keywords),
+            are_stuck: false,
+            come_back: false,
+        }
+    }
+
+    pub(super) fn clients(&self) -> anyhow::Result<usize> {
+        Ok(usize::try_from(self.arguments.clients)?)
+    }
+
+    pub(super) fn length(&self) -> Duration {
+        Duration::from_secs(self.arguments.seconds.into())
+    }
+
+    /// Starts clients, and waits until each holds a snapshot.
+    pub(super) async fn join(&self, crowd: Crowd) -> anyhow::Result<Running> {
+        let clients = crowd.clients;
+        let before = self.tally.subscribed.load(Ordering::Relaxed);
+        let running = crowd.run(Arc::clone(&self.tally))?;
+        self.wait("all clients hold a snapshot", &running, || {
+            self.tally.subscribed.load(Ordering::Relaxed) >= before + clients
+        })
+        .await?;
+        Ok(running)
+    }
+
+    /// Waits until the clients' progress is this.
+    pub(super) async fn reach(&self, running: &Running, progress: u64) -> anyhow::Result<()> {
+        self.wait("all clients have all tweets", running, || {
+            self.tally.progress.load(Ordering::Relaxed) >= progress
+        })
+        .await
+    }
+
+    pub(super) async fn wait(
+        &self,
+        what: &str,
+        running: &Running,
+        is_so: impl Fn() -> bool,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while !is_so() {
+            ensure!(!running.has_ended(), "a client lost its connection");
+            let tally = &self.tally;
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "it did not come within a minute that {what}; {} are subscribed, their progress is {}",
+                tally.subscribed.load(Ordering::Relaxed),
+                tally.progress.load(Ordering::Relaxed),
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
+    /// Holds what reached the clients against what they were to get.
+    pub(super) fn check_all_came(&self) -> anyhow::Result<()> {
+        let tally = &self.tally;
+        let (came, due) = (
+            tally.deliveries.load(Ordering::Relaxed),
+            tally.progress.load(Ordering::Relaxed),
+        );
+        // A snapshot holds tweets that no update brought.
+        ensure!(
+            came == due || tally.resyncs.load(Ordering::Relaxed) > 0,
+            "{came} tweets came in updates, {due} were published to the clients"
+        );
+        Ok(())
+    }
+
+    /// The body of a round: so many tweets of each keyword.
+    pub(super) fn round(&self, burst: usize) -> String {
+        let first = self.tally.publishing(burst);
+        let at = Timestamp::now().to_string();
+        let text = "x".repeat(usize::try_from(self.arguments.text).unwrap_or(usize::MAX));
+        let numbers = first..first + u64::try_from(burst).unwrap_or_default();
+        let mut body = String::new();
+        for number in numbers {
+            for keyword in self.keywords.iter() {
+                let line = json!({
+                    "type": "tweet.posted", "id": format!("b:{number}"), "at": at,
+                    "author": { "handle": "bench" }, "text": text, "keyword": keyword,
+                });
+                body.push_str(&line.to_string());
+                body.push('\n');
+            }
+        }
+        body
+    }
+
+    pub(super) async fn publish_round(&self, burst: usize) -> anyhow::Result<()> {
+        publish(&self.client, self.round(burst)).await?;
+        Ok(())
+    }
+
+    /// Publishes at the rate for as long as is measured, and waits until all have it.
+    pub(super) async fn publish_steadily(&self, running: &Running) -> anyhow::Result<u64> {
+        let began = Instant::now();
+        let start = self.tally.progress.load(Ordering::Relaxed);
+        let keywords = u64::try_from(self.keywords.len())?;
+        let rounds_per_second = u64::from(self.arguments.rate).div_ceil(keywords).max(1);
+        let mut ticks =
+            tokio::time::interval(Duration::from_secs(1) / u32::try_from(rounds_per_second)?);
+        let mut on_the_way = tokio::task::JoinSet::new();
+        let mut rounds = 0_u64;
+        while began.elapsed() < self.length() {
+            ticks.tick().await;
+            while let Some(published) = on_the_way.try_join_next() {
+                published??;
+            }
+            let round = self.round(1);
+            let client = self.client.clone();
+            on_the_way.spawn(async move { publish(&client, round).await });
+            rounds += 1;
+        }
+        while let Some(published) = on_the_way.join_next().await {
+            published??;
+        }
+        let clients = u64::try_from(self.clients()?)?;
+        self.reach(running, start + rounds * clients).await?;
+        Ok(rounds * keywords)
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            at: Instant::now(),
+            usage: self.server.usage(),
+            own_cpu: own_cpu(),
+            deliveries: self.tally.deliveries.load(Ordering::Relaxed),
+            frames: self.tally.frames.load(Ordering::Relaxed),
+            bytes: self.tally.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn figures(&self, measure: &'static str, before: &Mark) -> anyhow::Result<Figures> {
+        let after = self.mark();
+        let seconds = (after.at - before.at).as_secs_f64();
+        let deliveries = after.deliveries - before.deliveries;
+        let seconds_between =
+            |before: Duration, after: Duration| after.saturating_sub(before).as_secs_f64();
+        let cpu = before
+            .usage
+            .zip(after.usage)
+            .map(|(before, after)| seconds_between(before.cpu, after.cpu));
+        let tally = &self.tally;
+        Ok(Figures {
+            measure,
+            clients: self.clients()?,
+            keywords: self.keywords.len(),
+            seconds,
+            deliveries,
+            deliveries_per_second: per(deliveries, seconds),
+            deliveries_per_cpu_second: cpu.map(|cpu| per(deliveries, cpu)),
+            server_cpu_seconds: cpu,
+            client_cpu_seconds: before
+                .own_cpu
+                .zip(after.own_cpu)
+                .map(|(before, after)| seconds_between(before, after)),
+            frames: after.frames - before.frames,
+            bytes_per_delivery: fraction(after.bytes - before.bytes, deliveries),
+            latency_p50_ms: millis(tally.latency(500)),
+            latency_p99_ms: millis(tally.latency(990)),
+            latency_max_ms: millis(tally.latency(1000)),
+            server_mib: after.usage.map(|usage| fraction(usage.resident_kib, 1024)),
+            gaps: tally.gaps.load(Ordering::Relaxed),
+            resyncs: tally.resyncs.load(Ordering::Relaxed),
+            ..Figures::default()
+        })
+    }
+}
+
+/// Publishes lines; answers the last sequence written.
+pub(super) async fn publish(client: &Client, body: String) -> anyhow::Result<u64> {
+    let body = Some(("application/x-ndjson", body.into_bytes()));
+    let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;
+    let rejected = answer
+        .get("rejected")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
+    ensure!(rejected == 0, "the server refused tweets: {answer}");
+    Ok(answer
+        .get("seq")
+        .and_then(Value::as_u64)
+        .unwrap_or_default())
+}
