@@ -10,6 +10,7 @@
 mod edge;
 mod openapi;
 mod problems;
+mod schema;
 mod support;
 mod tweets;
 mod views;

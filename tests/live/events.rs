@@ -11,20 +11,20 @@ use crate::server::{DEADLINE, Server};
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
 /// An open stream of events.
-struct Stream {
+pub struct Stream {
     reader: BufReader<TcpStream>,
 }
 
 /// One event.
 #[derive(Debug)]
-struct Event {
-    kind: String,
-    id: Option<String>,
-    data: Value,
+pub struct Event {
+    pub kind: String,
+    pub id: Option<String>,
+    pub data: Value,
 }
 
 impl Stream {
-    fn open(server: &Server, query: &str, headers: &str) -> Self {
+    pub fn open(server: &Server, query: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let head = format!(
@@ -43,7 +43,7 @@ impl Stream {
     }
 
     /// The next event; `None` when the stream ends. The sizes of chunks stand between them.
-    fn next(&mut self) -> Option<Event> {
+    pub fn next(&mut self) -> Option<Event> {
         let (mut kind, mut id, mut data) = (None, None, None);
         loop {
             let mut line = String::new();

@@ -19,6 +19,8 @@ mod chance;
 mod command;
 #[path = "../black_box/http.rs"]
 mod http;
+#[path = "../http/schema.rs"]
+mod schema;
 #[path = "../black_box/server.rs"]
 mod server;
 
@@ -27,6 +29,8 @@ mod state;
 
 mod bench;
 mod checker;
+mod clients;
+mod described;
 mod events;
 mod hostile;
 mod protocol;

@@ -1,0 +1,233 @@
+//! Every line is what `assets/asyncapi.json` says, and every example of `docs/live.md` too.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, deleted, engaged, posted};
+use crate::events::Stream;
+use crate::schema::{check, resolve};
+use crate::server::Server;
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+const DOCUMENT: &str = include_str!("../../docs/live.md");
+
+fn description() -> Value {
+    serde_json::from_str(include_str!("../../assets/asyncapi.json")).unwrap()
+}
+
+/// The schema that a line has to fit, by its type and topic.
+fn schema_of(line: &Value) -> String {
+    let word = |name: &str| {
+        let text = line[name].as_str().unwrap_or_default();
+        let (first, rest) = text.split_at(text.len().min(1));
+        first.to_ascii_uppercase() + rest
+    };
+    match line["type"].as_str().unwrap() {
+        "snapshot" | "update" => word("topic") + &word("type"),
+        _ => word("type"),
+    }
+}
+
+/// Holds lines against the description, and notes which of its messages they are.
+struct Check {
+    description: Value,
+    met: BTreeSet<String>,
+}
+
+impl Check {
+    fn new() -> Self {
+        Self {
+            description: description(),
+            met: BTreeSet::new(),
+        }
+    }
+
+    fn line(&mut self, line: &Value) {
+        let name = schema_of(line);
+        let message = &self.description["components"]["messages"][&name];
+        assert!(message.is_object(), "{name} is not described: {line}");
+        check(&self.description, &message["payload"], line, &name).unwrap();
+        self.met.insert(name);
+    }
+
+    fn lines(&mut self, lines: &[Value]) {
+        for line in lines {
+            self.line(line);
+        }
+    }
+}
+
+#[test]
+fn every_line_is_described_and_every_message_is_met() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai", "배우"]);
+    server.publish(
+        &(json!({
+            "type": "tweet.posted", "id": "x:0", "source": "x", "at": AT, "keyword": "ai",
+            "author": { "handle": "kim", "name": "김", "followers": 12 }, "text": "all of it",
+            "lang": "ko", "url": "https://example.org/1", "reply_to": "x:9", "repost_of": "x:8",
+            "metrics": { "likes": 1, "reposts": 2, "replies": 3, "quotes": 4 },
+        })
+        .to_string()
+            + "\n"),
+    );
+    server.wait_until_folded();
+    let mut checked = Check::new();
+    let mut client = Client::connect(&server);
+    let said = [
+        json!({ "type": "subscribe", "id": 1, "keyword": "AI" }),
+        json!({ "type": "subscribe", "id": "two", "keyword": "배우", "topics": [
+            "timeline", "volume", "ledger", { "topic": "timeline", "limit": 1 }, { "topic": "ledger" },
+            { "topic": "volume", "step": "minute" },
+            { "topic": "volume", "step": "day", "tz": "+09:00", "from": "2026-11-20T00:00:00.000Z" },
+        ] }),
+        json!({ "type": "subscribe", "topics": ["overview", { "topic": "overview", "window": "7d" }] }),
+        json!({ "type": "subscribe", "id": 4, "keyword": "nobody" }),
+        json!({ "type": "subscribe", "id": 5, "keyword": "ai", "topics": ["timeline"],
+                "since": { "epoch": "of another server", "seq": 7 } }),
+        json!({ "type": "unsubscribe", "id": 6, "keyword": "ai", "topics": ["volume"] }),
+        json!({ "type": "unsubscribe", "keyword": "ai" }),
+        json!({ "type": "ping" }),
+    ];
+    for message in &said {
+        checked.line(message);
+        client.say(message);
+    }
+    // So long that a snapshot of them comes in parts, and before those that the overview shows.
+    let long = "다".repeat(9_000);
+    let mut body = String::new();
+    for index in 0..40 {
+        let before = "2026-11-22T07:00:00.000Z";
+        body.push_str(&posted("배우", &format!("x:{index}"), before, &long));
+    }
+    for index in 40..60 {
+        body.push_str(&posted("배우", &format!("x:{index}"), AT, "short"));
+    }
+    body.push_str(&engaged("배우", "x:1", AT, 9));
+    body.push_str(&deleted("배우", "x:2", AT));
+    server.publish(&body);
+    server.wait_until_folded();
+    let head = server.get("/api/v1/keywords/%EB%B0%B0%EC%9A%B0/ledger")["as_of"].clone();
+    client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
+    let mut parts = 0;
+    let wanted = [
+        "LedgerUpdate",
+        "OverviewUpdate",
+        "TimelineUpdate",
+        "VolumeUpdate",
+        "Pong",
+        "Error",
+    ];
+    loop {
+        let line = client.next();
+        checked.line(&line);
+        parts += usize::from(line["more"] == true);
+        let is_current = line["limit"] == 200 && line.get("more").is_none() && line["seq"] == head;
+        if is_current && wanted.iter().all(|name| checked.met.contains(*name)) {
+            break;
+        }
+        if is_current {
+            // Whole answers may take a second more.
+            server.publish(&posted("배우", "x:0", AT, "again"));
+            client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
+        }
+    }
+    assert!(parts > 0, "no snapshot came in parts");
+    let all: BTreeSet<String> = description()["components"]["messages"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(checked.met, all);
+    server.stop();
+}
+
+#[test]
+fn events_carry_the_same_lines() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai"]);
+    let mut checked = Check::new();
+    for topic in ["timeline&limit=3", "volume&step=minute", "ledger"] {
+        let mut stream = Stream::open(&server, &format!("topic={topic}"), "");
+        let snapshot = stream.next().unwrap();
+        checked.line(&snapshot.data);
+        server.publish(&posted("ai", &format!("x:{topic}"), AT, "one"));
+        let update = stream.next().unwrap();
+        checked.line(&update.data);
+    }
+    let mut stream = Stream::open(&server, "topic=timeline", "");
+    stream.next().unwrap();
+    server
+        .ask("DELETE", "/api/v1/keywords/ai", &[], b"")
+        .expect(204);
+    checked.line(&stream.next().unwrap().data);
+    let described: BTreeSet<String> = description()["channels"]["events"]["messages"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(checked.met, described);
+    server.stop();
+}
+
+#[test]
+fn every_example_of_the_document_is_described() {
+    let mut checked = Check::new();
+    let mut examples = 0;
+    let blocks = DOCUMENT.split("```json\n").skip(1);
+    for block in blocks.map(|rest| rest.split("```").next().unwrap()) {
+        for line in block.lines() {
+            checked.lines(&[serde_json::from_str(line).unwrap()]);
+            examples += 1;
+        }
+    }
+    for cell in DOCUMENT.split("`{\"type\":").skip(1) {
+        let text = format!("{{\"type\":{}", cell.split('`').next().unwrap());
+        checked.line(&serde_json::from_str(&text).unwrap());
+        examples += 1;
+    }
+    assert!(examples >= 10, "{examples}");
+}
+
+#[test]
+fn the_description_holds_together() {
+    let description = description();
+    let mut used = BTreeSet::new();
+    fn walk(root: &Value, value: &Value, used: &mut BTreeSet<String>) {
+        if let Some(pointer) = value.get("$ref").and_then(Value::as_str) {
+            resolve(root, value);
+            used.insert(pointer.to_owned());
+        }
+        match value {
+            Value::Object(members) => members.values().for_each(|value| walk(root, value, used)),
+            Value::Array(items) => items.iter().for_each(|value| walk(root, value, used)),
+            _ => {}
+        }
+    }
+    walk(&description, &description, &mut used);
+    for kind in ["messages", "schemas"] {
+        for name in description["components"][kind].as_object().unwrap().keys() {
+            let pointer = format!("#/components/{kind}/{name}");
+            assert!(used.contains(&pointer), "{pointer} is not used");
+        }
+    }
+    // A line with a wrong field doesn't fit.
+    let mut checked = Check::new();
+    let good = json!({ "type": "error", "code": "too_many", "message": "m" });
+    checked.line(&good);
+    for (name, wrong) in [
+        ("code", json!("other")),
+        ("extra", json!(1)),
+        ("id", json!([])),
+    ] {
+        let mut line = good.clone();
+        line[name] = wrong;
+        let schema = json!({ "$ref": "#/components/schemas/Error" });
+        assert!(check(&description, &schema, &line, "it").is_err(), "{line}");
+    }
+}
