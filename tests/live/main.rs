@@ -34,4 +34,6 @@ mod described;
 mod events;
 mod hostile;
 mod protocol;
+mod race;
 mod restart;
+mod wire;

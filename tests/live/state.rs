@@ -150,6 +150,19 @@ impl Chain {
         self.whole = Value::Object(whole);
     }
 
+    /// It is in the middle of a snapshot or an answer.
+    pub fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    /// Forgets all but the newest tweets, which raises the floor.
+    pub fn let_go(&mut self, keep: usize) {
+        while self.tweets.len() > keep {
+            self.tweets.pop_first();
+            self.floor = self.tweets.keys().next().cloned();
+        }
+    }
+
     /// The newest tweets that it holds, newest first.
     pub fn newest(&self, limit: usize) -> Vec<Value> {
         self.tweets.values().rev().take(limit).cloned().collect()

@@ -1,0 +1,332 @@
+//! The same as [`crate::checker`] asks, but while everything moves: publishing never stops, the server
+//! is killed and comes back, and whenever a client stands exactly where an answer does, the two must be
+//! equal, at once.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::chance::{Chance, trials};
+use crate::client::{Client, deleted, engaged, posted};
+use crate::http;
+use crate::server::{DEADLINE, Server, eventually, publish_to};
+use crate::state::{Chain, Held};
+
+const KEYWORDS: [&str; 2] = ["ai", "go"];
+/// Nobody publishes for so long, now and then, so that positions meet.
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// What all threads share.
+struct World {
+    address: SocketAddr,
+    seed: u64,
+    is_over: AtomicBool,
+    /// Comparisons at equal positions: of timelines, of volumes.
+    timelines: AtomicU64,
+    volumes: AtomicU64,
+    resumed: AtomicU64,
+    snapshots: AtomicU64,
+}
+
+/// Publishes by chance until the end, also to a server that is not there.
+fn publish(world: &World) {
+    let mut chance = Chance::of(world.seed);
+    let mut made = 0_u64;
+    while !world.is_over.load(Ordering::Relaxed) {
+        let mut body = String::new();
+        for _ in 0..=chance.below(12) {
+            let keyword = *chance.pick(&KEYWORDS);
+            let behind = *chance.pick(&[0, 0, 0, 50, 4_000, 100_000]);
+            let at = time::OffsetDateTime::now_utc() - time::Duration::seconds(behind);
+            let at = at
+                .format(&time::format_description::well_known::Rfc3339)
+                .unwrap();
+            let old = format!("x:{}", made.saturating_sub(chance.below(60)));
+            body.push_str(&match chance.below(8) {
+                0 | 1 => engaged(keyword, &old, &at, chance.below(1000)),
+                2 => deleted(keyword, &old, &at),
+                _ => {
+                    made += 1;
+                    posted(keyword, &format!("x:{made}"), &at, "가나다")
+                }
+            });
+        }
+        let _ = publish_to(world.address, &body);
+        if chance.below(4) == 0 {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// One client of one keyword, which reads in its own time.
+struct Follower<'w> {
+    world: &'w World,
+    keyword: &'static str,
+    topics: Value,
+    held: Held,
+    client: Option<Client>,
+}
+
+impl Follower<'_> {
+    fn run(&mut self, trial: u64) {
+        let mut chance = Chance::of(self.world.seed ^ trial);
+        while !self.world.is_over.load(Ordering::Relaxed) {
+            if self.client.is_none() && !self.connect() {
+                // The server is on its way.
+                std::thread::sleep(Duration::from_millis(20));
+                continue;
+            }
+            match chance.below(60) {
+                0 => self.client = None,
+                1 => std::thread::sleep(Duration::from_millis(chance.below(400))),
+                choice => {
+                    let is_timeline = choice % 2 == 0;
+                    self.meet(if is_timeline { "timeline" } else { "volume" });
+                }
+            }
+        }
+    }
+
+    /// False when the server is not there.
+    fn connect(&mut self) -> bool {
+        let Ok(mut client) = Client::connect_to(self.world.address) else {
+            return false;
+        };
+        let mut message = json!({
+            "type": "subscribe", "id": 1, "keyword": self.keyword, "topics": self.topics,
+        });
+        let timeline = self
+            .held
+            .chains
+            .iter()
+            .find(|(name, _)| name.starts_with("timeline"));
+        if let Some((_, chain)) = timeline {
+            message["since"] = json!({ "epoch": chain.epoch, "seq": chain.seq });
+        }
+        let text = tungstenite::Message::text(message.to_string());
+        if client.try_say(text).is_err() {
+            return false;
+        }
+        self.client = Some(client);
+        true
+    }
+
+    /// Reads for a moment; false when the connection is lost.
+    fn read(&mut self) -> bool {
+        let Some(client) = &mut self.client else {
+            return false;
+        };
+        let lines = client.within(Duration::from_millis(5));
+        let is_lost = lines.is_err();
+        for line in lines.unwrap_or_default() {
+            self.take(&line);
+        }
+        if is_lost {
+            self.client = None;
+        }
+        !is_lost
+    }
+
+    fn take(&mut self, line: &Value) {
+        match line["type"].as_str().unwrap() {
+            "subscribed" => {
+                let recovered = line["recovered"] == true;
+                let counter = if recovered {
+                    &self.world.resumed
+                } else {
+                    &self.world.snapshots
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                self.held
+                    .chains
+                    .retain(|name, _| recovered && name.starts_with("timeline"));
+            }
+            "snapshot" | "update" => {
+                if let Err(what) = self.held.apply(line) {
+                    panic!("TIDINGS_SEED={}: {what}\nline: {line}", self.world.seed);
+                }
+            }
+            other => panic!("{other}: {line}"),
+        }
+    }
+
+    /// Asks, reads until it is there or beyond, and compares when it is exactly there.
+    fn meet(&mut self, topic: &str) {
+        let parameters = if topic == "timeline" {
+            "limit=200"
+        } else {
+            "step=minute"
+        };
+        let path = format!("/api/v1/keywords/{}/{topic}?{parameters}", self.keyword);
+        let asked = http::ask(self.world.address, "GET", &path, &[], b"");
+        let Some(says) = asked.ok().filter(|answer| answer.status == 200) else {
+            return;
+        };
+        let says = says.json();
+        let began = Instant::now();
+        while self.read() {
+            assert!(
+                began.elapsed() < DEADLINE,
+                "TIDINGS_SEED={}: never beyond {says}",
+                self.world.seed
+            );
+            let chain = self
+                .held
+                .chains
+                .iter()
+                .find(|(name, _)| name.starts_with(topic))
+                .map(|(_, chain)| chain);
+            let Some(chain) = chain.filter(|chain| !chain.is_partial()) else {
+                continue;
+            };
+            if says["epoch"] != chain.epoch.as_str() {
+                return;
+            }
+            let as_of = says["as_of"].as_u64().unwrap();
+            if chain.seq > as_of {
+                return;
+            }
+            if chain.seq == as_of {
+                if topic == "timeline" {
+                    self.compare_timeline(chain, &says);
+                    // A client may forget what is old.
+                    for chain in self.held.chains.values_mut() {
+                        chain.let_go(500);
+                    }
+                } else {
+                    self.compare_volume(chain, &says);
+                }
+                return;
+            }
+        }
+    }
+
+    fn compare_timeline(&self, chain: &Chain, says: &Value) {
+        let floor = chain.floor.as_ref();
+        let above: Vec<&Value> = says["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|item| floor.is_none_or(|floor| crate::state::key_of(item) >= *floor))
+            .collect();
+        let held = chain.newest(200);
+        let held: Vec<&Value> = held.iter().collect();
+        assert_eq!(
+            held, above,
+            "TIDINGS_SEED={} at {}, floor {floor:?}",
+            self.world.seed, chain.seq
+        );
+        self.world.timelines.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn compare_volume(&self, chain: &Chain, says: &Value) {
+        if chain.until.as_deref() != says["until"].as_str() {
+            return;
+        }
+        let points = says["points"].as_array().unwrap();
+        assert_eq!(
+            &chain.window(points.len()),
+            points,
+            "TIDINGS_SEED={} at {}",
+            self.world.seed,
+            chain.seq
+        );
+        self.world.volumes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn whoever_stands_where_an_answer_does_holds_the_same_while_all_moves() {
+    let is_soak = std::env::var_os("TIDINGS_SOAK").is_some();
+    let meetings = trials("TIDINGS_MEETINGS", if is_soak { 100_000 } else { 1_000 });
+    let seed = trials("TIDINGS_SEED", 1);
+    println!("TIDINGS_SEED={seed} TIDINGS_MEETINGS={meetings}");
+    let data = tempfile::tempdir().unwrap();
+    let settings = ["--set", "live.flush=5", "--set", "live.ring_bytes=32768"];
+    let mut server = Server::start_with(data.path(), &settings);
+    server.track(&KEYWORDS);
+    let world = World {
+        address: server.address(),
+        seed,
+        is_over: AtomicBool::new(false),
+        timelines: AtomicU64::new(0),
+        volumes: AtomicU64::new(0),
+        resumed: AtomicU64::new(0),
+        snapshots: AtomicU64::new(0),
+    };
+    let met = || {
+        let (timelines, volumes) = (&world.timelines, &world.volumes);
+        timelines
+            .load(Ordering::Relaxed)
+            .min(volumes.load(Ordering::Relaxed))
+    };
+    let server = std::thread::scope(|scope| {
+        // The others end also when one fails.
+        let over = Over(&world.is_over);
+        let mut threads = vec![scope.spawn(|| publish(&world))];
+        for (trial, (keyword, limit)) in
+            [("ai", 50), ("ai", 200), ("go", 3)].into_iter().enumerate()
+        {
+            let world = &world;
+            threads.push(scope.spawn(move || {
+                let _over = Over(&world.is_over);
+                let topics = json!([
+                    { "topic": "timeline", "limit": limit },
+                    { "topic": "volume", "step": "minute" },
+                ]);
+                Follower {
+                    world,
+                    keyword,
+                    topics,
+                    held: Held::default(),
+                    client: None,
+                }
+                .run(trial as u64);
+            }));
+        }
+        let address = server.address().to_string();
+        let again: Vec<&str> = settings.into_iter().chain(["--listen", &address]).collect();
+        for life in 1..=5 {
+            eventually("the clients have met many answers", || {
+                met() >= meetings * life / 5 || world.is_over.load(Ordering::Relaxed)
+            });
+            if world.is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            if life % 2 == 1 {
+                server.kill();
+            } else {
+                server.stop();
+            }
+            server = Server::start_with(data.path(), &again);
+        }
+        drop(over);
+        for thread in threads {
+            if let Err(failure) = thread.join() {
+                std::panic::resume_unwind(failure);
+            }
+        }
+        server
+    });
+    assert!(met() >= meetings);
+    assert!(
+        world.resumed.load(Ordering::Relaxed) > 0,
+        "nobody went on where it was"
+    );
+    assert!(
+        world.snapshots.load(Ordering::Relaxed) > 0,
+        "nobody began anew"
+    );
+    server.stop();
+}
+
+/// Ends all threads when one does.
+struct Over<'w>(&'w AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
