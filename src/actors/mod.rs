@@ -13,6 +13,7 @@
 mod catalog;
 mod commits;
 mod failures;
+mod health;
 mod intake;
 mod keyword;
 pub mod live;
@@ -28,6 +29,7 @@ mod shard;
 mod stragglers;
 mod tidings;
 
+pub use health::{ShardStatus, Status};
 pub use intake::{Counts, Intake, IntakeError, RejectedLine, Report};
 pub use keyword::{FoldStep, fold_step};
 pub use offline::{
@@ -39,6 +41,5 @@ pub use replay::{KeywordDigest, digests, replay};
 pub use root::Options;
 pub use shard::ShardOptions;
 pub use tidings::{
-    CommandError, FOLD_WAIT, ReachedError, Scope, ShardStatus, ShutdownError, StartError, Status,
-    Tidings,
+    CommandError, FOLD_WAIT, ReachedError, Scope, ShutdownError, StartError, Tidings,
 };

@@ -1,12 +1,10 @@
 //! The handle of the whole running system.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::catalog::Catalog;
+use super::health::{Health, Status};
 use super::keyword::{FoldStep, fold_step};
 use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
 use super::opening::OpeningError;
@@ -14,18 +12,15 @@ use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
 use super::shard::Released;
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
-use crate::journal::{Connection, Durability, JournalError, JournalHandle};
+use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{Holders, StoreError, Views};
 use crate::telemetry::Metrics;
 use crate::text::Matcher;
 
 /// How long a caller waits for what it wrote to be folded.
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
-/// A shard that is below where the journal's head was so long ago lags too far.
-const LAG_ALLOWED: Duration = Duration::from_secs(10);
 /// How late the head of a journal elsewhere is known.
 const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
-const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 
 /// The running system; cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,9 +38,7 @@ struct Shared {
     progress: Progress,
     metrics: Metrics,
     keywords_max: usize,
-    heads: Mutex<VecDeque<(Instant, Sequence)>>,
-    /// Since when the journal cannot be reached.
-    unreachable_since: Mutex<Option<Instant>>,
+    health: Arc<Health>,
 }
 
 /// Why the system could not be started.
@@ -114,36 +107,6 @@ pub enum Scope<'a> {
     All,
 }
 
-/// How the system is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// Answers are up to date, but for a lag of seconds.
-    pub ready: bool,
-    /// What the journal held at the start isn't folded yet.
-    pub starting: bool,
-    /// The journal's last sequence.
-    pub head: Sequence,
-    /// Every shard, in order.
-    pub shards: Vec<ShardStatus>,
-    /// Keywords that wait to be released.
-    pub quarantined: Vec<Keyword>,
-    /// What a power loss may take of what was acknowledged.
-    pub durability: Durability,
-    /// Whether the journal can be reached.
-    pub connection: Connection,
-}
-
-/// How one shard is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShardStatus {
-    /// Which one.
-    pub shard: ShardId,
-    /// Through which position it has folded.
-    pub position: Sequence,
-    /// The journal's head less that.
-    pub lag: u64,
-}
-
 impl Tidings {
     /// Opens the views and starts folding what the journal holds.
     ///
@@ -187,6 +150,12 @@ impl Tidings {
             Ok(opening) => StartError::Opening(opening),
             Err(other) => StartError::Actors(other),
         })?;
+        let health = Health::sampled(
+            Arc::clone(&journal),
+            views.clone(),
+            progress.clone(),
+            metrics.clone(),
+        );
         let shared = Arc::new(Shared {
             root,
             journal,
@@ -196,17 +165,7 @@ impl Tidings {
             progress,
             metrics,
             keywords_max,
-            heads: Mutex::default(),
-            unreachable_since: Mutex::default(),
-        });
-        let sampled = Arc::downgrade(&shared);
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(HEAD_SAMPLES_EVERY);
-            while let Some(shared) = sampled.upgrade() {
-                shared.sample();
-                drop(shared);
-                ticks.tick().await;
-            }
+            health,
         });
         Ok(Self { shared })
     }
@@ -423,33 +382,7 @@ impl Tidings {
 
     /// How the system is.
     pub fn status(&self) -> Status {
-        let shared = &self.shared;
-        shared.sample();
-        let head = *shared.journal.head().borrow();
-        let lowest = shared.progress.lowest();
-        let starting = shared.views.store().is_err() || lowest < shared.progress.target();
-        let shards = shared
-            .journal
-            .shards()
-            .all()
-            .zip(shared.progress.positions())
-            .map(|(shard, position)| ShardStatus {
-                shard,
-                position,
-                lag: head.since(position),
-            })
-            .collect();
-        Status {
-            ready: !starting
-                && !shared.is_unreachable_for_long()
-                && lowest >= shared.head_some_time_ago(),
-            starting,
-            head,
-            shards,
-            quarantined: shared.progress.quarantined(),
-            durability: shared.journal.durability(),
-            connection: shared.journal.connection(),
-        }
+        self.shared.health.status()
     }
 
     /// Stops folding, commits, closes the views and then the journal.
@@ -480,51 +413,4 @@ pub enum ShutdownError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-}
-
-impl Shared {
-    /// Remembers the head, and shows the lag in the metrics.
-    fn sample(&self) {
-        let head = *self.journal.head().borrow();
-        for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
-            self.metrics.set_lag(shard.index(), head.since(position));
-        }
-        let now = Instant::now();
-        let reachable = self.journal.connection() != Connection::Disconnected;
-        self.metrics.journal_connected.set(i64::from(reachable));
-        let mut since = self.unreachable_since();
-        *since = if reachable { None } else { since.or(Some(now)) };
-        drop(since);
-        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = heads
-            .back()
-            .is_some_and(|(at, _)| now - *at < HEAD_SAMPLES_EVERY);
-        if !fresh {
-            heads.push_back((now, head));
-        }
-        // The first one kept is the newest that is old enough.
-        while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
-            heads.pop_front();
-        }
-    }
-
-    fn unreachable_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.unreachable_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where the head is isn't known, so neither is the lag.
-    fn is_unreachable_for_long(&self) -> bool {
-        self.unreachable_since()
-            .is_some_and(|since| since.elapsed() >= LAG_ALLOWED)
-    }
-
-    fn head_some_time_ago(&self) -> Sequence {
-        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        match heads.front() {
-            Some((at, head)) if at.elapsed() >= LAG_ALLOWED => *head,
-            _ => Sequence::ZERO,
-        }
-    }
 }

@@ -4,9 +4,11 @@
 //! event. What it refuses goes down the careful one, which reads the JSON as a tree, is the
 //! authority on what is valid, and names the field, what it holds, and what would be right.
 
+mod careful;
+
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Author, Event, Metrics, MetricsPatch, Timestamp, TweetDeleted, TweetEngaged, TweetId,
@@ -54,7 +56,7 @@ pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, Rejection
     check_length(payload)?;
     match serde_json::from_slice::<WireEvent>(payload) {
         Ok(quick) => quick.into_event(received_at),
-        Err(_) => careful(&parse(payload)?)?.into_event(received_at),
+        Err(_) => careful::read(&careful::parse(payload)?)?.into_event(received_at),
     }
 }
 
@@ -67,16 +69,16 @@ pub fn decode_line(line: &[u8], received_at: Timestamp) -> Result<Line, Rejectio
     let mut wire = match serde_json::from_slice::<WireEvent>(line) {
         Ok(quick) => quick,
         Err(_) => {
-            let object = parse(line)?;
-            let mut wire = careful(&object)?;
-            wire.keyword = Reader::root(&object).text("keyword")?.map(Value::from);
+            let object = careful::parse(line)?;
+            let mut wire = careful::read(&object)?;
+            wire.keyword = careful::keyword(&object)?.map(Value::from);
             wire
         }
     };
     let keyword = match wire.keyword.take() {
         None | Some(Value::Null) => None,
         Some(Value::String(keyword)) => Some(keyword),
-        Some(other) => return Err(wrong("keyword", &other, "a string")),
+        Some(other) => return Err(careful::wrong("keyword", &other, "a string")),
     };
     let event = wire.into_event(received_at)?;
     Ok(Line { keyword, event })
@@ -95,23 +97,6 @@ fn check_length(payload: &[u8]) -> Result<(), Rejection> {
         )));
     }
     Ok(())
-}
-
-fn parse(payload: &[u8]) -> Result<Map<String, Value>, Rejection> {
-    let text = std::str::from_utf8(payload).map_err(|error| {
-        Rejection(format!(
-            "not UTF-8: the byte at position {} starts no character",
-            error.valid_up_to()
-        ))
-    })?;
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(Rejection(format!(
-            "an event is a JSON object, not {}",
-            kind_of(&other)
-        ))),
-        Err(error) => Err(Rejection(format!("not JSON: {error}"))),
-    }
 }
 
 /// Declares a JSON object whose fields are all optional. A derived `Deserialize` would also take
@@ -393,131 +378,6 @@ fn check_code_points(field: &str, text: &str, most: usize) -> Result<(), Rejecti
         )));
     }
     Ok(())
-}
-
-/// Reads the fields that this type of event has; all others are unknown and ignored.
-fn careful(object: &Map<String, Value>) -> Result<WireEvent, Rejection> {
-    let root = Reader::root(object);
-    let Some(kind) = root.text("type")? else {
-        return Ok(WireEvent::default());
-    };
-    let mut wire = WireEvent {
-        at: root.text("at")?,
-        ..WireEvent::default()
-    };
-    match kind.as_str() {
-        "tweet.posted" => {
-            wire.id = root.text("id")?;
-            wire.source = root.text("source")?;
-            wire.text = root.text("text")?;
-            wire.lang = root.text("lang")?;
-            wire.url = root.text("url")?;
-            wire.reply_to = root.text("reply_to")?;
-            wire.repost_of = root.text("repost_of")?;
-            if let Some(author) = root.object("author")? {
-                wire.author = Some(WireAuthor {
-                    handle: author.text("handle")?,
-                    name: author.text("name")?,
-                    followers: author.count("followers")?,
-                });
-            }
-            wire.metrics = careful_metrics(&root)?;
-        }
-        "tweet.engaged" => {
-            wire.id = root.text("id")?;
-            wire.metrics = careful_metrics(&root)?;
-        }
-        "tweet.deleted" => wire.id = root.text("id")?,
-        "keyword.tracked" | "keyword.untracked" => {}
-        unknown => return Err(unknown_type(unknown)),
-    }
-    wire.kind = Some(kind);
-    Ok(wire)
-}
-
-fn careful_metrics(root: &Reader<'_>) -> Result<Option<WireMetrics>, Rejection> {
-    let Some(metrics) = root.object("metrics")? else {
-        return Ok(None);
-    };
-    Ok(Some(WireMetrics {
-        likes: metrics.count("likes")?,
-        reposts: metrics.count("reposts")?,
-        replies: metrics.count("replies")?,
-        quotes: metrics.count("quotes")?,
-    }))
-}
-
-/// Reads typed fields of one JSON object; `null` is the same as absent.
-struct Reader<'a> {
-    object: &'a Map<String, Value>,
-    prefix: &'static str,
-}
-
-impl<'a> Reader<'a> {
-    fn root(object: &'a Map<String, Value>) -> Self {
-        Self { object, prefix: "" }
-    }
-
-    fn get(&self, field: &str) -> Option<&'a Value> {
-        self.object.get(field).filter(|value| !value.is_null())
-    }
-
-    fn wrong(&self, field: &str, value: &Value, right: &str) -> Rejection {
-        wrong(&format!("{}{field}", self.prefix), value, right)
-    }
-
-    fn text(&self, field: &str) -> Result<Option<String>, Rejection> {
-        match self.get(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(self.wrong(field, other, "a string")),
-        }
-    }
-
-    fn count(&self, field: &str) -> Result<Option<u64>, Rejection> {
-        let right = "a whole number from 0 to 9007199254740991";
-        match self.get(field) {
-            None => Ok(None),
-            Some(value) => match value.as_u64() {
-                Some(count) => Ok(Some(count)),
-                None => Err(self.wrong(field, value, right)),
-            },
-        }
-    }
-
-    fn object(&self, field: &'static str) -> Result<Option<Reader<'a>>, Rejection> {
-        match self.get(field) {
-            None => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(Reader {
-                object,
-                prefix: if field == "author" {
-                    "author."
-                } else {
-                    "metrics."
-                },
-            })),
-            Some(other) => Err(self.wrong(field, other, "an object")),
-        }
-    }
-}
-
-fn wrong(field: &str, value: &Value, right: &str) -> Rejection {
-    let shown = match value {
-        Value::Number(number) => number.to_string(),
-        other => kind_of(other).to_string(),
-    };
-    Rejection(format!("field \"{field}\" is {shown}; it must be {right}"))
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]
