@@ -60,11 +60,11 @@ impl Keyword {
     pub fn new(text: &str) -> Result<Self, KeywordError> {
         // NFKC grows a text at most 18-fold and never shrinks 10 KiB to 64 characters except by
         // white space, so a hostile length is refused before the costly part.
-        let trimmed = text.trim();
-        if trimmed.len() > 16 * 1024 {
-            return Err(KeywordError::TooLong(trimmed.chars().count()));
+        let collapsed = collapse_white_space(text);
+        if collapsed.len() > 16 * 1024 {
+            return Err(KeywordError::TooLong(collapsed.chars().count()));
         }
-        let normal = normal_form(trimmed);
+        let normal = normal_form(&collapsed);
         let found = normal
             .chars()
             .zip(1_usize..)
@@ -122,6 +122,7 @@ mod tests {
             ("\u{1103}\u{1161}", "다"),
             ("a\tb", "a b"),
             ("ΟΔΟΣ", "οδος"),
+            (&format!("a{}b", " \n".repeat(20_000)), "a b"),
         ] {
             assert_eq!(Keyword::new(spelled).unwrap().as_str(), normal);
         }

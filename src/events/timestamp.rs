@@ -73,6 +73,10 @@ impl Timestamp {
     /// [`TimestampError`] when the text is not RFC 3339.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let fail = || TimestampError(text.chars().take(64).collect());
+        // The parser would take anything between the date and the time.
+        if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
+            return Err(fail());
+        }
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| fail())?;
         let nanos = moment.unix_timestamp_nanos();
         i64::try_from(nanos.div_euclid(1_000_000))
@@ -118,6 +122,8 @@ mod tests {
             "",
             "2026-11-23",
             "2026-11-23T07:00:00",
+            "2026-11-23 07:00:00Z",
+            "2026-11-23+07:00:00Z",
             "23.11.2026",
             "2026-13-01T00:00:00Z",
             "1700000000",

@@ -4,7 +4,8 @@ use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Http;
 use super::access::Action;
@@ -90,10 +91,22 @@ pub async fn list(State(http): State<Http>, request: Request) -> Result<Response
     .await
 }
 
-/// The body of `POST /keywords`.
-#[derive(Debug, Deserialize)]
-struct Wanted {
-    keyword: String,
+/// The keyword that the body of `POST /keywords` names.
+fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
+    let bad = |what: String| {
+        Problem::BadBody(format!(
+            "the body is not like {{\"keyword\":\"…\"}}: {what}"
+        ))
+    };
+    let body: Value = serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+    match body.get("keyword") {
+        Some(Value::String(keyword)) => {
+            Keyword::new(keyword).map_err(|error| Problem::BadKeyword(error.to_string()))
+        }
+        Some(_) => Err(bad("its keyword is not a string".to_owned())),
+        None if body.is_object() => Err(bad("it has no keyword".to_owned())),
+        None => Err(bad("it is not an object".to_owned())),
+    }
 }
 
 /// Answers `POST /keywords`: 201 when the keyword is followed from now on, 200 when it was.
@@ -101,13 +114,7 @@ pub async fn track(State(http): State<Http>, request: Request) -> Result<Respons
     let (call, body) = Call::with_body(http, request);
     call.query(&[])?;
     let body = call.read_body(body, "application/json").await?;
-    let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| {
-        Problem::BadBody(format!(
-            "the body is not like {{\"keyword\":\"…\"}}: {error}"
-        ))
-    })?;
-    let keyword =
-        Keyword::new(&wanted.keyword).map_err(|error| Problem::BadKeyword(error.to_string()))?;
+    let keyword = wanted(&body)?;
     call.ask(Some(&keyword), Action::Track)?;
     let is_new = call.tidings().track(&keyword).await?;
     let name = Name::of(keyword);

@@ -196,6 +196,21 @@ fn completions_are_printed_and_every_command_has_help() {
 }
 
 #[test]
+fn an_import_of_nothing_makes_no_data_folder() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let missing = scratch.path().join("missing.ndjson");
+    let import = ["journal", "import", missing.to_str().unwrap()];
+    let refused = on_files(&data, import).expect_code(1);
+    assert!(
+        refused.stderr.contains("missing.ndjson"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());

@@ -158,8 +158,19 @@ fn hostile_keywords_are_keywords_or_refused_and_touch_nothing_else() {
         );
     }
     let huge = json!({ "keyword": "x".repeat(10_000_000) }).to_string();
-    let answer = server.ask("POST", "/api/v1/keywords", &[JSON], huge.as_bytes());
-    assert!((400..500).contains(&answer.status), "{}", answer.status);
+    for body in [
+        &huge,
+        "[\"list\"]",
+        "\"text\"",
+        "{}",
+        "{\"keyword\":[\"list\"]}",
+        "{\"keyword\":null}",
+        "",
+    ] {
+        let answer = server.ask("POST", "/api/v1/keywords", &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains("keyword"), "{}", answer.text());
+    }
     server.wait_until_folded();
     let totals = views::totals(&server);
     assert_eq!(totals.len(), fine.len(), "{totals:?}");

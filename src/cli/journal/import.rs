@@ -1,8 +1,10 @@
 //! `tidings journal import`: an export becomes a journal again.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
@@ -30,6 +32,11 @@ struct Report {
 }
 
 pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    if arguments.file != Path::new("-") {
+        // Before a data folder is made for nothing.
+        File::open(&arguments.file)
+            .with_context(|| format!("{} cannot be opened", arguments.file.display()))?;
+    }
     let folder = DataFolder::take(&invocation.settings.data)?;
     let journal = open_journal(&invocation.settings, &folder).await?;
     let state = if invocation.settings.nats.is_some() {

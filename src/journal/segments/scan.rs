@@ -71,6 +71,15 @@ pub(super) fn scan(segment: &Segment, kind: Kind) -> Result<Scanned, JournalErro
             ));
         }
         (None, None) => Tail::Open,
+        (Some(flaw), None) if is_changed_end_mark(&mut reader, &sound)? => {
+            return Err(damage(
+                segment,
+                Flaw {
+                    what: "the end mark is not what was written".into(),
+                    ..flaw
+                },
+            ));
+        }
         (Some(flaw), None) if flaw.may_be_torn && is_torn(&mut reader, &sound)? => Tail::Torn {
             bytes: reader.end().saturating_sub(sound.offset),
         },
@@ -109,6 +118,32 @@ pub(super) fn end_mark(
         .and_then(|bytes| FrameHeader::decode(bytes, incarnation))
         .map(|(header, _)| header)
         .filter(|header| header.introduces == Introduces::End))
+}
+
+/// Whether the bytes behind the last sound frame are the end mark that belongs there, changed in
+/// no more than two bytes. A group that was cut short differs from it in more: in its magic, its
+/// length and its count. Bytes that a power loss left zero are no change, unless a single bit is.
+fn is_changed_end_mark(reader: &mut SegmentReader, sound: &Mark) -> Result<bool, JournalError> {
+    if reader.end().saturating_sub(sound.offset) != FRAME_HEADER_BYTES as u64 {
+        return Ok(false);
+    }
+    let mark = FrameHeader::end_mark(sound.next, sound.chain);
+    let (right, _) = mark.encode(reader.incarnation());
+    let Some(found) = reader.look(sound.offset, FRAME_HEADER_BYTES)? else {
+        return Ok(false);
+    };
+    let changed: Vec<(u8, u8)> = found
+        .iter()
+        .copied()
+        .zip(right)
+        .filter(|(found, right)| found != right)
+        .collect();
+    let bits: u32 = changed
+        .iter()
+        .map(|(found, right)| (found ^ right).count_ones())
+        .sum();
+    let may_be_unwritten = bits > 1 && changed.iter().all(|(found, _)| *found == 0);
+    Ok(changed.len() <= 2 && !may_be_unwritten)
 }
 
 /// Whether the bytes behind the last sound frame can be a group that was being written when the

@@ -155,7 +155,7 @@ fn assert_located(error: &JournalError, path: &Path, unit: &Unit, what: &str) {
 }
 
 #[test]
-fn every_flipped_bit_is_refused_where_it_is_or_torn_with_the_last_group() {
+fn every_flipped_bit_is_refused_where_it_is_or_without_an_end_mark_torn_with_the_last_group() {
     let groups = small_groups();
     let all: Vec<_> = groups.concat();
     let units = units(&groups, 0);
@@ -173,16 +173,17 @@ fn every_flipped_bit_is_refused_where_it_is_or_torn_with_the_last_group() {
             let mut flipped = right.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(&path, &flipped).unwrap();
+            let in_end_mark = Unit {
+                start: right.len() - FRAME_HEADER_BYTES,
+                end: right.len(),
+                after: all.len() as u64,
+                group: None,
+                record: false,
+            };
             let unit = units.iter().find(|unit| bit / 8 < unit.end);
             let opened = open_log(dir.path(), u64::MAX);
-            match unit {
-                // In the end mark: nothing of the records is lost.
-                None => {
-                    let opened = opened.unwrap();
-                    assert_eq!(read(&opened.log, opened.head).0, all, "{what}");
-                    assert!(!opened.closed_cleanly);
-                }
-                Some(unit) if !clean && unit.group == Some(groups.len() - 1) => {
+            match unit.unwrap_or(&in_end_mark) {
+                unit if !clean && unit.group == Some(groups.len() - 1) => {
                     let opened = opened.unwrap();
                     let kept = groups[..groups.len() - 1].concat();
                     assert_eq!(opened.head.get(), kept.len() as u64, "{what}");
@@ -193,7 +194,7 @@ fn every_flipped_bit_is_refused_where_it_is_or_torn_with_the_last_group() {
                         .find(|unit| unit.group == Some(groups.len() - 1));
                     assert_eq!(cut, last.unwrap().start as u64, "{what}");
                 }
-                Some(unit) => {
+                unit => {
                     assert_located(&opened.unwrap_err(), &path, unit, &what);
                     assert_eq!(std::fs::read(&path).unwrap(), flipped, "{what}: touched");
                     let read_only = Log::open_read_only(dir.path(), Kind::Journal);
@@ -317,8 +318,21 @@ fn garbage_at_the_end_is_cut_but_not_when_it_hides_damage() {
     build(dir.path(), &groups, u64::MAX, false);
     let path = only_segment(dir.path());
     let right = std::fs::read(&path).unwrap();
+    let marked = {
+        build(dir.path(), &[], u64::MAX, true);
+        std::fs::read(&path).unwrap()
+    };
+    let mark = &marked[right.len()..];
+    assert_eq!(mark.len(), FRAME_HEADER_BYTES);
+    let zero_ended = [&mark[..26], &[0, 0]].concat();
+    let zero_begun = [&[0, 0], &mark[2..]].concat();
     // What a crash while the end mark is written may leave, zeros, and anything else.
     for garbage in [
+        &mark[..27],
+        &mark[..1],
+        &zero_ended,
+        &zero_begun,
+        &[0; 28],
         &right[..27],
         &[0; 5000][..],
         b"\xf5TG\xf6 and so on",
@@ -535,8 +549,6 @@ proptest! {
         let flipped = place.index(bytes.len());
         bytes[flipped] ^= 1 << bit;
         std::fs::write(path, &bytes).unwrap();
-        let mark = usize::from(clean && last_file) * FRAME_HEADER_BYTES;
-        let in_end_mark = flipped >= bytes.len() - mark;
         let last_group = groups.last().unwrap();
         let last_bytes = last_group.iter().map(|body| body.len() + 8).sum::<usize>() + 28;
         let in_last_group = last_file && !clean && flipped >= bytes.len() - last_bytes;
@@ -548,7 +560,7 @@ proptest! {
             Ok(opened) => {
                 let (bodies, error) = read(&opened.log, opened.head);
                 if error.is_none() {
-                    prop_assert!(in_end_mark || in_last_group);
+                    prop_assert!(in_last_group);
                     let lost = if in_last_group { last_group.len() } else { 0 };
                     prop_assert!(bodies == all[..all.len() - lost]);
                 }
@@ -556,7 +568,7 @@ proptest! {
             }
         };
         if let Some((bodies, error)) = found {
-            prop_assert!(!in_end_mark && !in_last_group, "{error}");
+            prop_assert!(!in_last_group, "{error}");
             prop_assert!(bodies == all[..bodies.len()]);
             let JournalError::Damaged { path: in_path, offset, after, .. } = error else {
                 return Err(TestCaseError::fail(error.to_string()));
@@ -567,7 +579,9 @@ proptest! {
             let offset = usize::try_from(offset).unwrap();
             prop_assert!(offset <= flipped);
             let next = usize::try_from(after.get()).unwrap();
-            let longest = (all[next].len() + 8).max(usize::try_from(FRAMES_START).unwrap());
+            // There is no record behind the end mark.
+            let record = all.get(next).map_or(0, Vec::len) + 8;
+            let longest = record.max(usize::try_from(FRAMES_START).unwrap());
             prop_assert!(flipped < offset + longest);
         }
     }
