@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{self, Given, Layers, Settings};
+use crate::settings::{self, Given, Layers, NatsSettings, Place, Settings};
 use crate::telemetry;
 
 mod bench;
@@ -116,6 +116,15 @@ struct Invocation {
     layers: Layers,
     settings: Settings,
     output: Output,
+}
+
+impl Invocation {
+    /// The NATS that a flag of this command names. That the settings name one besides says where a
+    /// server keeps its journal, and is no reason to go past the server.
+    fn nats_asked_for(&self) -> Option<&NatsSettings> {
+        let asked = matches!(self.layers.place("nats.url"), Place::Flag(_));
+        self.settings.nats.as_ref().filter(|_| asked)
+    }
 }
 
 /// Runs the command that the process was started with.

@@ -34,7 +34,9 @@ pub use export::{Compression, Exported, Exporter, Progress, export, export_salva
 pub use import::{
     Checked, Imported, check_export, import, import_state, import_stream, import_unfinished,
 };
-pub use jetstream::{JetStreamJournal, JetStreamOptions, JetStreamPublisher, Secret};
+pub use jetstream::{
+    BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, Secret,
+};
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
 pub use transfer_error::TransferError;

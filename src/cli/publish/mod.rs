@@ -19,7 +19,7 @@ use super::system::jetstream_options;
 use super::{Invocation, progress};
 use crate::events::{Keyword, Timestamp};
 use crate::journal::JetStreamPublisher;
-use crate::settings::{NatsSettings, Place};
+use crate::settings::NatsSettings;
 
 mod nats;
 pub(super) mod rewrite;
@@ -128,13 +128,11 @@ fn nats_of<'a>(
     arguments: &Arguments,
     invocation: &'a Invocation,
 ) -> anyhow::Result<Option<&'a NatsSettings>> {
-    let asked = matches!(invocation.layers.place("nats.url"), Place::Flag(_));
-    match &invocation.settings.nats {
-        Some(_) if asked && arguments.server.is_some() => {
+    match invocation.nats_asked_for() {
+        Some(_) if arguments.server.is_some() => {
             Err(Usage::new("give --server or --nats, not both").into())
         }
-        Some(nats) if asked => Ok(Some(nats)),
-        _ => Ok(None),
+        asked => Ok(asked),
     }
 }
 

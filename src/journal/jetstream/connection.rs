@@ -16,7 +16,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// How long an acknowledgement may take.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
 /// Acknowledgements that are waited for at a time.
-const MOST_IN_FLIGHT: usize = 4_096;
+pub(super) const MOST_IN_FLIGHT: usize = 4_096;
 /// How often the server is asked for a sign of life; two missing ones end the connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
 /// How long one attempt to connect may take.

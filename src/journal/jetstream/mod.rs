@@ -11,6 +11,7 @@
 
 mod api;
 mod append;
+mod bare;
 mod connection;
 mod message;
 mod publisher;
@@ -38,6 +39,7 @@ use super::{
 };
 use crate::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
 
+pub use bare::BareJetStream;
 pub use connection::{JetStreamOptions, Secret};
 pub use publisher::JetStreamPublisher;
 

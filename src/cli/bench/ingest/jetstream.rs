@@ -1,0 +1,199 @@
+//! The same on a stream of NATS JetStream, beside what the stream can do at its best: published
+//! to and read by a client that does nothing else.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use bytes::Bytes;
+use indicatif::ProgressBar;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::figures::{Figures, Filled, Publishing, rate};
+use super::{Arguments, bytes_in, fold};
+use crate::actors::views_dir;
+use crate::cli::Invocation;
+use crate::cli::bench::events::Source;
+use crate::cli::client::Client;
+use crate::cli::progress;
+use crate::cli::publish::sender::MAX_LINES;
+use crate::cli::system::{System, jetstream_options};
+use crate::events::{Event, Keyword, Token, wire};
+use crate::journal::{BareJetStream, JetStreamJournal, Journal as _};
+use crate::settings::NatsSettings;
+
+/// Messages that are made before any of them is published.
+const MADE_AHEAD: u64 = 100_000;
+
+pub(super) async fn measure(
+    arguments: &Arguments,
+    source: Source,
+    folder: &Path,
+    nats: &NatsSettings,
+    invocation: &Invocation,
+) -> anyhow::Result<Figures> {
+    let options = jetstream_options(nats);
+    let bare = BareJetStream::connect(&options).await?;
+    ensure!(
+        !bare.is_there().await?,
+        "{} has a stream TWEETS or REJECTED already: measure on a nats-server with a store of its own",
+        nats.urls.join(",")
+    );
+    let journal = JetStreamJournal::open(&options).await?;
+    let measured = on_stream(arguments, source, folder, &bare, journal, invocation).await;
+    let removed = bare.remove().await;
+    let figures = measured?;
+    removed?;
+    Ok(figures)
+}
+
+async fn on_stream(
+    arguments: &Arguments,
+    mut source: Source,
+    folder: &Path,
+    bare: &BareJetStream,
+    journal: JetStreamJournal,
+    invocation: &Invocation,
+) -> anyhow::Result<Figures> {
+    let (json_bytes, published) = fill(bare, &mut source, arguments.events).await?;
+    let bare_read = {
+        let began = Instant::now();
+        bare.read(arguments.events).await?;
+        began.elapsed()
+    };
+    let journal_bytes = bare.bytes().await?;
+    let head = *journal.head().borrow();
+    ensure!(
+        head.get() == arguments.events,
+        "the stream ends at {head} and not at {}: somebody else publishes to it",
+        arguments.events
+    );
+    let folding = fold(Arc::new(journal), folder, invocation).await?;
+    let filled = Filled {
+        events: arguments.events,
+        keywords: source.keywords(),
+        json_bytes,
+        journal_bytes,
+        views_bytes: bytes_in(&views_dir(folder))?,
+    };
+    let bodies = bodies(&mut source, arguments.posted)?;
+    let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
+    let bare_publish = rate(arguments.events, published);
+    let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
+    Ok(Figures::of(&filled, bare_read, &folding, Some(publishing)))
+}
+
+fn next(source: &mut Source) -> anyhow::Result<(Keyword, Event)> {
+    source.next().context("the source of events is exhausted")
+}
+
+/// Fills the stream; answers how much JSON that was, and how long publishing took.
+async fn fill(
+    bare: &BareJetStream,
+    source: &mut Source,
+    events: u64,
+) -> anyhow::Result<(u64, Duration)> {
+    let bar = progress::bar("filling the stream", Some(events));
+    let mut json_bytes = 0_u64;
+    let mut took = Duration::ZERO;
+    let mut left = events;
+    while left > 0 {
+        let count = left.min(MADE_AHEAD);
+        left = left.saturating_sub(count);
+        let mut messages = Vec::new();
+        for _ in 0..count {
+            let (keyword, event) = next(source)?;
+            let json = wire::encode(&event);
+            json_bytes = json_bytes.saturating_add(u64::try_from(json.len())?);
+            messages.push((Token::of(&keyword), Bytes::from(json)));
+        }
+        let began = Instant::now();
+        bare.publish(messages).await?;
+        took = took.saturating_add(began.elapsed());
+        bar.inc(count);
+    }
+    bar.finish_and_clear();
+    Ok((json_bytes, took))
+}
+
+/// Bodies for `POST /tweets`, each line with its keyword.
+fn bodies(source: &mut Source, lines: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut bodies = Vec::new();
+    let mut body = Vec::new();
+    let most = u64::try_from(MAX_LINES)?;
+    for number in 1..=lines {
+        let (keyword, event) = next(source)?;
+        let json = wire::encode(&event);
+        body.extend_from_slice(b"{\"keyword\":");
+        body.extend_from_slice(&serde_json::to_vec(keyword.as_str())?);
+        body.push(b',');
+        body.extend_from_slice(json.strip_prefix(b"{").unwrap_or(&json));
+        body.push(b'\n');
+        if number % most == 0 || number == lines {
+            bodies.push(std::mem::take(&mut body));
+        }
+    }
+    Ok(bodies)
+}
+
+/// Posts bodies to a whole server, which folds them meanwhile; answers how long it took until all
+/// were answered, and until all were folded.
+async fn post(
+    bodies: Vec<Vec<u8>>,
+    arguments: &Arguments,
+    folder: &Path,
+    invocation: &Invocation,
+) -> anyhow::Result<(Duration, Duration)> {
+    let mut settings = invocation.settings.clone();
+    settings.data = folder.to_owned();
+    settings.listen.set_port(0);
+    let system = System::start(&settings).await?;
+    let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
+    // Not before it has taken up where the fold ended.
+    ask(&format!("/api/v1/ledger?min_seq={}", arguments.events)).await?;
+    let bar = progress::bar("posting", Some(arguments.posted));
+    let began = Instant::now();
+    let bodies = Arc::new(std::sync::Mutex::new(bodies.into_iter()));
+    let clients: Vec<_> = (0..arguments.clients)
+        .map(|_| tokio::spawn(post_some(client.clone(), Arc::clone(&bodies), bar.clone())))
+        .collect();
+    let mut last = 0;
+    for one in clients {
+        last = one.await??.max(last);
+    }
+    let posted = began.elapsed();
+    bar.finish_and_clear();
+    while ask(&format!("/api/v1/ledger?min_seq={last}"))
+        .await
+        .is_err()
+    {}
+    let folded = began.elapsed();
+    system.stop().await?;
+    Ok((posted, folded))
+}
+
+/// One client; answers the last sequence that it was told.
+async fn post_some(
+    client: Client,
+    bodies: Arc<std::sync::Mutex<std::vec::IntoIter<Vec<u8>>>>,
+    bar: ProgressBar,
+) -> anyhow::Result<u64> {
+    let mut last = 0;
+    loop {
+        let body = bodies.lock().ok().and_then(|mut bodies| bodies.next());
+        let Some(body) = body else {
+            return Ok(last);
+        };
+        let body = Some(("application/x-ndjson", body));
+        let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;
+        let (lines, accepted) = (answer["lines"].as_u64(), answer["accepted"].as_u64());
+        if lines != accepted {
+            bail!("a body was not taken in as a whole: {answer}");
+        }
+        bar.inc(lines.unwrap_or_default());
+        last = answer["seq"].as_u64().unwrap_or_default().max(last);
+    }
+}

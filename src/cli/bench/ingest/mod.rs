@@ -1,0 +1,200 @@
+//! `tidings bench ingest`: how fast events become committed views.
+//!
+//! Fills a journal, reads it without doing anything with what is read, then starts the same actors
+//! that a server runs and waits until all is folded and committed. With `--nats`, [`jetstream`]
+//! does so on a stream, and posts further events over HTTP. All figures come from one run, because
+//! machines differ and change; their ratios are what to compare.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::events::{Made, Posts, Source};
+use crate::actors::{Scope, Tidings, views_dir};
+use crate::cli::Invocation;
+use crate::cli::demo::KEYWORDS;
+use crate::cli::failure::Outcome;
+use crate::cli::progress;
+use crate::cli::system;
+use crate::events::{Record, Sequence, Timestamp, wire};
+use crate::journal::{EmbeddedJournal, EmbeddedOptions, Journal, JournalHandle, Selection};
+use crate::telemetry::Metrics;
+
+mod figures;
+mod jetstream;
+mod memory;
+
+use figures::{Figures, Filled, Folding};
+use memory::Memory;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// How many events
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) events: u64,
+    /// Over how many keywords
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) keywords: u32,
+    /// Bytes of JSON of a made-up event
+    #[arg(long, default_value_t = 572, value_parser = clap::value_parser!(u32).range(300..=60_000))]
+    pub(super) event_bytes: u32,
+    /// Take real posts instead of making events up, NDJSON, plain or zstd; the keywords are then
+    /// those of the demo
+    #[arg(long, value_name = "FILE")]
+    pub(super) posts: Option<PathBuf>,
+    /// With --nats: how many further events are posted over HTTP
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) posted: u64,
+    /// With --nats: how many clients post at a time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) clients: u32,
+    /// Where to work; default: a scratch folder that is removed at the end
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// Records per append while filling, and per batch of the bare read.
+const RECORDS: usize = 8192;
+
+pub(in crate::cli) async fn run(
+    arguments: Arguments,
+    invocation: &Invocation,
+) -> anyhow::Result<Outcome> {
+    let scratch;
+    let folder = match &arguments.folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("{} cannot be created", folder.display()))?;
+            folder.as_path()
+        }
+        None => {
+            scratch = tempfile::tempdir().context("no scratch folder can be created")?;
+            scratch.path()
+        }
+    };
+    let source = match &arguments.posts {
+        Some(path) => Source::Posts(Posts::read(path, &KEYWORDS)?),
+        None => Source::Made(Made::new(arguments.keywords, arguments.event_bytes)?),
+    };
+    let figures = match invocation.nats_asked_for() {
+        Some(nats) => jetstream::measure(&arguments, source, folder, nats, invocation).await?,
+        None => measure(&arguments, source, folder, invocation).await?,
+    };
+    invocation.output.show(&figures, Figures::text)?;
+    Ok(Outcome::Done)
+}
+
+async fn measure(
+    arguments: &Arguments,
+    source: Source,
+    folder: &Path,
+    invocation: &Invocation,
+) -> anyhow::Result<Figures> {
+    let keywords = source.keywords();
+    let journal_dir = folder.join("journal");
+    let journal: JournalHandle = Arc::new(EmbeddedJournal::open(
+        &journal_dir,
+        &EmbeddedOptions::default(),
+    )?);
+    let json_bytes = fill(&*journal, source, arguments.events).await?;
+    let bare_read = bare_read(&*journal).await?;
+    let folding = fold(journal, folder, invocation).await?;
+    let filled = Filled {
+        events: arguments.events,
+        keywords,
+        json_bytes,
+        journal_bytes: bytes_in(&journal_dir)?,
+        views_bytes: bytes_in(&views_dir(folder))?,
+    };
+    Ok(Figures::of(&filled, bare_read, &folding, None))
+}
+
+/// Folds and commits all that the journal holds, and closes it.
+async fn fold(
+    journal: JournalHandle,
+    folder: &Path,
+    invocation: &Invocation,
+) -> anyhow::Result<Folding> {
+    let metrics = Metrics::new();
+    let options = system::options(&invocation.settings, folder);
+    let memory = Memory::watch(metrics.clone());
+    let began = Instant::now();
+    let head = *journal.head().borrow();
+    let tidings = Tidings::start(options, journal, metrics.clone()).await?;
+    let bar = progress::bar("folding", Some(head.get()));
+    while tidings.reached(Scope::All, head).await.is_err() {
+        bar.set_position(tidings.position().get());
+    }
+    bar.finish_and_clear();
+    let folded = began.elapsed();
+    tidings.shutdown().await?;
+    let committed = began.elapsed();
+    let memory = memory.stop();
+    let text = metrics.encode();
+    Ok(Folding {
+        folded,
+        committed,
+        commits: value(&text, "tidings_commit_rows_count"),
+        rows: value(&text, "tidings_commit_rows_sum"),
+        bytes: value(&text, "tidings_commit_bytes_sum"),
+        memory,
+    })
+}
+
+async fn fill(journal: &dyn Journal, mut source: Source, events: u64) -> anyhow::Result<u64> {
+    let bar = progress::bar("filling the journal", Some(events));
+    let mut json_bytes = 0_u64;
+    let mut left = events;
+    while left > 0 {
+        let mut records = Vec::with_capacity(RECORDS);
+        while left > 0 && records.len() < RECORDS {
+            let (keyword, event) = source.next().context("the source of events is exhausted")?;
+            let json = wire::encode(&event).len();
+            json_bytes = json_bytes.saturating_add(u64::try_from(json)?);
+            let received_at = event.at().max(Timestamp::EARLIEST);
+            records.push(Record::of_event(&keyword, &event, received_at)?);
+            left = left.saturating_sub(1);
+        }
+        bar.inc(u64::try_from(records.len())?);
+        journal.append(records).await?;
+    }
+    bar.finish_and_clear();
+    Ok(json_bytes)
+}
+
+async fn bare_read(journal: &dyn Journal) -> anyhow::Result<Duration> {
+    let head = *journal.head().borrow();
+    let began = Instant::now();
+    let mut reader = journal.read(Sequence::ZERO, Selection::All).await?;
+    let mut position = Sequence::ZERO;
+    while position < head {
+        position = reader.next(RECORDS).await?.end;
+    }
+    Ok(began.elapsed())
+}
+
+/// A metric's value in the text that a scraper gets.
+fn value(text: &str, name: &str) -> f64 {
+    text.lines()
+        .filter_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        .next()
+        .unwrap_or_default()
+}
+
+fn bytes_in(dir: &Path) -> anyhow::Result<u64> {
+    let mut sum = 0_u64;
+    for entry in std::fs::read_dir(dir).with_context(|| format!("{} is gone", dir.display()))? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        let bytes = if found.is_dir() {
+            bytes_in(&entry.path())?
+        } else {
+            found.len()
+        };
+        sum = sum.saturating_add(bytes);
+    }
+    Ok(sum)
+}
