@@ -5,18 +5,22 @@
 //! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
 //! the journal cannot be read or a shard is gone; the root then decides.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::shard::{Part, ShardHandle};
-use crate::events::{Content, Envelope, Incarnation, Sequence, ShardCount, ShardId, Token};
+use crate::events::{
+    Content, Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardId, Token,
+};
 use crate::journal::{Batch, JournalError, JournalHandle, JournalReader, Selection};
 use crate::telemetry::{Counted, Metrics};
 
 /// Batches on their way through the shards.
 const MOST_IN_FLIGHT: usize = 2;
+/// Keywords whose shard is remembered; beyond it all are forgotten, and learned anew.
+const MOST_PLACES: usize = 200_000;
 
 /// The root's hold on the reader.
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub(super) struct ReaderState {
     own: ReaderArguments,
     count: ShardCount,
     reader: Box<dyn JournalReader>,
+    /// Where keywords live.
+    places: HashMap<Keyword, ShardId>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
     _alive: Counted,
 }
@@ -86,6 +92,7 @@ impl Actor for ReaderActor {
         Ok(ReaderState {
             count: own.journal.shards(),
             reader,
+            places: HashMap::new(),
             in_flight: VecDeque::new(),
             _alive: own.metrics.actor_alive("reader"),
             own,
@@ -148,13 +155,20 @@ impl ReaderState {
         self.in_flight.push_back(answers);
     }
 
-    fn shard_of(&self, envelope: &Envelope) -> ShardId {
-        match &envelope.content {
-            Content::Keyword(keyword, _) => {
-                self.count.shard_of(Token::of(keyword).as_str().as_bytes())
-            }
-            Content::Unaddressed { .. } => self.count.of_unaddressed(),
+    /// Remembered per keyword, since there are few keywords and many records.
+    fn shard_of(&mut self, envelope: &Envelope) -> ShardId {
+        let Content::Keyword(keyword, _) = &envelope.content else {
+            return self.count.of_unaddressed();
+        };
+        if let Some(shard) = self.places.get(keyword) {
+            return *shard;
         }
+        let shard = self.count.shard_of(Token::of(keyword).as_str().as_bytes());
+        if self.places.len() >= MOST_PLACES {
+            self.places.clear();
+        }
+        self.places.insert(keyword.clone(), shard);
+        shard
     }
 
     async fn finish_oldest(&mut self) -> Result<(), ActorProcessingErr> {

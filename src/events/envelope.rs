@@ -65,6 +65,15 @@ impl Envelope {
     }
 }
 
+/// How an event is written in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In the newest binary version.
+    Stored,
+    /// As JSON, as it goes over the wire.
+    Wire,
+}
+
 /// A record before it is decoded: what a journal moves about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -86,11 +95,60 @@ impl Record {
         event: &Event,
         received_at: Timestamp,
     ) -> Result<Self, stored::StoredError> {
+        Self::of_event_in(Form::Stored, keyword, event, received_at)
+    }
+
+    /// The same in the form that a journal takes best.
+    ///
+    /// # Errors
+    /// [`stored::StoredError`] when the event is larger than the stored form allows.
+    pub fn of_event_in(
+        form: Form,
+        keyword: &Keyword,
+        event: &Event,
+        received_at: Timestamp,
+    ) -> Result<Self, stored::StoredError> {
         Ok(Self {
             received_at,
-            token: Bytes::copy_from_slice(Token::of(keyword).as_str().as_bytes()),
-            stored: stored::encode_event(event)?,
+            token: Bytes::from(Token::of(keyword).to_string()),
+            stored: match form {
+                Form::Stored => stored::encode_event(event)?,
+                Form::Wire => stored::encode_wire(&wire::encode(event)),
+            },
         })
+    }
+
+    /// Decodes a payload that stands under a token, as [`Record::open`] would, without making a
+    /// record of it first.
+    pub fn open_wire(
+        sequence: Sequence,
+        received_at: Timestamp,
+        token: &[u8],
+        payload: &[u8],
+        keyword: &Result<Keyword, String>,
+    ) -> Envelope {
+        let content = match keyword {
+            Ok(keyword) => Content::Keyword(
+                keyword.clone(),
+                match wire::decode(payload, received_at) {
+                    Ok(event) => KeywordRecord::Event(event),
+                    Err(rejection) => KeywordRecord::Rejected {
+                        payload: Bytes::copy_from_slice(payload),
+                        reason: rejection.to_string(),
+                    },
+                },
+            ),
+            Err(reason) => Content::Unaddressed {
+                token: Bytes::copy_from_slice(token),
+                payload: Bytes::copy_from_slice(payload),
+                reason: reason.clone(),
+            },
+        };
+        Envelope {
+            sequence,
+            received_at,
+            content,
+        }
     }
 
     /// Decodes the record. `keyword` is what the token means, given by the caller because it

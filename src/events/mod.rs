@@ -15,7 +15,7 @@ mod token;
 pub mod wire;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash};
-pub use envelope::{Content, Envelope, KeywordRecord, Record};
+pub use envelope::{Content, Envelope, Form, KeywordRecord, Record};
 pub use event::{
     Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
     TweetPosted,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::events::{
-    Checkpoint, Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount,
+    Checkpoint, Envelope, Form, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount,
 };
 
 mod embedded;
@@ -80,6 +80,11 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
 
     /// What a power loss may take.
     fn durability(&self) -> Durability;
+
+    /// In which form it takes events best.
+    fn form(&self) -> Form {
+        Form::Stored
+    }
 
     /// Whether it can be reached now.
     fn connection(&self) -> Connection {

@@ -252,8 +252,9 @@ impl Sorting {
         let Some((first, others)) = keywords.split_first() else {
             return Ok(());
         };
-        let first =
-            Record::of_event(first, event, self.received_at).map_err(|error| error.to_string())?;
+        let form = self.tidings.journal().form();
+        let first = Record::of_event_in(form, first, event, self.received_at)
+            .map_err(|error| error.to_string())?;
         let stored = first.stored.clone();
         let others = others.iter().map(|keyword| Record {
             received_at: self.received_at,

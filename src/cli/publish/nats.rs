@@ -13,7 +13,7 @@ use super::sender::{Body, Rejected, Report};
 use super::source::MAX_LINE_BYTES;
 use crate::cli::output::Output;
 use crate::events::wire::{self, MAX_PAYLOAD_BYTES};
-use crate::events::{Keyword, Record, Timestamp};
+use crate::events::{Form, Keyword, Record, Timestamp};
 use crate::journal::JetStreamPublisher;
 
 /// How long records are sent again that are not acknowledged.
@@ -132,7 +132,7 @@ fn record_of(line: &[u8]) -> Result<Record, String> {
             "the event has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed"
         ));
     }
-    Record::of_event(&keyword, &line.event, now).map_err(|error| error.to_string())
+    Record::of_event_in(Form::Wire, &keyword, &line.event, now).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -4,14 +4,12 @@
 //! and what it is for is done better by the fold, which counts a tweet once for ever. A record whose
 //! acknowledgement is lost is reported as not known; whoever sends it again doubles nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{Context, PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::publish::PublishAck;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesOrdered;
 use tokio::sync::Mutex;
 
 use super::message::RECEIVED_AT;
@@ -93,19 +91,21 @@ pub(super) async fn send<T: Send>(
 ) -> Vec<Result<u64, String>> {
     let all = outgoing.len();
     let mut answers: Vec<Result<u64, String>> = Vec::with_capacity(all);
-    let mut waiting = FuturesOrdered::new();
+    // Answers come in the order of the messages: waiting for the oldest one is enough, and mostly
+    // it is there already.
+    let mut waiting = VecDeque::with_capacity(all.min(MOST_WAITING));
     let mut failure = None;
     for Outgoing { subject, message } in outgoing {
         while waiting.len() >= MOST_WAITING
-            && let Some(answer) = waiting.next().await
+            && let Some(coming) = waiting.pop_front()
         {
-            answers.push(sequence_of(answer));
+            answers.push(sequence_of(coming).await);
         }
         if answers.last().is_some_and(Result::is_err) {
             break;
         }
         match context.send_publish(subject, message).await {
-            Ok(coming) => waiting.push_back(coming.into_future()),
+            Ok(coming) => waiting.push_back(coming),
             Err(error) => {
                 failure = Some(Err(reason_of(error)));
                 break;
@@ -113,8 +113,8 @@ pub(super) async fn send<T: Send>(
         }
     }
     drop(turn);
-    while let Some(answer) = waiting.next().await {
-        answers.push(sequence_of(answer));
+    for coming in waiting {
+        answers.push(sequence_of(coming).await);
     }
     answers.extend(failure);
     let unsent = || Err("not sent, because an earlier one failed".to_owned());
@@ -122,8 +122,9 @@ pub(super) async fn send<T: Send>(
     answers
 }
 
-fn sequence_of(answer: Result<PublishAck, PublishError>) -> Result<u64, String> {
-    answer
+async fn sequence_of(coming: PublishAckFuture) -> Result<u64, String> {
+    coming
+        .await
         .map(|acknowledged| acknowledged.sequence)
         .map_err(reason_of)
 }

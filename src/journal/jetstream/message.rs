@@ -1,9 +1,7 @@
 //! A message of the stream as an envelope, and where it stands.
 
-use bytes::Bytes;
-
 use super::api::{Headers, StoredMessage};
-use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, stored};
+use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp};
 use crate::journal::tokens::Tokens;
 
 /// When the journal of an imported record took it.
@@ -25,18 +23,18 @@ impl Place {
     /// which may have a domain and an account before the stream, and more behind. `None` when it
     /// is another subject: then it is the server that speaks, not a stored message.
     pub(super) fn parse(reply: &str) -> Option<Self> {
-        let parts: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-        let skipped = match parts.len() {
-            7 => 3,
-            9.. => 5,
+        let parts = reply.strip_prefix("$JS.ACK.")?;
+        let skipped = match memchr::memchr_iter(b'.', parts.as_bytes()).count() {
+            6 => 3,
+            8.. => 5,
             _ => return None,
         };
-        let number = |index: usize| parts.get(skipped + index)?.parse::<u64>().ok();
-        let millis = number(2)? / 1_000_000;
+        let mut parts = parts.split('.').skip(skipped);
+        let mut number = || parts.next()?.parse::<u64>().ok();
         Some(Self {
-            sequence: number(0)?,
-            delivered: number(1)?,
-            at: Timestamp::from_millis(i64::try_from(millis).ok()?),
+            sequence: number()?,
+            delivered: number()?,
+            at: Timestamp::from_millis(i64::try_from(number()? / 1_000_000).ok()?),
         })
     }
 }
@@ -91,16 +89,18 @@ fn open(
     sequence: u64,
     received_at: Timestamp,
     token: &str,
-    payload: &Bytes,
+    payload: &[u8],
     tokens: &mut Tokens,
 ) -> Envelope {
-    let record = Record {
+    let token = token.as_bytes();
+    let meaning = tokens.meaning(token);
+    Record::open_wire(
+        Sequence::new(sequence),
         received_at,
-        token: Bytes::copy_from_slice(token.as_bytes()),
-        stored: stored::encode_wire(payload),
-    };
-    let meaning = tokens.meaning(token.as_bytes());
-    record.open(Sequence::new(sequence), meaning)
+        token,
+        payload,
+        meaning,
+    )
 }
 
 impl Headers {

@@ -37,7 +37,7 @@ use self::standing::{Keeper, keep_current};
 use super::{
     Appended, Connection, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection,
 };
-use crate::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+use crate::events::{Form, Incarnation, Record, RecordHash, Sequence, ShardCount};
 
 pub use bare::BareJetStream;
 pub use connection::{JetStreamOptions, Secret};
@@ -135,6 +135,10 @@ impl Journal for JetStreamJournal {
 
     fn head(&self) -> watch::Receiver<Sequence> {
         self.keeper.head()
+    }
+
+    fn form(&self) -> Form {
+        Form::Wire
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {

@@ -18,8 +18,9 @@ use super::message::Place;
 use crate::events::Sequence;
 use crate::journal::JournalError;
 
-/// Messages per request.
-const BATCH: usize = 5_000;
+/// Messages per request: another half of it is on its way while one is folded, and all of it fits
+/// into what the client keeps for a subscription (65,536).
+const BATCH: usize = 20_000;
 /// Bytes per request: bounds what large messages take in memory.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 const HEARTBEAT: Duration = Duration::from_secs(1);

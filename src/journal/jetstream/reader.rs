@@ -48,8 +48,9 @@ pub(super) struct JetStreamReader {
     after: Sequence,
     /// Through which position all has been taken in.
     read: Sequence,
-    /// What stands there, where it is known.
-    read_hash: Option<RecordHash>,
+    /// What stands at `after`, where it is known.
+    after_hash: Option<RecordHash>,
+    /// What was taken in and not handed out yet, up to `read`.
     waiting: VecDeque<Envelope>,
     waiting_bytes: usize,
     missing: VecDeque<RangeInclusive<u64>>,
@@ -73,7 +74,7 @@ impl JetStreamReader {
     ) -> Result<Self, JournalError> {
         let bound = keeper.standing();
         // A keyword's last record may have been taken away since; that is for `views verify`.
-        let (filter, read_hash) = match selection {
+        let (filter, after_hash) = match selection {
             Selection::Keyword(keyword) => (Some(subject_of(keyword)), None),
             Selection::All if after == Sequence::ZERO => (None, None),
             Selection::All => {
@@ -89,7 +90,7 @@ impl JetStreamReader {
             bound,
             after,
             read: after,
-            read_hash,
+            after_hash,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             missing: VecDeque::new(),
@@ -119,11 +120,18 @@ impl JetStreamReader {
         Ok(())
     }
 
+    /// What stands at `read`, where it is known.
+    fn read_hash(&self) -> Option<RecordHash> {
+        let taken_in = self.waiting.back().map(RecordHash::of);
+        taken_in.or(self.after_hash)
+    }
+
     fn take(&mut self, most: usize) -> Option<Batch> {
         let count = self.waiting.len().min(most.max(1));
         let envelopes: Vec<_> = self.waiting.drain(..count).collect();
         let last = envelopes.last()?;
         let (end, end_hash) = (last.sequence, RecordHash::of(last));
+        self.after_hash = Some(end_hash);
         if self.waiting.is_empty() {
             self.waiting_bytes = 0;
         }
@@ -168,7 +176,6 @@ impl JetStreamReader {
                 .push_back(from..=sequence.get().saturating_sub(1));
         }
         self.read = sequence;
-        self.read_hash = Some(RecordHash::of(&envelope));
         self.waiting.push_back(envelope);
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
         if self.fruitless > FRUITLESS {
@@ -215,7 +222,7 @@ impl JetStreamReader {
     async fn try_reopen(&mut self) -> Result<(), JournalError> {
         self.keeper.look().await?;
         self.check()?;
-        if let Some(known) = self.read_hash {
+        if let Some(known) = self.read_hash() {
             let found = self.keeper.api.at(self.read.get()).await?;
             if found.as_ref().map(hash_of) != Some(known) {
                 let what = format!(
@@ -267,19 +274,21 @@ impl JetStreamReader {
     /// How far a filtered reader has come when nothing more is there for it.
     async fn idle_end(&mut self) -> Option<Batch> {
         let head = *self.keeper.head().borrow();
-        if self.filter.is_none() || head <= self.after {
+        if self.filter.is_none() || head <= self.read || !self.waiting.is_empty() {
             return None;
         }
         if self.pull.as_ref()?.undelivered().await? > 0 {
             return None;
         }
         let message = self.keeper.api.at(head.get()).await.ok()?;
-        self.read = self.read.max(head);
+        let hash = message.as_ref().map(hash_of);
+        self.read = head;
         self.after = head;
+        self.after_hash = hash;
         Some(Batch {
             envelopes: Vec::new(),
             end: head,
-            end_hash: message.as_ref().map(hash_of).unwrap_or_default(),
+            end_hash: hash.unwrap_or_default(),
             missing: Vec::new(),
         })
     }
