@@ -1,6 +1,7 @@
 //! What an operator does to the views of a stopped server: compare, make anew, compact.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Verification {
     pub digest: Digest,
     /// Keywords whose rows are behind, compared at their own position.
     pub behind: Vec<Keyword>,
+    /// Positions up to there at which the journal should hold a record and doesn't.
+    pub missing: Vec<RangeInclusive<u64>>,
     /// What differs, in keyword order.
     pub differences: Vec<Difference>,
 }
@@ -196,7 +199,7 @@ pub async fn verify(
     let checkpoints = open.checkpoints.iter().map(|at| at.sequence);
     let until = checkpoints.chain(stands.values().copied()).max();
     let until = until.unwrap_or_default();
-    replay(journal, &fresh, &start, until, limit, progress).await?;
+    let missing = replay(journal, &fresh, &start, until, limit, progress).await?;
     let fresh_views = Views::default();
     fresh_views.show(Arc::new(fresh));
     let (expected, _) = digests(&fresh_views)?;
@@ -210,6 +213,7 @@ pub async fn verify(
             .unwrap_or_default(),
         digest,
         behind: behind.into_keys().collect(),
+        missing,
         differences: differences(&found, &expected),
     };
     drop(fresh_views);

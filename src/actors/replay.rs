@@ -2,6 +2,7 @@
 //! stopped. It runs the same fold over the same rows.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use super::opening::OpeningError;
 use super::rejections;
@@ -16,7 +17,8 @@ const BATCH: usize = 16_384;
 const MOST_RESIDENT: usize = 10_000;
 
 /// Folds the records behind `after` through `until` into a store. `limit` names the last
-/// position that a keyword is to fold, for comparing with views in which it stands there.
+/// position that a keyword is to fold, for comparing with views in which it stands there. Answers
+/// the positions at which the journal should hold a record and doesn't.
 ///
 /// # Errors
 /// [`OpeningError`].
@@ -27,7 +29,8 @@ pub async fn replay(
     until: Sequence,
     limit: impl Fn(&Keyword) -> Sequence,
     mut progress: impl FnMut(Sequence),
-) -> Result<(), OpeningError> {
+) -> Result<Vec<RangeInclusive<u64>>, OpeningError> {
+    let mut missing = Vec::new();
     let start = after.iter().map(|at| at.sequence).min();
     let mut position = start.unwrap_or_default();
     let mut reader = journal.read(position, Selection::All).await?;
@@ -84,11 +87,12 @@ pub async fn replay(
         if resident.len() > MOST_RESIDENT {
             resident.clear();
         }
+        missing.extend(batch.missing);
         position = batch.end;
         progress(position);
     }
     store.flush()?;
-    Ok(())
+    Ok(missing)
 }
 
 /// The digest of one keyword.

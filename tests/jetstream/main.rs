@@ -25,11 +25,14 @@ mod server;
 mod views;
 
 mod nats;
+mod proxy;
 
 mod another_stream;
 mod cluster;
 mod configuration;
+mod holes;
 mod hostile_publishers;
+mod network;
 mod outages;
 mod port;
 mod same_views;

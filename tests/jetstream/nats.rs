@@ -132,6 +132,10 @@ impl Nats {
         format!("nats://{}", self.address)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn client(&self) -> Client {
         Client::connect(self.address).unwrap()
     }

@@ -103,9 +103,10 @@ fn folded(server: &Server) -> u64 {
     }
 }
 
-fn wait_for_one_consumer(nats: &Nats) {
+/// Waits until no consumer is left behind besides those that are in use.
+pub fn wait_for_consumers(nats: &Nats, count: u64) {
     eventually("no consumer is left behind", || {
-        nats.stream("TWEETS")["state"]["consumer_count"] == 1
+        nats.stream("TWEETS")["state"]["consumer_count"] == count
     });
 }
 
@@ -136,12 +137,10 @@ fn nats_server_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let acknowledged = publisher.finish();
     wait_until_folded(&server, &nats);
     check(&server, &acknowledged, 1);
-    wait_for_one_consumer(&nats);
+    wait_for_consumers(&nats, 1);
     assert_eq!(server.get("/api/v1/ledger")["epoch"], epoch);
     server.stop();
-    eventually("no consumer is left behind", || {
-        nats.stream("TWEETS")["state"]["consumer_count"] == 0
-    });
+    wait_for_consumers(&nats, 0);
 }
 
 #[test]
@@ -160,7 +159,7 @@ fn tidings_killed_again_and_again_loses_and_doubles_nothing() {
     let server = Server::start_with(scratch.path(), &with);
     wait_until_folded(&server, &nats);
     check(&server, &acknowledged, 1);
-    wait_for_one_consumer(&nats);
+    wait_for_consumers(&nats, 1);
     server.stop();
 }
 

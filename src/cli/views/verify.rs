@@ -22,6 +22,8 @@ struct Report {
     unusable: Option<String>,
     /// Damage of the journal's files, each with its place.
     journal_damages: Vec<String>,
+    /// Sequences, first and last, at which the journal should hold a record and doesn't.
+    journal_missing: Vec<(u64, u64)>,
     differences: Vec<Difference>,
 }
 
@@ -90,6 +92,7 @@ fn damaged(bytes: &Verified) -> Report {
         behind: Vec::new(),
         unusable: None,
         journal_damages: bytes.damages.iter().map(ToString::to_string).collect(),
+        journal_missing: Vec::new(),
         differences: Vec::new(),
     }
 }
@@ -102,6 +105,7 @@ fn unusable(what: String) -> Report {
         behind: Vec::new(),
         unusable: Some(what),
         journal_damages: Vec::new(),
+        journal_missing: Vec::new(),
         differences: Vec::new(),
     }
 }
@@ -119,6 +123,11 @@ fn compared(found: &Verification) -> Report {
         behind: found.behind.iter().map(ToString::to_string).collect(),
         unusable: None,
         journal_damages: Vec::new(),
+        journal_missing: found
+            .missing
+            .iter()
+            .map(|range| (*range.start(), *range.end()))
+            .collect(),
         differences: differences.collect(),
     }
 }
@@ -139,6 +148,13 @@ fn side(standing: &Standing) -> Side {
 
 fn text_of(report: &Report) -> String {
     let mut lines: Vec<String> = report.journal_damages.clone();
+    for (first, last) in &report.journal_missing {
+        lines.push(if first == last {
+            format!("the journal holds nothing at sequence {first}")
+        } else {
+            format!("the journal holds nothing at the sequences {first} to {last}")
+        });
+    }
     for keyword in &report.behind {
         lines.push(format!(
             "{keyword} is behind the others and was compared at its own position"

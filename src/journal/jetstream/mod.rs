@@ -92,6 +92,7 @@ impl JetStreamJournal {
         streams::create_or_check(&rejections, &streams::rejected(replicas), replicas).await?;
         let keeper = Keeper::new(events, wanted, replicas, &info);
         keeper.look().await?;
+        keeper.find_end().await?;
         tokio::spawn(keep_current(Arc::downgrade(&keeper)));
         Ok(Self {
             appender: Appender::new(link.publishing(), Arc::clone(&keeper)),

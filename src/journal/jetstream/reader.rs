@@ -237,8 +237,11 @@ impl JetStreamReader {
                 return Err(self.keeper.turn(what));
             }
         }
-        if self.fruitless >= FRUITLESS && self.ask_one_by_one().await? {
-            return Ok(());
+        if self.fruitless >= FRUITLESS {
+            if self.ask_one_by_one().await? {
+                return Ok(());
+            }
+            self.keeper.find_end().await?;
         }
         self.link.turns.mark_unchanged();
         let pull = Pull::open(

@@ -124,16 +124,38 @@ impl Keeper {
         self.move_head();
     }
 
-    /// Finds the last message there is, where messages may have been taken away at the end: nobody
-    /// can read up to a sequence that holds nothing.
-    async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
+    /// Finds the last message there is, where messages are known to be taken away.
+    async fn look_for_end(&self, info: &Info) -> Result<(), JournalError> {
         let deleted = info.state.deleted_count.unwrap_or_default();
-        let last = info.state.last_sequence;
         let known = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = known.last.get() == last && known.deleted == deleted;
+        let is_known = known.last.get() == info.state.last_sequence && known.deleted == deleted;
         if deleted == 0 || info.state.messages == 0 || is_known {
             return Ok(());
         }
+        self.search_end(info).await
+    }
+
+    /// Finds the last message there is, though the stream says nothing of any that is missing: one
+    /// whose bytes are damaged on disk is not handed out, and counted all the same.
+    ///
+    /// # Errors
+    /// [`JournalError::Broker`] when the stream doesn't answer.
+    pub(super) async fn find_end(&self) -> Result<(), JournalError> {
+        let info = self.ask().await?;
+        if info.state.messages == 0 {
+            return Ok(());
+        }
+        if self.api.at(info.state.last_sequence).await?.is_none() {
+            self.search_end(&info).await?;
+            self.move_head();
+        }
+        Ok(())
+    }
+
+    /// Nobody can read up to a sequence that holds nothing, so the end is where something is.
+    async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
+        let deleted = info.state.deleted_count.unwrap_or_default();
+        let last = info.state.last_sequence;
         // The first message is there; the last one is searched by halves, if it isn't.
         let (mut there, mut most) = (info.state.first_sequence, last);
         let mut middle = last;
@@ -171,7 +193,7 @@ impl Keeper {
         let seen = self.ask().await;
         match seen {
             Ok(info) => {
-                self.search_end(&info).await?;
+                self.look_for_end(&info).await?;
                 Ok(self.note(before, &info))
             }
             Err(error) => {
