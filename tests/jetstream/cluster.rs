@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::chance::trials;
 use crate::nats::Nats;
 use crate::outages::{Publisher, check, wait_until_folded};
 use crate::server::{Server, eventually};
@@ -39,11 +40,12 @@ fn the_leader_dies_and_nothing_is_lost() {
     assert_eq!(server.get("/readyz")["durability"], "replicated");
     let epoch = server.get("/api/v1/ledger")["epoch"].clone();
     let mut acknowledged = std::collections::BTreeSet::new();
-    for name in ["a", "b", "c"] {
+    let deaths = trials("TIDINGS_LEADERS", 3);
+    for number in 0..deaths {
         eventually("all three are in step", || is_whole(&all[0]));
         let leads = leader(&all[0]).unwrap();
         // A publisher keeps to one server, so it is one that lives on.
-        let publisher = Publisher::start(&all[(leads + 1) % 3], name);
+        let publisher = Publisher::start(&all[(leads + 1) % 3], &format!("p{number}-"));
         publisher.wait_for_more(100);
         all[leads].end_with("KILL");
         publisher.wait_for_more(100);
@@ -51,7 +53,7 @@ fn the_leader_dies_and_nothing_is_lost() {
         acknowledged.extend(publisher.finish());
     }
     wait_until_folded(&server, &all[0]);
-    check(&server, &acknowledged, 3);
+    check(&server, &acknowledged, deaths as usize);
     assert_eq!(server.get("/api/v1/ledger")["epoch"], epoch);
     server.stop();
 }

@@ -13,6 +13,8 @@
     missing_docs
 )]
 
+#[path = "../black_box/chance.rs"]
+mod chance;
 #[path = "../black_box/command.rs"]
 mod command;
 #[path = "../black_box/http.rs"]

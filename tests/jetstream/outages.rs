@@ -4,16 +4,19 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use crate::chance::trials;
 use crate::nats::{Client, Nats};
 use crate::posts::tweet;
-use crate::server::{Server, eventually};
+use crate::server::{Server, eventually, send};
 use crate::views;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 const KEYWORDS: [&str; 3] = ["a", "b", "c"];
 
-/// Publishes one tweet after the other, each again until it is acknowledged.
+/// Publishes one tweet after the other, each again until it is acknowledged, and no faster than
+/// they can all be looked up again after a long test.
 pub struct Publisher {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<BTreeSet<(usize, String)>>>,
@@ -21,10 +24,11 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    pub fn start(nats: &Nats, name: &'static str) -> Self {
+    pub fn start(nats: &Nats, name: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
         let address = nats.url().strip_prefix("nats://").unwrap().parse().unwrap();
+        let name = name.to_owned();
         let (stopped, noted) = (Arc::clone(&stop), Arc::clone(&acknowledged));
         let thread = std::thread::spawn(move || {
             let mut number = 0;
@@ -42,6 +46,7 @@ impl Publisher {
                     Ok(Some(_)) => {
                         noted.lock().unwrap().insert((keyword, id));
                         number += 1;
+                        std::thread::sleep(Duration::from_millis(1));
                     }
                     Ok(None) => {}
                     Err(_) => client = None,
@@ -94,13 +99,21 @@ pub fn wait_until_folded(server: &Server, nats: &Nats) {
     });
 }
 
-fn folded(server: &Server) -> u64 {
+fn ledger(server: &Server, field: &str) -> u64 {
     let ledger = server.ask("GET", "/api/v1/ledger", &[], b"");
     if ledger.status == 200 {
-        ledger.json()["folded"].as_u64().unwrap()
+        ledger.json()[field].as_u64().unwrap()
     } else {
         0
     }
+}
+
+fn folded(server: &Server) -> u64 {
+    ledger(server, "folded")
+}
+
+fn as_of(server: &Server) -> u64 {
+    ledger(server, "as_of")
 }
 
 /// Waits until no consumer is left behind besides those that are in use.
@@ -110,6 +123,25 @@ pub fn wait_for_consumers(nats: &Nats, count: u64) {
     });
 }
 
+/// Waits as long as the fault itself is to take; the short form only until it is noticed.
+fn stay_frozen(is_noticed: impl FnMut() -> bool) {
+    if std::env::var_os("TIDINGS_SOAK").is_some() {
+        std::thread::sleep(Duration::from_secs(30));
+    }
+    eventually("the outage is seen", is_noticed);
+}
+
+/// For whoever reads the output of the long form.
+fn report(what: &str, mut took: Vec<Duration>) {
+    took.sort();
+    println!(
+        "{what}: {} times, folding again after {:?} at the median and {:?} at the most",
+        took.len(),
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
+}
+
 #[test]
 fn nats_server_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let mut nats = Nats::start();
@@ -117,22 +149,30 @@ fn nats_server_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
     let epoch = server.get("/api/v1/ledger")["epoch"].clone();
     let publisher = Publisher::start(&nats, "t");
-    for signal in ["KILL", "TERM", "KILL", "STOP", "KILL"] {
+    let mut took = Vec::new();
+    for outage in 0..trials("TIDINGS_OUTAGES", 5) {
         publisher.wait_for_more(300);
-        if signal == "STOP" {
-            nats.signal("STOP");
-            eventually("the outage is seen", || {
-                let ready = server.ask("GET", "/readyz", &[], b"");
-                ready.json()["journal"] == "disconnected"
-            });
-            nats.signal("CONT");
-        } else {
-            nats.end_with(signal);
-            nats.start_again();
-        }
-        let before = folded(&server);
-        publisher.wait_for_more(50);
+        let before = match ["KILL", "TERM", "STOP"][outage as usize % 3] {
+            "STOP" => {
+                nats.signal("STOP");
+                stay_frozen(|| {
+                    let ready = server.ask("GET", "/readyz", &[], b"");
+                    ready.json()["journal"] == "disconnected"
+                });
+                let before = folded(&server);
+                nats.signal("CONT");
+                before
+            }
+            signal => {
+                nats.end_with(signal);
+                let before = folded(&server);
+                nats.start_again();
+                before
+            }
+        };
+        let back = Instant::now();
         eventually("folding goes on", || folded(&server) > before);
+        took.push(back.elapsed());
     }
     let acknowledged = publisher.finish();
     wait_until_folded(&server, &nats);
@@ -141,26 +181,46 @@ fn nats_server_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     assert_eq!(server.get("/api/v1/ledger")["epoch"], epoch);
     server.stop();
     wait_for_consumers(&nats, 0);
+    report("nats-server killed, stopped, frozen", took);
 }
 
 #[test]
-fn tidings_killed_again_and_again_loses_and_doubles_nothing() {
+fn tidings_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let with = nats.url();
     let with = ["--nats", with.as_str()];
     let publisher = Publisher::start(&nats, "t");
-    for _ in 0..4 {
-        let server = Server::try_start(scratch.path(), &with).unwrap();
-        publisher.wait_for_more(200);
-        server.kill();
+    let mut took = Vec::new();
+    let mut epoch = None;
+    let mut server = Server::try_start(scratch.path(), &with).unwrap();
+    for outage in 0..trials("TIDINGS_OUTAGES", 5) {
+        publisher.wait_for_more(300);
+        match ["KILL", "TERM", "STOP"][outage as usize % 3] {
+            "STOP" => {
+                send("STOP", server.id());
+                // The server gives its consumer up.
+                stay_frozen(|| nats.stream("TWEETS")["state"]["consumer_count"] == 0);
+                send("CONT", server.id());
+            }
+            signal => {
+                server.end_with(signal);
+                server = Server::try_start(scratch.path(), &with).unwrap();
+            }
+        }
+        let back = Instant::now();
+        let last = nats.stream("TWEETS")["state"]["last_seq"].as_u64().unwrap();
+        eventually("folding goes on", || as_of(&server) >= last);
+        took.push(back.elapsed());
+        let now = server.get("/api/v1/ledger")["epoch"].clone();
+        assert_eq!(*epoch.get_or_insert(now.clone()), now);
     }
     let acknowledged = publisher.finish();
-    let server = Server::start_with(scratch.path(), &with);
     wait_until_folded(&server, &nats);
     check(&server, &acknowledged, 1);
     wait_for_consumers(&nats, 1);
     server.stop();
+    report("tidings killed, stopped, frozen", took);
 }
 
 #[test]
