@@ -17,6 +17,8 @@
 mod chance;
 #[path = "../black_box/command.rs"]
 mod command;
+#[path = "../model/histories.rs"]
+mod histories;
 #[path = "../black_box/http.rs"]
 mod http;
 #[path = "../black_box/posts.rs"]
@@ -34,6 +36,7 @@ mod cluster;
 mod configuration;
 mod holes;
 mod hostile_publishers;
+mod law_ten;
 mod network;
 mod outages;
 mod port;
