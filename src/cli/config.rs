@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Invocation;
 use super::failure::Outcome;
 use super::output::table;
+use crate::journal::without_passwords;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -53,9 +54,12 @@ pub(super) fn run(action: &Action, invocation: &Invocation) -> anyhow::Result<Ou
 const SECRET: [&str; 1] = ["nats.token"];
 
 fn shown<'a>(key: &str, value: &'a toml::Value) -> Cow<'a, toml::Value> {
-    let is_given = value.as_str().is_some_and(|text| !text.is_empty());
-    if SECRET.contains(&key) && is_given {
+    let text = value.as_str().unwrap_or_default();
+    if SECRET.contains(&key) && !text.is_empty() {
         Cow::Owned("(given)".into())
+    } else if key == "nats.url" {
+        let urls: Vec<_> = text.split(',').map(|url| url.trim().to_owned()).collect();
+        Cow::Owned(without_passwords(&urls).into())
     } else {
         Cow::Borrowed(value)
     }

@@ -66,6 +66,9 @@ struct GlobalArguments {
     /// Where NATS JetStream is (setting `nats.url`); without it the journal is embedded
     #[arg(long, global = true, value_name = "URL")]
     nats: Option<String>,
+    /// A context of the `nats` command that says where NATS is (setting `nats.context`)
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// Any setting, such as `commit.interval_ms=500`; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -122,7 +125,9 @@ impl Invocation {
     /// The NATS that a flag of this command names. That the settings name one besides says where a
     /// server keeps its journal, and is no reason to go past the server.
     fn nats_asked_for(&self) -> Option<&NatsSettings> {
-        let asked = matches!(self.layers.place("nats.url"), Place::Flag(_));
+        let asked = ["nats.url", "nats.context"]
+            .iter()
+            .any(|key| matches!(self.layers.place(key), Place::Flag(_)));
         self.settings.nats.as_ref().filter(|_| asked)
     }
 }
@@ -183,6 +188,7 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
         ("--data", "data", global.data),
         ("--listen", "listen", global.listen),
         ("--nats", "nats.url", global.nats),
+        ("--context", "nats.context", global.context),
     ] {
         flags.extend(value.map(|value| (name.to_owned(), key.to_owned(), value)));
     }

@@ -14,7 +14,7 @@ use crate::actors::{self, ShardOptions, Tidings};
 use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, Server, ServerLimits};
 use crate::journal::{
     Durability, EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions,
-    JournalHandle, Secret, import_state, import_unfinished,
+    JournalHandle, MicroService, Secret, StatusAnswer, import_state, import_unfinished,
 };
 use crate::settings::{NatsSettings, Settings};
 use crate::telemetry::Metrics;
@@ -32,6 +32,7 @@ pub(super) struct System {
     metrics_server: Option<Server>,
     live: Live,
     tidings: Tidings,
+    service: Option<MicroService>,
     // Given back last.
     _folder: DataFolder,
 }
@@ -90,11 +91,16 @@ impl System {
             .map(|listener| start(listener, http::metrics_router(http.clone())))
             .transpose()?;
         let server = start(listener, http::router(http, metrics_server.is_none()))?;
+        let service = match &settings.nats {
+            Some(nats) => service(nats, server.address(), &tidings).await?,
+            None => None,
+        };
         Ok(Self {
             server,
             metrics_server,
             live,
             tidings,
+            service,
             _folder: folder,
         })
     }
@@ -115,9 +121,27 @@ impl System {
         if let Some(server) = self.metrics_server {
             server.stop(Duration::ZERO).await;
         }
+        if let Some(service) = self.service {
+            service.stop().await;
+        }
         self.tidings.shutdown().await?;
         Ok(())
     }
+}
+
+/// Shows the server among the services of NATS. That it is not allowed to is no reason not to serve.
+async fn service(
+    nats: &NatsSettings,
+    address: SocketAddr,
+    tidings: &Tidings,
+) -> anyhow::Result<Option<MicroService>> {
+    let tidings = tidings.clone();
+    let status: StatusAnswer = Arc::new(move || http::status_json(&tidings).into());
+    let address = format!("http://{address}");
+    let started = MicroService::start(&jetstream_options(nats)?, &address, status).await;
+    Ok(started
+        .inspect_err(|error| tracing::warn!(%error, "`nats micro` will not show this server"))
+        .ok())
 }
 
 /// Opens the journal that the settings name: JetStream's, or the embedded one of a data folder,
@@ -127,7 +151,7 @@ pub(super) async fn open_journal(
     folder: &DataFolder,
 ) -> anyhow::Result<JournalHandle> {
     if let Some(nats) = &settings.nats {
-        let journal = JetStreamJournal::open(&jetstream_options(nats)).await?;
+        let journal = JetStreamJournal::open(&jetstream_options(nats)?).await?;
         return Ok(Arc::new(journal));
     }
     let dir = folder.journal();
@@ -152,16 +176,23 @@ pub(super) async fn look_at_journal(
 }
 
 /// How JetStream is reached.
-pub(super) fn jetstream_options(nats: &NatsSettings) -> JetStreamOptions {
-    JetStreamOptions {
-        urls: nats.urls.clone(),
-        credentials: nats.creds.clone(),
-        nkey: nats.nkey.clone(),
-        token: nats.token.clone().map(Secret::new),
-        ca: nats.ca.clone(),
+pub(super) fn jetstream_options(nats: &NatsSettings) -> anyhow::Result<JetStreamOptions> {
+    let nats = nats.resolved()?;
+    Ok(JetStreamOptions {
+        urls: nats.urls,
+        credentials: nats.creds,
+        nkey: nats.nkey,
+        token: nats.token.map(Secret::new),
+        user: nats
+            .user
+            .map(|(user, password)| (user, Secret::new(password))),
+        ca: nats.ca,
+        certificate: nats.certificate,
+        tls_first: nats.tls_first,
+        inbox_prefix: nats.inbox_prefix,
         replicas: nats.replicas,
         ..JetStreamOptions::default()
-    }
+    })
 }
 
 /// Opens the embedded journal of a data folder for reading only; there has to be one.

@@ -43,6 +43,7 @@ pub use live::{LiveLimits, shapes};
 pub use problem::Problem;
 pub use routes::{ROUTES, Route, metrics_router, router};
 pub use server::{Server, ServerLimits};
+pub use status::status_json;
 
 /// Bodies that are taken in at a time; each may hold 16 MiB of memory. Further ones wait.
 const MOST_BODIES: usize = 64;

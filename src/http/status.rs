@@ -11,7 +11,7 @@ use super::access::Action;
 use super::answer::{Body, as_text};
 use super::call::Call;
 use super::problem::Problem;
-use crate::actors::Status;
+use crate::actors::{Status, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::{Connection, Durability};
 use crate::telemetry::METRICS_CONTENT_TYPE;
@@ -95,6 +95,12 @@ impl Readiness {
         members.insert("state".to_owned(), json!(state));
         members
     }
+}
+
+/// What `GET /readyz` says, for those who ask in another way: as JSON, with the state under `status`
+/// also when the server isn't ready.
+pub fn status_json(tidings: &Tidings) -> Vec<u8> {
+    serde_json::to_vec(&Readiness::of(tidings.status())).unwrap_or_default()
 }
 
 /// Answers `GET /healthz`: the process runs.

@@ -35,7 +35,8 @@ pub use import::{
     Checked, Imported, check_export, import, import_state, import_stream, import_unfinished,
 };
 pub use jetstream::{
-    BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, Secret,
+    BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, MicroService, Secret,
+    StatusAnswer, without_passwords,
 };
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_KEPT_BYTES, RejectedEntry, RejectedLog};

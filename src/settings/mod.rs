@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod layers;
+mod nats;
 
 pub use layers::{Entry, Layers, Place};
+pub use nats::{ContextError, NatsSettings};
 
 use crate::telemetry::LogFormat;
 
@@ -60,6 +62,9 @@ pub enum SettingsError {
         /// What would be right.
         right: String,
     },
+    /// A context of the `nats` command cannot be used.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// A flag or variable that is no setting at all.
     #[error("{name} is not of the form {form}")]
     Form {
@@ -95,36 +100,6 @@ pub struct Settings {
     pub live: LiveSettings,
     /// The journal in NATS JetStream; `None` when it is embedded.
     pub nats: Option<NatsSettings>,
-}
-
-/// The journal in NATS JetStream.
-#[derive(Clone)]
-pub struct NatsSettings {
-    /// Where it is: servers of one cluster.
-    pub urls: Vec<String>,
-    /// The credentials file.
-    pub creds: Option<PathBuf>,
-    /// The file of the nkey seed.
-    pub nkey: Option<PathBuf>,
-    /// The token.
-    pub token: Option<String>,
-    /// The authorities that may sign the server's certificate.
-    pub ca: Option<PathBuf>,
-    /// How many servers keep each stream; `None` takes what there is.
-    pub replicas: Option<usize>,
-}
-
-impl std::fmt::Debug for NatsSettings {
-    /// Without the token.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NatsSettings")
-            .field("urls", &self.urls)
-            .field("creds", &self.creds)
-            .field("nkey", &self.nkey)
-            .field("ca", &self.ca)
-            .field("replicas", &self.replicas)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What is logged, and how.
@@ -325,37 +300,10 @@ impl Settings {
                 linger: millis("live.linger_ms", 100..=3_600_000)?,
                 ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
             },
-            nats: nats(layers)?,
+            nats: nats::read(layers)?,
         };
         Ok(settings)
     }
-}
-
-fn nats(layers: &Layers) -> Result<Option<NatsSettings>, SettingsError> {
-    let given = |key| {
-        layers
-            .text(key)
-            .map(|text| (!text.is_empty()).then_some(text))
-    };
-    let urls: Vec<String> = layers
-        .text("nats.url")?
-        .split(',')
-        .map(|url| url.trim().to_owned())
-        .filter(|url| !url.is_empty())
-        .collect();
-    // All are read, so that a wrong one is found with the journal embedded, too.
-    let settings = NatsSettings {
-        urls,
-        creds: given("nats.creds")?.map(PathBuf::from),
-        nkey: given("nats.nkey")?.map(PathBuf::from),
-        token: given("nats.token")?.map(str::to_owned),
-        ca: given("nats.ca")?.map(PathBuf::from),
-        replicas: match layers.whole("nats.replicas", 0..=5)? {
-            0 => None,
-            replicas => Some(size(replicas)),
-        },
-    };
-    Ok((!settings.urls.is_empty()).then_some(settings))
 }
 
 /// The same for counts.
@@ -520,5 +468,8 @@ mod tests {
         );
         assert_eq!((nats.replicas, nats.creds.clone()), (Some(3), None));
         assert!(!format!("{nats:?}").contains("s3cret"));
+        let variables = [("TIDINGS_NATS__CONTEXT", "here")];
+        let nats = read(&Given::default(), &variables).unwrap().nats.unwrap();
+        assert_eq!(nats.context.as_deref(), Some("here"));
     }
 }

@@ -64,7 +64,8 @@ impl Server {
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Result<Self, NotStarted> {
+    /// Runs a command that serves.
+    pub fn of(mut command: Command) -> Result<Self, NotStarted> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -234,7 +235,8 @@ fn commits(address: SocketAddr) -> Option<u64> {
     line.parse().ok()
 }
 
-fn serve(data: &Path, arguments: &[&str]) -> Vec<String> {
+/// The arguments that serve this data folder.
+pub fn serve(data: &Path, arguments: &[&str]) -> Vec<String> {
     let data = data.to_str().unwrap();
     let mut all = vec!["serve", "--data", data, "--output", "json"];
     if !arguments.contains(&"--listen") {

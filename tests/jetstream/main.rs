@@ -31,13 +31,16 @@ mod views;
 mod nats;
 mod proxy;
 
+mod access;
 mod another_stream;
 mod cluster;
 mod configuration;
 mod holes;
 mod hostile_publishers;
 mod law_ten;
+mod micro;
 mod network;
 mod outages;
 mod port;
+mod publishers;
 mod same_views;

@@ -18,6 +18,7 @@ pub struct Nats {
     folder: TempDir,
     child: Option<Child>,
     further: Vec<String>,
+    variables: Vec<(String, String)>,
     address: SocketAddr,
 }
 
@@ -67,12 +68,46 @@ impl Nats {
         all
     }
 
+    /// Starts one with this configuration, which may let nobody in. `/data` in it is a folder of its
+    /// own.
+    pub fn start_configured(config: &str) -> Self {
+        Self::start_with_environment(config, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub fn start_with_environment(config: &str, variables: &[(&str, &str)]) -> Self {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_in(Vec::new(), Some(config), variables.collect())
+    }
+
     fn start_with(further: Vec<String>) -> Self {
+        Self::start_in(further, None, Vec::new())
+    }
+
+    fn start_in(
+        mut further: Vec<String>,
+        config: Option<&str>,
+        variables: Vec<(String, String)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let store = store.to_str().unwrap();
+        if let Some(config) = config {
+            let file = folder.path().join("nats-server.conf");
+            std::fs::write(&file, config.replace("/data", store)).unwrap();
+            further.extend(["-c".to_owned(), file.to_str().unwrap().to_owned()]);
+        }
+        // It may be said in one place only.
+        if !config.is_some_and(|config| config.contains("store_dir")) {
+            further.extend(["-js".into(), "-sd".into(), store.to_owned()]);
+        }
         let mut nats = Self {
             folder,
             child: None,
             further,
+            variables,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
         nats.run("-1");
@@ -88,13 +123,13 @@ impl Nats {
     fn run(&mut self, port: &str) {
         let folder = self.folder.path();
         let child = Command::new(program())
-            .args(["-a", "127.0.0.1", "-p", port, "-js", "-sd"])
-            .arg(self.store())
+            .args(["-a", "127.0.0.1", "-p", port])
             .arg("--ports_file_dir")
             .arg(folder)
             .arg("-l")
             .arg(folder.join("log"))
             .args(&self.further)
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -186,14 +221,29 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::connect_with(address, &json!({}))
+    }
+
+    pub fn connect_as(address: SocketAddr, user: &str, password: &str) -> io::Result<Self> {
+        Self::connect_with(address, &json!({ "user": user, "pass": password }))
+    }
+
+    fn connect_with(address: SocketAddr, identity: &Value) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(3)))?;
         static CLIENTS: AtomicU64 = AtomicU64::new(0);
         let number = CLIENTS.fetch_add(1, Ordering::Relaxed);
         let inbox = format!("_INBOX.rig-{}-{number}", std::process::id());
-        let hello = format!(
-            "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}}\r\nSUB {inbox}.* 1\r\nPING\r\n"
-        );
+        let mut options = identity.clone();
+        for (name, value) in [
+            ("verbose", false),
+            ("pedantic", false),
+            ("headers", true),
+            ("no_responders", true),
+        ] {
+            options[name] = value.into();
+        }
+        let hello = format!("CONNECT {options}\r\nSUB {inbox}.* 1\r\nPING\r\n");
         let mut client = Self {
             reader: BufReader::new(stream),
             inbox,
@@ -201,7 +251,13 @@ impl Client {
         };
         client.line()?;
         client.say(hello.as_bytes())?;
-        while client.line()? != "PONG" {}
+        loop {
+            match client.line()? {
+                line if line == "PONG" => break,
+                line if line.starts_with("-ERR") => return Err(io::Error::other(line)),
+                _ => {}
+            }
+        }
         Ok(client)
     }
 

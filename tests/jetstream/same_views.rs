@@ -111,6 +111,26 @@ fn a_journal_moves_to_jetstream_and_back_as_it_was() {
     let arguments = ["journal", "import", there.to_str().unwrap()];
     on_files(&place("two"), arguments.iter().chain(&to_nats)).expect_code(0);
     assert_eq!(export("two", &back, &to_nats), right);
+    // And home again, into files.
+    on_files(
+        &place("three"),
+        ["journal", "import", back.to_str().unwrap()],
+    )
+    .expect_code(0);
+    let home = place("home.ndjson");
+    assert_eq!(export("three", &home, &[]), right);
+    assert_eq!(digest(&place("three"), &[]), digest(&place("one"), &[]));
+    let times = |file: &Path| -> Vec<Value> {
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| line["received_at"].clone()).collect()
+    };
+    let kept = times(&there);
+    assert!(kept.iter().filter(|time| time.is_string()).count() > 1_500);
+    assert_eq!(times(&back), kept);
+    assert_eq!(times(&home), kept);
     assert_eq!(digest(&place("two"), &to_nats), digest(&place("one"), &[]));
 }
 

@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     let bar = progress::bar("lines", None);
     let mut sender = match nats {
         Some(nats) => {
-            let publisher = JetStreamPublisher::connect(&jetstream_options(nats)).await?;
+            let publisher = JetStreamPublisher::connect(&jetstream_options(nats)?).await?;
             Way::Nats(Box::new(NatsSender::new(publisher, output, bar.clone())))
         }
         None => Way::Server(Sender::new(&client, output, bar.clone())),
@@ -130,7 +130,7 @@ fn nats_of<'a>(
 ) -> anyhow::Result<Option<&'a NatsSettings>> {
     match invocation.nats_asked_for() {
         Some(_) if arguments.server.is_some() => {
-            Err(Usage::new("give --server or --nats, not both").into())
+            Err(Usage::new("give --server, or --nats or --context, not both").into())
         }
         asked => Ok(asked),
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::ContextBuilder;
 use async_nats::jetstream::context::Context;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
 use crate::journal::JournalError;
@@ -54,8 +55,16 @@ pub struct JetStreamOptions {
     pub nkey: Option<PathBuf>,
     /// A token.
     pub token: Option<Secret>,
+    /// A user and a password, where they don't stand in the URL.
+    pub user: Option<(String, Secret)>,
     /// A PEM file of the authorities that may sign the server's certificate.
     pub ca: Option<PathBuf>,
+    /// PEM files of our own certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Whether TLS begins before the server says anything.
+    pub tls_first: bool,
+    /// What answers are addressed to begins with; `None`: `_INBOX`.
+    pub inbox_prefix: Option<String>,
     /// How many servers keep each stream. `None`: one for a new stream, any for an existing one.
     pub replicas: Option<usize>,
     /// How long a server that cannot be reached is waited for at the start.
@@ -69,7 +78,11 @@ impl Default for JetStreamOptions {
             credentials: None,
             nkey: None,
             token: None,
+            user: None,
             ca: None,
+            certificate: None,
+            tls_first: false,
+            inbox_prefix: None,
             replicas: None,
             wait: Duration::from_secs(10),
         }
@@ -94,7 +107,7 @@ impl Link {
             .iter()
             .map(|url| url.parse::<ServerAddr>())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| refused(format!("{error} ({})", options.urls.join(", "))))?;
+            .map_err(|error| refused(format!("{error} ({})", without_passwords(&options.urls))))?;
         let deadline = tokio::time::Instant::now() + options.wait;
         let mut pause = Duration::from_millis(100);
         loop {
@@ -102,12 +115,15 @@ impl Link {
             let connected = connect_options(options, name, turn).await?;
             match connected.connect(&addresses[..]).await {
                 Ok(client) => return Ok(Self { client, turns }),
-                Err(error) if tokio::time::Instant::now() + pause > deadline => {
-                    let reason = format!("{error} ({})", options.urls.join(", "));
+                Err(error)
+                    if is_final(error.kind()) || tokio::time::Instant::now() + pause > deadline =>
+                {
+                    let reason = format!("{error} ({})", without_passwords(&options.urls));
                     return Err(refused(reason));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, urls = ?options.urls, "NATS cannot be reached yet");
+                    let urls = without_passwords(&options.urls);
+                    tracing::warn!(%error, urls, "NATS cannot be reached yet");
                     tokio::time::sleep(pause).await;
                     pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                 }
@@ -135,6 +151,39 @@ impl Link {
     pub(super) fn is_connected(&self) -> bool {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
+}
+
+/// Trying again changes nothing about these.
+fn is_final(kind: ConnectErrorKind) -> bool {
+    use ConnectErrorKind as Kind;
+    match kind {
+        Kind::ServerParse | Kind::Authentication | Kind::AuthorizationViolation | Kind::Tls => true,
+        Kind::Dns | Kind::TimedOut | Kind::Io | Kind::MaxReconnects => false,
+    }
+}
+
+/// Who a URL says that we are: a user and a password, or a token.
+fn identity_in(url: &str) -> Option<(String, Option<String>)> {
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (identity, _) = url.rsplit_once('@')?;
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some(match identity.split_once(':') {
+        Some((user, password)) => (decoded(user), Some(decoded(password))),
+        None => (decoded(identity), None),
+    })
+}
+
+/// URLs for people to see, with commas between them.
+pub fn without_passwords(urls: &[String]) -> String {
+    let shown: Vec<_> = urls
+        .iter()
+        .map(|url| match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+            (None, Some((_, host))) => format!("…@{host}"),
+            (_, None) => url.clone(),
+        })
+        .collect();
+    shown.join(",")
 }
 
 async fn connect_options(
@@ -187,8 +236,29 @@ async fn connect_options(
     if let Some(Secret(token)) = &options.token {
         connect = connect.token(token.clone());
     }
+    let in_url = options.urls.iter().find_map(|url| identity_in(url));
+    match in_url {
+        // The client itself passes over what stands there.
+        Some((token, None)) => connect = connect.token(token),
+        Some((user, Some(password))) => connect = connect.user_and_password(user, password),
+        None => {}
+    }
+    if let Some((user, Secret(password))) = &options.user {
+        connect = connect.user_and_password(user.clone(), password.clone());
+    }
     if let Some(path) = &options.ca {
-        connect = connect.add_root_certificates(path.clone());
+        connect = connect
+            .add_root_certificates(path.clone())
+            .require_tls(true);
+    }
+    if let Some((certificate, key)) = &options.certificate {
+        connect = connect.add_client_certificate(certificate.clone(), key.clone());
+    }
+    if options.tls_first {
+        connect = connect.tls_first();
+    }
+    if let Some(prefix) = &options.inbox_prefix {
+        connect = connect.custom_inbox_prefix(prefix);
     }
     Ok(connect)
 }
@@ -205,5 +275,28 @@ fn unreadable(path: &Path, error: &std::io::Error) -> JournalError {
         action: "read",
         path: path.to_owned(),
         source: std::io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_say_who_we_are() {
+        let both = |user: &str, password: &str| Some((user.to_owned(), Some(password.to_owned())));
+        assert_eq!(identity_in("nats://u:p@a:1"), both("u", "p"));
+        assert_eq!(identity_in("u:p%40%3A@a:1"), both("u", "p@:"));
+        assert_eq!(identity_in("tls://t@a:1"), Some(("t".into(), None)));
+        assert_eq!(identity_in("nats://a:1"), None);
+    }
+
+    #[test]
+    fn passwords_and_tokens_in_urls_are_not_shown() {
+        let urls = ["nats://u:p@a:1", "nats://t@b:2", "c:3", "u:p@d:4"].map(str::to_owned);
+        assert_eq!(
+            without_passwords(&urls),
+            "nats://…@a:1,nats://…@b:2,c:3,…@d:4"
+        );
     }
 }

@@ -14,6 +14,7 @@ mod append;
 mod bare;
 mod connection;
 mod message;
+mod micro;
 mod publisher;
 mod pull;
 mod reader;
@@ -40,7 +41,8 @@ use super::{
 use crate::events::{Form, Incarnation, Record, RecordHash, Sequence, ShardCount};
 
 pub use bare::BareJetStream;
-pub use connection::{JetStreamOptions, Secret};
+pub use connection::{JetStreamOptions, Secret, without_passwords};
+pub use micro::{MicroService, StatusAnswer};
 pub use publisher::JetStreamPublisher;
 
 /// How long closing waits for what is on its way out.

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::figures::{Figures, Filled, Publishing, rate};
@@ -21,7 +22,7 @@ use crate::cli::progress;
 use crate::cli::publish::sender::MAX_LINES;
 use crate::cli::system::{System, jetstream_options};
 use crate::events::{Event, Keyword, Token, wire};
-use crate::journal::{BareJetStream, JetStreamJournal, Journal as _};
+use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
 
 /// Messages that are made before any of them is published.
@@ -34,12 +35,12 @@ pub(super) async fn measure(
     nats: &NatsSettings,
     invocation: &Invocation,
 ) -> anyhow::Result<Figures> {
-    let options = jetstream_options(nats);
+    let options = jetstream_options(nats)?;
     let bare = BareJetStream::connect(&options).await?;
     ensure!(
         !bare.is_there().await?,
         "{} has a stream TWEETS or REJECTED already: measure on a nats-server with a store of its own",
-        nats.urls.join(",")
+        without_passwords(&options.urls)
     );
     let journal = JetStreamJournal::open(&options).await?;
     let measured = on_stream(arguments, source, folder, &bare, journal, invocation).await;
@@ -175,6 +176,14 @@ async fn post(
     Ok((posted, folded))
 }
 
+/// What the server answers to a body.
+#[derive(Deserialize)]
+struct Answer {
+    lines: u64,
+    accepted: u64,
+    seq: u64,
+}
+
 /// One client; answers the last sequence that it was told.
 async fn post_some(
     client: Client,
@@ -188,12 +197,13 @@ async fn post_some(
             return Ok(last);
         };
         let body = Some(("application/x-ndjson", body));
-        let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;
-        let (lines, accepted) = (answer["lines"].as_u64(), answer["accepted"].as_u64());
-        if lines != accepted {
-            bail!("a body was not taken in as a whole: {answer}");
-        }
-        bar.inc(lines.unwrap_or_default());
-        last = answer["seq"].as_u64().unwrap_or_default().max(last);
+        let answer: Answer = client.ask(Method::POST, "/api/v1/tweets", body).await?;
+        let (lines, accepted) = (answer.lines, answer.accepted);
+        ensure!(
+            lines == accepted,
+            "only {accepted} of the {lines} lines of a body were taken in"
+        );
+        bar.inc(lines);
+        last = answer.seq.max(last);
     }
 }

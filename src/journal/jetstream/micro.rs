@@ -1,0 +1,76 @@
+//! The server as a NATS micro service: it shows in `nats micro ls`, and answers how it does to
+//! whoever asks `tidings.status`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_nats::service::{Service, ServiceExt as _};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tokio::task::JoinHandle;
+
+use super::connection::{JetStreamOptions, Link};
+use crate::journal::JournalError;
+
+/// The subject that answers.
+const STATUS: &str = "tidings.status";
+const DESCRIPTION: &str = "Turns a stream of tweets into live, per-keyword knowledge";
+
+/// How the server does, as JSON.
+pub type StatusAnswer = Arc<dyn Fn() -> Bytes + Send + Sync>;
+
+/// A service that is there until it is stopped. Has a connection of its own.
+#[derive(Debug)]
+pub struct MicroService {
+    service: Service,
+    answering: JoinHandle<()>,
+}
+
+impl MicroService {
+    /// Starts it; `address` is where the server's HTTP answers.
+    ///
+    /// # Errors
+    /// [`JournalError::Broker`].
+    pub async fn start(
+        options: &JetStreamOptions,
+        address: &str,
+        status: StatusAnswer,
+    ) -> Result<Self, JournalError> {
+        let failed = |error: async_nats::Error| JournalError::Broker {
+            action: "take tidings as a service",
+            reason: error.to_string(),
+        };
+        let link = Link::open(options, "tidings status").await?;
+        let service = link
+            .client
+            .service_builder()
+            .description(DESCRIPTION)
+            .metadata(HashMap::from([("http".to_owned(), address.to_owned())]))
+            .start("tidings", env!("CARGO_PKG_VERSION"))
+            .await
+            .map_err(failed)?;
+        let endpoint = service.endpoint_builder().name("status");
+        let mut endpoint = endpoint.add(STATUS).await.map_err(failed)?;
+        // The server knows of it before anybody is told that tidings is there.
+        link.client
+            .flush()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        let answering = tokio::spawn(async move {
+            while let Some(request) = endpoint.next().await {
+                if let Err(error) = request.respond(Ok(status())).await {
+                    tracing::debug!(%error, "a question for the status could not be answered");
+                }
+            }
+        });
+        Ok(Self { service, answering })
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        if let Err(error) = self.service.stop().await {
+            tracing::debug!(%error, "the service was gone already");
+        }
+        self.answering.abort();
+    }
+}
