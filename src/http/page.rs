@@ -1,4 +1,4 @@
-//! The built-in page, and the description of the interface.
+//! The built-in page, and the descriptions of the interface.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,6 +11,8 @@ use super::{Http, etag};
 
 /// The description of the interface in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("../../assets/openapi.json");
+/// The description of the live protocol in AsyncAPI 3.
+pub const ASYNCAPI: &str = include_str!("../../assets/asyncapi.json");
 const PAGE: &str = include_str!("../../assets/index.html");
 const SCRIPT: &str = include_str!("../../assets/page.js");
 const LIVE_SCRIPT: &str = include_str!("../../assets/live.js");
@@ -53,6 +55,11 @@ pub async fn style(State(http): State<Http>, request: Request) -> Result<Respons
 /// Answers `GET /api/openapi.json`.
 pub async fn openapi(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     asset(http, request, "application/json", OPENAPI)
+}
+
+/// Answers `GET /api/asyncapi.json`.
+pub async fn asyncapi(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    asset(http, request, "application/json", ASYNCAPI)
 }
 
 fn asset(
