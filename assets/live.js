@@ -33,7 +33,7 @@ class Follower {
     if (fresh === null) {
       return false;
     }
-    this.changed(this, fresh);
+    this.changed(this, line.topic, fresh);
     return true;
   }
 
@@ -124,7 +124,7 @@ export class Live {
     };
   }
 
-  /** Follows a keyword; `changed` is called with what is held and the ids that are new. */
+  /** Follows a keyword; `changed` is called with what is held, which topic moved, and the ids that are new. */
   follow(keyword, topics, changed) {
     const follower = new Follower(keyword, topics, changed);
     this.followers.set(keyword, follower);

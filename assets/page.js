@@ -81,7 +81,7 @@ class Card {
     }
     this.followed = inSight;
     if (inSight) {
-      live.follow(this.keyword, this.topics(), (held, fresh) => this.show(held, fresh));
+      live.follow(this.keyword, this.topics(), (held, topic, fresh) => this.show(held, topic, fresh));
     } else {
       live.unfollow(this.keyword);
     }
@@ -96,13 +96,13 @@ class Card {
     ];
   }
 
-  show(held, fresh) {
-    if (held.timeline) {
+  show(held, topic, fresh) {
+    if (topic === "timeline") {
       const isNew = new Set(fresh);
       const tweets = held.timeline.tweets.slice(0, TWEETS);
       this.find("ol").replaceChildren(...tweets.map((tweet) => tweetElement(tweet, isNew.has(tweet.id))));
     }
-    if (held.volume) {
+    if (topic === "volume") {
       const points = [...held.volume.points].map(([at, count]) => ({ at, count }));
       this.draw(points.sort((a, b) => (a.at < b.at ? -1 : 1)));
     }

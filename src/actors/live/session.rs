@@ -180,6 +180,10 @@ impl SessionState {
             && let Some(subscription) = self.subscriptions.get_mut(index)
         {
             subscription.is_due = true;
+            if subscription.is_opening() {
+                // What was asked for is not made to wait for the next tick.
+                self.next_write = Instant::now();
+            }
             self.go(myself);
         }
     }

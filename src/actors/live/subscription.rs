@@ -118,6 +118,12 @@ impl Subscription {
         self.chains.is_empty()
     }
 
+    /// It hasn't been answered, or a snapshot of it is still to come.
+    pub(super) fn is_opening(&self) -> bool {
+        let begins = |chain: &Followed| chain.cursor == Cursor::Start;
+        self.opening.is_some() || self.chains.iter().any(begins)
+    }
+
     /// How many chains it follows.
     pub(super) fn len(&self) -> usize {
         self.chains.len()
