@@ -61,12 +61,6 @@ impl Catalog {
             .contains(keyword)
     }
 
-    /// All of them, in keyword order.
-    pub(super) fn keywords(&self) -> Vec<Keyword> {
-        let tracked = self.tracked.read().unwrap_or_else(PoisonError::into_inner);
-        tracked.keywords.iter().cloned().collect()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.tracked
             .read()

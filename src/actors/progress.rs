@@ -109,6 +109,12 @@ impl Progress {
             .copied()
     }
 
+    /// All keywords that are behind.
+    pub(super) fn all_behind(&self) -> Vec<Keyword> {
+        let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
+        all.keys().cloned().collect()
+    }
+
     pub(super) fn quarantined(&self) -> Vec<Keyword> {
         let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
         all.iter()

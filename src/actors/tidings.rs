@@ -13,7 +13,7 @@ use super::root::{Options, RootArguments, RootHandle, startup_error};
 use super::shard::Released;
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
 use crate::journal::{Connection, JournalError, JournalHandle};
-use crate::store::{Holders, StoreError, Views};
+use crate::store::{Holders, MayHold, StoreError, Views};
 use crate::telemetry::Metrics;
 use crate::text::Matcher;
 
@@ -21,6 +21,9 @@ use crate::text::Matcher;
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 /// How late the head of a journal elsewhere is known.
 const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
+/// When what says who may hold a tweet leaves memory, and how often that is looked at.
+const FORGETS_AFTER: Duration = Duration::from_secs(60);
+const FORGETS_EVERY: Duration = Duration::from_secs(5);
 
 /// The running system; cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,6 +42,7 @@ struct Shared {
     metrics: Metrics,
     keywords_max: usize,
     health: Arc<Health>,
+    may_hold: MayHold,
 }
 
 /// Why the system could not be started.
@@ -159,6 +163,7 @@ impl Tidings {
         let shared = Arc::new(Shared {
             root,
             journal,
+            may_hold: MayHold::new(views.clone()),
             views,
             catalog,
             feeds,
@@ -166,6 +171,15 @@ impl Tidings {
             metrics,
             keywords_max,
             health,
+        });
+        let idle = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(FORGETS_EVERY);
+            while let Some(shared) = idle.upgrade() {
+                shared.may_hold.forget_unasked(FORGETS_AFTER);
+                drop(shared);
+                ticks.tick().await;
+            }
         });
         Ok(Self { shared })
     }
@@ -219,17 +233,26 @@ impl Tidings {
     }
 
     /// The followed keywords that hold a tweet, in keyword order. One whose rows are behind may
-    /// hold it and is taken for a holder: its fold ignores what it has nothing for.
+    /// hold it and is taken for a holder: its fold ignores what it has nothing for. `fresh` as in
+    /// [`MayHold::keywords`]. Blocks.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn holders(&self, known: &mut Holders, id: &TweetId) -> Result<Vec<Keyword>, StoreError> {
-        let mut holders = Vec::new();
-        for keyword in self.shared.catalog.keywords() {
-            if self.shared.progress.behind(&keyword).is_some() || known.holds(&keyword, id)? {
+    pub fn holders(
+        &self,
+        known: &mut Holders,
+        id: &TweetId,
+        fresh: bool,
+    ) -> Result<Vec<Keyword>, StoreError> {
+        let mut holders = self.shared.progress.all_behind();
+        holders.retain(|keyword| self.is_tracked(keyword));
+        for keyword in self.shared.may_hold.keywords(id, fresh)? {
+            if known.holds(&keyword, id)? {
                 holders.push(keyword);
             }
         }
+        holders.sort();
+        holders.dedup();
         Ok(holders)
     }
 

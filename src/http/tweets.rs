@@ -91,7 +91,7 @@ impl From<IntakeError> for Problem {
             IntakeError::Journal { taken, source } => {
                 let counts = taken.counts;
                 let detail = format!(
-                    "{source}; {} lines were journaled before, in order, none after: send the others again when it works",
+                    "{source}; {} lines were journaled before, in order: send the others again when it works",
                     counts.accepted
                 );
                 Self::PartlyJournaled(

@@ -6,6 +6,7 @@
 //! folded again from the checkpoint.
 
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct CommitFigures {
 pub struct ShardRows {
     tree: sled::Tree,
     layers: RwLock<Layers>,
+    /// How often rows of a keyword were put.
+    puts: AtomicU64,
 }
 
 impl ShardRows {
@@ -40,6 +43,7 @@ impl ShardRows {
         Self {
             tree,
             layers: RwLock::default(),
+            puts: AtomicU64::new(0),
         }
     }
 
@@ -94,7 +98,14 @@ impl ShardRows {
             layers.pending.insert(key, None);
         }
         layers.pending.extend(named);
+        self.puts.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// How often rows of a keyword were put since it was opened: as long as it stays the same, so
+    /// do they.
+    pub(super) fn puts(&self) -> u64 {
+        self.puts.load(Ordering::Acquire)
     }
 
     /// Marks a keyword as behind the checkpoint, or as no longer so.

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::{Epoch, Store, StoreError};
+use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
 use crate::projections::{Head, RowKey, Rows, RowsError};
 
@@ -111,15 +111,24 @@ impl Views {
         let mut heads = Vec::new();
         let store = self.store()?;
         for shard in store.shards() {
-            self.noticing_damage(
-                &store,
-                shard.for_each_head(|keyword, row| {
-                    heads.push((keyword, Head::decode(row)?));
-                    Ok(())
-                }),
-            )?;
+            heads.extend(self.heads_of(&store, shard)?);
         }
         heads.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(heads)
+    }
+
+    /// The same for one shard of a store.
+    pub(super) fn heads_of(
+        &self,
+        store: &Arc<Store>,
+        shard: &ShardRows,
+    ) -> Result<Vec<(Keyword, Head)>, StoreError> {
+        let mut heads = Vec::new();
+        let read = shard.for_each_head(|keyword, row| {
+            heads.push((keyword, Head::decode(row)?));
+            Ok(())
+        });
+        self.noticing_damage(store, read)?;
         Ok(heads)
     }
 

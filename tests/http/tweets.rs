@@ -223,6 +223,39 @@ async fn a_body_sees_what_the_body_before_it_tracked() {
     running.stop().await;
 }
 
+/// What is known of who holds a tweet outlives a body, and keeps up with what changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_find_the_holders_as_the_bodies_before_them_left_them() {
+    let running = Running::start().await;
+    // Enough in one keyword that its older ids are in runs.
+    let many: Vec<Value> = (0..300)
+        .map(|number| of("many", posted(&format!("m{number}"), AT, "x")))
+        .collect();
+    running.publish_all(&many).await;
+    let journaled = async |line: Value| {
+        let taken = running.publish(ndjson(&[line])).await.json();
+        assert_eq!(taken["rejected"], json!([]));
+        taken["journaled"].as_u64().unwrap()
+    };
+    assert_eq!(journaled(engaged("m0")).await, 1);
+    assert_eq!(journaled(engaged("m299")).await, 1);
+    assert_eq!(journaled(engaged("t1")).await, 0);
+    for (keyword, holders) in [("one", 1), ("two", 2), ("many", 3)] {
+        journaled(of(keyword, posted("t1", AT, "x"))).await;
+        assert_eq!(journaled(engaged("t1")).await, holders, "{keyword}");
+    }
+    journaled(of("two", deleted("t1"))).await;
+    assert_eq!(journaled(engaged("t1")).await, 2);
+    let gone = running
+        .send("DELETE", "/api/v1/keywords/one", &[], b"")
+        .await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(journaled(engaged("t1")).await, 1);
+    assert_eq!(journaled(deleted("t1")).await, 1);
+    assert_eq!(journaled(engaged("t1")).await, 0);
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_auto_track_an_unknown_keyword_is_refused() {
     let running = Running::with(Setup {

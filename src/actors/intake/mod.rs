@@ -73,7 +73,7 @@ pub enum IntakeError {
     /// The journal took only a part.
     #[error("the journal refused a part of the body")]
     Journal {
-        /// What was taken in before.
+        /// What was taken in before; of the lines behind it some may be in the journal as well.
         taken: Box<Report>,
         /// Why no more was.
         #[source]
@@ -146,26 +146,28 @@ impl Intake {
 
     /// Appends what is sorted, and only then counts it.
     async fn append(&self, sorting: &mut Sorting) -> Result<(), IntakeError> {
-        let group = std::mem::take(&mut sorting.group);
+        let mut group = std::mem::take(&mut sorting.group);
         if group.records.is_empty() {
             if sorting.report.seq == Sequence::ZERO {
                 sorting.report.seq = self.head();
             }
             return Ok(());
         }
-        match self.tidings.journal().append(group.records).await {
-            Ok(appended) => {
-                let counts = &mut sorting.report.counts;
-                counts.accepted += group.counts.accepted;
-                counts.journaled += group.counts.journaled;
-                sorting.report.seq = appended.last;
-                Ok(())
+        while !group.records.is_empty() {
+            match self.tidings.journal().append(group.take_part()).await {
+                Ok(appended) => sorting.report.seq = appended.last,
+                Err(source) => {
+                    return Err(IntakeError::Journal {
+                        taken: Box::new(std::mem::take(&mut sorting.report)),
+                        source,
+                    });
+                }
             }
-            Err(source) => Err(IntakeError::Journal {
-                taken: Box::new(std::mem::take(&mut sorting.report)),
-                source,
-            }),
         }
+        let counts = &mut sorting.report.counts;
+        counts.accepted += group.counts.accepted;
+        counts.journaled += group.counts.journaled;
+        Ok(())
     }
 
     /// Waits a while until keywords that the body has followed, or stopped following, are so for

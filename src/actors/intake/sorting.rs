@@ -57,6 +57,21 @@ pub(super) struct Group {
     bytes: usize,
 }
 
+impl Group {
+    /// Takes as many records from the front as are to be appended at once. There may be more than
+    /// that: one line goes to as many keywords as it names or matches.
+    pub(super) fn take_part(&mut self) -> Vec<Record> {
+        let mut bytes = 0_usize;
+        let fits = self.records.iter().take_while(|record| {
+            let fits = bytes < GROUP_BYTES;
+            bytes = bytes.saturating_add(record.stored.len() + record.token.len());
+            fits
+        });
+        let rest = self.records.split_off(fits.count());
+        std::mem::replace(&mut self.records, rest)
+    }
+}
+
 /// A body on its way into the journal.
 #[derive(Debug)]
 pub(super) struct Sorting {
@@ -70,6 +85,8 @@ pub(super) struct Sorting {
     folded: Folded,
     folded_through: Sequence,
     holders: Holders,
+    /// Nobody was asked for since the last fold, so that what is asked next has to be fresh.
+    refolded: bool,
     /// Tweets whose holders the lines since the last fold may have changed.
     touched: HashSet<TweetId>,
     /// Lines since the last fold have stopped following a keyword, and so dropped its ids.
@@ -95,6 +112,7 @@ impl Sorting {
             held: None,
             folded: Folded::Unasked,
             folded_through: Sequence::ZERO,
+            refolded: false,
             touched: HashSet::new(),
             dropped: false,
             group: Group::default(),
@@ -125,6 +143,7 @@ impl Sorting {
     pub(super) fn folded(&mut self, through: Sequence, in_time: bool) {
         self.folded_through = through;
         self.folded = if in_time { Folded::Yes } else { Folded::No };
+        self.refolded = true;
         self.touched.clear();
         self.dropped = false;
     }
@@ -217,8 +236,9 @@ impl Sorting {
             Folded::Yes if !self.dropped && !self.touched.contains(id) => {
                 let holders = self
                     .tidings
-                    .holders(&mut self.holders, id)
+                    .holders(&mut self.holders, id, self.refolded)
                     .map_err(unreadable)?;
+                self.refolded = false;
                 // Others may have posted it since this body's last fold.
                 let head = *self.tidings.journal().head().borrow();
                 Ok(if holders.is_empty() && head > self.folded_through {
@@ -281,4 +301,31 @@ impl Sorting {
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
 fn unreadable(error: StoreError) -> String {
     format!("try_again: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_many_keywords_is_appended_in_parts_that_leave_nothing_out() {
+        let stored = Bytes::from(vec![0; 60_000]);
+        let record = |number: i64| Record {
+            received_at: Timestamp::from_millis(number),
+            token: Bytes::from_static(b"a"),
+            stored: stored.clone(),
+        };
+        let mut group = Group {
+            records: (0..1_000).map(record).collect(),
+            ..Group::default()
+        };
+        let mut taken = Vec::new();
+        while !group.records.is_empty() {
+            let part = group.take_part();
+            let bytes: usize = part.iter().map(|record| record.stored.len()).sum();
+            assert!(!part.is_empty() && bytes < GROUP_BYTES + 2 * stored.len());
+            taken.extend(part.iter().map(|record| record.received_at.millis()));
+        }
+        assert_eq!(taken, (0..1_000).collect::<Vec<_>>());
+    }
 }

@@ -19,6 +19,7 @@
 
 mod entry;
 mod filter;
+mod filters;
 mod run;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use super::{RowChange, RowKey, Rows, RowsError};
 use entry::{Entry, decode, encode};
 pub use entry::{IdHash, IdState};
+pub use filters::IdFilters;
 use run::{Place, Run};
 
 /// How many of the newest ids are not in a run yet.

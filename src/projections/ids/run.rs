@@ -117,6 +117,11 @@ impl Run {
         Ok(entry.map(|bytes| Entry(*bytes).state()))
     }
 
+    /// Its filter alone.
+    pub(super) fn into_filter(self) -> Filter {
+        self.filter
+    }
+
     /// Appends all entries of the run, in order.
     pub(super) fn read_all(
         &self,
