@@ -1,0 +1,36 @@
+//! The operations guide and what it speaks of.
+
+use std::path::Path;
+
+use crate::nats::Nats;
+use crate::server::Server;
+
+#[test]
+fn every_metric_is_in_the_operations_guide_and_every_one_in_it_exists() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let text = server.ask("GET", "/metrics", &[], b"").text();
+    let mut known = Vec::new();
+    for line in text.lines() {
+        let words: Vec<_> = line.split(' ').collect();
+        if let ["#", "TYPE", name, kind] = words[..] {
+            let end = if kind == "counter" { "_total" } else { "" };
+            known.push(format!("{name}{end}"));
+        }
+    }
+    assert!(known.len() > 15, "{known:?}");
+    let named: Vec<_> = guide
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("tidings_"))
+        .collect();
+    for name in &known {
+        assert!(named.contains(&name.as_str()), "{name} is not in the guide");
+    }
+    for name in named {
+        assert!(known.iter().any(|one| one == name), "there is no {name}");
+    }
+    server.stop();
+}
