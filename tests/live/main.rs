@@ -36,4 +36,5 @@ mod hostile;
 mod protocol;
 mod race;
 mod restart;
+mod streams;
 mod wire;
