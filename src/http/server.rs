@@ -19,6 +19,9 @@ use tower::ServiceExt;
 use super::problem::Problem;
 use crate::telemetry::{Counted, Metrics};
 
+/// A head may have so many bytes, and an answer that the client doesn't take is held back at so many.
+const BUFFER_BYTES: usize = 128 * 1024;
+
 /// Limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerLimits {
@@ -179,6 +182,7 @@ impl Connection {
             http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(header_time)
+                .max_buf_size(BUFFER_BYTES)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()
         );

@@ -5,7 +5,7 @@
 //! [`tungstenite`].
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,6 +23,8 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits a close frame, in bytes.
 const MOST_REASON_BYTES: usize = 123;
 
+/// The longest header of a frame of ours, in bytes.
+const MOST_HEADER_BYTES: usize = 10;
 const FINAL_TEXT: u8 = 0x81;
 const FINAL_CLOSE: u8 = 0x88;
 const EMPTY_PING: [u8; 2] = [0x89, 0];
@@ -60,6 +62,36 @@ impl SocketOutlet {
         }
     }
 
+    /// Writes a frame of one line straight from what all who follow share; what of it the client
+    /// doesn't take is kept as the frame that is being written.
+    fn write_one(&mut self, line: &Line) -> Result<(), Gone> {
+        let mut header = Vec::with_capacity(MOST_HEADER_BYTES);
+        push_header(&mut header, FINAL_TEXT, line.len());
+        let length = header.len() + line.len();
+        let slices = [IoSlice::new(&header), IoSlice::new(line.text())];
+        let count = match self.stream.try_write_vectored(&slices) {
+            Ok(0) => return Err(Gone),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => return Err(Gone),
+        };
+        self.metrics.live_lines.inc();
+        if count == length {
+            self.complete(length);
+        } else {
+            self.frame = header;
+            self.frame.extend_from_slice(line.text());
+            self.written = count;
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, bytes: usize) {
+        self.completed += 1;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.metrics.live_bytes.inc_by(bytes);
+    }
+
     /// Begins the next frame; false when there is nothing to write.
     fn begin(&mut self, lines: &mut VecDeque<Line>) -> bool {
         self.written = 0;
@@ -76,7 +108,7 @@ impl SocketOutlet {
             count += 1;
         }
         if count > 0 {
-            self.frame.reserve(payload + 10);
+            self.frame.reserve(payload + MOST_HEADER_BYTES);
             push_header(&mut self.frame, FINAL_TEXT, payload);
             for (index, line) in lines.drain(..count).enumerate() {
                 if index > 0 {
@@ -115,9 +147,16 @@ impl Outlet for SocketOutlet {
                 if !self.go_on()? {
                     return Ok(false);
                 }
-                self.completed += 1;
-                let bytes = u64::try_from(self.frame.len()).unwrap_or(u64::MAX);
-                self.metrics.live_bytes.inc_by(bytes);
+                self.complete(self.frame.len());
+                self.frame = Vec::new();
+                self.written = 0;
+            }
+            if self.control.is_empty()
+                && lines.len() == 1
+                && let Some(line) = lines.pop_front()
+            {
+                self.write_one(&line)?;
+                return Ok(self.frame.is_empty());
             }
             if !self.begin(lines) {
                 // An idle session holds no buffer.
