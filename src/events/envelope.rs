@@ -168,9 +168,11 @@ impl Record {
             ),
             (Err(reason), decoded) => Content::Unaddressed {
                 token: self.token.clone(),
-                payload: match decoded {
-                    Ok(event) => wire::encode(&event).into(),
-                    Err(undecodable) => undecodable.payload,
+                payload: match (stored::wire_payload(&self.stored), decoded) {
+                    // Also a good event stays as it came.
+                    (Some(payload), _) => payload,
+                    (None, Ok(event)) => wire::encode(&event).into(),
+                    (None, Err(undecodable)) => undecodable.payload,
                 },
                 reason: reason.clone(),
             },

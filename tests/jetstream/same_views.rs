@@ -134,6 +134,47 @@ fn a_journal_moves_to_jetstream_and_back_as_it_was() {
     assert_eq!(digest(&place("two"), &to_nats), digest(&place("one"), &[]));
 }
 
+/// What publishers send is no more than JSON: with white space, fields that mean nothing, or wrong.
+#[test]
+fn what_publishers_wrote_in_their_own_way_moves_to_files() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let place = |name: &str| scratch.path().join(name);
+    let url = nats.url();
+    let to_nats = ["--nats", url.as_str()];
+    let server = Server::start_with(&place("n"), &to_nats);
+    let tweet = posts::tweet("a", "t1", "2020-01-01T00:00:00Z");
+    server.publish(&tweet.replace("\"id\"", "  \"more\": [1, {}], \"id\""));
+    let mut client = nats.client();
+    let spaced = tweet.replace(',', " ,\r\n\t").replace("t1", "t2");
+    for payload in [spaced.as_bytes(), b"{\"type\":", b"\xff\xfe", b""] {
+        client.publish(b"tweets.a", payload).unwrap().unwrap();
+    }
+    client
+        .publish(b"tweets.A", tweet.as_bytes())
+        .unwrap()
+        .unwrap();
+    server.wait_until_folded();
+    assert_eq!(server.get("/api/v1/keywords/a/ledger")["folded"], 3);
+    server.stop();
+    let (out, back) = (place("out.ndjson"), place("back.ndjson"));
+    let run = |data: &str, arguments: &[&str]| on_files(&place(data), arguments).expect_code(0);
+    let (file, again) = (out.to_str().unwrap(), back.to_str().unwrap());
+    run("n", &["journal", "export", file, "--nats", &url]);
+    run("e", &["journal", "import", file]);
+    run("e", &["journal", "export", again]);
+    let records = |file: &Path| -> Vec<String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines()
+            .filter(|line| line.contains("\"sequence\""))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(records(&out).len(), 7);
+    assert_eq!(records(&back), records(&out));
+    assert_eq!(digest(&place("e"), &[]), digest(&place("n"), &to_nats));
+}
+
 #[test]
 fn what_a_server_takes_over_http_goes_the_same_way() {
     let nats = Nats::start();

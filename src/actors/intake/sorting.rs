@@ -9,7 +9,7 @@ use super::standing::{Keywords, Standing};
 use super::{Counts, RejectedLine, Report};
 use crate::actors::Tidings;
 use crate::events::wire::{self, Line};
-use crate::events::{Event, Keyword, Record, Sequence, Timestamp, Token, TweetId};
+use crate::events::{Event, Form, Keyword, Record, Sequence, Timestamp, Token, TweetId, stored};
 use crate::store::{Holders, StoreError};
 
 /// Records are appended when so many are sorted …
@@ -149,7 +149,7 @@ impl Sorting {
     }
 
     /// Sorts one line; false when it has to wait for a fold. The error is why it is rejected.
-    fn sort(&mut self, bytes: &[u8]) -> Result<bool, String> {
+    fn sort(&mut self, bytes: &Bytes) -> Result<bool, String> {
         let Line { keyword, event } =
             wire::decode_line(bytes, self.received_at).map_err(|error| error.to_string())?;
         let to = match keyword {
@@ -163,7 +163,7 @@ impl Sorting {
         match to {
             Sorted::AfterFold => return Ok(false),
             Sorted::To(keywords) if keywords.is_empty() => self.report.unmatched += 1,
-            Sorted::To(keywords) => self.put(&keywords, &event)?,
+            Sorted::To(keywords) => self.put(&keywords, &event, bytes)?,
         }
         Ok(true)
     }
@@ -197,10 +197,9 @@ impl Sorting {
                 }
                 if !is_tracking {
                     let at = self.received_at;
-                    self.journal(
-                        std::slice::from_ref(&keyword),
-                        &Event::KeywordTracked { at },
-                    )?;
+                    let tracked = stored::encode_event(&Event::KeywordTracked { at })
+                        .map_err(|error| error.to_string())?;
+                    self.journal(std::slice::from_ref(&keyword), &tracked);
                 }
                 self.keywords.track(&keyword);
             }
@@ -252,8 +251,13 @@ impl Sorting {
     }
 
     /// Puts an event into the group, once for each keyword.
-    fn put(&mut self, keywords: &[Keyword], event: &Event) -> Result<(), String> {
-        self.journal(keywords, event)?;
+    fn put(&mut self, keywords: &[Keyword], event: &Event, line: &Bytes) -> Result<(), String> {
+        let stored = match self.tidings.journal().form() {
+            Form::Stored => stored::encode_event(event).map_err(|error| error.to_string())?,
+            // As it came: a keyword in it is a field like any unknown one.
+            Form::Wire => stored::encode_wire(line),
+        };
+        self.journal(keywords, &stored);
         if let Event::TweetPosted(_) | Event::TweetDeleted(_) = event
             && let Some(id) = event.tweet_id()
         {
@@ -268,24 +272,16 @@ impl Sorting {
     }
 
     /// Adds a record for each keyword; they share the event's stored form.
-    fn journal(&mut self, keywords: &[Keyword], event: &Event) -> Result<(), String> {
-        let Some((first, others)) = keywords.split_first() else {
-            return Ok(());
-        };
-        let form = self.tidings.journal().form();
-        let first = Record::of_event_in(form, first, event, self.received_at)
-            .map_err(|error| error.to_string())?;
-        let stored = first.stored.clone();
-        let others = others.iter().map(|keyword| Record {
-            received_at: self.received_at,
-            token: Bytes::from(Token::of(keyword).to_string()),
-            stored: stored.clone(),
-        });
-        for record in std::iter::once(first).chain(others) {
+    fn journal(&mut self, keywords: &[Keyword], stored: &Bytes) {
+        for keyword in keywords {
+            let record = Record {
+                received_at: self.received_at,
+                token: Bytes::from(Token::of(keyword).to_string()),
+                stored: stored.clone(),
+            };
             self.group.bytes += record.stored.len() + record.token.len();
             self.group.records.push(record);
         }
-        Ok(())
     }
 
     fn reject(&mut self, line: u64, reason: String) {

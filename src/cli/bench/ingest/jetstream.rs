@@ -1,5 +1,6 @@
 //! The same on a stream of NATS JetStream, beside what the stream can do at its best: published
-//! to and read by a client that does nothing else.
+//! to and read by a client that does nothing else, right before and right after, since machines change
+//! from minute to minute.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,12 +59,8 @@ async fn on_stream(
     journal: JetStreamJournal,
     invocation: &Invocation,
 ) -> anyhow::Result<Figures> {
-    let (json_bytes, published) = fill(bare, &mut source, arguments.events).await?;
-    let bare_read = {
-        let began = Instant::now();
-        bare.read(arguments.events).await?;
-        began.elapsed()
-    };
+    let (json_bytes, _) = fill(bare, &mut source, arguments.events).await?;
+    let read_before = read(bare, arguments.events).await?;
     let journal_bytes = bare.bytes().await?;
     let head = *journal.head().borrow();
     ensure!(
@@ -72,6 +69,7 @@ async fn on_stream(
         arguments.events
     );
     let folding = fold(Arc::new(journal), folder, invocation).await?;
+    let read_after = read(bare, arguments.events).await?;
     let filled = Filled {
         events: arguments.events,
         keywords: source.keywords(),
@@ -80,10 +78,19 @@ async fn on_stream(
         views_bytes: bytes_in(&views_dir(folder))?,
     };
     let bodies = bodies(&mut source, arguments.posted)?;
+    let (_, before) = fill(bare, &mut source, arguments.posted).await?;
     let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
-    let bare_publish = rate(arguments.events, published);
+    let (_, after) = fill(bare, &mut source, arguments.posted).await?;
+    let bare_publish = rate(arguments.posted, before.saturating_add(after) / 2);
     let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
+    let bare_read = read_before.saturating_add(read_after) / 2;
     Ok(Figures::of(&filled, bare_read, &folding, Some(publishing)))
+}
+
+async fn read(bare: &BareJetStream, events: u64) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    bare.read(events).await?;
+    Ok(began.elapsed())
 }
 
 fn next(source: &mut Source) -> anyhow::Result<(Keyword, Event)> {
@@ -154,7 +161,11 @@ async fn post(
     let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
     let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
     // Not before it has taken up where the fold ended.
-    ask(&format!("/api/v1/ledger?min_seq={}", arguments.events)).await?;
+    let head = arguments.events.saturating_add(arguments.posted);
+    while ask(&format!("/api/v1/ledger?min_seq={head}"))
+        .await
+        .is_err()
+    {}
     let bar = progress::bar("posting", Some(arguments.posted));
     let began = Instant::now();
     let bodies = Arc::new(std::sync::Mutex::new(bodies.into_iter()));
