@@ -22,7 +22,16 @@ fn measure(arguments: &[&str]) -> Value {
 fn every_measure_counts_what_reached_the_clients() {
     for arguments in [
         &["burst", "--clients", "20", "--keywords", "2"][..],
-        &["rate", "--clients", "10", "--rate", "50"],
+        // Asked for a sign of life again and again, the clients give it.
+        &[
+            "rate",
+            "--clients",
+            "10",
+            "--rate",
+            "50",
+            "--with",
+            "live.silence_ms=200",
+        ],
     ] {
         let figures = measure(arguments);
         assert_eq!(figures["gaps"], 0, "{figures}");

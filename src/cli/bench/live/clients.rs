@@ -45,22 +45,34 @@ pub(super) struct Crowd {
 pub(super) struct Running {
     ending: tokio::sync::watch::Sender<bool>,
     thread: std::thread::JoinHandle<anyhow::Result<()>>,
+    failure: Arc<Mutex<Option<String>>>,
 }
 
 impl Crowd {
     /// Starts them in a thread of their own.
     pub(super) fn run(self, tally: Arc<Tally>) -> anyhow::Result<Running> {
         let (ending, end) = tokio::sync::watch::channel(false);
+        let failure = Arc::new(Mutex::new(None));
+        let failed = Arc::clone(&failure);
         let thread = std::thread::Builder::new()
             .name("clients".into())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?;
-                runtime.block_on(self.all(tally, end))
+                let outcome = runtime.block_on(self.all(tally, end));
+                if let Err(error) = &outcome {
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    *failed = Some(format!("{error:#}"));
+                }
+                outcome
             })
             .context("a thread for the clients cannot be started")?;
-        Ok(Running { ending, thread })
+        Ok(Running {
+            ending,
+            thread,
+            failure,
+        })
     }
 
     async fn all(
@@ -83,6 +95,7 @@ impl Crowd {
                 places: Arc::clone(&places),
                 shared: Arc::clone(&shared),
                 rest: Vec::new(),
+                pongs: Vec::new(),
                 held: None,
                 newest: None,
             };
@@ -110,9 +123,15 @@ impl Running {
             .unwrap_or_else(|_| bail!("the clients panicked"))
     }
 
-    /// They have ended, which they do only when something is wrong.
-    pub(super) fn has_ended(&self) -> bool {
-        self.thread.is_finished()
+    /// Why they have ended, which they do only when something is wrong.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = || {
+            self.thread
+                .is_finished()
+                .then(|| "they are gone".to_owned())
+        };
+        failure.clone().or_else(ended)
     }
 }
 
@@ -126,6 +145,8 @@ struct One {
     shared: Arc<Mutex<Vec<u8>>>,
     /// The beginning of a frame whose end has not come yet.
     rest: Vec<u8>,
+    /// Answers to pings, without which the server would take the client for gone.
+    pongs: Vec<u8>,
     /// The epoch and sequence that it holds.
     held: Option<(String, u64)>,
     newest: Option<u64>,
@@ -148,7 +169,7 @@ impl One {
             let retry = self.listen(stream).await?;
             self.tally.closed.fetch_add(1, Ordering::Relaxed);
             if !self.crowd.come_back {
-                return Ok(());
+                bail!("the server ended the connection of a client that had done nothing wrong");
             }
             self.tally.subscribed.fetch_sub(1, Ordering::Relaxed);
             tokio::time::sleep(retry).await;
@@ -226,6 +247,12 @@ impl One {
             if let Some(retry) = ended {
                 return Ok(retry);
             }
+            if !self.pongs.is_empty() {
+                let pongs = std::mem::take(&mut self.pongs);
+                if stream.write_all(&pongs).await.is_err() {
+                    return Ok(RETRY);
+                }
+            }
         }
     }
 
@@ -274,6 +301,7 @@ impl One {
                     let reason = bytes.get(taken..).unwrap_or_default();
                     return (bytes.len(), Some(retry_of(reason)));
                 }
+                Frame::Ping(payload) => self.pongs.extend(frames::pong(payload)),
                 Frame::Other => {}
             }
             taken += length;

@@ -10,6 +10,8 @@ pub(super) enum Frame<'a> {
     Text(&'a [u8]),
     /// The connection's end, with its code.
     Close(u16),
+    /// Asks for a sign of life, which holds the same.
+    Ping(&'a [u8]),
     /// Something else.
     Other,
 }
@@ -36,6 +38,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
             let code = payload.first_chunk::<2>().copied();
             Frame::Close(code.map_or(1005, u16::from_be_bytes))
         }
+        9 => Frame::Ping(payload),
         _ => Frame::Other,
     };
     Some((frame, taken))
@@ -53,6 +56,15 @@ pub(super) fn text(payload: &str) -> Vec<u8> {
     }
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(payload.as_bytes());
+    frame
+}
+
+/// The answer to a ping, which holds at most 125 bytes.
+pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
+    let payload = payload.get(..payload.len().min(125)).unwrap_or_default();
+    let mut frame = vec![0x8a, 0x80 | u8::try_from(payload.len()).unwrap_or_default()];
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
     frame
 }
 
@@ -156,6 +168,13 @@ mod tests {
             Said::Snapshot { seq: 3 }
         );
         assert_eq!(said(b"{}"), Said::Other);
+    }
+
+    #[test]
+    fn pings_are_answered_with_what_they_hold() {
+        assert_eq!(first(&[0x89, 1, b'x', 0x81]), Some((Frame::Ping(b"x"), 3)));
+        assert_eq!(pong(b"x"), [0x8a, 0x81, 0, 0, 0, 0, b'x']);
+        assert_eq!(pong(b""), [0x8a, 0x80, 0, 0, 0, 0]);
     }
 
     #[test]

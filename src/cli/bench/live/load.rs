@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -98,7 +98,9 @@ impl Load {
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         while !is_so() {
-            ensure!(!running.has_ended(), "a client lost its connection");
+            if let Some(failure) = running.failure() {
+                bail!("the clients failed: {failure}");
+            }
             let tally = &self.tally;
             ensure!(
                 began.elapsed() < PATIENCE,
