@@ -132,7 +132,7 @@ fn the_client_in_javascript_holds_what_a_get_says() {
 fn the_client_in_python_holds_what_a_get_says() {
     follow("python", |file| {
         let mut command = Command::new("python3");
-        let packages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/python");
+        let packages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/websockets");
         command.arg(file).env("PYTHONPATH", packages);
         command
     });
