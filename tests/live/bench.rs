@@ -65,8 +65,6 @@ fn those_that_never_read_are_sent_away_before_the_measure_ends() {
         "5",
         "--rate",
         "40",
-        "--text",
-        "10000",
         "--pairs",
         "2",
         "--with",

@@ -130,9 +130,15 @@ impl Load {
 
     /// The body of a round: so many tweets of each keyword.
     pub(super) fn round(&self, burst: usize) -> String {
+        let length = usize::try_from(self.arguments.text).unwrap_or(usize::MAX);
+        self.round_of(burst, length)
+    }
+
+    /// The same with a text of another length, in characters.
+    pub(super) fn round_of(&self, burst: usize, length: usize) -> String {
         let first = self.tally.publishing(burst);
         let at = Timestamp::now().to_string();
-        let text = "x".repeat(usize::try_from(self.arguments.text).unwrap_or(usize::MAX));
+        let text = "x".repeat(length);
         let numbers = first..first + u64::try_from(burst).unwrap_or_default();
         let mut body = String::new();
         for number in numbers {
@@ -217,7 +223,10 @@ impl Load {
                 .zip(after.own_cpu)
                 .map(|(before, after)| seconds_between(before, after)),
             frames: after.frames - before.frames,
-            bytes_per_delivery: fraction(after.bytes - before.bytes, deliveries),
+            bytes_per_delivery: match deliveries {
+                0 => 0.0,
+                some => fraction(after.bytes - before.bytes, some),
+            },
             latency_p50_ms: millis(tally.latency(500)),
             latency_p99_ms: millis(tally.latency(990)),
             latency_max_ms: millis(tally.latency(1000)),

@@ -51,8 +51,7 @@ pub(in crate::cli) struct Arguments {
     /// With rate and stuck: tweets a second in sum
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// With stuck: clients that never read; on the loopback the system keeps 4 MiB for each before
-    /// the server meets one that takes nothing, so take long texts
+    /// With stuck: clients that never read
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     stuck: u32,
     /// With stuck and fold: how often to measure without and with; the figures are medians
