@@ -109,7 +109,11 @@ fn every_line_is_described_and_every_message_is_met() {
     body.push_str(&deleted("배우", "x:2", AT));
     server.publish(&body);
     server.wait_until_folded();
-    let head = server.get("/api/v1/keywords/%EB%B0%B0%EC%9A%B0/ledger")["as_of"].clone();
+    let position = || {
+        server.wait_until_folded();
+        server.get("/api/v1/keywords/%EB%B0%B0%EC%9A%B0/ledger")["as_of"].clone()
+    };
+    let mut head = position();
     client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
     let mut parts = 0;
     let wanted = [
@@ -131,6 +135,7 @@ fn every_line_is_described_and_every_message_is_met() {
         if is_current {
             // Whole answers may take a second more.
             server.publish(&posted("배우", "x:0", AT, "again"));
+            head = position();
             client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
         }
     }
