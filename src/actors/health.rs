@@ -91,7 +91,9 @@ impl Health {
         self.sample();
         let head = *self.journal.head().borrow();
         let lowest = self.progress.lowest();
-        let starting = self.views.store().is_err() || lowest < self.progress.target();
+        let starting = self.views.store().is_err()
+            || self.progress.is_frozen()
+            || lowest < self.progress.target();
         let shards = self
             .journal
             .shards()

@@ -174,7 +174,7 @@ async fn on_catch_up(
         return Ok(());
     };
     // There is something to read: whatever its shard has passed is in the journal.
-    if state.read_to < state.own.progress.position(state.own.shard) {
+    if state.read_to < state.own.progress.folded(state.own.shard) {
         let batch = reader.next(CATCH_UP_RECORDS).await?;
         let records: Vec<_> = batch
             .envelopes
@@ -193,7 +193,7 @@ async fn on_catch_up(
         position: state.read_to,
     };
     own.progress.set_behind(&own.keyword, Some(behind));
-    if state.read_to >= own.progress.position(own.shard) {
+    if state.read_to >= own.progress.folded(own.shard) {
         own.shard_handle
             .caught_up(own.keyword.clone(), state.read_to);
     } else {

@@ -18,6 +18,7 @@ mod intake;
 mod keyword;
 pub mod live;
 mod offline;
+mod old_views;
 mod opening;
 mod progress;
 mod reader;
@@ -35,6 +36,7 @@ pub use keyword::{FoldStep, fold_step};
 pub use offline::{
     Comparison, Difference, OpenViews, Standing, Verification, compact, rebuild, verify,
 };
+pub use old_views::OldViews;
 pub use opening::{Opened, OpeningError, open_views, views_dir};
 pub use progress::KeywordStatus;
 pub use replay::{KeywordDigest, digests, replay};

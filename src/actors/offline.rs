@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::old_views;
 use super::opening::{Opened, OpeningError, open_unhealed, open_views, views_dir};
 use super::replay::{KeywordDigest, digests, replay};
 use crate::events::{Checkpoint, Keyword, Sequence, Token};
@@ -132,6 +133,11 @@ impl OpenViews {
             if let Some(record) = shard.record()? {
                 *checkpoint = record.checkpoint;
             }
+        }
+        // Nobody has to answer for these any more.
+        if let Some(data) = self.store.dir().parent() {
+            old_views::retire(data)?;
+            old_views::remove_retired(data)?;
         }
         Ok(())
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::old_views::{self, OldViews};
 use crate::events::Checkpoint;
 use crate::journal::{Journal, JournalError};
-use crate::store::{Epoch, Generation, Store, StoreError, StoreOptions};
+use crate::store::{Epoch, Generation, Seal, Store, StoreError, StoreOptions};
 
 /// How often, and how long apart, a store that somebody still holds is tried again.
 const TRIES: u32 = 50;
@@ -34,18 +35,28 @@ pub struct Opened {
     pub store: Arc<Store>,
     /// Where each shard goes on, in shard order.
     pub checkpoints: Vec<Checkpoint>,
+    /// The views that answer until this store has caught up.
+    pub old: Option<OldViews>,
 }
 
 /// What is known of the rows on disk.
 enum Found {
     /// They fit.
     Fitting(Store, Vec<Checkpoint>),
-    /// They are of another epoch: an older tidings made them.
-    Outdated,
+    /// They are of another epoch: another tidings made them.
+    Outdated(Outdated),
     /// They cannot be read.
     Damaged(StoreError),
     /// The journal is not the one they were made from.
     Foreign(String),
+}
+
+/// Rows of another epoch that contradict nothing in the journal.
+struct Outdated {
+    store: Store,
+    /// Whose epoch they are of, when an older version made them all.
+    epoch: Option<Epoch>,
+    checkpoints: Vec<Checkpoint>,
 }
 
 /// Where the views are, below the data folder.
@@ -74,27 +85,71 @@ pub async fn open_views(
         epoch: Epoch::of(journal.incarnation(), generation),
     };
     let first = options(generation);
-    match look(first.clone(), journal).await? {
-        Found::Fitting(store, checkpoints) => Ok(Opened {
+    old_views::remove_retired(data)?;
+    let mut opened = match look(first.clone(), generation, journal).await? {
+        Found::Fitting(store, checkpoints) => Opened {
             store: Arc::new(store),
             checkpoints,
-        }),
-        Found::Outdated => {
+            old: None,
+        },
+        Found::Outdated(outdated) => {
             tracing::warn!("the views are of another version; they are made anew");
-            anew(first, journal).await
+            let kept = old_views::dir(data);
+            let were_right = outdated.epoch.is_some();
+            drop(outdated);
+            // Those of an earlier version yet are whole, and these were on their way.
+            if were_right && !kept.exists() {
+                Seal::rename(&first.dir, &kept)?;
+            }
+            anew(first.clone(), journal).await?
         }
         Found::Damaged(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the views are damaged; they are made anew from the journal"
             );
-            anew(first, journal).await
+            anew(first.clone(), journal).await?
         }
         Found::Foreign(what) => {
             tracing::error!(
                 "the journal is not the one the views were made from ({what}); a new epoch begins, and they are made anew"
             );
-            anew(options(Generation::renew(data)?), journal).await
+            Store::remove(&old_views::dir(data))?;
+            anew(options(Generation::renew(data)?), journal).await?
+        }
+    };
+    opened.old = open_old(data, &first, generation, journal).await?;
+    Ok(opened)
+}
+
+/// Opens the views of an older version, where there are some that can be believed.
+async fn open_old(
+    data: &Path,
+    options: &StoreOptions,
+    generation: Generation,
+    journal: &dyn Journal,
+) -> Result<Option<OldViews>, OpeningError> {
+    let dir = old_views::dir(data);
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let options = StoreOptions {
+        dir: dir.clone(),
+        ..options.clone()
+    };
+    match look(options, generation, journal).await? {
+        Found::Outdated(Outdated {
+            store,
+            epoch: Some(epoch),
+            checkpoints,
+        }) => Ok(Some(OldViews {
+            store: Arc::new(store.in_epoch(epoch)),
+            positions: checkpoints.iter().map(|at| at.sequence).collect(),
+        })),
+        _ => {
+            tracing::warn!("the views of the version before cannot answer meanwhile");
+            Store::remove(&dir)?;
+            Ok(None)
         }
     }
 }
@@ -113,12 +168,13 @@ pub(super) async fn open_unhealed(
         shards: journal.shards(),
         epoch: Epoch::of(journal.incarnation(), generation),
     };
-    Ok(match look(options, journal).await? {
+    Ok(match look(options, generation, journal).await? {
         Found::Fitting(store, checkpoints) => Ok(Opened {
             store: Arc::new(store),
             checkpoints,
+            old: None,
         }),
-        Found::Outdated => Err("they are of another version of tidings".into()),
+        Found::Outdated(_) => Err("they are of another version of tidings".into()),
         Found::Damaged(error) => Err(format!("they are damaged: {error}")),
         Found::Foreign(what) => Err(format!(
             "the journal is not the one they were made from: {what}"
@@ -141,10 +197,15 @@ async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<Opened, Op
     Ok(Opened {
         store: Arc::new(store),
         checkpoints,
+        old: None,
     })
 }
 
-async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
+async fn look(
+    options: StoreOptions,
+    generation: Generation,
+    journal: &dyn Journal,
+) -> Result<Found, OpeningError> {
     let epoch = options.epoch;
     let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
     let store = match opened {
@@ -152,24 +213,34 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
         Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
         Err(error) => return Err(error.into()),
     };
+    let start = Checkpoint::start_of(journal.incarnation());
     let mut checkpoints = Vec::new();
+    let mut epochs = Vec::new();
     for shard in store.shards() {
         let record = match shard.record() {
             Ok(record) => record,
             Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
             Err(error) => return Err(error.into()),
         };
-        let start = Checkpoint::start_of(journal.incarnation());
         let checkpoint = record.map_or(start, |record| record.checkpoint);
         if let Some(what) = mismatch(&checkpoint, journal).await? {
             return Ok(Found::Foreign(what));
         }
-        if record.is_some_and(|record| record.epoch != epoch) {
-            return Ok(Found::Outdated);
-        }
         checkpoints.push(checkpoint);
+        epochs.extend(record.map(|record| record.epoch));
     }
-    Ok(Found::Fitting(store, checkpoints))
+    if epochs.iter().all(|found| *found == epoch) {
+        return Ok(Found::Fitting(store, checkpoints));
+    }
+    let epoch = epochs.first().copied().filter(|first| {
+        epochs.iter().all(|other| other == first)
+            && first.is_of_older_version(journal.incarnation(), generation)
+    });
+    Ok(Found::Outdated(Outdated {
+        store,
+        epoch,
+        checkpoints,
+    }))
 }
 
 /// What in the journal contradicts a checkpoint.

@@ -27,9 +27,15 @@ pub(super) struct Behind {
 }
 
 /// Positions of all shards; cheap to clone.
+///
+/// What a shard has folded and what is shown of it are the same, except while old views answer
+/// for new ones that are not done yet: then what is shown stands still.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
+    /// What is shown.
     shards: Arc<[watch::Sender<Sequence>]>,
+    folded: Arc<[watch::Sender<Sequence>]>,
+    frozen: Arc<watch::Sender<bool>>,
     behind: Arc<RwLock<BTreeMap<Keyword, Behind>>>,
     /// Counts changes of `behind`.
     behind_changes: Arc<watch::Sender<u64>>,
@@ -39,11 +45,16 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(count: ShardCount) -> Self {
-        Self {
-            shards: count
+        let zeros = || {
+            count
                 .all()
                 .map(|_| watch::Sender::new(Sequence::ZERO))
-                .collect(),
+                .collect()
+        };
+        Self {
+            shards: zeros(),
+            folded: zeros(),
+            frozen: Arc::new(watch::Sender::new(false)),
             behind: Arc::default(),
             behind_changes: Arc::new(watch::Sender::new(0)),
             target: Arc::new(watch::Sender::new(Sequence::ZERO)),
@@ -53,9 +64,12 @@ impl Progress {
     /// Begins anew from these positions, with `head` to catch up to.
     pub(super) fn restart(&self, positions: impl IntoIterator<Item = Sequence>, head: Sequence) {
         self.target.send_replace(head);
-        for (shard, position) in self.shards.iter().zip(positions) {
-            shard.send_replace(position);
+        let both = self.shards.iter().zip(self.folded.iter());
+        for ((shown, folded), position) in both.zip(positions) {
+            folded.send_replace(position);
+            shown.send_replace(position);
         }
+        self.frozen.send_replace(false);
         self.behind
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -63,10 +77,58 @@ impl Progress {
         self.behind_changes.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn reach(&self, shard: ShardId, position: Sequence) {
-        if let Some(shard) = self.shards.get(shard.index()) {
+    /// Shows these positions, whatever is folded, until [`Self::thaw`].
+    pub(super) fn freeze(&self, positions: impl IntoIterator<Item = Sequence>) {
+        self.frozen.send_replace(true);
+        for (shard, position) in self.shards.iter().zip(positions) {
             shard.send_replace(position);
         }
+    }
+
+    /// Shows what is folded from now on.
+    pub(super) fn thaw(&self) {
+        // Whoever reaches a position from here on shows it, now or below.
+        self.frozen.send_replace(false);
+        for (shown, folded) in self.shards.iter().zip(self.folded.iter()) {
+            shown.send_modify(|shown| *shown = *folded.borrow());
+        }
+    }
+
+    /// Old views answer for the time being.
+    pub(super) fn is_frozen(&self) -> bool {
+        *self.frozen.borrow()
+    }
+
+    pub(super) fn reach(&self, shard: ShardId, position: Sequence) {
+        if let Some(folded) = self.folded.get(shard.index()) {
+            folded.send_replace(position);
+        }
+        if let (false, Some(shown)) = (self.is_frozen(), self.shards.get(shard.index())) {
+            shown.send_modify(|shown| *shown = position.max(*shown));
+        }
+    }
+
+    /// Through which position a shard has folded, shown or not.
+    pub(super) fn folded(&self, shard: ShardId) -> Sequence {
+        self.folded
+            .get(shard.index())
+            .map_or(Sequence::ZERO, |shard| *shard.borrow())
+    }
+
+    /// Waits until every shard has folded through `sequence`, shown or not.
+    pub(super) async fn all_fold(&self, sequence: Sequence) {
+        for shard in self.folded.iter() {
+            let _ = shard
+                .subscribe()
+                .wait_for(|position| *position >= sequence)
+                .await;
+        }
+    }
+
+    /// Waits until a shard shows what the journal held when folding began.
+    pub(super) async fn shard_is_current(&self, shard: ShardId) {
+        let _ = self.frozen.subscribe().wait_for(|frozen| !frozen).await;
+        self.shard_reaches(shard, self.target()).await;
     }
 
     pub(super) fn position(&self, shard: ShardId) -> Sequence {
@@ -129,7 +191,9 @@ impl Progress {
                 quarantined: true, ..
             }) => KeywordStatus::Quarantined,
             Some(_) => KeywordStatus::CatchingUp,
-            None if self.position(shard) < self.target() => KeywordStatus::CatchingUp,
+            None if self.is_frozen() || self.position(shard) < self.target() => {
+                KeywordStatus::CatchingUp
+            }
             None => KeywordStatus::Live,
         }
     }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::catalog::Catalog;
 use super::keyword::FoldStep;
 use super::live::Feeds;
+use super::old_views::{self, sole};
 use super::opening::{OpeningError, open_views, views_dir};
 use super::progress::Progress;
 use super::reader::{ReaderArguments, ReaderHandle};
@@ -84,6 +85,8 @@ pub(super) enum RootMessage {
         shard: ShardId,
         found: oneshot::Sender<ShardHandle>,
     },
+    /// Show the new views, which have folded what the journal held when they were begun.
+    Swap { target: Sequence },
     /// Fold what is being folded, and commit.
     Finish {
         finished: oneshot::Sender<Result<(), String>>,
@@ -109,6 +112,8 @@ pub(super) struct RootArguments {
 pub(super) struct RootState {
     own: RootArguments,
     parts: Option<Parts>,
+    /// The views of an older version, as long as they answer.
+    old: Option<Arc<Store>>,
     /// The store of parts that were taken down.
     retired: Option<Arc<Store>>,
     /// The epoch of the views that were shown last.
@@ -153,6 +158,7 @@ impl Actor for RootActor {
         let mut state = RootState {
             own,
             parts: None,
+            old: None,
             retired: None,
             epoch: None,
             discard: false,
@@ -174,6 +180,7 @@ impl Actor for RootActor {
             RootMessage::Start => state.on_start(&myself).await,
             RootMessage::Damaged => state.on_damaged(&myself).await,
             RootMessage::FindShard { shard, found } => state.on_find_shard(shard, found),
+            RootMessage::Swap { target } => state.on_swap(target).await,
             RootMessage::Finish { finished } => match state.on_finish().await {
                 Ok(()) => myself.cast(RootMessage::Close { finished })?,
                 Err(reason) => {
@@ -252,10 +259,46 @@ impl RootState {
     }
 
     async fn on_damaged(&mut self, myself: &ActorRef<RootMessage>) {
-        if self.parts.is_some() {
+        if self.old.is_some() {
+            tracing::error!(
+                "the views of the version before are damaged; the new ones answer as they grow"
+            );
+            self.swap(false).await;
+        } else if self.parts.is_some() {
             tracing::error!("a query met damaged rows; the views are opened anew");
             self.start_again(myself, true).await;
         }
+    }
+
+    async fn on_swap(&mut self, target: Sequence) {
+        // One that was meant for an earlier life comes too soon.
+        if self.own.progress.target() == target {
+            self.swap(true).await;
+        }
+    }
+
+    /// Lets the new views answer, and removes the old ones.
+    async fn swap(&mut self, caught_up: bool) {
+        let (Some(old), Some(parts)) = (self.old.take(), &self.parts) else {
+            return;
+        };
+        let data = self.own.options.data.clone();
+        // Before anybody sees the new views, since nobody may see the old ones after that.
+        let retired = tokio::task::spawn_blocking({
+            let data = data.clone();
+            move || old_views::retire(&data)
+        });
+        if let Ok(Err(error)) = retired.await {
+            tracing::error!(%error, "the views of the version before could not be moved aside");
+        }
+        // Views come before positions that rise, and behind those that fall.
+        if !caught_up {
+            self.own.progress.thaw();
+        }
+        self.own.views.show(Arc::clone(&parts.store));
+        self.own.progress.thaw();
+        tracing::info!("the new views answer from now on");
+        tokio::spawn(old_views::remove_when_unused(old, data));
     }
 
     fn on_find_shard(&self, shard: ShardId, found: oneshot::Sender<ShardHandle>) {
@@ -288,6 +331,7 @@ impl RootState {
 
     async fn on_close(&mut self) -> Result<(), String> {
         self.own.views.hide();
+        self.old = None;
         let Some(store) = self.take_retired().await else {
             return Err("somebody still reads the views, so they are not sealed".into());
         };
@@ -300,18 +344,7 @@ impl RootState {
     /// The store of the parts that were taken down, once nobody else holds it. Answers on their
     /// way and the last states of the parts, which their ends carry, are waited for.
     async fn take_retired(&mut self) -> Option<Store> {
-        let mut store = self.retired.take()?;
-        let deadline = tokio::time::Instant::now() + STOP_WAIT;
-        loop {
-            match Arc::try_unwrap(store) {
-                Ok(sole) => return Some(sole),
-                Err(shared) if tokio::time::Instant::now() < deadline => {
-                    store = shared;
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                Err(_) => return None,
-            }
-        }
+        sole(self.retired.take()?, STOP_WAIT).await
     }
 
     async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
@@ -329,6 +362,9 @@ impl RootState {
         };
         own.progress
             .restart(opened.checkpoints.iter().map(|at| at.sequence), head);
+        if let Some(old) = &opened.old {
+            own.progress.freeze(old.positions.iter().copied());
+        }
         let mut tracked = Vec::new();
         for shard in opened.store.shards() {
             shard.for_each_head(|keyword, row| {
@@ -374,7 +410,18 @@ impl RootState {
         let shown = own.views.clone();
         let progress = own.progress.clone();
         let store = Arc::downgrade(&opened.store);
-        if seen == Sequence::ZERO {
+        self.old = opened.old.map(|old| old.store);
+        if let Some(old) = &self.old {
+            tracing::info!(
+                "the views of the version before answer until the new ones have caught up"
+            );
+            shown.show(Arc::clone(old));
+            let root = myself.clone();
+            tokio::spawn(async move {
+                progress.all_fold(head).await;
+                let _ = root.cast(RootMessage::Swap { target: head });
+            });
+        } else if seen == Sequence::ZERO {
             shown.show(Arc::clone(&opened.store));
         } else {
             tokio::spawn(async move {
@@ -398,6 +445,7 @@ impl RootState {
     /// Takes everything down and starts it again after a pause.
     async fn start_again(&mut self, myself: &ActorRef<RootMessage>, damaged: bool) {
         self.own.views.hide();
+        self.old = None;
         myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         for child in myself.get_children() {
             // It is in the middle of something and must not go on beside its successor.

@@ -314,6 +314,10 @@ impl ShardState {
                 resident.actor.stop();
             }
         }
+        // Once many were resident, these would take room for as many for ever.
+        let room = self.resident.len().saturating_mul(2);
+        self.resident.shrink_to(room);
+        self.by_actor.shrink_to(room);
         self.commits.begin_if_due(self.position).await
     }
 

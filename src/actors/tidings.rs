@@ -310,9 +310,8 @@ impl Tidings {
 
     /// Waits until the keyword's shard has folded what the journal held at the start.
     async fn be_current(&self, keyword: &Keyword) -> Result<(), CommandError> {
-        let target = self.shared.progress.target();
         let shard = self.shard_of(keyword);
-        let current = self.shared.progress.shard_reaches(shard, target);
+        let current = self.shared.progress.shard_is_current(shard);
         tokio::time::timeout(FOLD_WAIT, current)
             .await
             .map_err(|_| CommandError::TryAgain)

@@ -17,14 +17,35 @@ pub struct Epoch(u64);
 impl Epoch {
     /// The hash of all that decides what the views are made of.
     pub fn of(incarnation: Incarnation, generation: Generation) -> Self {
+        Self::of_versions(incarnation, generation, FOLD_VERSION, ANALYSER_VERSION)
+    }
+
+    /// The epoch in which these versions of fold and analyser made the views.
+    pub fn of_versions(
+        incarnation: Incarnation,
+        generation: Generation,
+        fold: u32,
+        analyser: u32,
+    ) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&incarnation.0.to_be_bytes());
-        hasher.update(&FOLD_VERSION.to_be_bytes());
-        hasher.update(&ANALYSER_VERSION.to_be_bytes());
+        hasher.update(&fold.to_be_bytes());
+        hasher.update(&analyser.to_be_bytes());
         hasher.update(&generation.0.to_be_bytes());
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
         Self(u64::from_be_bytes(first))
+    }
+
+    /// It is one in which an older version made views of the same journal in the same generation:
+    /// they were right, as that version understood it.
+    pub fn is_of_older_version(self, incarnation: Incarnation, generation: Generation) -> bool {
+        (0..=FOLD_VERSION)
+            .flat_map(|fold| (0..=ANALYSER_VERSION).map(move |analyser| (fold, analyser)))
+            .filter(|versions| *versions != (FOLD_VERSION, ANALYSER_VERSION))
+            .any(|(fold, analyser)| {
+                self == Self::of_versions(incarnation, generation, fold, analyser)
+            })
     }
 }
 

@@ -119,6 +119,12 @@ impl Store {
         Ok(())
     }
 
+    /// The same, its rows being of another epoch.
+    #[must_use]
+    pub fn in_epoch(self, epoch: Epoch) -> Self {
+        Self { epoch, ..self }
+    }
+
     /// The epoch of its rows.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
