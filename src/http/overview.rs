@@ -41,17 +41,24 @@ impl Overview {
         self.until.0
     }
 
-    /// Its fields but for the keywords, each as a name and its JSON, and the keywords.
-    pub fn in_fields(&self) -> (Vec<(&'static str, String)>, &[impl Serialize + use<>]) {
-        let latest = serde_json::to_string(&self.latest).unwrap_or_default();
-        let fields = vec![
+    /// Its keywords.
+    pub fn keywords(&self) -> &[impl Serialize + use<>] {
+        &self.keywords
+    }
+
+    /// Its latest tweets.
+    pub fn latest(&self) -> &[impl Serialize + use<>] {
+        &self.latest
+    }
+
+    /// Its fields but for these lists, each as a name and its JSON.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
             ("window", format!("\"{}\"", self.window)),
             ("total", self.total.to_string()),
             ("previous", self.previous.to_string()),
-            ("latest", latest),
             ("until", format!("\"{}\"", self.until.0)),
-        ];
-        (fields, &self.keywords)
+        ]
     }
 }
 

@@ -151,6 +151,32 @@ fn every_line_is_described_and_every_message_is_met() {
 }
 
 #[test]
+fn an_overview_of_long_tweets_comes_in_lines_that_are_not_too_long() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    server.track(&["ai"]);
+    let long = "다".repeat(10_000);
+    let body: String = (0..10)
+        .map(|index| posted("ai", &format!("x:{index}"), AT, &long))
+        .collect();
+    server.publish(&body);
+    server.wait_until_folded();
+    let mut client = Client::connect(&server);
+    client.say(&json!({ "type": "subscribe", "topics": ["overview"] }));
+    // The client looks at the length of each line.
+    let mut latest = 0;
+    loop {
+        let line = client.next_of("snapshot");
+        latest += line["latest"].as_array().map_or(0, Vec::len);
+        if line.get("more").is_none() {
+            break;
+        }
+    }
+    assert_eq!(latest, 10);
+    server.stop();
+}
+
+#[test]
 fn events_carry_the_same_lines() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());

@@ -165,3 +165,24 @@ fn streams_count_as_sessions() {
     });
     server.stop();
 }
+
+#[test]
+fn a_stream_that_is_lost_within_a_snapshot_begins_anew() {
+    let (server, _data) = start(&[]);
+    let text = "다".repeat(9_000);
+    let body: String = (0..40)
+        .map(|index| posted("ai", &format!("x:{index}"), "2026-11-23T07:00:00Z", &text))
+        .collect();
+    server.publish(&body);
+    server.wait_until_folded();
+    let mut stream = Stream::open(&server, "topic=timeline", "");
+    let part = stream.next().unwrap();
+    assert_eq!(part.data["more"], true);
+    drop(stream);
+    // As an EventSource does: the last id that came, if one came.
+    let header = part.id.map(|id| format!("Last-Event-ID: {id}\r\n"));
+    let mut stream = Stream::open(&server, "topic=timeline", &header.unwrap_or_default());
+    server.publish(&posted("ai", "x:new", "2026-11-23T07:00:01Z", "new"));
+    assert_eq!(stream.next().unwrap().kind, "snapshot");
+    server.stop();
+}

@@ -219,8 +219,11 @@ fn push_event(piece: &mut String, line: &Line) {
     };
     piece.push_str("event: ");
     piece.push_str(kind);
-    if let Some(Position { epoch, seq }) = line.position() {
-        piece.push_str(&format!("\nid: {epoch}:{seq}"));
+    match line.position() {
+        Some(Position { epoch, seq }) => piece.push_str(&format!("\nid: {epoch}:{seq}")),
+        // A part of a state: a client that is lost behind it has nothing to go on from.
+        None if line.kind() != LineKind::Error => piece.push_str("\nid:"),
+        None => {}
     }
     piece.push_str("\ndata: ");
     piece.push_str(&String::from_utf8_lossy(line.text()));

@@ -30,8 +30,35 @@ pub(super) fn push_all<T: Serialize>(text: &mut String, values: impl IntoIterato
     text.push(']');
 }
 
+/// A message with two lists. Both stand in every line, and a client puts the parts of each together;
+/// the first list is cut only where both are too long for a line.
+pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
+    kind: LineKind,
+    position: Position,
+    head: &str,
+    (first, firsts): (&str, &[T]),
+    (second, seconds): (&str, &[U]),
+) -> Vec<Line> {
+    let mut whole = format!("{head},\"{first}\":");
+    push_all(&mut whole, firsts);
+    if whole.len() <= MOST_BYTES / 2 {
+        return in_parts(kind, position, &whole, second, seconds, "");
+    }
+    let none = format!(",\"{second}\":[]");
+    let mut lines = in_parts(kind, position, head, first, firsts, &none);
+    if let Some(last) = lines.pop() {
+        // It is not the last of the message.
+        let text = String::from_utf8_lossy(last.text());
+        let text = text.strip_suffix('}').unwrap_or(&text);
+        lines.push(Line::new(format!("{text},\"more\":true}}"), kind, None));
+    }
+    let head = format!("{head},\"{first}\":[]");
+    lines.extend(in_parts(kind, position, &head, second, seconds, ""));
+    lines
+}
+
 /// A long message in parts: each with `head`, a part of the array `name`, and `tail`; all but the last
-/// say that there is more. `head` is an object without its end, `tail` is empty or begins with a comma.
+/// say that there is more, and have no position, since nobody holds a state with them. `head` is an object without its end, `tail` is empty or begins with a comma.
 pub(super) fn in_parts<T: Serialize>(
     kind: LineKind,
     position: Position,
@@ -60,7 +87,7 @@ pub(super) fn in_parts<T: Serialize>(
             text.push(']');
             text.push_str(tail);
             text.push_str(",\"more\":true}");
-            lines.push(Line::new(std::mem::take(&mut text), kind, Some(position)));
+            lines.push(Line::new(std::mem::take(&mut text), kind, None));
             begin(&mut text);
             is_empty = true;
         }

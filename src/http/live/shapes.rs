@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::lines::{MOST_BYTES, in_parts, push, push_all};
+use super::lines::{MOST_BYTES, in_parts, in_parts_of_two, push, push_all};
 use super::topics::DEFAULT_VOLUME;
 use crate::actors::Tidings;
 use crate::actors::live::{
@@ -347,14 +347,19 @@ impl WireShapes {
                     parameters: &parameters,
                 };
                 let mut head = chain.head(prev, position);
-                let (fields, keywords) = answer.in_fields();
                 // The window is named already where it is not the default.
-                for (name, value) in fields {
+                for (name, value) in answer.fields() {
                     if name != "window" || window == Window::Day {
                         head.push_str(&format!(",\"{name}\":{value}"));
                     }
                 }
-                in_parts(kind_of(prev), position, &head, "keywords", keywords, "")
+                in_parts_of_two(
+                    kind_of(prev),
+                    position,
+                    &head,
+                    ("latest", answer.latest()),
+                    ("keywords", answer.keywords()),
+                )
             }),
         })
     }
