@@ -27,6 +27,7 @@ mod replay;
 mod root;
 mod round;
 mod shard;
+mod sorted;
 mod stragglers;
 mod tidings;
 

@@ -21,8 +21,9 @@ use super::live::Feeds;
 use super::progress::Progress;
 use super::rejections;
 use super::round::Round;
+use super::sorted::Sorted;
 use super::stragglers::Stragglers;
-use crate::events::{Checkpoint, Content, Envelope, Keyword, KeywordRecord, Sequence, ShardId};
+use crate::events::{Checkpoint, Envelope, Keyword, Sequence, ShardId};
 use crate::journal::JournalHandle;
 use crate::projections::{Head, RowKey, Rows};
 use crate::store::{ShardRows, Store, StoreError};
@@ -263,7 +264,8 @@ impl ShardState {
         }
         let began = std::time::Instant::now();
         let count = part.envelopes.len();
-        let sorted = self.sort(part.envelopes);
+        let incarnation = self.own.journal.incarnation();
+        let sorted = Sorted::of(part.envelopes, self.position.sequence, incarnation);
         rejections::keep(&*self.own.journal, sorted.rejected).await?;
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
@@ -407,29 +409,6 @@ impl ShardState {
         Ok(())
     }
 
-    /// Sorts a part by keyword; what this shard has folded already is left out.
-    fn sort(&self, envelopes: Vec<Envelope>) -> Sorted {
-        let mut sorted = Sorted::default();
-        let incarnation = self.own.journal.incarnation();
-        for envelope in envelopes {
-            if envelope.sequence <= self.position.sequence {
-                continue;
-            }
-            if let Some(entry) = rejections::entry(incarnation, &envelope) {
-                sorted.rejected.push(entry);
-            }
-            match envelope.content {
-                Content::Keyword(keyword, record) => sorted
-                    .records
-                    .entry(keyword)
-                    .or_default()
-                    .push((envelope.sequence, record)),
-                Content::Unaddressed { .. } => sorted.unaddressed += 1,
-            }
-        }
-        sorted
-    }
-
     /// A keyword that never existed is admitted while there is room.
     fn admits(&self, keyword: &Keyword) -> Result<bool, StoreError> {
         if self.resident.contains_key(keyword) {
@@ -495,12 +474,4 @@ impl ShardState {
         }
         Ok(())
     }
-}
-
-/// A part of a batch, by what is to be done with it.
-#[derive(Default)]
-struct Sorted {
-    records: HashMap<Keyword, Vec<(Sequence, KeywordRecord)>>,
-    rejected: Vec<crate::journal::RejectedEntry>,
-    unaddressed: u64,
 }
