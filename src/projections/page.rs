@@ -4,7 +4,8 @@
 //! no decoding to keep and no encoding to write. Per tweet: time (8 bytes, big-endian
 //! milliseconds), length of the id (1), the id, length of the body (4, little-endian), the body
 //! (bincode). A row is its version, then the page's lower bound and the tweets; in the rows of
-//! closed pages, which are written once and read seldom, zstd-compressed behind their length.
+//! closed pages, which are written seldom and read seldom, zstd-compressed behind their length once
+//! a store writes them.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -30,6 +31,8 @@ const MAX_DECOMPRESSED: usize = 16 * stored::MAX_BYTES;
 thread_local! {
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
         RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        RefCell::new(zstd::bulk::Decompressor::new().ok());
 }
 
 /// A tweet without its time and id, which stand before it in the page.
@@ -252,45 +255,19 @@ impl Page {
         }
     }
 
-    /// The row of a page that still changes.
-    pub fn encode_open(&self) -> Bytes {
+    /// Its row.
+    pub fn encode(&self) -> Bytes {
         let mut row = Vec::with_capacity(self.bytes.len().saturating_add(160));
         row.push(PLAIN);
-        self.write_content(&mut row);
+        write_key(&self.lower, &mut row);
+        row.extend_from_slice(&self.bytes);
         row.into()
-    }
-
-    /// The row of a page that hardly changes any more.
-    pub fn encode_closed(&self) -> Bytes {
-        let mut content = Vec::with_capacity(self.bytes.len().saturating_add(160));
-        self.write_content(&mut content);
-        let compressed = COMPRESSOR.with_borrow_mut(|compressor| {
-            compressor
-                .as_mut()
-                .and_then(|compressor| compressor.compress(&content).ok())
-        });
-        match compressed {
-            Some(compressed) if compressed.len() < content.len() => {
-                let mut row = Vec::with_capacity(compressed.len().saturating_add(5));
-                row.push(COMPRESSED);
-                let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-                row.extend_from_slice(&length.to_le_bytes());
-                row.extend_from_slice(&compressed);
-                row.into()
-            }
-            _ => self.encode_open(),
-        }
-    }
-
-    fn write_content(&self, out: &mut Vec<u8>) {
-        write_key(&self.lower, out);
-        out.extend_from_slice(&self.bytes);
     }
 
     /// Reads a row.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when it is not what one of the `encode` methods wrote.
+    /// [`RowsError::Damaged`] when it is not what [`Page::encode`] or [`pack_page`] wrote.
     pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
         let damaged = |what: &str| RowsError::damaged(key, what);
         let decompressed;
@@ -301,7 +278,7 @@ impl Page {
                     .split_first_chunk::<4>()
                     .ok_or_else(|| damaged("no length"))?;
                 let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-                decompressed = zstd::bulk::decompress(compressed, length.min(MAX_DECOMPRESSED))
+                decompressed = decompress(compressed, length.min(MAX_DECOMPRESSED))
                     .map_err(|error| RowsError::damaged(key, error))?;
                 &decompressed
             }
@@ -323,6 +300,32 @@ impl Page {
             starts,
         })
     }
+}
+
+/// The row of a closed page as it is to be kept, `None` when that is as it is: a store calls
+/// it once for all changes of a page that it writes together.
+pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
+    let (&PLAIN, content) = row.split_first()? else {
+        return None;
+    };
+    let compressed =
+        COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(content).ok())?;
+    if compressed.len() >= content.len() {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(compressed.len().saturating_add(5));
+    packed.push(COMPRESSED);
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(&compressed);
+    Some(packed)
+}
+
+fn decompress(compressed: &[u8], most: usize) -> std::io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(decompressor) => decompressor.decompress(compressed, most),
+        None => zstd::bulk::decompress(compressed, most),
+    })
 }
 
 fn compare(entry: &Entry<'_>, key: &TweetKey) -> Ordering {
@@ -432,8 +435,10 @@ mod tests {
             }
             let expected: Vec<_> = model.into_values().collect();
             prop_assert_eq!(&tweets(&page), &expected);
-            for row in [page.encode_open(), page.encode_closed()] {
+            let row = page.encode();
+            for row in [pack_page(&row).map(Bytes::from), Some(row)].into_iter().flatten() {
                 prop_assert_eq!(&Page::decode(&RowKey::OpenPage, &row).unwrap(), &page);
+                prop_assert!(pack_page(&row).is_none_or(|packed| packed.len() < row.len()));
             }
             if page.len() > 1 {
                 let upper = page.split(split);

@@ -14,6 +14,10 @@ use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
 use super::tweet_key::TweetKey;
 use crate::events::{Metrics, MetricsPatch, Timestamp, TweetPosted};
 
+/// The bounds of so many closed pages stay in memory. What several publishers send at a time is late
+/// by a few pages.
+const MOST_NEAR: usize = 32;
+
 /// The fold state of a timeline.
 #[derive(Debug)]
 pub struct Timeline {
@@ -22,6 +26,9 @@ pub struct Timeline {
     /// Late metrics of the open page's tweets. They stay in memory too, so that the usual split
     /// reads nothing.
     open_metrics: Touched<LateMetrics>,
+    /// The lower bounds of the newest closed pages, all there are from the first of these up to
+    /// the open page: so that a tweet that is a little late asks no row where it belongs.
+    near: Vec<TweetKey>,
     /// Closed pages that this batch has looked at, by lower bound; `None` when it has ended one.
     closed: BTreeMap<TweetKey, Option<Touched<Page>>>,
     /// Late metrics of closed pages that this batch has looked at, by their page's lower bound.
@@ -61,6 +68,7 @@ impl Timeline {
             open,
             open_changed: false,
             open_metrics: Touched::read(late),
+            near: Vec::new(),
             closed: BTreeMap::new(),
             metrics: BTreeMap::new(),
         }
@@ -112,12 +120,14 @@ impl Timeline {
             value: moved,
         };
         if lower == self.open.lower() {
+            self.comes_near(lower.clone());
             let full = std::mem::replace(&mut self.open, upper);
             self.open_changed = true;
             self.closed.insert(lower.clone(), Some(Touched::made(full)));
             let closed = std::mem::replace(&mut self.open_metrics, moved);
             self.metrics.insert(lower.clone(), closed);
         } else {
+            self.comes_near(upper.lower().clone());
             self.metrics.insert(upper.lower().clone(), moved);
             self.closed
                 .insert(upper.lower().clone(), Some(Touched::made(upper)));
@@ -140,6 +150,7 @@ impl Timeline {
         let metrics = self.metrics_of_page(rows, &lower)?;
         metrics.changed |= metrics.value.remove(key);
         if is_empty && lower != *self.open.lower() && lower != TweetKey::first() {
+            self.near.retain(|near| *near != lower);
             self.closed.insert(lower, None);
         }
         Ok(true)
@@ -206,18 +217,18 @@ impl Timeline {
         Ok(oldest.zip(newest))
     }
 
-    /// The rows that this batch has changed. Only the open page stays in memory.
+    /// The rows that this batch has changed. Of the pages only the open one stays in memory.
     ///
     /// # Errors
     /// [`RowsError`] when a value does not fit its row.
     pub fn take_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if std::mem::take(&mut self.open_changed) {
-            out.push((RowKey::OpenPage, Some(self.open.encode_open())));
+            out.push((RowKey::OpenPage, Some(self.open.encode())));
         }
         for (lower, page) in std::mem::take(&mut self.closed) {
             match page {
                 Some(page) if page.changed => {
-                    out.push((RowKey::Page(lower), Some(page.value.encode_closed())));
+                    out.push((RowKey::Page(lower), Some(page.value.encode())));
                 }
                 Some(_) => {}
                 None => out.push((RowKey::Page(lower), None)),
@@ -250,9 +261,33 @@ impl Timeline {
         Ok(&mut touched.value)
     }
 
-    fn lower_of(&self, rows: &dyn Rows, key: &TweetKey) -> Result<TweetKey, RowsError> {
+    /// The lower bound of the closed page where a key belongs.
+    fn lower_of(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<TweetKey, RowsError> {
+        while self.near.first().is_none_or(|first| key < first) && self.near.len() < MOST_NEAR {
+            let first = self.near.first().unwrap_or(self.open.lower());
+            match self.closed_lower(rows, Seek::Before(first))? {
+                Some(before) => self.near.insert(0, before),
+                None => break,
+            }
+        }
+        let behind = self.near.partition_point(|lower| lower <= key);
+        if let Some(lower) = behind.checked_sub(1).and_then(|at| self.near.get(at)) {
+            return Ok(lower.clone());
+        }
         self.closed_lower(rows, Seek::AtOrBefore(key))?
             .ok_or_else(|| RowsError::damaged(&RowKey::Page(key.clone()), "no page covers it"))
+    }
+
+    /// A page begins at this bound.
+    fn comes_near(&mut self, lower: TweetKey) {
+        let at = self.near.partition_point(|near| *near < lower);
+        // Below the first one there may be others that aren't known here.
+        if at > 0 || self.near.is_empty() && lower == *self.open.lower() {
+            self.near.insert(at, lower);
+        }
+        if self.near.len() > MOST_NEAR {
+            self.near.remove(0);
+        }
     }
 
     /// The lower bound of a closed page, among those of this batch and those in the rows.

@@ -81,6 +81,11 @@ pub(super) fn pages(keyword: &Keyword) -> Vec<u8> {
     start(PAGE, keyword)
 }
 
+/// It is the key of a closed page.
+pub(super) fn is_page(key: &[u8]) -> bool {
+    key.first() == Some(&PAGE)
+}
+
 /// The lower bound of the closed page behind a key that starts with `prefix`.
 pub(super) fn page_lower(prefix: &[u8], key: &[u8]) -> Option<TweetKey> {
     let (at, id) = key.strip_prefix(prefix)?.split_first_chunk::<8>()?;

@@ -5,6 +5,7 @@
 //! that changes a thousand times between two commits is written once. What is lost in a crash is
 //! folded again from the checkpoint.
 
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,7 +16,7 @@ use super::guard::guarded;
 use super::layers::{Layers, RowMap};
 use super::{ShardRecord, StoreError, layout};
 use crate::events::{Keyword, Sequence, stored};
-use crate::projections::{Changes, RowKey, Rows, RowsError, Seek, TweetKey};
+use crate::projections::{Changes, RowKey, Rows, RowsError, Seek, TweetKey, pack_page};
 
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
@@ -241,14 +242,17 @@ impl ShardRows {
     fn write(&self, rows: &RowMap, record: &ShardRecord) -> Result<CommitFigures, StoreError> {
         let mut batch = sled::Batch::default();
         let mut figures = CommitFigures::default();
+        let packed = packed_pages(rows);
         for (key, row) in rows {
+            let packed = packed.get(key.as_slice()).map(Vec::as_slice);
+            let row = packed.or(row.as_deref());
             figures.rows = figures.rows.saturating_add(1);
-            let bytes = key.len().saturating_add(row.as_ref().map_or(0, Bytes::len));
+            let bytes = key.len().saturating_add(row.map_or(0, <[u8]>::len));
             figures.bytes = figures
                 .bytes
                 .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
             match row {
-                Some(row) => batch.insert(key.as_slice(), row.as_ref()),
+                Some(row) => batch.insert(key.as_slice(), row),
                 None => batch.remove(key.as_slice()),
             }
         }
@@ -379,6 +383,32 @@ impl ShardRows {
             }
         }
     }
+}
+
+/// The closed pages among these rows as they are to be kept. Packing is most of what a commit
+/// computes, so two threads share it.
+fn packed_pages(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
+    let pages: Vec<_> = rows
+        .iter()
+        .filter(|(key, _)| layout::is_page(key))
+        .filter_map(|(key, row)| Some((key.as_slice(), row.as_ref()?)))
+        .collect();
+    let pack = |pages: &[(&'_ [u8], &Bytes)]| -> Vec<Option<Vec<u8>>> {
+        pages.iter().map(|(_, row)| pack_page(row)).collect()
+    };
+    let (here, there) = pages.split_at(pages.len() / 2);
+    let packed = std::thread::scope(|scope| {
+        let there = scope.spawn(|| pack(there));
+        let mut packed = pack(here);
+        // What could not be packed is kept as it is.
+        packed.extend(there.join().unwrap_or_default());
+        packed
+    });
+    pages
+        .into_iter()
+        .zip(packed)
+        .filter_map(|((key, _), packed)| Some((key, packed?)))
+        .collect()
 }
 
 fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

@@ -15,6 +15,7 @@ use crate::events::{Sequence, Timestamp};
 use crate::journal::JournalError;
 
 mod lines;
+mod names;
 mod sorting;
 mod standing;
 

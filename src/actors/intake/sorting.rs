@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::lines::Lines;
+use super::names::Names;
 use super::standing::{Keywords, Standing};
 use super::{Counts, RejectedLine, Report};
 use crate::actors::Tidings;
 use crate::events::wire::{self, Line};
-use crate::events::{Event, Form, Keyword, Record, Sequence, Timestamp, Token, TweetId, stored};
+use crate::events::{Event, Form, Keyword, Record, Sequence, Timestamp, TweetId, stored};
 use crate::store::{Holders, StoreError};
 
 /// Records are appended when so many are sorted …
@@ -79,6 +80,7 @@ pub(super) struct Sorting {
     auto_track: bool,
     received_at: Timestamp,
     lines: Lines,
+    names: Names,
     /// The line at which sorting paused.
     held: Option<(u64, Bytes)>,
     pub(super) keywords: Keywords,
@@ -109,6 +111,7 @@ impl Sorting {
             auto_track,
             received_at,
             lines: Lines::of(body),
+            names: Names::default(),
             held: None,
             folded: Folded::Unasked,
             folded_through: Sequence::ZERO,
@@ -154,7 +157,9 @@ impl Sorting {
             wire::decode_line(bytes, self.received_at).map_err(|error| error.to_string())?;
         let to = match keyword {
             Some(keyword) => {
-                let keyword = Keyword::new(&keyword)
+                let keyword = self
+                    .names
+                    .keyword(keyword)
                     .map_err(|error| format!("field \"keyword\": {error}"))?;
                 self.addressed(keyword, &event)?
             }
@@ -276,7 +281,7 @@ impl Sorting {
         for keyword in keywords {
             let record = Record {
                 received_at: self.received_at,
-                token: Bytes::from(Token::of(keyword).to_string()),
+                token: self.names.token(keyword),
                 stored: stored.clone(),
             };
             self.group.bytes += record.stored.len() + record.token.len();

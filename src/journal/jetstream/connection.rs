@@ -9,6 +9,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
+use super::pipeline::Pipeline;
 use crate::journal::JournalError;
 
 /// How long an answer may take. One that was lost with its connection must not hold up reading
@@ -138,7 +139,12 @@ impl Link {
             .build(self.client.clone())
     }
 
-    /// For publishing.
+    /// For publishing much.
+    pub(super) fn pipeline(&self) -> Pipeline {
+        Pipeline::new(self.client.clone(), ACKNOWLEDGE_WITHIN)
+    }
+
+    /// For publishing by the client library's own means.
     pub(super) fn publishing(&self) -> Context {
         ContextBuilder::new()
             .timeout(ACKNOWLEDGE_WITHIN)

@@ -15,6 +15,7 @@ mod bare;
 mod connection;
 mod message;
 mod micro;
+mod pipeline;
 mod publisher;
 mod pull;
 mod reader;
@@ -97,7 +98,7 @@ impl JetStreamJournal {
         keeper.find_end().await?;
         tokio::spawn(keep_current(Arc::downgrade(&keeper)));
         Ok(Self {
-            appender: Appender::new(link.publishing(), Arc::clone(&keeper)),
+            appender: Appender::new(link.pipeline(), Arc::clone(&keeper)),
             reading,
             keeper,
             rejected: Arc::new(JetStreamRejectedLog {

@@ -1,16 +1,14 @@
 //! Publishing without reading: needs no other permission than to publish to `tweets.*`.
 
-use async_nats::jetstream::context::Context;
-
-use super::append::{Outgoing, send};
 use super::connection::{JetStreamOptions, Link};
+use super::pipeline::{Outgoing, Pipeline};
 use crate::events::{Record, Sequence, Timestamp};
 use crate::journal::JournalError;
 
 /// Publishes records to a stream that somebody else keeps.
 #[derive(Debug)]
 pub struct JetStreamPublisher {
-    context: Context,
+    pipeline: Pipeline,
 }
 
 impl JetStreamPublisher {
@@ -21,7 +19,7 @@ impl JetStreamPublisher {
     pub async fn connect(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let link = Link::open(options, "tidings publish").await?;
         Ok(Self {
-            context: link.publishing(),
+            pipeline: link.pipeline(),
         })
     }
 
@@ -39,7 +37,7 @@ impl JetStreamPublisher {
             .iter()
             .map(|record| Outgoing::of(record, now))
             .collect::<Result<Vec<_>, _>>()?;
-        let answers = send(&self.context, outgoing, ()).await;
+        let answers = self.pipeline.send(outgoing, ()).await;
         Ok(answers
             .into_iter()
             .map(|answer| answer.map(Sequence::new))

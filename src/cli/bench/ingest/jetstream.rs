@@ -28,6 +28,8 @@ use crate::settings::NatsSettings;
 
 /// Messages that are made before any of them is published.
 const MADE_AHEAD: u64 = 100_000;
+/// How long it may take until the journal knows what was published to its stream.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(
     arguments: &Arguments,
@@ -62,9 +64,9 @@ async fn on_stream(
     let (json_bytes, _) = fill(bare, &mut source, arguments.events).await?;
     let read_before = read(bare, arguments.events).await?;
     let journal_bytes = bare.bytes().await?;
-    let head = *journal.head().borrow();
+    let head = reached(&journal, arguments.events).await?;
     ensure!(
-        head.get() == arguments.events,
+        head == arguments.events,
         "the stream ends at {head} and not at {}: somebody else publishes to it",
         arguments.events
     );
@@ -77,14 +79,24 @@ async fn on_stream(
         journal_bytes,
         views_bytes: bytes_in(&views_dir(folder))?,
     };
-    let bodies = bodies(&mut source, arguments.posted)?;
     let (_, before) = fill(bare, &mut source, arguments.posted).await?;
+    // Behind those, since events come in about the order of their times.
+    let bodies = bodies(&mut source, arguments.posted)?;
     let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
     let (_, after) = fill(bare, &mut source, arguments.posted).await?;
     let bare_publish = rate(arguments.posted, before.saturating_add(after) / 2);
     let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
     let bare_read = read_before.saturating_add(read_after) / 2;
     Ok(Figures::of(&filled, bare_read, &folding, Some(publishing)))
+}
+
+/// Where the stream ends, once it is known to have so many events.
+async fn reached(journal: &JetStreamJournal, events: u64) -> anyhow::Result<u64> {
+    let mut head = journal.head();
+    let reached = head.wait_for(|head| head.get() >= events);
+    let reached = tokio::time::timeout(HEAD_WITHIN, reached).await;
+    let head = reached.context("the end of the stream is not known in time")??;
+    Ok(head.get())
 }
 
 async fn read(bare: &BareJetStream, events: u64) -> anyhow::Result<Duration> {
