@@ -183,8 +183,13 @@ fn a_client_goes_on_where_it_was_and_never_with_a_part() {
         client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline", "volume"], "since": { "epoch": epoch, "seq": seq } }));
         let subscribed = client.next();
         assert_eq!(subscribed["type"], "subscribed");
-        let first = client.next();
-        (subscribed["recovered"].clone(), first)
+        let mut snapshots = vec![client.next_of("snapshot")["topic"].clone()];
+        if subscribed["recovered"] == false {
+            snapshots.push(client.next_of("snapshot")["topic"].clone());
+        }
+        assert_eq!(client.until_pong(2), Vec::<Value>::new());
+        snapshots.sort_by_key(ToString::to_string);
+        (subscribed["recovered"].clone(), snapshots)
     };
     // What was missed, and only that.
     let mut added = Vec::new();
@@ -200,11 +205,8 @@ fn a_client_goes_on_where_it_was_and_never_with_a_part() {
     }
     assert_eq!(added, ["x:2", "x:3"]);
     // Nothing was missed: no snapshot of the timeline, one of the volume.
-    let (recovered, first) = resume(&epoch, &taken["seq"]);
-    assert_eq!(
-        (recovered, &first["topic"]),
-        (json!(true), &json!("volume"))
-    );
+    let (recovered, snapshots) = resume(&epoch, &taken["seq"]);
+    assert_eq!((recovered, snapshots), (json!(true), vec![json!("volume")]));
     // Another epoch, none at all, and a position that the journal doesn't hold: a snapshot at once.
     for (epoch, seq) in [
         (&json!("0000000000000000"), &seq),
@@ -212,13 +214,91 @@ fn a_client_goes_on_where_it_was_and_never_with_a_part() {
         (&epoch, &json!(1_000_000)),
         (&epoch, &json!(0)),
     ] {
-        let (recovered, first) = resume(epoch, seq);
+        let (recovered, snapshots) = resume(epoch, seq);
         assert_eq!(recovered, false, "{epoch} {seq}");
-        assert_eq!(
-            (&first["type"], &first["topic"]),
-            (&json!("snapshot"), &json!("timeline"))
+        assert_eq!(snapshots, ["timeline", "volume"]);
+    }
+}
+
+#[test]
+fn who_begins_gets_what_a_get_says_however_long_others_have_followed() {
+    let Fixture { server, _data } = start();
+    let topics = json!(["timeline", "volume", "ledger"]);
+    let mut first = Client::connect(&server);
+    first.subscribe("ai", topics.clone());
+    first.say(&json!({ "type": "subscribe", "id": 2, "topics": ["overview"] }));
+    for _ in 0..4 {
+        first.next_of("snapshot");
+    }
+    for number in 1..=10 {
+        let taken = server.publish(&posted("ai", &format!("x:{number}"), AT, "one"));
+        // Its follower has got that far.
+        while first.next_of("update")["seq"].as_u64() < taken["seq"].as_u64() {}
+    }
+    let got = server.get("/api/v1/keywords/ai/timeline");
+    let mut second = Client::connect(&server);
+    second.subscribe("ai", topics);
+    second.say(&json!({ "type": "subscribe", "id": 2, "topics": ["overview"] }));
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        let line = second.next();
+        if line["type"] != "subscribed" {
+            assert_eq!(line["type"], "snapshot", "{line}");
+            assert!(line["seq"].as_u64() >= got["as_of"].as_u64(), "{line}");
+            if line["topic"] == "timeline" {
+                assert_eq!(line["items"], got["items"]);
+            }
+            seen.push(line["topic"].clone());
+        }
+    }
+    seen.sort_by_key(ToString::to_string);
+    assert_eq!(seen, ["ledger", "overview", "timeline", "volume"]);
+}
+
+#[test]
+fn every_request_is_answered_by_its_own_name_also_before_the_feed_has_begun() {
+    let Fixture { server, _data } = start();
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    let taken = server.publish(&posted("ai", "x:2", AT, "two"));
+    let got = server.get("/api/v1/keywords/ai/timeline");
+    let mut client = Client::connect(&server);
+    let since = json!({ "epoch": got["epoch"], "seq": taken["seq"] });
+    for message in [
+        json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": since }),
+        json!({ "type": "subscribe", "id": 2, "keyword": "ai", "topics": ["volume"] }),
+        json!({ "type": "subscribe", "id": 3, "keyword": "ai", "topics": ["ledger"] }),
+        json!({ "type": "subscribe", "id": 4, "keyword": "nobody" }),
+        json!({ "type": "subscribe", "id": 5, "keyword": "nobody" }),
+        json!({ "type": "subscribe", "id": 6, "keyword": "배우", "topics": ["timeline"] }),
+        json!({ "type": "unsubscribe", "id": 7, "keyword": "배우" }),
+    ] {
+        client.say(&message);
+    }
+    let mut answers = Vec::new();
+    while answers.len() < 6 {
+        let line = client.next();
+        if !line["id"].is_null() {
+            let said = [&line["type"], &line["recovered"], &line["code"]];
+            answers.push((line["id"].as_u64(), said.map(Value::clone)));
+        }
+        assert_ne!(
+            (&line["type"], &line["topic"]),
+            (&json!("snapshot"), &json!("timeline")),
+            "{line}"
         );
     }
+    answers.sort_by_key(|(id, _)| *id);
+    let subscribed = |recovered: bool| [json!("subscribed"), json!(recovered), Value::Null];
+    let refused = || [json!("error"), Value::Null, json!("not_tracked")];
+    let expected = [
+        (Some(1), subscribed(true)),
+        (Some(2), subscribed(false)),
+        (Some(3), subscribed(false)),
+        (Some(4), refused()),
+        (Some(5), refused()),
+        (Some(6), subscribed(false)),
+    ];
+    assert_eq!(answers, expected);
 }
 
 #[test]

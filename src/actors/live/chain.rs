@@ -8,16 +8,22 @@ use super::ring::{Ring, Update};
 use super::topic::Topic;
 use crate::events::Sequence;
 
-/// A snapshot that so many updates have followed is made anew for who begins.
+/// A snapshot that so many updates have followed is of no use to those who still wait for it.
 const MOST_BEHIND: u64 = 32;
 
 /// Where one follower stands in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cursor {
-    /// It needs a snapshot.
-    Start,
+    /// It needs a snapshot. Once it has asked, any does that began to be made later: it holds all
+    /// that was folded before.
+    Start { asked: Option<u64> },
     /// It holds the chain's state at `seq`, and needs the update with this number next.
     At { next: u64, seq: Sequence },
+}
+
+impl Cursor {
+    /// Of who has not asked yet.
+    pub(super) const BEGIN: Self = Self::Start { asked: None };
 }
 
 /// What a follower got.
@@ -40,22 +46,36 @@ pub(super) struct Snapshot {
     pub(super) lines: Arc<[Line]>,
 }
 
+/// A snapshot, and the round of making in which it was made.
+#[derive(Debug)]
+struct Made {
+    snapshot: Snapshot,
+    round: u64,
+}
+
 /// One chain.
 #[derive(Debug)]
 pub(super) struct Chain {
     ring: Ring,
+    /// An update to the sequence that a follower holds already says nothing new to it.
+    skips_equal: bool,
     /// By topic, since chains of one ring may begin differently.
-    snapshots: HashMap<Topic, Snapshot>,
+    snapshots: HashMap<Topic, Made>,
     wanted: HashSet<Topic>,
+    /// How often snapshots were begun to be made.
+    rounds: u64,
     pub(super) followers: usize,
 }
 
 impl Chain {
-    pub(super) fn new(ring_bytes: usize) -> Self {
+    pub(super) fn new(topic: &Topic, ring_bytes: usize) -> Self {
         Self {
             ring: Ring::new(ring_bytes),
+            // The others move with the clock, too.
+            skips_equal: *topic == Topic::TIMELINES,
             snapshots: HashMap::new(),
             wanted: HashSet::new(),
+            rounds: 0,
             followers: 0,
         }
     }
@@ -63,8 +83,9 @@ impl Chain {
     pub(super) fn push(&mut self, update: Update) {
         self.ring.push(update);
         let ring = &self.ring;
-        self.snapshots.retain(|_, snapshot| {
-            ring.next() - snapshot.next <= MOST_BEHIND && ring.get(snapshot.next).is_ok()
+        self.snapshots.retain(|_, made| {
+            let next = made.snapshot.next;
+            ring.next() - next <= MOST_BEHIND && ring.get(next).is_ok()
         });
     }
 
@@ -79,7 +100,9 @@ impl Chain {
         self.snapshots.clear();
     }
 
+    /// The topics of which somebody wants a snapshot; a round of making them begins.
     pub(super) fn take_wanted(&mut self) -> Vec<Topic> {
+        self.rounds += 1;
         self.wanted.drain().collect()
     }
 
@@ -90,7 +113,9 @@ impl Chain {
     pub(super) fn put_snapshot(&mut self, topic: &Topic, snapshot: Snapshot) {
         // Updates may have fallen out while it was made; then it is of no use.
         if self.ring.get(snapshot.next).is_ok() {
-            self.snapshots.insert(topic.clone(), snapshot);
+            let round = self.rounds;
+            let made = Made { snapshot, round };
+            self.snapshots.insert(topic.clone(), made);
         } else {
             self.wanted.insert(topic.clone());
         }
@@ -107,10 +132,27 @@ impl Chain {
         Some(Cursor::At { next, seq })
     }
 
+    /// A snapshot that holds all that was folded before its follower asked for it: made since, or
+    /// followed by nothing. `as_of` is the last position that the fold has handed over; `None`
+    /// where that isn't known.
+    fn fresh(
+        &self,
+        topic: &Topic,
+        asked: Option<u64>,
+        as_of: Option<Sequence>,
+    ) -> Option<&Snapshot> {
+        let Made { snapshot, round } = self.snapshots.get(topic)?;
+        let is_new = asked.is_some_and(|asked| *round > asked);
+        let is_last =
+            snapshot.next == self.ring.next() && as_of.is_some_and(|as_of| snapshot.seq >= as_of);
+        (is_new || is_last).then_some(snapshot)
+    }
+
     /// Hands out what a follower is missing, until `budget` bytes are reached.
     pub(super) fn pull(
         &mut self,
         topic: &Topic,
+        as_of: Option<Sequence>,
         parameters: Option<&str>,
         cursor: &mut Cursor,
         out: &mut VecDeque<Line>,
@@ -120,8 +162,9 @@ impl Chain {
             if *budget == 0 {
                 return Pulled::Part;
             }
-            let Cursor::At { next, seq } = cursor else {
-                let Some(snapshot) = self.snapshots.get(topic) else {
+            if let Cursor::Start { asked } = cursor {
+                let Some(snapshot) = self.fresh(topic, *asked, as_of) else {
+                    asked.get_or_insert(self.rounds);
                     return Pulled::Waits(self.wanted.insert(topic.clone()));
                 };
                 for line in snapshot.lines.iter() {
@@ -132,16 +175,21 @@ impl Chain {
                     next: snapshot.next,
                     seq: snapshot.seq,
                 };
+            }
+            let Cursor::At { next, seq } = cursor else {
                 continue;
             };
+            if *budget == 0 {
+                return Pulled::Part;
+            }
             match self.ring.get(*next) {
-                Err(_) => *cursor = Cursor::Start,
+                Err(_) => *cursor = Cursor::BEGIN,
                 Ok(None) => return Pulled::All,
                 Ok(Some(update)) => {
                     *next += 1;
                     // A snapshot that was read from the rows may be ahead of the ring.
-                    let is_held =
-                        update.seq < *seq || (update.seq == *seq && update.prev < update.seq);
+                    let says_nothing = self.skips_equal && update.prev < update.seq;
+                    let is_held = update.seq < *seq || (update.seq == *seq && says_nothing);
                     if is_held {
                         continue;
                     }
@@ -192,7 +240,8 @@ mod tests {
 
     fn pull(chain: &mut Chain, cursor: &mut Cursor, mut budget: usize) -> (Pulled, Vec<String>) {
         let mut out = VecDeque::new();
-        let pulled = chain.pull(&TIMELINE, None, cursor, &mut out, &mut budget);
+        let as_of = Some(Sequence::ZERO);
+        let pulled = chain.pull(&TIMELINE, as_of, None, cursor, &mut out, &mut budget);
         let texts = out
             .iter()
             .map(|line| String::from_utf8(line.text().to_vec()).unwrap());
@@ -201,8 +250,8 @@ mod tests {
 
     #[test]
     fn a_follower_begins_with_a_snapshot_and_goes_on_with_what_follows() {
-        let mut chain = Chain::new(1000);
-        let mut cursor = Cursor::Start;
+        let mut chain = Chain::new(&Topic::TIMELINES, 1000);
+        let mut cursor = Cursor::BEGIN;
         assert_eq!(
             pull(&mut chain, &mut cursor, 99),
             (Pulled::Waits(true), vec![])
@@ -223,15 +272,41 @@ mod tests {
             (Pulled::All, expected.clone())
         );
         assert_eq!(pull(&mut chain, &mut cursor, 99), (Pulled::All, vec![]));
-        let mut second = Cursor::Start;
-        assert_eq!(pull(&mut chain, &mut second, 99), (Pulled::All, expected));
+    }
+
+    #[test]
+    fn who_begins_gets_nothing_that_is_older_than_its_wish() {
+        let mut chain = Chain::new(&Topic::TIMELINES, 1000);
+        let mut first = Cursor::BEGIN;
+        assert_eq!(pull(&mut chain, &mut first, 99).0, Pulled::Waits(true));
+        assert_eq!(chain.take_wanted(), [TIMELINE]);
+        // It comes while the snapshot is made, which may have been read before.
+        let mut second = Cursor::BEGIN;
+        assert_eq!(pull(&mut chain, &mut second, 99).0, Pulled::Waits(true));
+        put(&mut chain, 5);
+        push(&mut chain, 5, 8);
+        let followed = (Pulled::All, vec!["=5".to_owned(), "5-8".to_owned()]);
+        assert_eq!(pull(&mut chain, &mut first, 99), followed);
+        assert_eq!(pull(&mut chain, &mut second, 99).0, Pulled::Waits(false));
+        assert_eq!(chain.take_wanted(), [TIMELINE]);
+        put(&mut chain, 8);
+        let fresh = (Pulled::All, vec!["=8".to_owned()]);
+        assert_eq!(pull(&mut chain, &mut second, 99), fresh);
+        // Nothing has followed it: it is as good for who comes now.
+        let mut third = Cursor::BEGIN;
+        assert_eq!(pull(&mut chain, &mut third, 99), fresh);
+        let (mut fourth, mut out) = (Cursor::BEGIN, VecDeque::new());
+        for as_of in [None, Some(Sequence::new(9))] {
+            let pulled = chain.pull(&TIMELINE, as_of, None, &mut fourth, &mut out, &mut 99);
+            assert!(matches!(pulled, Pulled::Waits(_)), "{as_of:?}");
+        }
     }
 
     #[test]
     fn who_takes_little_gets_parts_and_who_falls_out_begins_anew() {
-        let mut chain = Chain::new(12);
+        let mut chain = Chain::new(&Topic::TIMELINES, 12);
         put(&mut chain, 1);
-        let mut cursor = Cursor::Start;
+        let mut cursor = Cursor::BEGIN;
         assert_eq!(
             pull(&mut chain, &mut cursor, 1),
             (Pulled::Part, vec!["=1".into()])
@@ -252,10 +327,10 @@ mod tests {
 
     #[test]
     fn a_broken_chain_begins_anew_for_everybody() {
-        let mut chain = Chain::new(1000);
+        let mut chain = Chain::new(&Topic::TIMELINES, 1000);
         put(&mut chain, 1);
         push(&mut chain, 1, 2);
-        let mut cursor = Cursor::Start;
+        let mut cursor = Cursor::BEGIN;
         pull(&mut chain, &mut cursor, 99);
         let held = chain.next();
         chain.break_off();
@@ -275,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_client_resumes_only_where_nothing_is_missing() {
-        let mut chain = Chain::new(1000);
+        let mut chain = Chain::new(&Topic::TIMELINES, 1000);
         let at = |seq: u64| Sequence::new(seq);
         assert_eq!(chain.resume(at(3), at(4)), None);
         assert!(chain.resume(at(4), at(4)).is_some());

@@ -5,13 +5,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::runtime::Handle;
 
 use super::chain::{Chain, Cursor, Pulled, Snapshot};
 use super::feed_actor::FeedHandle;
 use super::line::{Line, Position};
 use super::ring::Update;
 use super::session::SessionHandle;
+use super::session_state::SessionState;
 use super::topic::Topic;
 use crate::events::{Keyword, Sequence};
 use crate::projections::{ChangeKind, ViewChange};
@@ -19,20 +22,30 @@ use crate::store::Epoch;
 
 /// So many tweets' changes may wait for the feed actor; more than that is worth a snapshot.
 const MOST_WAITING: usize = 4096;
+/// So many followers are delivered to before others have their turn, which takes some 0.1 ms.
+const DELIVERED_AT_A_TIME: usize = 32;
+/// Followers are divided among the processors when each gets at least so many.
+const LEAST_OF_A_PART: usize = 256;
 
 /// One who follows a feed: a slot of a session.
 #[derive(Debug)]
 pub(super) struct Follower {
     session: SessionHandle,
+    state: Weak<Mutex<SessionState>>,
     slot: u64,
     /// It has taken all there was and wants to know when there is more.
     armed: AtomicBool,
 }
 
 impl Follower {
-    pub(super) fn new(session: SessionHandle, slot: u64) -> Arc<Self> {
+    pub(super) fn new(
+        session: SessionHandle,
+        state: Weak<Mutex<SessionState>>,
+        slot: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
             session,
+            state,
             slot,
             armed: AtomicBool::new(true),
         })
@@ -43,10 +56,37 @@ impl Follower {
         self.armed.store(true, Ordering::SeqCst);
     }
 
+    /// Tells the session that there is something to take.
     fn wake(&self) {
         if self.armed.swap(false, Ordering::SeqCst) {
-            self.session.wake(self.slot);
+            self.tell();
         }
+    }
+
+    /// Tells the session, whether it knows or not.
+    fn tell(&self) {
+        self.session.wake(self.slot);
+    }
+
+    /// Lets the session take what is due and write it, here and now. Only when it is at work
+    /// already it is told instead.
+    fn deliver(&self) {
+        if !self.armed.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let state = self.state.upgrade();
+        match state.as_deref().map(Mutex::try_lock) {
+            Some(Ok(mut state)) => state.on_wake(self.session.actor(), self.slot),
+            _ => self.tell(),
+        }
+    }
+}
+
+/// Delivers to some followers, and lets others have the processor in between.
+async fn deliver_to(followers: Vec<Arc<Follower>>) {
+    for some in followers.chunks(DELIVERED_AT_A_TIME) {
+        some.iter().for_each(|follower| follower.deliver());
+        tokio::task::yield_now().await;
     }
 }
 
@@ -259,6 +299,28 @@ impl Feed {
         }
     }
 
+    /// Lets all who wait take what is there and write it to their clients, without a way through
+    /// their mailboxes, which would cost more than the write. Never called by a fold.
+    pub(super) async fn deliver(&self) {
+        let followers: Vec<_> = self.followers().values().cloned().collect();
+        let workers = Handle::current().metrics().num_workers();
+        let parts = workers.min(followers.len() / LEAST_OF_A_PART);
+        if parts < 2 {
+            return deliver_to(followers).await;
+        }
+        let size = followers.len().div_ceil(parts);
+        let tasks: Vec<_> = followers
+            .chunks(size)
+            .map(|part| tokio::spawn(deliver_to(part.to_vec())))
+            .collect();
+        for (part, task) in followers.chunks(size).zip(tasks) {
+            if task.await.is_err() {
+                // A session panicked. Those behind it may not know yet.
+                part.iter().for_each(|follower| follower.tell());
+            }
+        }
+    }
+
     pub(super) fn is_followed(&self) -> bool {
         !self.followers().is_empty()
     }
@@ -282,10 +344,9 @@ impl Feed {
     /// Counts a follower of a topic in; its chain begins, if it has not begun.
     pub(super) fn join(&self, topic: &Topic) {
         let mut state = self.state();
-        let chain = state
-            .chains
-            .entry(topic.chain())
-            .or_insert_with(|| Chain::new(self.ring_bytes));
+        let topic = topic.chain();
+        let new = Chain::new(&topic, self.ring_bytes);
+        let chain = state.chains.entry(topic).or_insert(new);
         chain.followers += 1;
     }
 
@@ -298,14 +359,9 @@ impl Feed {
 
     pub(super) fn standing(&self) -> Standing {
         let state = self.state();
-        let cut = match state.life {
-            Life::Hot(position) => position.seq,
-            Life::Cold | Life::Ended => Sequence::ZERO,
-        };
-        let handed = state.handed.iter().map(|handed| handed.change.as_of);
         Standing {
             life: state.life,
-            as_of: handed.max().unwrap_or_default().max(cut),
+            as_of: state.as_of(),
         }
     }
 
@@ -328,10 +384,12 @@ impl Feed {
         budget: &mut usize,
     ) -> Pulled {
         let mut state = self.state();
+        // What is folded of all keywords is handed over by nobody.
+        let as_of = self.keyword.is_some().then(|| state.as_of());
         let Some(chain) = state.chains.get_mut(&topic.chain()) else {
             return Pulled::All;
         };
-        let pulled = chain.pull(topic, parameters, cursor, out, budget);
+        let pulled = chain.pull(topic, as_of, parameters, cursor, out, budget);
         if let (Pulled::Waits(true), Some(actor)) = (pulled, &state.actor) {
             actor.serve();
         }
@@ -340,6 +398,16 @@ impl Feed {
 }
 
 impl State {
+    /// The last position that the fold has handed over.
+    fn as_of(&self) -> Sequence {
+        let cut = match self.life {
+            Life::Hot(position) => position.seq,
+            Life::Cold | Life::Ended => Sequence::ZERO,
+        };
+        let handed = self.handed.last();
+        handed.map_or(cut, |handed| handed.change.as_of.max(cut))
+    }
+
     /// What waits is too much to tell.
     fn collapse(&mut self) {
         let (Some(first), Some(last)) = (self.handed.first(), self.handed.last()) else {

@@ -12,26 +12,22 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::time::Instant;
 
-use super::chain::Snapshot;
+use super::answers::Answers;
 use super::feed::{Feed, Life};
 use super::feeds::Feeds;
-use super::line::{Line, Position};
+use super::line::Position;
 use super::merge::{Merged, merge};
 use super::ring::Update;
 use super::shapes::{At, Shapes};
-use super::topic::{Nature, Topic};
+use super::topic::Topic;
 use super::volumes::Volumes;
 use crate::actors::progress::Progress;
-use crate::events::{Sequence, ShardId, Timestamp};
+use crate::events::{ShardId, Timestamp};
 use crate::store::{StoreError, Views};
 use crate::telemetry::Metrics;
 
-/// Whole answers are made at most so often.
-const ANSWERS_EVERY: Duration = Duration::from_secs(1);
 /// Views that cannot be asked now are asked again after this.
-const RETRY: Duration = Duration::from_millis(100);
-/// While changes come faster than is worth telling, snapshots are made at most so often.
-const BREAKS_EVERY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_millis(100);
 
 /// What others hold of a feed actor.
 #[derive(Debug, Clone)]
@@ -106,30 +102,19 @@ pub(super) struct FeedArguments {
 }
 
 pub(super) struct FeedState {
-    own: FeedArguments,
-    volumes: Volumes,
-    /// The whole answers that the followers hold.
-    answers: Vec<Held>,
+    pub(super) own: FeedArguments,
+    pub(super) volumes: Volumes,
+    pub(super) answers: Answers,
     last_cut: Option<Instant>,
     /// A message that cuts is on its way.
     cut_due: bool,
-    /// The earliest moment at which whole answers are made again.
-    next_answers: Instant,
-    answers_due: bool,
     /// The chains were broken off, and no snapshot was made since.
-    is_broken: bool,
+    pub(super) is_broken: bool,
     /// When snapshots were made after the chains had been broken off.
-    last_mended: Option<Instant>,
+    pub(super) last_mended: Option<Instant>,
     /// The earliest moment at which a roll is on its way.
     roll_due: Option<Timestamp>,
     unfollowed_since: Option<Instant>,
-}
-
-/// A whole answer as followers hold it.
-struct Held {
-    topic: Topic,
-    position: Position,
-    until: Option<Timestamp>,
 }
 
 struct FeedActor;
@@ -152,11 +137,9 @@ impl Actor for FeedActor {
         Ok(FeedState {
             own,
             volumes: Volumes::default(),
-            answers: Vec::new(),
+            answers: Answers::default(),
             last_cut: None,
             cut_due: false,
-            next_answers: Instant::now(),
-            answers_due: false,
             is_broken: false,
             last_mended: None,
             roll_due: None,
@@ -174,7 +157,7 @@ impl Actor for FeedActor {
             FeedMessage::Hydrate => state.on_hydrate(&myself).await?,
             FeedMessage::Cut => state.on_cut(&myself).await?,
             FeedMessage::Serve => state.on_serve(&myself).await?,
-            FeedMessage::Roll => state.on_roll(&myself)?,
+            FeedMessage::Roll => state.on_roll(&myself).await?,
             FeedMessage::Answer => state.on_answer(&myself).await?,
             FeedMessage::Reset => state.on_reset(&myself)?,
             FeedMessage::Linger => state.on_linger(&myself),
@@ -198,7 +181,7 @@ impl FeedState {
         match position {
             Ok(Some(position)) => {
                 self.own.feed.stand_at(position);
-                self.own.feed.wake();
+                self.own.feed.deliver().await;
                 myself.cast(FeedMessage::Cut)?;
                 self.on_serve(myself).await
             }
@@ -234,11 +217,20 @@ impl FeedState {
             return Ok(());
         }
         self.cut_due = false;
+        if self.cut(at, myself) {
+            self.own.feed.deliver().await;
+            self.answer_soon(myself)?;
+        }
+        Ok(())
+    }
+
+    /// Makes updates of what was handed over; false when that is nothing.
+    fn cut(&mut self, at: Position, myself: &ActorRef<FeedMessage>) -> bool {
         let handed = self.own.feed.take_handed();
         if handed.is_empty() {
-            return Ok(());
+            return false;
         }
-        self.last_cut = Some(now);
+        self.last_cut = Some(Instant::now());
         match merge(at, handed) {
             Merged::Nothing => {}
             Merged::Broken(position) => {
@@ -247,7 +239,6 @@ impl FeedState {
                 self.own.feed.stand_at(position);
                 self.is_broken = true;
                 self.own.metrics.live_breaks.inc();
-                self.own.feed.wake();
             }
             Merged::Update {
                 position,
@@ -255,7 +246,7 @@ impl FeedState {
                 minutes,
             } => {
                 let Some(keyword) = self.own.feed.keyword() else {
-                    return Ok(());
+                    return false;
                 };
                 let whose = At { keyword, position };
                 let shapes = &self.own.shapes;
@@ -274,181 +265,38 @@ impl FeedState {
                 self.volumes
                     .apply(&self.own.feed, &**shapes, whose, &minutes, Timestamp::now());
                 self.own.feed.stand_at(position);
-                self.own.feed.wake();
                 self.schedule_roll(myself);
             }
         }
-        self.answer_soon(myself)
+        true
     }
 
-    /// Whole answers are made at once when none was for a second, else when it is over.
-    fn answer_soon(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
-        if self.answers.is_empty() || self.answers_due {
-            return Ok(());
-        }
-        self.answers_due = true;
-        let wait = self.next_answers.saturating_duration_since(Instant::now());
-        if wait.is_zero() {
-            myself.cast(FeedMessage::Answer)?;
-        } else {
-            myself.send_after(wait, || FeedMessage::Answer);
-        }
-        Ok(())
-    }
-
-    async fn on_answer(
-        &mut self,
-        myself: &ActorRef<FeedMessage>,
-    ) -> Result<(), ActorProcessingErr> {
-        self.answers_due = false;
-        let feed = Arc::clone(&self.own.feed);
-        self.answers
-            .retain(|held| !feed.drop_unfollowed(&held.topic));
-        if !matches!(feed.life(), Life::Hot(_)) || self.answers.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let now = Timestamp::now();
-        for index in 0..self.answers.len() {
-            let Some(held) = self.answers.get(index) else {
-                continue;
-            };
-            let topic = held.topic.clone();
-            let (position, until) = (held.position, held.until);
-            if feed.keyword().is_none() && !self.own.has_moved(position, until, now) {
-                continue;
-            }
-            let Some(whole) = self.own.whole(&topic).await? else {
-                continue;
-            };
-            if whole.position.epoch != position.epoch {
-                continue;
-            }
-            if whole.position.seq <= position.seq && whole.until == until {
-                continue;
-            }
-            feed.push(
-                &topic,
-                Update {
-                    prev: position.seq,
-                    seq: whole.position.seq,
-                    lines: (whole.encode)(Some(position.seq)).into(),
-                },
-            );
-            if let Some(held) = self.answers.get_mut(index) {
-                held.position = whole.position;
-                held.until = whole.until;
-            }
-        }
-        feed.wake();
-        // An answer that takes long is made less often, so that it never takes most of the time.
-        let pause = ANSWERS_EVERY.max(began.elapsed().saturating_mul(4));
-        self.next_answers = Instant::now() + pause;
-        if feed.keyword().is_none() {
-            self.answer_soon(myself)?;
-        }
-        Ok(())
-    }
-
-    async fn on_serve(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
-        let feed = Arc::clone(&self.own.feed);
-        let Life::Hot(at) = feed.life() else {
-            return Ok(());
-        };
-        if self.is_broken {
-            let wait = self.last_mended.map_or(Duration::ZERO, |last| {
-                BREAKS_EVERY.saturating_sub(last.elapsed())
-            });
-            if !wait.is_zero() {
-                myself.send_after(wait, || FeedMessage::Serve);
-                return Ok(());
-            }
-            self.is_broken = false;
-            self.last_mended = Some(Instant::now());
-        }
-        for (topic, next) in feed.take_wanted() {
-            self.own.metrics.live_snapshots.inc();
-            match self.snapshot(at, &topic, next).await {
-                Ok(Some(snapshot)) => feed.put_snapshot(&topic, snapshot),
-                Ok(None) => {
-                    // The views are of another epoch, or the keyword just went; somebody will say.
-                    feed.want_again(&topic);
-                    myself.send_after(RETRY, || FeedMessage::Serve);
-                }
-                Err(error) => {
-                    if !matches!(error, StoreError::Absent) {
-                        tracing::warn!(%error, "a snapshot cannot be made; it is tried again");
-                    }
-                    feed.want_again(&topic);
-                    myself.send_after(RETRY, || FeedMessage::Serve);
-                }
-            }
-        }
-        feed.wake();
-        self.schedule_roll(myself);
-        if feed.keyword().is_none() {
-            self.answer_soon(myself)?;
-        }
-        Ok(())
-    }
-
-    /// A snapshot that the update `next` follows.
-    async fn snapshot(
-        &mut self,
-        at: Position,
-        topic: &Topic,
-        next: u64,
-    ) -> Result<Option<Snapshot>, StoreError> {
-        let made: Option<(Sequence, Vec<Line>)> = match (topic, self.own.feed.keyword().cloned()) {
-            (Topic::Timeline { limit }, Some(keyword)) => {
-                self.own.timeline(at, keyword, *limit).await?
-            }
-            (Topic::Volume(window), Some(keyword)) => {
-                let views = &self.own.views;
-                self.volumes
-                    .snapshot(views, &*self.own.shapes, at, keyword, *window)
-                    .await?
-            }
-            (topic, _) if topic.nature() == Nature::Answer => self
-                .own
-                .whole(topic)
-                .await?
-                .filter(|whole| whole.position.epoch == at.epoch)
-                .map(|whole| {
-                    self.answers.retain(|held| held.topic != *topic);
-                    self.answers.push(Held {
-                        topic: topic.clone(),
-                        position: whole.position,
-                        until: whole.until,
-                    });
-                    (whole.position.seq, (whole.encode)(None))
-                }),
-            _ => None,
-        };
-        Ok(made.map(|(seq, lines)| Snapshot {
-            seq,
-            next,
-            lines: lines.into(),
-        }))
-    }
-
-    fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+    async fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
         self.roll_due = None;
+        let Life::Hot(at) = self.own.feed.life() else {
+            return Ok(());
+        };
+        // A roll stands where the fold does: snapshots read from the rows are not ahead of it.
+        let is_cut = self.cut(at, myself);
         let feed = &self.own.feed;
-        if let (Life::Hot(position), Some(keyword)) = (feed.life(), feed.keyword()) {
+        let rolled = if let (Life::Hot(position), Some(keyword)) = (feed.life(), feed.keyword()) {
             let whose = At { keyword, position };
-            if self
-                .volumes
-                .roll(feed, &*self.own.shapes, whose, Timestamp::now())
-            {
-                feed.wake();
-            }
+            let shapes = &*self.own.shapes;
+            self.volumes.roll(feed, shapes, whose, Timestamp::now())
+        } else {
+            false
+        };
+        if is_cut || rolled {
+            feed.deliver().await;
+        }
+        if is_cut {
+            self.answer_soon(myself)?;
         }
         self.schedule_roll(myself);
         Ok(())
     }
 
-    fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>) {
+    pub(super) fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>) {
         let Some(until) = self.volumes.next_roll() else {
             return;
         };
@@ -463,7 +311,7 @@ impl FeedState {
 
     fn on_reset(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
         self.volumes.clear();
-        self.answers.clear();
+        self.answers = Answers::default();
         self.own.feed.break_off(true);
         myself.cast(FeedMessage::Hydrate)?;
         Ok(())

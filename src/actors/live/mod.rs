@@ -13,6 +13,7 @@
 //! A *chain* is what one client follows of one keyword: a [`Topic`] with its parameters. The wire
 //! is not known here: [`Shapes`] encodes, an [`Outlet`] writes.
 
+mod answers;
 mod chain;
 mod feed;
 mod feed_actor;
@@ -23,7 +24,9 @@ mod outlet;
 mod reading;
 mod request;
 mod ring;
+mod serving;
 mod session;
+mod session_state;
 mod shapes;
 mod subscription;
 mod supervisor;

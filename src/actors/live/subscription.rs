@@ -21,16 +21,19 @@ pub(super) struct Subscription {
     id: RequestId,
     /// There may be something to take.
     pub(super) is_due: bool,
-    opening: Option<Opening>,
+    /// What the client has asked for and was not answered, in order.
+    openings: VecDeque<Opening>,
     chains: Vec<Followed>,
     feed: Arc<Feed>,
     follower: Arc<Follower>,
     number: u64,
 }
 
-/// A subscription that hasn't been answered.
+/// A request to follow that hasn't been answered.
 #[derive(Debug)]
 struct Opening {
+    id: RequestId,
+    topics: Vec<Topic>,
     since: Option<Result<Since, ()>>,
 }
 
@@ -67,7 +70,7 @@ impl Subscription {
             keyword,
             id: RequestId::default(),
             is_due: true,
-            opening: None,
+            openings: VecDeque::new(),
             chains: Vec::new(),
             feed,
             follower,
@@ -83,29 +86,29 @@ impl Subscription {
         topics: Vec<Topic>,
         since: Option<Result<Since, ()>>,
     ) {
-        self.id = id;
-        self.opening = Some(Opening { since });
         self.is_due = true;
-        for topic in topics {
-            let held = self.chains.iter_mut().find(|chain| chain.topic == topic);
+        for topic in &topics {
+            let held = self.chains.iter_mut().find(|chain| chain.topic == *topic);
             if let Some(held) = held {
-                held.cursor = Cursor::Start;
+                held.cursor = Cursor::BEGIN;
                 continue;
             }
-            self.feed.join(&topic);
+            self.feed.join(topic);
             let parameters = match topic {
-                Topic::Timeline { limit } => parts.shapes.timeline_parameters(limit),
+                Topic::Timeline { limit } => parts.shapes.timeline_parameters(*limit),
                 Topic::Volume(_) | Topic::Ledger | Topic::Overview(_) => None,
             };
             self.chains.push(Followed {
-                topic,
-                cursor: Cursor::Start,
+                topic: topic.clone(),
+                cursor: Cursor::BEGIN,
                 parameters: parameters.map(String::into_boxed_str),
             });
         }
+        self.openings.push_back(Opening { id, topics, since });
     }
 
-    /// Follows these topics no longer; `None` is all of them. True when none is left.
+    /// Follows these topics no longer; `None` is all of them. True when none is left and nothing is
+    /// to be answered.
     pub(super) fn close(&mut self, topics: Option<&[Topic]>) -> bool {
         let feed = &self.feed;
         self.chains.retain(|chain| {
@@ -115,13 +118,22 @@ impl Subscription {
             }
             !goes
         });
-        self.chains.is_empty()
+        self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        self.chains.is_empty() && self.openings.is_empty()
     }
 
     /// It hasn't been answered, or a snapshot of it is still to come.
     pub(super) fn is_opening(&self) -> bool {
-        let begins = |chain: &Followed| chain.cursor == Cursor::Start;
-        self.opening.is_some() || self.chains.iter().any(begins)
+        let begins = |chain: &Followed| matches!(chain.cursor, Cursor::Start { .. });
+        !self.openings.is_empty() || self.chains.iter().any(begins)
+    }
+
+    /// How many requests have not been answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.openings.len()
     }
 
     /// How many chains it follows.
@@ -145,17 +157,20 @@ impl Subscription {
         let position = match standing.life {
             Life::Cold => return Taken::All,
             Life::Ended => {
-                out.push_back(parts.shapes.error(
-                    &self.id,
-                    self.keyword.as_ref(),
-                    ErrorCode::NotTracked,
-                    "the keyword is not tracked",
-                ));
+                let mut ended: Vec<_> = self.openings.drain(..).map(|one| one.id).collect();
+                if ended.is_empty() {
+                    ended.push(self.id.clone());
+                }
+                out.extend(ended.iter().map(|id| {
+                    let (keyword, code) = (self.keyword.as_ref(), ErrorCode::NotTracked);
+                    let message = "the keyword is not tracked";
+                    parts.shapes.error(id, keyword, code, message)
+                }));
                 return Taken::Over;
             }
             Life::Hot(position) => position,
         };
-        if let Some(opening) = &self.opening {
+        while let Some(opening) = self.openings.front() {
             let mut recovered = false;
             if let Some(Ok(since)) = opening.since
                 && since.epoch == position.epoch
@@ -167,6 +182,7 @@ impl Subscription {
                 } else {
                     for chain in &mut self.chains {
                         if matches!(chain.topic, Topic::Timeline { .. })
+                            && opening.topics.contains(&chain.topic)
                             && let Some(cursor) = self.feed.resume(&chain.topic, since.seq)
                         {
                             chain.cursor = cursor;
@@ -175,9 +191,14 @@ impl Subscription {
                     }
                 }
             }
-            self.opening = None;
+            if let Some(answered) = self.openings.pop_front() {
+                self.id = answered.id;
+            }
             let keyword = self.keyword.as_ref();
             out.push_back(parts.shapes.subscribed(&self.id, keyword, recovered));
+        }
+        if self.is_over() {
+            return Taken::Over;
         }
         for chain in &mut self.chains {
             let pulled = self.feed.pull(

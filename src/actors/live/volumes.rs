@@ -1,6 +1,5 @@
 //! The volume chains of one feed: windows of counts that follow the fold and the clock.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::feed::Feed;
@@ -47,47 +46,52 @@ impl Volumes {
         windows.map(|followed| followed.series.until()).min()
     }
 
-    /// The state of a window, read from the rows if it isn't followed yet; `None` when the keyword
-    /// isn't followed, or the rows are of another epoch.
+    /// The state of a window at `as_of` or later, read from the rows unless what is followed is as
+    /// new; `None` when the keyword isn't followed, or the rows are of another epoch.
     pub(super) async fn snapshot(
         &mut self,
         views: &Views,
         shapes: &dyn Shapes,
-        at: Position,
+        (at, as_of): (Position, Sequence),
         keyword: Keyword,
         window: VolumeWindow,
     ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
-        let followed = match self.windows.entry(window) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let views = views.clone();
-                let asked = keyword.clone();
-                let answer = blocking(move || {
-                    views.read(&asked, |head, rows| {
-                        let read =
-                            || VolumeSeries::read(rows, window, Timestamp::now(), head.last_at);
-                        head.tracked.then(read).transpose()
-                    })
-                })
-                .await?;
-                let Some(answer) = answer.filter(|answer| answer.epoch == at.epoch) else {
-                    return Ok(None);
-                };
-                let Some(series) = answer.value else {
-                    return Ok(None);
-                };
-                let seq = answer.as_of;
-                place.insert(Followed { series, seq })
-            }
+        let snapshot = |followed: &Followed| {
+            let Followed { series, seq } = followed;
+            let position = Position { seq: *seq, ..at };
+            let whose = At {
+                keyword: &keyword,
+                position,
+            };
+            let points = series.points();
+            let lines = shapes.volume_snapshot(whose, window, series.until(), &points);
+            (*seq, lines)
         };
-        let Followed { series, seq } = followed;
-        let whose = At {
-            keyword: &keyword,
-            position: Position { seq: *seq, ..at },
+        if let Some(followed) = self.windows.get(&window)
+            && followed.seq >= as_of
+        {
+            return Ok(Some(snapshot(followed)));
+        }
+        let views = views.clone();
+        let asked = keyword.clone();
+        let answer = blocking(move || {
+            views.read(&asked, |head, rows| {
+                let read = || VolumeSeries::read(rows, window, Timestamp::now(), head.last_at);
+                head.tracked.then(read).transpose()
+            })
+        })
+        .await?;
+        let Some(answer) = answer.filter(|answer| answer.epoch == at.epoch) else {
+            return Ok(None);
         };
-        let points = series.points();
-        let lines = shapes.volume_snapshot(whose, window, series.until(), &points);
-        Ok(Some((*seq, lines)))
+        let seq = answer.as_of;
+        Ok(answer.value.map(|series| {
+            let read = Followed { series, seq };
+            let snapshot = snapshot(&read);
+            // Those who follow already go on from where they are.
+            self.windows.entry(window).or_insert(read);
+            snapshot
+        }))
     }
 
     /// Follows the fold, and the clock on the way.

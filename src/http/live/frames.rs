@@ -17,7 +17,7 @@ use crate::actors::live::{Close, Gone, Line, Outlet};
 use crate::telemetry::Metrics;
 
 /// A frame holds lines until it has so many bytes.
-const FRAME_BYTES: usize = 64 * 1024;
+const FRAME_BYTES: usize = 16 * 1024;
 /// How long a goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits a close frame, in bytes.

@@ -1,0 +1,159 @@
+//! Whole answers: made anew for all who follow, at most once a second, and for those who begin.
+
+use std::time::Duration;
+
+use ractor::{ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+
+use super::feed::Life;
+use super::feed_actor::{FeedMessage, FeedState};
+use super::line::{Line, Position};
+use super::ring::Update;
+use super::shapes::Whole;
+use super::topic::Topic;
+use crate::events::{Sequence, Timestamp};
+use crate::store::StoreError;
+
+/// Whole answers are made at most so often.
+const EVERY: Duration = Duration::from_secs(1);
+/// What takes long is made less often: after making it, at least so many times as long passes.
+const PAUSE_PER_COST: u32 = 4;
+
+/// The whole answers that are followed.
+#[derive(Default)]
+pub(super) struct Answers {
+    held: Vec<Held>,
+    /// The earliest moment at which they are made again for all.
+    next: Option<Instant>,
+    is_due: bool,
+}
+
+/// One answer.
+struct Held {
+    topic: Topic,
+    /// Where its followers stand. Who has begun since may be ahead.
+    position: Position,
+    until: Option<Timestamp>,
+    /// The last one that was made.
+    last: Whole,
+    made: Instant,
+    cost: Duration,
+}
+
+impl Held {
+    /// Making it again now would take too much of the time.
+    fn is_still_good(&self) -> bool {
+        self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
+    }
+
+    fn snapshot(&self) -> (Sequence, Vec<Line>) {
+        (self.last.position.seq, (self.last.encode)(None))
+    }
+}
+
+impl FeedState {
+    /// Whole answers are made at once when none was for a second, else when it is over.
+    pub(super) fn answer_soon(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let answers = &mut self.answers;
+        if answers.held.is_empty() || std::mem::replace(&mut answers.is_due, true) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        match answers.next.filter(|next| *next > now) {
+            None => myself.cast(FeedMessage::Answer)?,
+            Some(next) => {
+                myself.send_after(next - now, || FeedMessage::Answer);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn on_answer(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Self { own, answers, .. } = self;
+        answers.is_due = false;
+        let feed = &own.feed;
+        answers
+            .held
+            .retain(|held| !feed.drop_unfollowed(&held.topic));
+        if !matches!(feed.life(), Life::Hot(_)) || answers.held.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let now = Timestamp::now();
+        for held in &mut answers.held {
+            if feed.keyword().is_none() && !own.has_moved(held.position, held.until, now) {
+                continue;
+            }
+            let begun = Instant::now();
+            let Some(whole) = own.whole(&held.topic).await? else {
+                continue;
+            };
+            let Position { epoch, seq: prev } = held.position;
+            let Position { seq, .. } = whole.position;
+            if whole.position.epoch != epoch || (seq <= prev && whole.until == held.until) {
+                continue;
+            }
+            let lines = (whole.encode)(Some(prev)).into();
+            feed.push(&held.topic, Update { prev, seq, lines });
+            held.position = whole.position;
+            held.until = whole.until;
+            held.last = whole;
+            held.made = Instant::now();
+            held.cost = begun.elapsed();
+        }
+        feed.deliver().await;
+        let pause = EVERY.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
+        answers.next = Some(Instant::now() + pause);
+        if self.own.feed.keyword().is_none() {
+            self.answer_soon(myself)?;
+        }
+        Ok(())
+    }
+
+    /// The whole answer of a topic for those who begin with it: as it is now, unless making it takes
+    /// long and it was made a moment ago. Those who follow already are not told.
+    pub(super) async fn whole_snapshot(
+        &mut self,
+        at: Position,
+        topic: &Topic,
+    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
+        let place = self
+            .answers
+            .held
+            .iter()
+            .position(|held| held.topic == *topic);
+        let held = place.and_then(|place| self.answers.held.get_mut(place));
+        if let Some(held) = held.as_ref().filter(|held| held.is_still_good()) {
+            return Ok(Some(held.snapshot()));
+        }
+        let begun = Instant::now();
+        let whole = self.own.whole(topic).await?;
+        let Some(last) = whole.filter(|whole| whole.position.epoch == at.epoch) else {
+            return Ok(None);
+        };
+        let (made, cost) = (Instant::now(), begun.elapsed());
+        let snapshot = (last.position.seq, (last.encode)(None));
+        match held {
+            Some(held) => {
+                held.last = last;
+                held.made = made;
+                held.cost = cost;
+            }
+            None => self.answers.held.push(Held {
+                topic: topic.clone(),
+                position: last.position,
+                until: last.until,
+                last,
+                made,
+                cost,
+            }),
+        }
+        Ok(Some(snapshot))
+    }
+}
