@@ -1,13 +1,13 @@
 //! `tidings rejected …`: the log of what could not be folded, with the server stopped.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Invocation;
 use super::data_folder::DataFolder;
-use super::failure::{Outcome, Usage};
+use super::failure::Outcome;
 use super::journal::readable;
 use super::output::table;
 use super::system::{look_at_journal, open_journal};
@@ -157,7 +157,7 @@ fn choose<'a>(
             entries
                 .iter()
                 .find(|entry| entry.sequence.get() == *sequence)
-                .ok_or_else(|| Usage::new(unknown(*sequence)).into())
+                .ok_or_else(|| anyhow!(unknown(*sequence)))
         })
         .collect()
 }

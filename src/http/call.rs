@@ -157,17 +157,17 @@ impl Call {
         even_untracked: bool,
         mut question: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let views = self.tidings().views().clone();
+        let tidings = self.tidings().clone();
         let body = blocking(move || {
-            let answer = views.read(&keyword, |head, rows| {
+            let answer = tidings.views().read(&keyword, |head, rows| {
                 (head.tracked || even_untracked)
                     .then(|| question(head, rows))
                     .transpose()
             })?;
-            let answer = answer.ok_or_else(|| Problem::unknown(&keyword))?;
+            let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
             let value = answer
                 .value
-                .ok_or_else(|| Problem::NotTracked(keyword.to_string()))?;
+                .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
             Body::of(&Positioned {
                 value,
                 epoch: answer.epoch,

@@ -72,9 +72,9 @@ fn series(tidings: &Tidings, keyword: &Keyword, buckets: Buckets) -> Result<Seri
         head.tracked.then(|| points_in(rows, buckets)).transpose()
     })?;
     let (points, total) = answer
-        .ok_or_else(|| Problem::unknown(keyword))?
+        .ok_or_else(|| Problem::unknown(tidings, keyword))?
         .value
-        .ok_or_else(|| Problem::NotTracked(keyword.to_string()))?;
+        .ok_or_else(|| Problem::not_tracked(tidings, keyword))?;
     Ok(Series {
         keyword: keyword.clone(),
         points,

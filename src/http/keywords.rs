@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Http;
 use super::access::Action;
-use super::answer::{Body, Moment, as_text};
+use super::answer::{Body, Moment, Positioned, as_text};
 use super::call::{Call, MIN_SEQ, blocking};
 use super::problem::Problem;
 use crate::actors::{KeywordStatus, Scope, Tidings};
@@ -117,9 +117,8 @@ pub async fn track(State(http): State<Http>, request: Request) -> Result<Respons
     let keyword = wanted(&body)?;
     call.ask(Some(&keyword), Action::Track)?;
     let is_new = call.tidings().track(&keyword).await?;
-    let name = Name::of(keyword);
-    let location = format!("/api/v1/keywords/{}/timeline", name.token);
-    let body = Body::of(&name)?;
+    let location = format!("/api/v1/keywords/{}/timeline", Token::of(&keyword));
+    let body = named(&call, keyword).await?;
     if !is_new {
         return Ok(body.respond_with(StatusCode::OK));
     }
@@ -150,12 +149,31 @@ pub async fn release(State(http): State<Http>, request: Request) -> Result<Respo
         call.read_body(body, "application/json").await?;
     }
     if !call.tidings().release(&keyword).await? {
-        let views = call.tidings().views().clone();
-        return blocking(move || match views.head(&keyword)? {
+        let tidings = call.tidings().clone();
+        return blocking(move || match tidings.views().head(&keyword)? {
             Some(_) => Err(Problem::NotQuarantined(keyword.to_string())),
-            None => Err(Problem::unknown(&keyword)),
+            None => Err(Problem::unknown(&tidings, &keyword)),
         })
         .await;
     }
-    Ok(Body::of(&Name::of(keyword))?.respond_with(StatusCode::OK))
+    Ok(named(&call, keyword).await?.respond_with(StatusCode::OK))
+}
+
+/// A keyword that something was done to, and where it stands since.
+async fn named(call: &Call, keyword: Keyword) -> Result<Body, Problem> {
+    let tidings = call.tidings().clone();
+    blocking(move || {
+        let views = tidings.views();
+        // One that was just released may not have been folded yet.
+        let (epoch, as_of) = match views.read(&keyword, |_, _| Ok(()))? {
+            Some(answer) => (answer.epoch, answer.as_of),
+            None => (views.epoch()?, Sequence::ZERO),
+        };
+        Body::of(&Positioned {
+            value: Name::of(keyword),
+            epoch,
+            as_of,
+        })
+    })
+    .await
 }

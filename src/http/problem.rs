@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::actors::{CommandError, ReachedError};
+use crate::actors::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
 use crate::store::StoreError;
@@ -161,9 +161,27 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// No event was ever seen for this keyword.
-    pub fn unknown(keyword: &Keyword) -> Self {
-        Self::UnknownKeyword(keyword.to_string())
+    /// No event was ever seen for this keyword, as far as its shard has read the journal.
+    pub fn unknown(tidings: &Tidings, keyword: &Keyword) -> Self {
+        Self::unless_catching_up(tidings, keyword, Self::UnknownKeyword)
+    }
+
+    /// The keyword isn't followed any more, as far as its shard has read the journal.
+    pub fn not_tracked(tidings: &Tidings, keyword: &Keyword) -> Self {
+        Self::unless_catching_up(tidings, keyword, Self::NotTracked)
+    }
+
+    fn unless_catching_up(
+        tidings: &Tidings,
+        keyword: &Keyword,
+        problem: fn(String) -> Self,
+    ) -> Self {
+        match tidings.keyword_status(keyword) {
+            KeywordStatus::CatchingUp => Self::TryAgain(
+                "the views are still catching up with the journal, and the keyword may be in what is left of it",
+            ),
+            KeywordStatus::Live | KeywordStatus::Quarantined => problem(keyword.to_string()),
+        }
     }
 
     /// A parameter's value is wrong.
@@ -313,7 +331,8 @@ impl From<CommandError> for Problem {
                 Self::TryAgain("it is journaled, but was not folded within 5 seconds")
             }
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
-            CommandError::UnknownKeyword(keyword) => Self::unknown(&keyword),
+            // Who says so has waited until it had caught up.
+            CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),
             CommandError::Stored(error) => Self::JournalUnavailable(with_sources(&error)),

@@ -8,6 +8,7 @@ use crate::events::{Metrics, TweetId, TweetPosted};
 /// A tweet in an answer. What its event left out is left out.
 #[derive(Debug, Serialize)]
 pub struct Tweet {
+    r#type: &'static str,
     #[serde(serialize_with = "as_text")]
     id: TweetId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +39,7 @@ struct TweetAuthor {
 impl From<TweetPosted> for Tweet {
     fn from(tweet: TweetPosted) -> Self {
         Self {
+            r#type: "tweet.posted",
             id: tweet.id,
             source: tweet.source,
             at: Moment(tweet.at),

@@ -183,8 +183,8 @@ struct Filter<'a> {
 impl<'a> Filter<'a> {
     fn of(query: &'a TimelineQuery) -> Self {
         Self {
-            lang: query.lang.as_deref().map(str::to_lowercase),
-            author: query.author.as_deref().map(str::to_lowercase),
+            lang: query.lang.as_deref().map(without_case),
+            author: query.author.as_deref().map(without_case),
             text: query.text.as_deref(),
         }
     }
@@ -194,16 +194,41 @@ impl<'a> Filter<'a> {
             tweet
                 .lang
                 .as_ref()
-                .is_some_and(|own| own.to_lowercase() == *lang)
+                .is_some_and(|own| without_case(own) == *lang)
         });
         let author_passes = self
             .author
             .as_ref()
-            .is_none_or(|author| tweet.author.handle.to_lowercase() == *author);
+            .is_none_or(|author| without_case(&tweet.author.handle) == *author);
         lang_passes
             && author_passes
             && self
                 .text
                 .is_none_or(|text| normal_form(&tweet.text).contains(text))
+    }
+}
+
+/// A text in which case makes no difference: character by character, since lower case alone depends
+/// on what stands beside a sigma.
+fn without_case(text: &str) -> String {
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_makes_no_difference_wherever_a_letter_stands() {
+        for (one, other) in [
+            ("ΑΣ", "ας"),
+            ("ασ", "ας"),
+            ("Someone", "sOMEONE"),
+            ("가", "가"),
+        ] {
+            assert_eq!(without_case(one), without_case(other));
+        }
+        assert_ne!(without_case("a"), without_case("b"));
     }
 }

@@ -282,10 +282,12 @@ async fn a_quarantined_keyword_shows_and_is_released() {
     let released = running
         .send("POST", "/api/v1/keywords/BAD/release", &[], b"")
         .await;
+    let answer = released.json();
     assert_eq!(
-        (released.status, released.json()),
-        (200, json!({"keyword": "bad", "token": "bad"}))
+        (released.status, &answer["keyword"], &answer["token"]),
+        (200, &json!("bad"), &json!("bad"))
     );
+    assert!(answer["epoch"].is_string() && answer["as_of"].is_u64());
     let seq = running
         .publish_all(&[crate::support::with(
             posted("t1", "2015-06-01T00:00:00Z", "x"),

@@ -53,10 +53,16 @@ impl Input {
     /// Its lines from the first on; blank ones are left out, but counted.
     pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<Lines> {
         let raw: Box<dyn io::Read + Send> = match self {
-            Self::File(path) => Box::new(
-                File::open(&path)
-                    .with_context(|| format!("{} cannot be opened", path.display()))?,
-            ),
+            Self::File(path) => {
+                let file = File::open(&path)
+                    .with_context(|| format!("{} cannot be opened", path.display()))?;
+                anyhow::ensure!(
+                    !file.metadata().is_ok_and(|found| found.is_dir()),
+                    "{} is a folder; name a file of NDJSON, plain or zstd",
+                    path.display()
+                );
+                Box::new(file)
+            }
             Self::Stdin => Box::new(io::stdin()),
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
         };

@@ -135,6 +135,10 @@ impl<'a> Reader<'a> {
 
 pub(super) fn wrong(field: &str, value: &Value, right: &str) -> Rejection {
     let shown = match value {
+        // So large a fraction is not kept digit by digit, and would be shown as what it isn't.
+        Value::Number(number) if number.as_f64().is_some_and(|value| value.abs() > 1e15) => {
+            "a number that is too large".to_owned()
+        }
         Value::Number(number) => number.to_string(),
         other => kind_of(other).to_string(),
     };

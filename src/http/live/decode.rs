@@ -1,5 +1,7 @@
 //! What clients say: one JSON object per line.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::topics;
@@ -10,7 +12,7 @@ use crate::events::{Keyword, Sequence, Timestamp};
 use crate::http::Http;
 use crate::http::access::{Action, Principal};
 
-/// The longest `id` that a client may give, in bytes of JSON.
+/// The longest `id` that a client may give: bytes of the text, or of the number as it is written.
 const MOST_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
 const MOST_TOPICS: usize = 64;
@@ -59,7 +61,7 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
             format!("the message is not a JSON object: {error}"),
         )
     })?;
-    let id = id_of(&message).map_err(|message| bad(&nobody, message))?;
+    let id = id_of(text, &message).map_err(|message| bad(&nobody, message))?;
     let refuse = |message: String| bad(&id, message);
     match message.get("type").and_then(Value::as_str) {
         Some("ping") => Ok(Request::Ping(id)),
@@ -116,18 +118,33 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
     }
 }
 
-fn id_of(message: &Map<String, Value>) -> Result<RequestId, String> {
-    match message.get("id") {
-        None | Some(Value::Null) => Ok(RequestId(None)),
-        Some(id @ (Value::Number(_) | Value::String(_))) => {
-            let text = id.to_string();
-            if text.len() > MOST_ID_BYTES {
-                return Err(format!("the id is longer than {MOST_ID_BYTES} bytes"));
-            }
-            Ok(RequestId(Some(text.into_boxed_str())))
-        }
-        Some(_) => Err("the id must be a number or a text".into()),
+/// The id as it is written, so that it is given back so.
+fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
     }
+    let length = match message.get("id") {
+        None | Some(Value::Null) => return Ok(RequestId(None)),
+        Some(Value::String(text)) => text.len(),
+        Some(id @ Value::Number(_)) => id.to_string().len(),
+        Some(_) => return Err("the id must be a number or a text".into()),
+    };
+    let written = serde_json::from_str::<Named<'_>>(text)
+        .map_err(|_| "the message has more than one id".to_owned())?
+        .id
+        .get();
+    // A number has as many bytes as are written.
+    let length = if written.starts_with('"') {
+        length
+    } else {
+        written.len()
+    };
+    if length > MOST_ID_BYTES {
+        return Err(format!("the id is longer than {MOST_ID_BYTES} bytes"));
+    }
+    Ok(RequestId(Some(written.into())))
 }
 
 fn keyword_of(message: &Map<String, Value>) -> Result<Option<Keyword>, String> {

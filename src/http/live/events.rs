@@ -46,6 +46,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let outlet = EventOutlet {
         pieces,
         completed: 0,
+        last: None,
         metrics: http.metrics().clone(),
     };
     let session =
@@ -132,12 +133,13 @@ fn since_of(headers: &HeaderMap) -> Result<Option<Result<Position, ()>>, Problem
 }
 
 async fn check_tracked(call: &Call, keyword: &Keyword) -> Result<(), Problem> {
-    let views = call.tidings().views().clone();
+    let tidings = call.tidings();
+    let views = tidings.views().clone();
     let asked = keyword.clone();
     let head = blocking(move || Ok(views.head(&asked)?)).await?;
     match head {
-        None => Err(Problem::unknown(keyword)),
-        Some(head) if !head.tracked => Err(Problem::NotTracked(keyword.to_string())),
+        None => Err(Problem::unknown(tidings, keyword)),
+        Some(head) if !head.tracked => Err(Problem::not_tracked(tidings, keyword)),
         Some(_) => Ok(()),
     }
 }
@@ -157,6 +159,8 @@ impl Drop for Listener {
 struct EventOutlet {
     pieces: mpsc::Sender<Bytes>,
     completed: u64,
+    /// Where the client can go on from.
+    last: Option<Position>,
     metrics: Metrics,
 }
 
@@ -172,7 +176,7 @@ impl Outlet for EventOutlet {
             while piece.len() < PIECE_BYTES
                 && let Some(line) = lines.pop_front()
             {
-                push_event(&mut piece, &line);
+                push_event(&mut piece, &line, &mut self.last);
                 self.metrics.live_lines.inc();
             }
             // What is not an event of the stream may have been all there was.
@@ -210,7 +214,7 @@ impl Outlet for EventOutlet {
 }
 
 /// Appends a line as an event. That a subscription has begun is what the stream's being there says.
-fn push_event(piece: &mut String, line: &Line) {
+fn push_event(piece: &mut String, line: &Line, last: &mut Option<Position>) {
     let kind = match line.kind() {
         LineKind::Snapshot => "snapshot",
         LineKind::Update => "update",
@@ -219,11 +223,13 @@ fn push_event(piece: &mut String, line: &Line) {
     };
     piece.push_str("event: ");
     piece.push_str(kind);
-    match line.position() {
-        Some(Position { epoch, seq }) => piece.push_str(&format!("\nid: {epoch}:{seq}")),
-        // A part of a state: a client that is lost behind it has nothing to go on from.
-        None if line.kind() != LineKind::Error => piece.push_str("\nid:"),
-        None => {}
+    // Behind a part of a state a client has nothing to go on from, but an error takes nothing away.
+    if line.kind() != LineKind::Error {
+        *last = line.position();
+    }
+    piece.push_str("\nid:");
+    if let Some(Position { epoch, seq }) = last {
+        piece.push_str(&format!(" {epoch}:{seq}"));
     }
     piece.push_str("\ndata: ");
     piece.push_str(&String::from_utf8_lossy(line.text()));
@@ -244,12 +250,20 @@ mod tests {
         };
         let mut piece = String::new();
         let line = |kind, position| Line::new("{\"a\":1}".to_owned(), kind, position);
-        push_event(&mut piece, &line(LineKind::Subscribed, None));
-        push_event(&mut piece, &line(LineKind::Update, Some(position)));
-        push_event(&mut piece, &line(LineKind::Error, None));
+        let mut last = None;
+        for (kind, position) in [
+            (LineKind::Subscribed, None),
+            (LineKind::Snapshot, None),
+            (LineKind::Update, Some(position)),
+            (LineKind::Error, None),
+        ] {
+            push_event(&mut piece, &line(kind, position), &mut last);
+        }
         assert_eq!(
             piece,
-            "event: update\nid: 00000000000000ff:12\ndata: {\"a\":1}\n\nevent: error\ndata: {\"a\":1}\n\n"
+            "event: snapshot\nid:\ndata: {\"a\":1}\n\n\
+             event: update\nid: 00000000000000ff:12\ndata: {\"a\":1}\n\n\
+             event: error\nid: 00000000000000ff:12\ndata: {\"a\":1}\n\n"
         );
     }
 
