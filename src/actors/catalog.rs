@@ -39,7 +39,7 @@ impl Catalog {
         }
     }
 
-    /// Makes room for a keyword that is about to be followed; false when `most` are followed.
+    /// Makes room for a keyword that is to be followed at last; false when `most` are followed.
     pub(super) fn admit(&self, keyword: &Keyword, most: usize) -> bool {
         let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
         if tracked.keywords.contains(keyword) {

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::events::{Checkpoint, Sequence, ShardId};
-use crate::store::{CommitFigures, ShardRecord, Store, StoreError};
+use crate::store::{CommitFigures, ShardRecord, ShardRows, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// So many commits' worth of events may be folded while a commit is under way.
@@ -23,6 +23,7 @@ const CATCHING_UP_INTERVALS: u32 = 5;
 pub(super) struct Commits {
     store: Arc<Store>,
     shard: ShardId,
+    rows: Arc<ShardRows>,
     metrics: Metrics,
     /// Commit after so many events, if not earlier.
     events: u64,
@@ -48,7 +49,7 @@ struct Running {
 impl Commits {
     pub(super) fn new(
         store: Arc<Store>,
-        shard: ShardId,
+        (shard, rows): (ShardId, Arc<ShardRows>),
         committed: Checkpoint,
         (events, interval): (u64, Duration),
         head: watch::Receiver<Sequence>,
@@ -57,6 +58,7 @@ impl Commits {
         Self {
             store,
             shard,
+            rows,
             metrics,
             events,
             interval,
@@ -115,8 +117,9 @@ impl Commits {
         Ok(())
     }
 
+    /// Rows change without the position too: those of a keyword that catches up, for instance.
     fn is_dirty(&self, position: Checkpoint) -> bool {
-        position != self.committed || self.uncommitted > 0
+        position != self.committed || self.rows.has_pending()
     }
 
     /// Events whose rows are not known to be on disk.

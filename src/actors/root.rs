@@ -13,6 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use super::catalog::Catalog;
+use super::census::Counted;
 use super::keyword::FoldStep;
 use super::live::Feeds;
 use super::old_views::{self, sole};
@@ -22,7 +23,6 @@ use super::reader::{ReaderArguments, ReaderHandle};
 use super::shard::{Released, ShardArguments, ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{JournalError, JournalHandle};
-use crate::projections::Head;
 use crate::store::{Epoch, Generation, Store, StoreError, Views};
 use crate::telemetry::Metrics;
 
@@ -365,17 +365,9 @@ impl RootState {
         if let Some(old) = &opened.old {
             own.progress.freeze(old.positions.iter().copied());
         }
-        let mut tracked = Vec::new();
-        for shard in opened.store.shards() {
-            shard.for_each_head(|keyword, row| {
-                let head = Head::decode(row)?;
-                if head.tracked && head.as_of > Sequence::ZERO {
-                    tracked.push(keyword);
-                }
-                Ok(())
-            })?;
-        }
-        own.catalog.replace(tracked);
+        let most = own.options.shard.keywords_max;
+        let counted = Counted::of(&opened.store, most)?;
+        own.catalog.replace(counted.followed);
         own.metrics.quarantined.set(0);
         let mut shards = Vec::new();
         for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
@@ -401,6 +393,7 @@ impl RootState {
                 incarnation,
                 after: lowest.unwrap_or_default(),
                 shards: shards.clone(),
+                census: counted.census,
                 most: own.options.batch_records,
                 metrics: own.metrics.clone(),
             },

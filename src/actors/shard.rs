@@ -5,7 +5,7 @@
 //! not. Dies when its rows cannot be trusted or read; the root then opens the views anew. Restarts
 //! keywords that panic, with a pause, and quarantines those that keep failing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +25,10 @@ use super::sorted::Sorted;
 use super::stragglers::Stragglers;
 use crate::events::{Checkpoint, Envelope, Keyword, Sequence, ShardId};
 use crate::journal::JournalHandle;
-use crate::projections::{Head, RowKey, Rows};
-use crate::store::{ShardRows, Store, StoreError};
+use crate::projections::{CensusRows, Head, RowKey, Rows};
+use crate::store::{BehindCause, ShardRows, Store, StoreError};
 use crate::telemetry::{Counted, Metrics};
 
-const TOO_MANY: &str = "there are too many keywords (keywords.max)";
 /// How long keywords may take to end.
 const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How often a shard looks whether something is due.
@@ -44,7 +43,7 @@ pub struct ShardOptions {
     pub commit_interval: Duration,
     /// A keyword that folds nothing for so long leaves memory.
     pub idle: Duration,
-    /// So many keywords are followed at most; more are quarantined.
+    /// So many keywords are followed at most; who comes then is quarantined.
     pub keywords_max: usize,
 }
 
@@ -100,7 +99,7 @@ pub(super) enum Released {
     Yes,
     /// It was not in quarantine.
     NotQuarantined,
-    /// It is quarantined again at once: there are too many keywords.
+    /// There is still no room for it.
     TooMany,
 }
 
@@ -109,6 +108,10 @@ pub(super) enum Released {
 pub(super) struct Part {
     /// Envelopes of this shard's keywords, and those with invalid tokens that fall to it.
     pub(super) envelopes: Vec<Envelope>,
+    /// Those of its keywords for which there was no room when they came.
+    pub(super) refused: HashSet<Keyword>,
+    /// What has changed in the census, when this shard keeps it.
+    pub(super) census: Option<CensusRows>,
     /// Where the whole batch ends.
     pub(super) end: Checkpoint,
 }
@@ -183,19 +186,18 @@ impl Actor for ShardActor {
         own: ShardArguments,
     ) -> Result<ShardState, ActorProcessingErr> {
         let rows = Arc::clone(own.store.shard(own.shard)?);
-        let stragglers =
+        let (stragglers, behind) =
             Stragglers::of(Arc::clone(&rows), own.progress.clone(), own.metrics.clone())?;
-        let behind = stragglers.all();
         myself.send_interval(TICK, || ShardMessage::Tick);
         let mut state = ShardState {
-            rows,
+            rows: Arc::clone(&rows),
             resident: HashMap::new(),
             by_actor: HashMap::new(),
             stragglers,
             position: own.checkpoint,
             commits: Commits::new(
                 Arc::clone(&own.store),
-                own.shard,
+                (own.shard, rows),
                 own.checkpoint,
                 (own.options.commit_events, own.options.commit_interval),
                 own.journal.head(),
@@ -204,8 +206,11 @@ impl Actor for ShardActor {
             _alive: own.metrics.actor_alive("shard"),
             own,
         };
-        for keyword in behind {
-            state.start_catching_up(&myself, &keyword).await?;
+        for (keyword, cause) in behind {
+            match cause {
+                BehindCause::Failed => state.start_catching_up(&myself, &keyword).await?,
+                BehindCause::Refused => state.stragglers.refuse(&keyword, Sequence::ZERO)?,
+            }
         }
         Ok(state)
     }
@@ -269,15 +274,23 @@ impl ShardState {
         rejections::keep(&*self.own.journal, sorted.rejected).await?;
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
+        if let Some(census) = &part.census {
+            self.rows.put_census(census)?;
+        }
         let round = Round::default();
         for (keyword, records) in sorted.records {
             if self.stragglers.contains(&keyword) {
                 continue;
             }
-            if !self.admits(&keyword)? {
-                let position = self.position.sequence;
-                self.stragglers.quarantine(&keyword, position, TOO_MANY)?;
-                continue;
+            if !self.resident.contains_key(&keyword) && !self.has_folded(&keyword)? {
+                // One that was refused may have been released since, and has folded then.
+                if part.refused.contains(&keyword) {
+                    let position = self.position.sequence;
+                    self.stragglers.refuse(&keyword, position)?;
+                    continue;
+                }
+                // It takes its room at once, however long its fold takes.
+                self.own.catalog.set(&keyword, true);
             }
             let ticket = round.ticket(keyword.clone());
             self.actor(myself, &keyword).await?.fold(records, ticket);
@@ -353,17 +366,17 @@ impl ShardState {
         keyword: &Keyword,
         released: oneshot::Sender<Released>,
     ) -> Result<(), ActorProcessingErr> {
-        let quarantined = self.stragglers.is_quarantined(keyword);
-        if quarantined {
+        let most = self.own.options.keywords_max;
+        let answer = if !self.stragglers.is_quarantined(keyword) {
+            Released::NotQuarantined
+        } else if self.has_folded(keyword)? || self.own.catalog.admit(keyword, most) {
             self.stragglers.release(keyword);
             self.start_catching_up(myself, keyword).await?;
-        }
-        let still = self.stragglers.is_quarantined(keyword);
-        let _ = released.send(match (quarantined, still) {
-            (false, _) => Released::NotQuarantined,
-            (true, true) => Released::TooMany,
-            (true, false) => Released::Yes,
-        });
+            Released::Yes
+        } else {
+            Released::TooMany
+        };
+        let _ = released.send(answer);
         Ok(())
     }
 
@@ -409,16 +422,11 @@ impl ShardState {
         Ok(())
     }
 
-    /// A keyword that never existed is admitted while there is room.
-    fn admits(&self, keyword: &Keyword) -> Result<bool, StoreError> {
-        if self.resident.contains_key(keyword) {
-            return Ok(true);
-        }
+    /// The rows take some record of the keyword into account.
+    fn has_folded(&self, keyword: &Keyword) -> Result<bool, StoreError> {
         let row = self.rows.of(keyword).get(&RowKey::Head)?;
         let head = row.map(|row| Head::decode(&row)).transpose()?;
-        let existed = head.is_some_and(|head| head.as_of > Sequence::ZERO);
-        let most = self.own.options.keywords_max;
-        Ok(existed || self.own.catalog.admit(keyword, most))
+        Ok(head.is_some_and(|head| head.as_of > Sequence::ZERO))
     }
 
     async fn actor(
@@ -466,12 +474,7 @@ impl ShardState {
         keyword: &Keyword,
     ) -> Result<(), ActorProcessingErr> {
         self.stragglers.catches_up(keyword);
-        if self.admits(keyword)? {
-            self.actor(myself, keyword).await?.catch_up();
-        } else {
-            let position = self.position.sequence;
-            self.stragglers.quarantine(keyword, position, TOO_MANY)?;
-        }
+        self.actor(myself, keyword).await?.catch_up();
         Ok(())
     }
 }

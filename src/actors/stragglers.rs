@@ -8,9 +8,11 @@ use tokio::time::Instant;
 use super::failures::{Failures, Verdict};
 use super::progress::{Behind, Progress};
 use crate::events::{Keyword, Sequence};
-use crate::projections::{Changes, Head, RowKey, Rows};
-use crate::store::{ShardRows, StoreError};
+use crate::projections::{Changes, RowKey, Rows};
+use crate::store::{BehindCause, ShardRows, StoreError};
 use crate::telemetry::Metrics;
+
+const TOO_MANY: &str = "there are too many keywords (keywords.max)";
 
 /// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
 pub(super) struct Stragglers {
@@ -23,7 +25,7 @@ pub(super) struct Stragglers {
 }
 
 impl Stragglers {
-    /// Those that the rows say are behind.
+    /// Those that the rows say are behind, and why they are.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -31,19 +33,16 @@ impl Stragglers {
         rows: Arc<ShardRows>,
         progress: Progress,
         metrics: Metrics,
-    ) -> Result<Self, StoreError> {
-        let behind = rows.behind()?.into_iter().collect();
-        Ok(Self {
+    ) -> Result<(Self, Vec<(Keyword, BehindCause)>), StoreError> {
+        let marked = rows.behind()?;
+        let stragglers = Self {
             rows,
             progress,
             metrics,
-            behind,
+            behind: marked.iter().map(|(keyword, _)| keyword.clone()).collect(),
             failures: HashMap::new(),
-        })
-    }
-
-    pub(super) fn all(&self) -> Vec<Keyword> {
-        self.behind.iter().cloned().collect()
+        };
+        Ok((stragglers, marked))
     }
 
     pub(super) fn contains(&self, keyword: &Keyword) -> bool {
@@ -65,19 +64,11 @@ impl Stragglers {
         if !self.behind.insert(keyword.clone()) {
             return Ok(());
         }
-        self.rows.mark_behind(keyword, true);
+        self.rows.mark_behind(keyword, Some(BehindCause::Failed));
         self.show(keyword, false, position);
         if self.rows.of(keyword).get(&RowKey::Head)?.is_none() {
             // It exists, though nothing of it is folded yet.
-            let empty = Head {
-                tracked: true,
-                ..Head::default()
-            };
-            let changes = Changes {
-                cleared: false,
-                rows: vec![(RowKey::Head, Some(empty.encode()?))],
-            };
-            self.rows.put(keyword, changes)?;
+            self.rows.put(keyword, Changes::existing()?)?;
         }
         Ok(())
     }
@@ -90,7 +81,7 @@ impl Stragglers {
     /// It has caught up with the shard.
     pub(super) fn is_live(&mut self, keyword: &Keyword) {
         self.behind.remove(keyword);
-        self.rows.mark_behind(keyword, false);
+        self.rows.mark_behind(keyword, None);
         self.progress.set_behind(keyword, None);
     }
 
@@ -117,8 +108,20 @@ impl Stragglers {
         Ok(())
     }
 
+    /// There was no room for it when it came, so it folds nothing until somebody releases it.
+    pub(super) fn refuse(
+        &mut self,
+        keyword: &Keyword,
+        position: Sequence,
+    ) -> Result<(), StoreError> {
+        self.quarantine(keyword, position, TOO_MANY)?;
+        self.rows.mark_behind(keyword, Some(BehindCause::Refused));
+        Ok(())
+    }
+
     /// Its quarantine ends, and its failures are forgotten.
     pub(super) fn release(&mut self, keyword: &Keyword) {
+        self.rows.mark_behind(keyword, Some(BehindCause::Failed));
         tracing::info!(%keyword, "keyword is released from quarantine");
         self.metrics.quarantined.dec();
         self.failures.remove(keyword);

@@ -45,6 +45,16 @@ pub enum KeywordRecord {
     },
 }
 
+impl KeywordRecord {
+    /// It says that the keyword is followed, or is not any more.
+    pub const fn is_about_keyword(&self) -> bool {
+        matches!(
+            self,
+            Self::Event(Event::KeywordTracked { .. } | Event::KeywordUntracked { .. })
+        )
+    }
+}
+
 impl Envelope {
     /// The event, when there is one.
     pub fn event(&self) -> Option<&Event> {

@@ -53,7 +53,7 @@ impl ShardCount {
     }
 
     /// The shard that counts and keeps all records whose token names no keyword: one, so that
-    /// they are kept in sequence order.
+    /// they are kept in sequence order. It keeps what else belongs to no keyword's shard, too.
     pub fn of_unaddressed(self) -> ShardId {
         self.shard_of(b"_")
     }

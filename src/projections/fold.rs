@@ -39,6 +39,23 @@ pub struct Changes {
     pub rows: Vec<RowChange>,
 }
 
+impl Changes {
+    /// The rows of a keyword that exists, but of which nothing is folded yet.
+    ///
+    /// # Errors
+    /// [`RowsError`], never.
+    pub fn existing() -> Result<Self, RowsError> {
+        let head = Head {
+            tracked: true,
+            ..Head::default()
+        };
+        Ok(Self {
+            cleared: false,
+            rows: vec![(RowKey::Head, Some(head.encode()?))],
+        })
+    }
+}
+
 /// The state of one keyword in memory.
 #[derive(Debug)]
 pub struct KeywordView {

@@ -12,6 +12,8 @@ use crate::projections::{RowKey, TweetKey};
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
+/// With which limit the census was counted.
+pub(super) const CENSUS: &[u8] = b"n";
 const HEAD: u8 = b'h';
 const OPEN_PAGE: u8 = b'o';
 const PAGE: u8 = b'p';
@@ -23,6 +25,8 @@ const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
+/// How keywords stand in the census.
+const ADMISSION: u8 = b'a';
 
 /// Every kind of row that belongs to a keyword's view.
 const OF_KEYWORD: [u8; 9] = [
@@ -103,6 +107,13 @@ pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
     start(BEHIND, keyword)
 }
 
+/// The key of a keyword's place in the census.
+pub(super) fn admission(keyword: &Keyword) -> Vec<u8> {
+    start(ADMISSION, keyword)
+}
+
+/// What all places in the census start with.
+pub(super) const ALL_ADMISSIONS: &[u8] = &[ADMISSION];
 /// What all marks of keywords that are behind start with.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
 /// What all headers start with.

@@ -4,6 +4,8 @@
 //! - [`Store`]: all shards of one folder, opened and healed.
 //! - [`Views`]: the read side that outlives a store which has to be replaced.
 
+mod behind;
+mod census_rows;
 mod committer;
 mod epoch;
 mod error;
@@ -18,6 +20,7 @@ mod shard_rows;
 mod views;
 mod whole;
 
+pub use behind::BehindCause;
 pub use epoch::{Epoch, EpochError, Generation};
 pub use error::StoreError;
 pub use holders::Holders;

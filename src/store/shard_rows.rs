@@ -53,7 +53,7 @@ impl ShardRows {
         self.layers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writing(&self) -> RwLockWriteGuard<'_, Layers> {
+    pub(super) fn writing(&self) -> RwLockWriteGuard<'_, Layers> {
         self.layers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,23 +109,9 @@ impl ShardRows {
         self.puts.load(Ordering::Acquire)
     }
 
-    /// Marks a keyword as behind the checkpoint, or as no longer so.
-    pub fn mark_behind(&self, keyword: &Keyword, behind: bool) {
-        let mark = behind.then(|| Bytes::from_static(&[1]));
-        self.writing().pending.insert(layout::behind(keyword), mark);
-    }
-
-    /// The keywords that are behind the checkpoint.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn behind(&self) -> Result<Vec<Keyword>, StoreError> {
-        let mut found = Vec::new();
-        self.scan(layout::ALL_BEHIND, |key, _| {
-            found.push(keyword_of(key)?);
-            Ok(())
-        })?;
-        Ok(found)
+    /// Rows were put that no commit has set apart yet.
+    pub fn has_pending(&self) -> bool {
+        !self.reading().pending.is_empty()
     }
 
     /// How many records with invalid tokens came.
@@ -186,9 +172,18 @@ impl ShardRows {
     /// [`StoreError`], or what `visit` answers.
     pub fn for_each_head(
         &self,
+        visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.for_each_keyword(layout::ALL_HEADS, visit)
+    }
+
+    /// The same for any kind of row of which a keyword has one.
+    pub(super) fn for_each_keyword(
+        &self,
+        kind: &[u8],
         mut visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.scan(layout::ALL_HEADS, |key, row| visit(keyword_of(key)?, row))
+        self.scan(kind, |key, row| visit(keyword_of(key)?, row))
     }
 
     /// Sets everything put so far apart for the next [`ShardRows::commit`]. The writer calls it
@@ -272,7 +267,11 @@ impl ShardRows {
         Ok(())
     }
 
-    fn get(&self, key: &[u8], held: Option<&Layers>) -> Result<Option<Bytes>, StoreError> {
+    pub(super) fn get(
+        &self,
+        key: &[u8],
+        held: Option<&Layers>,
+    ) -> Result<Option<Bytes>, StoreError> {
         let known = match held {
             Some(layers) => layers.get(key).cloned(),
             None => self.reading().get(key).cloned(),

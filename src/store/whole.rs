@@ -135,6 +135,11 @@ impl Store {
         &self.dir
     }
 
+    /// How many shards it has.
+    pub const fn count(&self) -> ShardCount {
+        self.count
+    }
+
     /// All shards, in order.
     pub fn shards(&self) -> &[Arc<ShardRows>] {
         &self.shards

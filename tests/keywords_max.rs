@@ -1,0 +1,381 @@
+//! For which keywords there is room follows from the journal's order, and from nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings::actors::{
+    CommandError, KeywordDigest, Options, Scope, ShardOptions, Tidings, digests, rebuild,
+};
+use tidings::events::{
+    Author, Event, Keyword, Metrics, Record, Sequence, Timestamp, TweetId, TweetPosted,
+};
+use tidings::journal::{EmbeddedJournal, EmbeddedOptions, JournalHandle};
+use tidings::telemetry::Metrics as ProcessMetrics;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+const TRACKED: Event = Event::KeywordTracked { at: NOW };
+const UNTRACKED: Event = Event::KeywordUntracked { at: NOW };
+
+fn keyword(text: &str) -> Keyword {
+    Keyword::new(text).unwrap()
+}
+
+fn posted(id: usize) -> Event {
+    Event::TweetPosted(Box::new(TweetPosted {
+        id: TweetId::new(&format!("t{id}")).unwrap(),
+        at: NOW,
+        source: None,
+        author: Author {
+            handle: "someone".into(),
+            name: None,
+            followers: None,
+        },
+        text: format!("tweet number {id}"),
+        lang: None,
+        url: None,
+        reply_to: None,
+        repost_of: None,
+        metrics: Metrics::default(),
+    }))
+}
+
+/// What happened to keywords, in the journal's order.
+type History = Vec<(Keyword, Event)>;
+
+/// A journal in a folder of its own, and where it ends.
+struct Journaled {
+    folder: tempfile::TempDir,
+    last: Sequence,
+}
+
+impl Journaled {
+    async fn of(history: &History) -> Self {
+        let mut journaled = Self {
+            folder: tempfile::tempdir().unwrap(),
+            last: Sequence::ZERO,
+        };
+        journaled.append(history).await;
+        journaled
+    }
+
+    fn open(&self) -> JournalHandle {
+        let options = EmbeddedOptions::default();
+        Arc::new(EmbeddedJournal::open(self.folder.path(), &options).unwrap())
+    }
+
+    async fn append(&mut self, history: &[(Keyword, Event)]) {
+        let journal = self.open();
+        let records = history
+            .iter()
+            .map(|(keyword, event)| Record::of_event(keyword, event, NOW).unwrap());
+        self.last = journal.append(records.collect()).await.unwrap().last;
+        journal.close().await.unwrap();
+    }
+
+    /// Starts on the views in `data`, and waits until all is folded.
+    async fn start(&self, data: &Path, most: usize) -> Tidings {
+        let options = Options {
+            data: data.to_owned(),
+            cache_bytes: 16 << 20,
+            batch_records: 128,
+            shard: ShardOptions {
+                commit_events: 100,
+                commit_interval: Duration::from_millis(20),
+                idle: Duration::from_secs(600),
+                keywords_max: most,
+            },
+        };
+        let tidings = Tidings::start(options, self.open(), ProcessMetrics::new())
+            .await
+            .unwrap();
+        tidings.reached(Scope::All, self.last).await.unwrap();
+        tidings
+    }
+
+    /// What comes out when all is folded into the views in `data`.
+    async fn fold(&self, data: &Path, most: usize) -> Outcome {
+        let tidings = self.start(data, most).await;
+        let outcome = Outcome::of(&tidings);
+        tidings.shutdown().await.unwrap();
+        outcome
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    quarantined: Vec<Keyword>,
+    digests: Vec<KeywordDigest>,
+}
+
+impl Outcome {
+    fn of(tidings: &Tidings) -> Self {
+        Self {
+            quarantined: tidings.status().quarantined,
+            digests: digests(tidings.views()).unwrap().0,
+        }
+    }
+}
+
+/// Numbers that look like chance.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Keywords come and go, always some new ones, in the end three times as many as there is room for.
+fn troubled(seed: u64, events: usize) -> History {
+    let mut chance = Chance(seed);
+    (0..events)
+        .map(|id| {
+            let met = 8 + (id * 52).div_ceil(events);
+            let keyword = keyword(&format!("k{}", chance.below(met as u64)));
+            let event = match chance.below(20) {
+                0 | 1 => TRACKED,
+                2 => UNTRACKED,
+                _ => posted(id),
+            };
+            (keyword, event)
+        })
+        .collect()
+}
+
+/// Whom the contract quarantines: who is new when as many are followed as may be.
+fn one_too_many(history: &[(Keyword, Event)], most: usize) -> Vec<Keyword> {
+    let mut refused = BTreeSet::new();
+    let mut followed: BTreeMap<&Keyword, bool> = BTreeMap::new();
+    for (keyword, event) in history {
+        let full = followed.values().filter(|followed| **followed).count() >= most;
+        let before = followed.get(keyword).copied();
+        let leaves = matches!(event, Event::KeywordUntracked { .. });
+        if refused.contains(keyword) {
+            continue;
+        }
+        match before {
+            None if full && !leaves => {
+                refused.insert(keyword.clone());
+            }
+            None => {
+                followed.insert(keyword, !leaves);
+            }
+            Some(was) => {
+                let comes = matches!(event, Event::KeywordTracked { .. });
+                followed.insert(keyword, !leaves && (was || comes));
+            }
+        }
+    }
+    refused.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn every_rebuild_quarantines_whom_the_journal_says() {
+    for seed in 0..3 {
+        let history = troubled(seed, 2000);
+        let journaled = Journaled::of(&history).await;
+        let expected = one_too_many(&history, 20);
+        assert!((10..50).contains(&expected.len()), "{expected:?}");
+        let mut first = None;
+        for _ in 0..4 {
+            let data = tempfile::tempdir().unwrap();
+            let outcome = journaled.fold(data.path(), 20).await;
+            assert_eq!(outcome.quarantined, expected);
+            let first = first.get_or_insert_with(|| outcome.digests.clone());
+            assert_eq!(*first, outcome.digests);
+        }
+    }
+}
+
+/// Whoever comes takes a place that was given up just before, in another shard that has much else
+/// to fold first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn nobody_is_quarantined_who_takes_the_place_of_another() {
+    let most = 4;
+    let mut history: History = (0..most)
+        .map(|n| (keyword(&format!("k{n}")), TRACKED))
+        .collect();
+    for n in most..100 {
+        let leaves = keyword(&format!("k{}", n - most));
+        history.extend((0..20).map(|id| (leaves.clone(), posted(n * 20 + id))));
+        history.push((leaves, UNTRACKED));
+        history.push((keyword(&format!("k{n}")), TRACKED));
+    }
+    let journaled = Journaled::of(&history).await;
+    for _ in 0..4 {
+        let data = tempfile::tempdir().unwrap();
+        let tidings = journaled.start(data.path(), most).await;
+        assert_eq!(tidings.status().quarantined, []);
+        for n in 0..100 {
+            let followed = tidings.is_tracked(&keyword(&format!("k{n}")));
+            assert_eq!(followed, n >= 100 - most, "k{n}");
+        }
+        tidings.shutdown().await.unwrap();
+    }
+}
+
+/// After a crash, shards have come differently far, and are those of the keywords that were let
+/// in before or after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_crash_lets_in_nobody_else() {
+    let history = troubled(7, 1500);
+    let (begun, more) = history.split_at(300);
+    let mut journaled = Journaled::of(&begun.to_vec()).await;
+    let earlier = tempfile::tempdir().unwrap();
+    journaled.fold(earlier.path(), 20).await;
+    journaled.append(&more[..300]).await;
+    let later = tempfile::tempdir().unwrap();
+    journaled.fold(later.path(), 20).await;
+    journaled.append(&more[300..]).await;
+    let whole = tempfile::tempdir().unwrap();
+    let whole = journaled.fold(whole.path(), 20).await;
+    assert_eq!(whole.quarantined, one_too_many(&history, 20));
+
+    for trial in 0..8_u64 {
+        let mut chance = Chance(trial);
+        let crashed = tempfile::tempdir().unwrap();
+        mix(earlier.path(), later.path(), crashed.path(), |_| {
+            chance.below(2) == 0
+        });
+        assert_eq!(
+            journaled.fold(crashed.path(), 20).await,
+            whole,
+            "trial {trial}"
+        );
+    }
+}
+
+/// Views of which each shard is as one of two others have it.
+fn mix(earlier: &Path, later: &Path, mixed: &Path, mut is_late: impl FnMut(u16) -> bool) {
+    let open = |data: &Path| {
+        let config = sled::Config::new()
+            .path(data.join("views"))
+            .segment_size(8 << 20);
+        config.mode(sled::Mode::HighThroughput).open().unwrap()
+    };
+    let copies = [earlier, later].map(|data| {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(&data.join("views"), &copy.path().join("views"));
+        copy
+    });
+    let [earlier, later] = copies.each_ref().map(|copy| open(copy.path()));
+    let mixed = open(mixed);
+    for shard in 0..16 {
+        let name = format!("shard-{shard:04}");
+        let from = if is_late(shard) { &later } else { &earlier };
+        let to = mixed.open_tree(&name).unwrap();
+        for row in from.open_tree(&name).unwrap().iter() {
+            let (key, row) = row.unwrap();
+            to.insert(key, row).unwrap();
+        }
+    }
+    mixed.flush().unwrap();
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_restart_lets_in_nobody_but_whom_an_operator_lets_in() {
+    let follow =
+        |names: &[&str]| -> History { names.iter().map(|name| (keyword(name), TRACKED)).collect() };
+    let mut journaled = Journaled::of(&follow(&["a", "b", "c", "d", "e", "f"])).await;
+    let data = tempfile::tempdir().unwrap();
+    let names =
+        |names: &[&str]| -> Vec<Keyword> { names.iter().map(|name| keyword(name)).collect() };
+    let outcome = journaled.fold(data.path(), 2).await;
+    assert_eq!(outcome.quarantined, names(&["c", "d", "e", "f"]));
+
+    // That there is room is no reason by itself.
+    journaled.append(&[(keyword("a"), UNTRACKED)]).await;
+    let outcome = journaled.fold(data.path(), 2).await;
+    assert_eq!(outcome.quarantined, names(&["c", "d", "e", "f"]));
+    let tidings = journaled.start(data.path(), 2).await;
+    assert_eq!(tidings.status().quarantined, outcome.quarantined);
+    assert!(tidings.release(&keyword("e")).await.unwrap());
+    tidings
+        .reached(Scope::Keyword(&keyword("e")), journaled.last)
+        .await
+        .unwrap();
+    assert!(tidings.is_tracked(&keyword("e")));
+    let refused = tidings.release(&keyword("d")).await.unwrap_err();
+    assert!(
+        matches!(refused, CommandError::TooMany { max: 2 }),
+        "{refused}"
+    );
+    assert_eq!(tidings.status().quarantined, names(&["c", "d", "f"]));
+    tidings.shutdown().await.unwrap();
+    let outcome = journaled.fold(data.path(), 2).await;
+    assert_eq!(outcome.quarantined, names(&["c", "d", "f"]));
+
+    // A higher limit lets in who came first, besides "b" and "e".
+    let outcome = journaled.fold(data.path(), 3).await;
+    assert_eq!(outcome.quarantined, names(&["d", "f"]));
+    let outcome = journaled.fold(data.path(), 2).await;
+    assert_eq!(
+        outcome.quarantined,
+        names(&["d", "f"]),
+        "a lower one sends nobody away"
+    );
+    assert_eq!(journaled.fold(data.path(), 3).await, outcome);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_rebuild_of_stopped_views_quarantines_the_same_and_finds_no_damage() {
+    let history = troubled(3, 1500);
+    let journaled = Journaled::of(&history).await;
+    let data = tempfile::tempdir().unwrap();
+    let live = journaled.fold(data.path(), 20).await;
+    let refused = one_too_many(&history, 20);
+    assert_eq!(live.quarantined, refused);
+
+    // One that was let in by hand was right as well.
+    let tidings = journaled.start(data.path(), 20).await;
+    let followed = (0..60).map(|n| keyword(&format!("k{n}")));
+    for one in followed {
+        if tidings.room() == 0 && tidings.is_tracked(&one) {
+            tidings.untrack(&one).await.unwrap();
+        }
+    }
+    tidings.release(&refused[0]).await.unwrap();
+    let last = *tidings.journal().head().borrow();
+    tidings
+        .reached(Scope::Keyword(&refused[0]), last)
+        .await
+        .unwrap();
+    tidings.shutdown().await.unwrap();
+
+    let journal = journaled.open();
+    let new_epoch = rebuild(data.path(), 16 << 20, &*journal, 20, |_| {})
+        .await
+        .unwrap();
+    assert!(!new_epoch, "they were right");
+    journal.close().await.unwrap();
+    let rebuilt = journaled.fold(data.path(), 20).await;
+    assert_eq!(rebuilt.quarantined, refused);
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(journaled.fold(fresh.path(), 20).await, rebuilt);
+}
