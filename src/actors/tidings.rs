@@ -136,8 +136,8 @@ impl Tidings {
     ) -> Result<Self, StartError> {
         let views = Views::default();
         let catalog = Catalog::default();
-        let feeds = Feeds::default();
         let progress = Progress::new(journal.shards());
+        let feeds = Feeds::new(views.clone(), progress.clone());
         let keywords_max = options.shard.keywords_max;
         let root = RootHandle::spawn(RootArguments {
             options,

@@ -45,7 +45,7 @@ pub struct Running {
     pub tidings: Tidings,
     pub metrics: Metrics,
     server: Server,
-    _data: TempDir,
+    _data: Option<TempDir>,
 }
 
 impl Running {
@@ -57,21 +57,30 @@ impl Running {
         let data = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
         let options = options(data.path(), setup.keywords_max);
-        let tidings = Tidings::start_with(options, setup.journal, metrics.clone(), setup.fold)
+        let tidings = Tidings::start_with(options, setup.journal, metrics, setup.fold)
             .await
             .unwrap();
+        Self {
+            _data: Some(data),
+            ..Self::over(tidings, setup.http, setup.limits).await
+        }
+    }
+
+    /// A server over what runs already.
+    pub async fn over(tidings: Tidings, http: HttpOptions, limits: ServerLimits) -> Self {
+        let metrics = tidings.metrics().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = tidings
             .go_live(shapes(&tidings), LiveOptions::default())
             .await
             .unwrap();
-        let router = router(Http::new(tidings.clone(), live, setup.http), true);
-        let server = Server::start(listener, router, setup.limits, metrics.clone()).unwrap();
+        let router = router(Http::new(tidings.clone(), live, http), true);
+        let server = Server::start(listener, router, limits, metrics.clone()).unwrap();
         Self {
             tidings,
             metrics,
             server,
-            _data: data,
+            _data: None,
         }
     }
 

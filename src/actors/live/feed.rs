@@ -193,6 +193,13 @@ impl Feed {
         }
     }
 
+    /// Its actor is to find out once more where the views stand.
+    pub(super) fn begin_anew(&self) {
+        if let Some(actor) = &self.state().actor {
+            actor.reset();
+        }
+    }
+
     // The feed actor's side.
 
     /// The actor that serves this feed from now on.

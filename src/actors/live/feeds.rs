@@ -5,19 +5,33 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::feed::{Feed, Follower};
+use crate::actors::progress::Progress;
 use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
-use crate::store::Epoch;
+use crate::store::{Epoch, Views};
 
 /// All feeds; cheap to clone. `None` names the feed of all keywords.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::actors) struct Feeds {
     feeds: Arc<RwLock<HashMap<Option<Keyword>, Arc<Feed>>>>,
     /// How many there are, so that a fold that nobody follows asks no lock.
     count: Arc<AtomicUsize>,
+    /// What the feeds are about.
+    views: Views,
+    progress: Progress,
 }
 
 impl Feeds {
+    /// No feeds yet.
+    pub(in crate::actors) fn new(views: Views, progress: Progress) -> Self {
+        Self {
+            feeds: Arc::default(),
+            count: Arc::default(),
+            views,
+            progress,
+        }
+    }
+
     /// Somebody follows the keyword, or did a moment ago.
     pub(in crate::actors) fn has(&self, keyword: &Keyword) -> bool {
         self.find(keyword).is_some()
@@ -26,6 +40,9 @@ impl Feeds {
     /// Hands over what a fold altered; `change` is `None` when nothing was recorded because nobody
     /// followed the keyword when the fold began. Comes after the rows are put: who begins to follow
     /// later reads them.
+    ///
+    /// Views that are not shown, since they are of another epoch or are made anew, tell of a past that
+    /// no follower asked for. When they are shown, every feed finds out where they stand.
     pub(in crate::actors) fn hand_over(
         &self,
         keyword: &Keyword,
@@ -35,14 +52,20 @@ impl Feeds {
         let Some(feed) = self.find(keyword) else {
             return;
         };
+        if self.views.epoch().ok() != Some(epoch) {
+            return;
+        }
         let change = change();
-        if change.kind == ChangeKind::Dropped {
+        if change.kind != ChangeKind::Dropped {
+            feed.hand_over(epoch, change);
+        } else if change.as_of <= self.progress.target() {
+            // It is in what the journal held at the start, where the keyword may be followed again.
+            feed.begin_anew();
+        } else {
             // At once: who follows the keyword from now on follows another life of it.
             self.remove(&feed);
             feed.end();
             feed.wake();
-        } else {
-            feed.hand_over(epoch, change);
         }
     }
 

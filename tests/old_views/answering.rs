@@ -1,0 +1,112 @@
+//! They answer, frozen, until the new ones have caught up; unless they were wrong.
+
+use std::sync::Arc;
+
+use tidings::actors::{KeywordStatus, Scope, digests, fold_step};
+use tidings::events::Sequence;
+use tidings::store::Generation;
+
+use crate::scene::{
+    self, Gate, KEYWORDS, Opener, append, as_of, keyword, older, start, tweets, views_of,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
+    for restarted in [false, true] {
+        let scratch = tempfile::tempdir().unwrap();
+        let data = scratch.path();
+        let before = views_of(data, tweets(0..300), older(data), None).await;
+        if restarted {
+            // A rebuild that was killed before it committed anything.
+            std::fs::rename(data.join("views"), data.join("views-old")).unwrap();
+            std::fs::rename(data.join("views.seal"), data.join("views-old.seal")).unwrap();
+        }
+        let journal = scene::journal(data);
+        let old_epoch = older(data)(&journal);
+        let last = append(&journal, tweets(300..360)).await;
+        let gate = Arc::new(Gate::default());
+        let _opener = Opener(Arc::clone(&gate));
+        let tidings = start(data, &journal, gate.fold()).await;
+        let mut shown = tidings.views().shown();
+        shown.mark_unchanged();
+
+        assert_eq!(tidings.views().epoch().unwrap(), old_epoch);
+        assert_eq!(as_of(&tidings, "us airways"), before);
+        assert_eq!(tidings.position(), before);
+        assert!(tidings.status().starting);
+        for of in KEYWORDS {
+            let status = tidings.keyword_status(&keyword(of));
+            assert_eq!(status, KeywordStatus::CatchingUp);
+        }
+        tidings.reached(Scope::All, before).await.unwrap();
+        let current = keyword("us airways");
+        let mut later = std::pin::pin!(tidings.reached(Scope::Keyword(&current), last));
+        tokio::select! {
+            biased;
+            reached = &mut later => panic!("not shown, but {reached:?}"),
+            () = std::future::ready(()) => {}
+        }
+
+        gate.open();
+        later.await.unwrap();
+        assert_eq!(as_of(&tidings, "us airways"), last);
+        tidings.reached(Scope::All, last).await.unwrap();
+        assert!(shown.has_changed().unwrap());
+        assert_ne!(tidings.views().epoch().unwrap(), old_epoch);
+        assert_eq!(tidings.position(), last);
+        assert!(tidings.status().ready);
+        assert!(!data.join("views-old").exists());
+        let rebuilt = digests(tidings.views()).unwrap().1;
+        tidings.shutdown().await.unwrap();
+
+        let fresh = tempfile::tempdir().unwrap();
+        let journal = scene::journal(data);
+        let tidings = start(fresh.path(), &journal, fold_step()).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        assert_eq!(digests(tidings.views()).unwrap().1, rebuilt);
+        tidings.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn old_views_that_turn_out_to_be_damaged_make_way() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    let ai = keyword("ai");
+    let last = views_of(data, tweets(0..300), older(data), Some(&ai)).await;
+    let journal = scene::journal(data);
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let tidings = start(data, &journal, gate.fold()).await;
+    let mut shown = tidings.views().shown();
+    shown.mark_unchanged();
+    assert_eq!(as_of(&tidings, "us airways"), last);
+    tidings.views().head(&ai).unwrap_err();
+    shown.changed().await.unwrap();
+    // Nothing is folded yet.
+    assert_eq!(as_of(&tidings, "us airways"), Sequence::ZERO);
+    assert!(tidings.status().starting);
+    gate.open();
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(as_of(&tidings, "us airways"), last);
+    tidings.shutdown().await.unwrap();
+}
+
+/// Views of another generation were found to be wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn views_that_were_not_right_never_answer_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    let last = views_of(data, tweets(0..300), older(data), None).await;
+    Generation::renew(data).unwrap();
+    let journal = scene::journal(data);
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let tidings = start(data, &journal, gate.fold()).await;
+    assert_eq!(as_of(&tidings, "us airways"), Sequence::ZERO);
+    gate.open();
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(as_of(&tidings, "us airways"), last);
+    assert!(!data.join("views-old").exists());
+    tidings.shutdown().await.unwrap();
+}

@@ -1,0 +1,16 @@
+//! Views that an older version made answer until this version's have caught up.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    dead_code,
+    missing_docs
+)]
+
+#[path = "../http/support.rs"]
+mod support;
+
+mod answering;
+mod following;
+mod scene;
