@@ -31,7 +31,6 @@ impl Counted {
             let admissions = Vec::new();
             home.put_census(&CensusRows { most, admissions })?;
         }
-        let has_folded = |head: &Head| head.as_of > Sequence::ZERO;
         let tracked = heads
             .iter()
             .filter(|(_, head)| head.tracked && has_folded(head));
@@ -59,6 +58,20 @@ pub(super) fn home(store: &Store) -> Result<&Arc<ShardRows>, StoreError> {
     store.shard(store.count().of_unaddressed())
 }
 
+/// The keywords that a store's rows call followed.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn followed(store: &Store) -> Result<Vec<Keyword>, StoreError> {
+    let mut heads = heads(store)?;
+    heads.retain(|(_, head)| head.tracked && has_folded(head));
+    Ok(heads.into_iter().map(|(keyword, _)| keyword).collect())
+}
+
+fn has_folded(head: &Head) -> bool {
+    head.as_of > Sequence::ZERO
+}
+
 fn heads(store: &Store) -> Result<Vec<(Keyword, Head)>, StoreError> {
     let mut heads = Vec::new();
     for shard in store.shards() {
@@ -76,7 +89,7 @@ fn first(heads: &[(Keyword, Head)], most: u64) -> CensusRows {
     let mut admissions = Vec::new();
     let mut waiting = Vec::new();
     for (keyword, head) in heads {
-        if head.as_of == Sequence::ZERO {
+        if !has_folded(head) {
             waiting.push(keyword.clone());
         } else if head.tracked {
             admissions.push((keyword.clone(), Admission::Followed));

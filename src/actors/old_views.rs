@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::catalog::Catalog;
+use super::census;
 use crate::events::Sequence;
 use crate::store::{Seal, Store, StoreError};
 
@@ -20,6 +22,17 @@ pub struct OldViews {
     pub store: Arc<Store>,
     /// Through which position each shard was folded, in shard order.
     pub positions: Vec<Sequence>,
+}
+
+impl OldViews {
+    /// Lets a catalog show the keywords that they follow.
+    pub(super) fn show_followed(&self, catalog: &Catalog) {
+        match census::followed(&self.store) {
+            Ok(followed) => catalog.freeze(followed),
+            // Whoever reads them meets it too, and they make way.
+            Err(error) => tracing::warn!(%error, "old views cannot say what they follow"),
+        }
+    }
 }
 
 /// Where they are, below the data folder.

@@ -296,6 +296,7 @@ impl RootState {
             self.own.progress.thaw();
         }
         self.own.views.show(Arc::clone(&parts.store));
+        self.own.catalog.thaw();
         self.own.progress.thaw();
         tracing::info!("the new views answer from now on");
         tokio::spawn(old_views::remove_when_unused(old, data));
@@ -368,6 +369,9 @@ impl RootState {
         let most = own.options.shard.keywords_max;
         let counted = Counted::of(&opened.store, most)?;
         own.catalog.replace(counted.followed);
+        if let Some(old) = &opened.old {
+            old.show_followed(&own.catalog);
+        }
         own.metrics.quarantined.set(0);
         let mut shards = Vec::new();
         for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {

@@ -256,6 +256,17 @@ impl Tidings {
         Ok(holders)
     }
 
+    /// Which keywords are followed is known as the journal says it, though the views are still
+    /// catching up with it: old ones answer that have folded all it held at the start, and since then
+    /// nobody could tell it anything else but this process, which [refuses](Self::track) to until
+    /// the views are current.
+    pub fn knows_followed(&self) -> bool {
+        let shared = &self.shared;
+        shared.catalog.is_frozen()
+            && shared.journal.connection() == Connection::Local
+            && shared.progress.lowest() >= shared.progress.target()
+    }
+
     /// How many more keywords may be followed.
     pub fn room(&self) -> usize {
         self.shared

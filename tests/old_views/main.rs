@@ -13,4 +13,5 @@ mod support;
 
 mod answering;
 mod following;
+mod publishing;
 mod scene;

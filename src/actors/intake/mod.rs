@@ -4,6 +4,9 @@
 //! keyword that occurs in its text, and what is said about a tweet goes to every keyword that
 //! holds it. A bad line never stops the others, order is kept, and what is accepted is durable
 //! when it is reported.
+//!
+//! While the views are catching up with the journal, it takes what can be told without them: tweets
+//! for keywords that are known to be followed.
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -68,7 +71,7 @@ pub struct RejectedLine {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
-    /// Which keywords are followed isn't known yet; nothing was journaled.
+    /// What it says about keywords and tweets cannot be told yet; nothing was journaled.
     #[error("the views are still catching up with the journal")]
     Starting,
     /// The journal took only a part.
@@ -100,7 +103,6 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`] says what was journaled nevertheless.
     pub async fn publish(&self, body: Bytes) -> Result<Report, IntakeError> {
-        self.be_current().await?;
         let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
         // It may build the matcher, which takes a while with many keywords.
         let mut sorting = tokio::task::spawn_blocking(move || {
@@ -120,10 +122,14 @@ impl Intake {
                 Pause::Fold => {
                     let head = self.head();
                     let reached = self.tidings.reached(Scope::All, head).await;
-                    sorting.folded(head, reached.is_ok());
+                    let is_current = !self.tidings.status().starting;
+                    sorting.folded(head, reached.is_ok(), is_current);
                 }
                 Pause::Finished => break,
             }
+        }
+        if sorting.undecided > 0 && sorting.report.counts.accepted == 0 {
+            return Err(IntakeError::Starting);
         }
         self.keywords_settle(&sorting).await;
         Ok(sorting.report)
@@ -131,18 +137,6 @@ impl Intake {
 
     fn head(&self) -> Sequence {
         *self.tidings.journal().head().borrow()
-    }
-
-    /// Makes sure that the followed keywords are those that the journal says.
-    async fn be_current(&self) -> Result<(), IntakeError> {
-        if self.tidings.status().starting {
-            let head = self.head();
-            self.tidings
-                .reached(Scope::All, head)
-                .await
-                .map_err(|_| IntakeError::Starting)?;
-        }
-        Ok(())
     }
 
     /// Appends what is sorted, and only then counts it.

@@ -25,7 +25,8 @@ const MOST_LISTED: usize = 100_000;
 pub(super) enum Pause {
     /// Enough records for a group.
     Group,
-    /// The next line asks who holds a tweet: all before it has to be folded first.
+    /// The next line asks who holds a tweet, or how keywords stand that the views don't know yet: all
+    /// before it has to be folded first.
     Fold,
     /// No line is left.
     Finished,
@@ -39,6 +40,16 @@ enum Folded {
     /// All that was journaled before the body is folded.
     Yes,
     /// It was not folded in time.
+    No,
+}
+
+/// Do the views know what the journal held at the start?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Current {
+    /// Not when the body came, and they were not waited for yet.
+    Unasked,
+    Yes,
+    /// Not in time.
     No,
 }
 
@@ -84,6 +95,14 @@ pub(super) struct Sorting {
     /// The line at which sorting paused.
     held: Option<(u64, Bytes)>,
     pub(super) keywords: Keywords,
+    current: Current,
+    /// Which keywords are followed was known when they were asked for, though the views were not
+    /// current.
+    knew_followed: bool,
+    /// They have become current since keywords were asked for.
+    keywords_are_stale: bool,
+    /// Lines that were refused since the views are not current.
+    pub(super) undecided: u64,
     folded: Folded,
     folded_through: Sequence,
     holders: Holders,
@@ -104,8 +123,18 @@ impl Sorting {
         body: Bytes,
         received_at: Timestamp,
     ) -> Self {
+        // Asked first: what becomes current between the two is taken for older than it is.
+        let current = if tidings.status().starting {
+            Current::Unasked
+        } else {
+            Current::Yes
+        };
         Self {
+            knew_followed: tidings.knows_followed(),
             keywords: Keywords::of(tidings.clone()),
+            current,
+            keywords_are_stale: false,
+            undecided: 0,
             holders: Holders::new(tidings.views().clone()),
             tidings,
             auto_track,
@@ -125,6 +154,10 @@ impl Sorting {
 
     /// Sorts lines until something has to be done about them. Blocks.
     pub(super) fn run(&mut self) -> Pause {
+        if std::mem::take(&mut self.keywords_are_stale) {
+            // No line has changed any yet: that would have had to wait.
+            self.keywords = Keywords::of(self.tidings.clone());
+        }
         while let Some((number, bytes)) = self.held.take().or_else(|| self.lines.next()) {
             self.report.lines = self.lines.counted();
             match self.sort(&bytes) {
@@ -142,8 +175,17 @@ impl Sorting {
         Pause::Finished
     }
 
-    /// All that was journaled before the line at hand is folded, or was not in time.
-    pub(super) fn folded(&mut self, through: Sequence, in_time: bool) {
+    /// All that was journaled before the line at hand is folded, or was not in time; and the views
+    /// that answer are current, or are not yet.
+    pub(super) fn folded(&mut self, through: Sequence, in_time: bool, is_current: bool) {
+        if self.current == Current::Unasked {
+            self.keywords_are_stale = is_current;
+            self.current = if is_current {
+                Current::Yes
+            } else {
+                Current::No
+            };
+        }
         self.folded_through = through;
         self.folded = if in_time { Folded::Yes } else { Folded::No };
         self.refolded = true;
@@ -175,6 +217,9 @@ impl Sorting {
 
     /// Sorts an event whose line names its keyword.
     fn addressed(&mut self, keyword: Keyword, event: &Event) -> Result<Sorted, String> {
+        if self.current != Current::Yes {
+            return self.addressed_early(keyword, event);
+        }
         let standing = self.keywords.standing(&keyword).map_err(unreadable)?;
         let is_tracking = matches!(event, Event::KeywordTracked { .. });
         let is_keyword_event = is_tracking || matches!(event, Event::KeywordUntracked { .. });
@@ -217,9 +262,36 @@ impl Sorting {
         Ok(Sorted::To(vec![keyword]))
     }
 
+    /// The same before the views are current. Tweets of a keyword that was followed when they last
+    /// knew may be taken: should it be so no longer, their fold ignores them. All else depends on
+    /// what the journal holds since, or changes which keywords are followed, of which they must
+    /// not lose track.
+    fn addressed_early(&mut self, keyword: Keyword, event: &Event) -> Result<Sorted, String> {
+        let is_untracking = matches!(event, Event::KeywordUntracked { .. });
+        match self.keywords.standing(&keyword) {
+            Ok(Standing::Tracked) if !is_untracking => Ok(Sorted::To(vec![keyword])),
+            _ => self.when_current(),
+        }
+    }
+
+    /// A text can be matched with the keywords that are followed.
+    fn knows_followed(&self) -> bool {
+        self.current == Current::Yes || (self.knew_followed && self.tidings.knows_followed())
+    }
+
+    /// The line at hand has to wait until the views are current.
+    fn when_current(&mut self) -> Result<Sorted, String> {
+        if self.current == Current::Unasked {
+            return Ok(Sorted::AfterFold);
+        }
+        self.undecided += 1;
+        Err("try_again: the views are still catching up with the journal".to_owned())
+    }
+
     /// Sorts an event whose line names no keyword.
     fn unaddressed(&mut self, event: &Event) -> Result<Sorted, String> {
         let id = match event {
+            Event::TweetPosted(_) if !self.knows_followed() => return self.when_current(),
             Event::TweetPosted(tweet) => {
                 return Ok(Sorted::To(self.keywords.in_text(&tweet.text)));
             }
@@ -233,6 +305,7 @@ impl Sorting {
             }
         };
         match self.folded {
+            Folded::No if self.current == Current::No => self.when_current(),
             Folded::No => Err(
                 "try_again: what was journaled before this line was not folded within 5 seconds"
                     .to_owned(),

@@ -1,0 +1,226 @@
+//! What is published while views are made anew is taken, as far as it can be told where it goes.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidings::actors::{Scope, Tidings};
+use tidings::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+use tidings::http::{HttpOptions, ServerLimits};
+use tidings::journal::{
+    Appended, Connection, Durability, Journal, JournalError, JournalHandle, JournalReader,
+    RejectedLog, Selection,
+};
+
+use crate::scene::{
+    self, Gate, Opener, append, as_of, keyword, older, start, tweets, untracked, views_of,
+};
+use crate::support::{Reply, Running, ndjson, posted, with};
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+
+fn of(keyword: &str, line: Value) -> Value {
+    with(line, json!({ "keyword": keyword }))
+}
+
+fn tweet(id: &str, text: &str) -> Value {
+    posted(id, AT, text)
+}
+
+fn deleted(id: &str) -> Value {
+    json!({ "type": "tweet.deleted", "id": id, "at": AT })
+}
+
+fn event(kind: &str) -> Value {
+    json!({ "type": kind, "at": AT })
+}
+
+async fn over(tidings: &Tidings) -> Running {
+    Running::over(
+        tidings.clone(),
+        HttpOptions::default(),
+        ServerLimits::default(),
+    )
+    .await
+}
+
+/// What became of a body: accepted lines, tweet events, unmatched lines, and the lines that are to be
+/// tried again, which are all that were refused.
+fn taken(reply: &Reply) -> (u64, u64, u64, Vec<u64>) {
+    let taken = reply.json();
+    assert_eq!(reply.status, 200, "{taken}");
+    let count = |name: &str| taken[name].as_u64().unwrap();
+    let refused = taken["rejected"].as_array().unwrap().iter().map(|refused| {
+        let reason = refused["reason"].as_str().unwrap();
+        assert!(reason.starts_with("try_again"), "{taken}");
+        refused["line"].as_u64().unwrap()
+    });
+    (
+        count("accepted"),
+        count("journaled"),
+        count("unmatched"),
+        refused.collect(),
+    )
+}
+
+fn refused_whole(reply: &Reply) {
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "try-again"));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+fn tweets_of(tidings: &Tidings, of: &str) -> u64 {
+    tidings.views().head(&keyword(of)).unwrap().unwrap().tweets
+}
+
+/// The history of three keywords that are followed and one that is not any more.
+fn history() -> Vec<Record> {
+    let mut records = tweets(0..300);
+    records.push(scene::posted("gone", 300));
+    records.push(untracked("gone"));
+    records
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn old_views_know_where_tweets_go() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    views_of(data, history(), older(data), None).await;
+    let journal = scene::journal(data);
+    let head = *journal.head().borrow();
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let tidings = start(data, &journal, gate.fold()).await;
+    let running = over(&tidings).await;
+
+    // Nothing is folded, and who was followed yesterday may be so no more.
+    for line in [
+        of("new", tweet("n1", "x")),
+        of("gone", tweet("n1", "x")),
+        of("ai", event("keyword.untracked")),
+        of("gone", event("keyword.tracked")),
+    ] {
+        refused_whole(&running.publish(ndjson(&[line])).await);
+    }
+    assert_eq!(*journal.head().borrow(), head);
+    // The old views have folded all there is.
+    let reply = running.publish(ndjson(&[deleted("t3")])).await;
+    assert_eq!(taken(&reply), (1, 1, 0, vec![]));
+    let reply = running
+        .publish(ndjson(&[
+            of("ai", tweet("n2", "x")),
+            tweet("n3", "ai and 연기"),
+            tweet("n4", "neither"),
+            of("연기", event("keyword.tracked")),
+            of("연기", deleted("t4")),
+        ]))
+        .await;
+    assert_eq!(taken(&reply), (4, 4, 1, vec![]));
+    // Of a body that has a part which can be told, that part is taken.
+    let rest = [of("new", tweet("n5", "x")), deleted("n2")];
+    let [unknown, asking] = rest.clone();
+    let reply = running
+        .publish(ndjson(&[unknown, of("ai", tweet("n6", "x")), asking]))
+        .await;
+    assert_eq!(taken(&reply), (1, 1, 0, vec![1, 3]));
+    assert_eq!(as_of(&tidings, "new"), Sequence::ZERO);
+
+    gate.open();
+    let last = *journal.head().borrow();
+    tidings.reached(Scope::All, last).await.unwrap();
+    // Of 100 each: "ai" lost t3 and got n2, n3 and n6; "연기" lost t4 and got n3.
+    assert_eq!(tweets_of(&tidings, "ai"), 102);
+    assert_eq!(tweets_of(&tidings, "연기"), 100);
+    let reply = running.publish(ndjson(&rest)).await;
+    assert_eq!(taken(&reply), (2, 2, 0, vec![]));
+    assert_eq!(tweets_of(&tidings, "new"), 1);
+    running.stop().await;
+}
+
+/// Views that answer as they grow know some keywords, and never all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn growing_views_know_some_keywords() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    let journal = scene::journal(data);
+    append(&journal, history()).await;
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    gate.open_to(Sequence::new(64));
+    let tidings = start(data, &journal, gate.fold()).await;
+    let ai = keyword("ai");
+    let met = Scope::Keyword(&ai);
+    tidings.reached(met, Sequence::new(64)).await.unwrap();
+    let running = over(&tidings).await;
+    let reply = running.publish(ndjson(&[of("ai", tweet("n1", "x"))])).await;
+    assert_eq!(taken(&reply), (1, 1, 0, vec![]));
+    refused_whole(&running.publish(ndjson(&[tweet("n2", "ai")])).await);
+    gate.open();
+    let last = *journal.head().borrow();
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(tweets_of(&tidings, "ai"), 101);
+    running.stop().await;
+}
+
+/// A journal that others write to.
+#[derive(Debug)]
+struct Elsewhere(JournalHandle);
+
+#[async_trait::async_trait]
+impl Journal for Elsewhere {
+    fn incarnation(&self) -> Incarnation {
+        self.0.incarnation()
+    }
+    fn shards(&self) -> ShardCount {
+        self.0.shards()
+    }
+    fn durability(&self) -> Durability {
+        self.0.durability()
+    }
+    fn connection(&self) -> Connection {
+        Connection::Connected
+    }
+    fn head(&self) -> tokio::sync::watch::Receiver<Sequence> {
+        self.0.head()
+    }
+    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
+        self.0.append(records).await
+    }
+    async fn read(
+        &self,
+        after: Sequence,
+        selection: Selection,
+    ) -> Result<Box<dyn JournalReader>, JournalError> {
+        self.0.read(after, selection).await
+    }
+    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
+        self.0.hash_at(sequence).await
+    }
+    fn rejected(&self) -> Arc<dyn RejectedLog> {
+        self.0.rejected()
+    }
+    async fn close(&self) -> Result<(), JournalError> {
+        self.0.close().await
+    }
+}
+
+/// Others may have followed keywords that the old views don't know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_text_is_not_matched_when_others_may_follow_keywords() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    views_of(data, history(), older(data), None).await;
+    let journal: JournalHandle = Arc::new(Elsewhere(scene::journal(data)));
+    append(&journal, vec![scene::tracked("other")]).await;
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let tidings = start(data, &journal, gate.fold()).await;
+    let running = over(&tidings).await;
+    let lines = [tweet("n1", "ai and other"), of("ai", tweet("n2", "x"))];
+    let reply = running.publish(ndjson(&lines)).await;
+    assert_eq!(taken(&reply), (1, 1, 0, vec![1]));
+    gate.open();
+    let last = *journal.head().borrow();
+    tidings.reached(Scope::All, last).await.unwrap();
+    let reply = running.publish(ndjson(&lines[..1])).await;
+    assert_eq!(taken(&reply), (1, 2, 0, vec![]));
+    running.stop().await;
+}
