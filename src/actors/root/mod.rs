@@ -12,24 +12,26 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::oneshot;
 
+use self::parts::Parts;
+use self::recovery::Recovery;
+use self::showing::Showing;
 use super::catalog::Catalog;
 use super::census::Counted;
 use super::keyword::FoldStep;
 use super::live::Feeds;
-use super::old_views::{self, sole};
-use super::opening::{OpeningError, open_views, views_dir};
+use super::old_views::sole;
+use super::opening::{OpeningError, open_views};
 use super::progress::Progress;
-use super::reader::{ReaderArguments, ReaderHandle};
-use super::shard::{Released, ShardArguments, ShardHandle, ShardOptions};
+use super::shard::{Released, ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{JournalError, JournalHandle};
-use crate::store::{Epoch, Generation, Store, StoreError, Views};
+use crate::store::{Store, StoreError, Views};
 use crate::telemetry::Metrics;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A whole that ran for so long is taken to be sound again.
-const SOUND_AFTER: Duration = Duration::from_secs(60);
+mod parts;
+mod recovery;
+mod showing;
+
 /// How long the parts may take to go when they are taken down.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
@@ -111,27 +113,12 @@ pub(super) struct RootArguments {
 
 pub(super) struct RootState {
     own: RootArguments,
+    /// What runs.
     parts: Option<Parts>,
-    /// The views of an older version, as long as they answer.
-    old: Option<Arc<Store>>,
     /// The store of parts that were taken down.
     retired: Option<Arc<Store>>,
-    /// The epoch of the views that were shown last.
-    epoch: Option<Epoch>,
-    /// The views on disk cannot be trusted.
-    discard: bool,
-    /// The journal no longer holds what clients were shown: a new epoch has to begin, even where
-    /// the checkpoints that reached the disk still fit.
-    renew: bool,
-    pause: Duration,
-    started: tokio::time::Instant,
-}
-
-/// What runs.
-struct Parts {
-    store: Arc<Store>,
-    reader: ReaderHandle,
-    shards: Vec<(ShardId, ShardHandle)>,
+    showing: Showing,
+    recovery: Recovery,
 }
 
 struct RootActor;
@@ -158,13 +145,9 @@ impl Actor for RootActor {
         let mut state = RootState {
             own,
             parts: None,
-            old: None,
             retired: None,
-            epoch: None,
-            discard: false,
-            renew: false,
-            pause: FIRST_PAUSE,
-            started: tokio::time::Instant::now(),
+            showing: Showing::default(),
+            recovery: Recovery::new(),
         };
         state.start(&myself).await?;
         Ok(state)
@@ -215,7 +198,7 @@ impl Actor for RootActor {
                         "a new epoch begins, and the views are made anew from what the journal holds now"
                     );
                     state.own.metrics.journal_changed.inc();
-                    state.renew = true;
+                    state.recovery.journal_changed();
                 }
                 let damaged = error
                     .downcast_ref::<StoreError>()
@@ -227,24 +210,15 @@ impl Actor for RootActor {
     }
 }
 
-impl Parts {
-    fn contains(&self, actor: ractor::ActorId) -> bool {
-        self.reader.cell().get_id() == actor
-            || self
-                .shards
-                .iter()
-                .any(|(_, shard)| shard.cell().get_id() == actor)
-    }
-}
-
 impl RootState {
     async fn on_start(&mut self, myself: &ActorRef<RootMessage>) {
         if self.parts.is_some() {
             return;
         }
         drop(self.take_retired().await);
-        self.discard_damaged();
-        if let Err(error) = self.renew_epoch() {
+        let data = &self.own.options.data;
+        self.recovery.discard_damaged(data);
+        if let Err(error) = self.recovery.renew_epoch(data) {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a new epoch could not begin"
@@ -259,7 +233,7 @@ impl RootState {
     }
 
     async fn on_damaged(&mut self, myself: &ActorRef<RootMessage>) {
-        if self.old.is_some() {
+        if self.showing.is_old() {
             tracing::error!(
                 "the views of the version before are damaged; the new ones answer as they grow"
             );
@@ -277,37 +251,15 @@ impl RootState {
         }
     }
 
-    /// Lets the new views answer, and removes the old ones.
     async fn swap(&mut self, caught_up: bool) {
-        let (Some(old), Some(parts)) = (self.old.take(), &self.parts) else {
-            return;
-        };
-        let data = self.own.options.data.clone();
-        // Before anybody sees the new views, since nobody may see the old ones after that.
-        let retired = tokio::task::spawn_blocking({
-            let data = data.clone();
-            move || old_views::retire(&data)
-        });
-        if let Ok(Err(error)) = retired.await {
-            tracing::error!(%error, "the views of the version before could not be moved aside");
+        if let Some(parts) = &self.parts {
+            self.showing.swap(&self.own, &parts.store, caught_up).await;
         }
-        // Views come before positions that rise, and behind those that fall.
-        if !caught_up {
-            self.own.progress.thaw();
-        }
-        self.own.views.show(Arc::clone(&parts.store));
-        self.own.catalog.thaw();
-        self.own.progress.thaw();
-        tracing::info!("the new views answer from now on");
-        tokio::spawn(old_views::remove_when_unused(old, data));
     }
 
     fn on_find_shard(&self, shard: ShardId, found: oneshot::Sender<ShardHandle>) {
-        let handle = self
-            .parts
-            .as_ref()
-            .and_then(|parts| parts.shards.get(shard.index()));
-        if let Some((_, handle)) = handle {
+        let handle = self.parts.as_ref().and_then(|parts| parts.shard(shard));
+        if let Some(handle) = handle {
             let _ = found.send(handle.clone());
         }
     }
@@ -316,23 +268,13 @@ impl RootState {
         let Some(parts) = self.parts.take() else {
             return Err("the views are not open".into());
         };
-        // The reader holds nothing; its batches on the way are in the shards' mailboxes.
-        let _ = parts.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
-        self.retired = Some(parts.store);
-        for (shard, handle) in &parts.shards {
-            if handle.finish().await.is_none() {
-                return Err(format!("shard {shard} could not commit"));
-            }
-        }
-        for (_, handle) in &parts.shards {
-            let _ = handle.cell().wait(Some(STOP_WAIT)).await;
-        }
-        Ok(())
+        let (store, finished) = parts.finish().await;
+        self.retired = Some(store);
+        finished
     }
 
     async fn on_close(&mut self) -> Result<(), String> {
-        self.own.views.hide();
-        self.old = None;
+        self.showing.hide(&self.own);
         let Some(store) = self.take_retired().await else {
             return Err("somebody still reads the views, so they are not sealed".into());
         };
@@ -353,14 +295,7 @@ impl RootState {
         let incarnation = own.journal.incarnation();
         let opened = open_views(&own.options.data, own.options.cache_bytes, &*own.journal).await?;
         let head = *own.journal.head().borrow();
-        // What a client saw is not taken back: after a failure, answers of the same epoch begin
-        // where they ended.
-        let epoch = opened.store.epoch();
-        let seen = if self.epoch == Some(epoch) {
-            own.progress.highest().min(head)
-        } else {
-            Sequence::ZERO
-        };
+        let seen = self.showing.seen(own, opened.store.epoch(), head);
         own.progress
             .restart(opened.checkpoints.iter().map(|at| at.sequence), head);
         if let Some(old) = &opened.old {
@@ -373,76 +308,24 @@ impl RootState {
             old.show_followed(&own.catalog);
         }
         own.metrics.quarantined.set(0);
-        let mut shards = Vec::new();
-        for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
-            let arguments = ShardArguments {
-                shard,
-                checkpoint: *checkpoint,
-                store: Arc::clone(&opened.store),
-                journal: Arc::clone(&own.journal),
-                catalog: own.catalog.clone(),
-                feeds: own.feeds.clone(),
-                progress: own.progress.clone(),
-                metrics: own.metrics.clone(),
-                options: own.options.shard.clone(),
-                fold: Arc::clone(&own.fold),
-            };
-            let handle = ShardHandle::spawn(arguments, myself.get_cell()).await?;
-            shards.push((shard, handle));
-        }
-        let lowest = opened.checkpoints.iter().map(|at| at.sequence).min();
-        let reader = ReaderHandle::spawn(
-            ReaderArguments {
-                journal: Arc::clone(&own.journal),
-                incarnation,
-                after: lowest.unwrap_or_default(),
-                shards: shards.clone(),
-                census: counted.census,
-                most: own.options.batch_records,
-                metrics: own.metrics.clone(),
-            },
-            myself.get_cell(),
+        let parts = Parts::spawn(
+            own,
+            incarnation,
+            &opened,
+            counted.census,
+            &myself.get_cell(),
         )
         .await?;
-        let shown = own.views.clone();
-        let progress = own.progress.clone();
-        let store = Arc::downgrade(&opened.store);
-        self.old = opened.old.map(|old| old.store);
-        if let Some(old) = &self.old {
-            tracing::info!(
-                "the views of the version before answer until the new ones have caught up"
-            );
-            shown.show(Arc::clone(old));
-            let root = myself.clone();
-            tokio::spawn(async move {
-                progress.all_fold(head).await;
-                let _ = root.cast(RootMessage::Swap { target: head });
-            });
-        } else if seen == Sequence::ZERO {
-            shown.show(Arc::clone(&opened.store));
-        } else {
-            tokio::spawn(async move {
-                progress.all_reach(seen).await;
-                // Unless it was taken down meanwhile.
-                if let Some(store) = store.upgrade() {
-                    shown.show(store);
-                }
-            });
-        }
-        self.epoch = Some(epoch);
-        self.started = tokio::time::Instant::now();
-        self.parts = Some(Parts {
-            store: opened.store,
-            reader,
-            shards,
-        });
+        self.showing
+            .begin(own, myself, &opened.store, opened.old, (seen, head));
+        self.recovery.started();
+        self.parts = Some(parts);
         Ok(())
     }
 
     /// Takes everything down and starts it again after a pause.
     async fn start_again(&mut self, myself: &ActorRef<RootMessage>, damaged: bool) {
-        self.own.views.hide();
-        self.old = None;
+        self.showing.hide(&self.own);
         myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         for child in myself.get_children() {
             // It is in the middle of something and must not go on beside its successor.
@@ -452,36 +335,8 @@ impl RootState {
         if let Some(parts) = self.parts.take() {
             self.retired = Some(parts.store);
         }
-        self.discard |= damaged;
-        if self.started.elapsed() > SOUND_AFTER {
-            self.pause = FIRST_PAUSE;
-        }
-        let pause = self.pause;
-        self.pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        let pause = self.recovery.failed(damaged);
         myself.send_after(pause, || RootMessage::Start);
-    }
-
-    /// Begins a new epoch where one has to begin.
-    fn renew_epoch(&mut self) -> Result<(), StoreError> {
-        if self.renew {
-            Generation::renew(&self.own.options.data)?;
-            self.renew = false;
-        }
-        Ok(())
-    }
-
-    /// Moves damaged views aside.
-    fn discard_damaged(&mut self) {
-        if !std::mem::take(&mut self.discard) {
-            return;
-        }
-        match Store::discard(&views_dir(&self.own.options.data)) {
-            Ok(Some(aside)) => {
-                tracing::warn!(kept_in = %aside.display(), "the damaged views were moved aside");
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the damaged views could not be moved aside"),
-        }
     }
 }
 

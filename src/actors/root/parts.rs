@@ -1,0 +1,94 @@
+//! What runs under the root: the reader and the shards, over one store.
+
+use std::sync::Arc;
+
+use ractor::{ActorCell, ActorId, ActorProcessingErr};
+
+use super::{RootArguments, STOP_WAIT};
+use crate::actors::opening::Opened;
+use crate::actors::reader::{ReaderArguments, ReaderHandle};
+use crate::actors::shard::{ShardArguments, ShardHandle};
+use crate::events::{Incarnation, ShardId};
+use crate::projections::Census;
+use crate::store::Store;
+
+pub(super) struct Parts {
+    pub(super) store: Arc<Store>,
+    reader: ReaderHandle,
+    shards: Vec<(ShardId, ShardHandle)>,
+}
+
+impl Parts {
+    /// Lets them fold on from where the views stand, which were opened for this journal.
+    pub(super) async fn spawn(
+        own: &RootArguments,
+        incarnation: Incarnation,
+        opened: &Opened,
+        census: Census,
+        root: &ActorCell,
+    ) -> Result<Self, ActorProcessingErr> {
+        let mut shards = Vec::new();
+        for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
+            let arguments = ShardArguments {
+                shard,
+                checkpoint: *checkpoint,
+                store: Arc::clone(&opened.store),
+                journal: Arc::clone(&own.journal),
+                catalog: own.catalog.clone(),
+                feeds: own.feeds.clone(),
+                progress: own.progress.clone(),
+                metrics: own.metrics.clone(),
+                options: own.options.shard.clone(),
+                fold: Arc::clone(&own.fold),
+            };
+            let handle = ShardHandle::spawn(arguments, root.clone()).await?;
+            shards.push((shard, handle));
+        }
+        let lowest = opened.checkpoints.iter().map(|at| at.sequence).min();
+        let reader = ReaderHandle::spawn(
+            ReaderArguments {
+                journal: Arc::clone(&own.journal),
+                incarnation,
+                after: lowest.unwrap_or_default(),
+                shards: shards.clone(),
+                census,
+                most: own.options.batch_records,
+                metrics: own.metrics.clone(),
+            },
+            root.clone(),
+        )
+        .await?;
+        Ok(Self {
+            store: Arc::clone(&opened.store),
+            reader,
+            shards,
+        })
+    }
+
+    pub(super) fn contains(&self, actor: ActorId) -> bool {
+        self.reader.cell().get_id() == actor
+            || self
+                .shards
+                .iter()
+                .any(|(_, shard)| shard.cell().get_id() == actor)
+    }
+
+    pub(super) fn shard(&self, shard: ShardId) -> Option<&ShardHandle> {
+        self.shards.get(shard.index()).map(|(_, handle)| handle)
+    }
+
+    /// Folds what is being folded, and commits. Answers the store, and why it may lack something.
+    pub(super) async fn finish(self) -> (Arc<Store>, Result<(), String>) {
+        // The reader holds nothing; its batches on the way are in the shards' mailboxes.
+        let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
+        for (shard, handle) in &self.shards {
+            if handle.finish().await.is_none() {
+                return (self.store, Err(format!("shard {shard} could not commit")));
+            }
+        }
+        for (_, handle) in &self.shards {
+            let _ = handle.cell().wait(Some(STOP_WAIT)).await;
+        }
+        (self.store, Ok(()))
+    }
+}
