@@ -267,10 +267,7 @@ mod tests {
         push(&mut chain, 8, 8);
         // What the snapshot holds already is left out, a roll without an event is not.
         let expected = ["=5", "5-8", "8-8"].map(str::to_owned).to_vec();
-        assert_eq!(
-            pull(&mut chain, &mut cursor, 99),
-            (Pulled::All, expected.clone())
-        );
+        assert_eq!(pull(&mut chain, &mut cursor, 99), (Pulled::All, expected));
         assert_eq!(pull(&mut chain, &mut cursor, 99), (Pulled::All, vec![]));
     }
 
