@@ -118,7 +118,7 @@ pub(super) fn numbers<'l>(
 }
 
 /// Where a tweet of this client's begins.
-pub(super) const TWEET: &[u8] = b"{\"id\":\"b:";
+pub(super) const TWEET: &[u8] = b"{\"type\":\"tweet.posted\",\"id\":\"b:";
 
 fn after<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     line.get(memmem::find(line, name)? + name.len()..)
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn lines_are_searched_for_what_counts() {
-        let update = br#"{"type":"update","keyword":"k","topic":"timeline","epoch":"0123456789abcdef","prev":12,"seq":15,"added":[{"id":"b:8","at":""},{"id":"b:7","at":""}],"changed":[],"removed":[]}"#;
+        let update = br#"{"type":"update","keyword":"k","topic":"timeline","epoch":"0123456789abcdef","prev":12,"seq":15,"added":[{"type":"tweet.posted","id":"b:8","at":""},{"type":"tweet.posted","id":"b:7","at":""}],"changed":[],"removed":[]}"#;
         assert_eq!(said(update), Said::Update { prev: 12, seq: 15 });
         assert_eq!(epoch(update), Some("0123456789abcdef"));
         let finder = memmem::Finder::new(TWEET);
