@@ -21,7 +21,8 @@ use tidings::events::{
 use tidings::projections::ids::{IdHash, IdState, Ids};
 use tidings::projections::volume::{self, Point, Step};
 use tidings::projections::{
-    KeywordView, Outcome, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey, timeline_query,
+    KeywordView, Outcome, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey, pack_page,
+    timeline_query,
 };
 
 use model::histories::{self, History};
@@ -58,6 +59,11 @@ impl MapRows {
             self.0.clear();
         }
         for (key, row) in changes.rows {
+            // As a store writes it.
+            let row = row.map(|row| match &key {
+                RowKey::Page(_) => pack_page(&row).map_or(row, Into::into),
+                _ => row,
+            });
             match row {
                 Some(row) => self.0.insert(key, row),
                 None => self.0.remove(&key),

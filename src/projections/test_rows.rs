@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{RowChange, RowKey, Rows, RowsError, Seek, TweetKey};
+use super::{RowChange, RowKey, Rows, RowsError, Seek, TweetKey, pack_page};
 
 /// All rows of one keyword.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TestRows(pub(crate) BTreeMap<RowKey, Bytes>);
 
 impl TestRows {
-    /// Puts what a fold changed.
+    /// Puts what a fold changed, pages packed as a store writes them.
     pub(crate) fn put(&mut self, changes: Vec<RowChange>) {
         for (key, row) in changes {
+            let row = row.map(|row| match &key {
+                RowKey::Page(_) => pack_page(&row).map_or(row, Into::into),
+                _ => row,
+            });
             match row {
                 Some(row) => self.0.insert(key, row),
                 None => self.0.remove(&key),

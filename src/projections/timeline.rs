@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::late_metrics::LateMetrics;
-use super::page::Page;
+use super::page::{Page, pack_page};
 use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
 use super::tweet_key::TweetKey;
 use crate::events::{Metrics, MetricsPatch, Timestamp, TweetPosted};
@@ -29,6 +29,8 @@ pub struct Timeline {
     /// The lower bounds of the newest closed pages, all there are from the first of these up to
     /// the open page: so that a tweet that is a little late asks no row where it belongs.
     near: Vec<TweetKey>,
+    /// A tweet of this batch belonged to a closed page.
+    was_late: bool,
     /// Closed pages that this batch has looked at, by lower bound; `None` when it has ended one.
     closed: BTreeMap<TweetKey, Option<Touched<Page>>>,
     /// Late metrics of closed pages that this batch has looked at, by their page's lower bound.
@@ -69,6 +71,7 @@ impl Timeline {
             open_changed: false,
             open_metrics: Touched::read(late),
             near: Vec::new(),
+            was_late: false,
             closed: BTreeMap::new(),
             metrics: BTreeMap::new(),
         }
@@ -217,7 +220,9 @@ impl Timeline {
         Ok(oldest.zip(newest))
     }
 
-    /// The rows that this batch has changed. Of the pages only the open one stays in memory.
+    /// The rows that this batch has changed. Of the pages only the open one stays in memory. Where
+    /// tweets come late, they come to the same pages again: packing those is left to the store,
+    /// which does it once for all changes that it writes together.
     ///
     /// # Errors
     /// [`RowsError`] when a value does not fit its row.
@@ -225,10 +230,14 @@ impl Timeline {
         if std::mem::take(&mut self.open_changed) {
             out.push((RowKey::OpenPage, Some(self.open.encode())));
         }
+        let is_kept_plain = std::mem::take(&mut self.was_late);
         for (lower, page) in std::mem::take(&mut self.closed) {
             match page {
                 Some(page) if page.changed => {
-                    out.push((RowKey::Page(lower), Some(page.value.encode())));
+                    let plain = page.value.encode();
+                    let packed = (!is_kept_plain).then(|| pack_page(&plain)).flatten();
+                    let row = packed.map_or(plain, Into::into);
+                    out.push((RowKey::Page(lower), Some(row)));
                 }
                 Some(_) => {}
                 None => out.push((RowKey::Page(lower), None)),
@@ -255,6 +264,7 @@ impl Timeline {
             self.open_changed = true;
             return Ok(&mut self.open);
         }
+        self.was_late = true;
         let lower = self.lower_of(rows, key)?;
         let touched = self.load(rows, &lower)?;
         touched.changed = true;

@@ -21,6 +21,9 @@ use crate::projections::{Changes, RowKey, Rows, RowsError, Seek, TweetKey, pack_
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
 
+/// A commit of fewer pages packs them by itself.
+const WORTH_A_THREAD: usize = 16;
+
 /// What a commit wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CommitFigures {
@@ -395,12 +398,22 @@ fn packed_pages(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
     let pack = |pages: &[(&'_ [u8], &Bytes)]| -> Vec<Option<Vec<u8>>> {
         pages.iter().map(|(_, row)| pack_page(row)).collect()
     };
-    let (here, there) = pages.split_at(pages.len() / 2);
+    let (here, there) = if pages.len() < WORTH_A_THREAD {
+        (pages.as_slice(), [].as_slice())
+    } else {
+        pages.split_at(pages.len() / 2)
+    };
     let packed = std::thread::scope(|scope| {
-        let there = scope.spawn(|| pack(there));
+        let helper = (!there.is_empty()).then(|| {
+            let helper = std::thread::Builder::new().name("pack".into());
+            helper.spawn_scoped(scope, || pack(there))
+        });
         let mut packed = pack(here);
-        // What could not be packed is kept as it is.
-        packed.extend(there.join().unwrap_or_default());
+        packed.extend(match helper {
+            // What could not be packed is kept as it is.
+            Some(Ok(helper)) => helper.join().unwrap_or_default(),
+            Some(Err(_)) | None => pack(there),
+        });
         packed
     });
     pages

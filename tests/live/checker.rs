@@ -293,6 +293,9 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
         "live.ring_bytes=65536",
         "--set",
         "live.slow_ms=60000",
+        // Who isn't compared for a while doesn't read, and so answers no ping.
+        "--set",
+        "live.silence_ms=600000",
     ];
     let mut server = Server::start_with(data.path(), &settings);
     server.track(&KEYWORDS);

@@ -2,14 +2,18 @@
 
 use std::time::Instant;
 
+use anyhow::anyhow;
 use reqwest::Method;
 use serde_json::Value;
 
 use super::figures::{Figures, FoldFigures, median, per};
 use super::load::{Load, publish};
+use crate::cli::client::{Client, ClientError};
 
 /// Tweets of one request.
 const BODY_TWEETS: usize = 1000;
+/// How often one asks whether all is folded, 5 seconds each time.
+const TRIES: u32 = 12;
 /// Requests on their way at a time.
 const REQUESTS: usize = 4;
 
@@ -75,8 +79,7 @@ async fn half(load: &Load) -> anyhow::Result<Half> {
     while let Some(published) = on_the_way.join_next().await {
         head = published??.max(head);
     }
-    let path = format!("/api/v1/ledger?min_seq={head}");
-    let _: Value = load.client.ask(Method::GET, &path, None).await?;
+    folded(&load.client, head).await?;
     let seconds = began.elapsed().as_secs_f64();
     let tweets = rounds * u64::try_from(burst * load.keywords.len())?;
     let cpu = usage
@@ -87,4 +90,24 @@ async fn half(load: &Load) -> anyhow::Result<Half> {
         per_second: per(tweets, seconds),
         cpu_micros: cpu.map(|cpu| 1e6 / per(tweets, cpu)),
     })
+}
+
+/// Waits until all is folded. A server waits for 5 seconds itself and then says that one should
+/// ask again.
+async fn folded(client: &Client, head: u64) -> anyhow::Result<()> {
+    let path = format!("/api/v1/ledger?min_seq={head}");
+    let mut refused = None;
+    for _ in 0..TRIES {
+        match client.ask::<Value>(Method::GET, &path, None).await {
+            Ok(_) => return Ok(()),
+            Err(
+                error @ ClientError::Refused {
+                    retry_after: Some(_),
+                    ..
+                },
+            ) => refused = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(refused.map_or_else(|| anyhow!("not folded"), Into::into))
 }

@@ -60,8 +60,8 @@ pub(in crate::cli) struct Arguments {
     /// How long to measure; with stuck and fold each half of a pair
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Characters of a tweet's text; with 150 of them a tweet is some 300 bytes of JSON
-    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Characters of a tweet's text; with 128 of them a tweet is some 300 bytes of JSON
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     text: u32,
     /// With reconnect: the server is killed (SIGKILL) instead of asked to stop
     #[arg(long)]
