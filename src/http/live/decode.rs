@@ -208,3 +208,26 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>
     });
     Ok(Some(since))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_given_back_as_it_was_written() {
+        let id = |written: &str| {
+            let text = format!("{{\"type\":\"ping\",\"id\":{written}}}");
+            let message = serde_json::from_str(&text).unwrap();
+            id_of(&text, &message).map(|id| id.0.map(String::from))
+        };
+        let longest = format!("\"{}\"", "x".repeat(MOST_ID_BYTES));
+        for written in ["-0", "1e2", "123456789012345678901234567890", &longest] {
+            assert_eq!(id(written), Ok(Some(written.to_owned())));
+        }
+        assert_eq!(id("null"), Ok(None));
+        let too_long = format!("\"{}\"", "x".repeat(MOST_ID_BYTES + 1));
+        for wrong in ["{}", "true", &too_long, &"1".repeat(MOST_ID_BYTES + 1)] {
+            assert!(id(wrong).is_err(), "{wrong}");
+        }
+    }
+}
