@@ -12,65 +12,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidings::actors::{
-    FoldStep, KeywordStatus, Options, Scope, ShardOptions, Tidings, digests, fold_step,
-};
+use tidings::actors::{FoldStep, KeywordStatus, Scope, Tidings, fold_step};
 use tidings::events::{
-    Author, Event, Incarnation, Keyword, Metrics, Record, RecordHash, Sequence, ShardCount,
-    Timestamp, TweetDeleted, TweetId, TweetPosted, stored,
+    Event, Incarnation, Keyword, Record, Sequence, TweetDeleted, TweetId, stored,
 };
-use tidings::journal::{
-    Appended, Durability, Journal, JournalError, JournalHandle, JournalReader, MemoryJournal,
-    RejectedLog, Selection,
-};
-use tidings::projections::{Digest, Ledger, TimelineQuery, timeline_query};
+use tidings::journal::{JournalHandle, MemoryJournal};
+use tidings::projections::{Ledger, TimelineQuery, timeline_query};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
-const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+use system::{NOW, append, keyword, memory, options, posted_at, record};
 
-fn options(data: &Path) -> Options {
-    Options {
-        data: data.to_owned(),
-        cache_bytes: 16 << 20,
-        batch_records: 64,
-        shard: ShardOptions {
-            commit_events: 100,
-            commit_interval: Duration::from_millis(50),
-            idle: Duration::from_secs(600),
-            keywords_max: 100_000,
-        },
-    }
-}
+mod system;
 
-fn keyword(text: &str) -> Keyword {
-    Keyword::new(text).unwrap()
-}
-
+/// Tweets of some minutes.
 fn posted(id: usize) -> Event {
-    Event::TweetPosted(Box::new(TweetPosted {
-        id: TweetId::new(&format!("t{id}")).unwrap(),
-        at: NOW.plus(-1000 * i64::try_from(id % 977).unwrap()),
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: format!("tweet number {id}"),
-        lang: Some("en".into()),
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: Metrics::default(),
-    }))
-}
-
-fn record(of: &str, event: &Event) -> Record {
-    Record::of_event(&keyword(of), event, NOW).unwrap()
-}
-
-async fn append(journal: &JournalHandle, records: Vec<Record>) -> Sequence {
-    journal.append(records).await.unwrap().last
+    posted_at(id, NOW.plus(-1000 * i64::try_from(id % 977).unwrap()))
 }
 
 async fn start(data: &Path, journal: &JournalHandle) -> Tidings {
@@ -79,55 +35,8 @@ async fn start(data: &Path, journal: &JournalHandle) -> Tidings {
         .unwrap()
 }
 
-/// A memory journal that outlives the systems that close it, as a broker does.
-#[derive(Debug)]
-struct Lasting(MemoryJournal);
-
-#[async_trait::async_trait]
-impl Journal for Lasting {
-    fn incarnation(&self) -> Incarnation {
-        self.0.incarnation()
-    }
-    fn shards(&self) -> ShardCount {
-        self.0.shards()
-    }
-    fn durability(&self) -> Durability {
-        self.0.durability()
-    }
-    fn head(&self) -> tokio::sync::watch::Receiver<Sequence> {
-        self.0.head()
-    }
-    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
-        self.0.append(records).await
-    }
-    async fn read(
-        &self,
-        after: Sequence,
-        selection: Selection,
-    ) -> Result<Box<dyn JournalReader>, JournalError> {
-        self.0.read(after, selection).await
-    }
-    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
-        self.0.hash_at(sequence).await
-    }
-    fn rejected(&self) -> Arc<dyn RejectedLog> {
-        self.0.rejected()
-    }
-    async fn close(&self) -> Result<(), JournalError> {
-        Ok(())
-    }
-}
-
-fn memory() -> JournalHandle {
-    Arc::new(Lasting(MemoryJournal::new(Incarnation(7))))
-}
-
 fn ledger(tidings: &Tidings, of: &str) -> Ledger {
     tidings.views().head(&keyword(of)).unwrap().unwrap().ledger
-}
-
-fn digest(tidings: &Tidings) -> Digest {
-    digests(tidings.views()).unwrap().1
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -416,35 +325,6 @@ async fn tracking_is_an_event_like_others() {
         (1, 0),
         "it starts empty"
     );
-    tidings.shutdown().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn damaged_views_heal_while_the_server_runs() {
-    let data = tempfile::tempdir().unwrap();
-    let journal = memory();
-    let tidings = start(data.path(), &journal).await;
-    let records = (0..2000).map(|n| record("ai", &posted(n))).collect();
-    let last = append(&journal, records).await;
-    tidings.reached(Scope::All, last).await.unwrap();
-    let right = digest(&tidings);
-    let epoch = tidings.views().epoch().unwrap();
-    tidings.shutdown().await.unwrap();
-
-    let db = data.path().join("views/db");
-    let mut bytes = std::fs::read(&db).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
-    std::fs::write(&db, bytes).unwrap();
-    let tidings = start(data.path(), &journal).await;
-    tidings.reached(Scope::All, last).await.unwrap();
-    assert_eq!(digest(&tidings), right);
-    assert_eq!(
-        tidings.views().epoch().unwrap(),
-        epoch,
-        "healing keeps the epoch"
-    );
-    assert!(data.path().join("views.damaged").exists());
     tidings.shutdown().await.unwrap();
 }
 

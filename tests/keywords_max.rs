@@ -9,44 +9,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tidings::actors::{
-    CommandError, KeywordDigest, Options, Scope, ShardOptions, Tidings, digests, rebuild,
-};
-use tidings::events::{
-    Author, Event, Keyword, Metrics, Record, Sequence, Timestamp, TweetId, TweetPosted,
-};
-use tidings::journal::{EmbeddedJournal, EmbeddedOptions, JournalHandle};
+use tidings::actors::{CommandError, KeywordDigest, Scope, Tidings, digests, rebuild};
+use tidings::events::{Event, Keyword, Record, Sequence};
+use tidings::journal::JournalHandle;
 use tidings::telemetry::Metrics as ProcessMetrics;
 
-const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+use system::{NOW, embedded, keyword, options, posted};
+
+mod system;
+
 const TRACKED: Event = Event::KeywordTracked { at: NOW };
 const UNTRACKED: Event = Event::KeywordUntracked { at: NOW };
-
-fn keyword(text: &str) -> Keyword {
-    Keyword::new(text).unwrap()
-}
-
-fn posted(id: usize) -> Event {
-    Event::TweetPosted(Box::new(TweetPosted {
-        id: TweetId::new(&format!("t{id}")).unwrap(),
-        at: NOW,
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: format!("tweet number {id}"),
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: Metrics::default(),
-    }))
-}
 
 /// What happened to keywords, in the journal's order.
 type History = Vec<(Keyword, Event)>;
@@ -68,8 +42,7 @@ impl Journaled {
     }
 
     fn open(&self) -> JournalHandle {
-        let options = EmbeddedOptions::default();
-        Arc::new(EmbeddedJournal::open(self.folder.path(), &options).unwrap())
+        embedded(self.folder.path())
     }
 
     async fn append(&mut self, history: &[(Keyword, Event)]) {
@@ -83,17 +56,8 @@ impl Journaled {
 
     /// Starts on the views in `data`, and waits until all is folded.
     async fn start(&self, data: &Path, most: usize) -> Tidings {
-        let options = Options {
-            data: data.to_owned(),
-            cache_bytes: 16 << 20,
-            batch_records: 128,
-            shard: ShardOptions {
-                commit_events: 100,
-                commit_interval: Duration::from_millis(20),
-                idle: Duration::from_secs(600),
-                keywords_max: most,
-            },
-        };
+        let mut options = options(data);
+        options.shard.keywords_max = most;
         let tidings = Tidings::start(options, self.open(), ProcessMetrics::new())
             .await
             .unwrap();

@@ -13,7 +13,7 @@ use super::volume::Volume;
 use crate::events::{Event, KeywordRecord, Sequence, TweetDeleted, TweetEngaged, TweetPosted};
 
 /// Changes whenever the same events would give other rows; part of the epoch.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,8 +19,9 @@ pub enum RowKey {
     Metrics(TweetKey),
     /// Tweets per minute in a span of six hours: `unix minutes / 360`.
     Minutes(u32),
-    /// Tweets per hour in a span of sixteen days: `unix hours / 384`.
-    Hours(u32),
+    /// Tweets in a span of sixteen days: `unix hours / 384`. Per minute while they are few, and then
+    /// no row has the minutes besides; else per hour.
+    Span(u32),
     /// The newest ids, not yet in a run.
     RecentIds,
     /// A page of a sorted run of ids: level, run, page.

@@ -19,7 +19,7 @@ const OPEN_PAGE: u8 = b'o';
 const PAGE: u8 = b'p';
 const METRICS: u8 = b'e';
 const MINUTES: u8 = b'm';
-const HOURS: u8 = b'r';
+const SPAN: u8 = b'r';
 const RECENT_IDS: u8 = b'i';
 const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
@@ -30,7 +30,7 @@ const ADMISSION: u8 = b'a';
 
 /// Every kind of row that belongs to a keyword's view.
 const OF_KEYWORD: [u8; 9] = [
-    HEAD, OPEN_PAGE, PAGE, METRICS, MINUTES, HOURS, RECENT_IDS, ID_RUN, ID_FILTER,
+    HEAD, OPEN_PAGE, PAGE, METRICS, MINUTES, SPAN, RECENT_IDS, ID_RUN, ID_FILTER,
 ];
 
 fn start(kind: u8, keyword: &Keyword) -> Vec<u8> {
@@ -61,7 +61,7 @@ pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
         RowKey::Page(_) => PAGE,
         RowKey::Metrics(_) => METRICS,
         RowKey::Minutes(_) => MINUTES,
-        RowKey::Hours(_) => HOURS,
+        RowKey::Span(_) => SPAN,
         RowKey::RecentIds => RECENT_IDS,
         RowKey::IdRun(..) => ID_RUN,
         RowKey::IdFilter(..) => ID_FILTER,
@@ -70,7 +70,7 @@ pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
     match row {
         RowKey::Head | RowKey::OpenPage | RowKey::RecentIds => {}
         RowKey::Page(tweet) | RowKey::Metrics(tweet) => push_tweet_key(&mut key, tweet),
-        RowKey::Minutes(block) | RowKey::Hours(block) => {
+        RowKey::Minutes(block) | RowKey::Span(block) => {
             key.extend_from_slice(&block.to_be_bytes());
         }
         RowKey::IdRun(level, run, part) | RowKey::IdFilter(level, run, part) => {

@@ -10,6 +10,8 @@
 
 #[path = "../http/support.rs"]
 mod support;
+#[path = "../system/mod.rs"]
+mod system;
 
 mod answering;
 mod following;

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
-use tidings::actors::{FoldStep, Options, Scope, ShardOptions, Tidings, fold_step, views_dir};
-use tidings::events::{
-    Author, Event, Keyword, Metrics, Record, Sequence, Timestamp, TweetId, TweetPosted,
-};
-use tidings::journal::{EmbeddedJournal, EmbeddedOptions, JournalHandle};
+use tidings::actors::{FoldStep, Scope, Tidings, fold_step, views_dir};
+use tidings::events::{Event, Keyword, Record, Sequence};
+use tidings::journal::JournalHandle;
 use tidings::projections::{Changes, FOLD_VERSION, RowKey};
 use tidings::store::{Epoch, Generation, ShardRecord, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 use tidings::text::ANALYSER_VERSION;
 
-pub const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
+use crate::system::{self, embedded, options, record};
+pub use crate::system::{NOW, append, keyword};
+
 pub const KEYWORDS: [&str; 3] = ["ai", "연기", "us airways"];
 
 /// Folds of what comes behind a position wait there, until it is opened.
@@ -53,41 +52,20 @@ impl Drop for Opener {
     }
 }
 
-pub fn keyword(text: &str) -> Keyword {
-    Keyword::new(text).unwrap()
-}
-
 pub fn journal(data: &Path) -> JournalHandle {
-    Arc::new(EmbeddedJournal::open(&data.join("journal"), &EmbeddedOptions::default()).unwrap())
+    embedded(&data.join("journal"))
 }
 
 pub fn posted(of: &str, id: usize) -> Record {
-    let tweet = TweetPosted {
-        id: TweetId::new(&format!("t{id}")).unwrap(),
-        at: NOW,
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: format!("tweet number {id}"),
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: Metrics::default(),
-    };
-    let event = Event::TweetPosted(Box::new(tweet));
-    Record::of_event(&keyword(of), &event, NOW).unwrap()
+    record(of, &system::posted(id))
 }
 
 pub fn tracked(of: &str) -> Record {
-    Record::of_event(&keyword(of), &Event::KeywordTracked { at: NOW }, NOW).unwrap()
+    record(of, &Event::KeywordTracked { at: NOW })
 }
 
 pub fn untracked(of: &str) -> Record {
-    Record::of_event(&keyword(of), &Event::KeywordUntracked { at: NOW }, NOW).unwrap()
+    record(of, &Event::KeywordUntracked { at: NOW })
 }
 
 /// Tweets of the keywords in turn.
@@ -95,25 +73,15 @@ pub fn tweets(ids: std::ops::Range<usize>) -> Vec<Record> {
     ids.map(|id| posted(KEYWORDS[id % 3], id)).collect()
 }
 
-pub async fn append(journal: &JournalHandle, records: Vec<Record>) -> Sequence {
-    journal.append(records).await.unwrap().last
-}
-
 pub async fn start(data: &Path, journal: &JournalHandle, fold: FoldStep) -> Tidings {
-    let options = Options {
-        data: data.to_owned(),
-        cache_bytes: 16 << 20,
-        batch_records: 64,
-        shard: ShardOptions {
-            commit_events: 100,
-            commit_interval: Duration::from_millis(50),
-            idle: Duration::from_secs(600),
-            keywords_max: 100,
-        },
-    };
-    Tidings::start_with(options, Arc::clone(journal), ProcessMetrics::new(), fold)
-        .await
-        .unwrap()
+    Tidings::start_with(
+        options(data),
+        Arc::clone(journal),
+        ProcessMetrics::new(),
+        fold,
+    )
+    .await
+    .unwrap()
 }
 
 /// Folds records, stops, and makes the rows those of this epoch. Answers the position.

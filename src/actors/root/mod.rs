@@ -20,7 +20,7 @@ use super::census::Counted;
 use super::keyword::FoldStep;
 use super::live::Feeds;
 use super::old_views::sole;
-use super::opening::{OpeningError, open_views};
+use super::opening::{Opened, OpeningError, open_views};
 use super::progress::Progress;
 use super::shard::{Released, ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
@@ -291,9 +291,9 @@ impl RootState {
     }
 
     async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
+        let incarnation = self.own.journal.incarnation();
+        let (opened, counted) = self.open().await?;
         let own = &self.own;
-        let incarnation = own.journal.incarnation();
-        let opened = open_views(&own.options.data, own.options.cache_bytes, &*own.journal).await?;
         let head = *own.journal.head().borrow();
         let seen = self.showing.seen(own, opened.store.epoch(), head);
         own.progress
@@ -301,8 +301,6 @@ impl RootState {
         if let Some(old) = &opened.old {
             own.progress.freeze(old.positions.iter().copied());
         }
-        let most = own.options.shard.keywords_max;
-        let counted = Counted::of(&opened.store, most)?;
         own.catalog.replace(counted.followed);
         if let Some(old) = &opened.old {
             old.show_followed(&own.catalog);
@@ -321,6 +319,34 @@ impl RootState {
         self.recovery.started();
         self.parts = Some(parts);
         Ok(())
+    }
+
+    /// Opens the views and counts who is followed. Where only that meets damage, they are moved
+    /// aside and made anew like others.
+    async fn open(&mut self) -> Result<(Opened, Counted), ActorProcessingErr> {
+        let Options {
+            data,
+            cache_bytes,
+            shard,
+            ..
+        } = &self.own.options;
+        let journal = &*self.own.journal;
+        let opened = open_views(data, *cache_bytes, journal).await?;
+        match Counted::of(&opened.store, shard.keywords_max) {
+            Err(error) if error.is_damage() => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the views are damaged; they are made anew from the journal"
+                );
+                drop(opened);
+                self.recovery.damaged();
+                self.recovery.discard_damaged(data);
+                let opened = open_views(data, *cache_bytes, journal).await?;
+                let counted = Counted::of(&opened.store, shard.keywords_max)?;
+                Ok((opened, counted))
+            }
+            counted => Ok((opened, counted?)),
+        }
     }
 
     /// Takes everything down and starts it again after a pause.

@@ -43,6 +43,11 @@ impl Recovery {
         self.renew = true;
     }
 
+    /// The views cannot be trusted.
+    pub(super) const fn damaged(&mut self) {
+        self.discard = true;
+    }
+
     /// It runs no more; answers how long to wait before it is started again, which grows while it
     /// keeps failing.
     pub(super) fn failed(&mut self, damaged: bool) -> Duration {

@@ -1,79 +1,18 @@
-//! A row of counts: the tweets of each minute in six hours, or of each hour in sixteen days.
+//! Counts of slots of time, most of which are zero, and the form in which rows keep them.
 
-use crate::events::Timestamp;
-use crate::projections::{RowKey, Rows, RowsError};
-
-/// What a row counts by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grain {
-    Minutes,
-    Hours,
-}
-
-impl Grain {
-    /// Milliseconds of a slot.
-    pub(super) const fn width(self) -> i64 {
-        match self {
-            Self::Minutes => Timestamp::MINUTE,
-            Self::Hours => Timestamp::HOUR,
-        }
-    }
-
-    /// Slots of a block.
-    pub(super) const fn slots(self) -> i64 {
-        match self {
-            Self::Minutes => 360,
-            Self::Hours => 384,
-        }
-    }
-
-    pub(super) const fn row(self, block: u32) -> RowKey {
-        match self {
-            Self::Minutes => RowKey::Minutes(block),
-            Self::Hours => RowKey::Hours(block),
-        }
-    }
-
-    /// The block of a moment, and the slot in it. A moment outside 1970..=[`Timestamp::LATEST`],
-    /// which no event has, is taken for the nearest in it.
-    pub(super) fn place(self, at: Timestamp) -> (u32, u16) {
-        let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
-        let slot = millis / self.width();
-        let block = u32::try_from(slot / self.slots()).unwrap_or(u32::MAX);
-        (
-            block,
-            u16::try_from(slot % self.slots()).unwrap_or(u16::MAX),
-        )
-    }
-
-    /// When a slot begins.
-    pub(super) fn start(self, block: u32, slot: u16) -> Timestamp {
-        Timestamp::from_millis((i64::from(block) * self.slots() + i64::from(slot)) * self.width())
-    }
-
-    /// Reads a block; an empty one when there is no row.
-    pub(super) fn read(self, rows: &dyn Rows, block: u32) -> Result<Block, RowsError> {
-        let key = self.row(block);
-        match rows.get(&key)? {
-            None => Ok(Block::default()),
-            Some(row) => Block::decode(&row, self.slots())
-                .ok_or_else(|| RowsError::damaged(&key, "it holds no counts")),
-        }
-    }
-}
-
-/// A slot that is not zero: the slot in the upper 9 bits, the count in the lower 55, so that the
-/// order of cells is that of their slots. No journal has 2^55 events: writing them takes 10,000
-/// years at 100,000 a second.
+/// A slot that is not zero: the slot in the upper 15 bits, the count in the lower 49, so that the
+/// order of cells is that of their slots. No journal has 2^49 events: writing them takes 170 years
+/// at 100,000 a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cell(u64);
 
 impl Cell {
-    const COUNT_BITS: u32 = 55;
+    const COUNT_BITS: u32 = 49;
     const COUNT: u64 = (1 << Self::COUNT_BITS) - 1;
 
-    const fn one(slot: u16) -> Self {
-        Self((slot as u64) << Self::COUNT_BITS | 1)
+    /// `slot` is below 2^15, `count` below 2^49.
+    const fn new(slot: u16, count: u64) -> Self {
+        Self((slot as u64) << Self::COUNT_BITS | count)
     }
 
     fn slot(self) -> u16 {
@@ -85,31 +24,28 @@ impl Cell {
     }
 }
 
-/// The counts of a block, without the zeros.
+/// Counts by slot (below 2^15), without the zeros.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Block {
     /// In the order of their slots.
     cells: Vec<Cell>,
 }
 
-/// The version that rows begin with.
-const VERSION: u8 = 1;
-
 impl Block {
-    /// Counts one more.
-    pub(super) fn add(&mut self, slot: u16) {
+    /// Counts `more`, which is not zero.
+    pub(super) fn add(&mut self, slot: u16, more: u64) {
         match self.cells.last_mut() {
             // Most tweets come in the order of their times.
-            Some(last) if last.slot() == slot => last.0 += 1,
+            Some(last) if last.slot() == slot => last.0 += more,
             Some(last) if last.slot() > slot => match self.position(slot) {
                 Ok(position) => {
                     if let Some(cell) = self.cells.get_mut(position) {
-                        cell.0 += 1;
+                        cell.0 += more;
                     }
                 }
-                Err(position) => self.cells.insert(position, Cell::one(slot)),
+                Err(position) => self.cells.insert(position, Cell::new(slot, more)),
             },
-            _ => self.cells.push(Cell::one(slot)),
+            _ => self.cells.push(Cell::new(slot, more)),
         }
     }
 
@@ -145,14 +81,14 @@ impl Block {
         self.cells.shrink_to_fit();
     }
 
-    /// The row; `None` when all is zero. A version byte, then for each slot that is not zero its
+    /// The row; `None` when all is zero. The version byte, then for each slot that is not zero its
     /// distance from the one before (from 0 for the first) and its count, as LEB128.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+    pub(super) fn encode(&self, version: u8) -> Option<Vec<u8>> {
         if self.cells.is_empty() {
             return None;
         }
         let mut row = Vec::with_capacity(1 + self.cells.len() * 3);
-        row.push(VERSION);
+        row.push(version);
         let mut before = 0;
         for (slot, count) in self.counts() {
             put_number(&mut row, u64::from(slot - before));
@@ -162,11 +98,9 @@ impl Block {
         Some(row)
     }
 
-    /// The block of a row; `None` when it is not in the one form that [`Block::encode`] gives.
-    fn decode(row: &[u8], slots: i64) -> Option<Self> {
-        let (&VERSION, mut rest) = row.split_first()? else {
-            return None;
-        };
+    /// The block of what follows a row's version byte; `None` when it is not in the one form that
+    /// [`Block::encode`] gives, or has a slot that is not below `slots`.
+    pub(super) fn decode(mut rest: &[u8], slots: u16) -> Option<Self> {
         let mut cells = Vec::with_capacity(rest.len() / 2);
         let mut slot = 0;
         while !rest.is_empty() {
@@ -174,12 +108,12 @@ impl Block {
             let count = take_number(&mut rest)?;
             slot += u16::try_from(distance)
                 .ok()
-                .filter(|distance| *distance < 512)?;
+                .filter(|distance| *distance < slots)?;
             let in_order = distance > 0 || cells.is_empty();
-            if !in_order || i64::from(slot) >= slots || !(1..=Cell::COUNT).contains(&count) {
+            if !in_order || slot >= slots || !(1..=Cell::COUNT).contains(&count) {
                 return None;
             }
-            cells.push(Cell(u64::from(slot) << Cell::COUNT_BITS | count));
+            cells.push(Cell::new(slot, count));
         }
         (!cells.is_empty()).then_some(Self { cells })
     }
@@ -225,48 +159,46 @@ mod tests {
     #[test]
     fn a_row_reads_as_documented() {
         let mut block = Block::default();
-        assert_eq!(block.encode(), None);
+        assert_eq!(block.encode(1), None);
         for slot in [300, 2, 300] {
-            block.add(slot);
+            block.add(slot, 1);
         }
         // Slot 2, one; 298 further, two.
-        assert_eq!(block.encode(), Some(vec![1, 2, 1, 0xaa, 0x02, 2]));
+        assert_eq!(block.encode(1), Some(vec![1, 2, 1, 0xaa, 0x02, 2]));
         assert!(!block.remove(3));
         assert!(block.remove(300) && block.remove(2));
-        assert_eq!(block.encode(), Some(vec![1, 0xac, 0x02, 1]));
+        assert_eq!(block.encode(7), Some(vec![7, 0xac, 0x02, 1]));
         assert!(block.remove(300) && !block.remove(300));
-        assert_eq!(block.encode(), None);
+        assert_eq!(block.encode(1), None);
     }
 
     #[test]
     fn other_spellings_of_a_row_are_refused() {
-        let refused: [&[u8]; 9] = [
+        let refused: [&[u8]; 7] = [
             b"",
             b"\x01",
-            b"\x02\x01\x01",
-            b"\x01\x01",
-            b"\x01\x01\x00",
-            b"\x01\x81\x00\x01",
-            b"\x01\x01\x01\x00\x01",
-            b"\x01\xe8\x02\x01",
-            b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01",
+            b"\x01\x00",
+            b"\x81\x00\x01",
+            b"\x01\x01\x00\x01",
+            b"\xe8\x02\x01",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01",
         ];
         for row in refused {
             assert_eq!(Block::decode(row, 360), None, "{row:?}");
         }
-        assert!(Block::decode(b"\x01\xe7\x02\x01", 360).is_some());
+        assert!(Block::decode(b"\xe7\x02\x01", 360).is_some());
     }
 
     proptest! {
         #[test]
         fn reading_what_was_written_gives_the_same_block(
-            counts in prop::collection::btree_map(0_u16..384, 1..=Cell::COUNT, 1..384),
+            counts in prop::collection::btree_map(0_u16..23_040, 1..=Cell::COUNT, 1..384),
         ) {
-            let cells = counts.iter();
-            let cells = cells.map(|(slot, count)| Cell(u64::from(*slot) << Cell::COUNT_BITS | count));
+            let cells = counts.iter().map(|(slot, count)| Cell::new(*slot, *count));
             let block = Block { cells: cells.collect() };
             prop_assert!(block.counts().eq(counts.into_iter()));
-            prop_assert_eq!(Block::decode(&block.encode().unwrap(), 384), Some(block));
+            let row = block.encode(1).unwrap();
+            prop_assert_eq!(Block::decode(&row[1..], 23_040), Some(block));
         }
     }
 }

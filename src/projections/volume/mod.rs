@@ -1,44 +1,33 @@
 //! How many tweets there were, minute by minute and hour by hour of event time.
 //!
-//! A row holds the minutes of six hours or the hours of sixteen days, without the zeros. Days are
-//! not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where it begins.
+//! A row holds the counts of six hours or of sixteen days, without the zeros; see [`row`] for
+//! which. Days are not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where
+//! it begins.
 //!
-//! A row depends on the counts alone, so any split of the same events into batches gives the same
-//! rows. Between batches the block used last stays decoded, when it is small; a tweet costs two
-//! look-ups in it, and a batch writes each block that it touched once.
+//! What a row holds depends on the tweets and their order, so any split of the same events into
+//! batches gives the same rows. Between batches the row used last stays decoded, when it is small;
+//! a tweet costs two look-ups at the most, and a batch writes each row that it touched once.
 
 mod block;
+mod open_rows;
 mod query;
+mod row;
 mod series;
-
-use std::collections::BTreeMap;
 
 use super::{RowChange, Rows, RowsError};
 use crate::events::Timestamp;
-use block::{Block, Grain};
-pub use query::{Point, Step, StepError, align, count, counts_between, for_each_minute, points};
+use open_rows::OpenRows;
+pub use query::{Point, Step, StepError, align, counts_between, for_each_minute, points};
+use row::{Besides, CountRow, Minutes, Span};
 pub use series::{VolumeSeries, VolumeWindow};
-
-/// Slots that a block may have in use to stay decoded between batches (8 bytes each). A fuller one
-/// costs about a microsecond to decode, and belongs to a keyword of which batches bring many tweets.
-const KEPT_SLOTS: usize = 160;
 
 /// The counts of one keyword, as far as the running batch touched them.
 ///
 /// After an error the state is no longer sound: drop it and begin with a new one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Volume {
-    minutes: Blocks,
-    hours: Blocks,
-}
-
-impl Default for Volume {
-    fn default() -> Self {
-        Self {
-            minutes: Blocks::new(Grain::Minutes),
-            hours: Blocks::new(Grain::Hours),
-        }
-    }
+    spans: OpenRows<Span>,
+    minutes: OpenRows<Minutes>,
 }
 
 impl Volume {
@@ -47,8 +36,21 @@ impl Volume {
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`].
     pub fn add(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
-        self.minutes.add(rows, at)?;
-        self.hours.add(rows, at)
+        let number = Span::number(at);
+        match self.spans.change(rows, number)?.add(number, at) {
+            Besides::Nowhere => Ok(()),
+            Besides::Minute => self.add_minute(rows, at, 1),
+            Besides::All(minutes) => {
+                let mut minutes = minutes.into_iter();
+                minutes.try_for_each(|(minute, count)| self.add_minute(rows, minute, count))
+            }
+        }
+    }
+
+    fn add_minute(&mut self, rows: &dyn Rows, at: Timestamp, count: u64) -> Result<(), RowsError> {
+        let row = self.minutes.change(rows, Minutes::number(at))?;
+        row.add(at, count);
+        Ok(())
     }
 
     /// Takes a tweet that was counted at this time out of the counts.
@@ -56,112 +58,31 @@ impl Volume {
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`], also when none was counted there.
     pub fn remove(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
-        self.minutes.remove(rows, at)?;
-        self.hours.remove(rows, at)
+        let none = |row| {
+            let what = format!("no tweet is counted at {at}, so none can be removed");
+            RowsError::damaged(&row, what)
+        };
+        let number = Span::number(at);
+        let besides = self.spans.change(rows, number)?.remove(at);
+        if besides.ok_or_else(|| none(Span::key(number)))? == Besides::Nowhere {
+            return Ok(());
+        }
+        let number = Minutes::number(at);
+        let removed = self.minutes.change(rows, number)?.remove(at);
+        removed
+            .then_some(())
+            .ok_or_else(|| none(Minutes::key(number)))
     }
 
     /// Hands out the rows that changed since the last time.
     pub fn take_changes(&mut self, out: &mut Vec<RowChange>) {
         self.minutes.take_changes(out);
-        self.hours.take_changes(out);
+        self.spans.take_changes(out);
     }
 
     /// About how many bytes of memory the counts take.
     pub fn resident_bytes(&self) -> usize {
-        size_of::<Self>() + self.minutes.heap_bytes() + self.hours.heap_bytes()
-    }
-}
-
-/// The blocks of one grain that the running batch touched, and the one used last.
-#[derive(Debug)]
-struct Blocks {
-    grain: Grain,
-    /// The one used last, with its number; most tweets concern it.
-    last: Option<(u32, Open)>,
-    /// The others that changed.
-    changed: BTreeMap<u32, Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    block: Block,
-    changed: bool,
-}
-
-impl Blocks {
-    const fn new(grain: Grain) -> Self {
-        Self {
-            grain,
-            last: None,
-            changed: BTreeMap::new(),
-        }
-    }
-
-    fn add(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
-        let (number, slot) = self.grain.place(at);
-        let open = self.open(rows, number)?;
-        open.changed = true;
-        open.block.add(slot);
-        Ok(())
-    }
-
-    fn remove(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
-        let grain = self.grain;
-        let (number, slot) = grain.place(at);
-        let open = self.open(rows, number)?;
-        open.changed = true;
-        if open.block.remove(slot) {
-            Ok(())
-        } else {
-            let what = format!("no tweet is counted at {at}, so none can be removed");
-            Err(RowsError::damaged(&grain.row(number), what))
-        }
-    }
-
-    fn open(&mut self, rows: &dyn Rows, number: u32) -> Result<&mut Open, RowsError> {
-        let last = match self.last.take() {
-            Some((held, open)) if held == number => open,
-            other => {
-                if let Some((held, open)) = other.filter(|(_, open)| open.changed) {
-                    self.changed.insert(held, open);
-                }
-                match self.changed.remove(&number) {
-                    Some(open) => open,
-                    None => Open {
-                        block: self.grain.read(rows, number)?,
-                        changed: false,
-                    },
-                }
-            }
-        };
-        Ok(&mut self.last.insert((number, last)).1)
-    }
-
-    fn take_changes(&mut self, out: &mut Vec<RowChange>) {
-        for (number, open) in std::mem::take(&mut self.changed) {
-            out.push((self.grain.row(number), open.block.encode().map(Into::into)));
-        }
-        if let Some((number, open)) = &mut self.last {
-            if std::mem::take(&mut open.changed) {
-                out.push((self.grain.row(*number), open.block.encode().map(Into::into)));
-            }
-            open.block.shrink();
-        }
-        if self
-            .last
-            .as_ref()
-            .is_some_and(|(_, open)| open.block.len() > KEPT_SLOTS)
-        {
-            self.last = None;
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        let last = self.last.iter().map(|(_, open)| open);
-        let blocks = last.chain(self.changed.values());
-        blocks
-            .map(|open| size_of::<(u32, Open)>() + open.block.heap_bytes())
-            .sum()
+        size_of::<Self>() + self.minutes.heap_bytes() + self.spans.heap_bytes()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Questions about the volume of a keyword, answered from its rows.
 
-use super::block::{Block, Grain};
+use super::row::{CountRow, Minutes, Span};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError};
 
@@ -89,8 +89,8 @@ pub fn align(
 
 /// Every bucket in `[from, to)`, zeros too, oldest first. Times that are not aligned are.
 ///
-/// Reads a row for each six hours (minutes) or sixteen days (hours and days), and makes a point for
-/// every bucket: ask [`Step::buckets`] first.
+/// Reads a row for each sixteen days, and of minutes a row for each six hours that have tweets at
+/// the most, and makes a point for every bucket: ask [`Step::buckets`] first.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -107,11 +107,7 @@ pub fn points(
         .take_while(|at| *at < to)
         .map(|at| Point { at, count: 0 })
         .collect();
-    let grain = match step {
-        Step::Minute => Grain::Minutes,
-        Step::Hour | Step::Day => Grain::Hours,
-    };
-    for_each(rows, grain, from, to, |at, count| {
+    let mut count_in = |at: Timestamp, count| {
         let bucket = (at.millis() - from.millis()) / step.width();
         let point = usize::try_from(bucket)
             .ok()
@@ -119,27 +115,25 @@ pub fn points(
         if let Some(point) = point {
             point.count += count;
         }
-        Ok(())
-    })?;
+    };
+    match step {
+        Step::Minute => for_each_minute(rows, from, to.plus(-1), count_in)?,
+        Step::Hour | Step::Day => for_each_span(rows, from, to, |number, span| {
+            for (at, _, count) in span.counts(number) {
+                if (from..to).contains(&at) {
+                    count_in(at, count);
+                }
+            }
+            Ok(())
+        })?,
+    }
     Ok(points)
-}
-
-/// The tweets in `[from, to)`, in whole minutes: `from` is lowered, `to` raised to one.
-///
-/// Reads a row for each sixteen days, and at most one for each end.
-///
-/// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
-pub fn count(rows: &dyn Rows, from: Timestamp, to: Timestamp) -> Result<u64, RowsError> {
-    let (from, to) = align(from, to, Step::Minute, 0);
-    let counts = counts_between(rows, &[from, to])?;
-    Ok(counts.into_iter().sum())
 }
 
 /// The tweets between each two neighbours of `bounds`, which ascend and are whole minutes.
 ///
-/// Reads a row for each sixteen days, and for each bound inside an hour that has tweets the row of
-/// its minutes; none of them twice.
+/// Reads a row for each sixteen days, and for each bound inside an hour that has tweets at most one
+/// row of its minutes; none of them twice.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -147,31 +141,26 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<Vec<u64>,
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Ok(Vec::new());
     };
-    let mut hours = Vec::new();
     let from = first.floor_to(Timestamp::HOUR);
-    for_each(
-        rows,
-        Grain::Hours,
-        from,
-        last.ceil_to(Timestamp::HOUR),
-        |at, count| {
-            hours.push((at, count));
-            Ok(())
-        },
-    )?;
-    let mut hours = hours.into_iter().peekable();
-    let mut before_hour = 0;
+    let mut slots = Vec::new();
+    for_each_span(rows, from, *last, |number, span| {
+        let counts = span.counts(number);
+        slots.extend(counts.filter(|(at, ..)| (from..*last).contains(at)));
+        Ok(())
+    })?;
+    let mut slots = slots.into_iter().peekable();
+    let mut whole = 0;
     let mut minutes = None;
     let mut counts = Vec::with_capacity(bounds.len().saturating_sub(1));
     let mut before_bound = None;
     for bound in bounds {
-        let hour = bound.floor_to(Timestamp::HOUR);
-        while let Some((_, count)) = hours.next_if(|(at, _)| *at < hour) {
-            before_hour += count;
+        while let Some((.., count)) = slots.next_if(|(at, width, _)| at.plus(*width) <= *bound) {
+            whole += count;
         }
-        let mut before = before_hour;
-        if hour < *bound && hours.peek().is_some_and(|(at, _)| *at == hour) {
-            before += minutes_between(rows, &mut minutes, hour, *bound)?;
+        let mut before = whole;
+        // Only an hour can begin before a whole minute and end behind it.
+        if let Some((hour, ..)) = slots.peek().filter(|(at, ..)| at < bound) {
+            before += minutes_between(rows, &mut minutes, *hour, *bound)?;
         }
         if let Some(earlier) = before_bound.replace(before) {
             counts.push(before.saturating_sub(earlier));
@@ -180,28 +169,27 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<Vec<u64>,
     Ok(counts)
 }
 
-/// The tweets in `[from, to)`, both in one hour. `held` is the block read last.
+/// The tweets in `[from, to)`, both in one hour of a span that has rows of minutes. `held` is the
+/// row read last.
 fn minutes_between(
     rows: &dyn Rows,
-    held: &mut Option<(u32, Block)>,
+    held: &mut Option<(u32, Minutes)>,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<u64, RowsError> {
-    let (number, first) = Grain::Minutes.place(from);
-    let (_, end) = Grain::Minutes.place(to);
-    let block = match held.take_if(|(held, _)| *held == number) {
-        Some((_, block)) => block,
-        None => Grain::Minutes.read(rows, number)?,
+    let number = Minutes::number(from);
+    let row = match held.take_if(|(held, _)| *held == number) {
+        Some((_, row)) => row,
+        None => Minutes::read(rows, number)?,
     };
-    let (_, block) = held.insert((number, block));
-    let inside = block
-        .counts()
-        .filter(|(slot, _)| (first..end).contains(slot));
+    let (_, row) = held.insert((number, row));
+    let counts = row.counts(number);
+    let inside = counts.filter(|(at, _)| (from..to).contains(at));
     Ok(inside.map(|(_, count)| count).sum())
 }
 
 /// Calls `each` for every minute that has tweets, oldest first, with its count: from the minute of
-/// `first` through that of `last`. Reads a row for each sixteen days, and the minutes only where
+/// `first` through that of `last`. Reads a row for each sixteen days, and rows of minutes only where
 /// there are tweets.
 ///
 /// # Errors
@@ -214,53 +202,40 @@ pub fn for_each_minute(
 ) -> Result<(), RowsError> {
     let from = first.floor_to(Timestamp::MINUTE);
     let to = last.floor_to(Timestamp::MINUTE).plus(Timestamp::MINUTE);
-    let mut read_through = from;
-    let hours_from = from.floor_to(Timestamp::HOUR);
-    for_each(
-        rows,
-        Grain::Hours,
-        hours_from,
-        to.ceil_to(Timestamp::HOUR),
-        |hour, _| {
-            if hour.plus(Timestamp::HOUR) <= read_through {
-                return Ok(());
+    let mut tell = |at, count| {
+        if (from..to).contains(&at) {
+            each(at, count);
+        }
+    };
+    for_each_span(rows, from, to, |number, span| {
+        let mut read = None;
+        for (at, width, count) in span.counts(number) {
+            if width == Timestamp::MINUTE {
+                tell(at, count);
+            } else if at < to && from < at.plus(width) {
+                let number = Minutes::number(at);
+                // All minutes of a row are told with the first of its hours.
+                if read.replace(number) != Some(number) {
+                    let row = Minutes::read(rows, number)?;
+                    row.counts(number).for_each(|(at, count)| tell(at, count));
+                }
             }
-            // All minutes of the row that this hour is in: its later hours need not read it again.
-            let (number, _) = Grain::Minutes.place(hour);
-            let end = Grain::Minutes
-                .start(number, 0)
-                .plus(6 * Timestamp::HOUR)
-                .min(to);
-            let start = std::mem::replace(&mut read_through, end).max(hour);
-            for_each(rows, Grain::Minutes, start, end, |at, count| {
-                each(at, count);
-                Ok(())
-            })
-        },
-    )
+        }
+        Ok(())
+    })
 }
 
-/// Calls `each` for every slot that begins in `[from, to)` and is not zero, oldest first.
-fn for_each(
+/// Calls `each` for every span that has moments in `[from, to)`, oldest first, with its number.
+fn for_each_span(
     rows: &dyn Rows,
-    grain: Grain,
     from: Timestamp,
     to: Timestamp,
-    mut each: impl FnMut(Timestamp, u64) -> Result<(), RowsError>,
+    mut each: impl FnMut(u32, Span) -> Result<(), RowsError>,
 ) -> Result<(), RowsError> {
     let to = to.min(Timestamp::LATEST.plus(1));
     if to.millis() <= 0 || to <= from {
         return Ok(());
     }
-    let (first, _) = grain.place(from);
-    let (last, _) = grain.place(to.plus(-1));
-    for number in first..=last {
-        for (slot, count) in grain.read(rows, number)?.counts() {
-            let at = grain.start(number, slot);
-            if from <= at && at < to {
-                each(at, count)?;
-            }
-        }
-    }
-    Ok(())
+    let mut numbers = Span::number(from)..=Span::number(to.plus(-1));
+    numbers.try_for_each(|number| each(number, Span::read(rows, number)?))
 }

@@ -1,0 +1,300 @@
+//! The rows that counts are kept in, and which minute is in which.
+//!
+//! A [`Span`] is the row of sixteen days. While few of its minutes have tweets it holds these
+//! minutes; from then on it holds hours, and a row of [`Minutes`] for each six hours holds the
+//! minutes. So a keyword of which little is heard has one row where another has sixty: a store
+//! pays by the row.
+
+use super::block::Block;
+use crate::events::Timestamp;
+use crate::projections::{RowKey, Rows, RowsError};
+
+/// Minutes of a [`Minutes`] row.
+const MINUTES: u16 = 360;
+
+/// Hours of a [`Span`], and minutes.
+const SPAN_HOURS: u16 = 384;
+const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
+
+/// With more minutes than this (each takes two or three bytes) a [`Span`] holds hours.
+const FEW: usize = 128;
+
+/// The version byte of counts whose slots are those of the row's kind, and of the minutes of a span.
+const VERSION: u8 = 1;
+const FEW_VERSION: u8 = 2;
+
+/// Counts that are a row, one of many that are numbered by time.
+pub(super) trait CountRow: Sized {
+    /// The row's key.
+    fn key(number: u32) -> RowKey;
+
+    /// Without any counts: there is no row.
+    fn empty() -> Self;
+
+    /// The counts of a row; `None` when it is not in the one form that [`CountRow::encode`] gives.
+    fn decode(row: &[u8]) -> Option<Self>;
+
+    /// The row; `None` when all is zero.
+    fn encode(&self) -> Option<Vec<u8>>;
+
+    /// The counts.
+    fn block(&self) -> &Block;
+
+    /// Gives back memory that is not in use.
+    fn shrink(&mut self);
+
+    /// Reads a row.
+    fn read(rows: &dyn Rows, number: u32) -> Result<Self, RowsError> {
+        let key = Self::key(number);
+        match rows.get(&key)? {
+            None => Ok(Self::empty()),
+            Some(row) => {
+                Self::decode(&row).ok_or_else(|| RowsError::damaged(&key, "it holds no counts"))
+            }
+        }
+    }
+}
+
+/// Minutes since 1970. A moment outside 1970..=[`Timestamp::LATEST`], which no event has, is taken
+/// for the nearest in it.
+fn minutes_since_epoch(at: Timestamp) -> u32 {
+    let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
+    u32::try_from(millis / Timestamp::MINUTE).unwrap_or(u32::MAX)
+}
+
+/// The row that a minute is in, and its slot there, when each row has `slots`.
+fn place(minute: u32, slots: u16) -> (u32, u16) {
+    let slot = minute % u32::from(slots);
+    (
+        minute / u32::from(slots),
+        u16::try_from(slot).unwrap_or(u16::MAX),
+    )
+}
+
+/// When a slot begins, in rows of `slots` that are `width` milliseconds wide.
+fn start(number: u32, slots: u16, slot: u16, width: i64) -> Timestamp {
+    Timestamp::from_millis((i64::from(number) * i64::from(slots) + i64::from(slot)) * width)
+}
+
+/// Tweets per minute in six hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Minutes(Block);
+
+impl Minutes {
+    /// The number of the row that a moment is in.
+    pub(super) fn number(at: Timestamp) -> u32 {
+        place(minutes_since_epoch(at), MINUTES).0
+    }
+
+    fn slot(at: Timestamp) -> u16 {
+        place(minutes_since_epoch(at), MINUTES).1
+    }
+
+    /// Counts `more` in the minute of a moment in this row.
+    pub(super) fn add(&mut self, at: Timestamp, more: u64) {
+        self.0.add(Self::slot(at), more);
+    }
+
+    /// Counts one less; false when there is none.
+    pub(super) fn remove(&mut self, at: Timestamp) -> bool {
+        self.0.remove(Self::slot(at))
+    }
+
+    /// When each minute that has tweets begins, and how many, oldest first.
+    pub(super) fn counts(&self, number: u32) -> impl Iterator<Item = (Timestamp, u64)> {
+        let counts = self.0.counts();
+        counts.map(move |(slot, count)| (start(number, MINUTES, slot, Timestamp::MINUTE), count))
+    }
+}
+
+impl CountRow for Minutes {
+    fn key(number: u32) -> RowKey {
+        RowKey::Minutes(number)
+    }
+
+    fn empty() -> Self {
+        Self(Block::default())
+    }
+
+    fn decode(row: &[u8]) -> Option<Self> {
+        match row.split_first()? {
+            (&VERSION, cells) => Block::decode(cells, MINUTES).map(Self),
+            _ => None,
+        }
+    }
+
+    fn encode(&self) -> Option<Vec<u8>> {
+        self.0.encode(VERSION)
+    }
+
+    fn block(&self) -> &Block {
+        &self.0
+    }
+
+    fn shrink(&mut self) {
+        self.0.shrink();
+    }
+}
+
+/// The tweets in sixteen days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Span {
+    /// Per minute, since there are few minutes that have any; no row has them besides.
+    Few(Block),
+    /// Per hour; rows of [`Minutes`] have the minutes.
+    Many(Block),
+}
+
+/// Where the minute of a tweet that a [`Span`] counted is to be counted besides.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Besides {
+    /// Nowhere.
+    Nowhere,
+    /// In its row of [`Minutes`].
+    Minute,
+    /// All minutes of the span, this one too, are to go into their rows, with these counts.
+    All(Vec<(Timestamp, u64)>),
+}
+
+impl Span {
+    /// The number of the row that a moment is in.
+    pub(super) fn number(at: Timestamp) -> u32 {
+        place(minutes_since_epoch(at), SPAN_MINUTES).0
+    }
+
+    fn slot(at: Timestamp) -> u16 {
+        place(minutes_since_epoch(at), SPAN_MINUTES).1
+    }
+
+    /// Counts one more at a moment in this row, of this number.
+    pub(super) fn add(&mut self, number: u32, at: Timestamp) -> Besides {
+        let slot = Self::slot(at);
+        match self {
+            Self::Many(hours) => {
+                hours.add(slot / 60, 1);
+                Besides::Minute
+            }
+            Self::Few(minutes) => {
+                minutes.add(slot, 1);
+                if minutes.len() <= FEW {
+                    return Besides::Nowhere;
+                }
+                let mut hours = Block::default();
+                let mut all = Vec::with_capacity(minutes.len());
+                for (slot, count) in minutes.counts() {
+                    hours.add(slot / 60, count);
+                    all.push((start(number, SPAN_MINUTES, slot, Timestamp::MINUTE), count));
+                }
+                *self = Self::Many(hours);
+                Besides::All(all)
+            }
+        }
+    }
+
+    /// Counts one less; `None` when there is none.
+    pub(super) fn remove(&mut self, at: Timestamp) -> Option<Besides> {
+        let slot = Self::slot(at);
+        match self {
+            Self::Few(minutes) => minutes.remove(slot).then_some(Besides::Nowhere),
+            Self::Many(hours) => hours.remove(slot / 60).then_some(Besides::Minute),
+        }
+    }
+
+    /// When each slot that has tweets begins, its width, and how many, oldest first.
+    pub(super) fn counts(&self, number: u32) -> impl Iterator<Item = (Timestamp, i64, u64)> {
+        let (block, slots, width) = match self {
+            Self::Few(minutes) => (minutes, SPAN_MINUTES, Timestamp::MINUTE),
+            Self::Many(hours) => (hours, SPAN_HOURS, Timestamp::HOUR),
+        };
+        let counts = block.counts();
+        counts.map(move |(slot, count)| (start(number, slots, slot, width), width, count))
+    }
+}
+
+impl CountRow for Span {
+    fn key(number: u32) -> RowKey {
+        RowKey::Span(number)
+    }
+
+    fn empty() -> Self {
+        Self::Few(Block::default())
+    }
+
+    fn decode(row: &[u8]) -> Option<Self> {
+        match row.split_first()? {
+            (&VERSION, cells) => Block::decode(cells, SPAN_HOURS).map(Self::Many),
+            (&FEW_VERSION, cells) => Block::decode(cells, SPAN_MINUTES).map(Self::Few),
+            _ => None,
+        }
+    }
+
+    fn encode(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Few(minutes) => minutes.encode(FEW_VERSION),
+            Self::Many(hours) => hours.encode(VERSION),
+        }
+    }
+
+    fn block(&self) -> &Block {
+        match self {
+            Self::Few(block) | Self::Many(block) => block,
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Self::Few(block) | Self::Many(block) => block.shrink(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_millis(minute * Timestamp::MINUTE + 59_999)
+    }
+
+    /// The first minute of a span.
+    const FIRST: i64 = 1_299 * 23_040;
+
+    #[test]
+    fn a_span_holds_minutes_while_they_are_few_then_hours() {
+        let mut span = Span::empty();
+        for minute in 0..128 {
+            assert_eq!(span.add(1_299, at(FIRST + minute)), Besides::Nowhere);
+        }
+        // A minute more of one that is there makes no difference.
+        assert_eq!(span.add(1_299, at(FIRST + 60)), Besides::Nowhere);
+        let row = span.encode().unwrap();
+        assert_eq!((row.len(), row[0]), (257, 2));
+        assert_eq!(Span::decode(&row), Some(span.clone()));
+
+        let Besides::All(minutes) = span.add(1_299, at(FIRST + 23_039)) else {
+            panic!("the 129th minute is one too many");
+        };
+        assert_eq!(minutes.len(), 129);
+        let start_of = |minute| Timestamp::from_millis(minute * Timestamp::MINUTE);
+        assert_eq!(minutes[60], (start_of(FIRST + 60), 2));
+        assert_eq!(minutes[128], (start_of(FIRST + 23_039), 1));
+        // Hours 0, 1, 2 and 383.
+        let row = span.encode().unwrap();
+        assert_eq!(row, [1, 0, 60, 1, 61, 1, 8, 0xfd, 0x02, 1]);
+        assert_eq!(Span::decode(&row), Some(span.clone()));
+        assert_eq!(span.add(1_299, at(FIRST + 7)), Besides::Minute);
+        assert_eq!(span.remove(at(FIRST + 7)), Some(Besides::Minute));
+        assert_eq!(span.remove(at(FIRST + 700)), None);
+    }
+
+    #[test]
+    fn rows_of_other_versions_are_refused() {
+        assert_eq!(Span::decode(b"\x03\x01\x01"), None);
+        assert_eq!(Span::decode(b""), None);
+        assert_eq!(Minutes::decode(b"\x02\x01\x01"), None);
+        assert!(Minutes::decode(b"\x01\x01\x01").is_some());
+        // Minute 23,040 is in the next span, hour 384 too.
+        assert_eq!(Span::decode(b"\x02\x80\xb4\x01\x01"), None);
+        assert_eq!(Span::decode(b"\x01\x80\x03\x01"), None);
+    }
+}
