@@ -181,6 +181,41 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     server.stop();
 }
 
+/// Whether nats-server takes the restored stream for the one it was depends on its version.
+#[test]
+fn a_restored_backup_is_what_the_views_hold() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let url = nats.url();
+    let restart = || Server::start_with(scratch.path(), &["--nats", &url]);
+    let server = restart();
+    publish(&nats, 0..50);
+    wait_for(&server, 0..50);
+    server.stop();
+    let mut client = nats.client();
+    let backup = client.backup("TWEETS");
+    let mut restore = || {
+        let deleted = client.api("STREAM.DELETE.TWEETS", &json!({}));
+        assert_eq!(deleted["success"], true, "{deleted}");
+        client.restore("TWEETS", &backup);
+    };
+
+    // It holds all that was folded.
+    restore();
+    publish(&nats, 100..110);
+    let server = restart();
+    wait_for(&server, (0..50).chain(100..110));
+    server.stop();
+
+    // It lacks some of it.
+    restore();
+    let server = restart();
+    wait_for(&server, 0..50);
+    publish(&nats, 200..220);
+    wait_for(&server, (0..50).chain(200..220));
+    server.stop();
+}
+
 #[test]
 fn a_hole_in_what_is_still_to_be_read_is_counted_and_passed_over() {
     let nats = Nats::start();
