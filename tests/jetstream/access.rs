@@ -261,9 +261,9 @@ fn a_server_is_trusted_by_its_authority_and_may_ask_for_a_certificate() {
 fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nats-server.conf");
     let passwords = [
-        ("TIDINGS_PASSWORD", "t1"),
-        ("PUBLISHER_PASSWORD", "p1"),
-        ("OPERATOR_PASSWORD", "o1"),
+        ("NATS_TIDINGS_PASSWORD", "t1"),
+        ("NATS_PUBLISHER_PASSWORD", "p1"),
+        ("NATS_OPERATOR_PASSWORD", "o1"),
     ];
     let config = std::fs::read_to_string(config).unwrap();
     let nats = Nats::start_with_environment(&config, &passwords);
@@ -314,6 +314,13 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
             "{subject}: {error}"
         );
     }
+    // Nor can it read along: what tidings is sent goes to inboxes, too.
+    let mut listener = Client::connect_as(address, "publisher", "p1").unwrap();
+    let heard = listener.hears("_INBOX.>", || {
+        server.publish(&tweet("a", "t3", AT));
+        server.wait_until_folded();
+    });
+    assert!(!heard);
     server.stop();
     // The commands on the streams need nothing else either.
     let file = data.path().join("export.ndjson");
