@@ -30,6 +30,7 @@ mod state;
 mod bench;
 mod checker;
 mod clients;
+mod clock;
 mod described;
 mod events;
 mod hostile;

@@ -13,6 +13,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::time::Instant;
 
 use super::answers::Answers;
+use super::beat::{Beat, Turn};
 use super::feed::{Feed, Life};
 use super::feeds::Feeds;
 use super::line::Position;
@@ -105,9 +106,7 @@ pub(super) struct FeedState {
     pub(super) own: FeedArguments,
     pub(super) volumes: Volumes,
     pub(super) answers: Answers,
-    last_cut: Option<Instant>,
-    /// A message that cuts is on its way.
-    cut_due: bool,
+    beat: Beat,
     /// The chains were broken off, and no snapshot was made since.
     pub(super) is_broken: bool,
     /// When snapshots were made after the chains had been broken off.
@@ -135,11 +134,10 @@ impl Actor for FeedActor {
         myself.cast(FeedMessage::Hydrate)?;
         myself.send_interval(own.linger, || FeedMessage::Linger);
         Ok(FeedState {
+            beat: Beat::new(own.flush),
             own,
             volumes: Volumes::default(),
             answers: Answers::default(),
-            last_cut: None,
-            cut_due: false,
             is_broken: false,
             last_mended: None,
             roll_due: None,
@@ -207,16 +205,14 @@ impl FeedState {
         let Life::Hot(at) = self.own.feed.life() else {
             return Ok(());
         };
-        let now = Instant::now();
-        if let Some(last) = self.last_cut
-            && now < last + self.own.flush
-        {
-            if !std::mem::replace(&mut self.cut_due, true) {
-                myself.send_after(last + self.own.flush - now, || FeedMessage::Cut);
+        match self.beat.wish(Instant::now()) {
+            Turn::Now => {}
+            Turn::After(wait) => {
+                myself.send_after(wait, || FeedMessage::Cut);
+                return Ok(());
             }
-            return Ok(());
+            Turn::OnItsWay => return Ok(()),
         }
-        self.cut_due = false;
         if self.cut(at, myself) {
             self.own.feed.deliver().await;
             self.answer_soon(myself)?;
@@ -230,7 +226,7 @@ impl FeedState {
         if handed.is_empty() {
             return false;
         }
-        self.last_cut = Some(Instant::now());
+        self.beat.cut(Instant::now());
         match merge(at, handed) {
             Merged::Nothing => {}
             Merged::Broken(position) => {

@@ -14,6 +14,7 @@
 //! is not known here: [`Shapes`] encodes, an [`Outlet`] writes.
 
 mod answers;
+mod beat;
 mod chain;
 mod feed;
 mod feed_actor;
