@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
@@ -14,7 +13,7 @@ use super::source::MAX_LINE_BYTES;
 use crate::cli::output::Output;
 use crate::events::wire::{self, MAX_PAYLOAD_BYTES};
 use crate::events::{Form, Keyword, Record, Timestamp};
-use crate::journal::JetStreamPublisher;
+use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
 /// How long records are sent again that are not acknowledged.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,33 +70,25 @@ impl NatsSender {
         }
         let first_sent = Instant::now();
         while !records.is_empty() {
-            let answers = self.publisher.publish(&records).await?;
-            let mut reason = None;
-            let mut left = Vec::new();
-            for (record, answer) in records.into_iter().zip(answers) {
-                match answer {
-                    Ok(sequence) => {
-                        self.report.accepted = self.report.accepted.saturating_add(1);
-                        self.report.journaled = self.report.journaled.saturating_add(1);
-                        self.report.seq = self.report.seq.max(sequence.get());
-                    }
-                    Err(why) => {
-                        reason.get_or_insert(why);
-                        left.push(record);
-                    }
+            match self.publisher.publish(&records).await {
+                Ok(Appended { count, last }) => {
+                    self.report.accepted = self.report.accepted.saturating_add(count);
+                    self.report.journaled = self.report.journaled.saturating_add(count);
+                    self.report.seq = self.report.seq.max(last.get());
+                    break;
                 }
-            }
-            records = left;
-            if let Some(reason) = reason {
-                let count = records.len();
-                if first_sent.elapsed() > PATIENCE {
-                    bail!("NATS did not acknowledge {count} events: {reason}");
+                Err(JournalError::Unacknowledged {
+                    acknowledged,
+                    records: count,
+                    reason,
+                }) if first_sent.elapsed() <= PATIENCE => {
+                    self.report.resent = self.report.resent.saturating_add(1);
+                    self.say(&format!(
+                        "NATS acknowledged {acknowledged} of {count} events ({reason}); sending all of them again, which is safe: what came twice is counted once"
+                    ));
+                    sleep(PAUSE).await;
                 }
-                self.report.resent = self.report.resent.saturating_add(1);
-                self.say(&format!(
-                    "{count} events are not acknowledged ({reason}); sending them again, which is safe: what came twice is counted once"
-                ));
-                sleep(PAUSE).await;
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -23,18 +23,18 @@ pub(super) fn parse(payload: &[u8]) -> Result<Map<String, Value>, Rejection> {
 }
 
 /// Reads the fields that this type of event has; all others are unknown and ignored.
-pub(super) fn read(object: &Map<String, Value>) -> Result<WireEvent, Rejection> {
+pub(super) fn read(object: &Map<String, Value>) -> Result<WireEvent<'static>, Rejection> {
     let root = Reader::root(object);
     let Some(kind) = root.text("type")? else {
         return Ok(WireEvent::default());
     };
     let mut wire = WireEvent {
-        at: root.text("at")?,
+        at: root.text("at")?.map(Into::into),
         ..WireEvent::default()
     };
     match kind.as_str() {
         "tweet.posted" => {
-            wire.id = root.text("id")?;
+            wire.id = root.text("id")?.map(Into::into);
             wire.source = root.text("source")?;
             wire.text = root.text("text")?;
             wire.lang = root.text("lang")?;
@@ -51,14 +51,14 @@ pub(super) fn read(object: &Map<String, Value>) -> Result<WireEvent, Rejection> 
             wire.metrics = metrics(&root)?;
         }
         "tweet.engaged" => {
-            wire.id = root.text("id")?;
+            wire.id = root.text("id")?.map(Into::into);
             wire.metrics = metrics(&root)?;
         }
-        "tweet.deleted" => wire.id = root.text("id")?,
+        "tweet.deleted" => wire.id = root.text("id")?.map(Into::into),
         "keyword.tracked" | "keyword.untracked" => {}
         unknown => return Err(unknown_type(unknown)),
     }
-    wire.kind = Some(kind);
+    wire.kind = Some(kind.into());
     Ok(wire)
 }
 

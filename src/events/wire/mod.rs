@@ -6,6 +6,8 @@
 
 mod careful;
 
+use std::borrow::Cow;
+
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,12 +104,12 @@ fn check_length(payload: &[u8]) -> Result<(), Rejection> {
 /// Declares a JSON object whose fields are all optional. A derived `Deserialize` would also take
 /// an array for it, and would refuse a repeated field; JSON readers expect neither.
 macro_rules! wire_object {
-    ($(#[$doc:meta])* $name:ident named by $names:ident {
+    ($(#[$doc:meta])* $name:ident $(<$de:lifetime>)? named by $names:ident {
         $($variant:ident $json:literal => $field:ident: $type:ty),* $(,)?
     }) => {
         $(#[$doc])*
         #[derive(Debug, Default, Serialize)]
-        struct $name {
+        struct $name $(<$de>)? {
             $(#[serde(rename = $json, skip_serializing_if = "Option::is_none")]
             $field: Option<$type>,)*
         }
@@ -120,17 +122,17 @@ macro_rules! wire_object {
             Unknown,
         }
 
-        impl<'de> Deserialize<'de> for $name {
+        impl<'de> Deserialize<'de> for $name $(<$de>)? {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Fields;
                 impl<'de> Visitor<'de> for Fields {
-                    type Value = $name;
+                    type Value = $name $(<$de>)?;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
                     }
 
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                         let mut object = $name::default();
                         while let Some(name) = map.next_key()? {
                             match name {
@@ -149,14 +151,25 @@ macro_rules! wire_object {
     };
 }
 
+/// A text that is looked at and not kept: borrowed, unless escapes have to be undone.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
 wire_object! {
-    /// Every field of every event. Texts are owned: most are kept.
-    WireEvent named by EventField {
-        Type "type" => kind: String,
+    /// Every field of every event. Texts that are kept are owned.
+    WireEvent<'de> named by EventField {
+        Type "type" => kind: Text<'de>,
         Keyword "keyword" => keyword: Value,
-        Id "id" => id: String,
+        Id "id" => id: Text<'de>,
         Source "source" => source: String,
-        At "at" => at: String,
+        At "at" => at: Text<'de>,
         Author "author" => author: WireAuthor,
         Text "text" => text: String,
         Lang "lang" => lang: String,
@@ -216,15 +229,15 @@ fn missing(field: &str, right: &str) -> Rejection {
     Rejection(format!("field \"{field}\" is missing; it must be {right}"))
 }
 
-impl WireEvent {
+impl WireEvent<'_> {
     fn into_event(self, received_at: Timestamp) -> Result<Event, Rejection> {
-        let Some(kind) = self.kind.as_deref() else {
+        let Some(Text(kind)) = &self.kind else {
             return Err(missing(
                 "type",
                 "one of the event types, such as \"tweet.posted\"",
             ));
         };
-        match kind {
+        match kind.as_ref() {
             "tweet.posted" => self.into_posted(received_at),
             "tweet.engaged" => {
                 let at = self.checked_at(received_at)?;
@@ -286,7 +299,7 @@ impl WireEvent {
     }
 
     fn checked_at(&self, received_at: Timestamp) -> Result<Timestamp, Rejection> {
-        let text = self.at.as_deref().ok_or_else(|| {
+        let Text(text) = self.at.as_ref().ok_or_else(|| {
             missing(
                 "at",
                 "an RFC 3339 time such as \"2026-11-23T07:00:00.123Z\"",
@@ -311,15 +324,15 @@ impl WireEvent {
 
     fn checked_id(&self) -> Result<TweetId, Rejection> {
         let right = "1 to 128 printable ASCII characters";
-        let text = self.id.as_deref().ok_or_else(|| missing("id", right))?;
+        let Text(text) = self.id.as_ref().ok_or_else(|| missing("id", right))?;
         TweetId::new(text).map_err(|error| Rejection(format!("field \"id\": {error}")))
     }
 
     fn of(event: &Event) -> Self {
         let base = Self {
-            kind: Some(event.kind().into()),
-            at: Some(event.at().to_string()),
-            id: event.tweet_id().map(ToString::to_string),
+            kind: Some(Text(event.kind().into())),
+            at: Some(event.at().to_string().into()),
+            id: event.tweet_id().map(|id| id.to_string().into()),
             ..Self::default()
         };
         match event {

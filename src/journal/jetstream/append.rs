@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::message::RECEIVED_AT;
 use super::pipeline::{Outgoing, Pipeline};
 use super::standing::Keeper;
-use crate::events::{Record, Sequence, Timestamp, stored, wire};
+use crate::events::{Record, Timestamp, stored, wire};
 use crate::journal::{Appended, JournalError};
 
 /// A record that was received so much earlier than now, in milliseconds, keeps its time in a
@@ -50,23 +50,9 @@ impl Appender {
             .collect::<Result<Vec<_>, _>>()?;
         let incarnation = self.keeper.standing().incarnation;
         let turn = self.order.lock().await;
-        let answers = self.pipeline.send(outgoing, turn).await;
-        let good = answers.iter().filter_map(|answer| answer.as_ref().ok());
-        let last = Sequence::new(good.clone().max().copied().unwrap_or_default());
-        self.keeper.appended(incarnation, last);
-        let acknowledged = u64::try_from(good.count()).unwrap_or(u64::MAX);
-        let records = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        match answers.into_iter().find_map(Result::err) {
-            None => Ok(Appended {
-                count: records,
-                last,
-            }),
-            Some(reason) => Err(JournalError::Unacknowledged {
-                acknowledged,
-                records,
-                reason,
-            }),
-        }
+        let outcome = self.pipeline.send(outgoing, turn).await;
+        self.keeper.appended(incarnation, outcome.last);
+        outcome.appended()
     }
 }
 

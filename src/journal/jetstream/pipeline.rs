@@ -1,18 +1,23 @@
-//! Publishing many messages at a time, and hearing what became of each of them.
+//! Publishing many messages at a time, and hearing what became of them.
 //!
-//! The messages of one run are answered to one inbox, each to a subject that ends with its place in
-//! the run. An inbox, a timer and an entry in a map for each message, as the client library keeps
-//! them, would cost as much as all the rest of publishing.
+//! The messages of a run are all answered to one subject. A subject for each, let alone an inbox, a
+//! timer and an entry in a map, as the client library keeps them, would cost this process as much
+//! as all the rest of publishing, and nats-server a search among its subscriptions for each answer,
+//! where it remembers what it found for the last thousand subjects. The price is that an answer
+//! doesn't tell which message it is for; so where not all are good, only their number is known.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Message, StatusCode, Subscriber};
+use async_nats::{Client, HeaderMap, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+
+use crate::events::Sequence;
+use crate::journal::{Appended, JournalError};
 
 /// So many answers of one run are waited for at a time …
 const MOST_OF_A_RUN: usize = 1_024;
@@ -27,8 +32,39 @@ pub(super) struct Outgoing {
     pub(super) payload: Bytes,
 }
 
-/// What became of a message: the sequence that it was given, or why it isn't known to be there.
-pub(super) type Answer = Result<u64, String>;
+/// What became of the messages of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// How many were to be sent.
+    pub(super) messages: usize,
+    /// How many are known to be in the stream.
+    pub(super) acknowledged: usize,
+    /// The last sequence that one of them was given.
+    pub(super) last: Sequence,
+    /// Why the others are not known to be there; `None` when all are.
+    pub(super) failure: Option<String>,
+}
+
+impl Outcome {
+    /// All or nothing, as whoever appends sees it.
+    ///
+    /// # Errors
+    /// [`JournalError::Unacknowledged`].
+    pub(super) fn appended(self) -> Result<Appended, JournalError> {
+        let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+        match self.failure {
+            None => Ok(Appended {
+                count: count(self.messages),
+                last: self.last,
+            }),
+            Some(reason) => Err(JournalError::Unacknowledged {
+                acknowledged: count(self.acknowledged),
+                records: count(self.messages),
+                reason,
+            }),
+        }
+    }
+}
 
 /// Publishes for everybody over one connection.
 #[derive(Debug, Clone)]
@@ -52,12 +88,10 @@ struct Inbox {
 
 /// What has been heard of the messages of one run.
 struct Run {
-    /// What the subjects of its answers begin with.
-    prefix: String,
-    /// Of those that were sent, in order.
-    answers: Vec<Option<Answer>>,
+    /// Where they are answered to.
+    subject: Subject,
     waiting: usize,
-    failed: bool,
+    outcome: Outcome,
 }
 
 /// What JetStream answers to a message.
@@ -82,45 +116,48 @@ impl Pipeline {
         }
     }
 
-    /// Publishes in order, and answers in the same order. Nothing more is sent behind a failure
-    /// that is known of. `turn` is given back when all is sent, before the last answers are there.
-    pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> Vec<Answer> {
-        let all = outgoing.len();
-        let room = u32::try_from(all.min(MOST_OF_A_RUN)).unwrap_or(u32::MAX);
+    /// Publishes in order. Nothing more is sent behind a failure that is known of. `turn` is given
+    /// back when all is sent, before the last answers are there.
+    pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> Outcome {
+        let messages = outgoing.len();
+        let room = u32::try_from(messages.min(MOST_OF_A_RUN)).unwrap_or(u32::MAX);
         let (Ok(_room), Ok(mut inbox)) = (self.room.acquire_many(room).await, self.inbox().await)
         else {
-            return vec![Err("the connection is closed".to_owned()); all];
+            let mut run = Run::new(Subject::from_static(""), messages);
+            run.fail("the connection is closed".to_owned());
+            return run.outcome;
         };
         inbox.runs += 1;
-        let mut run = Run::new(format!("{}.{}.", inbox.subject, inbox.runs), all);
-        for (index, message) in outgoing.into_iter().enumerate() {
+        let subject = format!("{}.{}", inbox.subject, inbox.runs);
+        let mut run = Run::new(subject.into(), messages);
+        for message in outgoing {
             while run.waiting >= MOST_OF_A_RUN {
                 run.hear(&mut inbox, self.patience).await;
             }
-            if run.failed {
+            if run.outcome.failure.is_some() {
                 break;
             }
-            let reply = format!("{}{index}", run.prefix);
+            let reply = run.subject.clone();
             match soon(self.publish(message, reply), self.patience).await {
-                Some(Ok(())) => run.sent(),
-                Some(Err(error)) => run.not_sent(error.to_string()),
-                None => run.not_sent("not sent: the connection takes nothing".to_owned()),
+                Some(Ok(())) => run.waiting += 1,
+                Some(Err(error)) => run.fail(error.to_string()),
+                None => run.fail("not sent: the connection takes nothing".to_owned()),
             }
         }
         drop(turn);
         while run.waiting > 0 {
             run.hear(&mut inbox, self.patience).await;
         }
-        if !run.failed {
+        if run.outcome.failure.is_none() {
             self.idle().push(inbox);
         }
-        run.finish(all, self.patience)
+        run.outcome
     }
 
     async fn publish(
         &self,
         message: Outgoing,
-        reply: String,
+        reply: Subject,
     ) -> Result<(), async_nats::client::PublishError> {
         let Outgoing {
             subject,
@@ -151,7 +188,7 @@ impl Pipeline {
             return Ok(inbox);
         }
         let subject = self.client.new_inbox();
-        let answers = self.client.subscribe(format!("{subject}.*.*")).await?;
+        let answers = self.client.subscribe(format!("{subject}.*")).await?;
         Ok(Inbox {
             subject,
             answers,
@@ -161,23 +198,22 @@ impl Pipeline {
 }
 
 impl Run {
-    fn new(prefix: String, all: usize) -> Self {
+    fn new(subject: Subject, messages: usize) -> Self {
         Self {
-            prefix,
-            answers: Vec::with_capacity(all),
+            subject,
             waiting: 0,
-            failed: false,
+            outcome: Outcome {
+                messages,
+                acknowledged: 0,
+                last: Sequence::ZERO,
+                failure: None,
+            },
         }
     }
 
-    fn sent(&mut self) {
-        self.answers.push(None);
-        self.waiting += 1;
-    }
-
-    fn not_sent(&mut self, why: String) {
-        self.answers.push(Some(Err(why)));
-        self.failed = true;
+    /// The first reason is the one that is told.
+    fn fail(&mut self, why: String) {
+        self.outcome.failure.get_or_insert(why);
     }
 
     /// Takes the next answer; when none comes for too long, what is waited for is given up.
@@ -186,33 +222,23 @@ impl Run {
             self.take(&message);
         } else {
             self.waiting = 0;
-            self.failed = true;
+            let seconds = patience.as_secs();
+            self.fail(format!("no acknowledgement came within {seconds} seconds"));
         }
     }
 
     fn take(&mut self, message: &Message) {
-        let index = message.subject.strip_prefix(self.prefix.as_str());
-        let index = index.and_then(|index| index.parse::<usize>().ok());
-        if let Some(place @ None) = index.and_then(|index| self.answers.get_mut(index)) {
-            let answer = answer_of(message);
-            self.failed |= answer.is_err();
-            *place = Some(answer);
-            self.waiting = self.waiting.saturating_sub(1);
+        if message.subject != self.subject {
+            return;
         }
-    }
-
-    fn finish(self, all: usize, patience: Duration) -> Vec<Answer> {
-        let unanswered = || {
-            let seconds = patience.as_secs();
-            Err(format!("no acknowledgement came within {seconds} seconds"))
-        };
-        let unsent = || Err("not sent, because an earlier one failed".to_owned());
-        let answered = self.answers.into_iter();
-        let mut answers: Vec<_> = answered
-            .map(|answer| answer.unwrap_or_else(unanswered))
-            .collect();
-        answers.resize_with(all, unsent);
-        answers
+        self.waiting = self.waiting.saturating_sub(1);
+        match answer_of(message) {
+            Ok(sequence) => {
+                self.outcome.acknowledged += 1;
+                self.outcome.last = self.outcome.last.max(sequence);
+            }
+            Err(why) => self.fail(why),
+        }
     }
 }
 
@@ -225,7 +251,8 @@ async fn soon<F: Future>(future: F, patience: Duration) -> Option<F::Output> {
     }
 }
 
-fn answer_of(message: &Message) -> Answer {
+/// The sequence that a message was given, or why it isn't known to be there.
+fn answer_of(message: &Message) -> Result<Sequence, String> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Err("no stream takes the subject, or JetStream is not ready".to_owned());
     }
@@ -237,7 +264,7 @@ fn answer_of(message: &Message) -> Answer {
         Ok(Acknowledgement {
             seq: Some(sequence),
             ..
-        }) => Ok(sequence),
+        }) => Ok(Sequence::new(sequence)),
         Ok(_) => Err("the answer has no sequence".to_owned()),
         Err(error) => Err(format!("the answer is not understood: {error}")),
     }
@@ -260,44 +287,43 @@ mod tests {
     }
 
     #[test]
-    fn answers_find_their_messages_in_any_order() {
-        let mut run = Run::new("i.2.".to_owned(), 4);
-        (0..3).for_each(|_| run.sent());
+    fn only_a_runs_own_answers_count_and_one_failure_is_the_runs() {
+        let mut run = Run::new("i.2".into(), 4);
+        run.waiting = 3;
         for (subject, payload) in [
-            ("i.1.0", r#"{"stream":"TWEETS","seq":7}"#),
-            ("i.2.1", r#"{"stream":"TWEETS","seq":9,"domain":"hub"}"#),
-            ("i.2.0", r#"{"stream":"TWEETS","seq":8}"#),
-            ("i.2.0", r#"{"stream":"TWEETS","seq":10}"#),
-            ("i.2.3", r#"{"stream":"TWEETS","seq":11}"#),
+            ("i.1", r#"{"stream":"TWEETS","seq":70}"#),
+            ("i.2", r#"{"stream":"TWEETS","seq":9,"domain":"hub"}"#),
+            ("i.2", r#"{"stream":"TWEETS","seq":8}"#),
         ] {
             run.take(&message(subject, payload));
         }
-        assert_eq!((run.waiting, run.failed), (1, false));
-        run.take(&message(
-            "i.2.2",
-            r#"{"error":{"code":503,"err_code":10077,"description":"full"},"stream":"TWEETS"}"#,
-        ));
-        assert_eq!((run.waiting, run.failed), (0, true));
-        assert_eq!(
-            run.finish(4, Duration::from_secs(5)),
-            [
-                Ok(8),
-                Ok(9),
-                Err("full".to_owned()),
-                Err("not sent, because an earlier one failed".to_owned())
-            ]
-        );
+        assert_eq!((run.waiting, &run.outcome.failure), (1, &None));
+        for reason in ["full", "full again"] {
+            run.take(&message(
+                "i.2",
+                &format!(
+                    r#"{{"error":{{"code":503,"description":"{reason}"}},"stream":"TWEETS"}}"#
+                ),
+            ));
+        }
+        let expected = Outcome {
+            messages: 4,
+            acknowledged: 2,
+            last: Sequence::new(9),
+            failure: Some("full".to_owned()),
+        };
+        assert_eq!((run.waiting, run.outcome), (0, expected));
     }
 
     #[test]
     fn what_is_no_acknowledgement_is_no_success() {
         let nobody = Message {
             status: Some(StatusCode::NO_RESPONDERS),
-            ..message("i.1.0", "")
+            ..message("i.1", "")
         };
         assert!(answer_of(&nobody).unwrap_err().starts_with("no stream"));
         for payload in ["", "{}", "[]", r#"{"seq":-1}"#, r#"{"error":{}}"#] {
-            assert!(answer_of(&message("i.1.0", payload)).is_err(), "{payload}");
+            assert!(answer_of(&message("i.1", payload)).is_err(), "{payload}");
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::connection::{JetStreamOptions, Link};
 use super::pipeline::{Outgoing, Pipeline};
-use crate::events::{Record, Sequence, Timestamp};
-use crate::journal::JournalError;
+use crate::events::{Record, Timestamp};
+use crate::journal::{Appended, JournalError};
 
 /// Publishes records to a stream that somebody else keeps.
 #[derive(Debug)]
@@ -23,24 +23,17 @@ impl JetStreamPublisher {
         })
     }
 
-    /// Publishes records in order. Answers for each one, in the same order, its sequence, or why
-    /// it isn't known to be in the stream; sending such a one again is safe.
+    /// Publishes records in order, and waits until all are acknowledged.
     ///
     /// # Errors
-    /// [`JournalError::NoSubject`]; nothing was sent then.
-    pub async fn publish(
-        &self,
-        records: &[Record],
-    ) -> Result<Vec<Result<Sequence, String>>, JournalError> {
+    /// [`JournalError::NoSubject`] before anything was sent; [`JournalError::Unacknowledged`], after
+    /// which sending all of them again is safe.
+    pub async fn publish(&self, records: &[Record]) -> Result<Appended, JournalError> {
         let now = Timestamp::now();
         let outgoing = records
             .iter()
             .map(|record| Outgoing::of(record, now))
             .collect::<Result<Vec<_>, _>>()?;
-        let answers = self.pipeline.send(outgoing, ()).await;
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.map(Sequence::new))
-            .collect())
+        self.pipeline.send(outgoing, ()).await.appended()
     }
 }
