@@ -259,7 +259,8 @@ impl Feed {
         }
     }
 
-    /// Lets all followers begin anew. `cold`: it isn't known any more where the views stand.
+    /// Lets all followers begin anew. `cold`: it isn't known any more where the views stand. What was
+    /// handed over is in their rows, and is found there.
     pub(super) fn break_off(&self, cold: bool) {
         let mut state = self.state();
         for chain in state.chains.values_mut() {
@@ -267,6 +268,8 @@ impl Feed {
         }
         if cold && state.life != Life::Ended {
             state.life = Life::Cold;
+            state.handed.clear();
+            state.waiting = 0;
         }
     }
 

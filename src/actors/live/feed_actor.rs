@@ -111,6 +111,8 @@ pub(super) struct FeedState {
     pub(super) is_broken: bool,
     /// When snapshots were made after the chains had been broken off.
     pub(super) last_mended: Option<Instant>,
+    /// When those who wait for snapshots are come back to, if that was put off.
+    pub(super) serve_due: Option<Instant>,
     /// The earliest moment at which a roll is on its way.
     roll_due: Option<Timestamp>,
     unfollowed_since: Option<Instant>,
@@ -140,6 +142,7 @@ impl Actor for FeedActor {
             answers: Answers::default(),
             is_broken: false,
             last_mended: None,
+            serve_due: None,
             roll_due: None,
             unfollowed_since: None,
         })

@@ -30,12 +30,13 @@ impl FeedState {
                 BREAKS_EVERY.saturating_sub(last.elapsed())
             });
             if !wait.is_zero() {
-                myself.send_after(wait, || FeedMessage::Serve);
+                self.serve_after(wait, myself);
                 return Ok(());
             }
             self.is_broken = false;
             self.last_mended = Some(Instant::now());
         }
+        let mut again = false;
         for (topic, next) in feed.take_wanted() {
             self.own.metrics.live_snapshots.inc();
             match self.snapshot(at, &topic, next).await {
@@ -43,16 +44,19 @@ impl FeedState {
                 Ok(None) => {
                     // The views are of another epoch, or the keyword just went; somebody will say.
                     feed.want_again(&topic);
-                    myself.send_after(RETRY, || FeedMessage::Serve);
+                    again = true;
                 }
                 Err(error) => {
                     if !matches!(error, StoreError::Absent) {
                         tracing::warn!(%error, "a snapshot cannot be made; it is tried again");
                     }
                     feed.want_again(&topic);
-                    myself.send_after(RETRY, || FeedMessage::Serve);
+                    again = true;
                 }
             }
+        }
+        if again {
+            self.serve_after(RETRY, myself);
         }
         feed.deliver().await;
         self.schedule_roll(myself);
@@ -60,6 +64,15 @@ impl FeedState {
             self.answer_soon(myself)?;
         }
         Ok(())
+    }
+
+    /// Comes back to those who wait, once however many they are.
+    fn serve_after(&mut self, wait: Duration, myself: &ActorRef<FeedMessage>) {
+        let now = Instant::now();
+        if self.serve_due.is_none_or(|due| due <= now) {
+            self.serve_due = Some(now + wait);
+            myself.send_after(wait, || FeedMessage::Serve);
+        }
     }
 
     /// A snapshot that the update `next` follows.

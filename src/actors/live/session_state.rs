@@ -285,6 +285,7 @@ impl SessionState {
 
     /// Takes what is due, up to a size; true when that was all.
     fn take(&mut self, myself: &ActorRef<SessionMessage>) -> bool {
+        let now = Instant::now();
         let mut budget = TAKEN_AT_A_TIME;
         let mut over = Vec::new();
         let mut is_all = true;
@@ -305,7 +306,9 @@ impl SessionState {
                 Taken::Later => {
                     let slot = subscription.slot;
                     subscription.is_due = false;
-                    myself.send_after(LOOK_AGAIN, move || SessionMessage::Wake { slot });
+                    if subscription.looks_again(now, now + LOOK_AGAIN) {
+                        myself.send_after(LOOK_AGAIN, move || SessionMessage::Wake { slot });
+                    }
                 }
                 Taken::Over => over.push(subscription.slot),
             }

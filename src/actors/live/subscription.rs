@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::chain::{Cursor, Pulled};
 use super::feed::{Feed, Follower, Life};
 use super::line::Line;
@@ -21,6 +23,8 @@ pub(super) struct Subscription {
     id: RequestId,
     /// There may be something to take.
     pub(super) is_due: bool,
+    /// When it is looked at again though nothing came, if that is on its way.
+    next_look: Option<Instant>,
     /// What the client has asked for and was not answered, in order.
     openings: VecDeque<Opening>,
     chains: Vec<Followed>,
@@ -70,6 +74,7 @@ impl Subscription {
             keyword,
             id: RequestId::default(),
             is_due: true,
+            next_look: None,
             openings: VecDeque::new(),
             chains: Vec::new(),
             feed,
@@ -129,6 +134,15 @@ impl Subscription {
     pub(super) fn is_opening(&self) -> bool {
         let begins = |chain: &Followed| matches!(chain.cursor, Cursor::Start { .. });
         !self.openings.is_empty() || self.chains.iter().any(begins)
+    }
+
+    /// It is to be looked at again then; false when it is anyway before.
+    pub(super) fn looks_again(&mut self, now: Instant, then: Instant) -> bool {
+        let is_on_its_way = self.next_look.is_some_and(|next| now < next);
+        if !is_on_its_way {
+            self.next_look = Some(then);
+        }
+        !is_on_its_way
     }
 
     /// How many requests have not been answered.

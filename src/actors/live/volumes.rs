@@ -110,8 +110,14 @@ impl Volumes {
                     followed.series.apply(moved);
                 }
             }
-            followed.series.roll(now);
-            whose.position.seq <= followed.seq || followed.tell(feed, shapes, whose, *window)
+            let rolled = followed.series.roll(now);
+            let seq = whose.position.seq.max(followed.seq);
+            let position = Position {
+                seq,
+                ..whose.position
+            };
+            let is_new = rolled || seq > followed.seq;
+            !is_new || followed.tell(feed, shapes, At { position, ..whose }, *window)
         });
     }
 
