@@ -6,7 +6,8 @@
 //!
 //! What a row holds depends on the tweets and their order, so any split of the same events into
 //! batches gives the same rows. Between batches the row used last stays decoded, when it is small;
-//! a tweet costs two look-ups at the most, and a batch writes each row that it touched once.
+//! a tweet costs two look-ups at the most (but for the one that makes the minutes many), and a batch
+//! writes each row that it touched once.
 
 mod block;
 mod open_rows;

@@ -89,8 +89,8 @@ pub fn align(
 
 /// Every bucket in `[from, to)`, zeros too, oldest first. Times that are not aligned are.
 ///
-/// Reads a row for each sixteen days, and of minutes a row for each six hours that have tweets at
-/// the most, and makes a point for every bucket: ask [`Step::buckets`] first.
+/// Reads a row for each sixteen days, and of minutes at most one for each six hours that have
+/// tweets, and makes a point for every bucket: ask [`Step::buckets`] first.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].

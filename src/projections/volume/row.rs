@@ -16,7 +16,7 @@ const MINUTES: u16 = 360;
 const SPAN_HOURS: u16 = 384;
 const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 
-/// With more minutes than this (each takes two or three bytes) a [`Span`] holds hours.
+/// With more minutes than this (most take two or three bytes) a [`Span`] holds hours.
 const FEW: usize = 128;
 
 /// The version byte of counts whose slots are those of the row's kind, and of the minutes of a span.
@@ -196,7 +196,16 @@ impl Span {
         let slot = Self::slot(at);
         match self {
             Self::Few(minutes) => minutes.remove(slot).then_some(Besides::Nowhere),
-            Self::Many(hours) => hours.remove(slot / 60).then_some(Besides::Minute),
+            Self::Many(hours) => {
+                if !hours.remove(slot / 60) {
+                    return None;
+                }
+                // There is no row of nothing, so who reads it next finds none.
+                if hours.len() == 0 {
+                    *self = Self::empty();
+                }
+                Some(Besides::Minute)
+            }
         }
     }
 

@@ -254,6 +254,30 @@ proptest! {
     }
 
     #[test]
+    fn a_span_that_was_emptied_begins_as_if_nothing_had_been_there(restarts: bool, at in times()) {
+        let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+        let put = |volume: &mut Volume, rows: &mut TestRows| {
+            let mut changes = Vec::new();
+            volume.take_changes(&mut changes);
+            rows.put(changes);
+        };
+        let minutes = || (0..300).map(|minute| at.plus(minute * Timestamp::MINUTE));
+        for minute in minutes() {
+            volume.add(&rows, minute).unwrap();
+        }
+        for minute in minutes() {
+            volume.remove(&rows, minute).unwrap();
+        }
+        if restarts {
+            put(&mut volume, &mut rows);
+            volume = Volume::default();
+        }
+        volume.add(&rows, at).unwrap();
+        put(&mut volume, &mut rows);
+        prop_assert_eq!(rows, rows_of(&[at]));
+    }
+
+    #[test]
     fn nothing_is_left_of_tweets_that_went(deeds in deeds()) {
         let (tweets, mut rows, _) = perform(&deeds);
         let mut volume = Volume::default();
