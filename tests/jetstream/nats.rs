@@ -344,8 +344,8 @@ impl Client {
         }
     }
 
-    /// Whether a message comes to this subject, beside those to the own inbox, before an answer from
-    /// the server does.
+    /// Whether a message comes to this subject before an answer from the server does; nothing else may
+    /// be on its way.
     pub fn hears(&mut self, subject: &str, meanwhile: impl FnOnce()) -> bool {
         self.say(format!("SUB {subject} 2\r\nPING\r\n").as_bytes())
             .unwrap();

@@ -17,7 +17,9 @@ use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
 /// How long records are sent again that are not acknowledged.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The first pause between two tries; each is twice the one before, up to the longest.
 const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Sends bodies one after the other, so that events stay in order.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl NatsSender {
             }
         }
         let first_sent = Instant::now();
+        let mut pause = PAUSE;
         while !records.is_empty() {
             match self.publisher.publish(&records).await {
                 Ok(Appended { count, last }) => {
@@ -86,7 +89,8 @@ impl NatsSender {
                     self.say(&format!(
                         "NATS acknowledged {acknowledged} of {count} events ({reason}); sending all of them again, which is safe: what came twice is counted once"
                     ));
-                    sleep(PAUSE).await;
+                    sleep(pause).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -46,6 +46,15 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    fn failed(messages: usize, why: &str) -> Self {
+        Self {
+            messages,
+            acknowledged: 0,
+            last: Sequence::ZERO,
+            failure: Some(why.to_owned()),
+        }
+    }
+
     /// All or nothing, as whoever appends sees it.
     ///
     /// # Errors
@@ -116,16 +125,17 @@ impl Pipeline {
         }
     }
 
-    /// Publishes in order. Nothing more is sent behind a failure that is known of. `turn` is given
-    /// back when all is sent, before the last answers are there.
+    /// Publishes in order. Answers are heard when many are due, or all is sent; nothing more is sent
+    /// behind a failure that is heard of. `turn` is given back when all is sent, before the last
+    /// answers are there.
     pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> Outcome {
         let messages = outgoing.len();
         let room = u32::try_from(messages.min(MOST_OF_A_RUN)).unwrap_or(u32::MAX);
-        let (Ok(_room), Ok(mut inbox)) = (self.room.acquire_many(room).await, self.inbox().await)
-        else {
-            let mut run = Run::new(Subject::from_static(""), messages);
-            run.fail("the connection is closed".to_owned());
-            return run.outcome;
+        let Ok(_room) = self.room.acquire_many(room).await else {
+            return Outcome::failed(messages, "the connection is closed");
+        };
+        let Some(Ok(mut inbox)) = soon(self.inbox(), self.patience).await else {
+            return Outcome::failed(messages, "not sent: the connection takes nothing");
         };
         inbox.runs += 1;
         let subject = format!("{}.{}", inbox.subject, inbox.runs);
@@ -218,13 +228,15 @@ impl Run {
 
     /// Takes the next answer; when none comes for too long, what is waited for is given up.
     async fn hear(&mut self, inbox: &mut Inbox, patience: Duration) {
-        if let Some(Some(message)) = soon(inbox.answers.next(), patience).await {
-            self.take(&message);
-        } else {
-            self.waiting = 0;
-            let seconds = patience.as_secs();
-            self.fail(format!("no acknowledgement came within {seconds} seconds"));
+        match soon(inbox.answers.next(), patience).await {
+            Some(Some(message)) => return self.take(&message),
+            Some(None) => self.fail("the connection is closed".to_owned()),
+            None => {
+                let seconds = patience.as_secs();
+                self.fail(format!("no acknowledgement came within {seconds} seconds"));
+            }
         }
+        self.waiting = 0;
     }
 
     fn take(&mut self, message: &Message) {
