@@ -1,5 +1,6 @@
 //! The census as a store holds it: what the reader, or a replay, goes on with.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::events::{Keyword, Sequence};
@@ -22,8 +23,11 @@ impl Counted {
         let most = u64::try_from(most).unwrap_or(u64::MAX);
         let mut heads = heads(store)?;
         let home = home(store)?;
-        let kept = home.census()?;
+        let mut kept = home.census()?;
         let is_first = kept.is_none();
+        if let Some(kept) = &mut kept {
+            share_names(kept, &heads);
+        }
         let kept = kept.unwrap_or_else(|| first(&heads, most));
         if is_first {
             home.put_census(&kept)?;
@@ -31,19 +35,18 @@ impl Counted {
             let admissions = Vec::new();
             home.put_census(&CensusRows { most, admissions })?;
         }
-        let tracked = heads
-            .iter()
-            .filter(|(_, head)| head.tracked && has_folded(head));
+        let tracked = heads.iter().filter(|(_, says)| *says == Says::Followed);
         let tracked = u64::try_from(tracked.count()).unwrap_or(u64::MAX);
         let mut census = Census::resume(kept, most, tracked);
         if let Some(changes) = census.take_changes() {
             home.put_census(&changes)?;
         }
         mark(store, &census, is_first)?;
-        heads.retain(|(keyword, head)| {
+        heads.retain(|(keyword, says)| match says {
+            Says::Followed => true,
+            Says::Dropped => false,
             // One that fails from its first record on is followed, though it has folded none.
-            let is_admitted = census.admission(keyword) == Some(Admission::Followed);
-            head.tracked && (has_folded(head) || is_admitted)
+            Says::Nothing => census.admission(keyword) == Some(Admission::Followed),
         });
         let followed = heads.into_iter().map(|(keyword, _)| keyword).collect();
         Ok(Self { census, followed })
@@ -64,37 +67,60 @@ pub(super) fn home(store: &Store) -> Result<&Arc<ShardRows>, StoreError> {
 /// [`StoreError`].
 pub(super) fn followed(store: &Store) -> Result<Vec<Keyword>, StoreError> {
     let mut heads = heads(store)?;
-    heads.retain(|(_, head)| head.tracked && has_folded(head));
+    heads.retain(|(_, says)| *says == Says::Followed);
     Ok(heads.into_iter().map(|(keyword, _)| keyword).collect())
 }
 
-fn has_folded(head: &Head) -> bool {
-    head.as_of > Sequence::ZERO
+/// What a header row says of whether its keyword is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Followed,
+    Dropped,
+    /// No record of it was folded yet.
+    Nothing,
 }
 
-fn heads(store: &Store) -> Result<Vec<(Keyword, Head)>, StoreError> {
+impl Says {
+    fn of(head: &Head) -> Self {
+        match (head.as_of, head.tracked) {
+            (Sequence::ZERO, _) => Self::Nothing,
+            (_, true) => Self::Followed,
+            (_, false) => Self::Dropped,
+        }
+    }
+}
+
+fn heads(store: &Store) -> Result<Vec<(Keyword, Says)>, StoreError> {
     let mut heads = Vec::new();
     for shard in store.shards() {
         shard.for_each_head(|keyword, row| {
-            heads.push((keyword, Head::decode(row)?));
+            heads.push((keyword, Says::of(&Head::decode(row)?)));
             Ok(())
         })?;
     }
     Ok(heads)
 }
 
+/// Lets the census hold the names that the headers gave, instead of others that are equal.
+fn share_names(kept: &mut CensusRows, heads: &[(Keyword, Says)]) {
+    let names: HashSet<&Keyword> = heads.iter().map(|(keyword, _)| keyword).collect();
+    for (keyword, _) in &mut kept.admissions {
+        if let Some(name) = names.get(keyword) {
+            *keyword = Keyword::clone(name);
+        }
+    }
+}
+
 /// The first census of rows that were made before there was one: who is followed, is; of the
 /// others those who come first in keyword order, as long as there is room.
-fn first(heads: &[(Keyword, Head)], most: u64) -> CensusRows {
+fn first(heads: &[(Keyword, Says)], most: u64) -> CensusRows {
     let mut admissions = Vec::new();
     let mut waiting = Vec::new();
-    for (keyword, head) in heads {
-        if !has_folded(head) {
-            waiting.push(keyword.clone());
-        } else if head.tracked {
-            admissions.push((keyword.clone(), Admission::Followed));
-        } else {
-            admissions.push((keyword.clone(), Admission::Dropped));
+    for (keyword, says) in heads {
+        match says {
+            Says::Nothing => waiting.push(keyword.clone()),
+            Says::Followed => admissions.push((keyword.clone(), Admission::Followed)),
+            Says::Dropped => admissions.push((keyword.clone(), Admission::Dropped)),
         }
     }
     let is_followed = |(_, admission): &&(Keyword, Admission)| *admission == Admission::Followed;

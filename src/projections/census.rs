@@ -5,7 +5,7 @@
 //! is decided here, by one who sees the records of all keywords in the order of the journal: the
 //! same journal gives room to the same keywords, however often it is folded.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct CensusRows {
 pub struct Census {
     most: u64,
     followed: u64,
-    keywords: HashMap<Keyword, Admission>,
+    keywords: BTreeMap<Keyword, Admission>,
     changed: Vec<(Keyword, Admission)>,
 }
 
@@ -46,7 +46,7 @@ impl Census {
         Self {
             most,
             followed: 0,
-            keywords: HashMap::new(),
+            keywords: BTreeMap::new(),
             changed: Vec::new(),
         }
     }
