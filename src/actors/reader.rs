@@ -3,16 +3,13 @@
 //! Owns the one position at which this process reads the journal, and with it the census, since
 //! nobody else sees the records of all keywords in their order. Feeds every shard every batch:
 //! its events, and the batch's end even where it has none, so that idle shards move too. It calls
-//! and waits, with two batches in flight at the most, because mailboxes are unbounded; and it lets
-//! small batches grow for a moment, since what a batch costs a keyword hardly depends on how many
-//! records it brings. Dies when the journal cannot be read or a shard is gone; the root then decides.
+//! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
+//! the journal cannot be read or a shard is gone; the root then decides.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
 
 use super::shard::{Part, ShardHandle};
 use crate::events::{
@@ -24,10 +21,6 @@ use crate::telemetry::{Counted, Metrics};
 
 /// Batches on their way through the shards.
 const MOST_IN_FLIGHT: usize = 2;
-/// Small batches are at least so far apart ...
-const PACE: Duration = Duration::from_millis(5);
-/// ... and small are those below this part of a full one.
-const SMALL: usize = 8;
 /// Keywords whose place is remembered; beyond it all are forgotten, and learned anew.
 const MOST_PLACES: usize = 200_000;
 
@@ -78,8 +71,6 @@ pub(super) struct ReaderState {
     /// What is known of keywords that were met.
     places: HashMap<Keyword, Place>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
-    /// The next batch is not read before.
-    not_before: Option<Instant>,
     _alive: Counted,
 }
 
@@ -121,7 +112,6 @@ impl Actor for ReaderActor {
             reader,
             places: HashMap::new(),
             in_flight: VecDeque::new(),
-            not_before: None,
             _alive: own.metrics.actor_alive("reader"),
             own,
         })
@@ -143,9 +133,6 @@ impl Actor for ReaderActor {
 
 impl ReaderState {
     async fn on_read(&mut self) -> Result<(), ActorProcessingErr> {
-        if let Some(moment) = self.not_before.take() {
-            sleep_until(moment).await;
-        }
         let batch = self.reader.next(self.own.most).await?;
         for missing in &batch.missing {
             tracing::error!(
@@ -161,9 +148,6 @@ impl ReaderState {
         }
         while self.in_flight.len() >= MOST_IN_FLIGHT {
             self.finish_oldest().await?;
-        }
-        if batch.envelopes.len() < self.own.most / SMALL {
-            self.not_before = Some(Instant::now() + PACE);
         }
         self.hand_on(batch);
         Ok(())

@@ -96,8 +96,10 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     fn head(&self) -> watch::Receiver<Sequence>;
 
     /// Appends records, in order, and answers when they are durable. Into the embedded journal
-    /// nobody else's get between them; into a broker's stream, which anybody may write to, they can. After an error none of them is in the journal, unless the error says that it
-    /// isn't known. Appending nothing answers with the head.
+    /// nobody else's get between them; into a broker's stream, which anybody may write to, they can.
+    /// After an error none of them is in the journal, unless the error says that it isn't known.
+    /// Appending nothing answers with the head, which a broker is asked for: it may be ahead of what
+    /// [`Journal::head`] knows yet.
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
 
     /// Reads on from the record behind `after`.

@@ -144,7 +144,8 @@ impl Intake {
         let mut group = std::mem::take(&mut sorting.group);
         if group.records.is_empty() {
             if sorting.report.seq == Sequence::ZERO {
-                sorting.report.seq = self.head();
+                let asked = self.tidings.journal().append(Vec::new()).await;
+                sorting.report.seq = asked.map_or_else(|_| self.head(), |end| end.last);
             }
             return Ok(());
         }

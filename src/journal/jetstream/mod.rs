@@ -147,6 +147,10 @@ impl Journal for JetStreamJournal {
 
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
         if records.is_empty() {
+            // Others publish to the stream, too. Where it doesn't answer, what is known will do.
+            if self.link.is_connected() {
+                let _ = self.keeper.look().await;
+            }
             return Ok(Appended {
                 count: 0,
                 last: *self.keeper.head().borrow(),
