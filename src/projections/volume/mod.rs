@@ -1,6 +1,6 @@
 //! How many tweets there were, minute by minute and hour by hour of event time.
 //!
-//! A row holds the counts of six hours or of sixteen days, without the zeros; see [`row`] for
+//! A row holds the counts of six hours or of sixteen days, without the zeros; see `row.rs` for
 //! which. Days are not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where
 //! it begins.
 //!
