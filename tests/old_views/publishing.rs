@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidings::actors::{Scope, Tidings};
-use tidings::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+use tidings::events::{Record, Sequence};
 use tidings::http::{HttpOptions, ServerLimits};
-use tidings::journal::{
-    Appended, Connection, Durability, Journal, JournalError, JournalHandle, JournalReader,
-    RejectedLog, Selection,
-};
 
 use crate::scene::{
     self, Gate, Opener, append, as_of, keyword, older, start, tweets, untracked, views_of,
 };
 use crate::support::{Reply, Running, ndjson, posted, with};
+use crate::system::shared;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -160,55 +157,13 @@ async fn growing_views_know_some_keywords() {
     running.stop().await;
 }
 
-/// A journal that others write to.
-#[derive(Debug)]
-struct Elsewhere(JournalHandle);
-
-#[async_trait::async_trait]
-impl Journal for Elsewhere {
-    fn incarnation(&self) -> Incarnation {
-        self.0.incarnation()
-    }
-    fn shards(&self) -> ShardCount {
-        self.0.shards()
-    }
-    fn durability(&self) -> Durability {
-        self.0.durability()
-    }
-    fn connection(&self) -> Connection {
-        Connection::Connected
-    }
-    fn head(&self) -> tokio::sync::watch::Receiver<Sequence> {
-        self.0.head()
-    }
-    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
-        self.0.append(records).await
-    }
-    async fn read(
-        &self,
-        after: Sequence,
-        selection: Selection,
-    ) -> Result<Box<dyn JournalReader>, JournalError> {
-        self.0.read(after, selection).await
-    }
-    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
-        self.0.hash_at(sequence).await
-    }
-    fn rejected(&self) -> Arc<dyn RejectedLog> {
-        self.0.rejected()
-    }
-    async fn close(&self) -> Result<(), JournalError> {
-        self.0.close().await
-    }
-}
-
 /// Others may have followed keywords that the old views don't know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_text_is_not_matched_when_others_may_follow_keywords() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path();
     views_of(data, history(), older(data), None).await;
-    let journal: JournalHandle = Arc::new(Elsewhere(scene::journal(data)));
+    let journal = shared(scene::journal(data));
     append(&journal, vec![scene::tracked("other")]).await;
     let gate = Arc::new(Gate::default());
     let _opener = Opener(Arc::clone(&gate));

@@ -11,8 +11,8 @@ use tidings::events::{
     Timestamp, TweetId, TweetPosted,
 };
 use tidings::journal::{
-    Appended, Durability, EmbeddedJournal, EmbeddedOptions, Journal, JournalError, JournalHandle,
-    JournalReader, MemoryJournal, RejectedLog, Selection,
+    Appended, Connection, Durability, EmbeddedJournal, EmbeddedOptions, Journal, JournalError,
+    JournalHandle, JournalReader, MemoryJournal, RejectedLog, Selection,
 };
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
@@ -75,41 +75,59 @@ pub fn embedded(folder: &Path) -> JournalHandle {
 
 /// A journal in memory that outlives the systems that close it, as a broker does.
 pub fn memory() -> JournalHandle {
-    Arc::new(Lasting(MemoryJournal::new(Incarnation(7))))
+    Arc::new(Broker {
+        journal: Arc::new(MemoryJournal::new(Incarnation(7))),
+        connection: Connection::Local,
+    })
 }
 
+/// A journal that others write to, too.
+pub fn shared(journal: JournalHandle) -> JournalHandle {
+    Arc::new(Broker {
+        journal,
+        connection: Connection::Connected,
+    })
+}
+
+/// A journal that nobody who uses it closes.
 #[derive(Debug)]
-struct Lasting(MemoryJournal);
+struct Broker {
+    journal: JournalHandle,
+    connection: Connection,
+}
 
 #[async_trait::async_trait]
-impl Journal for Lasting {
+impl Journal for Broker {
     fn incarnation(&self) -> Incarnation {
-        self.0.incarnation()
+        self.journal.incarnation()
     }
     fn shards(&self) -> ShardCount {
-        self.0.shards()
+        self.journal.shards()
     }
     fn durability(&self) -> Durability {
-        self.0.durability()
+        self.journal.durability()
+    }
+    fn connection(&self) -> Connection {
+        self.connection
     }
     fn head(&self) -> tokio::sync::watch::Receiver<Sequence> {
-        self.0.head()
+        self.journal.head()
     }
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
-        self.0.append(records).await
+        self.journal.append(records).await
     }
     async fn read(
         &self,
         after: Sequence,
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError> {
-        self.0.read(after, selection).await
+        self.journal.read(after, selection).await
     }
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
-        self.0.hash_at(sequence).await
+        self.journal.hash_at(sequence).await
     }
     fn rejected(&self) -> Arc<dyn RejectedLog> {
-        self.0.rejected()
+        self.journal.rejected()
     }
     async fn close(&self) -> Result<(), JournalError> {
         Ok(())

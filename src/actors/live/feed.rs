@@ -423,21 +423,13 @@ impl State {
         let (Some(first), Some(last)) = (self.handed.first(), self.handed.last()) else {
             return;
         };
-        let dropped = self
-            .handed
-            .iter()
-            .any(|handed| handed.change.kind == ChangeKind::Dropped);
         let whole = Handed {
             epoch: last.epoch,
             change: ViewChange {
                 before: first.change.before,
                 as_of: last.change.as_of,
                 ledger: last.change.ledger,
-                kind: if dropped {
-                    ChangeKind::Dropped
-                } else {
-                    ChangeKind::TooMuch
-                },
+                kind: ChangeKind::TooMuch,
             },
         };
         self.handed = vec![whole];
