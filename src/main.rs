@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-/// Folding makes and frees many small values on all threads; the system's allocator takes more
-/// time and keeps more memory (`docs/performance.md` has the figures).
+/// Folding makes and frees many small values on all threads. The system's allocator takes more time
+/// for it, and others keep for good what a busy hour took (`docs/performance.md` has the figures).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // reqwest brings no cryptography of its own. A second provider can only be refused when one is

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tidings::actors::{CommandError, KeywordDigest, Scope, Tidings, digests, rebuild};
+use tidings::actors::{CommandError, Intake, KeywordDigest, Scope, Tidings, digests, rebuild};
 use tidings::events::{Event, Keyword, Record, Sequence};
 use tidings::journal::JournalHandle;
 use tidings::telemetry::Metrics as ProcessMetrics;
@@ -320,8 +320,9 @@ async fn a_rebuild_of_stopped_views_quarantines_the_same_and_finds_no_damage() {
     let tidings = journaled.start(data.path(), 20).await;
     let followed = (0..60).map(|n| keyword(&format!("k{n}")));
     for one in followed {
-        if tidings.room() == 0 && tidings.is_tracked(&one) {
+        if tidings.is_tracked(&one) {
             tidings.untrack(&one).await.unwrap();
+            break;
         }
     }
     tidings.release(&refused[0]).await.unwrap();
@@ -342,4 +343,70 @@ async fn a_rebuild_of_stopped_views_quarantines_the_same_and_finds_no_damage() {
     assert_eq!(rebuilt.quarantined, refused);
     let fresh = tempfile::tempdir().unwrap();
     assert_eq!(journaled.fold(fresh.path(), 20).await, rebuilt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_many_who_ask_at_once_as_many_get_a_place_as_there_are() {
+    let journaled = Journaled::of(&History::new()).await;
+    let data = tempfile::tempdir().unwrap();
+    let tidings = journaled.start(data.path(), 8).await;
+    let intake = Intake::new(tidings.clone(), true);
+    let mut asking = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let (tidings, intake) = (tidings.clone(), intake.clone());
+        asking.spawn(async move {
+            let name = format!("k{number}");
+            if number % 2 == 0 {
+                return match tidings.track(&keyword(&name)).await {
+                    Ok(is_new) => is_new,
+                    Err(CommandError::TooMany { max: 8 }) => false,
+                    Err(other) => panic!("{name}: {other}"),
+                };
+            }
+            let body = line(&name, "tweet.posted");
+            let report = intake.publish(body.into()).await.unwrap();
+            let reasons = report.rejected.iter().map(|line| line.reason.as_str());
+            assert!(
+                reasons
+                    .into_iter()
+                    .all(|reason| reason.starts_with("too_many: 8 "))
+            );
+            report.counts.accepted == 1
+        });
+    }
+    let got = asking.join_all().await;
+    assert_eq!(got.iter().filter(|got| **got).count(), 8, "{got:?}");
+    assert_eq!(tidings.status().quarantined, []);
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_body_may_give_a_place_up_and_take_it() {
+    let history = ["a", "b"].map(|name| (keyword(name), TRACKED)).to_vec();
+    let journaled = Journaled::of(&history).await;
+    let data = tempfile::tempdir().unwrap();
+    let tidings = journaled.start(data.path(), 2).await;
+    let body = [
+        line("c", "keyword.tracked"),
+        line("a", "keyword.untracked"),
+        line("c", "tweet.posted"),
+        line("a", "keyword.tracked"),
+        line("b", "keyword.untracked"),
+        line("b", "keyword.tracked"),
+    ];
+    let intake = Intake::new(tidings.clone(), true);
+    let report = intake.publish(body.concat().into()).await.unwrap();
+    let refused: Vec<u64> = report.rejected.iter().map(|line| line.line).collect();
+    assert_eq!(refused, [1, 4], "{report:?}");
+    let followed = ["a", "b", "c"].map(|name| tidings.is_tracked(&keyword(name)));
+    assert_eq!(followed, [false, true, true]);
+    assert_eq!(tidings.status().quarantined, []);
+    tidings.shutdown().await.unwrap();
+}
+
+/// A line of a body about this keyword.
+fn line(keyword: &str, kind: &str) -> String {
+    format!(
+        r#"{{"type":"{kind}","keyword":"{keyword}","id":"x:1","at":"2026-01-01T00:00:00Z","author":{{"handle":"h"}},"text":"t"}}"#
+    ) + "\n"
 }

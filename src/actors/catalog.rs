@@ -1,6 +1,6 @@
-//! Which keywords are followed, and the matcher over them.
+//! Which keywords are followed, or about to be, and the matcher over them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::events::Keyword;
@@ -23,6 +23,19 @@ struct Tracked {
     version: u64,
     /// What the new views follow, while old ones are shown.
     folded: Option<BTreeSet<Keyword>>,
+    /// How many hold a place for this keyword.
+    promised: BTreeMap<Keyword, usize>,
+    /// How many of them are not followed yet.
+    arriving: usize,
+}
+
+/// A place among the keywords that may be followed, for one whose `keyword.tracked` is on its way
+/// through the journal: of two who ask for the last one at once, only one gets it. It is held until
+/// the keyword is followed, or will not be after all.
+#[derive(Debug)]
+pub(super) struct Place {
+    catalog: Catalog,
+    keyword: Keyword,
 }
 
 impl Tracked {
@@ -35,6 +48,42 @@ impl Tracked {
             None if change(&mut self.keywords) => self.version += 1,
             None => {}
         }
+    }
+
+    fn count_arriving(&mut self) {
+        let arriving = self.promised.keys();
+        let arriving = arriving.filter(|keyword| !self.keywords.contains(*keyword));
+        self.arriving = arriving.count();
+    }
+
+    fn hold(&mut self, keyword: &Keyword, most: usize) -> bool {
+        let is_new = !self.keywords.contains(keyword) && !self.promised.contains_key(keyword);
+        if is_new && self.keywords.len().saturating_add(self.arriving) >= most {
+            return false;
+        }
+        self.arriving = self.arriving.saturating_add(usize::from(is_new));
+        let held = self.promised.entry(keyword.clone()).or_default();
+        *held = held.saturating_add(1);
+        true
+    }
+
+    fn give_back(&mut self, keyword: &Keyword) {
+        match self.promised.get_mut(keyword) {
+            Some(held) if *held > 1 => *held = held.saturating_sub(1),
+            Some(_) => {
+                self.promised.remove(keyword);
+                if !self.keywords.contains(keyword) {
+                    self.arriving = self.arriving.saturating_sub(1);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.catalog.writing().give_back(&self.keyword);
     }
 }
 
@@ -53,6 +102,7 @@ impl Catalog {
         tracked.folded = None;
         tracked.keywords = keywords.into_iter().collect();
         tracked.version += 1;
+        tracked.count_arriving();
     }
 
     /// Shows these keywords, whatever is folded, until [`Self::thaw`].
@@ -62,6 +112,7 @@ impl Catalog {
         let folded = std::mem::replace(&mut tracked.keywords, keywords);
         tracked.folded.get_or_insert(folded);
         tracked.version += 1;
+        tracked.count_arriving();
     }
 
     /// Shows what is folded from now on.
@@ -70,6 +121,7 @@ impl Catalog {
         if let Some(folded) = tracked.folded.take() {
             tracked.keywords = folded;
             tracked.version += 1;
+            tracked.count_arriving();
         }
     }
 
@@ -79,32 +131,44 @@ impl Catalog {
     }
 
     pub(super) fn set(&self, keyword: &Keyword, is_tracked: bool) {
-        self.writing().change(|keywords| {
+        let mut tracked = self.writing();
+        let before = tracked.keywords.len();
+        tracked.change(|keywords| {
             if is_tracked {
                 keywords.insert(keyword.clone())
             } else {
                 keywords.remove(keyword)
             }
         });
+        if tracked.keywords.len() != before && tracked.promised.contains_key(keyword) {
+            tracked.arriving = if is_tracked {
+                tracked.arriving.saturating_sub(1)
+            } else {
+                tracked.arriving.saturating_add(1)
+            };
+        }
     }
 
     /// Makes room for a keyword that is to be followed at last; false when `most` are followed.
     pub(super) fn admit(&self, keyword: &Keyword, most: usize) -> bool {
-        let mut admitted = false;
-        self.writing().change(|keywords| {
-            let is_new = !keywords.contains(keyword);
-            admitted = !is_new || keywords.len() < most;
-            is_new && admitted && keywords.insert(keyword.clone())
-        });
-        admitted
+        let place = self.hold_place(keyword, most);
+        if place.is_some() {
+            self.set(keyword, true);
+        }
+        place.is_some()
     }
 
     pub(super) fn contains(&self, keyword: &Keyword) -> bool {
         self.reading().keywords.contains(keyword)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.reading().keywords.len()
+    /// Holds a place for a keyword that is to be followed; `None` when `most` are taken.
+    pub(super) fn hold_place(&self, keyword: &Keyword, most: usize) -> Option<Place> {
+        let held = self.writing().hold(keyword, most);
+        held.then(|| Place {
+            catalog: self.clone(),
+            keyword: keyword.clone(),
+        })
     }
 
     pub(super) fn matcher(&self) -> Arc<Matcher> {
@@ -122,5 +186,43 @@ impl Catalog {
         let matcher = Arc::new(Matcher::new(keywords));
         *built = (version, Some(Arc::clone(&matcher)));
         matcher
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyword(text: &str) -> Keyword {
+        Keyword::new(text).unwrap()
+    }
+
+    #[test]
+    fn the_last_place_is_held_by_one() {
+        let catalog = Catalog::default();
+        catalog.set(&keyword("a"), true);
+        let last = catalog.hold_place(&keyword("b"), 2).unwrap();
+        assert!(catalog.hold_place(&keyword("c"), 2).is_none());
+        let same = catalog.hold_place(&keyword("b"), 2).unwrap();
+        let followed = catalog.hold_place(&keyword("a"), 2).unwrap();
+        drop((last, followed));
+        assert!(catalog.hold_place(&keyword("c"), 2).is_none(), "b may come");
+        drop(same);
+        assert!(catalog.hold_place(&keyword("c"), 2).is_some());
+    }
+
+    #[test]
+    fn who_has_come_and_goes_again_is_counted_once() {
+        let catalog = Catalog::default();
+        let held = catalog.hold_place(&keyword("a"), 2).unwrap();
+        for is_tracked in [true, true, false, true, false] {
+            catalog.set(&keyword("a"), is_tracked);
+            let other = catalog.hold_place(&keyword("b"), 2).unwrap();
+            assert!(catalog.hold_place(&keyword("c"), 2).is_none());
+            drop(other);
+        }
+        drop(held);
+        let two = ["b", "c"].map(|text| catalog.hold_place(&keyword(text), 2));
+        assert!(two.iter().all(Option::is_some), "a went");
     }
 }

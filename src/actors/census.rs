@@ -23,15 +23,20 @@ impl Counted {
         let most = u64::try_from(most).unwrap_or(u64::MAX);
         let mut heads = heads(store)?;
         let home = home(store)?;
-        let mut kept = home.census()?;
+        let kept = home.census()?;
         let is_first = kept.is_none();
-        if let Some(kept) = &mut kept {
-            share_names(kept, &heads);
-        }
-        let kept = kept.unwrap_or_else(|| first(&heads, most));
-        if is_first {
-            home.put_census(&kept)?;
-        } else if kept.most != most {
+        let (kept, is_wasteful) = match kept {
+            Some(mut kept) => {
+                share_names(&mut kept.rows, &heads);
+                (kept.rows, kept.is_wasteful)
+            }
+            None => (first(&heads, most), true),
+        };
+        let has_other_limit = kept.most != most;
+        if is_wasteful {
+            let admissions = kept.admissions.clone();
+            home.put_whole_census(&CensusRows { most, admissions })?;
+        } else if has_other_limit {
             let admissions = Vec::new();
             home.put_census(&CensusRows { most, admissions })?;
         }
@@ -40,6 +45,12 @@ impl Counted {
         let mut census = Census::resume(kept, most, tracked);
         if let Some(changes) = census.take_changes() {
             home.put_census(&changes)?;
+        }
+        if has_other_limit && let Some(record) = home.record()? {
+            // Who is let in by it must not depend on who comes next, should a crash undo this: so it
+            // is written before anything is folded.
+            home.freeze();
+            home.commit(&record)?;
         }
         mark(store, &census, is_first)?;
         heads.retain(|(keyword, says)| match says {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Place};
 use super::health::{Health, Status};
 use super::keyword::{FoldStep, fold_step};
 use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
@@ -267,16 +267,15 @@ impl Tidings {
             && shared.progress.lowest() >= shared.progress.target()
     }
 
-    /// How many more keywords may be followed.
-    pub fn room(&self) -> usize {
-        self.shared
-            .keywords_max
-            .saturating_sub(self.shared.catalog.len())
+    /// How many keywords may be followed.
+    pub(super) fn keywords_max(&self) -> usize {
+        self.shared.keywords_max
     }
 
-    /// How many keywords may be followed.
-    pub fn keywords_max(&self) -> usize {
-        self.shared.keywords_max
+    /// Holds a place for a keyword that is to be followed; `None` when all are taken.
+    pub(super) fn hold_place(&self, keyword: &Keyword) -> Option<Place> {
+        let shared = &self.shared;
+        shared.catalog.hold_place(keyword, shared.keywords_max)
     }
 
     /// Follows a keyword; false when it was followed already.
@@ -288,15 +287,17 @@ impl Tidings {
         if self.is_tracked(keyword) {
             return Ok(false);
         }
-        if self.room() == 0 {
-            return Err(CommandError::TooMany {
-                max: self.shared.keywords_max,
-            });
-        }
+        let _place = self.hold_place(keyword).ok_or_else(|| self.too_many())?;
         let at = Timestamp::now();
         self.command(keyword, &Event::KeywordTracked { at }, at)
             .await?;
         Ok(true)
+    }
+
+    fn too_many(&self) -> CommandError {
+        CommandError::TooMany {
+            max: self.shared.keywords_max,
+        }
     }
 
     /// Stops following a keyword; false when it was not followed any more.
@@ -351,9 +352,7 @@ impl Tidings {
         match self.shared.root.release(shard, keyword.clone()).await {
             Some(Released::Yes) => Ok(true),
             Some(Released::NotQuarantined) => Ok(false),
-            Some(Released::TooMany) => Err(CommandError::TooMany {
-                max: self.shared.keywords_max,
-            }),
+            Some(Released::TooMany) => Err(self.too_many()),
             None => Err(CommandError::TryAgain),
         }
     }

@@ -12,8 +12,8 @@ use crate::projections::{RowKey, TweetKey};
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-/// With which limit the census was counted.
-pub(super) const CENSUS: &[u8] = b"n";
+/// What the census starts with.
+pub(super) const CENSUS: &[u8] = b"s";
 const HEAD: u8 = b'h';
 const OPEN_PAGE: u8 = b'o';
 const PAGE: u8 = b'p';
@@ -25,8 +25,8 @@ const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
-/// How keywords stand in the census.
-const ADMISSION: u8 = b'a';
+/// Changes of how keywords stand in the census.
+const CENSUS_ROW: u8 = b'a';
 
 /// Every kind of row that belongs to a keyword's view.
 const OF_KEYWORD: [u8; 9] = [
@@ -107,13 +107,15 @@ pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
     start(BEHIND, keyword)
 }
 
-/// The key of a keyword's place in the census.
-pub(super) fn admission(keyword: &Keyword) -> Vec<u8> {
-    start(ADMISSION, keyword)
+/// The key of a row of the census.
+pub(super) fn census_row(number: u32) -> Vec<u8> {
+    let mut key = ALL_CENSUS_ROWS.to_vec();
+    key.extend_from_slice(&number.to_be_bytes());
+    key
 }
 
-/// What all places in the census start with.
-pub(super) const ALL_ADMISSIONS: &[u8] = &[ADMISSION];
+/// What all rows of the census start with.
+pub(super) const ALL_CENSUS_ROWS: &[u8] = &[CENSUS_ROW];
 /// What all marks of keywords that are behind start with.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
 /// What all headers start with.

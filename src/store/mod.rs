@@ -21,6 +21,7 @@ mod views;
 mod whole;
 
 pub use behind::BehindCause;
+pub use census_rows::KeptCensus;
 pub use epoch::{Epoch, EpochError, Generation};
 pub use error::StoreError;
 pub use holders::Holders;

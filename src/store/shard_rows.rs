@@ -86,10 +86,7 @@ impl ShardRows {
         let mut gone = Vec::new();
         if changes.cleared {
             for prefix in layout::all_of(keyword) {
-                self.scan(&prefix, |key, _| {
-                    gone.push(key.to_vec());
-                    Ok(())
-                })?;
+                gone.extend(self.keys_of(&prefix)?);
             }
         }
         let named: Vec<_> = changes
@@ -337,6 +334,16 @@ impl ShardRows {
                 None => range.0 = Bound::Excluded(key),
             }
         }
+    }
+
+    /// The keys that start with `prefix`, in order.
+    pub(super) fn keys_of(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut keys = Vec::new();
+        self.scan(prefix, |key, _| {
+            keys.push(key.to_vec());
+            Ok(())
+        })?;
+        Ok(keys)
     }
 
     /// Visits all rows whose key starts with `prefix`, in key order.

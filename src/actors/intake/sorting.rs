@@ -190,7 +190,7 @@ impl Sorting {
         self.folded = if in_time { Folded::Yes } else { Folded::No };
         self.refolded = true;
         self.touched.clear();
-        self.dropped = false;
+        self.dropped &= !in_time;
     }
 
     /// Sorts one line; false when it has to wait for a fold. The error is why it is rejected.
@@ -239,11 +239,8 @@ impl Sorting {
             }
             Standing::Untracked if !is_tracking => {}
             Standing::Unknown | Standing::Untracked => {
-                if self.keywords.are_full() {
-                    return Err(format!(
-                        "too_many: {} keywords are tracked, as many as keywords.max allows",
-                        self.tidings.keywords_max()
-                    ));
+                if !self.keywords.track(&keyword) {
+                    return self.without_a_place();
                 }
                 if !is_tracking {
                     let at = self.received_at;
@@ -251,7 +248,6 @@ impl Sorting {
                         .map_err(|error| error.to_string())?;
                     self.journal(std::slice::from_ref(&keyword), &tracked);
                 }
-                self.keywords.track(&keyword);
             }
         }
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
@@ -260,6 +256,19 @@ impl Sorting {
             self.dropped = true;
         }
         Ok(Sorted::To(vec![keyword]))
+    }
+
+    /// As many keywords are followed as may be, unless lines of this body made room that shows
+    /// once they are folded.
+    fn without_a_place(&self) -> Result<Sorted, String> {
+        match (self.dropped, self.folded) {
+            (true, Folded::No) => not_folded(),
+            (true, Folded::Unasked | Folded::Yes) => Ok(Sorted::AfterFold),
+            (false, _) => Err(format!(
+                "too_many: {} keywords are tracked, as many as keywords.max allows",
+                self.tidings.keywords_max()
+            )),
+        }
     }
 
     /// The same before the views are current. Tweets of a keyword that was followed when they last
@@ -306,10 +315,7 @@ impl Sorting {
         };
         match self.folded {
             Folded::No if self.current == Current::No => self.when_current(),
-            Folded::No => Err(
-                "try_again: what was journaled before this line was not folded within 5 seconds"
-                    .to_owned(),
-            ),
+            Folded::No => not_folded(),
             Folded::Yes if !self.dropped && !self.touched.contains(id) => {
                 let holders = self
                     .tidings
@@ -369,6 +375,10 @@ impl Sorting {
             self.report.rejected_unlisted += 1;
         }
     }
+}
+
+fn not_folded() -> Result<Sorted, String> {
+    Err("try_again: what was journaled before this line was not folded within 5 seconds".to_owned())
 }
 
 /// The views cannot say how a keyword stands or who holds a tweet.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::actors::Tidings;
+use crate::actors::catalog::Place;
 use crate::events::Keyword;
 use crate::store::StoreError;
 use crate::text::Matcher;
@@ -30,17 +31,18 @@ pub(super) struct Keywords {
     /// The keywords that lines of this body have added, in parts that double in size, so that
     /// adding one at a time builds few large matchers.
     added: Vec<(Vec<Keyword>, Matcher)>,
-    room: usize,
+    /// The places of keywords that lines of this body follow.
+    places: Vec<Place>,
 }
 
 impl Keywords {
     pub(super) fn of(tidings: Tidings) -> Self {
         Self {
             matcher: tidings.matcher(),
-            room: tidings.room(),
             tidings,
             changed: BTreeMap::new(),
             added: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -59,17 +61,15 @@ impl Keywords {
         })
     }
 
-    /// As many keywords are followed as may be.
-    pub(super) fn are_full(&self) -> bool {
-        self.room == 0
-    }
-
-    /// A line follows a keyword that wasn't followed.
-    pub(super) fn track(&mut self, keyword: &Keyword) {
-        self.room = self.room.saturating_sub(1);
+    /// A line follows a keyword that wasn't followed; false when as many are as may be.
+    pub(super) fn track(&mut self, keyword: &Keyword) -> bool {
+        match self.tidings.hold_place(keyword) {
+            Some(place) => self.places.push(place),
+            None => return false,
+        }
         if self.changed.insert(keyword.clone(), true).is_some() {
             // It was added or in the views before, and is found there.
-            return;
+            return true;
         }
         let mut part = vec![keyword.clone()];
         while let Some((last, _)) = self.added.pop_if(|(last, _)| last.len() <= part.len()) {
@@ -77,11 +77,11 @@ impl Keywords {
         }
         let matcher = Matcher::new(part.iter().cloned());
         self.added.push((part, matcher));
+        true
     }
 
     /// A line stops following a keyword.
     pub(super) fn untrack(&mut self, keyword: &Keyword) {
-        self.room = self.room.saturating_add(1);
         self.changed.insert(keyword.clone(), false);
     }
 
