@@ -58,8 +58,12 @@ impl Closed {
     }
 
     async fn heals(&self) {
+        let tidings = start(self.data.path(), &self.journal).await;
+        self.is_healed(tidings).await;
+    }
+
+    async fn is_healed(&self, tidings: Tidings) {
         let data = self.data.path();
-        let tidings = start(data, &self.journal).await;
         tidings.reached(Scope::All, self.last).await.unwrap();
         assert_eq!(digests(tidings.views()).unwrap().1, self.digest);
         assert_eq!(tidings.views().epoch().unwrap(), self.epoch);
@@ -92,8 +96,8 @@ async fn a_header_that_does_not_decode() {
     .unwrap();
     let word = keyword("ai");
     let changes = Changes {
-        cleared: false,
         rows: vec![(RowKey::Head, Some(b"\xff".as_slice().into()))],
+        ..Changes::default()
     };
     let shard = store.rows_of(&word).unwrap();
     shard.put(&word, changes).unwrap();
@@ -102,5 +106,17 @@ async fn a_header_that_does_not_decode() {
     let epoch = closed.epoch;
     shard.commit(&ShardRecord { epoch, checkpoint }).unwrap();
     store.close().unwrap();
-    closed.heals().await;
+
+    let tidings = start(closed.data.path(), &closed.journal).await;
+    tidings.reached(Scope::All, closed.last).await.unwrap();
+    let mut damage = tidings.views().damage();
+    assert!(
+        digests(tidings.views()).is_err(),
+        "nobody has read it before"
+    );
+    damage.changed().await.unwrap();
+    while digests(tidings.views()).is_err() {
+        tokio::task::yield_now().await;
+    }
+    closed.is_healed(tidings).await;
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::events::{Keyword, Sequence};
-use crate::projections::{Admission, Census, CensusRows, Head};
+use crate::projections::{Admission, Census, CensusRows, Following};
 use crate::store::{BehindCause, ShardRows, Store, StoreError};
 
 /// The census of a store that nobody folds into yet, and the keywords that its rows call followed.
@@ -21,16 +21,23 @@ impl Counted {
     /// [`StoreError`].
     pub(super) fn of(store: &Store, most: usize) -> Result<Self, StoreError> {
         let most = u64::try_from(most).unwrap_or(u64::MAX);
-        let mut heads = heads(store)?;
+        let mut roll = Vec::new();
+        for shard in store.shards() {
+            let kept = shard.roll()?;
+            if kept.is_wasteful {
+                shard.put_whole_roll(&kept.last)?;
+            }
+            roll.extend(kept.last);
+        }
         let home = home(store)?;
         let kept = home.census()?;
         let is_first = kept.is_none();
         let (kept, is_wasteful) = match kept {
-            Some(mut kept) => {
-                share_names(&mut kept.rows, &heads);
-                (kept.rows, kept.is_wasteful)
+            Some((most, kept)) => {
+                let admissions = with_names_of(&roll, kept.last);
+                (CensusRows { most, admissions }, kept.is_wasteful)
             }
-            None => (first(&heads, most), true),
+            None => (first(&roll, most), true),
         };
         let has_other_limit = kept.most != most;
         if is_wasteful {
@@ -40,7 +47,9 @@ impl Counted {
             let admissions = Vec::new();
             home.put_census(&CensusRows { most, admissions })?;
         }
-        let tracked = heads.iter().filter(|(_, says)| *says == Says::Followed);
+        let tracked = roll
+            .iter()
+            .filter(|(_, following)| *following == Following::Followed);
         let tracked = u64::try_from(tracked.count()).unwrap_or(u64::MAX);
         let mut census = Census::resume(kept, most, tracked);
         if let Some(changes) = census.take_changes() {
@@ -53,13 +62,13 @@ impl Counted {
             home.commit(&record)?;
         }
         mark(store, &census, is_first)?;
-        heads.retain(|(keyword, says)| match says {
-            Says::Followed => true,
-            Says::Dropped => false,
+        roll.retain(|(keyword, following)| match following {
+            Following::Followed => true,
+            Following::Dropped => false,
             // One that fails from its first record on is followed, though it has folded none.
-            Says::Nothing => census.admission(keyword) == Some(Admission::Followed),
+            Following::Unfolded => census.admission(keyword) == Some(Admission::Followed),
         });
-        let followed = heads.into_iter().map(|(keyword, _)| keyword).collect();
+        let followed = roll.into_iter().map(|(keyword, _)| keyword).collect();
         Ok(Self { census, followed })
     }
 }
@@ -77,61 +86,40 @@ pub(super) fn home(store: &Store) -> Result<&Arc<ShardRows>, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub(super) fn followed(store: &Store) -> Result<Vec<Keyword>, StoreError> {
-    let mut heads = heads(store)?;
-    heads.retain(|(_, says)| *says == Says::Followed);
-    Ok(heads.into_iter().map(|(keyword, _)| keyword).collect())
-}
-
-/// What a header row says of whether its keyword is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Says {
-    Followed,
-    Dropped,
-    /// No record of it was folded yet.
-    Nothing,
-}
-
-impl Says {
-    fn of(head: &Head) -> Self {
-        match (head.as_of, head.tracked) {
-            (Sequence::ZERO, _) => Self::Nothing,
-            (_, true) => Self::Followed,
-            (_, false) => Self::Dropped,
-        }
-    }
-}
-
-fn heads(store: &Store) -> Result<Vec<(Keyword, Says)>, StoreError> {
-    let mut heads = Vec::new();
+    let mut followed = Vec::new();
     for shard in store.shards() {
-        shard.for_each_head(|keyword, row| {
-            heads.push((keyword, Says::of(&Head::decode(row)?)));
-            Ok(())
-        })?;
+        let roll = shard.roll()?.last.into_iter();
+        followed.extend(
+            roll.filter(|(_, following)| *following == Following::Followed)
+                .map(|(keyword, _)| keyword),
+        );
     }
-    Ok(heads)
+    Ok(followed)
 }
 
-/// Lets the census hold the names that the headers gave, instead of others that are equal.
-fn share_names(kept: &mut CensusRows, heads: &[(Keyword, Says)]) {
-    let names: HashSet<&Keyword> = heads.iter().map(|(keyword, _)| keyword).collect();
-    for (keyword, _) in &mut kept.admissions {
-        if let Some(name) = names.get(keyword) {
-            *keyword = Keyword::clone(name);
-        }
-    }
+/// The same with the names that the roll holds, instead of others that are equal.
+fn with_names_of(
+    roll: &[(Keyword, Following)],
+    admissions: Vec<(Keyword, Admission)>,
+) -> Vec<(Keyword, Admission)> {
+    let names: HashSet<&Keyword> = roll.iter().map(|(keyword, _)| keyword).collect();
+    let shared = |keyword: Keyword| names.get(&keyword).map_or(keyword, |name| (*name).clone());
+    admissions
+        .into_iter()
+        .map(|(keyword, admission)| (shared(keyword), admission))
+        .collect()
 }
 
 /// The first census of rows that were made before there was one: who is followed, is; of the
 /// others those who come first in keyword order, as long as there is room.
-fn first(heads: &[(Keyword, Says)], most: u64) -> CensusRows {
+fn first(roll: &[(Keyword, Following)], most: u64) -> CensusRows {
     let mut admissions = Vec::new();
     let mut waiting = Vec::new();
-    for (keyword, says) in heads {
-        match says {
-            Says::Nothing => waiting.push(keyword.clone()),
-            Says::Followed => admissions.push((keyword.clone(), Admission::Followed)),
-            Says::Dropped => admissions.push((keyword.clone(), Admission::Dropped)),
+    for (keyword, following) in roll {
+        match following {
+            Following::Unfolded => waiting.push(keyword.clone()),
+            Following::Followed => admissions.push((keyword.clone(), Admission::Followed)),
+            Following::Dropped => admissions.push((keyword.clone(), Admission::Dropped)),
         }
     }
     let is_followed = |(_, admission): &&(Keyword, Admission)| *admission == Admission::Followed;
@@ -175,7 +163,7 @@ fn mark(store: &Store, census: &Census, is_first: bool) -> Result<(), StoreError
 mod tests {
     use super::*;
     use crate::events::{Incarnation, ShardCount};
-    use crate::projections::{Changes, RowKey};
+    use crate::projections::{Changes, Head, RowKey};
     use crate::store::{Epoch, Generation, StoreOptions};
 
     fn keyword(text: &str) -> Keyword {
@@ -210,8 +198,8 @@ mod tests {
                 rows.mark_behind(&keyword, Some(BehindCause::Failed));
             }
             let changes = Changes {
-                cleared: false,
                 rows: vec![(RowKey::Head, Some(head.encode().unwrap()))],
+                ..Changes::default()
             };
             rows.put(&keyword, changes).unwrap();
         }

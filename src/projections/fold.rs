@@ -3,7 +3,7 @@
 //! Live, restart, rebuild and replay all run [`KeywordView::fold`]. What an event does follows
 //! the table in `docs/architecture.md`, "What each event does".
 
-use super::head::Head;
+use super::head::{Following, Head};
 use super::ids::{IdHash, IdState, Ids};
 use super::rows::{NoRows, RowChange, RowKey, Rows, RowsError};
 use super::timeline::Timeline;
@@ -37,6 +37,8 @@ pub struct Changes {
     pub cleared: bool,
     /// The new rows, the header among them.
     pub rows: Vec<RowChange>,
+    /// What the header says of whether the keyword is followed, when it said something else before.
+    pub following: Option<Following>,
 }
 
 impl Changes {
@@ -52,6 +54,7 @@ impl Changes {
         Ok(Self {
             cleared: false,
             rows: vec![(RowKey::Head, Some(head.encode()?))],
+            following: Some(head.following()),
         })
     }
 }
@@ -60,6 +63,8 @@ impl Changes {
 #[derive(Debug)]
 pub struct KeywordView {
     head: Head,
+    /// What the header row says of whether it is followed; `None` while there is no such row.
+    following: Option<Following>,
     timeline: Timeline,
     volume: Volume,
     ids: Ids,
@@ -78,11 +83,12 @@ impl KeywordView {
     /// # Errors
     /// [`RowsError`].
     pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
-        let head = match rows.get(&RowKey::Head)? {
-            Some(row) => Head::decode(&row)?,
-            None => Head::default(),
-        };
+        let head = rows.get(&RowKey::Head)?;
+        let head = head.map(|row| Head::decode(&row)).transpose()?;
+        let following = head.as_ref().map(Head::following);
+        let head = head.unwrap_or_default();
         Ok(Self {
+            following,
             timeline: Timeline::hydrate(rows)?,
             volume: Volume::default(),
             ids: Ids::hydrate(rows, &head.id_runs)?,
@@ -271,12 +277,18 @@ impl KeywordView {
         let mut changes = Changes {
             cleared: std::mem::take(&mut self.cleared),
             rows: Vec::with_capacity(8),
+            following: None,
         };
         self.timeline.take_changes(&mut changes.rows)?;
         self.volume.take_changes(&mut changes.rows);
         self.ids.take_changes(&mut changes.rows);
         self.head.id_runs = self.ids.runs();
         changes.rows.push((RowKey::Head, Some(self.head.encode()?)));
+        let following = Some(self.head.following());
+        if following != self.following {
+            self.following = following;
+            changes.following = following;
+        }
         Ok(Some(changes))
     }
 }

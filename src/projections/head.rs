@@ -56,9 +56,29 @@ impl Ledger {
     }
 }
 
+/// What a header says of whether its keyword is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Following {
+    /// It is.
+    Followed,
+    /// It was once.
+    Dropped,
+    /// No record of it was folded yet.
+    Unfolded,
+}
+
 const VERSION: u8 = 1;
 
 impl Head {
+    /// Whether it is followed.
+    pub fn following(&self) -> Following {
+        match (self.as_of, self.tracked) {
+            (Sequence::ZERO, _) => Following::Unfolded,
+            (_, true) => Following::Followed,
+            (_, false) => Following::Dropped,
+        }
+    }
+
     /// The row.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub mod volume;
 pub use census::{Admission, Census, CensusRows};
 pub use digest::{Digest, ViewDigest};
 pub use fold::{Changes, FOLD_VERSION, KeywordView, Outcome};
-pub use head::{Head, Ledger};
+pub use head::{Following, Head, Ledger};
 pub use page::pack_page;
 pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
 pub use timeline_query::{TimelinePage, TimelineQuery};

@@ -12,7 +12,7 @@ use crate::projections::{RowKey, TweetKey};
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-/// What the census starts with.
+/// With which limit the census was counted.
 pub(super) const CENSUS: &[u8] = b"s";
 const HEAD: u8 = b'h';
 const OPEN_PAGE: u8 = b'o';
@@ -25,8 +25,10 @@ const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
-/// Changes of how keywords stand in the census.
-const CENSUS_ROW: u8 = b'a';
+/// The log of how keywords stand in the census.
+pub(super) const ADMISSIONS: u8 = b'a';
+/// The log of who is followed.
+pub(super) const ROLL: u8 = b'l';
 
 /// Every kind of row that belongs to a keyword's view.
 const OF_KEYWORD: [u8; 9] = [
@@ -107,15 +109,13 @@ pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
     start(BEHIND, keyword)
 }
 
-/// The key of a row of the census.
-pub(super) fn census_row(number: u32) -> Vec<u8> {
-    let mut key = ALL_CENSUS_ROWS.to_vec();
+/// The key of a row of a log; that of the row which says how many there are is the kind alone.
+pub(super) fn log_row(kind: u8, number: u32) -> Vec<u8> {
+    let mut key = vec![kind];
     key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
-/// What all rows of the census start with.
-pub(super) const ALL_CENSUS_ROWS: &[u8] = &[CENSUS_ROW];
 /// What all marks of keywords that are behind start with.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
 /// What all headers start with.

@@ -8,15 +8,15 @@
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
 use super::guard::guarded;
 use super::layers::{Layers, RowMap};
-use super::{ShardRecord, StoreError, layout};
+use super::{KeywordRows, ShardRecord, StoreError, layout};
 use crate::events::{Keyword, Sequence, stored};
-use crate::projections::{Changes, RowKey, Rows, RowsError, Seek, TweetKey, pack_page};
+use crate::projections::{Changes, pack_page};
 
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
@@ -40,6 +40,8 @@ pub struct ShardRows {
     layers: RwLock<Layers>,
     /// How often rows of a keyword were put.
     puts: AtomicU64,
+    /// Held by the one who puts something new in the roll.
+    writes_roll: Mutex<()>,
 }
 
 impl ShardRows {
@@ -48,6 +50,7 @@ impl ShardRows {
             tree,
             layers: RwLock::default(),
             puts: AtomicU64::new(0),
+            writes_roll: Mutex::default(),
         }
     }
 
@@ -62,20 +65,12 @@ impl ShardRows {
 
     /// The rows of one keyword as they are at each call.
     pub fn of(&self, keyword: &Keyword) -> KeywordRows<'_> {
-        KeywordRows {
-            shard: self,
-            keyword: keyword.clone(),
-            held: None,
-        }
+        KeywordRows::new(self, keyword, None)
     }
 
     /// The rows of one keyword under the layers that the caller holds.
     pub(super) fn held<'a>(&'a self, keyword: &Keyword, layers: &'a Layers) -> KeywordRows<'a> {
-        KeywordRows {
-            shard: self,
-            keyword: keyword.clone(),
-            held: Some(layers),
-        }
+        KeywordRows::new(self, keyword, Some(layers))
     }
 
     /// Puts all changed rows of a keyword in one step.
@@ -89,16 +84,23 @@ impl ShardRows {
                 gone.extend(self.keys_of(&prefix)?);
             }
         }
-        let named: Vec<_> = changes
+        let mut named: Vec<_> = changes
             .rows
             .into_iter()
             .map(|(row, value)| (layout::key(keyword, &row), value))
             .collect();
+        let mut writes_roll = None;
+        if let Some(following) = changes.following {
+            let lock = self.writes_roll.lock();
+            writes_roll = Some(lock.unwrap_or_else(PoisonError::into_inner));
+            named.extend(self.log_with(layout::ROLL, &[(keyword.clone(), following)])?);
+        }
         let mut layers = self.writing();
         for key in gone {
             layers.pending.insert(key, None);
         }
         layers.pending.extend(named);
+        drop(writes_roll);
         self.puts.fetch_add(1, Ordering::Release);
         Ok(())
     }
@@ -284,7 +286,7 @@ impl ShardRows {
     }
 
     /// The nearest row in a range.
-    fn nearest(
+    pub(super) fn nearest(
         &self,
         mut range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
         backwards: bool,
@@ -441,62 +443,4 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
 fn keyword_of(key: &[u8]) -> Result<Keyword, StoreError> {
     layout::keyword_of(key)
         .ok_or_else(|| StoreError::Inconsistent(format!("a row has the key {key:02x?}")))
-}
-
-/// The rows of one keyword, read through the layers.
-#[derive(Debug)]
-pub struct KeywordRows<'a> {
-    shard: &'a ShardRows,
-    keyword: Keyword,
-    /// When set, the caller keeps everybody from putting rows.
-    held: Option<&'a Layers>,
-}
-
-impl Rows for KeywordRows<'_> {
-    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
-        self.shard
-            .get(&layout::key(&self.keyword, key), self.held)
-            .map_err(as_rows_error)
-    }
-
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
-        let name = |lower: &TweetKey| layout::key(&self.keyword, &RowKey::Page(lower.clone()));
-        let prefix = layout::pages(&self.keyword);
-        // Keywords end with a zero byte, so the pages of one end where that byte is 1.
-        let end = || {
-            let mut end = prefix.clone();
-            end.pop();
-            end.push(1);
-            end
-        };
-        let (range, backwards) = match seek {
-            Seek::AtOrBefore(key) => (
-                (Bound::Included(prefix.clone()), Bound::Included(name(key))),
-                true,
-            ),
-            Seek::Before(key) => (
-                (Bound::Included(prefix.clone()), Bound::Excluded(name(key))),
-                true,
-            ),
-            Seek::After(key) => ((Bound::Excluded(name(key)), Bound::Excluded(end())), false),
-        };
-        let found = self
-            .shard
-            .nearest(range, backwards, self.held)
-            .map_err(as_rows_error)?;
-        found
-            .map(|(key, row)| {
-                let lower = layout::page_lower(&prefix, &key).ok_or_else(|| {
-                    as_rows_error(StoreError::Inconsistent(format!(
-                        "a page has the key {key:02x?}"
-                    )))
-                })?;
-                Ok((lower, row))
-            })
-            .transpose()
-    }
-}
-
-fn as_rows_error(error: StoreError) -> RowsError {
-    RowsError::Store(Box::new(error))
 }

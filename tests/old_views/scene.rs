@@ -106,8 +106,8 @@ pub async fn views_of(
     .unwrap();
     if let Some(keyword) = damaged {
         let changes = Changes {
-            cleared: false,
             rows: vec![(RowKey::Head, Some(b"\xff".as_slice().into()))],
+            ..Changes::default()
         };
         store
             .rows_of(keyword)
