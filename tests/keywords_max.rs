@@ -391,13 +391,17 @@ async fn a_body_may_give_a_place_up_and_take_it() {
         line("a", "keyword.tracked"),
         line("b", "keyword.untracked"),
         line("b", "keyword.tracked"),
+        line("b", "keyword.untracked"),
+        line("d", "keyword.tracked"),
+        line("d", "keyword.untracked"),
+        line("e", "keyword.tracked"),
     ];
     let intake = Intake::new(tidings.clone(), true);
     let report = intake.publish(body.concat().into()).await.unwrap();
     let refused: Vec<u64> = report.rejected.iter().map(|line| line.line).collect();
     assert_eq!(refused, [1, 4], "{report:?}");
-    let followed = ["a", "b", "c"].map(|name| tidings.is_tracked(&keyword(name)));
-    assert_eq!(followed, [false, true, true]);
+    let followed = ["a", "b", "c", "d", "e"].map(|name| tidings.is_tracked(&keyword(name)));
+    assert_eq!(followed, [false, false, true, false, true]);
     assert_eq!(tidings.status().quarantined, []);
     tidings.shutdown().await.unwrap();
 }

@@ -30,8 +30,8 @@ struct Tracked {
 }
 
 /// A place among the keywords that may be followed, for one whose `keyword.tracked` is on its way
-/// through the journal: of two who ask for the last one at once, only one gets it. It is held until
-/// the keyword is followed, or will not be after all.
+/// through the journal: of two who ask for the last one at once, only one gets it. To be dropped when
+/// that is folded, or was not journaled.
 #[derive(Debug)]
 pub(super) struct Place {
     catalog: Catalog,
@@ -151,6 +151,13 @@ impl Catalog {
 
     /// Makes room for a keyword that is to be followed at last; false when `most` are followed.
     pub(super) fn admit(&self, keyword: &Keyword, most: usize) -> bool {
+        if let Some(folded) = &mut self.writing().folded {
+            let admitted = folded.contains(keyword) || folded.len() < most;
+            if admitted {
+                folded.insert(keyword.clone());
+            }
+            return admitted;
+        }
         let place = self.hold_place(keyword, most);
         if place.is_some() {
             self.set(keyword, true);
@@ -162,7 +169,8 @@ impl Catalog {
         self.reading().keywords.contains(keyword)
     }
 
-    /// Holds a place for a keyword that is to be followed; `None` when `most` are taken.
+    /// Holds a place for a keyword that is to be followed; `None` when `most` are taken, by those
+    /// that are followed or by others that are to be.
     pub(super) fn hold_place(&self, keyword: &Keyword, most: usize) -> Option<Place> {
         let held = self.writing().hold(keyword, most);
         held.then(|| Place {

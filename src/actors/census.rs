@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::events::{Keyword, Sequence};
+use crate::events::Keyword;
 use crate::projections::{Admission, Census, CensusRows, Following};
 use crate::store::{BehindCause, ShardRows, Store, StoreError};
 
@@ -15,12 +15,28 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// Goes on with the census that was kept, under this limit.
+    /// Goes on with the census that was kept, under this limit, as a server does at its start.
     ///
     /// # Errors
     /// [`StoreError`].
     pub(super) fn of(store: &Store, most: usize) -> Result<Self, StoreError> {
-        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        Self::under(store, |_, most| most, most)
+    }
+
+    /// The same under the limit that was kept, or under this one where there is none yet: who is let in
+    /// by another is for the server to say, whose setting it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn going_on(store: &Store, most: usize) -> Result<Self, StoreError> {
+        Self::under(store, |kept, most| kept.unwrap_or(most), most)
+    }
+
+    fn under(
+        store: &Store,
+        limit: impl FnOnce(Option<u64>, u64) -> u64,
+        most: usize,
+    ) -> Result<Self, StoreError> {
         let mut roll = Vec::new();
         for shard in store.shards() {
             let kept = shard.roll()?;
@@ -30,23 +46,21 @@ impl Counted {
             roll.extend(kept.last);
         }
         let home = home(store)?;
-        let kept = home.census()?;
-        let is_first = kept.is_none();
-        let (kept, is_wasteful) = match kept {
-            Some((most, kept)) => {
-                let admissions = with_names_of(&roll, kept.last);
-                (CensusRows { most, admissions }, kept.is_wasteful)
-            }
-            None => (first(&roll, most), true),
-        };
-        let has_other_limit = kept.most != most;
+        let (kept_most, log) = home.census()?.unzip();
+        let most = limit(kept_most, u64::try_from(most).unwrap_or(u64::MAX));
+        let is_wasteful = log.as_ref().is_some_and(|log| log.is_wasteful);
+        let admissions = log.map_or_else(Vec::new, |log| with_names_of(&roll, log.last));
         if is_wasteful {
-            let admissions = kept.admissions.clone();
+            let admissions = admissions.clone();
             home.put_whole_census(&CensusRows { most, admissions })?;
-        } else if has_other_limit {
+        } else if kept_most != Some(most) {
             let admissions = Vec::new();
             home.put_census(&CensusRows { most, admissions })?;
         }
+        let kept = CensusRows {
+            most: kept_most.unwrap_or(most),
+            admissions,
+        };
         let tracked = roll
             .iter()
             .filter(|(_, following)| *following == Following::Followed);
@@ -55,13 +69,15 @@ impl Counted {
         if let Some(changes) = census.take_changes() {
             home.put_census(&changes)?;
         }
-        if has_other_limit && let Some(record) = home.record()? {
-            // Who is let in by it must not depend on who comes next, should a crash undo this: so it
-            // is written before anything is folded.
+        if kept_most.is_some_and(|kept| kept != most)
+            && let Some(record) = home.record()?
+        {
+            // Who is let in by another limit must not depend on who comes next, should a crash undo
+            // this. sled's log keeps the order, so it is on disk before whatever is folded then.
             home.freeze();
             home.commit(&record)?;
         }
-        mark(store, &census, is_first)?;
+        mark(store, &census)?;
         roll.retain(|(keyword, following)| match following {
             Following::Followed => true,
             Following::Dropped => false,
@@ -110,50 +126,17 @@ fn with_names_of(
         .collect()
 }
 
-/// The first census of rows that were made before there was one: who is followed, is; of the
-/// others those who come first in keyword order, as long as there is room.
-fn first(roll: &[(Keyword, Following)], most: u64) -> CensusRows {
-    let mut admissions = Vec::new();
-    let mut waiting = Vec::new();
-    for (keyword, following) in roll {
-        match following {
-            Following::Unfolded => waiting.push(keyword.clone()),
-            Following::Followed => admissions.push((keyword.clone(), Admission::Followed)),
-            Following::Dropped => admissions.push((keyword.clone(), Admission::Dropped)),
-        }
-    }
-    let is_followed = |(_, admission): &&(Keyword, Admission)| *admission == Admission::Followed;
-    let followed = admissions.iter().filter(is_followed).count();
-    let room = usize::try_from(most)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(followed);
-    waiting.sort();
-    admissions.extend(waiting.into_iter().enumerate().map(|(place, keyword)| {
-        let admission = if place < room {
-            Admission::Followed
-        } else {
-            Admission::Refused(Sequence::ZERO)
-        };
-        (keyword, admission)
-    }));
-    CensusRows { most, admissions }
-}
-
-/// Lets the marks of keywords that are behind say what the census says.
-fn mark(store: &Store, census: &Census, is_first: bool) -> Result<(), StoreError> {
+/// Lets those whom a raised limit lets in catch up.
+fn mark(store: &Store, census: &Census) -> Result<(), StoreError> {
     for shard in store.shards() {
         for (keyword, cause) in shard.behind()? {
-            let cause = match (cause, census.admission(&keyword)) {
-                // The limit was raised.
-                (BehindCause::Refused, Some(Admission::Followed)) => BehindCause::Failed,
-                // The marks are older than the census.
-                (BehindCause::Failed, Some(Admission::Refused(_))) if is_first => {
-                    BehindCause::Refused
-                }
-                // Its shard may be ahead of the one that keeps the census, or it was released.
-                _ => continue,
-            };
-            shard.mark_behind(&keyword, Some(cause));
+            // The other way round its shard may be ahead of the one that keeps the census, or it was
+            // released.
+            if cause == BehindCause::Refused
+                && census.admission(&keyword) == Some(Admission::Followed)
+            {
+                shard.mark_behind(&keyword, Some(BehindCause::Failed));
+            }
         }
     }
     Ok(())
@@ -161,71 +144,84 @@ fn mark(store: &Store, census: &Census, is_first: bool) -> Result<(), StoreError
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::events::{Incarnation, ShardCount};
-    use crate::projections::{Changes, Head, RowKey};
-    use crate::store::{Epoch, Generation, StoreOptions};
+    use crate::events::{Checkpoint, Incarnation, Sequence, ShardCount};
+    use crate::store::{Epoch, Generation, ShardRecord, StoreOptions};
 
     fn keyword(text: &str) -> Keyword {
         Keyword::new(text).unwrap()
     }
 
-    /// Rows as they were made before there was a census: whoever was one too many is behind like
-    /// one that failed, and has folded nothing.
-    fn older_store(data: &std::path::Path) -> Store {
+    fn store(data: &Path) -> Store {
         let generation = Generation::load(data).unwrap();
-        let store = Store::open(&StoreOptions {
+        Store::open(&StoreOptions {
             dir: data.join("views"),
             cache_bytes: 1 << 20,
             shards: ShardCount::DEFAULT,
             epoch: Epoch::of(Incarnation(1), generation),
         })
-        .unwrap();
-        let head = |tracked, as_of| Head {
-            tracked,
-            as_of: Sequence::new(as_of),
-            ..Head::default()
+        .unwrap()
+    }
+
+    /// Two are followed, and the third came too late.
+    fn full(data: &Path) -> Store {
+        let store = store(data);
+        let admissions = ["a", "b", "c"].map(keyword).into_iter().zip([
+            Admission::Followed,
+            Admission::Followed,
+            Admission::Refused(Sequence::new(3)),
+        ]);
+        let rows = CensusRows {
+            most: 2,
+            admissions: admissions.collect(),
         };
-        for (text, head) in [
-            ("followed", head(true, 7)),
-            ("dropped", head(false, 8)),
-            ("first", head(true, 0)),
-            ("second", head(true, 0)),
-        ] {
-            let keyword = keyword(text);
-            let rows = store.rows_of(&keyword).unwrap();
-            if head.as_of == Sequence::ZERO {
-                rows.mark_behind(&keyword, Some(BehindCause::Failed));
-            }
-            let changes = Changes {
-                rows: vec![(RowKey::Head, Some(head.encode().unwrap()))],
-                ..Changes::default()
-            };
-            rows.put(&keyword, changes).unwrap();
-        }
+        let home = home(&store).unwrap();
+        home.put_census(&rows).unwrap();
+        home.freeze();
+        let record = ShardRecord {
+            epoch: store.epoch(),
+            checkpoint: Checkpoint::start_of(Incarnation(1)),
+        };
+        home.commit(&record).unwrap();
         store
     }
 
-    fn refused(store: &Store) -> Vec<Keyword> {
-        let shards = store.shards().iter();
-        shards
-            .flat_map(|shard| shard.behind().unwrap())
-            .filter(|(_, cause)| *cause == BehindCause::Refused)
-            .map(|(keyword, _)| keyword)
-            .collect()
+    fn admission(store: &Store, text: &str) -> Option<Admission> {
+        let (_, log) = home(store).unwrap().census().unwrap().unwrap();
+        let mut admissions = log.last.into_iter();
+        admissions
+            .find(|(name, _)| *name == keyword(text))
+            .map(|(_, admission)| admission)
     }
 
     #[test]
-    fn rows_without_a_census_get_one_that_sends_nobody_away() {
+    fn whom_a_raised_limit_lets_in_stays_in_also_after_a_crash() {
         let data = tempfile::tempdir().unwrap();
-        let store = older_store(data.path());
-        let mut counted = Counted::of(&store, 2).unwrap();
-        counted.followed.sort();
-        assert_eq!(counted.followed, ["first", "followed"].map(keyword));
-        assert_eq!(refused(&store), [keyword("second")]);
-        let again = Counted::of(&store, 2).unwrap();
-        assert_eq!(again.census, counted.census, "it was kept");
-        Counted::of(&store, 3).unwrap();
-        assert_eq!(refused(&store), [], "the limit was raised");
+        let full = full(data.path());
+        let counted = Counted::of(&full, 3).unwrap();
+        let followed = Some(Admission::Followed);
+        assert_eq!(counted.census.admission(&keyword("c")), followed);
+        // What is only in memory goes with it.
+        drop(full);
+        let again = store(data.path());
+        assert_eq!(admission(&again, "c"), followed);
+        assert_eq!(home(&again).unwrap().census().unwrap().unwrap().0, 3);
+    }
+
+    #[test]
+    fn who_only_goes_on_changes_no_limit() {
+        let data = tempfile::tempdir().unwrap();
+        let full = full(data.path());
+        let counted = Counted::going_on(&full, 100).unwrap();
+        let refused = Some(Admission::Refused(Sequence::new(3)));
+        assert_eq!(counted.census.admission(&keyword("c")), refused);
+        assert_eq!(home(&full).unwrap().census().unwrap().unwrap().0, 2);
+
+        let fresh = tempfile::tempdir().unwrap();
+        let fresh = store(fresh.path());
+        Counted::going_on(&fresh, 7).unwrap();
+        assert_eq!(home(&fresh).unwrap().census().unwrap().unwrap().0, 7);
     }
 }

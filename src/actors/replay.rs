@@ -9,7 +9,7 @@ use super::opening::OpeningError;
 use super::rejections;
 use crate::events::{Checkpoint, Content, Keyword, KeywordRecord, Sequence};
 use crate::journal::{Journal, Selection};
-use crate::projections::{Changes, Digest, Head, KeywordView, ViewDigest};
+use crate::projections::{Changes, Digest, Head, KeywordView, RowKey, Rows, ViewDigest};
 use crate::store::{BehindCause, ShardRecord, ShardRows, Store, StoreError, Views};
 
 /// Records per batch; each batch is one commit.
@@ -19,7 +19,7 @@ const MOST_RESIDENT: usize = 10_000;
 
 /// Folds the records behind `after` through `until` into a store. `limit` names the last
 /// position that a keyword is to fold, for comparing with views in which it stands there; and so
-/// many keywords are followed at `most`. Answers the positions at which the journal should hold a
+/// many keywords are followed at `most`, unless the store has a limit already. Answers the positions at which the journal should hold a
 /// record and doesn't.
 ///
 /// # Errors
@@ -38,7 +38,7 @@ pub async fn replay(
     let start = after.iter().map(|at| at.sequence).min();
     let mut position = start.unwrap_or_default();
     let mut reader = journal.read(position, Selection::All).await?;
-    let mut census = Counted::of(store, most)?.census;
+    let mut census = Counted::going_on(store, most)?.census;
     let mut resident: HashMap<Keyword, KeywordView> = HashMap::new();
     while position < until {
         let most = usize::try_from(until.since(position)).unwrap_or(usize::MAX);
@@ -114,7 +114,10 @@ pub async fn replay(
 /// There was no room for a keyword when it came.
 fn refuse(shard: &ShardRows, keyword: &Keyword) -> Result<(), StoreError> {
     shard.mark_behind(keyword, Some(BehindCause::Refused));
-    shard.put(keyword, Changes::existing()?)
+    if shard.of(keyword).get(&RowKey::Head)?.is_none() {
+        shard.put(keyword, Changes::existing()?)?;
+    }
+    Ok(())
 }
 
 /// The digest of one keyword.

@@ -287,10 +287,19 @@ impl Tidings {
         if self.is_tracked(keyword) {
             return Ok(false);
         }
-        let _place = self.hold_place(keyword).ok_or_else(|| self.too_many())?;
-        let at = Timestamp::now();
-        self.command(keyword, &Event::KeywordTracked { at }, at)
-            .await?;
+        let place = self.hold_place(keyword).ok_or_else(|| self.too_many())?;
+        let (this, keyword) = (self.clone(), keyword.clone());
+        // It is carried out though the one who asked may go away, since the place goes with it.
+        let carried_out = tokio::spawn(async move {
+            let at = Timestamp::now();
+            let event = Event::KeywordTracked { at };
+            let followed = this.command(&keyword, &event, at).await;
+            if followed.is_err() {
+                this.keep_until_folded(vec![place]);
+            }
+            followed
+        });
+        carried_out.await??;
         Ok(true)
     }
 
@@ -298,6 +307,16 @@ impl Tidings {
         CommandError::TooMany {
             max: self.shared.keywords_max,
         }
+    }
+
+    /// Keeps places until all that the journal holds now is folded.
+    pub(super) fn keep_until_folded(&self, places: Vec<Place>) {
+        let head = *self.shared.journal.head().borrow();
+        let progress = self.shared.progress.clone();
+        tokio::spawn(async move {
+            progress.all_reach(head).await;
+            drop(places);
+        });
     }
 
     /// Stops following a keyword; false when it was not followed any more.

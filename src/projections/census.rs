@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{Event, Keyword, KeywordRecord, Sequence};
 
-/// How a keyword stands in the census.
+/// How a keyword stands in the census. Kept by the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Admission {
     /// It is followed, and counts.

@@ -12,8 +12,9 @@ use super::view_change::{Recorder, ViewChange};
 use super::volume::Volume;
 use crate::events::{Event, KeywordRecord, Sequence, TweetDeleted, TweetEngaged, TweetPosted};
 
-/// Changes whenever the same events would give other rows; part of the epoch.
-pub const FOLD_VERSION: u32 = 2;
+/// Changes whenever the same events would give other rows, or the store would keep them otherwise;
+/// part of the epoch.
+pub const FOLD_VERSION: u32 = 3;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,7 +56,7 @@ impl Ledger {
     }
 }
 
-/// What a header says of whether its keyword is followed.
+/// What a header says of whether its keyword is followed. Kept by the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Following {
     /// It is.

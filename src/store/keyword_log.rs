@@ -17,7 +17,9 @@ use crate::events::{Keyword, stored};
 /// Changes in a row, which the longest of names make 33 KiB.
 const CHANGES_IN_A_ROW: usize = 128;
 
-/// The log is worth writing anew when it has so many changes more than twice what they come to.
+/// The log is worth writing anew when it has so many changes more than twice what they come to. A
+/// start looks for that; meanwhile it grows by less than the journal does, which holds an event for
+/// each change.
 const CHANGES_TO_SPARE: usize = 1024;
 
 /// The log as it was kept.

@@ -6,8 +6,8 @@ use crate::events::Keyword;
 use crate::projections::{Following, Head};
 
 impl ShardRows {
-    /// What the headers of all keywords say of whether they are followed. One that has to be put
-    /// anew is wasteful, or was made of the headers because there was none.
+    /// What the headers of all keywords say of whether they are followed. Views of a version before
+    /// there was a roll have only the headers.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -19,9 +19,10 @@ impl ShardRows {
             );
             return Ok(kept);
         }
-        let last = self.of_headers()?;
-        let is_wasteful = !last.is_empty();
-        Ok(KeptLog { last, is_wasteful })
+        Ok(KeptLog {
+            last: self.of_headers()?,
+            is_wasteful: false,
+        })
     }
 
     fn of_headers(&self) -> Result<Vec<(Keyword, Following)>, StoreError> {
@@ -38,6 +39,7 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`].
     pub fn put_whole_roll(&self, all: &[(Keyword, Following)]) -> Result<(), StoreError> {
+        let _lock = self.lock_roll();
         let rows = self.log_anew(layout::ROLL, all)?;
         self.writing().pending.extend(rows);
         Ok(())

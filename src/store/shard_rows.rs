@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
@@ -63,6 +63,12 @@ impl ShardRows {
         self.layers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Held from reading the roll's rows until what they become is put.
+    pub(super) fn lock_roll(&self) -> MutexGuard<'_, ()> {
+        let lock = self.writes_roll.lock();
+        lock.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The rows of one keyword as they are at each call.
     pub fn of(&self, keyword: &Keyword) -> KeywordRows<'_> {
         KeywordRows::new(self, keyword, None)
@@ -76,7 +82,7 @@ impl ShardRows {
     /// Puts all changed rows of a keyword in one step.
     ///
     /// # Errors
-    /// [`StoreError`] when the rows that are to go cannot be listed.
+    /// [`StoreError`] when the rows that are to go, or the roll, cannot be read.
     pub fn put(&self, keyword: &Keyword, changes: Changes) -> Result<(), StoreError> {
         let mut gone = Vec::new();
         if changes.cleared {
@@ -91,8 +97,7 @@ impl ShardRows {
             .collect();
         let mut writes_roll = None;
         if let Some(following) = changes.following {
-            let lock = self.writes_roll.lock();
-            writes_roll = Some(lock.unwrap_or_else(PoisonError::into_inner));
+            writes_roll = Some(self.lock_roll());
             named.extend(self.log_with(layout::ROLL, &[(keyword.clone(), following)])?);
         }
         let mut layers = self.writing();

@@ -116,7 +116,12 @@ impl Intake {
                 (sorting, pause)
             })
             .await?;
-            self.append(&mut sorting).await?;
+            if let Err(error) = self.append(&mut sorting).await {
+                // Some of what was not acknowledged may be in the journal.
+                let places = sorting.keywords.take_places();
+                self.tidings.keep_until_folded(places);
+                return Err(error);
+            }
             match pause {
                 Pause::Group => {}
                 Pause::Fold => {
@@ -131,7 +136,7 @@ impl Intake {
         if sorting.undecided > 0 && sorting.report.counts.accepted == 0 {
             return Err(IntakeError::Starting);
         }
-        self.keywords_settle(&sorting).await;
+        self.keywords_settle(&mut sorting).await;
         Ok(sorting.report)
     }
 
@@ -169,7 +174,7 @@ impl Intake {
     /// Waits a while until keywords that the body has followed, or stopped following, are so for
     /// everybody, so that the next body finds them so. Tweets are durable already: that a keyword
     /// takes longer is no failure.
-    async fn keywords_settle(&self, sorting: &Sorting) {
+    async fn keywords_settle(&self, sorting: &mut Sorting) {
         let seq = sorting.report.seq;
         let changed: Vec<_> = sorting.keywords.changed().collect();
         let settled = async {
@@ -190,6 +195,8 @@ impl Intake {
         };
         if timeout(FOLD_WAIT, settled).await != Ok(true) {
             tracing::warn!(%seq, "keywords of a body are not followed yet");
+            let places = sorting.keywords.take_places();
+            self.tidings.keep_until_folded(places);
         }
     }
 }

@@ -25,8 +25,8 @@ const MOST_LISTED: usize = 100_000;
 pub(super) enum Pause {
     /// Enough records for a group.
     Group,
-    /// The next line asks who holds a tweet, or how keywords stand that the views don't know yet: all
-    /// before it has to be folded first.
+    /// The next line asks who holds a tweet, how keywords stand that the views don't know yet, or for
+    /// a place that lines before it have given up: all before it has to be folded first.
     Fold,
     /// No line is left.
     Finished,
@@ -191,6 +191,9 @@ impl Sorting {
         self.refolded = true;
         self.touched.clear();
         self.dropped &= !in_time;
+        if in_time {
+            drop(self.keywords.take_places());
+        }
     }
 
     /// Sorts one line; false when it has to wait for a fold. The error is why it is rejected.

@@ -85,6 +85,11 @@ impl Keywords {
         self.changed.insert(keyword.clone(), false);
     }
 
+    /// The places of keywords that lines have followed since the last call.
+    pub(super) fn take_places(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.places)
+    }
+
     /// The followed keywords that occur in a text, in keyword order.
     pub(super) fn in_text(&self, text: &str) -> Vec<Keyword> {
         let matchers = self.added.iter().map(|(_, matcher)| matcher);
