@@ -147,27 +147,16 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::events::{Checkpoint, Incarnation, Sequence, ShardCount};
-    use crate::store::{Epoch, Generation, ShardRecord, StoreOptions};
+    use crate::events::{Checkpoint, Incarnation, Sequence};
+    use crate::store::ShardRecord;
 
     fn keyword(text: &str) -> Keyword {
         Keyword::new(text).unwrap()
     }
 
-    fn store(data: &Path) -> Store {
-        let generation = Generation::load(data).unwrap();
-        Store::open(&StoreOptions {
-            dir: data.join("views"),
-            cache_bytes: 1 << 20,
-            shards: ShardCount::DEFAULT,
-            epoch: Epoch::of(Incarnation(1), generation),
-        })
-        .unwrap()
-    }
-
     /// Two are followed, and the third came too late.
     fn full(data: &Path) -> Store {
-        let store = store(data);
+        let store = Store::of_test(data);
         let admissions = ["a", "b", "c"].map(keyword).into_iter().zip([
             Admission::Followed,
             Admission::Followed,
@@ -205,7 +194,7 @@ mod tests {
         assert_eq!(counted.census.admission(&keyword("c")), followed);
         // What is only in memory goes with it.
         drop(full);
-        let again = store(data.path());
+        let again = Store::of_test(data.path());
         assert_eq!(admission(&again, "c"), followed);
         assert_eq!(home(&again).unwrap().census().unwrap().unwrap().0, 3);
     }
@@ -220,7 +209,7 @@ mod tests {
         assert_eq!(home(&full).unwrap().census().unwrap().unwrap().0, 2);
 
         let fresh = tempfile::tempdir().unwrap();
-        let fresh = store(fresh.path());
+        let fresh = Store::of_test(fresh.path());
         Counted::going_on(&fresh, 7).unwrap();
         assert_eq!(home(&fresh).unwrap().census().unwrap().unwrap().0, 7);
     }

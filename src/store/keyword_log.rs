@@ -147,21 +147,9 @@ mod tests {
     use std::ops::Range;
 
     use super::*;
-    use crate::events::{Incarnation, ShardCount};
-    use crate::store::{Epoch, Generation, Store, StoreOptions};
+    use crate::store::Store;
 
     const KIND: u8 = b'a';
-
-    fn store(data: &std::path::Path) -> Store {
-        let generation = Generation::load(data).unwrap();
-        Store::open(&StoreOptions {
-            dir: data.join("views"),
-            cache_bytes: 1 << 20,
-            shards: ShardCount::DEFAULT,
-            epoch: Epoch::of(Incarnation(1), generation),
-        })
-        .unwrap()
-    }
 
     fn changes(numbers: Range<u32>, said: impl Fn(u32) -> u32) -> Vec<(Keyword, u32)> {
         numbers
@@ -177,7 +165,7 @@ mod tests {
     #[test]
     fn the_last_change_of_a_keyword_counts_and_the_log_can_be_written_anew() {
         let data = tempfile::tempdir().unwrap();
-        let store = store(data.path());
+        let store = Store::of_test(data.path());
         let shard = &store.shards()[0];
         let put = |rows: LogRows| shard.writing().pending.extend(rows);
         let append = |changes: &[(Keyword, u32)]| put(shard.log_with(KIND, changes).unwrap());

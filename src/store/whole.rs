@@ -229,6 +229,21 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// The views of a data folder, for a test of rows.
+    pub(crate) fn of_test(data: &Path) -> Self {
+        let generation = super::Generation::load(data).unwrap();
+        Self::open(&StoreOptions {
+            dir: data.join("views"),
+            cache_bytes: 1 << 20,
+            shards: ShardCount::DEFAULT,
+            epoch: Epoch::of(crate::events::Incarnation(1), generation),
+        })
+        .unwrap()
+    }
+}
+
 /// A kill while sled opens can leave a half-written snapshot, after which every open fails.
 fn remove_half_snapshots(dir: &Path) -> Result<(), StoreError> {
     let Ok(entries) = std::fs::read_dir(dir) else {
