@@ -143,6 +143,14 @@ pub enum Problem {
     /// The views did not come as far as they must in time.
     #[error("{0}; try again in a moment")]
     TryAgain(&'static str),
+    /// A budget that clients share is spent. It is given back as other requests end.
+    #[error("{what}; the setting {setting} limits this; try again in a moment")]
+    Busy {
+        /// What is spent, as a clause, such as "too many scans are waiting".
+        what: &'static str,
+        /// The setting that is the limit, such as `query.waiting`.
+        setting: &'static str,
+    },
     /// The server is not ready.
     #[error("{0}")]
     NotReady(&'static str, Map<String, Value>),
@@ -233,6 +241,7 @@ impl Problem {
             ),
             Self::BeyondHead { .. } => (S::PRECONDITION_FAILED, "beyond-head", "Beyond the head"),
             Self::TryAgain(_) => (S::SERVICE_UNAVAILABLE, "try-again", "Try again"),
+            Self::Busy { .. } => (S::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::NotReady(..) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
             Self::JournalUnavailable(_) => (
                 S::SERVICE_UNAVAILABLE,
@@ -289,7 +298,8 @@ pub fn shortened(text: &str) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, ..) = self.face();
-        if status.is_server_error() {
+        // A refusal under load is no fault, and a line for each would be load of its own.
+        if status.is_server_error() && !matches!(self, Self::Busy { .. }) {
             tracing::warn!(problem = %self, "refused a request");
         }
         let mut response = (
@@ -401,6 +411,26 @@ mod tests {
         assert_eq!(response.headers()[header::CONTENT_TYPE], CONTENT_TYPE);
         let other = Problem::BodyTimeout.into_response();
         assert!(!other.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn busy_names_the_limit_and_when_to_ask_again() {
+        let problem = Problem::Busy {
+            what: "too many scans are waiting",
+            setting: "query.waiting",
+        };
+        assert_eq!(
+            problem.to_json(),
+            json!({
+                "type": "/problems/busy",
+                "title": "Busy",
+                "status": 503,
+                "detail": "too many scans are waiting; the setting query.waiting limits this; try again in a moment",
+            })
+        );
+        let response = problem.into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }
 
     #[test]
