@@ -8,6 +8,7 @@ use super::etag;
 use super::problem::Problem;
 use crate::events::{Sequence, Timestamp};
 use crate::store::Epoch;
+use crate::telemetry::log_throttled;
 
 /// A JSON body and its tag.
 #[derive(Debug)]
@@ -23,7 +24,9 @@ impl Body {
     /// [`Problem::Internal`] when it cannot be written, which no answer of ours does.
     pub fn of(answer: &impl Serialize) -> Result<Self, Problem> {
         let json = serde_json::to_vec(answer).map_err(|error| {
-            tracing::error!(%error, "an answer could not be written as JSON");
+            log_throttled("answer-unwritable", move |count| {
+                tracing::error!(%error, count, "answers could not be written as JSON");
+            });
             Problem::Internal
         })?;
         let tag = etag::of(&json);

@@ -16,6 +16,7 @@ use crate::actors::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
 use crate::projections::{Head, Rows, RowsError};
 use crate::store::StoreError;
+use crate::telemetry::log_throttled;
 
 /// The parameter that every answer of the views takes.
 pub const MIN_SEQ: &str = "min_seq";
@@ -217,7 +218,9 @@ pub async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(task)
         .await
         .unwrap_or_else(|error| {
-            tracing::error!(%error, "an answer could not be made");
+            log_throttled("answer-cut", move |count| {
+                tracing::error!(%error, count, "answers could not be made");
+            });
             Err(Problem::Internal)
         })
 }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::body::Lingering;
 use super::problem::{Problem, shortened};
 use super::{Http, routes};
+use crate::telemetry::log_throttled;
 
 /// Host names under which the server may be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +165,10 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
             Err(panic) => {
-                tracing::error!(panic = panic_text(panic.as_ref()), "a request panicked");
+                let panic = panic_text(panic.as_ref()).to_owned();
+                log_throttled("request-panicked", move |count| {
+                    tracing::error!(panic, count, "requests panicked");
+                });
                 Poll::Ready(None)
             }
         },

@@ -42,7 +42,7 @@ pub use edge::{Hosts, HostsError};
 pub use live::{LiveLimits, shapes};
 pub use problem::Problem;
 pub use routes::{ROUTES, Route, metrics_router, router};
-pub use server::{Server, ServerLimits};
+pub use server::{ClientAddress, Server, ServerLimits};
 pub use status::status_json;
 
 /// Bodies that are taken in at a time; each may hold 16 MiB of memory. Further ones wait.

@@ -11,6 +11,7 @@ use crate::actors::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
 use crate::store::StoreError;
+use crate::telemetry::log_throttled;
 
 /// The content type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -297,10 +298,16 @@ pub fn shortened(text: &str) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, ..) = self.face();
-        // A refusal under load is no fault, and a line for each would be load of its own.
-        if status.is_server_error() && !matches!(self, Self::Busy { .. }) {
-            tracing::warn!(problem = %self, "refused a request");
+        let (status, slug, _) = self.face();
+        if status.is_server_error() {
+            let cause = match &self {
+                Self::Busy { setting, .. } => setting,
+                _ => slug,
+            };
+            let problem = self.to_string();
+            log_throttled(cause, move |count| {
+                tracing::warn!(problem, count, "requests were refused");
+            });
         }
         let mut response = (
             status,
@@ -347,7 +354,9 @@ impl From<CommandError> for Problem {
             CommandError::Store(error) => error.into(),
             CommandError::Stored(error) => Self::JournalUnavailable(with_sources(&error)),
             CommandError::Cut(error) => {
-                tracing::error!(%error, "a command was not carried out");
+                log_throttled("command-cut", move |count| {
+                    tracing::error!(%error, count, "commands were not carried out");
+                });
                 Self::Internal
             }
         }
@@ -431,6 +440,40 @@ mod tests {
         let response = problem.into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn a_thousand_refusals_for_one_cause_are_not_a_thousand_log_lines() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for sequence in 0..979 {
+                let cause = format!("the journal is full at {sequence}");
+                let _ = Problem::JournalUnavailable(cause).into_response();
+            }
+        });
+        let written = lines.0.lock().unwrap().clone();
+        let written = String::from_utf8(written).unwrap();
+        // Another test may have taken the first line of the interval.
+        assert!(written.lines().count() <= 1, "{written}");
+    }
+
+    /// Log lines, kept.
+    #[derive(Debug, Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The accept loop: HTTP/1.1 over TCP, with limits on connections and on the time a head takes.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::problem::Problem;
-use crate::telemetry::{Counted, Metrics};
+use crate::telemetry::{Counted, Metrics, log_throttled};
 
 /// A head may have so many bytes, and an answer that the client doesn't take is held back at so many.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -42,6 +42,18 @@ impl Default for ServerLimits {
             connections: 10_000,
             header_time: Duration::from_secs(10),
         }
+    }
+}
+
+/// The address of the client that a request came from, among the extensions of the request. Behind a
+/// proxy it is the proxy's: headers that name another one can be forged and are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// The address of a peer; an IPv4 address in IPv6 form counts as the IPv4 address.
+    fn of(peer: SocketAddr) -> Self {
+        Self(peer.ip().to_canonical())
     }
 }
 
@@ -119,13 +131,15 @@ async fn accept(
             accepted = listener.accept() => accepted,
             _ = ended.wait_for(|stage| *stage != Stage::Serving) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok((stream, peer)) => (stream, ClientAddress::of(peer)),
             Err(error) => {
                 // A client that is gone already is no trouble; no file handles left is, and
                 // passes when connections end.
                 if !is_gone(&error) {
-                    tracing::warn!(%error, "could not accept a connection");
+                    log_throttled("accept-failed", move |count| {
+                        tracing::warn!(%error, count, "connections could not be accepted");
+                    });
                     sleep(Duration::from_millis(100)).await;
                 }
                 continue;
@@ -139,6 +153,7 @@ async fn accept(
         let connection = Connection {
             _place: place,
             _counted: metrics.connection_opened(),
+            client,
             stage: stage.subscribe(),
         };
         tokio::spawn(connection.serve(stream, router.clone(), limits.header_time));
@@ -171,6 +186,7 @@ fn refuse(stream: &TcpStream) {
 struct Connection {
     _place: OwnedSemaphorePermit,
     _counted: Counted,
+    client: ClientAddress,
     stage: watch::Receiver<Stage>,
 }
 
@@ -183,10 +199,13 @@ impl Connection {
         if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER_BYTES) {
             tracing::debug!(%error, "could not set SO_SNDBUF");
         }
-        let service =
-            TowerToHyperService::new(router.map_request(
-                |request: hyper::Request<hyper::body::Incoming>| request.map(Body::new),
-            ));
+        let client = self.client;
+        let service = TowerToHyperService::new(router.map_request(
+            move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(client);
+                request.map(Body::new)
+            },
+        ));
         let mut connection = std::pin::pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())

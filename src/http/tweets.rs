@@ -15,6 +15,7 @@ use super::call::Call;
 use super::problem::Problem;
 use crate::actors::{IntakeError, Report};
 use crate::events::Sequence;
+use crate::telemetry::log_throttled;
 
 #[derive(Debug, Serialize)]
 struct Taken {
@@ -76,7 +77,9 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     })
     .await
     .map_err(|error| {
-        tracing::error!(%error, "a body was not taken in");
+        log_throttled("body-cut", move |count| {
+            tracing::error!(%error, count, "bodies were not taken in");
+        });
         Problem::Internal
     })??;
     Ok(Body::of(&Taken::from(report))?.respond_with(StatusCode::OK))
@@ -104,7 +107,9 @@ impl From<IntakeError> for Problem {
                 )
             }
             IntakeError::Cut(error) => {
-                tracing::error!(%error, "a body was not taken in");
+                log_throttled("body-cut", move |count| {
+                    tracing::error!(%error, count, "bodies were not taken in");
+                });
                 Self::Internal
             }
         }

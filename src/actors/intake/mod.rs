@@ -16,6 +16,7 @@ use super::tidings::FOLD_WAIT;
 use super::{Scope, Tidings};
 use crate::events::{Sequence, Timestamp};
 use crate::journal::JournalError;
+use crate::telemetry::log_throttled;
 
 mod lines;
 mod names;
@@ -194,7 +195,9 @@ impl Intake {
             true
         };
         if timeout(FOLD_WAIT, settled).await != Ok(true) {
-            tracing::warn!(%seq, "keywords of a body are not followed yet");
+            log_throttled("keywords-unsettled", move |count| {
+                tracing::warn!(%seq, count, "keywords of posted bodies are not tracked yet");
+            });
             let places = sorting.keywords.take_places();
             self.tidings.keep_until_folded(places);
         }

@@ -25,7 +25,7 @@ use super::volumes::Volumes;
 use crate::actors::progress::Progress;
 use crate::events::{ShardId, Timestamp};
 use crate::store::{StoreError, Views};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, log_throttled};
 
 /// Views that cannot be asked now are asked again after this.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
@@ -196,7 +196,9 @@ impl FeedState {
             }
             Err(error) => {
                 if !matches!(error, StoreError::Absent) {
-                    tracing::warn!(%error, "a feed cannot read the views; it tries again");
+                    log_throttled("feed-unreadable", move |count| {
+                        tracing::warn!(%error, count, "feeds cannot read the views; they try again");
+                    });
                 }
                 myself.send_after(RETRY, || FeedMessage::Hydrate);
                 Ok(())

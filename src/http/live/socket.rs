@@ -20,6 +20,7 @@ use crate::http::Http;
 use crate::http::access::Action;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
+use crate::telemetry::log_throttled;
 
 /// The longest line that a client may send, in bytes.
 const MOST_LINE_BYTES: usize = 16 * 1024;
@@ -59,7 +60,10 @@ async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
     let session = match http.live().open(outlet, false).await {
         Ok(session) => session,
         Err((error, outlet)) => {
-            tracing::warn!(%error, "a live session was refused");
+            let refused = error.to_string();
+            log_throttled("live-refused", move |count| {
+                tracing::warn!(error = refused, count, "live sessions were refused");
+            });
             let why = match error {
                 OpenError::TooMany(_) => Close::TooMany("too many live sessions are open"),
                 OpenError::Stopping(retry) => Close::Restart(retry),

@@ -1,0 +1,189 @@
+//! Log lines that a request, a client or a broken disk could cause thousands of times: at most one
+//! line per cause and interval, with the number of occurrences that it stands for.
+//!
+//! ```ignore
+//! use crate::telemetry::log_throttled;
+//!
+//! log_throttled("append-failed", move |count| {
+//!     tracing::warn!(%error, count, "the journal could not be written");
+//! });
+//! ```
+//!
+//! The first occurrence of a cause is written at once. Later ones are counted; when the interval is
+//! over, one line is written for all of them, with the text of the last one. Where no tokio runtime
+//! runs, that line waits for the next occurrence after the interval.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+/// At most one line per cause in so long.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+static PROCESS: LazyLock<LogThrottle> = LazyLock::new(|| LogThrottle::new(INTERVAL));
+
+/// Writes a log line through the throttle of the process: at most one per `cause` in ten seconds.
+///
+/// `write` gets the number of occurrences that the line stands for, and should log it as `count`. It
+/// may run later and on another task, so it owns what it names. A cause is a short constant: the
+/// number of causes is bounded by the code, never by what clients send.
+pub fn log_throttled(cause: &'static str, write: impl FnOnce(u64) + Send + 'static) {
+    PROCESS.log(cause, write);
+}
+
+/// A throttle with an interval of its own; clones share their counts.
+#[derive(Debug, Clone)]
+struct LogThrottle {
+    interval: Duration,
+    causes: Arc<Mutex<BTreeMap<&'static str, Interval>>>,
+}
+
+/// The interval of a cause, begun by a line that was written.
+#[derive(Default)]
+struct Interval {
+    /// When the next line may be written.
+    ends: Option<Instant>,
+    /// Occurrences that no line has told yet.
+    untold: u64,
+    /// How the last one of them is written.
+    last: Option<Box<dyn FnOnce(u64) + Send>>,
+    /// A task waits for the end.
+    is_awaited: bool,
+}
+
+impl std::fmt::Debug for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interval")
+            .field("ends", &self.ends)
+            .field("untold", &self.untold)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LogThrottle {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            causes: Arc::default(),
+        }
+    }
+
+    fn causes(&self) -> MutexGuard<'_, BTreeMap<&'static str, Interval>> {
+        // The counts are whole between any two statements.
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, cause: &'static str, write: impl FnOnce(u64) + Send + 'static) {
+        let count = {
+            let mut causes = self.causes();
+            let interval = causes.entry(cause).or_default();
+            interval.untold += 1;
+            let now = Instant::now();
+            if interval.ends.is_some_and(|ends| now < ends) {
+                interval.last = Some(Box::new(write));
+                if !interval.is_awaited
+                    && let Some(ends) = interval.ends
+                    && let Ok(runtime) = Handle::try_current()
+                {
+                    interval.is_awaited = true;
+                    runtime.spawn(self.clone().tell_after(cause, ends));
+                }
+                return;
+            }
+            interval.ends = Some(now + self.interval);
+            interval.last = None;
+            std::mem::take(&mut interval.untold)
+        };
+        // Not under the lock: a subscriber may log in its turn.
+        write(count);
+    }
+
+    /// Writes one line for all that occurred in an interval, when it has ended.
+    async fn tell_after(self, cause: &'static str, ends: Instant) {
+        tokio::time::sleep_until(ends).await;
+        let told = {
+            let mut causes = self.causes();
+            let Some(interval) = causes.get_mut(cause) else {
+                return;
+            };
+            interval.is_awaited = false;
+            let told = interval.last.take();
+            if told.is_some() {
+                interval.ends = Some(Instant::now() + self.interval);
+            }
+            told.map(|write| (write, std::mem::take(&mut interval.untold)))
+        };
+        if let Some((write, count)) = told {
+            write(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines that were written: cause, detail and count.
+    type Lines = Arc<Mutex<Vec<(&'static str, u32, u64)>>>;
+
+    fn counted(throttle: &LogThrottle, lines: &Lines, cause: &'static str, detail: u32) {
+        let lines = Arc::clone(lines);
+        throttle.log(cause, move |count| {
+            lines.lock().unwrap().push((cause, detail, count));
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_one_line_at_once_and_one_with_the_rest() {
+        let throttle = LogThrottle::new(INTERVAL);
+        let lines = Lines::default();
+        for occurrence in 0..979 {
+            counted(&throttle, &lines, "full", occurrence);
+            tokio::time::advance(Duration::from_millis(3)).await;
+        }
+        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1)]);
+        tokio::time::sleep(INTERVAL).await;
+        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1), ("full", 978, 978)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lasting_cause_is_one_line_per_interval_and_every_occurrence_is_counted() {
+        let throttle = LogThrottle::new(INTERVAL);
+        let lines = Lines::default();
+        for occurrence in 0..1_000 {
+            counted(&throttle, &lines, "full", occurrence);
+            counted(&throttle, &lines, "slow", occurrence);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tokio::time::sleep(INTERVAL * 2).await;
+        let lines = lines.lock().unwrap();
+        for cause in ["full", "slow"] {
+            let counts: Vec<u64> = lines
+                .iter()
+                .filter(|(of, ..)| *of == cause)
+                .map(|(.., count)| *count)
+                .collect();
+            assert_eq!(counts.iter().sum::<u64>(), 1_000);
+            assert!(counts.len() <= 12, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_runtime_the_next_occurrence_tells() {
+        let throttle = LogThrottle::new(Duration::ZERO);
+        let lines = Lines::default();
+        counted(&throttle, &lines, "full", 0);
+        counted(&throttle, &lines, "full", 1);
+        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1), ("full", 1, 1)]);
+        let throttle = LogThrottle::new(Duration::from_secs(3_600));
+        counted(&throttle, &lines, "slow", 2);
+        counted(&throttle, &lines, "slow", 3);
+        assert_eq!(lines.lock().unwrap().len(), 3);
+        throttle.causes().get_mut("slow").unwrap().ends = Some(Instant::now());
+        counted(&throttle, &lines, "slow", 4);
+        assert_eq!(lines.lock().unwrap()[3], ("slow", 4, 2));
+    }
+}
