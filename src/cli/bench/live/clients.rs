@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use memchr::memmem;
-use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::frames::{self, Frame, Said};
 use super::tally::Tally;
+use crate::cli::bench::frames::{self, Frame, Said};
+use crate::cli::bench::raw;
 
 /// Clients that connect at a time: the rest wait their turn, as behind a balancer.
 const CONNECTING: usize = 256;
@@ -188,22 +189,7 @@ impl One {
             }
             let mut stream = socket.connect(address).await?;
             stream.set_nodelay(true)?;
-            let handshake = format!(
-                "GET /api/v1/live HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                 Sec-WebSocket-Protocol: tidings.v1\r\n\r\n"
-            );
-            stream.write_all(handshake.as_bytes()).await?;
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await?);
-            }
-            if !head.starts_with(b"HTTP/1.1 101") {
-                bail!(
-                    "the server refused a WebSocket: {}",
-                    String::from_utf8_lossy(&head)
-                );
-            }
+            raw::upgrade(&mut stream, address).await?;
             let since = self
                 .held
                 .as_ref()

@@ -89,7 +89,7 @@ pub(super) struct FoldFigures {
     clippy::cast_precision_loss,
     reason = "a figure for people; counts are far below 2^53"
 )]
-pub(super) fn per(count: u64, seconds: f64) -> f64 {
+pub(in crate::cli::bench) fn per(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 {
         count as f64 / seconds
     } else {
@@ -101,16 +101,16 @@ pub(super) fn per(count: u64, seconds: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "a figure for people; counts are far below 2^53"
 )]
-pub(super) fn fraction(part: u64, whole: u64) -> f64 {
+pub(in crate::cli::bench) fn fraction(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-pub(super) fn millis(span: Duration) -> f64 {
+pub(in crate::cli::bench) fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
 /// The middle one, or the mean of the two in the middle; 0 of none.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied().unwrap_or_default();

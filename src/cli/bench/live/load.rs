@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::Arguments;
 use super::clients::{Crowd, Running};
 use super::figures::{Figures, fraction, millis, per};
-use super::server::{Server, Usage, own_cpu};
 use super::tally::Tally;
+use crate::cli::bench::server::{Server, Usage, own_cpu};
 use crate::cli::client::Client;
 use crate::events::Timestamp;
 

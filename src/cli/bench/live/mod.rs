@@ -3,8 +3,8 @@
 //! The clients are in this process, the server in another one, so that what the server takes can be
 //! told apart. A delivery is one tweet that reached one client. Every loop is bounded.
 //!
-//! - [`clients`] and [`frames`]: the clients; [`tally`]: what they have seen.
-//! - [`server`]: the server's process; [`load`]: what all measures do with both.
+//! - [`clients`]: the clients; [`tally`]: what they have seen.
+//! - [`load`]: what all measures do with clients and server.
 //! - [`measures`], [`stuck`], [`fold`]: what is measured; [`figures`]: what is told of it.
 
 use std::sync::Arc;
@@ -14,20 +14,18 @@ use clap::{Args, ValueEnum};
 
 use figures::Figures;
 use load::Load;
-use server::Server;
 use tally::Tally;
 
+use super::server::{self, Server};
 use crate::cli::Invocation;
 use crate::cli::client::Client;
 use crate::cli::failure::Outcome;
 
 mod clients;
-mod figures;
+pub(super) mod figures;
 mod fold;
-mod frames;
 mod load;
 mod measures;
-mod server;
 mod stuck;
 mod tally;
 
@@ -112,7 +110,14 @@ pub(in crate::cli) async fn run(
     }
     let server = match &arguments.server {
         Some(url) => Server::running(url, arguments.pid).await?,
-        None => Server::start(arguments.pin, &settings(&arguments)).await?,
+        None => {
+            let start = server::Start {
+                pinned: arguments.pin,
+                settings: settings(&arguments),
+                ..server::Start::default()
+            };
+            Server::start(start).await?
+        }
     };
     let keywords: Arc<[String]> = (0..arguments.keywords)
         .map(|number| format!("bench{number}"))

@@ -25,25 +25,42 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Own {
     child: Child,
-    data: tempfile::TempDir,
-    pinned: bool,
-    settings: Vec<String>,
+    /// Removed with the server, unless the folder was given.
+    _scratch: Option<tempfile::TempDir>,
+    start: Start,
+}
+
+/// How a server is started.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// On the first processor alone.
+    pub(super) pinned: bool,
+    /// Settings such as `live.flush=5`.
+    pub(super) settings: Vec<String>,
+    /// The program; default: this one.
+    pub(super) program: Option<PathBuf>,
+    /// The data folder; default: a scratch folder.
+    pub(super) data: Option<PathBuf>,
 }
 
 impl Server {
-    /// Starts one in a scratch folder, on the first processor alone when `pinned`.
-    pub(super) async fn start(pinned: bool, settings: &[String]) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir().context("no scratch folder can be created")?;
+    /// Starts one.
+    pub(super) async fn start(mut start: Start) -> anyhow::Result<Self> {
+        let mut scratch = None;
+        if start.data.is_none() {
+            let made = tempfile::tempdir().context("no scratch folder can be created")?;
+            start.data = Some(made.path().to_owned());
+            scratch = Some(made);
+        }
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (child, address) = spawn(data.path().to_owned(), any, pinned, settings).await?;
+        let (child, address) = spawn(&start, any).await?;
         let pid = child.id();
         Ok(Self {
             address,
             own: Some(Own {
                 child,
-                data,
-                pinned,
-                settings: settings.to_vec(),
+                _scratch: scratch,
+                start,
             }),
             pid,
         })
@@ -86,12 +103,19 @@ impl Server {
         } else {
             terminate(&mut own.child).await?;
         }
-        let data = own.data.path().to_owned();
-        let (child, address) = spawn(data, self.address, own.pinned, &own.settings).await?;
+        let (child, address) = spawn(&own.start, self.address).await?;
         self.pid = child.id();
         own.child = child;
         self.address = address;
         Ok(())
+    }
+
+    /// It still runs; always so for one that this command did not start.
+    pub(super) fn is_running(&mut self) -> bool {
+        let Some(own) = &mut self.own else {
+            return true;
+        };
+        matches!(own.child.try_wait(), Ok(None))
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
@@ -103,16 +127,16 @@ impl Server {
 
     /// What it has taken so far; `None` where its process isn't known or `/proc` doesn't tell.
     pub(super) fn usage(&self) -> Option<Usage> {
-        let pid = self.pid?.to_string();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let resident = status.lines().find_map(|line| {
-            let kib = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
-            kib.trim().parse().ok()
-        })?;
+        let pid = self.pid?;
         Some(Usage {
-            cpu: cpu_of(&pid)?,
-            resident_kib: resident,
+            cpu: cpu_of(&pid.to_string())?,
+            resident_kib: resident_kib(pid)?,
         })
+    }
+
+    /// Its process, where it is known.
+    pub(super) const fn pid(&self) -> Option<u32> {
+        self.pid
     }
 
     /// How many live clients it has sent away because they took nothing.
@@ -124,6 +148,15 @@ impl Server {
         let count = text.lines().find_map(|line| line.strip_prefix(name));
         count.map_or(Ok(0), |count| Ok(count.trim().parse()?))
     }
+}
+
+/// Resident memory of a process.
+pub(super) fn resident_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| {
+        let kib = line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?;
+        kib.trim().parse().ok()
+    })
 }
 
 /// Processor time that this process has taken.
@@ -147,14 +180,13 @@ pub(super) struct Usage {
     pub(super) resident_kib: u64,
 }
 
-async fn spawn(
-    data: PathBuf,
-    address: SocketAddr,
-    pinned: bool,
-    settings: &[String],
-) -> anyhow::Result<(Child, SocketAddr)> {
-    let program = std::env::current_exe().context("this program's own path is not known")?;
-    let mut command = if pinned {
+async fn spawn(start: &Start, address: SocketAddr) -> anyhow::Result<(Child, SocketAddr)> {
+    let program = match &start.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().context("this program's own path is not known")?,
+    };
+    let data = start.data.as_deref().context("no data folder is named")?;
+    let mut command = if start.pinned {
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]).arg(program);
         command
@@ -166,7 +198,7 @@ async fn spawn(
         .arg(data)
         .args(["--listen", &address.to_string(), "--output", "json"])
         .args(["--set", "log.level=warn"]);
-    for setting in settings {
+    for setting in &start.settings {
         command.args(["--set", setting]);
     }
     command
@@ -174,7 +206,7 @@ async fn spawn(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    let mut child = command.spawn().context(if pinned {
+    let mut child = command.spawn().context(if start.pinned {
         "the server cannot be started on one processor; is taskset there?"
     } else {
         "the server cannot be started"

@@ -1,0 +1,304 @@
+//! Good clients: they ask for answers from a few rows, post, and follow a keyword live.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use memchr::memmem;
+use reqwest::header::CONTENT_TYPE;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
+
+use super::figures::Latency;
+use super::scene::{Scene, keyword, posted};
+use crate::cli::bench::frames::{self, Frame};
+use crate::cli::bench::raw;
+use crate::events::Timestamp;
+
+const READERS: u64 = 4;
+const LIVE: u64 = 10;
+/// Each reader asks, and the publisher posts, so often.
+const EVERY: Duration = Duration::from_millis(50);
+/// Lines of a body.
+const LINES: usize = 10;
+/// An answer that takes longer counts as a failure, with this as its time.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What is on its way at the end is waited for so long.
+const LAST_ONES: Duration = Duration::from_secs(3);
+/// The good clients' address.
+const GOOD: raw::From = raw::From {
+    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    receive: None,
+};
+
+/// How long good clients waited.
+#[derive(Debug)]
+pub(super) struct Waited {
+    pub(super) reads: Latency,
+    pub(super) posts: Latency,
+    pub(super) live: Latency,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    spans: Vec<Duration>,
+    failed: u64,
+}
+
+impl Tally {
+    fn took(tally: &Mutex<Self>, span: Duration, failed: bool) {
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.spans.push(span);
+        tally.failed += u64::from(failed);
+    }
+
+    fn latency(tally: &Mutex<Self>) -> Latency {
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        Latency::of(std::mem::take(&mut tally.spans), tally.failed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    reads: Mutex<Tally>,
+    posts: Mutex<Tally>,
+    live: Mutex<Tally>,
+    /// When tweets were posted that live clients are to get, and by how many of them.
+    due: Mutex<HashMap<String, (Instant, u64)>>,
+}
+
+/// Runs good clients for so long.
+pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waited> {
+    let shared = Arc::new(Shared::default());
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()?;
+    let base = format!("http://{}", scene.address);
+    let mut live = JoinSet::new();
+    let (joined, mut joining) = tokio::sync::mpsc::channel(usize::try_from(LIVE)?);
+    for _ in 0..LIVE {
+        let (shared, to, joined) = (Arc::clone(&shared), scene.address, joined.clone());
+        live.spawn(async move { follow(&shared, to, joined).await });
+    }
+    drop(joined);
+    // Each says when it holds a snapshot; one that never does counts with all that it missed.
+    let all = async {
+        for _ in 0..LIVE {
+            let _ = joining.recv().await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, all).await;
+    let mut tasks = JoinSet::new();
+    for reader in 0..READERS {
+        let (shared, http, base, keywords) = (
+            Arc::clone(&shared),
+            http.clone(),
+            base.clone(),
+            scene.keywords,
+        );
+        tasks.spawn(async move { read(&shared, &http, &base, keywords, reader, length).await });
+    }
+    let (posting, http) = (Arc::clone(&shared), http.clone());
+    tasks.spawn(async move { post(&posting, &http, &base, length).await });
+    while let Some(done) = tasks.join_next().await {
+        done?;
+    }
+    let began = Instant::now();
+    while began.elapsed() < LAST_ONES && !lock(&shared.due).is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    live.shutdown().await;
+    for (posted, missing) in std::mem::take(&mut *lock(&shared.due)).into_values() {
+        for _ in 0..missing {
+            Tally::took(&shared.live, posted.elapsed(), true);
+        }
+    }
+    Ok(Waited {
+        reads: Tally::latency(&shared.reads),
+        posts: Tally::latency(&shared.posts),
+        live: Tally::latency(&shared.live),
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moments at which requests are due. A request counts from the moment at which it was due, so that
+/// a server that stalls is not asked less and measured better.
+struct Due {
+    began: Instant,
+    left: u32,
+    number: u32,
+}
+
+impl Due {
+    fn during(length: Duration) -> Self {
+        let left = length.as_millis() / EVERY.as_millis().max(1);
+        Self {
+            began: Instant::now(),
+            left: u32::try_from(left).unwrap_or(u32::MAX),
+            number: 0,
+        }
+    }
+
+    /// The next moment, once it has come.
+    async fn next(&mut self) -> Option<Instant> {
+        self.left = self.left.checked_sub(1)?;
+        let due = self.began + EVERY * self.number;
+        self.number += 1;
+        tokio::time::sleep_until(due.into()).await;
+        Some(due)
+    }
+
+    /// It makes no sense to go on: the server is too far behind.
+    fn is_hopeless(&self, due: Instant) -> bool {
+        due.elapsed() > PATIENCE
+    }
+}
+
+async fn read(
+    shared: &Shared,
+    http: &reqwest::Client,
+    base: &str,
+    keywords: u64,
+    reader: u64,
+    length: Duration,
+) {
+    let mut moments = Due::during(length);
+    let mut number = reader;
+    while let Some(due) = moments.next().await {
+        if moments.is_hopeless(due) {
+            Tally::took(&shared.reads, due.elapsed(), true);
+            continue;
+        }
+        number += READERS;
+        let keyword = keyword(number.wrapping_mul(7_919), keywords);
+        let what = match number / READERS % 3 {
+            0 => "timeline?limit=20",
+            1 => "volume",
+            _ => "ledger",
+        };
+        let url = format!("{base}/api/v1/keywords/{keyword}/{what}");
+        let answer = async {
+            let response = http.get(url).send().await?.error_for_status()?;
+            response.bytes().await
+        };
+        let failed = answer.await.is_err();
+        Tally::took(&shared.reads, due.elapsed(), failed);
+    }
+}
+
+async fn post(shared: &Shared, http: &reqwest::Client, base: &str, length: Duration) {
+    let run = Timestamp::now().millis();
+    let mut moments = Due::during(length);
+    let mut number = 0_u64;
+    while let Some(due) = moments.next().await {
+        if moments.is_hopeless(due) {
+            Tally::took(&shared.posts, due.elapsed(), true);
+            continue;
+        }
+        let mut body = String::new();
+        let mut ids = Vec::with_capacity(LINES);
+        let at = Timestamp::now();
+        for _ in 0..LINES {
+            number += 1;
+            let id = format!("good:{run}:{number}");
+            body.push_str(&posted(&id, at, "good news", Some("good")));
+            ids.push(id);
+        }
+        lock(&shared.due).extend(ids.iter().map(|id| (id.clone(), (due, LIVE))));
+        let request = http
+            .post(format!("{base}/api/v1/tweets"))
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(body);
+        let answer = async {
+            let response = request.send().await?.error_for_status()?;
+            response.bytes().await
+        };
+        let failed = answer.await.is_err();
+        Tally::took(&shared.posts, due.elapsed(), failed);
+        if failed {
+            // Whether it was taken is not known: live clients owe nothing for it.
+            let mut due = lock(&shared.due);
+            for id in ids {
+                due.remove(&id);
+            }
+        }
+    }
+}
+
+/// Follows the timeline; comes back when it is sent away, as often as it takes.
+async fn follow(shared: &Shared, to: std::net::SocketAddr, joined: tokio::sync::mpsc::Sender<()>) {
+    loop {
+        let listening =
+            tokio::time::timeout(Duration::from_secs(3600), listen(shared, to, &joined));
+        let _ = listening.await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn listen(
+    shared: &Shared,
+    to: std::net::SocketAddr,
+    joined: &tokio::sync::mpsc::Sender<()>,
+) -> anyhow::Result<()> {
+    let subscribe = "{\"type\":\"subscribe\",\"id\":1,\"keyword\":\"good\",\"topics\":[{\"topic\":\"timeline\",\"limit\":200}]}";
+    let mut stream = raw::connect(to, GOOD).await?;
+    raw::upgrade(&mut stream, to).await?;
+    stream.write_all(&frames::text(subscribe)).await?;
+    let finder = memmem::Finder::new(b"\"id\":\"good:");
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut has_snapshot = false;
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        anyhow::ensure!(count > 0, "the server ended the connection");
+        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        let mut taken = 0;
+        while let Some((frame, length)) = frames::first(bytes.get(taken..).unwrap_or_default()) {
+            match frame {
+                Frame::Text(payload) => {
+                    hear(shared, &finder, payload);
+                    if !has_snapshot && memmem::find(payload, b"\"type\":\"snapshot\"").is_some() {
+                        has_snapshot = true;
+                        let _ = joined.try_send(());
+                    }
+                }
+                Frame::Ping(payload) => {
+                    let pong = frames::pong(payload);
+                    stream.write_all(&pong).await.context("pong")?;
+                }
+                Frame::Close(_) => anyhow::bail!("the server said goodbye"),
+                Frame::Other => {}
+            }
+            taken += length;
+        }
+        bytes.drain(..taken);
+    }
+}
+
+/// Takes the tweets of a frame off what is due. A snapshot may hold some that came before.
+fn hear(shared: &Shared, finder: &memmem::Finder<'_>, payload: &[u8]) {
+    for at in finder.find_iter(payload) {
+        let Some(rest) = payload.get(at + b"\"id\":\"".len()..) else {
+            continue;
+        };
+        let end = memchr::memchr(b'"', rest).unwrap_or_default();
+        let Ok(id) = std::str::from_utf8(rest.get(..end).unwrap_or_default()) else {
+            continue;
+        };
+        let mut due = lock(&shared.due);
+        let Some((posted, missing)) = due.get_mut(id) else {
+            continue;
+        };
+        Tally::took(&shared.live, posted.elapsed(), false);
+        *missing -= 1;
+        if *missing == 0 {
+            due.remove(id);
+        }
+    }
+}

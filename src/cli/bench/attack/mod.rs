@@ -1,0 +1,141 @@
+//! `tidings bench attack`: what hostile requests cost a server, and what good clients notice.
+//!
+//! The server is a process of its own, started with its defaults and filled over HTTP. Three parts,
+//! each of which can be run alone:
+//!
+//! - [`reads`]: the costliest GET and subscription of every route, one after the other.
+//! - [`posts`]: the processor time of a posted line, for lines of many kinds.
+//! - [`together`]: abandoned requests, clients that never read, half uploads and greedy live clients
+//!   all at once, with [`good`] clients alone and beside them.
+//!
+//! [`scene`] fills the server, [`cost`] takes its figures, [`figures`] prints them. Every loop is bounded.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, ValueEnum};
+
+use super::server::{Server, Start};
+use crate::cli::Invocation;
+use crate::cli::failure::Outcome;
+use figures::Figures;
+use scene::Scene;
+
+mod cost;
+mod figures;
+mod good;
+mod posts;
+mod reads;
+mod scene;
+mod siege;
+mod together;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// How many ordinary tweets the server holds
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    tweets: u64,
+    /// Over how many keywords
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=99_000))]
+    keywords: u32,
+    /// How many tweets of 10,000 × U+FDFA it holds besides
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    heavy: u64,
+    /// How many lines are posted of each kind; fewer where one line stands for many
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    lines: u64,
+    /// How long good clients are measured, alone and beside the attack
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// How long after the attack memory is looked at again, in seconds
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
+    after: u32,
+    /// What to measure; default: all
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// The server's program; default: this one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// The server's data folder, which is kept, and not filled again when it was before; default: a
+    /// scratch folder
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// A setting of the server, such as live.flush=5; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    with: Vec<String>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The costliest GET and subscription of every route
+    Reads,
+    /// Lines of many kinds
+    Posts,
+    /// Everything at once, beside good clients
+    Together,
+}
+
+impl Arguments {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+}
+
+pub(in crate::cli) async fn run(
+    arguments: Arguments,
+    invocation: &Invocation,
+) -> anyhow::Result<Outcome> {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of file handles could not be raised");
+    }
+    if let Some(folder) = &arguments.folder {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{} cannot be created", folder.display()))?;
+    }
+    let mut server = Server::start(Start {
+        program: arguments.program.clone(),
+        data: arguments.folder.clone(),
+        settings: arguments.with.clone(),
+        ..Start::default()
+    })
+    .await?;
+    let mut figures = Figures::default();
+    let measured = measure(&mut server, &arguments, invocation, &mut figures).await;
+    figures.server_survived = server.is_running();
+    // A server that is still busy with what was asked of it is not waited for.
+    let pid = server.pid();
+    if let Err(error) = server.stop().await {
+        tracing::warn!(%error, ?pid, "the server did not end by itself and was killed");
+        figures.stopped_by_itself = false;
+    }
+    if let Err(error) = &measured {
+        tracing::error!("the attack was not measured to its end: {error:#}");
+    }
+    invocation.output.show(&figures, Figures::text)?;
+    measured?;
+    ensure!(figures.server_survived, "the server ended under the attack");
+    Ok(Outcome::Done)
+}
+
+async fn measure(
+    server: &mut Server,
+    arguments: &Arguments,
+    invocation: &Invocation,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let scene = Scene::of(server, arguments, invocation)?;
+    scene.fill().await?;
+    let idle = cost::Idle::of(server).await?;
+    figures.begin(arguments, idle);
+    if arguments.wants(Part::Reads) {
+        reads::measure(server, &scene, idle, &mut figures.reads).await?;
+    }
+    if arguments.wants(Part::Posts) {
+        posts::measure(server, &scene, idle, arguments.lines, &mut figures.posts).await?;
+    }
+    if arguments.wants(Part::Together) {
+        figures.together = Some(together::measure(server, &scene, arguments).await?);
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! The costliest GET and subscription of every route, one after the other.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::cost::{self, Idle};
+use super::figures::Read;
+use super::scene::{Scene, keyword};
+use crate::cli::bench::server::Server;
+use crate::cli::bench::{frames, raw};
+use crate::events::Timestamp;
+
+/// How long an answer may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
+/// A subscription has been answered when nothing came for so long.
+const SILENT: Duration = Duration::from_secs(2);
+/// The attacker's address.
+pub(super) const ATTACKER: raw::From = raw::From {
+    address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)),
+    receive: None,
+};
+
+/// Messages that open as many chains as a client may have, each of 10,000 points.
+pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
+    // A chain is told apart by its beginning; 64 of them fit into a message.
+    (0..15_i64)
+        .map(|message| {
+            let topics = (0..64_i64).map(|topic| {
+                let minutes = 9_990 - (message * 64 + topic);
+                let from = now.plus(-minutes * Timestamp::MINUTE);
+                format!("{{\"topic\":\"volume\",\"step\":\"minute\",\"from\":\"{from}\"}}")
+            });
+            let topics: Vec<String> = topics.collect();
+            format!(
+                "{{\"type\":\"subscribe\",\"id\":{message},\"keyword\":\"big\",\"topics\":[{}]}}",
+                topics.join(",")
+            )
+        })
+        .collect()
+}
+
+/// Requests that cost the most, each with what it is about.
+pub(super) fn gets(scene: &Scene) -> Vec<(&'static str, String)> {
+    let minutes = scene.widest_minutes();
+    let past = scene.now.plus(-3 * Timestamp::DAY);
+    let days = format!(
+        "step=day&from={}&to={}",
+        scene.now.plus(-9_998 * Timestamp::DAY),
+        scene.now
+    );
+    let mut compared = "/api/v1/compare?keyword=big".to_owned();
+    for number in 0..9 {
+        compared.push_str(&format!("&keyword={}", keyword(number, scene.keywords)));
+    }
+    let of = |keyword: &str, rest: &str| format!("/api/v1/keywords/{keyword}/{rest}");
+    vec![
+        (
+            "texts of U+FDFA, q met by none",
+            of("heavy", "timeline?q=zzz"),
+        ),
+        (
+            "texts of U+FDFA, author met by none",
+            of("heavy", "timeline?author=zzz"),
+        ),
+        (
+            "texts of U+FDFA, newest 200",
+            of("heavy", "timeline?limit=200"),
+        ),
+        ("100,000 tweets, q met by none", of("big", "timeline?q=zzz")),
+        (
+            "100,000 tweets, author met by none",
+            of("big", "timeline?author=zzz"),
+        ),
+        (
+            "100,000 tweets, lang met by none",
+            of("big", "timeline?lang=zz"),
+        ),
+        ("newest 200", of("big", "timeline?limit=200")),
+        (
+            "volume, 10,000 minutes",
+            of("big", &format!("volume?{minutes}")),
+        ),
+        ("volume, 9,999 days", of("big", &format!("volume?{days}"))),
+        (
+            "compare, 10 × 10,000 minutes",
+            format!("{compared}&{minutes}"),
+        ),
+        ("compare, 10 × 9,999 days", format!("{compared}&{days}")),
+        ("overview, 30 days", "/api/v1/overview?window=30d".into()),
+        (
+            "overview, a past hour",
+            format!("/api/v1/overview?window=1h&at={past}"),
+        ),
+        (
+            "overview, past 30 days",
+            format!("/api/v1/overview?window=30d&at={past}"),
+        ),
+        ("all keywords", "/api/v1/keywords".into()),
+        ("ledger of all", "/api/v1/ledger".into()),
+        ("ledger of one", of("big", "ledger")),
+        ("readyz", "/readyz".into()),
+        ("metrics", "/metrics".into()),
+        ("openapi", "/api/openapi.json".into()),
+    ]
+}
+
+/// Subscriptions that cost the most: what each is about, and its messages.
+fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
+    let one = |keyword: &str, topic: &str| {
+        vec![format!(
+            "{{\"type\":\"subscribe\",\"id\":1,\"keyword\":\"{keyword}\",\"topics\":[{topic}]}}"
+        )]
+    };
+    let from = scene.now.plus(-9_990 * Timestamp::MINUTE);
+    vec![
+        (
+            "timeline of texts of U+FDFA, 200",
+            one("heavy", "{\"topic\":\"timeline\",\"limit\":200}"),
+        ),
+        (
+            "volume, 9,990 minutes",
+            one("big", &format!("{{\"topic\":\"volume\",\"step\":\"minute\",\"from\":\"{from}\"}}")),
+        ),
+        (
+            "overview, 30 days",
+            vec!["{\"type\":\"subscribe\",\"id\":1,\"topics\":[{\"topic\":\"overview\",\"window\":\"30d\"}]}".into()],
+        ),
+        ("960 volume chains, each of up to 9,990 minutes", greedy_messages(scene.now)),
+    ]
+}
+
+/// Measures them all.
+pub(super) async fn measure(
+    server: &Server,
+    scene: &Scene,
+    idle: Idle,
+    out: &mut Vec<Read>,
+) -> anyhow::Result<()> {
+    let to = scene.address;
+    for (what, path) in gets(scene) {
+        let request = raw::get(to, &path);
+        let asking = raw::exchange(to, ATTACKER, request.as_bytes());
+        let read = one(server, idle, "GET", what, async {
+            let answered = within(asking).await?;
+            Ok((answered.status, answered.bytes))
+        });
+        out.push(read.await.with_context(|| format!("GET {path}"))?);
+    }
+    for (what, messages) in subscriptions(scene) {
+        let read = one(server, idle, "WS", what, subscribe(to, &messages));
+        out.push(read.await.with_context(|| format!("subscription {what}"))?);
+    }
+    let from = scene.now.plus(-9_990 * Timestamp::MINUTE);
+    let streams = [
+        (
+            "timeline of texts of U+FDFA",
+            "keywords/heavy/events?topic=timeline&limit=200".to_owned(),
+        ),
+        (
+            "volume, 9,990 minutes",
+            format!("keywords/big/events?topic=volume&step=minute&from={from}"),
+        ),
+    ];
+    for (what, path) in streams {
+        let request = raw::get(to, &format!("/api/v1/{path}"));
+        let read = one(server, idle, "SSE", what, async {
+            let mut stream = raw::connect(to, ATTACKER).await?;
+            stream.write_all(request.as_bytes()).await?;
+            let bytes = read_until_silent(&mut stream).await?;
+            Ok((200, bytes))
+        });
+        out.push(read.await.with_context(|| format!("GET {path}"))?);
+    }
+    Ok(())
+}
+
+async fn one(
+    server: &Server,
+    idle: Idle,
+    how: &'static str,
+    what: &'static str,
+    asking: impl Future<Output = anyhow::Result<(u16, u64)>>,
+) -> anyhow::Result<Read> {
+    let ((status, bytes), cost) = cost::of(server, idle, asking).await?;
+    let read = Read::of(how, what, status, bytes, cost);
+    tracing::info!("{}", read.text());
+    Ok(read)
+}
+
+async fn within<T>(asking: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    match tokio::time::timeout(ANSWERED_WITHIN, asking).await {
+        Ok(answered) => answered,
+        Err(_) => bail!("there was no answer within {ANSWERED_WITHIN:?}"),
+    }
+}
+
+/// Subscribes, and reads until no more comes.
+async fn subscribe(to: SocketAddr, messages: &[String]) -> anyhow::Result<(u16, u64)> {
+    let mut stream = raw::connect(to, ATTACKER).await?;
+    raw::upgrade(&mut stream, to).await?;
+    for message in messages {
+        stream.write_all(&frames::text(message)).await?;
+    }
+    let bytes = read_until_silent(&mut stream).await?;
+    Ok((101, bytes))
+}
+
+/// Reads until nothing came for a while, or the server ends the connection.
+async fn read_until_silent(stream: &mut tokio::net::TcpStream) -> anyhow::Result<u64> {
+    let began = Instant::now();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut bytes = 0_u64;
+    while began.elapsed() < ANSWERED_WITHIN {
+        match tokio::time::timeout(SILENT, stream.read(&mut buffer)).await {
+            Err(_) if bytes > 0 => break,
+            Err(_) => {}
+            Ok(Ok(0) | Err(_)) => break,
+            Ok(Ok(count)) => bytes = bytes.saturating_add(u64::try_from(count)?),
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,245 @@
+//! Hostile clients, all at once: abandoned requests, clients that never read, half uploads, greedy
+//! live clients. They come from eight addresses, none of which a good client has.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::reads::{self, greedy_messages};
+use super::scene::Scene;
+use crate::cli::bench::{frames, raw};
+use crate::events::Timestamp;
+
+const ABANDONED: u64 = 600;
+const NON_READERS: u64 = 200;
+const UPLOADS: u64 = 60;
+const GREEDY: u64 = 4;
+
+/// All abandoned requests come within this time.
+const ABANDONED_WITHIN: Duration = Duration::from_secs(2);
+/// An abandoned request is given up after this.
+const ABANDONED_AFTER: Duration = Duration::from_millis(100);
+/// A client that was sent away comes back after this.
+const BACK_AFTER: Duration = Duration::from_millis(500);
+/// The receive buffer of a client that never reads, in bytes.
+const NARROW: u32 = 4096;
+/// What an upload says it is, and how much of it comes at once, in bytes.
+const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);
+/// After that a byte comes so often, so that the upload is not idle.
+const DRIP_EVERY: Duration = Duration::from_secs(4);
+
+/// How often hostile clients came, and were sent away.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) abandoned: AtomicU64,
+    pub(super) non_readers: AtomicU64,
+    pub(super) uploads: AtomicU64,
+    pub(super) greedy: AtomicU64,
+    /// Bytes that greedy live clients were sent.
+    pub(super) greedy_bytes: AtomicU64,
+}
+
+/// Hostile clients at work; they end when it is dropped.
+pub(super) struct Siege {
+    pub(super) counts: Arc<Counts>,
+    _clients: JoinSet<()>,
+}
+
+impl Siege {
+    pub(super) fn begin(scene: &Scene) -> Self {
+        let counts = Arc::new(Counts::default());
+        let to = scene.address;
+        let mut clients = JoinSet::new();
+        let costly: Arc<[String]> = reads::gets(scene)
+            .into_iter()
+            .map(|(_, path)| raw::get(to, &path))
+            .collect();
+        for number in 0..ABANDONED {
+            let requests = Arc::clone(&costly);
+            let counts = Arc::clone(&counts);
+            clients.spawn(async move {
+                let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
+                tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
+                // Half of them ask for what costs the most.
+                let index = if number % 2 == 0 { 0 } else { number / 2 };
+                let index = usize::try_from(index).unwrap_or_default() % requests.len().max(1);
+                let request = requests.get(index).cloned().unwrap_or_default();
+                counts.abandoned.fetch_add(1, Ordering::Relaxed);
+                let _ = abandon(to, from(number, None), &request).await;
+            });
+        }
+        let minutes = scene.widest_minutes();
+        let series: Vec<String> = (0..9)
+            .map(|number| super::scene::keyword(number, scene.keywords))
+            .collect();
+        let compare = format!(
+            "/api/v1/compare?keyword=big&keyword={}&{minutes}",
+            series.join("&keyword=")
+        );
+        let never_read: Arc<[String]> = [
+            "/api/openapi.json".to_owned(),
+            compare,
+            "/api/v1/keywords/heavy/timeline?limit=200".to_owned(),
+            "/api/v1/keywords".to_owned(),
+        ]
+        .into_iter()
+        // Many requests on one connection: what is answered to them piles up.
+        .map(|path| format!("GET {path} HTTP/1.1\r\nHost: {to}\r\n\r\n").repeat(32))
+        .collect();
+        for number in 0..NON_READERS {
+            let requests = Arc::clone(&never_read);
+            let counts = Arc::clone(&counts);
+            clients.spawn(async move {
+                let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
+                let request = requests.get(index).cloned().unwrap_or_default();
+                again(&counts.non_readers, || {
+                    never_read_an_answer(to, from(number, Some(NARROW)), &request)
+                })
+                .await;
+            });
+        }
+        let piece: Arc<[u8]> = body_piece();
+        for number in 0..UPLOADS {
+            let (counts, piece) = (Arc::clone(&counts), Arc::clone(&piece));
+            clients.spawn(async move {
+                again(&counts.uploads, || {
+                    upload_half(to, from(number, None), &piece)
+                })
+                .await;
+            });
+        }
+        let messages: Arc<[String]> = greedy_messages(Timestamp::now()).into();
+        for number in 0..GREEDY {
+            let (counts, messages) = (Arc::clone(&counts), Arc::clone(&messages));
+            clients.spawn(async move {
+                again(&counts.greedy, || {
+                    want_everything(to, from(number, None), &messages, &counts.greedy_bytes)
+                })
+                .await;
+            });
+        }
+        Self {
+            counts,
+            _clients: clients,
+        }
+    }
+}
+
+/// One of eight addresses.
+fn from(number: u64, receive: Option<u32>) -> raw::From {
+    let last = 2 + u8::try_from(number % 8).unwrap_or_default();
+    raw::From {
+        address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)),
+        receive,
+    }
+}
+
+/// Comes back whenever the server sends it away, as long as the siege lasts.
+async fn again<F: Future<Output = anyhow::Result<()>>>(
+    count: &AtomicU64,
+    mut attack: impl FnMut() -> F,
+) {
+    loop {
+        count.fetch_add(1, Ordering::Relaxed);
+        let _ = attack().await;
+        tokio::time::sleep(BACK_AFTER).await;
+    }
+}
+
+async fn abandon(to: SocketAddr, from: raw::From, request: &str) -> anyhow::Result<()> {
+    let mut stream = raw::connect(to, from).await?;
+    stream.write_all(request.as_bytes()).await?;
+    tokio::time::sleep(ABANDONED_AFTER).await;
+    Ok(())
+}
+
+async fn never_read_an_answer(
+    to: SocketAddr,
+    from: raw::From,
+    requests: &str,
+) -> anyhow::Result<()> {
+    let mut stream = raw::connect(to, from).await?;
+    loop {
+        // Ends with an error when the server resets the connection.
+        stream.write_all(requests.as_bytes()).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn upload_half(to: SocketAddr, from: raw::From, piece: &[u8]) -> anyhow::Result<()> {
+    let mut stream = raw::connect(to, from).await?;
+    let (length, now) = UPLOAD;
+    let head = format!(
+        "POST /api/v1/tweets HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let mut sent = 0;
+    while sent < now {
+        stream.write_all(piece).await?;
+        sent += piece.len();
+    }
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(DRIP_EVERY) => stream.write_all(b"\n").await?,
+            ended = ended(&mut stream) => return ended,
+        }
+    }
+}
+
+/// Reads until the server has answered or gone.
+async fn ended(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let mut buffer = vec![0; 4096];
+    stream.read(&mut buffer).await?;
+    Ok(())
+}
+
+/// 64 KiB of lines that no keyword is in.
+fn body_piece() -> Arc<[u8]> {
+    let now = Timestamp::now();
+    let mut piece = String::new();
+    for number in 0.. {
+        let line = super::scene::posted(&format!("u:{number}"), now, "half an upload", None);
+        if piece.len() + line.len() > 64 * 1024 {
+            break;
+        }
+        piece.push_str(&line);
+    }
+    piece.into_bytes().into()
+}
+
+async fn want_everything(
+    to: SocketAddr,
+    from: raw::From,
+    messages: &[String],
+    bytes: &AtomicU64,
+) -> anyhow::Result<()> {
+    let mut stream = raw::connect(to, from).await?;
+    raw::upgrade(&mut stream, to).await?;
+    let (mut reading, mut writing) = stream.split();
+    let asking = async {
+        for message in messages {
+            writing.write_all(&frames::text(message)).await?;
+        }
+        // They stay, and wait for updates.
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let taking = async {
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let count = reading.read(&mut buffer).await?;
+            if count == 0 {
+                return anyhow::Ok(());
+            }
+            bytes.fetch_add(u64::try_from(count)?, Ordering::Relaxed);
+        }
+    };
+    tokio::select! {
+        done = asking => done,
+        done = taking => done,
+    }
+}
