@@ -17,7 +17,7 @@ use crate::events::Timestamp;
 /// How long an answer may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
 /// A subscription has been answered when nothing came for so long.
-const SILENT: Duration = Duration::from_secs(2);
+const SILENT: Duration = Duration::from_secs(5);
 /// The attacker's address.
 pub(super) const ATTACKER: raw::From = raw::From {
     address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)),
