@@ -194,7 +194,8 @@ async fn upload_half(to: SocketAddr, from: raw::From, piece: &[u8]) -> anyhow::R
 /// Reads until the server has answered or gone.
 async fn ended(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut buffer = vec![0; 4096];
-    stream.read(&mut buffer).await?;
+    let count = stream.read(&mut buffer).await?;
+    anyhow::ensure!(count > 0, "the server ended the connection");
     Ok(())
 }
 
