@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// A keyword in normal form: NFKC, lower case, single inner spaces, 1..=64 code points, no
-/// control or format characters. Cheap to clone.
+use super::invisible::is_default_ignorable;
+use super::normal_form::normal_form;
+
+/// A keyword in [normal form](super::normal_form()): 1..=64 code points, at least one of which can
+/// be seen. It holds no control characters (Cc), and of the format characters (Cf) only tag
+/// characters and, between two other characters, joiners. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Keyword(Arc<str>);
 
@@ -25,28 +28,14 @@ pub enum KeywordError {
         "the keyword holds the control or format character U+{0:04X} at character {1}; remove it"
     )]
     ControlCharacter(u32, usize),
-}
-
-/// The normal form in which keywords and texts are compared: NFKC, white space runs to one space,
-/// Unicode default lower case, and NFKC again, which makes it idempotent.
-pub fn normal_form(text: &str) -> String {
-    if text.is_ascii() {
-        return collapse_white_space(text).to_ascii_lowercase();
-    }
-    let composed: String = text.nfkc().collect();
-    let lowered = collapse_white_space(&composed).to_lowercase();
-    collapse_white_space(&lowered.nfkc().collect::<String>())
-}
-
-fn collapse_white_space(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
+    /// A joiner (U+200C, U+200D) without another character on both sides.
+    #[error(
+        "the keyword holds the joiner U+{0:04X} at character {1}, where it joins nothing; remove it"
+    )]
+    Joiner(u32, usize),
+    /// No character of it is shown.
+    #[error("the keyword has no character that can be seen; add one")]
+    Invisible,
 }
 
 impl Keyword {
@@ -58,27 +47,21 @@ impl Keyword {
     /// # Errors
     /// [`KeywordError`] names the rule that the text breaks.
     pub fn new(text: &str) -> Result<Self, KeywordError> {
-        // NFKC grows a text at most 18-fold and never shrinks 10 KiB to 64 characters except by
-        // white space, so a hostile length is refused before the costly part.
-        let collapsed = collapse_white_space(text);
-        if collapsed.len() > 16 * 1024 {
-            return Err(KeywordError::TooLong(collapsed.chars().count()));
+        // What composes to one character has few of them, so that only white space and selectors
+        // make a short normal form of a long text. Hostile lengths are refused before the tables.
+        if text.len() > MAX_BYTES {
+            let counted = text.split_whitespace().flat_map(str::chars);
+            let left = counted.clone().map(char::len_utf8).sum::<usize>();
+            if left > MAX_BYTES {
+                return Err(KeywordError::TooLong(counted.count()));
+            }
         }
-        let normal = normal_form(&collapsed);
-        let found = normal
-            .chars()
-            .zip(1_usize..)
-            .find(|(character, _)| is_control_or_format(*character));
-        // White space controls (tab, newline) have become spaces inside; what is left is hostile.
-        if let Some((character, position)) = found {
-            return Err(KeywordError::ControlCharacter(
-                u32::from(character),
-                position,
-            ));
-        }
+        let normal = normal_form(text);
+        check_characters(&normal)?;
         match normal.chars().count() {
             0 => Err(KeywordError::Empty),
             count if count > Self::MAX_CODE_POINTS => Err(KeywordError::TooLong(count)),
+            _ if !normal.chars().any(can_be_seen) => Err(KeywordError::Invisible),
             _ => Ok(Self(normal.into())),
         }
     }
@@ -89,11 +72,49 @@ impl Keyword {
     }
 }
 
+/// The longest text, in bytes without its white space, that is looked at.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Refuses control and format characters, but for those that a script or a flag needs.
+fn check_characters(normal: &str) -> Result<(), KeywordError> {
+    let mut before = None;
+    let mut characters = normal.chars().zip(1_usize..).peekable();
+    while let Some((character, position)) = characters.next() {
+        let code = u32::from(character);
+        if is_joiner(character) {
+            let behind = characters.peek().map(|(behind, _)| *behind);
+            let joins = |side: Option<char>| side.is_some_and(|side| !is_joiner(side));
+            if !joins(before) || !joins(behind) {
+                return Err(KeywordError::Joiner(code, position));
+            }
+        } else if is_control_or_format(character) && !is_tag(character) {
+            // White space controls (tab, newline) are spaces by now; what is left is hostile.
+            return Err(KeywordError::ControlCharacter(code, position));
+        }
+        before = Some(character);
+    }
+    Ok(())
+}
+
 fn is_control_or_format(character: char) -> bool {
     matches!(
         character.general_category(),
         GeneralCategory::Control | GeneralCategory::Format
     )
+}
+
+/// The zero width non-joiner, which Persian words need, and the zero width joiner of emoji.
+const fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
+}
+
+/// A character of the flags of regions.
+const fn is_tag(character: char) -> bool {
+    matches!(character, '\u{e0020}'..='\u{e007f}')
+}
+
+fn can_be_seen(character: char) -> bool {
+    !character.is_whitespace() && !is_default_ignorable(character)
 }
 
 impl std::fmt::Display for Keyword {
@@ -123,38 +144,72 @@ mod tests {
             ("a\tb", "a b"),
             ("ΟΔΟΣ", "οδος"),
             (&format!("a{}b", " \n".repeat(20_000)), "a b"),
+            ("❤\u{fe0f}", "❤"),
+            ("ﾻﾻ", "ㅋㅋ"),
         ] {
             assert_eq!(Keyword::new(spelled).unwrap().as_str(), normal);
         }
     }
 
     #[test]
-    fn hostile_texts_are_refused_with_the_rule_they_break() {
-        assert_eq!(Keyword::new(" \t "), Err(KeywordError::Empty));
-        assert_eq!(
-            Keyword::new(&"가".repeat(65)),
-            Err(KeywordError::TooLong(65))
-        );
-        assert_eq!(
-            Keyword::new("ab\u{202e}c"),
-            Err(KeywordError::ControlCharacter(0x202e, 3))
-        );
-        assert_eq!(
-            Keyword::new("a\0b"),
-            Err(KeywordError::ControlCharacter(0, 2))
-        );
-        assert!(Keyword::new(&"x".repeat(10_000_000)).is_err());
-        for fine in ["*", ">", "a.b", "../x", "🍎", &"가".repeat(64)] {
-            assert!(Keyword::new(fine).is_ok(), "{fine:?}");
+    fn keywords_of_many_scripts_and_emoji_stay_as_they_are() {
+        for text in [
+            "ㅋㅋ",
+            "배우ㄳ",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "🇰🇷",
+            "👩\u{200d}💻",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "❤",
+            "हिन्दी",
+            "ประเทศไทย",
+            "*",
+            ">",
+            "a.b",
+            "../x",
+            "🍎",
+            &"가".repeat(64),
+        ] {
+            assert_eq!(
+                Keyword::new(text).map(|keyword| keyword.to_string()),
+                Ok(text.to_owned())
+            );
         }
+    }
+
+    #[test]
+    fn hostile_texts_are_refused_with_the_rule_they_break() {
+        let zwj = u32::from('\u{200d}');
+        for (text, error) in [
+            (" \t ", KeywordError::Empty),
+            ("", KeywordError::Empty),
+            ("\u{fe0f}", KeywordError::Empty),
+            (&"가".repeat(65), KeywordError::TooLong(65)),
+            ("ab\u{202e}c", KeywordError::ControlCharacter(0x202e, 3)),
+            ("a\0b", KeywordError::ControlCharacter(0, 2)),
+            ("\u{feff}a", KeywordError::ControlCharacter(0xfeff, 1)),
+            ("a\u{e0001}", KeywordError::ControlCharacter(0xe0001, 2)),
+            ("\u{200d}a", KeywordError::Joiner(zwj, 1)),
+            ("a\u{200d}", KeywordError::Joiner(zwj, 2)),
+            ("a\u{200d}\u{fe0f}", KeywordError::Joiner(zwj, 2)),
+            ("a\u{200d}\u{200c}b", KeywordError::Joiner(zwj, 2)),
+            ("\u{3164}", KeywordError::Invisible),
+            ("\u{34f} \u{115f}", KeywordError::Invisible),
+            ("\u{e0067}\u{e007f}", KeywordError::Invisible),
+        ] {
+            assert_eq!(Keyword::new(text), Err(error), "{text:?}");
+        }
+        assert!(Keyword::new(&"x".repeat(10_000_000)).is_err());
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
-        fn the_normal_form_is_idempotent(text in "\\PC{0,40}") {
-            let once = normal_form(&text);
-            prop_assert_eq!(normal_form(&once), once);
+        fn a_keyword_is_the_keyword_of_its_own_text(text in "\\PC{0,20}|[\u{200c}\u{200d}\u{fe0f}aㄱ\u{3164}\u{1100}👩]{1,6}") {
+            if let Ok(keyword) = Keyword::new(&text) {
+                prop_assert_eq!(Keyword::new(keyword.as_str()), Ok(keyword));
+            }
         }
     }
 }

@@ -4,9 +4,12 @@
 //! ([`wire`]); the journal and the views keep the compact [`stored`] form.
 
 mod checkpoint;
+mod earlier_form;
 mod envelope;
 mod event;
+mod invisible;
 mod keyword;
+mod normal_form;
 mod sequence;
 mod shard;
 pub mod stored;
@@ -15,12 +18,14 @@ mod token;
 pub mod wire;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash};
+pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordRecord, Record};
 pub use event::{
     Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
     TweetPosted,
 };
-pub use keyword::{Keyword, KeywordError, normal_form};
+pub use keyword::{Keyword, KeywordError};
+pub use normal_form::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 pub use sequence::Sequence;
 pub use shard::{ShardCount, ShardId, UnsupportedShardCount};
 pub use timestamp::{Timestamp, TimestampError};

@@ -1,5 +1,6 @@
 //! What a text says: which keywords are in it. Pure, and knows nothing but [`crate::events`].
 
+mod boundaries;
 mod matcher;
 
 pub use matcher::Matcher;

@@ -1,0 +1,427 @@
+//! The normal form in which keywords and texts are compared.
+//!
+//! One *pass* over a text:
+//! 1. Variation selectors (U+FE00..=U+FE0F, U+E0100..=U+E01EF) are removed.
+//! 2. Hangul compatibility jamo (U+3131..=U+318E without U+3164) stay themselves, half-width jamo
+//!    (U+FFA1..=U+FFDC) become them. NFKC would make conjoining jamo of both, which then join
+//!    their neighbours: "배우ㄳ" would lose "배우". Every stretch between two of them is put into
+//!    NFKC for itself.
+//! 3. White space (`White_Space`) is trimmed, and every run of it inside becomes one space.
+//!
+//! The normal form is a pass, then Unicode default lower case (with the final sigma), then a second
+//! pass, since lower case can undo NFKC. It is idempotent.
+//!
+//! [`normalise_into`] does all of this in one go over the text. A character that no neighbour can
+//! change ([`Class::Plain`]) is written straight away; only a stretch of others, together with the
+//! plain character before it, goes through the tables. A text with a capital sigma, whose lower
+//! case depends on what stands far around it, takes [`by_definition`].
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The version of the normal form. A journal names the one that its tokens are in: one that names
+/// no version has version 1, in which compatibility jamo became conjoining jamo and variation
+/// selectors stayed.
+pub const NORMAL_FORM_VERSION: u16 = 2;
+
+/// The Hangul filler, which is no jamo: NFKC makes U+1160 of it, which cannot be seen.
+const HANGUL_FILLER: char = '\u{3164}';
+/// The one letter whose lower case depends on its neighbours.
+const CAPITAL_SIGMA: char = 'Σ';
+
+/// The normal form of a text.
+pub fn normal_form(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    normalise_into(text, usize::MAX, &mut out);
+    out
+}
+
+/// Appends the normal form of `text` to `out`. Stops as soon as it has appended more than
+/// `most_bytes` bytes, and then returns false: what it has appended is the beginning of the normal
+/// form, and at most the bytes of one stretch of marks longer than `most_bytes`. A text with a
+/// capital sigma costs its whole normal form, which has at most 12 times its bytes.
+pub fn normalise_into(text: &str, most_bytes: usize, out: &mut String) -> bool {
+    let mut writer = Writer::new(most_bytes, out);
+    match writer.text(text) {
+        Ok(()) => true,
+        Err(Stop::Full) => false,
+        Err(Stop::Sigma) => {
+            writer.restart();
+            let normal = by_definition(text);
+            normal.chars().try_for_each(|c| writer.push(c)).is_ok()
+        }
+    }
+}
+
+/// Why a text was not written to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The limit is reached.
+    Full,
+    /// The text has to be put into lower case as a whole.
+    Sigma,
+}
+
+/// How a character is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// ASCII white space.
+    Space,
+    /// It is its own NFKC, starts a stretch that NFKC treats for itself, and its lower case is its
+    /// ASCII lower case.
+    Plain,
+    /// A compatibility jamo: itself, or what a half-width one becomes.
+    Jamo(char),
+    /// Left to the tables.
+    Other,
+}
+
+impl Class {
+    /// Only a shortcut, but for jamo: a plain character that is called other costs time and
+    /// nothing else. The ranges are checked against the tables by a test.
+    #[inline]
+    const fn of(character: char) -> Self {
+        match character {
+            '\t'..='\r' | ' ' => Self::Space,
+            '\0'..='\u{7f}'
+            // Cyrillic small letters.
+            | '\u{430}'..='\u{45f}'
+            // Arabic letters and digits.
+            | '\u{621}'..='\u{64a}' | '\u{660}'..='\u{669}' | '\u{6cc}'
+            // Devanagari letters (those with nukta decompose), Thai letters but SARA AM.
+            | '\u{904}'..='\u{939}' | '\u{e01}'..='\u{e31}'
+            // Dashes, quotes and bullets; CJK brackets and commas; Hiragana and Katakana.
+            | '\u{2012}'..='\u{2016}' | '\u{2018}'..='\u{2023}' | '\u{3001}'..='\u{3003}'
+            | '\u{3008}'..='\u{3011}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fe}'
+            // Han, Hangul syllables.
+            | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
+            // Emoji and other symbols, flags.
+            | '\u{2600}'..='\u{27bf}' | '\u{1f300}'..='\u{1faff}' | '\u{1f1e6}'..='\u{1f1ff}' => {
+                Self::Plain
+            }
+            '\u{3131}'..='\u{318e}' | '\u{ffa1}'..='\u{ffdc}' => match compatibility_jamo(character)
+            {
+                Some(jamo) => Self::Jamo(jamo),
+                None => Self::Other,
+            },
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The compatibility jamo that this character is, or is the half-width form of.
+const fn compatibility_jamo(character: char) -> Option<char> {
+    // What the half-width ranges hold has to be subtracted to come to U+3131 and what follows it.
+    let offset = match character {
+        HANGUL_FILLER => return None,
+        '\u{3131}'..='\u{318e}' => return Some(character),
+        '\u{ffa1}'..='\u{ffbe}' => 0xffa1 - 0x3131,
+        '\u{ffc2}'..='\u{ffc7}' => 0xffc2 - 0x314f,
+        '\u{ffca}'..='\u{ffcf}' => 0xffca - 0x3155,
+        '\u{ffd2}'..='\u{ffd7}' => 0xffd2 - 0x315b,
+        '\u{ffda}'..='\u{ffdc}' => 0xffda - 0x3161,
+        _ => return None,
+    };
+    char::from_u32(character as u32 - offset)
+}
+
+/// The compatibility jamo that NFKC makes this conjoining jamo of.
+pub(super) fn compatibility_jamo_of(conjoining: char) -> Option<char> {
+    ('\u{3131}'..='\u{318e}')
+        .filter(|jamo| *jamo != HANGUL_FILLER)
+        .find(|jamo| jamo.nfkc().eq([conjoining]))
+}
+
+const fn is_variation_selector(character: char) -> bool {
+    matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Writes a normal form behind what `out` holds already.
+struct Writer<'o> {
+    out: &'o mut String,
+    /// Where it begins in `out`.
+    start: usize,
+    /// Through which length of `out` it may go.
+    most: usize,
+    /// White space was met since the last character.
+    space: bool,
+    /// The stretch in hand, in NFKC.
+    composed: String,
+}
+
+impl<'o> Writer<'o> {
+    fn new(most_bytes: usize, out: &'o mut String) -> Self {
+        let start = out.len();
+        Self {
+            start,
+            most: start.saturating_add(most_bytes),
+            space: false,
+            composed: String::new(),
+            out,
+        }
+    }
+
+    /// Takes back all that was written.
+    fn restart(&mut self) {
+        self.out.truncate(self.start);
+        self.space = false;
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Stop> {
+        let mut rest = text;
+        loop {
+            let ascii = self.ascii(rest)?;
+            rest = rest.get(ascii..).unwrap_or_default();
+            let Some(first) = rest.chars().next() else {
+                return Ok(());
+            };
+            let class = Class::of(first);
+            let mut behind = rest.get(first.len_utf8()..).unwrap_or_default();
+            if let Class::Jamo(jamo) = class {
+                self.push(jamo)?;
+                rest = behind;
+                continue;
+            }
+            let others = others(behind);
+            if others > 0 || class == Class::Other {
+                let (stretch, after) = rest.split_at(first.len_utf8() + others);
+                self.stretch(stretch)?;
+                behind = after;
+            } else if class == Class::Space {
+                self.space = true;
+            } else {
+                self.push(first.to_ascii_lowercase())?;
+            }
+            rest = behind;
+        }
+    }
+
+    /// Writes the ASCII characters that `text` begins with, but for one that is followed by
+    /// another than ASCII, and returns how many bytes they were.
+    fn ascii(&mut self, text: &str) -> Result<usize, Stop> {
+        let mut bytes = text.as_bytes().iter();
+        let mut written = 0;
+        while let Some(byte) = bytes.next()
+            && byte.is_ascii()
+            && bytes.as_slice().first().is_none_or(u8::is_ascii)
+        {
+            match char::from(*byte) {
+                '\t'..='\r' | ' ' => self.space = true,
+                character => self.push(character.to_ascii_lowercase())?,
+            }
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    /// Writes a stretch that goes through the tables.
+    fn stretch(&mut self, stretch: &str) -> Result<(), Stop> {
+        let mut composed = std::mem::take(&mut self.composed);
+        composed.clear();
+        composed.extend(without_selectors(stretch).nfkc());
+        let written = self.composed(&composed);
+        self.composed = composed;
+        written
+    }
+
+    fn composed(&mut self, composed: &str) -> Result<(), Stop> {
+        if composed.contains(CAPITAL_SIGMA) {
+            return Err(Stop::Sigma);
+        }
+        let changes = |c: char| {
+            let mut lower = c.to_lowercase();
+            lower.next() != Some(c) || lower.next().is_some()
+        };
+        if composed.contains(changes) {
+            let lower = composed.chars().flat_map(char::to_lowercase);
+            for character in lower.nfkc() {
+                self.character(character)?;
+            }
+        } else {
+            for character in composed.chars() {
+                self.character(character)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn character(&mut self, character: char) -> Result<(), Stop> {
+        if character.is_whitespace() {
+            self.space = true;
+            Ok(())
+        } else {
+            self.push(character)
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, character: char) -> Result<(), Stop> {
+        if self.out.len() > self.most {
+            return Err(Stop::Full);
+        }
+        if std::mem::take(&mut self.space) && self.out.len() > self.start {
+            self.out.push(' ');
+        }
+        self.out.push(character);
+        Ok(())
+    }
+}
+
+/// How many bytes of characters that are left to the tables a text begins with.
+fn others(text: &str) -> usize {
+    let behind = text.find(|character| Class::of(character) != Class::Other);
+    behind.unwrap_or(text.len())
+}
+
+fn without_selectors(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|c| !is_variation_selector(*c))
+}
+
+/// The normal form, as it is defined.
+fn by_definition(text: &str) -> String {
+    pass(&pass(text).to_lowercase())
+}
+
+fn pass(text: &str) -> String {
+    let text: String = without_selectors(text).collect();
+    let mut composed = String::with_capacity(text.len());
+    for stretch in text.split_inclusive(|c| compatibility_jamo(c).is_some()) {
+        let jamo = stretch.chars().next_back().and_then(compatibility_jamo);
+        let others = match jamo {
+            Some(_) => stretch.len() - stretch.chars().next_back().map_or(0, char::len_utf8),
+            None => stretch.len(),
+        };
+        composed.extend(stretch.get(..others).unwrap_or_default().nfkc());
+        composed.extend(jamo);
+    }
+    let mut out = String::with_capacity(composed.len());
+    for word in composed.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use unicode_normalization::char::canonical_combining_class;
+    use unicode_normalization::{IsNormalized, is_nfkc_quick};
+
+    /// Every character that may be assigned: behind these planes is nothing but private use.
+    fn every_character() -> impl Iterator<Item = char> {
+        ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}')
+    }
+
+    #[test]
+    fn spellings_of_one_text_are_equal() {
+        for (spelled, normal) in [
+            ("  US \t Airways ", "us airways"),
+            ("ＡＩ", "ai"),
+            ("\u{1103}\u{1161}", "다"),
+            ("ΟΔΟΣ ΟΣΑ", "οδος οσα"),
+            ("배우ㄳ", "배우ㄳ"),
+            ("ㅋㅋㅠㅠ", "ㅋㅋㅠㅠ"),
+            ("ﾡｱￜ", "ㄱアㅣ"),
+            ("\u{ffa0}가", "\u{1160}가"),
+            ("❤\u{fe0f}", "❤"),
+            ("a\u{fe00}\u{301}", "á"),
+            ("漢\u{e0100}字", "漢字"),
+            ("ㄱ\u{302}A\u{302}", "ㄱ\u{302}â"),
+            ("İ", "i\u{307}"),
+            ("\u{a0}a\u{3000}\u{2028}b\u{85}", "a b"),
+            ("کی\u{200c}خواهم", "کی\u{200c}خواهم"),
+            ("👩\u{200d}💻", "👩\u{200d}💻"),
+            ("K ﷺ", "k صلى الله عليه وسلم"),
+        ] {
+            assert_eq!(normal_form(spelled), normal, "{spelled:?}");
+        }
+    }
+
+    #[test]
+    fn half_width_jamo_become_the_ones_of_their_decomposition() {
+        let full = |c: char| c.nfkc().collect::<String>();
+        for half in '\u{ffa1}'..='\u{ffdc}' {
+            let assigned = full(half) != half.to_string();
+            match compatibility_jamo(half) {
+                Some(jamo) => assert_eq!(full(jamo), full(half), "{half:?}"),
+                None => assert!(!assigned, "{half:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn plain_characters_are_what_the_tables_leave_alone() {
+        for c in every_character().filter(|c| Class::of(*c) == Class::Plain) {
+            assert_eq!(
+                is_nfkc_quick(std::iter::once(c)),
+                IsNormalized::Yes,
+                "{c:?}"
+            );
+            assert_eq!(canonical_combining_class(c), 0, "{c:?}");
+            assert_eq!(
+                c.to_lowercase().to_string(),
+                c.to_ascii_lowercase().to_string()
+            );
+            assert!(!c.is_whitespace() && !is_variation_selector(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn every_character_alone_and_among_others_has_the_normal_form_of_the_definition() {
+        let mut text = String::new();
+        for c in every_character() {
+            for (before, behind) in [
+                ("", ""),
+                ("a", "b"),
+                ("가", "\u{301}"),
+                ("ㄱ ", "\u{11a8}ㄱ"),
+            ] {
+                text.clear();
+                text.push_str(before);
+                text.push(c);
+                text.push_str(behind);
+                let normal = normal_form(&text);
+                assert_eq!(normal, by_definition(&text), "{text:?}");
+                assert_eq!(normal_form(&normal), normal, "{text:?}");
+            }
+        }
+    }
+
+    /// Characters that change, join or part their neighbours, and some that do nothing.
+    fn texts() -> impl Strategy<Value = String> {
+        let character = prop_oneof![
+            prop::sample::select(
+                "aB \t.Σσςİß\u{301}\u{323}\u{345}\u{fe0f}\u{200d}\u{200c}가각ㄱㅏㄳ\u{1100}\u{1161}\u{11a8}ﾡￂ\u{3164}か\u{3099}ｶﾞﷺ漢\u{a0}\u{a8}\u{85}Ⅷ㎏\u{1f1f0}❤ด\u{e33}\u{f73}ﬃ"
+                    .chars()
+                    .collect::<Vec<_>>()
+            ),
+            any::<char>(),
+        ];
+        prop::collection::vec(character, 0..24).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8_192))]
+        #[test]
+        fn the_normal_form_is_that_of_the_definition_and_idempotent(text in texts()) {
+            let normal = normal_form(&text);
+            prop_assert_eq!(&normal, &by_definition(&text));
+            prop_assert_eq!(&normal_form(&normal), &normal);
+        }
+
+        #[test]
+        fn a_limit_gives_the_beginning_of_the_normal_form(text in texts(), most in 0..60_usize) {
+            let normal = normal_form(&text);
+            let mut out = String::from("before ");
+            let whole = normalise_into(&text, most, &mut out);
+            let written = out.strip_prefix("before ").unwrap();
+            prop_assert!(normal.starts_with(written));
+            prop_assert_eq!(whole, written == normal);
+            prop_assert!(whole || written.len() > most);
+            prop_assert!(written.len() <= most + 5);
+        }
+    }
+}
