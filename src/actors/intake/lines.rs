@@ -2,8 +2,11 @@
 
 use bytes::{Buf, Bytes};
 
-/// The lines of a body, counted from 1. Blank lines are skipped and not counted; a line may end
-/// with CR LF, and the last one with nothing.
+/// U+FEFF in UTF-8, which some programs write before the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The lines of a body, counted from 1. Blank lines are skipped and not counted, so is a byte order
+/// mark at the start; a line may end with CR LF, and the last one with nothing.
 #[derive(Debug)]
 pub(super) struct Lines {
     rest: Bytes,
@@ -11,7 +14,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn of(body: Bytes) -> Self {
+    pub(super) fn of(mut body: Bytes) -> Self {
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body.advance(BYTE_ORDER_MARK.len());
+        }
         Self {
             rest: body,
             count: 0,
@@ -63,6 +69,19 @@ mod tests {
         );
         assert!(lines(b"").is_empty());
         assert!(lines(b"\n\n\r\n").is_empty());
+    }
+
+    #[test]
+    fn byte_order_mark_is_skipped_at_the_start_only() {
+        assert_eq!(
+            lines(b"\xef\xbb\xbfa\nb"),
+            [(1, b"a".to_vec()), (2, b"b".to_vec())]
+        );
+        assert_eq!(
+            lines(b"\xef\xbb\xbf\n\xef\xbb\xbfa"),
+            [(1, b"\xef\xbb\xbfa".to_vec())]
+        );
+        assert!(lines(b"\xef\xbb\xbf").is_empty());
     }
 
     proptest! {

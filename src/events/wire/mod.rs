@@ -1,17 +1,20 @@
 //! The JSON that publishers speak.
 //!
 //! Decoding has two paths. The quick one reads straight into `WireEvent`; it takes every good
-//! event. What it refuses goes down the careful one, which reads the JSON as a tree, is the
-//! authority on what is valid, and names the field, what it holds, and what would be right.
+//! event that has no surprise in a member that its type does not have. What it refuses goes down
+//! the [`careful`] one, which reads only the members of the event's type (the table in [`types`]),
+//! is the authority on what is valid, and names the field, what it holds, and what would be right.
+//! Whatever the quick path takes, the careful one reads in the same way.
 
 mod careful;
+mod object;
+mod scan;
+mod types;
 
-use std::borrow::Cow;
-
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::object::{Text, WireAuthor, WireEvent, WireMetrics};
+use self::types::EventType;
 use super::{
     Author, Event, Metrics, MetricsPatch, Timestamp, TweetDeleted, TweetEngaged, TweetId,
     TweetPosted,
@@ -58,7 +61,7 @@ pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, Rejection
     check_length(payload)?;
     match serde_json::from_slice::<WireEvent>(payload) {
         Ok(quick) => quick.into_event(received_at),
-        Err(_) => careful::read(&careful::parse(payload)?)?.into_event(received_at),
+        Err(_) => careful::read(payload, false)?.into_event(received_at),
     }
 }
 
@@ -70,17 +73,12 @@ pub fn decode_line(line: &[u8], received_at: Timestamp) -> Result<Line, Rejectio
     check_length(line)?;
     let mut wire = match serde_json::from_slice::<WireEvent>(line) {
         Ok(quick) => quick,
-        Err(_) => {
-            let object = careful::parse(line)?;
-            let mut wire = careful::read(&object)?;
-            wire.keyword = careful::keyword(&object)?.map(Value::from);
-            wire
-        }
+        Err(_) => careful::read(line, true)?,
     };
     let keyword = match wire.keyword.take() {
         None | Some(Value::Null) => None,
         Some(Value::String(keyword)) => Some(keyword),
-        Some(other) => return Err(careful::wrong("keyword", &other, "a string")),
+        Some(other) => return Err(careful::wrong_keyword(&other)),
     };
     let event = wire.into_event(received_at)?;
     Ok(Line { keyword, event })
@@ -99,102 +97,6 @@ fn check_length(payload: &[u8]) -> Result<(), Rejection> {
         )));
     }
     Ok(())
-}
-
-/// Declares a JSON object whose fields are all optional. A derived `Deserialize` would also take
-/// an array for it, and would refuse a repeated field; JSON readers expect neither.
-macro_rules! wire_object {
-    ($(#[$doc:meta])* $name:ident $(<$de:lifetime>)? named by $names:ident {
-        $($variant:ident $json:literal => $field:ident: $type:ty),* $(,)?
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, Serialize)]
-        struct $name $(<$de>)? {
-            $(#[serde(rename = $json, skip_serializing_if = "Option::is_none")]
-            $field: Option<$type>,)*
-        }
-
-        #[derive(Deserialize)]
-        #[serde(field_identifier)]
-        enum $names {
-            $(#[serde(rename = $json)] $variant,)*
-            #[serde(other)]
-            Unknown,
-        }
-
-        impl<'de> Deserialize<'de> for $name $(<$de>)? {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Fields;
-                impl<'de> Visitor<'de> for Fields {
-                    type Value = $name $(<$de>)?;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("an object")
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                        let mut object = $name::default();
-                        while let Some(name) = map.next_key()? {
-                            match name {
-                                $($names::$variant => object.$field = map.next_value()?,)*
-                                $names::Unknown => {
-                                    map.next_value::<IgnoredAny>()?;
-                                }
-                            }
-                        }
-                        Ok(object)
-                    }
-                }
-                deserializer.deserialize_map(Fields)
-            }
-        }
-    };
-}
-
-/// A text that is looked at and not kept: borrowed, unless escapes have to be undone.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl From<String> for Text<'_> {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-wire_object! {
-    /// Every field of every event. Texts that are kept are owned.
-    WireEvent<'de> named by EventField {
-        Type "type" => kind: Text<'de>,
-        Keyword "keyword" => keyword: Value,
-        Id "id" => id: Text<'de>,
-        Source "source" => source: String,
-        At "at" => at: Text<'de>,
-        Author "author" => author: WireAuthor,
-        Text "text" => text: String,
-        Lang "lang" => lang: String,
-        Url "url" => url: String,
-        ReplyTo "reply_to" => reply_to: String,
-        RepostOf "repost_of" => repost_of: String,
-        Metrics "metrics" => metrics: WireMetrics,
-    }
-}
-
-wire_object! {
-    WireAuthor named by AuthorField {
-        Handle "handle" => handle: String,
-        Name "name" => name: String,
-        Followers "followers" => followers: u64,
-    }
-}
-
-wire_object! {
-    WireMetrics named by MetricField {
-        Likes "likes" => likes: u64,
-        Reposts "reposts" => reposts: u64,
-        Replies "replies" => replies: u64,
-        Quotes "quotes" => quotes: u64,
-    }
 }
 
 impl WireMetrics {
@@ -237,9 +139,9 @@ impl WireEvent<'_> {
                 "one of the event types, such as \"tweet.posted\"",
             ));
         };
-        match kind.as_ref() {
-            "tweet.posted" => self.into_posted(received_at),
-            "tweet.engaged" => {
+        match EventType::named(kind)? {
+            EventType::TweetPosted => self.into_posted(received_at),
+            EventType::TweetEngaged => {
                 let at = self.checked_at(received_at)?;
                 let id = self.checked_id()?;
                 let metrics = self.metrics.unwrap_or_default().checked()?;
@@ -251,18 +153,17 @@ impl WireEvent<'_> {
                 }
                 Ok(Event::TweetEngaged(TweetEngaged { id, at, metrics }))
             }
-            "tweet.deleted" => {
+            EventType::TweetDeleted => {
                 let at = self.checked_at(received_at)?;
                 let id = self.checked_id()?;
                 Ok(Event::TweetDeleted(TweetDeleted { id, at }))
             }
-            "keyword.tracked" => Ok(Event::KeywordTracked {
+            EventType::KeywordTracked => Ok(Event::KeywordTracked {
                 at: self.checked_at(received_at)?,
             }),
-            "keyword.untracked" => Ok(Event::KeywordUntracked {
+            EventType::KeywordUntracked => Ok(Event::KeywordUntracked {
                 at: self.checked_at(received_at)?,
             }),
-            unknown => Err(unknown_type(unknown)),
         }
     }
 
@@ -370,13 +271,6 @@ impl WireEvent<'_> {
             | Event::KeywordUntracked { .. } => base,
         }
     }
-}
-
-fn unknown_type(kind: &str) -> Rejection {
-    let shown: String = kind.chars().take(64).collect();
-    Rejection(format!(
-        "field \"type\" is {shown:?}; it must be tweet.posted, tweet.engaged, tweet.deleted, keyword.tracked or keyword.untracked"
-    ))
 }
 
 fn check_code_points(field: &str, text: &str, most: usize) -> Result<(), Rejection> {
