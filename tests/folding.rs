@@ -177,12 +177,12 @@ async fn what_cannot_be_folded_is_kept_once_and_counted() {
 /// A fold that panics on one keyword while `failing` is set.
 fn poisoned(of: Keyword, failing: Arc<AtomicBool>, failures: Arc<AtomicUsize>) -> FoldStep {
     let fold = fold_step();
-    Arc::new(move |view, rows, keyword, sequence, record| {
+    Arc::new(move |view, rows, keyword, envelope| {
         if *keyword == of && failing.load(Ordering::SeqCst) {
             failures.fetch_add(1, Ordering::SeqCst);
             panic!("injected");
         }
-        fold(view, rows, keyword, sequence, record)
+        fold(view, rows, keyword, envelope)
     })
 }
 

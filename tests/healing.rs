@@ -15,7 +15,7 @@ use tidings::actors::{Scope, Tidings, digests, views_dir};
 use tidings::events::Sequence;
 use tidings::journal::JournalHandle;
 use tidings::projections::{Changes, Digest, RowKey};
-use tidings::store::{Epoch, ShardRecord, Store, StoreOptions};
+use tidings::store::{Epoch, EpochParts, Generation, ShardRecord, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
 use system::{append, keyword, memory, options, posted, record};
@@ -57,6 +57,11 @@ impl Closed {
         }
     }
 
+    fn parts(&self) -> EpochParts {
+        let generation = Generation::load(self.data.path()).unwrap();
+        EpochParts::current(self.journal.incarnation(), generation)
+    }
+
     async fn heals(&self) {
         let tidings = start(self.data.path(), &self.journal).await;
         self.is_healed(tidings).await;
@@ -91,7 +96,7 @@ async fn a_header_that_does_not_decode() {
         dir: views_dir(closed.data.path()),
         cache_bytes: 16 << 20,
         shards: closed.journal.shards(),
-        epoch: closed.epoch,
+        parts: closed.parts(),
     })
     .unwrap();
     let word = keyword("ai");
@@ -103,8 +108,7 @@ async fn a_header_that_does_not_decode() {
     shard.put(&word, changes).unwrap();
     shard.freeze();
     let ShardRecord { checkpoint, .. } = shard.record().unwrap().unwrap();
-    let epoch = closed.epoch;
-    shard.commit(&ShardRecord { epoch, checkpoint }).unwrap();
+    shard.commit(&store.record_at(checkpoint)).unwrap();
     store.close().unwrap();
 
     let tidings = start(closed.data.path(), &closed.journal).await;

@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tidings::events::{
-    Author, Event, KeywordRecord, Metrics, MetricsPatch, Sequence, Timestamp, TweetDeleted,
-    TweetEngaged, TweetId, TweetPosted, normal_form,
+    Author, Content, Envelope, Event, Keyword, KeywordRecord, Metrics, MetricsPatch, RecordHash,
+    Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, normal_form,
 };
 use tidings::projections::ids::{IdHash, IdState, Ids};
 use tidings::projections::volume::{self, Point, Step};
 use tidings::projections::{
-    KeywordView, Outcome, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey, pack_page,
-    timeline_query,
+    Digest, KeywordView, Outcome, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey,
+    pack_page, timeline_query,
 };
 
 use model::histories::{self, History};
@@ -78,7 +78,8 @@ fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MapRows, Vec
     let mut view = KeywordView::hydrate(&rows).unwrap();
     let mut outcomes = Vec::new();
     for (place, (sequence, record)) in history.iter().enumerate() {
-        outcomes.push(view.fold(&rows, *sequence, record).unwrap());
+        let envelope = histories::envelope(*sequence, record);
+        outcomes.push(view.fold(&rows, &envelope).unwrap());
         if let Some((_, restart)) = cuts.iter().find(|(cut, _)| *cut == place) {
             rows.put(&mut view);
             if *restart {
@@ -165,6 +166,38 @@ proptest! {
     }
 
     #[test]
+    fn mark_and_time_are_those_of_the_last_record_and_no_part_of_the_digest(
+        history in histories::histories(LONGEST, 40),
+        cuts in histories::cuts(LONGEST),
+        moved_by in 1_u64..1_000,
+    ) {
+        let (view, rows, _) = fold(&history, &cuts);
+        let head = view.head();
+        let Some((sequence, record)) = history.last() else {
+            prop_assert_eq!(head.mark, RecordHash::default());
+            return Ok(());
+        };
+        let last = Envelope {
+            sequence: *sequence,
+            received_at: histories::received_at(*sequence),
+            content: Content::Keyword(Keyword::new("ai").unwrap(), record.clone()),
+        };
+        prop_assert_eq!(head.mark, RecordHash::of(&last));
+        prop_assert_eq!(head.received_at, last.received_at);
+
+        let moved: History = history
+            .iter()
+            .map(|(sequence, record)| (sequence.plus(moved_by), record.clone()))
+            .collect();
+        let (moved_view, moved_rows, _) = fold(&moved, &cuts);
+        prop_assert_ne!(moved_view.head().mark, head.mark);
+        prop_assert_eq!(
+            Digest::of(&moved_rows, moved_view.head()).unwrap(),
+            Digest::of(&rows, head).unwrap()
+        );
+    }
+
+    #[test]
     fn what_was_folded_is_not_folded_again(
         history in histories::histories(LONGEST, 40),
         cuts in histories::cuts(LONGEST),
@@ -173,7 +206,8 @@ proptest! {
         let (mut view, mut rows, _) = fold(&history, &cuts);
         let before = (view.head().clone(), rows.clone());
         for (sequence, record) in history.iter().skip(again) {
-            prop_assert_eq!(view.fold(&rows, *sequence, record).unwrap(), Outcome::Skipped);
+            let envelope = histories::envelope(*sequence, record);
+            prop_assert_eq!(view.fold(&rows, &envelope).unwrap(), Outcome::Skipped);
         }
         rows.put(&mut view);
         prop_assert_eq!((view.head().clone(), rows), before);

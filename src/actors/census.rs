@@ -148,7 +148,6 @@ mod tests {
 
     use super::*;
     use crate::events::{Checkpoint, Incarnation, Sequence};
-    use crate::store::ShardRecord;
 
     fn keyword(text: &str) -> Keyword {
         Keyword::new(text).unwrap()
@@ -169,10 +168,7 @@ mod tests {
         let home = home(&store).unwrap();
         home.put_census(&rows).unwrap();
         home.freeze();
-        let record = ShardRecord {
-            epoch: store.epoch(),
-            checkpoint: Checkpoint::start_of(Incarnation(1)),
-        };
+        let record = store.record_at(Checkpoint::start_of(Incarnation(1)));
         home.commit(&record).unwrap();
         store
     }

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::events::{Checkpoint, Sequence, ShardId};
-use crate::store::{CommitFigures, ShardRecord, ShardRows, Store, StoreError};
+use crate::store::{CommitFigures, ShardRows, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// So many commits' worth of events may be folded while a commit is under way.
@@ -129,10 +129,7 @@ impl Commits {
     }
 
     fn begin(&mut self, position: Checkpoint) -> Result<(), StoreError> {
-        let record = ShardRecord {
-            epoch: self.store.epoch(),
-            checkpoint: position,
-        };
+        let record = self.store.record_at(position);
         let done = self.store.commit(self.shard, record)?;
         self.last = Instant::now();
         self.running = Some(Running {

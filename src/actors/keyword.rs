@@ -13,7 +13,7 @@ use super::live::Feeds;
 use super::progress::{Behind, Progress};
 use super::round::Ticket;
 use super::shard::ShardHandle;
-use crate::events::{Content, Keyword, KeywordRecord, Sequence, ShardId};
+use crate::events::{Content, Keyword, KeywordEnvelope, Sequence, ShardId};
 use crate::journal::{JournalHandle, JournalReader, Selection};
 use crate::projections::{KeywordView, Outcome, Rows, RowsError, ViewChange};
 use crate::store::{Epoch, ShardRows, StoreError};
@@ -24,20 +24,14 @@ const CATCH_UP_RECORDS: usize = 4096;
 
 /// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
 pub type FoldStep = Arc<
-    dyn Fn(
-            &mut KeywordView,
-            &dyn Rows,
-            &Keyword,
-            Sequence,
-            &KeywordRecord,
-        ) -> Result<Outcome, RowsError>
+    dyn Fn(&mut KeywordView, &dyn Rows, &Keyword, &KeywordEnvelope) -> Result<Outcome, RowsError>
         + Send
         + Sync,
 >;
 
 /// The fold.
 pub fn fold_step() -> FoldStep {
-    Arc::new(|view, rows, _, sequence, record| view.fold(rows, sequence, record))
+    Arc::new(|view, rows, _, envelope| view.fold(rows, envelope))
 }
 
 /// What a shard holds of a keyword actor.
@@ -54,7 +48,7 @@ impl KeywordHandle {
     }
 
     /// Hands it its part of a batch; the ticket tells what became of it, also if it is gone.
-    pub(super) fn fold(&self, records: Vec<(Sequence, KeywordRecord)>, ticket: Ticket) {
+    pub(super) fn fold(&self, records: Vec<KeywordEnvelope>, ticket: Ticket) {
         let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
     }
 
@@ -77,7 +71,7 @@ impl KeywordHandle {
 pub(super) enum KeywordMessage {
     /// Fold these records, put the rows, return the ticket.
     Fold {
-        records: Vec<(Sequence, KeywordRecord)>,
+        records: Vec<KeywordEnvelope>,
         ticket: Ticket,
     },
     /// Read some more of the journal; tell the shard when its position is reached.
@@ -148,7 +142,7 @@ impl Actor for KeywordActor {
     }
 }
 
-fn on_fold(state: &mut KeywordState, records: &[(Sequence, KeywordRecord)], ticket: Ticket) {
+fn on_fold(state: &mut KeywordState, records: &[KeywordEnvelope], ticket: Ticket) {
     state.reader = None;
     match state.fold(records) {
         Ok(()) => ticket.folded(),
@@ -180,7 +174,11 @@ async fn on_catch_up(
             .envelopes
             .into_iter()
             .filter_map(|envelope| match envelope.content {
-                Content::Keyword(_, record) => Some((envelope.sequence, record)),
+                Content::Keyword(_, record) => Some(KeywordEnvelope {
+                    sequence: envelope.sequence,
+                    received_at: envelope.received_at,
+                    record,
+                }),
                 Content::Unaddressed { .. } => None,
             })
             .collect();
@@ -213,7 +211,7 @@ impl KeywordState {
         }
     }
 
-    fn fold(&mut self, records: &[(Sequence, KeywordRecord)]) -> Result<(), StoreError> {
+    fn fold(&mut self, records: &[KeywordEnvelope]) -> Result<(), StoreError> {
         self.view()?;
         let Self {
             own,
@@ -229,8 +227,8 @@ impl KeywordState {
         if own.feeds.has(&own.keyword) {
             view.record();
         }
-        for (sequence, record) in records {
-            (own.fold)(view, &rows, &own.keyword, *sequence, record)?;
+        for envelope in records {
+            (own.fold)(view, &rows, &own.keyword, envelope)?;
         }
         let change = view.take_view_change();
         let Some(changes) = view.take_changes(&rows)? else {

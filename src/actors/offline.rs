@@ -11,7 +11,9 @@ use super::replay::{KeywordDigest, digests, replay};
 use crate::events::{Checkpoint, Keyword, Sequence, Token};
 use crate::journal::Journal;
 use crate::projections::{Digest, Ledger};
-use crate::store::{Epoch, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions, Views};
+use crate::store::{
+    EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions, Views,
+};
 
 /// What comparing views with their journal gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +189,7 @@ pub async fn verify(
     let behind = open.behind()?;
     let (found, digest) = digests(&open.views)?;
     let scratch = Scratch::new(data.join("views-verify"))?;
-    let fresh = scratch.store(cache_bytes, journal, open.store.epoch())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     let shards = journal.shards();
     // A commit may fall between the two ends of a batch: some keywords then stand beyond the
     // checkpoint, which is that of the last whole batch.
@@ -270,9 +272,9 @@ pub async fn rebuild(
     progress: impl FnMut(Sequence),
 ) -> Result<bool, OpeningError> {
     let head = *journal.head().borrow();
-    let epoch = Epoch::of(journal.incarnation(), Generation::load(data)?);
+    let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
     let scratch = Scratch::new(data.join("views-next"))?;
-    let fresh = scratch.store(cache_bytes, journal, epoch)?;
+    let fresh = scratch.store(cache_bytes, journal, parts)?;
     let start =
         vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
     let all = |_: &Keyword| Sequence::new(u64::MAX);
@@ -293,18 +295,18 @@ pub async fn rebuild(
     let damaged = differences(&digests(&old.views)?.0, &expected.0)
         .iter()
         .any(|difference| !behind.contains_key(&difference.keyword));
-    let epoch = if damaged {
-        Epoch::of(journal.incarnation(), Generation::renew(data)?)
+    let parts = if damaged {
+        EpochParts::current(journal.incarnation(), Generation::renew(data)?)
     } else {
         // Opening the old views may have begun a new epoch already.
-        old.store.epoch()
+        old.store.parts()
     };
     old.close()?;
     for shard in fresh.shards() {
         let checkpoint = shard.record()?.map(|record| record.checkpoint);
         if let Some(checkpoint) = checkpoint {
             shard.freeze();
-            shard.commit(&ShardRecord { epoch, checkpoint })?;
+            shard.commit(&ShardRecord::new(parts, checkpoint))?;
         }
     }
     fresh_views.hide();
@@ -328,7 +330,7 @@ pub async fn compact(
     let open = OpenViews::open(data, cache_bytes, journal).await?;
     let before = open.store.bytes_on_disk()?;
     let scratch = Scratch::new(data.join("views-next"))?;
-    let fresh = scratch.store(cache_bytes, journal, open.store.epoch())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     open.store.copy_to(&fresh)?;
     fresh.flush()?;
     let after = fresh.bytes_on_disk()?;
@@ -354,13 +356,13 @@ impl Scratch {
         &self,
         cache_bytes: u64,
         journal: &dyn Journal,
-        epoch: Epoch,
+        parts: EpochParts,
     ) -> Result<Store, StoreError> {
         Store::open(&StoreOptions {
             dir: self.dir.clone(),
             cache_bytes,
             shards: journal.shards(),
-            epoch,
+            parts,
         })
     }
 

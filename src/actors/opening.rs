@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::old_views::{self, OldViews};
 use crate::events::Checkpoint;
 use crate::journal::{Journal, JournalError};
-use crate::store::{Epoch, Generation, Seal, Store, StoreError, StoreOptions};
+use crate::store::{
+    Epoch, EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions,
+};
 
 /// How often, and how long apart, a store that somebody still holds is tried again.
 const TRIES: u32 = 50;
@@ -82,11 +84,11 @@ pub async fn open_views(
         dir: views_dir(data),
         cache_bytes,
         shards: journal.shards(),
-        epoch: Epoch::of(journal.incarnation(), generation),
+        parts: EpochParts::current(journal.incarnation(), generation),
     };
     let first = options(generation);
     old_views::remove_retired(data)?;
-    let mut opened = match look(first.clone(), generation, journal).await? {
+    let mut opened = match look(first.clone(), journal).await? {
         Found::Fitting(store, checkpoints) => Opened {
             store: Arc::new(store),
             checkpoints,
@@ -118,7 +120,7 @@ pub async fn open_views(
             anew(options(Generation::renew(data)?), journal).await?
         }
     };
-    opened.old = open_old(data, &first, generation, journal).await?;
+    opened.old = open_old(data, &first, journal).await?;
     Ok(opened)
 }
 
@@ -126,7 +128,6 @@ pub async fn open_views(
 async fn open_old(
     data: &Path,
     options: &StoreOptions,
-    generation: Generation,
     journal: &dyn Journal,
 ) -> Result<Option<OldViews>, OpeningError> {
     let dir = old_views::dir(data);
@@ -137,7 +138,7 @@ async fn open_old(
         dir: dir.clone(),
         ..options.clone()
     };
-    match look(options, generation, journal).await? {
+    match look(options, journal).await? {
         Found::Outdated(Outdated {
             store,
             epoch: Some(epoch),
@@ -166,9 +167,9 @@ pub(super) async fn open_unhealed(
         dir: views_dir(data),
         cache_bytes,
         shards: journal.shards(),
-        epoch: Epoch::of(journal.incarnation(), generation),
+        parts: EpochParts::current(journal.incarnation(), generation),
     };
-    Ok(match look(options, generation, journal).await? {
+    Ok(match look(options, journal).await? {
         Found::Fitting(store, checkpoints) => Ok(Opened {
             store: Arc::new(store),
             checkpoints,
@@ -201,12 +202,8 @@ async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<Opened, Op
     })
 }
 
-async fn look(
-    options: StoreOptions,
-    generation: Generation,
-    journal: &dyn Journal,
-) -> Result<Found, OpeningError> {
-    let epoch = options.epoch;
+async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
+    let current = options.parts;
     let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
     let store = match opened {
         Ok(store) => store,
@@ -215,7 +212,7 @@ async fn look(
     };
     let start = Checkpoint::start_of(journal.incarnation());
     let mut checkpoints = Vec::new();
-    let mut epochs = Vec::new();
+    let mut made_in = Vec::new();
     for shard in store.shards() {
         let record = match shard.record() {
             Ok(record) => record,
@@ -223,18 +220,22 @@ async fn look(
             Err(error) => return Err(error.into()),
         };
         let checkpoint = record.map_or(start, |record| record.checkpoint);
-        if let Some(what) = mismatch(&checkpoint, journal).await? {
+        let parts = record.and_then(|record| parts_of(&record, &current));
+        let comparable = parts.is_some_and(|parts| parts.has_versions_of(&current));
+        if let Some(what) = mismatch(&checkpoint, comparable, journal).await? {
             return Ok(Found::Foreign(what));
         }
         checkpoints.push(checkpoint);
-        epochs.extend(record.map(|record| record.epoch));
+        made_in.extend(record.map(|record| (record.epoch, parts)));
     }
-    if epochs.iter().all(|found| *found == epoch) {
+    if made_in.iter().all(|(_, parts)| *parts == Some(current)) {
         return Ok(Found::Fitting(store, checkpoints));
     }
-    let epoch = epochs.first().copied().filter(|first| {
-        epochs.iter().all(|other| other == first)
-            && first.is_of_older_version(journal.incarnation(), generation)
+    let epoch = made_in.first().copied().and_then(|first| {
+        let (epoch, parts) = first;
+        let is_older = made_in.iter().all(|other| *other == first)
+            && parts.is_some_and(|parts| parts.is_older_than(&current));
+        is_older.then_some(epoch)
     });
     Ok(Found::Outdated(Outdated {
         store,
@@ -243,9 +244,18 @@ async fn look(
     }))
 }
 
-/// What in the journal contradicts a checkpoint.
+/// The parts of a record's epoch, where they are known.
+fn parts_of(record: &ShardRecord, current: &EpochParts) -> Option<EpochParts> {
+    record
+        .parts
+        .or_else(|| EpochParts::of_bare(record.epoch, current.incarnation, current.generation))
+}
+
+/// What in the journal contradicts a checkpoint. What a record's hash covers depends on the decoder,
+/// so it is compared only while the rows are `comparable`: of this version of fold and analyser.
 async fn mismatch(
     checkpoint: &Checkpoint,
+    comparable: bool,
     journal: &dyn Journal,
 ) -> Result<Option<String>, JournalError> {
     if checkpoint.incarnation != journal.incarnation() {
@@ -256,7 +266,7 @@ async fn mismatch(
         return Ok(None);
     }
     Ok(match journal.hash_at(sequence).await? {
-        Some(hash) if hash == checkpoint.hash => None,
+        Some(hash) if hash == checkpoint.hash || !comparable => None,
         Some(_) => Some(format!("it holds another record at sequence {sequence}")),
         None if sequence > *journal.head().borrow() => Some(format!(
             "it ends before sequence {sequence}, which was folded"

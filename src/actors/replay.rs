@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 use super::census::{self, Counted};
 use super::opening::OpeningError;
 use super::rejections;
-use crate::events::{Checkpoint, Content, Keyword, KeywordRecord, Sequence};
+use crate::events::{Checkpoint, Content, Keyword, KeywordEnvelope, Sequence};
 use crate::journal::{Journal, Selection};
 use crate::projections::{Changes, Digest, Head, KeywordView, RowKey, Rows, ViewDigest};
-use crate::store::{BehindCause, ShardRecord, ShardRows, Store, StoreError, Views};
+use crate::store::{BehindCause, ShardRows, Store, StoreError, Views};
 
 /// Records per batch; each batch is one commit.
 const BATCH: usize = 16_384;
@@ -44,7 +44,7 @@ pub async fn replay(
         let most = usize::try_from(until.since(position)).unwrap_or(usize::MAX);
         let batch = reader.next(most.min(BATCH)).await?;
         let checkpoint = batch.checkpoint(journal.incarnation());
-        let mut records: BTreeMap<Keyword, Vec<(Sequence, KeywordRecord)>> = BTreeMap::new();
+        let mut records: BTreeMap<Keyword, Vec<KeywordEnvelope>> = BTreeMap::new();
         let mut refused = BTreeSet::new();
         let incarnation = journal.incarnation();
         let kept = |envelope| rejections::entry(incarnation, envelope);
@@ -56,7 +56,11 @@ pub async fn replay(
                         refused.insert(keyword.clone());
                     }
                     let records = records.entry(keyword).or_default();
-                    records.push((envelope.sequence, record));
+                    records.push(KeywordEnvelope {
+                        sequence: envelope.sequence,
+                        received_at: envelope.received_at,
+                        record,
+                    });
                 }
                 Content::Unaddressed { .. } => {
                     home.count_unaddressed(1, envelope.sequence)?;
@@ -78,11 +82,8 @@ pub async fn replay(
                 refuse(shard, &keyword)?;
                 continue;
             }
-            for (sequence, record) in &records {
-                if *sequence <= last {
-                    view.fold(&rows, *sequence, record)
-                        .map_err(StoreError::from)?;
-                }
+            for record in records.iter().filter(|record| record.sequence <= last) {
+                view.fold(&rows, record).map_err(StoreError::from)?;
             }
             if let Some(changes) = view.take_changes(&rows).map_err(StoreError::from)? {
                 shard.put(&keyword, changes)?;
@@ -94,10 +95,7 @@ pub async fn replay(
         for (shard, from) in store.shards().iter().zip(after) {
             if checkpoint.sequence > from.sequence {
                 shard.freeze();
-                shard.commit(&ShardRecord {
-                    epoch: store.epoch(),
-                    checkpoint,
-                })?;
+                shard.commit(&store.record_at(checkpoint))?;
             }
         }
         if resident.len() > MOST_RESIDENT {

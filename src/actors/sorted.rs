@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::rejections;
-use crate::events::{Content, Envelope, Incarnation, Keyword, KeywordRecord, Sequence};
+use crate::events::{Content, Envelope, Incarnation, Keyword, KeywordEnvelope, Sequence};
 use crate::journal::RejectedEntry;
 
 /// What is folded by whom, and what is kept as rejected.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
-    pub(super) records: HashMap<Keyword, Vec<(Sequence, KeywordRecord)>>,
+    pub(super) records: HashMap<Keyword, Vec<KeywordEnvelope>>,
     pub(super) rejected: Vec<RejectedEntry>,
     /// Records whose token names no keyword.
     pub(super) unaddressed: u64,
@@ -31,7 +31,11 @@ impl Sorted {
                     .records
                     .entry(keyword)
                     .or_default()
-                    .push((envelope.sequence, record)),
+                    .push(KeywordEnvelope {
+                        sequence: envelope.sequence,
+                        received_at: envelope.received_at,
+                        record,
+                    }),
                 Content::Unaddressed { .. } => sorted.unaddressed += 1,
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Sequence};
+use super::{Envelope, Event, Sequence, TweetId};
 
 /// Which journal a sequence belongs to: a random number, drawn when the journal is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,8 +15,9 @@ impl std::fmt::Display for Incarnation {
     }
 }
 
-/// What stands at a position: a hash of (sequence, id, type), id and type empty when the record
-/// is undecodable. Never covers a text, so that a text can be erased in place.
+/// What stands at a position: a hash of (sequence, type, 16-byte hash of the tweet's id), type and
+/// id empty when the record is undecodable. It covers neither a text nor an id, so that both can be
+/// erased in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordHash(pub u64);
@@ -24,17 +25,47 @@ pub struct RecordHash(pub u64);
 impl RecordHash {
     /// The hash of one record.
     pub fn of(envelope: &Envelope) -> Self {
+        let event = envelope.event();
+        Self::of_identity(envelope.sequence, event.map(RecordIdentity::of))
+    }
+
+    /// The hash of the record at `sequence`; `None` stands for an undecodable one.
+    pub fn of_identity(sequence: Sequence, identity: Option<RecordIdentity>) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&envelope.sequence.get().to_be_bytes());
-        if let Some(event) = envelope.event() {
-            let id = event.tweet_id().map_or(&b""[..], |id| id.as_bytes());
-            hasher.update(event.kind().as_bytes());
+        hasher.update(&sequence.get().to_be_bytes());
+        if let Some(RecordIdentity { kind, id_hash }) = identity {
+            hasher.update(kind.as_bytes());
             hasher.update(b"\0");
-            hasher.update(id);
+            hasher.update(id_hash.as_ref().map_or(&[][..], |hash| hash));
         }
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
         Self(u64::from_be_bytes(first))
+    }
+}
+
+impl std::fmt::Display for RecordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// What a [`RecordHash`] covers of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordIdentity {
+    /// The event's `type` on the wire.
+    pub kind: &'static str,
+    /// [`TweetId::id_hash`] of the tweet that it is about; `None` for an event about a keyword.
+    pub id_hash: Option<[u8; 16]>,
+}
+
+impl RecordIdentity {
+    /// The identity of an event. Costs a compression of BLAKE3 (about 0.1 µs).
+    pub fn of(event: &Event) -> Self {
+        Self {
+            kind: event.kind(),
+            id_hash: event.tweet_id().map(TweetId::id_hash),
+        }
     }
 }
 
@@ -57,5 +88,71 @@ impl Checkpoint {
             sequence: Sequence::ZERO,
             hash: RecordHash::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Content, Keyword, KeywordRecord, Timestamp, TweetDeleted};
+
+    fn envelope(sequence: u64, record: KeywordRecord) -> Envelope {
+        Envelope {
+            sequence: Sequence::new(sequence),
+            received_at: Timestamp::EARLIEST,
+            content: Content::Keyword(Keyword::new("k").unwrap(), record),
+        }
+    }
+
+    fn deleted(id: &str) -> KeywordRecord {
+        KeywordRecord::Event(Event::TweetDeleted(TweetDeleted {
+            id: TweetId::new(id).unwrap(),
+            at: Timestamp::EARLIEST,
+        }))
+    }
+
+    fn undecodable(payload: &'static [u8]) -> KeywordRecord {
+        KeywordRecord::Rejected {
+            payload: payload.into(),
+            reason: "a reason".into(),
+        }
+    }
+
+    /// The bytes are part of checkpoints, of views and of what clients hold.
+    #[test]
+    fn hash_follows_from_sequence_type_and_the_first_16_bytes_of_the_hash_of_the_id() {
+        let golden = |input: &[u8]| {
+            let hash = blake3::hash(input);
+            hash.to_hex().as_str().get(..16).map(ToOwned::to_owned)
+        };
+        let mut input = 7_u64.to_be_bytes().to_vec();
+        let of = |record| RecordHash::of(&envelope(7, record)).to_string();
+        assert_eq!(Some(of(undecodable(b"x"))), golden(&input));
+        input.extend_from_slice(b"tweet.deleted\0");
+        input.extend_from_slice(&blake3::hash(b"x:1593").as_bytes()[..16]);
+        assert_eq!(Some(of(deleted("x:1593"))), golden(&input));
+        assert_eq!(of(deleted("x:1593")), "cb3e76165d50b830");
+        let tracked = KeywordRecord::Event(Event::KeywordTracked {
+            at: Timestamp::EARLIEST,
+        });
+        assert_eq!(of(tracked), "8cdf115f327f7449");
+    }
+
+    #[test]
+    fn records_that_differ_in_what_is_covered_have_other_hashes() {
+        let all = [
+            envelope(1, deleted("a")),
+            envelope(2, deleted("a")),
+            envelope(1, deleted("b")),
+            envelope(1, undecodable(b"a")),
+        ];
+        for (number, one) in all.iter().enumerate() {
+            for other in all.iter().skip(number + 1) {
+                assert_ne!(RecordHash::of(one), RecordHash::of(other));
+            }
+        }
+        let payloads = [undecodable(b"a"), undecodable(b"b")].map(|record| envelope(1, record));
+        let [one, other] = payloads.each_ref().map(RecordHash::of);
+        assert_eq!(one, other, "a payload is not covered");
     }
 }

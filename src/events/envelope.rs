@@ -45,6 +45,17 @@ pub enum KeywordRecord {
     },
 }
 
+/// A record on a keyword's subject, and where it stands in the journal: what a fold takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeywordEnvelope {
+    /// Its position.
+    pub sequence: Sequence,
+    /// When the journal took it.
+    pub received_at: Timestamp,
+    /// What it says.
+    pub record: KeywordRecord,
+}
+
 impl KeywordRecord {
     /// It says that the keyword is followed, or is not any more.
     pub const fn is_about_keyword(&self) -> bool {

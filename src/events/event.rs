@@ -90,6 +90,19 @@ impl TweetId {
         &self.0
     }
 
+    /// The first 128 bits of the BLAKE3 hash of the id's bytes: what the id index of the views and
+    /// record hashes know the id by. Costs a compression (about 0.1 µs).
+    pub fn id_hash(&self) -> [u8; 16] {
+        let mut first = [0; 16];
+        for (to, from) in first
+            .iter_mut()
+            .zip(blake3::hash(self.as_bytes()).as_bytes())
+        {
+            *to = *from;
+        }
+        first
+    }
+
     /// The id's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

@@ -17,9 +17,9 @@ mod timestamp;
 mod token;
 pub mod wire;
 
-pub use checkpoint::{Checkpoint, Incarnation, RecordHash};
+pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordIdentity};
 pub use earlier_form::CarriedToken;
-pub use envelope::{Content, Envelope, Form, KeywordRecord, Record};
+pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record};
 pub use event::{
     Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
     TweetPosted,

@@ -10,11 +10,14 @@ use super::timeline::Timeline;
 use super::tweet_key::TweetKey;
 use super::view_change::{Recorder, ViewChange};
 use super::volume::Volume;
-use crate::events::{Event, KeywordRecord, Sequence, TweetDeleted, TweetEngaged, TweetPosted};
+use crate::events::{
+    Event, KeywordEnvelope, KeywordRecord, RecordHash, RecordIdentity, Sequence, TweetDeleted,
+    TweetEngaged, TweetId, TweetPosted,
+};
 
 /// Changes whenever the same events would give other rows, or the store would keep them otherwise;
 /// part of the epoch.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,9 @@ pub struct KeywordView {
     volume: Volume,
     ids: Ids,
     changed: bool,
+    /// The identity of the record at `as_of`, of which `head.mark` is still to be made: a hash once
+    /// a batch instead of one an event.
+    unmarked: Option<Option<RecordIdentity>>,
     /// The oldest or newest tweet went, and `head` still says its time.
     span_is_stale: bool,
     /// The rows of before are gone, as far as this batch is concerned.
@@ -95,6 +101,7 @@ impl KeywordView {
             ids: Ids::hydrate(rows, &head.id_runs)?,
             head,
             changed: false,
+            unmarked: None,
             span_is_stale: false,
             cleared: false,
             recorder: None,
@@ -110,10 +117,12 @@ impl KeywordView {
     /// ends with it.
     pub fn take_view_change(&mut self) -> Option<ViewChange> {
         let recorder = self.recorder.take()?;
-        Some(recorder.finish(self.head.as_of, self.head.ledger))
+        self.set_mark();
+        Some(recorder.finish(&self.head))
     }
 
-    /// Where the keyword stands.
+    /// Where the keyword stands. Its mark is that of the last [`KeywordView::take_changes`] or
+    /// [`KeywordView::take_view_change`].
     pub const fn head(&self) -> &Head {
         &self.head
     }
@@ -126,10 +135,9 @@ impl KeywordView {
     pub fn fold(
         &mut self,
         rows: &dyn Rows,
-        sequence: Sequence,
-        record: &KeywordRecord,
+        envelope: &KeywordEnvelope,
     ) -> Result<Outcome, RowsError> {
-        if sequence <= self.head.as_of {
+        if envelope.sequence <= self.head.as_of {
             return Ok(Outcome::Skipped);
         }
         let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
@@ -137,17 +145,33 @@ impl KeywordView {
         if self.head.as_of == Sequence::ZERO {
             self.head.tracked = true;
         }
-        let outcome = match record {
-            KeywordRecord::Rejected { .. } => Outcome::Rejected,
-            KeywordRecord::Event(event) => self.fold_event(rows, event)?,
+        let (outcome, identity) = match &envelope.record {
+            KeywordRecord::Rejected { .. } => (Outcome::Rejected, None),
+            KeywordRecord::Event(event) => {
+                let hash = event.tweet_id().map(IdHash::of);
+                let identity = RecordIdentity {
+                    kind: event.kind(),
+                    id_hash: hash.map(IdHash::bytes),
+                };
+                (self.fold_event(rows, event, hash)?, Some(identity))
+            }
         };
         self.count(outcome);
-        self.head.as_of = sequence;
+        self.head.as_of = envelope.sequence;
+        self.head.received_at = envelope.received_at;
+        self.unmarked = Some(identity);
         self.changed = true;
         Ok(outcome)
     }
 
-    fn fold_event(&mut self, rows: &dyn Rows, event: &Event) -> Result<Outcome, RowsError> {
+    /// `hash` is that of the id of the tweet that the event is about, if it is about one.
+    fn fold_event(
+        &mut self,
+        rows: &dyn Rows,
+        event: &Event,
+        hash: Option<IdHash>,
+    ) -> Result<Outcome, RowsError> {
+        let of = |id: &TweetId| hash.unwrap_or_else(|| IdHash::of(id));
         match event {
             Event::KeywordTracked { .. } => {
                 self.head.tracked = true;
@@ -158,14 +182,18 @@ impl KeywordView {
                 Ok(Outcome::Folded)
             }
             _ if !self.head.tracked => Ok(Outcome::Ignored),
-            Event::TweetPosted(tweet) => self.fold_posted(rows, tweet),
-            Event::TweetEngaged(engaged) => self.fold_engaged(rows, engaged),
-            Event::TweetDeleted(deleted) => self.fold_deleted(rows, deleted),
+            Event::TweetPosted(tweet) => self.fold_posted(rows, tweet, of(&tweet.id)),
+            Event::TweetEngaged(engaged) => self.fold_engaged(rows, engaged, of(&engaged.id)),
+            Event::TweetDeleted(deleted) => self.fold_deleted(rows, deleted, of(&deleted.id)),
         }
     }
 
-    fn fold_posted(&mut self, rows: &dyn Rows, tweet: &TweetPosted) -> Result<Outcome, RowsError> {
-        let hash = IdHash::of(&tweet.id);
+    fn fold_posted(
+        &mut self,
+        rows: &dyn Rows,
+        tweet: &TweetPosted,
+        hash: IdHash,
+    ) -> Result<Outcome, RowsError> {
         if self.ids.find(rows, hash)?.is_some() {
             return Ok(Outcome::Duplicate);
         }
@@ -187,9 +215,9 @@ impl KeywordView {
         &mut self,
         rows: &dyn Rows,
         engaged: &TweetEngaged,
+        hash: IdHash,
     ) -> Result<Outcome, RowsError> {
-        let Some(IdState::Present(posted_at)) = self.ids.find(rows, IdHash::of(&engaged.id))?
-        else {
+        let Some(IdState::Present(posted_at)) = self.ids.find(rows, hash)? else {
             return Ok(Outcome::Ignored);
         };
         let key = TweetKey::new(posted_at, &engaged.id);
@@ -209,8 +237,8 @@ impl KeywordView {
         &mut self,
         rows: &dyn Rows,
         deleted: &TweetDeleted,
+        hash: IdHash,
     ) -> Result<Outcome, RowsError> {
-        let hash = IdHash::of(&deleted.id);
         match self.ids.find(rows, hash)? {
             Some(IdState::Deleted) => return Ok(Outcome::Ignored),
             Some(IdState::Present(posted_at)) => {
@@ -236,6 +264,7 @@ impl KeywordView {
         self.head = Head {
             as_of: self.head.as_of,
             ledger: self.head.ledger,
+            resync_after: self.head.resync_after,
             ..Head::default()
         };
         self.timeline = Timeline::empty();
@@ -261,6 +290,12 @@ impl KeywordView {
         ledger.journaled = ledger.journaled.saturating_add(1);
     }
 
+    fn set_mark(&mut self) {
+        if let Some(identity) = self.unmarked.take() {
+            self.head.mark = RecordHash::of_identity(self.head.as_of, identity);
+        }
+    }
+
     /// What was changed since the last call; `None` when nothing was.
     ///
     /// # Errors
@@ -269,6 +304,7 @@ impl KeywordView {
         if !std::mem::take(&mut self.changed) {
             return Ok(None);
         }
+        self.set_mark();
         if std::mem::take(&mut self.span_is_stale) {
             let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
             let span = self.timeline.span(rows)?;

@@ -1,11 +1,14 @@
 //! The header row of a keyword: where it stands, its ledger and its totals.
+//!
+//! Version 2 is written. Version 1, which ends with `id_runs`, is read: views of an older tidings
+//! answer until those of this one have caught up.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{RowKey, RowsError};
 
-use crate::events::{Sequence, Timestamp, stored};
+use crate::events::{RecordHash, Sequence, Timestamp, stored};
 
 /// What a keyword's rows say as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,6 +27,45 @@ pub struct Head {
     pub last_at: Option<Timestamp>,
     /// How many runs of ids there are on each level.
     pub id_runs: Vec<u8>,
+    /// The hash of the record at `as_of`; [`RecordHash::default`] at 0, and in rows of version 1.
+    pub mark: RecordHash,
+    /// When the journal took the record at `as_of`; 1970-01-01 where there is no mark.
+    pub received_at: Timestamp,
+    /// A client that resumes from a position below this one gets a snapshot. Always 0 so far.
+    pub resync_after: Sequence,
+    /// Rules: other texts that make a tweet match the keyword, in normal form. Empty so far.
+    pub any: Vec<String>,
+    /// Rules: texts that keep a tweet from matching the keyword, in normal form. Empty so far.
+    pub none: Vec<String>,
+    /// Reserved; 0 so far.
+    pub flags: u32,
+}
+
+/// A row of version 1.
+#[derive(Deserialize)]
+struct HeadV1 {
+    tracked: bool,
+    as_of: Sequence,
+    ledger: Ledger,
+    tweets: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    id_runs: Vec<u8>,
+}
+
+impl From<HeadV1> for Head {
+    fn from(row: HeadV1) -> Self {
+        Self {
+            tracked: row.tracked,
+            as_of: row.as_of,
+            ledger: row.ledger,
+            tweets: row.tweets,
+            first_at: row.first_at,
+            last_at: row.last_at,
+            id_runs: row.id_runs,
+            ..Self::default()
+        }
+    }
 }
 
 /// What became of every record of a keyword:
@@ -67,7 +109,8 @@ pub enum Following {
     Unfolded,
 }
 
-const VERSION: u8 = 1;
+const VERSION_1: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Head {
     /// Whether it is followed.
@@ -95,11 +138,81 @@ impl Head {
     /// # Errors
     /// [`RowsError::Damaged`].
     pub fn decode(row: &[u8]) -> Result<Self, RowsError> {
-        match row.split_first() {
-            Some((&VERSION, body)) => {
-                stored::decode_value(body).map_err(|error| RowsError::damaged(&RowKey::Head, error))
-            }
-            _ => Err(RowsError::damaged(&RowKey::Head, "unknown version")),
+        let decoded = match row.split_first() {
+            Some((&VERSION, body)) => stored::decode_value(body),
+            Some((&VERSION_1, body)) => stored::decode_value::<HeadV1>(body).map(Self::from),
+            _ => return Err(RowsError::damaged(&RowKey::Head, "unknown version")),
+        };
+        decoded.map_err(|error| RowsError::damaged(&RowKey::Head, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        Head {
+            tracked: true,
+            as_of: Sequence::new(1593),
+            ledger: Ledger {
+                journaled: 300,
+                folded: 250,
+                duplicate: 40,
+                ignored: 9,
+                rejected: 1,
+                deleted: 2,
+            },
+            tweets: 248,
+            first_at: Some(Timestamp::from_millis(1_700_000_000_000)),
+            last_at: None,
+            id_runs: vec![1, 0, 2],
+            ..Head::default()
         }
+    }
+
+    #[test]
+    fn rows_of_version_1_are_read_without_a_mark() {
+        let golden = "0101fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002";
+        let row = bytes_of(golden);
+        assert_eq!(Head::decode(&row).unwrap(), head());
+    }
+
+    #[test]
+    fn rows_of_version_2_are_these_bytes() {
+        let head = Head {
+            mark: RecordHash(0x0123_4567_89ab_cdef),
+            received_at: Timestamp::from_millis(1_700_000_000_250),
+            resync_after: Sequence::new(70_000),
+            any: vec!["아이폰".into(), "iphone".into()],
+            none: vec!["case".into()],
+            flags: 5,
+            ..head()
+        };
+        let row = head.encode().unwrap();
+        assert_eq!(
+            hex(&row),
+            "0201fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002fdefcdab8967452301fdf4d1ca9f17030000fc701101000209ec9584ec9db4ed8fb0066970686f6e6501046361736505"
+        );
+        assert_eq!(Head::decode(&row).unwrap(), head);
+    }
+
+    #[test]
+    fn rows_of_a_later_version_and_cut_rows_are_damage() {
+        let row = head().encode().unwrap();
+        let later = [&[VERSION + 1], &row[1..]].concat();
+        for damaged in [&later[..], &row[..row.len() - 1], &[]] {
+            let error = Head::decode(damaged).unwrap_err();
+            assert!(matches!(error, RowsError::Damaged { .. }), "{damaged:?}");
+        }
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn bytes_of(hex: &str) -> Vec<u8> {
+        let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(digits).collect()
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Head, Ledger, TweetKey};
-use crate::events::{Metrics, Sequence, Timestamp, TweetId, TweetPosted};
+use crate::events::{Metrics, RecordHash, Sequence, Timestamp, TweetId, TweetPosted};
 
 /// A batch that alters more tweets than this is not told tweet by tweet: a snapshot is shorter.
 const MOST_TWEETS: usize = 512;
@@ -35,6 +35,8 @@ pub struct ViewChange {
     pub before: Sequence,
     /// The position now.
     pub as_of: Sequence,
+    /// The hash of the record there.
+    pub mark: RecordHash,
     /// The ledger now.
     pub ledger: Ledger,
     /// What became of it.
@@ -47,6 +49,7 @@ impl ViewChange {
         Self {
             before,
             as_of: head.as_of,
+            mark: head.mark,
             ledger: head.ledger,
             kind: if head.tracked {
                 ChangeKind::TooMuch
@@ -128,11 +131,12 @@ impl Recorder {
         }
     }
 
-    pub(super) fn finish(self, as_of: Sequence, ledger: Ledger) -> ViewChange {
+    pub(super) fn finish(self, head: &Head) -> ViewChange {
         ViewChange {
             before: self.before,
-            as_of,
-            ledger,
+            as_of: head.as_of,
+            mark: head.mark,
+            ledger: head.ledger,
             kind: self.kind,
         }
     }
@@ -301,9 +305,15 @@ mod tests {
         for index in 0..=MOST_TWEETS {
             recorder.added(&tweet(&index.to_string(), 0));
         }
-        let change = recorder.finish(Sequence::new(9), Ledger::default());
+        let head = Head {
+            as_of: Sequence::new(9),
+            mark: RecordHash(7),
+            ..Head::default()
+        };
+        let change = recorder.finish(&head);
         assert_eq!(change.kind, ChangeKind::TooMuch);
         assert_eq!(change.before, Sequence::new(4));
+        assert_eq!((change.as_of, change.mark), (head.as_of, head.mark));
     }
 
     #[test]
@@ -313,8 +323,7 @@ mod tests {
         recorder.added(&stays);
         recorder.added(&goes);
         recorder.removed(&goes.id, goes.at);
-        let ChangeKind::Told(told) = recorder.finish(Sequence::new(1), Ledger::default()).kind
-        else {
+        let ChangeKind::Told(told) = recorder.finish(&Head::default()).kind else {
             panic!("it was told");
         };
         assert_eq!(told.minutes, BTreeMap::from([(stays.at, 1)]));

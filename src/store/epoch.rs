@@ -14,38 +14,80 @@ use crate::text::ANALYSER_VERSION;
 #[serde(transparent)]
 pub struct Epoch(u64);
 
-impl Epoch {
-    /// The hash of all that decides what the views are made of.
-    pub fn of(incarnation: Incarnation, generation: Generation) -> Self {
-        Self::of_versions(incarnation, generation, FOLD_VERSION, ANALYSER_VERSION)
+/// What an epoch is the hash of. It stands beside the epoch on disk, so that a later version can
+/// tell what differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochParts {
+    /// The journal that the rows were made from.
+    pub incarnation: Incarnation,
+    /// The version of the fold that made them.
+    pub fold: u32,
+    /// The version of the analyser that made them.
+    pub analyser: u32,
+    /// The generation that they were made in.
+    pub generation: Generation,
+}
+
+/// The last fold version whose rows name their epoch without its parts, and the only version of the
+/// analyser of its time.
+const LAST_WITHOUT_PARTS: (u32, u32) = (3, 0);
+
+impl EpochParts {
+    /// The parts of the rows that this version makes.
+    pub const fn current(incarnation: Incarnation, generation: Generation) -> Self {
+        Self {
+            incarnation,
+            fold: FOLD_VERSION,
+            analyser: ANALYSER_VERSION,
+            generation,
+        }
     }
 
-    /// The epoch in which these versions of fold and analyser made the views.
-    pub fn of_versions(
-        incarnation: Incarnation,
-        generation: Generation,
-        fold: u32,
-        analyser: u32,
-    ) -> Self {
+    /// The parts of an epoch that rows name alone, as versions before 4 of the fold did; `None` when
+    /// they were made from another journal, or in another generation.
+    pub fn of_bare(epoch: Epoch, incarnation: Incarnation, generation: Generation) -> Option<Self> {
+        let (last_fold, analyser) = LAST_WITHOUT_PARTS;
+        (0..=last_fold)
+            .map(|fold| Self {
+                incarnation,
+                fold,
+                analyser,
+                generation,
+            })
+            .find(|parts| parts.epoch() == epoch)
+    }
+
+    /// Their hash.
+    pub fn epoch(&self) -> Epoch {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&incarnation.0.to_be_bytes());
-        hasher.update(&fold.to_be_bytes());
-        hasher.update(&analyser.to_be_bytes());
-        hasher.update(&generation.0.to_be_bytes());
+        hasher.update(&self.incarnation.0.to_be_bytes());
+        hasher.update(&self.fold.to_be_bytes());
+        hasher.update(&self.analyser.to_be_bytes());
+        hasher.update(&self.generation.0.to_be_bytes());
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
-        Self(u64::from_be_bytes(first))
+        Epoch(u64::from_be_bytes(first))
     }
 
-    /// It is one in which an older version made views of the same journal in the same generation:
-    /// they were right, as that version understood it.
-    pub fn is_of_older_version(self, incarnation: Incarnation, generation: Generation) -> bool {
-        (0..=FOLD_VERSION)
-            .flat_map(|fold| (0..=ANALYSER_VERSION).map(move |analyser| (fold, analyser)))
-            .filter(|versions| *versions != (FOLD_VERSION, ANALYSER_VERSION))
-            .any(|(fold, analyser)| {
-                self == Self::of_versions(incarnation, generation, fold, analyser)
-            })
+    /// The same fold and analyser made the rows: equal records have equal rows and equal hashes.
+    pub const fn has_versions_of(&self, other: &Self) -> bool {
+        self.fold == other.fold && self.analyser == other.analyser
+    }
+
+    /// An older version made the rows, of the same journal in the same generation: they were right,
+    /// as that version understood it.
+    pub fn is_older_than(&self, current: &Self) -> bool {
+        self.incarnation == current.incarnation
+            && self.generation == current.generation
+            && self.fold <= current.fold
+            && !self.has_versions_of(current)
+    }
+}
+
+impl Epoch {
+    /// The epoch of the rows that this version makes.
+    pub fn of(incarnation: Incarnation, generation: Generation) -> Self {
+        EpochParts::current(incarnation, generation).epoch()
     }
 }
 
@@ -75,7 +117,8 @@ impl std::str::FromStr for Epoch {
 
 /// Changes to a fresh random value when the views no longer follow from the journal as it was
 /// seen before. Kept in a file beside the views, so that it outlives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Generation(u64);
 
 impl Generation {
@@ -122,5 +165,55 @@ impl Generation {
         };
         write().map_err(StoreError::io("write", &path))?;
         Ok(fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients and rows hold it.
+    #[test]
+    fn epoch_is_this_hash_of_its_parts() {
+        let parts = EpochParts {
+            incarnation: Incarnation(1),
+            fold: 3,
+            analyser: 0,
+            generation: Generation(2),
+        };
+        let input: Vec<u8> = [1_u64.to_be_bytes().as_slice(), &3_u32.to_be_bytes()]
+            .into_iter()
+            .chain([&0_u32.to_be_bytes()[..], &2_u64.to_be_bytes()])
+            .flatten()
+            .copied()
+            .collect();
+        let hash = blake3::hash(&input).to_hex();
+        assert_eq!(Some(&*parts.epoch().to_string()), hash.as_str().get(..16));
+        let found = EpochParts::of_bare(parts.epoch(), parts.incarnation, parts.generation);
+        assert_eq!(found, Some(parts));
+        let elsewhere = EpochParts::of_bare(parts.epoch(), Incarnation(9), parts.generation);
+        assert_eq!(elsewhere, None);
+    }
+
+    #[test]
+    fn older_is_what_an_earlier_version_made_of_the_same_journal_and_generation() {
+        let current = EpochParts::current(Incarnation(1), Generation(2));
+        let is_older = |change: fn(&mut EpochParts)| {
+            let mut parts = current;
+            change(&mut parts);
+            parts.is_older_than(&current)
+        };
+        assert!(is_older(|parts| parts.fold -= 1));
+        assert!(is_older(|parts| parts.analyser += 1));
+        assert!(!is_older(|_| {}));
+        assert!(!is_older(|parts| parts.fold += 1));
+        assert!(!is_older(|parts| {
+            parts.fold -= 1;
+            parts.generation = Generation(3);
+        }));
+        assert!(!is_older(|parts| {
+            parts.fold -= 1;
+            parts.incarnation = Incarnation(3);
+        }));
     }
 }

@@ -24,7 +24,7 @@ mod views;
 mod whole;
 
 pub use behind::BehindCause;
-pub use epoch::{Epoch, EpochError, Generation};
+pub use epoch::{Epoch, EpochError, EpochParts, Generation};
 pub use error::StoreError;
 pub use holders::Holders;
 pub use keyword_log::KeptLog;

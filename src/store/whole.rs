@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::committer::Committer;
 use super::guard::guarded;
-use super::{CommitFigures, Epoch, Seal, ShardRecord, ShardRows, StoreError};
-use crate::events::{Keyword, ShardCount, ShardId, Token};
+use super::{CommitFigures, Epoch, EpochParts, Seal, ShardRecord, ShardRows, StoreError};
+use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// How many shards.
     pub shards: ShardCount,
-    /// The epoch in which the rows are read and written.
-    pub epoch: Epoch,
+    /// The parts of the epoch in which the rows are read and written.
+    pub parts: EpochParts,
 }
 
 /// sled moves a leaf that is larger than a quarter of this into a file of its own. A leaf has at
@@ -34,6 +34,7 @@ pub struct Store {
     db: sled::Db,
     shards: Vec<Arc<ShardRows>>,
     count: ShardCount,
+    parts: EpochParts,
     epoch: Epoch,
     dir: PathBuf,
 }
@@ -70,7 +71,8 @@ impl Store {
             db,
             shards,
             count: options.shards,
-            epoch: options.epoch,
+            parts: options.parts,
+            epoch: options.parts.epoch(),
             dir: options.dir.clone(),
         })
     }
@@ -119,10 +121,20 @@ impl Store {
         Ok(())
     }
 
-    /// The same, its rows being of another epoch.
+    /// The same, its rows being of another epoch. Such rows are only read.
     #[must_use]
     pub fn in_epoch(self, epoch: Epoch) -> Self {
         Self { epoch, ..self }
+    }
+
+    /// The record of rows that are written now and have come to this position.
+    pub fn record_at(&self, checkpoint: Checkpoint) -> ShardRecord {
+        ShardRecord::new(self.parts, checkpoint)
+    }
+
+    /// The parts of the epoch in which rows are written.
+    pub const fn parts(&self) -> EpochParts {
+        self.parts
     }
 
     /// The epoch of its rows.
@@ -238,7 +250,7 @@ impl Store {
             dir: data.join("views"),
             cache_bytes: 1 << 20,
             shards: ShardCount::DEFAULT,
-            epoch: Epoch::of(crate::events::Incarnation(1), generation),
+            parts: EpochParts::current(crate::events::Incarnation(1), generation),
         })
         .unwrap()
     }

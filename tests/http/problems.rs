@@ -211,11 +211,11 @@ async fn a_view_that_stalls_is_waited_for_and_then_said_so() {
     let gate = Arc::clone(&stalled);
     let fold = fold_step();
     let running = Running::with(Setup {
-        fold: Arc::new(move |view, rows, keyword, sequence, record| {
+        fold: Arc::new(move |view, rows, keyword, envelope| {
             while gate.load(Ordering::SeqCst) && keyword.as_str() == "slow" {
                 std::thread::yield_now();
             }
-            fold(view, rows, keyword, sequence, record)
+            fold(view, rows, keyword, envelope)
         }),
         ..Setup::default()
     })
@@ -257,12 +257,12 @@ async fn a_quarantined_keyword_shows_and_is_released() {
     let gate = Arc::clone(&failing);
     let fold = fold_step();
     let running = Running::with(Setup {
-        fold: Arc::new(move |view, rows, keyword, sequence, record| {
+        fold: Arc::new(move |view, rows, keyword, envelope| {
             assert!(
                 !(gate.load(Ordering::SeqCst) && keyword.as_str() == "bad"),
                 "on purpose"
             );
-            fold(view, rows, keyword, sequence, record)
+            fold(view, rows, keyword, envelope)
         }),
         ..Setup::default()
     })

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tidings::events::{
-    Author, Event, KeywordRecord, Metrics, MetricsPatch, Sequence, Timestamp, TweetDeleted,
-    TweetEngaged, TweetId, TweetPosted,
+    Author, Event, KeywordEnvelope, KeywordRecord, Metrics, MetricsPatch, Sequence, Timestamp,
+    TweetDeleted, TweetEngaged, TweetId, TweetPosted,
 };
 
 /// The moment around which histories take place, next to boundaries of a minute, an hour and a day.
@@ -15,6 +15,21 @@ pub const NOON: i64 = 1_795_435_200_000;
 
 /// Records in sequence order. Their sequences have gaps, as those of one keyword among many do.
 pub type History = Vec<(Sequence, KeywordRecord)>;
+
+/// When the journal took the record at a position.
+pub fn received_at(sequence: Sequence) -> Timestamp {
+    let millis = i64::try_from(sequence.get()).unwrap();
+    Timestamp::from_millis(NOON + 1_000 * millis)
+}
+
+/// A record of a history as a fold takes it.
+pub fn envelope(sequence: Sequence, record: &KeywordRecord) -> KeywordEnvelope {
+    KeywordEnvelope {
+        sequence,
+        received_at: received_at(sequence),
+        record: record.clone(),
+    }
+}
 
 /// Histories of up to `longest` records about up to `ids` different ids.
 pub fn histories(longest: usize, ids: u16) -> impl Strategy<Value = History> {

@@ -3,26 +3,35 @@
 use std::sync::Arc;
 
 use tidings::actors::{KeywordStatus, Scope, digests, fold_step};
-use tidings::events::Sequence;
+use tidings::events::{RecordHash, Sequence};
+use tidings::journal::JournalHandle;
 use tidings::store::Generation;
 
 use crate::scene::{
-    self, Gate, KEYWORDS, Opener, append, as_of, keyword, older, start, tweets, views_of,
+    self, Gate, KEYWORDS, Opener, append, as_of, keyword, of_another_analyser, older, start,
+    tweets, views_of,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
-    for restarted in [false, true] {
+    for (restarted, has_parts) in [(false, false), (true, false), (false, true)] {
         let scratch = tempfile::tempdir().unwrap();
         let data = scratch.path();
-        let before = views_of(data, tweets(0..300), older(data), None).await;
+        let version = |journal: &JournalHandle| {
+            if has_parts {
+                of_another_analyser(data)(journal)
+            } else {
+                older(data)(journal)
+            }
+        };
+        let before = views_of(data, tweets(0..300), version, None).await;
         if restarted {
             // A rebuild that was killed before it committed anything.
             std::fs::rename(data.join("views"), data.join("views-old")).unwrap();
             std::fs::rename(data.join("views.seal"), data.join("views-old.seal")).unwrap();
         }
         let journal = scene::journal(data);
-        let old_epoch = older(data)(&journal);
+        let old_epoch = version(&journal).epoch();
         let last = append(&journal, tweets(300..360)).await;
         let gate = Arc::new(Gate::default());
         let _opener = Opener(Arc::clone(&gate));
@@ -32,6 +41,9 @@ async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
 
         assert_eq!(tidings.views().epoch().unwrap(), old_epoch);
         assert_eq!(as_of(&tidings, "us airways"), before);
+        let mark = tidings.views().head(&keyword("us airways")).unwrap();
+        let mark = mark.unwrap().mark;
+        assert_eq!(mark != RecordHash::default(), has_parts);
         assert_eq!(tidings.position(), before);
         assert!(tidings.status().starting);
         for of in KEYWORDS {

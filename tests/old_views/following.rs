@@ -99,7 +99,7 @@ async fn what_another_epoch_was_told_of_the_past_ends_no_subscription() {
     let running = over(&tidings).await;
     let mut following = Following::of(&running, "ai").await;
     let held = following.snapshot(|_| true).await;
-    assert_eq!(held["epoch"], older(data)(&journal).to_string());
+    assert_eq!(held["epoch"], older(data)(&journal).epoch().to_string());
 
     gate.open();
     let anew = following

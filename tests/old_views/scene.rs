@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
+use bytes::Bytes;
 use tidings::actors::{FoldStep, Scope, Tidings, fold_step, views_dir};
-use tidings::events::{Event, Keyword, Record, Sequence};
+use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, stored};
 use tidings::journal::JournalHandle;
-use tidings::projections::{Changes, FOLD_VERSION, RowKey};
-use tidings::store::{Epoch, Generation, ShardRecord, Store, StoreOptions};
+use tidings::projections::{Changes, FOLD_VERSION, Head, RowKey};
+use tidings::store::{EpochParts, Generation, ShardRecord, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 use tidings::text::ANALYSER_VERSION;
 
@@ -26,10 +27,14 @@ pub struct Gate {
 impl Gate {
     pub fn fold(self: &Arc<Self>) -> FoldStep {
         let (gate, fold) = (Arc::clone(self), fold_step());
-        Arc::new(move |view, rows, keyword, sequence, record| {
+        Arc::new(move |view, rows, keyword, envelope| {
             let open = gate.open_to.lock().unwrap();
-            drop(gate.opened.wait_while(open, |to| *to < sequence).unwrap());
-            fold(view, rows, keyword, sequence, record)
+            drop(
+                gate.opened
+                    .wait_while(open, |to| *to < envelope.sequence)
+                    .unwrap(),
+            );
+            fold(view, rows, keyword, envelope)
         })
     }
 
@@ -84,11 +89,17 @@ pub async fn start(data: &Path, journal: &JournalHandle, fold: FoldStep) -> Tidi
     .unwrap()
 }
 
-/// Folds records, stops, and makes the rows those of this epoch. Answers the position.
+/// The last version of the fold whose rows name their epoch without its parts, and whose headers
+/// have no mark.
+const LAST_WITHOUT_PARTS: u32 = 3;
+
+/// Folds records, stops, and makes the rows those of this version. Answers the position.
+///
+/// The checkpoints name other records than the journal holds, as those of another decoder may.
 pub async fn views_of(
     data: &Path,
     records: Vec<Record>,
-    epoch: impl FnOnce(&JournalHandle) -> Epoch,
+    parts: impl FnOnce(&JournalHandle) -> EpochParts,
     damaged: Option<&Keyword>,
 ) -> Sequence {
     let journal = journal(data);
@@ -96,39 +107,80 @@ pub async fn views_of(
     let tidings = start(data, &journal, fold_step()).await;
     tidings.reached(Scope::All, last).await.unwrap();
     tidings.shutdown().await.unwrap();
-    let epoch = epoch(&journal);
+    let parts = parts(&journal);
     let store = Store::open(&StoreOptions {
         dir: views_dir(data),
         cache_bytes: 16 << 20,
         shards: journal.shards(),
-        epoch,
+        parts,
     })
     .unwrap();
-    if let Some(keyword) = damaged {
+    let put_head = |keyword: &Keyword, row: Bytes| {
         let changes = Changes {
-            rows: vec![(RowKey::Head, Some(b"\xff".as_slice().into()))],
+            rows: vec![(RowKey::Head, Some(row))],
             ..Changes::default()
         };
-        store
-            .rows_of(keyword)
-            .unwrap()
-            .put(keyword, changes)
-            .unwrap();
+        let shard = store.rows_of(keyword).unwrap();
+        shard.put(keyword, changes).unwrap();
+    };
+    let has_parts = parts.fold > LAST_WITHOUT_PARTS;
+    for shard in store.shards() {
+        let mut heads = Vec::new();
+        let collected = shard.for_each_head(|keyword, row| {
+            heads.push((keyword, Head::decode(row)?));
+            Ok(())
+        });
+        collected.unwrap();
+        for (keyword, head) in heads {
+            if !has_parts {
+                put_head(&keyword, head_of_version_1(head));
+            }
+        }
+    }
+    if let Some(keyword) = damaged {
+        put_head(keyword, b"\xff".as_slice().into());
     }
     for shard in store.shards() {
         let checkpoint = shard.record().unwrap().unwrap().checkpoint;
+        let hash = RecordHash(checkpoint.hash.0 ^ 1);
+        let record = ShardRecord {
+            epoch: parts.epoch(),
+            parts: has_parts.then_some(parts),
+            checkpoint: Checkpoint { hash, ..checkpoint },
+        };
         shard.freeze();
-        shard.commit(&ShardRecord { epoch, checkpoint }).unwrap();
+        shard.commit(&record).unwrap();
     }
     store.close().unwrap();
     last
 }
 
-pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> Epoch {
+fn head_of_version_1(head: Head) -> Bytes {
+    let mut row = vec![1];
+    let fields = (
+        (head.tracked, head.as_of, head.ledger),
+        (head.tweets, head.first_at, head.last_at, head.id_runs),
+    );
+    stored::encode_value(&fields, &mut row).unwrap();
+    row.into()
+}
+
+/// The version before there were parts.
+pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    version(data, LAST_WITHOUT_PARTS, 0)
+}
+
+/// The same fold with another analyser.
+pub fn of_another_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    version(data, FOLD_VERSION, ANALYSER_VERSION + 1)
+}
+
+fn version(data: &Path, fold: u32, analyser: u32) -> impl FnOnce(&JournalHandle) -> EpochParts {
     let generation = Generation::load(data).unwrap();
-    move |journal| {
-        let incarnation = journal.incarnation();
-        Epoch::of_versions(incarnation, generation, FOLD_VERSION - 1, ANALYSER_VERSION)
+    move |journal| EpochParts {
+        fold,
+        analyser,
+        ..EpochParts::current(journal.incarnation(), generation)
     }
 }
 

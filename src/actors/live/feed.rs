@@ -428,6 +428,7 @@ impl State {
             change: ViewChange {
                 before: first.change.before,
                 as_of: last.change.as_of,
+                mark: last.change.mark,
                 ledger: last.change.ledger,
                 kind: ChangeKind::TooMuch,
             },

@@ -61,7 +61,7 @@ pub(super) fn merge(at: Position, handed: Vec<Handed>) -> Merged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Incarnation;
+    use crate::events::{Incarnation, RecordHash};
     use crate::projections::{Ledger, Told, ViewChange};
     use crate::store::{Epoch, Generation};
 
@@ -84,6 +84,7 @@ mod tests {
             change: ViewChange {
                 before: Sequence::new(before),
                 as_of: Sequence::new(as_of),
+                mark: RecordHash::default(),
                 ledger: Ledger::default(),
                 kind,
             },
