@@ -90,6 +90,8 @@ pub struct Metrics {
     pub actors_restarted: Family<ActorLabel, Counter>,
     /// Keywords in quarantine now.
     pub quarantined: Gauge,
+    /// Keywords that are tracked now.
+    pub keywords_tracked: Gauge,
     /// Answered requests, per route and status.
     pub http_requests: Family<RequestLabels, Counter>,
     /// Open connections.
@@ -138,6 +140,7 @@ impl Metrics {
             actors_alive: Family::default(),
             actors_restarted: Family::default(),
             quarantined: Gauge::default(),
+            keywords_tracked: Gauge::default(),
             http_requests: Family::default(),
             http_connections: Gauge::default(),
             http_connections_refused: Counter::default(),
@@ -198,6 +201,11 @@ impl Metrics {
         }
         for (name, help, gauge) in [
             ("quarantined", "Keywords in quarantine", &self.quarantined),
+            (
+                "keywords_tracked",
+                "Keywords that are tracked",
+                &self.keywords_tracked,
+            ),
             (
                 "journal_connected",
                 "The journal can be reached",

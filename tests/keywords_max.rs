@@ -1,4 +1,4 @@
-//! For which keywords there is room follows from the journal's order, and from nothing else.
+//! `keywords.max` refuses requests, and changes nothing in what is folded.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,9 +10,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tidings::actors::{CommandError, Intake, KeywordDigest, Scope, Tidings, digests, rebuild};
+use tidings::actors::{
+    CommandError, Intake, KeywordDigest, Scope, Tidings, digests, rebuild, views_dir,
+};
 use tidings::events::{Event, Keyword, Record, Sequence};
 use tidings::journal::JournalHandle;
+use tidings::store::Store;
 use tidings::telemetry::Metrics as ProcessMetrics;
 
 use system::{NOW, embedded, keyword, options, posted};
@@ -57,7 +60,7 @@ impl Journaled {
     /// Starts on the views in `data`, and waits until all is folded.
     async fn start(&self, data: &Path, most: usize) -> Tidings {
         let mut options = options(data);
-        options.shard.keywords_max = most;
+        options.keywords_max = most;
         let tidings = Tidings::start(options, self.open(), ProcessMetrics::new())
             .await
             .unwrap();
@@ -102,7 +105,7 @@ impl Chance {
     }
 }
 
-/// Keywords come and go, always some new ones, in the end three times as many as there is room for.
+/// Keywords come and go, always some new ones.
 fn troubled(seed: u64, events: usize) -> History {
     let mut chance = Chance(seed);
     (0..events)
@@ -119,82 +122,100 @@ fn troubled(seed: u64, events: usize) -> History {
         .collect()
 }
 
-/// Whom the contract quarantines: who is new when as many are followed as may be.
-fn one_too_many(history: &[(Keyword, Event)], most: usize) -> Vec<Keyword> {
-    let mut refused = BTreeSet::new();
-    let mut followed: BTreeMap<&Keyword, bool> = BTreeMap::new();
+/// What the journal makes of itself, in views of its own and under a limit that nothing reaches.
+async fn whole(journaled: &Journaled) -> Outcome {
+    let data = tempfile::tempdir().unwrap();
+    journaled.fold(data.path(), 100_000).await
+}
+
+/// The keywords that a history leaves tracked.
+fn tracked(history: &[(Keyword, Event)]) -> BTreeSet<Keyword> {
+    let mut known: BTreeMap<&Keyword, bool> = BTreeMap::new();
     for (keyword, event) in history {
-        let full = followed.values().filter(|followed| **followed).count() >= most;
-        let before = followed.get(keyword).copied();
-        let leaves = matches!(event, Event::KeywordUntracked { .. });
-        if refused.contains(keyword) {
-            continue;
-        }
-        match before {
-            None if full && !leaves => {
-                refused.insert(keyword.clone());
-            }
-            None => {
-                followed.insert(keyword, !leaves);
-            }
-            Some(was) => {
-                let comes = matches!(event, Event::KeywordTracked { .. });
-                followed.insert(keyword, !leaves && (was || comes));
-            }
+        let tracked = known.entry(keyword).or_insert(true);
+        match event {
+            Event::KeywordTracked { .. } => *tracked = true,
+            Event::KeywordUntracked { .. } => *tracked = false,
+            _ => {}
         }
     }
-    refused.into_iter().collect()
+    let tracked = known.into_iter().filter(|(_, tracked)| *tracked);
+    tracked.map(|(keyword, _)| keyword.clone()).collect()
 }
 
+/// Whatever happens to the views between two starts, and whatever the limit is then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn every_rebuild_quarantines_whom_the_journal_says() {
-    for seed in 0..3 {
-        let history = troubled(seed, 2000);
-        let journaled = Journaled::of(&history).await;
-        let expected = one_too_many(&history, 20);
-        assert!((10..50).contains(&expected.len()), "{expected:?}");
-        let mut first = None;
-        for _ in 0..4 {
-            let data = tempfile::tempdir().unwrap();
-            let outcome = journaled.fold(data.path(), 20).await;
-            assert_eq!(outcome.quarantined, expected);
-            let first = first.get_or_insert_with(|| outcome.digests.clone());
-            assert_eq!(*first, outcome.digests);
-        }
-    }
-}
-
-/// Whoever comes takes a place that was given up just before, in another shard that has much else
-/// to fold first.
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn nobody_is_quarantined_who_takes_the_place_of_another() {
-    let most = 4;
-    let mut history: History = (0..most)
-        .map(|n| (keyword(&format!("k{n}")), TRACKED))
-        .collect();
-    for n in most..100 {
-        let leaves = keyword(&format!("k{}", n - most));
-        history.extend((0..20).map(|id| (leaves.clone(), posted(n * 20 + id))));
-        history.push((leaves, UNTRACKED));
-        history.push((keyword(&format!("k{n}")), TRACKED));
-    }
-    let journaled = Journaled::of(&history).await;
-    for _ in 0..4 {
+async fn what_is_folded_follows_from_the_journal_alone() {
+    for seed in 0..4 {
+        let history = troubled(seed, 1200);
+        let mut journaled = Journaled::of(&history[..200].to_vec()).await;
         let data = tempfile::tempdir().unwrap();
-        let tidings = journaled.start(data.path(), most).await;
-        assert_eq!(tidings.status().quarantined, []);
-        for n in 0..100 {
-            let followed = tidings.is_tracked(&keyword(&format!("k{n}")));
-            assert_eq!(followed, n >= 100 - most, "k{n}");
+        let mut chance = Chance(seed);
+        let mut epoch = None;
+        for to in (200..=1200).step_by(200) {
+            if to > 200 {
+                journaled.append(&history[to - 200..to]).await;
+            }
+            let done = match chance.below(4) {
+                0 => "restarted",
+                1 => {
+                    damage(data.path());
+                    "damaged"
+                }
+                2 => {
+                    let journal = journaled.open();
+                    let renewed = rebuild(data.path(), 16 << 20, &*journal, |_| {}).await;
+                    journal.close().await.unwrap();
+                    assert!(!renewed.unwrap(), "the views were right");
+                    "rebuilt"
+                }
+                _ => {
+                    Store::remove(&views_dir(data.path())).unwrap();
+                    "removed"
+                }
+            };
+            let most = [1, 3, 20, 100_000][usize::try_from(chance.below(4)).unwrap()];
+            let label = format!("seed {seed}, {to} events, {done}, limit {most}");
+            let whole = whole(&journaled).await;
+            let tidings = journaled.start(data.path(), most).await;
+            let outcome = Outcome::of(&tidings);
+            assert_eq!(outcome, whole, "{label}");
+            let expected = tracked(&history[..to]);
+            let found = outcome.digests.iter().filter(|one| one.head.tracked);
+            let found: BTreeSet<Keyword> = found.map(|one| one.keyword.clone()).collect();
+            assert_eq!(found, expected, "{label}");
+            assert!(
+                expected.iter().all(|one| tidings.is_tracked(one)),
+                "{label}"
+            );
+            let status = tidings.status();
+            assert_eq!(status.tracked, expected.len(), "{label}");
+            assert_eq!(
+                status.has_too_many_keywords(),
+                expected.len() > most,
+                "{label}"
+            );
+            let now = tidings.views().epoch().unwrap();
+            assert_eq!(*epoch.get_or_insert(now), now, "{label}");
+            tidings.shutdown().await.unwrap();
         }
-        tidings.shutdown().await.unwrap();
     }
 }
 
-/// After a crash, shards have come differently far, and are those of the keywords that were let
-/// in before or after.
+/// Flips a bit in the middle of the views.
+fn damage(data: &Path) {
+    let db = views_dir(data).join("db");
+    let Ok(mut bytes) = std::fs::read(&db) else {
+        return;
+    };
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&db, bytes).unwrap();
+}
+
+/// After a crash, shards have come differently far.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_crash_lets_in_nobody_else() {
+async fn a_crash_changes_nothing() {
     let history = troubled(7, 1500);
     let (begun, more) = history.split_at(300);
     let mut journaled = Journaled::of(&begun.to_vec()).await;
@@ -204,9 +225,7 @@ async fn a_crash_lets_in_nobody_else() {
     let later = tempfile::tempdir().unwrap();
     journaled.fold(later.path(), 20).await;
     journaled.append(&more[300..]).await;
-    let whole = tempfile::tempdir().unwrap();
-    let whole = journaled.fold(whole.path(), 20).await;
-    assert_eq!(whole.quarantined, one_too_many(&history, 20));
+    let whole = whole(&journaled).await;
 
     for trial in 0..8_u64 {
         let mut chance = Chance(trial);
@@ -260,87 +279,6 @@ fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_restart_lets_in_nobody_but_whom_an_operator_lets_in() {
-    let follow =
-        |names: &[&str]| -> History { names.iter().map(|name| (keyword(name), TRACKED)).collect() };
-    let mut journaled = Journaled::of(&follow(&["a", "b", "c", "d", "e", "f"])).await;
-    let data = tempfile::tempdir().unwrap();
-    let names =
-        |names: &[&str]| -> Vec<Keyword> { names.iter().map(|name| keyword(name)).collect() };
-    let outcome = journaled.fold(data.path(), 2).await;
-    assert_eq!(outcome.quarantined, names(&["c", "d", "e", "f"]));
-
-    // That there is room is no reason by itself.
-    journaled.append(&[(keyword("a"), UNTRACKED)]).await;
-    let outcome = journaled.fold(data.path(), 2).await;
-    assert_eq!(outcome.quarantined, names(&["c", "d", "e", "f"]));
-    let tidings = journaled.start(data.path(), 2).await;
-    assert_eq!(tidings.status().quarantined, outcome.quarantined);
-    assert!(tidings.release(&keyword("e")).await.unwrap());
-    tidings
-        .reached(Scope::Keyword(&keyword("e")), journaled.last)
-        .await
-        .unwrap();
-    assert!(tidings.is_tracked(&keyword("e")));
-    let refused = tidings.release(&keyword("d")).await.unwrap_err();
-    assert!(
-        matches!(refused, CommandError::TooMany { max: 2 }),
-        "{refused}"
-    );
-    assert_eq!(tidings.status().quarantined, names(&["c", "d", "f"]));
-    tidings.shutdown().await.unwrap();
-    let outcome = journaled.fold(data.path(), 2).await;
-    assert_eq!(outcome.quarantined, names(&["c", "d", "f"]));
-
-    // A higher limit lets in who came first, besides "b" and "e".
-    let outcome = journaled.fold(data.path(), 3).await;
-    assert_eq!(outcome.quarantined, names(&["d", "f"]));
-    let outcome = journaled.fold(data.path(), 2).await;
-    assert_eq!(
-        outcome.quarantined,
-        names(&["d", "f"]),
-        "a lower one sends nobody away"
-    );
-    assert_eq!(journaled.fold(data.path(), 3).await, outcome);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_rebuild_of_stopped_views_quarantines_the_same_and_finds_no_damage() {
-    let history = troubled(3, 1500);
-    let journaled = Journaled::of(&history).await;
-    let data = tempfile::tempdir().unwrap();
-    let live = journaled.fold(data.path(), 20).await;
-    let refused = one_too_many(&history, 20);
-    assert_eq!(live.quarantined, refused);
-
-    // One that was let in by hand was right as well.
-    let tidings = journaled.start(data.path(), 20).await;
-    let names = (0..60).map(|n| keyword(&format!("k{n}")));
-    let mut followed = names.filter(|name| tidings.is_tracked(name));
-    while let Err(full) = tidings.release(&refused[0]).await {
-        assert!(matches!(full, CommandError::TooMany { max: 20 }), "{full}");
-        tidings.untrack(&followed.next().unwrap()).await.unwrap();
-    }
-    let last = *tidings.journal().head().borrow();
-    tidings
-        .reached(Scope::Keyword(&refused[0]), last)
-        .await
-        .unwrap();
-    tidings.shutdown().await.unwrap();
-
-    let journal = journaled.open();
-    let new_epoch = rebuild(data.path(), 16 << 20, &*journal, 20, |_| {})
-        .await
-        .unwrap();
-    assert!(!new_epoch, "they were right");
-    journal.close().await.unwrap();
-    let rebuilt = journaled.fold(data.path(), 20).await;
-    assert_eq!(rebuilt.quarantined, refused);
-    let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(journaled.fold(fresh.path(), 20).await, rebuilt);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]

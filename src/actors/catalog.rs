@@ -149,20 +149,9 @@ impl Catalog {
         }
     }
 
-    /// Makes room for a keyword that is to be followed at last; false when `most` are followed.
-    pub(super) fn admit(&self, keyword: &Keyword, most: usize) -> bool {
-        if let Some(folded) = &mut self.writing().folded {
-            let admitted = folded.contains(keyword) || folded.len() < most;
-            if admitted {
-                folded.insert(keyword.clone());
-            }
-            return admitted;
-        }
-        let place = self.hold_place(keyword, most);
-        if place.is_some() {
-            self.set(keyword, true);
-        }
-        place.is_some()
+    /// How many keywords are tracked, and shown as tracked.
+    pub(super) fn count(&self) -> usize {
+        self.reading().keywords.len()
     }
 
     pub(super) fn contains(&self, keyword: &Keyword) -> bool {

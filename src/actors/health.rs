@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::catalog::Catalog;
 use super::progress::Progress;
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{Connection, Durability, JournalHandle};
@@ -33,6 +34,17 @@ pub struct Status {
     pub durability: Durability,
     /// Whether the journal can be reached.
     pub connection: Connection,
+    /// How many keywords are tracked.
+    pub tracked: usize,
+    /// While so many are tracked, requests to track a new keyword are refused.
+    pub keywords_max: usize,
+}
+
+impl Status {
+    /// More keywords are tracked than the limit says: they came through the journal.
+    pub const fn has_too_many_keywords(&self) -> bool {
+        self.tracked > self.keywords_max
+    }
 }
 
 /// How one shard is.
@@ -54,6 +66,8 @@ pub(super) struct Health {
     progress: Progress,
     metrics: Metrics,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
+    catalog: Catalog,
+    keywords_max: usize,
     /// Since when the journal cannot be reached.
     unreachable_since: Mutex<Option<Instant>>,
 }
@@ -65,6 +79,7 @@ impl Health {
         views: Views,
         progress: Progress,
         metrics: Metrics,
+        (catalog, keywords_max): (Catalog, usize),
     ) -> Arc<Self> {
         let health = Arc::new(Self {
             journal,
@@ -72,6 +87,8 @@ impl Health {
             progress,
             metrics,
             heads: Mutex::default(),
+            catalog,
+            keywords_max,
             unreachable_since: Mutex::default(),
         });
         let sampled = Arc::downgrade(&health);
@@ -115,6 +132,8 @@ impl Health {
             quarantined: self.progress.quarantined(),
             durability: self.journal.durability(),
             connection: self.journal.connection(),
+            tracked: self.catalog.count(),
+            keywords_max: self.keywords_max,
         }
     }
 
@@ -124,6 +143,8 @@ impl Health {
         for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
             self.metrics.set_lag(shard.index(), head.since(position));
         }
+        let tracked = i64::try_from(self.catalog.count()).unwrap_or(i64::MAX);
+        self.metrics.keywords_tracked.set(tracked);
         let now = Instant::now();
         let reachable = self.journal.connection() != Connection::Disconnected;
         self.metrics.journal_connected.set(i64::from(reachable));

@@ -11,7 +11,6 @@
 //! [`Tidings`] is the handle in front of all of them; nobody outside sees an actor.
 
 mod catalog;
-mod census;
 mod commits;
 mod failures;
 mod health;

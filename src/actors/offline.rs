@@ -112,7 +112,6 @@ impl OpenViews {
     pub async fn catch_up(
         &mut self,
         journal: &dyn Journal,
-        keywords_max: usize,
         progress: impl FnMut(Sequence),
     ) -> Result<(), OpeningError> {
         let head = *journal.head().borrow();
@@ -129,7 +128,6 @@ impl OpenViews {
             &self.checkpoints,
             head,
             limit,
-            keywords_max,
             progress,
         )
         .await?;
@@ -150,7 +148,7 @@ impl OpenViews {
     fn behind(&self) -> Result<HashMap<Keyword, Sequence>, StoreError> {
         let mut behind = HashMap::new();
         for shard in self.store.shards() {
-            for (keyword, _) in shard.behind()? {
+            for keyword in shard.behind()? {
                 let head = self.views.head(&keyword)?;
                 behind.insert(keyword, head.map_or(Sequence::ZERO, |head| head.as_of));
             }
@@ -209,9 +207,7 @@ pub async fn verify(
     let checkpoints = open.checkpoints.iter().map(|at| at.sequence);
     let until = checkpoints.chain(stands.values().copied()).max();
     let until = until.unwrap_or_default();
-    // Whom there was no room for is behind, and so compared where it stands.
-    let all = usize::MAX;
-    let missing = replay(journal, &fresh, &start, until, limit, all, progress).await?;
+    let missing = replay(journal, &fresh, &start, until, limit, progress).await?;
     let fresh_views = Views::default();
     fresh_views.show(Arc::new(fresh));
     let (expected, _) = digests(&fresh_views)?;
@@ -257,10 +253,7 @@ fn differences(found: &[KeywordDigest], expected: &[KeywordDigest]) -> Vec<Diffe
 
 /// Makes the views anew from the journal in a second folder, then swaps it in. When the old ones
 /// were not what the journal makes of them, a new epoch begins, so that no client takes the new
-/// numbers for a continuation of the old.
-///
-/// Whom there is room for (`keywords_max`) is decided anew, from the journal alone. Answers whether
-/// a new epoch began.
+/// numbers for a continuation of the old. Answers whether a new epoch began.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.
@@ -268,7 +261,6 @@ pub async fn rebuild(
     data: &Path,
     cache_bytes: u64,
     journal: &dyn Journal,
-    keywords_max: usize,
     progress: impl FnMut(Sequence),
 ) -> Result<bool, OpeningError> {
     let head = *journal.head().borrow();
@@ -278,20 +270,15 @@ pub async fn rebuild(
     let start =
         vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
     let all = |_: &Keyword| Sequence::new(u64::MAX);
-    replay(journal, &fresh, &start, head, all, keywords_max, progress).await?;
+    replay(journal, &fresh, &start, head, all, progress).await?;
     let fresh = Arc::new(fresh);
     let fresh_views = Views::default();
     fresh_views.show(Arc::clone(&fresh));
     let expected = digests(&fresh_views)?;
     let mut old = OpenViews::open(data, cache_bytes, journal).await?;
     // The old views may be a moment behind after a crash; that alone is no damage.
-    old.catch_up(journal, keywords_max, |_| {}).await?;
-    let mut behind = old.behind()?;
-    // Another limit, or a release, may have decided otherwise.
-    for shard in fresh.shards() {
-        let refused = shard.behind()?.into_iter();
-        behind.extend(refused.map(|(keyword, _)| (keyword, Sequence::ZERO)));
-    }
+    old.catch_up(journal, |_| {}).await?;
+    let behind = old.behind()?;
     let damaged = differences(&digests(&old.views)?.0, &expected.0)
         .iter()
         .any(|difference| !behind.contains_key(&difference.keyword));

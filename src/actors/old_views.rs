@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalog::Catalog;
-use super::census;
 use crate::events::Sequence;
 use crate::store::{Seal, Store, StoreError};
 
@@ -27,7 +26,7 @@ pub struct OldViews {
 impl OldViews {
     /// Lets a catalog show the keywords that they follow.
     pub(super) fn show_followed(&self, catalog: &Catalog) {
-        match census::followed(&self.store) {
+        match self.store.tracked() {
             Ok(followed) => catalog.freeze(followed),
             // Whoever reads them meets it too, and they make way.
             Err(error) => tracing::warn!(%error, "old views cannot say what they follow"),

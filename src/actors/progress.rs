@@ -14,7 +14,7 @@ pub enum KeywordStatus {
     Live,
     /// Still folds what came earlier.
     CatchingUp,
-    /// Failed too often, or is one too many; folds nothing until it is released.
+    /// Failed too often; folds nothing until it is released.
     Quarantined,
 }
 

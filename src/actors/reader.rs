@@ -1,28 +1,24 @@
 //! The reader actor.
 //!
-//! Owns the one position at which this process reads the journal, and with it the census, since
-//! nobody else sees the records of all keywords in their order. Feeds every shard every batch:
+//! Owns the one position at which this process reads the journal. Feeds every shard every batch:
 //! its events, and the batch's end even where it has none, so that idle shards move too. It calls
 //! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
 //! the journal cannot be read or a shard is gone; the root then decides.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::shard::{Part, ShardHandle};
-use crate::events::{
-    Content, Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardId, Token,
-};
+use crate::events::{Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardId, Token};
 use crate::journal::{Batch, JournalError, JournalHandle, JournalReader, Selection};
-use crate::projections::Census;
 use crate::telemetry::{Counted, Metrics};
 
 /// Batches on their way through the shards.
 const MOST_IN_FLIGHT: usize = 2;
-/// Keywords whose place is remembered; beyond it all are forgotten, and learned anew.
-const MOST_PLACES: usize = 200_000;
+/// Keywords whose shard is remembered; beyond it all are forgotten, and learned anew.
+const MOST_KNOWN: usize = 200_000;
 
 /// The root's hold on the reader.
 #[derive(Debug, Clone)]
@@ -57,8 +53,6 @@ pub(super) struct ReaderArguments {
     pub(super) after: Sequence,
     /// In shard order.
     pub(super) shards: Vec<(ShardId, ShardHandle)>,
-    /// Whom there was room for, as of the views.
-    pub(super) census: Census,
     /// Records per batch, at most.
     pub(super) most: usize,
     pub(super) metrics: Metrics,
@@ -68,24 +62,10 @@ pub(super) struct ReaderState {
     own: ReaderArguments,
     count: ShardCount,
     reader: Box<dyn JournalReader>,
-    /// What is known of keywords that were met.
-    places: HashMap<Keyword, Place>,
+    /// The shards of keywords that were met.
+    known: HashMap<Keyword, ShardId>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
     _alive: Counted,
-}
-
-/// Where a keyword lives, and whether there was no room for it when it came.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    shard: ShardId,
-    is_refused: bool,
-}
-
-/// What goes to one shard.
-#[derive(Debug, Default)]
-struct Share {
-    envelopes: Vec<Envelope>,
-    refused: HashSet<Keyword>,
 }
 
 struct ReaderActor;
@@ -110,7 +90,7 @@ impl Actor for ReaderActor {
         Ok(ReaderState {
             count: own.journal.shards(),
             reader,
-            places: HashMap::new(),
+            known: HashMap::new(),
             in_flight: VecDeque::new(),
             _alive: own.metrics.actor_alive("reader"),
             own,
@@ -155,57 +135,35 @@ impl ReaderState {
 
     fn hand_on(&mut self, batch: Batch) {
         let end = batch.checkpoint(self.own.incarnation);
-        let mut shares: Vec<Share> = Vec::new();
-        shares.resize_with(self.own.shards.len(), Share::default);
+        let mut shares: Vec<Vec<Envelope>> = Vec::new();
+        shares.resize_with(self.own.shards.len(), Vec::new);
         for envelope in batch.envelopes {
-            let place = self.place_of(&envelope);
-            let Some(share) = shares.get_mut(place.shard.index()) else {
-                continue;
-            };
-            if let (true, Some(keyword)) = (place.is_refused, envelope.keyword()) {
-                share.refused.insert(keyword.clone());
+            let shard = self.shard_of(&envelope);
+            if let Some(share) = shares.get_mut(shard.index()) {
+                share.push(envelope);
             }
-            share.envelopes.push(envelope);
         }
-        let mut census = self.own.census.take_changes();
-        let keeps_census = self.count.of_unaddressed();
-        let hand_on = |((id, shard), share): (&(ShardId, ShardHandle), Share)| {
-            shard.fold(Part {
-                envelopes: share.envelopes,
-                refused: share.refused,
-                census: census.take_if(|_| *id == keeps_census),
-                end,
-            })
+        let hand_on = |((_, shard), envelopes): (&(ShardId, ShardHandle), _)| {
+            shard.fold(Part { envelopes, end })
         };
         let answers = self.own.shards.iter().zip(shares).map(hand_on).collect();
         self.in_flight.push_back(answers);
     }
 
-    /// Remembered per keyword, since there are few keywords and many records: a record about
-    /// something else than the keyword itself changes nothing in it.
-    fn place_of(&mut self, envelope: &Envelope) -> Place {
-        let Content::Keyword(keyword, record) = &envelope.content else {
-            return Place {
-                shard: self.count.of_unaddressed(),
-                is_refused: false,
-            };
+    /// Remembered per keyword, since there are few keywords and many records.
+    fn shard_of(&mut self, envelope: &Envelope) -> ShardId {
+        let Some(keyword) = envelope.keyword() else {
+            return self.count.of_unaddressed();
         };
-        let known = self.places.get(keyword).copied();
-        if let (Some(place), false) = (known, record.is_about_keyword()) {
-            return place;
+        if let Some(shard) = self.known.get(keyword) {
+            return *shard;
         }
-        let place = Place {
-            shard: known.map_or_else(
-                || self.count.shard_of(Token::of(keyword).as_str().as_bytes()),
-                |place| place.shard,
-            ),
-            is_refused: self.own.census.see(envelope.sequence, keyword, record),
-        };
-        if self.places.len() >= MOST_PLACES {
-            self.places.clear();
+        let shard = self.count.shard_of(Token::of(keyword).as_str().as_bytes());
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
         }
-        self.places.insert(keyword.clone(), place);
-        place
+        self.known.insert(keyword.clone(), shard);
+        shard
     }
 
     async fn finish_oldest(&mut self) -> Result<(), ActorProcessingErr> {

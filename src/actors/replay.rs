@@ -1,16 +1,15 @@
 //! Folding a journal without actors: for rebuilding, comparing and measuring views whose server is
 //! stopped. It runs the same fold over the same rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
-use super::census::{self, Counted};
 use super::opening::OpeningError;
 use super::rejections;
 use crate::events::{Checkpoint, Content, Keyword, KeywordEnvelope, Sequence};
 use crate::journal::{Journal, Selection};
-use crate::projections::{Changes, Digest, Head, KeywordView, RowKey, Rows, ViewDigest};
-use crate::store::{BehindCause, ShardRows, Store, StoreError, Views};
+use crate::projections::{Digest, Head, KeywordView, ViewDigest};
+use crate::store::{Store, StoreError, Views};
 
 /// Records per batch; each batch is one commit.
 const BATCH: usize = 16_384;
@@ -18,9 +17,8 @@ const BATCH: usize = 16_384;
 const MOST_RESIDENT: usize = 10_000;
 
 /// Folds the records behind `after` through `until` into a store. `limit` names the last
-/// position that a keyword is to fold, for comparing with views in which it stands there; and so
-/// many keywords are followed at `most`, unless the store has a limit already. Answers the positions at which the journal should hold a
-/// record and doesn't.
+/// position that a keyword is to fold, for comparing with views in which it stands there. Answers
+/// the positions at which the journal should hold a record and doesn't.
 ///
 /// # Errors
 /// [`OpeningError`].
@@ -30,31 +28,25 @@ pub async fn replay(
     after: &[Checkpoint],
     until: Sequence,
     limit: impl Fn(&Keyword) -> Sequence,
-    most: usize,
     mut progress: impl FnMut(Sequence),
 ) -> Result<Vec<RangeInclusive<u64>>, OpeningError> {
     let mut missing = Vec::new();
-    let home = census::home(store)?;
+    let unaddressed = store.shard(store.count().of_unaddressed())?;
     let start = after.iter().map(|at| at.sequence).min();
     let mut position = start.unwrap_or_default();
     let mut reader = journal.read(position, Selection::All).await?;
-    let mut census = Counted::going_on(store, most)?.census;
     let mut resident: HashMap<Keyword, KeywordView> = HashMap::new();
     while position < until {
         let most = usize::try_from(until.since(position)).unwrap_or(usize::MAX);
         let batch = reader.next(most.min(BATCH)).await?;
         let checkpoint = batch.checkpoint(journal.incarnation());
         let mut records: BTreeMap<Keyword, Vec<KeywordEnvelope>> = BTreeMap::new();
-        let mut refused = BTreeSet::new();
         let incarnation = journal.incarnation();
         let kept = |envelope| rejections::entry(incarnation, envelope);
         rejections::keep(journal, batch.envelopes.iter().filter_map(kept).collect()).await?;
         for envelope in batch.envelopes {
             match envelope.content {
                 Content::Keyword(keyword, record) => {
-                    if census.see(envelope.sequence, &keyword, &record) {
-                        refused.insert(keyword.clone());
-                    }
                     let records = records.entry(keyword).or_default();
                     records.push(KeywordEnvelope {
                         sequence: envelope.sequence,
@@ -63,7 +55,7 @@ pub async fn replay(
                     });
                 }
                 Content::Unaddressed { .. } => {
-                    home.count_unaddressed(1, envelope.sequence)?;
+                    unaddressed.count_unaddressed(1, envelope.sequence)?;
                 }
             }
         }
@@ -77,20 +69,12 @@ pub async fn replay(
                     place.insert(KeywordView::hydrate(&rows).map_err(StoreError::from)?)
                 }
             };
-            // One that was refused may have been released since.
-            if refused.contains(&keyword) && view.head().as_of == Sequence::ZERO {
-                refuse(shard, &keyword)?;
-                continue;
-            }
             for record in records.iter().filter(|record| record.sequence <= last) {
                 view.fold(&rows, record).map_err(StoreError::from)?;
             }
             if let Some(changes) = view.take_changes(&rows).map_err(StoreError::from)? {
                 shard.put(&keyword, changes)?;
             }
-        }
-        if let Some(changes) = census.take_changes() {
-            home.put_census(&changes)?;
         }
         for (shard, from) in store.shards().iter().zip(after) {
             if checkpoint.sequence > from.sequence {
@@ -107,15 +91,6 @@ pub async fn replay(
     }
     store.flush()?;
     Ok(missing)
-}
-
-/// There was no room for a keyword when it came.
-fn refuse(shard: &ShardRows, keyword: &Keyword) -> Result<(), StoreError> {
-    shard.mark_behind(keyword, Some(BehindCause::Refused));
-    if shard.of(keyword).get(&RowKey::Head)?.is_none() {
-        shard.put(keyword, Changes::existing()?)?;
-    }
-    Ok(())
 }
 
 /// The digest of one keyword.

@@ -5,7 +5,7 @@
 //! not. Dies when its rows cannot be trusted or read; the root then opens the views anew. Restarts
 //! keywords that panic, with a pause, and quarantines those that keep failing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ use super::sorted::Sorted;
 use super::stragglers::Stragglers;
 use crate::events::{Checkpoint, Envelope, Keyword, Sequence, ShardId};
 use crate::journal::JournalHandle;
-use crate::projections::{CensusRows, Head, RowKey, Rows};
-use crate::store::{BehindCause, ShardRows, Store, StoreError};
+use crate::projections::{Head, RowKey, Rows};
+use crate::store::{ShardRows, Store, StoreError};
 use crate::telemetry::{Counted, Metrics};
 
 /// How long keywords may take to end.
@@ -43,8 +43,6 @@ pub struct ShardOptions {
     pub commit_interval: Duration,
     /// A keyword that folds nothing for so long leaves memory.
     pub idle: Duration,
-    /// So many keywords are followed at most; who comes then is quarantined.
-    pub keywords_max: usize,
 }
 
 /// The reader's, the root's and the keywords' hold on a shard.
@@ -73,8 +71,8 @@ impl ShardHandle {
         let _ = self.0.cast(ShardMessage::CaughtUp { keyword, position });
     }
 
-    /// Ends a keyword's quarantine; `None` when the shard is gone.
-    pub(super) async fn release(&self, keyword: Keyword) -> Option<Released> {
+    /// Ends a keyword's quarantine; false when it was in none, `None` when the shard is gone.
+    pub(super) async fn release(&self, keyword: Keyword) -> Option<bool> {
         let (released, answer) = oneshot::channel();
         let _ = self.0.cast(ShardMessage::Release { keyword, released });
         answer.await.ok()
@@ -92,26 +90,11 @@ impl ShardHandle {
     }
 }
 
-/// What became of the wish to release a keyword.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Released {
-    /// It catches up now.
-    Yes,
-    /// It was not in quarantine.
-    NotQuarantined,
-    /// There is still no room for it.
-    TooMany,
-}
-
 /// A shard's part of a batch.
 #[derive(Debug)]
 pub(super) struct Part {
     /// Envelopes of this shard's keywords, and those with invalid tokens that fall to it.
     pub(super) envelopes: Vec<Envelope>,
-    /// Those of its keywords for which there was no room when they came.
-    pub(super) refused: HashSet<Keyword>,
-    /// What has changed in the census, when this shard keeps it.
-    pub(super) census: Option<CensusRows>,
     /// Where the whole batch ends.
     pub(super) end: Checkpoint,
 }
@@ -135,7 +118,7 @@ pub(super) enum ShardMessage {
     /// End a quarantine.
     Release {
         keyword: Keyword,
-        released: oneshot::Sender<Released>,
+        released: oneshot::Sender<bool>,
     },
     /// Commit and end.
     Finish { finished: oneshot::Sender<()> },
@@ -206,11 +189,8 @@ impl Actor for ShardActor {
             _alive: own.metrics.actor_alive("shard"),
             own,
         };
-        for (keyword, cause) in behind {
-            match cause {
-                BehindCause::Failed => state.start_catching_up(&myself, &keyword).await?,
-                BehindCause::Refused => state.stragglers.refuse(&keyword, Sequence::ZERO)?,
-            }
+        for keyword in behind {
+            state.start_catching_up(&myself, &keyword).await?;
         }
         Ok(state)
     }
@@ -274,22 +254,13 @@ impl ShardState {
         rejections::keep(&*self.own.journal, sorted.rejected).await?;
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
-        if let Some(census) = &part.census {
-            self.rows.put_census(census)?;
-        }
         let round = Round::default();
         for (keyword, records) in sorted.records {
             if self.stragglers.contains(&keyword) {
                 continue;
             }
             if !self.resident.contains_key(&keyword) && !self.has_folded(&keyword)? {
-                // One that was refused may have been released since, and has folded then.
-                if part.refused.contains(&keyword) {
-                    let position = self.position.sequence;
-                    self.stragglers.refuse(&keyword, position)?;
-                    continue;
-                }
-                // It takes its room at once, however long its fold takes.
+                // It counts as tracked at once, however long its fold takes.
                 self.own.catalog.set(&keyword, true);
             }
             let ticket = round.ticket(keyword.clone());
@@ -364,19 +335,14 @@ impl ShardState {
         &mut self,
         myself: &ActorRef<ShardMessage>,
         keyword: &Keyword,
-        released: oneshot::Sender<Released>,
+        released: oneshot::Sender<bool>,
     ) -> Result<(), ActorProcessingErr> {
-        let most = self.own.options.keywords_max;
-        let answer = if !self.stragglers.is_quarantined(keyword) {
-            Released::NotQuarantined
-        } else if self.has_folded(keyword)? || self.own.catalog.admit(keyword, most) {
+        let is_quarantined = self.stragglers.is_quarantined(keyword);
+        if is_quarantined {
             self.stragglers.release(keyword);
             self.start_catching_up(myself, keyword).await?;
-            Released::Yes
-        } else {
-            Released::TooMany
-        };
-        let _ = released.send(answer);
+        }
+        let _ = released.send(is_quarantined);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! A shard's keywords whose rows don't follow its position: those that failed, or are one too many.
+//! A shard's keywords whose rows don't follow its position, because they failed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,10 +9,8 @@ use super::failures::{Failures, Verdict};
 use super::progress::{Behind, Progress};
 use crate::events::{Keyword, Sequence};
 use crate::projections::{Changes, RowKey, Rows};
-use crate::store::{BehindCause, ShardRows, StoreError};
+use crate::store::{ShardRows, StoreError};
 use crate::telemetry::Metrics;
-
-const TOO_MANY: &str = "there are too many keywords (keywords.max)";
 
 /// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
 pub(super) struct Stragglers {
@@ -25,7 +23,7 @@ pub(super) struct Stragglers {
 }
 
 impl Stragglers {
-    /// Those that the rows say are behind, and why they are.
+    /// Those that the rows say are behind.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -33,13 +31,13 @@ impl Stragglers {
         rows: Arc<ShardRows>,
         progress: Progress,
         metrics: Metrics,
-    ) -> Result<(Self, Vec<(Keyword, BehindCause)>), StoreError> {
+    ) -> Result<(Self, Vec<Keyword>), StoreError> {
         let marked = rows.behind()?;
         let stragglers = Self {
             rows,
             progress,
             metrics,
-            behind: marked.iter().map(|(keyword, _)| keyword.clone()).collect(),
+            behind: marked.iter().cloned().collect(),
             failures: HashMap::new(),
         };
         Ok((stragglers, marked))
@@ -64,7 +62,7 @@ impl Stragglers {
         if !self.behind.insert(keyword.clone()) {
             return Ok(());
         }
-        self.rows.mark_behind(keyword, Some(BehindCause::Failed));
+        self.rows.mark_behind(keyword, true);
         self.show(keyword, false, position);
         if self.rows.of(keyword).get(&RowKey::Head)?.is_none() {
             // It exists, though nothing of it is folded yet.
@@ -81,7 +79,7 @@ impl Stragglers {
     /// It has caught up with the shard.
     pub(super) fn is_live(&mut self, keyword: &Keyword) {
         self.behind.remove(keyword);
-        self.rows.mark_behind(keyword, None);
+        self.rows.mark_behind(keyword, false);
         self.progress.set_behind(keyword, None);
     }
 
@@ -108,20 +106,8 @@ impl Stragglers {
         Ok(())
     }
 
-    /// There was no room for it when it came, so it folds nothing until somebody releases it.
-    pub(super) fn refuse(
-        &mut self,
-        keyword: &Keyword,
-        position: Sequence,
-    ) -> Result<(), StoreError> {
-        self.quarantine(keyword, position, TOO_MANY)?;
-        self.rows.mark_behind(keyword, Some(BehindCause::Refused));
-        Ok(())
-    }
-
     /// Its quarantine ends, and its failures are forgotten.
     pub(super) fn release(&mut self, keyword: &Keyword) {
-        self.rows.mark_behind(keyword, Some(BehindCause::Failed));
         tracing::info!(%keyword, "keyword is released from quarantine");
         self.metrics.quarantined.dec();
         self.failures.remove(keyword);

@@ -10,7 +10,6 @@ use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
 use super::opening::OpeningError;
 use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
-use super::shard::Released;
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
 use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{Holders, MayHold, StoreError, Views};
@@ -138,7 +137,7 @@ impl Tidings {
         let catalog = Catalog::default();
         let progress = Progress::new(journal.shards());
         let feeds = Feeds::new(views.clone(), progress.clone());
-        let keywords_max = options.shard.keywords_max;
+        let keywords_max = options.keywords_max;
         let root = RootHandle::spawn(RootArguments {
             options,
             journal: Arc::clone(&journal),
@@ -159,6 +158,7 @@ impl Tidings {
             views.clone(),
             progress.clone(),
             metrics.clone(),
+            (catalog.clone(), keywords_max),
         );
         let shared = Arc::new(Shared {
             root,
@@ -267,7 +267,7 @@ impl Tidings {
             && shared.progress.lowest() >= shared.progress.target()
     }
 
-    /// How many keywords may be followed.
+    /// While so many keywords are tracked, requests to track a new one are refused.
     pub(super) fn keywords_max(&self) -> usize {
         self.shared.keywords_max
     }
@@ -364,16 +364,11 @@ impl Tidings {
     /// Ends a keyword's quarantine; false when it was in none.
     ///
     /// # Errors
-    /// [`CommandError::TryAgain`] while the views are being opened, [`CommandError::TooMany`] when
-    /// there is no room for it.
+    /// [`CommandError::TryAgain`] while the views are being opened.
     pub async fn release(&self, keyword: &Keyword) -> Result<bool, CommandError> {
         let shard = self.shard_of(keyword);
-        match self.shared.root.release(shard, keyword.clone()).await {
-            Some(Released::Yes) => Ok(true),
-            Some(Released::NotQuarantined) => Ok(false),
-            Some(Released::TooMany) => Err(self.too_many()),
-            None => Err(CommandError::TryAgain),
-        }
+        let released = self.shared.root.release(shard, keyword.clone()).await;
+        released.ok_or(CommandError::TryAgain)
     }
 
     /// Waits until a position is folded, at most [`FOLD_WAIT`].

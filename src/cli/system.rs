@@ -208,11 +208,11 @@ pub(super) fn options(settings: &Settings, data: &Path) -> actors::Options {
         data: data.to_owned(),
         cache_bytes: settings.store.cache_bytes,
         batch_records: settings.fold.batch_events,
+        keywords_max: settings.keywords.max,
         shard: ShardOptions {
             commit_events: settings.commit.events,
             commit_interval: settings.commit.interval,
             idle: settings.keywords.idle,
-            keywords_max: settings.keywords.max,
         },
     }
 }

@@ -29,6 +29,14 @@ struct Readiness {
     journal: &'static str,
     shards: Vec<Shard>,
     quarantined: Vec<Quarantined>,
+    keywords: Keywords,
+}
+
+/// How many keywords are tracked, and from how many on requests for more are refused.
+#[derive(Debug, Serialize)]
+struct Keywords {
+    tracked: usize,
+    max: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,8 +59,16 @@ impl Readiness {
             status: match (status.ready, status.starting) {
                 (_, true) => "starting",
                 (false, false) => "behind",
-                (true, false) if status.quarantined.is_empty() => "ready",
+                (true, false)
+                    if status.quarantined.is_empty() && !status.has_too_many_keywords() =>
+                {
+                    "ready"
+                }
                 (true, false) => "degraded",
+            },
+            keywords: Keywords {
+                tracked: status.tracked,
+                max: status.keywords_max,
             },
             head: status.head,
             durability: match status.durability {

@@ -1,7 +1,6 @@
 //! The folds, the views they keep, and the queries over views. Pure and synchronous: no clock, no
 //! I/O, no randomness. Rows are read through the [`Rows`] port and changed by handing them back.
 
-mod census;
 mod digest;
 mod fold;
 mod head;
@@ -18,7 +17,6 @@ mod tweet_key;
 mod view_change;
 pub mod volume;
 
-pub use census::{Admission, Census, CensusRows};
 pub use digest::{Digest, ViewDigest};
 pub use fold::{Changes, FOLD_VERSION, KeywordView, Outcome};
 pub use head::{Following, Head, Ledger};

@@ -138,7 +138,7 @@ pub struct JournalSettings {
 /// Which keywords there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct KeywordSettings {
-    /// How many may be tracked at once.
+    /// Requests to track a new keyword are refused while so many are tracked.
     pub max: usize,
     /// A tweet posted with a keyword that never existed tracks it.
     pub auto_track: bool,

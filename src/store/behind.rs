@@ -5,46 +5,24 @@ use bytes::Bytes;
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
 
-/// Why a keyword's rows are behind the checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BehindCause {
-    /// It failed, and reads the journal for itself when it is started again.
-    Failed,
-    /// There was no room for it.
-    Refused,
-}
-
-impl BehindCause {
-    const fn mark(self) -> &'static [u8] {
-        match self {
-            Self::Failed => &[1],
-            Self::Refused => &[2],
-        }
-    }
-
-    fn of(mark: &[u8]) -> Result<Self, StoreError> {
-        let mut all = [Self::Failed, Self::Refused].into_iter();
-        all.find(|cause| cause.mark() == mark).ok_or_else(|| {
-            StoreError::Inconsistent(format!("a keyword is behind in the way {mark:02x?}"))
-        })
-    }
-}
+/// The row; it says nothing but that it is there.
+const MARK: &[u8] = &[1];
 
 impl ShardRows {
     /// Marks a keyword as behind the checkpoint, or as no longer so.
-    pub fn mark_behind(&self, keyword: &Keyword, behind: Option<BehindCause>) {
-        let mark = behind.map(|cause| Bytes::from_static(cause.mark()));
+    pub fn mark_behind(&self, keyword: &Keyword, is_behind: bool) {
+        let mark = is_behind.then(|| Bytes::from_static(MARK));
         self.writing().pending.insert(layout::behind(keyword), mark);
     }
 
-    /// The keywords that are behind the checkpoint, and why.
+    /// The keywords that are behind the checkpoint, in keyword order.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn behind(&self) -> Result<Vec<(Keyword, BehindCause)>, StoreError> {
+    pub fn behind(&self) -> Result<Vec<Keyword>, StoreError> {
         let mut found = Vec::new();
-        self.for_each_keyword(layout::ALL_BEHIND, |keyword, mark| {
-            found.push((keyword, BehindCause::of(mark)?));
+        self.for_each_keyword(layout::ALL_BEHIND, |keyword, _| {
+            found.push(keyword);
             Ok(())
         })?;
         Ok(found)

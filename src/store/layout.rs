@@ -12,8 +12,6 @@ use crate::projections::{RowKey, TweetKey};
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-/// With which limit the census was counted.
-pub(super) const CENSUS: &[u8] = b"s";
 const HEAD: u8 = b'h';
 const OPEN_PAGE: u8 = b'o';
 const PAGE: u8 = b'p';
@@ -25,8 +23,6 @@ const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
-/// The log of how keywords stand in the census.
-pub(super) const ADMISSIONS: u8 = b'a';
 /// The log of who is followed.
 pub(super) const ROLL: u8 = b'l';
 

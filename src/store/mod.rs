@@ -5,7 +5,6 @@
 //! - [`Views`]: the read side that outlives a store which has to be replaced.
 
 mod behind;
-mod census_rows;
 mod committer;
 mod epoch;
 mod error;
@@ -23,7 +22,6 @@ mod shard_rows;
 mod views;
 mod whole;
 
-pub use behind::BehindCause;
 pub use epoch::{Epoch, EpochError, EpochParts, Generation};
 pub use error::StoreError;
 pub use holders::Holders;

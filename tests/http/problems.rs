@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tidings::actors::fold_step;
-use tidings::events::Keyword;
+use tidings::events::{Event, Keyword, Record, Timestamp};
 use tidings::http::{Access, Action, HttpOptions, Principal, ROUTES};
 
 use crate::support::{Reply, Running, Setup, posted};
@@ -132,6 +132,48 @@ async fn over_the_limit_no_keyword_is_tracked() {
     let refused = running.track("two").await;
     insta::assert_json_snapshot!("too_many_keywords", shown(&refused));
     assert_eq!(refused.status, 409);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keywords_over_the_limit_that_come_through_the_journal_are_folded_and_degrade_readyz() {
+    let running = Running::with(Setup {
+        keywords_max: 1,
+        ..Setup::default()
+    })
+    .await;
+    assert_eq!(running.track("one").await.status, 201);
+    let readiness = running.get("/readyz").await.json();
+    assert_eq!(readiness["status"], "ready", "{readiness}");
+
+    let at = Timestamp::parse("2015-06-01T00:00:00Z").unwrap();
+    let records = ["two", "three"].map(|name| {
+        let keyword = Keyword::new(name).unwrap();
+        Record::of_event(&keyword, &Event::KeywordTracked { at }, at).unwrap()
+    });
+    let appended = running.tidings.journal().append(records.into()).await;
+    let last = appended.unwrap().last;
+    for name in ["two", "three"] {
+        let path = format!("/api/v1/keywords/{name}/ledger?min_seq={last}");
+        let ledger = running.get(&path).await.json();
+        assert_eq!(ledger["folded"], 1, "{ledger}");
+    }
+    let reply = running.get("/readyz").await;
+    let readiness = reply.json();
+    assert_eq!(
+        (reply.status, &readiness["status"]),
+        (200, &json!("degraded"))
+    );
+    assert_eq!(readiness["keywords"], json!({"tracked": 3, "max": 1}));
+    assert_eq!(readiness["quarantined"], json!([]));
+    assert_eq!(running.track("four").await.status, 409);
+
+    for (name, status) in [("two", "degraded"), ("three", "ready")] {
+        let path = format!("/api/v1/keywords/{name}");
+        assert_eq!(running.send("DELETE", &path, &[], b"").await.status, 204);
+        let readiness = running.get("/readyz").await.json();
+        assert_eq!(readiness["status"], status, "{readiness}");
+    }
     running.stop().await;
 }
 

@@ -202,11 +202,11 @@ fn options(data: &Path, keywords_max: usize) -> Options {
         data: data.to_owned(),
         cache_bytes: 16 << 20,
         batch_records: 1024,
+        keywords_max,
         shard: ShardOptions {
             commit_events: 1000,
             commit_interval: Duration::from_millis(50),
             idle: Duration::from_secs(600),
-            keywords_max,
         },
     }
 }

@@ -44,11 +44,11 @@ fn options(data: &Path) -> Options {
         data: data.to_owned(),
         cache_bytes: 16 << 20,
         batch_records: 7,
+        keywords_max: 100_000,
         shard: ShardOptions {
             commit_events: 20,
             commit_interval: Duration::from_millis(5),
             idle: Duration::from_secs(600),
-            keywords_max: 100_000,
         },
     }
 }

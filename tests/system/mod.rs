@@ -23,11 +23,11 @@ pub fn options(data: &Path) -> Options {
         data: data.to_owned(),
         cache_bytes: 16 << 20,
         batch_records: 64,
+        keywords_max: 100_000,
         shard: ShardOptions {
             commit_events: 100,
             commit_interval: Duration::from_millis(50),
             idle: Duration::from_secs(600),
-            keywords_max: 100_000,
         },
     }
 }

@@ -16,13 +16,12 @@ use self::parts::Parts;
 use self::recovery::Recovery;
 use self::showing::Showing;
 use super::catalog::Catalog;
-use super::census::Counted;
 use super::keyword::FoldStep;
 use super::live::Feeds;
 use super::old_views::sole;
 use super::opening::{Opened, OpeningError, open_views};
 use super::progress::Progress;
-use super::shard::{Released, ShardHandle, ShardOptions};
+use super::shard::{ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{JournalError, JournalHandle};
 use crate::store::{Store, StoreError, Views};
@@ -44,6 +43,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Records that the reader hands on at a time, at most.
     pub batch_records: usize,
+    /// Requests to track a new keyword are refused while so many are tracked.
+    pub keywords_max: usize,
     /// When shards commit, and what they keep in memory.
     pub shard: ShardOptions,
 }
@@ -58,8 +59,8 @@ impl RootHandle {
         Ok(Self(actor))
     }
 
-    /// Ends a keyword's quarantine; `None` while nothing runs.
-    pub(super) async fn release(&self, shard: ShardId, keyword: Keyword) -> Option<Released> {
+    /// Ends a keyword's quarantine; false when it was in none, `None` while nothing runs.
+    pub(super) async fn release(&self, shard: ShardId, keyword: Keyword) -> Option<bool> {
         let (found, answer) = oneshot::channel();
         let _ = self.0.cast(RootMessage::FindShard { shard, found });
         answer.await.ok()?.release(keyword).await
@@ -292,7 +293,7 @@ impl RootState {
 
     async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
         let incarnation = self.own.journal.incarnation();
-        let (opened, counted) = self.open().await?;
+        let (opened, tracked) = self.open().await?;
         let own = &self.own;
         let head = *own.journal.head().borrow();
         let seen = self.showing.seen(own, opened.store.epoch(), head);
@@ -301,19 +302,12 @@ impl RootState {
         if let Some(old) = &opened.old {
             own.progress.freeze(old.positions.iter().copied());
         }
-        own.catalog.replace(counted.followed);
+        own.catalog.replace(tracked);
         if let Some(old) = &opened.old {
             old.show_followed(&own.catalog);
         }
         own.metrics.quarantined.set(0);
-        let parts = Parts::spawn(
-            own,
-            incarnation,
-            &opened,
-            counted.census,
-            &myself.get_cell(),
-        )
-        .await?;
+        let parts = Parts::spawn(own, incarnation, &opened, &myself.get_cell()).await?;
         self.showing
             .begin(own, myself, &opened.store, opened.old, (seen, head));
         self.recovery.started();
@@ -321,18 +315,15 @@ impl RootState {
         Ok(())
     }
 
-    /// Opens the views and counts who is followed. Where only that meets damage, they are moved
+    /// Opens the views and reads which keywords are tracked. Where only that meets damage, they are moved
     /// aside and made anew like others.
-    async fn open(&mut self) -> Result<(Opened, Counted), ActorProcessingErr> {
+    async fn open(&mut self) -> Result<(Opened, Vec<Keyword>), ActorProcessingErr> {
         let Options {
-            data,
-            cache_bytes,
-            shard,
-            ..
+            data, cache_bytes, ..
         } = &self.own.options;
         let journal = &*self.own.journal;
         let opened = open_views(data, *cache_bytes, journal).await?;
-        match Counted::of(&opened.store, shard.keywords_max) {
+        match opened.store.take_up_roll() {
             Err(error) if error.is_damage() => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -342,10 +333,10 @@ impl RootState {
                 self.recovery.damaged();
                 self.recovery.discard_damaged(data);
                 let opened = open_views(data, *cache_bytes, journal).await?;
-                let counted = Counted::of(&opened.store, shard.keywords_max)?;
-                Ok((opened, counted))
+                let tracked = opened.store.take_up_roll()?;
+                Ok((opened, tracked))
             }
-            counted => Ok((opened, counted?)),
+            tracked => Ok((opened, tracked?)),
         }
     }
 

@@ -9,7 +9,6 @@ use crate::actors::opening::Opened;
 use crate::actors::reader::{ReaderArguments, ReaderHandle};
 use crate::actors::shard::{ShardArguments, ShardHandle};
 use crate::events::{Incarnation, ShardId};
-use crate::projections::Census;
 use crate::store::Store;
 
 pub(super) struct Parts {
@@ -24,7 +23,6 @@ impl Parts {
         own: &RootArguments,
         incarnation: Incarnation,
         opened: &Opened,
-        census: Census,
         root: &ActorCell,
     ) -> Result<Self, ActorProcessingErr> {
         let mut shards = Vec::new();
@@ -51,7 +49,6 @@ impl Parts {
                 incarnation,
                 after: lowest.unwrap_or_default(),
                 shards: shards.clone(),
-                census,
                 most: own.options.batch_records,
                 metrics: own.metrics.clone(),
             },

@@ -98,8 +98,7 @@ async fn current(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
     let cache_bytes = invocation.settings.store.cache_bytes;
     let mut open = OpenViews::open(folder.path(), cache_bytes, &*journal).await?;
     let (bar, moved) = folding("events", &*journal);
-    let keywords_max = invocation.settings.keywords.max;
-    open.catch_up(&*journal, keywords_max, moved).await?;
+    open.catch_up(&*journal, moved).await?;
     bar.finish_and_clear();
     let position = journal.head().borrow().get();
     let views = open.views.clone();
@@ -187,9 +186,7 @@ async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
     let (bar, moved) = folding("events", &*journal);
-    let keywords_max = invocation.settings.keywords.max;
-    let new_epoch =
-        actors::rebuild(folder.path(), cache_bytes, &*journal, keywords_max, moved).await?;
+    let new_epoch = actors::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
     bar.finish_and_clear();
     let rebuilt = Rebuilt {
         position: journal.head().borrow().get(),
