@@ -98,6 +98,16 @@ pub struct Metrics {
     pub http_connections: Gauge,
     /// Connections that were refused because too many were open.
     pub http_connections_refused: Counter,
+    /// Scans that run now.
+    pub query_working: Gauge,
+    /// Scans that wait for a worker now.
+    pub query_waiting: Gauge,
+    /// Scans that were refused because too many waited, in all or of one client.
+    pub query_refused: Counter,
+    /// Questions whose client went before the answer.
+    pub query_abandoned: Counter,
+    /// Bytes of rows and texts that answers were made from.
+    pub query_bytes: Counter,
     /// Live sessions that ended, by reason.
     pub live_closed: Family<ReasonLabel, Counter>,
     /// Messages sent to live clients.
@@ -144,6 +154,11 @@ impl Metrics {
             http_requests: Family::default(),
             http_connections: Gauge::default(),
             http_connections_refused: Counter::default(),
+            query_working: Gauge::default(),
+            query_waiting: Gauge::default(),
+            query_refused: Counter::default(),
+            query_abandoned: Counter::default(),
+            query_bytes: Counter::default(),
             live_closed: Family::default(),
             live_lines: Counter::default(),
             live_bytes: Counter::default(),
@@ -178,6 +193,17 @@ impl Metrics {
                 "http_connections_refused",
                 "Connections over the limit",
                 &self.http_connections_refused,
+            ),
+            ("query_refused", "Scans over the limit", &self.query_refused),
+            (
+                "query_abandoned",
+                "Questions whose client went before the answer",
+                &self.query_abandoned,
+            ),
+            (
+                "query_bytes",
+                "Bytes that answers were made from",
+                &self.query_bytes,
             ),
             ("live_lines", "Messages to live clients", &self.live_lines),
             ("live_bytes", "Bytes to live clients", &self.live_bytes),
@@ -215,6 +241,12 @@ impl Metrics {
                 "http_connections",
                 "Open connections",
                 &self.http_connections,
+            ),
+            ("query_working", "Scans that run", &self.query_working),
+            (
+                "query_waiting",
+                "Scans that wait for a worker",
+                &self.query_waiting,
             ),
         ] {
             r.register(name, help, gauge.clone());

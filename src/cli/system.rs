@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::data_folder::DataFolder;
 use crate::actors::live::{Live, LiveOptions};
 use crate::actors::{self, ShardOptions, Tidings};
-use crate::http::{self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, Server, ServerLimits};
+use crate::http::{
+    self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, QueryLimits, Server, ServerLimits,
+};
 use crate::journal::{
     Durability, EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions,
     JournalHandle, MicroService, Secret, StatusAnswer, import_state, import_unfinished,
@@ -66,6 +68,10 @@ impl System {
                 silence: settings.live.silence,
                 burst: settings.live.burst,
                 rate: settings.live.rate,
+            },
+            queries: QueryLimits {
+                workers: settings.query.workers,
+                waiting: settings.query.waiting,
             },
             ..HttpOptions::default()
         };

@@ -6,17 +6,20 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::access::{Action, Principal};
 use super::answer::{Body, Positioned};
+use super::client::Client;
+use super::lanes::{self, Lane};
 use super::problem::Problem;
 use super::query::Query;
+use super::server::ClientAddress;
 use super::{Http, body};
 use crate::actors::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
 use crate::projections::{Head, Rows, RowsError};
-use crate::store::StoreError;
-use crate::telemetry::log_throttled;
+use crate::store::{StoreError, Views};
 
 /// The parameter that every answer of the views takes.
 pub const MIN_SEQ: &str = "min_seq";
@@ -32,6 +35,7 @@ pub struct Call {
     path: String,
     raw_query: String,
     headers: HeaderMap,
+    client: Client,
 }
 
 impl Call {
@@ -43,8 +47,10 @@ impl Call {
     /// Takes a request apart from its body.
     pub fn with_body(http: Http, request: Request) -> (Self, RequestBody) {
         let (parts, body) = request.into_parts();
+        let client = parts.extensions.get::<ClientAddress>().copied();
         let call = Self {
             http,
+            client: Client::at(client),
             path: parts.uri.path().to_owned(),
             raw_query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
@@ -150,61 +156,83 @@ impl Call {
     /// about a keyword that isn't followed any more.
     ///
     /// # Errors
-    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], or what keeps the views from
-    /// answering.
+    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or what
+    /// keeps the views from answering.
     pub async fn answer_for<T: Serialize>(
         self,
+        lane: Lane,
         keyword: Keyword,
         even_untracked: bool,
         mut question: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
-        let body = blocking(move || {
-            let answer = tidings.views().read(&keyword, |head, rows| {
-                (head.tracked || even_untracked)
-                    .then(|| question(head, rows))
-                    .transpose()
-            })?;
-            let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
-            let value = answer
-                .value
-                .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
-            Body::of(&Positioned {
-                value,
-                epoch: answer.epoch,
-                as_of: answer.as_of,
+        let body = self
+            .make(lane, move |views| {
+                let answer = views.read(&keyword, |head, rows| {
+                    (head.tracked || even_untracked)
+                        .then(|| question(head, rows))
+                        .transpose()
+                })?;
+                let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
+                let value = answer
+                    .value
+                    .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
+                Body::of(&Positioned {
+                    value,
+                    epoch: answer.epoch,
+                    as_of: answer.as_of,
+                })
             })
-        })
-        .await?;
+            .await?;
         Ok(body.respond_to(&self.headers))
     }
 
     /// Answers from the rows of many keywords, in one epoch.
     ///
     /// # Errors
-    /// What `question` refuses, or what keeps the views from answering.
+    /// What `question` refuses, [`Problem::Busy`] for a scan, or what keeps the views from answering.
     pub async fn answer_across<T: Serialize>(
         self,
-        question: impl Fn(&Tidings) -> Result<T, Problem> + Send + 'static,
+        lane: Lane,
+        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
-        let body = blocking(move || {
-            for _ in 0..TRIES {
-                let epoch = tidings.views().epoch()?;
-                let as_of = tidings.position();
-                let value = question(&tidings)?;
-                if tidings.views().epoch()? == epoch {
-                    return Body::of(&Positioned {
-                        value,
-                        epoch,
-                        as_of,
-                    });
+        let body = self
+            .make(lane, move |views| {
+                for _ in 0..TRIES {
+                    let epoch = views.epoch()?;
+                    let as_of = tidings.position();
+                    let value = question(&tidings, views)?;
+                    if views.epoch()? == epoch {
+                        return Body::of(&Positioned {
+                            value,
+                            epoch,
+                            as_of,
+                        });
+                    }
                 }
-            }
-            Err(StoreError::Absent.into())
-        })
-        .await?;
+                Err(StoreError::Absent.into())
+            })
+            .await?;
         Ok(body.respond_to(&self.headers))
+    }
+
+    /// Makes something from the views, off the event loop. It ends when the client goes.
+    ///
+    /// # Errors
+    /// The task's own, [`Problem::Busy`] for a scan, or [`Problem::Internal`] when the task panics.
+    pub async fn make<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        task: impl FnOnce(&Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let views = self.tidings().views().clone();
+        let lanes = &self.http.shared.lanes;
+        lanes
+            .run(lane, self.client, move |meter| {
+                task(&views.metered(meter.clone()))
+            })
+            .await
     }
 }
 
@@ -215,12 +243,5 @@ impl Call {
 pub async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(task)
-        .await
-        .unwrap_or_else(|error| {
-            log_throttled("answer-cut", move |count| {
-                tracing::error!(%error, count, "answers could not be made");
-            });
-            Err(Problem::Internal)
-        })
+    lanes::run_on(&Handle::current(), (), task).await
 }

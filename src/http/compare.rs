@@ -8,12 +8,14 @@ use super::Http;
 use super::access::Action;
 use super::answer::{Moment, as_text};
 use super::call::{Call, MIN_SEQ};
+use super::lanes::Lane;
 use super::problem::Problem;
 use super::volume::{Point, points_in};
 use super::window::Buckets;
 use crate::actors::{Scope, Tidings};
 use crate::events::{Keyword, Timestamp};
 use crate::projections::volume::Step;
+use crate::store::Views;
 
 const KEYWORD: &str = "keyword";
 const MOST: usize = 10;
@@ -54,12 +56,12 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     }
     let buckets = Buckets::read(&query, Timestamp::now())?;
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(move |tidings| {
+    call.answer_across(Lane::Scan, move |tidings, views| {
         Ok(Comparison {
             step: buckets.step,
             series: keywords
                 .iter()
-                .map(|keyword| series(tidings, keyword, buckets))
+                .map(|keyword| series(tidings, views, keyword, buckets))
                 .collect::<Result<_, _>>()?,
             until: Moment(buckets.to),
         })
@@ -67,8 +69,13 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     .await
 }
 
-fn series(tidings: &Tidings, keyword: &Keyword, buckets: Buckets) -> Result<Series, Problem> {
-    let answer = tidings.views().read(keyword, |head, rows| {
+fn series(
+    tidings: &Tidings,
+    views: &Views,
+    keyword: &Keyword,
+    buckets: Buckets,
+) -> Result<Series, Problem> {
+    let answer = views.read(keyword, |head, rows| {
         head.tracked.then(|| points_in(rows, buckets)).transpose()
     })?;
     let (points, total) = answer

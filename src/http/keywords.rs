@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::Http;
 use super::access::Action;
 use super::answer::{Body, Moment, Positioned, as_text};
-use super::call::{Call, MIN_SEQ, blocking};
+use super::call::{Call, MIN_SEQ};
+use super::lanes::Lane;
 use super::problem::Problem;
 use crate::actors::{KeywordStatus, Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
@@ -79,8 +80,8 @@ pub async fn list(State(http): State<Http>, request: Request) -> Result<Response
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(|tidings| {
-        let heads = tidings.views().heads()?.into_iter();
+    call.answer_across(Lane::List, |tidings, views| {
+        let heads = views.heads()?.into_iter();
         Ok(Keywords {
             keywords: heads
                 .filter(|(_, head)| head.tracked)
@@ -150,20 +151,19 @@ pub async fn release(State(http): State<Http>, request: Request) -> Result<Respo
     }
     if !call.tidings().release(&keyword).await? {
         let tidings = call.tidings().clone();
-        return blocking(move || match tidings.views().head(&keyword)? {
-            Some(_) => Err(Problem::NotQuarantined(keyword.to_string())),
-            None => Err(Problem::unknown(&tidings, &keyword)),
-        })
-        .await;
+        return call
+            .make(Lane::Rows, move |views| match views.head(&keyword)? {
+                Some(_) => Err(Problem::NotQuarantined(keyword.to_string())),
+                None => Err(Problem::unknown(&tidings, &keyword)),
+            })
+            .await;
     }
     Ok(named(&call, keyword).await?.respond_with(StatusCode::OK))
 }
 
 /// A keyword that something was done to, and where it stands since.
 async fn named(call: &Call, keyword: Keyword) -> Result<Body, Problem> {
-    let tidings = call.tidings().clone();
-    blocking(move || {
-        let views = tidings.views();
+    call.make(Lane::Rows, move |views| {
         // One that was just released may not have been folded yet.
         let (epoch, as_of) = match views.read(&keyword, |_, _| Ok(()))? {
             Some(answer) => (answer.epoch, answer.as_of),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Http;
 use super::access::Action;
 use super::call::{Call, MIN_SEQ};
+use super::lanes::Lane;
 use super::problem::Problem;
 use crate::actors::Scope;
 use crate::projections::Ledger;
@@ -29,7 +30,7 @@ pub async fn of_keyword(State(http): State<Http>, request: Request) -> Result<Re
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(keyword, true, |head, _| Ok(head.ledger))
+    call.answer_for(Lane::Rows, keyword, true, |head, _| Ok(head.ledger))
         .await
 }
 
@@ -39,12 +40,12 @@ pub async fn of_all(State(http): State<Http>, request: Request) -> Result<Respon
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(|tidings| {
+    call.answer_across(Lane::List, |_, views| {
         let mut ledger = Ledger::default();
-        for (_, head) in tidings.views().heads()? {
+        for (_, head) in views.heads()? {
             ledger.add(&head.ledger);
         }
-        let unaddressed = tidings.views().unaddressed()?;
+        let unaddressed = views.unaddressed()?;
         Ok(Sums {
             ledger,
             unaddressed,

@@ -8,19 +8,23 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use self::lanes::Lanes;
 use crate::actors::live::{Live, Shapes};
 use crate::actors::{Intake, Tidings};
 use crate::telemetry::Metrics;
 
 mod access;
+mod admission;
 mod answer;
 mod body;
 mod call;
+mod client;
 mod compare;
 mod cursor;
 mod edge;
 mod etag;
 mod keywords;
+mod lanes;
 mod ledger;
 mod live;
 mod overview;
@@ -39,6 +43,7 @@ mod window;
 pub use access::{Access, Action, AllowAll, Principal};
 pub use body::BodyTimes;
 pub use edge::{Hosts, HostsError};
+pub use lanes::QueryLimits;
 pub use live::{LiveLimits, shapes};
 pub use problem::Problem;
 pub use routes::{ROUTES, Route, metrics_router, router};
@@ -65,6 +70,7 @@ struct Shared {
     hosts: Hosts,
     body_times: BodyTimes,
     bodies: Arc<Semaphore>,
+    lanes: Lanes,
 }
 
 /// How the interface is set up.
@@ -80,6 +86,8 @@ pub struct HttpOptions {
     pub body_times: BodyTimes,
     /// What live clients may do.
     pub live: LiveLimits,
+    /// How many scans there may be.
+    pub queries: QueryLimits,
 }
 
 impl Default for HttpOptions {
@@ -90,6 +98,7 @@ impl Default for HttpOptions {
             auto_track: true,
             body_times: BodyTimes::default(),
             live: LiveLimits::default(),
+            queries: QueryLimits::default(),
         }
     }
 }
@@ -97,6 +106,7 @@ impl Default for HttpOptions {
 impl Http {
     /// The interface to this system, and to what is live of it.
     pub fn new(tidings: Tidings, live: Live, options: HttpOptions) -> Self {
+        let lanes = Lanes::new(options.queries, tidings.metrics().clone());
         Self {
             shared: Arc::new(Shared {
                 intake: Intake::new(tidings.clone(), options.auto_track),
@@ -108,6 +118,7 @@ impl Http {
                 hosts: options.hosts,
                 body_times: options.body_times,
                 bodies: Arc::new(Semaphore::new(MOST_BODIES)),
+                lanes,
             }),
         }
     }

@@ -9,13 +9,14 @@ use super::access::Action;
 use super::answer::{Moment, as_text};
 use super::call::{Call, MIN_SEQ};
 use super::keywords::Name;
+use super::lanes::Lane;
 use super::problem::Problem;
 use super::tweet::Tweet;
-use crate::actors::{Scope, Tidings};
+use crate::actors::Scope;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCounts, RankedKeyword, Window};
 use crate::projections::{Head, TimelineQuery, TweetKey, timeline_query};
-use crate::store::StoreError;
+use crate::store::{StoreError, Views};
 
 /// How many tweets are shown.
 const LATEST: usize = 10;
@@ -115,7 +116,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         ));
     }
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(move |tidings| Ok(answer(tidings, window, at)?))
+    call.answer_across(Lane::Scan, move |_, views| Ok(answer(views, window, at)?))
         .await
 }
 
@@ -123,15 +124,15 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn answer(tidings: &Tidings, window: Window, at: Timestamp) -> Result<Overview, StoreError> {
-    let mut heads = tidings.views().heads()?;
+pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<Overview, StoreError> {
+    let mut heads = views.heads()?;
     heads.retain(|(_, head)| head.tracked);
     let end = overview::end(at);
-    let latest = latest(tidings, &heads, end)?;
+    let latest = latest(views, &heads, end)?;
     let counted = heads
         .into_iter()
         .map(|(keyword, head)| {
-            let counts = counts(tidings, &keyword, &head, window, at)?;
+            let counts = counts(views, &keyword, &head, window, at)?;
             Ok((keyword, counts))
         })
         .collect::<Result<_, StoreError>>()?;
@@ -148,7 +149,7 @@ pub fn answer(tidings: &Tidings, window: Window, at: Timestamp) -> Result<Overvi
 
 /// The counts of one keyword; nothing is read for one that had no tweets in either span.
 fn counts(
-    tidings: &Tidings,
+    views: &Views,
     keyword: &Keyword,
     head: &Head,
     window: Window,
@@ -161,9 +162,7 @@ fn counts(
     if is_silent {
         return Ok(KeywordCounts::default());
     }
-    let answer = tidings
-        .views()
-        .read(keyword, |_, rows| overview::counts(rows, at, window))?;
+    let answer = views.read(keyword, |_, rows| overview::counts(rows, at, window))?;
     Ok(answer.map(|answer| answer.value).unwrap_or_default())
 }
 
@@ -172,7 +171,7 @@ fn counts(
 /// Keywords are looked at in the order of their newest tweet, until none of those left can have
 /// one that belongs here.
 fn latest(
-    tidings: &Tidings,
+    views: &Views,
     heads: &[(Keyword, Head)],
     end: Timestamp,
 ) -> Result<Vec<Latest>, StoreError> {
@@ -193,9 +192,7 @@ fn latest(
         if newest.len() == LATEST && oldest.is_some_and(|oldest| last_at < oldest) {
             break;
         }
-        let page = tidings
-            .views()
-            .read(keyword, |_, rows| timeline_query::query(rows, &wanted))?;
+        let page = views.read(keyword, |_, rows| timeline_query::query(rows, &wanted))?;
         let items = page.map(|page| page.value.items).unwrap_or_default();
         newest.extend(items.into_iter().map(|tweet| (keyword, tweet)));
         newest.sort_by(|(a_keyword, a), (b_keyword, b)| {

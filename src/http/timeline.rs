@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::access::Action;
 use super::call::{Call, MIN_SEQ};
+use super::lanes::Lane;
 use super::problem::Problem;
 use super::query::Query;
 use super::tweet::Tweet;
 use super::{Http, cursor};
 use crate::actors::Scope;
 use crate::events::normal_form;
-use crate::projections::{TimelinePage, TimelineQuery, timeline_query};
+use crate::projections::{TimelinePage, TimelineQuery, TimelineScan};
 
 pub const MOST: usize = 200;
 const DEFAULT: usize = 50;
@@ -46,8 +47,14 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let wanted = read(&query)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(keyword, false, move |_, rows| {
-        timeline_query::query(rows, &wanted).map(Timeline::from)
+    let lane = if wanted.is_filtered() {
+        Lane::Scan
+    } else {
+        Lane::Rows
+    };
+    let mut scan = TimelineScan::new(wanted);
+    call.answer_for(lane, keyword, false, move |_, rows| {
+        scan.run(rows).map(Timeline::from)
     })
     .await
 }

@@ -8,6 +8,7 @@ use super::Http;
 use super::access::Action;
 use super::answer::{Moment, as_text};
 use super::call::{Call, MIN_SEQ};
+use super::lanes::Lane;
 use super::problem::Problem;
 use super::window::Buckets;
 use crate::actors::Scope;
@@ -65,7 +66,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let buckets = Buckets::read(&query, Timestamp::now())?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(keyword, false, move |_, rows| {
+    call.answer_for(Lane::Rows, keyword, false, move |_, rows| {
         let (points, total) = points_in(rows, buckets)?;
         Ok(Volume {
             step: buckets.step,

@@ -80,6 +80,11 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// How many bytes it takes in its page, about.
+    pub const fn len(&self) -> usize {
+        self.id.len().saturating_add(self.body.len())
+    }
+
     /// Where it stands.
     pub fn key(&self) -> TweetKey {
         TweetKey::from_parts(self.at, self.id)

@@ -48,6 +48,9 @@ pub enum RowsError {
         /// What is wrong.
         what: String,
     },
+    /// The client has gone, so the query was ended.
+    #[error("the query was ended, since its answer is not wanted any more")]
+    Abandoned,
 }
 
 impl RowsError {
@@ -74,6 +77,14 @@ pub trait Rows {
     /// # Errors
     /// [`RowsError::Store`].
     fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError>;
+
+    /// Takes note that a query is about to work on `bytes` bytes, besides reading their row.
+    ///
+    /// # Errors
+    /// [`RowsError::Abandoned`] when the answer is not wanted any more.
+    fn look(&self, _bytes: usize) -> Result<(), RowsError> {
+        Ok(())
+    }
 }
 
 /// Which closed page to find, by the lower bounds of the pages.

@@ -1,4 +1,12 @@
 //! Reading a timeline: newest first, page by page, filtered.
+//!
+//! An unfiltered query reads as many tweets as it answers. A filtered one may look at far more, so
+//! a [`TimelineScan`] bounds it by the bytes of text that it looks at, and then answers what it
+//! found with the place where to go on.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 
 use super::late_metrics::LateMetrics;
 use super::page::{Entry, Page};
@@ -6,8 +14,16 @@ use super::rows::{RowKey, Rows, RowsError, Seek};
 use super::tweet_key::TweetKey;
 use crate::events::{Timestamp, TweetPosted, normal_form};
 
-/// How many tweets one query looks at before it answers with what it found and where to go on.
-pub const MOST_EXAMINED: usize = 10_000;
+/// A filtered query looks at no more bytes of text than this.
+pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// No text is longer in normal form, in bytes: 10,000 code points, of which NFKC makes 33 bytes each
+/// at most.
+const MAX_BYTES_OF_ONE_TEXT: usize = 330_000;
+
+/// A tweet counts as at least this part of what it takes in its page, so that tweets of little text
+/// and much else are bounded too.
+const MIN_PART_OF_ENTRY: usize = 4;
 
 /// Which tweets of a timeline to read, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +44,22 @@ pub struct TimelineQuery {
     pub text: Option<String>,
 }
 
+impl TimelineQuery {
+    /// Whether tweets have to be looked at to know if they belong to the answer. The span of time
+    /// alone is no such filter: it says where to begin and to end.
+    pub const fn is_filtered(&self) -> bool {
+        self.lang.is_some() || self.author.is_some() || self.text.is_some()
+    }
+
+    /// The first key that is out of reach, if any.
+    fn upper(&self) -> Option<TweetKey> {
+        match (&self.before, self.to.map(TweetKey::start_of)) {
+            (Some(before), Some(to)) => Some(before.clone().min(to)),
+            (before, to) => before.clone().or(to),
+        }
+    }
+}
+
 /// Tweets, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelinePage {
@@ -43,40 +75,7 @@ pub struct TimelinePage {
 /// # Errors
 /// [`RowsError`].
 pub fn query(rows: &dyn Rows, query: &TimelineQuery) -> Result<TimelinePage, RowsError> {
-    let filter = Filter::of(query);
-    let mut answer = TimelinePage::default();
-    let mut examined = 0_usize;
-    let upper = match (&query.before, query.to.map(TweetKey::start_of)) {
-        (Some(before), Some(to)) => Some(before.clone().min(to)),
-        (before, to) => before.clone().or(to),
-    };
-    if upper
-        .as_ref()
-        .is_some_and(|upper| *upper <= TweetKey::first())
-    {
-        return Ok(answer);
-    }
-    newest_first(rows, upper.as_ref(), &mut |entry, row, late| {
-        if query.from.is_some_and(|from| entry.at < from) {
-            return Ok(Flow::Stop);
-        }
-        examined = examined.saturating_add(1);
-        let tweet = with_latest(entry, row, late)?;
-        if !filter.passes(&tweet) {
-            if examined < MOST_EXAMINED {
-                return Ok(Flow::Go);
-            }
-            answer.next = Some(entry.key());
-            return Ok(Flow::Stop);
-        }
-        if answer.items.len() >= query.limit {
-            answer.next = answer.items.last().map(TweetKey::of);
-            return Ok(Flow::Stop);
-        }
-        answer.items.push(tweet);
-        Ok(Flow::Go)
-    })?;
-    Ok(answer)
+    TimelineScan::new(query.clone()).run(rows)
 }
 
 /// Hands every tweet, with its latest metrics, to `visit`, newest first.
@@ -87,10 +86,154 @@ pub fn for_each_tweet(
     rows: &dyn Rows,
     mut visit: impl FnMut(TweetPosted),
 ) -> Result<(), RowsError> {
-    newest_first(rows, None, &mut |entry, row, late| {
-        visit(with_latest(entry, row, late)?);
+    newest_first(rows, None, &mut |found| {
+        let page = found.page()?;
+        let mut late = None;
+        for index in (0..page.len()).rev() {
+            if let Some(entry) = page.entry(index) {
+                visit(with_latest(rows, &found.key, &page, &entry, &mut late)?);
+            }
+        }
         Ok(Flow::Go)
     })
+}
+
+/// A timeline query that can be run again, when the timeline has changed meanwhile: what its filter
+/// said of a page that is the same is not asked twice.
+#[derive(Debug)]
+pub struct TimelineScan {
+    query: TimelineQuery,
+    filter: Filter,
+    /// Once it has looked at so many bytes of text, a filtered query stops.
+    budget: usize,
+    known: BTreeMap<TweetKey, Verdicts>,
+}
+
+impl TimelineScan {
+    /// A query that looks at no more than [`MAX_TEXT_BYTES`].
+    pub fn new(query: TimelineQuery) -> Self {
+        Self::within(query, MAX_TEXT_BYTES - MAX_BYTES_OF_ONE_TEXT)
+    }
+
+    /// A query that stops with the text at which it has looked at `budget` bytes, if it is filtered.
+    pub fn within(query: TimelineQuery, budget: usize) -> Self {
+        Self {
+            filter: Filter::of(&query),
+            query,
+            budget,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the timeline.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn run(&mut self, rows: &dyn Rows) -> Result<TimelinePage, RowsError> {
+        let mut answer = TimelinePage::default();
+        let upper = self.query.upper();
+        let reaches_nothing = |upper: &TweetKey| *upper <= TweetKey::first();
+        if upper.as_ref().is_some_and(reaches_nothing) {
+            return Ok(answer);
+        }
+        let mut spent = 0_usize;
+        newest_first(rows, upper.as_ref(), &mut |found| {
+            if self.query.is_filtered() {
+                self.visit_filtered(rows, found, upper.as_ref(), &mut spent, &mut answer)
+            } else {
+                self.visit(rows, found, upper.as_ref(), &mut answer)
+            }
+        })?;
+        Ok(answer)
+    }
+
+    fn visit(
+        &self,
+        rows: &dyn Rows,
+        found: &Found,
+        upper: Option<&TweetKey>,
+        answer: &mut TimelinePage,
+    ) -> Result<Flow, RowsError> {
+        let page = found.page()?;
+        let mut late = None;
+        for index in (0..count_below(&page, upper)).rev() {
+            let Some(entry) = page.entry(index) else {
+                continue;
+            };
+            if self.is_too_old(&entry) {
+                return Ok(Flow::Stop);
+            }
+            if self.is_full(answer) {
+                answer.next = answer.items.last().map(TweetKey::of);
+                return Ok(Flow::Stop);
+            }
+            let tweet = with_latest(rows, &found.key, &page, &entry, &mut late)?;
+            answer.items.push(tweet);
+        }
+        Ok(Flow::Go)
+    }
+
+    fn visit_filtered(
+        &mut self,
+        rows: &dyn Rows,
+        found: &Found,
+        upper: Option<&TweetKey>,
+        spent: &mut usize,
+        answer: &mut TimelinePage,
+    ) -> Result<Flow, RowsError> {
+        let mut verdicts = self.known.remove(&found.lower).unwrap_or_default();
+        verdicts.keep_if_of(&found.row);
+        if let Some(cost) = verdicts.cost_when_none_passes()
+            && spent.saturating_add(cost) < self.budget
+        {
+            *spent = spent.saturating_add(cost);
+            self.known.insert(found.lower.clone(), verdicts);
+            return Ok(Flow::Go);
+        }
+        let page = found.page()?;
+        verdicts.of_tweets.resize(page.len(), None);
+        let mut late = None;
+        let mut flow = Flow::Go;
+        for index in (0..count_below(&page, upper)).rev() {
+            let (Some(entry), Some(known)) = (page.entry(index), verdicts.of_tweets.get_mut(index))
+            else {
+                continue;
+            };
+            flow = Flow::Stop;
+            if self.is_too_old(&entry) {
+                break;
+            }
+            let verdict = match *known {
+                Some(verdict) => verdict,
+                None => *known.insert(self.filter.judge(rows, &found.key, &entry)?),
+            };
+            if verdict.passes {
+                if self.is_full(answer) {
+                    answer.next = answer.items.last().map(TweetKey::of);
+                    break;
+                }
+                let tweet = with_latest(rows, &found.key, &page, &entry, &mut late)?;
+                answer.items.push(tweet);
+            }
+            *spent = spent.saturating_add(verdict.cost());
+            if *spent >= self.budget {
+                answer.next = Some(entry.key());
+                break;
+            }
+            flow = Flow::Go;
+        }
+        self.known.insert(found.lower.clone(), verdicts);
+        Ok(flow)
+    }
+
+    fn is_too_old(&self, entry: &Entry<'_>) -> bool {
+        self.query.from.is_some_and(|from| entry.at < from)
+    }
+
+    /// Whether there is no room for one more tweet that passes.
+    fn is_full(&self, answer: &TimelinePage) -> bool {
+        answer.items.len() >= self.query.limit
+    }
 }
 
 enum Flow {
@@ -98,73 +241,80 @@ enum Flow {
     Stop,
 }
 
-type Visit<'v> = dyn FnMut(&Entry<'_>, &RowKey, &LateMetrics) -> Result<Flow, RowsError> + 'v;
+/// A page of the timeline, as its row.
+struct Found {
+    key: RowKey,
+    lower: TweetKey,
+    row: Bytes,
+}
 
-/// Visits the tweets strictly below `upper`, newest first.
+impl Found {
+    fn page(&self) -> Result<Page, RowsError> {
+        Page::decode(&self.key, &self.row)
+    }
+}
+
+type Visit<'v> = dyn FnMut(&Found) -> Result<Flow, RowsError> + 'v;
+
+/// Visits the pages that may hold tweets strictly below `upper`, newest first.
 fn newest_first(
     rows: &dyn Rows,
     upper: Option<&TweetKey>,
     visit: &mut Visit<'_>,
 ) -> Result<(), RowsError> {
-    let Some(row) = rows.get(&RowKey::OpenPage)? else {
+    let key = RowKey::OpenPage;
+    let Some(row) = rows.get(&key)? else {
         return Ok(());
     };
-    let open = Page::decode(&RowKey::OpenPage, &row)?;
+    let lower = Page::decode(&key, &row)?.lower().clone();
+    let open = Found { key, lower, row };
     let mut at = match upper {
-        Some(upper) if upper < open.lower() => upper.clone(),
+        Some(upper) if *upper < open.lower => upper.clone(),
         _ => {
-            let lower = open.lower().clone();
-            if let Flow::Stop = visit_page(rows, &RowKey::OpenPage, &open, upper, visit)? {
+            if let Flow::Stop = visit(&open)? {
                 return Ok(());
             }
-            lower
+            open.lower
         }
     };
     while let Some((lower, row)) = rows.page(Seek::Before(&at))? {
         let key = RowKey::Page(lower.clone());
-        let page = Page::decode(&key, &row)?;
-        if let Flow::Stop = visit_page(rows, &key, &page, upper, visit)? {
+        let closed = Found { key, lower, row };
+        if let Flow::Stop = visit(&closed)? {
             return Ok(());
         }
-        at = lower;
+        at = closed.lower;
     }
     Ok(())
 }
 
-fn visit_page(
+/// How many tweets of a page are below a key.
+fn count_below(page: &Page, upper: Option<&TweetKey>) -> usize {
+    upper.map_or(page.len(), |upper| {
+        page.position(upper).unwrap_or_else(|index| index)
+    })
+}
+
+/// A tweet with its latest metrics. `late` holds those of its page once they were read.
+fn with_latest(
     rows: &dyn Rows,
     key: &RowKey,
     page: &Page,
-    upper: Option<&TweetKey>,
-    visit: &mut Visit<'_>,
-) -> Result<Flow, RowsError> {
-    let metrics_key = RowKey::Metrics(page.lower().clone());
-    let late = match rows.get(&metrics_key)? {
-        Some(row) => LateMetrics::decode(&metrics_key, &row)?,
-        None => LateMetrics::default(),
-    };
-    let count = match upper {
-        Some(upper) => page.position(upper).unwrap_or_else(|index| index),
-        None => page.len(),
-    };
-    for index in (0..count).rev() {
-        if let Some(entry) = page.entry(index)
-            && let Flow::Stop = visit(&entry, key, &late)?
-        {
-            return Ok(Flow::Stop);
-        }
-    }
-    Ok(Flow::Go)
-}
-
-fn with_latest(
     entry: &Entry<'_>,
-    row: &RowKey,
-    late: &LateMetrics,
+    late: &mut Option<LateMetrics>,
 ) -> Result<TweetPosted, RowsError> {
-    let mut tweet = entry
-        .tweet()
-        .map_err(|what| RowsError::damaged(row, what))?;
+    let late = match late {
+        Some(late) => late,
+        None => {
+            let key = RowKey::Metrics(page.lower().clone());
+            let read = rows.get(&key)?;
+            let read = read
+                .map(|row| LateMetrics::decode(&key, &row))
+                .transpose()?;
+            late.insert(read.unwrap_or_default())
+        }
+    };
+    let mut tweet = tweet_of(key, entry)?;
     if !late.is_empty()
         && let Some((_, metrics)) = late.get(&entry.key())
     {
@@ -173,62 +323,107 @@ fn with_latest(
     Ok(tweet)
 }
 
-/// The filters of a query, made ready once.
-struct Filter<'a> {
-    lang: Option<String>,
-    author: Option<String>,
-    text: Option<&'a str>,
+fn tweet_of(key: &RowKey, entry: &Entry<'_>) -> Result<TweetPosted, RowsError> {
+    entry.tweet().map_err(|what| RowsError::damaged(key, what))
 }
 
-impl<'a> Filter<'a> {
-    fn of(query: &'a TimelineQuery) -> Self {
-        Self {
-            lang: query.lang.as_deref().map(without_case),
-            author: query.author.as_deref().map(without_case),
-            text: query.text.as_deref(),
+/// What a filter says of one tweet.
+#[derive(Debug, Clone, Copy)]
+struct Verdict {
+    passes: bool,
+    /// Bytes of text that were looked at for it.
+    bytes: u32,
+}
+
+impl Verdict {
+    fn cost(self) -> usize {
+        usize::try_from(self.bytes).unwrap_or(usize::MAX)
+    }
+}
+
+/// What a filter has said of the tweets of a page so far.
+#[derive(Debug, Default)]
+struct Verdicts {
+    /// The hash of the page's row.
+    of_row: Option<blake3::Hash>,
+    /// By the place of a tweet in its page.
+    of_tweets: Vec<Option<Verdict>>,
+}
+
+impl Verdicts {
+    /// Forgets what was said of another content.
+    fn keep_if_of(&mut self, row: &[u8]) {
+        let hash = Some(blake3::hash(row));
+        if self.of_row != hash {
+            self.of_row = hash;
+            self.of_tweets.clear();
         }
     }
 
-    fn passes(&self, tweet: &TweetPosted) -> bool {
-        let lang_passes = self.lang.as_ref().is_none_or(|lang| {
-            tweet
-                .lang
+    /// What looking at the whole page costs, when it is known that none of its tweets passes.
+    fn cost_when_none_passes(&self) -> Option<usize> {
+        if self.of_tweets.is_empty() {
+            return None;
+        }
+        self.of_tweets.iter().try_fold(0_usize, |sum, verdict| {
+            let verdict = verdict.filter(|verdict| !verdict.passes)?;
+            Some(sum.saturating_add(verdict.cost()))
+        })
+    }
+}
+
+/// The filters of a query, made ready once.
+#[derive(Debug)]
+struct Filter {
+    lang: Option<String>,
+    author: Option<String>,
+    text: Option<String>,
+}
+
+impl Filter {
+    fn of(query: &TimelineQuery) -> Self {
+        let ready = |text: &String| without_case(text).collect();
+        Self {
+            lang: query.lang.as_ref().map(ready),
+            author: query.author.as_ref().map(ready),
+            text: query.text.clone(),
+        }
+    }
+
+    fn judge(
+        &self,
+        rows: &dyn Rows,
+        key: &RowKey,
+        entry: &Entry<'_>,
+    ) -> Result<Verdict, RowsError> {
+        let tweet = tweet_of(key, entry)?;
+        let mut bytes = tweet.text.len().max(entry.len() / MIN_PART_OF_ENTRY);
+        rows.look(bytes)?;
+        let is_wanted = |wanted: &Option<String>, own: Option<&str>| {
+            wanted
                 .as_ref()
-                .is_some_and(|own| without_case(own) == *lang)
-        });
-        let author_passes = self
-            .author
-            .as_ref()
-            .is_none_or(|author| without_case(&tweet.author.handle) == *author);
-        lang_passes
-            && author_passes
-            && self
-                .text
-                .is_none_or(|text| normal_form(&tweet.text).contains(text))
+                .is_none_or(|wanted| own.is_some_and(|own| without_case(own).eq(wanted.chars())))
+        };
+        let mut passes = is_wanted(&self.lang, tweet.lang.as_deref())
+            && is_wanted(&self.author, Some(&tweet.author.handle));
+        if passes && let Some(wanted) = &self.text {
+            let normal = normal_form(&tweet.text);
+            bytes = bytes.max(normal.len());
+            passes = normal.contains(wanted.as_str());
+        }
+        Ok(Verdict {
+            passes,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        })
     }
 }
 
 /// A text in which case makes no difference: character by character, since lower case alone depends
 /// on what stands beside a sigma.
-fn without_case(text: &str) -> String {
+fn without_case(text: &str) -> impl Iterator<Item = char> {
     let upper = text.chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).collect()
+    upper.flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn case_makes_no_difference_wherever_a_letter_stands() {
-        for (one, other) in [
-            ("ΑΣ", "ας"),
-            ("ασ", "ας"),
-            ("Someone", "sOMEONE"),
-            ("가", "가"),
-        ] {
-            assert_eq!(without_case(one), without_case(other));
-        }
-        assert_ne!(without_case("a"), without_case("b"));
-    }
-}
+mod tests;

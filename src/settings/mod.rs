@@ -86,6 +86,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// The edge towards clients.
     pub http: HttpSettings,
+    /// Answers that look at a great deal.
+    pub query: QuerySettings,
     /// The embedded journal.
     pub journal: JournalSettings,
     /// Which keywords there may be.
@@ -126,6 +128,15 @@ pub struct HttpSettings {
     pub body_timeout: Duration,
     /// Where `/metrics` is served when not beside everything else.
     pub metrics_listen: Option<SocketAddr>,
+}
+
+/// Scans: answers that may look at a great deal.
+#[derive(Debug, Clone, Copy)]
+pub struct QuerySettings {
+    /// How many are at work at a time; 0 is twice the number of cores.
+    pub workers: usize,
+    /// How many more may wait.
+    pub waiting: usize,
 }
 
 /// The embedded journal.
@@ -268,6 +279,10 @@ impl Settings {
                 body_idle_timeout: millis("http.body_idle_timeout_ms", 1..=3_600_000)?,
                 body_timeout: millis("http.body_timeout_ms", 1..=3_600_000)?,
                 metrics_listen: layers.optional_address("http.metrics_listen")?,
+            },
+            query: QuerySettings {
+                workers: size(layers.whole("query.workers", 0..=1024)?),
+                waiting: size(layers.whole("query.waiting", 0..=1_000_000)?),
             },
             journal: JournalSettings {
                 segment_bytes: layers.whole("journal.segment_bytes", MIB..=1024 * MIB)?,

@@ -80,7 +80,7 @@ impl StoreError {
             Self::Rows(RowsError::Store(source)) => {
                 source.downcast_ref::<Self>().is_none_or(Self::is_damage)
             }
-            Self::Io { .. } | Self::Absent => false,
+            Self::Rows(RowsError::Abandoned) | Self::Io { .. } | Self::Absent => false,
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
-use crate::projections::{Head, RowKey, Rows, RowsError};
+use crate::projections::{Head, Meter, MeteredRows, RowKey, Rows, RowsError};
 
 /// How often a query is tried beside a keyword that keeps changing before it makes it wait.
 const TRIES: usize = 5;
@@ -20,6 +20,8 @@ pub struct Views {
     damage: Arc<watch::Sender<u64>>,
     /// Counts the times that a store was shown.
     shown: Arc<watch::Sender<u64>>,
+    /// Counts what is read through this handle, and can end the reading.
+    meter: Option<Meter>,
 }
 
 /// What a query gave, and of when it is.
@@ -39,6 +41,15 @@ impl Views {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(store);
         self.shown
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The same views; `meter` counts what is read through the new handle, and can end it.
+    #[must_use]
+    pub fn metered(&self, meter: Meter) -> Self {
+        Self {
+            meter: Some(meter),
+            ..self.clone()
+        }
     }
 
     /// Changes whenever a store is shown.
@@ -125,6 +136,7 @@ impl Views {
     ) -> Result<Vec<(Keyword, Head)>, StoreError> {
         let mut heads = Vec::new();
         let read = shard.for_each_head(|keyword, row| {
+            self.look(row.len())?;
             heads.push((keyword, Head::decode(row)?));
             Ok(())
         });
@@ -143,7 +155,14 @@ impl Views {
         query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<Option<Answer<T>>, StoreError> {
         let store = self.store()?;
-        self.noticing_damage(&store, read_in(&store, keyword, query))
+        let meter = self.meter.as_ref();
+        self.noticing_damage(&store, read_in(&store, keyword, meter, query))
+    }
+
+    fn look(&self, bytes: usize) -> Result<(), RowsError> {
+        self.meter
+            .as_ref()
+            .map_or(Ok(()), |meter| meter.look(bytes))
     }
 
     /// How many records came whose token names no keyword.
@@ -163,9 +182,14 @@ impl Views {
 fn read_in<T>(
     store: &Store,
     keyword: &Keyword,
+    meter: Option<&Meter>,
     mut query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
 ) -> Result<Option<Answer<T>>, StoreError> {
     let shard = store.rows_of(keyword)?;
+    let mut query = |head: &Head, rows: &dyn Rows| match meter {
+        Some(meter) => query(head, &MeteredRows::new(rows, meter)),
+        None => query(head, rows),
+    };
     let answer = |head: &Head, value| Answer {
         value,
         epoch: store.epoch(),
@@ -181,6 +205,9 @@ fn read_in<T>(
         };
         let head = Head::decode(row)?;
         let value = query(&head, &rows);
+        if let Err(RowsError::Abandoned) = value {
+            return Err(RowsError::Abandoned.into());
+        }
         let after = rows.get(&RowKey::Head)?;
         if before == after {
             return Ok(Some(answer(&head, value?)));

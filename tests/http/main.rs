@@ -10,6 +10,7 @@
 mod edge;
 mod openapi;
 mod problems;
+mod scans;
 mod schema;
 mod support;
 mod tweets;

@@ -326,7 +326,7 @@ impl WireShapes {
     fn overview(&self, window: Window, now: Timestamp) -> Result<Whole, StoreError> {
         let epoch = self.tidings.views().epoch()?;
         let seq = self.tidings.position();
-        let answer = overview::answer(&self.tidings, window, now)?;
+        let answer = overview::answer(self.tidings.views(), window, now)?;
         // The views may have been replaced meanwhile.
         if self.tidings.views().epoch()? != epoch {
             return Err(StoreError::Absent);

@@ -1,0 +1,394 @@
+//! Which scans run, which wait, and which are refused.
+//!
+//! A bounded number of scans is at work, and a bounded number waits. One client holds a quarter of
+//! all permits at the most. Of the waiting scans the next one is the oldest of the client that has
+//! the fewest at work, so a client with many scans delays its own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::client::Client;
+use super::problem::Problem;
+use crate::telemetry::Metrics;
+
+/// One client holds at most this part of all permits.
+const PART_OF_ONE_CLIENT: usize = 4;
+
+const SETTING: &str = "query.waiting";
+
+/// Admits scans; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    metrics: Metrics,
+    queue: Mutex<Queue>,
+}
+
+/// How many scans there may be.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    workers: usize,
+    waiting: usize,
+    of_one_client: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    at_work: usize,
+    waiting: usize,
+    next_ticket: u64,
+    /// The clients that have scans at work or waiting.
+    clients: BTreeMap<Client, Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    at_work: usize,
+    /// In the order of their tickets.
+    waiting: VecDeque<(u64, oneshot::Sender<Permit>)>,
+}
+
+impl Held {
+    fn permits(&self) -> usize {
+        self.at_work.saturating_add(self.waiting.len())
+    }
+}
+
+/// The right to run one scan. It is given back when this is dropped.
+#[derive(Debug)]
+pub struct Permit {
+    shared: Arc<Shared>,
+    client: Client,
+}
+
+/// A place in the queue. It is given back when this is dropped.
+struct Ticket<'a> {
+    shared: &'a Shared,
+    client: Client,
+    number: u64,
+}
+
+impl Admission {
+    /// Lets `workers` scans be at work and `waiting` more wait.
+    pub fn new(workers: usize, waiting: usize, metrics: Metrics) -> Self {
+        let workers = workers.max(1);
+        let permits = workers.saturating_add(waiting);
+        Self {
+            shared: Arc::new(Shared {
+                limits: Limits {
+                    workers,
+                    waiting,
+                    of_one_client: (permits / PART_OF_ONE_CLIENT).max(1),
+                },
+                metrics,
+                queue: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Waits for the right to run a scan. Dropping the future leaves the queue at once.
+    ///
+    /// # Errors
+    /// [`Problem::Busy`], at once, when the queue is full or this client holds its part of it.
+    pub async fn admit(&self, client: Client) -> Result<Permit, Problem> {
+        let shared = &self.shared;
+        let (number, granted) = {
+            let mut queue = shared.queue();
+            match queue.enter(&shared.limits, client) {
+                Ok(None) => {
+                    shared.show(&queue);
+                    return Ok(shared.permit(client));
+                }
+                Ok(Some(waits)) => {
+                    shared.show(&queue);
+                    waits
+                }
+                Err(problem) => {
+                    shared.metrics.query_refused.inc();
+                    return Err(problem);
+                }
+            }
+        };
+        let _ticket = Ticket {
+            shared,
+            client,
+            number,
+        };
+        // The sender is in the queue until the permit is sent, so this does not fail.
+        granted.await.map_err(|_| Problem::Internal)
+    }
+}
+
+type Waits = (u64, oneshot::Receiver<Permit>);
+
+impl Queue {
+    /// Takes a permit; where all are at work, a place in the queue.
+    fn enter(&mut self, limits: &Limits, address: Client) -> Result<Option<Waits>, Problem> {
+        let held = self.clients.get(&address).map_or(0, Held::permits);
+        if held >= limits.of_one_client {
+            return Err(Problem::Busy {
+                what: "a quarter of all permits for scans are held by your address",
+                setting: SETTING,
+            });
+        }
+        let may_work = self.at_work < limits.workers;
+        if !may_work && self.waiting >= limits.waiting {
+            return Err(Problem::Busy {
+                what: "as many scans as may are waiting",
+                setting: SETTING,
+            });
+        }
+        let client = self.clients.entry(address).or_default();
+        if may_work {
+            self.at_work = self.at_work.saturating_add(1);
+            client.at_work = client.at_work.saturating_add(1);
+            return Ok(None);
+        }
+        let (grant, granted) = oneshot::channel();
+        let number = self.next_ticket;
+        self.next_ticket = number.wrapping_add(1);
+        self.waiting = self.waiting.saturating_add(1);
+        client.waiting.push_back((number, grant));
+        Ok(Some((number, granted)))
+    }
+
+    /// Gives the permit of one client back, and says to whom it goes on.
+    fn leave(&mut self, address: Client) -> Option<(Client, oneshot::Sender<Permit>)> {
+        if let Some(client) = self.clients.get_mut(&address) {
+            client.at_work = client.at_work.saturating_sub(1);
+        }
+        self.forget_idle(address);
+        let oldest = |held: &Held| held.waiting.front().map(|(number, _)| *number);
+        let next = self
+            .clients
+            .iter()
+            .filter_map(|(address, client)| Some((client.at_work, oldest(client)?, *address)))
+            .min();
+        let granted = next.and_then(|(_, _, address)| {
+            let client = self.clients.get_mut(&address)?;
+            let (_, grant) = client.waiting.pop_front()?;
+            client.at_work = client.at_work.saturating_add(1);
+            Some((address, grant))
+        });
+        match granted {
+            Some(_) => self.waiting = self.waiting.saturating_sub(1),
+            None => self.at_work = self.at_work.saturating_sub(1),
+        }
+        granted
+    }
+
+    /// Takes a ticket out, if it still waits.
+    fn give_up(&mut self, address: Client, number: u64) {
+        if let Some(client) = self.clients.get_mut(&address) {
+            let before = client.waiting.len();
+            client.waiting.retain(|(waiting, _)| *waiting != number);
+            let gone = before.saturating_sub(client.waiting.len());
+            self.waiting = self.waiting.saturating_sub(gone);
+        }
+        self.forget_idle(address);
+    }
+
+    fn forget_idle(&mut self, address: Client) {
+        if self
+            .clients
+            .get(&address)
+            .is_some_and(|client| client.permits() == 0)
+        {
+            self.clients.remove(&address);
+        }
+    }
+}
+
+impl Shared {
+    // A panic under the lock leaves counts that are at most too high by the panicking request.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn permit(self: &Arc<Self>, client: Client) -> Permit {
+        Permit {
+            shared: Arc::clone(self),
+            client,
+        }
+    }
+
+    fn show(&self, queue: &Queue) {
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.query_working.set(number(queue.at_work));
+        self.metrics.query_waiting.set(number(queue.waiting));
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let granted = {
+            let mut queue = self.shared.queue();
+            let granted = queue.leave(self.client);
+            self.shared.show(&queue);
+            granted
+        };
+        if let Some((client, grant)) = granted {
+            // A client that left meanwhile drops the permit, which grants the next.
+            drop(grant.send(self.shared.permit(client)));
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.give_up(self.client, self.number);
+        self.shared.show(&queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::pin::pin;
+
+    use futures_util::{FutureExt as _, poll};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::server::ClientAddress;
+
+    fn client(number: u8) -> Client {
+        Client::at(Some(ClientAddress(IpAddr::V4(Ipv4Addr::new(
+            10, 0, 0, number,
+        )))))
+    }
+
+    fn admission(workers: usize, waiting: usize) -> Admission {
+        Admission::new(workers, waiting, Metrics::new())
+    }
+
+    fn is_busy(admitted: &Option<Result<Permit, Problem>>) -> bool {
+        matches!(admitted, Some(Err(Problem::Busy { .. })))
+    }
+
+    #[tokio::test]
+    async fn client_with_its_part_of_all_permits_leaves_room_for_others() {
+        let admission = admission(2, 6);
+        let first = admission.admit(client(1)).await.unwrap();
+        let _second = admission.admit(client(1)).await.unwrap();
+        assert!(is_busy(&admission.admit(client(1)).now_or_never()));
+
+        let mut other = pin!(admission.admit(client(2)));
+        assert!(poll!(&mut other).is_pending());
+        drop(first);
+        let _other = other.await.unwrap();
+        // The part of the first client is free again, the workers are not.
+        assert!(poll!(pin!(admission.admit(client(1)))).is_pending());
+    }
+
+    #[tokio::test]
+    async fn full_queue_refuses_at_once() {
+        let admission = admission(1, 1);
+        let at_work = admission.admit(client(1)).await.unwrap();
+        let mut waiting = pin!(admission.admit(client(2)));
+        assert!(poll!(&mut waiting).is_pending());
+        assert!(is_busy(&admission.admit(client(3)).now_or_never()));
+        drop(at_work);
+        assert!(poll!(&mut waiting).is_ready());
+        assert_eq!(admission.shared.metrics.query_refused.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn waiting_scan_whose_client_goes_leaves_the_queue_at_once() {
+        let admission = admission(1, 8);
+        let at_work = admission.admit(client(1)).await.unwrap();
+        let mut gone = Box::pin(admission.admit(client(2)));
+        let mut stays = pin!(admission.admit(client(3)));
+        assert!(poll!(&mut gone).is_pending());
+        assert!(poll!(&mut stays).is_pending());
+        assert_eq!(admission.shared.queue().waiting, 2);
+        drop(gone);
+        assert_eq!(admission.shared.queue().waiting, 1);
+        assert!(!admission.shared.queue().clients.contains_key(&client(2)));
+        drop(at_work);
+        let Some(Ok(_permit)) = stays.now_or_never() else {
+            panic!("the permit went to a client that had left");
+        };
+    }
+
+    #[tokio::test]
+    async fn permit_that_was_granted_to_a_client_that_left_goes_on() {
+        let admission = admission(1, 8);
+        let at_work = admission.admit(client(1)).await.unwrap();
+        let mut gone = Box::pin(admission.admit(client(2)));
+        let mut stays = pin!(admission.admit(client(3)));
+        assert!(poll!(&mut gone).is_pending());
+        assert!(poll!(&mut stays).is_pending());
+        drop(at_work);
+        drop(gone);
+        assert!(stays.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn client_with_the_fewest_at_work_comes_first() {
+        let admission = admission(2, 30);
+        let one = admission.admit(client(1)).await.unwrap();
+        let _two = admission.admit(client(1)).await.unwrap();
+        let mut many = Box::pin(admission.admit(client(1)));
+        let mut single = Box::pin(admission.admit(client(2)));
+        assert!(poll!(&mut many).is_pending());
+        assert!(poll!(&mut single).is_pending());
+        drop(one);
+        assert!(poll!(&mut many).is_pending());
+        assert!(poll!(&mut single).is_ready());
+    }
+
+    proptest! {
+        #[test]
+        fn counts_stand_for_what_is_held_through_any_history(
+            steps in proptest::collection::vec((0_u8..3, 1_u8..5, 0_usize..12), 1..80),
+            workers in 1_usize..4,
+            waiting in 0_usize..9,
+        ) {
+            let admission = admission(workers, waiting);
+            let mut held = Vec::new();
+            let mut pending = Vec::new();
+            for (kind, number, at) in steps {
+                match kind {
+                    0 => {
+                        let admission = admission.clone();
+                        let mut admitted = Box::pin(async move { admission.admit(client(number)).await });
+                        match admitted.as_mut().now_or_never() {
+                            Some(Ok(permit)) => held.push(permit),
+                            Some(Err(_)) => {}
+                            None => pending.push(admitted),
+                        }
+                    }
+                    1 if at < held.len() => drop(held.swap_remove(at)),
+                    2 if at < pending.len() => drop(pending.swap_remove(at)),
+                    _ => {}
+                }
+                let mut still = Vec::new();
+                for mut admitted in pending {
+                    match admitted.as_mut().now_or_never() {
+                        Some(permit) => held.push(permit.unwrap()),
+                        None => still.push(admitted),
+                    }
+                }
+                pending = still;
+                let queue = admission.shared.queue();
+                prop_assert_eq!(queue.at_work, held.len());
+                prop_assert_eq!(queue.waiting, pending.len());
+                prop_assert!(queue.at_work <= workers && queue.waiting <= waiting);
+                prop_assert!(queue.waiting == 0 || queue.at_work == workers);
+                let most = (workers + waiting).div_euclid(4).max(1);
+                prop_assert!(queue.clients.values().all(|client| (1..=most).contains(&client.permits())));
+            }
+            drop((held, pending));
+            prop_assert!(admission.shared.queue().clients.is_empty());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Where answers are made: off the event loop, and so that expensive ones cannot keep the others
+//! from being made.
+//!
+//! - [`Lane::Rows`]: answers from a few rows of one keyword. They wait for a thread, and are never
+//!   refused.
+//! - [`Lane::List`]: answers from one row of every keyword. Few are made at a time; the others wait,
+//!   and are never refused.
+//! - [`Lane::Scan`]: answers that may look at a great deal. They have threads of their own, and
+//!   [`Admission`] bounds how many run, wait, and come from one client.
+//!
+//! Whichever it is, the work ends when its client goes: a waiting one leaves its queue at once, a
+//! running one stops at its next row.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use tokio::runtime::{self, Handle, Runtime};
+use tokio::sync::Semaphore;
+
+use super::admission::Admission;
+use super::client::Client;
+use super::problem::Problem;
+use crate::projections::Meter;
+use crate::telemetry::{Metrics, log_throttled};
+
+/// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
+const ROWS_PER_CORE: usize = 8;
+
+/// How many scans there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// At work at a time; 0 is twice the number of cores.
+    pub workers: usize,
+    /// Waiting for a worker.
+    pub waiting: usize,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            waiting: 64,
+        }
+    }
+}
+
+/// How much an answer may have to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A few rows of one keyword.
+    Rows,
+    /// One row of every keyword.
+    List,
+    /// Many rows.
+    Scan,
+}
+
+/// All lanes.
+#[derive(Debug)]
+pub struct Lanes {
+    rows: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
+    admission: Admission,
+    scans: Threads,
+    metrics: Metrics,
+}
+
+impl Lanes {
+    /// Lanes of this width.
+    pub fn new(limits: QueryLimits, metrics: Metrics) -> Self {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        let workers = match limits.workers {
+            0 => cores.saturating_mul(2),
+            workers => workers,
+        };
+        Self {
+            rows: Arc::new(Semaphore::new(cores.saturating_mul(ROWS_PER_CORE))),
+            lists: Arc::new(Semaphore::new(cores)),
+            admission: Admission::new(workers, limits.waiting, metrics.clone()),
+            scans: Threads::new(workers),
+            metrics,
+        }
+    }
+
+    /// Runs `task` when its lane lets it. When this future is dropped, the task's [`Meter`] ends it.
+    ///
+    /// # Errors
+    /// [`Problem::Busy`] for a scan that finds no room, [`Problem::Internal`] when the task panics,
+    /// or what the task answers.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        client: Client,
+        task: impl FnOnce(&Meter) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let mut wanted = Wanted::new(&self.metrics);
+        let answer = self.run_wanted(lane, client, &wanted.meter, task).await;
+        wanted.is_answered = true;
+        answer
+    }
+
+    async fn run_wanted<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        client: Client,
+        meter: &Meter,
+        task: impl FnOnce(&Meter) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (meter, bytes) = (meter.clone(), self.metrics.query_bytes.clone());
+        let task = move || {
+            let answer = task(&meter);
+            bytes.inc_by(meter.bytes());
+            answer
+        };
+        let permits = match lane {
+            Lane::Scan => {
+                let permit = self.admission.admit(client).await?;
+                return run_on(&self.scans.handle(), permit, task).await;
+            }
+            Lane::Rows => &self.rows,
+            Lane::List => &self.lists,
+        };
+        // The semaphore is never closed.
+        let permit = Arc::clone(permits).acquire_owned().await;
+        run_on(&Handle::current(), permit, task).await
+    }
+}
+
+/// Runs what blocks on the threads of a runtime, and gives `permit` back when it has ended.
+///
+/// # Errors
+/// The task's own, or [`Problem::Internal`] when it panics.
+pub async fn run_on<T: Send + 'static>(
+    threads: &Handle,
+    permit: impl Send + 'static,
+    task: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let running = threads.spawn_blocking(move || {
+        let _permit = permit;
+        task()
+    });
+    running.await.unwrap_or_else(|error| {
+        log_throttled("answer-cut", move |count| {
+            tracing::error!(%error, count, "answers could not be made");
+        });
+        Err(Problem::Internal)
+    })
+}
+
+/// Threads for scans alone. They start when there is work, and end some time after it.
+#[derive(Debug)]
+struct Threads {
+    /// A runtime of which nothing but its blocking threads is used.
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    fn new(count: usize) -> Self {
+        let runtime = runtime::Builder::new_current_thread()
+            .max_blocking_threads(count.max(1))
+            .thread_name("scan")
+            .build();
+        Self {
+            runtime: runtime
+                .inspect_err(|error| {
+                    tracing::error!(%error, "scans have no threads of their own and share those of other work");
+                })
+                .ok(),
+        }
+    }
+
+    fn handle(&self) -> Handle {
+        match &self.runtime {
+            Some(runtime) => runtime.handle().clone(),
+            None => Handle::current(),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Waiting for the threads, as a runtime does by itself, is not allowed on the event loop.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An answer that a client waits for. Dropped before it is answered, the client has gone.
+struct Wanted<'a> {
+    meter: Meter,
+    metrics: &'a Metrics,
+    is_answered: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        Self {
+            meter: Meter::default(),
+            metrics,
+            is_answered: false,
+        }
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.meter.abandon();
+            self.metrics.query_abandoned.inc();
+        }
+    }
+}

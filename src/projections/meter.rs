@@ -1,0 +1,100 @@
+//! What a query has looked at, and whether its answer is still wanted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::{RowKey, Rows, RowsError, Seek, TweetKey};
+
+/// Counts the bytes that one query looks at, and ends the query when its client is gone. Cheap to
+/// clone; clones count into the same number.
+#[derive(Debug, Clone, Default)]
+pub struct Meter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: AtomicU64,
+    is_abandoned: AtomicBool,
+}
+
+impl Meter {
+    /// Counts `bytes` that the query is about to work on.
+    ///
+    /// # Errors
+    /// [`RowsError::Abandoned`] when the answer is not wanted any more.
+    pub fn look(&self, bytes: usize) -> Result<(), RowsError> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.shared.is_abandoned.load(Ordering::Relaxed) {
+            return Err(RowsError::Abandoned);
+        }
+        Ok(())
+    }
+
+    /// How many bytes were looked at so far.
+    pub fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Ends the query at its next [`Meter::look`].
+    pub fn abandon(&self) {
+        self.shared.is_abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Rows whose reading a [`Meter`] counts: every row, and what a query tells besides.
+pub struct MeteredRows<'a> {
+    rows: &'a dyn Rows,
+    meter: &'a Meter,
+}
+
+impl<'a> MeteredRows<'a> {
+    /// Counts what is read of `rows`.
+    pub fn new(rows: &'a dyn Rows, meter: &'a Meter) -> Self {
+        Self { rows, meter }
+    }
+}
+
+impl Rows for MeteredRows<'_> {
+    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        let row = self.rows.get(key)?;
+        self.meter.look(row.as_ref().map_or(0, Bytes::len))?;
+        Ok(row)
+    }
+
+    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
+        let page = self.rows.page(seek)?;
+        self.meter
+            .look(page.as_ref().map_or(0, |(_, row)| row.len()))?;
+        Ok(page)
+    }
+
+    fn look(&self, bytes: usize) -> Result<(), RowsError> {
+        self.meter.look(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NoRows;
+    use super::*;
+
+    #[test]
+    fn an_abandoned_query_ends_at_its_next_row() {
+        let meter = Meter::default();
+        let rows = MeteredRows::new(&NoRows, &meter);
+        assert!(matches!(rows.get(&RowKey::Head), Ok(None)));
+        assert!(rows.look(7).is_ok());
+        assert_eq!(meter.bytes(), 7);
+        meter.clone().abandon();
+        assert!(matches!(rows.get(&RowKey::Head), Err(RowsError::Abandoned)));
+        assert!(matches!(
+            rows.page(Seek::After(&TweetKey::first())),
+            Err(RowsError::Abandoned)
+        ));
+        assert!(matches!(rows.look(1), Err(RowsError::Abandoned)));
+    }
+}
