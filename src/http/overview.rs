@@ -1,8 +1,10 @@
 //! `GET /overview`: all keywords beside each other, and what was posted last.
 
+use std::collections::BinaryHeap;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Http;
 use super::access::Action;
@@ -15,7 +17,7 @@ use super::tweet::Tweet;
 use crate::actors::Scope;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCounts, RankedKeyword, Window};
-use crate::projections::{Head, TimelineQuery, TweetKey, timeline_query};
+use crate::projections::{TimelineQuery, TweetKey, timeline_query};
 use crate::store::{StoreError, Views};
 
 /// How many tweets are shown.
@@ -63,8 +65,30 @@ impl Overview {
     }
 }
 
+/// A keyword among the others. It is given its wire form when it is written: there may be a hundred
+/// thousand.
+#[derive(Debug)]
+struct Item(RankedKeyword);
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(ranked) = self;
+        Fields {
+            name: Name::of(ranked.keyword.clone()),
+            count: ranked.counts.count,
+            previous: ranked.counts.previous,
+            share: f64::from(ranked.share) / 10_000.0,
+            rank: ranked.rank,
+            previous_rank: ranked.previous_rank,
+            change: ranked.change,
+            spark: &ranked.counts.spark,
+        }
+        .serialize(serializer)
+    }
+}
+
 #[derive(Debug, Serialize)]
-struct Item {
+struct Fields<'a> {
     #[serde(flatten)]
     name: Name,
     count: u64,
@@ -73,22 +97,7 @@ struct Item {
     rank: u64,
     previous_rank: Option<u64>,
     change: Option<i64>,
-    spark: [u64; overview::SPARK],
-}
-
-impl From<RankedKeyword> for Item {
-    fn from(ranked: RankedKeyword) -> Self {
-        Self {
-            name: Name::of(ranked.keyword),
-            count: ranked.counts.count,
-            previous: ranked.counts.previous,
-            share: f64::from(ranked.share) / 10_000.0,
-            rank: ranked.rank,
-            previous_rank: ranked.previous_rank,
-            change: ranked.change,
-            spark: ranked.counts.spark,
-        }
-    }
+    spark: &'a [u64; overview::SPARK],
 }
 
 #[derive(Debug, Serialize)]
@@ -125,76 +134,90 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
 /// # Errors
 /// [`StoreError`].
 pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<Overview, StoreError> {
-    let mut heads = views.heads()?;
-    heads.retain(|(_, head)| head.tracked);
     let end = overview::end(at);
-    let latest = latest(views, &heads, end)?;
-    let counted = heads
-        .into_iter()
-        .map(|(keyword, head)| {
-            let counts = counts(views, &keyword, &head, window, at)?;
-            Ok((keyword, counts))
-        })
-        .collect::<Result<_, StoreError>>()?;
+    let tracked = views.keywords_with(|_, head| {
+        let span = head.first_at.zip(head.last_at);
+        head.tracked.then_some(span)
+    })?;
+    let mut counted = Vec::with_capacity(tracked.len());
+    let mut candidates = BinaryHeap::new();
+    for (keyword, span) in tracked {
+        let (counts, end_of_newest) = match span {
+            Some(span) => count(views, &keyword, span, window, at)?,
+            None => Default::default(),
+        };
+        if let Some(end) = end_of_newest {
+            candidates.push((end, keyword.clone()));
+        }
+        counted.push((keyword, counts));
+    }
+    let latest = latest(views, candidates, end)?;
     let ranked = overview::rank(counted);
     Ok(Overview {
         window,
         total: ranked.total,
         previous: ranked.previous,
-        keywords: ranked.keywords.into_iter().map(Item::from).collect(),
+        keywords: ranked.keywords.into_iter().map(Item).collect(),
         latest,
         until: Moment(end),
     })
 }
 
-/// The counts of one keyword; nothing is read for one that had no tweets in either span.
-fn counts(
+/// The counts of one keyword whose tweets are of these times at the earliest and at the latest, and a
+/// moment after its newest tweet before the window's end, if it has one. Nothing is read of a keyword
+/// that had no tweets in the window and the span before.
+fn count(
     views: &Views,
     keyword: &Keyword,
-    head: &Head,
+    (first_at, last_at): (Timestamp, Timestamp),
     window: Window,
     at: Timestamp,
-) -> Result<KeywordCounts, StoreError> {
+) -> Result<(KeywordCounts, Option<Timestamp>), StoreError> {
     let end = overview::end(at);
+    if first_at >= end {
+        return Ok(Default::default());
+    }
+    let behind_last = last_at.plus(1);
     let start = end.plus(-2 * window.length());
-    let is_silent = head.last_at.is_none_or(|last| last < start)
-        || head.first_at.is_none_or(|first| first >= end);
-    if is_silent {
-        return Ok(KeywordCounts::default());
+    if last_at < start {
+        return Ok((KeywordCounts::default(), Some(behind_last)));
     }
     let answer = views.read(keyword, |_, rows| overview::counts(rows, at, window))?;
-    Ok(answer.map(|answer| answer.value).unwrap_or_default())
+    let counted = answer.map(|answer| answer.value).unwrap_or_default();
+    let end_of_newest = match counted.end_of_newest {
+        _ if last_at < end => behind_last,
+        Some(end_of_newest) => end_of_newest,
+        None => start,
+    };
+    Ok((counted.counts, Some(end_of_newest)))
 }
 
 /// The newest tweets before `end`: by time ↓, id ↓, keyword ↑.
 ///
-/// Keywords are looked at in the order of their newest tweet, until none of those left can have
-/// one that belongs here.
+/// `candidates` are the keywords that may have one, each with a moment after its newest. They are
+/// looked at in the order of these moments, until none of those left can have a tweet that belongs
+/// here.
 fn latest(
     views: &Views,
-    heads: &[(Keyword, Head)],
+    mut candidates: BinaryHeap<(Timestamp, Keyword)>,
     end: Timestamp,
 ) -> Result<Vec<Latest>, StoreError> {
-    let mut candidates: Vec<(Timestamp, &Keyword)> = heads
-        .iter()
-        .filter(|(_, head)| head.first_at.is_some_and(|first| first < end))
-        .filter_map(|(keyword, head)| Some((head.last_at?, keyword)))
-        .collect();
-    candidates.sort_by(|(a, _), (b, _)| b.cmp(a));
-    let wanted = TimelineQuery {
+    let mut wanted = TimelineQuery {
         limit: LATEST,
         to: Some(end),
         ..TimelineQuery::default()
     };
-    let mut newest: Vec<(&Keyword, TweetPosted)> = Vec::new();
-    for (last_at, keyword) in candidates {
-        let oldest = newest.last().map(|(_, tweet)| tweet.at);
-        if newest.len() == LATEST && oldest.is_some_and(|oldest| last_at < oldest) {
-            break;
+    let mut newest: Vec<(Keyword, TweetPosted)> = Vec::new();
+    while let Some((end_of_newest, keyword)) = candidates.pop() {
+        if newest.len() == LATEST {
+            wanted.from = newest.last().map(|(_, tweet)| tweet.at);
+            if wanted.from.is_some_and(|oldest| end_of_newest <= oldest) {
+                break;
+            }
         }
-        let page = views.read(keyword, |_, rows| timeline_query::query(rows, &wanted))?;
+        let page = views.read(&keyword, |_, rows| timeline_query::query(rows, &wanted))?;
         let items = page.map(|page| page.value.items).unwrap_or_default();
-        newest.extend(items.into_iter().map(|tweet| (keyword, tweet)));
+        newest.extend(items.into_iter().map(|tweet| (keyword.clone(), tweet)));
         newest.sort_by(|(a_keyword, a), (b_keyword, b)| {
             let newest_first = TweetKey::of(b).cmp(&TweetKey::of(a));
             newest_first.then_with(|| a_keyword.cmp(b_keyword))
@@ -204,7 +227,7 @@ fn latest(
     Ok(newest
         .into_iter()
         .map(|(keyword, tweet)| Latest {
-            keyword: keyword.clone(),
+            keyword,
             tweet: tweet.into(),
         })
         .collect())

@@ -119,13 +119,30 @@ impl Views {
     /// # Errors
     /// [`StoreError`].
     pub fn heads(&self) -> Result<Vec<(Keyword, Head)>, StoreError> {
-        let mut heads = Vec::new();
-        let store = self.store()?;
-        for shard in store.shards() {
-            heads.extend(self.heads_of(&store, shard)?);
-        }
+        let mut heads = self.keywords_with(|_, head| Some(head))?;
         heads.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(heads)
+    }
+
+    /// Every keyword that ever existed, with what `pick` takes of its header; without those of which
+    /// it takes nothing. In no order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keywords_with<T>(
+        &self,
+        mut pick: impl FnMut(&Keyword, Head) -> Option<T>,
+    ) -> Result<Vec<(Keyword, T)>, StoreError> {
+        let mut picked = Vec::new();
+        let store = self.store()?;
+        for shard in store.shards() {
+            self.for_each_head(&store, shard, |keyword, head| {
+                if let Some(value) = pick(&keyword, head) {
+                    picked.push((keyword, value));
+                }
+            })?;
+        }
+        Ok(picked)
     }
 
     /// The same for one shard of a store.
@@ -135,13 +152,22 @@ impl Views {
         shard: &ShardRows,
     ) -> Result<Vec<(Keyword, Head)>, StoreError> {
         let mut heads = Vec::new();
+        self.for_each_head(store, shard, |keyword, head| heads.push((keyword, head)))?;
+        Ok(heads)
+    }
+
+    fn for_each_head(
+        &self,
+        store: &Arc<Store>,
+        shard: &ShardRows,
+        mut visit: impl FnMut(Keyword, Head),
+    ) -> Result<(), StoreError> {
         let read = shard.for_each_head(|keyword, row| {
             self.look(row.len())?;
-            heads.push((keyword, Head::decode(row)?));
+            visit(keyword, Head::decode(row)?);
             Ok(())
         });
-        self.noticing_damage(store, read)?;
-        Ok(heads)
+        self.noticing_damage(store, read)
     }
 
     /// Runs a query on one keyword under one version of its rows; `None` when it never existed.

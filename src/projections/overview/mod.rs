@@ -9,7 +9,7 @@ mod window;
 
 use std::cmp::Reverse;
 
-use super::volume::counts_between;
+use super::volume::{CountsBetween, counts_between};
 use super::{Rows, RowsError};
 use crate::events::{Keyword, Timestamp};
 pub use window::{Window, WindowError};
@@ -26,6 +26,16 @@ pub struct KeywordCounts {
     pub previous: u64,
     /// The course of `count`: bucket i is `[start + ⌊i·W/24⌋, start + ⌊(i+1)·W/24⌋)` in minutes.
     pub spark: [u64; SPARK],
+}
+
+/// The counts of one keyword, and what they tell of its newest tweet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// The counts.
+    pub counts: KeywordCounts,
+    /// Its newest tweet before the window's end is older than this; `None` when it has none in the
+    /// window and in the span before.
+    pub end_of_newest: Option<Timestamp>,
 }
 
 /// All keywords beside each other.
@@ -65,21 +75,28 @@ pub const fn end(at: Timestamp) -> Timestamp {
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
-pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<KeywordCounts, RowsError> {
+pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<Counted, RowsError> {
     let start = end(at).plus(-window.length());
     let minutes = window.length() / Timestamp::MINUTE;
     let mut bounds = vec![start.plus(-window.length())];
     bounds.extend((0..=24).map(|part| start.plus(part * minutes / 24 * Timestamp::MINUTE)));
-    let mut between = counts_between(rows, &bounds)?.into_iter();
+    let CountsBetween {
+        counts,
+        end_of_newest,
+    } = counts_between(rows, &bounds)?;
+    let mut between = counts.into_iter();
     let previous = between.next().unwrap_or(0);
     let mut spark = [0; SPARK];
     for (bucket, count) in spark.iter_mut().zip(between) {
         *bucket = count;
     }
-    Ok(KeywordCounts {
-        count: spark.iter().sum(),
-        previous,
-        spark,
+    Ok(Counted {
+        counts: KeywordCounts {
+            count: spark.iter().sum(),
+            previous,
+            spark,
+        },
+        end_of_newest,
     })
 }
 

@@ -63,6 +63,8 @@ fn buckets_of_an_hour_are_two_and_three_minutes_in_turn() {
         Window::Hour,
     );
     let counted = counted.unwrap();
+    assert_eq!(counted.end_of_newest, Some(time("2026-11-23T12:01:00Z")));
+    let counted = counted.counts;
     assert_eq!((counted.count, counted.previous), (7, 2));
     let mut spark = [0; SPARK];
     (spark[0], spark[1], spark[2], spark[23]) = (2, 2, 1, 2);
@@ -181,7 +183,12 @@ proptest! {
                 previous: among(start - window.length(), start),
                 spark: std::array::from_fn(|part| among(bound(part), bound(part + 1))),
             };
-            prop_assert_eq!(counts(&rows, at, window).unwrap(), expected);
+            let counted = counts(&rows, at, window).unwrap();
+            prop_assert_eq!(counted.counts, expected);
+            let newest = tweets.iter().filter(|at| at.millis() < end).max();
+            let in_sight = newest.filter(|at| at.millis() >= start - window.length());
+            prop_assert!(in_sight.is_none() || in_sight < counted.end_of_newest.as_ref());
+            prop_assert!(counted.end_of_newest.is_none_or(|newest| newest.millis() <= end));
         }
     }
 

@@ -18,7 +18,9 @@ mod series;
 use super::{RowChange, Rows, RowsError};
 use crate::events::Timestamp;
 use open_rows::OpenRows;
-pub use query::{Point, Step, StepError, align, counts_between, for_each_minute, points};
+pub use query::{
+    CountsBetween, Point, Step, StepError, align, counts_between, for_each_minute, points,
+};
 use row::{Besides, CountRow, Minutes, Span};
 pub use series::{VolumeSeries, VolumeWindow};
 

@@ -130,6 +130,16 @@ pub fn points(
     Ok(points)
 }
 
+/// The tweets between neighbouring moments.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CountsBetween {
+    /// For each two neighbours, how many.
+    pub counts: Vec<u64>,
+    /// When the last minute or hour ends that has any of them, but not after the last moment: the
+    /// newest of them is older. `None` when there are none.
+    pub end_of_newest: Option<Timestamp>,
+}
+
 /// The tweets between each two neighbours of `bounds`, which ascend and are whole minutes.
 ///
 /// Reads a row for each sixteen days, and for each bound inside an hour that has tweets at most one
@@ -137,9 +147,9 @@ pub fn points(
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
-pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<Vec<u64>, RowsError> {
+pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<CountsBetween, RowsError> {
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
-        return Ok(Vec::new());
+        return Ok(CountsBetween::default());
     };
     let from = first.floor_to(Timestamp::HOUR);
     let mut slots = Vec::new();
@@ -148,6 +158,7 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<Vec<u64>,
         slots.extend(counts.filter(|(at, ..)| (from..*last).contains(at)));
         Ok(())
     })?;
+    let newest = slots.iter().map(|(at, width, _)| at.plus(*width)).max();
     let mut slots = slots.into_iter().peekable();
     let mut whole = 0;
     let mut minutes = None;
@@ -166,7 +177,10 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<Vec<u64>,
             counts.push(before.saturating_sub(earlier));
         }
     }
-    Ok(counts)
+    Ok(CountsBetween {
+        counts,
+        end_of_newest: newest.map(|end| end.min(*last)),
+    })
 }
 
 /// The tweets in `[from, to)`, both in one hour of a span that has rows of minutes. `held` is the

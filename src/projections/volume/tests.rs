@@ -25,7 +25,7 @@ fn rows_of(times: &[Timestamp]) -> TestRows {
 
 /// The tweets in `[from, to)`, both whole minutes.
 fn count(rows: &TestRows, from: Timestamp, to: Timestamp) -> u64 {
-    counts_between(rows, &[from, to]).unwrap()[0]
+    counts_between(rows, &[from, to]).unwrap().counts[0]
 }
 
 /// How many of `times` lie in `[from, to)`.
@@ -250,7 +250,7 @@ proptest! {
         let (tweets, rows, _) = perform(&deeds);
         let bounds: Vec<_> = bounds.iter().map(|at| at.floor_to(Timestamp::MINUTE)).collect();
         let expected: Vec<_> = bounds.windows(2).map(|pair| among(&tweets, pair[0], pair[1])).collect();
-        prop_assert_eq!(counts_between(&rows, &bounds).unwrap(), expected);
+        prop_assert_eq!(counts_between(&rows, &bounds).unwrap().counts, expected);
     }
 
     #[test]
