@@ -212,3 +212,108 @@ impl Drop for Wanted<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::http::server::ClientAddress;
+    use crate::projections::RowsError;
+
+    fn client(number: u8) -> Client {
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number));
+        Client::at(Some(ClientAddress(address)))
+    }
+
+    fn lanes(workers: usize, waiting: usize) -> Arc<Lanes> {
+        let limits = QueryLimits { workers, waiting };
+        Arc::new(Lanes::new(limits, Metrics::new()))
+    }
+
+    #[tokio::test]
+    async fn scans_that_hold_all_their_threads_delay_no_other_lane() {
+        let lanes = lanes(2, 6);
+        let (end, held) = (Arc::new(std::sync::Barrier::new(3)), Arc::clone(&lanes));
+        let scans: Vec<_> = (1..=2)
+            .map(|number| {
+                let (lanes, end) = (Arc::clone(&held), Arc::clone(&end));
+                tokio::spawn(async move {
+                    let scan = move |_: &Meter| {
+                        end.wait();
+                        Ok(())
+                    };
+                    lanes.run(Lane::Scan, client(number), scan).await
+                })
+            })
+            .collect();
+        while lanes.metrics.query_working.get() < 2 {
+            tokio::task::yield_now().await;
+        }
+        for lane in [Lane::Rows, Lane::List] {
+            let answer = lanes.run(lane, client(1), |_| Ok(7)).await;
+            assert_eq!(answer.unwrap(), 7);
+        }
+        let waiting = Arc::clone(&lanes);
+        let waiting =
+            tokio::spawn(async move { waiting.run(Lane::Scan, client(3), |_| Ok(8)).await });
+        while lanes.metrics.query_waiting.get() < 1 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::spawn_blocking(move || end.wait())
+            .await
+            .unwrap();
+        for scan in scans {
+            scan.await.unwrap().unwrap();
+        }
+        assert_eq!(waiting.await.unwrap().unwrap(), 8);
+        assert_eq!(lanes.metrics.query_abandoned.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn work_ends_when_its_future_is_dropped() {
+        for lane in [Lane::Rows, Lane::List, Lane::Scan] {
+            let lanes = lanes(1, 0);
+            let (ends, ended) = mpsc::channel();
+            let (starts, started) = tokio::sync::oneshot::channel();
+            let running = Arc::clone(&lanes);
+            let running = tokio::spawn(async move {
+                let task = move |meter: &Meter| {
+                    let _ = starts.send(());
+                    let result = loop {
+                        if let Err(error) = meter.look(1) {
+                            break error;
+                        }
+                    };
+                    ends.send(result).unwrap();
+                    Ok(())
+                };
+                running.run(lane, client(1), task).await
+            });
+            started.await.unwrap();
+            running.abort();
+            let ended = tokio::task::spawn_blocking(move || ended.recv()).await;
+            assert!(matches!(ended.unwrap(), Ok(RowsError::Abandoned)));
+            assert_eq!(lanes.metrics.query_abandoned.get(), 1);
+            while lanes.metrics.query_working.get() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn panic_of_a_scan_gives_its_permit_back() {
+        let lanes = lanes(1, 0);
+        for _ in 0..3 {
+            let failed = lanes.run(Lane::Scan, client(1), |_| -> Result<(), Problem> {
+                panic!("on purpose")
+            });
+            assert!(matches!(failed.await, Err(Problem::Internal)));
+        }
+        assert_eq!(
+            lanes.run(Lane::Scan, client(1), |_| Ok(1)).await.unwrap(),
+            1
+        );
+    }
+}

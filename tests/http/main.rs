@@ -9,6 +9,7 @@
 
 mod edge;
 mod openapi;
+mod overviews;
 mod problems;
 mod scans;
 mod schema;
