@@ -40,6 +40,7 @@ fn rejection(number: u64) -> RejectedEntry {
         received_at: Timestamp::EARLIEST,
         token: Bytes::from_static(b"ai"),
         addressed: true,
+        code: None,
         reason: "a reason".into(),
         length: 0,
         payload: Bytes::new(),

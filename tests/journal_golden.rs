@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tempfile::TempDir;
+use tidings::events::stored::Stored;
 use tidings::events::{
-    Author, Envelope, Event, Incarnation, Keyword, Metrics, MetricsPatch, Record, Sequence,
-    Timestamp, Token, TweetDeleted, TweetEngaged, TweetId, TweetPosted, stored, wire,
+    Author, Envelope, Event, Hollow, Incarnation, Keyword, Metrics, MetricsPatch,
+    NORMAL_FORM_VERSION, Record, Sequence, Timestamp, Token, TweetDeleted, TweetEngaged, TweetId,
+    TweetPosted, stored, wire,
 };
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, Journal, RejectedEntry, Selection, verify,
@@ -159,6 +161,7 @@ fn rejections() -> Vec<RejectedEntry> {
             received_at: received_at(),
             token: Bytes::from_static(token),
             addressed,
+            code: None,
             reason: format!("reason {sequence}: 이유"),
             length: 70_000,
             payload: Bytes::from_static(payload),
@@ -226,37 +229,185 @@ fn payloads_have_the_bytes_of_version_0() {
 }
 
 #[tokio::test]
-async fn a_journal_has_the_bytes_of_version_1() {
+async fn a_journal_has_the_bytes_of_version_2() {
     let dir = TempDir::new().unwrap();
     write_journal(dir.path()).await;
     let written = std::fs::read(dir.path().join(SEGMENT)).unwrap();
-    assert_eq!(written, bytes_of("journal-v1.segment"));
+    assert_eq!(written, bytes_of("journal-v2.segment"));
     let written = std::fs::read(dir.path().join("rejected").join(SEGMENT)).unwrap();
-    assert_eq!(written, bytes_of("rejected-v1.segment"));
+    assert_eq!(written, bytes_of("rejected-v2.segment"));
+}
+
+/// A folder with a journal and a rejected log of this version.
+fn folder_of(version: u8) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    std::fs::create_dir(dir.path().join("rejected")).unwrap();
+    for (name, place) in [("journal", ""), ("rejected", "rejected")] {
+        let fixture = bytes_of(&format!("{name}-v{version}.segment"));
+        std::fs::write(dir.path().join(place).join(SEGMENT), fixture).unwrap();
+    }
+    dir
+}
+
+/// A rejected log whose entries have codes, closed.
+async fn write_codes(dir: &Path) -> Vec<RejectedEntry> {
+    let with_code = |entry: RejectedEntry| RejectedEntry {
+        code: Some("not_json".into()),
+        ..entry
+    };
+    let entries: Vec<_> = rejections().into_iter().map(with_code).collect();
+    let journal = EmbeddedJournal::open(dir, &options()).unwrap();
+    journal.rejected().append(entries.clone()).await.unwrap();
+    journal.close().await.unwrap();
+    entries
 }
 
 #[tokio::test]
-async fn a_journal_of_version_1_is_read() {
+async fn rejected_entries_with_a_code_have_the_bytes_of_version_2() {
     let dir = TempDir::new().unwrap();
-    std::fs::create_dir(dir.path().join("rejected")).unwrap();
-    std::fs::write(dir.path().join(SEGMENT), bytes_of("journal-v1.segment")).unwrap();
-    std::fs::write(
-        dir.path().join("rejected").join(SEGMENT),
-        bytes_of("rejected-v1.segment"),
-    )
-    .unwrap();
+    let entries = write_codes(dir.path()).await;
+    let written = std::fs::read(dir.path().join("rejected").join(SEGMENT)).unwrap();
+    assert_eq!(written, bytes_of("rejected-v2-codes.segment"));
+    let journal = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default()).unwrap();
+    assert_eq!(journal.rejected().entries().await.unwrap(), entries);
+}
+
+async fn envelopes(journal: &EmbeddedJournal) -> Vec<Envelope> {
+    let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
+    reader.next(100).await.unwrap().envelopes
+}
+
+#[tokio::test]
+async fn journals_of_all_versions_are_read() {
+    for version in [1, 2] {
+        let dir = folder_of(version);
+        assert!(verify(dir.path()).unwrap().damages.is_empty());
+        let journal = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default()).unwrap();
+        assert_eq!(journal.incarnation(), options().incarnation.unwrap());
+        assert!(journal.summary().unwrap().closed_cleanly);
+        let expected: Vec<_> = records()
+            .iter()
+            .zip(1..)
+            .map(|(record, sequence)| opened(record, sequence))
+            .collect();
+        assert_eq!(envelopes(&journal).await, expected);
+        assert_eq!(journal.rejected().entries().await.unwrap(), rejections());
+    }
+}
+
+#[tokio::test]
+async fn a_journal_whose_tokens_are_the_same_is_taken_over_once() {
+    let dir = folder_of(1);
+    let next = dir.path().join("00000000000000000011.segment");
+    let before = EmbeddedJournal::open_read_only(dir.path()).unwrap();
+    assert_eq!(before.normal_form(), 1);
+    let held = envelopes(&before).await;
+    assert!(!next.exists());
+    let journal = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default()).unwrap();
+    assert_eq!(journal.normal_form(), NORMAL_FORM_VERSION);
+    assert_eq!(
+        std::fs::metadata(&next).unwrap().len(),
+        40,
+        "durable before anything is appended"
+    );
+    drop(journal);
+    let again = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default()).unwrap();
+    assert_eq!(again.summary().unwrap().segments.len(), 2);
+    let appended = again.append(records()).await.unwrap();
+    assert_eq!(appended.last, Sequence::new(20));
+    again.close().await.unwrap();
     assert!(verify(dir.path()).unwrap().damages.is_empty());
+    let after = EmbeddedJournal::open_read_only(dir.path()).unwrap();
+    assert_eq!(after.normal_form(), NORMAL_FORM_VERSION);
+    assert_eq!(envelopes(&after).await[..10], held);
+}
+
+#[tokio::test]
+async fn an_empty_journal_of_version_1_is_taken_over_in_place() {
+    let dir = TempDir::new().unwrap();
+    let header = bytes_of("journal-v1.segment").slice(..40);
+    std::fs::write(dir.path().join(SEGMENT), header).unwrap();
     let journal = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default()).unwrap();
     assert_eq!(journal.incarnation(), options().incarnation.unwrap());
-    assert!(journal.summary().unwrap().closed_cleanly);
-    let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
-    let expected: Vec<_> = records()
-        .iter()
-        .zip(1..)
-        .map(|(record, sequence)| opened(record, sequence))
-        .collect();
-    assert_eq!(reader.next(100).await.unwrap().envelopes, expected);
-    assert_eq!(journal.rejected().entries().await.unwrap(), rejections());
+    journal.append(records()).await.unwrap();
+    journal.close().await.unwrap();
+    let after = EmbeddedJournal::open_read_only(dir.path()).unwrap();
+    assert_eq!(after.normal_form(), NORMAL_FORM_VERSION);
+    assert_eq!(after.summary().unwrap().segments.len(), 1);
+    assert_eq!(envelopes(&after).await.len(), 10);
+}
+
+/// The fixture was written before the normal form changed, for the keywords 아이폰, ㅋㅋ, ❤️, 배우ㄳ and
+/// ai, with three tokens that named none.
+#[tokio::test]
+async fn a_journal_with_tokens_that_changed_is_refused_and_left_as_it_is() {
+    let dir = TempDir::new().unwrap();
+    let fixture = bytes_of("journal-v1-tokens.segment");
+    std::fs::write(dir.path().join(SEGMENT), &fixture).unwrap();
+    for _ in 0..2 {
+        let refused = EmbeddedJournal::open(dir.path(), &EmbeddedOptions::default());
+        let error = refused.unwrap_err().to_string();
+        for part in [
+            "%E1%84%8F%E1%84%8F (now the keyword \"ㅋㅋ\"), ",
+            "%E2%9D%A4%EF%B8%8F (now the keyword \"❤\"). Export",
+            "tidings journal export",
+            "tidings journal import",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(!error.contains("more"), "{error}");
+        assert_eq!(std::fs::read(dir.path().join(SEGMENT)).unwrap(), fixture);
+    }
+    let journal = EmbeddedJournal::open_read_only(dir.path()).unwrap();
+    assert_eq!(journal.normal_form(), 1);
+    assert_eq!(envelopes(&journal).await.len(), 15);
+}
+
+fn hollows() -> impl Iterator<Item = (&'static str, Event)> {
+    let about_tweets = |event: &Event| event.tweet_id().is_some();
+    events()
+        .into_iter()
+        .filter(move |(_, event)| about_tweets(event))
+}
+
+#[test]
+fn events_from_somewhere_have_the_bytes_of_version_2() {
+    for (name, event) in events() {
+        let fixture = bytes_of(&format!("event-v2-{name}.bin"));
+        assert_eq!(
+            stored::encode_event_from("redrive:17", &event).unwrap(),
+            fixture,
+            "{name}"
+        );
+        assert_eq!(
+            stored::decode(&fixture, received_at()).as_ref(),
+            Ok(&event),
+            "{name}"
+        );
+        let origin = Some("redrive:17".into());
+        let read = stored::decode_any(&fixture, received_at());
+        assert_eq!(read, Ok(Stored::Event { event, origin }), "{name}");
+    }
+    for wrong in ["", "a b", "\u{e9}", &"a".repeat(129)] {
+        let (_, event) = events().swap_remove(0);
+        assert!(
+            stored::encode_event_from(wrong, &event).is_err(),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn erased_events_have_the_bytes_of_version_3() {
+    for (name, event) in hollows() {
+        let fixture = bytes_of(&format!("event-v3-{name}.bin"));
+        let hollow = Hollow::of(&event).unwrap();
+        assert_eq!(stored::encode_hollow(&hollow).unwrap(), fixture, "{name}");
+        let read = stored::decode_any(&fixture, received_at());
+        assert_eq!(read, Ok(Stored::Hollow(hollow)), "{name}");
+        let reason = stored::decode(&fixture, received_at()).unwrap_err().reason;
+        assert_eq!(reason, "the event was erased");
+    }
 }
 
 /// Run by hand, once per new version, with `--ignored`. Writes only fixtures that don't exist.
@@ -273,6 +424,12 @@ async fn write_fixtures() {
     for (name, event) in events() {
         let bytes = stored::encode_event(&event).unwrap();
         keep(format!("event-v1-{name}.bin"), &bytes);
+        let bytes = stored::encode_event_from("redrive:17", &event).unwrap();
+        keep(format!("event-v2-{name}.bin"), &bytes);
+    }
+    for (name, event) in hollows() {
+        let bytes = stored::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
+        keep(format!("event-v3-{name}.bin"), &bytes);
     }
     for (name, payload) in PAYLOADS {
         keep(
@@ -290,6 +447,10 @@ async fn write_fixtures() {
         ("rejected", dir.path().join("rejected")),
     ] {
         let bytes = std::fs::read(place.join(SEGMENT)).unwrap();
-        keep(format!("{name}-v1.segment"), &bytes);
+        keep(format!("{name}-v2.segment"), &bytes);
     }
+    let dir = TempDir::new().unwrap();
+    write_codes(dir.path()).await;
+    let bytes = std::fs::read(dir.path().join("rejected").join(SEGMENT)).unwrap();
+    keep("rejected-v2-codes.segment".into(), &bytes);
 }

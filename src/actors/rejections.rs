@@ -32,6 +32,7 @@ pub(super) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<Rej
         received_at: envelope.received_at,
         token,
         addressed,
+        code: None,
         reason: reason.clone(),
         length: u64::try_from(payload.len()).unwrap_or(u64::MAX),
         payload: payload.slice(..payload.len().min(MAX_KEPT_BYTES)),

@@ -232,6 +232,7 @@ mod tests {
             received_at: Timestamp::EARLIEST,
             token: Bytes::copy_from_slice(token.as_bytes()),
             addressed: true,
+            code: None,
             reason: "then".to_owned(),
             length: u64::try_from(payload.len()).unwrap(),
             payload: Bytes::copy_from_slice(payload.as_bytes()),

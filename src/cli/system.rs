@@ -174,8 +174,9 @@ pub(super) async fn look_at_journal(
     settings: &Settings,
     folder: &DataFolder,
 ) -> anyhow::Result<JournalHandle> {
-    if settings.nats.is_some() {
-        open_journal(settings, folder).await
+    if let Some(nats) = &settings.nats {
+        let journal = JetStreamJournal::open_to_read(&jetstream_options(nats)?).await?;
+        Ok(Arc::new(journal))
     } else {
         Ok(Arc::new(read_journal(folder).await?))
     }

@@ -7,6 +7,7 @@ mod checkpoint;
 mod earlier_form;
 mod envelope;
 mod event;
+mod hollow;
 mod invisible;
 mod keyword;
 mod normal_form;
@@ -24,6 +25,7 @@ pub use event::{
     Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
     TweetPosted,
 };
+pub use hollow::{Hollow, HollowKind};
 pub use keyword::{Keyword, KeywordError};
 pub use normal_form::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 pub use sequence::Sequence;

@@ -63,6 +63,17 @@ pub enum JournalError {
         /// What failed.
         reason: String,
     },
+    /// The journal was written under an earlier version of the normal form of keywords, and holds
+    /// tokens that name another keyword now, or none.
+    #[error(
+        "the journal holds tokens that mean something else since version {version} of the normal form: {tokens}. Export it with `tidings journal export FILE`, put it aside, and make a new one with `tidings journal import FILE`, which brings keywords into the new form"
+    )]
+    EarlierTokens {
+        /// The version that is current.
+        version: u16,
+        /// The tokens with what they are now, of many only some.
+        tokens: String,
+    },
     /// The journal was opened for reading only.
     #[error("the journal was opened for reading only")]
     ReadOnly,

@@ -10,9 +10,11 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::events::{
-    Checkpoint, Envelope, Form, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount,
+    Checkpoint, Envelope, Form, Incarnation, Keyword, NORMAL_FORM_VERSION, Record, RecordHash,
+    Sequence, ShardCount,
 };
 
+mod earlier_tokens;
 mod embedded;
 mod error;
 mod export;
@@ -39,7 +41,7 @@ pub use jetstream::{
     StatusAnswer, without_passwords,
 };
 pub use memory::{MemoryJournal, MemoryRejectedLog};
-pub use rejected::{MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
+pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
 pub use transfer_error::TransferError;
 
 /// A journal in use; cheap to clone.
@@ -85,6 +87,13 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// In which form it takes events best.
     fn form(&self) -> Form {
         Form::Stored
+    }
+
+    /// The version of the normal form that its tokens are in. An earlier one only where the
+    /// journal is only looked at: a journal is not opened for appending unless its tokens are in
+    /// today's.
+    fn normal_form(&self) -> u16 {
+        NORMAL_FORM_VERSION
     }
 
     /// Whether it can be reached now.

@@ -12,6 +12,15 @@ use crate::events::{Incarnation, Sequence, Timestamp};
 /// How much of a payload is kept, in bytes.
 pub const MAX_KEPT_BYTES: usize = 64 * 1024;
 
+/// The longest stable name of a reason, in bytes.
+pub const MAX_CODE_BYTES: usize = 64;
+
+/// Whether a text can be the stable name of a reason.
+pub(super) fn is_code(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=MAX_CODE_BYTES).contains(&text.len()) && text.bytes().all(plain)
+}
+
 /// One rejected record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedEntry {
@@ -25,6 +34,10 @@ pub struct RejectedEntry {
     pub token: Bytes,
     /// The token names a keyword.
     pub addressed: bool,
+    /// The stable name of the reason, where one was kept: 1 to [`MAX_CODE_BYTES`] bytes of
+    /// `a-z 0-9 _`.
+    #[serde(skip)]
+    pub code: Option<String>,
     /// Why it was rejected.
     pub reason: String,
     /// The payload's length in bytes.

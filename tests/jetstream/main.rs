@@ -35,6 +35,7 @@ mod access;
 mod another_stream;
 mod cluster;
 mod configuration;
+mod earlier_tokens;
 mod guide;
 mod holes;
 mod hostile_publishers;

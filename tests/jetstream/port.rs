@@ -159,6 +159,7 @@ async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
         received_at: Timestamp::parse("2020-01-01T00:00:00.123Z").unwrap(),
         token: token.to_vec().into(),
         addressed,
+        code: None,
         reason: "wrong: \u{d55c}\u{ae00}".into(),
         length: 70_000,
         payload: vec![0xff; 300].into(),
@@ -167,7 +168,10 @@ async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
         entry(b"a", true, 1),
         entry(b"\x01\xff", false, 2),
         entry(b"A", false, 3),
-        entry(b"a", true, 4),
+        RejectedEntry {
+            code: Some("not_json".into()),
+            ..entry(b"a", true, 4)
+        },
     ];
     assert_eq!(log.append(all.clone()).await.unwrap(), 4);
     assert_eq!(log.append(all.clone()).await.unwrap(), 0);

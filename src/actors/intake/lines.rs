@@ -2,8 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-/// U+FEFF in UTF-8, which some programs write before the first line.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::events::wire::BYTE_ORDER_MARK;
 
 /// The lines of a body, counted from 1. Blank lines are skipped and not counted, so is a byte order
 /// mark at the start; a line may end with CR LF, and the last one with nothing.

@@ -20,6 +20,8 @@ use super::{
     TweetPosted,
 };
 
+/// U+FEFF in UTF-8, which some programs write before the first line of a file.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The longest payload, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 /// The longest text, in code points.

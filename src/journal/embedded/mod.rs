@@ -12,6 +12,7 @@ mod commit;
 mod reader;
 mod rejected;
 mod survey;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +26,10 @@ use self::blocking::blocking;
 use self::commit::{Append, Committer};
 use self::reader::{EmbeddedReader, Position};
 use self::rejected::EmbeddedRejectedLog;
+use self::takeover::take_over;
 use super::segments::{Kind, Log, MAX_FRAME_BYTES, NewLog};
 use super::{Appended, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection};
-use crate::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
+use crate::events::{Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequence, ShardCount};
 
 pub use survey::{Salvage, Salvaged, SegmentSummary, Summary, Verified, verify};
 
@@ -69,11 +71,13 @@ pub struct EmbeddedJournal {
 impl EmbeddedJournal {
     /// Opens the journal in `dir`, or creates it, and its rejected log in `dir/rejected`. Checks
     /// all of the last segment, and cuts off a torn end with a warning. Blocks on the disk. The
-    /// caller sees to it that no other process has it open.
+    /// caller sees to it that no other process has it open. A journal whose tokens are in an earlier
+    /// version of the normal form is read through, and taken over if all of them are the same in
+    /// today's.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when the last segment is, [`JournalError::Unsupported`] or
-    /// [`JournalError::Io`].
+    /// [`JournalError::Damaged`] when the last segment is, [`JournalError::Unsupported`],
+    /// [`JournalError::EarlierTokens`] or [`JournalError::Io`].
     pub fn open(dir: &Path, options: &EmbeddedOptions) -> Result<Self, JournalError> {
         let incarnation = match options.incarnation {
             Some(incarnation) => incarnation,
@@ -83,7 +87,8 @@ impl EmbeddedJournal {
             incarnation,
             shards: options.shards,
         };
-        let opened = Log::open(dir, Kind::Journal, new, options.segment_bytes)?;
+        let mut opened = Log::open(dir, Kind::Journal, new, options.segment_bytes)?;
+        take_over(&opened.log, opened.head, &mut opened.writer)?;
         let rejected = EmbeddedRejectedLog::open(&rejected_dir(dir), new, options.segment_bytes)?;
         let (moves, head) = watch::channel(opened.head);
         let committer = Committer::start(
@@ -144,6 +149,14 @@ impl Journal for EmbeddedJournal {
 
     fn durability(&self) -> Durability {
         Durability::Synced
+    }
+
+    fn normal_form(&self) -> u16 {
+        if self.committer.is_some() {
+            NORMAL_FORM_VERSION
+        } else {
+            self.log.normal_form()
+        }
     }
 
     fn head(&self) -> watch::Receiver<Sequence> {

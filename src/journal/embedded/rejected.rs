@@ -1,7 +1,8 @@
 //! The rejected log in segment files, beside the journal.
 //!
-//! A record of the segment log is an entry in its stored form: a version byte, then the entry in
-//! the project's binary encoding. Golden fixtures hold every version that was ever written.
+//! A record of the segment log is an entry in its stored form: a version byte, in version 2 the
+//! code, then the entry in the project's binary encoding. Entries without a code have version 1.
+//! Golden fixtures hold every version.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +11,12 @@ use async_trait::async_trait;
 
 use super::blocking::blocking;
 use crate::events::{Sequence, stored};
-use crate::journal::rejected::{LastPositions, MAX_KEPT_BYTES};
+use crate::journal::rejected::{LastPositions, MAX_KEPT_BYTES, is_code};
 use crate::journal::segments::{Cursor, FrameBuilder, Kind, Log, NewLog, Writer};
 use crate::journal::{JournalError, RejectedEntry, RejectedLog};
 
 const VERSION_1: u8 = 1;
+const WITH_CODE: u8 = 2;
 /// How much of a reason is kept, in bytes.
 const MAX_REASON_BYTES: usize = 2048;
 /// How much of a token is kept, in bytes.
@@ -187,8 +189,19 @@ fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
     kept.token.truncate(MAX_TOKEN_BYTES);
     kept.reason
         .truncate(kept.reason.floor_char_boundary(MAX_REASON_BYTES));
-    let mut out = vec![VERSION_1];
-    stored::encode_value(&kept, &mut out).map_err(|_| JournalError::TooLarge {
+    let mut out = Vec::new();
+    let encoded = match kept.code.as_ref().filter(|code| is_code(code)) {
+        None => {
+            out.push(VERSION_1);
+            stored::encode_value(&kept, &mut out)
+        }
+        Some(code) => {
+            out.push(WITH_CODE);
+            stored::encode_value(code, &mut out)
+                .and_then(|()| stored::encode_value(&kept, &mut out))
+        }
+    };
+    encoded.map_err(|_| JournalError::TooLarge {
         bytes: kept.payload.len(),
         most: MAX_KEPT_BYTES,
     })?;
@@ -199,6 +212,14 @@ fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
 fn decode(bytes: &[u8]) -> Result<RejectedEntry, stored::StoredError> {
     match bytes.split_first() {
         Some((&VERSION_1, value)) => stored::decode_value(value),
+        Some((&WITH_CODE, value)) => {
+            let (code, value) = stored::decode_first::<String>(value)?;
+            let entry = stored::decode_value(value)?;
+            Ok(RejectedEntry {
+                code: Some(code),
+                ..entry
+            })
+        }
         Some((&version, _)) => Err(stored::StoredError::Version(version)),
         None => Err(stored::StoredError::Empty),
     }

@@ -163,6 +163,11 @@ impl Salvage {
     pub fn shards(&self) -> ShardCount {
         self.log.shards()
     }
+
+    /// The version of the normal form that its tokens are in.
+    pub fn normal_form(&self) -> u16 {
+        self.log.normal_form()
+    }
 }
 
 impl Iterator for Salvage {

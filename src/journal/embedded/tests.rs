@@ -366,6 +366,7 @@ fn rejection(token: &'static [u8], addressed: bool, sequence: u64) -> RejectedEn
         received_at: Timestamp::EARLIEST,
         token: Bytes::from_static(token),
         addressed,
+        code: None,
         reason: format!("reason {sequence}"),
         length: 3,
         payload: Bytes::from_static(b"{\xff}"),

@@ -5,13 +5,15 @@
 //! headers and payload as JSON and base64, so that it also shows messages that break the client's
 //! parser when they are delivered.
 
+use std::collections::BTreeMap;
+
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{Config, Info};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use crate::events::Timestamp;
@@ -63,6 +65,18 @@ struct Fault {
 }
 
 #[derive(Deserialize)]
+struct SubjectsAnswer {
+    state: SubjectsState,
+}
+
+#[derive(Deserialize)]
+struct SubjectsState {
+    /// With the number of messages of each.
+    #[serde(default)]
+    subjects: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+#[derive(Deserialize)]
 struct MessageAnswer {
     message: WireMessage,
 }
@@ -95,6 +109,30 @@ impl StreamApi {
                 action: "create a stream",
                 reason: error.to_string(),
             })
+    }
+
+    /// Changes how the stream is set up.
+    pub(super) async fn update(&self, config: &Config) -> Result<(), JournalError> {
+        self.context
+            .update_stream(config)
+            .await
+            .map(drop)
+            .map_err(|error| JournalError::Broker {
+                action: "change a stream",
+                reason: error.to_string(),
+            })
+    }
+
+    /// The next subjects of its messages behind so many, as many as the server gives at once (up to
+    /// 100,000); none at the end.
+    pub(super) async fn subjects(&self, offset: usize) -> Result<Vec<String>, JournalError> {
+        let action = "list the subjects of its stream";
+        let question = json!({ "subjects_filter": ">", "offset": offset });
+        let answer: Option<SubjectsAnswer> = self
+            .ask(action, "STREAM.INFO", &question, NO_STREAM)
+            .await?;
+        let subjects = answer.and_then(|answer| answer.state.subjects);
+        Ok(subjects.unwrap_or_default().into_keys().collect())
     }
 
     /// The message at a sequence.

@@ -22,10 +22,12 @@ mod reader;
 mod rejected;
 mod standing;
 mod streams;
+mod takeover;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::stream::Info;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -39,7 +41,9 @@ use self::standing::{Keeper, keep_current};
 use super::{
     Appended, Connection, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection,
 };
-use crate::events::{Form, Incarnation, Record, RecordHash, Sequence, ShardCount};
+use crate::events::{
+    Form, Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequence, ShardCount,
+};
 
 pub use bare::BareJetStream;
 pub use connection::{JetStreamOptions, Secret, without_passwords};
@@ -57,15 +61,34 @@ pub struct JetStreamJournal {
     keeper: Arc<Keeper>,
     appender: Appender,
     rejected: Arc<JetStreamRejectedLog>,
+    normal_form: u16,
 }
 
 impl JetStreamJournal {
-    /// Connects, and creates the streams or checks them.
+    /// Connects, and creates the streams or checks them. A stream whose tokens are in an earlier
+    /// version of the normal form is taken over if all of them are the same in today's.
     ///
     /// # Errors
     /// [`JournalError::Broker`] when NATS or its JetStream does not answer in time,
-    /// [`JournalError::Misconfigured`] when a stream is another than the journal needs.
+    /// [`JournalError::Misconfigured`] when a stream is another than the journal needs,
+    /// [`JournalError::EarlierTokens`] and [`JournalError::Unsupported`].
     pub async fn open(options: &JetStreamOptions) -> Result<Self, JournalError> {
+        let (journal, info) = Self::connect(options).await?;
+        takeover::take_over(&journal.keeper.api, &info).await?;
+        Ok(journal)
+    }
+
+    /// The same for those that append nothing: tokens are taken as they are.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but for the last two.
+    pub async fn open_to_read(options: &JetStreamOptions) -> Result<Self, JournalError> {
+        let (mut journal, info) = Self::connect(options).await?;
+        journal.normal_form = streams::normal_form_of(&info.config);
+        Ok(journal)
+    }
+
+    async fn connect(options: &JetStreamOptions) -> Result<(Self, Info), JournalError> {
         let link = Link::open(options, "tidings").await?;
         let reading = Link::open(options, "tidings reading").await?;
         let context = link.asking();
@@ -97,7 +120,7 @@ impl JetStreamJournal {
         keeper.look().await?;
         keeper.find_end().await?;
         tokio::spawn(keep_current(Arc::downgrade(&keeper)));
-        Ok(Self {
+        let journal = Self {
             appender: Appender::new(link.pipeline(), Arc::clone(&keeper)),
             reading,
             keeper,
@@ -106,7 +129,9 @@ impl JetStreamJournal {
                 link: link.clone(),
             }),
             link,
-        })
+            normal_form: NORMAL_FORM_VERSION,
+        };
+        Ok((journal, info))
     }
 }
 
@@ -143,6 +168,10 @@ impl Journal for JetStreamJournal {
 
     fn form(&self) -> Form {
         Form::Wire
+    }
+
+    fn normal_form(&self) -> u16 {
+        self.normal_form
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {

@@ -16,7 +16,7 @@ use super::api::{StoredMessage, StreamApi};
 use super::connection::Link;
 use super::message::RECEIVED_AT;
 use crate::events::{Incarnation, Sequence, Timestamp};
-use crate::journal::rejected::MAX_KEPT_BYTES;
+use crate::journal::rejected::{MAX_KEPT_BYTES, is_code};
 use crate::journal::{JournalError, RejectedEntry, RejectedLog};
 
 const REASON: &str = "Tidings-Reason";
@@ -24,6 +24,8 @@ const SUBJECT: &str = "Tidings-Subject";
 /// The token, where it holds bytes that a header cannot.
 const TOKEN: &str = "Tidings-Token-Base64";
 const SEQUENCE: &str = "Tidings-Sequence";
+/// The stable name of the reason, where there is one.
+const CODE: &str = "Tidings-Code";
 const LENGTH: &str = "Tidings-Length";
 const INCARNATION: &str = "Tidings-Incarnation";
 /// How much of a reason is kept, in bytes.
@@ -147,6 +149,9 @@ fn message(entry: &RejectedEntry) -> PublishMessage {
         .header(LENGTH, entry.length.to_string().as_str())
         .header(INCARNATION, entry.incarnation.to_string().as_str())
         .header(RECEIVED_AT, entry.received_at.to_string().as_str());
+    if let Some(code) = entry.code.as_deref().filter(|code| is_code(code)) {
+        message = message.header(CODE, code);
+    }
     if !graphic {
         message = message.header(TOKEN, BASE64.encode(&entry.token).as_str());
     }
@@ -181,6 +186,10 @@ fn entry(message: &StoredMessage) -> Option<RejectedEntry> {
         received_at: Timestamp::parse(headers.get(RECEIVED_AT)?).ok()?,
         token,
         addressed: message.subject != NOBODY,
+        code: headers
+            .get(CODE)
+            .filter(|code| is_code(code))
+            .map(ToOwned::to_owned),
         reason: headers.get(REASON)?.to_owned(),
         length: headers.number(LENGTH)?,
         payload: message.payload.clone(),

@@ -3,7 +3,7 @@
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType, SubjectTransform};
 
 use super::api::StreamApi;
-use crate::events::Incarnation;
+use crate::events::{Incarnation, NORMAL_FORM_VERSION};
 use crate::journal::JournalError;
 
 /// The stream of events.
@@ -15,6 +15,9 @@ const EVENT_SUBJECTS: &str = "tweets.*";
 /// What the stream makes of it: the shard comes before the token.
 const EVENT_PLACES: &str = "tweets.{{partition(16,1)}}.{{wildcard(1)}}";
 const REJECTED_SUBJECTS: &str = "rejected.*";
+/// The stream's metadata that names the version of the normal form that the tokens are in. A stream
+/// without it is of version 1.
+pub(super) const NORMAL_FORM: &str = "tidings-normal-form";
 
 /// The configuration of the stream of events.
 pub(super) fn events(replicas: Option<usize>) -> Config {
@@ -25,6 +28,7 @@ pub(super) fn events(replicas: Option<usize>) -> Config {
     Config {
         description: Some("The journal of tidings: every event, the only truth".into()),
         subject_transform: Some(transform),
+        metadata: [(NORMAL_FORM.to_owned(), NORMAL_FORM_VERSION.to_string())].into(),
         ..base(EVENTS, EVENT_SUBJECTS, replicas)
     }
 }
@@ -52,6 +56,12 @@ fn base(name: &str, subjects: &str, replicas: Option<usize>) -> Config {
         allow_direct: true,
         ..Config::default()
     }
+}
+
+/// The version of the normal form that the tokens of the stream of events are in.
+pub(super) fn normal_form_of(config: &Config) -> u16 {
+    let marked = config.metadata.get(NORMAL_FORM);
+    marked.map_or(1, |version| version.parse().unwrap_or(u16::MAX))
 }
 
 /// Creates the stream when there is none, and checks it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::segment::{Kind, Segment, SegmentHeader, io_error, path_of};
-use crate::events::{Incarnation, Sequence, ShardCount};
+use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
 use crate::journal::JournalError;
 
 /// The segments of a log, shared by its writer and its readers.
@@ -14,18 +14,20 @@ pub(in crate::journal) struct Log {
     kind: Kind,
     incarnation: Incarnation,
     shards: ShardCount,
+    normal_form: u16,
     segments: RwLock<Vec<Arc<Segment>>>,
 }
 
 impl Log {
     /// The log of the segments that lie in `dir`, all of which have, or should have, the header's
-    /// incarnation and shards.
+    /// incarnation and shards. The header is the last segment's, or the last one that can be read.
     pub(super) fn of(dir: &Path, header: &SegmentHeader, segments: Vec<Arc<Segment>>) -> Self {
         Self {
             dir: dir.to_path_buf(),
             kind: header.kind,
             incarnation: header.incarnation,
             shards: header.shards,
+            normal_form: header.normal_form,
             segments: RwLock::new(segments),
         }
     }
@@ -45,15 +47,22 @@ impl Log {
         self.shards
     }
 
+    /// The version of the normal form that its tokens were in when it was opened.
+    pub(in crate::journal) const fn normal_form(&self) -> u16 {
+        self.normal_form
+    }
+
     pub(super) const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The header that the segment has, or should have, that begins with `first`.
+    /// The header that a new segment gets that begins with `first`. Other segments have, or should
+    /// have, the same but for the normal form.
     pub(super) const fn header(&self, first: Sequence, chain: u32) -> SegmentHeader {
         SegmentHeader {
             kind: self.kind,
             shards: self.shards,
+            normal_form: NORMAL_FORM_VERSION,
             incarnation: self.incarnation,
             first,
             chain,

@@ -4,11 +4,14 @@
 //! ```text
 //! folder   00000000000000000001.segment  00000000000000210733.segment  …   named by first sequence
 //! segment  header, frame, frame, …, and after a clean stop an end mark
-//! header   magic 8 │ version u16 │ kind u16 │ shards u16 │ 0 u16 │ incarnation u64 │ first u64 │ chain u32 │ crc u32
+//! header   magic 8 │ version u16 │ kind u16 │ shards u16 │ form u16 │ incarnation u64 │ first u64 │ chain u32 │ crc u32
 //! frame    magic 4 │ length u32 │ first u64 │ count u32 │ chain u32 │ crc u32, then `count` records in `length` bytes
 //! record   length u32 │ crc u32 │ body
 //! end mark a frame's header with its own magic, no records, and `first` = the next sequence
 //! ```
+//!
+//! `form` is the version of the normal form that the tokens of the records are in; segments of
+//! version 1 hold 0 there, and tokens in version 1 of it. That of a log is its last segment's.
 //!
 //! All numbers are little endian, all checksums CRC-32C. A frame is one group commit: it is on
 //! disk before it is acknowledged, read, or followed by the next, so that only the last one can be

@@ -8,7 +8,7 @@ use super::log::Log;
 use super::scan::{Scanned, Tail, scan};
 use super::segment::{FRAMES_START, Kind, Segment, SegmentHeader, before, io_error, list};
 use super::writer::{Writer, create_segment, sync_dir};
-use crate::events::{Incarnation, Sequence, ShardCount};
+use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
 use crate::journal::JournalError;
 
 /// A log whose last segment has been checked.
@@ -64,6 +64,7 @@ impl Log {
             let header = SegmentHeader {
                 kind,
                 shards: new.shards,
+                normal_form: NORMAL_FORM_VERSION,
                 incarnation: new.incarnation,
                 first: Sequence::new(1),
                 chain: 0,

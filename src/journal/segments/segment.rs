@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::frame::{u32_at, u64_at};
-use crate::events::{Incarnation, Sequence, ShardCount};
+use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
 use crate::journal::JournalError;
 
 /// How many bytes a segment's header takes, in every version.
@@ -16,7 +16,10 @@ pub(super) const SEGMENT_HEADER_BYTES: usize = 40;
 pub(super) const FRAMES_START: u64 = SEGMENT_HEADER_BYTES as u64;
 
 const MAGIC: [u8; 8] = *b"\xf5TIDING\xf6";
-const VERSION: u16 = 1;
+/// The version that is written.
+const VERSION: u16 = 2;
+/// The version before the header named the normal form.
+const VERSION_1: u16 = 1;
 const EXTENSION: &str = "segment";
 
 /// Which log a segment belongs to, so that none is taken for another.
@@ -50,6 +53,8 @@ impl Kind {
 pub(super) struct SegmentHeader {
     pub(super) kind: Kind,
     pub(super) shards: ShardCount,
+    /// The version of the normal form that the tokens in the segment are in.
+    pub(super) normal_form: u16,
     pub(super) incarnation: Incarnation,
     /// Sequence of the segment's first record.
     pub(super) first: Sequence,
@@ -75,7 +80,7 @@ impl SegmentHeader {
             &VERSION.to_le_bytes(),
             &self.kind.code().to_le_bytes(),
             &self.shards.get().to_le_bytes(),
-            &[0, 0],
+            &self.normal_form.to_le_bytes(),
             &self.incarnation.0.to_le_bytes(),
             &self.first.get().to_le_bytes(),
             &self.chain.to_le_bytes(),
@@ -96,10 +101,18 @@ impl SegmentHeader {
         if !bytes.starts_with(&MAGIC) || fields.crc != fields.right_crc {
             return Err(BadHeader::Damaged("its header is not what was written"));
         }
-        if fields.version != VERSION {
+        let normal_form = match fields.version {
+            VERSION_1 => 1,
+            VERSION => fields.normal_form,
+            other => {
+                return Err(BadHeader::Unsupported(format!(
+                    "it has version {other}, and this tidings reads up to {VERSION}: use a newer one"
+                )));
+            }
+        };
+        if normal_form > NORMAL_FORM_VERSION {
             return Err(BadHeader::Unsupported(format!(
-                "it has version {}, and this tidings reads {VERSION}: use a newer one",
-                fields.version
+                "its keywords are in version {normal_form} of the normal form, and this tidings knows up to {NORMAL_FORM_VERSION}: use a newer one"
             )));
         }
         if fields.kind != kind.code() {
@@ -113,6 +126,7 @@ impl SegmentHeader {
         Ok(Self {
             kind,
             shards,
+            normal_form,
             incarnation: Incarnation(fields.incarnation),
             first: Sequence::new(fields.first),
             chain: fields.chain,
@@ -124,6 +138,7 @@ struct Fields {
     version: u16,
     kind: u16,
     shards: u16,
+    normal_form: u16,
     incarnation: u64,
     first: u64,
     chain: u32,
@@ -141,6 +156,7 @@ impl Fields {
             version: u16_at(8)?,
             kind: u16_at(10)?,
             shards: u16_at(12)?,
+            normal_form: u16_at(14)?,
             incarnation: u64_at(bytes, 16)?,
             first: u64_at(bytes, 24)?,
             chain: u32_at(bytes, 32)?,
@@ -314,6 +330,7 @@ mod tests {
         SegmentHeader {
             kind: Kind::Journal,
             shards: ShardCount::DEFAULT,
+            normal_form: NORMAL_FORM_VERSION,
             incarnation: Incarnation(0x0123_4567_89ab_cdef),
             first: Sequence::new(77),
             chain: 9,
@@ -341,16 +358,42 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_later_version_is_named() {
+    /// A header with another number in a field of two bytes.
+    fn with(at: usize, number: u16) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = header().encode();
-        bytes[8] = 2;
+        bytes[at..at + 2].copy_from_slice(&number.to_le_bytes());
         let crc = crc32c::crc32c(&bytes[..36]);
         bytes[36..].copy_from_slice(&crc.to_le_bytes());
-        let Err(BadHeader::Unsupported(what)) = SegmentHeader::decode(&bytes, Kind::Journal) else {
-            panic!("taken for version 1");
-        };
-        assert!(what.contains("version 2"), "{what}");
+        bytes
+    }
+
+    #[test]
+    fn a_header_of_version_1_is_of_version_1_of_the_normal_form() {
+        let read = SegmentHeader::decode(&with(8, 1), Kind::Journal).unwrap();
+        assert_eq!(
+            read,
+            SegmentHeader {
+                normal_form: 1,
+                ..header()
+            }
+        );
+    }
+
+    #[test]
+    fn later_versions_are_named() {
+        for (bytes, said) in [
+            (with(8, VERSION + 1), "version 3"),
+            (
+                with(14, NORMAL_FORM_VERSION + 1),
+                "version 3 of the normal form",
+            ),
+        ] {
+            let Err(BadHeader::Unsupported(what)) = SegmentHeader::decode(&bytes, Kind::Journal)
+            else {
+                panic!("taken for a version that is known");
+            };
+            assert!(what.contains(said), "{what}");
+        }
     }
 
     #[test]

@@ -119,6 +119,28 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes the log one whose tokens are in today's normal form, durably: the header of its last
+    /// segment says so. The caller has seen to it that they are.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] or [`JournalError::Poisoned`]: it may be tried again with the log
+    /// opened again.
+    pub(in crate::journal) fn begin_normal_form(&mut self) -> Result<(), JournalError> {
+        self.refuse_when_poisoned()?;
+        self.remove_end_mark()?;
+        if self.end.offset > FRAMES_START {
+            self.full = true;
+            return self.begin_segment();
+        }
+        // It holds nothing yet. A header that a crash leaves half written makes a segment whose
+        // creation was cut short.
+        let header = self.log.header(self.end.next, self.end.chain);
+        self.file
+            .write_all_at(&header.encode(), 0)
+            .and_then(|()| self.file.sync_all())
+            .map_err(io_error("write to", &self.segment.path))
+    }
+
     fn refuse_when_poisoned(&self) -> Result<(), JournalError> {
         match &self.poisoned {
             Some(reason) => Err(JournalError::Poisoned {

@@ -1,0 +1,57 @@
+//! Taking over a journal of an earlier version of the normal form.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::body::Body;
+use crate::events::{NORMAL_FORM_VERSION, Sequence};
+use crate::journal::JournalError;
+use crate::journal::earlier_tokens::ChangedTokens;
+use crate::journal::segments::{Cursor, Log, Writer};
+
+/// So many tokens are remembered as looked at; beyond it all are forgotten.
+const MOST_REMEMBERED: usize = 200_000;
+
+/// Sees to it that the tokens of the log are in today's normal form, and that the log says so from
+/// here on. Reads all of a log that does not say so yet.
+///
+/// # Errors
+/// [`JournalError::EarlierTokens`] when some are not, and those of reading and writing.
+pub(super) fn take_over(
+    log: &Arc<Log>,
+    head: Sequence,
+    writer: &mut Writer,
+) -> Result<(), JournalError> {
+    if log.normal_form() == NORMAL_FORM_VERSION {
+        return Ok(());
+    }
+    check_tokens(log, head)?;
+    tracing::info!(
+        from = log.normal_form(),
+        to = NORMAL_FORM_VERSION,
+        "the journal was written under an earlier version of the normal form; all of its keywords are the same under this one"
+    );
+    writer.begin_normal_form()
+}
+
+fn check_tokens(log: &Arc<Log>, head: Sequence) -> Result<(), JournalError> {
+    let mut changed = ChangedTokens::default();
+    if head > Sequence::ZERO {
+        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        let mut cursor = Cursor::behind(log, Sequence::ZERO)?;
+        while cursor.advance(head)? {
+            let Some(body) = Body::parse(cursor.record().body) else {
+                continue;
+            };
+            if seen.contains(body.token) {
+                continue;
+            }
+            if seen.len() >= MOST_REMEMBERED {
+                seen.clear();
+            }
+            seen.insert(body.token.to_vec());
+            changed.look_at(body.token);
+        }
+    }
+    changed.refuse_any()
+}
