@@ -181,6 +181,7 @@ proptest! {
             sequence: *sequence,
             received_at: histories::received_at(*sequence),
             content: Content::Keyword(Keyword::new("ai").unwrap(), record.clone()),
+            origin: None,
         };
         prop_assert_eq!(head.mark, RecordHash::of(&last));
         prop_assert_eq!(head.received_at, last.received_at);

@@ -15,7 +15,7 @@ const PAUSES: [Duration; 3] = [
 /// The rejected log's entry for a record that cannot be folded.
 pub(super) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<RejectedEntry> {
     let (token, addressed, payload, reason) = match &envelope.content {
-        Content::Keyword(_, KeywordRecord::Event(_)) => return None,
+        Content::Keyword(_, KeywordRecord::Event(_) | KeywordRecord::Hollow(_)) => return None,
         Content::Keyword(keyword, KeywordRecord::Rejected { payload, reason }) => {
             let token = Token::of(keyword).as_str().as_bytes().to_vec().into();
             (token, true, payload, reason)

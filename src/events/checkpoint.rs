@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Event, Sequence, TweetId};
+use super::{Content, Envelope, Event, KeywordRecord, Sequence, TweetId};
 
 /// Which journal a sequence belongs to: a random number, drawn when the journal is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,8 +25,14 @@ pub struct RecordHash(pub u64);
 impl RecordHash {
     /// The hash of one record.
     pub fn of(envelope: &Envelope) -> Self {
-        let event = envelope.event();
-        Self::of_identity(envelope.sequence, event.map(RecordIdentity::of))
+        let identity = match &envelope.content {
+            Content::Keyword(_, KeywordRecord::Event(event)) => Some(RecordIdentity::of(event)),
+            Content::Keyword(_, KeywordRecord::Hollow(hollow)) => Some(hollow.identity()),
+            Content::Keyword(_, KeywordRecord::Rejected { .. }) | Content::Unaddressed { .. } => {
+                None
+            }
+        };
+        Self::of_identity(envelope.sequence, identity)
     }
 
     /// The hash of the record at `sequence`; `None` stands for an undecodable one.
@@ -94,13 +100,14 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Content, Keyword, KeywordRecord, Timestamp, TweetDeleted};
+    use crate::events::{Hollow, Keyword, Timestamp, TweetDeleted};
 
     fn envelope(sequence: u64, record: KeywordRecord) -> Envelope {
         Envelope {
             sequence: Sequence::new(sequence),
             received_at: Timestamp::EARLIEST,
             content: Content::Keyword(Keyword::new("k").unwrap(), record),
+            origin: None,
         }
     }
 
@@ -136,6 +143,20 @@ mod tests {
             at: Timestamp::EARLIEST,
         });
         assert_eq!(of(tracked), "8cdf115f327f7449");
+    }
+
+    #[test]
+    fn an_erased_event_keeps_its_hash_and_where_it_comes_from_is_not_covered() {
+        let record = deleted("x:1593");
+        let KeywordRecord::Event(event) = &record else {
+            panic!("no event");
+        };
+        let hollow = KeywordRecord::Hollow(Hollow::of(event).unwrap());
+        let mut whole = envelope(7, record.clone());
+        assert_eq!(RecordHash::of(&envelope(7, hollow)), RecordHash::of(&whole));
+        let hash = RecordHash::of(&whole);
+        whole.origin = Some("redrive:17".into());
+        assert_eq!(RecordHash::of(&whole), hash);
     }
 
     #[test]

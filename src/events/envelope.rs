@@ -1,8 +1,11 @@
 //! What the journal hands out, and what it takes in.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{Event, Keyword, Sequence, Timestamp, Token, stored, wire};
+use super::stored::Stored;
+use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, stored, wire};
 
 /// One record of the journal, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,9 @@ pub struct Envelope {
     pub received_at: Timestamp,
     /// What it says, and of whom.
     pub content: Content,
+    /// Where its event comes from, such as `redrive:17`, when the record says so. Hashes, folds and
+    /// digests leave it out.
+    pub origin: Option<Arc<str>>,
 }
 
 /// What a record says.
@@ -43,6 +49,8 @@ pub enum KeywordRecord {
         /// Why it is refused.
         reason: String,
     },
+    /// What is left of an event that was erased. It has the hash of the event.
+    Hollow(Hollow),
 }
 
 /// A record on a keyword's subject, and where it stands in the journal: what a fold takes.
@@ -71,9 +79,8 @@ impl Envelope {
     pub fn event(&self) -> Option<&Event> {
         match &self.content {
             Content::Keyword(_, KeywordRecord::Event(event)) => Some(event),
-            Content::Keyword(_, KeywordRecord::Rejected { .. }) | Content::Unaddressed { .. } => {
-                None
-            }
+            Content::Keyword(_, KeywordRecord::Rejected { .. } | KeywordRecord::Hollow(_))
+            | Content::Unaddressed { .. } => None,
         }
     }
 
@@ -169,16 +176,22 @@ impl Record {
             sequence,
             received_at,
             content,
+            origin: None,
         }
     }
 
     /// Decodes the record. `keyword` is what the token means, given by the caller because it
     /// can remember tokens, of which there are few, while there are many records.
     pub fn open(&self, sequence: Sequence, keyword: &Result<Keyword, String>) -> Envelope {
-        let decoded = stored::decode(&self.stored, self.received_at);
+        let mut origin = None;
+        let decoded = stored::decode_any(&self.stored, self.received_at);
         let content = match (keyword, decoded) {
-            (Ok(keyword), Ok(event)) => {
+            (Ok(keyword), Ok(Stored::Event { event, origin: of })) => {
+                origin = of.map(Arc::from);
                 Content::Keyword(keyword.clone(), KeywordRecord::Event(event))
+            }
+            (Ok(keyword), Ok(Stored::Hollow(hollow))) => {
+                Content::Keyword(keyword.clone(), KeywordRecord::Hollow(hollow))
             }
             (Ok(keyword), Err(undecodable)) => Content::Keyword(
                 keyword.clone(),
@@ -192,7 +205,8 @@ impl Record {
                 payload: match (stored::wire_payload(&self.stored), decoded) {
                     // Also a good event stays as it came.
                     (Some(payload), _) => payload,
-                    (None, Ok(event)) => wire::encode(&event).into(),
+                    (None, Ok(Stored::Event { event, .. })) => wire::encode(&event).into(),
+                    (None, Ok(Stored::Hollow(_))) => Bytes::new(),
                     (None, Err(undecodable)) => undecodable.payload,
                 },
                 reason: reason.clone(),
@@ -202,6 +216,7 @@ impl Record {
             sequence,
             received_at: self.received_at,
             content,
+            origin,
         }
     }
 }

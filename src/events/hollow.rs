@@ -2,7 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MetricsPatch, Timestamp, TweetId};
+use super::{Event, MetricsPatch, RecordIdentity, Timestamp, TweetId};
+
+/// `{"type":"tweet.posted","at":"…","id_hash":"32 hex digits","metrics":{"likes":1}}`
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HollowJson {
+    r#type: String,
+    at: String,
+    id_hash: String,
+    #[serde(default)]
+    metrics: MetricsPatch,
+}
 
 /// An event about a tweet whose content was erased. Its place in the journal stays, and so does
 /// what hashes and counts go by.
@@ -55,12 +66,98 @@ impl Hollow {
         })
     }
 
+    /// As it stands in an export.
+    pub fn to_json(&self) -> Vec<u8> {
+        let json = HollowJson {
+            r#type: self.kind().to_owned(),
+            at: self.at.to_string(),
+            id_hash: format!("{:032x}", u128::from_be_bytes(self.id_hash)),
+            metrics: self.metrics,
+        };
+        serde_json::to_vec(&json).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_json(json: &[u8]) -> Result<Self, String> {
+        let json: HollowJson = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let kind = [
+            HollowKind::TweetPosted,
+            HollowKind::TweetEngaged,
+            HollowKind::TweetDeleted,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == json.r#type)
+        .ok_or_else(|| format!("{:?} is no type of events about tweets", json.r#type))?;
+        let id_hash = u128::from_str_radix(&json.id_hash, 16)
+            .ok()
+            .filter(|_| json.id_hash.len() == 32)
+            .ok_or("\"id_hash\" must be 32 hex digits")?;
+        Ok(Self {
+            kind,
+            at: Timestamp::parse(&json.at).map_err(|error| error.to_string())?,
+            id_hash: id_hash.to_be_bytes(),
+            metrics: json.metrics,
+        })
+    }
+
+    /// What the event's hash covers, which stays.
+    pub const fn identity(&self) -> RecordIdentity {
+        RecordIdentity {
+            kind: self.kind(),
+            id_hash: Some(self.id_hash),
+        }
+    }
+
     /// The `type` on the wire.
     pub const fn kind(&self) -> &'static str {
-        match self.kind {
-            HollowKind::TweetPosted => "tweet.posted",
-            HollowKind::TweetEngaged => "tweet.engaged",
-            HollowKind::TweetDeleted => "tweet.deleted",
+        self.kind.name()
+    }
+}
+
+impl HollowKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::TweetPosted => "tweet.posted",
+            Self::TweetEngaged => "tweet.engaged",
+            Self::TweetDeleted => "tweet.deleted",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{TweetDeleted, TweetEngaged};
+
+    #[test]
+    fn what_is_left_of_an_event_is_read_as_it_was_written() {
+        let id = TweetId::new("x:1593").unwrap();
+        let at = Timestamp::EARLIEST;
+        let metrics = MetricsPatch {
+            likes: Some(7),
+            ..MetricsPatch::default()
+        };
+        let deleted = TweetDeleted { id: id.clone(), at };
+        for event in [
+            Event::TweetEngaged(TweetEngaged { id, at, metrics }),
+            Event::TweetDeleted(deleted),
+        ] {
+            let hollow = Hollow::of(&event).unwrap();
+            assert_eq!(hollow.identity(), RecordIdentity::of(&event));
+            let json = hollow.to_json();
+            assert_eq!(Hollow::from_json(&json), Ok(hollow));
+            assert!(!String::from_utf8(json).unwrap().contains("1593"));
+        }
+        assert_eq!(Hollow::of(&Event::KeywordTracked { at }), None);
+        for wrong in [
+            "{}",
+            "[]",
+            r#"{"type":"tweet.deleted","at":"2026-11-23T07:00:00Z","id_hash":"+f"}"#,
+        ] {
+            assert!(Hollow::from_json(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

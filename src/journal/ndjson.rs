@@ -126,6 +126,10 @@ pub(super) fn write_record(envelope: &Envelope, out: &mut Vec<u8>) -> std::io::R
                     out.extend_from_slice(&wire::encode(event));
                 }
                 KeywordRecord::Rejected { payload, .. } => write_bytes("payload", payload, out)?,
+                KeywordRecord::Hollow(hollow) => {
+                    out.extend_from_slice(b"\"hollow\":");
+                    out.extend_from_slice(&hollow.to_json());
+                }
             }
         }
         Content::Unaddressed { token, payload, .. } => {

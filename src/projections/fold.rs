@@ -147,6 +147,8 @@ impl KeywordView {
         }
         let (outcome, identity) = match &envelope.record {
             KeywordRecord::Rejected { .. } => (Outcome::Rejected, None),
+            // Nothing erases events yet.
+            KeywordRecord::Hollow(hollow) => (Outcome::Ignored, Some(hollow.identity())),
             KeywordRecord::Event(event) => {
                 let hash = event.tweet_id().map(IdHash::of);
                 let identity = RecordIdentity {

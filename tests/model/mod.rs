@@ -58,6 +58,7 @@ impl Model {
         let tracked = *self.tracked.get_or_insert(true);
         let fate = match record {
             KeywordRecord::Rejected { .. } => Fate::Rejected,
+            KeywordRecord::Hollow(_) => Fate::Ignored,
             KeywordRecord::Event(Event::KeywordTracked { .. }) => {
                 self.tracked = Some(true);
                 Fate::Folded

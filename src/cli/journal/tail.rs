@@ -58,6 +58,10 @@ fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
                 KeywordRecord::Rejected { payload, reason } => {
                     put("rejected", rejected(payload, reason))
                 }
+                KeywordRecord::Hollow(hollow) => {
+                    let at = hollow.at.to_string();
+                    put("erased", json!({ "type": hollow.kind(), "at": at }))
+                }
             };
         }
         Content::Unaddressed {
@@ -101,6 +105,7 @@ mod tests {
             sequence: Sequence::new(3),
             received_at: Timestamp::EARLIEST,
             content: Content::Keyword(Keyword::new("a").unwrap(), record),
+            origin: None,
         };
         let line: Value = serde_json::from_str(&line_of(&envelope).unwrap()).unwrap();
         assert_eq!(line["rejected"]["payload_base64"], "/wA=");

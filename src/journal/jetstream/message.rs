@@ -1,11 +1,15 @@
 //! A message of the stream as an envelope, and where it stands.
 
+use std::sync::Arc;
+
 use super::api::{Headers, StoredMessage};
-use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp};
+use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, stored};
 use crate::journal::tokens::Tokens;
 
 /// When the journal of an imported record took it.
 pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
+/// Where the event comes from. Nothing of ours sends it yet; it is read.
+const ORIGIN: &str = "Tidings-Origin";
 
 /// Where a delivered message stands, from its reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,27 +54,32 @@ pub(super) fn open_delivered(
     message: &async_nats::Message,
     tokens: &mut Tokens,
 ) -> Envelope {
-    let received_at = message
-        .headers
-        .as_ref()
-        .and_then(|headers| headers.get(RECEIVED_AT))
-        .map(async_nats::HeaderValue::as_str);
-    let received_at = received_at_of(received_at, place.at);
+    let header = |name: &str| {
+        let headers = message.headers.as_ref()?;
+        headers.get(name).map(async_nats::HeaderValue::as_str)
+    };
+    let received_at = received_at_of(header(RECEIVED_AT), place.at);
     let token = token_of(message.subject.as_str());
-    open(place.sequence, received_at, token, &message.payload, tokens)
+    Envelope {
+        origin: origin_of(header(ORIGIN)),
+        ..open(place.sequence, received_at, token, &message.payload, tokens)
+    }
 }
 
 /// Decodes a message that was asked for.
 pub(super) fn open_stored(message: &StoredMessage, tokens: &mut Tokens) -> Envelope {
     let received_at = received_at_of(message.headers.get(RECEIVED_AT), message.at);
     let token = token_of(&message.subject);
-    open(
-        message.sequence,
-        received_at,
-        token,
-        &message.payload,
-        tokens,
-    )
+    Envelope {
+        origin: origin_of(message.headers.get(ORIGIN)),
+        ..open(
+            message.sequence,
+            received_at,
+            token,
+            &message.payload,
+            tokens,
+        )
+    }
 }
 
 /// The hash of what stands there.
@@ -83,6 +92,13 @@ fn received_at_of(header: Option<&str>, at: Timestamp) -> Timestamp {
     header
         .and_then(|text| Timestamp::parse(text).ok())
         .map_or(at, |claimed| claimed.min(at))
+}
+
+/// What is not a text that says where an event comes from says nothing.
+fn origin_of(header: Option<&str>) -> Option<Arc<str>> {
+    header
+        .filter(|origin| stored::check_origin(origin).is_ok())
+        .map(Arc::from)
 }
 
 fn open(
@@ -152,5 +168,13 @@ mod tests {
         assert_eq!(received_at_of(Some("yesterday"), at), at);
         assert_eq!(received_at_of(Some(&later), at), at);
         assert_eq!(received_at_of(Some(&earlier), at), at.plus(-5));
+    }
+
+    #[test]
+    fn an_origin_is_read_where_it_is_one() {
+        assert_eq!(origin_of(Some("source:rss")).as_deref(), Some("source:rss"));
+        for header in [None, Some(""), Some("two words"), Some("\u{e9}")] {
+            assert_eq!(origin_of(header), None, "{header:?}");
+        }
     }
 }
