@@ -14,5 +14,6 @@ mod problems;
 mod scans;
 mod schema;
 mod support;
+mod texts;
 mod tweets;
 mod views;

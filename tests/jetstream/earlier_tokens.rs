@@ -64,8 +64,9 @@ fn a_stream_with_a_token_that_changed_is_refused_and_left_alone() {
     let refused = Server::try_start(scratch.path(), &["--nats", &nats.url()]).unwrap_err();
     assert_eq!(refused.status.code(), Some(1));
     for part in [
-        "%E2%9D%A4%EF%B8%8F (now the keyword \"❤\")",
-        "%E1%84%8F%E1%84%8F (now the keyword \"ㅋㅋ\")",
+        // The quotes are escaped in the last line.
+        r#"%E2%9D%A4%EF%B8%8F (now the keyword \"❤\")"#,
+        r#"%E1%84%8F%E1%84%8F (now the keyword \"ㅋㅋ\")"#,
         "journal export",
         "journal import",
     ] {
