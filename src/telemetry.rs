@@ -108,6 +108,20 @@ pub struct Metrics {
     pub query_abandoned: Counter,
     /// Bytes of rows and texts that answers were made from.
     pub query_bytes: Counter,
+    /// Connections that were reset because the client took nothing of its answer, by reason.
+    pub http_reset: Family<ReasonLabel, Counter>,
+    /// Bytes of request bodies in memory: being read, or taken in.
+    pub http_body_bytes: Gauge,
+    /// Bodies that were refused because `http.body_budget` was spent.
+    pub http_body_refused: Counter,
+    /// Slow bodies that gave way to others, because `http.body_budget` was spent.
+    pub http_body_gave_way: Counter,
+    /// Bytes of answers that wait to be written.
+    pub http_answer_bytes: Gauge,
+    /// Answers that were refused because `http.answer_budget` was spent.
+    pub http_answer_refused: Counter,
+    /// Answers whose clients took nothing and gave way to others, because `http.answer_budget` was spent.
+    pub http_answer_gave_way: Counter,
     /// Live sessions that ended, by reason.
     pub live_closed: Family<ReasonLabel, Counter>,
     /// Messages sent to live clients.
@@ -159,6 +173,13 @@ impl Metrics {
             query_refused: Counter::default(),
             query_abandoned: Counter::default(),
             query_bytes: Counter::default(),
+            http_reset: Family::default(),
+            http_body_bytes: Gauge::default(),
+            http_body_refused: Counter::default(),
+            http_body_gave_way: Counter::default(),
+            http_answer_bytes: Gauge::default(),
+            http_answer_refused: Counter::default(),
+            http_answer_gave_way: Counter::default(),
             live_closed: Family::default(),
             live_lines: Counter::default(),
             live_bytes: Counter::default(),
@@ -205,6 +226,26 @@ impl Metrics {
                 "Bytes that answers were made from",
                 &self.query_bytes,
             ),
+            (
+                "http_body_refused",
+                "Bodies over the budget",
+                &self.http_body_refused,
+            ),
+            (
+                "http_body_gave_way",
+                "Slow bodies ended for want of memory",
+                &self.http_body_gave_way,
+            ),
+            (
+                "http_answer_refused",
+                "Answers over the budget",
+                &self.http_answer_refused,
+            ),
+            (
+                "http_answer_gave_way",
+                "Answers not taken, ended for want of memory",
+                &self.http_answer_gave_way,
+            ),
             ("live_lines", "Messages to live clients", &self.live_lines),
             ("live_bytes", "Bytes to live clients", &self.live_bytes),
             (
@@ -248,6 +289,16 @@ impl Metrics {
                 "Scans that wait for a worker",
                 &self.query_waiting,
             ),
+            (
+                "http_body_bytes",
+                "Bytes of bodies in memory",
+                &self.http_body_bytes,
+            ),
+            (
+                "http_answer_bytes",
+                "Bytes of answers to be written",
+                &self.http_answer_bytes,
+            ),
         ] {
             r.register(name, help, gauge.clone());
         }
@@ -262,6 +313,11 @@ impl Metrics {
             "http_requests",
             "Answered requests",
             self.http_requests.clone(),
+        );
+        r.register(
+            "http_reset",
+            "Connections reset, by reason",
+            self.http_reset.clone(),
         );
         r.register(
             "live_closed",
@@ -297,6 +353,11 @@ impl Metrics {
         self.http_requests
             .get_or_create(&RequestLabels { route, status })
             .inc();
+    }
+
+    /// Counts a connection that was reset because the client took nothing of its answer.
+    pub fn http_client_reset(&self, reason: &'static str) {
+        self.http_reset.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// Counts the end of a live session.

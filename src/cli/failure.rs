@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::output::Output;
+use crate::http::HostsError;
 use crate::settings::SettingsError;
 
 /// How a command ended that said itself what there was to say.
@@ -45,7 +46,7 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output.error(&text_of(error));
-    if error.is::<Usage>() || error.is::<SettingsError>() {
+    if error.is::<Usage>() || error.is::<SettingsError>() || error.is::<HostsError>() {
         ExitCode::from(2)
     } else {
         ExitCode::from(1)

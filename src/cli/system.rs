@@ -24,6 +24,13 @@ use crate::telemetry::Metrics;
 /// How long requests at hand may take when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
+/// Open files that clients leave to the journal, the views, NATS and metrics; half of all when the
+/// process may not have twice as many.
+const RESERVED_FILES: u64 = 512;
+
+/// Connections that `http.metrics_listen` serves at a time.
+const METRICS_CONNECTIONS: usize = 64;
+
 /// Connections that may wait to be accepted: after a restart all clients come at once.
 const BACKLOG: u32 = 4096;
 
@@ -64,6 +71,8 @@ impl System {
                 idle: settings.http.body_idle_timeout,
                 whole: settings.http.body_timeout,
             },
+            body_budget: settings.http.body_budget,
+            answer_budget: settings.http.answer_budget,
             live: LiveLimits {
                 silence: settings.live.silence,
                 burst: settings.live.burst,
@@ -75,10 +84,10 @@ impl System {
             },
             ..HttpOptions::default()
         };
-        allow_files();
         let limits = ServerLimits {
-            connections: settings.http.connections,
+            connections: connections_within(settings.http.connections, allow_files()),
             header_time: settings.http.header_timeout,
+            write_idle: settings.http.write_idle_timeout,
         };
 
         let metrics = Metrics::new();
@@ -89,14 +98,24 @@ impl System {
         let shapes = http::shapes(&tidings);
         let live = tidings.go_live(shapes, live_options(settings)).await?;
         let http = Http::new(tidings.clone(), live.clone(), http_options);
-        let start = |listener, router| {
+        let start = |listener, router, limits| {
             Server::start(listener, router, limits, metrics.clone())
                 .context("HTTP cannot be served")
         };
         let metrics_server = metrics_listener
-            .map(|listener| start(listener, http::metrics_router(http.clone())))
+            .map(|listener| {
+                let limits = ServerLimits {
+                    connections: METRICS_CONNECTIONS.min(limits.connections),
+                    ..limits
+                };
+                start(listener, http::metrics_router(http.clone()), limits)
+            })
             .transpose()?;
-        let server = start(listener, http::router(http, metrics_server.is_none()))?;
+        let server = start(
+            listener,
+            http::router(http, metrics_server.is_none()),
+            limits,
+        )?;
         let service = match &settings.nats {
             Some(nats) => service(nats, server.address(), &tidings).await?,
             None => None,
@@ -237,12 +256,36 @@ fn live_options(settings: &Settings) -> LiveOptions {
     }
 }
 
-/// Every client takes a file handle: as many as the system lets this process have.
-fn allow_files() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "file handles allowed"),
-        Err(error) => tracing::warn!(%error, "the limit of file handles could not be raised"),
+/// Every client takes a file handle: as many as the system lets this process have. Returns how many
+/// these are.
+fn allow_files() -> u64 {
+    let raised = rlimit::increase_nofile_limit(u64::MAX);
+    let files = raised.or_else(|error| {
+        tracing::warn!(%error, "the limit of file handles could not be raised");
+        rlimit::Resource::NOFILE.get_soft()
+    });
+    files.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of file handles could not be read");
+        u64::MAX
+    })
+}
+
+/// How many connections there may be when the process may have `files` open files. Some are kept for
+/// the journal, the views and NATS: a client must not take the last one.
+fn connections_within(connections: usize, files: u64) -> usize {
+    let kept = RESERVED_FILES.min(files / 2);
+    let allowed = usize::try_from(files.saturating_sub(kept)).unwrap_or(usize::MAX);
+    if connections <= allowed {
+        return connections;
     }
+    tracing::warn!(
+        setting = connections,
+        used = allowed,
+        files,
+        kept,
+        "http.connections is lowered, since the process may not open so many files; raise the limit (ulimit -n, LimitNOFILE), or lower the setting"
+    );
+    allowed
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -273,4 +316,24 @@ fn log_durability(durability: Durability) {
         Durability::Volatile => "nothing is kept beyond the process",
     };
     tracing::info!(?durability, "{grade}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_the_journal_and_the_views() {
+        for (connections, files, left) in [
+            (10_000, 1_048_576, 10_000),
+            (10_000, u64::MAX, 10_000),
+            (10_000, 10_512, 10_000),
+            (10_000, 10_511, 9_999),
+            (10_000, 1_024, 512),
+            (10_000, 256, 128),
+            (100, 256, 100),
+        ] {
+            assert_eq!(connections_within(connections, files), left, "{files}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Request bodies: their type, their size, and the time they may take.
+//! Request bodies: their type, and what becomes of those that are not read.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,33 +6,12 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::problem::{Problem, shortened};
-
-/// The most bytes of a body: 16 MiB.
-pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
-
-/// How long a body may take.
-#[derive(Debug, Clone, Copy)]
-pub struct BodyTimes {
-    /// Until the next bytes.
-    pub idle: Duration,
-    /// Until the last byte.
-    pub whole: Duration,
-}
-
-impl Default for BodyTimes {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_secs(10),
-            whole: Duration::from_secs(60),
-        }
-    }
-}
 
 /// Checks that a body has the type `right`, in UTF-8 and uncompressed.
 ///
@@ -60,50 +39,6 @@ pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Proble
     } else {
         wrong(text(found))
     }
-}
-
-/// Reads a whole body of at most `most` bytes. A `Content-Length` that says more is refused
-/// before a byte is read.
-///
-/// # Errors
-/// [`Problem`] when it is too large, too slow, or cut off.
-pub async fn read(
-    headers: &HeaderMap,
-    mut body: Body,
-    most: u64,
-    times: BodyTimes,
-) -> Result<Bytes, Problem> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > most) {
-        return Err(Problem::BodyTooLarge { most });
-    }
-    let reading = async {
-        let mut whole = BytesMut::new();
-        loop {
-            let Ok(next) = timeout(times.idle, body.frame()).await else {
-                return Err(Problem::BodyTimeout);
-            };
-            let Some(frame) = next else {
-                return Ok(whole.freeze());
-            };
-            let frame = frame.map_err(|error| {
-                Problem::BadBody(format!("the body ended before its end: {error}"))
-            })?;
-            if let Ok(bytes) = frame.into_data() {
-                let length = whole.len().saturating_add(bytes.len());
-                if u64::try_from(length).is_ok_and(|length| length > most) {
-                    return Err(Problem::BodyTooLarge { most });
-                }
-                whole.extend_from_slice(&bytes);
-            }
-        }
-    };
-    timeout(times.whole, reading)
-        .await
-        .unwrap_or(Err(Problem::BodyTimeout))
 }
 
 /// A request body that is read to its end, and thrown away, when it is dropped before. A client
@@ -219,52 +154,5 @@ mod tests {
             ("content-encoding", "gzip"),
         ]);
         assert!(check_type(&packed, RIGHT).is_err());
-    }
-
-    #[tokio::test]
-    async fn a_body_of_exactly_the_limit_is_read() {
-        let read_of = |length: usize| {
-            let body = Body::new(http_body_util::Full::new(Bytes::from(vec![b'x'; length])));
-            async move { read(&HeaderMap::new(), body, 1_000, BodyTimes::default()).await }
-        };
-        assert_eq!(read_of(1_000).await.unwrap().len(), 1_000);
-        assert!(matches!(
-            read_of(1_001).await,
-            Err(Problem::BodyTooLarge { most: 1_000 })
-        ));
-    }
-
-    #[tokio::test]
-    async fn an_announced_length_over_the_limit_is_refused_unread() {
-        let announced = headers(&[("content-length", "1001")]);
-        let refused = read(&announced, Body::empty(), 1_000, BodyTimes::default()).await;
-        assert!(matches!(refused, Err(Problem::BodyTooLarge { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_body_that_stalls_is_given_up() {
-        #[derive(Debug)]
-        struct Stalled;
-        impl HttpBody for Stalled {
-            type Data = Bytes;
-            type Error = axum::Error;
-            fn poll_frame(
-                self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-            ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
-                Poll::Pending
-            }
-        }
-        let given_up = read(
-            &HeaderMap::new(),
-            Body::new(Stalled),
-            1_000,
-            BodyTimes {
-                idle: Duration::from_millis(1),
-                ..BodyTimes::default()
-            },
-        )
-        .await;
-        assert!(matches!(given_up, Err(Problem::BodyTimeout)));
     }
 }

@@ -1,5 +1,7 @@
 //! One request in a handler's hands: what it names, what it may, and how it is answered.
 
+use std::sync::Arc;
+
 use axum::body::Body as RequestBody;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -10,12 +12,14 @@ use tokio::runtime::Handle;
 
 use super::access::{Action, Principal};
 use super::answer::{Body, Positioned};
+use super::body_reading::MOST_BYTES;
+use super::budget::{Charge, Demand, FREE_BYTES, Steady};
 use super::client::Client;
 use super::lanes::{self, Lane};
 use super::problem::Problem;
 use super::query::Query;
 use super::server::ClientAddress;
-use super::{Http, body};
+use super::{Http, answer_budget, body, body_reading};
 use crate::actors::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
 use crate::projections::{Head, Rows, RowsError};
@@ -133,8 +137,26 @@ impl Call {
         media_type: &'static str,
     ) -> Result<Bytes, Problem> {
         body::check_type(&self.headers, media_type)?;
-        let times = self.http.shared.body_times;
-        body::read(&self.headers, body, body::MOST_BYTES, times).await
+        let shared = &self.http.shared;
+        let (times, budget) = (shared.body_times, &shared.body_budget);
+        body_reading::read(&self.headers, body, MOST_BYTES, times, budget).await
+    }
+
+    /// Reserves room for a large answer before it is made, as long as the result is held. What is made
+    /// is then counted by its own length.
+    ///
+    /// # Errors
+    /// [`Problem::Busy`] when `http.answer_budget` is spent.
+    pub fn room_for(&self, bytes: u64) -> Result<Charge, Problem> {
+        let budget = &self.http.shared.answer_budget;
+        let demand = if bytes > FREE_BYTES {
+            Demand::Asked
+        } else {
+            Demand::Forced
+        };
+        budget
+            .charge(bytes, Arc::new(Steady), demand)
+            .ok_or(answer_budget::BUSY)
     }
 
     /// Waits until the views have folded through `min_seq`, where the query names one.

@@ -19,6 +19,8 @@ use crate::store::Views;
 
 const KEYWORD: &str = "keyword";
 const MOST: usize = 10;
+/// A point of an answer has about so many bytes.
+const POINT_BYTES: u64 = 46;
 
 /// The parameters of this route; `keyword` may come more than once.
 pub const PARAMETERS: &[&str] = &[KEYWORD, "from", "to", "step", "tz", MIN_SEQ];
@@ -56,6 +58,9 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     }
     let buckets = Buckets::read(&query, Timestamp::now())?;
     call.reach(Scope::All, query.min_seq()?).await?;
+    let series_count = u64::try_from(keywords.len()).unwrap_or(u64::MAX);
+    let points = series_count.saturating_mul(buckets.points());
+    let _room = call.room_for(points.saturating_mul(POINT_BYTES))?;
     call.answer_across(Lane::Scan, move |tidings, views| {
         Ok(Comparison {
             step: buckets.step,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use self::budget::{Budget, BudgetMetrics};
 use self::lanes::Lanes;
 use crate::actors::live::{Live, Shapes};
 use crate::actors::{Intake, Tidings};
@@ -16,13 +17,18 @@ use crate::telemetry::Metrics;
 mod access;
 mod admission;
 mod answer;
+mod answer_budget;
 mod body;
+mod body_reading;
+mod budget;
 mod call;
 mod client;
+mod client_stream;
 mod compare;
 mod cursor;
 mod edge;
 mod etag;
+mod hosts;
 mod keywords;
 mod lanes;
 mod ledger;
@@ -41,8 +47,8 @@ mod volume;
 mod window;
 
 pub use access::{Access, Action, AllowAll, Principal};
-pub use body::BodyTimes;
-pub use edge::{Hosts, HostsError};
+pub use body_reading::BodyTimes;
+pub use hosts::{Hosts, HostsError};
 pub use lanes::QueryLimits;
 pub use live::{LiveLimits, shapes};
 pub use problem::Problem;
@@ -71,6 +77,8 @@ struct Shared {
     body_times: BodyTimes,
     bodies: Arc<Semaphore>,
     lanes: Lanes,
+    body_budget: Budget,
+    answer_budget: Budget,
 }
 
 /// How the interface is set up.
@@ -84,6 +92,10 @@ pub struct HttpOptions {
     pub auto_track: bool,
     /// How long bodies may take.
     pub body_times: BodyTimes,
+    /// How many bytes the bodies of all clients may have in memory.
+    pub body_budget: u64,
+    /// How many bytes the answers that wait to be written to all clients may have.
+    pub answer_budget: u64,
     /// What live clients may do.
     pub live: LiveLimits,
     /// How many scans there may be.
@@ -97,6 +109,8 @@ impl Default for HttpOptions {
             access: Arc::new(AllowAll),
             auto_track: true,
             body_times: BodyTimes::default(),
+            body_budget: 128 * 1024 * 1024,
+            answer_budget: 128 * 1024 * 1024,
             live: LiveLimits::default(),
             queries: QueryLimits::default(),
         }
@@ -107,8 +121,21 @@ impl Http {
     /// The interface to this system, and to what is live of it.
     pub fn new(tidings: Tidings, live: Live, options: HttpOptions) -> Self {
         let lanes = Lanes::new(options.queries, tidings.metrics().clone());
+        let metrics = tidings.metrics();
+        let body_metrics = BudgetMetrics {
+            held: metrics.http_body_bytes.clone(),
+            refused: metrics.http_body_refused.clone(),
+            gave_way: metrics.http_body_gave_way.clone(),
+        };
+        let answer_metrics = BudgetMetrics {
+            held: metrics.http_answer_bytes.clone(),
+            refused: metrics.http_answer_refused.clone(),
+            gave_way: metrics.http_answer_gave_way.clone(),
+        };
         Self {
             shared: Arc::new(Shared {
+                body_budget: Budget::new(options.body_budget, body_metrics),
+                answer_budget: Budget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
                 shapes: shapes(&tidings),
                 live,

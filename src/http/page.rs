@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::access::Action;
+use super::answer_budget::Resident;
 use super::call::Call;
 use super::problem::Problem;
 use super::{Http, etag};
@@ -79,5 +80,7 @@ fn asset(
     if etag::is_held(call.headers(), &tag) {
         return Ok((StatusCode::NOT_MODIFIED, fresh).into_response());
     }
-    Ok((fresh, [(header::CONTENT_TYPE, media_type)], text).into_response())
+    let mut response = (fresh, [(header::CONTENT_TYPE, media_type)], text).into_response();
+    response.extensions_mut().insert(Resident);
+    Ok(response)
 }

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::{OriginalUri, State};
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 
 use super::problem::{Problem, shortened};
 use super::{
@@ -17,7 +17,7 @@ use super::{
 pub struct Route {
     /// Its path, with `{token}` for a keyword.
     pub pattern: &'static str,
-    /// Its methods. A route that has GET has HEAD, too.
+    /// Its methods. A route that has GET has HEAD, too, but the WebSocket.
     pub methods: &'static [&'static str],
     /// Its query parameters.
     pub parameters: &'static [&'static str],
@@ -36,6 +36,9 @@ const fn route(
 }
 
 const METRICS: &str = "/metrics";
+
+/// Routes that are answered under any host name, since probes send addresses.
+pub(super) const PROBES: &[&str] = &["/healthz", "/readyz"];
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
@@ -105,7 +108,7 @@ fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
         "/api/v1/keywords/{token}/volume" => get(volume::get),
         "/api/v1/keywords/{token}/ledger" => get(ledger::of_keyword),
         "/api/v1/keywords/{token}/events" => get(live::events::get),
-        "/api/v1/live" => get(live::socket::get),
+        "/api/v1/live" => any(live::socket::get),
         "/api/v1/ledger" => get(ledger::of_all),
         "/api/v1/overview" => get(overview::get),
         "/api/v1/compare" => get(compare::get),

@@ -1,4 +1,5 @@
-//! The accept loop: HTTP/1.1 over TCP, with limits on connections and on the time a head takes.
+//! The accept loop: HTTP/1.1 over TCP, with limits on connections, on the time a head takes, and on
+//! the time in which a client takes nothing.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,11 +19,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::client_stream::ClientStream;
 use super::problem::Problem;
 use crate::telemetry::{Counted, Metrics, log_throttled};
 
-/// A head may have so many bytes, and an answer that the client doesn't take is held back at so many.
-const BUFFER_BYTES: usize = 128 * 1024;
+/// A head may have so many bytes, and a stream of events that the client doesn't take is held back at
+/// so many. All connections together may hold as many times that.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What the system may keep for a client that doesn't read, in bytes; Linux takes twice that, its own
 /// books included. By itself it would keep up to 4 MiB, so that 500 such clients took 2 GiB and were
@@ -34,6 +39,8 @@ pub struct ServerLimits {
     pub connections: usize,
     /// How long the head of a request may take, the wait for it on an idle connection included.
     pub header_time: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_idle: Duration,
 }
 
 impl Default for ServerLimits {
@@ -41,6 +48,7 @@ impl Default for ServerLimits {
         Self {
             connections: 10_000,
             header_time: Duration::from_secs(10),
+            write_idle: Duration::from_secs(10),
         }
     }
 }
@@ -154,9 +162,10 @@ async fn accept(
             _place: place,
             _counted: metrics.connection_opened(),
             client,
+            metrics: metrics.clone(),
             stage: stage.subscribe(),
         };
-        tokio::spawn(connection.serve(stream, router.clone(), limits.header_time));
+        tokio::spawn(connection.serve(stream, router.clone(), limits));
     }
 }
 
@@ -183,15 +192,28 @@ fn refuse(stream: &TcpStream) {
     let _ = stream.try_write(answer.as_bytes());
 }
 
+/// Takes away a `Content-Length` that says nothing of what a GET gets: axum gives one of 0 to every
+/// answer without a body, also where the status says that there never is one.
+fn without_length_where_there_is_no_body(mut response: Response) -> Response {
+    let status = response.status();
+    if status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}
+
 struct Connection {
     _place: OwnedSemaphorePermit,
     _counted: Counted,
     client: ClientAddress,
+    metrics: Metrics,
     stage: watch::Receiver<Stage>,
 }
 
 impl Connection {
-    async fn serve(mut self, stream: TcpStream, router: Router, header_time: Duration) {
+    async fn serve(mut self, stream: TcpStream, router: Router, limits: ServerLimits) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
@@ -199,17 +221,21 @@ impl Connection {
         if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER_BYTES) {
             tracing::debug!(%error, "could not set SO_SNDBUF");
         }
-        let client = self.client;
-        let service = TowerToHyperService::new(router.map_request(
-            move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(client);
-                request.map(Body::new)
-            },
-        ));
+        let stream = ClientStream::new(stream, limits.write_idle, self.metrics.clone());
+        let (client, progress) = (self.client, stream.progress());
+        let service = TowerToHyperService::new(
+            router
+                .map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(client);
+                    request.extensions_mut().insert(Arc::clone(&progress));
+                    request.map(Body::new)
+                })
+                .map_response(without_length_where_there_is_no_body),
+        );
         let mut connection = std::pin::pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(header_time)
+                .header_read_timeout(limits.header_time)
                 .max_buf_size(BUFFER_BYTES)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()

@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`: how the process does.
 
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use super::Http;
 use super::access::Action;
 use super::answer::{Body, as_text};
 use super::call::Call;
+use super::edge::Unlisted;
 use super::problem::Problem;
 use crate::actors::{Status, Tidings};
 use crate::events::{Keyword, Sequence};
@@ -99,6 +100,17 @@ impl Readiness {
         }
     }
 
+    /// What an unlisted host is told.
+    fn status_alone(self) -> Result<Response, Problem> {
+        match self.status {
+            "starting" | "behind" => Err(Problem::NotReady(
+                "the server is not ready",
+                Map::from_iter([("state".to_owned(), json!(self.status))]),
+            )),
+            status => Ok(Body::of(&Health { status })?.respond_to(&HeaderMap::new())),
+        }
+    }
+
     /// The members of the problem that says why the server isn't ready. Its `status` is the
     /// number of RFC 9457, so the state has another name there.
     fn into_members(self) -> Map<String, Value> {
@@ -129,10 +141,14 @@ pub async fn health(State(http): State<Http>, request: Request) -> Result<Respon
 
 /// Answers `GET /readyz`: 503 while answers are not up to date.
 pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let is_unlisted = request.extensions().get::<Unlisted>().is_some();
     let call = Call::of(http, request);
     call.ask(None, Action::Observe)?;
     call.query(&[])?;
     let readiness = Readiness::of(call.tidings().status());
+    if is_unlisted {
+        return readiness.status_alone();
+    }
     match readiness.status {
         "starting" => Err(Problem::NotReady(
             "the views are still catching up with the journal",

@@ -25,6 +25,11 @@ pub struct Buckets {
 }
 
 impl Buckets {
+    /// How many buckets there are.
+    pub fn points(&self) -> u64 {
+        self.step.buckets(self.from, self.to)
+    }
+
     /// Reads `from`, `to`, `step` and `tz`. Without `to` the span ends with the bucket that
     /// contains `now`, without `from` it starts 24 hours before its end.
     ///

@@ -126,6 +126,12 @@ pub struct HttpSettings {
     pub body_idle_timeout: Duration,
     /// How long a whole body may take.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_idle_timeout: Duration,
+    /// How many bytes the bodies of all clients may have in memory.
+    pub body_budget: u64,
+    /// How many bytes the answers that wait to be written to all clients may have.
+    pub answer_budget: u64,
     /// Where `/metrics` is served when not beside everything else.
     pub metrics_listen: Option<SocketAddr>,
 }
@@ -278,6 +284,9 @@ impl Settings {
                 header_timeout: millis("http.header_timeout_ms", 1..=3_600_000)?,
                 body_idle_timeout: millis("http.body_idle_timeout_ms", 1..=3_600_000)?,
                 body_timeout: millis("http.body_timeout_ms", 1..=3_600_000)?,
+                write_idle_timeout: millis("http.write_idle_timeout_ms", 1..=3_600_000)?,
+                body_budget: layers.whole("http.body_budget", MIB..=1024 * 1024 * MIB)?,
+                answer_budget: layers.whole("http.answer_budget", MIB..=1024 * 1024 * MIB)?,
                 metrics_listen: layers.optional_address("http.metrics_listen")?,
             },
             query: QuerySettings {

@@ -38,7 +38,7 @@ async fn only_listed_hosts_and_pages_of_our_own_are_answered() {
             403,
         ),
     ] {
-        for path in ["/healthz", "/api/v1/nothing", "/"] {
+        for path in ["/api/v1/nothing", "/", "/metrics"] {
             let origin = origin
                 .as_ref()
                 .map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
@@ -69,7 +69,7 @@ async fn other_hosts_can_be_listed() {
     })
     .await;
     let ask = async |host: &str| {
-        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         status(&running.exchange(request.as_bytes()).await)
     };
     assert_eq!(ask("tidings.example").await, Some(200));
@@ -310,4 +310,186 @@ async fn stopping_ends_idle_connections_and_those_that_never_finish() {
     read_to_end(&mut idle).await;
     assert!(read_to_end(&mut stuck).await.is_empty());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_answered_under_any_host_but_told_the_status_alone() {
+    let running = Running::start().await;
+    let ask = async |head: &str| {
+        let request = format!("{head}\r\nConnection: close\r\n\r\n");
+        Reply::parse(&running.exchange(request.as_bytes()).await).unwrap()
+    };
+    for (path, alone) in [
+        ("/healthz", "{\"status\":\"ok\"}"),
+        ("/readyz", "{\"status\":\"ready\"}"),
+    ] {
+        for unlisted in [
+            format!("GET {path} HTTP/1.1\r\nHost: 10.42.0.7:4820"),
+            format!("GET {path} HTTP/1.1\r\nHost: tidings.default.svc"),
+            format!("GET {path} HTTP/1.1\r\nHost: [fd00::7]:4820"),
+            format!("GET {path} HTTP/1.0\r\nUser-Agent: probe"),
+        ] {
+            let reply = ask(&unlisted).await;
+            assert_eq!(
+                (reply.status, reply.text().as_str()),
+                (200, alone),
+                "{unlisted}"
+            );
+            let reply = ask(&unlisted.replacen("GET", "HEAD", 1)).await;
+            assert_eq!(
+                (reply.status, reply.text().as_str()),
+                (200, ""),
+                "{unlisted}"
+            );
+        }
+        for refused in [
+            format!("GET {path} HTTP/1.1\r\nHost: 10.42.0.7\r\nOrigin: http://10.42.0.7"),
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example"),
+        ] {
+            assert_eq!(ask(&refused).await.status, 403, "{refused}");
+        }
+        for bad in [
+            format!("GET {path} HTTP/1.1\r\nUser-Agent: probe"),
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nHost: localhost"),
+        ] {
+            assert_eq!(ask(&bad).await.status, 400, "{bad}");
+        }
+    }
+    let whole = running.get("/readyz").await.json();
+    assert_eq!(whole["shards"].as_array().unwrap().len(), 16);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_a_body_tells_no_wrong_length() {
+    let running = Running::start().await;
+    running.track("ai").await;
+    // From here on no answer changes.
+    assert_eq!(running.get("/api/v1/ledger?min_seq=1").await.status, 200);
+    for path in [
+        "/",
+        "/page.js",
+        "/healthz",
+        "/api/openapi.json",
+        "/api/v1/keywords",
+        "/api/v1/keywords/ai/timeline",
+        "/api/v1/keywords/ai/ledger",
+        "/api/v1/ledger",
+    ] {
+        let whole = running.get(path).await;
+        let length = whole.body.len().to_string();
+        assert_eq!(
+            whole.header("content-length"),
+            Some(length.as_str()),
+            "{path}"
+        );
+        let head = running.send("HEAD", path, &[], b"").await;
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            Some(length.as_str()),
+            "{path}"
+        );
+        assert_eq!(head.header("etag"), whole.header("etag"), "{path}");
+
+        let tag = whole.header("etag").unwrap();
+        for method in ["GET", "HEAD"] {
+            let held = running
+                .send(method, path, &[("If-None-Match", tag)], b"")
+                .await;
+            assert_eq!((held.status, held.body.len()), (304, 0), "{method} {path}");
+            assert_eq!(held.header("content-length"), None, "{method} {path}");
+            assert_eq!(held.header("transfer-encoding"), None, "{method} {path}");
+            assert_eq!(held.header("etag"), Some(tag), "{method} {path}");
+        }
+    }
+    // Nothing of an answer without a body is left on the connection.
+    let request = format!(
+        "DELETE /api/v1/keywords/ai HTTP/1.1\r\nHost: {0}\r\n\r\nGET /healthz HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\n\r\n",
+        running.address()
+    );
+    let answer = running.exchange(request.as_bytes()).await;
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 204 No Content\r\n"), "{text}");
+    let (first, second) = text.split_once("\r\n\r\n").unwrap();
+    assert!(!first.contains("content-length"), "{first}");
+    assert!(second.starts_with("HTTP/1.1 200 OK\r\n"), "{second}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_is_opened_by_a_whole_handshake_only() {
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    let running = Running::start().await;
+    let ask = async |method: &str, version: &str, key: &str, left_out: &str| {
+        let mut request = format!("{method} /api/v1/live {version}\r\n");
+        for (name, value) in [
+            ("Host", "localhost"),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", key),
+        ] {
+            if name != left_out {
+                request.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        request.push_str("\r\n");
+        let mut stream = running.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        Reply::parse(head.as_bytes()).unwrap()
+    };
+    assert_eq!(ask("GET", "HTTP/1.1", KEY, "").await.status, 101);
+    for (method, version, key, left_out, expected) in [
+        ("GET", "HTTP/1.0", KEY, "", 426),
+        ("GET", "HTTP/1.1", KEY, "Connection", 426),
+        ("GET", "HTTP/1.1", KEY, "Upgrade", 426),
+        ("GET", "HTTP/1.1", KEY, "Sec-WebSocket-Version", 426),
+        ("GET", "HTTP/1.1", KEY, "Sec-WebSocket-Key", 400),
+        ("GET", "HTTP/1.1", "AAAA", "", 400),
+        ("GET", "HTTP/1.1", "the sample nonce", "", 400),
+        ("HEAD", "HTTP/1.1", KEY, "", 405),
+        ("POST", "HTTP/1.1", KEY, "", 405),
+        ("OPTIONS", "HTTP/1.1", KEY, "", 405),
+        ("get", "HTTP/1.1", KEY, "", 405),
+    ] {
+        let reply = ask(method, version, key, left_out).await;
+        let asked = format!("{method} {version} {key} without {left_out:?}");
+        assert_eq!(reply.status, expected, "{asked}");
+        match expected {
+            426 => {
+                assert_eq!(reply.header("upgrade"), Some("websocket"), "{asked}");
+                assert_eq!(reply.header("sec-websocket-version"), Some("13"), "{asked}");
+            }
+            405 => assert_eq!(reply.header("allow"), Some("GET"), "{asked}"),
+            _ => {}
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_names_the_methods_that_it_takes() {
+    let running = Running::start().await;
+    for route in tidings::http::ROUTES {
+        let path = route.pattern.replace("{token}", "ai");
+        for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "brew"] {
+            let reply = running.send(method, &path, &[], b"").await;
+            assert_eq!(reply.status, 405, "{method} {path}");
+            let allowed: Vec<&str> = reply.header("allow").unwrap().split(',').collect();
+            for taken in route.methods {
+                assert!(allowed.contains(taken), "{method} {path}: {allowed:?}");
+            }
+        }
+    }
+    for request in [
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\nConnection: close\r\n\r\n",
+    ] {
+        let answer = running.exchange(request.as_bytes()).await;
+        let refused = status(&answer).unwrap();
+        assert!((400..500).contains(&refused), "{request}: {refused}");
+    }
+    running.stop().await;
 }

@@ -10,6 +10,7 @@
 mod edge;
 mod openapi;
 mod overviews;
+mod pressure;
 mod problems;
 mod scans;
 mod schema;

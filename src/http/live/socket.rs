@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::response::Response;
 use tokio::net::TcpStream;
 use tungstenite::Message;
@@ -31,15 +32,20 @@ const READ_BYTES: usize = 512;
 
 /// Answers `GET /live`.
 pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Response, Problem> {
+    if request.method() != Method::GET {
+        return Ok(upgrade::not_get(request.method(), request.uri().path()));
+    }
+    let version = request.version();
     let on_upgrade = hyper::upgrade::on(&mut request);
     let call = Call::of(http.clone(), request);
     call.ask(None, Action::Read)?;
     call.query(&[])?;
-    let handshake = Handshake::read(call.headers())?;
+    let handshake = Handshake::read(version, call.headers())?;
+    let gone = http.shared.live_limits.silence.saturating_mul(2);
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => {
-                if let Some((stream, sent)) = upgrade::bare(upgraded) {
+                if let Some((stream, sent)) = upgrade::bare(upgraded, gone) {
                     serve(http, stream, sent).await;
                 }
             }

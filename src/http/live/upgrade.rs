@@ -1,14 +1,22 @@
 //! The handshake of RFC 6455: from a request to the bare connection.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
+use crate::http::client_stream::ClientStream;
 use crate::http::problem::{Problem, shortened};
+
+/// How long a client's key is.
+const KEY_BYTES: usize = 16;
 
 /// The sub-protocol spoken here.
 pub(super) const PROTOCOL: &str = "tidings.v1";
@@ -21,12 +29,17 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads the headers of a request.
+    /// Reads the headers of a GET request.
     ///
     /// # Errors
     /// [`Problem::UpgradeRequired`] when it is no handshake, or not one of this version;
-    /// [`Problem::BadRequest`] when the client speaks none of our sub-protocols.
-    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// [`Problem::BadRequest`] when its key is no key, or the client speaks none of our sub-protocols.
+    pub(super) fn read(version: Version, headers: &HeaderMap) -> Result<Self, Problem> {
+        if version < Version::HTTP_11 {
+            return Err(Problem::UpgradeRequired(
+                "this is a WebSocket; ask in HTTP/1.1, since HTTP/1.0 has no upgrade",
+            ));
+        }
         let lists = |name: HeaderName, wanted: &str| {
             headers
                 .get_all(name)
@@ -45,11 +58,7 @@ impl Handshake {
                 "the WebSocket version spoken here is 13; ask with Sec-WebSocket-Version: 13",
             ));
         }
-        let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-            return Err(Problem::BadRequest(
-                "the header Sec-WebSocket-Key is missing".to_owned(),
-            ));
-        };
+        let key = key_of(headers)?;
         let offered: Vec<&HeaderValue> = headers
             .get_all(header::SEC_WEBSOCKET_PROTOCOL)
             .iter()
@@ -89,11 +98,35 @@ impl Handshake {
     }
 }
 
+/// The client's key: 16 bytes in base64.
+fn key_of(headers: &HeaderMap) -> Result<&HeaderValue, Problem> {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let bad = |what: &str| Problem::BadRequest(format!("the header Sec-WebSocket-Key {what}"));
+    match (keys.next(), keys.next()) {
+        (None, _) => Err(bad("is missing")),
+        (Some(_), Some(_)) => Err(bad("is there more than once")),
+        (Some(key), None) => match STANDARD.decode(key.as_bytes()) {
+            Ok(bytes) if bytes.len() == KEY_BYTES => Ok(key),
+            _ => Err(bad("must be 16 bytes in base64")),
+        },
+    }
+}
+
+/// The answer to a request with another method than GET.
+pub(super) fn not_get(method: &Method, path: &str) -> Response {
+    let problem = Problem::MethodNotAllowed {
+        method: shortened(method.as_str()),
+        path: shortened(path),
+    };
+    ([(header::ALLOW, "GET")], problem).into_response()
+}
+
 /// The connection below, and what the client has sent on it already; `None` when it is not one of our
-/// accept loop's.
-pub(super) fn bare(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+/// accept loop's. `gone` is how long the live session takes at most to find out that its client is.
+pub(super) fn bare(upgraded: Upgraded, gone: Duration) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<ClientStream>>().ok()?;
+    let stream = parts.io.into_inner().into_bare(gone);
+    Some((stream, parts.read_buf.to_vec()))
 }
 
 #[cfg(test)]
@@ -108,7 +141,7 @@ mod tests {
                 HeaderValue::from_static(value),
             );
         }
-        Handshake::read(&headers)
+        Handshake::read(Version::HTTP_11, &headers)
     }
 
     const WHOLE: [(&str, &str); 4] = [
@@ -134,6 +167,43 @@ mod tests {
         given.push(("sec-websocket-protocol", "ticket.abc, tidings.v1"));
         let answer = read(&given).unwrap().answer();
         assert_eq!(answer.headers()["sec-websocket-protocol"], PROTOCOL);
+    }
+
+    #[test]
+    fn a_key_is_sixteen_bytes_in_base64_once() {
+        for bad in [
+            "",
+            "AAAA",
+            "AQI=",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ===",
+            "dGhlIHNhbXBsZSBub25jZTE2Nw==",
+            "dGhlIHNhbXBsZSBub25jZ-==",
+            "the sample nonce",
+        ] {
+            let mut given = WHOLE;
+            given[3].1 = bad;
+            assert!(
+                matches!(read(&given), Err(Problem::BadRequest(_))),
+                "{bad:?}"
+            );
+        }
+        let twice = [&WHOLE[..], &WHOLE[3..]].concat();
+        assert!(matches!(read(&twice), Err(Problem::BadRequest(_))));
+    }
+
+    #[test]
+    fn http_1_0_is_never_upgraded() {
+        let headers = WHOLE.map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        assert!(matches!(
+            Handshake::read(Version::HTTP_10, &HeaderMap::from_iter(headers)),
+            Err(Problem::UpgradeRequired(_))
+        ));
     }
 
     #[test]

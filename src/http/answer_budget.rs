@@ -1,0 +1,152 @@
+//! Counts answers from the moment they are made until they are written.
+//!
+//! An answer stays in memory until its client has taken it. [`AnswerBudget`] counts its bytes in the
+//! budget of all clients, and refuses a large one when the budget is spent. Answers of clients that
+//! take nothing give way to others: their connections are reset.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::Http;
+use super::budget::{Budget, Charge, Demand, FREE_BYTES, Holder, Steady};
+use super::client_stream::WriteProgress;
+use super::problem::Problem;
+
+/// While memory is short, a client may take nothing for so long.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub(super) const BUSY: Problem = Problem::Busy {
+    what: "too many bytes of answers wait to be taken by their clients",
+    setting: "http.answer_budget",
+};
+
+/// Marks a response whose body is part of the program and takes no memory of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resident;
+
+impl Holder for WriteProgress {
+    fn behind(&self, now: Instant) -> Option<Duration> {
+        self.stalled_for(now).filter(|stalled| *stalled > GRACE)
+    }
+
+    fn give_way(&self) {
+        self.reset();
+    }
+}
+
+/// Counts the answer to one request.
+#[derive(Debug)]
+pub(super) struct AnswerBudget {
+    budget: Budget,
+    client: Arc<dyn Holder>,
+    /// The answer can be refused without harm: the request changes nothing.
+    is_safe: bool,
+    is_head: bool,
+}
+
+impl AnswerBudget {
+    /// Takes from a request what counting its answer needs.
+    pub(super) fn of(http: &Http, request: &Request) -> Self {
+        let client: Arc<dyn Holder> = match request.extensions().get::<Arc<WriteProgress>>() {
+            Some(progress) => Arc::clone(progress) as Arc<dyn Holder>,
+            None => Arc::new(Steady),
+        };
+        Self {
+            budget: http.shared.answer_budget.clone(),
+            client,
+            is_safe: request.method().is_safe(),
+            is_head: request.method() == Method::HEAD,
+        }
+    }
+
+    /// Counts a response until it is written or dropped. One that does not fit becomes a problem.
+    pub(super) fn count(self, response: Response) -> Response {
+        let length = response.body().size_hint().exact();
+        if self.is_head || length == Some(0) || response.extensions().get::<Resident>().is_some() {
+            return response;
+        }
+        let charge = match length {
+            Some(length) => {
+                let demand = if self.is_safe && length > FREE_BYTES {
+                    Demand::Asked
+                } else {
+                    Demand::Forced
+                };
+                match self.budget.charge(length, Arc::clone(&self.client), demand) {
+                    Some(charge) => Some(charge),
+                    None => return BUSY.into_response(),
+                }
+            }
+            None => None,
+        };
+        response.map(|body| {
+            Body::new(Counted {
+                body,
+                charge,
+                budget: self.budget,
+                client: self.client,
+            })
+        })
+    }
+}
+
+/// A body whose bytes stay counted until they are written. The charge travels with the bytes, since
+/// the connection drops a body before it has written what came from it.
+#[derive(Debug)]
+struct Counted {
+    body: Body,
+    /// Counts a body that is there as a whole; the pieces of a stream are counted as they come.
+    charge: Option<Charge>,
+    budget: Budget,
+    client: Arc<dyn Holder>,
+}
+
+impl Counted {
+    fn charged(&mut self, bytes: Bytes) -> Bytes {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let charge = self.charge.take().or_else(|| {
+            let client = Arc::clone(&self.client);
+            self.budget.charge(length, client, Demand::Forced)
+        });
+        match charge {
+            Some(charge) => charge.attach(bytes),
+            None => bytes,
+        }
+    }
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        polled.map(|next| {
+            next.map(|frame| frame.map(|frame| frame.map_data(|bytes| self.charged(bytes))))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,412 @@
+//! Reads request bodies into memory, within limits on time and size and within the budget that all
+//! clients share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::budget::{Budget, Charge, Demand, FREE_BYTES, Holder};
+use super::problem::Problem;
+
+/// The most bytes of a body: 16 MiB.
+pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long a body may take.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyTimes {
+    /// Until the next bytes.
+    pub idle: Duration,
+    /// Until the last byte.
+    pub whole: Duration,
+}
+
+impl Default for BodyTimes {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(10),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Reads a whole body of at most `most` bytes. A `Content-Length` that says more is refused before a
+/// byte is read. The bytes stay counted in `budget` until the last part of them is dropped.
+///
+/// # Errors
+/// [`Problem`] when the body is too large, too slow, or cut off, or when the budget is spent.
+pub async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    most: u64,
+    times: BodyTimes,
+    budget: &Budget,
+) -> Result<Bytes, Problem> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(Problem::BodyTooLarge { most });
+    }
+    let pace = Arc::new(Pace::new(times.whole));
+    let mut arrived = Arrived {
+        bytes: Vec::new(),
+        most,
+        expected: announced.unwrap_or(most),
+        pace: Arc::clone(&pace),
+        budget,
+        charge: None,
+    };
+    let reading = async {
+        loop {
+            let next = tokio::select! {
+                next = timeout(times.idle, body.frame()) => next,
+                () = pace.has_to_end.notified() => return Err(BUSY),
+            };
+            let Ok(next) = next else {
+                return Err(Problem::BodyTimeout);
+            };
+            let Some(frame) = next else {
+                return Ok(arrived.whole());
+            };
+            let frame = frame.map_err(|error| {
+                Problem::BadBody(format!("the body ended before its end: {error}"))
+            })?;
+            if let Ok(bytes) = frame.into_data() {
+                arrived.push(&bytes)?;
+            }
+        }
+    };
+    timeout(times.whole, reading)
+        .await
+        .unwrap_or(Err(Problem::BodyTimeout))
+}
+
+const BUSY: Problem = Problem::Busy {
+    what: "too many bytes of request bodies are in memory",
+    setting: "http.body_budget",
+};
+
+/// What has arrived of a body.
+struct Arrived<'a> {
+    bytes: Vec<u8>,
+    most: u64,
+    /// How long the body will be at most, as far as it is known.
+    expected: u64,
+    pace: Arc<Pace>,
+    budget: &'a Budget,
+    /// Counts the capacity of `bytes`.
+    charge: Option<Charge>,
+}
+
+impl Arrived<'_> {
+    fn push(&mut self, more: &[u8]) -> Result<(), Problem> {
+        let length = len(self.bytes.len()).saturating_add(len(more.len()));
+        if length > self.most {
+            return Err(Problem::BodyTooLarge { most: self.most });
+        }
+        self.pace.came(more.len());
+        self.make_room(length)?;
+        self.bytes.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// Grows the buffer by doubling, but not beyond what the body can have, and counts it first.
+    fn make_room(&mut self, length: u64) -> Result<(), Problem> {
+        let capacity = len(self.bytes.capacity());
+        if length <= capacity {
+            return Ok(());
+        }
+        let mut target = capacity.saturating_mul(2).min(self.expected).max(length);
+        if length <= FREE_BYTES {
+            target = target.min(FREE_BYTES);
+        }
+        let demand = if target <= FREE_BYTES {
+            Demand::Forced
+        } else {
+            Demand::Asked
+        };
+        let more = target.saturating_sub(capacity);
+        let has_room = match &mut self.charge {
+            Some(charge) => charge.grow(more, demand),
+            None => {
+                let holder = Arc::clone(&self.pace) as Arc<dyn Holder>;
+                self.charge = self.budget.charge(more, holder, demand);
+                self.charge.is_some()
+            }
+        };
+        let target = usize::try_from(target).unwrap_or(usize::MAX);
+        let additional = target.saturating_sub(self.bytes.len());
+        if !has_room || self.bytes.try_reserve_exact(additional).is_err() {
+            return Err(BUSY);
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self) -> Bytes {
+        self.pace.has_arrived();
+        let bytes = std::mem::take(&mut self.bytes);
+        match self.charge.take() {
+            Some(charge) => charge.attach(bytes),
+            None => Bytes::from(bytes),
+        }
+    }
+}
+
+fn len(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// How fast a body arrives, compared to the pace that it has to keep while memory is short: the one
+/// at which the largest body arrives just in time.
+///
+/// Bytes that came early give no credit: a body that was sent quickly but for its end is as much
+/// behind as one that never was quick.
+#[derive(Debug)]
+struct Pace {
+    /// How long the largest body may take.
+    whole: Duration,
+    state: Mutex<PaceState>,
+    /// The budget needs the memory for others.
+    has_to_end: Notify,
+}
+
+#[derive(Debug)]
+struct PaceState {
+    /// How far the body was behind when bytes last came.
+    behind: Duration,
+    last: Instant,
+    /// All bytes have come.
+    has_arrived: bool,
+}
+
+impl Pace {
+    /// So far behind a body may be.
+    const GRACE: Duration = Duration::from_secs(1);
+
+    fn new(whole: Duration) -> Self {
+        Self {
+            whole,
+            state: Mutex::new(PaceState {
+                behind: Duration::ZERO,
+                last: Instant::now(),
+                has_arrived: false,
+            }),
+            has_to_end: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, PaceState> {
+        // The state is whole between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn came(&self, bytes: usize) {
+        let mut state = self.state();
+        let now = Instant::now();
+        let nanos = u128::from(len(bytes)) * self.whole.as_nanos() / u128::from(MOST_BYTES);
+        let earned = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let since = now.saturating_duration_since(state.last);
+        state.behind = state.behind.saturating_add(since).saturating_sub(earned);
+        state.last = now;
+    }
+
+    fn has_arrived(&self) {
+        self.state().has_arrived = true;
+    }
+}
+
+impl Holder for Pace {
+    fn behind(&self, now: Instant) -> Option<Duration> {
+        let state = self.state();
+        let since = now.saturating_duration_since(state.last);
+        let behind = state.behind.saturating_add(since);
+        (!state.has_arrived && behind > Self::GRACE).then_some(behind)
+    }
+
+    fn give_way(&self) {
+        self.has_to_end.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::HttpBody;
+    use tokio::sync::mpsc;
+
+    use super::super::budget::BudgetMetrics;
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn budget(limit: usize) -> (Budget, BudgetMetrics) {
+        let metrics = BudgetMetrics::default();
+        (Budget::new(len(limit), metrics.clone()), metrics)
+    }
+
+    /// A body that arrives as it is sent.
+    #[derive(Debug)]
+    struct Sent(mpsc::Receiver<Bytes>);
+
+    impl HttpBody for Sent {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+            let next = self.0.poll_recv(cx);
+            next.map(|bytes| bytes.map(|bytes| Ok(hyper::body::Frame::data(bytes))))
+        }
+    }
+
+    fn client() -> (mpsc::Sender<Bytes>, Body) {
+        let (sender, receiver) = mpsc::channel(1);
+        (sender, Body::new(Sent(receiver)))
+    }
+
+    fn of_length(length: usize) -> Bytes {
+        Bytes::from(vec![b'x'; length])
+    }
+
+    async fn read_all(body: Body, most: u64, budget: &Budget) -> Result<Bytes, Problem> {
+        read(&HeaderMap::new(), body, most, BodyTimes::default(), budget).await
+    }
+
+    #[tokio::test]
+    async fn a_body_of_exactly_the_limit_is_read() {
+        let (budget, metrics) = budget(MIB);
+        let read_of = |length| read_all(Body::from(of_length(length)), 1_000, &budget);
+        assert_eq!(read_of(1_000).await.unwrap().len(), 1_000);
+        assert!(matches!(
+            read_of(1_001).await,
+            Err(Problem::BodyTooLarge { most: 1_000 })
+        ));
+        assert_eq!(metrics.held.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_over_the_limit_is_refused_unread() {
+        let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "1001".parse().unwrap())]);
+        let (budget, _) = budget(MIB);
+        let refused = read(
+            &headers,
+            Body::empty(),
+            1_000,
+            BodyTimes::default(),
+            &budget,
+        )
+        .await;
+        assert!(matches!(refused, Err(Problem::BodyTooLarge { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_given_up_and_its_bytes_are_given_back() {
+        let (budget, metrics) = budget(MIB);
+        let (sender, body) = client();
+        sender.send(of_length(1_000)).await.unwrap();
+        let given_up = read_all(body, MOST_BYTES, &budget).await;
+        assert!(matches!(given_up, Err(Problem::BodyTimeout)));
+        assert_eq!(metrics.held.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_as_they_arrive_until_the_body_is_dropped() {
+        let (budget, metrics) = budget(MIB);
+        let (sender, body) = client();
+        let reading = tokio::spawn(async move {
+            let held = read_all(body, MOST_BYTES, &budget).await.unwrap();
+            (held, budget)
+        });
+        for _ in 0..3 {
+            sender.send(of_length(100_000)).await.unwrap();
+        }
+        drop(sender);
+        let (held, _budget) = reading.await.unwrap();
+        assert_eq!(held.len(), 300_000);
+        assert!((300_000..=600_000).contains(&metrics.held.get()));
+        let part = held.slice(10..20);
+        drop(held);
+        assert!(metrics.held.get() >= 300_000);
+        drop(part);
+        assert_eq!(metrics.held.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn over_the_budget_only_small_bodies_are_let_in() {
+        let (budget, metrics) = budget(MIB);
+        let (_quick, body) = client();
+        let _full = budget
+            .charge(
+                len(MIB),
+                Arc::new(super::super::budget::Steady),
+                Demand::Asked,
+            )
+            .unwrap();
+        drop(body);
+        let small = Body::from(of_length(64 * 1024));
+        assert_eq!(
+            read_all(small, MOST_BYTES, &budget).await.unwrap().len(),
+            64 * 1024
+        );
+        let large = Body::from(of_length(64 * 1024 + 1));
+        assert!(matches!(
+            read_all(large, MOST_BYTES, &budget).await,
+            Err(Problem::Busy { .. })
+        ));
+        // Piece by piece it is the same.
+        let (sender, body) = client();
+        let sending = tokio::spawn(async move {
+            for _ in 0..64 {
+                sender.send(of_length(1024)).await.unwrap();
+            }
+        });
+        assert!(read_all(body, MOST_BYTES, &budget).await.is_ok());
+        sending.await.unwrap();
+        assert_eq!(metrics.refused.get(), 1);
+        assert_eq!(metrics.held.get(), i64::try_from(MIB).unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_sent_bodies_give_way_to_one_that_arrives() {
+        let (budget, metrics) = budget(MIB);
+        let mut stalled = Vec::new();
+        for _ in 0..2 {
+            let (sender, body) = client();
+            let budget = budget.clone();
+            let reading =
+                tokio::spawn(async move { read_all(body, MOST_BYTES, &budget).await.map(drop) });
+            sender.send(of_length(MIB / 2)).await.unwrap();
+            // The channel has room again when the body was taken.
+            let _taken = sender.reserve().await.unwrap();
+            stalled.push((sender.clone(), reading));
+        }
+        let good = || read_all(Body::from(of_length(MIB / 2)), MOST_BYTES, &budget);
+        // As long as they may come in time, they stay.
+        assert!(matches!(good().await, Err(Problem::Busy { .. })));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(good().await.unwrap().len(), MIB / 2);
+        assert_eq!(metrics.gave_way.get(), 1);
+        let mut results = Vec::new();
+        for (sender, reading) in stalled {
+            drop(sender);
+            results.push(reading.await.unwrap());
+        }
+        assert!(
+            matches!(results[..], [Err(Problem::Busy { .. }), Ok(())])
+                || matches!(results[..], [Ok(()), Err(Problem::Busy { .. })]),
+            "{results:?}"
+        );
+        assert_eq!(metrics.held.get(), 0);
+    }
+}

@@ -1,0 +1,372 @@
+//! Limits on memory over all clients together: bodies being read, and answers waiting to be written.
+//!
+//! A [`Budget`] is a number of bytes. What keeps bytes in memory holds a [`Charge`], which gives them
+//! back when it is dropped. When the budget is short, holders that make no progress give way, the
+//! slowest first; only then is a charge refused. So clients that stall cannot keep others out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
+
+/// So much is always let in: answers from a few rows, and bodies of a few lines. The number of
+/// connections bounds it.
+pub const FREE_BYTES: u64 = 64 * 1024;
+
+/// After a search that freed nothing, holders are not searched again for so long.
+const SEARCH_EVERY: Duration = Duration::from_millis(50);
+
+/// What keeps bytes of a budget for a client.
+pub trait Holder: std::fmt::Debug + Send + Sync {
+    /// For how long the client has been slower than it may be while memory is short; `None` when
+    /// it is not.
+    fn behind(&self, now: Instant) -> Option<Duration>;
+
+    /// Frees the bytes soon.
+    fn give_way(&self);
+}
+
+/// A holder that never gives way.
+#[derive(Debug)]
+pub struct Steady;
+
+impl Holder for Steady {
+    fn behind(&self, _: Instant) -> Option<Duration> {
+        None
+    }
+
+    fn give_way(&self) {}
+}
+
+/// Whether a charge can be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// The bytes are there already, or few: they are counted, and may exceed the limit.
+    Forced,
+    /// Refused when the budget does not have them.
+    Asked,
+}
+
+/// Figures of a budget.
+#[derive(Debug, Clone, Default)]
+pub struct BudgetMetrics {
+    /// Bytes that are held now.
+    pub held: Gauge,
+    /// Charges that were refused.
+    pub refused: Counter,
+    /// Holders that gave way.
+    pub gave_way: Counter,
+}
+
+/// A number of bytes that all clients share; clones share it, too.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limit: u64,
+    metrics: BudgetMetrics,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: u64,
+    last_id: u64,
+    holders: BTreeMap<u64, Held>,
+    search_again: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: u64,
+    holder: Arc<dyn Holder>,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: u64, metrics: BudgetMetrics) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                limit,
+                metrics,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Counts `bytes` for `holder`; `None` when there is no room for them. What is alone is let in
+    /// whatever its size, so that no size is refused for ever.
+    pub fn charge(&self, bytes: u64, holder: Arc<dyn Holder>, demand: Demand) -> Option<Charge> {
+        let mut state = self.state();
+        if !self.make_room(&mut state, None, bytes) && demand == Demand::Asked && state.held > 0 {
+            self.shared.metrics.refused.inc();
+            return None;
+        }
+        state.last_id += 1;
+        let id = state.last_id;
+        state.holders.insert(id, Held { bytes, holder });
+        self.add(&mut state, bytes);
+        drop(state);
+        Some(Charge {
+            budget: self.clone(),
+            id,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs between two changes that belong together.
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, state: &mut State, bytes: u64) {
+        state.held = state.held.saturating_add(bytes);
+        self.show(state);
+    }
+
+    fn remove(&self, state: &mut State, id: u64) -> Option<Held> {
+        let held = state.holders.remove(&id)?;
+        state.held = state.held.saturating_sub(held.bytes);
+        self.show(state);
+        Some(held)
+    }
+
+    fn show(&self, state: &State) {
+        let held = i64::try_from(state.held).unwrap_or(i64::MAX);
+        self.shared.metrics.held.set(held);
+    }
+
+    /// Lets holders that are behind give way until `bytes` fit, the one furthest behind first, but
+    /// never `asker`. Returns whether they fit.
+    fn make_room(&self, state: &mut State, asker: Option<u64>, bytes: u64) -> bool {
+        let fits = |state: &State| state.held.saturating_add(bytes) <= self.shared.limit;
+        if fits(state) {
+            return true;
+        }
+        let now = Instant::now();
+        if state.search_again.is_some_and(|again| now < again) {
+            return false;
+        }
+        let mut behind: Vec<(Duration, u64, u64)> = state
+            .holders
+            .iter()
+            .filter(|(id, _)| Some(**id) != asker)
+            .filter_map(|(id, held)| Some((held.holder.behind(now)?, *id, held.bytes)))
+            .collect();
+        let freed = behind.iter().map(|(.., bytes)| bytes).sum();
+        let left = state.held.saturating_sub(freed);
+        if left.saturating_add(bytes) > self.shared.limit {
+            // Nobody gives way in vain.
+            state.search_again = Some(now + SEARCH_EVERY);
+            return false;
+        }
+        behind.sort_unstable();
+        while !fits(state)
+            && let Some((_, id, _)) = behind.pop()
+        {
+            if let Some(held) = self.remove(state, id) {
+                self.shared.metrics.gave_way.inc();
+                held.holder.give_way();
+            }
+        }
+        true
+    }
+}
+
+/// Bytes of a budget; given back when it is dropped.
+#[derive(Debug)]
+pub struct Charge {
+    budget: Budget,
+    id: u64,
+}
+
+impl Charge {
+    /// Counts so many bytes more. False when there is no room for them, or when the holder had to
+    /// give way meanwhile.
+    #[must_use]
+    pub fn grow(&mut self, more: u64, demand: Demand) -> bool {
+        let mut state = self.budget.state();
+        let is_alone = state
+            .holders
+            .get(&self.id)
+            .is_some_and(|held| held.bytes == state.held);
+        if !self.budget.make_room(&mut state, Some(self.id), more)
+            && demand == Demand::Asked
+            && !is_alone
+        {
+            self.budget.shared.metrics.refused.inc();
+            return false;
+        }
+        let Some(held) = state.holders.get_mut(&self.id) else {
+            return false;
+        };
+        held.bytes = held.bytes.saturating_add(more);
+        self.budget.add(&mut state, more);
+        true
+    }
+
+    /// Bytes that give their charge back when the last part of them is dropped.
+    pub fn attach(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(Charged {
+            bytes,
+            _charge: self,
+        })
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        let held = self.budget.remove(&mut state, self.id);
+        drop(state);
+        // Not under the lock: the holder may own what takes one.
+        drop(held);
+    }
+}
+
+struct Charged<B> {
+    bytes: B,
+    _charge: Charge,
+}
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Charged<B> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Client {
+        behind: Option<Duration>,
+        gave_way: AtomicBool,
+    }
+
+    impl Holder for Client {
+        fn behind(&self, _: Instant) -> Option<Duration> {
+            self.behind
+        }
+
+        fn give_way(&self) {
+            self.gave_way.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn client(behind: Option<u64>) -> Arc<Client> {
+        Arc::new(Client {
+            behind: behind.map(Duration::from_secs),
+            ..Client::default()
+        })
+    }
+
+    fn held(budget: &Budget) -> i64 {
+        budget.shared.metrics.held.get()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_unless_it_is_forced_or_alone() {
+        let budget = Budget::new(100, BudgetMetrics::default());
+        let steady = || Arc::new(Steady) as Arc<dyn Holder>;
+        let alone = budget.charge(250, steady(), Demand::Asked).unwrap();
+        assert!(budget.charge(1, steady(), Demand::Asked).is_none());
+        let forced = budget.charge(10, steady(), Demand::Forced).unwrap();
+        assert_eq!(held(&budget), 260);
+        drop(alone);
+        assert_eq!(held(&budget), 10);
+        let mut grown = budget.charge(60, steady(), Demand::Asked).unwrap();
+        assert!(grown.grow(30, Demand::Asked));
+        assert!(!grown.grow(1, Demand::Asked));
+        assert_eq!(held(&budget), 100);
+        drop(forced);
+        drop(grown);
+        assert_eq!(held(&budget), 0);
+        assert_eq!(budget.shared.metrics.refused.get(), 2);
+    }
+
+    #[test]
+    fn clients_that_stall_give_way_the_slowest_first_and_others_never() {
+        let budget = Budget::new(100, BudgetMetrics::default());
+        let (quick, slow, slowest) = (client(None), client(Some(2)), client(Some(9)));
+        let _quick = budget.charge(40, quick.clone(), Demand::Asked).unwrap();
+        let mut slow_charge = budget.charge(30, slow.clone(), Demand::Asked).unwrap();
+        let slowest_charge = budget.charge(30, slowest.clone(), Demand::Asked).unwrap();
+
+        let fits = budget.charge(20, client(None), Demand::Asked).unwrap();
+        let gave_way = |client: &Client| client.gave_way.load(Ordering::Relaxed);
+        assert!(gave_way(&slowest) && !gave_way(&slow) && !gave_way(&quick));
+        // What gave way is counted out once, not again when its memory is freed.
+        assert_eq!(held(&budget), 90);
+        drop(slowest_charge);
+        assert_eq!(held(&budget), 90);
+
+        // One that grows does not displace itself, but others.
+        assert!(!slow_charge.grow(11, Demand::Asked));
+        assert!(!gave_way(&slow));
+        drop(fits);
+        assert!(slow_charge.grow(11, Demand::Asked));
+
+        // None gives way in vain.
+        assert!(budget.charge(61, client(None), Demand::Asked).is_none());
+        assert!(!gave_way(&slow));
+        budget.state().search_again = None;
+        let _fits = budget.charge(60, client(None), Demand::Asked).unwrap();
+        assert!(gave_way(&slow) && !gave_way(&quick));
+        assert!(!slow_charge.grow(1, Demand::Forced));
+    }
+
+    #[test]
+    fn attached_bytes_hold_their_charge_to_the_last_part() {
+        let budget = Budget::new(100, BudgetMetrics::default());
+        let charge = budget.charge(4, Arc::new(Steady), Demand::Asked).unwrap();
+        let mut bytes = charge.attach(vec![1_u8, 2, 3, 4]);
+        let part = bytes.split_to(1);
+        drop(bytes);
+        assert_eq!(held(&budget), 4);
+        assert_eq!(part, [1_u8][..]);
+        drop(part);
+        assert_eq!(held(&budget), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_is_that_of_the_charges_and_asked_ones_never_exceed_the_limit(
+            steps in proptest::collection::vec((0_u8..4, 1_u64..60, any::<bool>()), 1..60),
+        ) {
+            let budget = Budget::new(100, BudgetMetrics::default());
+            let mut charges: Vec<Charge> = Vec::new();
+            for (step, bytes, is_slow) in steps {
+                let holder = client(is_slow.then_some(bytes));
+                match step {
+                    0 => drop(charges.pop()),
+                    1 if !charges.is_empty() => {
+                        let index = usize::try_from(bytes).unwrap() % charges.len();
+                        let _ = charges[index].grow(bytes, Demand::Asked);
+                    }
+                    _ => charges.extend(budget.charge(bytes, holder, Demand::Asked)),
+                }
+                let state = budget.state();
+                let sum: u64 = state.holders.values().map(|held| held.bytes).sum();
+                prop_assert_eq!(state.held, sum);
+                prop_assert!(sum <= 100 || state.holders.len() == 1, "{}", sum);
+            }
+            charges.clear();
+            prop_assert_eq!(held(&budget), 0);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Many clients that send half a body, or never read: memory and connections stay within limits, and
+//! clients that behave are answered beside them.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tidings::http::{HttpOptions, ServerLimits};
+use tidings::telemetry::{Metrics, ReasonLabel};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::support::{PATIENCE, Reply, Running, Setup, posted, until, with};
+
+const MIB: u64 = 1024 * 1024;
+
+async fn start(write_idle: Duration, body_budget: u64, answer_budget: u64) -> Running {
+    Running::with(Setup {
+        http: HttpOptions {
+            body_budget,
+            answer_budget,
+            ..HttpOptions::default()
+        },
+        limits: ServerLimits {
+            connections: 64,
+            write_idle,
+            ..ServerLimits::default()
+        },
+        ..Setup::default()
+    })
+    .await
+}
+
+/// Sends a request and leaves what comes to the system, which takes little.
+async fn never_reads(running: &Running, request: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(running.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+fn reset_for(metrics: &Metrics, reason: &'static str) -> u64 {
+    metrics
+        .http_reset
+        .get_or_create(&ReasonLabel { reason })
+        .get()
+}
+
+/// Reads to the end, which has to be a reset.
+async fn is_reset(mut stream: TcpStream) {
+    let mut unread = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut unread)).await;
+    let error = end.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+/// Tracks ten keywords; the path compares them over as many points as may be: 4.6 MB.
+async fn ten_keywords(running: &Running) -> String {
+    let mut path =
+        "/api/v1/compare?step=minute&from=2015-06-01T00:00:00Z&to=2015-06-07T22:40:00Z".to_owned();
+    for number in 0..10 {
+        running.track(&format!("k{number}")).await;
+        path.push_str(&format!("&keyword=k{number}"));
+    }
+    path
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_take_nothing_are_reset_and_their_places_are_free_again() {
+    let running = start(Duration::from_millis(200), 128 * MIB, 128 * MIB).await;
+    let pipelined = get("/api/openapi.json").repeat(200);
+    let mut clients = Vec::new();
+    for _ in 0..64 {
+        clients.push(never_reads(&running, &pipelined).await);
+    }
+    until("the reset of all", || {
+        running.metrics.http_connections.get() == 0
+    })
+    .await;
+    assert_eq!(reset_for(&running.metrics, "nothing_taken"), 64);
+    assert_eq!(running.metrics.http_answer_bytes.get(), 0);
+    for client in clients {
+        is_reset(client).await;
+    }
+    assert_eq!(running.get("/healthz").await.status, 200);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_events_that_is_not_taken_is_reset() {
+    let running = start(Duration::from_millis(200), 128 * MIB, 128 * MIB).await;
+    running.track("ai").await;
+    let stream = never_reads(&running, &get("/api/v1/keywords/ai/events?topic=timeline")).await;
+    let text = "x ".repeat(4_000);
+    let mut number = 0;
+    while reset_for(&running.metrics, "nothing_taken") == 0 {
+        let lines: Vec<_> = (0..50)
+            .map(|_| {
+                number += 1;
+                let tweet = posted(&format!("t{number}"), "2015-06-01T00:00:00Z", &text);
+                with(tweet, serde_json::json!({"keyword": "ai"}))
+            })
+            .collect();
+        running.publish_all(&lines).await;
+        assert!(number < 100_000, "the stream goes on");
+    }
+    is_reset(stream).await;
+    until("the end of the stream", || {
+        running.metrics.http_answer_bytes.get() == 0
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_little_at_a_time_gets_all_of_its_answer() {
+    let running = start(Duration::from_millis(500), 128 * MIB, 128 * MIB).await;
+    let path = ten_keywords(&running).await;
+    let whole = running.get(&path).await;
+    let request = get(&path).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let mut stream = never_reads(&running, &request).await;
+    let mut answer = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            length => answer.extend_from_slice(&piece[..length]),
+        }
+        // Far slower than the connection, and quicker than the limit.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(Reply::parse(&answer).unwrap().body, whole.body);
+    assert_eq!(reset_for(&running.metrics, "nothing_taken"), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_not_taken_stay_within_the_budget_and_give_way() {
+    const BUDGET: u64 = 12 * MIB;
+    let running = start(Duration::from_secs(20), 128 * MIB, BUDGET).await;
+    let path = ten_keywords(&running).await;
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        clients.push(never_reads(&running, &get(&path)).await);
+    }
+    // Two fit; the others are told so.
+    until("a refusal", || {
+        running.metrics.http_answer_refused.get() > 0
+    })
+    .await;
+    let held = || u64::try_from(running.metrics.http_answer_bytes.get()).unwrap();
+    // One that reads is answered, as soon as those that don't are seen to stall.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let reply = running.get(&path).await;
+        assert!(held() <= BUDGET);
+        // Answers from a few rows are never refused.
+        assert_eq!(running.get("/api/v1/keywords/k1/volume").await.status, 200);
+        if reply.status == 200 {
+            assert_eq!(reply.json()["series"].as_array().unwrap().len(), 10);
+            break;
+        }
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "busy"));
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "it is never answered"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(running.metrics.http_answer_gave_way.get() > 0);
+    assert!(reset_for(&running.metrics, "memory_short") > 0);
+    drop(clients);
+    until("the end of all answers", || held() == 0).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_bodies_stay_within_the_budget_and_small_ones_are_taken_beside_them() {
+    const BUDGET: u64 = 4 * MIB;
+    let running = start(Duration::from_secs(20), BUDGET, 128 * MIB).await;
+    running.track("ai").await;
+    let head = |length: u64| {
+        format!(
+            "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let mut half_sent = head(16 * MIB).into_bytes();
+    half_sent.resize(half_sent.len() + 1024 * 1024, b'\n');
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        let mut stream = running.connect().await;
+        let half_sent = half_sent.clone();
+        clients.push(tokio::spawn(async move {
+            // A refused one may be closed before it has sent all.
+            let _ = stream.write_all(&half_sent).await;
+            stream
+        }));
+    }
+    until("a refusal", || running.metrics.http_body_refused.get() > 0).await;
+    let held = || u64::try_from(running.metrics.http_body_bytes.get()).unwrap();
+    let line = with(
+        posted("t1", "2015-06-01T00:00:00Z", "x"),
+        serde_json::json!({"keyword": "ai"}),
+    );
+    running.publish_all(&[line]).await;
+    assert!(held() <= BUDGET + 64 * 1024);
+
+    // A whole body of two MiB is taken once the others are seen to stall.
+    let whole = "\n".repeat(2 * 1024 * 1024);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let reply = running.publish(&whole).await;
+        if reply.status == 200 {
+            break;
+        }
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "busy"));
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        assert!(tokio::time::Instant::now() < deadline, "it is never taken");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for client in clients {
+        drop(client.await.unwrap());
+    }
+    until("the end of all bodies", || held() == 0).await;
+    running.stop().await;
+}
