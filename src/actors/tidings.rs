@@ -12,7 +12,7 @@ use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
 use crate::journal::{Connection, JournalError, JournalHandle};
-use crate::store::{Holders, MayHold, StoreError, Views};
+use crate::store::{Holders, StoreError, Views};
 use crate::telemetry::Metrics;
 use crate::text::Matcher;
 
@@ -41,7 +41,7 @@ struct Shared {
     metrics: Metrics,
     keywords_max: usize,
     health: Arc<Health>,
-    may_hold: MayHold,
+    holders: Holders,
 }
 
 /// Why the system could not be started.
@@ -163,7 +163,7 @@ impl Tidings {
         let shared = Arc::new(Shared {
             root,
             journal,
-            may_hold: MayHold::new(views.clone()),
+            holders: Holders::new(views.clone()),
             views,
             catalog,
             feeds,
@@ -176,7 +176,7 @@ impl Tidings {
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(FORGETS_EVERY);
             while let Some(shared) = idle.upgrade() {
-                shared.may_hold.forget_unasked(FORGETS_AFTER);
+                shared.holders.forget_unasked(FORGETS_AFTER);
                 drop(shared);
                 ticks.tick().await;
             }
@@ -233,24 +233,20 @@ impl Tidings {
     }
 
     /// The followed keywords that hold a tweet, in keyword order. One whose rows are behind may
-    /// hold it and is taken for a holder: its fold ignores what it has nothing for. `fresh` as in
-    /// [`MayHold::keywords`]. Blocks.
+    /// hold it and is taken for a holder: its fold ignores what it has nothing for. `also` and `fresh`
+    /// as in [`Holders::of`]. Blocks.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn holders(
         &self,
-        known: &mut Holders,
         id: &TweetId,
+        also: &[Keyword],
         fresh: bool,
     ) -> Result<Vec<Keyword>, StoreError> {
         let mut holders = self.shared.progress.all_behind();
         holders.retain(|keyword| self.is_tracked(keyword));
-        for keyword in self.shared.may_hold.keywords(id, fresh)? {
-            if known.holds(&keyword, id)? {
-                holders.push(keyword);
-            }
-        }
+        holders.extend(self.shared.holders.of(id, also, fresh)?);
         holders.sort();
         holders.dedup();
         Ok(holders)

@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
 use super::guard::guarded;
 use super::layers::{Layers, RowMap};
+use super::put_log::PutLog;
 use super::{KeywordRows, ShardRecord, StoreError, layout};
 use crate::events::{Keyword, Sequence, stored};
 use crate::projections::{Changes, pack_page};
@@ -38,8 +38,7 @@ pub struct CommitFigures {
 pub struct ShardRows {
     tree: sled::Tree,
     layers: RwLock<Layers>,
-    /// How often rows of a keyword were put.
-    puts: AtomicU64,
+    put_log: PutLog,
     /// Held by the one who puts something new in the roll.
     writes_roll: Mutex<()>,
 }
@@ -49,7 +48,7 @@ impl ShardRows {
         Self {
             tree,
             layers: RwLock::default(),
-            puts: AtomicU64::new(0),
+            put_log: PutLog::default(),
             writes_roll: Mutex::default(),
         }
     }
@@ -106,14 +105,14 @@ impl ShardRows {
         }
         layers.pending.extend(named);
         drop(writes_roll);
-        self.puts.fetch_add(1, Ordering::Release);
+        drop(layers);
+        self.put_log.note(keyword, changes.cleared);
         Ok(())
     }
 
-    /// How often rows of a keyword were put since it was opened: as long as it stays the same, so
-    /// do they.
-    pub(super) fn puts(&self) -> u64 {
-        self.puts.load(Ordering::Acquire)
+    /// Which keywords were put.
+    pub(super) const fn put_log(&self) -> &PutLog {
+        &self.put_log
     }
 
     /// Rows were put that no commit has set apart yet.

@@ -8,6 +8,7 @@
 )]
 
 mod edge;
+mod holders;
 mod openapi;
 mod overviews;
 mod pressure;

@@ -396,6 +396,31 @@ impl Journal for Filling {
     }
 }
 
+/// Lines that ask who holds what the line before them posted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_lines_depend_on_each_other_is_not_appended_line_by_line() {
+    let running = Running::with(Setup {
+        journal: Arc::new(Filling {
+            journal: MemoryJournal::new(Incarnation(7)),
+            // The first line asks what was there before.
+            left: AtomicU64::new(2),
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let lines: Vec<Value> = (0..200)
+        .map(|number| match number % 4 {
+            0 => of("ai", posted(&format!("t{number}"), AT, "x")),
+            1 => engaged(&format!("t{}", number - 1)),
+            2 => deleted(&format!("t{}", number - 2)),
+            _ => engaged(&format!("t{}", number - 3)),
+        })
+        .collect();
+    let taken = running.publish(ndjson(&lines)).await.json();
+    assert_eq!(counts(&taken), (200, 150, 150, 50, vec![]), "{taken}");
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_journaled_is_never_said_to_be_accepted() {
     let running = Running::with(Setup {

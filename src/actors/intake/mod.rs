@@ -18,6 +18,7 @@ use crate::events::{Sequence, Timestamp};
 use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
+mod earlier;
 mod lines;
 mod names;
 mod sorting;

@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use crate::events::{Keyword, KeywordError, Token};
 
+/// Spellings that are remembered at a time.
+const MAX_SPELLED: usize = 16_384;
+
 /// What is known of the keywords of a body.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -21,6 +24,9 @@ impl Names {
             return Ok(known.clone());
         }
         let keyword = Keyword::new(&written)?;
+        if self.spelled.len() >= MAX_SPELLED {
+            self.spelled.clear();
+        }
         self.spelled.insert(written, keyword.clone());
         Ok(keyword)
     }

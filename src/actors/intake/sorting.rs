@@ -1,9 +1,8 @@
 //! Decides for each line of a body to which keywords its event goes.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 
+use super::earlier::Earlier;
 use super::lines::Lines;
 use super::names::Names;
 use super::standing::{Keywords, Standing};
@@ -11,14 +10,20 @@ use super::{Counts, RejectedLine, Report};
 use crate::actors::Tidings;
 use crate::events::wire::{self, Line};
 use crate::events::{Event, Form, Keyword, Record, Sequence, Timestamp, TweetId, stored};
-use crate::store::{Holders, StoreError};
+use crate::store::StoreError;
 
 /// Records are appended when so many are sorted …
 const GROUP_RECORDS: usize = 16_384;
 /// … or when they have so many bytes.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// So many refused lines are listed in a report; the rest of them is only counted.
+/// So many refused lines are listed in a report, ...
 const MOST_LISTED: usize = 100_000;
+/// ... with reasons of so many bytes in sum; the rest of them is only counted.
+const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
+/// A body may wait for so many folds, ...
+const MAX_FOLDS: u64 = 8;
+/// ... and for one more with each so many lines.
+const LINES_PER_FOLD: u64 = 1024;
 
 /// Why sorting stops for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,15 +110,16 @@ pub(super) struct Sorting {
     pub(super) undecided: u64,
     folded: Folded,
     folded_through: Sequence,
-    holders: Holders,
     /// Nobody was asked for since the last fold, so that what is asked next has to be fresh.
     refolded: bool,
-    /// Tweets whose holders the lines since the last fold may have changed.
-    touched: HashSet<TweetId>,
-    /// Lines since the last fold have stopped following a keyword, and so dropped its ids.
-    dropped: bool,
+    /// How often a fold was waited for.
+    folds: u64,
+    /// Lines since the last fold.
+    earlier: Earlier,
     pub(super) group: Group,
     pub(super) report: Report,
+    /// Of the reasons in the report.
+    listed_bytes: usize,
 }
 
 impl Sorting {
@@ -135,7 +141,6 @@ impl Sorting {
             current,
             keywords_are_stale: false,
             undecided: 0,
-            holders: Holders::new(tidings.views().clone()),
             tidings,
             auto_track,
             received_at,
@@ -145,10 +150,11 @@ impl Sorting {
             folded: Folded::Unasked,
             folded_through: Sequence::ZERO,
             refolded: false,
-            touched: HashSet::new(),
-            dropped: false,
+            folds: 0,
+            earlier: Earlier::default(),
             group: Group::default(),
             report: Report::default(),
+            listed_bytes: 0,
         }
     }
 
@@ -189,9 +195,9 @@ impl Sorting {
         self.folded_through = through;
         self.folded = if in_time { Folded::Yes } else { Folded::No };
         self.refolded = true;
-        self.touched.clear();
-        self.dropped &= !in_time;
+        self.folds += 1;
         if in_time {
+            self.earlier = Earlier::default();
             drop(self.keywords.take_places());
         }
     }
@@ -256,7 +262,7 @@ impl Sorting {
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
         if is_untracking && standing != Standing::Untracked {
             self.keywords.untrack(&keyword);
-            self.dropped = true;
+            self.earlier.clear(&keyword);
         }
         Ok(Sorted::To(vec![keyword]))
     }
@@ -264,7 +270,7 @@ impl Sorting {
     /// As many keywords are followed as may be, unless lines of this body made room that shows
     /// once they are folded.
     fn without_a_place(&self) -> Result<Sorted, String> {
-        match (self.dropped, self.folded) {
+        match (self.earlier.has_cleared(), self.folded) {
             (true, Folded::No) => not_folded(),
             (true, Folded::Unasked | Folded::Yes) => Ok(Sorted::AfterFold),
             (false, _) => Err(format!(
@@ -319,22 +325,41 @@ impl Sorting {
         match self.folded {
             Folded::No if self.current == Current::No => self.when_current(),
             Folded::No => not_folded(),
-            Folded::Yes if !self.dropped && !self.touched.contains(id) => {
-                let holders = self
-                    .tidings
-                    .holders(&mut self.holders, id, self.refolded)
-                    .map_err(unreadable)?;
-                self.refolded = false;
+            Folded::Yes => {
+                let holders = self.holders(id)?;
                 // Others may have posted it since this body's last fold.
                 let head = *self.tidings.journal().head().borrow();
-                Ok(if holders.is_empty() && head > self.folded_through {
+                let may_be_late = holders.is_empty() && head > self.folded_through;
+                Ok(if may_be_late && self.may_fold_again() {
                     Sorted::AfterFold
                 } else {
                     Sorted::To(holders)
                 })
             }
-            Folded::Unasked | Folded::Yes => Ok(Sorted::AfterFold),
+            Folded::Unasked => Ok(Sorted::AfterFold),
         }
+    }
+
+    /// Who holds a tweet by what is folded and what lines since have said.
+    fn holders(&mut self, id: &TweetId) -> Result<Vec<Keyword>, String> {
+        let (anew, also): (Vec<_>, Vec<_>) = self
+            .earlier
+            .posted(id)
+            .into_iter()
+            .partition(|keyword| self.earlier.is_cleared(keyword));
+        let asked = self.tidings.holders(id, &also, self.refolded);
+        let mut holders = asked.map_err(unreadable)?;
+        self.refolded = false;
+        holders.retain(|keyword| self.earlier.leaves(id, keyword));
+        holders.extend(anew);
+        holders.sort();
+        holders.dedup();
+        Ok(holders)
+    }
+
+    /// The folds that a body waits for stay few for its lines, whatever others write meanwhile.
+    fn may_fold_again(&self) -> bool {
+        self.folds < MAX_FOLDS + self.report.lines / LINES_PER_FOLD
     }
 
     /// Puts an event into the group, once for each keyword.
@@ -345,11 +370,7 @@ impl Sorting {
             Form::Wire => stored::encode_wire(line),
         };
         self.journal(keywords, &stored);
-        if let Event::TweetPosted(_) | Event::TweetDeleted(_) = event
-            && let Some(id) = event.tweet_id()
-        {
-            self.touched.insert(id.clone());
-        }
+        self.earlier.take(event, keywords);
         self.group.counts.accepted += 1;
         if event.tweet_id().is_some() {
             let copies = u64::try_from(keywords.len()).unwrap_or(u64::MAX);
@@ -372,7 +393,9 @@ impl Sorting {
     }
 
     fn reject(&mut self, line: u64, reason: String) {
-        if self.report.rejected.len() < MOST_LISTED {
+        let listed_bytes = self.listed_bytes.saturating_add(reason.len());
+        if self.report.rejected.len() < MOST_LISTED && listed_bytes <= MAX_LISTED_BYTES {
+            self.listed_bytes = listed_bytes;
             self.report.rejected.push(RejectedLine { line, reason });
         } else {
             self.report.rejected_unlisted += 1;

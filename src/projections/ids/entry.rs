@@ -8,7 +8,7 @@ use crate::events::{Timestamp, TweetId};
 /// probability of n² / 2^129, which is 10^-21 for a billion of them, far below that of a memory
 /// error, and to make two on purpose takes 2^64 hashes. The length is fixed, while an id has up
 /// to 128 bytes, and the bits are evenly spread, which the filters of the runs live on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdHash([u8; 16]);
 
 impl IdHash {
@@ -17,7 +17,7 @@ impl IdHash {
         Self(id.id_hash())
     }
 
-    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

@@ -19,7 +19,7 @@
 
 mod entry;
 mod filter;
-mod filters;
+mod listing;
 mod run;
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use super::{RowChange, RowKey, Rows, RowsError};
 use entry::{Entry, decode, encode};
 pub use entry::{IdHash, IdState};
-pub use filters::IdFilters;
+pub use listing::visit;
 use run::{Place, Run};
 
 /// How many of the newest ids are not in a run yet.
@@ -39,6 +39,18 @@ pub const RECENT: usize = 128;
 /// each other: asking a filter is cheap, and merging gigabytes at once is not.
 const fn fanout(level: usize) -> usize {
     if level < 4 { 8 } else { 128 }
+}
+
+/// How many ids a keyword has at the most whose levels have so many runs.
+pub fn at_most(runs: &[u8]) -> u64 {
+    let recent = u64::try_from(RECENT).unwrap_or(u64::MAX);
+    let mut of_run = recent;
+    let mut sum = recent;
+    for (level, count) in runs.iter().enumerate() {
+        sum = sum.saturating_add(of_run.saturating_mul(u64::from(*count)));
+        of_run = of_run.saturating_mul(u64::try_from(fanout(level)).unwrap_or(u64::MAX));
+    }
+    sum
 }
 
 /// The ids of one keyword.

@@ -33,11 +33,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    const fn page(self, page: u32) -> RowKey {
+    pub(super) const fn page(self, page: u32) -> RowKey {
         RowKey::IdRun(self.level, self.run, page)
     }
 
-    const fn part(self, part: u32) -> RowKey {
+    pub(super) const fn part(self, part: u32) -> RowKey {
         RowKey::IdFilter(self.level, self.run, part)
     }
 
@@ -117,11 +117,6 @@ impl Run {
         Ok(entry.map(|bytes| Entry(*bytes).state()))
     }
 
-    /// Its filter alone.
-    pub(super) fn into_filter(self) -> Filter {
-        self.filter
-    }
-
     /// Appends all entries of the run, in order.
     pub(super) fn read_all(
         &self,
@@ -182,6 +177,12 @@ impl Run {
                 filter,
             })
     }
+}
+
+/// How many pages a run has, by the first part of its index.
+pub(super) fn pages_in(index: &[u8]) -> Option<u32> {
+    let (pages, _) = decode_header(index)?;
+    u32::try_from(pages).ok()
 }
 
 /// Pages and blocks, neither of them 0.

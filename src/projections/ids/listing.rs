@@ -1,0 +1,78 @@
+//! The ids of one keyword from its rows, one after the other, without their filters.
+
+use super::entry::{Entry, IdHash, IdState, decode};
+use super::run::{Place, pages_in};
+use super::{RowKey, Rows, RowsError, place};
+
+/// Hands every id that is not in `seen` runs to `visit`, with its state there. An id may come more
+/// than once: it is deleted if it is so in one of its entries.
+///
+/// `runs` says how many runs each level has now, as [`super::Ids::runs`] does, and `seen` how many it
+/// had when all ids were visited before; empty: they were not. The newest ids are visited always.
+///
+/// # Errors
+/// What `rows` fails with, or [`RowsError::Damaged`].
+pub fn visit(
+    rows: &dyn Rows,
+    runs: &[u8],
+    seen: &[u8],
+    mut visit: impl FnMut(IdHash, IdState),
+) -> Result<(), RowsError> {
+    for place in unseen(runs, seen) {
+        for page in 0..pages(rows, place)? {
+            let key = place.page(page);
+            visit_row(&key, &present(rows, &key)?, &mut visit)?;
+        }
+    }
+    let key = RowKey::RecentIds;
+    match rows.get(&key)? {
+        Some(row) => visit_row(&key, &row, &mut visit),
+        None => Ok(()),
+    }
+}
+
+/// The runs that hold what came since.
+///
+/// A level only gains runs until it is merged into one more run of the next level, with all levels
+/// below it. So of the highest level that has changed the runs behind those seen are new, and below
+/// it all are.
+fn unseen(runs: &[u8], seen: &[u8]) -> Vec<Place> {
+    let before = |level: usize| seen.get(level).copied().unwrap_or_default();
+    let highest = runs
+        .iter()
+        .enumerate()
+        .rposition(|(level, count)| *count != before(level));
+    let mut unseen = Vec::new();
+    for (level, count) in runs.iter().enumerate() {
+        let first = match highest {
+            Some(highest) if level < highest => 0,
+            Some(highest) if level == highest => before(level),
+            _ => *count,
+        };
+        unseen.extend((first..*count).map(|run| place(level, run.into())));
+    }
+    unseen
+}
+
+fn visit_row(
+    key: &RowKey,
+    row: &[u8],
+    visit: &mut impl FnMut(IdHash, IdState),
+) -> Result<(), RowsError> {
+    for bytes in decode(row).map_err(|what| RowsError::damaged(key, what))? {
+        let entry = Entry(*bytes);
+        visit(entry.hash(), entry.state());
+    }
+    Ok(())
+}
+
+fn pages(rows: &dyn Rows, place: Place) -> Result<u32, RowsError> {
+    let key = place.part(0);
+    let pages = pages_in(&present(rows, &key)?);
+    pages.ok_or_else(|| RowsError::damaged(&key, "no header"))
+}
+
+fn present(rows: &dyn Rows, key: &RowKey) -> Result<bytes::Bytes, RowsError> {
+    let row = rows.get(key)?;
+    row.ok_or_else(|| RowsError::damaged(key, "it is missing"))
+}

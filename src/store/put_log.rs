@@ -1,0 +1,69 @@
+//! Which keywords of a shard were put, noted for one reader that follows them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::events::Keyword;
+
+/// The keywords that were put since the reader looked; nothing is noted while there is no reader.
+/// Holds each keyword at most once.
+#[derive(Debug, Default)]
+pub(super) struct PutLog {
+    /// With each keyword, whether all that it had was cleared.
+    put: Mutex<Option<HashMap<Keyword, bool>>>,
+}
+
+impl PutLog {
+    /// Notes that rows of a keyword were put, and can be read.
+    pub(super) fn note(&self, keyword: &Keyword, was_cleared: bool) {
+        if let Some(put) = self.lock().as_mut() {
+            match put.get_mut(keyword) {
+                Some(cleared) => *cleared |= was_cleared,
+                None => {
+                    put.insert(keyword.clone(), was_cleared);
+                }
+            }
+        }
+    }
+
+    /// Begins with an empty log.
+    pub(super) fn watch(&self) {
+        *self.lock() = Some(HashMap::new());
+    }
+
+    /// Ends the log.
+    pub(super) fn ignore(&self) {
+        *self.lock() = None;
+    }
+
+    /// What was put since the last call or the log's beginning.
+    pub(super) fn take(&self) -> HashMap<Keyword, bool> {
+        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<Keyword, bool>>> {
+        self.put.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_is_noted_once_and_only_while_somebody_reads() {
+        let [a, b] = ["a", "b"].map(|text| Keyword::new(text).unwrap());
+        let log = PutLog::default();
+        log.note(&a, false);
+        assert!(log.take().is_empty());
+        log.watch();
+        log.note(&a, true);
+        log.note(&a, false);
+        log.note(&b, false);
+        assert_eq!(log.take(), HashMap::from([(a.clone(), true), (b, false)]));
+        assert!(log.take().is_empty());
+        log.note(&a, false);
+        log.ignore();
+        assert!(log.take().is_empty());
+    }
+}
