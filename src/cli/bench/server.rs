@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Server {
     address: SocketAddr,
     own: Option<Own>,
-    pid: Option<u32>,
+    /// Its process; more than one where several servers are behind the address.
+    pids: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Server {
         }
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (child, address) = spawn(&start, any).await?;
-        let pid = child.id();
+        let pids = child.id().into_iter().collect();
         Ok(Self {
             address,
             own: Some(Own {
@@ -62,12 +63,12 @@ impl Server {
                 _scratch: scratch,
                 start,
             }),
-            pid,
+            pids,
         })
     }
 
-    /// Takes one that runs; `pid` is its process, where it is on this machine.
-    pub(super) async fn running(url: &str, pid: Option<u32>) -> anyhow::Result<Self> {
+    /// Takes one that runs; `pids` are its processes, as far as they are on this machine.
+    pub(super) async fn running(url: &str, pids: Vec<u32>) -> anyhow::Result<Self> {
         let authority = url
             .strip_prefix("http://")
             .context("--server must be an address such as http://127.0.0.1:4820")?
@@ -80,7 +81,7 @@ impl Server {
         Ok(Self {
             address,
             own: None,
-            pid,
+            pids,
         })
     }
 
@@ -104,7 +105,7 @@ impl Server {
             terminate(&mut own.child).await?;
         }
         let (child, address) = spawn(&own.start, self.address).await?;
-        self.pid = child.id();
+        self.pids = child.id().into_iter().collect();
         own.child = child;
         self.address = address;
         Ok(())
@@ -125,18 +126,24 @@ impl Server {
         }
     }
 
-    /// What it has taken so far; `None` where its process isn't known or `/proc` doesn't tell.
+    /// What it has taken so far; `None` where no process is known or `/proc` doesn't tell.
     pub(super) fn usage(&self) -> Option<Usage> {
-        let pid = self.pid?;
-        Some(Usage {
-            cpu: cpu_of(&pid.to_string())?,
-            resident_kib: resident_kib(pid)?,
-        })
+        let mut sum: Option<Usage> = None;
+        for pid in &self.pids {
+            let cpu = cpu_of(&pid.to_string())?;
+            let resident_kib = resident_kib(*pid)?;
+            let before = sum.unwrap_or_default();
+            sum = Some(Usage {
+                cpu: before.cpu.saturating_add(cpu),
+                resident_kib: before.resident_kib.saturating_add(resident_kib),
+            });
+        }
+        sum
     }
 
     /// Its process, where it is known.
-    pub(super) const fn pid(&self) -> Option<u32> {
-        self.pid
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pids.first().copied()
     }
 
     /// How many live clients it has sent away because they took nothing.
@@ -174,7 +181,7 @@ fn cpu_of(process: &str) -> Option<Duration> {
 }
 
 /// What a server has taken of the machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
     pub(super) cpu: Duration,
     pub(super) resident_kib: u64,

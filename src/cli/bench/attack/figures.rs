@@ -58,6 +58,7 @@ impl Default for Figures {
 pub(super) struct Read {
     pub(super) how: &'static str,
     pub(super) what: &'static str,
+    /// 0 when no answer came in time.
     pub(super) status: u16,
     pub(super) bytes: u64,
     pub(super) cpu_seconds: f64,

@@ -67,9 +67,10 @@ pub(in crate::cli) struct Arguments {
     /// A server that runs already; default: one of its own
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The process of that server, to tell what it takes
+    /// The process of that server, to tell what it takes; more than one where several servers are
+    /// behind the address
     #[arg(long, value_name = "PID", requires = "server")]
-    pid: Option<u32>,
+    pid: Vec<u32>,
     /// The server on the first processor, the clients on the second, by taskset
     #[arg(long)]
     pin: bool,
@@ -109,7 +110,7 @@ pub(in crate::cli) async fn run(
         pin_to_second().await?;
     }
     let server = match &arguments.server {
-        Some(url) => Server::running(url, arguments.pid).await?,
+        Some(url) => Server::running(url, arguments.pid.clone()).await?,
         None => {
             let start = server::Start {
                 pinned: arguments.pin,
