@@ -21,6 +21,10 @@ mod command;
 mod histories;
 #[path = "../black_box/http.rs"]
 mod http;
+#[path = "../live/client.rs"]
+mod live_client;
+#[path = "../live/state.rs"]
+mod live_state;
 #[path = "../black_box/posts.rs"]
 mod posts;
 #[path = "../black_box/server.rs"]
@@ -33,6 +37,7 @@ mod proxy;
 
 mod access;
 mod another_stream;
+mod balancer;
 mod cluster;
 mod configuration;
 mod earlier_tokens;
@@ -45,4 +50,5 @@ mod network;
 mod outages;
 mod port;
 mod publishers;
+mod replicas;
 mod same_views;

@@ -1,0 +1,328 @@
+//! Two servers over one stream, which three nats-servers keep, behind a balancer: both answer alike,
+//! and the clients of one that dies go on at the other.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::balancer::Balancer;
+use crate::http;
+use crate::live_client::Client;
+use crate::live_state::{Chain, Held};
+use crate::nats::Nats;
+use crate::posts::tweet;
+use crate::server::{Server, eventually, publish_to};
+
+const AT: &str = "2020-01-01T00:00:00Z";
+const TIMELINE: &str = "/api/v1/keywords/ai/timeline?limit=200";
+const CLIENTS: usize = 8;
+
+/// What both servers have to say alike.
+const PATHS: [&str; 8] = [
+    TIMELINE,
+    "/api/v1/keywords/ai/timeline?q=number&limit=20",
+    "/api/v1/keywords/ai/volume?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
+    "/api/v1/keywords/ai/ledger",
+    "/api/v1/keywords",
+    "/api/v1/ledger",
+    "/api/v1/overview?at=2020-01-01T01:00:00Z",
+    "/api/v1/compare?keyword=ai&keyword=other&from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
+];
+
+/// A client that goes on where it was whenever its connection ends.
+struct Follower {
+    chain: Arc<Mutex<Chain>>,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+/// What clients count together.
+#[derive(Default)]
+struct Counts {
+    over: AtomicBool,
+    joined: AtomicU64,
+    recovered: AtomicU64,
+    begun_anew: AtomicU64,
+}
+
+impl Follower {
+    fn start(address: SocketAddr, counts: &Arc<Counts>) -> Self {
+        let chain = Arc::new(Mutex::new(Chain::default()));
+        let (shown, counts) = (Arc::clone(&chain), Arc::clone(counts));
+        Self {
+            chain,
+            thread: std::thread::spawn(move || follow(address, &shown, &counts)),
+        }
+    }
+
+    fn seq(&self) -> u64 {
+        self.chain.lock().unwrap().seq
+    }
+}
+
+fn follow(address: SocketAddr, shown: &Mutex<Chain>, counts: &Counts) -> Result<(), String> {
+    let mut held = Held::default();
+    while !counts.over.load(Ordering::Relaxed) {
+        let Ok(mut client) = Client::connect_to(address) else {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        let mut subscribe = json!({
+            "type": "subscribe", "id": 1, "keyword": "ai", "topics": [{"topic": "timeline", "limit": 200}],
+        });
+        let before = shown.lock().unwrap().clone();
+        if before.seq > 0 {
+            subscribe["since"] = json!({ "epoch": before.epoch, "seq": before.seq });
+        }
+        client.say(&subscribe);
+        while let Ok(line) = client.try_next() {
+            match line["type"].as_str() {
+                Some("subscribed") if line["recovered"] == true => {
+                    counts.recovered.fetch_add(1, Ordering::Relaxed);
+                }
+                Some("subscribed") if before.seq > 0 => {
+                    counts.begun_anew.fetch_add(1, Ordering::Relaxed);
+                }
+                Some("subscribed") => {
+                    counts.joined.fetch_add(1, Ordering::Relaxed);
+                }
+                Some("snapshot" | "update") => {
+                    held.apply(&line)?;
+                    let chain = held.chains.values().next().unwrap();
+                    let mut shown = shown.lock().unwrap();
+                    if chain.seq < shown.seq || (shown.seq > 0 && chain.epoch != shown.epoch) {
+                        return Err(format!("back from {} to {}", shown.seq, chain.seq));
+                    }
+                    *shown = chain.clone();
+                }
+                other => return Err(format!("unexpected: {other:?} {line}")),
+            }
+            if counts.over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Publishes tweets until each is acknowledged, by the balancer.
+struct Publisher {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<Mutex<BTreeSet<String>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Publisher {
+    fn start(address: SocketAddr) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+        let (stopped, noted) = (Arc::clone(&stop), Arc::clone(&acknowledged));
+        let thread = std::thread::spawn(move || {
+            let mut number = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let id = format!("p{number}");
+                let line = format!("{}\n", tweet("ai", &id, AT));
+                if publish_to(address, &line).is_ok_and(|answer| answer.status == 200) {
+                    noted.lock().unwrap().insert(id);
+                    number += 1;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self {
+            stop,
+            acknowledged,
+            thread,
+        }
+    }
+
+    fn wait_for_more(&self, more: usize) {
+        let wanted = self.acknowledged.lock().unwrap().len() + more;
+        eventually("more tweets are acknowledged", || {
+            self.acknowledged.lock().unwrap().len() >= wanted
+        });
+    }
+
+    fn finish(self) -> BTreeSet<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        std::mem::take(&mut self.acknowledged.lock().unwrap())
+    }
+}
+
+/// Live clients of one server.
+fn sessions(server: &Server) -> u64 {
+    let text = server.ask("GET", "/metrics", &[], b"").text();
+    let name = "tidings_actors_alive{kind=\"session\"} ";
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+fn head(server: &Server) -> u64 {
+    server.get("/readyz")["head"].as_u64().unwrap()
+}
+
+/// Both have folded the same, and say it in the same bytes.
+fn answer_alike(servers: [&Server; 2]) {
+    eventually("both have folded all", || {
+        let positions = servers.map(|server| server.get("/api/v1/ledger")["as_of"].as_u64());
+        let heads = servers.map(head);
+        positions[0] == positions[1] && positions[0] == Some(heads[0]) && heads[0] == heads[1]
+    });
+    for path in PATHS {
+        let answers = servers.map(|server| server.ask("GET", path, &[], b""));
+        for answer in &answers {
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+        assert_eq!(answers[0].text(), answers[1].text(), "{path}");
+        assert_eq!(
+            answers[0].header("ETag"),
+            answers[1].header("ETag"),
+            "{path}"
+        );
+        // What one has said, the other knows as unchanged.
+        if let Some(tag) = answers[0].header("ETag") {
+            let again = servers[1].ask("GET", path, &[("If-None-Match", tag)], b"");
+            assert_eq!(again.status, 304, "{path}");
+        }
+    }
+}
+
+/// The clients hold what a server answers.
+fn hold_what_is_answered(clients: &[Follower], server: &Server) {
+    let answer = server.get(TIMELINE);
+    let as_of = answer["as_of"].as_u64().unwrap();
+    for client in clients {
+        eventually("a client has caught up", || {
+            assert!(!client.thread.is_finished(), "a client gave up");
+            client.seq() >= as_of
+        });
+        let chain = client.chain.lock().unwrap();
+        assert_eq!(chain.seq, as_of);
+        let items = answer["items"].as_array().unwrap().iter();
+        let listed: Vec<&Value> = items.collect();
+        let newest: Vec<&Value> = chain.tweets.values().rev().take(listed.len()).collect();
+        assert_eq!(newest, listed);
+    }
+}
+
+#[test]
+fn clients_of_a_killed_server_go_on_at_the_other_one() {
+    let nats = Nats::start_cluster();
+    let urls: Vec<_> = nats.iter().map(Nats::url).collect();
+    let urls = urls.join(",");
+    let arguments = ["--nats", &urls, "--set", "nats.replicas=3"];
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let a = Server::start_with(folders[0].path(), &arguments);
+    let b = Server::start_with(folders[1].path(), &arguments);
+    let addresses = [a.address(), b.address()];
+    let balancer = Balancer::start(&addresses);
+    let through = balancer.address();
+    let lines: String = (0..100)
+        .map(|number| format!("{}\n", tweet("ai", &format!("t{number}"), AT)))
+        .chain([format!("{}\n", tweet("other", "t0", AT))])
+        .collect();
+    let taken = publish_to(through, &lines).unwrap().expect(200);
+    assert_eq!(taken["accepted"], 101, "{taken}");
+    // What was written at one of them is asked of each.
+    let seq = taken["seq"].as_u64().unwrap();
+    for server in [&a, &b] {
+        let listed = server.get(&format!("{TIMELINE}&min_seq={seq}"));
+        assert_eq!(listed["items"].as_array().unwrap().len(), 100);
+    }
+    answer_alike([&a, &b]);
+    let epoch = a.get("/api/v1/ledger")["epoch"].clone();
+
+    let counts = Arc::new(Counts::default());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| Follower::start(through, &counts))
+        .collect();
+    eventually("all clients follow, at both servers", || {
+        let each = [sessions(&a), sessions(&b)];
+        counts.joined.load(Ordering::Relaxed) == CLIENTS as u64 && each.iter().all(|one| *one > 0)
+    });
+    let publisher = Publisher::start(through);
+    publisher.wait_for_more(50);
+    let orphans = sessions(&a);
+    a.kill();
+    publisher.wait_for_more(50);
+    eventually("the other one has them all", || {
+        sessions(&b) == CLIENTS as u64
+    });
+    // Where they were: the other one's clients have kept its rings.
+    assert_eq!(counts.recovered.load(Ordering::Relaxed), orphans);
+    assert_eq!(counts.begun_anew.load(Ordering::Relaxed), 0);
+
+    // It comes back with what it had, and the other one is stopped as for an upgrade.
+    let listen = addresses[0].to_string();
+    let mut again = arguments.to_vec();
+    again.extend(["--listen", &listen]);
+    let a = Server::start_with(folders[0].path(), &again);
+    publisher.wait_for_more(50);
+    b.stop();
+    publisher.wait_for_more(50);
+    eventually("the first one has them all", || {
+        sessions(&a) == CLIENTS as u64
+    });
+    let acknowledged = publisher.finish();
+
+    let b = Server::start_with(folders[1].path(), &arguments);
+    answer_alike([&a, &b]);
+    assert_eq!(a.get("/api/v1/ledger")["epoch"], epoch);
+    let ledger = a.get("/api/v1/keywords/ai/ledger");
+    assert_eq!(
+        ledger["folded"].as_u64(),
+        Some(101 + acknowledged.len() as u64),
+        "{ledger}"
+    );
+    hold_what_is_answered(&clients, &a);
+    counts.over.store(true, Ordering::Relaxed);
+    // They look up when something comes.
+    publish_to(through, &format!("{}\n", tweet("ai", "last", AT)))
+        .unwrap()
+        .expect(200);
+    for client in clients {
+        client.thread.join().unwrap().unwrap();
+    }
+    drop(balancer);
+    a.stop();
+    b.stop();
+}
+
+/// A balancer asks a server whether it may send it clients; one that starts says no.
+#[test]
+fn a_server_that_cannot_reach_the_stream_is_not_ready_and_the_other_one_is() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let proxy = crate::proxy::Proxy::to(nats.address());
+    let a = Server::start_with(folders[0].path(), &["--nats", &proxy.url()]);
+    let b = Server::start_with(folders[1].path(), &["--nats", &url]);
+    b.publish(&format!(
+        "{}\n{}\n",
+        tweet("ai", "t1", AT),
+        tweet("other", "t1", AT)
+    ));
+    answer_alike([&a, &b]);
+    proxy.set(crate::proxy::Weather {
+        partition: true,
+        ..crate::proxy::Weather::default()
+    });
+    eventually("the server that is cut off says so", || {
+        a.ask("GET", "/readyz", &[], b"").status == 503
+    });
+    assert_eq!(b.ask("GET", "/readyz", &[], b"").status, 200);
+    // What it had folded it still answers.
+    assert_eq!(a.get(TIMELINE)["items"], b.get(TIMELINE)["items"]);
+    proxy.set(crate::proxy::Weather::default());
+    eventually("it is ready again", || {
+        http::ask(a.address(), "GET", "/readyz", &[], b"").is_ok_and(|answer| answer.status == 200)
+    });
+    answer_alike([&a, &b]);
+    a.stop();
+    b.stop();
+}
