@@ -75,7 +75,10 @@ pub(super) struct Post {
     pub(super) lines: u64,
     pub(super) journaled: u64,
     pub(super) bytes_per_line: f64,
+    /// Folding and committing included.
     pub(super) cpu_micros_per_line: f64,
+    /// Until the last body was answered; what was folded by then is in it.
+    pub(super) answered_micros_per_line: f64,
     /// Of the lines' bytes.
     pub(super) cpu_micros_per_kib: f64,
     /// Where lines go to several keywords.
@@ -157,7 +160,13 @@ impl Read {
 }
 
 impl Post {
-    pub(super) fn of(what: &'static str, sum: Posted, bytes: u64, cost: Cost) -> Self {
+    pub(super) fn of(
+        what: &'static str,
+        sum: Posted,
+        bytes: u64,
+        cost: Cost,
+        answered: Duration,
+    ) -> Self {
         let micros = cost.cpu_seconds * 1e6;
         Self {
             what,
@@ -165,6 +174,7 @@ impl Post {
             journaled: sum.journaled,
             bytes_per_line: fraction(bytes, sum.lines),
             cpu_micros_per_line: micros / fraction(sum.lines.max(1), 1),
+            answered_micros_per_line: answered.as_secs_f64() * 1e6 / fraction(sum.lines.max(1), 1),
             cpu_micros_per_kib: micros / fraction(bytes.max(1), 1024),
             cpu_micros_per_copy: (sum.journaled > sum.lines)
                 .then(|| micros / fraction(sum.journaled, 1)),
@@ -185,12 +195,13 @@ impl Post {
             .cpu_micros_per_copy
             .map_or_else(String::new, |micros| format!("{micros:>8.1} µs a copy"));
         format!(
-            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line{:>9.1} µs a KiB{copies}{:>8.1} MiB",
+            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line ({:.1} when answered){:>9.1} µs a KiB{copies}{:>8.1} MiB",
             mark(micros_of_goal > LINE_MICROS),
             self.what,
             self.lines,
             self.bytes_per_line,
             self.cpu_micros_per_line,
+            self.answered_micros_per_line,
             self.cpu_micros_per_kib,
             self.grown_mib,
         )

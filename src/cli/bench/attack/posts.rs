@@ -197,6 +197,7 @@ pub(super) async fn measure(
     for kind in KINDS {
         let count = (lines / kind.one_in).max(10);
         let (bodies, bytes) = bodies(scene, kind, count);
+        let before = cost::usage(server)?.cpu;
         let posting = async {
             let mut sum = Posted {
                 lines: 0,
@@ -207,11 +208,12 @@ pub(super) async fn measure(
                 sum.lines += posted.lines;
                 sum.journaled += posted.journaled;
             }
+            let answered = cost::usage(server)?.cpu.saturating_sub(before);
             scene.folded().await?;
-            Ok(sum)
+            Ok((sum, answered))
         };
-        let (sum, cost) = cost::of(server, idle, posting).await?;
-        let post = Post::of(kind.what, sum, bytes, cost);
+        let ((sum, answered), cost) = cost::of(server, idle, posting).await?;
+        let post = Post::of(kind.what, sum, bytes, cost, answered);
         tracing::info!("{}", post.text());
         out.push(post);
     }
