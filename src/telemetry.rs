@@ -16,8 +16,10 @@ use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 mod log_throttle;
+mod whole;
 
 pub use log_throttle::log_throttled;
+pub use whole::{Whole, whole};
 
 /// The content type of [`Metrics::encode`].
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -41,6 +43,13 @@ pub struct ActorLabel {
 pub struct ReasonLabel {
     /// One of a few words.
     pub reason: &'static str,
+}
+
+/// What waits, as a label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WaitingLabel {
+    /// One of a few words, such as `journal` or `commit`.
+    pub what: &'static str,
 }
 
 /// An answered request, as labels.
@@ -72,6 +81,10 @@ pub struct Metrics {
     pub journal_changed: Counter,
     /// 1 while the journal can be reached, 0 while it can't.
     pub journal_connected: Gauge,
+    /// 1 while the journal takes records in, as far as is known, 0 while it can't.
+    pub journal_writable: Gauge,
+    /// Causes for which something waits now, per what waits.
+    pub waiting: Family<WaitingLabel, Gauge>,
     /// Journal head − folded position, per shard.
     pub lag: Family<ShardLabel, Gauge>,
     /// Records per batch that a shard was handed.
@@ -155,6 +168,8 @@ impl Metrics {
             journal_missing: Counter::default(),
             journal_changed: Counter::default(),
             journal_connected: Gauge::default(),
+            journal_writable: Gauge::default(),
+            waiting: Family::default(),
             lag: Family::default(),
             batch_size: records(),
             fold_seconds: seconds(),
@@ -279,6 +294,11 @@ impl Metrics {
                 &self.journal_connected,
             ),
             (
+                "journal_writable",
+                "Whether the journal takes records in",
+                &self.journal_writable,
+            ),
+            (
                 "http_connections",
                 "Open connections",
                 &self.http_connections,
@@ -302,6 +322,11 @@ impl Metrics {
         ] {
             r.register(name, help, gauge.clone());
         }
+        r.register(
+            "waiting",
+            "Causes for which something waits, per what waits",
+            self.waiting.clone(),
+        );
         r.register("lag", "Journal head minus position", self.lag.clone());
         r.register("actors_alive", "Actors that run", self.actors_alive.clone());
         r.register(
@@ -346,6 +371,14 @@ impl Metrics {
         self.actors_restarted
             .get_or_create(&ActorLabel { kind })
             .inc();
+    }
+
+    /// Sets how many causes there are for which `what` waits.
+    pub fn set_waiting(&self, what: &'static str, causes: usize) {
+        let causes = i64::try_from(causes).unwrap_or(i64::MAX);
+        self.waiting
+            .get_or_create(&WaitingLabel { what })
+            .set(causes);
     }
 
     /// Counts an answered request. `route` is a pattern, never a path.
@@ -466,8 +499,14 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`] when the filter does not parse or logging is set up already.
 pub fn init_tracing(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    // What sled says of a failed write comes many times a second, and the store says it too.
+    let quiet = if filter.contains("sled") {
+        filter.to_owned()
+    } else {
+        format!("{filter},sled=off")
+    };
     let filter = EnvFilter::builder()
-        .parse(filter)
+        .parse(quiet)
         .map_err(|source| TelemetryError::Filter {
             filter: filter.to_owned(),
             source,

@@ -72,7 +72,7 @@ impl Closed {
         tidings.reached(Scope::All, self.last).await.unwrap();
         assert_eq!(digests(tidings.views()).unwrap().1, self.digest);
         assert_eq!(tidings.views().epoch().unwrap(), self.epoch);
-        assert!(data.join("views.damaged").exists());
+        assert!(data.join("views/current.damaged").exists());
         tidings.shutdown().await.unwrap();
     }
 }
@@ -80,7 +80,7 @@ impl Closed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit() {
     let closed = Closed::new().await;
-    let db = closed.data.path().join("views/db");
+    let db = views_dir(closed.data.path()).join("db");
     let mut bytes = std::fs::read(&db).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;

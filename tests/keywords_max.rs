@@ -245,13 +245,13 @@ async fn a_crash_changes_nothing() {
 fn mix(earlier: &Path, later: &Path, mixed: &Path, mut is_late: impl FnMut(u16) -> bool) {
     let open = |data: &Path| {
         let config = sled::Config::new()
-            .path(data.join("views"))
+            .path(views_dir(data))
             .segment_size(8 << 20);
         config.mode(sled::Mode::HighThroughput).open().unwrap()
     };
     let copies = [earlier, later].map(|data| {
         let copy = tempfile::tempdir().unwrap();
-        copy_folder(&data.join("views"), &copy.path().join("views"));
+        copy_folder(&views_dir(data), &views_dir(copy.path()));
         copy
     });
     let [earlier, later] = copies.each_ref().map(|copy| open(copy.path()));

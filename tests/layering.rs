@@ -22,8 +22,8 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("events", &[]),
     ("text", &["events"]),
     ("projections", &["events", "text"]),
-    ("store", &["events", "text", "projections"]),
-    ("journal", &["events"]),
+    ("store", &["events", "text", "projections", "telemetry"]),
+    ("journal", &["events", "telemetry"]),
     ("telemetry", &[]),
     ("settings", &["telemetry"]),
     (

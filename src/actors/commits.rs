@@ -1,4 +1,7 @@
 //! When a shard's rows are committed, and what is not committed yet.
+//!
+//! A commit that the disk refuses is no failure: its rows stay in memory, and it is tried again after
+//! a pause. Folding goes on until as much is in memory as may be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +10,10 @@ use ractor::ActorProcessingErr;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::causes::{Causes, Waiting};
 use crate::events::{Checkpoint, Sequence, ShardId};
 use crate::store::{CommitFigures, ShardRows, Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, whole};
 
 /// So many commits' worth of events may be folded while a commit is under way.
 const MOST_UNCOMMITTED_COMMITS: u64 = 8;
@@ -18,6 +22,10 @@ const MOST_UNCOMMITTED_COMMITS: u64 = 8;
 /// commits by events, and by time only after this many intervals. What a crash takes is folded
 /// again either way, and a row that is committed half as often costs half as much.
 const CATCHING_UP_INTERVALS: u32 = 5;
+
+/// Pauses between tries after a failed commit: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The commits of one shard: one at a time, off the fold's path.
 pub(super) struct Commits {
@@ -37,6 +45,11 @@ pub(super) struct Commits {
     uncommitted: u64,
     last: Instant,
     running: Option<Running>,
+    /// The last commit failed, and the next is due at this time, after a pause of this length.
+    retry: Option<(Instant, Duration)>,
+    /// Why it failed.
+    failure: Option<String>,
+    causes: Causes,
 }
 
 struct Running {
@@ -53,7 +66,7 @@ impl Commits {
         committed: Checkpoint,
         (events, interval): (u64, Duration),
         head: watch::Receiver<Sequence>,
-        metrics: Metrics,
+        (causes, metrics): (Causes, Metrics),
     ) -> Self {
         Self {
             store,
@@ -67,6 +80,9 @@ impl Commits {
             uncommitted: 0,
             last: Instant::now(),
             running: None,
+            retry: None,
+            failure: None,
+            causes,
         }
     }
 
@@ -92,13 +108,17 @@ impl Commits {
         } else {
             self.interval
         };
-        let due = self.uncommitted >= self.events
-            || (self.is_dirty(position) && self.last.elapsed() >= interval);
+        let due = match self.retry {
+            Some((next, _)) => Instant::now() >= next,
+            None => {
+                self.uncommitted >= self.events
+                    || (self.is_dirty(position) && self.last.elapsed() >= interval)
+            }
+        };
         if due && self.running.is_none() {
             self.begin(position)?;
         }
-        let most = self.events.saturating_mul(MOST_UNCOMMITTED_COMMITS);
-        while self.in_memory_only() >= most {
+        while self.is_full() && self.retry.is_none() {
             if self.running.is_none() {
                 self.begin(position)?;
             }
@@ -107,19 +127,33 @@ impl Commits {
         Ok(())
     }
 
-    /// Commits all up to `position`, the last time.
-    pub(super) async fn finish(&mut self, position: Checkpoint) -> Result<(), ActorProcessingErr> {
-        self.finish_running().await?;
+    /// As much is in memory as may be, and the disk takes nothing: no more is to be folded.
+    pub(super) fn holds_back(&self) -> bool {
+        self.retry.is_some() && self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_memory_only() >= self.events.saturating_mul(MOST_UNCOMMITTED_COMMITS)
+    }
+
+    /// Commits all up to `position`, the last time; the text says why that was not possible.
+    pub(super) async fn finish(&mut self, position: Checkpoint) -> Result<(), String> {
+        let said = |error: &ActorProcessingErr| whole(error.as_ref()).to_string();
+        self.finish_running().await.map_err(|error| said(&error))?;
         if self.is_dirty(position) {
-            self.begin(position)?;
-            self.finish_running().await?;
+            self.begin(position)
+                .map_err(|error| whole(&error).to_string())?;
+            self.finish_running().await.map_err(|error| said(&error))?;
         }
-        Ok(())
+        match &self.failure {
+            Some(reason) if self.retry.is_some() => Err(reason.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// Rows change without the position too: those of a keyword that catches up, for instance.
     fn is_dirty(&self, position: Checkpoint) -> bool {
-        position != self.committed || self.rows.has_pending()
+        position != self.committed || self.retry.is_some() || self.rows.has_pending()
     }
 
     /// Events whose rows are not known to be on disk.
@@ -152,9 +186,22 @@ impl Commits {
                 let rows = usize::try_from(figures.rows).unwrap_or(usize::MAX);
                 let bytes = usize::try_from(figures.bytes).unwrap_or(usize::MAX);
                 self.metrics.committed(running.began.elapsed(), rows, bytes);
+                self.retry = None;
+                self.failure = None;
+                self.causes.goes_on(Waiting::Commit(self.shard));
                 Ok(())
             }
-            // sled takes no more writes after one has failed, until it is opened anew.
+            Err(error) if error.is_unwritten() => {
+                let reason = whole(&error).to_string();
+                self.causes.waits(Waiting::Commit(self.shard), &reason);
+                self.failure = Some(reason);
+                self.uncommitted = self.uncommitted.saturating_add(running.events);
+                let pause = self.retry.map_or(FIRST_PAUSE, |(_, pause)| {
+                    pause.saturating_mul(2).min(LONGEST_PAUSE)
+                });
+                self.retry = Some((Instant::now() + pause, pause));
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::catalog::Catalog;
+use super::causes::{Causes, Waiting};
 use super::progress::Progress;
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{Connection, Durability, JournalHandle};
@@ -28,6 +29,9 @@ pub struct Status {
     pub head: Sequence,
     /// Every shard, in order.
     pub shards: Vec<ShardStatus>,
+    /// What waits at present, and for what, each with the system's answer. Nothing is ready
+    /// while something waits.
+    pub causes: Vec<String>,
     /// Keywords that wait to be released.
     pub quarantined: Vec<Keyword>,
     /// What a power loss may take of what was acknowledged.
@@ -64,6 +68,7 @@ pub(super) struct Health {
     journal: JournalHandle,
     views: Views,
     progress: Progress,
+    causes: Causes,
     metrics: Metrics,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
     catalog: Catalog,
@@ -78,6 +83,7 @@ impl Health {
         journal: JournalHandle,
         views: Views,
         progress: Progress,
+        causes: Causes,
         metrics: Metrics,
         (catalog, keywords_max): (Catalog, usize),
     ) -> Arc<Self> {
@@ -85,6 +91,7 @@ impl Health {
             journal,
             views,
             progress,
+            causes,
             metrics,
             heads: Mutex::default(),
             catalog,
@@ -122,13 +129,16 @@ impl Health {
                 lag: head.since(position),
             })
             .collect();
+        let causes = self.causes.all();
         Status {
             ready: !starting
+                && causes.is_empty()
                 && !self.is_unreachable_for_long()
                 && lowest >= self.head_some_time_ago(),
             starting,
             head,
             shards,
+            causes,
             quarantined: self.progress.quarantined(),
             durability: self.journal.durability(),
             connection: self.journal.connection(),
@@ -137,8 +147,23 @@ impl Health {
         }
     }
 
+    /// Asks the journal whether it takes records in and can be read.
+    fn look_at_journal(&self) {
+        let obstacle = self.journal.unwritable();
+        let writable = obstacle.is_none();
+        self.metrics.journal_writable.set(i64::from(writable));
+        let read = self.journal.unreadable();
+        for (waiting, obstacle) in [(Waiting::Journal, obstacle), (Waiting::Reading, read)] {
+            match obstacle {
+                Some(reason) => self.causes.waits(waiting, &reason),
+                None => self.causes.goes_on(waiting),
+            }
+        }
+    }
+
     /// Remembers the head, and shows the lag in the metrics.
     fn sample(&self) {
+        self.look_at_journal();
         let head = *self.journal.head().borrow();
         for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
             self.metrics.set_lag(shard.index(), head.since(position));

@@ -11,6 +11,7 @@
 //! [`Tidings`] is the handle in front of all of them; nobody outside sees an actor.
 
 mod catalog;
+mod causes;
 mod commits;
 mod failures;
 mod health;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::old_views;
-use super::opening::{Opened, OpeningError, open_unhealed, open_views, views_dir};
+use super::opening::{Opened, OpeningError, open_unhealed, open_views};
 use super::replay::{KeywordDigest, digests, replay};
 use crate::events::{Checkpoint, Keyword, Sequence, Token};
 use crate::journal::Journal;
 use crate::projections::{Digest, Ledger};
 use crate::store::{
-    EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions, Views,
+    EpochParts, Generation, ShardRecord, Store, StoreError, StoreOptions, Views, ViewsFolder,
 };
 
 /// What comparing views with their journal gave.
@@ -137,7 +137,8 @@ impl OpenViews {
             }
         }
         // Nobody has to answer for these any more.
-        if let Some(data) = self.store.dir().parent() {
+        let data = self.store.dir().parent().and_then(Path::parent);
+        if let Some(data) = data {
             old_views::retire(data)?;
             old_views::remove_retired(data)?;
         }
@@ -186,7 +187,7 @@ pub async fn verify(
     };
     let behind = open.behind()?;
     let (found, digest) = digests(&open.views)?;
-    let scratch = Scratch::new(data.join("views-verify"))?;
+    let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
     let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     let shards = journal.shards();
     // A commit may fall between the two ends of a batch: some keywords then stand beyond the
@@ -265,7 +266,7 @@ pub async fn rebuild(
 ) -> Result<bool, OpeningError> {
     let head = *journal.head().borrow();
     let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
-    let scratch = Scratch::new(data.join("views-next"))?;
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
     let fresh = scratch.store(cache_bytes, journal, parts)?;
     let start =
         vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
@@ -300,7 +301,7 @@ pub async fn rebuild(
     if let Ok(store) = Arc::try_unwrap(fresh) {
         store.close()?;
     }
-    scratch.swap_in(&views_dir(data))?;
+    ViewsFolder::of(data).swap_in_next()?;
     Ok(damaged)
 }
 
@@ -316,14 +317,14 @@ pub async fn compact(
 ) -> Result<(u64, u64), OpeningError> {
     let open = OpenViews::open(data, cache_bytes, journal).await?;
     let before = open.store.bytes_on_disk()?;
-    let scratch = Scratch::new(data.join("views-next"))?;
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
     let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     open.store.copy_to(&fresh)?;
     fresh.flush()?;
     let after = fresh.bytes_on_disk()?;
     open.close()?;
     fresh.close()?;
-    scratch.swap_in(&views_dir(data))?;
+    ViewsFolder::of(data).swap_in_next()?;
     Ok((before, after))
 }
 
@@ -355,10 +356,5 @@ impl Scratch {
 
     fn remove(&self) -> Result<(), StoreError> {
         Store::remove(&self.dir)
-    }
-
-    fn swap_in(self, views: &Path) -> Result<(), StoreError> {
-        Store::remove(views)?;
-        Seal::rename(&self.dir, views)
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::catalog::Catalog;
 use crate::events::Sequence;
-use crate::store::{Seal, Store, StoreError};
+use crate::store::{Store, StoreError, ViewsFolder};
+use crate::telemetry::whole;
 
 /// How long answers on their way may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
@@ -29,19 +30,16 @@ impl OldViews {
         match self.store.tracked() {
             Ok(followed) => catalog.freeze(followed),
             // Whoever reads them meets it too, and they make way.
-            Err(error) => tracing::warn!(%error, "old views cannot say what they follow"),
+            Err(error) => {
+                tracing::warn!(error = %whole(&error), "old views cannot say what they follow");
+            }
         }
     }
 }
 
 /// Where they are, below the data folder.
 pub(super) fn dir(data: &Path) -> PathBuf {
-    data.join("views-old")
-}
-
-/// Where they are on their way out.
-fn gone(data: &Path) -> PathBuf {
-    data.join("views-gone")
+    ViewsFolder::of(data).old()
 }
 
 /// The views of an older version have had their time: no start finds them any more.
@@ -49,12 +47,8 @@ fn gone(data: &Path) -> PathBuf {
 /// # Errors
 /// [`StoreError`].
 pub(super) fn retire(data: &Path) -> Result<(), StoreError> {
-    let (old, gone) = (dir(data), gone(data));
-    if old.exists() {
-        Store::remove(&gone)?;
-        Seal::rename(&old, &gone)?;
-    }
-    Ok(())
+    let folder = ViewsFolder::of(data);
+    folder.retire(&folder.old())
 }
 
 /// Removes the views that were [retired](retire), which nobody may hold any more.
@@ -62,7 +56,7 @@ pub(super) fn retire(data: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub(super) fn remove_retired(data: &Path) -> Result<(), StoreError> {
-    Store::remove(&gone(data))
+    ViewsFolder::of(data).remove_gone()
 }
 
 /// Removes retired views when nobody holds them any more. What stays is removed by the next start.
@@ -75,7 +69,7 @@ pub(super) async fn remove_when_unused(old: Arc<Store>, data: PathBuf) {
         remove_retired(&data)
     });
     if let Ok(Err(error)) = removed.await {
-        tracing::warn!(%error, "the views of the version before could not be removed");
+        tracing::warn!(error = %whole(&error), "the views of the version before could not be removed");
     }
 }
 

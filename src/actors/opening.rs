@@ -8,8 +8,9 @@ use super::old_views::{self, OldViews};
 use crate::events::Checkpoint;
 use crate::journal::{Journal, JournalError};
 use crate::store::{
-    Epoch, EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions,
+    Epoch, EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions, ViewsFolder,
 };
+use crate::telemetry::whole;
 
 /// How often, and how long apart, a store that somebody still holds is tried again.
 const TRIES: u32 = 50;
@@ -63,7 +64,7 @@ struct Outdated {
 
 /// Where the views are, below the data folder.
 pub fn views_dir(data: &Path) -> PathBuf {
-    data.join("views")
+    ViewsFolder::of(data).current()
 }
 
 /// Opens the views in `data`, for this journal.
@@ -87,7 +88,7 @@ pub async fn open_views(
         parts: EpochParts::current(journal.incarnation(), generation),
     };
     let first = options(generation);
-    old_views::remove_retired(data)?;
+    ViewsFolder::of(data).prepare()?;
     let mut opened = match look(first.clone(), journal).await? {
         Found::Fitting(store, checkpoints) => Opened {
             store: Arc::new(store),
@@ -107,7 +108,7 @@ pub async fn open_views(
         }
         Found::Damaged(error) => {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = %whole(&error),
                 "the views are damaged; they are made anew from the journal"
             );
             anew(first.clone(), journal).await?
@@ -155,13 +156,14 @@ async fn open_old(
     }
 }
 
-/// Opens the views in `data` just as they are; the text says why that can't be done, and nothing
-/// was changed then.
+/// Opens the views in `data` just as they are; the text says why that can't be done, and none of
+/// them was changed then.
 pub(super) async fn open_unhealed(
     data: &Path,
     cache_bytes: u64,
     journal: &dyn Journal,
 ) -> Result<Result<Opened, String>, OpeningError> {
+    ViewsFolder::of(data).prepare()?;
     let generation = Generation::load(data)?;
     let options = StoreOptions {
         dir: views_dir(data),
@@ -176,7 +178,7 @@ pub(super) async fn open_unhealed(
             old: None,
         }),
         Found::Outdated(_) => Err("they are of another version of tidings".into()),
-        Found::Damaged(error) => Err(format!("they are damaged: {error}")),
+        Found::Damaged(error) => Err(format!("they are damaged: {}", whole(&error))),
         Found::Foreign(what) => Err(format!(
             "the journal is not the one they were made from: {what}"
         )),

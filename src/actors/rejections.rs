@@ -2,15 +2,65 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::events::{Content, Envelope, Incarnation, KeywordRecord, Token};
 use crate::journal::{Journal, JournalError, MAX_KEPT_BYTES, RejectedEntry};
 
-/// Pauses between tries; after the last the error goes up.
-const PAUSES: [Duration; 3] = [
+/// Pauses between tries of a command; after the last the error goes up.
+const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
     Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
 ];
+/// Pauses between tries of a shard: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Keeps a shard's rejected records, and says when those that could not be kept are tried again.
+#[derive(Debug, Default)]
+pub(super) struct Rejections {
+    /// When the next try is due after one that failed, and the pause before it.
+    retry: Option<(Instant, Duration)>,
+}
+
+impl Rejections {
+    /// Keeps the entries in the journal's rejected log, durably. `false` when a try failed a moment
+    /// ago and the next is not due yet.
+    ///
+    /// # Errors
+    /// Why the log does not take them; it may later.
+    pub(super) async fn keep(
+        &mut self,
+        journal: &dyn Journal,
+        entries: Vec<RejectedEntry>,
+    ) -> Result<bool, JournalError> {
+        if self.retry.is_some_and(|(next, _)| Instant::now() < next) {
+            return Ok(false);
+        }
+        let kept = if entries.is_empty() {
+            Ok(0)
+        } else {
+            journal.rejected().append(entries).await
+        };
+        match kept {
+            Ok(_) => {
+                self.retry = None;
+                Ok(true)
+            }
+            Err(error) => {
+                let pause = self.retry.map_or(FIRST_PAUSE, |(_, pause)| {
+                    pause.saturating_mul(2).min(LONGEST_PAUSE)
+                });
+                self.retry = Some((Instant::now() + pause, pause));
+                Err(error)
+            }
+        }
+    }
+}
 
 /// The rejected log's entry for a record that cannot be folded.
 pub(super) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<RejectedEntry> {
@@ -39,10 +89,12 @@ pub(super) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<Rej
     })
 }
 
-/// Keeps the entries in the journal's rejected log, durably.
+/// Keeps the entries in the journal's rejected log, durably, for a command. `failed` hears of every
+/// try that failed but the last.
 pub(super) async fn keep(
     journal: &dyn Journal,
     entries: Vec<RejectedEntry>,
+    failed: impl Fn(&JournalError),
 ) -> Result<(), JournalError> {
     if entries.is_empty() {
         return Ok(());
@@ -52,7 +104,7 @@ pub(super) async fn keep(
         match log.append(entries.clone()).await {
             Ok(_) => return Ok(()),
             Err(error) => {
-                tracing::error!(%error, ?pause, "rejected records could not be kept; trying again");
+                failed(&error);
                 tokio::time::sleep(pause).await;
             }
         }

@@ -10,6 +10,7 @@ use crate::events::{Checkpoint, Content, Keyword, KeywordEnvelope, Sequence};
 use crate::journal::{Journal, Selection};
 use crate::projections::{Digest, Head, KeywordView, ViewDigest};
 use crate::store::{Store, StoreError, Views};
+use crate::telemetry::whole;
 
 /// Records per batch; each batch is one commit.
 const BATCH: usize = 16_384;
@@ -43,7 +44,11 @@ pub async fn replay(
         let mut records: BTreeMap<Keyword, Vec<KeywordEnvelope>> = BTreeMap::new();
         let incarnation = journal.incarnation();
         let kept = |envelope| rejections::entry(incarnation, envelope);
-        rejections::keep(journal, batch.envelopes.iter().filter_map(kept).collect()).await?;
+        let rejected = batch.envelopes.iter().filter_map(kept).collect();
+        rejections::keep(journal, rejected, |error| {
+            tracing::error!(error = %whole(error), "rejected records could not be kept; trying again");
+        })
+        .await?;
         for envelope in batch.envelopes {
             match envelope.content {
                 Content::Keyword(keyword, record) => {

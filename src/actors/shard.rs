@@ -5,7 +5,7 @@
 //! not. Dies when its rows cannot be trusted or read; the root then opens the views anew. Restarts
 //! keywords that panic, with a pause, and quarantines those that keep failing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::catalog::Catalog;
+use super::causes::{Causes, Waiting};
 use super::commits::Commits;
 use super::failures::Verdict;
 use super::keyword::{FoldStep, KeywordArguments, KeywordHandle};
 use super::live::Feeds;
 use super::progress::Progress;
-use super::rejections;
+use super::rejections::{self, Rejections};
 use super::round::Round;
 use super::sorted::Sorted;
 use super::stragglers::Stragglers;
@@ -27,7 +28,7 @@ use crate::events::{Checkpoint, Envelope, Keyword, Sequence, ShardId};
 use crate::journal::JournalHandle;
 use crate::projections::{Head, RowKey, Rows};
 use crate::store::{ShardRows, Store, StoreError};
-use crate::telemetry::{Counted, Metrics};
+use crate::telemetry::{Counted, Metrics, whole};
 
 /// How long keywords may take to end.
 const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -78,11 +79,12 @@ impl ShardHandle {
         answer.await.ok()
     }
 
-    /// Commits what is folded and ends the shard; `None` when it is gone or could not commit.
-    pub(super) async fn finish(&self) -> Option<()> {
+    /// Commits what is folded and ends the shard; the text says why it could not.
+    pub(super) async fn finish(&self) -> Result<(), String> {
         let (finished, answer) = oneshot::channel();
         let _ = self.0.cast(ShardMessage::Finish { finished });
-        answer.await.ok()
+        let gone = |_| Err("it is being started again".to_owned());
+        answer.await.unwrap_or_else(gone)
     }
 
     pub(super) fn cell(&self) -> ActorCell {
@@ -121,7 +123,9 @@ pub(super) enum ShardMessage {
         released: oneshot::Sender<bool>,
     },
     /// Commit and end.
-    Finish { finished: oneshot::Sender<()> },
+    Finish {
+        finished: oneshot::Sender<Result<(), String>>,
+    },
 }
 
 /// What a shard needs.
@@ -133,6 +137,7 @@ pub(super) struct ShardArguments {
     pub(super) catalog: Catalog,
     pub(super) feeds: Feeds,
     pub(super) progress: Progress,
+    pub(super) causes: Causes,
     pub(super) metrics: Metrics,
     pub(super) options: ShardOptions,
     pub(super) fold: FoldStep,
@@ -148,6 +153,11 @@ pub(super) struct ShardState {
     /// Through which every keyword that is not behind has put its rows.
     position: Checkpoint,
     commits: Commits,
+    /// Parts of batches that wait until records before them are in the rejected log.
+    waiting: VecDeque<(Part, oneshot::Sender<()>)>,
+    /// Answers that wait until a commit succeeds, so that no more is handed on.
+    withheld: Vec<oneshot::Sender<()>>,
+    rejections: Rejections,
     _alive: Counted,
 }
 
@@ -184,8 +194,11 @@ impl Actor for ShardActor {
                 own.checkpoint,
                 (own.options.commit_events, own.options.commit_interval),
                 own.journal.head(),
-                own.metrics.clone(),
+                (own.causes.clone(), own.metrics.clone()),
             ),
+            waiting: VecDeque::new(),
+            withheld: Vec::new(),
+            rejections: Rejections::default(),
             _alive: own.metrics.actor_alive("shard"),
             own,
         };
@@ -202,8 +215,11 @@ impl Actor for ShardActor {
         state: &mut ShardState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ShardMessage::Fold { part, folded } => state.on_fold(&myself, part, folded).await,
-            ShardMessage::Tick => state.on_tick().await,
+            ShardMessage::Fold { part, folded } => {
+                state.waiting.push_back((part, folded));
+                state.fold_waiting(&myself).await
+            }
+            ShardMessage::Tick => state.on_tick(&myself).await,
             ShardMessage::CaughtUp { keyword, position } => {
                 state.on_caught_up(&keyword, position);
                 Ok(())
@@ -249,9 +265,7 @@ impl ShardState {
         }
         let began = std::time::Instant::now();
         let count = part.envelopes.len();
-        let incarnation = self.own.journal.incarnation();
-        let sorted = Sorted::of(part.envelopes, self.position.sequence, incarnation);
-        rejections::keep(&*self.own.journal, sorted.rejected).await?;
+        let sorted = Sorted::of(part.envelopes, self.position.sequence);
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
         let round = Round::default();
@@ -280,11 +294,15 @@ impl ShardState {
         if count > 0 {
             self.own.metrics.batch_folded(began.elapsed(), count);
         }
-        let _ = folded.send(());
-        self.commits.begin_if_due(self.position).await
+        if self.commits.holds_back() {
+            self.withheld.push(folded);
+        } else {
+            let _ = folded.send(());
+        }
+        self.commit_if_due().await
     }
 
-    async fn on_tick(&mut self) -> Result<(), ActorProcessingErr> {
+    async fn on_tick(&mut self, myself: &ActorRef<ShardMessage>) -> Result<(), ActorProcessingErr> {
         let idle = self.own.options.idle;
         let stop: Vec<_> = self
             .resident
@@ -304,7 +322,49 @@ impl ShardState {
         let room = self.resident.len().saturating_mul(2);
         self.resident.shrink_to(room);
         self.by_actor.shrink_to(room);
-        self.commits.begin_if_due(self.position).await
+        self.commit_if_due().await?;
+        self.fold_waiting(myself).await
+    }
+
+    /// Commits when it is time to, and asks for more when there is room in memory for it.
+    async fn commit_if_due(&mut self) -> Result<(), ActorProcessingErr> {
+        self.commits.begin_if_due(self.position).await?;
+        if !self.commits.holds_back() {
+            for folded in self.withheld.drain(..) {
+                let _ = folded.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds the parts that wait, in order, as far as what cannot be folded can be kept.
+    async fn fold_waiting(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        while let Some((part, _)) = self.waiting.front() {
+            let (incarnation, position) = (self.own.journal.incarnation(), self.position.sequence);
+            let entries: Vec<_> = part
+                .envelopes
+                .iter()
+                .filter(|envelope| envelope.sequence > position)
+                .filter_map(|envelope| rejections::entry(incarnation, envelope))
+                .collect();
+            let waiting = Waiting::Rejected(self.own.shard);
+            match self.rejections.keep(&*self.own.journal, entries).await {
+                Ok(true) => self.own.causes.goes_on(waiting),
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    let reason = whole(&error).to_string();
+                    self.own.causes.waits(waiting, &reason);
+                    return Ok(());
+                }
+            }
+            if let Some((part, folded)) = self.waiting.pop_front() {
+                self.on_fold(myself, part, folded).await?;
+            }
+        }
+        Ok(())
     }
 
     fn on_caught_up(&mut self, keyword: &Keyword, position: Sequence) {
@@ -349,14 +409,14 @@ impl ShardState {
     async fn on_finish(
         &mut self,
         myself: &ActorRef<ShardMessage>,
-        finished: oneshot::Sender<()>,
+        finished: oneshot::Sender<Result<(), String>>,
     ) -> Result<(), ActorProcessingErr> {
         // They hold the rows, which are to be closed when this ends.
         myself
             .stop_children_and_wait(None, Some(CHILDREN_STOP_WITHIN))
             .await;
-        self.commits.finish(self.position).await?;
-        let _ = finished.send(());
+        let committed = self.commits.finish(self.position).await;
+        let _ = finished.send(committed);
         myself.stop(None);
         Ok(())
     }
@@ -377,12 +437,15 @@ impl ShardState {
         self.stragglers.fall_behind(&keyword, position)?;
         match self.stragglers.failed(&keyword) {
             Verdict::Restart(pause) => {
-                tracing::error!(%keyword, %error, ?pause, "keyword failed; it is restarted after a pause");
+                tracing::error!(%keyword, error = %whole(error.as_ref()), ?pause, "keyword failed; it is restarted after a pause");
                 myself.send_after(pause, move || ShardMessage::Restart { keyword });
             }
             Verdict::Quarantine => {
-                self.stragglers
-                    .quarantine(&keyword, position, &error.to_string())?;
+                self.stragglers.quarantine(
+                    &keyword,
+                    position,
+                    &whole(error.as_ref()).to_string(),
+                )?;
             }
         }
         Ok(())

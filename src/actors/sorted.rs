@@ -2,29 +2,23 @@
 
 use std::collections::HashMap;
 
-use super::rejections;
-use crate::events::{Content, Envelope, Incarnation, Keyword, KeywordEnvelope, Sequence};
-use crate::journal::RejectedEntry;
+use crate::events::{Content, Envelope, Keyword, KeywordEnvelope, Sequence};
 
-/// What is folded by whom, and what is kept as rejected.
+/// What each keyword folds.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     pub(super) records: HashMap<Keyword, Vec<KeywordEnvelope>>,
-    pub(super) rejected: Vec<RejectedEntry>,
     /// Records whose token names no keyword.
     pub(super) unaddressed: u64,
 }
 
 impl Sorted {
     /// Sorts envelopes by keyword; what was folded already, through `folded`, is left out.
-    pub(super) fn of(envelopes: Vec<Envelope>, folded: Sequence, incarnation: Incarnation) -> Self {
+    pub(super) fn of(envelopes: Vec<Envelope>, folded: Sequence) -> Self {
         let mut sorted = Self::default();
         for envelope in envelopes {
             if envelope.sequence <= folded {
                 continue;
-            }
-            if let Some(entry) = rejections::entry(incarnation, &envelope) {
-                sorted.rejected.push(entry);
             }
             match envelope.content {
                 Content::Keyword(keyword, record) => sorted

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalog::{Catalog, Place};
+use super::causes::Causes;
 use super::health::{Health, Status};
 use super::keyword::{FoldStep, fold_step};
 use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
@@ -13,7 +14,7 @@ use super::root::{Options, RootArguments, RootHandle, startup_error};
 use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
 use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{Holders, StoreError, Views};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, whole};
 use crate::text::Matcher;
 
 /// How long a caller waits for what it wrote to be folded.
@@ -138,6 +139,7 @@ impl Tidings {
         let progress = Progress::new(journal.shards());
         let feeds = Feeds::new(views.clone(), progress.clone());
         let keywords_max = options.keywords_max;
+        let causes = Causes::new(metrics.clone());
         let root = RootHandle::spawn(RootArguments {
             options,
             journal: Arc::clone(&journal),
@@ -145,6 +147,7 @@ impl Tidings {
             catalog: catalog.clone(),
             feeds: feeds.clone(),
             progress: progress.clone(),
+            causes: causes.clone(),
             metrics: metrics.clone(),
             fold,
         })
@@ -157,6 +160,7 @@ impl Tidings {
             Arc::clone(&journal),
             views.clone(),
             progress.clone(),
+            causes,
             metrics.clone(),
             (catalog.clone(), keywords_max),
         );
@@ -433,8 +437,15 @@ impl Tidings {
     /// What could not be closed cleanly; nothing is lost by it, but the next start takes longer.
     pub async fn shutdown(&self) -> Result<(), ShutdownError> {
         let views = self.shared.root.finish().await;
-        self.shared.journal.close().await?;
-        views.map_err(ShutdownError::Views)
+        let journal = self.shared.journal.close().await;
+        match (views, journal) {
+            (Ok(()), journal) => Ok(journal?),
+            (Err(views), Ok(())) => Err(ShutdownError::Views(views)),
+            (Err(views), Err(journal)) => {
+                let both = format!("{views}; and {}", whole(&journal));
+                Err(ShutdownError::Views(both))
+            }
+        }
     }
 
     fn shard_of(&self, keyword: &Keyword) -> ShardId {

@@ -2,6 +2,7 @@
 //!
 //! The demo is a client of its own server: what it shows went through the front door.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use super::signals::StopSignals;
 use super::system::System;
 use super::{keywords, progress};
 use crate::events::{Keyword, Timestamp};
+use crate::telemetry::whole;
 
 /// Real posts of four months, CC0; `assets/NOTICE.md` says where they come from.
 const POSTS: &[u8] = include_bytes!("../../assets/posts-ko.ndjson.zst");
@@ -59,7 +61,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
         settings.data = folder.path().to_owned();
         Some(folder)
     };
-    let system = System::start(&settings).await?;
+    let system = System::start(&settings, &AtomicBool::new(false)).await?;
     serve::announce(&system, invocation)?;
     let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
     let showing = show(&client, invocation, scratch.is_none());
@@ -178,7 +180,7 @@ impl Posts {
                 if !error.is_passing() {
                     return Err(error.into());
                 }
-                tracing::warn!(%error, "a sample tweet was not taken");
+                tracing::warn!(error = %whole(&error), "a sample tweet was not taken");
             }
         }
         Ok(())

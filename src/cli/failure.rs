@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::output::Output;
 use crate::http::HostsError;
 use crate::settings::SettingsError;
+use crate::telemetry::whole;
 
 /// How a command ended that said itself what there was to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,17 +62,8 @@ fn closed_early(error: &anyhow::Error) -> bool {
     })
 }
 
-/// The causes joined, each once: many errors repeat their source in their own text.
 fn text_of(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
+    whole(error.as_ref()).to_string()
 }
 
 #[cfg(test)]

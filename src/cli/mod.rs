@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{self, Given, Layers, NatsSettings, Place, Settings};
+use crate::store::silence_guarded_panics;
 use crate::telemetry;
 
 mod bench;
@@ -134,6 +135,7 @@ impl Invocation {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    silence_guarded_panics();
     let line = CommandLine::parse();
     let output = Output::new(line.global.output);
     match run(line, output) {

@@ -1,5 +1,6 @@
 //! `tidings serve`: runs the server until it is asked to stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -15,11 +16,19 @@ const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
     let mut signals = StopSignals::listen()?;
+    let serves = AtomicBool::new(false);
+    let mut starting = std::pin::pin!(System::start(&invocation.settings, &serves));
     let system = tokio::select! {
-        started = System::start(&invocation.settings) => started?,
+        biased;
+        started = &mut starting => started?,
         signal = signals.next() => {
-            tracing::info!(signal, "stopped while starting");
-            return Ok(Outcome::Done);
+            if !serves.load(Ordering::Acquire) {
+                tracing::info!(signal, "stopped while starting");
+                return Ok(Outcome::Done);
+            }
+            tracing::info!(signal, "stopping as soon as the start is complete");
+            // It answers already, and may have said that it is ready.
+            return within(async { starting.await?.stop().await }).await;
         }
     };
     announce(&system, invocation)?;
@@ -40,7 +49,11 @@ pub(super) fn announce(system: &System, invocation: &Invocation) -> anyhow::Resu
 
 /// Stops the server in time, or says that it could not.
 pub(super) async fn stop(system: System) -> anyhow::Result<Outcome> {
-    match tokio::time::timeout(STOP_WITHIN, system.stop()).await {
+    within(system.stop()).await
+}
+
+async fn within(stopping: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Outcome> {
+    match tokio::time::timeout(STOP_WITHIN, stopping).await {
         Ok(stopped) => {
             stopped?;
             tracing::info!("stopped");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -19,7 +20,7 @@ use crate::journal::{
     JournalHandle, MicroService, Secret, StatusAnswer, import_state, import_unfinished,
 };
 use crate::settings::{NatsSettings, Settings};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, whole};
 
 /// How long requests at hand may take when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
@@ -48,8 +49,9 @@ pub(super) struct System {
 
 impl System {
     /// Starts all parts from the innermost out; HTTP answers when this returns, views may still
-    /// be catching up.
-    pub(super) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    /// be catching up. `serves` is set before the first answer is given: from then on the system has
+    /// to be [stopped](Self::stop) in order.
+    pub(super) async fn start(settings: &Settings, serves: &AtomicBool) -> anyhow::Result<Self> {
         let folder = DataFolder::take(&settings.data)?;
         if settings.nats.is_none() && import_unfinished(&folder.journal()) {
             bail!(
@@ -102,6 +104,7 @@ impl System {
             Server::start(listener, router, limits, metrics.clone())
                 .context("HTTP cannot be served")
         };
+        serves.store(true, Ordering::Release);
         let metrics_server = metrics_listener
             .map(|listener| {
                 let limits = ServerLimits {
@@ -164,9 +167,10 @@ async fn service(
     let status: StatusAnswer = Arc::new(move || http::status_json(&tidings).into());
     let address = format!("http://{address}");
     let started = MicroService::start(&jetstream_options(nats)?, &address, status).await;
-    Ok(started
-        .inspect_err(|error| tracing::warn!(%error, "`nats micro` will not show this server"))
-        .ok())
+    if let Err(error) = &started {
+        tracing::warn!(error = %whole(error), "`nats micro` will not show this server");
+    }
+    Ok(started.ok())
 }
 
 /// Opens the journal that the settings name: JetStream's, or the embedded one of a data folder,
@@ -261,11 +265,11 @@ fn live_options(settings: &Settings) -> LiveOptions {
 fn allow_files() -> u64 {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
     let files = raised.or_else(|error| {
-        tracing::warn!(%error, "the limit of file handles could not be raised");
+        tracing::warn!(error = %whole(&error), "the limit of file handles could not be raised");
         rlimit::Resource::NOFILE.get_soft()
     });
     files.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of file handles could not be read");
+        tracing::warn!(error = %whole(&error), "the limit of file handles could not be read");
         u64::MAX
     })
 }

@@ -8,7 +8,7 @@ use super::etag;
 use super::problem::Problem;
 use crate::events::{Sequence, Timestamp};
 use crate::store::Epoch;
-use crate::telemetry::log_throttled;
+use crate::telemetry::{log_throttled, whole};
 
 /// A JSON body and its tag.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Body {
     pub fn of(answer: &impl Serialize) -> Result<Self, Problem> {
         let json = serde_json::to_vec(answer).map_err(|error| {
             log_throttled("answer-unwritable", move |count| {
-                tracing::error!(%error, count, "answers could not be written as JSON");
+                tracing::error!(error = %whole(&error), count, "answers could not be written as JSON");
             });
             Problem::Internal
         })?;

@@ -11,7 +11,7 @@ use crate::actors::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
 use crate::store::StoreError;
-use crate::telemetry::log_throttled;
+use crate::telemetry::{log_throttled, whole};
 
 /// The content type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -154,7 +154,7 @@ pub enum Problem {
     },
     /// The server is not ready.
     #[error("{0}")]
-    NotReady(&'static str, Map<String, Value>),
+    NotReady(String, Map<String, Value>),
     /// The journal takes nothing.
     #[error("{0}")]
     JournalUnavailable(String),
@@ -333,13 +333,13 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::ViewsUnavailable(with_sources(&error))
+        Self::ViewsUnavailable(whole(&error).to_string())
     }
 }
 
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
-        Self::JournalUnavailable(with_sources(&error))
+        Self::JournalUnavailable(whole(&error).to_string())
     }
 }
 
@@ -354,10 +354,10 @@ impl From<CommandError> for Problem {
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),
-            CommandError::Stored(error) => Self::JournalUnavailable(with_sources(&error)),
+            CommandError::Stored(error) => Self::JournalUnavailable(whole(&error).to_string()),
             CommandError::Cut(error) => {
                 log_throttled("command-cut", move |count| {
-                    tracing::error!(%error, count, "commands were not carried out");
+                    tracing::error!(error = %whole(&error), count, "commands were not carried out");
                 });
                 Self::Internal
             }
@@ -375,21 +375,6 @@ impl Problem {
             }
         }
     }
-}
-
-/// An error's text, with those of its sources that it does not repeat itself.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use super::client_stream::ClientStream;
 use super::problem::Problem;
-use crate::telemetry::{Counted, Metrics, log_throttled};
+use crate::telemetry::{Counted, Metrics, log_throttled, whole};
 
 /// A head may have so many bytes, and a stream of events that the client doesn't take is held back at
 /// so many. All connections together may hold as many times that.
@@ -120,7 +120,7 @@ impl Server {
             self.stage.closed().await;
         }
         if let Err(error) = self.accepting.await {
-            tracing::error!(%error, "the accept loop failed");
+            tracing::error!(error = %whole(&error), "the accept loop failed");
         }
     }
 }
@@ -146,7 +146,7 @@ async fn accept(
                 // passes when connections end.
                 if !is_gone(&error) {
                     log_throttled("accept-failed", move |count| {
-                        tracing::warn!(%error, count, "connections could not be accepted");
+                        tracing::warn!(error = %whole(&error), count, "connections could not be accepted");
                     });
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -215,11 +215,11 @@ struct Connection {
 impl Connection {
     async fn serve(mut self, stream: TcpStream, router: Router, limits: ServerLimits) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
+            tracing::debug!(error = %whole(&error), "could not set TCP_NODELAY");
         }
         let socket = socket2::SockRef::from(&stream);
         if let Err(error) = socket.set_send_buffer_size(SEND_BUFFER_BYTES) {
-            tracing::debug!(%error, "could not set SO_SNDBUF");
+            tracing::debug!(error = %whole(&error), "could not set SO_SNDBUF");
         }
         let stream = ClientStream::new(stream, limits.write_idle, self.metrics.clone());
         let (client, progress) = (self.client, stream.progress());
@@ -250,7 +250,7 @@ impl Connection {
             tokio::select! {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection failed");
+                        tracing::debug!(error = %whole(&error), "a connection failed");
                     }
                     return;
                 }

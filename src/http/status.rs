@@ -29,6 +29,7 @@ struct Readiness {
     durability: &'static str,
     journal: &'static str,
     shards: Vec<Shard>,
+    causes: Vec<String>,
     quarantined: Vec<Quarantined>,
     keywords: Keywords,
 }
@@ -59,6 +60,7 @@ impl Readiness {
         Self {
             status: match (status.ready, status.starting) {
                 (_, true) => "starting",
+                (false, false) if !status.causes.is_empty() => "stalled",
                 (false, false) => "behind",
                 (true, false)
                     if status.quarantined.is_empty() && !status.has_too_many_keywords() =>
@@ -92,6 +94,7 @@ impl Readiness {
                     lag: shard.lag,
                 })
                 .collect(),
+            causes: status.causes,
             quarantined: status
                 .quarantined
                 .into_iter()
@@ -103,8 +106,8 @@ impl Readiness {
     /// What an unlisted host is told.
     fn status_alone(self) -> Result<Response, Problem> {
         match self.status {
-            "starting" | "behind" => Err(Problem::NotReady(
-                "the server is not ready",
+            "starting" | "behind" | "stalled" => Err(Problem::NotReady(
+                "the server is not ready".to_owned(),
                 Map::from_iter([("state".to_owned(), json!(self.status))]),
             )),
             status => Ok(Body::of(&Health { status })?.respond_to(&HeaderMap::new())),
@@ -149,13 +152,17 @@ pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Res
     if is_unlisted {
         return readiness.status_alone();
     }
+    let mut detail = match readiness.status {
+        "starting" => vec!["the views are still catching up with the journal".to_owned()],
+        "behind" => vec![
+            "some shard has not yet folded what the journal held 10 seconds ago, or the journal cannot be reached".to_owned(),
+        ],
+        _ => Vec::new(),
+    };
+    detail.extend(readiness.causes.iter().cloned());
     match readiness.status {
-        "starting" => Err(Problem::NotReady(
-            "the views are still catching up with the journal",
-            readiness.into_members(),
-        )),
-        "behind" => Err(Problem::NotReady(
-            "some shard has not yet folded what the journal held 10 seconds ago, or the journal cannot be reached",
+        "starting" | "behind" | "stalled" => Err(Problem::NotReady(
+            detail.join("; "),
             readiness.into_members(),
         )),
         _ => Ok(Body::of(&readiness)?.respond_to(call.headers())),

@@ -15,7 +15,7 @@ use super::call::Call;
 use super::problem::Problem;
 use crate::actors::{IntakeError, Report};
 use crate::events::Sequence;
-use crate::telemetry::log_throttled;
+use crate::telemetry::{log_throttled, whole};
 
 #[derive(Debug, Serialize)]
 struct Taken {
@@ -78,7 +78,7 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     .await
     .map_err(|error| {
         log_throttled("body-cut", move |count| {
-            tracing::error!(%error, count, "bodies were not taken in");
+            tracing::error!(error = %whole(&error), count, "bodies were not taken in");
         });
         Problem::Internal
     })??;
@@ -94,7 +94,8 @@ impl From<IntakeError> for Problem {
             IntakeError::Journal { taken, source } => {
                 let counts = taken.counts;
                 let detail = format!(
-                    "{source}; {} lines were journaled before, in order: send the others again when it works",
+                    "{}; {} lines were journaled before, in order: send the others again when it works",
+                    whole(&source),
                     counts.accepted
                 );
                 Self::PartlyJournaled(
@@ -108,7 +109,7 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::Cut(error) => {
                 log_throttled("body-cut", move |count| {
-                    tracing::error!(%error, count, "bodies were not taken in");
+                    tracing::error!(error = %whole(&error), count, "bodies were not taken in");
                 });
                 Self::Internal
             }

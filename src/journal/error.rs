@@ -55,12 +55,19 @@ pub enum JournalError {
         /// What is allowed.
         most: usize,
     },
-    /// An earlier write failed so that the state of the disk isn't known.
+    /// A write failed in such a way that the records may be on disk or not.
     #[error(
-        "the journal takes nothing more since a write failed: {reason}. Mend the disk and restart"
+        "whether the journal holds these records is not known ({reason}). Send them again: what came twice is counted once"
     )]
-    Poisoned {
-        /// What failed.
+    Uncertain {
+        /// What failed, with the system's answer.
+        reason: String,
+    },
+    /// An earlier write failed and could not be repaired yet. None of the records is in the
+    /// journal.
+    #[error("the journal takes nothing in until it can write again: {reason}")]
+    Stalled {
+        /// What failed, with the system's answer.
         reason: String,
     },
     /// The journal was written under an earlier version of the normal form of keywords, and holds
@@ -95,6 +102,12 @@ pub enum JournalError {
         action: &'static str,
         /// Its answer, or that there was none.
         reason: String,
+    },
+    /// The broker did not answer in time.
+    #[error("NATS did not answer in time when it was asked to {action}")]
+    Silent {
+        /// What was asked, as a verb.
+        action: &'static str,
     },
     /// The broker's stream is not set up as a journal.
     #[error(

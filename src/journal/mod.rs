@@ -101,6 +101,16 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         Connection::Local
     }
 
+    /// Why it takes no records in at present, with the system's answer; `None` while it does, as
+    /// far as is known. It tries by itself to take in again.
+    fn unwritable(&self) -> Option<Arc<str>> {
+        None
+    }
+    /// Why it cannot be read at present, with the broker's answer; `None` while it can, as far as is
+    /// known. It tries by itself to read again.
+    fn unreadable(&self) -> Option<Arc<str>> {
+        None
+    }
     /// The last durable position, and every later one as it comes.
     fn head(&self) -> watch::Receiver<Sequence>;
 

@@ -2,6 +2,9 @@
 //!
 //! sled frees what a thread has replaced when that thread comes back to it, so many threads that
 //! commit now and then keep much memory. And commits that wait together share one flush.
+//!
+//! After a failed commit its rows stay in memory, and the next one first tries to open the database
+//! again.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,7 +12,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use super::guard::guarded;
+use super::database::Database;
 use super::{CommitFigures, ShardRecord, ShardRows, StoreError};
 
 /// A commit that waits for its turn.
@@ -27,11 +30,11 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn start(db: sled::Db) -> std::io::Result<Self> {
+    pub(super) fn start(database: Arc<Database>) -> std::io::Result<Self> {
         let (requests, waiting) = channel();
         let thread = std::thread::Builder::new()
             .name("commit".into())
-            .spawn(move || commit_all(&db, &waiting))?;
+            .spawn(move || commit_all(&database, &waiting))?;
         Ok(Self {
             requests: Some(requests),
             thread: Some(thread),
@@ -62,20 +65,31 @@ impl Drop for Committer {
     }
 }
 
-fn commit_all(db: &sled::Db, waiting: &Receiver<Request>) {
+fn commit_all(database: &Database, waiting: &Receiver<Request>) {
     while let Ok(first) = waiting.recv() {
-        let written: Vec<_> = std::iter::once(first)
-            .chain(waiting.try_iter())
-            .map(|request| (request.rows.commit(&request.record), request.done))
+        let requests: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
+        let recovered = database.recover();
+        let written: Vec<_> = requests
+            .iter()
+            .map(|request| match &recovered {
+                Ok(()) => request.rows.write_frozen(&request.record),
+                Err(error) => Err(error.repeated()),
+            })
             .collect();
-        let flushed = guarded("be flushed", || db.flush());
-        for (written, done) in written {
+        let flushed = match &recovered {
+            Ok(()) => database.flush(),
+            Err(_) => Ok(()),
+        };
+        for (request, written) in requests.into_iter().zip(written) {
             let outcome = match (written, &flushed) {
-                (Ok(figures), Ok(_)) => Ok(figures),
-                (Ok(_), Err(error)) => Err(error.repeated()),
-                (Err(error), _) => Err(error),
+                (Ok(figures), Ok(())) => {
+                    request.rows.settle(&request.record);
+                    Ok(figures)
+                }
+                (Ok(_), Err(error)) => Err(database.unwritten(error.repeated())),
+                (Err(error), _) => Err(database.unwritten(error)),
             };
-            let _ = done.send(outcome);
+            let _ = request.done.send(outcome);
         }
     }
 }

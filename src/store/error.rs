@@ -47,6 +47,15 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// A write failed. What was committed stays readable, and what was not stays in memory; writing
+    /// is tried again.
+    #[error(transparent)]
+    Unwritten(Box<StoreError>),
+    /// After a failed write the views came back from disk older than they were committed.
+    #[error(
+        "the disk lost rows that were committed; they are folded again from an earlier position"
+    )]
+    Reverted,
     /// The views are being replaced; ask again in a moment.
     #[error("the views are being opened; try again in a moment")]
     Absent,
@@ -80,8 +89,17 @@ impl StoreError {
             Self::Rows(RowsError::Store(source)) => {
                 source.downcast_ref::<Self>().is_none_or(Self::is_damage)
             }
-            Self::Rows(RowsError::Abandoned) | Self::Io { .. } | Self::Absent => false,
+            Self::Rows(RowsError::Abandoned)
+            | Self::Io { .. }
+            | Self::Unwritten(_)
+            | Self::Reverted
+            | Self::Absent => false,
         }
+    }
+
+    /// A write failed because of the machine, and may succeed later.
+    pub fn is_unwritten(&self) -> bool {
+        matches!(self, Self::Unwritten(_))
     }
 
     /// The same error for another who waited for the same call.
@@ -91,6 +109,21 @@ impl StoreError {
                 action,
                 source: source.clone(),
             },
+            Self::Io {
+                action,
+                path,
+                source,
+            } => Self::Io {
+                action,
+                path: path.clone(),
+                source: match source.raw_os_error() {
+                    Some(code) => std::io::Error::from_raw_os_error(code),
+                    None => std::io::Error::new(source.kind(), source.to_string()),
+                },
+            },
+            Self::Unwritten(error) => Self::Unwritten(Box::new(error.repeated())),
+            Self::Reverted => Self::Reverted,
+            Self::Absent => Self::Absent,
             other => Self::Panicked {
                 action: "be flushed",
                 what: other.to_string(),

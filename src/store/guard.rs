@@ -1,8 +1,14 @@
 //! Calls into sled that turn its panics into errors.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::StoreError;
+
+thread_local! {
+    /// A call into sled runs on this thread, whose panic becomes an error.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Runs a call into sled. Damaged files make sled 0.34 panic in places; for us both mean that the
 /// rows have to be made anew.
@@ -10,7 +16,10 @@ pub(super) fn guarded<T>(
     action: &'static str,
     call: impl FnOnce() -> Result<T, sled::Error>,
 ) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
+    let outer = GUARDED.replace(true);
+    let answer = catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(outer);
+    match answer {
         Ok(answer) => answer.map_err(|source| StoreError::Sled { action, source }),
         Err(panic) => Err(StoreError::Panicked {
             action,
@@ -20,5 +29,74 @@ pub(super) fn guarded<T>(
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| "sled panicked".into()),
         }),
+    }
+}
+
+/// Keeps the process from printing panics of sled that become errors. Called once, at the start
+/// of the process.
+pub fn silence_guarded_panics() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !GUARDED.get() {
+            print(panic);
+        }
+    }));
+}
+
+/// A handle of sled. The last one that goes closes the files, which panics when the disk fails.
+#[derive(Debug, Clone)]
+pub(super) struct Handle<T>(Option<T>);
+
+impl<T> Handle<T> {
+    pub(super) const fn new(handle: T) -> Self {
+        Self(Some(handle))
+    }
+
+    /// The handle; always there until this is dropped.
+    pub(super) fn get(&self) -> Result<&T, StoreError> {
+        self.0.as_ref().ok_or(StoreError::Absent)
+    }
+
+    /// Lets it go.
+    ///
+    /// # Errors
+    /// [`StoreError::Panicked`] when it was the last one, and its files could not be closed.
+    pub(super) fn close(mut self) -> Result<(), StoreError> {
+        let handle = self.0.take();
+        guarded("be closed", move || {
+            drop(handle);
+            Ok(())
+        })
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            let handle = Self(self.0.take());
+            // Whoever closes a store syncs its file first and tells what went wrong.
+            if let Err(error) = handle.close() {
+                tracing::debug!(%error, "a handle of sled did not close its files");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_sled_is_an_error_and_one_on_drop_is_none_of_ours() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("the file could not be synced");
+            }
+        }
+        drop(Handle::new(Bomb));
+        let error = Handle::new(Bomb).close().unwrap_err();
+        assert!(error.to_string().contains("could not be synced"), "{error}");
+        assert!(!GUARDED.get());
     }
 }

@@ -6,6 +6,7 @@
 
 mod behind;
 mod committer;
+mod database;
 mod epoch;
 mod error;
 mod guard;
@@ -21,10 +22,12 @@ mod roll;
 mod seal;
 mod shard_rows;
 mod views;
+mod views_folder;
 mod whole;
 
 pub use epoch::{Epoch, EpochError, EpochParts, Generation};
 pub use error::StoreError;
+pub use guard::silence_guarded_panics;
 pub use holders::Holders;
 pub use keyword_log::KeptLog;
 pub use keyword_rows::KeywordRows;
@@ -32,4 +35,5 @@ pub use records::ShardRecord;
 pub use seal::Seal;
 pub use shard_rows::{CommitFigures, ShardRows};
 pub use views::{Answer, Views};
+pub use views_folder::ViewsFolder;
 pub use whole::{Store, StoreOptions};

@@ -37,13 +37,19 @@ impl Seal {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn write(dir: &Path) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(&Self::of(dir)?)
+            .map_err(std::io::Error::other)
+            .map_err(StoreError::io("seal", dir))?;
+        Self::put(dir, &text)
+    }
+
+    /// Puts the text of a seal beside a folder.
+    pub(super) fn put(dir: &Path, text: &[u8]) -> Result<(), StoreError> {
         let path = Self::file(dir);
-        let seal = Self::of(dir)?;
         let write = || {
-            let text = serde_json::to_vec(&seal).map_err(std::io::Error::other)?;
             let next = path.with_extension("seal-next");
             let mut file = std::fs::File::create(&next)?;
-            std::io::Write::write_all(&mut file, &text)?;
+            std::io::Write::write_all(&mut file, text)?;
             file.sync_all()?;
             std::fs::rename(&next, &path)?;
             sync_parent(&path)
@@ -130,7 +136,7 @@ impl Seal {
     }
 }
 
-fn sync_parent(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_parent(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(parent) => std::fs::File::open(parent)?.sync_all(),
         None => Ok(()),

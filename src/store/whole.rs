@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::committer::Committer;
-use super::guard::guarded;
+use super::database::Database;
 use super::{CommitFigures, Epoch, EpochParts, Seal, ShardRecord, ShardRows, StoreError};
 use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
 
@@ -23,15 +23,11 @@ pub struct StoreOptions {
     pub parts: EpochParts,
 }
 
-/// sled moves a leaf that is larger than a quarter of this into a file of its own. A leaf has at
-/// most about 16 rows, and no row is larger than a stored event.
-const SEGMENT_BYTES: usize = 8 << 20;
-
 /// An open store.
 #[derive(Debug)]
 pub struct Store {
     committer: Committer,
-    db: sled::Db,
+    database: Arc<Database>,
     shards: Vec<Arc<ShardRows>>,
     count: ShardCount,
     parts: EpochParts,
@@ -47,28 +43,21 @@ impl Store {
     /// and open it anew.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         Seal::open(&options.dir)?;
-        remove_half_snapshots(&options.dir)?;
-        let config = sled::Config::new()
-            .path(&options.dir)
-            .cache_capacity(options.cache_bytes)
-            .segment_size(SEGMENT_BYTES)
-            // Each commit is flushed by us, several shards' together.
-            .flush_every_ms(None)
-            .mode(sled::Mode::HighThroughput);
-        let db = guarded("be opened", || config.open())?;
+        let database = Database::open(&options.dir, options.cache_bytes, options.shards)?;
+        let database = Arc::new(database);
         let shards = options
             .shards
             .all()
             .map(|shard| {
-                let tree = guarded("open a shard", || db.open_tree(format!("shard-{shard:04}")))?;
-                Ok(Arc::new(ShardRows::new(tree)))
+                let database = Arc::clone(&database);
+                Arc::new(ShardRows::new(database, shard.index()))
             })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let committer = Committer::start(db.clone())
+            .collect();
+        let committer = Committer::start(Arc::clone(&database))
             .map_err(StoreError::io("start a thread for", &options.dir))?;
         Ok(Self {
             committer,
-            db,
+            database,
             shards,
             count: options.shards,
             parts: options.parts,
@@ -200,7 +189,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn flush(&self) -> Result<(), StoreError> {
-        guarded("be flushed", || self.db.flush()).map(|_| ())
+        self.database.flush()
     }
 
     /// What the folder takes on disk, in bytes.
@@ -208,7 +197,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn bytes_on_disk(&self) -> Result<u64, StoreError> {
-        guarded("measure itself", || self.db.size_on_disk())
+        self.database.size_on_disk()
     }
 
     /// Flushes, closes and seals the store. Every other handle on it must be gone, else the seal
@@ -217,26 +206,25 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn close(self) -> Result<(), StoreError> {
-        self.flush()?;
         let Self {
             committer,
-            db,
+            database,
             shards,
             dir,
             ..
         } = self;
         drop(committer);
-        let alone = shards.iter().all(|rows| Arc::strong_count(rows) == 1);
         drop(shards);
-        guarded("be closed", move || {
-            drop(db);
-            Ok(())
-        })?;
-        if alone {
-            Seal::write(&dir)
-        } else {
-            tracing::warn!("somebody still holds the views, so they are left without a seal");
-            Ok(())
+        match Arc::try_unwrap(database) {
+            Ok(database) => {
+                database.close()?;
+                Seal::write(&dir)
+            }
+            Err(shared) => {
+                shared.flush()?;
+                tracing::warn!("the views are still read, so they are left without a seal");
+                Ok(())
+            }
         }
     }
 }
@@ -254,21 +242,4 @@ impl Store {
         })
         .unwrap()
     }
-}
-
-/// A kill while sled opens can leave a half-written snapshot, after which every open fails.
-fn remove_half_snapshots(dir: &Path) -> Result<(), StoreError> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let path = entry.map_err(StoreError::io("list", dir))?.path();
-        if path
-            .extension()
-            .is_some_and(|ending| ending == "generating")
-        {
-            std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-        }
-    }
-    Ok(())
 }

@@ -26,6 +26,7 @@ mod hostile_input;
 mod journal_damage;
 mod rejected;
 mod settings;
+mod stalls;
 mod stopping;
 mod system_calls;
 mod totals;

@@ -143,7 +143,7 @@ fn damaged_views_heal_and_answer_as_before() {
         copy(from, &data);
         let what = format!(
             "trial {trial}: {}",
-            damage(&data.join("views"), &mut chance)
+            damage(&data.join("views/current"), &mut chance)
         );
         eprintln!("{what}");
         let server = Server::start(&data);

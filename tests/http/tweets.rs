@@ -372,7 +372,7 @@ impl Journal for Filling {
                 left.checked_sub(1)
             });
         if took.is_err() {
-            return Err(JournalError::Poisoned {
+            return Err(JournalError::Stalled {
                 reason: "no space left on device".into(),
             });
         }

@@ -189,6 +189,14 @@ impl Nats {
         self.wait_until_up();
     }
 
+    /// Replaces the configuration of one that was started with one, and has it taken over.
+    pub fn reconfigure(&self, config: &str) {
+        let file = self.folder.path().join("nats-server.conf");
+        let store = self.store();
+        std::fs::write(file, config.replace("/data", store.to_str().unwrap())).unwrap();
+        self.signal("HUP");
+    }
+
     /// Sends a signal that it lives on after.
     pub fn signal(&self, signal: &str) {
         send(signal, self.child.as_ref().unwrap().id());

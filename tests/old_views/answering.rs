@@ -27,8 +27,8 @@ async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
         let before = views_of(data, tweets(0..300), version, None).await;
         if restarted {
             // A rebuild that was killed before it committed anything.
-            std::fs::rename(data.join("views"), data.join("views-old")).unwrap();
-            std::fs::rename(data.join("views.seal"), data.join("views-old.seal")).unwrap();
+            std::fs::rename(data.join("views/current"), data.join("views/old")).unwrap();
+            std::fs::rename(data.join("views/current.seal"), data.join("views/old.seal")).unwrap();
         }
         let journal = scene::journal(data);
         let old_epoch = version(&journal).epoch();
@@ -67,7 +67,7 @@ async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
         assert_ne!(tidings.views().epoch().unwrap(), old_epoch);
         assert_eq!(tidings.position(), last);
         assert!(tidings.status().ready);
-        assert!(!data.join("views-old").exists());
+        assert!(!data.join("views/old").exists());
         let rebuilt = digests(tidings.views()).unwrap().1;
         tidings.shutdown().await.unwrap();
 
@@ -119,6 +119,6 @@ async fn views_that_were_not_right_never_answer_again() {
     gate.open();
     tidings.reached(Scope::All, last).await.unwrap();
     assert_eq!(as_of(&tidings, "us airways"), last);
-    assert!(!data.join("views-old").exists());
+    assert!(!data.join("views/old").exists());
     tidings.shutdown().await.unwrap();
 }

@@ -25,7 +25,7 @@ use super::volumes::Volumes;
 use crate::actors::progress::Progress;
 use crate::events::{ShardId, Timestamp};
 use crate::store::{StoreError, Views};
-use crate::telemetry::{Metrics, log_throttled};
+use crate::telemetry::{Metrics, log_throttled, whole};
 
 /// Views that cannot be asked now are asked again after this.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
@@ -197,7 +197,7 @@ impl FeedState {
             Err(error) => {
                 if !matches!(error, StoreError::Absent) {
                     log_throttled("feed-unreadable", move |count| {
-                        tracing::warn!(%error, count, "feeds cannot read the views; they try again");
+                        tracing::warn!(error = %whole(&error), count, "feeds cannot read the views; they try again");
                     });
                 }
                 myself.send_after(RETRY, || FeedMessage::Hydrate);

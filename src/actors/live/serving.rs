@@ -12,7 +12,7 @@ use super::feed_actor::{FeedArguments, FeedMessage, FeedState, RETRY};
 use super::line::Position;
 use super::topic::{Nature, Topic};
 use crate::store::StoreError;
-use crate::telemetry::log_throttled;
+use crate::telemetry::{log_throttled, whole};
 
 /// While changes come faster than is worth telling, snapshots are made at most so often.
 const BREAKS_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl FeedState {
                 Err(error) => {
                     if !matches!(error, StoreError::Absent) {
                         log_throttled("snapshot-unmade", move |count| {
-                            tracing::warn!(%error, count, "snapshots cannot be made; they are tried again");
+                            tracing::warn!(error = %whole(&error), count, "snapshots cannot be made; they are tried again");
                         });
                     }
                     feed.want_again(&topic);

@@ -21,7 +21,7 @@ use super::shapes::Shapes;
 use crate::actors::progress::Progress;
 use crate::events::{Keyword, Sequence, ShardCount, ShardId, Token};
 use crate::store::Views;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, whole};
 
 /// A feed actor that failed starts again after this.
 const RESTART_AFTER: Duration = Duration::from_millis(200);
@@ -388,11 +388,11 @@ impl LiveState {
         error: &ActorProcessingErr,
     ) {
         if self.sessions.remove(&actor).is_some() {
-            tracing::error!(%error, "a session failed; its client has to come again");
+            tracing::error!(error = %whole(error.as_ref()), "a session failed; its client has to come again");
         }
         if let (Some((_, feed)), Some(parts)) = (self.feeds.remove(&actor), &self.parts) {
             let keyword = feed.keyword().map(ToString::to_string);
-            tracing::error!(%error, keyword, "a feed failed; it starts again with snapshots");
+            tracing::error!(error = %whole(error.as_ref()), keyword, "a feed failed; it starts again with snapshots");
             parts.metrics.actor_restarted("feed");
             myself.send_after(RESTART_AFTER, move || LiveMessage::StartFeed(feed));
         }

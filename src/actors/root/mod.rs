@@ -16,6 +16,7 @@ use self::parts::Parts;
 use self::recovery::Recovery;
 use self::showing::Showing;
 use super::catalog::Catalog;
+use super::causes::{Causes, Waiting};
 use super::keyword::FoldStep;
 use super::live::Feeds;
 use super::old_views::sole;
@@ -24,8 +25,8 @@ use super::progress::Progress;
 use super::shard::{ShardHandle, ShardOptions};
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{JournalError, JournalHandle};
-use crate::store::{Store, StoreError, Views};
-use crate::telemetry::Metrics;
+use crate::store::{Store, StoreError, Views, ViewsFolder};
+use crate::telemetry::{Metrics, whole};
 
 mod parts;
 mod recovery;
@@ -108,6 +109,7 @@ pub(super) struct RootArguments {
     pub(super) catalog: Catalog,
     pub(super) feeds: Feeds,
     pub(super) progress: Progress,
+    pub(super) causes: Causes,
     pub(super) metrics: Metrics,
     pub(super) fold: FoldStep,
 }
@@ -192,7 +194,7 @@ impl Actor for RootActor {
                 .as_ref()
                 .is_some_and(|parts| parts.contains(actor.get_id()));
             if runs {
-                tracing::error!(%error, "folding stopped; it is started again");
+                tracing::error!(error = %whole(error.as_ref()), "folding stopped; it is started again");
                 if let Some(JournalError::Changed { what }) = error.downcast_ref() {
                     tracing::error!(
                         what,
@@ -220,16 +222,17 @@ impl RootState {
         let data = &self.own.options.data;
         self.recovery.discard_damaged(data);
         if let Err(error) = self.recovery.renew_epoch(data) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a new epoch could not begin"
-            );
+            let reason = format!("a new epoch could not begin: {}", whole(&error));
+            self.own.causes.waits(Waiting::Opening, &reason);
             self.start_again(myself, false).await;
             return;
         }
         if let Err(error) = self.start(myself).await {
-            tracing::error!(%error, "folding could not be started");
+            let reason = whole(error.as_ref()).to_string();
+            self.own.causes.waits(Waiting::Opening, &reason);
             self.start_again(myself, false).await;
+        } else {
+            self.own.causes.goes_on(Waiting::Opening);
         }
     }
 
@@ -281,8 +284,8 @@ impl RootState {
         };
         tokio::task::spawn_blocking(move || store.close())
             .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())
+            .map_err(|error| whole(&error).to_string())?
+            .map_err(|error| whole(&error).to_string())
     }
 
     /// The store of the parts that were taken down, once nobody else holds it. Answers on their
@@ -322,11 +325,12 @@ impl RootState {
             data, cache_bytes, ..
         } = &self.own.options;
         let journal = &*self.own.journal;
+        ViewsFolder::of(data).remove_unfinished()?;
         let opened = open_views(data, *cache_bytes, journal).await?;
         match opened.store.take_up_roll() {
             Err(error) if error.is_damage() => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %whole(&error),
                     "the views are damaged; they are made anew from the journal"
                 );
                 drop(opened);
@@ -348,6 +352,7 @@ impl RootState {
             // It is in the middle of something and must not go on beside its successor.
             let _ = child.kill_and_wait(Some(STOP_WAIT)).await;
         }
+        self.own.causes.forget_shards();
         self.own.metrics.actor_restarted("root");
         if let Some(parts) = self.parts.take() {
             self.retired = Some(parts.store);
@@ -363,7 +368,7 @@ pub(super) fn startup_error(error: SpawnErr) -> Result<OpeningError, String> {
         SpawnErr::StartupFailed(error) => error
             .downcast::<OpeningError>()
             .map(|error| *error)
-            .map_err(|error| error.to_string()),
-        other => Err(other.to_string()),
+            .map_err(|error| whole(error.as_ref()).to_string()),
+        other => Err(whole(&other).to_string()),
     }
 }

@@ -35,6 +35,7 @@ impl Parts {
                 catalog: own.catalog.clone(),
                 feeds: own.feeds.clone(),
                 progress: own.progress.clone(),
+                causes: own.causes.clone(),
                 metrics: own.metrics.clone(),
                 options: own.options.shard.clone(),
                 fold: Arc::clone(&own.fold),
@@ -79,8 +80,9 @@ impl Parts {
         // The reader holds nothing; its batches on the way are in the shards' mailboxes.
         let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
         for (shard, handle) in &self.shards {
-            if handle.finish().await.is_none() {
-                return (self.store, Err(format!("shard {shard} could not commit")));
+            if let Err(reason) = handle.finish().await {
+                let reason = format!("shard {shard} could not commit: {reason}");
+                return (self.store, Err(reason));
             }
         }
         for (_, handle) in &self.shards {

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::actors::opening::views_dir;
 use crate::store::{Generation, Store, StoreError};
+use crate::telemetry::whole;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -70,7 +71,9 @@ impl Recovery {
                 tracing::warn!(kept_in = %aside.display(), "the damaged views were moved aside");
             }
             Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the damaged views could not be moved aside"),
+            Err(error) => {
+                tracing::error!(error = %whole(&error), "the damaged views could not be moved aside");
+            }
         }
     }
 

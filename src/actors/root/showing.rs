@@ -8,6 +8,7 @@ use super::{RootArguments, RootMessage};
 use crate::actors::old_views::{self, OldViews};
 use crate::events::Sequence;
 use crate::store::{Epoch, Store};
+use crate::telemetry::whole;
 
 /// What is shown, as far as it matters for what is shown next.
 #[derive(Default)]
@@ -84,7 +85,7 @@ impl Showing {
             move || old_views::retire(&data)
         });
         if let Ok(Err(error)) = retired.await {
-            tracing::error!(%error, "the views of the version before could not be moved aside");
+            tracing::error!(error = %whole(&error), "the views of the version before could not be moved aside");
         }
         // Views come before positions that rise, and behind those that fall.
         if !caught_up {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::actors::live::{Line, LineKind, Position};
+use crate::telemetry::whole;
 
 /// The longest line, in bytes.
 pub(super) const MOST_BYTES: usize = 256 * 1024;
@@ -12,7 +13,7 @@ pub(super) fn push(text: &mut String, value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(json) => text.push_str(&json),
         Err(error) => {
-            tracing::error!(%error, "a value could not be written as JSON");
+            tracing::error!(error = %whole(&error), "a value could not be written as JSON");
             text.push_str("null");
         }
     }

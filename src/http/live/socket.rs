@@ -21,7 +21,7 @@ use crate::http::Http;
 use crate::http::access::Action;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::telemetry::log_throttled;
+use crate::telemetry::{log_throttled, whole};
 
 /// The longest line that a client may send, in bytes.
 const MOST_LINE_BYTES: usize = 16 * 1024;
@@ -49,7 +49,9 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
                     serve(http, stream, sent).await;
                 }
             }
-            Err(error) => tracing::debug!(%error, "a client left before its WebSocket began"),
+            Err(error) => {
+                tracing::debug!(error = %whole(&error), "a client left before its WebSocket began");
+            }
         }
     });
     Ok(handshake.answer())

@@ -1,9 +1,13 @@
 //! The thread that writes the journal: it joins the appends that wait into one group, makes it
 //! durable, and answers them all.
+//!
+//! While the log is stalled by a failed write, appends are refused at once, and the thread tries to
+//! repair the log with a pause that grows between tries.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -11,6 +15,15 @@ use super::body;
 use crate::events::{Record, Sequence};
 use crate::journal::segments::{FrameBuilder, Writer};
 use crate::journal::{Appended, JournalError};
+use crate::telemetry::whole;
+
+/// The pause behind the second try to repair a stalled log; the first is made at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why nothing is taken in at present, for everybody to see; `None` while it is.
+pub(super) type Obstacle = Option<Arc<str>>;
 
 /// Records of one append, with their size in a frame.
 #[derive(Debug)]
@@ -42,12 +55,15 @@ impl Committer {
         writer: Writer,
         group_bytes: usize,
         head: watch::Sender<Sequence>,
+        obstacle: watch::Sender<Obstacle>,
     ) -> std::io::Result<Self> {
         let (queue, waiting) = channel();
         let worker = Worker {
             writer,
             waiting,
             head,
+            obstacle,
+            repairs: None,
             group_bytes,
             frame: FrameBuilder::new(),
         };
@@ -109,8 +125,17 @@ struct Worker {
     writer: Writer,
     waiting: Receiver<Message>,
     head: watch::Sender<Sequence>,
+    obstacle: watch::Sender<Obstacle>,
+    /// When the log is repaired next, while it is stalled.
+    repairs: Option<Repairs>,
     group_bytes: usize,
     frame: FrameBuilder,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Repairs {
+    next: Instant,
+    pause: Duration,
 }
 
 type Answer = (oneshot::Sender<Result<Appended, JournalError>>, Appended);
@@ -118,11 +143,12 @@ type Answer = (oneshot::Sender<Result<Appended, JournalError>>, Appended);
 impl Worker {
     fn run(mut self) {
         let mut carried = None;
-        while let Some(message) = carried.take().or_else(|| self.waiting.recv().ok()) {
+        while let Some(message) = carried.take().or_else(|| self.next_message()) {
+            self.repair_if_due();
             match message {
                 Message::Append(append, answer) => carried = self.commit(append, answer),
                 Message::Close(answer) => {
-                    let finished = self.writer.finish();
+                    let finished = self.writer.repair().and_then(|()| self.writer.finish());
                     // Readers at the end learn that nothing more comes before the closer goes on.
                     drop(self);
                     let _ = answer.send(finished);
@@ -130,6 +156,55 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The next message; repairs a stalled log while none comes. `None` when none will come.
+    fn next_message(&mut self) -> Option<Message> {
+        loop {
+            let Some(repairs) = self.repairs else {
+                return self.waiting.recv().ok();
+            };
+            let left = repairs.next.saturating_duration_since(Instant::now());
+            match self.waiting.recv_timeout(left) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => self.repair_if_due(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn repair_if_due(&mut self) {
+        let Some(repairs) = self.repairs else {
+            return;
+        };
+        if Instant::now() < repairs.next {
+            return;
+        }
+        if self.writer.repair().is_err() {
+            self.repairs = Some(Repairs {
+                next: Instant::now() + repairs.pause,
+                pause: repairs.pause.saturating_mul(2).min(LONGEST_PAUSE),
+            });
+        }
+        self.show_obstacle();
+    }
+
+    /// Shows whether the log is stalled, and by what.
+    fn show_obstacle(&mut self) {
+        let stalled = self.writer.stalled();
+        self.repairs = stalled.map(|_| {
+            self.repairs.unwrap_or_else(|| Repairs {
+                next: Instant::now(),
+                pause: FIRST_PAUSE,
+            })
+        });
+        self.obstacle.send_if_modified(|shown| {
+            let news = shown.as_deref() != stalled;
+            if news {
+                *shown = stalled.map(Arc::from);
+            }
+            news
+        });
     }
 
     /// Commits a group that begins with this append. Returns the message that did not fit in.
@@ -154,6 +229,9 @@ impl Worker {
             }
         };
         let written = self.writer.write(&mut self.frame);
+        if written.is_err() || self.repairs.is_some() {
+            self.show_obstacle();
+        }
         self.answer(answers, written);
         carried
     }
@@ -201,11 +279,14 @@ fn same(error: &JournalError) -> JournalError {
                 None => std::io::Error::new(source.kind(), source.to_string()),
             },
         },
-        JournalError::Poisoned { reason } => JournalError::Poisoned {
+        JournalError::Stalled { reason } => JournalError::Stalled {
             reason: reason.clone(),
         },
-        other => JournalError::Poisoned {
-            reason: other.to_string(),
+        JournalError::Uncertain { reason } => JournalError::Uncertain {
+            reason: reason.clone(),
+        },
+        other => JournalError::Uncertain {
+            reason: whole(other).to_string(),
         },
     }
 }

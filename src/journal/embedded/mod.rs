@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::blocking::blocking;
-use self::commit::{Append, Committer};
+use self::commit::{Append, Committer, Obstacle};
 use self::reader::{EmbeddedReader, Position};
 use self::rejected::EmbeddedRejectedLog;
 use self::takeover::take_over;
@@ -64,6 +64,7 @@ pub struct EmbeddedJournal {
     /// `None` when it was opened for reading only.
     committer: Option<Committer>,
     head: watch::Receiver<Sequence>,
+    obstacle: watch::Receiver<Obstacle>,
     closed_cleanly: bool,
     rejected: Arc<EmbeddedRejectedLog>,
 }
@@ -91,10 +92,12 @@ impl EmbeddedJournal {
         take_over(&opened.log, opened.head, &mut opened.writer)?;
         let rejected = EmbeddedRejectedLog::open(&rejected_dir(dir), new, options.segment_bytes)?;
         let (moves, head) = watch::channel(opened.head);
+        let (stalls, obstacle) = watch::channel(None);
         let committer = Committer::start(
             opened.writer,
             options.group_bytes.min(MAX_FRAME_BYTES),
             moves,
+            stalls,
         )
         .map_err(|source| JournalError::Io {
             action: "start a thread for",
@@ -105,6 +108,7 @@ impl EmbeddedJournal {
             log: opened.log,
             committer: Some(committer),
             head,
+            obstacle,
             closed_cleanly: opened.closed_cleanly,
             rejected: Arc::new(rejected),
         })
@@ -122,10 +126,12 @@ impl EmbeddedJournal {
         let rejected = EmbeddedRejectedLog::open_read_only(&rejected_dir(dir))?;
         // Without a sender: a reader at the end learns that nothing more comes.
         let (_, head) = watch::channel(opened.head);
+        let (_, obstacle) = watch::channel(None);
         Ok(Self {
             log: opened.log,
             committer: None,
             head,
+            obstacle,
             closed_cleanly: opened.closed_cleanly,
             rejected: Arc::new(rejected),
         })
@@ -157,6 +163,10 @@ impl Journal for EmbeddedJournal {
         } else {
             self.log.normal_form()
         }
+    }
+
+    fn unwritable(&self) -> Option<Arc<str>> {
+        self.obstacle.borrow().clone()
     }
 
     fn head(&self) -> watch::Receiver<Sequence> {

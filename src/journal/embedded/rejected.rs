@@ -93,7 +93,7 @@ impl EmbeddedRejectedLog {
     pub(super) fn finish(&self) -> Result<(), JournalError> {
         let mut state = self.inner.lock();
         match state.writer.take() {
-            Some(mut writer) => writer.finish(),
+            Some(mut writer) => writer.repair().and_then(|()| writer.finish()),
             None => Ok(()),
         }
     }
@@ -138,6 +138,8 @@ impl State {
                     JournalError::Closed
                 });
             };
+            // The caller tries again after a pause, which paces repairs too.
+            writer.repair()?;
             self.frame.restart(writer.next(), GROUP_BYTES);
             // Noted for good when the group is durable.
             let mut group = LastPositions::default();

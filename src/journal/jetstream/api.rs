@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use async_nats::jetstream::context::Context;
+use async_nats::jetstream::context::{Context, RequestErrorKind};
 use async_nats::jetstream::stream::{Config, Info};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -189,11 +189,11 @@ impl StreamApi {
     ) -> Result<Option<T>, JournalError> {
         let failed = |reason: String| JournalError::Broker { action, reason };
         let subject = format!("{verb}.{}", self.name);
-        let answer: Value = self
-            .context
-            .request(subject, question)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
+        let asked = self.context.request(subject, question).await;
+        let answer: Value = asked.map_err(|error| match error.kind() {
+            RequestErrorKind::TimedOut => JournalError::Silent { action },
+            _ => failed(error.to_string()),
+        })?;
         if let Some(fault) = answer.get("error") {
             let fault = Fault::deserialize(fault).map_err(|error| failed(error.to_string()))?;
             return if fault.err_code == absent {

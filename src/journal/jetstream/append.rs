@@ -4,11 +4,13 @@
 //! and what it is for is done better by the fold, which counts a tweet once for ever. A record whose
 //! acknowledgement is lost is reported as not known; whoever sends it again doubles nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::message::RECEIVED_AT;
 use super::pipeline::{Outgoing, Pipeline};
@@ -20,6 +22,9 @@ use crate::journal::{Appended, JournalError};
 /// header. What comes in just now has the stream's time, which is the same but for the way there.
 const OLDER_MILLIS: i64 = 100;
 
+/// A failed append is shown for so long, unless another succeeds.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
 /// Appends records for everybody.
 #[derive(Debug)]
 pub(super) struct Appender {
@@ -27,6 +32,8 @@ pub(super) struct Appender {
     keeper: Arc<Keeper>,
     /// Records of one append follow one another as far as this process can see to it.
     order: Mutex<()>,
+    /// Why an append failed, and when, if none has succeeded since.
+    failure: std::sync::Mutex<Option<(Arc<str>, Instant)>>,
 }
 
 impl Appender {
@@ -35,7 +42,18 @@ impl Appender {
             pipeline,
             keeper,
             order: Mutex::default(),
+            failure: std::sync::Mutex::default(),
         }
+    }
+
+    /// Why records are refused at present: what the last append met, if that was a moment ago.
+    /// Whether the next would be taken shows only when there is one.
+    pub(super) fn refused(&self) -> Option<Arc<str>> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure
+            .as_ref()
+            .filter(|(_, at)| at.elapsed() < REMEMBERED)
+            .map(|(reason, _)| Arc::clone(reason))
     }
 
     /// Appends records and waits until all are acknowledged.
@@ -52,6 +70,10 @@ impl Appender {
         let turn = self.order.lock().await;
         let outcome = self.pipeline.send(outgoing, turn).await;
         self.keeper.appended(incarnation, outcome.last);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = outcome
+            .failure
+            .as_deref()
+            .map(|reason| (Arc::from(reason), Instant::now()));
         outcome.appended()
     }
 }

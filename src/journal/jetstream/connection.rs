@@ -1,6 +1,7 @@
 //! Where NATS is, who we are to it, and how a lost connection is found again.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::ContextBuilder;
@@ -8,9 +9,11 @@ use async_nats::jetstream::context::Context;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::pipeline::Pipeline;
 use crate::journal::JournalError;
+use crate::telemetry::{log_throttled, whole};
 
 /// How long an answer may take. One that was lost with its connection must not hold up reading
 /// much longer than that.
@@ -27,6 +30,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// server is back.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a connection that still stands is made again, at most.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
 
 /// A text that is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,6 +101,16 @@ impl Default for JetStreamOptions {
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) turns: watch::Receiver<u64>,
+    health: Arc<Mutex<LinkHealth>>,
+}
+
+/// What is known of a connection besides that it stands.
+#[derive(Debug, Default)]
+struct LinkHealth {
+    /// What the server complained of last.
+    complaint: Option<String>,
+    /// When the connection was last made again by us.
+    renewed: Option<Instant>,
 }
 
 impl Link {
@@ -109,22 +125,27 @@ impl Link {
             .map(|url| url.parse::<ServerAddr>())
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| refused(format!("{error} ({})", without_passwords(&options.urls))))?;
-        let deadline = tokio::time::Instant::now() + options.wait;
+        let deadline = Instant::now() + options.wait;
         let mut pause = Duration::from_millis(100);
         loop {
             let (turn, turns) = watch::channel(0);
-            let connected = connect_options(options, name, turn).await?;
+            let health = Arc::default();
+            let connected = connect_options(options, name, (turn, Arc::clone(&health))).await?;
             match connected.connect(&addresses[..]).await {
-                Ok(client) => return Ok(Self { client, turns }),
-                Err(error)
-                    if is_final(error.kind()) || tokio::time::Instant::now() + pause > deadline =>
-                {
+                Ok(client) => {
+                    return Ok(Self {
+                        client,
+                        turns,
+                        health,
+                    });
+                }
+                Err(error) if is_final(error.kind()) || Instant::now() + pause > deadline => {
                     let reason = format!("{error} ({})", without_passwords(&options.urls));
                     return Err(refused(reason));
                 }
                 Err(error) => {
                     let urls = without_passwords(&options.urls);
-                    tracing::warn!(%error, urls, "NATS cannot be reached yet");
+                    tracing::warn!(error = %whole(&error), urls, "NATS cannot be reached yet");
                     tokio::time::sleep(pause).await;
                     pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                 }
@@ -152,6 +173,38 @@ impl Link {
             .max_ack_inflight(MOST_IN_FLIGHT)
             .backpressure_on_inflight(true)
             .build(self.client.clone())
+    }
+
+    /// Makes a connection that stands again, since what is asked over it gets no answer. A server
+    /// that takes a permission away ends the subscriptions that need it, and does not bring them back
+    /// with the permission; a new connection subscribes to all of them. Does nothing when the
+    /// connection was lost, or made again a moment ago.
+    pub(super) async fn renew(&self) {
+        if !self.is_connected() {
+            return;
+        }
+        {
+            let mut health = lock(&self.health);
+            if health.renewed.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
+                return;
+            }
+            health.renewed = Some(Instant::now());
+        }
+        log_throttled("nats-renewed", |count| {
+            tracing::warn!(count, "NATS does not answer; connecting to it anew");
+        });
+        // An error says that the client has ended, which everything else notices too.
+        let _ = self.client.force_reconnect().await;
+    }
+
+    /// What the server complained of last, such as a missing permission.
+    pub(super) fn complaint(&self) -> Option<String> {
+        lock(&self.health).complaint.clone()
+    }
+
+    /// Forgets the last complaint, since the server answers.
+    pub(super) fn answers(&self) {
+        lock(&self.health).complaint = None;
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -195,7 +248,7 @@ pub fn without_passwords(urls: &[String]) -> String {
 async fn connect_options(
     options: &JetStreamOptions,
     name: &str,
-    turn: watch::Sender<u64>,
+    (turn, health): (watch::Sender<u64>, Arc<Mutex<LinkHealth>>),
 ) -> Result<ConnectOptions, JournalError> {
     let mut connect = ConnectOptions::new()
         .name(name)
@@ -214,16 +267,17 @@ async fn connect_options(
                 Event::Connected | Event::Disconnected | Event::SlowConsumer(_) => {
                     turn.send_modify(|count| *count = count.wrapping_add(1));
                 }
-                Event::LameDuckMode
-                | Event::Draining
-                | Event::Closed
-                | Event::ServerError(_)
-                | Event::ClientError(_) => {}
+                Event::ServerError(error) => {
+                    lock(&health).complaint = Some(error.to_string());
+                }
+                Event::LameDuckMode | Event::Draining | Event::Closed | Event::ClientError(_) => {}
             }
             match event {
                 Event::Connected => tracing::info!("connected to NATS"),
                 Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
-                other => tracing::warn!(event = %other, "NATS"),
+                other => log_throttled(log_cause(&other), move |count| {
+                    tracing::warn!(event = %other, count, "NATS");
+                }),
             }
             std::future::ready(())
         });
@@ -267,6 +321,21 @@ async fn connect_options(
         connect = connect.custom_inbox_prefix(prefix);
     }
     Ok(connect)
+}
+
+fn lock(health: &Mutex<LinkHealth>) -> MutexGuard<'_, LinkHealth> {
+    health.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What tells the log lines about an event from others'.
+const fn log_cause(event: &Event) -> &'static str {
+    match event {
+        Event::ServerError(_) => "nats-server-error",
+        Event::ClientError(_) => "nats-client-error",
+        Event::SlowConsumer(_) => "nats-slow-consumer",
+        Event::Disconnected => "nats-disconnected",
+        _ => "nats-event",
+    }
 }
 
 fn refused(reason: String) -> JournalError {

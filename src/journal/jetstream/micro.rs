@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::connection::{JetStreamOptions, Link};
 use crate::journal::JournalError;
+use crate::telemetry::whole;
 
 /// The subject that answers.
 const STATUS: &str = "tidings.status";
@@ -59,7 +60,7 @@ impl MicroService {
         let answering = tokio::spawn(async move {
             while let Some(request) = endpoint.next().await {
                 if let Err(error) = request.respond(Ok(status())).await {
-                    tracing::debug!(%error, "a question for the status could not be answered");
+                    tracing::debug!(error = %whole(&error), "a question for the status could not be answered");
                 }
             }
         });
@@ -69,7 +70,7 @@ impl MicroService {
     /// Ends it.
     pub async fn stop(self) {
         if let Err(error) = self.service.stop().await {
-            tracing::debug!(%error, "the service was gone already");
+            tracing::debug!(error = %whole(error.as_ref()), "the service was gone already");
         }
         self.answering.abort();
     }

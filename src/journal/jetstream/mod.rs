@@ -44,6 +44,7 @@ use super::{
 use crate::events::{
     Form, Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequence, ShardCount,
 };
+use crate::telemetry::whole;
 
 pub use bare::BareJetStream;
 pub use connection::{JetStreamOptions, Secret, without_passwords};
@@ -106,17 +107,17 @@ impl JetStreamJournal {
         let info = loop {
             match streams::create_or_check(&events, &wanted, replicas).await {
                 Ok(info) => break info,
-                Err(error @ JournalError::Broker { .. })
+                Err(error @ (JournalError::Broker { .. } | JournalError::Silent { .. }))
                     if tokio::time::Instant::now() < deadline =>
                 {
-                    tracing::warn!(%error, "JetStream is not ready yet");
+                    tracing::warn!(error = %whole(&error), "JetStream is not ready yet");
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
                 Err(error) => return Err(error),
             }
         };
         streams::create_or_check(&rejections, &streams::rejected(replicas), replicas).await?;
-        let keeper = Keeper::new(events, wanted, replicas, &info);
+        let keeper = Keeper::new(events, link.clone(), (wanted, replicas), &info);
         keeper.look().await?;
         keeper.find_end().await?;
         tokio::spawn(keep_current(Arc::downgrade(&keeper)));
@@ -124,10 +125,7 @@ impl JetStreamJournal {
             appender: Appender::new(link.pipeline(), Arc::clone(&keeper)),
             reading,
             keeper,
-            rejected: Arc::new(JetStreamRejectedLog {
-                api: rejections,
-                link: link.clone(),
-            }),
+            rejected: Arc::new(JetStreamRejectedLog { api: rejections }),
             link,
             normal_form: NORMAL_FORM_VERSION,
         };
@@ -160,6 +158,14 @@ impl Journal for JetStreamJournal {
         } else {
             Connection::Disconnected
         }
+    }
+
+    fn unwritable(&self) -> Option<Arc<str>> {
+        self.appender.refused()
+    }
+
+    fn unreadable(&self) -> Option<Arc<str>> {
+        self.keeper.unreadable()
     }
 
     fn head(&self) -> watch::Receiver<Sequence> {

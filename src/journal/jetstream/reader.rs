@@ -23,6 +23,7 @@ use super::streams;
 use crate::events::{Envelope, Keyword, RecordHash, Sequence, ShardCount, Token};
 use crate::journal::tokens::Tokens;
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
+use crate::telemetry::whole;
 
 /// How many bytes of payloads wait to be handed out, at most.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
@@ -30,6 +31,8 @@ const WAITING_BYTES: usize = 16 * 1024 * 1024;
 const WATCHDOG: Duration = Duration::from_secs(3);
 /// After so many consumers without a message the next one is asked for by itself ...
 const FRUITLESS: u32 = 2;
+/// After so many of them the connection is made anew.
+const USELESS: u32 = 3;
 /// ... and so many more with it, before a consumer is tried again.
 const ASKED_AT_ONCE: usize = 64;
 /// A filtered reader that got nothing for so long looks how far it has come.
@@ -181,12 +184,31 @@ impl JetStreamReader {
         if self.fruitless > FRUITLESS {
             tracing::info!(%sequence, "reading the journal goes on");
         }
+        if self.fruitless >= USELESS {
+            self.tell(None);
+        }
         self.fruitless = 0;
         self.progress = Instant::now();
     }
 
+    /// Tells why nothing can be read. The reader of one keyword tells nothing: what is said here is
+    /// about folding as a whole.
+    fn tell(&self, reason: Option<&str>) {
+        if self.filter.is_none() {
+            self.keeper.set_unread(reason.map(ToOwned::to_owned));
+        }
+    }
+
+    /// The journal holds more than was read, as far as this reader can know.
+    fn is_behind(&self) -> bool {
+        *self.keeper.head().borrow() > self.read
+    }
+
     fn lose(&mut self, reason: &str) {
         if self.pull.take().is_some() {
+            if self.fruitless >= USELESS && self.is_behind() {
+                self.tell(Some(reason));
+            }
             tracing::debug!(reason, after = %self.read, "a consumer is given up");
             self.fruitless = self.fruitless.saturating_add(1);
         }
@@ -207,13 +229,19 @@ impl JetStreamReader {
         if self.fruitless > 0 {
             tokio::time::sleep(jitter(self.fruitless)).await;
         }
+        if self.fruitless >= USELESS && self.is_behind() {
+            self.link.renew().await;
+        }
         if let Err(error) = self.try_reopen().await {
             if matches!(error, JournalError::Changed { .. }) {
                 return Err(error);
             }
             self.fruitless = self.fruitless.saturating_add(1);
+            if self.fruitless >= USELESS {
+                self.tell(Some(&whole(&error).to_string()));
+            }
             if self.fruitless == FRUITLESS {
-                tracing::warn!(%error, after = %self.read, "the journal cannot be read for now");
+                tracing::warn!(error = %whole(&error), after = %self.read, "the journal cannot be read for now");
             }
         }
         Ok(())
@@ -298,9 +326,16 @@ impl JetStreamReader {
 
     /// Behind the head, and not getting nearer.
     fn is_stuck(&self) -> bool {
-        self.filter.is_none()
-            && *self.keeper.head().borrow() > self.read
-            && self.progress.elapsed() > WATCHDOG
+        self.filter.is_none() && self.is_behind() && self.progress.elapsed() > WATCHDOG
+    }
+}
+
+impl Drop for JetStreamReader {
+    /// Another reader takes over, or none, and says for itself how it does.
+    fn drop(&mut self) {
+        if self.fruitless >= USELESS {
+            self.tell(None);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! keyword, with everything about the record in headers.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::message::PublishMessage;
@@ -10,14 +9,13 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::api::{StoredMessage, StreamApi};
-use super::connection::Link;
 use super::message::RECEIVED_AT;
 use crate::events::{Incarnation, Sequence, Timestamp};
 use crate::journal::rejected::{MAX_KEPT_BYTES, is_code};
 use crate::journal::{JournalError, RejectedEntry, RejectedLog};
+use crate::telemetry::whole;
 
 const REASON: &str = "Tidings-Reason";
 const SUBJECT: &str = "Tidings-Subject";
@@ -37,31 +35,12 @@ const NOBODY: &str = "rejected._";
 #[derive(Debug)]
 pub(super) struct JetStreamRejectedLog {
     pub(super) api: StreamApi,
-    pub(super) link: Link,
 }
-
-/// How long an outage is waited out before the caller hears of it.
-const OUTAGE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[async_trait]
 impl RejectedLog for JetStreamRejectedLog {
     async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError> {
-        let until = Instant::now() + OUTAGE;
-        loop {
-            let error = match self.try_append(&entries).await {
-                Ok(written) => return Ok(written),
-                Err(error) => error,
-            };
-            // Folding waits for this, and is to go on as soon as the server is back.
-            if self.link.is_connected() || Instant::now() > until {
-                return Err(error);
-            }
-            tracing::warn!(%error, "rejected records wait for NATS to come back");
-            while !self.link.is_connected() && Instant::now() < until {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        }
+        self.try_append(&entries).await
     }
 
     async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
@@ -98,11 +77,13 @@ impl JetStreamRejectedLog {
             }
             last.insert(subject.clone(), Some((entry.incarnation, entry.sequence)));
             let coming = self.context().send_publish(subject, message(entry)).await;
-            waiting.push(coming.map_err(|error| not_kept(error.to_string()))?);
+            waiting.push(coming.map_err(|error| not_kept(whole(&error).to_string()))?);
             written = written.saturating_add(1);
         }
         for coming in waiting {
-            coming.await.map_err(|error| not_kept(error.to_string()))?;
+            coming
+                .await
+                .map_err(|error| not_kept(whole(&error).to_string()))?;
         }
         Ok(written)
     }

@@ -4,19 +4,27 @@
 //! against, and whether the stream is still the one that was read (a *turn* is counted whenever it
 //! was created anew, emptied, or lost its end).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, Info};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::api::StreamApi;
+use super::connection::Link;
 use super::streams;
 use crate::events::{Incarnation, Sequence};
 use crate::journal::{Durability, JournalError};
+use crate::telemetry::whole;
 
 /// How often the stream is asked.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// A stream that has not answered for so long cannot be read.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How often a question that was cut off by a new connection is asked again.
+const MAX_ASKED_AGAIN: u32 = 3;
 
 /// What the stream is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +53,22 @@ struct End {
     message: Sequence,
 }
 
+/// Whether the stream answers, and can be read.
+#[derive(Debug)]
+struct Hearing {
+    /// When it answered last.
+    answered: Instant,
+    /// What it did instead since then.
+    failure: Option<String>,
+    /// Why its messages cannot be read though it answers.
+    unread: Option<String>,
+}
+
 /// The one place where it is kept.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) api: StreamApi,
+    link: Link,
     wanted: Config,
     replicas: Option<usize>,
     standing: watch::Sender<Standing>,
@@ -58,6 +78,7 @@ pub(super) struct Keeper {
     end: Mutex<End>,
     /// What made the last turn.
     reason: Mutex<String>,
+    hearing: Mutex<Hearing>,
     closed: watch::Sender<bool>,
 }
 
@@ -65,19 +86,25 @@ impl Keeper {
     /// Begins with a checked stream.
     pub(super) fn new(
         api: StreamApi,
-        wanted: Config,
-        replicas: Option<usize>,
+        link: Link,
+        (wanted, replicas): (Config, Option<usize>),
         info: &Info,
     ) -> Arc<Self> {
         let standing = standing_of(info, 0);
         Arc::new(Self {
             api,
+            link,
             wanted,
             replicas,
             standing: watch::Sender::new(standing),
             head: watch::Sender::new(standing.last),
             end: Mutex::default(),
             reason: Mutex::default(),
+            hearing: Mutex::new(Hearing {
+                answered: Instant::now(),
+                failure: None,
+                unread: None,
+            }),
             closed: watch::Sender::new(false),
         })
     }
@@ -104,6 +131,31 @@ impl Keeper {
         // Whoever waits for news looks up.
         self.standing.send_modify(|_| {});
         first
+    }
+
+    /// Why the stream cannot be read at present; `None` while it can.
+    pub(super) fn unreadable(&self) -> Option<Arc<str>> {
+        let hearing = self.hearing();
+        let silent = hearing.answered.elapsed() >= SILENCE;
+        let reason = match (&hearing.failure, &hearing.unread) {
+            (Some(failure), _) if silent => failure,
+            (_, Some(unread)) => unread,
+            _ => return None,
+        };
+        let complaint = self.link.complaint();
+        Some(match complaint {
+            Some(complaint) => format!("{reason}; the server said: {complaint}").into(),
+            None => reason.as_str().into(),
+        })
+    }
+
+    /// The stream's messages cannot be read for this reason, or can be read again.
+    pub(super) fn set_unread(&self, reason: Option<String>) {
+        self.hearing().unread = reason;
+    }
+
+    fn hearing(&self) -> MutexGuard<'_, Hearing> {
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error for whoever read the stream before it took a turn.
@@ -190,18 +242,43 @@ impl Keeper {
         // What it is held against is taken before it is asked: an append may get ahead of the
         // answer.
         let before = self.standing().last;
-        let seen = self.ask().await;
+        let seen = self.ask_over_turns().await;
         match seen {
             Ok(info) => {
+                {
+                    let mut hearing = self.hearing();
+                    hearing.answered = Instant::now();
+                    hearing.failure = None;
+                }
+                self.link.answers();
                 self.look_for_end(&info).await?;
                 Ok(self.note(before, &info))
             }
             Err(error) => {
+                self.hearing().failure = Some(whole(&error).to_string());
+                if matches!(error, JournalError::Silent { .. }) {
+                    self.link.renew().await;
+                }
                 self.standing
                     .send_if_modified(|standing| std::mem::take(&mut standing.answers));
                 Err(error)
             }
         }
+    }
+
+    /// Asks again at once when the connection was made anew meanwhile, since the answer went to the
+    /// one before.
+    async fn ask_over_turns(&self) -> Result<Info, JournalError> {
+        let mut turns = self.link.turns.clone();
+        for _ in 0..MAX_ASKED_AGAIN {
+            turns.mark_unchanged();
+            tokio::select! {
+                biased;
+                seen = self.ask() => return seen,
+                turned = turns.changed() => if turned.is_err() { break; },
+            }
+        }
+        self.ask().await
     }
 
     async fn ask(&self) -> Result<Info, JournalError> {
@@ -290,7 +367,7 @@ pub(super) async fn keep_current(keeper: std::sync::Weak<Keeper>) {
                 silent = false;
             }
             Err(error) if !silent => {
-                tracing::error!(%error, "the journal's stream does not answer as it should; folding waits");
+                tracing::error!(error = %whole(&error), "the journal's stream does not answer as it should; folding waits");
                 silent = true;
             }
             Ok(_) | Err(_) => {}

@@ -1,15 +1,34 @@
 //! Writing groups: one frame, one write, one sync each.
+//!
+//! After a failed write the log is *stalled*: it refuses groups of that size and larger until [`Writer::repair`] has
+//! brought the disk into a known state and has seen that it can be written again. What repair does
+//! depends on what failed:
+//!
+//! - The write failed and what it left was cut off again: a test write of the same size.
+//! - What the write left could not be cut off, or a sync failed: the bytes behind the last
+//!   acknowledged group are unknown, and so may be the block in which that group ends. The block
+//!   is written again, the rest is cut off and synced, the last groups are read back, and a new
+//!   segment is begun, so that nothing is written behind blocks that failed.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::cursor;
 use super::frame::{FrameBuilder, FrameHeader};
 use super::log::{Log, segment_path};
+use super::reader::ReadError;
+use super::scan::damage;
 use super::segment::{FRAMES_START, Mark, Segment, SegmentHeader, before, io_error, path_of};
 use crate::events::Sequence;
 use crate::journal::JournalError;
+use crate::telemetry::whole;
+
+/// The unit in which file systems write, in bytes.
+const BLOCK_BYTES: u64 = 4096;
+/// The largest test write, in bytes.
+const MAX_TEST_BYTES: u64 = 1024 * 1024;
 
 /// The one that writes a log. All methods block on the disk.
 #[derive(Debug)]
@@ -25,8 +44,30 @@ pub(in crate::journal) struct Writer {
     segment_bytes: u64,
     /// Nothing goes into this segment any more, whether or not the next could be created.
     full: bool,
-    /// What failed so that the state of the disk isn't known.
-    poisoned: Option<String>,
+    /// Why nothing is written until it is repaired.
+    stall: Option<Stall>,
+}
+
+/// A write that failed.
+#[derive(Debug, Clone)]
+struct Stall {
+    /// What failed, with the system's answer.
+    reason: String,
+    /// How many bytes were to be written.
+    bytes: u64,
+    /// Bytes behind the end may be on disk.
+    uncertain: bool,
+}
+
+/// Why a repair failed.
+#[derive(Debug, thiserror::Error)]
+enum Unrepaired {
+    /// The bytes behind the end are unknown.
+    #[error(transparent)]
+    Uncertain(JournalError),
+    /// There are none, but nothing can be written.
+    #[error(transparent)]
+    Refused(JournalError),
 }
 
 impl Writer {
@@ -46,7 +87,7 @@ impl Writer {
             end_mark,
             segment_bytes,
             full: false,
-            poisoned: None,
+            stall: None,
         }
     }
 
@@ -55,34 +96,43 @@ impl Writer {
         self.end.next
     }
 
+    /// Why nothing is written until [`Self::repair`] succeeds, with the system's answer.
+    pub(in crate::journal) fn stalled(&self) -> Option<&str> {
+        self.stall.as_ref().map(|stall| stall.reason.as_str())
+    }
+
     /// Writes a frame that was begun with [`Self::next`], and returns the sequence of its last
     /// record when it is durable.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: nothing of it is in the log. [`JournalError::Poisoned`]: whether it
-    /// is isn't known, and nothing more will be taken.
+    /// [`JournalError::Io`] and [`JournalError::Stalled`]: nothing of it is in the log.
+    /// [`JournalError::Uncertain`]: whether it is isn't known. After any of them the log is
+    /// stalled.
     pub(in crate::journal) fn write(
         &mut self,
         frame: &mut FrameBuilder,
     ) -> Result<Sequence, JournalError> {
-        self.refuse_when_poisoned()?;
-        self.remove_end_mark()?;
         let (bytes, ..) = frame.seal(self.end.chain, self.log.incarnation());
-        let behind = self.end.offset.saturating_add(bytes.len() as u64);
+        let length = bytes.len() as u64;
+        self.refuse_when_stalled(length)?;
+        self.remove_end_mark()?;
+        let behind = self.end.offset.saturating_add(length);
         if behind > self.segment_bytes && self.end.offset > FRAMES_START {
             self.full = true;
         }
-        if self.full {
-            self.begin_segment()?;
+        if self.full
+            && let Err(error) = self.begin_segment()
+        {
+            self.stall(whole(&error).to_string(), length, false);
+            return Err(error);
         }
         let start = self.end.offset;
         let (bytes, header, crc) = frame.seal(self.end.chain, self.log.incarnation());
-        let length = bytes.len() as u64;
         if let Err(error) = self.file.write_all_at(bytes, start) {
-            return Err(self.cut_back(error));
+            return Err(self.cut_back(error, length));
         }
         if let Err(error) = self.file.sync_data() {
-            return Err(self.poison("sync", &error));
+            return Err(self.uncertain(error, length));
         }
         self.end = Mark {
             next: header.next(),
@@ -91,6 +141,7 @@ impl Writer {
         };
         self.segment.mark(self.end);
         self.segment.grow_to(self.end.offset);
+        self.stall = None;
         Ok(before(self.end.next))
     }
 
@@ -99,7 +150,7 @@ impl Writer {
     /// # Errors
     /// As [`Self::write`].
     pub(in crate::journal) fn finish(&mut self) -> Result<(), JournalError> {
-        self.refuse_when_poisoned()?;
+        self.refuse_when_stalled(u64::MAX)?;
         if self.end_mark {
             return Ok(());
         }
@@ -109,11 +160,12 @@ impl Writer {
         }
         let mark = FrameHeader::end_mark(self.end.next, self.end.chain);
         let (bytes, _) = mark.encode(self.log.incarnation());
+        let length = bytes.len() as u64;
         if let Err(error) = self.file.write_all_at(&bytes, self.end.offset) {
-            return Err(self.cut_back(error));
+            return Err(self.cut_back(error, length));
         }
         if let Err(error) = self.file.sync_data() {
-            return Err(self.poison("sync", &error));
+            return Err(self.uncertain(error, length));
         }
         self.end_mark = true;
         Ok(())
@@ -123,10 +175,10 @@ impl Writer {
     /// segment says so. The caller has seen to it that they are.
     ///
     /// # Errors
-    /// [`JournalError::Io`] or [`JournalError::Poisoned`]: it may be tried again with the log
+    /// [`JournalError::Io`]: it may be tried again with the log
     /// opened again.
     pub(in crate::journal) fn begin_normal_form(&mut self) -> Result<(), JournalError> {
-        self.refuse_when_poisoned()?;
+        self.refuse_when_stalled(u64::MAX)?;
         self.remove_end_mark()?;
         if self.end.offset > FRAMES_START {
             self.full = true;
@@ -141,12 +193,124 @@ impl Writer {
             .map_err(io_error("write to", &self.segment.path))
     }
 
-    fn refuse_when_poisoned(&self) -> Result<(), JournalError> {
-        match &self.poisoned {
-            Some(reason) => Err(JournalError::Poisoned {
-                reason: reason.clone(),
-            }),
-            None => Ok(()),
+    /// Tries to bring a stalled log into a state in which it can be written; does nothing when it
+    /// isn't stalled. May be called again after an error.
+    ///
+    /// # Errors
+    /// [`JournalError::Stalled`] with what failed this time.
+    pub(in crate::journal) fn repair(&mut self) -> Result<(), JournalError> {
+        let Some(stall) = self.stall.clone() else {
+            return Ok(());
+        };
+        match self.try_repair(&stall) {
+            Ok(()) => {
+                self.stall = None;
+                Ok(())
+            }
+            Err(error) => {
+                let reason = whole(&error).to_string();
+                // What a failed repair leaves behind is as unknown as what it was to repair.
+                let uncertain = !matches!(error, Unrepaired::Refused(_));
+                self.stall(reason.clone(), stall.bytes, uncertain);
+                Err(JournalError::Stalled { reason })
+            }
+        }
+    }
+
+    fn try_repair(&mut self, stall: &Stall) -> Result<(), Unrepaired> {
+        if stall.uncertain {
+            self.restore_end().map_err(Unrepaired::Uncertain)?;
+            // An empty segment has only its header, which was just written again.
+            self.full = self.end.offset > FRAMES_START;
+        }
+        if self.full {
+            self.begin_segment().map_err(Unrepaired::Refused)?;
+        }
+        self.test_write(stall.bytes.min(MAX_TEST_BYTES))
+    }
+
+    /// Cuts off what may stand behind the end, and makes sure that everything before it is on
+    /// disk as it was acknowledged.
+    fn restore_end(&mut self) -> Result<(), JournalError> {
+        let path = self.segment.path.clone();
+        let end = self.end.offset;
+        let start = end - end % BLOCK_BYTES;
+        // A handle of its own: the file system may have been mounted again meanwhile.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        let mut block = vec![0; usize::try_from(end - start).unwrap_or_default()];
+        file.read_exact_at(&mut block, start)
+            .map_err(io_error("read", &path))?;
+        file.write_all_at(&block, start)
+            .map_err(io_error("write to", &path))?;
+        file.set_len(end)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error("cut back", &path))?;
+        self.file = file;
+        self.end_mark = false;
+        self.check_end()
+    }
+
+    /// Reads the last groups back.
+    fn check_end(&self) -> Result<(), JournalError> {
+        let flawed = |error| match error {
+            ReadError::Failed(error) => error,
+            ReadError::Flawed(flaw) => damage(&self.segment, flaw),
+        };
+        let mut reader = cursor::open(&self.log, &self.segment)?;
+        if let Some(mark) = self.segment.nearest(before(self.end.next)) {
+            reader.jump(mark);
+        }
+        while reader.advance().map_err(flawed)? {}
+        if reader.next() == self.end.next && reader.chain() == self.end.chain {
+            return Ok(());
+        }
+        Err(JournalError::Damaged {
+            path: self.segment.path.clone(),
+            offset: reader.offset(),
+            after: before(reader.next()),
+            what: format!(
+                "it should end behind sequence {}, which was acknowledged",
+                before(self.end.next)
+            ),
+        })
+    }
+
+    /// Writes and syncs zeros behind the end, and cuts them off. A crash in between leaves a torn
+    /// end, which the next start cuts off.
+    fn test_write(&self, bytes: u64) -> Result<(), Unrepaired> {
+        let zeros = vec![0; usize::try_from(bytes).unwrap_or_default()];
+        let written = self.file.write_all_at(&zeros, self.end.offset);
+        let synced = match &written {
+            Ok(()) => self.file.sync_data(),
+            Err(_) => Ok(()),
+        };
+        let cut = self
+            .file
+            .set_len(self.end.offset)
+            .and_then(|()| self.file.sync_data());
+        let path = &self.segment.path;
+        synced
+            .map_err(io_error("sync", path))
+            .and(cut.map_err(io_error("cut back", path)))
+            .map_err(Unrepaired::Uncertain)?;
+        written
+            .map_err(io_error("write to", path))
+            .map_err(Unrepaired::Refused)
+    }
+
+    /// A disk with no room for a large group may have room for a smaller one, which is tried.
+    fn refuse_when_stalled(&self, bytes: u64) -> Result<(), JournalError> {
+        match &self.stall {
+            Some(stall) if stall.uncertain || self.full || bytes >= stall.bytes => {
+                Err(JournalError::Stalled {
+                    reason: stall.reason.clone(),
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -159,7 +323,9 @@ impl Writer {
                 .set_len(self.end.offset)
                 .and_then(|()| self.file.sync_data());
             if let Err(error) = cut {
-                return Err(self.poison("cut the end mark of", &error));
+                let error = io_error("cut the end mark off", &self.segment.path)(error);
+                self.stall(whole(&error).to_string(), BLOCK_BYTES, true);
+                return Err(error);
             }
             self.end_mark = false;
         }
@@ -182,26 +348,42 @@ impl Writer {
     }
 
     /// Takes back a write that failed in the middle.
-    fn cut_back(&mut self, error: std::io::Error) -> JournalError {
+    fn cut_back(&mut self, error: std::io::Error, bytes: u64) -> JournalError {
         let cut = self
             .file
             .set_len(self.end.offset)
             .and_then(|()| self.file.sync_data());
+        let error = io_error("write to", &self.segment.path)(error);
         match cut {
-            Ok(()) => io_error("write to", &self.segment.path)(error),
+            Ok(()) => {
+                self.stall(whole(&error).to_string(), bytes, false);
+                error
+            }
             Err(second) => {
-                let first = format!("{error}, and then, taking it back");
-                self.poison(&first, &second)
+                let reason = format!(
+                    "{}, and what was written could not be cut off again: {second}",
+                    whole(&error)
+                );
+                self.stall(reason.clone(), bytes, true);
+                JournalError::Uncertain { reason }
             }
         }
     }
 
-    fn poison(&mut self, action: &str, error: &std::io::Error) -> JournalError {
-        let path = self.segment.path.display();
-        let reason = format!("could not {action} {path}: {error}");
-        tracing::error!("the log takes nothing more: {reason}");
-        self.poisoned = Some(reason.clone());
-        JournalError::Poisoned { reason }
+    /// A sync failed, so that what was written may be on disk or not.
+    fn uncertain(&mut self, error: std::io::Error, bytes: u64) -> JournalError {
+        let error = io_error("sync", &self.segment.path)(error);
+        let reason = whole(&error).to_string();
+        self.stall(reason.clone(), bytes, true);
+        JournalError::Uncertain { reason }
+    }
+
+    fn stall(&mut self, reason: String, bytes: u64, uncertain: bool) {
+        self.stall = Some(Stall {
+            reason,
+            bytes,
+            uncertain,
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -169,7 +170,7 @@ async fn post(
     let mut settings = invocation.settings.clone();
     settings.data = folder.to_owned();
     settings.listen.set_port(0);
-    let system = System::start(&settings).await?;
+    let system = System::start(&settings, &AtomicBool::new(false)).await?;
     let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
     let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
     // Not before it has taken up where the fold ended.

@@ -20,6 +20,7 @@ use super::server::{self, Server};
 use crate::cli::Invocation;
 use crate::cli::client::Client;
 use crate::cli::failure::Outcome;
+use crate::telemetry::whole;
 
 mod clients;
 pub(super) mod figures;
@@ -104,7 +105,7 @@ pub(in crate::cli) async fn run(
     invocation: &Invocation,
 ) -> anyhow::Result<Outcome> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit of file handles could not be raised");
+        tracing::warn!(error = %whole(&error), "the limit of file handles could not be raised");
     }
     if arguments.pin {
         pin_to_second().await?;

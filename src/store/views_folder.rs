@@ -1,0 +1,302 @@
+//! Where the views are, below the data folder.
+//!
+//! ```text
+//! data/views/        may be a volume of its own, or a link: it is never renamed or removed
+//!   current/         the views, with current.seal beside them after a clean stop
+//!   current.damaged/ the last views that could not be read, kept to be looked into
+//!   old/             views that an older version made, as long as they answer, with old.seal
+//!   gone/            what is being removed
+//!   next/            views in the making, of `views rebuild` and `views compact`
+//!   verify/          views in the making, of `views verify`
+//! ```
+//!
+//! Views are swapped by renaming folders inside. What a killed process leaves of the last three is
+//! removed by the next start.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::seal::sync_parent;
+use super::{Seal, Store, StoreError};
+
+/// The entries of the folder that are not files of sled, besides the seals.
+const OWN: [&str; 7] = [
+    "current",
+    "current.damaged",
+    "old",
+    "gone",
+    "next",
+    "verify",
+    TAKING,
+];
+/// Views of the layout before, on their way to `current`.
+const TAKING: &str = "taking-over";
+
+/// The folder of the views of a data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewsFolder {
+    data: PathBuf,
+    root: PathBuf,
+}
+
+impl ViewsFolder {
+    /// Of this data folder.
+    pub fn of(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            root: data.join("views"),
+        }
+    }
+
+    /// The views.
+    pub fn current(&self) -> PathBuf {
+        self.root.join("current")
+    }
+
+    /// Views of an older version that answer meanwhile.
+    pub fn old(&self) -> PathBuf {
+        self.root.join("old")
+    }
+
+    /// Views that are to replace the current ones.
+    pub fn next(&self) -> PathBuf {
+        self.root.join("next")
+    }
+
+    /// Views that are made to be compared.
+    pub fn verify(&self) -> PathBuf {
+        self.root.join("verify")
+    }
+
+    fn gone(&self) -> PathBuf {
+        self.root.join("gone")
+    }
+
+    /// Makes the folder, takes over views of the layout before, and removes those that had their
+    /// time.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        if !self.root.is_dir() {
+            std::fs::create_dir_all(&self.root)
+                .and_then(|()| sync_parent(&self.root))
+                .map_err(StoreError::io("create", &self.root))?;
+        }
+        self.take_over()?;
+        self.remove_gone()
+    }
+
+    /// Removes views that a killed process was making. Nothing else may be making any.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn remove_unfinished(&self) -> Result<(), StoreError> {
+        Store::remove(&self.next())?;
+        Store::remove(&self.verify())
+    }
+
+    /// Lets the next views take the place of the current ones.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn swap_in_next(&self) -> Result<(), StoreError> {
+        self.retire(&self.current())?;
+        Seal::rename(&self.next(), &self.current())?;
+        self.remove_gone()
+    }
+
+    /// Takes views out of their place, so that no start finds them any more; those in use can still
+    /// be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn retire(&self, views: &Path) -> Result<(), StoreError> {
+        if views.exists() {
+            self.remove_gone()?;
+            Seal::rename(views, &self.gone())?;
+        }
+        Ok(())
+    }
+
+    /// Removes views that were retired.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn remove_gone(&self) -> Result<(), StoreError> {
+        Store::remove(&self.gone())
+    }
+
+    /// Before, the files of sled lay in the folder itself, and everything else beside it.
+    fn take_over(&self) -> Result<(), StoreError> {
+        let taking = self.root.join(TAKING);
+        let mut files = self.files_of_sled()?;
+        if !files.is_empty() || taking.exists() {
+            tracing::info!(folder = %self.root.display(), "taking over the views of the layout before");
+            std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
+            // The database goes last: as long as it is not there, nothing was taken over.
+            files.sort_by_key(|path| path.file_name().is_some_and(|name| name == "db"));
+            for file in files {
+                let name = file.file_name().unwrap_or_default();
+                std::fs::rename(&file, taking.join(name)).map_err(StoreError::io("move", &file))?;
+            }
+            self.take_over_seal()?;
+            Seal::rename(&taking, &self.current())?;
+        }
+        self.remove_strays()
+    }
+
+    fn files_of_sled(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut files = Vec::new();
+        let list = StoreError::io("list", &self.root);
+        for entry in std::fs::read_dir(&self.root).map_err(list)? {
+            let path = entry.map_err(StoreError::io("list", &self.root))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_own = name.is_some_and(|name| {
+                OWN.contains(&name) || name.ends_with(".seal") || name.ends_with(".seal-next")
+            });
+            let is_sled = name.is_some_and(|name| {
+                matches!(name, "db" | "conf" | "blobs") || name.starts_with("snap.")
+            });
+            if is_sled && !is_own {
+                files.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The seal lay outside, on another volume perhaps: it is written anew, and the old one removed
+    /// when the views are in their place.
+    fn take_over_seal(&self) -> Result<(), StoreError> {
+        let before = self.data.join("views.seal");
+        match std::fs::read(&before) {
+            Ok(seal) => Seal::put(&self.root.join(TAKING), &seal),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io("read", before)(error)),
+        }
+    }
+
+    /// What the layout before kept beside the folder. Old views only answered meanwhile; on another
+    /// volume they cannot be taken over by renaming, and are removed.
+    fn remove_strays(&self) -> Result<(), StoreError> {
+        let beside = |name: &str| self.data.join(name);
+        let old = beside("views-old");
+        let taken = old.exists() && !self.old().exists();
+        if !(taken && Seal::rename(&old, &self.old()).is_ok()) {
+            Store::remove(&old)?;
+        }
+        for name in ["views-gone", "views-next", "views-verify", "views.damaged"] {
+            if beside(name).exists() {
+                Store::remove(&beside(name))?;
+            }
+        }
+        let seal = beside("views.seal");
+        match std::fs::remove_file(&seal) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StoreError::io("remove", seal)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A data folder of the layout before, with a file per kind.
+    fn layout_before(data: &Path) {
+        let views = data.join("views");
+        std::fs::create_dir_all(views.join("blobs")).unwrap();
+        for (file, text) in [
+            ("db", "rows"),
+            ("conf", "c"),
+            ("snap.01", "s"),
+            ("blobs/1", "b"),
+        ] {
+            std::fs::write(views.join(file), text).unwrap();
+        }
+        Seal::write(&views).unwrap();
+        for folder in ["views-next", "views-gone", "views-verify", "views.damaged"] {
+            std::fs::create_dir_all(data.join(folder)).unwrap();
+        }
+        std::fs::create_dir_all(data.join("views-old")).unwrap();
+        std::fs::write(data.join("views-old/db"), "old rows").unwrap();
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn is_taken_over(data: &Path) {
+        let folder = ViewsFolder::of(data);
+        assert_eq!(names(data), ["views"]);
+        assert_eq!(
+            names(&data.join("views")),
+            ["current", "current.seal", "old"]
+        );
+        assert_eq!(std::fs::read(folder.current().join("db")).unwrap(), b"rows");
+        assert_eq!(std::fs::read(folder.old().join("db")).unwrap(), b"old rows");
+        Seal::open(&folder.current()).unwrap();
+    }
+
+    #[test]
+    fn the_layout_before_is_taken_over_whatever_it_was_interrupted_by() {
+        let data = tempfile::tempdir().unwrap();
+        layout_before(data.path());
+        ViewsFolder::of(data.path()).prepare().unwrap();
+        is_taken_over(data.path());
+
+        // Interrupted between any two steps.
+        for moved in 0..=4 {
+            let data = tempfile::tempdir().unwrap();
+            layout_before(data.path());
+            let views = data.path().join("views");
+            let taking = views.join(TAKING);
+            std::fs::create_dir(&taking).unwrap();
+            for file in ["conf", "snap.01", "blobs", "db"].into_iter().take(moved) {
+                std::fs::rename(views.join(file), taking.join(file)).unwrap();
+            }
+            if moved == 4 {
+                let seal = std::fs::read(data.path().join("views.seal")).unwrap();
+                Seal::put(&taking, &seal).unwrap();
+            }
+            ViewsFolder::of(data.path()).prepare().unwrap();
+            is_taken_over(data.path());
+        }
+    }
+
+    #[test]
+    fn a_link_stays_and_nothing_of_a_killed_rebuild_does() {
+        let data = tempfile::tempdir().unwrap();
+        let volume = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(volume.path(), data.path().join("views")).unwrap();
+        let folder = ViewsFolder::of(data.path());
+        folder.prepare().unwrap();
+        for (views, text) in [(folder.current(), "before"), (folder.next(), "after")] {
+            std::fs::create_dir(&views).unwrap();
+            std::fs::write(views.join("db"), text).unwrap();
+            Seal::write(&views).unwrap();
+        }
+        folder.swap_in_next().unwrap();
+        assert_eq!(names(volume.path()), ["current", "current.seal"]);
+        assert_eq!(
+            std::fs::read(volume.path().join("current/db")).unwrap(),
+            b"after"
+        );
+        Seal::open(&folder.current()).unwrap();
+        for killed in ["next", "verify", "gone"] {
+            std::fs::create_dir(volume.path().join(killed)).unwrap();
+            std::fs::write(volume.path().join(format!("{killed}.seal")), "{").unwrap();
+        }
+        folder.prepare().unwrap();
+        folder.remove_unfinished().unwrap();
+        assert_eq!(names(volume.path()), ["current"]);
+        assert!(data.path().join("views").is_symlink());
+    }
+}

@@ -1,0 +1,114 @@
+//! NATS refuses something to a running server for a while: meanwhile the views answer and `readyz`
+//! names the cause, and then folding and posting go on by themselves.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::nats::{Client, Nats};
+use crate::posts::tweet;
+use crate::server::{Server, eventually};
+use crate::views;
+
+const AT: &str = "2020-01-01T00:00:00Z";
+/// Within this time a cause is named, and folding goes on when it has ended.
+const WITHIN: Duration = Duration::from_secs(10);
+
+fn config(subscribe: &str) -> String {
+    format!(
+        "authorization {{ users: [
+           {{ user: tidings, password: first, permissions: {{ publish: \">\", subscribe: {subscribe} }} }}
+           {{ user: boss, password: second }}
+         ] }}"
+    )
+}
+
+fn publish(client: &mut Client, ids: &[&str]) {
+    for id in ids {
+        let event = tweet("a", id, AT);
+        let taken = client.publish(b"tweets.a", event.as_bytes()).unwrap();
+        assert!(taken.is_some(), "{id}");
+    }
+}
+
+/// How many tweets the keyword has.
+fn total(server: &Server) -> u64 {
+    views::totals(server).get("a").copied().unwrap_or(0)
+}
+
+fn causes(server: &Server) -> Option<String> {
+    let answer = server.ask("GET", "/readyz", &[], b"");
+    (answer.status == 503).then(|| answer.json()["causes"].to_string())
+}
+
+#[test]
+fn folding_goes_on_when_the_permission_for_inboxes_is_given_back() {
+    let allowed = config("\">\"");
+    let denied = config("{ allow: \">\", deny: \"_INBOX.>\" }");
+    let nats = Nats::start_configured(&allowed);
+    let boss = || Client::connect_as(nats.address(), "boss", "second").unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let url = format!("nats://tidings:first@{}", nats.address());
+    let server = Server::start_with(scratch.path(), &["--nats", &url]);
+    publish(&mut boss(), &["1", "2"]);
+    eventually("they are folded", || total(&server) == 2);
+
+    nats.reconfigure(&denied);
+    publish(&mut boss(), &["3", "4"]);
+    let started = Instant::now();
+    eventually("the cause is named", || {
+        assert_eq!(total(&server), 2);
+        causes(&server).is_some_and(|causes| causes.contains("Permissions Violation"))
+    });
+    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
+
+    nats.reconfigure(&allowed);
+    let started = Instant::now();
+    eventually("folding goes on", || total(&server) == 4);
+    eventually("the server is ready", || causes(&server).is_none());
+    eventually("posting goes on", || {
+        let posted = server.try_publish(&tweet("a", "5", AT)).unwrap();
+        posted.status == 200
+    });
+    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
+    eventually("what was posted is folded", || total(&server) == 5);
+    server.stop();
+}
+
+#[test]
+fn a_full_rejected_stream_holds_up_folding_and_not_reading() {
+    let nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let mut client = nats.client();
+    publish(&mut client, &["1", "2"]);
+    eventually("they are folded", || total(&server) == 2);
+    let mut limited = nats.stream("REJECTED")["config"].clone();
+    let unlimited = limited.clone();
+    limited["max_msgs"] = json!(1);
+    limited["discard"] = json!("new");
+    client.api("STREAM.UPDATE.REJECTED", &limited);
+    for payload in ["no event", "none either"] {
+        let taken = client.publish(b"tweets.a", payload.as_bytes()).unwrap();
+        assert!(taken.is_some());
+    }
+    publish(&mut client, &["3"]);
+    let started = Instant::now();
+    eventually("the cause is named", || {
+        assert!(total(&server) >= 2);
+        causes(&server).is_some_and(|causes| {
+            causes.contains("rejected log") && causes.contains("maximum messages exceeded")
+        })
+    });
+    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
+    assert_eq!(total(&server), 2);
+    client.api("STREAM.UPDATE.REJECTED", &unlimited);
+    let started = Instant::now();
+    eventually("folding goes on", || total(&server) == 3);
+    eventually("the server is ready", || causes(&server).is_none());
+    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
+    let ledger = server.get("/api/v1/keywords/a/ledger");
+    assert_eq!(ledger["rejected"], 2, "{ledger}");
+    assert_eq!(nats.stream("REJECTED")["state"]["messages"], 2);
+    server.stop();
+}
