@@ -213,7 +213,7 @@ mod tests {
             ("{}", "no keyword"),
             ("{\"keyword\":5}", "not a string"),
             ("{\"keyword\":[\"ai\"]}", "not a string"),
-            ("{\"keyword\":\"\\ud83d\"}", "surrogate"),
+            ("{\"keyword\":\"\\ud83d\"}", "hex escape"),
             ("{\"keyword\":\"a\",\"keyword\":\"b\"}", "duplicate"),
         ] {
             match wanted(body.as_bytes()) {

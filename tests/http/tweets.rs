@@ -341,6 +341,7 @@ async fn millions_of_bad_lines_are_counted_and_the_first_of_them_listed() {
     let listed = taken["rejected"].as_array().unwrap().len();
     let unlisted = taken["rejected_unlisted"].as_u64().unwrap();
     assert_eq!(listed as u64 + unlisted, lines as u64);
+    assert!((1_000..=10_000).contains(&listed), "{listed}");
     running.stop().await;
 }
 

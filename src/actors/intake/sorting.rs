@@ -16,8 +16,8 @@ use crate::store::StoreError;
 const GROUP_RECORDS: usize = 16_384;
 /// … or when they have so many bytes.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// So many refused lines are listed in a report, ...
-const MOST_LISTED: usize = 100_000;
+/// So many refused lines are listed in a report, which a body of 20 KiB can have, ...
+const MOST_LISTED: usize = 10_000;
 /// ... with reasons of so many bytes in sum; the rest of them is only counted.
 const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
 /// A body may wait for so many folds, ...
