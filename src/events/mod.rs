@@ -10,6 +10,7 @@ mod event;
 mod hollow;
 mod invisible;
 mod keyword;
+mod lone_form;
 mod normal_form;
 mod sequence;
 mod shard;

@@ -12,11 +12,13 @@
 //! pass, since lower case can undo NFKC. It is idempotent.
 //!
 //! [`normalise_into`] does all of this in one go over the text. A character that no neighbour can
-//! change ([`Class::Plain`]) is written straight away; only a stretch of others, together with the
-//! plain character before it, goes through the tables. A text with a capital sigma, whose lower
+//! change ([`Class::Plain`]) is written straight away. Of others the normal form is remembered
+//! ([`lone_form`]); only what marks and the like join goes through the tables, as a stretch. A text with a capital sigma, whose lower
 //! case depends on what stands far around it, takes [`by_definition`].
 
 use unicode_normalization::UnicodeNormalization;
+
+use super::lone_form::lone_form;
 
 /// The version of the normal form. A journal names the one that its tokens are in: one that names
 /// no version has version 1, in which compatibility jamo became conjoining jamo and variation
@@ -31,6 +33,16 @@ const CAPITAL_SIGMA: char = 'Σ';
 /// The normal form of a text.
 pub fn normal_form(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for word in text.split_whitespace() {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(word);
+        }
+        out.make_ascii_lowercase();
+        return out;
+    }
     normalise_into(text, usize::MAX, &mut out);
     out
 }
@@ -108,6 +120,27 @@ impl Class {
     }
 }
 
+/// The normal form of a character that nothing joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lone {
+    Space,
+    Plain(char),
+    Form(&'static str),
+}
+
+impl Class {
+    /// The normal form of a character of this class that nothing joins; `None` where it takes the
+    /// tables.
+    fn lone(self, character: char) -> Option<Lone> {
+        match self {
+            Self::Space => Some(Lone::Space),
+            Self::Plain => Some(Lone::Plain(character.to_ascii_lowercase())),
+            Self::Jamo(jamo) => Some(Lone::Plain(jamo)),
+            Self::Other => lone_form(character).map(Lone::Form),
+        }
+    }
+}
+
 /// The compatibility jamo that this character is, or is the half-width form of.
 const fn compatibility_jamo(character: char) -> Option<char> {
     // What the half-width ranges hold has to be subtracted to come to U+3131 and what follows it.
@@ -131,7 +164,7 @@ pub(super) fn compatibility_jamo_of(conjoining: char) -> Option<char> {
         .find(|jamo| jamo.nfkc().eq([conjoining]))
 }
 
-const fn is_variation_selector(character: char) -> bool {
+pub(super) const fn is_variation_selector(character: char) -> bool {
     matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
@@ -181,15 +214,21 @@ impl<'o> Writer<'o> {
                 rest = behind;
                 continue;
             }
-            let others = others(behind);
-            if others > 0 || class == Class::Other {
-                let (stretch, after) = rest.split_at(first.len_utf8() + others);
-                self.stretch(stretch)?;
-                behind = after;
-            } else if class == Class::Space {
-                self.space = true;
-            } else {
-                self.push(first.to_ascii_lowercase())?;
+            let joined = joined(behind);
+            let lone = if joined == 0 { class.lone(first) } else { None };
+            match lone {
+                Some(Lone::Space) => self.space = true,
+                Some(Lone::Plain(character)) => self.push(character)?,
+                Some(Lone::Form(form)) => {
+                    for character in form.chars() {
+                        self.character(character)?;
+                    }
+                }
+                None => {
+                    let (stretch, after) = rest.split_at(first.len_utf8() + joined);
+                    self.stretch(stretch)?;
+                    behind = after;
+                }
             }
             rest = behind;
         }
@@ -266,9 +305,10 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// How many bytes of characters that are left to the tables a text begins with.
-fn others(text: &str) -> usize {
-    let behind = text.find(|character| Class::of(character) != Class::Other);
+/// How many bytes of characters that may join the one before them a text begins with.
+fn joined(text: &str) -> usize {
+    let behind = text
+        .find(|character| Class::of(character) != Class::Other || lone_form(character).is_some());
     behind.unwrap_or(text.len())
 }
 
@@ -378,6 +418,8 @@ mod tests {
                 ("a", "b"),
                 ("가", "\u{301}"),
                 ("ㄱ ", "\u{11a8}ㄱ"),
+                ("\u{9c7}", "\u{9be}é"),
+                ("\u{1100}", "\u{1161}"),
             ] {
                 text.clear();
                 text.push_str(before);
@@ -394,7 +436,7 @@ mod tests {
     fn texts() -> impl Strategy<Value = String> {
         let character = prop_oneof![
             prop::sample::select(
-                "aB \t.Σσςİß\u{301}\u{323}\u{345}\u{fe0f}\u{200d}\u{200c}가각ㄱㅏㄳ\u{1100}\u{1161}\u{11a8}ﾡￂ\u{3164}か\u{3099}ｶﾞﷺ漢\u{a0}\u{a8}\u{85}Ⅷ㎏\u{1f1f0}❤ด\u{e33}\u{f73}ﬃ"
+                "aB \t.Σσςİß\u{301}\u{323}\u{345}\u{fe0f}\u{200d}\u{200c}가각ㄱㅏㄳ\u{1100}\u{1161}\u{11a8}ﾡￂ\u{3164}か\u{3099}ｶﾞﷺ漢\u{a0}\u{a8}\u{85}Ⅷ㎏\u{1f1f0}❤ด\u{e33}\u{f73}ﬃé\u{9c7}\u{9be}\u{dd9}\u{dcf}\u{b47}\u{b57}"
                     .chars()
                     .collect::<Vec<_>>()
             ),

@@ -131,7 +131,8 @@ fn is_spaced_word(side: impl Iterator<Item = char>) -> bool {
 }
 
 fn is_mark_or_joiner(character: char) -> bool {
-    !character.is_ascii()
+    // There is none before U+0300, or among Hangul syllables and Han.
+    !matches!(character, '\0'..'\u{300}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
         && (matches!(character, '\u{200c}' | '\u{200d}')
             || character.general_category_group() == GeneralCategoryGroup::Mark)
 }
@@ -140,6 +141,13 @@ fn is_mark_or_joiner(character: char) -> bool {
 fn in_spaced_word(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric() || character == '_';
+    }
+    // Most of what is asked for: letters of Latin, Cyrillic and Arabic, Hangul syllables, Han.
+    match character {
+        '\u{d7}' | '\u{f7}' => return false,
+        '\u{c0}'..='\u{24f}' | '\u{410}'..='\u{44f}' | '\u{621}'..='\u{63a}' => return true,
+        '\u{ac00}'..='\u{d7a3}' | '\u{4e00}'..='\u{9fff}' => return false,
+        _ => {}
     }
     let letter = character.general_category_group() == GeneralCategoryGroup::Letter;
     let digit = character.general_category() == GeneralCategory::DecimalNumber;
@@ -261,6 +269,28 @@ mod tests {
         assert!(holds(&format!("x{}ai", marks(8)), "ai"));
         assert!(holds(&format!("가{}ai", marks(2)), "ai"));
         assert!(holds(&format!(".{}ai", marks(2)), "ai"));
+    }
+
+    #[test]
+    fn shortcuts_are_what_the_tables_say() {
+        for character in '\0'..='\u{d7ff}' {
+            let spaced = match character {
+                '\0'..='\u{7f}' => character.is_ascii_alphanumeric() || character == '_',
+                _ => {
+                    let group = character.general_category_group();
+                    let digit = character.general_category() == GeneralCategory::DecimalNumber;
+                    (group == GeneralCategoryGroup::Letter || digit) && !is_unspaced(character)
+                }
+            };
+            assert_eq!(in_spaced_word(character), spaced, "{character:?}");
+            let joiner = matches!(character, '\u{200c}' | '\u{200d}');
+            let mark = character.general_category_group() == GeneralCategoryGroup::Mark;
+            assert_eq!(
+                is_mark_or_joiner(character),
+                mark || joiner,
+                "{character:?}"
+            );
+        }
     }
 
     #[test]
