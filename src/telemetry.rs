@@ -3,7 +3,6 @@
 //! [`Metrics`] is handed to whoever has something to count; each clone counts into the same
 //! numbers. No metric has a label per keyword, since their number is unbounded.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 mod log_throttle;
 mod whole;
@@ -498,7 +498,10 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// [`TelemetryError`] when the filter does not parse or logging is set up already.
-pub fn init_tracing(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+pub fn init_tracing<W>(format: LogFormat, filter: &str, writer: W) -> Result<(), TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     // What sled says of a failed write comes many times a second, and the store says it too.
     let quiet = if filter.contains("sled") {
         filter.to_owned()
@@ -513,9 +516,10 @@ pub fn init_tracing(format: LogFormat, filter: &str) -> Result<(), TelemetryErro
         })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(writer);
     match format {
-        LogFormat::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        // The writer could not tell the colours of the formatter from those that a field holds.
+        LogFormat::Pretty => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     }
     .map_err(TelemetryError::Twice)
@@ -568,7 +572,7 @@ mod tests {
         assert!("xml".parse::<LogFormat>().is_err());
         assert!(matches!("json".parse(), Ok(LogFormat::Json)));
         assert!(matches!(
-            init_tracing(LogFormat::Pretty, "tidings=loud"),
+            init_tracing(LogFormat::Pretty, "tidings=loud", std::io::stderr),
             Err(TelemetryError::Filter { .. })
         ));
     }

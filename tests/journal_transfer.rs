@@ -10,10 +10,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use tempfile::TempDir;
 use tidings::events::{
-    Author, Envelope, Event, Incarnation, Keyword, Metrics, MetricsPatch, Record, Sequence,
-    Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, stored,
+    Author, Content, Envelope, Event, Incarnation, Keyword, KeywordRecord, Metrics, MetricsPatch,
+    Record, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, stored,
 };
 use tidings::journal::{
     Compression, EmbeddedJournal, EmbeddedOptions, Exported, Exporter, Imported, Journal,
@@ -155,6 +156,124 @@ async fn an_import_makes_the_same_journal() {
     }
 }
 
+/// Whatever a server may have journaled, of this version or of an earlier one.
+fn any_record() -> impl Strategy<Value = Record> {
+    let millis = prop_oneof![
+        // Clocks are wrong now and then.
+        -1_000_000_000_000_i64..4_000_000_000_000,
+        946_684_800_000_i64..1_800_000_000_000,
+    ];
+    let token = prop_oneof![
+        Just(b"a".to_vec()),
+        Just("%EC%95%84".as_bytes().to_vec()),
+        Just(b"A".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    let payload = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        (".{0,40}", 0..3_i64).prop_map(|(text, day)| {
+            let at = Timestamp::from_millis(1_000_000_000_000 + day * 86_400_000);
+            format!(r#"{{"type":"tweet.posted","id":"x","at":"{at}","author":{{"handle":"h"}},"text":{text:?}}}"#).into_bytes()
+        }),
+        Just(vec![b'x'; 70_000]),
+    ];
+    (millis, token, payload, 0..4_u8).prop_map(|(millis, token, payload, kind)| {
+        let received_at = Timestamp::from_millis(millis);
+        let stored = match kind {
+            0 => stored::encode_event(&Event::KeywordTracked { at: received_at }).unwrap(),
+            1 => stored::encode_event(&Event::KeywordUntracked { at: received_at }).unwrap(),
+            2 => stored::encode_wire(&payload),
+            _ => stored::encode_payload(&payload, received_at),
+        };
+        Record {
+            received_at,
+            token: token.into(),
+            stored,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_journal_comes_back_from_its_export(
+        records in prop::collection::vec(any_record(), 0..20),
+        zstd in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let dir = TempDir::new().unwrap();
+            let file = dir.path().join(if zstd { "x.zst" } else { "x" });
+            let journal = filled(records, 1).await;
+            let exported = try_export(&journal, &file).await.unwrap();
+            let again = MemoryJournal::new(Incarnation(2));
+            let imported = try_import(&again, &file, dir.path()).await.unwrap();
+            assert_eq!(imported.records_digest, exported.records_digest);
+            for (again, first) in envelopes(&again).await.iter().zip(envelopes(&journal).await) {
+                assert_eq!(again.received_at, first.received_at);
+                match (&again.content, &first.content) {
+                    // Cut to what is too long still.
+                    (
+                        Content::Keyword(_, KeywordRecord::Rejected { payload, .. })
+                        | Content::Unaddressed { payload, .. },
+                        Content::Keyword(_, KeywordRecord::Rejected { payload: whole, .. })
+                        | Content::Unaddressed { payload: whole, .. },
+                    ) if whole.len() > 65_536 => assert_eq!(payload.len(), 65_537),
+                    (again, first) => assert_eq!(again, first),
+                }
+            }
+        });
+    }
+}
+
+/// An event that filled its payload of 64 KiB, and has more bytes when it is written with all that
+/// may be left out.
+#[tokio::test]
+async fn an_event_as_large_as_may_be_comes_back() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let short = r#"{"type":"tweet.posted","id":"a","at":"2026-01-01T00:00:00Z","author":{"handle":"h","name":""},"text":"t"}"#;
+    let name = "n".repeat(65_536 - short.len());
+    let payload = short.replace(r#""name":"""#, &format!(r#""name":"{name}""#));
+    let record = Record {
+        received_at: now,
+        token: Bytes::from_static(b"a"),
+        stored: stored::encode_payload(payload.as_bytes(), now),
+    };
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let journal = filled(vec![record], 1).await;
+    assert!(envelopes(&journal).await[0].event().is_some());
+    try_export(&journal, &file).await.unwrap();
+    let again = MemoryJournal::new(Incarnation(2));
+    try_import(&again, &file, dir.path()).await.unwrap();
+    assert_eq!(envelopes(&again).await, envelopes(&journal).await);
+}
+
+#[tokio::test]
+async fn an_import_does_not_go_on_behind_what_a_damaged_stream_has_brought() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    try_export(&filled(every_kind(), 1).await, &file)
+        .await
+        .unwrap();
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let changed = whole.replacen("not JSON", "not JSOM", 1);
+    let target = MemoryJournal::new(Incarnation(2));
+    let stream = Box::new(std::io::Cursor::new(changed.into_bytes()));
+    let state = import_state(dir.path());
+    let spoiled = import_stream(&target, stream, Path::new("a pipe"), &state, &mut |_| {}).await;
+    assert!(
+        matches!(spoiled, Err(TransferError::Spoiled { .. })),
+        "{spoiled:?}"
+    );
+    assert_eq!(target.head().borrow().get(), 10);
+    let refused = try_import(&target, &file, dir.path()).await;
+    let Err(TransferError::OtherExport { what, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(what.contains("record 6"), "{what}");
+}
+
 #[tokio::test]
 async fn the_lines_are_those_of_the_format() {
     let dir = TempDir::new().unwrap();
@@ -165,7 +284,7 @@ async fn the_lines_are_those_of_the_format() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
-        r#"{"tidings_journal":1,"incarnation":"0000000000c0ffee","first":1}"#
+        r#"{"tidings_journal":2,"incarnation":"0000000000c0ffee","first":1,"normal_form":2}"#
     );
     assert_eq!(
         lines[1],
@@ -364,7 +483,8 @@ async fn changed_bytes_are_never_taken_for_an_export() {
         let target = MemoryJournal::new(Incarnation(2));
         let stream = Box::new(std::io::Cursor::new(changed));
         let state = import_state(dir.path());
-        let refused = import_stream(&target, stream, "a pipe", &state, &mut |_| {}).await;
+        let refused =
+            import_stream(&target, stream, Path::new("a pipe"), &state, &mut |_| {}).await;
         assert!(refused.is_err(), "byte {place}");
     }
 }
@@ -419,7 +539,7 @@ async fn a_bad_line_is_named() {
     for (head, what) in [
         ("", "first line"),
         ("{}\n", "no exported journal"),
-        (&format!("{}\n", head.replace(":1,", ":2,")), "version 2"),
+        (&format!("{}\n", head.replace(":1,", ":3,")), "version 3"),
         (
             &format!("{}\n", head.replace("00\"", "zz\"").replace("01\"", "zz\"")),
             "hex",
@@ -517,4 +637,83 @@ async fn an_empty_journal_is_an_export_too() {
     let target = MemoryJournal::new(Incarnation(2));
     let imported = try_import(&target, &file, dir.path()).await.unwrap();
     assert_eq!((imported.records, imported.resumed), (0, 0));
+}
+
+/// An export of the first version, in whose normal form ㅋㅋ were conjoining jamo and the heart
+/// kept its selector.
+#[tokio::test]
+async fn an_export_of_the_first_version_comes_under_the_keywords_of_today() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let posted = |id: u32| {
+        format!(
+            r#"{{"type":"tweet.posted","id":"{id}","at":"2026-01-01T00:00:00.000Z","author":{{"handle":"h"}},"text":"t"}}"#
+        )
+    };
+    let mut body = String::new();
+    for (sequence, (token, event)) in [
+        ("%E1%84%8F%E1%84%8F", posted(1)),
+        ("%E2%9D%A4%EF%B8%8F", posted(2)),
+        ("%E2%9D%A4", posted(3)),
+        ("%E1%85%A0", posted(4)),
+        ("ai", posted(5)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        body.push_str(&format!(
+            "{{\"sequence\":{},\"received_at\":\"2026-01-01T00:00:00.000Z\",\"token\":\"{token}\",\"event\":{event}}}\n",
+            sequence + 1
+        ));
+    }
+    // As a tidings writes it that did not know the token any more.
+    let payload = serde_json::to_string(&posted(6)).unwrap();
+    body.push_str(&format!(
+        "{{\"sequence\":6,\"received_at\":\"2026-01-01T00:00:00.000Z\",\"token\":\"%E1%84%8F%E1%84%8F\",\"payload\":{payload},\"origin\":\"redrive:3\"}}\n"
+    ));
+    let head = "{\"tidings_journal\":1,\"incarnation\":\"0000000000000001\",\"first\":1}\n";
+    let all = blake3::hash(format!("{head}{body}").as_bytes());
+    let only = blake3::hash(body.as_bytes());
+    std::fs::write(
+        &file,
+        format!(
+            "{head}{body}{{\"records\":6,\"last\":6,\"digest\":\"{all}\",\"records_digest\":\"{only}\"}}\n"
+        ),
+    )
+    .unwrap();
+    let journal = MemoryJournal::new(Incarnation(2));
+    let imported = try_import(&journal, &file, dir.path()).await.unwrap();
+    let found: Vec<_> = envelopes(&journal)
+        .await
+        .iter()
+        .map(|envelope| {
+            let keyword = envelope.keyword().map(ToString::to_string);
+            (keyword, envelope.event().is_some())
+        })
+        .collect();
+    let of = |keyword: &str| (Some(keyword.to_owned()), true);
+    assert_eq!(
+        found,
+        [
+            of("ㅋㅋ"),
+            of("❤"),
+            of("❤"),
+            (None, false),
+            of("ai"),
+            of("ㅋㅋ")
+        ]
+    );
+    let told: Vec<_> = imported
+        .carried
+        .iter()
+        .map(|one| (one.to.as_deref(), one.joined, one.records))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some("ㅋㅋ"), false, 2),
+            (None, false, 1),
+            (Some("❤"), true, 1)
+        ]
+    );
 }

@@ -2,47 +2,110 @@
 //
 //     node publish.mjs 127.0.0.1:4222 < tweets.ndjson
 //
-// Standard input holds one event a line, each with the keyword it is about in the field "keyword". Ends with 1 when an
-// event was not acknowledged; sending all of them again is safe, since a tweet is counted once.
+// Standard input holds one event a line, each with the keyword it is about in the field "keyword". A line that cannot be
+// sent is named, and stops no other. Ends with 1 when an event was not sent or not acknowledged; sending all of them
+// again is safe, since a tweet is counted once.
 
-import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 
 const IN_FLIGHT = 1000; // acknowledgements that are waited for at a time
+const MAX_BYTES = 64 * 1024; // of an event
+const SELECTORS = /[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
+// Hangul jamo that stay themselves, and half-width ones, which become them: first, last, first of what they become.
+const JAMO = [[0x3131, 0x3163, 0x3131], [0x3165, 0x318e, 0x3165], [0xffa1, 0xffbe, 0x3131], [0xffc2, 0xffc7, 0x314f],
+  [0xffca, 0xffcf, 0x3155], [0xffd2, 0xffd7, 0x315b], [0xffda, 0xffdc, 0x3161]];
+const AT_JAMO = /([\u3131-\u3163\u3165-\u318e\uffa1-\uffbe\uffc2-\uffc7\uffca-\uffcf\uffd2-\uffd7\uffda-\uffdc])/u;
+
+// NFKC without variation selectors and with Hangul jamo left alone; white space is one space.
+function normalised(text) {
+  const parts = text.replace(SELECTORS, "").split(AT_JAMO).map((part, index) => {
+    if (index % 2 === 0) return part.normalize("NFKC");
+    const code = part.codePointAt(0);
+    const [first, , full] = JAMO.find(([first, last]) => first <= code && code <= last);
+    return String.fromCodePoint(code - first + full);
+  });
+  return parts.join("").replace(/\p{White_Space}+/gu, " ").replace(/^ | $/g, "");
+}
 
 // The keyword as the last part of a subject: its normal form, percent-encoded.
-function token(keyword) {
-  const lower = keyword.normalize("NFKC").trim().replace(/\s+/gu, " ").toLowerCase();
-  const bytes = new TextEncoder().encode(lower.normalize("NFKC"));
-  return Array.from(bytes, (byte) => {
+export function token(keyword) {
+  const normal = normalised(normalised(keyword).toLowerCase());
+  const length = Array.from(normal).length;
+  if (length < 1 || length > 64 || !normal.isWellFormed()) {
+    throw new Error(`${JSON.stringify(keyword)} is no keyword: it must have 1 to 64 characters`);
+  }
+  return Array.from(new TextEncoder().encode(normal), (byte) => {
     const character = String.fromCharCode(byte);
     return /[a-z0-9_-]/.test(character) ? character : "%" + byte.toString(16).toUpperCase().padStart(2, "0");
   }).join("");
 }
 
-const client = await connect({ servers: process.argv[2] });
-const stream = jetstream(client);
-let waiting = [];
-let acknowledged = 0;
+// What tells the event from every other for every keyword: NATS drops a second message with the same one.
+function messageId(of, event) {
+  const parts = [of, event.type, event.id ?? ""];
+  // All others may come again for the same tweet, or keyword.
+  if (event.type !== "tweet.posted" && event.type !== "tweet.deleted") parts.push(event.at);
+  const joined = parts.join("/");
+  return /^[\x20-\x7e]*$/.test(joined) ? { msgID: joined } : {};
+}
 
-async function settle() {
-  for (const answer of await Promise.allSettled(waiting)) {
-    if (answer.status === "rejected") {
-      console.error(`not acknowledged: ${answer.reason}`);
-      process.exitCode = 1;
-    } else {
-      acknowledged += 1;
-    }
+// The lines as bytes. (node:readline also ends a line at U+2028, which JSON may hold.)
+async function* lines(stream) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of stream) {
+    const all = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end; (end = all.indexOf("\n", start)) >= 0; start = end + 1) yield all.subarray(start, end);
+    rest = all.subarray(start);
   }
-  waiting = [];
+  yield rest;
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { keyword, ...event } = JSON.parse(line);
-  waiting.push(stream.publish(`tweets.${token(keyword)}`, JSON.stringify(event)));
-  if (waiting.length === IN_FLIGHT) await settle();
+async function main(server) {
+  const client = await connect({ servers: server });
+  const stream = jetstream(client);
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let waiting = [];
+  let [acknowledged, duplicates, number] = [0, 0, 0];
+
+  function failed(what) {
+    console.error(what);
+    process.exitCode = 1;
+  }
+
+  async function settle() {
+    for (const answer of await Promise.allSettled(waiting)) {
+      if (answer.status === "rejected") {
+        failed(`not acknowledged: ${answer.reason}`);
+      } else {
+        acknowledged += 1;
+        duplicates += answer.value.duplicate ? 1 : 0;
+      }
+    }
+    waiting = [];
+  }
+
+  for await (const line of lines(process.stdin)) {
+    number += 1;
+    try {
+      const text = decoder.decode(line).trim();
+      if (text === "") continue;
+      const event = JSON.parse(text);
+      if (typeof event?.keyword !== "string") throw new Error('it is no object with a string in the field "keyword"');
+      if (line.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
+      const of = token(event.keyword);
+      // As it came: tidings ignores fields that it doesn't know.
+      waiting.push(stream.publish(`tweets.${of}`, text, messageId(of, event)));
+    } catch (error) {
+      failed(`line ${number} was not sent: ${error.message}`);
+    }
+    if (waiting.length === IN_FLIGHT) await settle();
+  }
+  await settle();
+  await client.close();
+  console.log(`${acknowledged} acknowledged` + (duplicates ? `, ${duplicates} of them known to NATS already` : ""));
 }
-await settle();
-await client.close();
-console.log(`${acknowledged} acknowledged`);
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(process.argv[2]);

@@ -11,7 +11,9 @@ use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
 use super::opening::OpeningError;
 use super::progress::{KeywordStatus, Progress};
 use super::root::{Options, RootArguments, RootHandle, startup_error};
-use crate::events::{Event, Keyword, Record, Sequence, ShardId, Timestamp, Token, TweetId, stored};
+use crate::events::{
+    Event, Keyword, Record, RecordError, Sequence, ShardId, Timestamp, Token, TweetId,
+};
 use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{Holders, StoreError, Views};
 use crate::telemetry::{Metrics, whole};
@@ -76,9 +78,9 @@ pub enum CommandError {
     /// The journal did not take it.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The event does not fit the stored form.
+    /// The event cannot be journaled: the clock is wrong.
     #[error(transparent)]
-    Stored(#[from] stored::StoredError),
+    Record(#[from] RecordError),
     /// The views could not be asked.
     #[error(transparent)]
     Store(#[from] StoreError),

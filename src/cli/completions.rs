@@ -17,6 +17,6 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<Outco
     let mut script = Vec::new();
     let mut command = super::CommandLine::command();
     clap_complete::generate(arguments.shell, &mut command, "tidings", &mut script);
-    output.line(&String::from_utf8(script)?)?;
+    output.text(&String::from_utf8(script)?)?;
     Ok(Outcome::Done)
 }

@@ -1,17 +1,30 @@
 //! The data folder, and the lock that lets one process at a time work on its files.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+
+use super::output::{Output, plain};
 
 /// A data folder that this process holds; given back when dropped, also by a crash, because the
 /// lock is the operating system's.
 #[derive(Debug)]
 pub(super) struct DataFolder {
     path: PathBuf,
-    lock: File,
+    lock: Lock,
+}
+
+/// How a folder is held.
+#[derive(Debug)]
+enum Lock {
+    /// By this process alone.
+    Exclusive(File),
+    /// For reading, in a folder that cannot be written. No server holds it meanwhile.
+    Shared(#[expect(dead_code, reason = "it is held")] File),
+    /// Not at all: the folder cannot be written and has no lock file that can be opened.
+    None,
 }
 
 impl DataFolder {
@@ -19,56 +32,91 @@ impl DataFolder {
     pub(super) fn take(path: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(path)
             .with_context(|| format!("the data folder {} cannot be created", path.display()))?;
-        Self::lock(path)
+        Self::exclusively(path)?.with_context(|| refused(path))
     }
 
-    /// Takes a folder that has to be there, because the command reads what it holds.
+    /// Takes a folder that has to be there, because the command changes what it holds.
     pub(super) fn take_existing(path: &Path) -> anyhow::Result<Self> {
+        Self::check(path)?;
+        Self::exclusively(path)?.with_context(|| refused(path))
+    }
+
+    /// Takes a folder for a command that changes nothing in it. One that cannot be written (a
+    /// file system that is read-only or full, a lack of permission) is read as it is, under a
+    /// shared lock where there is a lock file, and this is said.
+    pub(super) fn look(path: &Path, output: Output) -> anyhow::Result<Self> {
+        Self::check(path)?;
+        let error = match Self::exclusively(path)? {
+            Ok(folder) => return Ok(folder),
+            Err(error) if is_unwritable(&error) => error,
+            Err(error) => return Err(error).with_context(|| refused(path)),
+        };
+        let lock = match File::open(lock_path(path)) {
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Lock::Shared(file),
+                Err(TryLockError::WouldBlock) => return Err(in_use(path, file)),
+                Err(TryLockError::Error(_)) => Lock::None,
+            },
+            Err(_) => Lock::None,
+        };
+        let with = match lock {
+            Lock::None => "without a lock, so that no server may be writing to it",
+            Lock::Exclusive(_) | Lock::Shared(_) => "under a shared lock",
+        };
+        output.note(&format!(
+            "note: the data folder {} cannot be written ({error}); it is read as it is, {with}",
+            plain(&path.display().to_string())
+        ));
+        Ok(Self {
+            path: path.to_owned(),
+            lock,
+        })
+    }
+
+    fn check(path: &Path) -> anyhow::Result<()> {
         if !path.is_dir() {
             bail!(
                 "there is no data folder {}; name one with --data, or start a server with `tidings serve` to create it",
                 path.display()
             );
         }
-        Self::lock(path)
+        Ok(())
     }
 
-    fn lock(path: &Path) -> anyhow::Result<Self> {
-        let lock_path = path.join("lock");
-        let mut lock = OpenOptions::new()
+    /// Takes the folder for this process alone. The inner error is that its lock file cannot be
+    /// written.
+    fn exclusively(path: &Path) -> anyhow::Result<io::Result<Self>> {
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&lock_path)
-            .with_context(|| format!("{} cannot be opened", lock_path.display()))?;
-        match lock.try_lock() {
+            .open(lock_path(path));
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(error)),
+        };
+        match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // The name of the holder only makes the message better.
-                let _ = (&mut lock).take(32).read_to_string(&mut holder);
-                bail!(
-                    "the data folder {} is in use by the tidings with process id {}; stop it first (commands on files need it for themselves), or name another folder with --data",
-                    path.display(),
-                    if holder.trim().is_empty() {
-                        "(unknown)"
-                    } else {
-                        holder.trim()
-                    },
-                );
-            }
+            Err(TryLockError::WouldBlock) => return Err(in_use(path, file)),
             Err(TryLockError::Error(error)) => {
                 return Err(error)
-                    .with_context(|| format!("{} cannot be locked", lock_path.display()));
+                    .with_context(|| format!("{} cannot be locked", lock_path(path).display()));
             }
         }
-        lock.set_len(0)?;
-        lock.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-        Ok(Self {
+        // The name of the holder only makes a message better, and a disk may be full.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        Ok(Ok(Self {
             path: path.to_owned(),
-            lock,
-        })
+            lock: Lock::Exclusive(file),
+        }))
+    }
+
+    /// This process may write to it.
+    pub(super) const fn is_writable(&self) -> bool {
+        matches!(self.lock, Lock::Exclusive(_))
     }
 
     /// The folder.
@@ -84,9 +132,48 @@ impl DataFolder {
 
 impl Drop for DataFolder {
     fn drop(&mut self) {
-        // What stays in the file is only ever read while somebody holds the lock.
-        let _ = self.lock.set_len(0);
+        if let Lock::Exclusive(file) = &self.lock {
+            // What stays in the file is only ever read while a process holds the lock.
+            let _ = file.set_len(0);
+        }
     }
+}
+
+fn lock_path(folder: &Path) -> PathBuf {
+    folder.join("lock")
+}
+
+fn refused(folder: &Path) -> String {
+    format!(
+        "{} cannot be opened for writing",
+        lock_path(folder).display()
+    )
+}
+
+/// Another process has the lock.
+fn in_use(folder: &Path, lock: File) -> anyhow::Error {
+    let mut holder = String::new();
+    // The name of the holder only makes the message better.
+    let _ = lock.take(32).read_to_string(&mut holder);
+    let holder = match holder.trim() {
+        "" => "(unknown)",
+        id => id,
+    };
+    anyhow!(
+        "the data folder {} is in use by the tidings with process id {holder}; stop it first (commands on files need it for themselves), or name another folder with --data",
+        folder.display()
+    )
+}
+
+/// The folder, or the whole file system, takes nothing from this process.
+fn is_unwritable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+    )
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ async fn show(client: &Client, invocation: &Invocation, kept: bool) -> anyhow::R
         } else {
             "in a scratch folder that is removed at the end; --data FOLDER keeps it".to_owned()
         };
-        invocation.output.line(&format!(
+        invocation.output.text(&format!(
             "{} sample tweets, four months that end now, and new ones every moment ({place}).\nOpen {} and press Ctrl-C here to stop.",
             posts.0.len(),
             client.base(),

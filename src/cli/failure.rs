@@ -1,9 +1,11 @@
 //! How a command ends, and what is said when it ends badly.
 
-use std::io;
 use std::process::ExitCode;
 
-use super::output::Output;
+use clap::Parser as _;
+
+use super::CommandLine;
+use super::output::{Format, Output, OutputError, plain};
 use crate::http::HostsError;
 use crate::settings::SettingsError;
 use crate::telemetry::whole;
@@ -54,12 +56,30 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, or prints the help that it asks for.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // What clap says itself, on standard output and in colours.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    // It quotes arguments, which may come from anywhere: so it is made of escaped ones.
+    let shown = std::env::args_os().map(|argument| plain(&argument.to_string_lossy()).into_owned());
+    let text = match CommandLine::try_parse_from(shown) {
+        Err(of_escaped) => of_escaped.render().to_string(),
+        Ok(_) => error.kind().to_string(),
+    };
+    Output::new(Format::Text).note(text.trim_end());
+    ExitCode::from(2)
+}
+
+/// Only what is printed may be left unread. A broken pipe of anything else, such as an export or
+/// a connection, is a failure.
 fn closed_early(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
-    })
+    matches!(
+        error.downcast_ref::<OutputError>(),
+        Some(OutputError::ReaderLeft)
+    )
 }
 
 fn text_of(error: &anyhow::Error) -> String {
@@ -68,6 +88,8 @@ fn text_of(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use anyhow::Context as _;
 
     use super::*;
@@ -83,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_no_failure() {
-        let left = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
-        assert!(closed_early(&left.unwrap_err()));
+        let left = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let printing = Err::<(), _>(OutputError::from(left())).context("printing");
+        assert!(closed_early(&printing.unwrap_err()));
+        let exporting = Err::<(), _>(left()).context("exporting");
+        assert!(!closed_early(&exporting.unwrap_err()));
     }
 }

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{self, Given, Layers, NatsSettings, Place, Settings};
 use crate::store::silence_guarded_panics;
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 
 mod bench;
 mod client;
@@ -23,6 +23,7 @@ mod demo;
 mod failure;
 mod journal;
 mod keywords;
+mod look;
 mod output;
 mod progress;
 mod publish;
@@ -33,7 +34,7 @@ mod system;
 mod views;
 
 use failure::{Outcome, Usage};
-use output::{Format, Output};
+use output::{Format, LogOutput, Output};
 
 /// Turns a stream of tweets into live, per-keyword knowledge.
 #[derive(Debug, Parser)]
@@ -136,7 +137,10 @@ impl Invocation {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     silence_guarded_panics();
-    let line = CommandLine::parse();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return failure::usage(&error),
+    };
     let output = Output::new(line.global.output);
     match run(line, output) {
         Ok(outcome) => outcome.code(),
@@ -221,7 +225,9 @@ fn init_log(command: &Command, invocation: &Invocation) -> anyhow::Result<()> {
     } else {
         "warn"
     };
-    telemetry::init_tracing(invocation.settings.log.format, level)?;
+    let format = invocation.settings.log.format;
+    let is_json = format == LogFormat::Json;
+    telemetry::init_tracing(format, level, LogOutput { is_json })?;
     Ok(())
 }
 

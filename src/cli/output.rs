@@ -1,10 +1,17 @@
 //! What commands print: text for people or JSON for machines, on standard output; what is wrong,
 //! on standard error.
+//!
+//! All text passes through here, and here every character that a terminal obeys or that hides is
+//! escaped: what a publisher wrote moves no cursor, rings no bell and turns no line around. JSON
+//! keeps every value exactly.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
 use serde::Serialize;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthStr as _;
 
 /// For whom a command prints.
@@ -15,6 +22,27 @@ pub(super) enum Format {
     Text,
     /// For machines: one JSON document, or one per line where there is no end to them.
     Json,
+}
+
+/// Why standard output does not take what a command prints.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OutputError {
+    /// The reader of standard output, such as `head`, has seen enough.
+    #[error("the reader of standard output has left")]
+    ReaderLeft,
+    /// Anything else.
+    #[error("standard output cannot be written: {0}")]
+    Failed(#[source] io::Error),
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ReaderLeft
+        } else {
+            Self::Failed(error)
+        }
+    }
 }
 
 /// Where a command prints.
@@ -39,39 +67,244 @@ impl Output {
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         match self.format {
-            Format::Text => self.line(&text(value)),
-            Format::Json => self.line(&serde_json::to_string(value)?),
+            Format::Text => self.text(&text(value)),
+            Format::Json => print(&serde_json::to_string(value)?),
         }
     }
 
-    /// Prints a text as it is, with a line's end, and at once.
-    pub(super) fn line(self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.trim_end_matches('\n').as_bytes())?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        Ok(())
+    /// Prints lines of text, and a line's end, at once.
+    pub(super) fn text(self, text: &str) -> anyhow::Result<()> {
+        print(&escaped(text, Lines::Many))
     }
 
-    /// Says on standard error what is wrong.
+    /// Prints JSON that is read by people and machines alike. For people, the characters that are
+    /// escaped in text are written as JSON escapes: the value stays the same.
+    pub(super) fn json(self, json: &str) -> anyhow::Result<()> {
+        match self.format {
+            Format::Text => print(&escaped_json(json)),
+            Format::Json => print(json),
+        }
+    }
+
+    /// Says on standard error what is wrong. Further lines are indented: what they quote cannot
+    /// pass for an error of ours.
     pub(super) fn error(self, text: &str) {
-        let line = match self.format {
-            Format::Text => format!("error: {text}"),
-            Format::Json => serde_json::json!({ "error": text }).to_string(),
-        };
-        self.note(&line);
+        match self.format {
+            Format::Text => self.note(&format!("error: {}", text.replace('\n', "\n  "))),
+            Format::Json => {
+                let line = serde_json::json!({ "error": text }).to_string();
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
     }
 
-    /// Says something on standard error. There is nobody left to tell when that fails.
+    /// Says something on standard error. A failure to do so has no other place to be reported.
     pub(super) fn note(self, text: &str) {
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", escaped(text, Lines::Many));
+    }
+}
+
+/// So many things of a kind are named; the rest is counted.
+pub(super) const MAX_NAMED: usize = 100;
+
+/// Things of a kind, the first [`MAX_NAMED`] of them.
+#[derive(Debug)]
+pub(super) struct Named<T> {
+    named: Vec<T>,
+    more: u64,
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self {
+            named: Vec::new(),
+            more: 0,
+        }
+    }
+}
+
+impl<T> Named<T> {
+    /// Adds one, which is kept if it is one of the first.
+    pub(super) fn push(&mut self, one: T) {
+        if self.named.len() < MAX_NAMED {
+            self.named.push(one);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// The first ones.
+    pub(super) fn named(&self) -> &[T] {
+        &self.named
+    }
+
+    /// How many more there are.
+    pub(super) const fn more(&self) -> u64 {
+        self.more
+    }
+
+    /// How many there are in all.
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.named.len())
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.more)
+    }
+}
+
+impl<T> FromIterator<T> for Named<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut named = Self::default();
+        all.into_iter().for_each(|one| named.push(one));
+        named
+    }
+}
+
+impl<T: Serialize> Serialize for Named<T> {
+    /// The first ones as an array; that there are more is for the field beside it.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.named.serialize(serializer)
+    }
+}
+
+/// A list that is printed while it is made, so that it may be longer than memory: an array of JSON
+/// with a value on each line, or tables below one another.
+#[derive(Debug)]
+pub(super) struct Listing<const N: usize> {
+    output: Output,
+    headings: [&'static str; N],
+    is_begun: bool,
+}
+
+impl<const N: usize> Listing<N> {
+    pub(super) fn new(output: Output, headings: [&'static str; N]) -> Self {
+        Self {
+            output,
+            headings,
+            is_begun: false,
+        }
+    }
+
+    /// Prints some values more.
+    pub(super) fn add<T: Serialize>(
+        &mut self,
+        values: &[T],
+        row: impl Fn(&T) -> [String; N],
+    ) -> anyhow::Result<()> {
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        if self.output.is_json() {
+            let mut text = String::new();
+            for (index, value) in values.iter().enumerate() {
+                text.push_str(if is_first && index == 0 { "[" } else { ",\n" });
+                text.push_str(&serde_json::to_string(value)?);
+            }
+            self.is_begun = !is_first || !values.is_empty();
+            return write_out(&text);
+        }
+        let rows: Vec<_> = values.iter().map(row).collect();
+        let text = table(self.headings, &rows);
+        match text.split_once('\n') {
+            _ if is_first => print(&text),
+            Some((_, rows)) => print(rows),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the list.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        match (self.output.is_json(), self.is_begun) {
+            (true, true) => print("]"),
+            (true, false) => print("[]"),
+            (false, true) => Ok(()),
+            (false, false) => print(&table(self.headings, &[])),
+        }
+    }
+}
+
+fn write_out(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(OutputError::from)?;
+    Ok(())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    write_out(&format!("{}\n", text.trim_end_matches('\n')))
+}
+
+/// A foreign text as it may stand within a line: line ends and tabs are escaped, too.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, Lines::One)
+}
+
+/// Whether a text may have line ends and tabs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    One,
+    Many,
+}
+
+fn escaped(text: &str, lines: Lines) -> Cow<'_, str> {
+    let is_kept = |c: char| is_plain(c) || (lines == Lines::Many && matches!(c, '\n' | '\t'));
+    if text.chars().all(is_kept) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len().saturating_mul(2));
+    for c in text.chars() {
+        match c {
+            kept if is_kept(kept) => out.push(kept),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other => out.extend(other.escape_unicode()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// JSON with its control and format characters as escapes. Outside of strings JSON has none but
+/// line ends and tabs.
+fn escaped_json(json: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| is_plain(c) || matches!(c, '\n' | '\t');
+    if json.chars().all(is_kept) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len().saturating_mul(2));
+    for c in json.chars() {
+        if is_kept(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Shows as itself and does nothing else. Control and format characters (the bidirectional ones
+/// among them) and the separators of lines and paragraphs do not. Joiners and tags, which a
+/// keyword in normal form may hold, only shape their neighbours.
+fn is_plain(c: char) -> bool {
+    match c.general_category() {
+        GeneralCategory::Control
+        | GeneralCategory::LineSeparator
+        | GeneralCategory::ParagraphSeparator => false,
+        GeneralCategory::Format => {
+            matches!(c, '\u{200c}' | '\u{200d}' | '\u{e0020}'..='\u{e007f}')
+        }
+        _ => true,
     }
 }
 
 /// Rows under headings, in columns as wide as they have to be; wide characters count as two.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[Cow<'_, str>; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| plain(cell)))
+        .collect();
     let mut widths = headings.map(|heading| heading.width());
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.width().max(*width);
         }
@@ -87,13 +320,52 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     let mut lines = vec![line(headings)];
     lines.extend(
         rows.iter()
-            .map(|row| line(row.each_ref().map(String::as_str))),
+            .map(|row| line(row.each_ref().map(|cell| cell.as_ref()))),
     );
     lines.join("\n")
 }
 
+/// Standard error for log lines. A line of the log stays one line, and what it quotes is escaped
+/// as in all text. A JSON line is exact.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogOutput {
+    /// The lines are JSON.
+    pub(super) is_json: bool,
+}
+
+fn log_line(event: &[u8]) -> String {
+    let text = String::from_utf8_lossy(event);
+    format!("{}\n", plain(text.trim_end_matches('\n')))
+}
+
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for LogOutput {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+impl io::Write for LogOutput {
+    /// Takes a whole event at once, as the formatter hands it out.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if self.is_json {
+            io::stderr().write_all(event)?;
+        } else {
+            io::stderr().write_all(log_line(event).as_bytes())?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,5 +376,52 @@ mod tests {
         ];
         let text = table(["keyword", "tweets"], &rows);
         assert_eq!(text, "keyword  tweets\n아이폰   12\nai       3");
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_and_words_are_not() {
+        for (text, shown) in [
+            ("\u{1b}[31m\u{7}", "\\u{1b}[31m\\u{7}"),
+            ("a\u{9b}2Jb", "a\\u{9b}2Jb"),
+            ("a\r\nb\tc", "a\\r\\nb\\tc"),
+            ("\u{202e}txt.exe\u{2066}", "\\u{202e}txt.exe\\u{2066}"),
+            ("a\u{2028}b\u{feff}\u{ad}", "a\\u{2028}b\\u{feff}\\u{ad}"),
+            (
+                "배우 👩\u{200d}💻 می\u{200c}خواهم",
+                "배우 👩\u{200d}💻 می\u{200c}خواهم",
+            ),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+        assert_eq!(escaped("a\n\tb\u{7}", Lines::Many), "a\n\tb\\u{7}");
+        let cell = [["a\nb".to_owned()]];
+        assert_eq!(table(["name"], &cell), "name\na\\nb");
+    }
+
+    #[test]
+    fn a_log_line_is_one_line() {
+        let event = "WARN cut \u{1b}[31m\nERROR spoofed\n";
+        assert_eq!(
+            log_line(event.as_bytes()),
+            "WARN cut \\u{1b}[31m\\nERROR spoofed\n"
+        );
+        assert_eq!(log_line(b"a\xffb\n"), "a\u{fffd}b\n");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_holds_what_a_terminal_obeys(text in any::<String>()) {
+            prop_assert!(plain(&text).chars().all(is_plain));
+            let lines = escaped(&text, Lines::Many);
+            prop_assert!(lines.chars().all(|c| is_plain(c) || c == '\n' || c == '\t'));
+        }
+
+        #[test]
+        fn escaped_json_has_the_same_value(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = escaped_json(&json);
+            prop_assert!(shown.chars().all(is_plain));
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! `tidings rejected …`: the log of what could not be folded, with the server stopped.
 
-use anyhow::{Context as _, anyhow, bail};
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,13 +11,11 @@ use super::Invocation;
 use super::data_folder::DataFolder;
 use super::failure::Outcome;
 use super::journal::readable;
-use super::output::table;
-use super::system::{look_at_journal, open_journal};
+use super::look;
+use super::output::{Listing, Named, plain};
+use super::system::open_journal;
 use crate::events::{Record, Timestamp, Token, wire};
-use crate::journal::{Journal, RejectedEntry};
-
-/// How many entries are appended to the journal at once.
-const GROUP: usize = 1_000;
+use crate::journal::{Journal, RejectedEntry, RejectedLog};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -48,41 +48,25 @@ struct Shown {
     length: u64,
 }
 
-/// What became of an entry that was to be re-driven.
-#[derive(Debug, Serialize)]
-struct Redriven {
-    sequence: u64,
-    redriven: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
 pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let folder = DataFolder::take_existing(&invocation.settings.data)?;
     match action {
-        Action::Ls => ls(&entries_in(&folder, invocation).await?, invocation),
-        Action::Show { sequence } => show(
-            &entries_in(&folder, invocation).await?,
-            sequence,
-            invocation,
-        ),
+        Action::Ls => {
+            let look = look::journal(invocation).await?;
+            ls(&*look.journal.rejected(), invocation).await
+        }
+        Action::Show { sequence } => {
+            let look = look::journal(invocation).await?;
+            show(&*look.journal.rejected(), sequence, invocation).await
+        }
         Action::Redrive { sequences, all } => {
+            let folder = DataFolder::take_existing(&invocation.settings.data)?;
             let journal = open_journal(&invocation.settings, &folder).await?;
-            let entries = journal.rejected().entries().await?;
-            let chosen = choose(&entries, &sequences, all)?;
-            let outcome = redrive(&*journal, &chosen, invocation).await;
+            let chosen = if all { None } else { Some(sequences) };
+            let outcome = redrive(&*journal, chosen, invocation).await;
             journal.close().await?;
             outcome
         }
     }
-}
-
-async fn entries_in(
-    folder: &DataFolder,
-    invocation: &Invocation,
-) -> anyhow::Result<Vec<RejectedEntry>> {
-    let journal = look_at_journal(&invocation.settings, folder).await?;
-    Ok(journal.rejected().entries().await?)
 }
 
 fn shown(entry: &RejectedEntry) -> Shown {
@@ -96,34 +80,34 @@ fn shown(entry: &RejectedEntry) -> Shown {
     }
 }
 
-fn ls(entries: &[RejectedEntry], invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let entries: Vec<Shown> = entries.iter().map(shown).collect();
-    invocation.output.show(&entries, |entries| {
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                [
-                    entry.sequence.to_string(),
-                    entry.received_at.clone(),
-                    entry.token.clone(),
-                    entry.reason.clone(),
-                ]
-            })
-            .collect();
-        table(["sequence", "received", "token", "reason"], &rows)
-    })?;
+async fn ls(log: &dyn RejectedLog, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let headings = ["sequence", "received", "token", "reason"];
+    let mut listing = Listing::new(invocation.output, headings);
+    let mut after = Some(0);
+    while let Some(position) = after {
+        let page = log.page(position).await?;
+        let entries: Vec<Shown> = page.entries.iter().map(shown).collect();
+        listing.add(&entries, |entry| {
+            [
+                entry.sequence.to_string(),
+                entry.received_at.clone(),
+                entry.token.clone(),
+                entry.reason.clone(),
+            ]
+        })?;
+        after = page.end;
+    }
+    listing.finish()?;
     Ok(Outcome::Done)
 }
 
-fn show(
-    entries: &[RejectedEntry],
+async fn show(
+    log: &dyn RejectedLog,
     sequence: u64,
     invocation: &Invocation,
 ) -> anyhow::Result<Outcome> {
-    let entry = entries
-        .iter()
-        .find(|entry| entry.sequence.get() == sequence)
-        .with_context(|| unknown(sequence))?;
+    let found = choose(log, &[sequence]).await?;
+    let entry = found.first().with_context(|| unknown(sequence))?;
     let mut value = serde_json::to_value(shown(entry))?;
     let (name, payload) = readable("payload", &entry.payload);
     if let Value::Object(object) = &mut value {
@@ -133,9 +117,12 @@ fn show(
             json!(entry.incarnation.to_string()),
         );
     }
-    invocation.output.show(&value, |value| {
-        serde_json::to_string_pretty(value).unwrap_or_default()
-    })?;
+    let json = if invocation.output.is_json() {
+        serde_json::to_string(&value)?
+    } else {
+        serde_json::to_string_pretty(&value)?
+    };
+    invocation.output.json(&json)?;
     Ok(Outcome::Done)
 }
 
@@ -143,65 +130,150 @@ fn unknown(sequence: u64) -> String {
     format!("no entry has the sequence {sequence}; `tidings rejected ls` lists them all")
 }
 
-fn choose<'a>(
-    entries: &'a [RejectedEntry],
-    sequences: &[u64],
-    all: bool,
-) -> anyhow::Result<Vec<&'a RejectedEntry>> {
-    if all {
-        return Ok(entries.iter().collect());
+/// The entries with these sequences, in the order of the log. All have to be there.
+async fn choose(log: &dyn RejectedLog, sequences: &[u64]) -> anyhow::Result<Vec<RejectedEntry>> {
+    let mut missing: BTreeSet<u64> = sequences.iter().copied().collect();
+    let mut chosen = Vec::new();
+    let mut after = Some(0);
+    while let Some(position) = after
+        && !missing.is_empty()
+    {
+        let page = log.page(position).await?;
+        let found = page.entries.into_iter();
+        chosen.extend(found.filter(|entry| missing.remove(&entry.sequence.get())));
+        after = page.end;
     }
-    sequences
-        .iter()
-        .map(|sequence| {
-            entries
-                .iter()
-                .find(|entry| entry.sequence.get() == *sequence)
-                .ok_or_else(|| anyhow!(unknown(*sequence)))
-        })
-        .collect()
+    match missing.first() {
+        Some(sequence) => bail!(unknown(*sequence)),
+        None => Ok(chosen),
+    }
 }
 
+/// Re-drives the entries with these sequences, or all.
 async fn redrive(
     journal: &dyn Journal,
-    entries: &[&RejectedEntry],
+    sequences: Option<Vec<u64>>,
     invocation: &Invocation,
 ) -> anyhow::Result<Outcome> {
-    let now = Timestamp::now();
-    let mut done = Vec::new();
-    for group in entries.chunks(GROUP) {
-        let mut records = Vec::new();
-        for entry in group {
-            let record = decoded(entry, now);
-            done.push(Redriven {
-                sequence: entry.sequence.get(),
-                redriven: record.is_ok(),
-                reason: record.as_ref().err().map(ToString::to_string),
-            });
-            records.extend(record);
+    let log = journal.rejected();
+    let mut done = Done::default();
+    match sequences {
+        Some(sequences) => {
+            let chosen = choose(&*log, &sequences).await?;
+            done.redrive(journal, chosen).await?;
         }
-        journal.append(records).await?;
+        None => {
+            let mut after = Some(0);
+            while let Some(position) = after {
+                let page = log.page(position).await?;
+                done.redrive(journal, page.entries).await?;
+                after = page.end;
+            }
+        }
     }
-    let left = done.iter().filter(|one| !one.redriven).count();
-    invocation.output.show(&done, |done| {
-        let mut lines: Vec<String> = done
-            .iter()
-            .filter_map(|one| {
-                let reason = one.reason.as_ref()?;
-                Some(format!("{} is still rejected: {reason}", one.sequence))
-            })
-            .collect();
-        lines.push(format!(
-            "{} re-driven, {left} still rejected",
-            done.len().saturating_sub(left)
-        ));
-        lines.join("\n")
-    })?;
-    Ok(if left == 0 {
+    let outcome = if done.rejected.count() == 0 {
         Outcome::Done
     } else {
         Outcome::Failed
-    })
+    };
+    invocation.output.show(&done.listed(), |_| done.text())?;
+    Ok(outcome)
+}
+
+/// What became of entries.
+#[derive(Debug, Default)]
+struct Done {
+    redriven: Named<u64>,
+    rejected: Named<(u64, String)>,
+}
+
+/// What became of one entry, or of many that are not named.
+#[derive(Debug, Serialize)]
+struct Redriven {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    redriven: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How many entries more, where there is no sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<u64>,
+}
+
+impl Redriven {
+    fn one(sequence: u64, reason: Option<String>) -> Self {
+        Self {
+            sequence: Some(sequence),
+            redriven: reason.is_none(),
+            reason,
+            more: None,
+        }
+    }
+
+    fn more(redriven: bool, more: u64) -> Option<Self> {
+        (more > 0).then_some(Self {
+            sequence: None,
+            redriven,
+            reason: None,
+            more: Some(more),
+        })
+    }
+}
+
+impl Done {
+    async fn redrive(
+        &mut self,
+        journal: &dyn Journal,
+        entries: Vec<RejectedEntry>,
+    ) -> anyhow::Result<()> {
+        let now = Timestamp::now();
+        let mut records = Vec::new();
+        let mut redriven = Vec::new();
+        for entry in entries {
+            let sequence = entry.sequence.get();
+            match decoded(&entry, now) {
+                Ok(record) => {
+                    records.push(record);
+                    redriven.push(sequence);
+                }
+                Err(error) => self.rejected.push((sequence, error.to_string())),
+            }
+        }
+        // Said to be re-driven only when they are in the journal.
+        journal.append(records).await?;
+        redriven
+            .into_iter()
+            .for_each(|sequence| self.redriven.push(sequence));
+        Ok(())
+    }
+
+    /// What is printed as JSON.
+    fn listed(&self) -> Vec<Redriven> {
+        let redriven = self.redriven.named().iter();
+        let rejected = self.rejected.named().iter();
+        redriven
+            .map(|sequence| Redriven::one(*sequence, None))
+            .chain(Redriven::more(true, self.redriven.more()))
+            .chain(rejected.map(|(sequence, why)| Redriven::one(*sequence, Some(why.clone()))))
+            .chain(Redriven::more(false, self.rejected.more()))
+            .collect()
+    }
+
+    fn text(&self) -> String {
+        let still = self.rejected.named().iter();
+        let mut lines: Vec<String> = still
+            .map(|(sequence, why)| format!("{sequence} is still rejected: {}", plain(why)))
+            .collect();
+        if self.rejected.more() > 0 {
+            lines.push(format!("{} more are still rejected", self.rejected.more()));
+        }
+        lines.push(format!(
+            "{} re-driven, {} still rejected",
+            self.redriven.count(),
+            self.rejected.count()
+        ));
+        lines.join("\n")
+    }
 }
 
 /// The record that an entry makes today. A token in another spelling goes to the right one.
@@ -244,6 +316,23 @@ mod tests {
         let payload = r#"{"type":"tweet.deleted","id":"1","at":"2020-01-01T00:00:00Z"}"#;
         let record = decoded(&entry("AI", payload), Timestamp::now()).unwrap();
         assert_eq!(&record.token[..], b"ai");
+    }
+
+    #[test]
+    fn many_entries_are_counted_and_the_first_of_each_kind_named() {
+        let mut done = Done::default();
+        for sequence in 1..=500 {
+            done.redriven.push(sequence);
+            done.rejected
+                .push((sequence + 500, "still bad \u{7}".to_owned()));
+        }
+        let text = done.text();
+        assert_eq!(text.lines().count(), 102);
+        assert!(text.contains("501 is still rejected: still bad \\u{7}"));
+        assert!(text.ends_with("400 more are still rejected\n500 re-driven, 500 still rejected"));
+        let json = serde_json::to_value(done.listed()).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 202);
+        assert_eq!(json[201], json!({"redriven": false, "more": 400}));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::data_folder::DataFolder;
 use crate::actors::live::{Live, LiveOptions};
 use crate::actors::{self, ShardOptions, Tidings};
+use crate::events::Timestamp;
 use crate::http::{
     self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, QueryLimits, Server, ServerLimits,
 };
@@ -53,6 +54,7 @@ impl System {
     /// to be [stopped](Self::stop) in order.
     pub(super) async fn start(settings: &Settings, serves: &AtomicBool) -> anyhow::Result<Self> {
         let folder = DataFolder::take(&settings.data)?;
+        check_clock();
         if settings.nats.is_none() && import_unfinished(&folder.journal()) {
             bail!(
                 "an import into {} was cut short; finish it with `tidings journal import FILE`, or remove {} to go on with the part that is there",
@@ -192,17 +194,10 @@ pub(super) async fn open_journal(
     Ok(Arc::new(journal.await??))
 }
 
-/// The same for commands that change nothing.
-pub(super) async fn look_at_journal(
-    settings: &Settings,
-    folder: &DataFolder,
-) -> anyhow::Result<JournalHandle> {
-    if let Some(nats) = &settings.nats {
-        let journal = JetStreamJournal::open_to_read(&jetstream_options(nats)?).await?;
-        Ok(Arc::new(journal))
-    } else {
-        Ok(Arc::new(read_journal(folder).await?))
-    }
+/// Opens the journal in JetStream for reading, whatever version of the normal form it is in.
+pub(super) async fn read_jetstream(nats: &NatsSettings) -> anyhow::Result<JournalHandle> {
+    let journal = JetStreamJournal::open_to_read(&jetstream_options(nats)?).await?;
+    Ok(Arc::new(journal))
 }
 
 /// How JetStream is reached.
@@ -308,6 +303,17 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
             "{address} cannot be listened on; choose another address with the setting {setting}, port 0 for any free one"
         )
     })
+}
+
+/// With a wrong clock the server answers, but takes in nothing: that is to be known before it is
+/// needed.
+fn check_clock() {
+    let now = Timestamp::now();
+    if now < Timestamp::EARLIEST {
+        tracing::error!(
+            "the clock of this machine says {now}: nothing is tracked and no tweet is taken in until it is set"
+        );
+    }
 }
 
 fn log_durability(durability: Durability) {

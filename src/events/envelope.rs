@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::stored::Stored;
-use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, stored, wire};
+use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, encode_fitting, stored, wire};
 
 /// One record of the journal, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,35 +113,61 @@ pub struct Record {
     pub stored: Bytes,
 }
 
+/// Why an event of ours cannot be a record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The clock is wrong: no event may have such a time.
+    #[error(
+        "the clock of this machine says {0}, and events have times from {earliest} to {latest}: set the clock, then try again",
+        earliest = Timestamp::EARLIEST,
+        latest = Timestamp::LATEST
+    )]
+    Clock(Timestamp),
+    /// The journal would reject it if it came from a publisher.
+    #[error("the event is not valid: {0}")]
+    Invalid(#[from] wire::Rejection),
+    /// It is larger than the stored form allows.
+    #[error(transparent)]
+    Stored(#[from] stored::StoredError),
+}
+
 impl Record {
-    /// A record of an event.
+    /// A record of an event that this process makes or takes from a publisher. It is checked as
+    /// what a publisher sends: whatever is journaled can be exported, imported, and sent to another
+    /// journal.
     ///
     /// # Errors
-    /// [`stored::StoredError`] when the event is larger than the stored form allows.
+    /// [`RecordError`].
     pub fn of_event(
         keyword: &Keyword,
         event: &Event,
         received_at: Timestamp,
-    ) -> Result<Self, stored::StoredError> {
+    ) -> Result<Self, RecordError> {
         Self::of_event_in(Form::Stored, keyword, event, received_at)
     }
 
     /// The same in the form that a journal takes best.
     ///
     /// # Errors
-    /// [`stored::StoredError`] when the event is larger than the stored form allows.
+    /// [`RecordError`].
     pub fn of_event_in(
         form: Form,
         keyword: &Keyword,
         event: &Event,
         received_at: Timestamp,
-    ) -> Result<Self, stored::StoredError> {
+    ) -> Result<Self, RecordError> {
+        if !(Timestamp::EARLIEST..=Timestamp::LATEST).contains(&received_at) {
+            return Err(RecordError::Clock(received_at));
+        }
+        let json = encode_fitting(event);
+        wire::decode(&json, received_at)?;
         Ok(Self {
             received_at,
             token: Bytes::from(Token::of(keyword).to_string()),
             stored: match form {
                 Form::Stored => stored::encode_event(event)?,
-                Form::Wire => stored::encode_wire(&wire::encode(event)),
+                Form::Wire => stored::encode_wire(&json),
             },
         })
     }
@@ -205,7 +231,7 @@ impl Record {
                 payload: match (stored::wire_payload(&self.stored), decoded) {
                     // Also a good event stays as it came.
                     (Some(payload), _) => payload,
-                    (None, Ok(Stored::Event { event, .. })) => wire::encode(&event).into(),
+                    (None, Ok(Stored::Event { event, .. })) => encode_fitting(&event).into(),
                     (None, Ok(Stored::Hollow(_))) => Bytes::new(),
                     (None, Err(undecodable)) => undecodable.payload,
                 },
@@ -217,6 +243,45 @@ impl Record {
             received_at: self.received_at,
             content,
             origin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_ours_is_checked_as_that_of_a_publisher() {
+        let keyword = Keyword::new("a").unwrap();
+        let made = |at: Timestamp, received_at| {
+            let event = Event::KeywordTracked { at };
+            Record::of_event(&keyword, &event, received_at).map_err(|error| error.to_string())
+        };
+        let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
+        assert!(made(now, now).is_ok());
+        for clock in [Timestamp::from_millis(0), Timestamp::EARLIEST.plus(-1)] {
+            let error = made(clock, clock).unwrap_err();
+            assert!(
+                error.contains("clock") && error.contains(&clock.to_string()),
+                "{error}"
+            );
+        }
+        let late = made(now.plus(2 * Timestamp::DAY), now).unwrap_err();
+        assert!(late.contains("future"), "{late}");
+        let early = made(Timestamp::EARLIEST.plus(-1), now).unwrap_err();
+        assert!(early.contains("earliest"), "{early}");
+    }
+
+    #[test]
+    fn a_record_of_ours_is_an_event_in_either_form() {
+        let keyword = Keyword::new("a").unwrap();
+        let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
+        let event = Event::KeywordUntracked { at: now };
+        for form in [Form::Stored, Form::Wire] {
+            let record = Record::of_event_in(form, &keyword, &event, now).unwrap();
+            let envelope = record.open(Sequence::new(1), &Ok(keyword.clone()));
+            assert_eq!(envelope.event(), Some(&event));
         }
     }
 }

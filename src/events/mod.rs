@@ -7,6 +7,7 @@ mod checkpoint;
 mod earlier_form;
 mod envelope;
 mod event;
+mod fitting;
 mod hollow;
 mod invisible;
 mod keyword;
@@ -21,11 +22,12 @@ pub mod wire;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordIdentity};
 pub use earlier_form::CarriedToken;
-pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record};
+pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
 pub use event::{
     Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
     TweetPosted,
 };
+pub use fitting::{encode_fitting, shortened};
 pub use hollow::{Hollow, HollowKind};
 pub use keyword::{Keyword, KeywordError};
 pub use normal_form::{NORMAL_FORM_VERSION, normal_form, normalise_into};

@@ -354,7 +354,7 @@ impl From<CommandError> for Problem {
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),
-            CommandError::Stored(error) => Self::JournalUnavailable(whole(&error).to_string()),
+            CommandError::Record(error) => Self::JournalUnavailable(whole(&error).to_string()),
             CommandError::Cut(error) => {
                 log_throttled("command-cut", move |count| {
                     tracing::error!(error = %whole(&error), count, "commands were not carried out");

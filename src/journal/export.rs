@@ -1,21 +1,22 @@
-//! Writing a journal to a file of lines, from which [`import`](mod@super::import) makes a journal
-//! again.
+//! Writing a journal as lines, from which [`import`](mod@super::import) makes a journal again.
 //!
-//! The file says itself how far it has come, and whether it is whole, so that an export that was
-//! cut short goes on where it ended: behind its last whole line, or, when it is compressed, behind
-//! its last whole zstd frame (a frame holds whole lines).
+//! A plain file says itself how far it has come, and whether it is whole, so that an export that was
+//! cut short goes on where it ended ([`unfinished`](super::unfinished)). Pipes and devices are
+//! written straight through. Memory holds one block of lines.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::embedded::{Salvage, Salvaged};
-use super::ndjson::{Closing, Digests, Header, sequence_of, write_line, write_record};
+use super::import::sync_parent;
+use super::ndjson::{Digests, Header, write_line, write_record};
+use super::unfinished::Unfinished;
 use super::{Journal, JournalError, Selection, TransferError};
-use crate::events::{Envelope, Incarnation, Sequence};
+use crate::events::{Envelope, Incarnation, NORMAL_FORM_VERSION, Sequence};
 
 /// How many bytes of lines are written, and compressed, at once.
-const BLOCK_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 /// zstd's own default: the point where more effort gains little.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -49,6 +50,8 @@ pub struct Exported {
     pub digest: String,
     /// BLAKE3 of the records' lines, in hex: equal for journals of equal records.
     pub records_digest: String,
+    /// How many payloads, too long for any event, were cut, in this attempt.
+    pub cut: u64,
 }
 
 /// Where an export or an import stands.
@@ -66,12 +69,15 @@ pub struct Progress {
 pub struct Exporter {
     path: PathBuf,
     out: Box<dyn Write + Send>,
-    /// To be synced at the end; not so with standard output.
+    /// A plain file, which is synced at the end.
     file: Option<File>,
     compression: Compression,
     incarnation: Incarnation,
+    /// Version of the normal form of the journal's tokens.
+    normal_form: u16,
     headed: bool,
     digests: Digests,
+    cut: u64,
     block: Vec<u8>,
 }
 
@@ -85,49 +91,65 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl Exporter {
-    /// Begins an export of the journal with this incarnation, or goes on with one that was cut
-    /// short.
+    /// Begins an export of the journal with this incarnation to a new file, or goes on with a plain
+    /// file that holds one that was cut short. Of any other plain file nothing is changed. A pipe or
+    /// a device is written straight through; opening a pipe waits for its reader.
     ///
     /// # Errors
     /// [`TransferError::Complete`] when the file is a whole export already,
     /// [`TransferError::OtherJournal`] when it is one of another journal,
-    /// [`TransferError::Line`] when it is something else, or [`TransferError::File`].
+    /// [`TransferError::Line`] when it is something else, [`TransferError::Folder`], or
+    /// [`TransferError::File`].
     pub fn to_file(
         path: &Path,
         compression: Compression,
         incarnation: Incarnation,
     ) -> Result<Self, TransferError> {
-        let file = OpenOptions::new()
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => Err(TransferError::Folder { path: path.into() }),
+            Ok(found) if !found.is_file() => {
+                let stream = OpenOptions::new()
+                    .write(true)
+                    .open(path)
+                    .map_err(TransferError::file("open", path))?;
+                Ok(Self::to_stream(
+                    Box::new(stream),
+                    path,
+                    compression,
+                    incarnation,
+                ))
+            }
+            Ok(_) => Self::to_plain_file(path, compression, incarnation),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Self::to_plain_file(path, compression, incarnation)
+            }
+            Err(error) => Err(TransferError::file("open", path)(error)),
+        }
+    }
+
+    fn to_plain_file(
+        path: &Path,
+        compression: Compression,
+        incarnation: Incarnation,
+    ) -> Result<Self, TransferError> {
+        let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)
             .map_err(TransferError::file("open", path))?;
-        let partial = Partial::read(&file, path, compression)?;
-        if partial.complete {
-            return Err(TransferError::Complete { path: path.into() });
-        }
-        if let Some(header) = &partial.header
-            && header.incarnation() != Ok(incarnation)
-        {
-            return Err(TransferError::OtherJournal { path: path.into() });
-        }
-        let mut out = file
-            .try_clone()
-            .map_err(TransferError::file("open", path))?;
-        file.set_len(partial.bytes)
-            .and_then(|()| out.seek(std::io::SeekFrom::Start(partial.bytes)))
+        let found = Unfinished::read(&file, path, compression, incarnation)?;
+        let out = file
+            .set_len(found.bytes)
+            .and_then(|()| file.seek(SeekFrom::Start(found.bytes)))
+            .and_then(|_| file.try_clone())
             .map_err(TransferError::file("write to", path))?;
         Ok(Self {
-            path: path.into(),
-            out: Box::new(out),
             file: Some(file),
-            compression,
-            incarnation,
-            headed: partial.header.is_some(),
-            digests: partial.digests,
-            block: Vec::new(),
+            headed: found.has_header,
+            digests: found.digests,
+            ..Self::to_stream(Box::new(out), path, compression, incarnation)
         })
     }
 
@@ -135,7 +157,7 @@ impl Exporter {
     /// is what errors call it.
     pub fn to_stream(
         out: Box<dyn Write + Send>,
-        name: &str,
+        name: &Path,
         compression: Compression,
         incarnation: Incarnation,
     ) -> Self {
@@ -145,8 +167,10 @@ impl Exporter {
             file: None,
             compression,
             incarnation,
+            normal_form: NORMAL_FORM_VERSION,
             headed: false,
             digests: Digests::default(),
+            cut: 0,
             block: Vec::new(),
         }
     }
@@ -168,10 +192,11 @@ impl Exporter {
     pub fn push(&mut self, envelope: &Envelope) -> Result<(), TransferError> {
         self.head(envelope.sequence)?;
         let start = self.block.len();
-        write_record(envelope, &mut self.block)
+        let is_cut = write_record(envelope, &mut self.block)
             .map_err(TransferError::file("write to", &self.path))?;
-        self.digests
-            .record(self.block.get(start..).unwrap_or_default());
+        self.cut = self.cut.saturating_add(u64::from(is_cut));
+        let line = self.block.get(start..).unwrap_or_default();
+        self.digests.record(line);
         self.digests.last = envelope.sequence.get();
         if self.block.len() >= BLOCK_BYTES {
             self.flush()?;
@@ -191,20 +216,25 @@ impl Exporter {
         self.flush()?;
         self.out
             .flush()
-            .and_then(|()| self.file.as_ref().map_or(Ok(()), File::sync_all))
-            .map_err(TransferError::file("sync", &self.path))?;
+            .map_err(TransferError::file("write to", &self.path))?;
+        if let Some(file) = &self.file {
+            file.sync_all()
+                .map_err(TransferError::file("sync", &self.path))?;
+            sync_parent(&self.path)?;
+        }
         Ok(Exported {
             records: closing.records,
             last: Sequence::new(closing.last),
             digest: closing.digest,
             records_digest: closing.records_digest,
+            cut: self.cut,
         })
     }
 
     /// Writes the first line if there is none.
     fn head(&mut self, first: Sequence) -> Result<(), TransferError> {
         if !self.headed {
-            let header = Header::new(self.incarnation, first.get());
+            let header = Header::new(self.incarnation, first.get(), self.normal_form);
             write_line(&header, &mut self.block)
                 .map_err(TransferError::file("write to", &self.path))?;
             self.digests.header(&self.block);
@@ -241,6 +271,7 @@ pub async fn export(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Exported, TransferError> {
     const BATCH: usize = 4096;
+    exporter.normal_form = journal.normal_form();
     let head = *journal.head().borrow();
     let mut through = exporter.after();
     let mut reader = journal.read(through, Selection::All).await?;
@@ -270,6 +301,7 @@ pub fn export_salvaged(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Exported, TransferError> {
     const EVERY: u64 = 4096;
+    exporter.normal_form = salvage.normal_form();
     let after = exporter.after();
     for found in salvage {
         match found? {
@@ -288,79 +320,4 @@ pub fn export_salvaged(
         }
     }
     exporter.finish()
-}
-
-/// What an earlier attempt left in a file.
-#[derive(Debug, Default)]
-struct Partial {
-    /// How much of the file is whole lines, or whole frames.
-    bytes: u64,
-    header: Option<Header>,
-    digests: Digests,
-    /// The last record's line.
-    last_line: Vec<u8>,
-    complete: bool,
-}
-
-impl Partial {
-    fn read(file: &File, path: &Path, compression: Compression) -> Result<Self, TransferError> {
-        let mut partial = Self::default();
-        let mut reader = BufReader::with_capacity(256 * 1024, file);
-        let failed = || TransferError::file("read", path);
-        let mut block = Vec::new();
-        loop {
-            block.clear();
-            let whole = match compression {
-                Compression::None => {
-                    reader.read_until(b'\n', &mut block).map_err(failed())?;
-                    block.ends_with(b"\n")
-                }
-                Compression::Zstd => read_frame(&mut reader, &mut block),
-            };
-            if !whole {
-                break;
-            }
-            partial.take(&block, path)?;
-            partial.bytes = reader.stream_position().map_err(failed())?;
-        }
-        if partial.digests.count > 0 {
-            partial.digests.last = sequence_of(&partial.last_line)
-                .map_err(|what| TransferError::line(path, partial.lines(), what))?;
-        }
-        Ok(partial)
-    }
-
-    const fn lines(&self) -> u64 {
-        self.digests.count.saturating_add(1)
-    }
-
-    /// Takes whole lines.
-    fn take(&mut self, block: &[u8], path: &Path) -> Result<(), TransferError> {
-        for line in block.split_inclusive(|byte| *byte == b'\n') {
-            if self.header.is_none() {
-                let header =
-                    Header::parse(line).map_err(|what| TransferError::line(path, 1, what))?;
-                self.header = Some(header);
-                self.digests.header(line);
-            } else if Closing::parse(line).is_some() {
-                self.complete = true;
-            } else {
-                self.digests.record(line);
-                self.last_line.clear();
-                self.last_line.extend_from_slice(line);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads one zstd frame; false at the end, and when it is cut short.
-fn read_frame<R: BufRead>(reader: &mut R, block: &mut Vec<u8>) -> bool {
-    if !matches!(reader.fill_buf(), Ok(bytes) if !bytes.is_empty()) {
-        return false;
-    }
-    let Ok(decoder) = zstd::stream::read::Decoder::with_buffer(reader) else {
-        return false;
-    };
-    decoder.single_frame().read_to_end(block).is_ok() && block.ends_with(b"\n")
 }

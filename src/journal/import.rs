@@ -1,20 +1,23 @@
 //! Making a journal of an exported one.
 //!
 //! The journal has to be empty, or to hold the beginning of the same export: an import that was
-//! cut short goes on behind what is there. A small state file beside the journal names the export
-//! until all of it has been taken.
+//! cut short goes on behind what is there, having compared it. A small state file beside the
+//! journal names the export until all of it has been taken.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::carry::{CarriedKeyword, Carrier};
 use super::export::Progress;
 use super::lines::Lines;
-use super::ndjson::{Closing, Header, parse_record};
-use super::{Journal, Selection, TransferError};
-use crate::events::{Record, Sequence, Token};
+use super::ndjson::{Change, Closing, Header, Parsed, parse_record};
+use super::tokens::Tokens;
+use super::{Journal, JournalReader, Selection, TransferError};
+use crate::events::{Envelope, Record, Sequence};
 
 /// How many records are appended at once, at most.
 const BATCH_RECORDS: usize = 4096;
@@ -32,6 +35,33 @@ pub struct Imported {
     pub digest: String,
     /// The digest of its records' lines.
     pub records_digest: String,
+    /// What is not as the export has it.
+    pub changes: Changes,
+    /// Keywords whose normal form is another one today.
+    pub carried: Vec<CarriedKeyword>,
+}
+
+/// How many records an import did not take as they were. None is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Payloads that are too long for any event, and so rejected, were cut to just that length.
+    pub cut: u64,
+    /// Events about keywords that were journaled while a clock was wrong have the nearest time that
+    /// is allowed.
+    pub retimed: u64,
+    /// Tweets with a time that is not allowed are kept as rejected.
+    pub rejected: u64,
+}
+
+impl Changes {
+    fn count(&mut self, change: Change) {
+        let counter = match change {
+            Change::Cut => &mut self.cut,
+            Change::Retimed => &mut self.retimed,
+            Change::Rejected => &mut self.rejected,
+        };
+        *counter = counter.saturating_add(1);
+    }
 }
 
 /// Where the state of an import into the journal in `dir` is kept.
@@ -44,8 +74,8 @@ pub fn import_unfinished(dir: &Path) -> bool {
     import_state(dir).exists()
 }
 
-/// Imports a file, plain or compressed with zstd. The closing digest is checked before anything
-/// is written. `state` is where the state file is kept, such as [`import_state`]. Blocks on the
+/// Imports a plain file, packed with zstd or not. The closing digest is checked before anything
+/// is written, for which the file is read twice. `state` is where the state file is kept, such as [`import_state`]. Blocks on the
 /// file between appends.
 ///
 /// # Errors
@@ -68,21 +98,24 @@ pub async fn import(
     take_in(journal, lines, state, end, progress).await
 }
 
-/// Imports a stream, such as standard input, plain or compressed with zstd. `name` is what errors
-/// call it.
+/// Imports a stream, such as standard input or a pipe, packed with zstd or not. `name` is what
+/// errors call it.
 ///
 /// # Errors
-/// As [`import`], but a wrong digest is found when all has been written: the journal is of no use
-/// then.
+/// As [`import`], but a wrong digest is found when all has been written:
+/// [`TransferError::Spoiled`].
 pub async fn import_stream(
     journal: &dyn Journal,
     stream: Box<dyn Read + Send>,
-    name: &str,
+    name: &Path,
     state: &Path,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Imported, TransferError> {
-    let lines = Lines::over(stream, Path::new(name))?;
-    take_in(journal, lines, state, None, progress).await
+    let lines = Lines::over(stream, name)?;
+    match take_in(journal, lines, state, None, progress).await {
+        Err(TransferError::Digest { path }) => Err(TransferError::Spoiled { path }),
+        done => done,
+    }
 }
 
 /// What a file claims to hold, when all its bytes are as they were written.
@@ -127,6 +160,10 @@ async fn take_in(
     let header = lines.header()?;
     let resumed = journal.head().borrow().get();
     begin(state, &header, resumed, lines.path())?;
+    let mut present = Present::of(journal).await?;
+    let form = journal.form();
+    let mut changes = Changes::default();
+    let mut carrier = Carrier::of(header.normal_form());
     let mut batch = Vec::new();
     let mut bytes = 0_usize;
     let closing = loop {
@@ -136,22 +173,23 @@ async fn take_in(
         if let Some(closing) = Closing::parse(line) {
             break Some(closing);
         }
-        let parsed = parse_record(line);
+        let parsed = parse_record(line, form);
         let length = line.len();
-        let record = match lines.record(parsed) {
-            Ok(record) => record,
+        let Parsed {
+            mut record, change, ..
+        } = match lines.record(parsed) {
+            Ok(parsed) => parsed,
             Err(error) => {
                 // What came before the bad line is kept.
                 journal.append(std::mem::take(&mut batch)).await?;
                 return Err(error);
             }
         };
+        change.into_iter().for_each(|change| changes.count(change));
+        carrier.carry(&mut record, form);
         let position = lines.records();
-        if position < resumed {
-            continue;
-        }
-        if position == resumed {
-            check_same(journal, position, &record, lines.path()).await?;
+        if position <= resumed {
+            present.check(position, &record, lines.path()).await?;
             continue;
         }
         batch.push(record);
@@ -190,6 +228,8 @@ async fn take_in(
         resumed,
         digest: closing.digest,
         records_digest: closing.records_digest,
+        changes,
+        carried: carrier.finish(),
     })
 }
 
@@ -230,7 +270,7 @@ fn begin(state: &Path, header: &Header, present: u64, export: &Path) -> Result<(
 }
 
 /// Makes the name of a file durable, or its absence.
-fn sync_parent(file: &Path) -> Result<(), TransferError> {
+pub(super) fn sync_parent(file: &Path) -> Result<(), TransferError> {
     let dir = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -240,23 +280,42 @@ fn sync_parent(file: &Path) -> Result<(), TransferError> {
         .map_err(TransferError::file("sync", dir))
 }
 
-/// Whether the last record that is there is the one that the export has in its place.
-async fn check_same(
-    journal: &dyn Journal,
-    position: u64,
-    record: &Record,
-    export: &Path,
-) -> Result<(), TransferError> {
-    let before = Sequence::new(position.saturating_sub(1));
-    let mut reader = journal.read(before, Selection::All).await?;
-    let present = reader.next(1).await?.envelopes;
-    let meaning = Token::decode_strict(&record.token).map_err(|error| error.to_string());
-    if present == [record.open(Sequence::new(position), &meaning)] {
-        Ok(())
-    } else {
-        Err(TransferError::OtherExport {
-            path: export.into(),
-            what: format!("its record {position} is not the one that the journal holds"),
+/// What the journal held when the import began.
+struct Present {
+    reader: Box<dyn JournalReader>,
+    ahead: VecDeque<Envelope>,
+    tokens: Tokens,
+}
+
+impl Present {
+    async fn of(journal: &dyn Journal) -> Result<Self, TransferError> {
+        Ok(Self {
+            reader: journal.read(Sequence::ZERO, Selection::All).await?,
+            ahead: VecDeque::new(),
+            tokens: Tokens::default(),
         })
+    }
+
+    /// Checks that the record at a position is the one that the export has in its place. All are
+    /// compared, since the earlier attempt may have read a stream that was damaged.
+    async fn check(
+        &mut self,
+        position: u64,
+        record: &Record,
+        export: &Path,
+    ) -> Result<(), TransferError> {
+        if self.ahead.is_empty() {
+            self.ahead = self.reader.next(BATCH_RECORDS).await?.envelopes.into();
+        }
+        let meaning = self.tokens.meaning(&record.token);
+        let wanted = record.open(Sequence::new(position), meaning);
+        if self.ahead.pop_front().as_ref() == Some(&wanted) {
+            Ok(())
+        } else {
+            Err(TransferError::OtherExport {
+                path: export.into(),
+                what: format!("its record {position} is not the one that the journal holds"),
+            })
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::TransferError;
-use super::ndjson::{Closing, Digests, Header, MAX_LINE_BYTES};
-use crate::events::Record;
+use super::ndjson::{Closing, Digests, Header, MAX_LINE_BYTES, Parsed};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The lines of an export, with what they add up to.
 pub(super) struct Lines {
@@ -85,7 +86,12 @@ impl Lines {
 
     /// Reads the first line.
     pub(super) fn header(&mut self) -> Result<Header, TransferError> {
-        let header = match self.next()? {
+        let is_begun = self.next()?.is_some();
+        // What an editor may put before a text is no part of it.
+        if self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
+        let header = match self.line.strip_suffix(b"\n").filter(|_| is_begun) {
             Some(line) => Header::parse(line),
             None => Err("there is no whole first line".into()),
         };
@@ -102,16 +108,17 @@ impl Lines {
     /// Counts the line read last, which gave this.
     pub(super) fn record(
         &mut self,
-        parsed: Result<(u64, Record), String>,
-    ) -> Result<Record, TransferError> {
-        let (sequence, record) = parsed.map_err(|what| self.wrong_at(self.number, what))?;
+        parsed: Result<Parsed, String>,
+    ) -> Result<Parsed, TransferError> {
+        let parsed = parsed.map_err(|what| self.wrong_at(self.number, what))?;
+        let sequence = parsed.sequence;
         if sequence <= self.digests.last {
             let what = format!("sequence {sequence} follows {}", self.digests.last);
             return Err(self.wrong_at(self.number, what));
         }
         self.count();
         self.digests.last = sequence;
-        Ok(record)
+        Ok(parsed)
     }
 
     /// Checks the last line against what came before it, and that nothing stands behind it.

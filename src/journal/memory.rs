@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::rejected::LastPositions;
 use super::{
     Appended, Batch, Durability, Journal, JournalError, JournalReader, RejectedEntry, RejectedLog,
-    Selection,
+    RejectedPage, Selection,
 };
 use crate::events::{
     Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Token,
@@ -237,8 +237,15 @@ impl RejectedLog for MemoryRejectedLog {
         Ok(kept.len().saturating_sub(before) as u64)
     }
 
-    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+    async fn page(&self, after: u64) -> Result<RejectedPage, JournalError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(kept.0.clone())
+        let mut page = RejectedPage::default();
+        let behind = usize::try_from(after).unwrap_or(usize::MAX);
+        for (entry, position) in kept.0.iter().zip(1..).skip(behind) {
+            if !page.push(position, entry.clone()) {
+                break;
+            }
+        }
+        Ok(page)
     }
 }

@@ -14,6 +14,7 @@ use crate::events::{
     Sequence, ShardCount,
 };
 
+mod carry;
 mod earlier_tokens;
 mod embedded;
 mod error;
@@ -27,21 +28,24 @@ mod rejected;
 mod segments;
 mod tokens;
 mod transfer_error;
+mod unfinished;
 
+pub use carry::CarriedKeyword;
 pub use embedded::{
     EmbeddedJournal, EmbeddedOptions, Salvage, Salvaged, SegmentSummary, Summary, Verified, verify,
 };
 pub use error::JournalError;
 pub use export::{Compression, Exported, Exporter, Progress, export, export_salvaged};
 pub use import::{
-    Checked, Imported, check_export, import, import_state, import_stream, import_unfinished,
+    Changes, Checked, Imported, check_export, import, import_state, import_stream,
+    import_unfinished,
 };
 pub use jetstream::{
     BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, MicroService, Secret,
     StatusAnswer, without_passwords,
 };
 pub use memory::{MemoryJournal, MemoryRejectedLog};
-pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog};
+pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog, RejectedPage};
 pub use transfer_error::TransferError;
 
 /// A journal in use; cheap to clone.

@@ -56,8 +56,48 @@ pub trait RejectedLog: std::fmt::Debug + Send + Sync + 'static {
     /// A subject is the token where it names a keyword, and one common subject for all others.
     async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError>;
 
-    /// All entries, oldest first.
-    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError>;
+    /// The next entries, oldest first: at least one if there is one, and otherwise no more than a
+    /// few MiB. `after` is where the page before ended; 0 begins with the oldest entry.
+    async fn page(&self, after: u64) -> Result<RejectedPage, JournalError>;
+
+    /// All entries, oldest first, in memory.
+    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+        let mut all = Vec::new();
+        let mut after = Some(0);
+        while let Some(position) = after {
+            let page = self.page(position).await?;
+            all.extend(page.entries);
+            after = page.end;
+        }
+        Ok(all)
+    }
+}
+
+/// A stretch of the rejected log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RejectedPage {
+    /// Its entries, oldest first.
+    pub entries: Vec<RejectedEntry>,
+    /// Where the next page goes on; `None` when there is none.
+    pub end: Option<u64>,
+    /// How many bytes the entries have.
+    bytes: usize,
+}
+
+/// A page of so many entries, or of so many bytes, takes no further entry.
+const MAX_PAGE_ENTRIES: usize = 1_000;
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+impl RejectedPage {
+    /// Takes the entry at a position of the log; false when the page is full with it.
+    pub(super) fn push(&mut self, position: u64, entry: RejectedEntry) -> bool {
+        let bytes = entry.token.len() + entry.reason.len() + entry.payload.len();
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.entries.push(entry);
+        let is_full = self.entries.len() >= MAX_PAGE_ENTRIES || self.bytes >= MAX_PAGE_BYTES;
+        self.end = is_full.then_some(position);
+        !is_full
+    }
 }
 
 /// The last entry of each subject: what the skipping of entries that are there already goes by.

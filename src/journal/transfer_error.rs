@@ -22,6 +22,12 @@ pub enum TransferError {
         #[source]
         source: std::io::Error,
     },
+    /// A folder was named where a file is needed.
+    #[error("{path} is a folder; name a file")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A line is not one of an exported journal.
     #[error("{path}, line {line}: {what}")]
     Line {
@@ -48,6 +54,14 @@ pub enum TransferError {
         /// The file.
         path: PathBuf,
     },
+    /// The same, found when all had been imported.
+    #[error(
+        "{path} was changed or damaged after it was exported: its digest does not match. What it held is in the journal by now: remove the journal, and import a sound export"
+    )]
+    Spoiled {
+        /// The stream.
+        path: PathBuf,
+    },
     /// The journal holds something else.
     #[error(
         "the journal holds {records} records already; import into an empty data folder instead"
@@ -57,7 +71,9 @@ pub enum TransferError {
         records: u64,
     },
     /// The journal holds a part of another export.
-    #[error("{path} is not the export that this import was begun with: {what}")]
+    #[error(
+        "{path} is not the export that this import was begun with: {what}; go on with that one, or import into an empty journal"
+    )]
     OtherExport {
         /// The file.
         path: PathBuf,

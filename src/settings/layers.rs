@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,9 @@ use super::SettingsError;
 
 /// The first letters of every variable that is a setting.
 const VARIABLE_PREFIX: &str = "TIDINGS_";
+
+/// The longest settings file, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +92,7 @@ impl Layers {
     }
 
     pub(super) fn lay_file(&mut self, path: &Path) -> Result<(), SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::File {
+        let text = read(path).map_err(|source| SettingsError::File {
             path: path.to_owned(),
             source,
         })?;
@@ -252,6 +257,19 @@ impl Layers {
                 .map(|(_, meaning)| *meaning)
         })
     }
+}
+
+/// A settings file of at most [`MAX_FILE_BYTES`]; it may be a pipe.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_FILE_BYTES.saturating_add(1))
+        .read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > MAX_FILE_BYTES) {
+        let what = format!("it has more than {MAX_FILE_BYTES} bytes");
+        return Err(io::Error::other(what));
+    }
+    Ok(text)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Table, SettingsError> {

@@ -59,6 +59,66 @@ fn rejected_lines_are_named_by_their_number_and_the_others_are_published() {
 }
 
 #[test]
+fn many_rejected_lines_are_counted_and_the_first_ones_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    let input = "not json\n".repeat(20_000);
+    let ended = publish(&server, &[], input.as_bytes()).expect_code(1);
+    let named: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!(named.len(), 101, "{}", ended.stderr);
+    assert!(
+        named[99].starts_with("line 100 was rejected: "),
+        "{}",
+        named[99]
+    );
+    assert!(ended.stdout.contains("20000 rejected"), "{}", ended.stdout);
+    let report = publish(&server, &["--output", "json"], input.as_bytes())
+        .expect_code(1)
+        .json();
+    assert_eq!(report["rejected"].as_array().unwrap().len(), 100);
+    assert_eq!(report["rejected"][99]["line"], 100);
+    assert_eq!(report["rejected_unlisted"], 19_900);
+    assert_eq!(report["lines"], 20_000);
+}
+
+#[test]
+fn lines_are_published_from_what_is_no_plain_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(&scratch.path().join("data"));
+    let lines = [
+        tweet("a", "1", "2015-01-01T00:00:00Z"),
+        tweet("a", "2", "2015-01-02T00:00:00Z"),
+    ];
+    let plain = format!("\u{feff}{}\n", lines.join("\n\n"));
+    let packed = zstd::encode_all(plain.as_bytes(), 3).unwrap();
+    let pipe = scratch.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for (number, (bytes, arguments)) in [
+        (plain.as_bytes(), &["--keyword"][..]),
+        (&packed, &["--retime", "now", "--keyword"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let keyword = format!("k{number}");
+        let mut command = binary();
+        command
+            .arg("publish")
+            .arg(&pipe)
+            .args(["--server", &server.url()]);
+        command.args(arguments).arg(&keyword);
+        let (path, bytes) = (pipe.clone(), bytes.to_vec());
+        let writing = std::thread::spawn(move || std::fs::write(path, bytes));
+        let ended = run(&mut command, b"").expect_code(0);
+        writing.join().unwrap().unwrap();
+        assert!(ended.stdout.contains("2 accepted"), "{ended:?}");
+        server.wait_until_folded();
+        assert_eq!(views::totals(&server)[&keyword], 2);
+    }
+}
+
+#[test]
 fn keyword_retime_and_rate_change_what_is_sent() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());

@@ -53,7 +53,8 @@ fn the_demo_fills_itself_goes_on_and_leaves_nothing_behind() {
     });
 
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
-    send("INT", child.id());
+    // As a terminal does that is closed.
+    send("HUP", child.id());
     assert!(wait_for(&mut child).success());
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
 }

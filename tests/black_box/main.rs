@@ -12,6 +12,7 @@
     missing_docs
 )]
 
+mod backups;
 mod chance;
 mod command;
 mod http;
@@ -22,6 +23,7 @@ mod views;
 mod commands;
 mod crashes;
 mod demo;
+mod foreign_text;
 mod hostile_input;
 mod journal_damage;
 mod rejected;

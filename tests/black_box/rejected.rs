@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::views;
 
 /// An export with these records, as another journal may have written it.
-fn export(file: &Path, records: &[Value]) {
+pub fn export(file: &Path, records: &[Value]) {
     let mut text =
         json!({"tidings_journal": 1, "incarnation": "0000000000c0ffee", "first": 1}).to_string();
     text.push('\n');

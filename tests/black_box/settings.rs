@@ -25,6 +25,7 @@ fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
             "a whole number from 0 to 5",
         ),
         (&[], &["serve", "--config", file], "commit.events"),
+        (&[], &["serve", "--config", "/dev/zero"], "more than"),
         (
             &[],
             &["serve", "--config", "/nowhere.toml"],

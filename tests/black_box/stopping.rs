@@ -1,15 +1,17 @@
 //! How a server stops, and that nobody else works on its files meanwhile.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{on_files, tidings};
+use crate::command::{binary, clean, on_files, tidings};
 use crate::posts::tweet;
-use crate::server::Server;
+use crate::server::{Server, eventually, send, serve};
 use crate::views;
 
 #[test]
 fn a_signal_stops_the_server_in_order_and_nothing_is_lost() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let scratch = tempfile::tempdir().unwrap();
         let server = Server::start(scratch.path());
         server.track(&["a"]);
@@ -21,6 +23,62 @@ fn a_signal_stops_the_server_in_order_and_nothing_is_lost() {
         assert!(started.elapsed() < Duration::from_secs(10));
         let server = Server::start(scratch.path());
         assert_eq!(views::ids(&server, "a").len(), 1);
+    }
+}
+
+#[test]
+fn a_server_under_nohup_outlives_its_terminal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = clean(Command::new("nohup"));
+    command
+        .arg(env!("CARGO_BIN_EXE_tidings"))
+        .args(serve(scratch.path(), &[]));
+    let server = Server::of(command).unwrap();
+    server.wait_until_ready();
+    send("HUP", server.id());
+    let stderr = server.stop();
+    assert!(
+        stderr.contains("SIGTERM") && !stderr.contains("SIGHUP"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn publishing_that_is_stopped_says_how_far_it_came() {
+    let scratch = tempfile::tempdir().unwrap();
+    let server = Server::start(scratch.path());
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut child = binary()
+            .args([
+                "publish",
+                "-",
+                "--keyword",
+                signal,
+                "--server",
+                &server.url(),
+            ])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It goes on waiting for more.
+        let mut stdin = child.stdin.take().unwrap();
+        let line = tweet("a", signal, "2020-01-01T00:00:00Z");
+        writeln!(stdin, "{line}").unwrap();
+        let keyword = signal.to_lowercase();
+        eventually("the line is published", || {
+            views::totals(&server).get(&keyword) == Some(&1)
+        });
+        send(signal, child.id());
+        let ended = child.wait_with_output().unwrap();
+        drop(stdin);
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        let named = format!("SIG{signal}");
+        assert!(
+            stderr.contains("1 accepted") && stderr.contains(&named),
+            "{stderr}"
+        );
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tidings::events::{Keyword, Token};
 
+use crate::chance::Chance;
 use crate::command::{Ended, on_files, run};
 use crate::nats::Nats;
 use crate::posts;
@@ -14,7 +16,16 @@ use crate::server::{Server, eventually};
 use crate::views;
 
 /// Keywords whose subjects take some care.
-const ODD: [&str; 5] = ["US   Airways", "a.b", "ＡＩ", "İstanbul", "100% *"];
+const ODD: [&str; 8] = [
+    "US   Airways",
+    "a.b",
+    "ＡＩ",
+    "İstanbul",
+    "100% *",
+    "ㅋㅋ",
+    "❤\u{fe0f}",
+    "배우ㄳ",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -92,7 +103,7 @@ fn the_totals_of_the_sample_are_exact_through_other_languages() {
     let lines = lines();
     let all = lines.len();
 
-    // Two at a time, which share every keyword.
+    // Two languages at a time, which share every keyword.
     let (one, other): (Vec<_>, Vec<_>) = lines
         .iter()
         .cloned()
@@ -100,7 +111,11 @@ fn the_totals_of_the_sample_are_exact_through_other_languages() {
         .partition(|(number, _)| number % 2 == 0);
     let part = |part: Vec<(usize, String)>| part.into_iter().map(|(_, line)| line).collect();
     let (one, other): (Vec<_>, Vec<_>) = (part(one), part(other));
-    let running = [start(python(&url), &one), start(python(&url), &other)];
+    let folder = tempfile::tempdir().unwrap();
+    let running = [
+        start(python(&url), &one),
+        start(node(folder.path(), &url), &other),
+    ];
     for (ended, sent) in running.into_iter().zip([one.len(), other.len()]) {
         let ended = ended.join().unwrap().expect_code(0);
         assert_eq!(ended.stdout, format!("{sent} acknowledged\n"));
@@ -113,19 +128,24 @@ fn the_totals_of_the_sample_are_exact_through_other_languages() {
         .iter()
         .map(|keyword| ((*keyword).to_owned(), posts::containing(&posts, keyword)))
         .collect();
-    for odd in ["us airways", "a.b", "ai", "i\u{307}stanbul", "100% *"] {
-        right.insert(odd.to_owned(), 1);
+    let odd = ODD.map(|odd| Keyword::new(odd).unwrap().to_string());
+    for odd in &odd {
+        right.insert(odd.clone(), 1);
     }
     assert_eq!(views::totals(&server), right);
 
-    // The same again from another language: every event is known already.
+    // The same again, each from the other language: NATS knows every event by its id.
     let folder = tempfile::tempdir().unwrap();
-    let ended = start(node(folder.path(), &url), &lines);
-    let ended = ended.join().unwrap().expect_code(0);
-    assert_eq!(ended.stdout, format!("{all} acknowledged\n"));
-    let twice = json!({ "journaled": 2 * all, "folded": all, "duplicate": all, "rejected": 0, "unaddressed": 0 });
-    wait_for_ledger(&server, &twice);
-    assert_eq!(views::totals(&server), right);
+    let running = [
+        start(node(folder.path(), &url), &one),
+        start(python(&url), &other),
+    ];
+    for (ended, sent) in running.into_iter().zip([one.len(), other.len()]) {
+        let ended = ended.join().unwrap().expect_code(0);
+        let right = format!("{sent} acknowledged, {sent} of them known to NATS already\n");
+        assert_eq!(ended.stdout, right);
+    }
+    wait_for_ledger(&server, &none);
     server.stop();
 
     let server = Server::start(&embedded);
@@ -149,10 +169,246 @@ fn a_publisher_whose_events_are_not_acknowledged_says_so() {
     let nats = Nats::start();
     let line = posts::tweet("a", "t1", "2020-01-01T00:00:00Z");
     let ended = run(&mut python(&nats.url()), line.as_bytes()).expect_code(1);
-    assert!(ended.stderr.contains("1 not acknowledged"), "{ended:?}");
+    assert!(ended.stderr.contains("not acknowledged"), "{ended:?}");
     let folder = tempfile::tempdir().unwrap();
     let ended = run(&mut node(folder.path(), &nats.url()), line.as_bytes()).expect_code(1);
     assert!(ended.stderr.contains("not acknowledged"), "{ended:?}");
+}
+
+/// Lines that a careless program stops at, between good ones, and how many are good.
+fn odd_lines() -> (Vec<u8>, u64) {
+    let good = |id: &str| posts::tweet("a", id, "2020-01-01T00:00:00Z");
+    let mut input = b"\xef\xbb\xbf".to_vec();
+    for line in [
+        good("1").into_bytes(),
+        b"".to_vec(),
+        b" \t\r".to_vec(),
+        // A cut emoji in a text, which tidings rejects, and in a field that it ignores.
+        good("2").replace("tweet 2", r"cut \ud83d").into_bytes(),
+        good("3")
+            .replacen('{', r#"{"note":"cut \ud83d","#, 1)
+            .into_bytes(),
+        b"not json".to_vec(),
+        b"[1]".to_vec(),
+        b"null".to_vec(),
+        b"{}".to_vec(),
+        br#"{"keyword":7}"#.to_vec(),
+        br#"{"keyword":"cut \ud83d"}"#.to_vec(),
+        br#"{"keyword":" \t"}"#.to_vec(),
+        b"\xff\xfe".to_vec(),
+        posts::tweet("a", &"x".repeat(70_000), "2020-01-01T00:00:00Z").into_bytes(),
+        // A line's end for some, and a character like any other in JSON.
+        good("4")
+            .replace("tweet 4", "a\u{2028}b\u{85}c")
+            .into_bytes(),
+        [good("5").as_bytes(), b"\r"].concat(),
+        good("6").into_bytes(),
+    ] {
+        input.extend(line);
+        input.push(b'\n');
+    }
+    (input, 6)
+}
+
+#[test]
+fn no_line_keeps_a_publisher_from_those_behind_it() {
+    let (input, sent) = odd_lines();
+    for language in ["python", "js"] {
+        let nats = Nats::start();
+        let scratch = tempfile::tempdir().unwrap();
+        let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = match language {
+            "python" => python(&nats.url()),
+            _ => node(folder.path(), &nats.url()),
+        };
+        let ended = run(&mut command, &input).expect_code(1);
+        assert_eq!(
+            ended.stdout,
+            format!("{sent} acknowledged\n"),
+            "{language}: {ended:?}"
+        );
+        for number in [6, 7, 8, 9, 10, 11, 12, 13, 14] {
+            let named = format!("line {number} was not sent");
+            assert!(
+                ended.stderr.contains(&named),
+                "{language}, {named}: {}",
+                ended.stderr
+            );
+        }
+        assert_eq!(
+            ended.stderr.lines().count(),
+            9,
+            "{language}: {}",
+            ended.stderr
+        );
+        // The cut emoji is rejected where it belongs to the event.
+        wait_for_ledger(
+            &server,
+            &json!({ "journaled": 6, "folded": 5, "rejected": 1 }),
+        );
+        let ids: Vec<String> = views::ids(&server, "a").into_keys().collect();
+        assert_eq!(ids, ["1", "3", "4", "5", "6"], "{language}");
+        server.stop();
+    }
+}
+
+#[test]
+fn what_nats_takes_for_a_duplicate_is_one() {
+    let posted = |keyword: &str| posts::tweet(keyword, "1", "2020-01-01T00:00:00Z");
+    let about = |kind: &str, at: &str, more: &str| {
+        format!(r#"{{"type":"{kind}","keyword":"a","at":"{at}"{more}}}"#)
+    };
+    let engaged = |at: &str, likes: u32| {
+        let more = format!(r#","id":"1","metrics":{{"likes":{likes}}}"#);
+        about("tweet.engaged", at, &more)
+    };
+    // One id, which with the tweet's id as the message's would be stored once.
+    let lines = [
+        posted("a"),
+        posted("b"),
+        engaged("2020-01-02T00:00:00Z", 1),
+        engaged("2020-01-03T00:00:00Z", 2),
+        about("tweet.deleted", "2020-01-04T00:00:00Z", r#","id":"1""#),
+        about("keyword.untracked", "2020-01-05T00:00:00Z", ""),
+        about("keyword.tracked", "2020-01-06T00:00:00Z", ""),
+        about("keyword.untracked", "2020-01-07T00:00:00Z", ""),
+    ];
+    for language in ["python", "js"] {
+        let nats = Nats::start();
+        let scratch = tempfile::tempdir().unwrap();
+        let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+        let folder = tempfile::tempdir().unwrap();
+        let command = match language {
+            "python" => python(&nats.url()),
+            _ => node(folder.path(), &nats.url()),
+        };
+        let ended = start(command, &lines).join().unwrap().expect_code(0);
+        assert_eq!(ended.stdout, "8 acknowledged\n", "{language}: {ended:?}");
+        wait_for_ledger(&server, &json!({ "journaled": 8, "folded": 8 }));
+        server.stop();
+    }
+}
+
+/// Keywords whose normal form takes some care.
+const HARD: [&str; 30] = [
+    "  US \t Airways ",
+    "ＡＩ",
+    "ㅋㅋㅠㅠ",
+    "배우ㄳ",
+    "ﾻﾻ",
+    "ﾡｱￜ",
+    "\u{ffa0}가",
+    "\u{3164}가",
+    "\u{1103}\u{1161}",
+    "ㄱ\u{302}A\u{302}",
+    "가\u{11a8}ㄱ\u{11a8}",
+    "❤\u{fe0f}",
+    "a\u{fe00}\u{301}",
+    "漢\u{e0100}字",
+    "👩\u{200d}💻",
+    "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+    "🇰🇷",
+    "می\u{200c}خواهم",
+    "हिन्दी",
+    "क्\u{200d}ष",
+    "ประเทศไทย ำ",
+    "ΟΔΟΣ ΟΣΑ Σ",
+    "İstanbul",
+    "ß ẞ ﬃ ŉ",
+    "K Å Ⅷ ㎏ ﷺ",
+    "か\u{3099}ｶﾞ",
+    "a\u{a0}b\u{3000}c\u{2028}d\u{85}e\u{1680}f",
+    "\u{1e9b}\u{323} q\u{307}\u{323}",
+    "a.b/c%d*>_-~",
+    "𝕏 𐐀",
+];
+
+/// The tokens that a program gives these keywords; `None` where it refuses one.
+fn tokens_by(mut program: Command, keywords: &[String]) -> Vec<Option<String>> {
+    let input = serde_json::to_string(keywords).unwrap();
+    let ended = run(&mut program, input.as_bytes()).expect_code(0);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+/// Python with its publisher as a module, and a script that reads standard input as `given`.
+fn python_script(script: &str) -> Command {
+    let mut command = Command::new(tool("python/bin/python"));
+    let publishers = root().join("docs/publishers");
+    let program = format!(
+        "import json, sys, unicodedata\nsys.path.insert(0, {publishers:?})\nsys.dont_write_bytecode = True\nimport publish\ngiven = json.load(sys.stdin)\n{script}"
+    );
+    command.args(["-c", &program]);
+    command
+}
+
+#[test]
+fn the_tokens_of_the_publishers_are_ours() {
+    let token_or_none = "\ndef token(keyword):\n    try:\n        return publish.token(keyword)\n    except ValueError:\n        return None\nprint(json.dumps([token(keyword) for keyword in given]))";
+    // Each language has Unicode's tables of its own year. Python's are the oldest here, and what is
+    // assigned in them is so in the others, with the same normal form.
+    let assigned = "print(json.dumps([c for c in range(0x110000) if unicodedata.category(chr(c)) not in ('Cn', 'Co', 'Cs')]))";
+    let ended = run(&mut python_script(assigned), b"null").expect_code(0);
+    let assigned: Vec<u32> = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(assigned.len() > 140_000);
+    let character = |code: &u32| char::from_u32(*code).unwrap();
+    let mut chance = Chance::of(11);
+    let parts: Vec<char> = HARD.concat().chars().collect();
+    let mut keywords: Vec<String> = HARD.iter().map(|hard| (*hard).to_owned()).collect();
+    // Each character alone and among others that it may join, and random ones.
+    keywords.extend(
+        assigned
+            .iter()
+            .map(|code| format!("가{}\u{301}b", character(code))),
+    );
+    keywords.extend((0..20_000).map(|_| {
+        let length = 1 + chance.below(8);
+        let any = |chance: &mut Chance| match chance.below(3) {
+            0 => character(chance.pick(&assigned)),
+            _ => *chance.pick(&parts),
+        };
+        (0..length).map(|_| any(&mut chance)).collect()
+    }));
+    let ours: Vec<Option<String>> = keywords
+        .iter()
+        .map(|keyword| Some(Token::of(&Keyword::new(keyword).ok()?).to_string()))
+        .collect();
+    let refused: Vec<_> = HARD
+        .iter()
+        .zip(&ours)
+        .filter(|(_, ours)| ours.is_none())
+        .collect();
+    assert_eq!(refused, []);
+
+    let folder = tempfile::tempdir().unwrap();
+    let program = node(folder.path(), "");
+    let script = folder.path().join("tokens.mjs");
+    std::fs::write(
+        &script,
+        r#"import { readFileSync } from "node:fs";
+import { token } from "./publish.mjs";
+const tokens = JSON.parse(readFileSync(0, "utf8")).map((keyword) => {
+  try { return token(keyword); } catch { return null; }
+});
+process.stdout.write(JSON.stringify(tokens));
+"#,
+    )
+    .unwrap();
+    let mut node = Command::new(program.get_program());
+    node.arg(&script);
+    for (language, program) in [("python", python_script(token_or_none)), ("js", node)] {
+        let theirs = tokens_by(program, &keywords);
+        assert_eq!(theirs.len(), ours.len());
+        let mut differing = Vec::new();
+        for ((keyword, ours), theirs) in keywords.iter().zip(&ours).zip(&theirs) {
+            // They may publish what is no keyword: it is rejected, with the reason.
+            if ours.is_some() && ours != theirs {
+                differing.push((keyword, ours, theirs));
+            }
+        }
+        differing.truncate(20);
+        assert_eq!(differing, [], "{language}");
+    }
 }
 
 #[test]

@@ -253,9 +253,10 @@ impl Sorting {
                 }
                 if !is_tracking {
                     let at = self.received_at;
-                    let tracked = stored::encode_event(&Event::KeywordTracked { at })
+                    let event = Event::KeywordTracked { at };
+                    let tracked = Record::of_event(&keyword, &event, at)
                         .map_err(|error| error.to_string())?;
-                    self.journal(std::slice::from_ref(&keyword), &tracked);
+                    self.journal(std::slice::from_ref(&keyword), &tracked.stored);
                 }
             }
         }

@@ -1,6 +1,7 @@
-//! `tidings journal export`: all events as lines, to a file or to standard output.
+//! `tidings journal export`: all events as lines, to a file, a pipe, a device or standard output.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,15 +11,16 @@ use serde::Serialize;
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
-use crate::cli::progress;
-use crate::cli::system::look_at_journal;
+use crate::cli::output::Named;
+use crate::cli::{look, progress};
 use crate::events::Incarnation;
 use crate::journal::{self, Compression, Exported, Exporter, Progress, Salvage, TransferError};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// Where to: a file, packed with zstd when it ends in `.zst`, or `-` for standard output. A
-    /// file that an earlier export left unfinished is gone on with
+    /// file that an earlier export left unfinished is gone on with; any other that exists is
+    /// refused. Pipes and devices are written straight through
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
     /// Pass over damaged stretches, naming each, instead of stopping at the first
@@ -34,13 +36,17 @@ struct Report {
     digest: String,
     records_digest: String,
     /// What was passed over.
-    damages: Vec<String>,
+    damages: Named<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damages_unlisted: Option<u64>,
+    /// Payloads, too long for any event, that were cut.
+    cut: u64,
 }
 
 pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let folder = DataFolder::take_existing(&invocation.settings.data)?;
-    let mut damages = Vec::new();
-    let exported = if arguments.skip_damaged {
+    let mut damages = Named::default();
+    let exported = if arguments.skip_damaged && invocation.settings.nats.is_none() {
+        let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
         let dir = folder.journal();
         let file = arguments.file.clone();
         let exporting = tokio::task::spawn_blocking(move || salvage(&dir, &file));
@@ -48,24 +54,31 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         damages = found;
         exported
     } else {
-        let journal = look_at_journal(&invocation.settings, &folder).await?;
+        let look = look::journal(invocation).await?;
+        let journal = &look.journal;
         let exporter = begin(&arguments.file, journal.incarnation())?;
         let bar = progress::bar("events", Some(journal.head().borrow().get()));
-        let exported = journal::export(&*journal, exporter, &mut moving(&bar)).await;
+        let exported = journal::export(&**journal, exporter, &mut moving(&bar)).await;
         bar.finish_and_clear();
         exported?
     };
-    for damage in &damages {
+    for damage in damages.named() {
         invocation.output.error(damage);
+    }
+    if damages.more() > 0 {
+        let more = format!("{} more damaged stretches", damages.more());
+        invocation.output.error(&more);
     }
     let report = Report {
         records: exported.records,
         last: exported.last.get(),
         digest: exported.digest,
         records_digest: exported.records_digest,
+        damages_unlisted: (damages.more() > 0).then_some(damages.more()),
         damages,
+        cut: exported.cut,
     };
-    if arguments.file == Path::new("-") {
+    if is_standard_output(&arguments.file) {
         // Standard output holds the export and nothing else.
         invocation.output.note(&text_of(&report));
     } else {
@@ -74,15 +87,28 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     Ok(Outcome::Done)
 }
 
+/// `-`, or another name of what standard output is, such as `/dev/stdout`. The null device is no
+/// place where anything could be mixed up.
+fn is_standard_output(file: &Path) -> bool {
+    let identity = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    if file == Path::new("-") {
+        return true;
+    }
+    let named = identity(file);
+    named.is_some()
+        && named == identity(Path::new("/dev/stdout"))
+        && named != identity(Path::new("/dev/null"))
+}
+
 fn begin(file: &Path, incarnation: Incarnation) -> Result<Exporter, TransferError> {
     if file == Path::new("-") {
         let out = Box::new(io::stdout());
-        return Ok(Exporter::to_stream(
-            out,
-            "standard output",
-            Compression::None,
-            incarnation,
-        ));
+        let name = Path::new("standard output");
+        let compression = Compression::None;
+        return Ok(Exporter::to_stream(out, name, compression, incarnation));
     }
     Exporter::to_file(file, Compression::of(file), incarnation)
 }
@@ -93,11 +119,11 @@ fn moving(bar: &ProgressBar) -> impl FnMut(Progress) + Send + 'static {
 }
 
 /// Exports what is sound; answers the damage beside it.
-fn salvage(dir: &Path, file: &Path) -> Result<(Exported, Vec<String>), TransferError> {
+fn salvage(dir: &Path, file: &Path) -> Result<(Exported, Named<String>), TransferError> {
     let salvage = Salvage::open(dir)?;
     let exporter = begin(file, salvage.incarnation())?;
     let bar = progress::bar("events", None);
-    let mut damages = Vec::new();
+    let mut damages = Named::default();
     let exported = journal::export_salvaged(
         salvage,
         exporter,
@@ -110,14 +136,21 @@ fn salvage(dir: &Path, file: &Path) -> Result<(Exported, Vec<String>), TransferE
 
 fn text_of(report: &Report) -> String {
     format!(
-        "{} events exported, through sequence {}{}; digest {}",
+        "{} events exported, through sequence {}{}{}",
         report.records,
         report.last,
-        if report.damages.is_empty() {
+        if report.damages.count() == 0 {
             String::new()
         } else {
-            format!(", {} damaged stretches passed over", report.damages.len())
+            format!(", {} damaged stretches passed over", report.damages.count())
         },
-        report.digest,
+        if report.cut == 0 {
+            format!("; digest {}", report.digest)
+        } else {
+            format!(
+                ", {} payloads that are too long for any event cut; digest {}",
+                report.cut, report.digest
+            )
+        },
     )
 }

@@ -1,7 +1,5 @@
 //! `tidings journal ls`: which journal there is, and its files.
 
-use std::path::PathBuf;
-
 use anyhow::bail;
 use serde::Serialize;
 
@@ -24,7 +22,7 @@ struct Listing {
 
 #[derive(Debug, Serialize)]
 struct Segment {
-    path: PathBuf,
+    path: String,
     first: u64,
     last: u64,
     bytes: u64,
@@ -36,7 +34,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
             "this lists the files of the embedded journal; ask NATS about its stream: `nats stream info TWEETS`"
         );
     }
-    let folder = DataFolder::take_existing(&invocation.settings.data)?;
+    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
     let summary = read_journal(&folder).await?.summary()?;
     let listing = Listing {
         incarnation: summary.incarnation.to_string(),
@@ -51,7 +49,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
 
 fn segment(summary: &SegmentSummary) -> Segment {
     Segment {
-        path: summary.path.clone(),
+        path: summary.path.display().to_string(),
         first: summary.first.get(),
         last: summary.last.get(),
         bytes: summary.bytes,
@@ -64,7 +62,7 @@ fn text_of(listing: &Listing) -> String {
         .iter()
         .map(|segment| {
             [
-                segment.path.display().to_string(),
+                segment.path.clone(),
                 segment.first.to_string(),
                 segment.last.to_string(),
                 segment.bytes.to_string(),

@@ -6,9 +6,8 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Invocation;
-use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
-use crate::cli::system::look_at_journal;
+use crate::cli::look;
 use crate::events::{Content, Envelope, KeywordRecord, Sequence, wire};
 use crate::journal::Selection;
 
@@ -23,15 +22,15 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let folder = DataFolder::take_existing(&invocation.settings.data)?;
-    let journal = look_at_journal(&invocation.settings, &folder).await?;
+    let look = look::journal(invocation).await?;
+    let journal = &look.journal;
     let head = *journal.head().borrow();
     let mut position = Sequence::new(head.get().saturating_sub(arguments.lines));
     let mut reader = journal.read(position, Selection::All).await?;
     while position < head {
         let batch = reader.next(BATCH).await?;
         for envelope in &batch.envelopes {
-            invocation.output.line(&line_of(envelope)?)?;
+            invocation.output.json(&line_of(envelope)?)?;
         }
         position = batch.end;
     }

@@ -5,16 +5,19 @@
 //! with its number in the file, and stops no other.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::client::Client;
 use super::failure::{Outcome, Usage};
+use super::signals::StopSignals;
 use super::system::jetstream_options;
 use super::{Invocation, progress};
 use crate::events::{Keyword, Timestamp};
@@ -22,6 +25,7 @@ use crate::journal::JetStreamPublisher;
 use crate::settings::NatsSettings;
 
 mod nats;
+mod refusals;
 pub(super) mod rewrite;
 pub(super) mod sender;
 pub(super) mod source;
@@ -33,8 +37,9 @@ use source::{Input, Read};
 
 /// How long a body waits for more lines, where they come slowly.
 const GATHER_FOR: Duration = Duration::from_millis(100);
-/// How many lines may wait to be sent.
+/// How many lines may wait to be sent, and how many bytes they may have.
 const LINES_AHEAD: usize = 4_096;
+const BYTES_AHEAD: usize = 8 * 1024 * 1024;
 /// With `--rate`, how many bodies are sent in a second.
 const BODIES_PER_SECOND: u32 = 10;
 
@@ -84,9 +89,13 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
 
     let (send, receive) = mpsc::channel(LINES_AHEAD);
     let lines = input.lines()?;
+    let (runtime, room) = (Handle::current(), Arc::new(Semaphore::new(BYTES_AHEAD)));
     let reading = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
         for read in lines {
-            if send.blocking_send(read?).is_err() {
+            let read = read?;
+            let bytes = u32::try_from(read.bytes()).unwrap_or(u32::MAX);
+            let held = runtime.block_on(Arc::clone(&room).acquire_many_owned(bytes))?;
+            if send.blocking_send((read, held)).is_err() {
                 break;
             }
         }
@@ -105,7 +114,13 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         rewrite,
         rate: arguments.rate,
     };
-    let sent = gathered.send_all(&mut sender, &bar).await;
+    let mut signals = StopSignals::listen()?;
+    let sent = tokio::select! {
+        sent = gathered.send_all(&mut sender, &bar) => sent,
+        signal = signals.next() => Err(anyhow!(
+            "{signal} came before all lines were sent; publishing the input again is safe, since what comes twice is counted once"
+        )),
+    };
     bar.finish_and_clear();
     let report = sender.finish();
     if let Err(error) = sent {
@@ -168,7 +183,8 @@ impl Way<'_> {
 
 /// Makes bodies of the lines that come.
 struct Gathering {
-    receive: mpsc::Receiver<Read>,
+    /// Lines, each with what it holds of the bytes that may wait.
+    receive: mpsc::Receiver<(Read, OwnedSemaphorePermit)>,
     rewrite: Rewrite,
     rate: Option<u32>,
 }
@@ -189,7 +205,7 @@ impl Gathering {
                 GATHER_FOR
             };
             let read = match timeout(wait, self.receive.recv()).await {
-                Ok(Some(read)) => Some(read),
+                Ok(Some((read, _held))) => Some(read),
                 Ok(None) if body.is_empty() => return Ok(()),
                 Ok(None) | Err(_) => None,
             };
@@ -224,7 +240,7 @@ fn text_of(report: &Report) -> String {
         report.seconds,
         report.accepted,
         report.unmatched,
-        report.rejected.len(),
+        report.rejected.count(),
         report.journaled,
         report.seq,
     )

@@ -8,11 +8,11 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
-use super::sender::{Body, Rejected, Report};
+use super::refusals::{Notes, Rejected};
+use super::sender::{Body, Report};
 use super::source::MAX_LINE_BYTES;
 use crate::cli::output::Output;
-use crate::events::wire::{self, MAX_PAYLOAD_BYTES};
-use crate::events::{Form, Keyword, Record, Timestamp};
+use crate::events::{Form, Keyword, Record, Timestamp, wire};
 use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
 /// How long records are sent again that are not acknowledged.
@@ -25,8 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct NatsSender {
     publisher: JetStreamPublisher,
-    output: Output,
-    bar: ProgressBar,
+    notes: Notes,
     started: Instant,
     report: Report,
 }
@@ -35,8 +34,7 @@ impl NatsSender {
     pub(super) fn new(publisher: JetStreamPublisher, output: Output, bar: ProgressBar) -> Self {
         Self {
             publisher,
-            output,
-            bar,
+            notes: Notes::new(output, bar),
             started: Instant::now(),
             report: Report::default(),
         }
@@ -44,7 +42,7 @@ impl NatsSender {
 
     /// Ends the score; refused lines come in the order of the input.
     pub(super) fn finish(mut self) -> Report {
-        self.report.rejected.sort_by_key(|rejected| rejected.line);
+        self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
     }
@@ -86,7 +84,7 @@ impl NatsSender {
                     reason,
                 }) if first_sent.elapsed() <= PATIENCE => {
                     self.report.resent = self.report.resent.saturating_add(1);
-                    self.say(&format!(
+                    self.notes.say_trying_again(&format!(
                         "NATS acknowledged {acknowledged} of {count} events ({reason}); sending all of them again, which is safe: what came twice is counted once"
                     ));
                     sleep(pause).await;
@@ -99,14 +97,8 @@ impl NatsSender {
     }
 
     fn reject(&mut self, line: u64, reason: String) {
-        self.say(&format!("line {line} was rejected: {reason}"));
-        self.report.rejected.push(Rejected { line, reason });
-    }
-
-    fn say(&self, text: &str) {
-        if !self.output.is_json() {
-            self.bar.suspend(|| self.output.note(text));
-        }
+        let rejected = Rejected::here(line, reason);
+        self.report.rejected.push(rejected, &mut self.notes);
     }
 }
 
@@ -121,12 +113,6 @@ fn record_of(line: &[u8]) -> Result<Record, String> {
         );
     };
     let keyword = Keyword::new(&keyword).map_err(|error| format!("field \"keyword\": {error}"))?;
-    let length = wire::encode(&line.event).len();
-    if length > MAX_PAYLOAD_BYTES {
-        return Err(format!(
-            "the event has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed"
-        ));
-    }
     Record::of_event_in(Form::Wire, &keyword, &line.event, now).map_err(|error| error.to_string())
 }
 

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
+use super::refusals::{Notes, Refusals, Rejected};
 use super::source::MAX_LINE_BYTES;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::output::Output;
@@ -74,14 +75,9 @@ struct Answer {
     journaled: u64,
     unmatched: u64,
     rejected: Vec<Rejected>,
+    #[serde(default)]
+    rejected_unlisted: u64,
     seq: u64,
-}
-
-/// A refused line; in an answer counted within the body, in a report within the input.
-#[derive(Debug, Serialize, Deserialize)]
-pub(in crate::cli) struct Rejected {
-    pub(in crate::cli) line: u64,
-    pub(in crate::cli) reason: String,
 }
 
 /// The score.
@@ -95,8 +91,9 @@ pub(in crate::cli) struct Report {
     pub(in crate::cli) journaled: u64,
     /// Lines that concern no tracked keyword.
     pub(in crate::cli) unmatched: u64,
-    /// Lines that the server refused.
-    pub(in crate::cli) rejected: Vec<Rejected>,
+    /// Lines that were refused.
+    #[serde(flatten)]
+    pub(in crate::cli) rejected: Refusals,
     /// The last sequence written.
     pub(in crate::cli) seq: u64,
     /// Bodies that were sent more than once.
@@ -109,8 +106,7 @@ pub(in crate::cli) struct Report {
 #[derive(Debug)]
 pub(in crate::cli) struct Sender<'a> {
     client: &'a Client,
-    output: Output,
-    bar: ProgressBar,
+    notes: Notes,
     started: Instant,
     answered: bool,
     report: Report,
@@ -120,8 +116,7 @@ impl<'a> Sender<'a> {
     pub(in crate::cli) fn new(client: &'a Client, output: Output, bar: ProgressBar) -> Self {
         Self {
             client,
-            output,
-            bar,
+            notes: Notes::new(output, bar),
             started: Instant::now(),
             answered: false,
             report: Report::default(),
@@ -130,7 +125,7 @@ impl<'a> Sender<'a> {
 
     /// Ends the score; refused lines come in the order of the input.
     pub(in crate::cli) fn finish(mut self) -> Report {
-        self.report.rejected.sort_by_key(|rejected| rejected.line);
+        self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
     }
@@ -138,10 +133,8 @@ impl<'a> Sender<'a> {
     /// Counts a line as refused that is not worth sending.
     pub(in crate::cli) fn refuse_here(&mut self, number: u64) {
         self.report.lines = self.report.lines.saturating_add(1);
-        self.reject(
-            number,
-            format!("the line has more than {MAX_LINE_BYTES} bytes"),
-        );
+        let reason = format!("the line has more than {MAX_LINE_BYTES} bytes");
+        self.reject(Rejected::here(number, reason));
     }
 
     /// Sends a body until it is answered.
@@ -159,20 +152,19 @@ impl<'a> Sender<'a> {
             self.report.unmatched = self.report.unmatched.saturating_add(answer.unmatched);
             self.report.seq = self.report.seq.max(answer.seq);
             tries_left = tries_left.saturating_sub(1);
+            self.report.rejected.push_unnamed(answer.rejected_unlisted);
             let mut undecided = Body::default();
-            for rejected in answer.rejected {
+            for mut rejected in answer.rejected {
                 let index = rejected.line.checked_sub(1);
                 let index = index.and_then(|index| usize::try_from(index).ok());
-                match index.and_then(|index| body.line(index)) {
-                    Some((number, line)) => {
-                        if tries_left > 0 && rejected.reason.starts_with("try_again") {
-                            undecided.push(number, line);
-                        } else {
-                            self.reject(number, rejected.reason);
-                        }
+                if let Some((number, line)) = index.and_then(|index| body.line(index)) {
+                    if tries_left > 0 && rejected.is_undecided() {
+                        undecided.push(number, line);
+                        continue;
                     }
-                    None => self.reject(rejected.line, rejected.reason),
+                    rejected.line = number;
                 }
+                self.reject(rejected);
             }
             body = undecided;
         }
@@ -205,7 +197,7 @@ impl<'a> Sender<'a> {
             if wait == FIRST_WAIT {
                 self.report.resent = self.report.resent.saturating_add(1);
             }
-            self.say(&format!(
+            self.notes.say_trying_again(&format!(
                 "{error}; sending again in {:.1} s, which is safe: what came twice is counted once",
                 pause.as_secs_f64()
             ));
@@ -214,15 +206,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn reject(&mut self, line: u64, reason: String) {
-        self.say(&format!("line {line} was rejected: {reason}"));
-        self.report.rejected.push(Rejected { line, reason });
-    }
-
-    fn say(&self, text: &str) {
-        if !self.output.is_json() {
-            self.bar.suspend(|| self.output.note(text));
-        }
+    fn reject(&mut self, rejected: Rejected) {
+        self.report.rejected.push(rejected, &mut self.notes);
     }
 }
 

@@ -1,7 +1,7 @@
-//! Cuts a file or standard input into lines, of bounded length, with their numbers.
+//! Cuts a file, a pipe or standard input into lines, of bounded length, with their numbers.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read as _};
+use std::io::{self, BufRead, BufReader, Cursor, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,13 +12,17 @@ pub(in crate::cli) const MAX_LINE_BYTES: u64 = 1024 * 1024;
 /// The first bytes of every zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// What an editor may put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What is read, once or twice.
-#[derive(Debug)]
 pub(in crate::cli) enum Input {
-    /// A file, opened anew each time.
+    /// A plain file, opened anew each time.
     File(PathBuf),
-    /// Standard input, read as it comes.
-    Stdin,
+    /// A copy of a stream, in a file without a name.
+    Copy(File),
+    /// A stream, such as a pipe, that can be read once; `None` when it was.
+    Stream(Option<Box<dyn io::Read + Send>>),
     /// Bytes in memory.
     Bytes(Vec<u8>),
 }
@@ -32,38 +36,64 @@ pub(in crate::cli) enum Read {
     TooLong { number: u64 },
 }
 
+impl Read {
+    /// How many bytes it has.
+    pub(in crate::cli) fn bytes(&self) -> usize {
+        match self {
+            Self::Line { bytes, .. } => bytes.len(),
+            Self::TooLong { .. } => 0,
+        }
+    }
+}
+
 impl Input {
-    /// The input that `path` names, `-` being standard input, which is read into memory first
-    /// when it is needed `twice`.
+    /// The input that `path` names, `-` being standard input. What can be read once only, such as
+    /// a pipe, is copied to a temporary file first when it is needed `twice`.
     pub(in crate::cli) fn of(path: &Path, twice: bool) -> anyhow::Result<Self> {
-        if path != Path::new("-") {
-            return Ok(Self::File(path.to_owned()));
-        }
+        let mut stream: Box<dyn io::Read + Send> = if path == Path::new("-") {
+            Box::new(io::stdin())
+        } else {
+            let unreadable = || format!("{} cannot be opened", path.display());
+            let found = std::fs::metadata(path).with_context(unreadable)?;
+            anyhow::ensure!(
+                !found.is_dir(),
+                "{} is a folder; name a file of NDJSON, plain or zstd",
+                path.display()
+            );
+            if found.is_file() {
+                return Ok(Self::File(path.to_owned()));
+            }
+            Box::new(File::open(path).with_context(unreadable)?)
+        };
         if !twice {
-            return Ok(Self::Stdin);
+            return Ok(Self::Stream(Some(stream)));
         }
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("standard input cannot be read")?;
-        Ok(Self::Bytes(bytes))
+        let place = std::env::temp_dir();
+        let mut copy = tempfile::tempfile()
+            .with_context(|| format!("no temporary file can be created in {}", place.display()))?;
+        io::copy(&mut stream, &mut copy).with_context(|| {
+            format!(
+                "{} cannot be copied to a temporary file in {}",
+                path.display(),
+                place.display()
+            )
+        })?;
+        Ok(Self::Copy(copy))
     }
 
     /// Its lines from the first on; blank ones are left out, but counted.
     pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<Lines> {
         let raw: Box<dyn io::Read + Send> = match self {
-            Self::File(path) => {
-                let file = File::open(&path)
-                    .with_context(|| format!("{} cannot be opened", path.display()))?;
-                anyhow::ensure!(
-                    !file.metadata().is_ok_and(|found| found.is_dir()),
-                    "{} is a folder; name a file of NDJSON, plain or zstd",
-                    path.display()
-                );
-                Box::new(file)
+            Self::File(path) => Box::new(
+                File::open(&path)
+                    .with_context(|| format!("{} cannot be opened", path.display()))?,
+            ),
+            Self::Copy(file) => {
+                let mut again = file.try_clone()?;
+                again.rewind()?;
+                Box::new(again)
             }
-            Self::Stdin => Box::new(io::stdin()),
+            Self::Stream(stream) => stream.take().context("the input was read already")?,
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
         };
         Lines::of(raw)
@@ -110,6 +140,9 @@ impl Lines {
             }
             self.number = self.number.saturating_add(1);
             let number = self.number;
+            if number == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+                bytes.drain(..BYTE_ORDER_MARK.len());
+            }
             if bytes.last() == Some(&b'\n') {
                 bytes.pop();
             } else if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_LINE_BYTES) {
@@ -170,6 +203,31 @@ mod tests {
         assert_eq!(lines(b"a\n\n \t\r\nb"), [line(1, "a"), line(4, "b")]);
         assert_eq!(lines(b""), []);
         assert_eq!(lines(b"\n"), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_at_the_start_only() {
+        let read = lines(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n");
+        assert_eq!(read, [line(1, "a"), line(2, "\u{feff}b")]);
+        assert_eq!(lines(b"\xef\xbb\xbf\nb"), [line(2, "b")]);
+    }
+
+    #[test]
+    fn a_stream_that_is_needed_twice_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for twice in [false, true] {
+            let path = pipe.clone();
+            let writing = std::thread::spawn(move || std::fs::write(path, "a\nb\n"));
+            let mut input = Input::of(&pipe, twice).unwrap();
+            for _ in 0..1 + usize::from(twice) {
+                let read: Vec<_> = input.lines().unwrap().map(Result::unwrap).collect();
+                assert_eq!(read, [line(1, "a"), line(2, "b")]);
+            }
+            writing.join().unwrap().unwrap();
+        }
     }
 
     #[test]

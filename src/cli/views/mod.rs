@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Invocation;
 use super::data_folder::DataFolder;
 use super::failure::Outcome;
+use super::look::ViewsLook;
 use super::output::table;
 use super::progress;
 use super::system::open_journal;
@@ -70,17 +71,14 @@ struct Compacted {
 }
 
 pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let folder = DataFolder::take_existing(&invocation.settings.data)?;
-    let outcome = match action {
-        Action::Ls => ls(invocation, &folder).await,
-        Action::Digest => digest(invocation, &folder).await,
-        Action::Verify => verify::run(invocation, &folder).await,
-        Action::Rebuild => rebuild(invocation, &folder).await,
-        Action::Compact => compact(invocation, &folder).await,
-    };
-    // Held until here.
-    drop(folder);
-    outcome
+    let data = &invocation.settings.data;
+    match action {
+        Action::Ls => ls(invocation).await,
+        Action::Digest => digest(invocation).await,
+        Action::Verify => verify::run(invocation).await,
+        Action::Rebuild => rebuild(invocation, &DataFolder::take_existing(data)?).await,
+        Action::Compact => compact(invocation, &DataFolder::take_existing(data)?).await,
+    }
 }
 
 /// A bar towards the journal's end, and what moves it.
@@ -93,12 +91,14 @@ fn folding(what: &'static str, journal: &dyn Journal) -> (ProgressBar, impl FnMu
 }
 
 /// The digests of views that hold all that the journal holds.
-async fn current(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Listing> {
-    let journal = open_journal(&invocation.settings, folder).await?;
+async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
+    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+    let look = ViewsLook::open(folder, &invocation.settings).await?;
+    let journal = &*look.journal;
     let cache_bytes = invocation.settings.store.cache_bytes;
-    let mut open = OpenViews::open(folder.path(), cache_bytes, &*journal).await?;
-    let (bar, moved) = folding("events", &*journal);
-    open.catch_up(&*journal, moved).await?;
+    let mut open = OpenViews::open(look.data(), cache_bytes, journal).await?;
+    let (bar, moved) = folding("events", journal);
+    open.catch_up(journal, moved).await?;
     bar.finish_and_clear();
     let position = journal.head().borrow().get();
     let views = open.views.clone();
@@ -131,8 +131,8 @@ fn shown(keyword: &KeywordDigest) -> Shown {
     }
 }
 
-async fn ls(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
-    let listing = current(invocation, folder).await?;
+async fn ls(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let listing = current(invocation).await?;
     invocation.output.show(&listing, |listing| {
         let rows: Vec<_> = listing
             .keywords
@@ -168,8 +168,8 @@ async fn ls(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outc
     Ok(Outcome::Done)
 }
 
-async fn digest(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
-    let listing = current(invocation, folder).await?;
+async fn digest(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let listing = current(invocation).await?;
     invocation.output.show(&listing, |listing| {
         let of_keywords = listing.keywords.iter().filter_map(|one| {
             let digest = one.digest.as_ref()?;

@@ -7,24 +7,38 @@ use crate::actors::{self, Comparison, Standing, Verification};
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::Outcome;
-use crate::cli::system::open_journal;
+use crate::cli::look::ViewsLook;
+use crate::cli::output::{Named, plain};
 use crate::journal::{self, Verified};
 
 /// What was compared, and what was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Report {
     position: u64,
     keywords: usize,
     digest: Option<String>,
     /// Keywords compared at their own position, below that of the others.
-    behind: Vec<String>,
+    behind: Named<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    behind_unlisted: u64,
     /// Why the views could not be compared at all.
     unusable: Option<String>,
     /// Damage of the journal's files, each with its place.
-    journal_damages: Vec<String>,
+    journal_damages: Named<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    journal_damages_unlisted: u64,
     /// Sequences, first and last, at which the journal should hold a record and doesn't.
-    journal_missing: Vec<(u64, u64)>,
-    differences: Vec<Difference>,
+    journal_missing: Named<(u64, u64)>,
+    #[serde(skip_serializing_if = "is_zero")]
+    journal_missing_unlisted: u64,
+    differences: Named<Difference>,
+    #[serde(skip_serializing_if = "is_zero")]
+    differences_unlisted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -46,7 +60,8 @@ struct Side {
     digest: Option<String>,
 }
 
-pub(super) async fn run(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
     let bytes = if invocation.settings.nats.is_some() {
         // NATS looks after the bytes of its stream.
         None
@@ -59,10 +74,11 @@ pub(super) async fn run(invocation: &Invocation, folder: &DataFolder) -> anyhow:
     let report = if let Some(bytes) = damages {
         damaged(&bytes)
     } else {
-        let journal = open_journal(&invocation.settings, folder).await?;
-        let (bar, moved) = folding("events", &*journal);
+        let look = ViewsLook::open(folder, &invocation.settings).await?;
+        let journal = &*look.journal;
+        let (bar, moved) = folding("events", journal);
         let cache_bytes = invocation.settings.store.cache_bytes;
-        let found = actors::verify(folder.path(), cache_bytes, &*journal, moved).await?;
+        let found = actors::verify(look.data(), cache_bytes, journal, moved).await?;
         bar.finish_and_clear();
         journal.close().await?;
         match found {
@@ -80,33 +96,26 @@ pub(super) async fn run(invocation: &Invocation, folder: &DataFolder) -> anyhow:
 
 impl Report {
     fn finds_nothing(&self) -> bool {
-        self.unusable.is_none() && self.differences.is_empty() && self.journal_damages.is_empty()
+        self.unusable.is_none()
+            && self.differences.count() == 0
+            && self.journal_damages.count() == 0
     }
 }
 
 fn damaged(bytes: &Verified) -> Report {
+    let damages: Named<String> = bytes.damages.iter().map(ToString::to_string).collect();
     Report {
         position: bytes.last.get(),
-        keywords: 0,
-        digest: None,
-        behind: Vec::new(),
-        unusable: None,
-        journal_damages: bytes.damages.iter().map(ToString::to_string).collect(),
-        journal_missing: Vec::new(),
-        differences: Vec::new(),
+        journal_damages_unlisted: damages.more(),
+        journal_damages: damages,
+        ..Report::default()
     }
 }
 
 fn unusable(what: String) -> Report {
     Report {
-        position: 0,
-        keywords: 0,
-        digest: None,
-        behind: Vec::new(),
         unusable: Some(what),
-        journal_damages: Vec::new(),
-        journal_missing: Vec::new(),
-        differences: Vec::new(),
+        ..Report::default()
     }
 }
 
@@ -116,19 +125,23 @@ fn compared(found: &Verification) -> Report {
         found: difference.found.as_ref().map(side),
         expected: difference.expected.as_ref().map(side),
     });
+    let differences: Named<_> = differences.collect();
+    let behind: Named<_> = found.behind.iter().map(ToString::to_string).collect();
+    let missing = found.missing.iter();
+    let missing: Named<_> = missing
+        .map(|range| (*range.start(), *range.end()))
+        .collect();
     Report {
         position: found.position.get(),
         keywords: found.keywords,
         digest: Some(found.digest.to_string()),
-        behind: found.behind.iter().map(ToString::to_string).collect(),
-        unusable: None,
-        journal_damages: Vec::new(),
-        journal_missing: found
-            .missing
-            .iter()
-            .map(|range| (*range.start(), *range.end()))
-            .collect(),
-        differences: differences.collect(),
+        behind_unlisted: behind.more(),
+        behind,
+        journal_missing_unlisted: missing.more(),
+        journal_missing: missing,
+        differences_unlisted: differences.more(),
+        differences,
+        ..Report::default()
     }
 }
 
@@ -147,34 +160,62 @@ fn side(standing: &Standing) -> Side {
 }
 
 fn text_of(report: &Report) -> String {
-    let mut lines: Vec<String> = report.journal_damages.clone();
-    for (first, last) in &report.journal_missing {
-        lines.push(if first == last {
-            format!("the journal holds nothing at sequence {first}")
-        } else {
-            format!("the journal holds nothing at the sequences {first} to {last}")
-        });
-    }
-    for keyword in &report.behind {
-        lines.push(format!(
-            "{keyword} is behind the others and was compared at its own position"
-        ));
-    }
-    for difference in &report.differences {
-        lines.push(format!(
-            "{} differs: the views hold {}, the journal makes {}",
-            difference.keyword,
-            side_text(difference.found.as_ref()),
-            side_text(difference.expected.as_ref()),
-        ));
-    }
+    let mut lines = Vec::new();
+    let mut say = |said: &mut dyn Iterator<Item = String>, more: u64, what: &str| {
+        lines.extend(said);
+        if more > 0 {
+            lines.push(format!("{more} more {what}"));
+        }
+    };
+    let damages = &report.journal_damages;
+    say(
+        &mut damages
+            .named()
+            .iter()
+            .map(|damage| plain(damage).into_owned()),
+        damages.more(),
+        "damaged stretches of the journal",
+    );
+    let missing = &report.journal_missing;
+    say(
+        &mut missing.named().iter().map(|(first, last)| {
+            if first == last {
+                format!("the journal holds nothing at sequence {first}")
+            } else {
+                format!("the journal holds nothing at the sequences {first} to {last}")
+            }
+        }),
+        missing.more(),
+        "stretches at which the journal holds nothing",
+    );
+    let behind = &report.behind;
+    say(
+        &mut behind.named().iter().map(|keyword| {
+            format!("{keyword} is behind the others and was compared at its own position")
+        }),
+        behind.more(),
+        "keywords are behind",
+    );
+    let differences = &report.differences;
+    say(
+        &mut differences.named().iter().map(|difference| {
+            format!(
+                "{} differs: the views hold {}, the journal makes {}",
+                difference.keyword,
+                side_text(difference.found.as_ref()),
+                side_text(difference.expected.as_ref()),
+            )
+        }),
+        differences.more(),
+        "keywords differ",
+    );
     lines.push(if let Some(what) = &report.unusable {
         format!(
             "the views cannot be compared: {what}; they were left as they are, and a server or `tidings views rebuild` makes them anew"
         )
-    } else if !report.journal_damages.is_empty() {
+    } else if damages.count() > 0 {
         "the journal is damaged, so that the views cannot be compared with it".to_owned()
-    } else if report.differences.is_empty() {
+    } else if differences.count() == 0 {
         format!(
             "no difference in {} keywords through sequence {}",
             report.keywords, report.position
@@ -182,7 +223,7 @@ fn text_of(report: &Report) -> String {
     } else {
         format!(
             "{} of {} keywords differ; `tidings views rebuild` makes the views anew",
-            report.differences.len(),
+            differences.count(),
             report.keywords
         )
     });

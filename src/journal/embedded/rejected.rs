@@ -13,7 +13,7 @@ use super::blocking::blocking;
 use crate::events::{Sequence, stored};
 use crate::journal::rejected::{LastPositions, MAX_KEPT_BYTES, is_code};
 use crate::journal::segments::{Cursor, FrameBuilder, Kind, Log, NewLog, Writer};
-use crate::journal::{JournalError, RejectedEntry, RejectedLog};
+use crate::journal::{JournalError, RejectedEntry, RejectedLog, RejectedPage};
 
 const VERSION_1: u8 = 1;
 const WITH_CODE: u8 = 2;
@@ -52,7 +52,10 @@ impl EmbeddedRejectedLog {
     pub(super) fn open(dir: &Path, new: NewLog, segment_bytes: u64) -> Result<Self, JournalError> {
         let opened = Log::open(dir, Kind::Rejected, new, segment_bytes)?;
         let mut last = LastPositions::default();
-        each(&opened.log, opened.head, |entry| last.note(&entry))?;
+        each(&opened.log, Sequence::ZERO, opened.head, |_, entry| {
+            last.note(&entry);
+            true
+        })?;
         Ok(Self::over(
             Some(opened.log),
             opened.head,
@@ -112,15 +115,17 @@ impl RejectedLog for EmbeddedRejectedLog {
         blocking(move || inner.lock().append(&entries)).await
     }
 
-    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
+    async fn page(&self, after: u64) -> Result<RejectedPage, JournalError> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let head = inner.lock().head;
-            let mut entries = Vec::new();
+            let mut page = RejectedPage::default();
             if let Some(log) = &inner.log {
-                each(log, head, |entry| entries.push(entry))?;
+                each(log, Sequence::new(after), head, |position, entry| {
+                    page.push(position.get(), entry)
+                })?;
             }
-            Ok(entries)
+            Ok(page)
         })
         .await
     }
@@ -162,24 +167,27 @@ impl State {
     }
 }
 
-/// Reads all entries.
+/// Reads the entries behind `after`, each with its position in the log, as long as `visit` answers
+/// true.
 fn each(
     log: &Arc<Log>,
+    after: Sequence,
     head: Sequence,
-    mut visit: impl FnMut(RejectedEntry),
+    mut visit: impl FnMut(Sequence, RejectedEntry) -> bool,
 ) -> Result<(), JournalError> {
-    if head == Sequence::ZERO {
+    if head <= after {
         return Ok(());
     }
-    let mut cursor = Cursor::behind(log, Sequence::ZERO)?;
+    let mut cursor = Cursor::behind(log, after)?;
     while cursor.advance(head)? {
         let record = cursor.record();
-        visit(
-            decode(record.body).map_err(|error| JournalError::Unsupported {
-                path: log.dir().to_path_buf(),
-                what: format!("entry {}: {error}", record.sequence),
-            })?,
-        );
+        let entry = decode(record.body).map_err(|error| JournalError::Unsupported {
+            path: log.dir().to_path_buf(),
+            what: format!("entry {}: {error}", record.sequence),
+        })?;
+        if !visit(record.sequence, entry) {
+            break;
+        }
     }
     Ok(())
 }

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::message::RECEIVED_AT;
+use super::message::{ORIGIN, RECEIVED_AT};
 use super::pipeline::{Outgoing, Pipeline};
 use super::standing::Keeper;
-use crate::events::{Record, Timestamp, stored, wire};
+use crate::events::stored::{self, Stored};
+use crate::events::{Record, Timestamp, encode_fitting};
 use crate::journal::{Appended, JournalError};
 
 /// A record that was received so much earlier than now, in milliseconds, keeps its time in a
@@ -88,27 +89,31 @@ impl Outgoing {
                 token: String::from_utf8_lossy(&record.token).into_owned(),
             })?;
         let is_older = now.millis().saturating_sub(record.received_at.millis()) > OLDER_MILLIS;
-        let headers = is_older.then(|| {
-            let mut headers = HeaderMap::new();
+        let (payload, origin) = payload(record);
+        let mut headers = HeaderMap::new();
+        if is_older {
             headers.insert(RECEIVED_AT, record.received_at.to_string());
-            headers
-        });
+        }
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin);
+        }
         Ok(Self {
             subject,
-            headers,
-            payload: payload(record),
+            headers: (!headers.is_empty()).then_some(headers),
+            payload,
         })
     }
 }
 
-/// The JSON of an event; what is none goes as it came.
-fn payload(record: &Record) -> Bytes {
-    match stored::wire_payload(&record.stored) {
-        Some(payload) => payload,
-        None => match stored::decode(&record.stored, record.received_at) {
-            Ok(event) => wire::encode(&event).into(),
-            Err(undecodable) => undecodable.payload,
-        },
+/// The JSON of an event, with where it comes from; what is no event goes as it came.
+fn payload(record: &Record) -> (Bytes, Option<String>) {
+    if let Some(payload) = stored::wire_payload(&record.stored) {
+        return (payload, None);
+    }
+    match stored::decode_any(&record.stored, record.received_at) {
+        Ok(Stored::Event { event, origin }) => (encode_fitting(&event).into(), origin),
+        Ok(Stored::Hollow(_)) => (record.stored.clone(), None),
+        Err(undecodable) => (undecodable.payload, None),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::journal::tokens::Tokens;
 /// When the journal of an imported record took it.
 pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
 /// Where the event comes from. Nothing of ours sends it yet; it is read.
-const ORIGIN: &str = "Tidings-Origin";
+pub(super) const ORIGIN: &str = "Tidings-Origin";
 
 /// Where a delivered message stands, from its reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::api::{StoredMessage, StreamApi};
 use super::message::RECEIVED_AT;
 use crate::events::{Incarnation, Sequence, Timestamp};
 use crate::journal::rejected::{MAX_KEPT_BYTES, is_code};
-use crate::journal::{JournalError, RejectedEntry, RejectedLog};
+use crate::journal::{JournalError, RejectedEntry, RejectedLog, RejectedPage};
 use crate::telemetry::whole;
 
 const REASON: &str = "Tidings-Reason";
@@ -43,15 +43,19 @@ impl RejectedLog for JetStreamRejectedLog {
         self.try_append(&entries).await
     }
 
-    async fn entries(&self) -> Result<Vec<RejectedEntry>, JournalError> {
-        let mut all = Vec::new();
-        let mut next = 1;
+    async fn page(&self, after: u64) -> Result<RejectedPage, JournalError> {
+        let mut page = RejectedPage::default();
+        let mut next = after.saturating_add(1);
         while let Some(message) = self.api.next(next, ">").await? {
             next = message.sequence.saturating_add(1);
             // Anybody may publish there; what is none of ours is passed over.
-            all.extend(entry(&message));
+            if let Some(entry) = entry(&message)
+                && !page.push(message.sequence, entry)
+            {
+                break;
+            }
         }
-        Ok(all)
+        Ok(page)
     }
 }
 

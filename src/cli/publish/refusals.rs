@@ -1,0 +1,159 @@
+//! What is said of refused lines: the first ones each, the others as a number.
+//!
+//! An input may have any number of bad lines, so neither memory nor the terminal keeps them all.
+
+use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::output::{MAX_NAMED, Output, plain};
+
+/// So much of a reason is kept, in bytes.
+const MAX_REASON_BYTES: usize = 2_048;
+
+/// A refused line; in an answer counted within the body, in a report within the input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cli) struct Rejected {
+    pub(in crate::cli) line: u64,
+    /// What kind of fault it is, where the server says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) code: Option<String>,
+    pub(in crate::cli) reason: String,
+}
+
+impl Rejected {
+    /// A line that is refused before it is sent.
+    pub(super) fn here(line: u64, reason: String) -> Self {
+        Self {
+            line,
+            code: None,
+            reason,
+        }
+    }
+
+    /// The server could not decide in time.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.code.as_deref() == Some("try_again") || self.reason.starts_with("try_again")
+    }
+}
+
+/// Refused lines, the first ones named.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::cli) struct Refusals {
+    /// The first ones, in the order of the input.
+    #[serde(rename = "rejected")]
+    named: Vec<Rejected>,
+    /// How many more there are.
+    #[serde(rename = "rejected_unlisted", skip_serializing_if = "is_zero")]
+    unnamed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Refusals {
+    /// How many lines were refused.
+    pub(in crate::cli) fn count(&self) -> u64 {
+        let named = u64::try_from(self.named.len()).unwrap_or(u64::MAX);
+        named.saturating_add(self.unnamed)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Adds a line, and says so as long as lines are named.
+    pub(super) fn push(&mut self, mut rejected: Rejected, notes: &mut Notes) {
+        if self.named.len() >= MAX_NAMED {
+            if self.unnamed == 0 {
+                notes.say("further rejected lines are only counted");
+            }
+            self.unnamed = self.unnamed.saturating_add(1);
+            return;
+        }
+        let reason = &mut rejected.reason;
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        notes.say(&format!(
+            "line {} was rejected: {}",
+            rejected.line,
+            plain(&rejected.reason)
+        ));
+        self.named.push(rejected);
+    }
+
+    /// Adds lines of which only the number is known.
+    pub(super) fn push_unnamed(&mut self, count: u64) {
+        self.unnamed = self.unnamed.saturating_add(count);
+    }
+
+    /// Brings the named lines into the order of the input.
+    pub(super) fn sort(&mut self) {
+        self.named.sort_by_key(|rejected| rejected.line);
+    }
+}
+
+/// Notes on standard error beside a progress bar. With JSON output there are none: the report
+/// says it all.
+#[derive(Debug)]
+pub(super) struct Notes {
+    output: Output,
+    bar: ProgressBar,
+    tries: usize,
+}
+
+impl Notes {
+    pub(super) fn new(output: Output, bar: ProgressBar) -> Self {
+        Self {
+            output,
+            bar,
+            tries: 0,
+        }
+    }
+
+    /// Says that something is tried again. After many such notes there are no more: the report
+    /// counts them.
+    pub(super) fn say_trying_again(&mut self, text: &str) {
+        self.tries = self.tries.saturating_add(1);
+        if self.tries <= MAX_NAMED {
+            self.say(&plain(text));
+        }
+        if self.tries == MAX_NAMED {
+            self.say("further tries are not mentioned");
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.output.is_json() {
+            self.bar.suspend(|| self.output.note(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::Format;
+
+    #[test]
+    fn the_first_lines_are_named_and_the_rest_is_counted() {
+        let mut notes = Notes::new(Output::new(Format::Json), ProgressBar::hidden());
+        let mut refusals = Refusals::default();
+        for line in (1..=1_000).rev() {
+            refusals.push(Rejected::here(line, "가".repeat(5_000)), &mut notes);
+        }
+        refusals.push_unnamed(7);
+        refusals.sort();
+        assert_eq!(refusals.count(), 1_007);
+        assert_eq!(refusals.named.len(), MAX_NAMED);
+        assert_eq!(refusals.named.first().map(|first| first.line), Some(901));
+        assert!(
+            refusals
+                .named
+                .iter()
+                .all(|one| one.reason.len() <= MAX_REASON_BYTES)
+        );
+        let json = serde_json::to_value(&refusals).unwrap();
+        assert_eq!(json["rejected_unlisted"], 907);
+    }
+}

@@ -1,0 +1,79 @@
+//! An event as JSON that a payload has room for.
+
+use serde_json::Value;
+
+use super::{Event, wire};
+
+/// Writes an event as publishers do, in at most [`wire::MAX_PAYLOAD_BYTES`] wherever it was read
+/// from so many.
+///
+/// [`wire::encode`] writes metrics that are 0, and milliseconds, where a publisher may have left
+/// them out. An event that filled its payload is written without them: what is missing means the
+/// same.
+pub fn encode_fitting(event: &Event) -> Vec<u8> {
+    let json = wire::encode(event);
+    if json.len() <= wire::MAX_PAYLOAD_BYTES {
+        return json;
+    }
+    shortened(&json).unwrap_or(json)
+}
+
+/// The JSON of an event without what can be left out; `None` when it is no object.
+pub fn shortened(json: &[u8]) -> Option<Vec<u8>> {
+    let mut event: Value = serde_json::from_slice(json).ok()?;
+    let object = event.as_object_mut()?;
+    if let Some(Value::String(at)) = object.get_mut("at")
+        && let Some(seconds) = at.strip_suffix('Z').filter(|at| at.contains('.'))
+    {
+        let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+        *at = format!("{seconds}Z");
+    }
+    // An engagement that sets a metric to 0 says something; a tweet that has none does not.
+    if object.get("type").and_then(Value::as_str) == Some("tweet.posted")
+        && let Some(Value::Object(metrics)) = object.get_mut("metrics")
+    {
+        metrics.retain(|_, count| count.as_u64() != Some(0));
+        if metrics.is_empty() {
+            object.remove("metrics");
+        }
+    }
+    serde_json::to_vec(&event).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Timestamp;
+
+    #[test]
+    fn an_event_that_fills_its_payload_fits_when_it_is_written_again() {
+        let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
+        for at in [
+            "2026-11-23T07:00:00Z",
+            "2026-11-23T07:00:00.12Z",
+            "2026-11-23T07:00:00.120Z",
+        ] {
+            let short = format!(
+                r#"{{"type":"tweet.posted","id":"a","at":"{at}","author":{{"handle":"h","name":""}},"text":"t"}}"#
+            );
+            let room = wire::MAX_PAYLOAD_BYTES - short.len();
+            let full = short.replace(r#""name":"""#, &format!(r#""name":"{}""#, "n".repeat(room)));
+            assert_eq!(full.len(), wire::MAX_PAYLOAD_BYTES);
+            let event = wire::decode(full.as_bytes(), now).unwrap();
+            assert!(wire::encode(&event).len() > wire::MAX_PAYLOAD_BYTES);
+            let again = encode_fitting(&event);
+            assert!(again.len() <= wire::MAX_PAYLOAD_BYTES);
+            assert_eq!(wire::decode(&again, now), Ok(event));
+        }
+    }
+
+    #[test]
+    fn an_engagement_keeps_its_zeros() {
+        let json = br#"{"type":"tweet.engaged","id":"a","at":"2026-11-23T07:00:00.000Z","metrics":{"likes":0}}"#;
+        let short = String::from_utf8(shortened(json).unwrap()).unwrap();
+        assert!(
+            short.contains(r#""likes":0"#) && short.contains(r#"07:00:00Z""#),
+            "{short}"
+        );
+    }
+}
