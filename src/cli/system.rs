@@ -53,6 +53,8 @@ impl System {
     /// be catching up. `serves` is set before the first answer is given: from then on the system has
     /// to be [stopped](Self::stop) in order.
     pub(super) async fn start(settings: &Settings, serves: &AtomicBool) -> anyhow::Result<Self> {
+        // A wrong list of hosts is found before anything on disk is touched.
+        let hosts = Hosts::new(&settings.http.hosts)?;
         let folder = DataFolder::take(&settings.data)?;
         check_clock();
         if settings.nats.is_none() && import_unfinished(&folder.journal()) {
@@ -69,7 +71,7 @@ impl System {
             None => None,
         };
         let http_options = HttpOptions {
-            hosts: Hosts::new(&settings.http.hosts)?,
+            hosts,
             auto_track: settings.keywords.auto_track,
             body_times: BodyTimes {
                 idle: settings.http.body_idle_timeout,

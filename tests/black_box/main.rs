@@ -26,6 +26,7 @@ mod demo;
 mod foreign_text;
 mod hostile_input;
 mod journal_damage;
+mod open_files;
 mod rejected;
 mod settings;
 mod stalls;

@@ -37,6 +37,21 @@ fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
             "whole number",
         ),
         (&[], &["serve", "--set", "nonsense"], "KEY=VALUE"),
+        (
+            &[],
+            &["serve", "--data", "/nowhere/data", "--set", "http.hosts=*"],
+            "\"example.org:8443\"",
+        ),
+        (
+            &[("TIDINGS_HTTP__HOSTS", "localhost,*.example.org")],
+            &["serve", "--data", "/nowhere/data"],
+            "\"*.example.org\" in http.hosts",
+        ),
+        (
+            &[],
+            &["serve", "--data", "/nowhere/data", "--set", "http.hosts="],
+            "http.hosts is empty",
+        ),
         (&[], &["keywords", "ls", "--server", "nonsense"], "http://"),
         (&[], &["keywords", "track", "a\u{202e}b"], "U+202E"),
         (&[], &["nonsense"], "nonsense"),
