@@ -16,6 +16,8 @@ fn stream_of_before(tokens: &[&str]) -> Nats {
     let mut config = nats.stream("TWEETS")["config"].clone();
     assert_eq!(config["metadata"][MARK], "2");
     config["metadata"] = json!({ "of": "the operator" });
+    // A setting that the client does not know.
+    config["allow_batched"] = true.into();
     let mut client = nats.client();
     let updated = client.api("STREAM.UPDATE.TWEETS", &config);
     assert!(updated["error"].is_null(), "{updated}");
@@ -53,6 +55,7 @@ fn a_stream_whose_tokens_are_the_same_is_taken_over() {
     assert_eq!(metadata(&nats)[MARK], "2");
     assert_eq!(metadata(&nats)["of"], "the operator");
     let mut after = nats.stream("TWEETS");
+    assert_eq!(after["config"]["allow_batched"], true);
     after["config"]["metadata"] = before["config"]["metadata"].clone();
     assert_eq!(after["config"], before["config"], "nothing else is changed");
 }

@@ -111,16 +111,31 @@ impl StreamApi {
             })
     }
 
-    /// Changes how the stream is set up.
-    pub(super) async fn update(&self, config: &Config) -> Result<(), JournalError> {
-        self.context
-            .update_stream(config)
-            .await
-            .map(drop)
-            .map_err(|error| JournalError::Broker {
-                action: "change a stream",
-                reason: error.to_string(),
-            })
+    /// Sets one entry of the stream's metadata. All else stays as it is, also settings of servers
+    /// that are newer than the client.
+    pub(super) async fn set_metadata(&self, name: &str, value: &str) -> Result<(), JournalError> {
+        let action = "change the metadata of a stream";
+        let gone = || JournalError::Broker {
+            action,
+            reason: format!("there is no stream {} any more", self.name),
+        };
+        let info: Option<Value> = self
+            .ask(action, "STREAM.INFO", &json!({}), NO_STREAM)
+            .await?;
+        let mut config = info
+            .and_then(|mut info| info.get_mut("config").map(Value::take))
+            .filter(Value::is_object)
+            .ok_or_else(gone)?;
+        if let Some(object) = config.as_object_mut() {
+            let metadata = object.entry("metadata").or_insert_with(|| json!({}));
+            if let Some(entries) = metadata.as_object_mut() {
+                entries.insert(name.to_owned(), value.into());
+            }
+        }
+        let updated: Option<Value> = self
+            .ask(action, "STREAM.UPDATE", &config, NO_STREAM)
+            .await?;
+        updated.map(drop).ok_or_else(gone)
     }
 
     /// The next subjects of its messages behind so many, as many as the server gives at once (up to

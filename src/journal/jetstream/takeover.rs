@@ -34,10 +34,10 @@ pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), Jou
         });
     }
     check_tokens(events).await?;
-    let mut config = info.config.clone();
-    let metadata = (NORMAL_FORM.to_owned(), NORMAL_FORM_VERSION.to_string());
-    config.metadata.extend([metadata]);
-    match events.update(&config).await {
+    let marked = events
+        .set_metadata(NORMAL_FORM, &NORMAL_FORM_VERSION.to_string())
+        .await;
+    match marked {
         Ok(()) => tracing::info!(
             stream = events.name,
             from = version,
