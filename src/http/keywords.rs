@@ -15,8 +15,7 @@ use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
 use crate::actors::{KeywordStatus, Scope, Tidings};
-use crate::events::{Keyword, Sequence, Token};
-use crate::projections::Head;
+use crate::events::{Keyword, Sequence, Timestamp, Token};
 
 /// The parameters of the list.
 pub const PARAMETERS: &[&str] = &[MIN_SEQ];
@@ -38,13 +37,22 @@ struct Item {
     status: &'static str,
 }
 
+/// What the list says of a keyword that stands in its header.
+#[derive(Debug)]
+struct Listed {
+    tweets: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    as_of: Sequence,
+}
+
 impl Item {
-    fn of(tidings: &Tidings, keyword: Keyword, head: &Head) -> Self {
+    fn of(tidings: &Tidings, keyword: Keyword, listed: &Listed) -> Self {
         Self {
-            tweets: head.tweets,
-            first_at: head.first_at.map(Moment),
-            last_at: head.last_at.map(Moment),
-            as_of: head.as_of,
+            tweets: listed.tweets,
+            first_at: listed.first_at.map(Moment),
+            last_at: listed.last_at.map(Moment),
+            as_of: listed.as_of,
             lag: tidings.lag(&keyword),
             status: match tidings.keyword_status(&keyword) {
                 KeywordStatus::Live => "live",
@@ -82,11 +90,19 @@ pub async fn list(State(http): State<Http>, request: Request) -> Result<Response
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
     call.answer_across(Lane::List, |tidings, views| {
-        let heads = views.heads()?.into_iter();
+        let mut listed = views.keywords_with(|_, head| {
+            head.tracked.then_some(Listed {
+                tweets: head.tweets,
+                first_at: head.first_at,
+                last_at: head.last_at,
+                as_of: head.as_of,
+            })
+        })?;
+        listed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let items = listed.into_iter();
         Ok(Keywords {
-            keywords: heads
-                .filter(|(_, head)| head.tracked)
-                .map(|(keyword, head)| Item::of(tidings, keyword, &head))
+            keywords: items
+                .map(|(keyword, listed)| Item::of(tidings, keyword, &listed))
                 .collect(),
         })
     })

@@ -5,7 +5,7 @@
 //!   refused.
 //! - [`Lane::List`]: answers from one row of every keyword. Few are made at a time; the others wait,
 //!   and are never refused.
-//! - [`Lane::Scan`]: answers that may look at a great deal. They have threads of their own, and
+//! - [`Lane::Scan`]: answers that may look at a great deal. They have threads of their own, of a lower priority, and
 //!   [`Admission`] bounds how many run, wait, and come from one client.
 //!
 //! Whichever it is, the work ends when its client goes: a waiting one leaves its queue at once, a
@@ -26,6 +26,10 @@ use crate::telemetry::{Metrics, log_throttled};
 
 /// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
 const ROWS_PER_CORE: usize = 8;
+
+/// The niceness of scans, from 0 (none) to 19.
+#[cfg(target_os = "linux")]
+const SCAN_NICENESS: i32 = 10;
 
 /// How many scans there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +164,7 @@ impl Threads {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(count.max(1))
             .thread_name("scan")
+            .on_thread_start(give_way)
             .build();
         Self {
             runtime: runtime
@@ -175,6 +180,15 @@ impl Threads {
             Some(runtime) => runtime.handle().clone(),
             None => Handle::current(),
         }
+    }
+}
+
+/// Lets all other threads go first: a scan may wait, a fold and a short answer should not.
+fn give_way() {
+    // On Linux this concerns the calling thread alone, elsewhere the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, SCAN_NICENESS) {
+        tracing::debug!(%error, "a scan has the priority of all other work");
     }
 }
 

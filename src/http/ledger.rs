@@ -42,9 +42,10 @@ pub async fn of_all(State(http): State<Http>, request: Request) -> Result<Respon
     call.reach(Scope::All, query.min_seq()?).await?;
     call.answer_across(Lane::List, |_, views| {
         let mut ledger = Ledger::default();
-        for (_, head) in views.heads()? {
+        views.keywords_with(|_, head| {
             ledger.add(&head.ledger);
-        }
+            None::<()>
+        })?;
         let unaddressed = views.unaddressed()?;
         Ok(Sums {
             ledger,

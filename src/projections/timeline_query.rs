@@ -98,13 +98,14 @@ pub fn for_each_tweet(
     })
 }
 
-/// A timeline query that can be run again, when the timeline has changed meanwhile: what its filter
-/// said of a page that is the same is not asked twice.
+/// A timeline query that can be run again, when the timeline has changed meanwhile. What its filter
+/// said of a page that is the same is not asked twice. Each run looks at half as much as the one before,
+/// so that a run which keeps the timeline from changing is short.
 #[derive(Debug)]
 pub struct TimelineScan {
     query: TimelineQuery,
     filter: Filter,
-    /// Once it has looked at so many bytes of text, a filtered query stops.
+    /// Once it has looked at so many bytes of text, the next run of a filtered query stops.
     budget: usize,
     known: BTreeMap<TweetKey, Verdicts>,
 }
@@ -136,10 +137,11 @@ impl TimelineScan {
         if upper.as_ref().is_some_and(reaches_nothing) {
             return Ok(answer);
         }
-        let mut spent = 0_usize;
+        let mut left = self.budget;
+        self.budget /= 2;
         newest_first(rows, upper.as_ref(), &mut |found| {
             if self.query.is_filtered() {
-                self.visit_filtered(rows, found, upper.as_ref(), &mut spent, &mut answer)
+                self.visit_filtered(rows, found, upper.as_ref(), &mut left, &mut answer)
             } else {
                 self.visit(rows, found, upper.as_ref(), &mut answer)
             }
@@ -178,15 +180,15 @@ impl TimelineScan {
         rows: &dyn Rows,
         found: &Found,
         upper: Option<&TweetKey>,
-        spent: &mut usize,
+        left: &mut usize,
         answer: &mut TimelinePage,
     ) -> Result<Flow, RowsError> {
         let mut verdicts = self.known.remove(&found.lower).unwrap_or_default();
         verdicts.keep_if_of(&found.row);
         if let Some(cost) = verdicts.cost_when_none_passes()
-            && spent.saturating_add(cost) < self.budget
+            && cost < *left
         {
-            *spent = spent.saturating_add(cost);
+            *left = left.saturating_sub(cost);
             self.known.insert(found.lower.clone(), verdicts);
             return Ok(Flow::Go);
         }
@@ -215,8 +217,8 @@ impl TimelineScan {
                 let tweet = with_latest(rows, &found.key, &page, &entry, &mut late)?;
                 answer.items.push(tweet);
             }
-            *spent = spent.saturating_add(verdict.cost());
-            if *spent >= self.budget {
+            *left = left.saturating_sub(verdict.cost());
+            if *left == 0 {
                 answer.next = Some(entry.key());
                 break;
             }
