@@ -444,6 +444,44 @@ fn each_breach_of_the_rules_has_its_code() {
 }
 
 #[test]
+fn a_member_that_the_type_does_not_have_is_a_bad_request() {
+    let Fixture { server, _data } = start();
+    let mut client = Client::connect(&server);
+    for (message, unknown) in [
+        (json!({ "type": "ping", "keyword": "ai" }), "keyword"),
+        (
+            json!({ "type": "subscribe", "keyword": "ai", "as_of": 7 }),
+            "as_of",
+        ),
+        (
+            json!({ "type": "subscribe", "keyword": "ai", "replay": null }),
+            "replay",
+        ),
+        (
+            json!({ "type": "subscribe", "keyword": "ai", "since": { "epoch": "e", "seq": 1, "at": 2 } }),
+            "at",
+        ),
+        (
+            json!({ "type": "unsubscribe", "keyword": "ai", "since": null }),
+            "since",
+        ),
+    ] {
+        let mut message = message;
+        message["id"] = json!(unknown);
+        client.say(&message);
+        let error = client.next();
+        assert_eq!(
+            (&error["type"], &error["code"], &error["id"]),
+            (&json!("error"), &json!("bad_request"), &json!(unknown)),
+            "{message}"
+        );
+        let told = error["message"].as_str().unwrap();
+        assert!(told.contains(&format!("no member {unknown:?}")), "{told}");
+        assert!(client.until_pong(1).is_empty(), "{message} was obeyed");
+    }
+}
+
+#[test]
 fn a_message_may_come_in_fragments_and_several_in_one_frame() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);

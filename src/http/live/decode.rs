@@ -16,6 +16,17 @@ use crate::http::access::{Action, Principal};
 const MOST_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
 const MOST_TOPICS: usize = 64;
+/// The members of each type of message. Any other member is refused: it may ask for something that
+/// this server does not know, and the answer would not be what the client asked for.
+const MEMBERS: [(&str, &[&str]); 3] = [
+    ("subscribe", &["type", "id", "keyword", "topics", "since"]),
+    ("unsubscribe", &["type", "id", "keyword", "topics"]),
+    ("ping", &["type", "id"]),
+];
+/// The members of `since`.
+const SINCE_MEMBERS: &[&str] = &["epoch", "seq"];
+/// At most so many characters of an unknown name are repeated in an error.
+const MAX_REPEATED_CHARS: usize = 80;
 
 /// A message that is not understood, or refused.
 struct Refusal {
@@ -63,9 +74,10 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
     })?;
     let id = id_of(text, &message).map_err(|message| bad(&nobody, message))?;
     let refuse = |message: String| bad(&id, message);
-    match message.get("type").and_then(Value::as_str) {
-        Some("ping") => Ok(Request::Ping(id)),
-        Some("subscribe") => {
+    let kind = type_of(&message).map_err(refuse)?;
+    match kind {
+        "ping" => Ok(Request::Ping(id)),
+        "subscribe" => {
             let keyword = keyword_of(&message).map_err(refuse)?;
             let topics = match topics_of(&message, now).map_err(refuse)? {
                 Some(topics) => topics,
@@ -94,7 +106,7 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
                 since,
             }))
         }
-        Some("unsubscribe") => {
+        _ => {
             let keyword = keyword_of(&message).map_err(refuse)?;
             let topics = topics_of(&message, now).map_err(refuse)?;
             if keyword.is_none() && topics.is_none() {
@@ -106,16 +118,43 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
                 topics,
             }))
         }
-        Some(other) => {
-            let other: String = other.chars().take(80).collect();
-            Err(refuse(format!(
-                "there is no message of type {other:?}; there are subscribe, unsubscribe and ping"
-            )))
-        }
-        None => Err(refuse(
-            "the message has no type; it is subscribe, unsubscribe or ping".into(),
+    }
+}
+
+/// The type of a message, which has no member that its type does not have.
+fn type_of(message: &Map<String, Value>) -> Result<&'static str, String> {
+    let names = "subscribe, unsubscribe and ping";
+    let Some(given) = message.get("type").and_then(Value::as_str) else {
+        return Err(format!("the message has no type; there are {names}"));
+    };
+    let Some((kind, members)) = MEMBERS.iter().find(|(kind, _)| *kind == given) else {
+        let given = shortened(given);
+        return Err(format!(
+            "there is no message of type {given:?}; there are {names}"
+        ));
+    };
+    only_members(kind, message, members)?;
+    Ok(kind)
+}
+
+/// Refuses an object that has other members than these.
+fn only_members(
+    what: &str,
+    object: &Map<String, Value>,
+    members: &[&str],
+) -> Result<(), String> {
+    match object.keys().find(|key| !members.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(format!(
+            "{what} has no member {:?}; it has {}",
+            shortened(unknown),
+            members.join(", ")
         )),
     }
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(MAX_REPEATED_CHARS).collect()
 }
 
 /// The id as it is written, so that it is given back so.
@@ -193,6 +232,9 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>
         None | Some(Value::Null) => return Ok(None),
         Some(since) => since,
     };
+    if let Value::Object(members) = since {
+        only_members("since", members, SINCE_MEMBERS)?;
+    }
     let epoch = since.get("epoch").and_then(Value::as_str);
     let seq = since.get("seq").and_then(Value::as_u64);
     let (Some(epoch), Some(seq)) = (epoch, seq) else {
@@ -212,6 +254,31 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_that_a_type_does_not_have_are_refused() {
+        let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        for (kind, members) in MEMBERS {
+            let mut message = Map::new();
+            for name in members {
+                message.insert((*name).to_owned(), Value::Null);
+            }
+            message.insert("type".to_owned(), kind.into());
+            assert_eq!(type_of(&message), Ok(kind));
+            for (other, _) in MEMBERS.iter().filter(|(other, _)| *other != kind) {
+                for name in ["as_of", "replay", "Type", "", other] {
+                    let mut message = message.clone();
+                    message.insert(name.to_owned(), Value::Null);
+                    let error = type_of(&message).unwrap_err();
+                    assert!(error.contains(&format!("{name:?}")), "{error}");
+                    assert!(error.ends_with(&members.join(", ")), "{error}");
+                }
+            }
+        }
+        let since = object(r#"{"since":{"epoch":"e","seq":1,"at":"2026"}}"#);
+        assert!(since_of(&since).unwrap_err().contains("\"at\""));
+        assert!(since_of(&object(r#"{"since":{"epoch":"e","seq":1}}"#)).is_ok());
+    }
 
     #[test]
     fn an_id_is_given_back_as_it_was_written() {
