@@ -3,6 +3,7 @@
 const PROTOCOL = "tidings.v1";
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+const BUSY_PAUSE_MS = 3_000;
 
 /** Newest first: by time, then by id. */
 function isNewer(a, b) {
@@ -22,7 +23,8 @@ class Follower {
   subscription(id) {
     const message = { type: "subscribe", id, keyword: this.keyword, topics: this.topics };
     if (this.timeline) {
-      message.since = { epoch: this.timeline.epoch, seq: this.timeline.seq };
+      const { epoch, seq, mark } = this.timeline;
+      message.since = { epoch, seq, mark };
     }
     return message;
   }
@@ -52,6 +54,7 @@ class Follower {
       return [];
     }
     held.seq = line.seq;
+    held.mark = line.mark;
     const gone = new Set([...line.removed, ...line.added.map((tweet) => tweet.id)]);
     const inside = line.added.filter((tweet) => !held.floor || !isNewer(held.floor, tweet));
     const tweets = [...held.tweets.filter((tweet) => !gone.has(tweet.id)), ...inside];
@@ -155,6 +158,9 @@ export class Live {
         follower.timeline = null;
         this.subscribe(follower);
       }
+    } else if (line.code === "busy") {
+      const again = () => this.followers.get(line.keyword) === follower && this.subscribe(follower);
+      setTimeout(again, BUSY_PAUSE_MS * (0.5 + Math.random()));
     } else if (line.type === "error") {
       this.followers.delete(line.keyword);
     }

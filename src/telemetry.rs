@@ -145,6 +145,12 @@ pub struct Metrics {
     pub live_snapshots: Counter,
     /// Times that a feed began anew because too much had changed to tell it one by one.
     pub live_breaks: Counter,
+    /// Bytes that are held for the chains of live clients; `live.budget` is their limit.
+    pub live_memory: Gauge,
+    /// Rings of chains that were cut to keep to `live.budget`.
+    pub live_cuts: Counter,
+    /// Subscriptions that waited or were refused because `live.budget` was used up.
+    pub live_refused: Counter,
 }
 
 impl Default for Metrics {
@@ -200,6 +206,9 @@ impl Metrics {
             live_bytes: Counter::default(),
             live_snapshots: Counter::default(),
             live_breaks: Counter::default(),
+            live_memory: Gauge::default(),
+            live_cuts: Counter::default(),
+            live_refused: Counter::default(),
         };
         metrics.registry = Arc::new(metrics.registered());
         metrics
@@ -269,6 +278,16 @@ impl Metrics {
                 &self.live_snapshots,
             ),
             ("live_breaks", "Times a feed began anew", &self.live_breaks),
+            (
+                "live_cuts",
+                "Rings cut to keep to live.budget",
+                &self.live_cuts,
+            ),
+            (
+                "live_refused",
+                "Subscriptions over live.budget",
+                &self.live_refused,
+            ),
         ] {
             r.register(name, help, counter.clone());
         }
@@ -318,6 +337,11 @@ impl Metrics {
                 "http_answer_bytes",
                 "Bytes of answers to be written",
                 &self.http_answer_bytes,
+            ),
+            (
+                "live_memory_bytes",
+                "Bytes held for live chains, limited by live.budget",
+                &self.live_memory,
             ),
         ] {
             r.register(name, help, gauge.clone());

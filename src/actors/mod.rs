@@ -12,6 +12,7 @@
 
 mod catalog;
 mod causes;
+mod clock;
 mod commits;
 mod failures;
 mod health;
@@ -32,6 +33,7 @@ mod sorted;
 mod stragglers;
 mod tidings;
 
+pub use clock::Clock;
 pub use health::{ShardStatus, Status};
 pub use intake::{Counts, Intake, IntakeError, RejectedLine, Report};
 pub use keyword::{FoldStep, fold_step};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::catalog::{Catalog, Place};
 use super::causes::Causes;
+use super::clock::Clock;
 use super::health::{Health, Status};
 use super::keyword::{FoldStep, fold_step};
 use super::live::{Feeds, Live, LiveOptions, LiveSources, Shapes};
@@ -199,13 +200,26 @@ impl Tidings {
         shapes: Arc<dyn Shapes>,
         options: LiveOptions,
     ) -> Result<Live, StartError> {
+        self.go_live_by(Clock::system(), shapes, options).await
+    }
+
+    /// The same by a clock of the caller's, for tests that set it.
+    ///
+    /// # Errors
+    /// [`StartError::Actors`].
+    pub async fn go_live_by(
+        &self,
+        clock: Clock,
+        shapes: Arc<dyn Shapes>,
+        options: LiveOptions,
+    ) -> Result<Live, StartError> {
         let shared = &self.shared;
         let sources = LiveSources {
             feeds: shared.feeds.clone(),
             views: shared.views.clone(),
             progress: shared.progress.clone(),
-            head: shared.journal.head(),
-            shards: shared.journal.shards(),
+            journal: Arc::clone(&shared.journal),
+            clock,
             metrics: shared.metrics.clone(),
         };
         Live::start(sources, shapes, options)
@@ -421,6 +435,11 @@ impl Tidings {
     pub fn lag(&self, keyword: &Keyword) -> u64 {
         let head = *self.shared.journal.head().borrow();
         head.since(self.shared.progress.position(self.shard_of(keyword)))
+    }
+
+    /// Views of an older version answer until those of this one have caught up.
+    pub fn shows_older_views(&self) -> bool {
+        self.shared.progress.is_frozen()
     }
 
     /// The lowest position that all shards have folded.

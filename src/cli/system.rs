@@ -254,6 +254,7 @@ fn live_options(settings: &Settings) -> LiveOptions {
         slow: live.slow,
         linger: live.linger,
         ring_bytes: live.ring_bytes,
+        budget: live.budget,
     }
 }
 

@@ -50,6 +50,21 @@ impl RecordHash {
     }
 }
 
+/// A text that is no record hash.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a record hash is 16 hex digits")]
+pub struct RecordHashError;
+
+impl std::str::FromStr for RecordHash {
+    type Err = RecordHashError;
+
+    fn from_str(text: &str) -> Result<Self, RecordHashError> {
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(Self).ok_or(RecordHashError)
+    }
+}
+
 impl std::fmt::Display for RecordHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -20,7 +20,7 @@ mod timestamp;
 mod token;
 pub mod wire;
 
-pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordIdentity};
+pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordHashError, RecordIdentity};
 pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
 pub use event::{

@@ -10,6 +10,11 @@ use crate::events::{Metrics, RecordHash, Sequence, Timestamp, TweetId, TweetPost
 /// A batch that alters more tweets than this is not told tweet by tweet: a snapshot is shorter.
 const MOST_TWEETS: usize = 512;
 
+/// What the short fields of a tweet take, in bytes, about.
+const FIELD_BYTES: usize = 256;
+/// What the count of a minute takes, in bytes, about.
+const MINUTE_BYTES: usize = 48;
+
 /// What became of one tweet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TweetChange {
@@ -57,6 +62,29 @@ impl ViewChange {
                 ChangeKind::Dropped
             },
         }
+    }
+
+    /// How many bytes it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.kind {
+                ChangeKind::Told(told) => {
+                    let tweets = told.tweets.iter().map(TweetChange::bytes);
+                    tweets.sum::<usize>() + told.minutes.len() * MINUTE_BYTES
+                }
+                ChangeKind::TooMuch | ChangeKind::Dropped => 0,
+            }
+    }
+}
+
+impl TweetChange {
+    /// How many bytes it takes in memory, about.
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Added(tweet) => size_of::<TweetPosted>() + tweet.text.len() + FIELD_BYTES,
+                Self::Engaged { .. } | Self::Removed(_) => FIELD_BYTES,
+            }
     }
 }
 

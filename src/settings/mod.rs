@@ -207,6 +207,8 @@ pub struct LiveSettings {
     pub linger: Duration,
     /// How many bytes of updates are kept for that.
     pub ring_bytes: usize,
+    /// How many bytes may be held for the chains of all clients together.
+    pub budget: usize,
 }
 
 /// What the command line says about settings.
@@ -323,6 +325,7 @@ impl Settings {
                 rate: count(layers.whole("live.rate", 1..=1_000_000)?),
                 linger: millis("live.linger_ms", 100..=3_600_000)?,
                 ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
+                budget: size(layers.whole("live.budget", MIB..=1024 * 1024 * MIB)?),
             },
             nats: nats::read(layers)?,
         };

@@ -9,6 +9,8 @@
 
 mod edge;
 mod holders;
+mod live;
+mod live_client;
 mod openapi;
 mod overviews;
 mod pressure;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings::actors::live::LiveOptions;
-use tidings::actors::{FoldStep, Options, ShardOptions, Tidings, fold_step};
+use tidings::actors::live::{Live, LiveOptions};
+use tidings::actors::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::events::Incarnation;
 use tidings::http::{Http, HttpOptions, Server, ServerLimits, router, shapes};
 use tidings::journal::{JournalHandle, MemoryJournal};
@@ -26,6 +26,8 @@ pub struct Setup {
     pub keywords_max: usize,
     pub http: HttpOptions,
     pub limits: ServerLimits,
+    pub live: LiveOptions,
+    pub clock: Clock,
 }
 
 impl Default for Setup {
@@ -36,6 +38,8 @@ impl Default for Setup {
             keywords_max: 100_000,
             http: HttpOptions::default(),
             limits: ServerLimits::default(),
+            live: LiveOptions::default(),
+            clock: Clock::system(),
         }
     }
 }
@@ -44,6 +48,7 @@ impl Default for Setup {
 pub struct Running {
     pub tidings: Tidings,
     pub metrics: Metrics,
+    pub live: Live,
     server: Server,
     _data: Option<TempDir>,
 }
@@ -62,23 +67,39 @@ impl Running {
             .unwrap();
         Self {
             _data: Some(data),
-            ..Self::over(tidings, setup.http, setup.limits).await
+            ..Self::live_by(setup.clock, tidings, setup.live, setup.http, setup.limits).await
         }
     }
 
     /// A server over what runs already.
+    #[allow(
+        dead_code,
+        reason = "other test binaries that include this file use it"
+    )]
     pub async fn over(tidings: Tidings, http: HttpOptions, limits: ServerLimits) -> Self {
+        let (clock, live) = (Clock::system(), LiveOptions::default());
+        Self::live_by(clock, tidings, live, http, limits).await
+    }
+
+    async fn live_by(
+        clock: Clock,
+        tidings: Tidings,
+        live: LiveOptions,
+        http: HttpOptions,
+        limits: ServerLimits,
+    ) -> Self {
         let metrics = tidings.metrics().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = tidings
-            .go_live(shapes(&tidings), LiveOptions::default())
+            .go_live_by(clock, shapes(&tidings), live)
             .await
             .unwrap();
-        let router = router(Http::new(tidings.clone(), live, http), true);
+        let router = router(Http::new(tidings.clone(), live.clone(), http), true);
         let server = Server::start(listener, router, limits, metrics.clone()).unwrap();
         Self {
             tidings,
             metrics,
+            live,
             server,
             _data: None,
         }

@@ -60,6 +60,11 @@ fn publish(world: &World) {
     }
 }
 
+/// Half of those that come back name the mark.
+fn trial_of_mark(seq: u64) -> bool {
+    seq.is_multiple_of(2)
+}
+
 /// One client of one keyword, which reads in its own time.
 struct Follower<'w> {
     world: &'w World,
@@ -104,6 +109,9 @@ impl Follower<'_> {
             .find(|(name, _)| name.starts_with("timeline"));
         if let Some((_, chain)) = timeline {
             message["since"] = json!({ "epoch": chain.epoch, "seq": chain.seq });
+            if let (Some(mark), true) = (&chain.mark, trial_of_mark(chain.seq)) {
+                message["since"]["mark"] = json!(mark);
+            }
         }
         let text = tungstenite::Message::text(message.to_string());
         if client.try_say(text).is_err() {

@@ -15,6 +15,8 @@ pub struct Held {
 pub struct Chain {
     pub epoch: String,
     pub seq: u64,
+    /// What the record at `seq` is.
+    pub mark: Option<String>,
     pub until: Option<String>,
     /// Of a timeline, by time and id.
     pub tweets: BTreeMap<(String, String), Value>,
@@ -63,6 +65,7 @@ impl Chain {
     fn begin(&mut self, line: &Value) {
         self.epoch = line["epoch"].as_str().unwrap().to_owned();
         self.seq = line["seq"].as_u64().unwrap();
+        self.mark = line["mark"].as_str().map(str::to_owned);
         self.is_partial = line["more"] == true;
         self.until = line["until"].as_str().map(str::to_owned);
         match line["topic"].as_str().unwrap() {
@@ -98,6 +101,11 @@ impl Chain {
             return Ok(());
         }
         let is_new = seq > self.seq;
+        let mark = line["mark"].as_str().map(str::to_owned);
+        if !is_new && mark != self.mark {
+            return Err(format!("two marks at {seq}: {mark:?}, {:?}", self.mark));
+        }
+        self.mark = mark;
         self.seq = seq;
         self.is_partial = line["more"] == true;
         match line["topic"].as_str().unwrap() {
@@ -143,7 +151,9 @@ impl Chain {
 
     fn take_whole(&mut self, line: &Value) {
         let mut whole = line.as_object().unwrap().clone();
-        for name in ["type", "topic", "keyword", "epoch", "prev", "seq", "more"] {
+        for name in [
+            "type", "topic", "keyword", "epoch", "prev", "seq", "mark", "more",
+        ] {
             // An overview has a list of keywords, not a keyword.
             whole.remove(name);
         }

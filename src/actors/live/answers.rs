@@ -1,17 +1,20 @@
 //! Whole answers: made anew for all who follow, at most once a second, and for those who begin.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::feed::Life;
+use super::budget::Charge;
+use super::feed::{Feed, Life};
 use super::feed_actor::{FeedMessage, FeedState};
-use super::line::{Line, Position};
+use super::line::{Line, Position, bytes_of};
 use super::ring::Update;
 use super::shapes::Whole;
 use super::topic::Topic;
-use crate::events::{Sequence, Timestamp};
+use crate::events::Timestamp;
 use crate::store::StoreError;
 
 /// Whole answers are made at most so often.
@@ -33,21 +36,35 @@ struct Held {
     topic: Topic,
     /// Where its followers stand. Who has begun since may be ahead.
     position: Position,
-    until: Option<Timestamp>,
+    current: Option<Range<Timestamp>>,
     /// The last one that was made.
     last: Whole,
     made: Instant,
     cost: Duration,
+    /// For the last one, which takes about what its lines do.
+    charge: Charge,
+}
+
+/// Where a snapshot stands, the readings of the clock for which it is current, and its lines.
+type WholeSnapshot = (Position, Option<Range<Timestamp>>, Vec<Line>);
+
+fn snapshot(whole: &Whole) -> WholeSnapshot {
+    let lines = (whole.encode)(None);
+    (whole.position, whole.current.clone(), lines)
 }
 
 impl Held {
-    /// Making it again now would take too much of the time.
-    fn is_still_good(&self) -> bool {
+    /// Making it again now would take too much of the time, and the clock has not left its window.
+    fn is_still_good(&self, now: Timestamp) -> bool {
+        let current = self.last.current.as_ref();
         self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
+            && current.is_none_or(|current| current.contains(&now))
     }
+}
 
-    fn snapshot(&self) -> (Sequence, Vec<Line>) {
-        (self.last.position.seq, (self.last.encode)(None))
+impl Answers {
+    pub(super) fn forget_unfollowed(&mut self, feed: &Feed) {
+        self.held.retain(|held| !feed.drop_unfollowed(&held.topic));
     }
 }
 
@@ -78,31 +95,33 @@ impl FeedState {
         let Self { own, answers, .. } = self;
         answers.is_due = false;
         let feed = &own.feed;
-        answers
-            .held
-            .retain(|held| !feed.drop_unfollowed(&held.topic));
+        answers.forget_unfollowed(feed);
         if !matches!(feed.life(), Life::Hot(_)) || answers.held.is_empty() {
             return Ok(());
         }
         let began = Instant::now();
-        let now = Timestamp::now();
+        let now = own.clock.now();
         for held in &mut answers.held {
-            if feed.keyword().is_none() && !own.has_moved(held.position, held.until, now) {
+            if feed.keyword().is_none() && !own.has_moved(held.position, held.current.as_ref(), now)
+            {
                 continue;
             }
             let begun = Instant::now();
-            let Some(whole) = own.whole(&held.topic).await? else {
+            let Some(whole) = own.whole(&held.topic, now).await? else {
                 continue;
             };
-            let Position { epoch, seq: prev } = held.position;
+            let Position {
+                epoch, seq: prev, ..
+            } = held.position;
             let Position { seq, .. } = whole.position;
-            if whole.position.epoch != epoch || (seq <= prev && whole.until == held.until) {
+            if whole.position.epoch != epoch || (seq <= prev && whole.current == held.current) {
                 continue;
             }
-            let lines = (whole.encode)(Some(prev)).into();
+            let lines: Arc<[Line]> = (whole.encode)(Some(prev)).into();
+            held.charge.set(bytes_of(&lines));
             feed.push(&held.topic, Update { prev, seq, lines });
             held.position = whole.position;
-            held.until = whole.until;
+            held.current = whole.current.clone();
             held.last = whole;
             held.made = Instant::now();
             held.cost = begun.elapsed();
@@ -122,36 +141,40 @@ impl FeedState {
         &mut self,
         at: Position,
         topic: &Topic,
-    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<WholeSnapshot>, StoreError> {
         let place = self
             .answers
             .held
             .iter()
             .position(|held| held.topic == *topic);
         let held = place.and_then(|place| self.answers.held.get_mut(place));
-        if let Some(held) = held.as_ref().filter(|held| held.is_still_good()) {
-            return Ok(Some(held.snapshot()));
+        if let Some(held) = held.as_ref().filter(|held| held.is_still_good(now)) {
+            return Ok(Some(snapshot(&held.last)));
         }
         let begun = Instant::now();
-        let whole = self.own.whole(topic).await?;
+        let whole = self.own.whole(topic, now).await?;
         let Some(last) = whole.filter(|whole| whole.position.epoch == at.epoch) else {
             return Ok(None);
         };
         let (made, cost) = (Instant::now(), begun.elapsed());
-        let snapshot = (last.position.seq, (last.encode)(None));
+        let snapshot = snapshot(&last);
+        let bytes = bytes_of(&snapshot.2);
         match held {
             Some(held) => {
                 held.last = last;
                 held.made = made;
                 held.cost = cost;
+                held.charge.set(bytes);
             }
             None => self.answers.held.push(Held {
                 topic: topic.clone(),
                 position: last.position,
-                until: last.until,
+                current: last.current.clone(),
                 last,
                 made,
                 cost,
+                charge: self.own.budget.charge(bytes),
             }),
         }
         Ok(Some(snapshot))

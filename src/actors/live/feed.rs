@@ -4,91 +4,23 @@
 //! longer than a few pointer moves.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
-
-use super::chain::{Chain, Cursor, Pulled, Snapshot};
+use super::budget::{Budget, Charge};
+use super::chain::{Ask, Chain, Cursor, Pulled, Resume, Snapshot};
+use super::deltas::{Deltas, Handed};
 use super::feed_actor::FeedHandle;
+use super::follower::{self, Follower};
 use super::line::{Line, Position};
+use super::request::Since;
 use super::ring::Update;
-use super::session::SessionHandle;
-use super::session_state::SessionState;
 use super::topic::Topic;
 use crate::events::{Keyword, Sequence};
-use crate::projections::{ChangeKind, ViewChange};
+use crate::projections::ViewChange;
 use crate::store::Epoch;
 
-/// So many tweets' changes may wait for the feed actor; more than that is worth a snapshot.
-const MOST_WAITING: usize = 4096;
-/// So many followers are delivered to before others have their turn, which takes some 0.1 ms.
-const DELIVERED_AT_A_TIME: usize = 32;
-/// Followers are divided among the processors when each gets at least so many.
-const LEAST_OF_A_PART: usize = 256;
-
-/// One who follows a feed: a slot of a session.
-#[derive(Debug)]
-pub(super) struct Follower {
-    session: SessionHandle,
-    state: Weak<Mutex<SessionState>>,
-    slot: u64,
-    /// It has taken all there was and wants to know when there is more.
-    armed: AtomicBool,
-}
-
-impl Follower {
-    pub(super) fn new(
-        session: SessionHandle,
-        state: Weak<Mutex<SessionState>>,
-        slot: u64,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            session,
-            state,
-            slot,
-            armed: AtomicBool::new(true),
-        })
-    }
-
-    /// Comes before the pull that takes all: what comes later wakes the session again.
-    pub(super) fn arm(&self) {
-        self.armed.store(true, Ordering::SeqCst);
-    }
-
-    /// Tells the session that there is something to take.
-    fn wake(&self) {
-        if self.armed.swap(false, Ordering::SeqCst) {
-            self.tell();
-        }
-    }
-
-    /// Tells the session, whether it knows or not.
-    fn tell(&self) {
-        self.session.wake(self.slot);
-    }
-
-    /// Lets the session take what is due and write it, here and now. Only when it is at work
-    /// already it is told instead.
-    fn deliver(&self) {
-        if !self.armed.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        let state = self.state.upgrade();
-        match state.as_deref().map(Mutex::try_lock) {
-            Some(Ok(mut state)) => state.on_wake(self.session.actor(), self.slot),
-            _ => self.tell(),
-        }
-    }
-}
-
-/// Delivers to some followers, and lets others have the processor in between.
-async fn deliver_to(followers: Vec<Arc<Follower>>) {
-    for some in followers.chunks(DELIVERED_AT_A_TIME) {
-        some.iter().for_each(|follower| follower.deliver());
-        tokio::task::yield_now().await;
-    }
-}
+/// What a feed takes beside its chains, in bytes, about: here and in its actor.
+const FEED_BYTES: usize = 12 * 1024;
 
 /// What a feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,18 +41,13 @@ pub(super) struct Standing {
     pub(super) as_of: Sequence,
 }
 
-/// What a fold handed over.
-#[derive(Debug)]
-pub(super) struct Handed {
-    pub(super) epoch: Epoch,
-    pub(super) change: ViewChange,
-}
-
 /// The feed of one keyword, or of all of them.
 #[derive(Debug)]
 pub(super) struct Feed {
     keyword: Option<Keyword>,
     ring_bytes: usize,
+    budget: Budget,
+    _charge: Charge,
     state: Mutex<State>,
     followers: Mutex<HashMap<u64, Arc<Follower>>>,
 }
@@ -128,27 +55,30 @@ pub(super) struct Feed {
 #[derive(Debug)]
 struct State {
     life: Life,
-    handed: Vec<Handed>,
-    waiting: usize,
+    deltas: Deltas,
     /// The feed actor knows that something was handed over.
     poked: bool,
     chains: HashMap<Topic, Chain>,
     actor: Option<FeedHandle>,
+    /// The feed actor knows that a chain was forgotten.
+    is_untidy: bool,
     followers_made: u64,
 }
 
 impl Feed {
-    pub(super) fn new(keyword: Option<Keyword>, ring_bytes: usize) -> Self {
+    pub(super) fn new(keyword: Option<Keyword>, ring_bytes: usize, budget: &Budget) -> Self {
         Self {
             keyword,
             ring_bytes,
+            budget: budget.clone(),
+            _charge: budget.charge(FEED_BYTES),
             state: Mutex::new(State {
                 life: Life::Cold,
-                handed: Vec::new(),
-                waiting: 0,
+                deltas: Deltas::new(budget),
                 poked: false,
                 chains: HashMap::new(),
                 actor: None,
+                is_untidy: false,
                 followers_made: 0,
             }),
             followers: Mutex::default(),
@@ -178,14 +108,7 @@ impl Feed {
         if state.life == Life::Ended {
             return;
         }
-        state.waiting += match &change.kind {
-            ChangeKind::Told(told) => told.tweets.len() + 1,
-            ChangeKind::TooMuch | ChangeKind::Dropped => 1,
-        };
-        state.handed.push(Handed { epoch, change });
-        if state.waiting > MOST_WAITING {
-            state.collapse();
-        }
+        state.deltas.push(Handed { epoch, change });
         if !std::mem::replace(&mut state.poked, true)
             && let Some(actor) = &state.actor
         {
@@ -215,8 +138,7 @@ impl Feed {
     pub(super) fn take_handed(&self) -> Vec<Handed> {
         let mut state = self.state();
         state.poked = false;
-        state.waiting = 0;
-        std::mem::take(&mut state.handed)
+        state.deltas.take()
     }
 
     /// Everything through this position is in the chains.
@@ -234,22 +156,17 @@ impl Feed {
         }
     }
 
-    /// The topics of which somebody wants a snapshot, each with the number of the update that will
-    /// follow it.
-    pub(super) fn take_wanted(&self) -> Vec<(Topic, u64)> {
+    /// The topics of which a subscriber waits for a snapshot.
+    pub(super) fn take_wanted(&self) -> Vec<Topic> {
         let mut state = self.state();
-        let mut wanted = Vec::new();
-        for chain in state.chains.values_mut() {
-            let next = chain.next();
-            wanted.extend(chain.take_wanted().into_iter().map(|topic| (topic, next)));
-        }
-        wanted
+        let chains = state.chains.values_mut();
+        chains.flat_map(Chain::take_wanted).collect()
     }
 
     /// A snapshot could not be made yet.
     pub(super) fn want_again(&self, topic: &Topic) {
         if let Some(chain) = self.state().chains.get_mut(&topic.chain()) {
-            chain.want(topic);
+            chain.want_again(topic);
         }
     }
 
@@ -268,8 +185,14 @@ impl Feed {
         }
         if cold && state.life != Life::Ended {
             state.life = Life::Cold;
-            state.handed.clear();
-            state.waiting = 0;
+            state.deltas.take();
+        }
+    }
+
+    /// Lets the subscribers of one chain begin with a snapshot.
+    pub(super) fn break_off_chain(&self, chain: &Topic) {
+        if let Some(chain) = self.state().chains.get_mut(chain) {
+            chain.break_off();
         }
     }
 
@@ -289,7 +212,7 @@ impl Feed {
     /// Ends the feed, unless something was handed over that has not been looked at.
     pub(super) fn end_unless_handed(&self) -> bool {
         let mut state = self.state();
-        if state.handed.is_empty() {
+        if state.deltas.is_empty() {
             state.life = Life::Ended;
         }
         state.life == Life::Ended
@@ -299,7 +222,7 @@ impl Feed {
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.life = Life::Ended;
-        state.handed = Vec::new();
+        state.deltas.take();
     }
 
     /// Tells those who wait that there is something to take.
@@ -313,22 +236,7 @@ impl Feed {
     /// their mailboxes, which would cost more than the write. Never called by a fold.
     pub(super) async fn deliver(&self) {
         let followers: Vec<_> = self.followers().values().cloned().collect();
-        let workers = Handle::current().metrics().num_workers();
-        let parts = workers.min(followers.len() / LEAST_OF_A_PART);
-        if parts < 2 {
-            return deliver_to(followers).await;
-        }
-        let size = followers.len().div_ceil(parts);
-        let tasks: Vec<_> = followers
-            .chunks(size)
-            .map(|part| tokio::spawn(deliver_to(part.to_vec())))
-            .collect();
-        for (part, task) in followers.chunks(size).zip(tasks) {
-            if task.await.is_err() {
-                // A session panicked. Those behind it may not know yet.
-                part.iter().for_each(|follower| follower.tell());
-            }
-        }
+        follower::deliver(followers).await;
     }
 
     pub(super) fn is_followed(&self) -> bool {
@@ -355,15 +263,76 @@ impl Feed {
     pub(super) fn join(&self, topic: &Topic) {
         let mut state = self.state();
         let topic = topic.chain();
-        let new = Chain::new(&topic, self.ring_bytes);
-        let chain = state.chains.entry(topic).or_insert(new);
+        let chain = state
+            .chains
+            .entry(topic)
+            .or_insert_with_key(|topic| Chain::new(topic, self.ring_bytes, &self.budget));
         chain.followers += 1;
     }
 
-    /// Counts a follower of a topic out.
-    pub(super) fn leave(&self, topic: &Topic) {
-        if let Some(chain) = self.state().chains.get_mut(&topic.chain()) {
-            chain.followers = chain.followers.saturating_sub(1);
+    /// Counts a follower of a topic out, which stood at `cursor`. A chain that nobody can resume is
+    /// forgotten with its last follower.
+    pub(super) fn leave(&self, topic: &Topic, cursor: Cursor) {
+        self.end_wait(topic, cursor);
+        let mut state = self.state();
+        let Some(chain) = state.chains.get_mut(&topic.chain()) else {
+            return;
+        };
+        chain.followers = chain.followers.saturating_sub(1);
+        if chain.followers == 0 && !matches!(topic, Topic::Timeline { .. }) {
+            state.chains.remove(topic);
+            if !std::mem::replace(&mut state.is_untidy, true)
+                && let Some(actor) = &state.actor
+            {
+                actor.tidy();
+            }
+        }
+    }
+
+    /// A follower that stood at `cursor` does not wait for a snapshot any more.
+    pub(super) fn end_wait(&self, topic: &Topic, cursor: Cursor) {
+        if cursor.is_waiting()
+            && let Some(chain) = self.state().chains.get_mut(&topic.chain())
+        {
+            chain.end_wait(topic);
+        }
+    }
+
+    /// Somebody follows a topic's chain already.
+    pub(super) fn has_chain(&self, topic: &Topic) -> bool {
+        self.state().chains.contains_key(&topic.chain())
+    }
+
+    /// Its actor forgets now what belongs to forgotten chains.
+    pub(super) fn begin_tidying(&self) {
+        self.state().is_untidy = false;
+    }
+
+    // The budget's side.
+
+    /// The chains that can be cut: the number of the last use, how many bytes that lets go, and
+    /// which it is.
+    pub(super) fn cuttable(&self) -> Vec<(u64, usize, Topic)> {
+        let state = self.state();
+        let chains = state.chains.iter();
+        chains
+            .map(|(topic, chain)| (chain.cuttable(), topic))
+            .filter(|((_, bytes), _)| *bytes > 0)
+            .map(|((used, bytes), topic)| (used, bytes, topic.clone()))
+            .collect()
+    }
+
+    /// Lets go of what a chain can have from the views again.
+    pub(super) fn cut(&self, chain: &Topic) {
+        if let Some(chain) = self.state().chains.get_mut(chain) {
+            chain.cut();
+        }
+    }
+
+    /// Nobody follows it; its actor may end it before its time.
+    pub(super) fn expire(&self) {
+        if let Some(actor) = &self.state().actor {
+            actor.tidy();
         }
     }
 
@@ -375,20 +344,20 @@ impl Feed {
         }
     }
 
-    /// Where a follower goes on that holds a topic's state at `seq`, if no update since is missing.
-    pub(super) fn resume(&self, topic: &Topic, seq: Sequence) -> Option<Cursor> {
+    /// Where a follower goes on that holds the timeline's state at a position of this epoch.
+    pub(super) fn resume(&self, since: Since) -> Resume {
         let state = self.state();
-        let Life::Hot(position) = state.life else {
-            return None;
+        let Life::Hot(now) = state.life else {
+            return Resume::No;
         };
-        state.chains.get(&topic.chain())?.resume(seq, position.seq)
+        let chain = state.chains.get(&Topic::TIMELINES);
+        chain.map_or(Resume::No, |chain| chain.resume(since, now))
     }
 
     /// Hands out what a follower is missing of a topic, until `budget` bytes are reached.
     pub(super) fn pull(
         &self,
-        topic: &Topic,
-        parameters: Option<&str>,
+        ask: &Ask<'_>,
         cursor: &mut Cursor,
         out: &mut VecDeque<Line>,
         budget: &mut usize,
@@ -396,10 +365,10 @@ impl Feed {
         let mut state = self.state();
         // What is folded of all keywords is handed over by nobody.
         let as_of = self.keyword.is_some().then(|| state.as_of());
-        let Some(chain) = state.chains.get_mut(&topic.chain()) else {
+        let Some(chain) = state.chains.get_mut(&ask.topic.chain()) else {
             return Pulled::All;
         };
-        let pulled = chain.pull(topic, as_of, parameters, cursor, out, budget);
+        let pulled = chain.pull(ask, as_of, cursor, out, budget);
         if let (Pulled::Waits(true), Some(actor)) = (pulled, &state.actor) {
             actor.serve();
         }
@@ -414,26 +383,6 @@ impl State {
             Life::Hot(position) => position.seq,
             Life::Cold | Life::Ended => Sequence::ZERO,
         };
-        let handed = self.handed.last();
-        handed.map_or(cut, |handed| handed.change.as_of.max(cut))
-    }
-
-    /// What waits is too much to tell.
-    fn collapse(&mut self) {
-        let (Some(first), Some(last)) = (self.handed.first(), self.handed.last()) else {
-            return;
-        };
-        let whole = Handed {
-            epoch: last.epoch,
-            change: ViewChange {
-                before: first.change.before,
-                as_of: last.change.as_of,
-                mark: last.change.mark,
-                ledger: last.change.ledger,
-                kind: ChangeKind::TooMuch,
-            },
-        };
-        self.handed = vec![whole];
-        self.waiting = 1;
+        self.deltas.as_of().map_or(cut, |as_of| as_of.max(cut))
     }
 }

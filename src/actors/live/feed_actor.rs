@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::answers::Answers;
 use super::beat::{Beat, Turn};
+use super::budget::Budget;
 use super::feed::{Feed, Life};
 use super::feeds::Feeds;
 use super::line::Position;
@@ -22,6 +25,7 @@ use super::ring::Update;
 use super::shapes::{At, Shapes};
 use super::topic::Topic;
 use super::volumes::Volumes;
+use crate::actors::clock::Clock;
 use crate::actors::progress::Progress;
 use crate::events::{ShardId, Timestamp};
 use crate::store::{StoreError, Views};
@@ -29,6 +33,10 @@ use crate::telemetry::{Metrics, log_throttled, whole};
 
 /// Views that cannot be asked now are asked again after this.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
+
+/// A roll that is due waits at least so long: subscribers that are ahead may not be able to take it
+/// yet.
+const SHORTEST_ROLL: Duration = Duration::from_millis(5);
 
 /// What others hold of a feed actor.
 #[derive(Debug, Clone)]
@@ -48,9 +56,19 @@ impl FeedHandle {
         let _ = self.0.cast(FeedMessage::Cut);
     }
 
+    /// Chains were forgotten, or the feed may end before its time.
+    pub(super) fn tidy(&self) {
+        let _ = self.0.cast(FeedMessage::Linger);
+    }
+
     /// Somebody wants a snapshot.
     pub(super) fn serve(&self) {
         let _ = self.0.cast(FeedMessage::Serve);
+    }
+
+    /// The wall clock was set.
+    pub(super) fn clock_was_set(&self) {
+        let _ = self.0.cast(FeedMessage::Roll);
     }
 
     /// The views are others now.
@@ -95,6 +113,10 @@ pub(super) struct FeedArguments {
     pub(super) views: Views,
     pub(super) progress: Progress,
     pub(super) shapes: Arc<dyn Shapes>,
+    pub(super) clock: Clock,
+    pub(super) budget: Budget,
+    /// How many feeds may read the views at a time.
+    pub(super) readers: Arc<Semaphore>,
     pub(super) metrics: Metrics,
     /// Updates of a chain are at least so far apart.
     pub(super) flush: Duration,
@@ -113,8 +135,8 @@ pub(super) struct FeedState {
     pub(super) last_mended: Option<Instant>,
     /// When those who wait for snapshots are come back to, if that was put off.
     pub(super) serve_due: Option<Instant>,
-    /// The earliest moment at which a roll is on its way.
-    roll_due: Option<Timestamp>,
+    /// The reading of the clock at which windows roll next, and the timer for it.
+    roll_due: Option<(Timestamp, JoinHandle<()>)>,
     unfollowed_since: Option<Instant>,
 }
 
@@ -137,8 +159,8 @@ impl Actor for FeedActor {
         myself.send_interval(own.linger, || FeedMessage::Linger);
         Ok(FeedState {
             beat: Beat::new(own.flush),
+            volumes: Volumes::new(own.budget.clone()),
             own,
-            volumes: Volumes::default(),
             answers: Answers::default(),
             is_broken: false,
             last_mended: None,
@@ -164,6 +186,14 @@ impl Actor for FeedActor {
             FeedMessage::Linger => state.on_linger(&myself),
         }
         Ok(())
+    }
+}
+
+impl Drop for FeedState {
+    fn drop(&mut self) {
+        if let Some((_, timer)) = &self.roll_due {
+            timer.abort();
+        }
     }
 }
 
@@ -220,6 +250,7 @@ impl FeedState {
         }
         if self.cut(at, myself) {
             self.own.feed.deliver().await;
+            self.own.make_room();
             self.answer_soon(myself)?;
         }
         Ok(())
@@ -263,8 +294,13 @@ impl FeedState {
                     ),
                     None => self.own.feed.break_off(false),
                 }
-                self.volumes
-                    .apply(&self.own.feed, &**shapes, whose, &minutes, Timestamp::now());
+                self.volumes.apply(
+                    &self.own.feed,
+                    &**shapes,
+                    whose,
+                    &minutes,
+                    self.own.clock.now(),
+                );
                 self.own.feed.stand_at(position);
                 self.schedule_roll(myself);
             }
@@ -273,20 +309,20 @@ impl FeedState {
     }
 
     async fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
-        self.roll_due = None;
+        if let Some((_, timer)) = self.roll_due.take() {
+            timer.abort();
+        }
         let Life::Hot(at) = self.own.feed.life() else {
             return Ok(());
         };
         // A roll stands where the fold does: snapshots read from the rows are not ahead of it.
         let is_cut = self.cut(at, myself);
         let feed = &self.own.feed;
-        let rolled = if let (Life::Hot(position), Some(keyword)) = (feed.life(), feed.keyword()) {
-            let whose = At { keyword, position };
+        let rolled = feed.keyword().is_some_and(|keyword| {
             let shapes = &*self.own.shapes;
-            self.volumes.roll(feed, shapes, whose, Timestamp::now())
-        } else {
-            false
-        };
+            self.volumes
+                .follow_clock(feed, shapes, keyword, self.own.clock.now())
+        });
         if is_cut || rolled {
             feed.deliver().await;
         }
@@ -301,13 +337,20 @@ impl FeedState {
         let Some(until) = self.volumes.next_roll() else {
             return;
         };
-        if self.roll_due.is_some_and(|due| due <= until) {
-            return;
+        if let Some((due, timer)) = &self.roll_due {
+            if *due == until {
+                return;
+            }
+            timer.abort();
         }
-        self.roll_due = Some(until);
-        let wait = until.millis().saturating_sub(Timestamp::now().millis());
+        let wait = until.millis().saturating_sub(self.own.clock.now().millis());
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
-        myself.send_after(wait, || FeedMessage::Roll);
+        let myself = myself.clone();
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(wait.max(SHORTEST_ROLL)).await;
+            let _ = myself.cast(FeedMessage::Roll);
+        });
+        self.roll_due = Some((until, timer));
     }
 
     fn on_reset(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
@@ -323,13 +366,16 @@ impl FeedState {
             myself.stop(None);
             return;
         }
+        self.own.feed.begin_tidying();
         self.volumes.forget_unfollowed(&self.own.feed);
+        self.answers.forget_unfollowed(&self.own.feed);
         if self.own.feed.is_followed() {
             self.unfollowed_since = None;
             return;
         }
         let since = *self.unfollowed_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.own.linger && self.own.feeds.remove_unfollowed(&self.own.feed) {
+        let is_over = since.elapsed() >= self.own.linger || self.own.budget.is_over();
+        if is_over && self.own.feeds.remove_unfollowed(&self.own.feed) {
             self.own.feed.end();
             myself.stop(None);
         }

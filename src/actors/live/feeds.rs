@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use super::feed::{Feed, Follower};
+use super::budget::Budget;
+use super::feed::Feed;
+use super::follower::Follower;
+use super::topic::Topic;
 use crate::actors::progress::Progress;
 use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
@@ -89,19 +92,59 @@ impl Feeds {
         &self,
         keyword: Option<&Keyword>,
         ring_bytes: usize,
+        budget: &Budget,
         follower: Arc<Follower>,
     ) -> (Arc<Feed>, u64, bool) {
         let mut feeds = self.writing();
         let mut is_new = false;
         let feed = feeds.entry(keyword.cloned()).or_insert_with(|| {
             is_new = true;
-            Arc::new(Feed::new(keyword.cloned(), ring_bytes))
+            Arc::new(Feed::new(keyword.cloned(), ring_bytes, budget))
         });
         let feed = Arc::clone(feed);
         let number = feed.follow(follower);
         self.count.store(feeds.len(), Ordering::SeqCst);
         fence(Ordering::SeqCst);
         (feed, number, is_new)
+    }
+
+    /// A topic's chain is there already.
+    pub(super) fn has_chain(&self, keyword: Option<&Keyword>, topic: &Topic) -> bool {
+        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+        let feed = feeds.get(&keyword.cloned());
+        feed.is_some_and(|feed| feed.has_chain(topic))
+    }
+
+    /// Cuts the rings that were unused longest until there is room in the budget, and lets feeds that
+    /// nobody follows end, if the budget asks for it.
+    pub(super) fn make_room(&self, budget: &Budget) {
+        let Some(mut excess) = budget.to_cut() else {
+            return;
+        };
+        let feeds: Vec<_> = {
+            let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
+            feeds.values().cloned().collect()
+        };
+        let mut chains = Vec::new();
+        for feed in &feeds {
+            let cuttable = feed.cuttable().into_iter();
+            chains.extend(cuttable.map(|(used, bytes, topic)| (used, bytes, topic, feed)));
+            if !feed.is_followed() {
+                feed.expire();
+            }
+        }
+        // Half of what can be cut stays, so that what was made just now is taken before it goes.
+        let all: usize = chains.iter().map(|(_, bytes, ..)| *bytes).sum();
+        excess = excess.min(all.div_ceil(2));
+        chains.sort_unstable_by_key(|(used, ..)| *used);
+        for (_, bytes, topic, feed) in chains {
+            feed.cut(&topic);
+            budget.count_cut();
+            excess = excess.saturating_sub(bytes);
+            if excess == 0 {
+                return;
+            }
+        }
     }
 
     /// Takes a feed out, so that the next follower begins another.

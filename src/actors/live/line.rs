@@ -2,8 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::events::Sequence;
+use super::budget::{Budget, Charge};
+use crate::events::{RecordHash, Sequence};
 use crate::store::Epoch;
+
+/// What an encoded message takes beside its text, in bytes, about: in a ring and by itself.
+const LINE_BYTES: usize = 192;
 
 /// Where a chain stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +16,36 @@ pub struct Position {
     pub epoch: Epoch,
     /// The last record that was taken into account.
     pub seq: Sequence,
+    /// The hash of that record; `None` where there is none, or it isn't known.
+    pub mark: Option<RecordHash>,
+}
+
+impl Position {
+    /// Where a keyword's views stand.
+    pub fn new(epoch: Epoch, seq: Sequence, mark: RecordHash) -> Self {
+        // Rows of older views, and of a keyword without records, have no mark.
+        let mark = (seq != Sequence::ZERO && mark != RecordHash::default()).then_some(mark);
+        Self { epoch, seq, mark }
+    }
+
+    /// The same without a mark, where views of an older version answer.
+    #[must_use]
+    pub const fn unmarked_if(self, are_older: bool) -> Self {
+        if are_older {
+            Self::of_all(self.epoch, self.seq)
+        } else {
+            self
+        }
+    }
+
+    /// Where a view over all keywords stands.
+    pub const fn of_all(epoch: Epoch, seq: Sequence) -> Self {
+        Self {
+            epoch,
+            seq,
+            mark: None,
+        }
+    }
 }
 
 /// What a line says.
@@ -41,7 +75,8 @@ pub struct Line {
 
 impl Line {
     /// A line of this text.
-    pub fn new(text: String, kind: LineKind, position: Option<Position>) -> Self {
+    pub fn new(mut text: String, kind: LineKind, position: Option<Position>) -> Self {
+        text.shrink_to_fit();
         Self {
             text: text.into(),
             gap: None,
@@ -58,6 +93,16 @@ impl Line {
             gap: Some(gap.min(self.text.len())),
             ..self
         }
+    }
+
+    /// The same, charged to a budget as long as a copy of it is held.
+    pub(super) fn charged(mut self, budget: &Budget) -> Self {
+        let charge = budget.charge(self.text.len() + LINE_BYTES);
+        self.text = Bytes::from_owner(Charged {
+            text: self.text,
+            _charge: charge,
+        });
+        self
     }
 
     /// The line with parameters in its gap.
@@ -97,5 +142,41 @@ impl Line {
     /// It says nothing, which no line does.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+}
+
+/// How many bytes lines have together.
+pub(super) fn bytes_of(lines: &[Line]) -> usize {
+    lines.iter().map(Line::len).sum()
+}
+
+/// A text and what is charged for it.
+struct Charged {
+    text: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn a_line_is_charged_once_until_its_last_copy_goes() {
+        let budget = Budget::new(1 << 20, Metrics::new());
+        let line = Line::new("{}".to_owned(), LineKind::Update, None).charged(&budget);
+        let copy = line.clone();
+        assert_eq!(budget.used(), 2 + LINE_BYTES);
+        drop(line);
+        assert_eq!(budget.used(), 2 + LINE_BYTES);
+        assert_eq!(&copy.text()[..], b"{}");
+        drop(copy);
+        assert_eq!(budget.used(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::feed::Handed;
+use super::deltas::Handed;
 use super::line::Position;
 use crate::events::{Sequence, Timestamp};
 use crate::projections::{ChangeKind, TimelineChange};
@@ -26,28 +26,27 @@ pub(super) enum Merged {
 /// Joins batches that follow on `at`. Those of another epoch, and those that are in the chains
 /// already because the rows were read later, don't count.
 pub(super) fn merge(at: Position, handed: Vec<Handed>) -> Merged {
-    let mut seq = at.seq;
+    let mut position = at;
     let mut timeline = TimelineChange::default();
     let mut minutes = Vec::new();
     let mut is_broken = false;
     for Handed { epoch, change } in handed {
-        if epoch != at.epoch || change.as_of <= seq {
+        if epoch != at.epoch || change.as_of <= position.seq {
             continue;
         }
-        is_broken |= change.before != seq;
-        seq = change.as_of;
+        is_broken |= change.before != position.seq;
+        position = Position::new(epoch, change.as_of, change.mark);
         match change.kind {
             ChangeKind::Told(told) => {
                 for tweet in told.tweets {
                     timeline.push(tweet);
                 }
-                minutes.push((seq, told.minutes));
+                minutes.push((position.seq, told.minutes));
             }
             ChangeKind::TooMuch | ChangeKind::Dropped => is_broken = true,
         }
     }
-    let position = Position { seq, ..at };
-    match (seq == at.seq, is_broken) {
+    match (position.seq == at.seq, is_broken) {
         (true, _) => Merged::Nothing,
         (false, true) => Merged::Broken(position),
         (false, false) => Merged::Update {
@@ -72,10 +71,7 @@ mod tests {
     }
 
     fn at(seq: u64) -> Position {
-        Position {
-            epoch: epoch(1),
-            seq: Sequence::new(seq),
-        }
+        Position::new(epoch(1), Sequence::new(seq), RecordHash(seq))
     }
 
     fn handed(before: u64, as_of: u64, kind: ChangeKind) -> Handed {
@@ -84,7 +80,7 @@ mod tests {
             change: ViewChange {
                 before: Sequence::new(before),
                 as_of: Sequence::new(as_of),
-                mark: RecordHash::default(),
+                mark: RecordHash(as_of),
                 ledger: Ledger::default(),
                 kind,
             },
@@ -124,7 +120,11 @@ mod tests {
             ),
         ] {
             let label = format!("{given:?}");
-            assert_eq!(position_of(&merge(at(4), given)), expected, "{label}");
+            let merged = merge(at(4), given);
+            assert_eq!(position_of(&merged), expected, "{label}");
+            if let Merged::Update { position, .. } | Merged::Broken(position) = merged {
+                assert_eq!(position.mark, Some(RecordHash(position.seq.get())));
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What a feed reads of the views, off the event loop.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::feed_actor::FeedArguments;
 use super::line::{Line, Position};
 use super::shapes::{At, Whole};
 use super::topic::Topic;
-use crate::events::{Keyword, Sequence, Timestamp};
+use crate::events::{Keyword, Timestamp};
 use crate::projections::{TimelineQuery, timeline_query};
 use crate::store::StoreError;
 
@@ -17,18 +18,35 @@ impl FeedArguments {
         keyword: Keyword,
     ) -> Result<Option<Position>, StoreError> {
         let views = self.views.clone();
-        let answer = blocking(move || views.read(&keyword, |head, _| Ok(head.tracked))).await?;
-        Ok(answer.filter(|answer| answer.value).map(|answer| Position {
-            epoch: answer.epoch,
-            seq: answer.as_of,
+        let task = move || views.read(&keyword, |head, _| Ok(head.tracked.then_some(head.mark)));
+        let answer = self.read(task).await?;
+        Ok(answer.and_then(|answer| {
+            let mark = answer.value?;
+            let position = Position::new(answer.epoch, answer.as_of, mark);
+            Some(position.unmarked_if(self.progress.is_frozen()))
         }))
     }
 
+    /// Runs what may block off the event loop, when as many feeds as may are not at it already.
+    /// They take turns, so that a feed with many subscribers keeps no other waiting for long.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = self.readers.acquire().await;
+        let answer = blocking(task).await;
+        drop(permit);
+        answer
+    }
+
+    /// Sees to it that what is held for live clients stays within the budget.
+    pub(super) fn make_room(&self) {
+        self.feeds.make_room(&self.budget);
+    }
+
     pub(super) fn position_of_all(&self) -> Result<Option<Position>, StoreError> {
-        Ok(Some(Position {
-            epoch: self.views.epoch()?,
-            seq: self.progress.lowest(),
-        }))
+        let seq = self.progress.lowest();
+        Ok(Some(Position::of_all(self.views.epoch()?, seq)))
     }
 
     /// The keyword may still turn up in what the journal held at the start.
@@ -42,55 +60,66 @@ impl FeedArguments {
         at: Position,
         keyword: Keyword,
         limit: usize,
-    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
+    ) -> Result<Option<(Position, Vec<Line>)>, StoreError> {
         let views = self.views.clone();
         let shapes = Arc::clone(&self.shapes);
-        blocking(move || {
+        let are_older = self.progress.is_frozen();
+        self.read(move || {
             let wanted = TimelineQuery {
                 limit,
                 ..TimelineQuery::default()
             };
             let answer = views.read(&keyword, |head, rows| {
                 head.tracked
-                    .then(|| timeline_query::query(rows, &wanted))
+                    .then(|| Ok((head.mark, timeline_query::query(rows, &wanted)?)))
                     .transpose()
             })?;
             Ok(answer.and_then(|answer| {
-                let position = Position {
-                    epoch: answer.epoch,
-                    seq: answer.as_of,
-                };
+                let (mark, page) = answer.value.filter(|_| answer.epoch == at.epoch)?;
+                let position = Position::new(answer.epoch, answer.as_of, mark);
+                let position = position.unmarked_if(are_older);
                 let whose = At {
                     keyword: &keyword,
                     position,
                 };
-                let page = answer.value.filter(|_| answer.epoch == at.epoch)?;
-                Some((answer.as_of, shapes.timeline_snapshot(whose, limit, page)))
+                Some((position, shapes.timeline_snapshot(whose, limit, page)))
             }))
         })
         .await
     }
 
-    pub(super) async fn whole(&self, topic: &Topic) -> Result<Option<Whole>, StoreError> {
+    /// The whole answer of a topic, as of this time.
+    pub(super) async fn whole(
+        &self,
+        topic: &Topic,
+        now: Timestamp,
+    ) -> Result<Option<Whole>, StoreError> {
         let shapes = Arc::clone(&self.shapes);
         let keyword = self.feed.keyword().cloned();
         let topic = topic.clone();
-        blocking(move || shapes.whole(&topic, keyword.as_ref(), Timestamp::now())).await
+        let task = move || shapes.whole(&topic, keyword.as_ref(), now);
+        if self.feed.keyword().is_none() {
+            // It takes long, and others do not wait for it.
+            return blocking(task).await;
+        }
+        self.read(task).await
     }
 
-    /// The views of all keywords may give another answer than at `position`.
+    /// The views of all keywords may give another answer than at `position`, or than while the clock
+    /// read what is in `current`.
     pub(super) fn has_moved(
         &self,
         position: Position,
-        until: Option<Timestamp>,
+        current: Option<&Range<Timestamp>>,
         now: Timestamp,
     ) -> bool {
-        self.progress.lowest() > position.seq || until.is_some_and(|until| now >= until)
+        self.progress.lowest() > position.seq
+            || current.is_some_and(|current| !current.contains(&now))
     }
 }
 
 /// Runs what may block off the event loop.
-pub(super) async fn blocking<T: Send + 'static>(
+async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(task)

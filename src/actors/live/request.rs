@@ -73,4 +73,6 @@ pub enum ErrorCode {
     BadRequest,
     /// There are too many subscriptions.
     TooMany,
+    /// The server holds as much for live clients as it may.
+    Busy,
 }

@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::line::Line;
+use super::line::{Line, Position};
 use crate::events::Sequence;
 
-/// At most so many updates are kept, however short.
-const MOST_UPDATES: usize = 1024;
+/// How much a ring keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RingLimits {
+    pub(super) bytes: usize,
+    pub(super) updates: usize,
+}
 
 /// What changed in a chain from one sequence to another.
 #[derive(Debug, Clone)]
@@ -25,16 +29,16 @@ pub(super) struct Ring {
     /// The number of the oldest update kept.
     first: u64,
     bytes: usize,
-    most_bytes: usize,
+    limits: RingLimits,
 }
 
 impl Ring {
-    pub(super) fn new(most_bytes: usize) -> Self {
+    pub(super) fn new(limits: RingLimits) -> Self {
         Self {
             updates: VecDeque::new(),
             first: 0,
             bytes: 0,
-            most_bytes,
+            limits,
         }
     }
 
@@ -42,14 +46,26 @@ impl Ring {
         self.bytes = self.bytes.saturating_add(length(&update));
         self.updates.push_back(update);
         // The newest one always stays: who follows closely never falls out.
-        while self.updates.len() > MOST_UPDATES
-            || (self.bytes > self.most_bytes && self.updates.len() > 1)
+        while self.updates.len() > self.limits.updates
+            || (self.bytes > self.limits.bytes && self.updates.len() > 1)
         {
             if let Some(oldest) = self.updates.pop_front() {
                 self.bytes = self.bytes.saturating_sub(length(&oldest));
                 self.first += 1;
             }
         }
+    }
+
+    /// How many bytes of updates are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets all updates. Subscribers that have taken them all go on, the others have fallen out.
+    pub(super) fn cut(&mut self) {
+        self.first = self.next();
+        self.updates = VecDeque::new();
+        self.bytes = 0;
     }
 
     /// Forgets all updates; who followed them has fallen out.
@@ -70,6 +86,14 @@ impl Ring {
         Ok(usize::try_from(index)
             .ok()
             .and_then(|index| self.updates.get(index)))
+    }
+
+    /// Where the chain stood at `seq`; `None` where no update that is kept led there.
+    pub(super) fn position_at(&self, seq: Sequence) -> Option<Position> {
+        let behind = self.updates.partition_point(|update| update.seq <= seq);
+        let update = self.updates.get(behind.checked_sub(1)?)?;
+        let position = update.lines.last()?.position()?;
+        (position.seq == seq).then_some(position)
     }
 
     /// The number of the first update behind `seq`, if nothing between is missing.
@@ -105,6 +129,11 @@ mod tests {
         }
     }
 
+    fn ring(bytes: usize) -> Ring {
+        let updates = 1024;
+        Ring::new(RingLimits { bytes, updates })
+    }
+
     fn seq_of(ring: &Ring, number: u64) -> Result<Option<u64>, FellOut> {
         let update = ring.get(number)?;
         Ok(update.map(|update| update.seq.get()))
@@ -112,7 +141,7 @@ mod tests {
 
     #[test]
     fn updates_have_numbers_and_the_oldest_fall_out_by_bytes() {
-        let mut ring = Ring::new(100);
+        let mut ring = ring(100);
         for number in 0..5 {
             ring.push(update(number, number + 1, 40));
         }
@@ -125,14 +154,14 @@ mod tests {
 
     #[test]
     fn the_newest_update_stays_however_long() {
-        let mut ring = Ring::new(10);
+        let mut ring = ring(10);
         ring.push(update(0, 1, 1000));
         assert_eq!(seq_of(&ring, 0), Ok(Some(1)));
     }
 
     #[test]
     fn the_number_of_updates_is_bounded_too() {
-        let mut ring = Ring::new(usize::MAX);
+        let mut ring = ring(usize::MAX);
         for number in 0..3000 {
             ring.push(update(number, number + 1, 1));
         }
@@ -142,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_client_goes_on_where_nothing_is_missing() {
-        let mut ring = Ring::new(100);
+        let mut ring = ring(100);
         assert_eq!(ring.after(Sequence::new(0)), None);
         for (prev, seq) in [(3, 5), (5, 9), (9, 9), (9, 12)] {
             ring.push(update(prev, seq, 1));
@@ -161,8 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn after_a_cut_only_those_who_were_behind_have_fallen_out() {
+        let mut ring = ring(100);
+        ring.push(update(0, 1, 1));
+        ring.push(update(1, 2, 1));
+        let next = ring.next();
+        ring.cut();
+        assert_eq!(ring.bytes(), 0);
+        assert_eq!(seq_of(&ring, next - 1), Err(FellOut));
+        assert_eq!(seq_of(&ring, next), Ok(None));
+        assert_eq!(ring.after(Sequence::new(1)), None);
+        ring.push(update(2, 3, 1));
+        assert_eq!(seq_of(&ring, next), Ok(Some(3)));
+    }
+
+    #[test]
     fn after_a_break_everybody_has_fallen_out() {
-        let mut ring = Ring::new(100);
+        let mut ring = ring(100);
         ring.push(update(0, 1, 1));
         let next = ring.next();
         ring.clear();

@@ -16,9 +16,9 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::outlet::{Close, Outlet};
+use super::parts::{LiveParts, Place};
 use super::request::Incoming;
 use super::session_state::SessionState;
-use super::supervisor::{LiveParts, Place};
 
 /// A transport's and a feed's hold on a session.
 #[derive(Debug, Clone)]

@@ -12,19 +12,21 @@ use ractor::ActorRef;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::feed::Follower;
 use super::line::Line;
 use super::outlet::{Close, Gone, Outlet};
-use super::request::{ErrorCode, Incoming, Request, RequestId, Subscribe, Unsubscribe};
-use super::session::{SessionArguments, SessionHandle, SessionMessage};
+use super::parts::{LiveParts, Place};
+use super::request::{Incoming, Request, Subscribe};
+use super::session::{SessionArguments, SessionMessage};
+use super::subscribing::MAX_WAITING;
 use super::subscription::{Subscription, Taken};
-use super::supervisor::{LiveParts, Place};
-use crate::events::Keyword;
 use crate::telemetry::Counted;
 
 /// So many bytes of lines are taken at a time, about: that much a client that takes nothing holds
 /// back.
 const TAKEN_AT_A_TIME: usize = 16 * 1024;
+/// A client that takes this much too slowly is sent away when the budget is used up, though it takes a
+/// little now and then.
+const MAX_PENDING_BYTES_OVER_BUDGET: usize = 64 * 1024;
 /// So many messages in a row may be misunderstood before the session ends.
 const MOST_MISUNDERSTOOD: u32 = 5;
 /// A view that has to catch up is looked at again after this.
@@ -33,22 +35,28 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// One client: what it follows, and how far it has got.
 pub(super) struct SessionState {
     /// Itself, for those who follow in its name.
-    this: Weak<Mutex<Self>>,
-    parts: LiveParts,
+    pub(super) this: Weak<Mutex<Self>>,
+    pub(super) parts: LiveParts,
     outlet: Option<Box<dyn Outlet>>,
-    is_single: bool,
+    pub(super) is_single: bool,
     /// In the order of their slots.
-    subscriptions: Vec<Subscription>,
-    slots_made: u64,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) slots_made: u64,
+    /// How many chains more may wait for snapshots.
+    pub(super) may_wait: usize,
+    /// Some chains are to ask for snapshots when fewer wait.
+    has_queued: bool,
+    /// A subscription of a stream that waits for room in the budget.
+    pub(super) postponed: Option<Subscribe>,
     /// Taken, but not written.
-    lines: VecDeque<Line>,
+    pub(super) lines: VecDeque<Line>,
     /// The client takes nothing now.
     is_blocked: bool,
     /// What came in while the client takes nothing is not acknowledged.
     unacknowledged: Option<oneshot::Sender<()>>,
     is_watched: bool,
     /// Updates are written no earlier.
-    next_write: Instant,
+    pub(super) next_write: Instant,
     go_is_due: bool,
     misunderstood: u32,
     _place: Place,
@@ -74,6 +82,9 @@ impl SessionState {
                 is_single: arguments.is_single,
                 subscriptions: Vec::new(),
                 slots_made: 0,
+                may_wait: MAX_WAITING,
+                has_queued: false,
+                postponed: None,
                 lines: VecDeque::new(),
                 is_blocked: false,
                 unacknowledged: None,
@@ -155,6 +166,9 @@ impl SessionState {
             self.write(myself);
         } else {
             self.go_is_due = false;
+            if let Some(wanted) = self.postponed.take() {
+                self.subscribe(myself, wanted);
+            }
         }
         self.go(myself);
         if !self.is_blocked
@@ -169,7 +183,9 @@ impl SessionState {
         let Some(outlet) = self.outlet.as_ref().filter(|_| self.is_blocked) else {
             return;
         };
-        if outlet.completed() == completed {
+        let pending: usize = self.lines.iter().map(Line::len).sum();
+        let is_burden = pending > MAX_PENDING_BYTES_OVER_BUDGET && self.parts.budget.is_over();
+        if outlet.completed() == completed || is_burden {
             self.end(myself, Close::TooSlow);
         } else {
             self.watch(myself);
@@ -181,77 +197,6 @@ impl SessionState {
             outlet.probe();
         }
         self.write(myself);
-    }
-
-    fn subscribe(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
-        let Subscribe {
-            id,
-            keyword,
-            topics,
-            since,
-        } = wanted;
-        let held = self.position_of(keyword.as_ref());
-        let new = topics.iter().filter(|topic| {
-            !held
-                .and_then(|index| self.subscriptions.get(index))
-                .is_some_and(|held| held.follows(topic))
-        });
-        let followed: usize = self.subscriptions.iter().map(Subscription::len).sum();
-        let asked: usize = self
-            .subscriptions
-            .iter()
-            .map(Subscription::unanswered)
-            .sum();
-        let most = self.parts.options.subscriptions;
-        if followed.saturating_add(new.count()) > most || asked >= most {
-            self.refuse(&id, keyword.as_ref());
-            return;
-        }
-        let index = match held {
-            Some(index) => index,
-            None => {
-                self.slots_made += 1;
-                let slot = self.slots_made;
-                let session = SessionHandle::new(myself.clone());
-                let follower = Follower::new(session, self.this.clone(), slot);
-                let followed = self.parts.follow(keyword.as_ref(), Arc::clone(&follower));
-                self.subscriptions
-                    .push(Subscription::new(slot, keyword, followed, follower));
-                self.subscriptions.len() - 1
-            }
-        };
-        if let Some(subscription) = self.subscriptions.get_mut(index) {
-            subscription.open(&self.parts, id, topics, since);
-        }
-        // An answer to the client is not made to wait for the next tick.
-        self.next_write = Instant::now();
-    }
-
-    /// The client follows, or asks to follow, as much as it may.
-    fn refuse(&mut self, id: &RequestId, keyword: Option<&Keyword>) {
-        let most = self.parts.options.subscriptions;
-        let message =
-            format!("{most} topics may be followed at a time in one connection; unsubscribe some");
-        let line = self
-            .parts
-            .shapes
-            .error(id, keyword, ErrorCode::TooMany, &message);
-        self.lines.push_back(line);
-    }
-
-    fn unsubscribe(&mut self, unwanted: &Unsubscribe) {
-        if let Some(index) = self.position_of(unwanted.keyword.as_ref())
-            && let Some(subscription) = self.subscriptions.get_mut(index)
-            && subscription.close(unwanted.topics.as_deref())
-        {
-            self.subscriptions.remove(index);
-        }
-    }
-
-    fn position_of(&self, keyword: Option<&Keyword>) -> Option<usize> {
-        self.subscriptions
-            .iter()
-            .position(|held| held.keyword.as_ref() == keyword)
     }
 
     /// Takes and writes what is due, as far as the client takes it.
@@ -285,20 +230,36 @@ impl SessionState {
 
     /// Takes what is due, up to a size; true when that was all.
     fn take(&mut self, myself: &ActorRef<SessionMessage>) -> bool {
-        let now = Instant::now();
         let mut budget = TAKEN_AT_A_TIME;
+        loop {
+            let is_all = self.take_some(myself, &mut budget);
+            if !is_all || !self.has_queued || !self.ask_queued() {
+                return is_all;
+            }
+        }
+    }
+
+    /// Takes what is due, up to a size; true when that was all but for chains that are queued.
+    fn take_some(&mut self, myself: &ActorRef<SessionMessage>, budget: &mut usize) -> bool {
+        let now = Instant::now();
         let mut over = Vec::new();
         let mut is_all = true;
+        self.has_queued = false;
         for subscription in &mut self.subscriptions {
+            self.has_queued |= subscription.is_queued;
             if !subscription.is_due {
                 continue;
             }
-            if budget == 0 {
+            if *budget == 0 {
                 is_all = false;
                 break;
             }
-            match subscription.take(&self.parts, &mut self.lines, &mut budget) {
-                Taken::All => subscription.is_due = false,
+            let (lines, may_wait) = (&mut self.lines, &mut self.may_wait);
+            match subscription.take(&self.parts, lines, budget, may_wait) {
+                Taken::All => {
+                    subscription.is_due = false;
+                    self.has_queued |= subscription.is_queued;
+                }
                 Taken::Part => {
                     is_all = false;
                     break;
@@ -313,8 +274,11 @@ impl SessionState {
                 Taken::Over => over.push(subscription.slot),
             }
         }
-        self.subscriptions
-            .retain(|subscription| !over.contains(&subscription.slot));
+        if !over.is_empty() {
+            self.subscriptions
+                .retain(|subscription| !over.contains(&subscription.slot));
+            self.count_waiting();
+        }
         is_all
     }
 

@@ -1,5 +1,7 @@
 //! How chains look on the wire; implemented by who knows the wire.
 
+use std::ops::Range;
+
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{Point, VolumeWindow};
 use crate::projections::{TimelineChange, TimelinePage};
@@ -81,8 +83,8 @@ pub trait Shapes: std::fmt::Debug + Send + Sync + 'static {
 pub struct Whole {
     /// Of when it is.
     pub position: Position,
-    /// When it will be another one without any event.
-    pub until: Option<Timestamp>,
+    /// The readings of the clock for which it stays the same without any event; `None` for all.
+    pub current: Option<Range<Timestamp>>,
     /// Encodes it.
     #[allow(clippy::type_complexity)]
     pub encode: Box<dyn Fn(Option<Sequence>) -> Vec<Line> + Send>,
@@ -92,7 +94,7 @@ impl std::fmt::Debug for Whole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Whole")
             .field("position", &self.position)
-            .field("until", &self.until)
+            .field("current", &self.current)
             .finish_non_exhaustive()
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::chain::{Cursor, Pulled};
-use super::feed::{Feed, Follower, Life};
-use super::line::Line;
+use super::chain::{Ask, Cursor, Pulled, Resume};
+use super::feed::{Feed, Life};
+use super::follower::Follower;
+use super::line::{Line, Position};
+use super::marks::Verdict;
+use super::parts::LiveParts;
 use super::request::{ErrorCode, RequestId, Since};
-use super::supervisor::LiveParts;
 use super::topic::Topic;
 use crate::actors::progress::KeywordStatus;
-use crate::events::Keyword;
+use crate::events::{Keyword, RecordHash, Sequence};
 
 /// One subscription of a session.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Subscription {
     id: RequestId,
     /// There may be something to take.
     pub(super) is_due: bool,
+    /// Some of its chains are to ask for a snapshot when the session waits for fewer.
+    pub(super) is_queued: bool,
     /// When it is looked at again though nothing came, if that is on its way.
     next_look: Option<Instant>,
     /// What the client has asked for and was not answered, in order.
@@ -39,6 +43,20 @@ struct Opening {
     id: RequestId,
     topics: Vec<Topic>,
     since: Option<Result<Since, ()>>,
+    /// Whether the mark of `since` is this journal's, once it was asked.
+    verdict: Option<Verdict>,
+}
+
+/// Whether a request to follow goes on where its client was.
+enum Recovery {
+    /// At this cursor of the timeline.
+    At(Cursor),
+    /// With a snapshot.
+    Snapshot,
+    /// The views have to catch up with what the client has seen.
+    Later,
+    /// The journal was asked, and will answer.
+    Asked,
 }
 
 #[derive(Debug)]
@@ -74,6 +92,7 @@ impl Subscription {
             keyword,
             id: RequestId::default(),
             is_due: true,
+            is_queued: false,
             next_look: None,
             openings: VecDeque::new(),
             chains: Vec::new(),
@@ -95,6 +114,7 @@ impl Subscription {
         for topic in &topics {
             let held = self.chains.iter_mut().find(|chain| chain.topic == *topic);
             if let Some(held) = held {
+                self.feed.end_wait(topic, held.cursor);
                 held.cursor = Cursor::BEGIN;
                 continue;
             }
@@ -109,7 +129,12 @@ impl Subscription {
                 parameters: parameters.map(String::into_boxed_str),
             });
         }
-        self.openings.push_back(Opening { id, topics, since });
+        self.openings.push_back(Opening {
+            id,
+            topics,
+            since,
+            verdict: None,
+        });
     }
 
     /// Follows these topics no longer; `None` is all of them. True when none is left and nothing is
@@ -119,7 +144,7 @@ impl Subscription {
         self.chains.retain(|chain| {
             let goes = topics.is_none_or(|topics| topics.contains(&chain.topic));
             if goes {
-                feed.leave(&chain.topic);
+                feed.leave(&chain.topic, chain.cursor);
             }
             !goes
         });
@@ -150,6 +175,12 @@ impl Subscription {
         self.openings.len()
     }
 
+    /// How many of its chains wait for a snapshot.
+    pub(super) fn waiting(&self) -> usize {
+        let chains = self.chains.iter();
+        chains.filter(|chain| chain.cursor.is_waiting()).count()
+    }
+
     /// How many chains it follows.
     pub(super) fn len(&self) -> usize {
         self.chains.len()
@@ -159,14 +190,17 @@ impl Subscription {
         self.chains.iter().any(|chain| chain.topic == *topic)
     }
 
-    /// Takes what is due, until `budget` bytes are reached.
+    /// Takes what is due, until `budget` bytes are reached. So many chains more as `may_wait` may wait
+    /// for a snapshot.
     pub(super) fn take(
         &mut self,
         parts: &LiveParts,
         out: &mut VecDeque<Line>,
         budget: &mut usize,
+        may_wait: &mut usize,
     ) -> Taken {
         self.follower.arm();
+        self.is_queued = false;
         let standing = self.feed.standing();
         let position = match standing.life {
             Life::Cold => return Taken::All,
@@ -184,26 +218,13 @@ impl Subscription {
             }
             Life::Hot(position) => position,
         };
-        while let Some(opening) = self.openings.front() {
+        while !self.openings.is_empty() {
             let mut recovered = false;
-            if let Some(Ok(since)) = opening.since
-                && since.epoch == position.epoch
-            {
-                if since.seq > standing.as_of {
-                    if self.may_still_come(parts, since) {
-                        return Taken::Later;
-                    }
-                } else {
-                    for chain in &mut self.chains {
-                        if matches!(chain.topic, Topic::Timeline { .. })
-                            && opening.topics.contains(&chain.topic)
-                            && let Some(cursor) = self.feed.resume(&chain.topic, since.seq)
-                        {
-                            chain.cursor = cursor;
-                            recovered = true;
-                        }
-                    }
-                }
+            match self.recovery(parts, position, standing.as_of) {
+                Recovery::Later => return Taken::Later,
+                Recovery::Asked => return Taken::All,
+                Recovery::Snapshot => {}
+                Recovery::At(cursor) => recovered = self.resume_at(cursor, may_wait),
             }
             if let Some(answered) = self.openings.pop_front() {
                 self.id = answered.id;
@@ -215,18 +236,92 @@ impl Subscription {
             return Taken::Over;
         }
         for chain in &mut self.chains {
-            let pulled = self.feed.pull(
-                &chain.topic,
-                chain.parameters.as_deref(),
-                &mut chain.cursor,
-                out,
-                budget,
-            );
-            if pulled == Pulled::Part {
-                return Taken::Part;
+            let ask = Ask {
+                topic: &chain.topic,
+                parameters: chain.parameters.as_deref(),
+                may_wait: *may_wait > 0,
+                clock: &parts.clock,
+            };
+            let was_waiting = chain.cursor.is_waiting();
+            let pulled = self.feed.pull(&ask, &mut chain.cursor, out, budget);
+            match (was_waiting, chain.cursor.is_waiting()) {
+                (false, true) => *may_wait -= 1,
+                (true, false) => *may_wait += 1,
+                _ => {}
+            }
+            match pulled {
+                Pulled::Part => return Taken::Part,
+                Pulled::Queued => self.is_queued = true,
+                Pulled::All | Pulled::Waits(_) => {}
             }
         }
         Taken::All
+    }
+
+    /// What becomes of the first request that is not answered. The feed stands at `position`, and the
+    /// fold has handed over what is up to `as_of`.
+    fn recovery(&mut self, parts: &LiveParts, position: Position, as_of: Sequence) -> Recovery {
+        let Some(opening) = self.openings.front() else {
+            return Recovery::Snapshot;
+        };
+        let since = match opening.since {
+            Some(Ok(since)) if since.epoch == position.epoch => since,
+            _ => return Recovery::Snapshot,
+        };
+        if since.seq > as_of {
+            return if self.may_still_come(parts, since) {
+                Recovery::Later
+            } else {
+                Recovery::Snapshot
+            };
+        }
+        match self.feed.resume(since) {
+            Resume::At(cursor) => Recovery::At(cursor),
+            Resume::No => Recovery::Snapshot,
+            Resume::IfOurs(mark) => self.ask_mark(parts, since, mark),
+        }
+    }
+
+    /// Lets the journal say whether a position has this mark.
+    fn ask_mark(&mut self, parts: &LiveParts, since: Since, mark: RecordHash) -> Recovery {
+        let Some(opening) = self.openings.front_mut() else {
+            return Recovery::Snapshot;
+        };
+        let verdict = opening
+            .verdict
+            .get_or_insert_with(|| parts.marks.ask(since.seq, mark, &self.follower));
+        match verdict.get() {
+            None => Recovery::Asked,
+            Some(false) => Recovery::Snapshot,
+            Some(true) => match self.feed.resume(Since {
+                mark: None,
+                ..since
+            }) {
+                Resume::At(cursor) => Recovery::At(cursor),
+                Resume::No | Resume::IfOurs(_) => Recovery::Snapshot,
+            },
+        }
+    }
+
+    /// Lets the timelines of the first request go on from here; false when it has none.
+    fn resume_at(&mut self, cursor: Cursor, may_wait: &mut usize) -> bool {
+        let Some(opening) = self.openings.front() else {
+            return false;
+        };
+        let mut recovered = false;
+        for chain in &mut self.chains {
+            if matches!(chain.topic, Topic::Timeline { .. })
+                && opening.topics.contains(&chain.topic)
+            {
+                if chain.cursor.is_waiting() {
+                    self.feed.end_wait(&chain.topic, chain.cursor);
+                    *may_wait += 1;
+                }
+                chain.cursor = cursor;
+                recovered = true;
+            }
+        }
+        recovered
     }
 
     /// The views are on their way to what the client has seen.

@@ -6,25 +6,25 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
-use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::feed::{Feed, Follower};
-use super::feed_actor::{FeedArguments, FeedHandle};
-use super::feeds::Feeds;
+use super::feed::Feed;
+use super::feed_actor::FeedHandle;
 use super::outlet::{Close, Outlet};
+use super::parts::{LiveParts, LiveSources};
 use super::session::{SessionArguments, SessionHandle};
 use super::shapes::Shapes;
-use crate::actors::progress::Progress;
-use crate::events::{Keyword, Sequence, ShardCount, ShardId, Token};
-use crate::store::Views;
-use crate::telemetry::{Metrics, whole};
+use crate::actors::clock::ClockWatch;
+use crate::telemetry::whole;
 
 /// A feed actor that failed starts again after this.
 const RESTART_AFTER: Duration = Duration::from_millis(200);
+/// The wall clock is looked at so often, to see whether it was set.
+const CLOCK_EVERY: Duration = Duration::from_millis(500);
 /// How long clients are asked to stay away when the server restarts, at the least ...
 const LEAST_RETRY: Duration = Duration::from_millis(100);
 /// ... how much longer for each of them, so that so many come back in a second ...
@@ -47,6 +47,8 @@ pub struct LiveOptions {
     pub linger: Duration,
     /// So many bytes of updates are kept of each chain.
     pub ring_bytes: usize,
+    /// So many bytes may be held for the chains of all clients together.
+    pub budget: usize,
 }
 
 impl Default for LiveOptions {
@@ -58,6 +60,7 @@ impl Default for LiveOptions {
             slow: Duration::from_secs(10),
             linger: Duration::from_secs(60),
             ring_bytes: 512 * 1024,
+            budget: 128 * 1024 * 1024,
         }
     }
 }
@@ -85,84 +88,10 @@ pub enum OpenError {
     Spawn(#[from] SpawnErr),
 }
 
-/// What live actors share; cheap to clone.
-#[derive(Debug, Clone)]
-pub(super) struct LiveParts(Arc<Parts>);
-
-#[derive(Debug)]
-pub(super) struct Parts {
-    feeds: Feeds,
-    views: Views,
-    pub(super) progress: Progress,
-    head: watch::Receiver<Sequence>,
-    shards: ShardCount,
-    pub(super) shapes: Arc<dyn Shapes>,
-    pub(super) options: LiveOptions,
-    pub(super) metrics: Metrics,
-    sessions: Arc<AtomicUsize>,
-    is_stopping: AtomicBool,
-    supervisor: ActorRef<LiveMessage>,
-}
-
-impl std::ops::Deref for LiveParts {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-impl Parts {
-    /// The journal's last sequence.
-    pub(super) fn head(&self) -> Sequence {
-        *self.head.borrow()
-    }
-
-    pub(super) fn shard_of(&self, keyword: &Keyword) -> ShardId {
-        self.shards.shard_of(Token::of(keyword).as_str().as_bytes())
-    }
-
-    /// Adds a follower to the feed of a keyword, which begins if there is none.
-    pub(super) fn follow(
-        &self,
-        keyword: Option<&Keyword>,
-        follower: Arc<Follower>,
-    ) -> (Arc<Feed>, u64) {
-        let ring_bytes = self.options.ring_bytes;
-        let (feed, number, is_new) = self.feeds.follow(keyword, ring_bytes, follower);
-        if is_new {
-            let feed = Arc::clone(&feed);
-            let _ = self.supervisor.cast(LiveMessage::StartFeed(feed));
-        }
-        (feed, number)
-    }
-}
-
-/// A place among the sessions; given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// The handle of everything live; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
     parts: LiveParts,
-}
-
-/// What the running system lends to what is live.
-#[derive(Debug)]
-pub(in crate::actors) struct LiveSources {
-    pub(in crate::actors) feeds: Feeds,
-    pub(in crate::actors) views: Views,
-    pub(in crate::actors) progress: Progress,
-    pub(in crate::actors) head: watch::Receiver<Sequence>,
-    pub(in crate::actors) shards: ShardCount,
-    pub(in crate::actors) metrics: Metrics,
 }
 
 impl Live {
@@ -172,19 +101,7 @@ impl Live {
         options: LiveOptions,
     ) -> Result<Self, SpawnErr> {
         let (supervisor, _) = Actor::spawn(None, LiveActor, ()).await?;
-        let parts = LiveParts(Arc::new(Parts {
-            feeds: sources.feeds,
-            views: sources.views,
-            progress: sources.progress,
-            head: sources.head,
-            shards: sources.shards,
-            shapes,
-            options,
-            metrics: sources.metrics,
-            sessions: Arc::default(),
-            is_stopping: AtomicBool::new(false),
-            supervisor: supervisor.clone(),
-        }));
+        let parts = LiveParts::new(sources, shapes, options, supervisor.clone());
         let _ = supervisor.cast(LiveMessage::Begin(parts.clone()));
         Ok(Self { parts })
     }
@@ -213,12 +130,10 @@ impl Live {
             let retry = LEAST_RETRY + random_part_of(MOST_RETRY / 2);
             return Err((OpenError::Stopping(retry), Some(outlet)));
         }
-        let sessions = &self.parts.sessions;
-        let place = Place(Arc::clone(sessions));
-        if sessions.fetch_add(1, Ordering::AcqRel) >= self.parts.options.sessions {
+        let Some(place) = self.parts.place() else {
             let most = self.parts.options.sessions;
             return Err((OpenError::TooMany(most), Some(outlet)));
-        }
+        };
         let arguments = SessionArguments {
             parts: self.parts.clone(),
             outlet,
@@ -256,12 +171,15 @@ pub(super) enum LiveMessage {
     StartFeed(Arc<Feed>),
     /// Other views are shown now.
     ViewsChanged,
+    /// See whether the wall clock was set.
+    LookAtClock,
     /// End all sessions.
     Stop { open: usize },
 }
 
 pub(super) struct LiveState {
     parts: Option<LiveParts>,
+    clock: Option<ClockWatch>,
     feeds: HashMap<ActorId, (FeedHandle, Arc<Feed>)>,
     sessions: HashMap<ActorId, SessionHandle>,
 }
@@ -280,6 +198,7 @@ impl Actor for LiveActor {
     ) -> Result<LiveState, ActorProcessingErr> {
         Ok(LiveState {
             parts: None,
+            clock: None,
             feeds: HashMap::new(),
             sessions: HashMap::new(),
         })
@@ -295,6 +214,7 @@ impl Actor for LiveActor {
             LiveMessage::Begin(parts) => state.on_begin(&myself, parts),
             LiveMessage::StartFeed(feed) => state.on_start_feed(&myself, feed).await?,
             LiveMessage::ViewsChanged => state.on_views_changed(),
+            LiveMessage::LookAtClock => state.on_look_at_clock(),
             LiveMessage::Stop { open } => state.on_stop(open),
         }
         Ok(())
@@ -328,6 +248,8 @@ impl Actor for LiveActor {
 impl LiveState {
     fn on_begin(&mut self, myself: &ActorRef<LiveMessage>, parts: LiveParts) {
         let mut shown = parts.views.shown();
+        self.clock = Some(ClockWatch::new(parts.clock.now(), Instant::now()));
+        myself.send_interval(CLOCK_EVERY, || LiveMessage::LookAtClock);
         self.parts = Some(parts);
         let myself = myself.clone();
         tokio::spawn(async move {
@@ -347,25 +269,30 @@ impl LiveState {
         let Some(parts) = &self.parts else {
             return Ok(());
         };
-        let arguments = FeedArguments {
-            shard: feed.keyword().map(|keyword| parts.shard_of(keyword)),
-            feed: Arc::clone(&feed),
-            feeds: parts.feeds.clone(),
-            views: parts.views.clone(),
-            progress: parts.progress.clone(),
-            shapes: Arc::clone(&parts.shapes),
-            metrics: parts.metrics.clone(),
-            flush: parts.options.flush,
-            linger: parts.options.linger,
-        };
+        let arguments = parts.feed_arguments(&feed);
         let handle = FeedHandle::spawn(arguments, myself.get_cell()).await?;
         self.feeds.insert(handle.id(), (handle, feed));
         Ok(())
     }
 
     fn on_views_changed(&self) {
+        if let Some(parts) = &self.parts {
+            parts.marks.forget();
+        }
         for (handle, _) in self.feeds.values() {
             handle.reset();
+        }
+    }
+
+    /// Windows follow a clock that was set at once, not when their buckets would have ended.
+    fn on_look_at_clock(&mut self) {
+        let (Some(parts), Some(clock)) = (&self.parts, &mut self.clock) else {
+            return;
+        };
+        if clock.was_set(parts.clock.now(), Instant::now()) {
+            for (handle, _) in self.feeds.values() {
+                handle.clock_was_set();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can be followed.
 
+use crate::events::Timestamp;
 use crate::projections::overview::Window;
 use crate::projections::volume::VolumeWindow;
 
@@ -29,6 +30,22 @@ pub(super) enum Nature {
     Answer,
 }
 
+/// What a snapshot takes, roughly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// At most a hundred KiB, or shared by everybody.
+    Light,
+    /// More.
+    Heavy,
+}
+
+/// A snapshot that is expected to have more bytes is heavy.
+const MAX_LIGHT_BYTES: u64 = 100 * 1024;
+/// A tweet of a snapshot has about so many bytes.
+const TWEET_BYTES: u64 = 1024;
+/// A point of a snapshot has about so many bytes.
+const POINT_BYTES: u64 = 52;
+
 /// Snapshots of a timeline hold so many tweets by default.
 pub const DEFAULT_LIMIT: usize = 50;
 
@@ -50,6 +67,42 @@ impl Topic {
         match self {
             Self::Timeline { .. } | Self::Volume(_) => Nature::Changes,
             Self::Ledger | Self::Overview(_) => Nature::Answer,
+        }
+    }
+
+    /// About how many bytes a snapshot has; for the overview none, since there are few of them and
+    /// everybody shares them.
+    pub(super) fn snapshot_bytes(&self, now: Timestamp) -> u64 {
+        match self {
+            Self::Timeline { limit } => {
+                let limit = u64::try_from(*limit).unwrap_or(u64::MAX);
+                limit.saturating_mul(TWEET_BYTES)
+            }
+            Self::Volume(window) => {
+                let (start, until) = window.span(now);
+                let buckets = window.step.buckets(start, until);
+                buckets.saturating_mul(POINT_BYTES)
+            }
+            Self::Ledger | Self::Overview(_) => 0,
+        }
+    }
+
+    /// What a snapshot takes.
+    pub(super) fn weight(&self, now: Timestamp) -> Weight {
+        if self.snapshot_bytes(now) <= MAX_LIGHT_BYTES {
+            Weight::Light
+        } else {
+            Weight::Heavy
+        }
+    }
+
+    /// How many updates are worth keeping for subscribers that are behind: timelines are resumed,
+    /// and a snapshot of any other topic is as short as some of its updates.
+    pub(super) const fn max_updates_kept(&self) -> usize {
+        match self {
+            Self::Timeline { .. } => 1024,
+            Self::Volume(_) => 64,
+            Self::Ledger | Self::Overview(_) => 16,
         }
     }
 

@@ -1,97 +1,186 @@
 //! The volume chains of one feed: windows of counts that follow the fold and the clock.
+//!
+//! Windows of one width of bucket share their counts, so that a window costs little beside its chain,
+//! however long it is. A clock that was set back takes the end of a window back, too: its subscribers
+//! get a snapshot then, since an update only lets buckets leave at the beginning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::budget::{Budget, Charge};
 use super::feed::Feed;
+use super::feed_actor::FeedArguments;
 use super::line::{Line, Position};
-use super::reading::blocking;
 use super::request::{ErrorCode, RequestId};
 use super::ring::Update;
 use super::shapes::{At, Shapes};
+use super::span::{Span, Turn};
 use super::topic::Topic;
 use crate::events::{Keyword, Sequence, Timestamp};
-use crate::projections::volume::{VolumeSeries, VolumeWindow};
-use crate::store::{StoreError, Views};
+use crate::projections::volume::{Point, VolumeCounts, VolumeGrid, VolumeWindow};
+use crate::store::StoreError;
 
-/// A window that has more points is not followed.
-const MOST_POINTS: u64 = 10_000;
+/// A window that has more points is not subscribed to.
+const MAX_POINTS: u64 = 10_000;
+/// What the count of a bucket takes, in bytes, about.
+const COUNT_BYTES: usize = 32;
+/// A snapshot of more points is encoded off the event loop.
+const MAX_POINTS_ENCODED_HERE: usize = 256;
 
-/// The windows that are followed.
-#[derive(Debug, Default)]
+/// The windows that have subscribers.
+#[derive(Debug)]
 pub(super) struct Volumes {
-    windows: HashMap<VolumeWindow, Followed>,
+    grids: HashMap<VolumeGrid, Grid>,
+    budget: Budget,
 }
 
+/// The windows of one width of bucket, and the counts that they share.
 #[derive(Debug)]
-struct Followed {
-    series: VolumeSeries,
-    /// Through which position the series has taken the fold into account.
-    seq: Sequence,
+struct Grid {
+    counts: VolumeCounts,
+    /// Up to where the counts have taken the fold into account. The subscribers of a window may be
+    /// ahead, when their snapshot was read from the rows.
+    position: Position,
+    /// The furthest that a snapshot read from the rows was ahead. Until the counts are there, windows
+    /// stay where they are: the subscribers that are ahead would not take the update.
+    ahead: Sequence,
+    windows: HashMap<VolumeWindow, Span>,
+    charge: Charge,
+}
+
+/// Who asks for a snapshot, of when.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) at: Position,
+    /// The last position that the fold has handed over: the snapshot is not older.
+    pub(super) as_of: Sequence,
+    pub(super) keyword: Keyword,
+    pub(super) window: VolumeWindow,
+    pub(super) now: Timestamp,
 }
 
 impl Volumes {
-    /// Forgets everything; followers begin anew.
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            grids: HashMap::new(),
+            budget,
+        }
+    }
+
+    /// Forgets everything; subscribers get snapshots.
     pub(super) fn clear(&mut self) {
-        self.windows.clear();
+        self.grids.clear();
     }
 
     pub(super) fn forget_unfollowed(&mut self, feed: &Feed) {
-        self.windows
-            .retain(|window, _| !feed.drop_unfollowed(&Topic::Volume(*window)));
+        for grid in self.grids.values_mut() {
+            grid.windows
+                .retain(|window, _| !feed.drop_unfollowed(&Topic::Volume(*window)));
+            grid.forget_unneeded();
+        }
+        self.grids.retain(|_, grid| !grid.windows.is_empty());
     }
 
     /// When the next bucket of some window begins.
     pub(super) fn next_roll(&self) -> Option<Timestamp> {
-        let windows = self.windows.values();
-        windows.map(|followed| followed.series.until()).min()
+        let windows = self.grids.values().flat_map(|grid| grid.windows.values());
+        windows.map(|span| span.until).min()
     }
 
-    /// The state of a window at `as_of` or later, read from the rows unless what is followed is as
-    /// new; `None` when the keyword isn't followed, or the rows are of another epoch.
+    /// The state of a window at `as_of` or later, read from the rows unless the counts are as new
+    /// and reach as far back; `None` when the keyword is not tracked, or the rows are of another
+    /// epoch. Comes after [`follow_clock`](Self::follow_clock) with the same time.
     pub(super) async fn snapshot(
         &mut self,
-        views: &Views,
-        shapes: &dyn Shapes,
-        (at, as_of): (Position, Sequence),
-        keyword: Keyword,
-        window: VolumeWindow,
-    ) -> Result<Option<(Sequence, Vec<Line>)>, StoreError> {
-        let snapshot = |followed: &Followed| {
-            let Followed { series, seq } = followed;
-            let position = Position { seq: *seq, ..at };
-            let whose = At {
-                keyword: &keyword,
-                position,
-            };
-            let points = series.points();
-            let lines = shapes.volume_snapshot(whose, window, series.until(), &points);
-            (*seq, lines)
-        };
-        if let Some(followed) = self.windows.get(&window)
-            && followed.seq >= as_of
+        own: &FeedArguments,
+        wanted: Wanted,
+    ) -> Result<Option<(Position, Vec<Line>)>, StoreError> {
+        let Wanted { window, now, .. } = wanted;
+        let span = Span::of(window, now);
+        let held = self.grids.get_mut(&window.grid());
+        if let Some(grid) = held
+            && span.start >= grid.counts.start()
         {
-            return Ok(Some(snapshot(followed)));
+            let (position, points) = if grid.position.seq >= wanted.as_of {
+                (grid.position, grid.counts.points(span.start, span.until))
+            } else {
+                let Some((position, counts)) = read(own, &wanted, span.start).await? else {
+                    return Ok(None);
+                };
+                grid.ahead = grid.ahead.max(position.seq);
+                (position, counts.points(span.start, span.until))
+            };
+            grid.windows.entry(window).or_insert(span);
+            let lines = encode(own, &wanted, (position, span.until), points).await?;
+            return Ok(Some((position, lines)));
         }
-        let views = views.clone();
-        let asked = keyword.clone();
-        let answer = blocking(move || {
-            views.read(&asked, |head, rows| {
-                let read = || VolumeSeries::read(rows, window, Timestamp::now(), head.last_at);
-                head.tracked.then(read).transpose()
-            })
-        })
-        .await?;
-        let Some(answer) = answer.filter(|answer| answer.epoch == at.epoch) else {
+        let start = self.reach_back(window, span);
+        let Some((position, counts)) = read(own, &wanted, start).await? else {
             return Ok(None);
         };
-        let seq = answer.as_of;
-        Ok(answer.value.map(|series| {
-            let read = Followed { series, seq };
-            let snapshot = snapshot(&read);
-            // Those who follow already go on from where they are.
-            self.windows.entry(window).or_insert(read);
-            snapshot
-        }))
+        let points = counts.points(span.start, span.until);
+        let keyword = &wanted.keyword;
+        self.replace(
+            &own.feed,
+            &*own.shapes,
+            At { keyword, position },
+            window.grid(),
+            counts,
+        );
+        if let Some(grid) = self.grids.get_mut(&window.grid()) {
+            grid.windows.entry(window).or_insert(span);
+        }
+        let lines = encode(own, &wanted, (position, span.until), points).await?;
+        Ok(Some((position, lines)))
+    }
+
+    /// From where on counts are read for a window that begins before those that are held: some more
+    /// than it needs, so that ever longer windows don't read them again each time.
+    fn reach_back(&self, window: VolumeWindow, span: Span) -> Timestamp {
+        let Some(grid) = self.grids.get(&window.grid()) else {
+            return span.start;
+        };
+        let buckets = window.step.buckets(span.start, span.until);
+        let more = buckets.min(MAX_POINTS.saturating_sub(buckets));
+        let more = i64::try_from(more).unwrap_or_default();
+        let start = span.start.plus(-window.step.width().saturating_mul(more));
+        start.min(grid.counts.start())
+    }
+
+    /// Goes on with counts that were read from the rows, and sends what moved meanwhile.
+    fn replace(
+        &mut self,
+        feed: &Feed,
+        shapes: &dyn Shapes,
+        whose: At<'_>,
+        key: VolumeGrid,
+        counts: VolumeCounts,
+    ) {
+        let bytes = counts.len() * COUNT_BYTES;
+        let Some(grid) = self.grids.get_mut(&key) else {
+            let grid = Grid {
+                counts,
+                position: whose.position,
+                ahead: whose.position.seq,
+                windows: HashMap::new(),
+                charge: self.budget.charge(bytes),
+            };
+            self.grids.insert(key, grid);
+            return;
+        };
+        let moved = grid.counts.differences(&counts);
+        grid.counts = counts;
+        grid.charge.set(bytes);
+        if whose.position.seq > grid.position.seq {
+            let prev = std::mem::replace(&mut grid.position, whose.position).seq;
+            let Grid {
+                counts, windows, ..
+            } = grid;
+            windows.retain(|window, span| {
+                let points = points_of(counts, *span, &moved, None);
+                send(feed, shapes, whose, prev, (*window, *span), &points)
+            });
+        }
     }
 
     /// Follows the fold, and the clock on the way.
@@ -103,79 +192,195 @@ impl Volumes {
         minutes: &[(Sequence, BTreeMap<Timestamp, i64>)],
         now: Timestamp,
     ) {
-        self.windows.retain(|window, followed| {
-            for (seq, moved) in minutes {
+        for grid in self.grids.values_mut() {
+            let mut moved = BTreeSet::new();
+            for (seq, minutes) in minutes {
                 // What was read from the rows may be ahead of what was handed over.
-                if *seq > followed.seq {
-                    followed.series.apply(moved);
+                if *seq > grid.position.seq {
+                    grid.counts.apply(minutes, &mut moved);
                 }
             }
-            let rolled = followed.series.roll(now);
-            let seq = whose.position.seq.max(followed.seq);
-            let position = Position {
-                seq,
-                ..whose.position
-            };
-            let is_new = rolled || seq > followed.seq;
-            !is_new || followed.tell(feed, shapes, At { position, ..whose }, *window)
-        });
+            let prev = grid.position.seq;
+            if whose.position.seq > prev {
+                grid.position = whose.position;
+            }
+            grid.charge.set(grid.counts.len() * COUNT_BYTES);
+            grid.send(feed, shapes, whose.keyword, prev, &moved, now);
+        }
     }
 
-    /// Follows the clock; true when somebody has to be told.
-    pub(super) fn roll(
+    /// Follows the clock; true when there is something to deliver.
+    pub(super) fn follow_clock(
         &mut self,
         feed: &Feed,
         shapes: &dyn Shapes,
-        whose: At<'_>,
+        keyword: &Keyword,
         now: Timestamp,
     ) -> bool {
-        let mut rolled = false;
-        self.windows.retain(|window, followed| {
-            if !followed.series.roll(now) {
-                return true;
-            }
-            rolled = true;
-            let position = Position {
-                seq: followed.seq,
-                ..whose.position
-            };
-            followed.tell(feed, shapes, At { position, ..whose }, *window)
-        });
-        rolled
+        let mut has_news = false;
+        for grid in self.grids.values_mut() {
+            let prev = grid.position.seq;
+            has_news |= grid.send(feed, shapes, keyword, prev, &BTreeSet::new(), now);
+            grid.forget_unneeded();
+        }
+        has_news
     }
 }
 
-impl Followed {
-    /// Tells the followers what changed; false when the window has grown too long to go on.
-    fn tell(
+impl Grid {
+    /// Sends each window what moved since `prev` or entered, if anything did. True when there is
+    /// something to deliver.
+    fn send(
         &mut self,
         feed: &Feed,
         shapes: &dyn Shapes,
-        whose: At<'_>,
-        window: VolumeWindow,
+        keyword: &Keyword,
+        prev: Sequence,
+        moved: &BTreeSet<Timestamp>,
+        now: Timestamp,
     ) -> bool {
-        let prev = std::mem::replace(&mut self.seq, whose.position.seq);
-        let is_short = self.series.len() <= MOST_POINTS;
-        let lines = if is_short {
-            let until = self.series.until();
-            let points = self.series.take_untold();
-            shapes.volume_update(whose, prev, window, until, &points)
-        } else {
-            vec![shapes.error(
-                &RequestId::default(),
-                Some(whose.keyword),
-                ErrorCode::BadRequest,
-                &format!(
-                    "the volume from {} has grown past {MOST_POINTS} points and is not followed any more; subscribe again with a later from or a longer step",
-                    window.from.unwrap_or_default()
-                ),
-            )]
+        let Self {
+            counts,
+            position,
+            ahead,
+            windows,
+            ..
+        } = self;
+        let whose = At {
+            keyword,
+            position: *position,
         };
-        let seq = whose.position.seq;
-        // An error moves no chain.
-        let prev = if is_short { prev } else { seq };
-        let lines = lines.into();
-        feed.push(&Topic::Volume(window), Update { prev, seq, lines });
-        is_short
+        let may_turn = position.seq >= *ahead;
+        let mut has_news = false;
+        windows.retain(|window, span| {
+            let turn = if may_turn {
+                span.turn(*window, now)
+            } else {
+                Turn::Stays
+            };
+            let entered = match turn {
+                Turn::Stays if position.seq == prev => return true,
+                Turn::Stays => None,
+                Turn::Forwards(from) => Some(from),
+                Turn::Backwards => {
+                    has_news = true;
+                    feed.break_off_chain(&Topic::Volume(*window));
+                    return false;
+                }
+            };
+            has_news = true;
+            let points = points_of(counts, *span, moved, entered);
+            send(feed, shapes, whose, prev, (*window, *span), &points)
+        });
+        has_news
     }
+
+    /// Forgets the counts before all windows.
+    fn forget_unneeded(&mut self) {
+        if let Some(start) = self.windows.values().map(|span| span.start).min() {
+            self.counts.drop_before(start);
+        }
+        self.charge.set(self.counts.len() * COUNT_BYTES);
+    }
+}
+
+/// The points of buckets that moved or entered, each once, oldest first.
+fn points_of(
+    counts: &VolumeCounts,
+    span: Span,
+    moved: &BTreeSet<Timestamp>,
+    entered: Option<Timestamp>,
+) -> Vec<Point> {
+    let entered = entered.unwrap_or(span.until);
+    let moved = moved
+        .iter()
+        .filter(|at| span.contains(at) && **at < entered);
+    let mut points: Vec<Point> = moved.map(|at| counts.point(*at)).collect();
+    points.extend(counts.points(entered, span.until));
+    points
+}
+
+/// Sends an update of a window; false when the window has grown too long to go on.
+fn send(
+    feed: &Feed,
+    shapes: &dyn Shapes,
+    whose: At<'_>,
+    prev: Sequence,
+    (window, span): (VolumeWindow, Span),
+    points: &[Point],
+) -> bool {
+    let seq = whose.position.seq;
+    let is_short = window.step.buckets(span.start, span.until) <= MAX_POINTS;
+    let (prev, lines) = if is_short {
+        let lines = shapes.volume_update(whose, prev, window, span.until, points);
+        (prev, lines)
+    } else {
+        let message = format!(
+            "the volume from {} has grown past {MAX_POINTS} points and is not followed any more; subscribe again with a later from or a longer step",
+            window.from.unwrap_or_default()
+        );
+        let (id, keyword) = (RequestId::default(), Some(whose.keyword));
+        let line = shapes.error(&id, keyword, ErrorCode::BadRequest, &message);
+        // An error moves no chain.
+        (seq, vec![line])
+    };
+    let lines = lines.into();
+    feed.push(&Topic::Volume(window), Update { prev, seq, lines });
+    is_short
+}
+
+/// Reads the counts of a window's grid from `start` on.
+async fn read(
+    own: &FeedArguments,
+    wanted: &Wanted,
+    start: Timestamp,
+) -> Result<Option<(Position, VolumeCounts)>, StoreError> {
+    let (views, keyword) = (own.views.clone(), wanted.keyword.clone());
+    let Wanted {
+        window, now, at, ..
+    } = *wanted;
+    let (_, until) = window.span(now);
+    let answer = own
+        .read(move || {
+            views.read(&keyword, |head, rows| {
+                let read = || {
+                    let counts =
+                        VolumeCounts::read(rows, window.grid(), start, until, head.last_at)?;
+                    Ok((head.mark, counts))
+                };
+                head.tracked.then(read).transpose()
+            })
+        })
+        .await?;
+    let answer = answer.filter(|answer| answer.epoch == at.epoch);
+    Ok(answer.and_then(|answer| {
+        let (mark, counts) = answer.value?;
+        let position = Position::new(answer.epoch, answer.as_of, mark);
+        let position = position.unmarked_if(own.progress.is_frozen());
+        Some((position, counts))
+    }))
+}
+
+async fn encode(
+    own: &FeedArguments,
+    wanted: &Wanted,
+    (position, until): (Position, Timestamp),
+    points: Vec<Point>,
+) -> Result<Vec<Line>, StoreError> {
+    let Wanted {
+        keyword, window, ..
+    } = wanted;
+    let (shapes, keyword, window) = (Arc::clone(&own.shapes), keyword.clone(), *window);
+    let is_short = points.len() <= MAX_POINTS_ENCODED_HERE;
+    let encode = move || {
+        let whose = At {
+            keyword: &keyword,
+            position,
+        };
+        shapes.volume_snapshot(whose, window, until, &points)
+    };
+    if is_short {
+        return Ok(encode());
+    }
+    own.read(move || Ok(encode())).await
 }

@@ -24,7 +24,7 @@ const MEMBERS: [(&str, &[&str]); 3] = [
     ("ping", &["type", "id"]),
 ];
 /// The members of `since`.
-const SINCE_MEMBERS: &[&str] = &["epoch", "seq"];
+const SINCE_MEMBERS: &[&str] = &["epoch", "seq", "mark"];
 /// At most so many characters of an unknown name are repeated in an error.
 const MAX_REPEATED_CHARS: usize = 80;
 
@@ -138,11 +138,7 @@ fn type_of(message: &Map<String, Value>) -> Result<&'static str, String> {
 }
 
 /// Refuses an object that has other members than these.
-fn only_members(
-    what: &str,
-    object: &Map<String, Value>,
-    members: &[&str],
-) -> Result<(), String> {
+fn only_members(what: &str, object: &Map<String, Value>, members: &[&str]) -> Result<(), String> {
     match object.keys().find(|key| !members.contains(&key.as_str())) {
         None => Ok(()),
         Some(unknown) => Err(format!(
@@ -243,12 +239,27 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>
                 .into(),
         );
     };
-    // A text that is no epoch is one that is over.
-    let since = epoch.parse().map_err(|_| ()).map(|epoch| Position {
-        epoch,
-        seq: Sequence::new(seq),
-    });
-    Ok(Some(since))
+    let mark = match since.get("mark") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(mark)) => Some(mark.as_str()),
+        Some(_) => {
+            return Err("the mark of since must be a text, as a snapshot or update said".into());
+        }
+    };
+    // A text that is no epoch is one that is over, and one that is no mark is another journal's.
+    Ok(Some(position_of(epoch, Sequence::new(seq), mark).ok_or(())))
+}
+
+/// A position as a client writes it; `None` where the epoch or the mark is none of ours.
+pub(super) fn position_of(epoch: &str, seq: Sequence, mark: Option<&str>) -> Option<Position> {
+    Some(Position {
+        epoch: epoch.parse().ok()?,
+        seq,
+        mark: match mark {
+            None => None,
+            Some(mark) => Some(mark.parse().ok()?),
+        },
+    })
 }
 
 #[cfg(test)]

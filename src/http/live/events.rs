@@ -1,8 +1,8 @@
 //! `GET /keywords/{token}/events`: one topic of one keyword as server-sent events.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::topics;
+use super::{decode, topics};
 use crate::actors::live::{
     Close, Gone, Incoming, Line, LineKind, OpenError, Outlet, Position, Request as LiveRequest,
     RequestId, SessionHandle, Subscribe, Topic,
@@ -30,6 +30,8 @@ use crate::telemetry::Metrics;
 pub const PARAMETERS: &[&str] = &["topic", "limit", "step", "from", "tz"];
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A stream on which nothing happens carries a comment so often, at the latest.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// A piece of the body has so many bytes at the most, about.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -39,8 +41,8 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let topic = topic_of(&call.query(PARAMETERS)?)?;
-    let since = since_of(call.headers())?;
-    check_tracked(&call, &keyword).await?;
+    let since = since_of(call.headers());
+    check_not_unknown(&call, &keyword).await?;
 
     let (pieces, body) = mpsc::channel(1);
     let outlet = EventOutlet {
@@ -62,17 +64,17 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         id: RequestId::default(),
         keyword: Some(keyword),
         topics: vec![topic],
-        since,
+        since: since.map(Ok),
     };
     let listener = Listener(session.clone());
     let request = LiveRequest::Subscribe(wanted);
     tokio::spawn(async move { session.incoming(Incoming::Request(request)).await });
-    let silence = http.shared.live_limits.silence;
+    let silence = http.shared.live_limits.silence.min(COMMENT_EVERY);
     let pieces = futures_util::stream::unfold((body, listener), move |mut body| async move {
-        let piece: Result<Option<Bytes>, _> = tokio::time::timeout(silence, body.0.recv()).await;
-        // A word now and then shows whether the client is still there.
-        let piece = piece.unwrap_or(Some(Bytes::from_static(b":\n\n")))?;
-        Some((Ok::<_, Infallible>(piece), body))
+        let piece: Result<Option<Piece>, _> = tokio::time::timeout(silence, body.0.recv()).await;
+        // A comment shows whether the client is still there, and tells it that the server is.
+        let piece = piece.unwrap_or(Some(Ok(Bytes::from_static(b":\n\n"))))?;
+        Some((piece, body))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
@@ -105,42 +107,35 @@ fn topic_of(query: &Query) -> Result<Topic, Problem> {
     topics::named(name, &given, Timestamp::now()).map_err(|error| Problem::BadQuery(error.0))
 }
 
-/// Where the client left off: `<epoch>:<seq>`, the `id` of the last event it saw.
-fn since_of(headers: &HeaderMap) -> Result<Option<Result<Position, ()>>, Problem> {
-    let Some(id) = headers.get(LAST_EVENT_ID) else {
-        return Ok(None);
+/// Where the client left off: `<epoch>:<seq>:<mark>`, the `id` of the last event it saw, or
+/// `<epoch>:<seq>`. Any other id is
+/// not one of ours, and counts as none: an `EventSource` could not take it back.
+fn since_of(headers: &HeaderMap) -> Option<Position> {
+    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    let (epoch, rest) = id.split_once(':')?;
+    let (seq, mark) = match rest.split_once(':') {
+        None => (rest, None),
+        Some((seq, mark)) => (seq, Some(mark)),
     };
-    let text = String::from_utf8_lossy(id.as_bytes());
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let read = || {
-        let (epoch, seq) = text.split_once(':')?;
-        let seq = Sequence::new(seq.parse().ok()?);
-        Some(
-            epoch
-                .parse()
-                .map_err(|_| ())
-                .map(|epoch| Position { epoch, seq }),
-        )
-    };
-    read().map(Some).ok_or_else(|| {
-        Problem::BadRequest(
-            "the header Last-Event-ID must be the id of an event of this stream, <epoch>:<seq>"
-                .to_owned(),
-        )
-    })
+    decode::position_of(epoch, Sequence::new(seq.parse().ok()?), mark)
 }
 
-async fn check_tracked(call: &Call, keyword: &Keyword) -> Result<(), Problem> {
+/// Refuses a keyword that is not tracked. Views that cannot say so now are waited for in the stream:
+/// an `EventSource` that gets any other status than 200 never comes back.
+async fn check_not_unknown(call: &Call, keyword: &Keyword) -> Result<(), Problem> {
     let tidings = call.tidings();
     let views = tidings.views().clone();
     let asked = keyword.clone();
-    let head = blocking(move || Ok(views.head(&asked)?)).await?;
-    match head {
-        None => Err(Problem::unknown(tidings, keyword)),
-        Some(head) if !head.tracked => Err(Problem::not_tracked(tidings, keyword)),
-        Some(_) => Ok(()),
+    let head = blocking(move || Ok(views.head(&asked)?)).await;
+    let problem = match head {
+        Ok(Some(head)) if head.tracked => return Ok(()),
+        Ok(Some(_)) => Problem::not_tracked(tidings, keyword),
+        Ok(None) => Problem::unknown(tidings, keyword),
+        Err(problem) => problem,
+    };
+    match problem {
+        Problem::TryAgain(_) | Problem::ViewsUnavailable(_) | Problem::Busy { .. } => Ok(()),
+        lasting => Err(lasting),
     }
 }
 
@@ -154,10 +149,18 @@ impl Drop for Listener {
     }
 }
 
+/// A piece of the body; an error lets the connection be closed.
+type Piece = Result<Bytes, TooSlow>;
+
+/// The client took nothing for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the client takes the events too slowly")]
+struct TooSlow;
+
 /// Writes the body of one answer, piece by piece.
 #[derive(Debug)]
 struct EventOutlet {
-    pieces: mpsc::Sender<Bytes>,
+    pieces: mpsc::Sender<Piece>,
     completed: u64,
     /// Where the client can go on from.
     last: Option<Position>,
@@ -183,7 +186,7 @@ impl Outlet for EventOutlet {
             if !piece.is_empty() {
                 let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
                 self.metrics.live_bytes.inc_by(bytes);
-                permit.send(piece.into());
+                permit.send(Ok(piece.into()));
                 self.completed += 1;
             }
         }
@@ -206,9 +209,18 @@ impl Outlet for EventOutlet {
     }
 
     fn close(self: Box<Self>, why: Close) {
-        if let Close::Restart(retry) = why {
-            let hint = format!("retry: {}\n\n", retry.as_millis());
-            let _ = self.pieces.try_send(hint.into());
+        match why {
+            Close::Restart(retry) => {
+                let hint = format!("retry: {}\n\n", retry.as_millis());
+                let _ = self.pieces.try_send(Ok(hint.into()));
+            }
+            // The body must not look as if it were whole, and nothing of it is kept.
+            Close::TooSlow => {
+                tokio::spawn(async move {
+                    let _ = self.pieces.send(Err(TooSlow)).await;
+                });
+            }
+            _ => {}
         }
     }
 }
@@ -228,8 +240,11 @@ fn push_event(piece: &mut String, line: &Line, last: &mut Option<Position>) {
         *last = line.position();
     }
     piece.push_str("\nid:");
-    if let Some(Position { epoch, seq }) = last {
+    if let Some(Position { epoch, seq, mark }) = last {
         piece.push_str(&format!(" {epoch}:{seq}"));
+        if let Some(mark) = mark {
+            piece.push_str(&format!(":{mark}"));
+        }
     }
     piece.push_str("\ndata: ");
     piece.push_str(&String::from_utf8_lossy(line.text()));
@@ -241,13 +256,12 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::events::RecordHash;
 
     #[test]
     fn an_event_names_its_kind_its_position_and_the_frame() {
-        let position = Position {
-            epoch: "00000000000000ff".parse().unwrap(),
-            seq: Sequence::new(12),
-        };
+        let epoch = "00000000000000ff".parse().unwrap();
+        let position = Position::new(epoch, Sequence::new(12), RecordHash(0xabc));
         let mut piece = String::new();
         let line = |kind, position| Line::new("{\"a\":1}".to_owned(), kind, position);
         let mut last = None;
@@ -262,8 +276,8 @@ mod tests {
         assert_eq!(
             piece,
             "event: snapshot\nid:\ndata: {\"a\":1}\n\n\
-             event: update\nid: 00000000000000ff:12\ndata: {\"a\":1}\n\n\
-             event: error\nid: 00000000000000ff:12\ndata: {\"a\":1}\n\n"
+             event: update\nid: 00000000000000ff:12:0000000000000abc\ndata: {\"a\":1}\n\n\
+             event: error\nid: 00000000000000ff:12:0000000000000abc\ndata: {\"a\":1}\n\n"
         );
     }
 
@@ -273,13 +287,26 @@ mod tests {
             let headers = HeaderMap::from_iter([(LAST_EVENT_ID, HeaderValue::from_static(id))]);
             since_of(&headers)
         };
-        assert!(matches!(
-            since("00000000000000ff:12"),
-            Ok(Some(Ok(Position { seq, .. }))) if seq == Sequence::new(12)
-        ));
-        assert!(matches!(since("other:12"), Ok(Some(Err(())))));
-        assert!(matches!(since(""), Ok(None)));
-        assert!(since("12").is_err());
-        assert!(since("00000000000000ff:x").is_err());
+        let position = since("00000000000000ff:12").unwrap();
+        assert_eq!((position.seq, position.mark), (Sequence::new(12), None));
+        let position = since("00000000000000ff:12:0000000000000abc").unwrap();
+        assert_eq!(position.mark, Some(RecordHash(0xabc)));
+        for odd in [
+            "",
+            "12",
+            ":",
+            "other:12",
+            "00000000000000ff",
+            "00000000000000ff:x",
+            "00000000000000ff:-1",
+            "00000000000000ff:99999999999999999999",
+            "00000000000000ff:1:2:3",
+            "00000000000000ff:1:",
+            "00000000000000ff:1:abc",
+            "00000000000000ff:1:0000000000000abg",
+            "00000000000000ff:1:0000000000000abc:",
+        ] {
+            assert_eq!(since(odd), None, "{odd}");
+        }
     }
 }

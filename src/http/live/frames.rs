@@ -33,8 +33,10 @@ const EMPTY_PING: [u8; 2] = [0x89, 0];
 #[derive(Debug)]
 pub(super) struct SocketOutlet {
     stream: Arc<TcpStream>,
-    /// What is being written, and how much of it is.
+    /// What is being written: a frame, or the header of one whose payload is `line`, and how much of
+    /// both is written. A line is shared with all who follow, so it is not copied.
     frame: Vec<u8>,
+    line: Option<Line>,
     written: usize,
     /// Frames of the transport's own, which go first.
     control: Vec<u8>,
@@ -54,6 +56,7 @@ impl SocketOutlet {
         Self {
             stream,
             frame: Vec::new(),
+            line: None,
             written: 0,
             control: Vec::new(),
             completed: 0,
@@ -62,9 +65,9 @@ impl SocketOutlet {
         }
     }
 
-    /// Writes a frame of one line straight from what all who follow share; what of it the client
-    /// doesn't take is kept as the frame that is being written.
-    fn write_one(&mut self, line: &Line) -> Result<(), Gone> {
+    /// Writes a frame of one line straight from what all who follow share; when the client doesn't take
+    /// all of it, it stays the frame that is being written.
+    fn write_one(&mut self, line: Line) -> Result<(), Gone> {
         let mut header = Vec::with_capacity(MOST_HEADER_BYTES);
         push_header(&mut header, FINAL_TEXT, line.len());
         let length = header.len() + line.len();
@@ -80,7 +83,7 @@ impl SocketOutlet {
             self.complete(length);
         } else {
             self.frame = header;
-            self.frame.extend_from_slice(line.text());
+            self.line = Some(line);
             self.written = count;
         }
         Ok(())
@@ -107,7 +110,14 @@ impl SocketOutlet {
             payload += more;
             count += 1;
         }
-        if count > 0 {
+        if count == 1
+            && payload > FRAME_BYTES
+            && let Some(line) = lines.pop_front()
+        {
+            push_header(&mut self.frame, FINAL_TEXT, payload);
+            self.line = Some(line);
+            self.metrics.live_lines.inc();
+        } else if count > 0 {
             self.frame.reserve(payload + MOST_HEADER_BYTES);
             push_header(&mut self.frame, FINAL_TEXT, payload);
             for (index, line) in lines.drain(..count).enumerate() {
@@ -123,13 +133,25 @@ impl SocketOutlet {
         !self.frame.is_empty()
     }
 
+    /// How many bytes what is being written has.
+    fn length(&self) -> usize {
+        self.frame.len() + self.line.as_ref().map_or(0, Line::len)
+    }
+
+    /// What is still to be written of the frame, and of the line behind it.
+    fn rest(&self) -> [&[u8]; 2] {
+        let of_line = self.written.saturating_sub(self.frame.len());
+        let line = self.line.as_ref().map_or(&[][..], |line| &line.text()[..]);
+        [
+            self.frame.get(self.written..).unwrap_or_default(),
+            line.get(of_line..).unwrap_or_default(),
+        ]
+    }
+
     fn go_on(&mut self) -> Result<bool, Gone> {
-        while let Some(rest) = self
-            .frame
-            .get(self.written..)
-            .filter(|rest| !rest.is_empty())
-        {
-            match self.stream.try_write(rest) {
+        while self.written < self.length() {
+            let rest = self.rest().map(IoSlice::new);
+            match self.stream.try_write_vectored(&rest) {
                 Ok(0) => return Err(Gone),
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -143,19 +165,20 @@ impl SocketOutlet {
 impl Outlet for SocketOutlet {
     fn write(&mut self, lines: &mut VecDeque<Line>) -> Result<bool, Gone> {
         loop {
-            if self.written < self.frame.len() {
+            if self.written < self.length() {
                 if !self.go_on()? {
                     return Ok(false);
                 }
-                self.complete(self.frame.len());
+                self.complete(self.length());
                 self.frame = Vec::new();
+                self.line = None;
                 self.written = 0;
             }
             if self.control.is_empty()
                 && lines.len() == 1
                 && let Some(line) = lines.pop_front()
             {
-                self.write_one(&line)?;
+                self.write_one(line)?;
                 return Ok(self.frame.is_empty());
             }
             if !self.begin(lines) {
@@ -188,7 +211,7 @@ impl Outlet for SocketOutlet {
 
     fn close(mut self: Box<Self>, why: Close) {
         let stream = Arc::clone(&self.stream);
-        let mut rest = self.frame.split_off(self.written.min(self.frame.len()));
+        let mut rest = self.rest().concat();
         rest.append(&mut self.control);
         if let Some((code, reason)) = spoken(&why) {
             push_close(&mut rest, code, &reason);

@@ -73,6 +73,9 @@ fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) 
     }
     text.push_str(",\"seq\":");
     push(text, &position.seq);
+    if let Some(mark) = position.mark {
+        text.push_str(&format!(",\"mark\":\"{mark}\""));
+    }
 }
 
 const fn kind_of(prev: Option<Sequence>) -> LineKind {
@@ -273,6 +276,7 @@ impl Shapes for WireShapes {
             ErrorCode::NotPermitted => "not_permitted",
             ErrorCode::BadRequest => "bad_request",
             ErrorCode::TooMany => "too_many",
+            ErrorCode::Busy => "busy",
         };
         text.push_str(&format!(",\"code\":\"{code}\",\"message\":"));
         push(&mut text, &message);
@@ -289,23 +293,21 @@ impl Shapes for WireShapes {
 
 impl WireShapes {
     fn ledger(&self, keyword: &Keyword) -> Result<Option<Whole>, StoreError> {
-        let answer = self
-            .tidings
-            .views()
-            .read(keyword, |head, _| Ok(head.tracked.then_some(head.ledger)))?;
-        let Some((answer, ledger)) =
-            answer.and_then(|answer| Some((answer.clone(), answer.value?)))
-        else {
+        let answer = self.tidings.views().read(keyword, |head, _| {
+            Ok(head.tracked.then_some((head.mark, head.ledger)))
+        })?;
+        let Some((position, ledger)) = answer.and_then(|answer| {
+            let (mark, ledger) = answer.value?;
+            let position = Position::new(answer.epoch, answer.as_of, mark);
+            let are_older = self.tidings.shows_older_views();
+            Some((position.unmarked_if(are_older), ledger))
+        }) else {
             return Ok(None);
-        };
-        let position = Position {
-            epoch: answer.epoch,
-            seq: answer.as_of,
         };
         let keyword = keyword.clone();
         Ok(Some(Whole {
             position,
-            until: None,
+            current: None,
             encode: Box::new(move |prev| {
                 let chain = Chain {
                     keyword: Some(&keyword),
@@ -331,7 +333,7 @@ impl WireShapes {
         if self.tidings.views().epoch()? != epoch {
             return Err(StoreError::Absent);
         }
-        let position = Position { epoch, seq };
+        let position = Position::of_all(epoch, seq);
         let until = answer.until();
         let parameters = match window {
             Window::Day => String::new(),
@@ -339,7 +341,8 @@ impl WireShapes {
         };
         Ok(Whole {
             position,
-            until: Some(until),
+            // It ends with the full minute after now.
+            current: Some(until.plus(-Timestamp::MINUTE)..until),
             encode: Box::new(move |prev| {
                 let chain = Chain {
                     keyword: None,
@@ -402,10 +405,7 @@ mod tests {
     #[test]
     fn long_answers_come_in_parts_none_of_which_is_too_long() {
         let epoch = "0123456789abcdef".parse().unwrap();
-        let position = Position {
-            epoch,
-            seq: Sequence::new(1),
-        };
+        let position = Position::of_all(epoch, Sequence::new(1));
         let items: Vec<String> = (0..10).map(|_| "x".repeat(MOST_BYTES / 3)).collect();
         let lines = in_parts(
             LineKind::Snapshot,
@@ -430,10 +430,8 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_one_line() {
-        let position = Position {
-            epoch: "0000000000000000".parse().unwrap(),
-            seq: Sequence::ZERO,
-        };
+        let epoch = "0000000000000000".parse().unwrap();
+        let position = Position::of_all(epoch, Sequence::ZERO);
         let none: [u8; 0] = [];
         let lines = in_parts(LineKind::Update, position, "{\"a\":1", "points", none, "");
         assert_eq!(lines.len(), 1);

@@ -22,7 +22,7 @@ pub use query::{
     CountsBetween, Point, Step, StepError, align, counts_between, for_each_minute, points,
 };
 use row::{Besides, CountRow, Minutes, Span};
-pub use series::{VolumeSeries, VolumeWindow};
+pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 
 /// The counts of one keyword, as far as the running batch touched them.
 ///

@@ -1,13 +1,25 @@
-//! The volume of a keyword as its followers hold it: a window of buckets that moves with the clock.
+//! The volume of a keyword as its live subscribers hold it: windows of buckets that follow the fold
+//! and the clock.
 //!
-//! The counts are read once; from then on they follow the changes of the minutes. Buckets behind
-//! the window's end are kept too, since a tweet may be dated up to a day ahead.
+//! The counts of one width of bucket are read once, for all windows of that width; from then on they
+//! follow the changes of the minutes. Buckets behind the end of the windows are kept too, since a
+//! tweet may be dated up to a day ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::{Point, Step, align, points};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError};
+
+/// Where buckets begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VolumeGrid {
+    /// The width of a bucket.
+    pub step: Step,
+    /// How far local time is ahead of UTC; 0 but for days, since it moves nothing else.
+    pub offset_hours: i8,
+}
 
 /// Which buckets: from a fixed moment, or the last 24 hours, up to the bucket that contains now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,119 +43,127 @@ impl VolumeWindow {
         let (from, _) = align(from, from, self.step, self.offset_hours);
         (from, until)
     }
+
+    /// The readings of the clock for which the window ends where it does at `now`.
+    pub fn current_during(self, now: Timestamp) -> Range<Timestamp> {
+        let (_, until) = self.span(now);
+        until.plus(-self.step.width())..until
+    }
+
+    /// Where its buckets begin.
+    pub fn grid(self) -> VolumeGrid {
+        VolumeGrid {
+            step: self.step,
+            offset_hours: match self.step {
+                Step::Minute | Step::Hour => 0,
+                Step::Day => self.offset_hours,
+            },
+        }
+    }
 }
 
-/// The counts in a [`VolumeWindow`], and which of them changed since its followers were told.
+/// The counts of the buckets of a [`VolumeGrid`] from a moment on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeSeries {
-    window: VolumeWindow,
+pub struct VolumeCounts {
+    grid: VolumeGrid,
     start: Timestamp,
-    until: Timestamp,
     /// Buckets at or after `start` that are not zero.
     counts: BTreeMap<Timestamp, u64>,
-    /// Buckets before `until` whose points are to be told.
-    untold: BTreeSet<Timestamp>,
 }
 
-impl VolumeSeries {
-    /// Reads the counts. `last_at` is the time of the newest tweet.
+impl VolumeCounts {
+    /// Reads the counts of the buckets from `start`, where one begins, to `until` or the newest
+    /// tweet, which is at `last_at`.
     ///
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`].
     pub fn read(
         rows: &dyn Rows,
-        window: VolumeWindow,
-        now: Timestamp,
+        grid: VolumeGrid,
+        start: Timestamp,
+        until: Timestamp,
         last_at: Option<Timestamp>,
     ) -> Result<Self, RowsError> {
-        let (start, until) = window.span(now);
         let end = last_at.map_or(until, |last| last.plus(1).max(until));
-        let counts = points(rows, start, end, window.step, window.offset_hours)?
+        let counts = points(rows, start, end, grid.step, grid.offset_hours)?
             .into_iter()
             .filter(|point| point.count > 0)
             .map(|point| (point.at, point.count))
             .collect();
         Ok(Self {
-            window,
+            grid,
             start,
-            until,
             counts,
-            untold: BTreeSet::new(),
         })
     }
 
-    /// Follows the changes of minutes.
-    pub fn apply<'m>(&mut self, minutes: impl IntoIterator<Item = (&'m Timestamp, &'m i64)>) {
-        let VolumeWindow {
-            step, offset_hours, ..
-        } = self.window;
-        for (minute, moved) in minutes {
+    /// Follows the changes of minutes, and notes the buckets that moved.
+    pub fn apply<'m>(
+        &mut self,
+        minutes: impl IntoIterator<Item = (&'m Timestamp, &'m i64)>,
+        moved: &mut BTreeSet<Timestamp>,
+    ) {
+        let VolumeGrid { step, offset_hours } = self.grid;
+        for (minute, by) in minutes {
             let (bucket, _) = align(*minute, *minute, step, offset_hours);
             if bucket < self.start {
                 continue;
             }
             let count = self.counts.entry(bucket).or_default();
-            *count = count.saturating_add_signed(*moved);
+            *count = count.saturating_add_signed(*by);
             if *count == 0 {
                 self.counts.remove(&bucket);
             }
-            self.untold.insert(bucket);
+            moved.insert(bucket);
         }
     }
 
-    /// Moves on with the clock; true when buckets entered.
-    pub fn roll(&mut self, now: Timestamp) -> bool {
-        let (start, until) = self.window.span(now);
-        if until <= self.until {
-            return false;
+    /// The buckets that have other counts in `newer`, from the later of both starts on.
+    pub fn differences(&self, newer: &Self) -> BTreeSet<Timestamp> {
+        let start = self.start.max(newer.start);
+        let both = self
+            .counts
+            .range(start..)
+            .chain(newer.counts.range(start..));
+        both.map(|(at, _)| *at)
+            .filter(|at| self.counts.get(at) != newer.counts.get(at))
+            .collect()
+    }
+
+    /// Where the first bucket begins.
+    pub const fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// Forgets the buckets before `start`, where one begins.
+    pub fn drop_before(&mut self, start: Timestamp) {
+        if start > self.start {
+            self.counts = self.counts.split_off(&start);
+            self.start = start;
         }
-        let width = self.window.step.width();
-        let mut entered = self.until;
-        while entered < until {
-            self.untold.insert(entered);
-            entered = entered.plus(width);
-        }
-        self.counts = self.counts.split_off(&start);
-        self.untold = self.untold.split_off(&start);
-        self.start = start;
-        self.until = until;
-        true
     }
 
-    /// The end of the last bucket; when the clock reaches it, it is time to [roll](Self::roll).
-    pub const fn until(&self) -> Timestamp {
-        self.until
+    /// How many buckets are not zero.
+    pub fn len(&self) -> usize {
+        self.counts.len()
     }
 
-    /// How many points there are.
-    pub fn len(&self) -> u64 {
-        self.window.step.buckets(self.start, self.until)
-    }
-
-    /// There are none: the window begins in the future.
+    /// All buckets are zero.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.counts.is_empty()
     }
 
-    /// The points that changed or entered since the last time, oldest first, with their counts.
-    pub fn take_untold(&mut self) -> Vec<Point> {
-        let ahead = self.untold.split_off(&self.until);
-        let told = std::mem::take(&mut self.untold);
-        // What changed ahead of the window is told when it enters, whether it changes again or not.
-        drop(ahead);
-        told.into_iter().map(|at| self.point(at)).collect()
-    }
-
-    /// All points, zeros too, oldest first.
-    pub fn points(&self) -> Vec<Point> {
-        let width = self.window.step.width();
-        std::iter::successors(Some(self.start), |at| Some(at.plus(width)))
-            .take_while(|at| *at < self.until)
+    /// The points of all buckets from `start`, where one begins, to `until`: zeros too, oldest first.
+    pub fn points(&self, start: Timestamp, until: Timestamp) -> Vec<Point> {
+        let width = self.grid.step.width();
+        std::iter::successors(Some(start), |at| Some(at.plus(width)))
+            .take_while(|at| *at < until)
             .map(|at| self.point(at))
             .collect()
     }
 
-    fn point(&self, at: Timestamp) -> Point {
+    /// The point of the bucket that begins at `at`.
+    pub fn point(&self, at: Timestamp) -> Point {
         Point {
             at,
             count: self.counts.get(&at).copied().unwrap_or(0),
@@ -160,21 +180,25 @@ mod tests {
         Timestamp::parse(text).unwrap()
     }
 
-    fn series(step: Step, offset_hours: i8, now: &str) -> VolumeSeries {
-        let window = VolumeWindow {
+    fn window(step: Step, offset_hours: i8) -> VolumeWindow {
+        VolumeWindow {
             step,
             offset_hours,
             from: None,
-        };
-        VolumeSeries::read(&NoRows, window, moment(now), None).unwrap()
+        }
     }
 
-    fn moved(series: &mut VolumeSeries, at: &str, by: i64) {
-        series.apply([(&moment(at), &by)]);
+    fn counts(window: VolumeWindow, now: &str) -> VolumeCounts {
+        let (start, until) = window.span(moment(now));
+        VolumeCounts::read(&NoRows, window.grid(), start, until, None).unwrap()
     }
 
-    fn told(series: &mut VolumeSeries) -> Vec<(String, u64)> {
-        let points = series.take_untold().into_iter();
+    fn apply(counts: &mut VolumeCounts, changes: &[(&str, i64)]) -> Vec<(String, u64)> {
+        let mut moved = BTreeSet::new();
+        for (at, by) in changes {
+            counts.apply([(&moment(at), by)], &mut moved);
+        }
+        let points = moved.into_iter().map(|at| counts.point(at));
         points
             .map(|point| (point.at.to_string(), point.count))
             .collect()
@@ -182,72 +206,100 @@ mod tests {
 
     #[test]
     fn a_day_of_hours_ends_with_the_hour_that_contains_now() {
-        let series = series(Step::Hour, 0, "2026-11-23T07:00:00Z");
-        let points = series.points();
+        let window = window(Step::Hour, 0);
+        let now = moment("2026-11-23T07:00:00Z");
+        let (start, until) = window.span(now);
+        assert_eq!(start, moment("2026-11-22T08:00:00Z"));
+        assert_eq!(until, moment("2026-11-23T08:00:00Z"));
+        let points = counts(window, "2026-11-23T07:00:00Z").points(start, until);
         assert_eq!(points.len(), 24);
-        assert_eq!(points[0].at, moment("2026-11-22T08:00:00Z"));
-        assert_eq!(series.until(), moment("2026-11-23T08:00:00Z"));
+        assert_eq!(points[0].at, start);
     }
 
     #[test]
-    fn only_what_moved_is_told_and_once() {
-        let mut series = series(Step::Hour, 0, "2026-11-23T07:30:00Z");
-        moved(&mut series, "2026-11-23T07:29:00Z", 2);
-        moved(&mut series, "2026-11-23T07:01:00Z", 1);
-        moved(&mut series, "2026-11-22T07:59:00Z", 9);
-        assert_eq!(
-            told(&mut series),
-            [("2026-11-23T07:00:00.000Z".to_owned(), 3)]
-        );
-        assert!(told(&mut series).is_empty());
-        moved(&mut series, "2026-11-23T07:01:00Z", -3);
-        assert_eq!(
-            told(&mut series),
-            [("2026-11-23T07:00:00.000Z".to_owned(), 0)]
-        );
+    fn the_end_is_the_same_exactly_while_the_window_is_current() {
+        for (step, offset) in [(Step::Minute, 0), (Step::Hour, 5), (Step::Day, -7)] {
+            let window = window(step, offset);
+            let now = moment("2026-11-23T07:30:30.500Z");
+            let during = window.current_during(now);
+            assert!(during.contains(&now));
+            for (at, is_same) in [
+                (during.start, true),
+                (during.end.plus(-1), true),
+                (during.start.plus(-1), false),
+                (during.end, false),
+            ] {
+                assert_eq!(window.span(at) == window.span(now), is_same, "{step} {at}");
+            }
+        }
     }
 
     #[test]
-    fn a_roll_tells_every_bucket_that_entered_and_keeps_what_was_dated_ahead() {
-        let mut series = series(Step::Minute, 0, "2026-11-23T07:30:30Z");
-        moved(&mut series, "2026-11-23T07:32:00Z", 5);
-        assert!(told(&mut series).is_empty());
-        assert!(!series.roll(moment("2026-11-23T07:30:59.999Z")));
-        assert!(series.roll(moment("2026-11-23T07:32:00Z")));
+    fn changes_of_minutes_move_their_bucket_and_none_before_the_start() {
+        let mut counts = counts(window(Step::Hour, 0), "2026-11-23T07:30:00Z");
+        let seven = |count| vec![("2026-11-23T07:00:00.000Z".to_owned(), count)];
+        let changes = [
+            ("2026-11-23T07:29:00Z", 2),
+            ("2026-11-23T07:01:00Z", 1),
+            ("2026-11-22T07:59:00Z", 9),
+        ];
+        assert_eq!(apply(&mut counts, &changes), seven(3));
+        assert_eq!(apply(&mut counts, &[]), []);
         assert_eq!(
-            told(&mut series),
-            [
-                ("2026-11-23T07:31:00.000Z".to_owned(), 0),
-                ("2026-11-23T07:32:00.000Z".to_owned(), 5)
-            ]
+            apply(&mut counts, &[("2026-11-23T07:01:00Z", -3)]),
+            seven(0)
         );
-        assert_eq!(series.points().len(), 1440);
-        assert_eq!(series.until(), moment("2026-11-23T07:33:00Z"));
+        assert!(counts.is_empty());
     }
 
     #[test]
-    fn days_are_local() {
-        let mut series = series(Step::Day, 9, "2026-11-23T16:00:00Z");
-        moved(&mut series, "2026-11-23T15:00:00Z", 1);
-        moved(&mut series, "2026-11-23T14:59:00Z", 1);
+    fn a_bucket_ahead_of_the_window_keeps_its_count_until_it_enters() {
+        let window = window(Step::Minute, 0);
+        let mut counts = counts(window, "2026-11-23T07:30:30Z");
+        apply(&mut counts, &[("2026-11-23T07:32:00Z", 5)]);
+        let (start, until) = window.span(moment("2026-11-23T07:32:00Z"));
+        let points = counts.points(start, until);
+        assert_eq!(points.len(), 1440);
+        assert_eq!(points.last().map(|point| point.count), Some(5));
+    }
+
+    #[test]
+    fn days_are_local_and_hours_are_not() {
+        let mut days = counts(window(Step::Day, 9), "2026-11-23T16:00:00Z");
+        let changes = [("2026-11-23T15:00:00Z", 1), ("2026-11-23T14:59:00Z", 1)];
         assert_eq!(
-            told(&mut series),
+            apply(&mut days, &changes),
             [("2026-11-23T15:00:00.000Z".to_owned(), 1)]
         );
+        assert_eq!(window(Step::Hour, 9).grid(), window(Step::Hour, 0).grid());
+        assert_ne!(window(Step::Day, 9).grid(), window(Step::Day, 0).grid());
     }
 
     #[test]
-    fn a_fixed_start_stays_while_the_end_moves() {
-        let window = VolumeWindow {
-            step: Step::Hour,
-            offset_hours: 0,
-            from: Some(moment("2026-11-23T05:59:00Z")),
-        };
-        let now = moment("2026-11-23T07:30:00Z");
-        let mut series = VolumeSeries::read(&NoRows, window, now, None).unwrap();
-        assert_eq!(series.len(), 3);
-        assert!(series.roll(now.plus(Timestamp::HOUR)));
-        assert_eq!(series.len(), 4);
-        assert_eq!(series.points()[0].at, moment("2026-11-23T05:00:00Z"));
+    fn counts_that_were_read_again_differ_where_they_do() {
+        let mut old = counts(window(Step::Hour, 0), "2026-11-23T07:30:00Z");
+        let changes = [("2026-11-23T05:00:00Z", 1), ("2026-11-23T06:00:00Z", 1)];
+        apply(&mut old, &changes);
+        let mut new = counts(window(Step::Hour, 0), "2026-11-21T07:30:00Z");
+        let changes = [
+            ("2026-11-21T05:00:00Z", 7),
+            ("2026-11-23T06:00:00Z", 2),
+            ("2026-11-23T07:00:00Z", 1),
+        ];
+        apply(&mut new, &changes);
+        let differ: Vec<_> = old.differences(&new).into_iter().collect();
+        assert_eq!(
+            differ,
+            [5, 6, 7].map(|hour| moment(&format!("2026-11-23T0{hour}:00:00Z")))
+        );
+    }
+
+    #[test]
+    fn forgotten_buckets_are_not_counted_again() {
+        let mut counts = counts(window(Step::Hour, 0), "2026-11-23T07:30:00Z");
+        apply(&mut counts, &[("2026-11-23T05:00:00Z", 1)]);
+        counts.drop_before(moment("2026-11-23T06:00:00Z"));
+        assert!(counts.is_empty());
+        assert_eq!(apply(&mut counts, &[("2026-11-23T05:00:00Z", 1)]), []);
     }
 }

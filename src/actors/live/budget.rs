@@ -1,0 +1,201 @@
+//! The memory that the chains of all live clients may take together.
+//!
+//! What is held for chains is charged: encoded messages as long as a ring, a snapshot or a session
+//! that is slow to write holds them, the counts of volumes, changes that wait to be encoded, and each
+//! feed and chain for itself. Over the limit the rings that were unused longest are cut. While that
+//! does not help, large snapshots wait, and chains that would be new are refused.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::topic::Weight;
+use crate::telemetry::Metrics;
+
+/// Rings are looked for that can be cut at most so often.
+const CUT_EVERY: Duration = Duration::from_millis(50);
+
+/// The budget; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Budget(Arc<State>);
+
+struct State {
+    /// In bytes.
+    limit: usize,
+    /// Its gauge `live_memory` is what is charged now.
+    metrics: Metrics,
+    /// Counts uses of rings, to tell which was unused longest.
+    uses: AtomicU64,
+    last_cut: Mutex<Option<Instant>>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("limit", &self.0.limit)
+            .field("used", &self.used())
+            .finish()
+    }
+}
+
+impl Budget {
+    /// A budget of so many bytes, which shows in these metrics.
+    pub(super) fn new(limit: usize, metrics: Metrics) -> Self {
+        Self(Arc::new(State {
+            limit,
+            metrics,
+            uses: AtomicU64::new(0),
+            last_cut: Mutex::default(),
+        }))
+    }
+
+    /// The limit in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// How many bytes are charged.
+    pub(super) fn used(&self) -> usize {
+        usize::try_from(self.0.metrics.live_memory.get()).unwrap_or_default()
+    }
+
+    /// Charges bytes until the answer is dropped.
+    pub(super) fn charge(&self, bytes: usize) -> Charge {
+        self.add(bytes);
+        Charge {
+            budget: self.clone(),
+            bytes,
+        }
+    }
+
+    fn add(&self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.0.metrics.live_memory.inc_by(bytes);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.0.metrics.live_memory.dec_by(bytes);
+    }
+
+    /// More is charged than the limit.
+    pub(super) fn is_over(&self) -> bool {
+        self.used() > self.0.limit
+    }
+
+    /// Something of this weight may be begun that is charged so many bytes for good. What is heavy leaves a quarter to what is light, so
+    /// that no client with heavy wishes keeps others from light ones.
+    pub(super) fn has_room(&self, weight: Weight, bytes: usize) -> bool {
+        let limit = match weight {
+            Weight::Light => self.0.limit,
+            Weight::Heavy => self.0.limit / 4 * 3,
+        };
+        self.used().saturating_add(bytes) < limit
+    }
+
+    /// Numbers a use of a ring; later uses have higher numbers.
+    pub(super) fn next_use(&self) -> u64 {
+        self.0.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The number of the latest use.
+    pub(super) fn latest_use(&self) -> u64 {
+        self.0.uses.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of rings are to be cut to make room; `None` when there is room, or when it was
+    /// tried a moment ago.
+    pub(super) fn to_cut(&self) -> Option<usize> {
+        let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
+        if self.has_room(Weight::Heavy, 0) {
+            return None;
+        }
+        let mut last = self
+            .0
+            .last_cut
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < CUT_EVERY) {
+            return None;
+        }
+        *last = Some(Instant::now());
+        Some(excess)
+    }
+
+    /// Counts a ring that was cut.
+    pub(super) fn count_cut(&self) {
+        self.0.metrics.live_cuts.inc();
+    }
+
+    /// Counts a chain that was refused.
+    pub(super) fn count_refused(&self) {
+        self.0.metrics.live_refused.inc();
+    }
+}
+
+/// Bytes that are charged to a budget until this is dropped.
+#[derive(Debug)]
+pub(super) struct Charge {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Charge {
+    /// How many bytes are charged.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Charges so many bytes from now on.
+    pub(super) fn set(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            self.budget.add(bytes - self.bytes);
+        } else {
+            self.budget.subtract(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.subtract(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_charged_is_given_back_when_it_goes() {
+        let budget = Budget::new(1_000, Metrics::new());
+        let mut first = budget.charge(600);
+        let second = budget.charge(300);
+        assert!(budget.has_room(Weight::Light, 99));
+        assert!(!budget.has_room(Weight::Light, 100));
+        assert!(!budget.has_room(Weight::Heavy, 0));
+        first.set(800);
+        assert_eq!(budget.used(), 1_100);
+        assert!(budget.is_over());
+        assert!(!budget.has_room(Weight::Light, 0));
+        first.set(100);
+        drop(second);
+        assert_eq!(budget.used(), 100);
+        drop(first);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn room_is_looked_for_when_it_is_short_and_not_again_at_once() {
+        let budget = Budget::new(1_000, Metrics::new());
+        let mut charge = budget.charge(700);
+        assert_eq!(budget.to_cut(), None);
+        charge.set(800);
+        assert_eq!(budget.to_cut(), Some(175));
+        assert_eq!(budget.to_cut(), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The part of the time that the subscribers of a volume hold, and how the clock moves it.
+
+use std::cmp::Ordering;
+
+use crate::events::Timestamp;
+use crate::projections::volume::VolumeWindow;
+
+/// The part of the time that a window's subscribers hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+/// How a window's span has moved with the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Stays,
+    /// The buckets from here on entered.
+    Forwards(Timestamp),
+    Backwards,
+}
+
+impl Span {
+    pub(super) fn of(window: VolumeWindow, now: Timestamp) -> Self {
+        let (start, until) = window.span(now);
+        Self { start, until }
+    }
+
+    pub(super) fn contains(self, at: &Timestamp) -> bool {
+        (self.start..self.until).contains(at)
+    }
+
+    /// Moves to where the clock says.
+    pub(super) fn turn(&mut self, window: VolumeWindow, now: Timestamp) -> Turn {
+        let old = std::mem::replace(self, Self::of(window, now));
+        match self.until.cmp(&old.until) {
+            Ordering::Equal => Turn::Stays,
+            Ordering::Greater => Turn::Forwards(old.until.max(self.start)),
+            Ordering::Less => Turn::Backwards,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projections::volume::Step;
+
+    #[test]
+    fn a_span_follows_the_clock_in_either_direction() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let noon = at("2026-11-23T12:30:00Z");
+        let from = Some(at("2026-11-23T11:00:00Z"));
+        for (step, from, width) in [
+            (Step::Minute, None, Timestamp::MINUTE),
+            (Step::Hour, None, Timestamp::HOUR),
+            (Step::Day, None, Timestamp::DAY),
+            (Step::Hour, from, Timestamp::HOUR),
+        ] {
+            let window = VolumeWindow {
+                step,
+                offset_hours: 0,
+                from,
+            };
+            let mut span = Span::of(window, noon);
+            let until = span.until;
+            assert_eq!(span.turn(window, noon.plus(1)), Turn::Stays);
+            let later = noon.plus(width);
+            assert_eq!(span.turn(window, later), Turn::Forwards(until));
+            assert_eq!(span, Span::of(window, later));
+            assert_eq!(span.turn(window, noon), Turn::Backwards);
+            assert_eq!(span, Span::of(window, noon));
+            // Ahead by more than the window: only buckets of the window enter.
+            let far = noon.plus(40 * Timestamp::DAY);
+            let entered = span.start.max(until).max(Span::of(window, far).start);
+            assert_eq!(span.turn(window, far), Turn::Forwards(entered));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Clients that ask for more than their part: what is held for all of them is bounded.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::client::{Client, posted};
+use crate::events::Stream;
+use crate::server::{Server, eventually};
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+
+fn start(settings: &[&str]) -> (Server, tempfile::TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let arguments: Vec<&str> = settings.iter().flat_map(|one| ["--set", one]).collect();
+    let server = Server::start_with(data.path(), &arguments);
+    server.track(&["ai"]);
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.wait_until_folded();
+    (server, data)
+}
+
+fn metric(server: &Server, name: &str) -> u64 {
+    let metrics = server.ask("GET", "/metrics", &[], b"").text();
+    let name = format!("tidings_{name} ");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    line.unwrap_or_else(|| panic!("{name} in {metrics}"))
+        .parse()
+        .unwrap()
+}
+
+/// Resident memory in bytes.
+fn memory_of(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: u64 = line
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    kib * 1024
+}
+
+/// Messages of 64 volumes each, no two alike, of so many buckets about.
+fn wishes(step: &str, buckets: i64, width: time::Duration, messages: i64) -> Vec<Value> {
+    (0..messages)
+        .map(|message| {
+            let topics: Vec<Value> = (0..64)
+                .map(|one| {
+                    let buckets = i32::try_from(buckets - message * 64 - one).unwrap();
+                    let from = OffsetDateTime::now_utc() - width * buckets;
+                    json!({ "topic": "volume", "step": step, "from": from.format(&Rfc3339).unwrap() })
+                })
+                .collect();
+            json!({ "type": "subscribe", "id": message, "keyword": "ai", "topics": topics })
+        })
+        .collect()
+}
+
+#[test]
+fn greedy_clients_take_little_memory_and_give_it_back() {
+    let (server, _data) = start(&[]);
+    let before = memory_of(&server);
+    let greedy: Vec<Client> = (0..2)
+        .map(|_| {
+            let mut client = Client::connect(&server);
+            for wish in wishes("minute", 9_990, time::Duration::MINUTE, 5) {
+                client.say(&wish);
+            }
+            client
+        })
+        .collect();
+    let mut good = Client::connect(&server);
+    good.subscribe("ai", json!(["timeline", "volume", "ledger"]));
+    for _ in 0..3 {
+        good.next_of("snapshot");
+    }
+    server.publish(&posted("ai", "x:2", AT, "two"));
+    assert_eq!(good.next_of("update")["added"][0]["id"], "x:2");
+    let grown = memory_of(&server).saturating_sub(before);
+    assert!(grown < 64 << 20, "grown by {grown} bytes");
+    assert!(metric(&server, "live_memory_bytes") < 64 << 20);
+    drop(greedy);
+    eventually("what was held for them is given back", || {
+        metric(&server, "live_memory_bytes") < 128 << 10
+    });
+    assert!(good.until_pong(1).len() < 10);
+    server.stop();
+}
+
+#[test]
+fn over_the_budget_new_chains_are_refused_and_streams_wait() {
+    let (server, _data) = start(&["live.budget=1048576"]);
+    let mut good = Client::connect(&server);
+    good.subscribe("ai", json!(["timeline"]));
+    good.next_of("snapshot");
+    let mut greedy = Client::connect(&server);
+    let mut refused = None;
+    for wish in wishes("day", 990, time::Duration::DAY, 15) {
+        greedy.say(&wish);
+        let mut snapshots = 0;
+        while refused.is_none() && snapshots < 64 {
+            let line = greedy.next();
+            match line["type"].as_str().unwrap() {
+                "error" => refused = Some(line),
+                "snapshot" if line.get("more").is_none() => snapshots += 1,
+                _ => {}
+            }
+        }
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("everything was granted");
+    assert_eq!(refused["code"], "busy");
+    assert!(refused["message"].as_str().unwrap().contains("live.budget"));
+    let count = metric(&server, "live_refused_total");
+    let mut stream = Stream::open(&server, "topic=ledger", "");
+    eventually("the stream waits", || {
+        metric(&server, "live_refused_total") > count
+    });
+    // What is followed already goes on, and others may join.
+    server.publish(&posted("ai", "x:2", AT, "two"));
+    assert_eq!(good.next_of("update")["added"][0]["id"], "x:2");
+    let mut other = Client::connect(&server);
+    other.subscribe("ai", json!(["timeline"]));
+    assert_eq!(other.next_of("snapshot")["items"][0]["id"], "x:2");
+    drop(greedy);
+    assert_eq!(stream.next().unwrap().kind, "snapshot");
+    other.subscribe("ai", json!([{ "topic": "volume", "step": "day" }]));
+    loop {
+        match other.next() {
+            line if line["topic"] == "volume" => break,
+            line if line["code"] == "busy" => {
+                std::thread::sleep(Duration::from_millis(20));
+                other.subscribe("ai", json!([{ "topic": "volume", "step": "day" }]));
+            }
+            _ => {}
+        }
+    }
+    server.stop();
+}
+
+#[test]
+fn all_of_many_long_snapshots_come_in_the_end() {
+    let (server, _data) = start(&[]);
+    let mut client = Client::connect(&server);
+    let mut wanted = std::collections::BTreeSet::new();
+    for wish in wishes("minute", 2_500, time::Duration::MINUTE, 2) {
+        client.say(&wish);
+        let topics = wish["topics"].as_array().unwrap();
+        wanted.extend(topics.iter().map(|topic| topic["from"].to_string()));
+    }
+    let mut came = 0;
+    while came < wanted.len() {
+        let line = client.next_of("snapshot");
+        came += usize::from(line.get("more").is_none());
+    }
+    assert!(
+        client
+            .until_pong(1)
+            .iter()
+            .all(|line| line["type"] == "update")
+    );
+    server.stop();
+}

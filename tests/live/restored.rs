@@ -1,0 +1,144 @@
+//! A data folder that was restored from a copy: the same epoch and positions, other tweets.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, posted};
+use crate::events::Stream;
+use crate::server::Server;
+
+const AT: &str = "2026-11-23T07:00:00.000Z";
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// What a client holds that begins now: epoch, seq and mark.
+fn position(server: &Server) -> Value {
+    server.wait_until_folded();
+    let mut client = Client::connect(server);
+    client.subscribe("ai", json!(["timeline"]));
+    let line = client.next_of("snapshot");
+    json!({ "epoch": line["epoch"], "seq": line["seq"], "mark": line["mark"] })
+}
+
+/// Whether a client that comes back goes on where it was. Its next line says the same.
+fn recovered(server: &Server, since: &Value) -> bool {
+    let mut client = Client::connect(server);
+    client.say(
+        &json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": since }),
+    );
+    let recovered = client.next()["recovered"].as_bool().unwrap();
+    let lines = if recovered {
+        client.until_pong(1)
+    } else {
+        vec![client.next_of("snapshot")]
+    };
+    let snapshots = lines.iter().filter(|line| line["type"] == "snapshot");
+    assert_eq!(snapshots.count(), usize::from(!recovered), "{lines:?}");
+    recovered
+}
+
+fn stream_begins_with(server: &Server, since: &Value) -> String {
+    let word = |name: &str| since[name].as_str().unwrap().to_owned();
+    let (epoch, seq, mark) = (word("epoch"), &since["seq"], word("mark"));
+    let header = format!("Last-Event-ID: {epoch}:{seq}:{mark}\r\n");
+    let mut stream = Stream::open(server, "topic=timeline", &header);
+    server.publish(&posted("ai", &format!("x:stream{mark}{seq}"), AT, "new"));
+    stream.next().unwrap().kind
+}
+
+fn without_mark(since: &Value) -> Value {
+    json!({ "epoch": since["epoch"], "seq": since["seq"] })
+}
+
+fn at(since: &Value, seq: u64) -> Value {
+    json!({ "epoch": since["epoch"], "seq": seq, "mark": since["mark"] })
+}
+
+#[test]
+fn a_client_of_another_history_gets_a_snapshot() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = |name: &str| parent.path().join(name);
+    let server = Server::start(&folder("first"));
+    server.track(&["ai"]);
+    server.publish(&posted("ai", "x:1", AT, "one"));
+    let common = position(&server);
+    server.stop();
+    for name in ["second", "third"] {
+        copy(&folder("first"), &folder(name));
+    }
+
+    // The history that is lost, and one with the first half of what comes instead of it.
+    let server = Server::start(&folder("first"));
+    server.publish(&(posted("ai", "x:2", AT, "two") + &posted("ai", "x:3", AT, "three")));
+    let lost = position(&server);
+    assert!(recovered(&server, &lost));
+    server.stop();
+    let server = Server::start(&folder("third"));
+    server.publish(&posted("ai", "y:2", AT, "zwei"));
+    let half = position(&server);
+    server.stop();
+
+    let server = Server::start(&folder("second"));
+    let mut witness = Client::connect(&server);
+    witness.subscribe("ai", json!(["timeline"]));
+    witness.next_of("snapshot");
+    server.publish(&(posted("ai", "y:2", AT, "zwei") + &posted("ai", "y:3", AT, "drei")));
+    let update = witness.next_of("update");
+    let now = position(&server);
+    assert_eq!((&now["epoch"], &now["seq"]), (&lost["epoch"], &lost["seq"]));
+    assert_ne!(now["mark"], lost["mark"]);
+    assert_eq!(
+        (&update["prev"], &update["seq"], &update["mark"]),
+        (&common["seq"], &now["seq"], &now["mark"])
+    );
+
+    // Where the views are, where they were, and at a position that only the journal knows.
+    let middle = half["seq"].as_u64().unwrap();
+    let check = |server: &Server| {
+        for (since, is_ours) in [
+            (&now, true),
+            (&common, true),
+            (&half, true),
+            (&lost, false),
+            (&at(&lost, middle), false),
+            (&at(&common, middle), false),
+            (&at(&half, common["seq"].as_u64().unwrap()), false),
+        ] {
+            assert_eq!(recovered(server, since), is_ours, "{since}");
+            assert!(recovered(server, &without_mark(since)), "{since}");
+        }
+        let odd =
+            json!({ "epoch": now["epoch"], "seq": now["seq"], "mark": "not of this journal" });
+        assert!(!recovered(server, &odd));
+    };
+    check(&server);
+    assert_eq!(stream_begins_with(&server, &now), "update");
+    assert_eq!(stream_begins_with(&server, &lost), "snapshot");
+    assert_eq!(stream_begins_with(&server, &at(&lost, middle)), "snapshot");
+    assert_eq!(stream_begins_with(&server, &half), "update");
+    check(&server);
+    server.stop();
+
+    // A restart forgets the ring: nothing but the last position can be gone on from.
+    let server = Server::start(&folder("second"));
+    let last = position(&server);
+    assert!(recovered(&server, &last));
+    assert!(!recovered(
+        &server,
+        &at(&now, last["seq"].as_u64().unwrap())
+    ));
+    assert!(!recovered(&server, &now));
+    server.stop();
+}
