@@ -19,6 +19,8 @@ use crate::events::ShardCount;
 const SEGMENT_BYTES: usize = 8 << 20;
 /// So many bytes a disk has to take before the database is opened again: a segment and a snapshot.
 const TEST_BYTES: usize = 2 * SEGMENT_BYTES;
+/// How often the database is opened again, at most: many shards ask for it.
+const RECOVER_EVERY: Duration = Duration::from_millis(500);
 /// How long a handle that is still in use is waited for.
 const IN_USE_WAIT: Duration = Duration::from_secs(5);
 const IN_USE_PAUSE: Duration = Duration::from_millis(20);
@@ -32,6 +34,8 @@ pub(super) struct Database {
     trees: Vec<RwLock<Option<Handle<sled::Tree>>>>,
     /// What every shard has on disk, in shard order.
     standing: Mutex<Vec<Standing>>,
+    /// When it was last tried to open it again.
+    tried: Mutex<Option<Instant>>,
 }
 
 /// What a shard has on disk.
@@ -85,6 +89,7 @@ impl Database {
                 .map(|tree| RwLock::new(Some(tree)))
                 .collect(),
             standing: Mutex::new(standing),
+            tried: Mutex::default(),
         })
     }
 
@@ -147,12 +152,33 @@ impl Database {
         guarded("measure itself", || db.size_on_disk())
     }
 
-    /// A write has failed, so that sled takes no more of them.
-    fn has_failed(&self) -> bool {
+    /// The write that has failed, so that sled takes no more of them.
+    fn failure(&self) -> Option<StoreError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        db.as_ref()
-            .and_then(|db| db.get().ok())
-            .is_none_or(|db| db.context.global_error().is_err())
+        match db.as_ref().and_then(|db| db.get().ok()) {
+            Some(db) => db.context.global_error().err().map(|source| {
+                self.unwritten(StoreError::Sled {
+                    action: "be written",
+                    source,
+                })
+            }),
+            None => Some(StoreError::Unwritten(Box::new(StoreError::Absent))),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure().is_some()
+    }
+
+    /// Takes note of a try; `false` when the last one was a moment ago.
+    fn may_try(&self) -> bool {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if tried.is_some_and(|at| now.duration_since(at) < RECOVER_EVERY) {
+            return false;
+        }
+        *tried = Some(now);
+        true
     }
 
     /// A commit with this record is written, though not flushed.
@@ -183,8 +209,11 @@ impl Database {
     /// [`StoreError::Unwritten`] as long as the disk takes none; [`StoreError::Reverted`] when what
     /// was committed is not there any more.
     pub(super) fn recover(&self) -> Result<(), StoreError> {
-        if !self.has_failed() {
+        let Some(failure) = self.failure() else {
             return Ok(());
+        };
+        if !self.may_try() {
+            return Err(failure);
         }
         self.test_write()
             .map_err(|error| StoreError::Unwritten(Box::new(error)))?;

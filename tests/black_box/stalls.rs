@@ -210,7 +210,8 @@ fn reads_go_on(server: &Server) {
 fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
-    let bounded = Bounded::start(&data, &["--set", "commit.interval_ms=50"]);
+    // What was folded when the disk becomes full is not committed yet.
+    let bounded = Bounded::start(&data, &["--set", "commit.interval_ms=2000"]);
     let server = &bounded.0;
     insist(server, 0..20);
     server.wait_until_folded();
@@ -371,4 +372,47 @@ fn a_killed_rebuild_leaves_nothing_and_a_folder_of_the_layout_before_is_taken_ov
     for gone in ["views-next", "views.seal"] {
         assert!(!data.join(gone).exists(), "{gone}");
     }
+}
+
+#[test]
+fn folding_stops_when_much_is_uncommitted_and_posting_does_not() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let arguments = [
+        "--set",
+        "commit.interval_ms=50",
+        "--set",
+        "commit.events=10",
+    ];
+    let bounded = Bounded::start(&data, &arguments);
+    let server = &bounded.0;
+    let length = |file: &str| std::fs::metadata(data.join(file)).unwrap().len();
+    let views_length = || length("views/current/db");
+    let journal_length = || length("journal/00000000000000000001.segment");
+    // Each commit writes the page of the newest tweets again, so the views outgrow the journal.
+    let mut number = 0;
+    while views_length() < journal_length() + 200_000 {
+        let before = server.commits();
+        insist(server, number..number + 1);
+        number += 1;
+        eventually("it is committed", || server.commits() > before);
+    }
+    let (few, all) = (number as usize, number + 400);
+    bounded.allow(&views_length().to_string());
+    for number in number..all {
+        server.publish(&tweet("a", &number.to_string(), AT));
+    }
+    eventually("commits are named", || {
+        causes(server)
+            .iter()
+            .any(|cause| cause.starts_with("rows are not committed"))
+    });
+    reads_go_on(server);
+    // Eight commits' worth of events, and what was on its way.
+    let folded = views::ids(server, "a").len();
+    assert!((few..few + 200).contains(&folded), "{folded} of {all}");
+    assert!(!causes(server).iter().any(|cause| cause.contains("journal")));
+    bounded.allow("unlimited");
+    eventually("everything goes on", || causes(server).is_empty());
+    holds_all(bounded.0, &data, 0..all);
 }

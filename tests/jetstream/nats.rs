@@ -194,7 +194,14 @@ impl Nats {
         let file = self.folder.path().join("nats-server.conf");
         let store = self.store();
         std::fs::write(file, config.replace("/data", store.to_str().unwrap())).unwrap();
+        let log = self.folder.path().join("log");
+        let times = || {
+            let text = std::fs::read_to_string(&log).unwrap();
+            text.matches("Reloaded server configuration").count()
+        };
+        let before = times();
         self.signal("HUP");
+        eventually("the configuration is taken over", || times() > before);
     }
 
     /// Sends a signal that it lives on after.
