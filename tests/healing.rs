@@ -7,18 +7,18 @@
     missing_docs
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidings::actors::{Scope, Tidings, digests, views_dir};
-use tidings::events::Sequence;
-use tidings::journal::JournalHandle;
+use tidings::events::{Event, Incarnation, Record, Sequence, stored};
+use tidings::journal::{Connection, JournalHandle, MemoryJournal};
 use tidings::projections::{Changes, Digest, RowKey};
 use tidings::store::{Epoch, EpochParts, Generation, ShardRecord, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
-use system::{append, keyword, memory, options, posted, record};
+use system::{NOW, append, embedded, keyword, memory, options, outliving, posted, record};
 
 mod system;
 
@@ -123,4 +123,120 @@ async fn a_header_that_does_not_decode() {
         tokio::task::yield_now().await;
     }
     closed.is_healed(tidings).await;
+}
+
+/// Views in a data folder of their own, which have folded all that the journal holds.
+async fn folded(data: &Path, journal: &JournalHandle) -> Tidings {
+    let tidings = start(data, journal).await;
+    let head = *journal.head().borrow();
+    tidings.reached(Scope::All, head).await.unwrap();
+    tidings
+}
+
+async fn epoch_of(data: &Path, journal: &JournalHandle) -> Epoch {
+    let tidings = folded(data, journal).await;
+    let epoch = tidings.views().epoch().unwrap();
+    tidings.shutdown().await.unwrap();
+    epoch
+}
+
+/// The damage may look otherwise to the one that comes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_one_journal_that_meet_the_same_damage_get_equal_epochs() {
+    for connection in [Connection::Connected, Connection::Local] {
+        let is_shared = connection == Connection::Connected;
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let broker = Arc::new(MemoryJournal::new(Incarnation(7)));
+        let journal = outliving(Arc::<MemoryJournal>::clone(&broker), connection);
+        let mut seen = Vec::new();
+        for round in 0..3 {
+            let tweets = (0..40).map(|n| record("ai", &posted(100 * round + n)));
+            let last = append(&journal, tweets.collect()).await;
+            let before = epoch_of(one.path(), &journal).await;
+            let before_other = epoch_of(other.path(), &journal).await;
+            assert_eq!(before == before_other, is_shared || round == 0);
+
+            let another = record("ai", &posted(100 * round + 98));
+            broker.replace(last, another.clone());
+            let after = epoch_of(one.path(), &journal).await;
+            append(&journal, vec![record("ai", &posted(100 * round + 99))]).await;
+            broker.forget(last);
+            let after_other = epoch_of(other.path(), &journal).await;
+            broker.replace(last, another);
+            assert_eq!(after == after_other, is_shared, "round {round}");
+            assert_ne!(after_other, before_other);
+            assert!(after != before && !seen.contains(&after), "round {round}");
+            seen.extend([before, after]);
+        }
+    }
+}
+
+/// What is folded is what the journal holds at the positions that the views name.
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_are_the_hashes_of_the_records_in_the_journal() {
+    let data = tempfile::tempdir().unwrap();
+    let journal = embedded(&data.path().join("journal"));
+    let words = ["ai", "연기", "us airways", "b"];
+    let mut records: Vec<_> = (0..400).map(|n| record(words[n % 3], &posted(n))).collect();
+    let undecodable = Record {
+        stored: stored::encode_wire(b"{"),
+        ..record("b", &posted(0))
+    };
+    records.push(undecodable);
+    records.push(record("ai", &Event::KeywordUntracked { at: NOW }));
+    append(&journal, records).await;
+    let tidings = folded(data.path(), &journal).await;
+    let heads = tidings.views().heads().unwrap();
+    assert_eq!(heads.len(), words.len());
+    for (keyword, head) in heads {
+        let hash = journal.hash_at(head.as_of).await.unwrap();
+        assert_eq!(hash, Some(head.mark), "{keyword}");
+        assert_eq!(head.received_at, NOW);
+    }
+    tidings.shutdown().await.unwrap();
+}
+
+/// A copy of the whole data folder is put back, and other events are journaled then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_restored_from_a_copy_keeps_the_epoch_and_gets_other_marks() {
+    let data = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let fold_more = |folder: PathBuf, from: usize| async move {
+        let journal = embedded(&folder.join("journal"));
+        let tweets = (from..from + 30).map(|n| record("ai", &posted(n)));
+        append(&journal, tweets.collect()).await;
+        let tidings = folded(&folder, &journal).await;
+        let epoch = tidings.views().epoch().unwrap();
+        let head = tidings.views().head(&keyword("ai")).unwrap().unwrap();
+        let at_30 = journal.hash_at(Sequence::new(30)).await.unwrap();
+        let at_end = journal.hash_at(head.as_of).await.unwrap();
+        assert_eq!(at_end, Some(head.mark));
+        tidings.shutdown().await.unwrap();
+        (epoch, head, at_30)
+    };
+    let (epoch, before, _) = fold_more(data.path().into(), 0).await;
+    copy_folder(data.path(), copy.path());
+    let (_, lost, _) = fold_more(data.path().into(), 100).await;
+    let (restored, head, at_30) = fold_more(copy.path().into(), 200).await;
+    assert_eq!(restored, epoch);
+    assert_eq!(head.as_of, lost.as_of);
+    assert_ne!(head.mark, lost.mark, "this is how a client finds out");
+    assert_eq!(
+        at_30,
+        Some(before.mark),
+        "what was before the copy is the same"
+    );
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::old_views;
-use super::opening::{Opened, OpeningError, open_unhealed, open_views};
+use super::opening::{Opened, OpeningError, begin_generation, open_unhealed, open_views};
 use super::replay::{KeywordDigest, digests, replay};
-use crate::events::{Checkpoint, Keyword, Sequence, Token};
+use crate::events::{Checkpoint, Incarnation, Keyword, Sequence, Token};
 use crate::journal::Journal;
 use crate::projections::{Digest, Ledger};
 use crate::store::{
-    EpochParts, Generation, ShardRecord, Store, StoreError, StoreOptions, Views, ViewsFolder,
+    Contradiction, EpochParts, Generation, ShardRecord, Store, StoreError, StoreOptions, Views,
+    ViewsFolder,
 };
 
 /// What comparing views with their journal gave.
@@ -280,11 +281,14 @@ pub async fn rebuild(
     // The old views may be a moment behind after a crash; that alone is no damage.
     old.catch_up(journal, |_| {}).await?;
     let behind = old.behind()?;
-    let damaged = differences(&digests(&old.views)?.0, &expected.0)
-        .iter()
-        .any(|difference| !behind.contains_key(&difference.keyword));
-    let parts = if damaged {
-        EpochParts::current(journal.incarnation(), Generation::renew(data)?)
+    let found = digests(&old.views)?.0;
+    let damage = differences(&found, &expected.0)
+        .into_iter()
+        .find(|difference| !behind.contains_key(&difference.keyword));
+    let parts = if let Some(damage) = &damage {
+        let now = journal.incarnation();
+        let found = contradiction(now, damage, [&expected.0, &found]);
+        EpochParts::current(now, begin_generation(data, journal, &found)?)
     } else {
         // Opening the old views may have begun a new epoch already.
         old.store.parts()
@@ -302,7 +306,27 @@ pub async fn rebuild(
         store.close()?;
     }
     ViewsFolder::of(data).swap_in_next()?;
-    Ok(damaged)
+    Ok(damage.is_some())
+}
+
+/// What showed that the views were damaged: the record of the keyword up to which the views that are
+/// first in `all` and know it have folded.
+fn contradiction(
+    now: Incarnation,
+    damage: &Difference,
+    all: [&[KeywordDigest]; 2],
+) -> Contradiction {
+    let mut known = all.into_iter().flatten();
+    let keyword = known.find(|one| one.keyword == damage.keyword);
+    let (sequence, hash) = keyword
+        .map(|one| (one.head.as_of, one.head.mark))
+        .unwrap_or_default();
+    Contradiction {
+        of: now,
+        now,
+        sequence,
+        hash,
+    }
 }
 
 /// Copies the rows into a fresh folder and swaps it in, which gives back the space of rows that

@@ -8,7 +8,8 @@ use super::old_views::{self, OldViews};
 use crate::events::Checkpoint;
 use crate::journal::{Journal, JournalError};
 use crate::store::{
-    Epoch, EpochParts, Generation, Seal, ShardRecord, Store, StoreError, StoreOptions, ViewsFolder,
+    Contradiction, Epoch, EpochParts, Generation, Seal, ShardRecord, Store, StoreError,
+    StoreOptions, ViewsFolder,
 };
 use crate::telemetry::whole;
 
@@ -50,13 +51,15 @@ enum Found {
     Outdated(Outdated),
     /// They cannot be read.
     Damaged(StoreError),
-    /// The journal is not the one they were made from.
-    Foreign(String),
+    /// The journal is not the one they were made from; the text says how that shows.
+    Foreign(String, Contradiction),
 }
 
 /// Rows of another epoch that contradict nothing in the journal.
 struct Outdated {
     store: Store,
+    /// Views were made in this generation that were found not to follow from the journal.
+    is_superseded: bool,
     /// Whose epoch they are of, when an older version made them all.
     epoch: Option<Epoch>,
     checkpoints: Vec<Checkpoint>,
@@ -71,7 +74,8 @@ pub fn views_dir(data: &Path) -> PathBuf {
 ///
 /// Rows that cannot be read are moved aside and made anew in the same epoch, since the journal
 /// still says what they were. Rows that a checkpoint shows to be of another journal (re-created,
-/// shortened, re-used sequences) are made anew in a new epoch.
+/// shortened, re-used sequences) are made anew in a new epoch. A crash between the two leaves rows of
+/// the generation before, which are made anew in the epoch that has begun.
 ///
 /// # Errors
 /// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
@@ -96,7 +100,11 @@ pub async fn open_views(
             old: None,
         },
         Found::Outdated(outdated) => {
-            tracing::warn!("the views are of another version; they are made anew");
+            if outdated.is_superseded {
+                tracing::warn!("the views are of a generation before; they are made anew");
+            } else {
+                tracing::warn!("the views are of another version; they are made anew");
+            }
             let kept = old_views::dir(data);
             let were_right = outdated.epoch.is_some();
             drop(outdated);
@@ -113,12 +121,13 @@ pub async fn open_views(
             );
             anew(first.clone(), journal).await?
         }
-        Found::Foreign(what) => {
+        Found::Foreign(what, found) => {
             tracing::error!(
                 "the journal is not the one the views were made from ({what}); a new epoch begins, and they are made anew"
             );
             Store::remove(&old_views::dir(data))?;
-            anew(options(Generation::renew(data)?), journal).await?
+            let generation = begin_generation(data, journal, &found)?;
+            anew(options(generation), journal).await?
         }
     };
     opened.old = open_old(data, &first, journal).await?;
@@ -144,6 +153,7 @@ async fn open_old(
             store,
             epoch: Some(epoch),
             checkpoints,
+            ..
         }) => Ok(Some(OldViews {
             store: Arc::new(store.in_epoch(epoch)),
             positions: checkpoints.iter().map(|at| at.sequence).collect(),
@@ -179,10 +189,27 @@ pub(super) async fn open_unhealed(
         }),
         Found::Outdated(_) => Err("they are of another version of tidings".into()),
         Found::Damaged(error) => Err(format!("they are damaged: {}", whole(&error))),
-        Found::Foreign(what) => Err(format!(
+        Found::Foreign(what, _) => Err(format!(
             "the journal is not the one they were made from: {what}"
         )),
     })
+}
+
+/// Begins a new epoch, because of what contradicts the views: in a fresh random generation; or in the
+/// one that other servers come to as well, where they read the same journal.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn begin_generation(
+    data: &Path,
+    journal: &dyn Journal,
+    found: &Contradiction,
+) -> Result<Generation, StoreError> {
+    if journal.is_shared() {
+        Generation::follow(data, found)
+    } else {
+        Generation::renew(data)
+    }
 }
 
 /// Discards what is there and begins with nothing.
@@ -207,29 +234,34 @@ async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<Opened, Op
 async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
     let current = options.parts;
     let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
-    let store = match opened {
-        Ok(store) => store,
+    let read = opened.and_then(|store| {
+        let records = store.shards().iter().map(|shard| shard.record());
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        Ok((store, records))
+    });
+    let (store, records) = match read {
+        Ok(read) => read,
         Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
         Err(error) => return Err(error.into()),
     };
-    let start = Checkpoint::start_of(journal.incarnation());
-    let mut checkpoints = Vec::new();
-    let mut made_in = Vec::new();
-    for shard in store.shards() {
-        let record = match shard.record() {
-            Ok(record) => record,
-            Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
-            Err(error) => return Err(error.into()),
-        };
-        let checkpoint = record.map_or(start, |record| record.checkpoint);
-        let parts = record.and_then(|record| parts_of(&record, &current));
-        let comparable = parts.is_some_and(|parts| parts.has_versions_of(&current));
-        if let Some(what) = mismatch(&checkpoint, comparable, journal).await? {
-            return Ok(Found::Foreign(what));
-        }
-        checkpoints.push(checkpoint);
-        made_in.extend(record.map(|record| (record.epoch, parts)));
+    let made_in: Vec<_> = records
+        .iter()
+        .flatten()
+        .map(|record| (record.epoch, parts_of(record, &current)))
+        .collect();
+    let is_superseded = made_in
+        .iter()
+        .any(|(_, parts)| parts.is_some_and(|parts| parts.is_superseded_by(&current)));
+    if !is_superseded
+        && let Some((what, found)) = contradiction(&records, &current, journal).await?
+    {
+        return Ok(Found::Foreign(what, found));
     }
+    let start = Checkpoint::start_of(journal.incarnation());
+    let checkpoints = records.iter();
+    let checkpoints = checkpoints
+        .map(|record| record.map_or(start, |record| record.checkpoint))
+        .collect();
     if made_in.iter().all(|(_, parts)| *parts == Some(current)) {
         return Ok(Found::Fitting(store, checkpoints));
     }
@@ -241,9 +273,47 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
     });
     Ok(Found::Outdated(Outdated {
         store,
+        is_superseded,
         epoch,
         checkpoints,
     }))
+}
+
+/// What in the journal contradicts the checkpoints. Of several the one with the highest position, at
+/// which other servers that have folded the same stand too.
+async fn contradiction(
+    records: &[Option<ShardRecord>],
+    current: &EpochParts,
+    journal: &dyn Journal,
+) -> Result<Option<(String, Contradiction)>, JournalError> {
+    let mut highest: Option<(String, Contradiction)> = None;
+    let mut seen = Vec::new();
+    for record in records.iter().flatten() {
+        let checkpoint = record.checkpoint;
+        // Shards that came to the same position are asked for once.
+        if seen.contains(&checkpoint) {
+            continue;
+        }
+        seen.push(checkpoint);
+        let comparable =
+            parts_of(record, current).is_some_and(|parts| parts.has_versions_of(current));
+        let Some(what) = mismatch(&checkpoint, comparable, journal).await? else {
+            continue;
+        };
+        let is_higher = highest
+            .as_ref()
+            .is_none_or(|(_, highest)| checkpoint.sequence > highest.sequence);
+        if is_higher {
+            let found = Contradiction {
+                of: checkpoint.incarnation,
+                now: journal.incarnation(),
+                sequence: checkpoint.sequence,
+                hash: checkpoint.hash,
+            };
+            highest = Some((what, found));
+        }
+    }
+    Ok(highest)
 }
 
 /// The parts of a record's epoch, where they are known.

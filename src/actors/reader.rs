@@ -84,7 +84,7 @@ impl Actor for ReaderActor {
         // A reader is bound to the journal of its beginning, which has to be the views'.
         if own.journal.incarnation() != own.incarnation {
             let what = "it was created anew while the views were being opened".into();
-            return Err(JournalError::Changed { what }.into());
+            return Err(JournalError::Changed { what, read: None }.into());
         }
         myself.cast(ReaderMessage::Read)?;
         Ok(ReaderState {

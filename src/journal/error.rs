@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::events::Sequence;
+use crate::events::{RecordHash, Sequence};
 
 /// Why a journal did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -145,5 +145,7 @@ pub enum JournalError {
     Changed {
         /// How it shows.
         what: String,
+        /// The last position that was read, and the hash of what stood there, where it is known.
+        read: Option<(Sequence, RecordHash)>,
     },
 }

@@ -115,6 +115,12 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     fn unreadable(&self) -> Option<Arc<str>> {
         None
     }
+    /// Whether other servers may read it too. They have to come to the same answers, so nothing that
+    /// a client sees may be drawn at random then.
+    fn is_shared(&self) -> bool {
+        self.connection() != Connection::Local
+    }
+
     /// The last durable position, and every later one as it comes.
     fn head(&self) -> watch::Receiver<Sequence>;
 
@@ -132,7 +138,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError>;
 
-    /// What stands at a position; `None` where the journal holds nothing (any more).
+    /// What stands at a position; `None` where the journal holds nothing (any more). Costs one request
+    /// to a broker, or opening one segment and reading at most one chunk of it once its frames are
+    /// known.
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError>;
 
     /// Where records that cannot be folded are kept.

@@ -1,10 +1,8 @@
 //! Which life of the views an answer belongs to.
 
-use std::path::{Path, PathBuf};
-
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::Generation;
 use crate::events::Incarnation;
 use crate::projections::FOLD_VERSION;
 use crate::text::ANALYSER_VERSION;
@@ -74,6 +72,12 @@ impl EpochParts {
         self.fold == other.fold && self.analyser == other.analyser
     }
 
+    /// Since the rows were made from this journal, a new generation began: they were found not to
+    /// follow from it.
+    pub fn is_superseded_by(&self, current: &Self) -> bool {
+        self.incarnation == current.incarnation && self.generation != current.generation
+    }
+
     /// An older version made the rows, of the same journal in the same generation: they were right,
     /// as that version understood it.
     pub fn is_older_than(&self, current: &Self) -> bool {
@@ -112,59 +116,6 @@ impl std::str::FromStr for Epoch {
             .flatten()
             .map(Self)
             .ok_or(EpochError)
-    }
-}
-
-/// Changes to a fresh random value when the views no longer follow from the journal as it was
-/// seen before. Kept in a file beside the views, so that it outlives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Generation(u64);
-
-impl Generation {
-    fn file(dir: &Path) -> PathBuf {
-        dir.join("generation")
-    }
-
-    /// The generation kept in `dir`; the first one where none is kept.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] when the file can't be read, [`StoreError::Inconsistent`] when it holds
-    /// no generation.
-    pub fn load(dir: &Path) -> Result<Self, StoreError> {
-        let path = Self::file(dir);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => u64::from_str_radix(text.trim(), 16).map(Self).map_err(|_| {
-                StoreError::Inconsistent(format!(
-                    "{} does not hold a generation (16 hex digits); delete it",
-                    path.display()
-                ))
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self(0)),
-            Err(error) => Err(StoreError::io("read", path)(error)),
-        }
-    }
-
-    /// A fresh random generation, kept in `dir` from now on, durably.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub fn renew(dir: &Path) -> Result<Self, StoreError> {
-        let path = Self::file(dir);
-        let drawn = getrandom::u64().map_err(|error| {
-            StoreError::io("draw a random number for", &path)(std::io::Error::other(error))
-        })?;
-        let fresh = Self(drawn);
-        let next = path.with_extension("next");
-        let write = || {
-            let mut file = std::fs::File::create(&next)?;
-            std::io::Write::write_all(&mut file, format!("{:016x}\n", fresh.0).as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&next, &path)?;
-            std::fs::File::open(dir)?.sync_all()
-        };
-        write().map_err(StoreError::io("write", &path))?;
-        Ok(fresh)
     }
 }
 

@@ -9,6 +9,7 @@ mod committer;
 mod database;
 mod epoch;
 mod error;
+mod generation;
 mod guard;
 mod holder_index;
 mod holders;
@@ -25,8 +26,9 @@ mod views;
 mod views_folder;
 mod whole;
 
-pub use epoch::{Epoch, EpochError, EpochParts, Generation};
+pub use epoch::{Epoch, EpochError, EpochParts};
 pub use error::StoreError;
+pub use generation::{Contradiction, Generation};
 pub use guard::silence_guarded_panics;
 pub use holders::Holders;
 pub use keyword_log::KeptLog;

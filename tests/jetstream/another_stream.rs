@@ -95,6 +95,11 @@ fn a_stream_created_anew_while_running_begins_a_new_epoch() {
     wait_for(&server, 100..160);
     assert_ne!(epoch(&server), before);
     assert_eq!(changed(&server), 1);
+    let fresh_scratch = tempfile::tempdir().unwrap();
+    let fresh = Server::start_with(fresh_scratch.path(), &["--nats", &nats.url()]);
+    wait_for(&fresh, 100..160);
+    assert_eq!(epoch(&fresh), epoch(&server), "replicas agree");
+    fresh.stop();
     let said = server.stop();
     assert!(said.contains("created anew"), "{said}");
 }
@@ -145,7 +150,9 @@ fn an_emptied_stream_empties_the_views() {
 fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     let mut nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
+    let other_scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
+    let other = Server::start_with(other_scratch.path(), &["--nats", &nats.url()]);
     publish(&nats, 0..30);
     wait_for(&server, 0..30);
     let old = scratch.path().join("old");
@@ -159,17 +166,22 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     nats.start_again();
     publish(&nats, 30..60);
     wait_for(&server, 0..60);
+    wait_for(&other, 0..60);
     let first = epoch(&server);
+    assert_eq!(epoch(&other), first);
 
     go_back(&mut nats);
     nats.start_again();
     wait_for(&server, 0..30);
     let second = epoch(&server);
     assert_ne!(second, first);
+    wait_for(&other, 0..30);
+    assert_eq!(epoch(&other), second, "replicas agree");
 
     // The same, but the sequences are in use again before the server is looked at.
     publish(&nats, 60..80);
     wait_for(&server, (0..30).chain(60..80));
+    wait_for(&other, (0..30).chain(60..80));
     send("STOP", server.id());
     go_back(&mut nats);
     nats.start_again();
@@ -177,6 +189,10 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     send("CONT", server.id());
     wait_for(&server, (0..30).chain(200..240));
     assert_ne!(epoch(&server), second);
+    // It may have looked before the sequences were in use again.
+    wait_for(&other, (0..30).chain(200..240));
+    assert_eq!(epoch(&other), epoch(&server), "replicas agree");
+    other.stop();
     assert_eq!(changed(&server), 2);
     server.stop();
 }

@@ -11,7 +11,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tidings::actors::{Options, Scope, ShardOptions, Tidings, digests};
-use tidings::events::{KeywordRecord, Record, Timestamp, stored, wire};
+use tidings::events::{KeywordRecord, Record, RecordHash, Sequence, Timestamp, stored, wire};
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
 };
@@ -32,10 +32,13 @@ const TOKENS: [&str; 6] = [
 ];
 
 /// What views and rejected log say in the end.
+/// Its name, its ledger, what a client can read of it, and where it stands.
+type Keyword = (String, Ledger, Option<Digest>, (Sequence, RecordHash));
+
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     digest: Digest,
-    keywords: Vec<(String, Ledger, Option<Digest>)>,
+    keywords: Vec<Keyword>,
     rejected: Vec<(Vec<u8>, Vec<u8>, String)>,
 }
 
@@ -72,7 +75,10 @@ async fn outcome(journal: JournalHandle, records: &[Record]) -> Outcome {
         digest,
         keywords: keywords
             .into_iter()
-            .map(|one| (one.keyword.to_string(), one.head.ledger, one.digest))
+            .map(|one| {
+                let (head, name) = (one.head, one.keyword.to_string());
+                (name, head.ledger, one.digest, (head.as_of, head.mark))
+            })
             .collect(),
         rejected: rejected
             .into_iter()

@@ -75,17 +75,22 @@ pub fn embedded(folder: &Path) -> JournalHandle {
 
 /// A journal in memory that outlives the systems that close it, as a broker does.
 pub fn memory() -> JournalHandle {
-    Arc::new(Broker {
-        journal: Arc::new(MemoryJournal::new(Incarnation(7))),
-        connection: Connection::Local,
-    })
+    outliving(
+        Arc::new(MemoryJournal::new(Incarnation(7))),
+        Connection::Local,
+    )
 }
 
 /// A journal that others write to, too.
 pub fn shared(journal: JournalHandle) -> JournalHandle {
+    outliving(journal, Connection::Connected)
+}
+
+/// A journal that outlives the systems that close it, reached in this way.
+pub fn outliving(journal: JournalHandle, connection: Connection) -> JournalHandle {
     Arc::new(Broker {
         journal,
-        connection: Connection::Connected,
+        connection,
     })
 }
 

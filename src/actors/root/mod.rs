@@ -23,9 +23,9 @@ use super::old_views::sole;
 use super::opening::{Opened, OpeningError, open_views};
 use super::progress::Progress;
 use super::shard::{ShardHandle, ShardOptions};
-use crate::events::{Keyword, Sequence, ShardId};
+use crate::events::{Keyword, RecordHash, Sequence, ShardId};
 use crate::journal::{JournalError, JournalHandle};
-use crate::store::{Store, StoreError, Views, ViewsFolder};
+use crate::store::{Contradiction, Store, StoreError, Views, ViewsFolder};
 use crate::telemetry::{Metrics, whole};
 
 mod parts;
@@ -195,13 +195,14 @@ impl Actor for RootActor {
                 .is_some_and(|parts| parts.contains(actor.get_id()));
             if runs {
                 tracing::error!(error = %whole(error.as_ref()), "folding stopped; it is started again");
-                if let Some(JournalError::Changed { what }) = error.downcast_ref() {
+                if let Some(JournalError::Changed { what, read }) = error.downcast_ref() {
                     tracing::error!(
                         what,
                         "a new epoch begins, and the views are made anew from what the journal holds now"
                     );
                     state.own.metrics.journal_changed.inc();
-                    state.recovery.journal_changed();
+                    let found = state.contradiction(*read);
+                    state.recovery.journal_changed(found);
                 }
                 let damaged = error
                     .downcast_ref::<StoreError>()
@@ -221,7 +222,7 @@ impl RootState {
         drop(self.take_retired().await);
         let data = &self.own.options.data;
         self.recovery.discard_damaged(data);
-        if let Err(error) = self.recovery.renew_epoch(data) {
+        if let Err(error) = self.recovery.renew_epoch(data, &*self.own.journal) {
             let reason = format!("a new epoch could not begin: {}", whole(&error));
             self.own.causes.waits(Waiting::Opening, &reason);
             self.start_again(myself, false).await;
@@ -233,6 +234,19 @@ impl RootState {
             self.start_again(myself, false).await;
         } else {
             self.own.causes.goes_on(Waiting::Opening);
+        }
+    }
+
+    /// What the journal contradicts, when it is no longer what was read.
+    fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
+        let now = self.own.journal.incarnation();
+        let of = self.parts.as_ref();
+        let (sequence, hash) = read.unwrap_or_default();
+        Contradiction {
+            of: of.map_or(now, |parts| parts.store.parts().incarnation),
+            now,
+            sequence,
+            hash,
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::actors::opening::views_dir;
-use crate::store::{Generation, Store, StoreError};
+use crate::actors::opening::{begin_generation, views_dir};
+use crate::journal::Journal;
+use crate::store::{Contradiction, Store, StoreError};
 use crate::telemetry::whole;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -19,7 +20,7 @@ pub(super) struct Recovery {
     discard: bool,
     /// The journal no longer holds what clients were shown: a new epoch has to begin, even where
     /// the checkpoints that reached the disk still fit.
-    renew: bool,
+    renew: Option<Contradiction>,
     pause: Duration,
     started: Instant,
 }
@@ -28,7 +29,7 @@ impl Recovery {
     pub(super) fn new() -> Self {
         Self {
             discard: false,
-            renew: false,
+            renew: None,
             pause: FIRST_PAUSE,
             started: Instant::now(),
         }
@@ -40,8 +41,8 @@ impl Recovery {
     }
 
     /// The journal is another one now.
-    pub(super) const fn journal_changed(&mut self) {
-        self.renew = true;
+    pub(super) const fn journal_changed(&mut self, found: Contradiction) {
+        self.renew = Some(found);
     }
 
     /// The views cannot be trusted.
@@ -78,10 +79,14 @@ impl Recovery {
     }
 
     /// Begins a new epoch where one has to begin.
-    pub(super) fn renew_epoch(&mut self, data: &Path) -> Result<(), StoreError> {
-        if self.renew {
-            Generation::renew(data)?;
-            self.renew = false;
+    pub(super) fn renew_epoch(
+        &mut self,
+        data: &Path,
+        journal: &dyn Journal,
+    ) -> Result<(), StoreError> {
+        if let Some(found) = &self.renew {
+            begin_generation(data, journal, found)?;
+            self.renew = None;
         }
         Ok(())
     }

@@ -342,6 +342,18 @@ impl Drop for JetStreamReader {
 #[async_trait]
 impl JournalReader for JetStreamReader {
     async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
+        self.next_batch(most).await.map_err(|error| match error {
+            JournalError::Changed { what, .. } => JournalError::Changed {
+                what,
+                read: self.read_hash().map(|hash| (self.read, hash)),
+            },
+            other => other,
+        })
+    }
+}
+
+impl JetStreamReader {
+    async fn next_batch(&mut self, most: usize) -> Result<Batch, JournalError> {
         loop {
             self.check()?;
             self.gather(most);

@@ -161,7 +161,10 @@ impl Keeper {
     /// The error for whoever read the stream before it took a turn.
     pub(super) fn changed(&self) -> JournalError {
         let what = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        JournalError::Changed { what: what.clone() }
+        JournalError::Changed {
+            what: what.clone(),
+            read: None,
+        }
     }
 
     /// The stream holds records through this sequence, as appending or reading has shown.
@@ -336,7 +339,7 @@ impl Keeper {
             .clone_from(&what);
         self.standing
             .send_modify(|standing| standing.turn = standing.turn.wrapping_add(1));
-        JournalError::Changed { what }
+        JournalError::Changed { what, read: None }
     }
 
     fn move_head(&self) {

@@ -255,16 +255,16 @@ impl SegmentReader {
     ) -> Result<bool, ReadError> {
         self.chunks.at_once = SEEK_BYTES;
         while self.offset < self.end {
-            let before = self.mark();
+            // The next seek into this segment passes over less.
+            if let Some(mark) = self.mark() {
+                segment.mark(mark);
+            }
             self.enter_frame()?;
             let Some((end, count)) = self.frame else {
                 continue;
             };
             let behind = self.next.plus(u64::from(count));
             if behind > sequence {
-                if let Some(mark) = before {
-                    segment.mark(mark);
-                }
                 return Ok(true);
             }
             self.offset = end;

@@ -1,0 +1,236 @@
+//! Which generation of the views this is: what an epoch has besides journal and versions.
+//!
+//! It changes when the views no longer follow from the journal as it was seen before, and is kept in
+//! a file beside the views, so that it outlives them: 16 hex digits, and then a line for each journal
+//! that was left for another one.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::events::{Incarnation, RecordHash, Sequence};
+
+/// How many of the journals that were left are remembered.
+const MAX_LEFT: usize = 256;
+
+/// A generation of the views. The first one is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub(super) u64);
+
+/// What showed that the views do not follow from the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The journal that the views were made from.
+    pub of: Incarnation,
+    /// The journal that there is now.
+    pub now: Incarnation,
+    /// A position that was folded, and that the journal contradicts.
+    pub sequence: Sequence,
+    /// The hash of the record that was folded there.
+    pub hash: RecordHash,
+}
+
+/// What the file says.
+struct Kept {
+    generation: Generation,
+    /// The journals that were left for another one, the latest last.
+    left: Vec<Incarnation>,
+}
+
+impl Generation {
+    const FIRST: Self = Self(0);
+
+    fn file(dir: &Path) -> PathBuf {
+        dir.join("generation")
+    }
+
+    /// The generation kept in `dir`; the first one where none is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the file can't be read, [`StoreError::Inconsistent`] when it holds
+    /// no generation.
+    pub fn load(dir: &Path) -> Result<Self, StoreError> {
+        Ok(Kept::load(dir)?.generation)
+    }
+
+    /// A fresh random generation, kept in `dir` from now on, durably. For a journal that no other
+    /// server reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn renew(dir: &Path) -> Result<Self, StoreError> {
+        let path = Self::file(dir);
+        let drawn = getrandom::u64().map_err(|error| {
+            StoreError::io("draw a random number for", &path)(std::io::Error::other(error))
+        })?;
+        Kept::load(dir)?.replace(Self(drawn), dir)
+    }
+
+    /// The generation that follows from a contradiction, kept in `dir` from now on, durably. For a
+    /// journal that other servers read as well: those that stood at the same position, and had folded
+    /// the same, come to the same generation, whenever they look.
+    ///
+    /// A journal that was created anew begins with the first generation, as it does for a server whose
+    /// data folder is new: its incarnation makes the epoch another one. One that was left earlier and
+    /// came back does not, since clients may hold its first epoch.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn follow(dir: &Path, found: &Contradiction) -> Result<Self, StoreError> {
+        let mut kept = Kept::load(dir)?;
+        let is_another = found.of != found.now;
+        if is_another {
+            kept.left.retain(|left| *left != found.of);
+            kept.left.push(found.of);
+            let surplus = kept.left.len().saturating_sub(MAX_LEFT);
+            kept.left.drain(..surplus);
+        }
+        let next = if is_another && !kept.left.contains(&found.now) {
+            Self::FIRST
+        } else {
+            let next = Self::of(found);
+            // The same contradiction once more is a new one.
+            if !is_another && next == kept.generation {
+                Self(next.0.wrapping_add(1))
+            } else {
+                next
+            }
+        };
+        kept.replace(next, dir)
+    }
+
+    fn of(found: &Contradiction) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&found.now.0.to_be_bytes());
+        hasher.update(&found.sequence.get().to_be_bytes());
+        hasher.update(&found.hash.0.to_be_bytes());
+        let mut first = [0; 8];
+        hasher.finalize_xof().fill(&mut first);
+        Self(u64::from_be_bytes(first))
+    }
+}
+
+impl Kept {
+    fn load(dir: &Path) -> Result<Self, StoreError> {
+        let path = Generation::file(dir);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self {
+                    generation: Generation::FIRST,
+                    left: Vec::new(),
+                });
+            }
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        let number = |text: &str| u64::from_str_radix(text.trim(), 16).ok();
+        let mut lines = text.lines();
+        let generation = lines.next().and_then(number).map(Generation);
+        let left = lines.map(|line| number(line).map(Incarnation)).collect();
+        generation
+            .zip(left)
+            .map(|(generation, left)| Self { generation, left })
+            .ok_or_else(|| {
+                StoreError::Inconsistent(format!(
+                    "{} does not hold a generation (16 hex digits); delete it",
+                    path.display()
+                ))
+            })
+    }
+
+    /// Keeps another generation, durably.
+    fn replace(self, next: Generation, dir: &Path) -> Result<Generation, StoreError> {
+        let path = Generation::file(dir);
+        let mut text = format!("{:016x}\n", next.0);
+        for left in &self.left {
+            text.push_str(&format!("{left}\n"));
+        }
+        let unfinished = path.with_extension("next");
+        let write = || {
+            let mut file = std::fs::File::create(&unfinished)?;
+            std::io::Write::write_all(&mut file, text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, &path)?;
+            std::fs::File::open(dir)?.sync_all()
+        };
+        write().map_err(StoreError::io("write", &path))?;
+        Ok(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contradiction(of: u64, now: u64, sequence: u64) -> Contradiction {
+        Contradiction {
+            of: Incarnation(of),
+            now: Incarnation(now),
+            sequence: Sequence::new(sequence),
+            hash: RecordHash(sequence + 1),
+        }
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn follow(folder: &tempfile::TempDir, found: &Contradiction) -> Generation {
+        let next = Generation::follow(folder.path(), found).unwrap();
+        assert_eq!(Generation::load(folder.path()).unwrap(), next, "it is kept");
+        next
+    }
+
+    #[test]
+    fn servers_that_meet_the_same_contradictions_come_to_the_same_generations() {
+        let (one, other) = (folder(), folder());
+        let mut all = vec![Generation::FIRST];
+        for sequence in [5, 9, 9, 9, 5] {
+            let found = contradiction(1, 1, sequence);
+            let next = follow(&one, &found);
+            assert_eq!(follow(&other, &found), next);
+            assert_ne!(all.last(), Some(&next), "it changes each time");
+            all.push(next);
+        }
+    }
+
+    #[test]
+    fn a_new_journal_begins_with_the_first_generation_and_one_that_came_back_does_not() {
+        let folder = folder();
+        follow(&folder, &contradiction(1, 1, 5));
+        assert_eq!(follow(&folder, &contradiction(1, 2, 7)), Generation::FIRST);
+        // The same start once more, after a crash.
+        assert_eq!(follow(&folder, &contradiction(1, 2, 7)), Generation::FIRST);
+        let back = follow(&folder, &contradiction(2, 1, 3));
+        assert_ne!(back, Generation::FIRST);
+        assert_eq!(follow(&folder, &contradiction(1, 3, 3)), Generation::FIRST);
+    }
+
+    #[test]
+    fn a_random_generation_is_a_new_one_each_time_and_forgets_no_journal() {
+        let folder = folder();
+        follow(&folder, &contradiction(1, 2, 7));
+        let first = Generation::renew(folder.path()).unwrap();
+        assert_ne!(Generation::renew(folder.path()).unwrap(), first);
+        assert_ne!(
+            follow(&folder, &contradiction(2, 1, 7)),
+            Generation::FIRST,
+            "it was left before"
+        );
+    }
+
+    #[test]
+    fn a_file_that_holds_no_generation_is_named() {
+        let folder = folder();
+        for text in ["", "x\n", "0000000000000001\nx\n"] {
+            std::fs::write(folder.path().join("generation"), text).unwrap();
+            let error = Generation::load(folder.path()).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Inconsistent(_)),
+                "{text:?}: {error}"
+            );
+        }
+    }
+}
