@@ -144,13 +144,22 @@ impl Known {
             shard.put_log().watch();
             let heads = views.heads_of(store, shard)?.into_iter();
             let tracked = heads.filter(|(_, head)| head.tracked);
-            sizes.extend(tracked.map(|(keyword, head)| (ids::at_most(&head.id_runs), keyword)));
+            sizes.extend(tracked.map(|(keyword, head)| {
+                let size = ids::at_most(&head.id_runs);
+                (size, keyword, head.id_runs.is_empty())
+            }));
         }
         // The fewest ids first, so that as many keywords as can be are in the index.
         sizes.sort_unstable();
         let mut room = max_indexed;
-        for (size, keyword) in sizes {
+        for (size, keyword, has_no_runs) in sizes {
             match room.checked_sub(size) {
+                Some(rest) if has_no_runs => {
+                    room = rest;
+                    // Its ids are in one row, which is read with those of its neighbours.
+                    let (runs, ids) = (Vec::new(), Vec::new());
+                    known.add(keyword, Found::Tracked { runs, ids });
+                }
                 Some(rest) => {
                     room = rest;
                     let found = find(views, &keyword, &[])?;
@@ -163,8 +172,33 @@ impl Known {
                 }
             }
         }
+        for shard in store.shards() {
+            let read = shard.for_each_recent_ids(|keyword, row| known.add_recent(&keyword, row));
+            views.noticing_damage(store, read)?;
+        }
         known.index.sort();
+        // Rows that were put between two readings may have moved.
+        known.refresh(views, store)?;
         Ok(known)
+    }
+
+    /// Adds the newest ids of a keyword that has no others.
+    fn add_recent(&mut self, keyword: &Keyword, row: &[u8]) -> Result<(), StoreError> {
+        let Some(known) = self.small.get_mut(keyword) else {
+            return Ok(());
+        };
+        if !known.runs.is_empty() {
+            return Ok(());
+        }
+        let (index, number) = (&mut self.index, known.number);
+        let mut entries = 0;
+        ids::visit_recent(row, |id, state| {
+            index.push(id, number, state == IdState::Deleted);
+            entries += 1;
+        })?;
+        known.entries = known.entries.saturating_add(entries);
+        self.indexed = self.indexed.saturating_add(entries);
+        Ok(())
     }
 
     /// Reads the keywords that were put since.

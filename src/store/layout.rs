@@ -114,6 +114,8 @@ pub(super) fn log_row(kind: u8, number: u32) -> Vec<u8> {
 
 /// What all marks of keywords that are behind start with.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
+/// What all rows of newest ids start with.
+pub(super) const ALL_RECENT_IDS: &[u8] = &[RECENT_IDS];
 /// What all headers start with.
 pub(super) const ALL_HEADS: &[u8] = &[HEAD];
 

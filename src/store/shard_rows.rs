@@ -187,6 +187,17 @@ impl ShardRows {
         self.for_each_keyword(layout::ALL_HEADS, visit)
     }
 
+    /// Hands the row of newest ids of every keyword of this shard to `visit`.
+    ///
+    /// # Errors
+    /// [`StoreError`], or what `visit` answers.
+    pub(super) fn for_each_recent_ids(
+        &self,
+        visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.for_each_keyword(layout::ALL_RECENT_IDS, visit)
+    }
+
     /// The same for any kind of row of which a keyword has one.
     pub(super) fn for_each_keyword(
         &self,

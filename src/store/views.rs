@@ -80,7 +80,7 @@ impl Views {
     }
 
     /// Passes an answer of `store` on. Damage of a store that is no longer shown is old news.
-    fn noticing_damage<T>(
+    pub(super) fn noticing_damage<T>(
         &self,
         store: &Arc<Store>,
         answer: Result<T, StoreError>,

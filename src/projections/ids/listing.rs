@@ -24,11 +24,18 @@ pub fn visit(
             visit_row(&key, &present(rows, &key)?, &mut visit)?;
         }
     }
-    let key = RowKey::RecentIds;
-    match rows.get(&key)? {
-        Some(row) => visit_row(&key, &row, &mut visit),
+    match rows.get(&RowKey::RecentIds)? {
+        Some(row) => visit_recent(&row, visit),
         None => Ok(()),
     }
+}
+
+/// Hands the newest ids of a keyword to `visit`, from their row.
+///
+/// # Errors
+/// [`RowsError::Damaged`].
+pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Result<(), RowsError> {
+    visit_row(&RowKey::RecentIds, row, &mut visit)
 }
 
 /// The runs that hold what came since.

@@ -29,7 +29,7 @@ use bytes::Bytes;
 use super::{RowChange, RowKey, Rows, RowsError};
 use entry::{Entry, decode, encode};
 pub use entry::{IdHash, IdState};
-pub use listing::visit;
+pub use listing::{visit, visit_recent};
 use run::{Place, Run};
 
 /// How many of the newest ids are not in a run yet.
