@@ -2,7 +2,7 @@
 //!
 //! Decoding has two paths. The quick one reads straight into `WireEvent`; it takes every good
 //! event that has no surprise in a member that its type does not have. What it refuses goes down
-//! the [`careful`] one, which reads only the members of the event's type (the table in [`types`]),
+//! the `careful` one, which reads only the members of the event's type (the table in `types`),
 //! is the authority on what is valid, and names the field, what it holds, and what would be right.
 //! Whatever the quick path takes, the careful one reads in the same way.
 
