@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidings::actors::{FoldStep, KeywordStatus, Scope, Tidings, fold_step};
+use tidings::actors::{FoldStep, KeywordStatus, Scope, Tidings, digests, fold_step};
 use tidings::events::{
     Event, Incarnation, Keyword, Record, Sequence, TweetDeleted, TweetId, stored,
 };
@@ -258,6 +258,71 @@ async fn a_keyword_that_was_behind_catches_up_after_a_restart() {
     tidings.reached(Scope::Keyword(&bad), last).await.unwrap();
     assert_eq!(ledger(&tidings, "bad"), ledger(&tidings, "good"));
     tidings.shutdown().await.unwrap();
+}
+
+/// How many keyword actors run, as the metrics say it.
+fn resident(metrics: &ProcessMetrics) -> i64 {
+    let text = metrics.encode();
+    let mut lines = text.lines();
+    let found = lines.find_map(|line| line.strip_prefix("tidings_actors_alive{kind=\"keyword\"} "));
+    found.map_or(0, |number| number.parse().unwrap())
+}
+
+/// However few actors may be in memory, more keywords than that are folded, and catch up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn more_keywords_than_may_be_resident_are_folded_in_turns() {
+    let journal = memory();
+    let name = |n: usize| format!("k{}", n % 150);
+    let records = (0..900).map(|n| record(&name(n), &posted(n))).collect();
+    let last = append(&journal, records).await;
+    let whole = tempfile::tempdir().unwrap();
+    let tidings = start(whole.path(), &journal).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let expected = digests(tidings.views()).unwrap().0;
+    tidings.shutdown().await.unwrap();
+
+    for most in [2, 40] {
+        let data = tempfile::tempdir().unwrap();
+        let mut few = options(data.path());
+        few.keywords_resident = most;
+        let limit = i64::try_from(most).unwrap();
+        // First every keyword fails; then all of them have to catch up, beside each other.
+        for is_failing in [true, false] {
+            let metrics = ProcessMetrics::new();
+            let fold = fold_step();
+            let failing: FoldStep = Arc::new(move |view, rows, keyword, envelope| {
+                assert!(!(is_failing && envelope.sequence.get() > 450), "on purpose");
+                fold(view, rows, keyword, envelope)
+            });
+            let journal = Arc::clone(&journal);
+            let tidings = Tidings::start_with(few.clone(), journal, metrics.clone(), failing);
+            let tidings = tidings.await.unwrap();
+            let words: Vec<_> = (0..150).map(|n| keyword(&name(n))).collect();
+            let done = async {
+                while tidings.reached(Scope::All, last).await.is_err() {}
+                for word in words.iter().filter(|_| !is_failing) {
+                    while tidings.reached(Scope::Keyword(word), last).await.is_err() {}
+                }
+            };
+            let mut done = std::pin::pin!(done);
+            loop {
+                assert!(
+                    resident(&metrics) <= limit,
+                    "{} of {most}",
+                    resident(&metrics)
+                );
+                tokio::select! {
+                    biased;
+                    () = &mut done => break,
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            if !is_failing {
+                assert_eq!(digests(tidings.views()).unwrap().0, expected, "{most}");
+            }
+            tidings.shutdown().await.unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use super::catalog::Catalog;
 use super::live::Feeds;
 use super::progress::{Behind, Progress};
+use super::residents::Permit;
 use super::round::Ticket;
 use super::shard::ShardHandle;
 use crate::events::{Content, Keyword, KeywordEnvelope, Sequence, ShardId};
@@ -41,8 +42,10 @@ pub(super) struct KeywordHandle(ActorRef<KeywordMessage>);
 impl KeywordHandle {
     pub(super) async fn spawn(
         arguments: KeywordArguments,
+        permit: Permit,
         supervisor: ActorCell,
     ) -> Result<Self, SpawnErr> {
+        let arguments = (arguments, permit);
         let (actor, _) = Actor::spawn_linked(None, KeywordActor, arguments, supervisor).await?;
         Ok(Self(actor))
     }
@@ -102,7 +105,9 @@ pub(super) struct KeywordState {
     reader: Option<Box<dyn JournalReader>>,
     /// Through which position it has read while catching up.
     read_to: Sequence,
-    _alive: Counted,
+    /// It is counted as an actor, and has room in memory; until it stops, since its shard may keep the
+    /// state that its end carries for as long as it waits for the room.
+    held: Option<(Counted, Permit)>,
 }
 
 struct KeywordActor;
@@ -110,20 +115,31 @@ struct KeywordActor;
 impl Actor for KeywordActor {
     type Msg = KeywordMessage;
     type State = KeywordState;
-    type Arguments = KeywordArguments;
+    type Arguments = (KeywordArguments, Permit);
 
     async fn pre_start(
         &self,
         _: ActorRef<KeywordMessage>,
-        own: KeywordArguments,
+        (own, permit): (KeywordArguments, Permit),
     ) -> Result<KeywordState, ActorProcessingErr> {
         Ok(KeywordState {
-            _alive: own.metrics.actor_alive("keyword"),
+            held: Some((own.metrics.actor_alive("keyword"), permit)),
             own,
             view: None,
             reader: None,
             read_to: Sequence::ZERO,
         })
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<KeywordMessage>,
+        state: &mut KeywordState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.view = None;
+        state.reader = None;
+        state.held = None;
+        Ok(())
     }
 
     async fn handle(

@@ -26,6 +26,7 @@ mod progress;
 mod reader;
 mod rejections;
 mod replay;
+mod residents;
 mod root;
 mod round;
 mod shard;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::catalog::Catalog;
 use super::causes::{Causes, Waiting};
@@ -21,10 +20,11 @@ use super::keyword::{FoldStep, KeywordArguments, KeywordHandle};
 use super::live::Feeds;
 use super::progress::Progress;
 use super::rejections::{self, Rejections};
+use super::residents::{Permit, ResidentLimit, Residents};
 use super::round::Round;
 use super::sorted::Sorted;
 use super::stragglers::Stragglers;
-use crate::events::{Checkpoint, Envelope, Keyword, Sequence, ShardId};
+use crate::events::{Checkpoint, Envelope, Keyword, KeywordEnvelope, Sequence, ShardId};
 use crate::journal::JournalHandle;
 use crate::projections::{Head, RowKey, Rows};
 use crate::store::{ShardRows, Store, StoreError};
@@ -140,6 +140,8 @@ pub(super) struct ShardArguments {
     pub(super) causes: Causes,
     pub(super) metrics: Metrics,
     pub(super) options: ShardOptions,
+    /// How many keyword actors may be in memory, over all shards.
+    pub(super) limit: ResidentLimit,
     pub(super) fold: FoldStep,
 }
 
@@ -147,9 +149,10 @@ pub(super) struct ShardState {
     own: ShardArguments,
     rows: Arc<ShardRows>,
     /// Keywords with an actor.
-    resident: HashMap<Keyword, Resident>,
-    by_actor: HashMap<ActorId, Keyword>,
+    residents: Residents<KeywordHandle>,
     stragglers: Stragglers,
+    /// Stragglers that wait for room to catch up.
+    to_start: VecDeque<Keyword>,
     /// Through which every keyword that is not behind has put its rows.
     position: Checkpoint,
     commits: Commits,
@@ -159,11 +162,6 @@ pub(super) struct ShardState {
     withheld: Vec<oneshot::Sender<()>>,
     rejections: Rejections,
     _alive: Counted,
-}
-
-struct Resident {
-    actor: KeywordHandle,
-    last_used: Instant,
 }
 
 struct ShardActor;
@@ -184,9 +182,9 @@ impl Actor for ShardActor {
         myself.send_interval(TICK, || ShardMessage::Tick);
         let mut state = ShardState {
             rows: Arc::clone(&rows),
-            resident: HashMap::new(),
-            by_actor: HashMap::new(),
+            residents: Residents::new(own.limit.clone()),
             stragglers,
+            to_start: VecDeque::new(),
             position: own.checkpoint,
             commits: Commits::new(
                 Arc::clone(&own.store),
@@ -221,8 +219,7 @@ impl Actor for ShardActor {
             }
             ShardMessage::Tick => state.on_tick(&myself).await,
             ShardMessage::CaughtUp { keyword, position } => {
-                state.on_caught_up(&keyword, position);
-                Ok(())
+                state.on_caught_up(&myself, &keyword, position).await
             }
             ShardMessage::Restart { keyword } => state.on_restart(&myself, &keyword).await,
             ShardMessage::Release { keyword, released } => {
@@ -243,7 +240,7 @@ impl Actor for ShardActor {
                 state.on_keyword_failed(&myself, actor.get_id(), error)
             }
             SupervisionEvent::ActorTerminated(actor, ..) => {
-                state.forget_actor(actor.get_id());
+                state.residents.forget(actor.get_id());
                 Ok(())
             }
             _ => Ok(()),
@@ -268,26 +265,7 @@ impl ShardState {
         let sorted = Sorted::of(part.envelopes, self.position.sequence);
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
-        let round = Round::default();
-        for (keyword, records) in sorted.records {
-            if self.stragglers.contains(&keyword) {
-                continue;
-            }
-            if !self.resident.contains_key(&keyword) && !self.has_folded(&keyword)? {
-                // It counts as tracked at once, however long its fold takes.
-                self.own.catalog.set(&keyword, true);
-            }
-            let ticket = round.ticket(keyword.clone());
-            self.actor(myself, &keyword).await?.fold(records, ticket);
-        }
-        for failure in round.finish().await {
-            if let Some(error) = failure.error {
-                // The rows can't be read: no keyword of this shard can go on.
-                return Err(error.into());
-            }
-            self.stragglers
-                .fall_behind(&failure.keyword, self.position.sequence)?;
-        }
+        self.fold_all(myself, sorted.records).await?;
         self.position = part.end;
         self.own.progress.reach(self.own.shard, part.end.sequence);
         self.commits.folded(count);
@@ -302,28 +280,55 @@ impl ShardState {
         self.commit_if_due().await
     }
 
-    async fn on_tick(&mut self, myself: &ActorRef<ShardMessage>) -> Result<(), ActorProcessingErr> {
-        let idle = self.own.options.idle;
-        let stop: Vec<_> = self
-            .resident
-            .iter()
-            .filter(|(keyword, resident)| {
-                resident.last_used.elapsed() >= idle && !self.stragglers.contains(keyword)
-            })
-            .map(|(keyword, _)| keyword.clone())
-            .collect();
-        for keyword in stop {
-            if let Some(resident) = self.resident.remove(&keyword) {
-                self.by_actor.remove(&resident.actor.id());
-                resident.actor.stop();
+    /// Hands every keyword its records, and waits until they are folded. Where fewer actors may be in
+    /// memory than keywords have records, they take turns.
+    async fn fold_all(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        records: HashMap<Keyword, Vec<KeywordEnvelope>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut round = Round::default();
+        let mut began = self.residents.now();
+        for (keyword, records) in records {
+            if self.stragglers.contains(&keyword) {
+                continue;
             }
+            if !self.residents.contains(&keyword) && !self.has_folded(&keyword)? {
+                // It counts as tracked at once, however long its fold takes.
+                self.own.catalog.set(&keyword, true);
+            }
+            let actor = if let Some(actor) = self.residents.take_up(&keyword) {
+                actor
+            } else {
+                let permit = if let Some(permit) = self.residents.try_room() {
+                    permit
+                } else {
+                    if !self.residents.end_longest_unused(began) {
+                        self.finish_round(std::mem::take(&mut round)).await?;
+                        began = self.residents.now();
+                        self.residents.end_longest_unused(began);
+                    }
+                    self.residents.room().await?
+                };
+                self.spawn(myself, &keyword, permit).await?
+            };
+            actor.fold(records, round.ticket(keyword));
         }
-        // Once many were resident, these would take room for as many for ever.
-        let room = self.resident.len().saturating_mul(2);
-        self.resident.shrink_to(room);
-        self.by_actor.shrink_to(room);
-        self.commit_if_due().await?;
-        self.fold_waiting(myself).await
+        self.finish_round(round).await
+    }
+
+    /// Waits until all of a round have folded, and takes note of those that failed.
+    async fn finish_round(&mut self, round: Round) -> Result<(), ActorProcessingErr> {
+        for failure in round.finish().await {
+            if let Some(error) = failure.error {
+                // The rows can't be read: no keyword of this shard can go on.
+                return Err(error.into());
+            }
+            let position = self.position.sequence;
+            self.stragglers.fall_behind(&failure.keyword, position)?;
+            self.residents.falls_behind(&failure.keyword);
+        }
+        Ok(())
     }
 
     /// Commits when it is time to, and asks for more when there is room in memory for it.
@@ -367,16 +372,28 @@ impl ShardState {
         Ok(())
     }
 
-    fn on_caught_up(&mut self, keyword: &Keyword, position: Sequence) {
+    async fn on_tick(&mut self, myself: &ActorRef<ShardMessage>) -> Result<(), ActorProcessingErr> {
+        self.residents.end_idle(self.own.options.idle);
+        self.start_stragglers(myself).await?;
+        self.commit_if_due().await?;
+        self.fold_waiting(myself).await
+    }
+
+    async fn on_caught_up(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+        position: Sequence,
+    ) -> Result<(), ActorProcessingErr> {
         if position >= self.position.sequence {
             self.stragglers.is_live(keyword);
-            if let Some(resident) = self.resident.get_mut(keyword) {
-                resident.last_used = Instant::now();
-            }
+            self.residents.has_caught_up(keyword);
             tracing::info!(%keyword, %position, "keyword has caught up");
-        } else if let Some(resident) = self.resident.get(keyword) {
-            resident.actor.catch_up();
+            self.start_stragglers(myself).await?;
+        } else if let Some(actor) = self.residents.take_up(keyword) {
+            actor.catch_up();
         }
+        Ok(())
     }
 
     async fn on_restart(
@@ -427,7 +444,7 @@ impl ShardState {
         actor: ActorId,
         error: ActorProcessingErr,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(keyword) = self.forget_actor(actor) else {
+        let Some(keyword) = self.residents.forget(actor) else {
             return Ok(());
         };
         if error.downcast_ref::<StoreError>().is_some() {
@@ -458,15 +475,13 @@ impl ShardState {
         Ok(head.is_some_and(|head| head.as_of > Sequence::ZERO))
     }
 
-    async fn actor(
+    /// Starts the actor of a keyword that has none.
+    async fn spawn(
         &mut self,
         myself: &ActorRef<ShardMessage>,
         keyword: &Keyword,
+        permit: Permit,
     ) -> Result<KeywordHandle, ActorProcessingErr> {
-        if let Some(resident) = self.resident.get_mut(keyword) {
-            resident.last_used = Instant::now();
-            return Ok(resident.actor.clone());
-        }
         let own = &self.own;
         let arguments = KeywordArguments {
             keyword: keyword.clone(),
@@ -481,29 +496,41 @@ impl ShardState {
             metrics: own.metrics.clone(),
             fold: Arc::clone(&own.fold),
         };
-        let actor = KeywordHandle::spawn(arguments, myself.get_cell()).await?;
-        self.by_actor.insert(actor.id(), keyword.clone());
-        let resident = Resident {
-            actor: actor.clone(),
-            last_used: Instant::now(),
-        };
-        self.resident.insert(keyword.clone(), resident);
+        let actor = KeywordHandle::spawn(arguments, permit, myself.get_cell()).await?;
+        self.residents.insert(keyword, actor.clone());
         Ok(actor)
     }
 
-    fn forget_actor(&mut self, actor: ActorId) -> Option<Keyword> {
-        let keyword = self.by_actor.remove(&actor)?;
-        self.resident.remove(&keyword);
-        Some(keyword)
-    }
-
+    /// Lets a straggler read for itself, as soon as there is room for its actor.
     async fn start_catching_up(
         &mut self,
         myself: &ActorRef<ShardMessage>,
         keyword: &Keyword,
     ) -> Result<(), ActorProcessingErr> {
         self.stragglers.catches_up(keyword);
-        self.actor(myself, keyword).await?.catch_up();
+        self.to_start.push_back(keyword.clone());
+        self.start_stragglers(myself).await
+    }
+
+    /// Starts stragglers as far as there is room.
+    async fn start_stragglers(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        while let Some(keyword) = self.to_start.front() {
+            if self.residents.contains(keyword) || !self.stragglers.contains(keyword) {
+                self.to_start.pop_front();
+                continue;
+            }
+            let Some((permit, place)) = self.residents.room_to_catch_up().await? else {
+                return Ok(());
+            };
+            if let Some(keyword) = self.to_start.pop_front() {
+                let actor = self.spawn(myself, &keyword, permit).await?;
+                self.residents.catches_up(&keyword, place);
+                actor.catch_up();
+            }
+        }
         Ok(())
     }
 }

@@ -236,6 +236,7 @@ pub(super) fn options(settings: &Settings, data: &Path) -> actors::Options {
         cache_bytes: settings.store.cache_bytes,
         batch_records: settings.fold.batch_events,
         keywords_max: settings.keywords.max,
+        keywords_resident: settings.keywords.resident,
         shard: ShardOptions {
             commit_events: settings.commit.events,
             commit_interval: settings.commit.interval,

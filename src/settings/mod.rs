@@ -157,6 +157,8 @@ pub struct JournalSettings {
 pub struct KeywordSettings {
     /// Requests to track a new keyword are refused while so many are tracked.
     pub max: usize,
+    /// At most so many keywords have their state in memory; the one unused longest goes. At least 2.
+    pub resident: usize,
     /// A tweet posted with a keyword that never existed tracks it.
     pub auto_track: bool,
     /// After how long without event or question a keyword gives its memory back.
@@ -300,6 +302,7 @@ impl Settings {
             },
             keywords: KeywordSettings {
                 max: size(layers.whole("keywords.max", 1..=10_000_000)?),
+                resident: size(layers.whole("keywords.resident", 2..=10_000_000)?),
                 auto_track: layers.switch("keywords.auto_track")?,
                 idle: layers
                     .whole("keywords.idle_seconds", 1..=31_536_000)
@@ -375,6 +378,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:4820");
         assert_eq!(settings.data, Path::new("./data"));
         assert_eq!(settings.keywords.max, 100_000);
+        assert_eq!(settings.keywords.resident, 20_000);
         assert!(settings.keywords.auto_track);
         assert_eq!(settings.http.header_timeout, Duration::from_secs(10));
         assert_eq!(settings.http.metrics_listen, None);

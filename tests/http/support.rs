@@ -236,6 +236,7 @@ fn options(data: &Path, keywords_max: usize) -> Options {
         cache_bytes: 16 << 20,
         batch_records: 1024,
         keywords_max,
+        keywords_resident: 20_000,
         shard: ShardOptions {
             commit_events: 1000,
             commit_interval: Duration::from_millis(50),

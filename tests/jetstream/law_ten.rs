@@ -31,10 +31,10 @@ const TOKENS: [&str; 6] = [
     "%61",
 ];
 
-/// What views and rejected log say in the end.
-/// Its name, its ledger, what a client can read of it, and where it stands.
+/// A keyword's name, its ledger, what a client can read of it, and where it stands.
 type Keyword = (String, Ledger, Option<Digest>, (Sequence, RecordHash));
 
+/// What views and rejected log say in the end.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     digest: Digest,
@@ -48,6 +48,7 @@ fn options(data: &Path) -> Options {
         cache_bytes: 16 << 20,
         batch_records: 7,
         keywords_max: 100_000,
+        keywords_resident: 20_000,
         shard: ShardOptions {
             commit_events: 20,
             commit_interval: Duration::from_millis(5),

@@ -24,6 +24,7 @@ pub fn options(data: &Path) -> Options {
         cache_bytes: 16 << 20,
         batch_records: 64,
         keywords_max: 100_000,
+        keywords_resident: 20_000,
         shard: ShardOptions {
             commit_events: 100,
             commit_interval: Duration::from_millis(50),

@@ -46,6 +46,8 @@ pub struct Options {
     pub batch_records: usize,
     /// Requests to track a new keyword are refused while so many are tracked.
     pub keywords_max: usize,
+    /// At most so many keyword actors are in memory, over all shards; at least 2.
+    pub keywords_resident: usize,
     /// When shards commit, and what they keep in memory.
     pub shard: ShardOptions,
 }

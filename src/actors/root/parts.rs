@@ -7,6 +7,7 @@ use ractor::{ActorCell, ActorId, ActorProcessingErr};
 use super::{RootArguments, STOP_WAIT};
 use crate::actors::opening::Opened;
 use crate::actors::reader::{ReaderArguments, ReaderHandle};
+use crate::actors::residents::ResidentLimit;
 use crate::actors::shard::{ShardArguments, ShardHandle};
 use crate::events::{Incarnation, ShardId};
 use crate::store::Store;
@@ -26,6 +27,7 @@ impl Parts {
         root: &ActorCell,
     ) -> Result<Self, ActorProcessingErr> {
         let mut shards = Vec::new();
+        let limit = ResidentLimit::new(own.options.keywords_resident);
         for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
             let arguments = ShardArguments {
                 shard,
@@ -38,6 +40,7 @@ impl Parts {
                 causes: own.causes.clone(),
                 metrics: own.metrics.clone(),
                 options: own.options.shard.clone(),
+                limit: limit.clone(),
                 fold: Arc::clone(&own.fold),
             };
             let handle = ShardHandle::spawn(arguments, root.clone()).await?;
