@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::ActorProcessingErr;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -59,6 +60,11 @@ struct Running {
     done: oneshot::Receiver<Result<CommitFigures, StoreError>>,
 }
 
+/// The thread of the commits has ended before it answered.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread that commits rows has ended")]
+struct CommitterGone;
+
 impl Commits {
     pub(super) fn new(
         store: Arc<Store>,
@@ -98,10 +104,7 @@ impl Commits {
         &mut self,
         position: Checkpoint,
     ) -> Result<(), ActorProcessingErr> {
-        let is_done = |running: &Running| !running.done.is_empty();
-        if self.running.as_ref().is_some_and(is_done) {
-            self.finish_running().await?;
-        }
+        self.settle_if_done()?;
         let catches_up = self.head.borrow().since(position.sequence) > self.events;
         let interval = if catches_up {
             self.interval.saturating_mul(CATCHING_UP_INTERVALS)
@@ -177,10 +180,34 @@ impl Commits {
 
     /// Waits for the commit that runs, if one does.
     async fn finish_running(&mut self) -> Result<(), ActorProcessingErr> {
-        let Some(running) = self.running.take() else {
+        let Some(mut running) = self.running.take() else {
             return Ok(());
         };
-        match running.done.await? {
+        let outcome = (&mut running.done).await.map_err(|_| CommitterGone)?;
+        self.settle(&running, outcome)
+    }
+
+    /// Takes note of how the commit that runs has ended, if it has.
+    fn settle_if_done(&mut self) -> Result<(), ActorProcessingErr> {
+        let Some(mut running) = self.running.take() else {
+            return Ok(());
+        };
+        match running.done.try_recv() {
+            Ok(outcome) => self.settle(&running, outcome),
+            Err(TryRecvError::Empty) => {
+                self.running = Some(running);
+                Ok(())
+            }
+            Err(TryRecvError::Closed) => Err(CommitterGone.into()),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        running: &Running,
+        outcome: Result<CommitFigures, StoreError>,
+    ) -> Result<(), ActorProcessingErr> {
+        match outcome {
             Ok(figures) => {
                 self.committed = running.position;
                 let rows = usize::try_from(figures.rows).unwrap_or(usize::MAX);
@@ -204,5 +231,40 @@ impl Commits {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_thread_that_ended_without_an_answer_is_a_failure() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let shard = store.count().all().next().unwrap();
+        let rows = Arc::clone(store.shard(shard).unwrap());
+        let position = Checkpoint::start_of(store.parts().incarnation);
+        let (_head, head) = watch::channel(Sequence::ZERO);
+        let metrics = Metrics::new();
+        let mut commits = Commits::new(
+            store,
+            (shard, rows),
+            position,
+            (1, Duration::from_secs(1)),
+            head,
+            (Causes::new(metrics.clone()), metrics),
+        );
+        let (answer, done) = oneshot::channel();
+        commits.running = Some(Running {
+            position,
+            events: 1,
+            began: Instant::now(),
+            done,
+        });
+        commits.begin_if_due(position).await.unwrap();
+        drop(answer);
+        let error = commits.begin_if_due(position).await.unwrap_err();
+        assert!(error.downcast_ref::<CommitterGone>().is_some(), "{error}");
     }
 }

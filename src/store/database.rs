@@ -107,15 +107,25 @@ impl Database {
         let tree = tree.get()?;
         guarded(action, || read(tree)).map_err(|error| {
             if self.has_failed() {
-                self.unwritten(error)
+                self.refused(error)
             } else {
                 error
             }
         })
     }
 
-    /// What the system refused may be written later; all else is damage or a fault.
+    /// What the system refused may be written later; all else is damage or a fault. An input or
+    /// output error is a refused write only when sled takes no more writes after it: a read that
+    /// fails on the way to a write is damage.
     pub(super) fn unwritten(&self, error: StoreError) -> StoreError {
+        if self.has_failed() || !error.is_damage() {
+            self.refused(error)
+        } else {
+            error
+        }
+    }
+
+    fn refused(&self, error: StoreError) -> StoreError {
         let error = match error {
             StoreError::Sled {
                 source: sled::Error::Io(error),
@@ -139,11 +149,13 @@ impl Database {
 
     /// Makes what was written durable.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.flush_open().map_err(|error| self.unwritten(error))
+    }
+
+    fn flush_open(&self) -> Result<(), StoreError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db.as_ref().ok_or(StoreError::Absent)?.get()?;
-        guarded("be flushed", || db.flush())
-            .map(drop)
-            .map_err(|error| self.unwritten(error))
+        guarded("be flushed", || db.flush()).map(drop)
     }
 
     pub(super) fn size_on_disk(&self) -> Result<u64, StoreError> {
@@ -157,7 +169,7 @@ impl Database {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         match db.as_ref().and_then(|db| db.get().ok()) {
             Some(db) => db.context.global_error().err().map(|source| {
-                self.unwritten(StoreError::Sled {
+                self.refused(StoreError::Sled {
                     action: "be written",
                     source,
                 })
@@ -372,6 +384,29 @@ fn remove_leftovers(dir: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refused(code: i32) -> StoreError {
+        StoreError::Sled {
+            action: "commit",
+            source: sled::Error::Io(std::io::Error::from_raw_os_error(code)),
+        }
+    }
+
+    #[test]
+    fn only_what_the_system_refused_to_write_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
+        let full = database.unwritten(refused(28));
+        assert!(full.is_unwritten(), "{full}");
+        // An input or output error of a read inside a commit: sled goes on taking writes.
+        let damage = database.unwritten(refused(5));
+        assert!(damage.is_damage() && !damage.is_unwritten(), "{damage}");
+        let corrupt = StoreError::Sled {
+            action: "commit",
+            source: sled::Error::ReportableBug("torn".into()),
+        };
+        assert!(database.unwritten(corrupt).is_damage());
+    }
 
     #[test]
     fn copies_of_sleds_errors_name_the_system_error() {

@@ -32,6 +32,11 @@ impl Seal {
         dir.with_extension("seal")
     }
 
+    /// A folder has a seal, intact or not.
+    pub(super) fn is_on(dir: &Path) -> bool {
+        dir.exists() && Self::file(dir).exists()
+    }
+
     /// Seals a folder that nobody writes to any more.
     ///
     /// # Errors

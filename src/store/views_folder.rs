@@ -10,8 +10,9 @@
 //!   verify/          views in the making, of `views verify`
 //! ```
 //!
-//! Views are swapped by renaming folders inside. What a killed process leaves of the last three is
-//! removed by the next start.
+//! Views are swapped by renaming folders inside. Of what a killed process leaves, the next start
+//! finishes a swap that was under way, then removes `gone`; `next` and `verify` are removed by the
+//! next start of a server.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -83,8 +84,20 @@ impl ViewsFolder {
                 .and_then(|()| sync_parent(&self.root))
                 .map_err(StoreError::io("create", &self.root))?;
         }
+        self.finish_swap()?;
         self.take_over()?;
         self.remove_gone()
+    }
+
+    /// Lets finished views take their place where a kill has kept [`Self::swap_in_next`] from it:
+    /// they are sealed, and no others stand there.
+    fn finish_swap(&self) -> Result<(), StoreError> {
+        if Seal::is_on(&self.next()) && !self.current().exists() {
+            // That of the views that were there.
+            Seal::remove(&self.current())?;
+            Seal::rename(&self.next(), &self.current())?;
+        }
+        Ok(())
     }
 
     /// Removes views that a killed process was making. Nothing else may be making any.
@@ -92,6 +105,7 @@ impl ViewsFolder {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn remove_unfinished(&self) -> Result<(), StoreError> {
+        self.finish_swap()?;
         Store::remove(&self.next())?;
         Store::remove(&self.verify())
     }
@@ -131,7 +145,9 @@ impl ViewsFolder {
     fn take_over(&self) -> Result<(), StoreError> {
         let taking = self.root.join(TAKING);
         let mut files = self.files_of_sled()?;
-        if !files.is_empty() || taking.exists() {
+        if has_entries(&self.current())? {
+            self.remove_those_of_an_older_binary(&files)?;
+        } else if !files.is_empty() || taking.exists() {
             tracing::info!(folder = %self.root.display(), "taking over the views of the layout before");
             std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
             // The database goes last: as long as it is not there, nothing was taken over.
@@ -144,6 +160,28 @@ impl ViewsFolder {
             Seal::rename(&taking, &self.current())?;
         }
         self.remove_strays()
+    }
+
+    /// An older binary that ran in between made views of the layout before. Those in the folder of
+    /// this layout stay: they are checked against the journal, and fold on from where they are.
+    fn remove_those_of_an_older_binary(&self, files: &[PathBuf]) -> Result<(), StoreError> {
+        let taking = self.root.join(TAKING);
+        if files.is_empty() && !taking.exists() {
+            return Ok(());
+        }
+        tracing::warn!(
+            folder = %self.root.display(),
+            "views of the layout before lie beside those of this one; they are removed"
+        );
+        for file in files {
+            let removed = if file.is_dir() {
+                std::fs::remove_dir_all(file)
+            } else {
+                std::fs::remove_file(file)
+            };
+            removed.map_err(StoreError::io("remove", file))?;
+        }
+        Store::remove(&taking)
     }
 
     fn files_of_sled(&self) -> Result<Vec<PathBuf>, StoreError> {
@@ -197,6 +235,15 @@ impl ViewsFolder {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// A folder is there and not empty.
+fn has_entries(folder: &Path) -> Result<bool, StoreError> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io("list", folder)(error)),
     }
 }
 
@@ -268,6 +315,64 @@ mod tests {
             }
             ViewsFolder::of(data.path()).prepare().unwrap();
             is_taken_over(data.path());
+        }
+    }
+
+    #[test]
+    fn a_swap_that_a_kill_interrupted_is_finished() {
+        for (killed_after, starts_a_server) in (0..4).flat_map(|at| [(at, true), (at, false)]) {
+            let data = tempfile::tempdir().unwrap();
+            let folder = ViewsFolder::of(data.path());
+            folder.prepare().unwrap();
+            for (views, text) in [(folder.current(), "before"), (folder.next(), "after")] {
+                std::fs::create_dir(&views).unwrap();
+                std::fs::write(views.join("db"), text).unwrap();
+                Seal::write(&views).unwrap();
+            }
+            let root = data.path().join("views");
+            let steps = [
+                ("current", "gone"),
+                ("current.seal", "gone.seal"),
+                ("next", "current"),
+                ("next.seal", "current.seal"),
+            ];
+            for (from, to) in steps.into_iter().take(killed_after + 1) {
+                std::fs::rename(root.join(from), root.join(to)).unwrap();
+            }
+            if starts_a_server {
+                folder.remove_unfinished().unwrap();
+            }
+            folder.prepare().unwrap();
+            let rows = std::fs::read(folder.current().join("db")).unwrap();
+            assert_eq!(rows, b"after", "{killed_after}");
+            Seal::open(&folder.current()).unwrap();
+        }
+    }
+
+    #[test]
+    fn views_that_an_older_binary_made_after_an_upgrade_make_way() {
+        for is_taking in [false, true] {
+            let data = tempfile::tempdir().unwrap();
+            let folder = ViewsFolder::of(data.path());
+            folder.prepare().unwrap();
+            std::fs::create_dir(folder.current()).unwrap();
+            std::fs::write(folder.current().join("db"), "new rows").unwrap();
+            Seal::write(&folder.current()).unwrap();
+            let views = data.path().join("views");
+            let taking = views.join(TAKING);
+            let older = if is_taking { &taking } else { &views };
+            std::fs::create_dir_all(older.join("blobs")).unwrap();
+            for file in ["db", "conf", "snap.01", "blobs/1"] {
+                std::fs::write(older.join(file), "older").unwrap();
+            }
+            std::fs::write(data.path().join("views.seal"), "{").unwrap();
+            std::fs::write(views.join("taking-over.seal"), "{").unwrap();
+            folder.prepare().unwrap();
+            assert_eq!(names(data.path()), ["views"]);
+            assert_eq!(names(&views), ["current", "current.seal"]);
+            let rows = std::fs::read(folder.current().join("db")).unwrap();
+            assert_eq!(rows, b"new rows");
+            Seal::open(&folder.current()).unwrap();
         }
     }
 

@@ -15,9 +15,13 @@ const AT: &str = "2020-01-01T00:00:00Z";
 const WITHIN: Duration = Duration::from_secs(10);
 
 fn config(subscribe: &str) -> String {
+    config_of("\">\"", subscribe)
+}
+
+fn config_of(publish: &str, subscribe: &str) -> String {
     format!(
         "authorization {{ users: [
-           {{ user: tidings, password: first, permissions: {{ publish: \">\", subscribe: {subscribe} }} }}
+           {{ user: tidings, password: first, permissions: {{ publish: {publish}, subscribe: {subscribe} }} }}
            {{ user: boss, password: second }}
          ] }}"
     )
@@ -72,6 +76,28 @@ fn folding_goes_on_when_the_permission_for_inboxes_is_given_back() {
     });
     assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
     eventually("what was posted is folded", || total(&server) == 5);
+    server.stop();
+}
+
+#[test]
+fn a_quiet_stream_that_could_not_be_read_for_a_while_is_ready_without_a_new_event() {
+    let allowed = config("\">\"");
+    let denied = config_of("{ allow: \">\", deny: \"$JS.API.CONSUMER.>\" }", "\">\"");
+    let nats = Nats::start_configured(&allowed);
+    let scratch = tempfile::tempdir().unwrap();
+    let url = format!("nats://tidings:first@{}", nats.address());
+    let server = Server::start_with(scratch.path(), &["--nats", &url]);
+    let mut boss = Client::connect_as(nats.address(), "boss", "second").unwrap();
+    publish(&mut boss, &["1", "2"]);
+    eventually("they are folded", || total(&server) == 2);
+
+    nats.reconfigure(&denied);
+    eventually("the cause is named", || {
+        causes(&server).is_some_and(|causes| causes.contains("begin to read"))
+    });
+    nats.reconfigure(&allowed);
+    eventually("the server is ready", || causes(&server).is_none());
+    assert_eq!(total(&server), 2);
     server.stop();
 }
 

@@ -188,6 +188,40 @@ async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rejected_entries_behind_one_that_is_refused_wait_for_it() {
+    let nats = Nats::start();
+    let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
+    let entry = |token: &'static str, sequence, bytes| RejectedEntry {
+        incarnation: Incarnation(7),
+        sequence: Sequence::new(sequence),
+        received_at: Timestamp::parse("2020-01-01T00:00:00.123Z").unwrap(),
+        token: token.into(),
+        addressed: true,
+        code: None,
+        reason: "wrong".into(),
+        length: 70_000,
+        payload: vec![0xff; bytes].into(),
+    };
+    // What is large is refused, what is small is taken.
+    let all = vec![
+        entry("a", 1, 10),
+        entry("a", 2, 60_000),
+        entry("b", 3, 10),
+        entry("a", 4, 10),
+    ];
+    let unlimited = nats.stream("REJECTED")["config"].clone();
+    let mut limited = unlimited.clone();
+    limited["max_msg_size"] = json!(4_096);
+    nats.client().api("STREAM.UPDATE.REJECTED", &limited);
+    journal.rejected().append(all.clone()).await.unwrap_err();
+    nats.client().api("STREAM.UPDATE.REJECTED", &unlimited);
+    journal.rejected().append(all.clone()).await.unwrap();
+    let mut kept = journal.rejected().entries().await.unwrap();
+    kept.sort_by_key(|entry| entry.sequence);
+    assert_eq!(kept, all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_stream_created_anew_says_so() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();

@@ -161,9 +161,28 @@ impl JetStreamReader {
                 let envelope = open_delivered(place, &message, &mut self.tokens);
                 self.push(envelope, bytes);
             }
-            Got::Nothing => {}
+            Got::Nothing => self.hear(),
             Got::Lost(reason) => self.lose(&reason),
         }
+    }
+
+    /// The consumer gives a sign of life. Where nothing is left to read it works, though it has
+    /// delivered no message.
+    fn hear(&mut self) {
+        if !self.is_behind() {
+            self.works();
+        }
+    }
+
+    /// A consumer works again.
+    fn works(&mut self) {
+        if self.fruitless > FRUITLESS {
+            tracing::info!(through = %self.read, "reading the journal goes on");
+        }
+        if self.fruitless >= USELESS {
+            self.tell(None);
+        }
+        self.fruitless = 0;
     }
 
     fn push(&mut self, envelope: Envelope, bytes: usize) {
@@ -181,13 +200,7 @@ impl JetStreamReader {
         self.read = sequence;
         self.waiting.push_back(envelope);
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
-        if self.fruitless > FRUITLESS {
-            tracing::info!(%sequence, "reading the journal goes on");
-        }
-        if self.fruitless >= USELESS {
-            self.tell(None);
-        }
-        self.fruitless = 0;
+        self.works();
         self.progress = Instant::now();
     }
 

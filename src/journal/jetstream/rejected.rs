@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use async_nats::jetstream::context::Context;
+use async_nats::jetstream::context::{Context, PublishAckFuture, PublishError};
 use async_nats::jetstream::message::PublishMessage;
 use async_trait::async_trait;
 use base64::Engine;
@@ -61,10 +61,13 @@ impl RejectedLog for JetStreamRejectedLog {
 
 impl JetStreamRejectedLog {
     /// Writes what is not there yet; answers how much that was.
+    ///
+    /// Entries of one subject are sent one after the other, each when the one before it is
+    /// acknowledged. The last entry of a subject so tells that all before it are there.
     async fn try_append(&self, entries: &[RejectedEntry]) -> Result<u64, JournalError> {
         let mut last = HashMap::new();
         let mut written = 0_u64;
-        let mut waiting = Vec::new();
+        let mut waiting = HashMap::new();
         for entry in entries {
             let subject = subject_of(entry);
             // Looked up each time: another process, or an earlier life, may have written there.
@@ -79,15 +82,17 @@ impl JetStreamRejectedLog {
                 last.insert(subject, standing);
                 continue;
             }
+            if let Some(before) = waiting.remove(&subject) {
+                acknowledged(before).await?;
+            }
             last.insert(subject.clone(), Some((entry.incarnation, entry.sequence)));
-            let coming = self.context().send_publish(subject, message(entry)).await;
-            waiting.push(coming.map_err(|error| not_kept(whole(&error).to_string()))?);
+            let sent = self.context().send_publish(subject.clone(), message(entry));
+            let coming = sent.await.map_err(|error| not_published(&error))?;
+            waiting.insert(subject, coming);
             written = written.saturating_add(1);
         }
-        for coming in waiting {
-            coming
-                .await
-                .map_err(|error| not_kept(whole(&error).to_string()))?;
+        for coming in waiting.into_values() {
+            acknowledged(coming).await?;
         }
         Ok(written)
     }
@@ -105,10 +110,17 @@ impl JetStreamRejectedLog {
     }
 }
 
-fn not_kept(reason: String) -> JournalError {
+async fn acknowledged(coming: PublishAckFuture) -> Result<(), JournalError> {
+    coming
+        .await
+        .map(drop)
+        .map_err(|error| not_published(&error))
+}
+
+fn not_published(error: &PublishError) -> JournalError {
     JournalError::Broker {
         action: "keep a rejected record",
-        reason,
+        reason: whole(error).to_string(),
     }
 }
 
