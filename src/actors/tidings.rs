@@ -23,7 +23,7 @@ use crate::text::Matcher;
 /// How long a caller waits for what it wrote to be folded.
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
 /// How late the head of a journal elsewhere is known.
-const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
 /// When what says who may hold a tweet leaves memory, and how often that is looked at.
 const FORGETS_AFTER: Duration = Duration::from_secs(600);
 const FORGETS_EVERY: Duration = Duration::from_secs(5);

@@ -293,6 +293,43 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     b.stop();
 }
 
+/// The server that a client comes to may know of the journal's newest records a moment later than the
+/// one that the client comes from.
+#[test]
+fn a_client_that_comes_from_a_server_ahead_is_not_sent_back() {
+    let nats = Nats::start();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let proxy = crate::proxy::Proxy::to(nats.address());
+    let a = Server::start_with(folders[0].path(), &["--nats", &nats.url()]);
+    let b = Server::start_with(folders[1].path(), &["--nats", &proxy.url()]);
+    let both = [tweet("ai", "t1", AT), tweet("other", "t1", AT)];
+    a.publish(&both.map(|line| format!("{line}\n")).concat());
+    answer_alike([&a, &b]);
+    let epoch = a.get("/api/v1/ledger")["epoch"].clone();
+    proxy.set(crate::proxy::Weather {
+        delay: Duration::from_millis(300),
+        ..crate::proxy::Weather::default()
+    });
+    let seq = a.publish(&format!("{}\n", tweet("ai", "t2", AT)))["seq"].clone();
+    let mut client = Client::connect(&b);
+    client.say(&json!({
+        "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"],
+        "since": { "epoch": epoch, "seq": seq },
+    }));
+    let answer = client.next();
+    assert_eq!(answer["recovered"], true, "{answer}");
+    // A position that is beyond the journal's head for good is answered, too.
+    client.say(&json!({
+        "type": "subscribe", "id": 2, "keyword": "ai", "topics": ["timeline"],
+        "since": { "epoch": epoch, "seq": seq.as_u64().unwrap() + 1_000 },
+    }));
+    let answer = client.next_of("subscribed");
+    assert_eq!(answer["recovered"], false, "{answer}");
+    proxy.set(crate::proxy::Weather::default());
+    a.stop();
+    b.stop();
+}
+
 /// A balancer asks a server whether it may send it clients; one that starts says no.
 #[test]
 fn a_server_that_cannot_reach_the_stream_is_not_ready_and_the_other_one_is() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ractor::ActorRef;
 use tokio::runtime::Handle;
@@ -19,8 +20,9 @@ use super::supervisor::{LiveMessage, LiveOptions};
 use super::topic::Topic;
 use crate::actors::clock::Clock;
 use crate::actors::progress::Progress;
+use crate::actors::tidings::HEAD_KNOWN_WITHIN;
 use crate::events::{Keyword, Sequence, ShardCount, ShardId, Token};
-use crate::journal::JournalHandle;
+use crate::journal::{Connection, JournalHandle};
 use crate::store::Views;
 use crate::telemetry::Metrics;
 
@@ -48,6 +50,8 @@ pub(super) struct Parts {
     pub(super) views: Views,
     pub(super) progress: Progress,
     head: watch::Receiver<Sequence>,
+    /// How late the journal's head is known: zero unless others write to the journal, too.
+    head_known_within: Duration,
     shards: ShardCount,
     pub(super) shapes: Arc<dyn Shapes>,
     pub(super) options: LiveOptions,
@@ -73,6 +77,11 @@ impl LiveParts {
             feeds: sources.feeds,
             views: sources.views,
             progress: sources.progress,
+            head_known_within: if sources.journal.connection() == Connection::Local {
+                Duration::ZERO
+            } else {
+                HEAD_KNOWN_WITHIN
+            },
             head: sources.journal.head(),
             shards: sources.journal.shards(),
             marks: Marks::new(sources.journal),
@@ -101,6 +110,11 @@ impl Parts {
     /// The journal's last sequence.
     pub(super) fn head(&self) -> Sequence {
         *self.head.borrow()
+    }
+
+    /// How late the journal's last sequence is known.
+    pub(super) const fn head_known_within(&self) -> Duration {
+        self.head_known_within
     }
 
     pub(super) fn shard_of(&self, keyword: &Keyword) -> ShardId {

@@ -45,6 +45,8 @@ struct Opening {
     since: Option<Result<Since, ()>>,
     /// Whether the mark of `since` is this journal's, once it was asked.
     verdict: Option<Verdict>,
+    /// When it came.
+    asked_at: Instant,
 }
 
 /// Whether a request to follow goes on where its client was.
@@ -134,6 +136,7 @@ impl Subscription {
             topics,
             since,
             verdict: None,
+            asked_at: Instant::now(),
         });
     }
 
@@ -269,7 +272,7 @@ impl Subscription {
             _ => return Recovery::Snapshot,
         };
         if since.seq > as_of {
-            return if self.may_still_come(parts, since) {
+            return if self.may_still_come(parts, since, opening.asked_at) {
                 Recovery::Later
             } else {
                 Recovery::Snapshot
@@ -324,14 +327,17 @@ impl Subscription {
         recovered
     }
 
-    /// The views are on their way to what the client has seen.
-    fn may_still_come(&self, parts: &LiveParts, since: Since) -> bool {
+    /// The views are on their way to what the client has seen. It may come from another server on the
+    /// same stream, which knew of a position a moment before this one.
+    fn may_still_come(&self, parts: &LiveParts, since: Since, asked_at: Instant) -> bool {
         let Some(keyword) = &self.keyword else {
             return false;
         };
+        if since.seq > parts.head() {
+            return asked_at.elapsed() < parts.head_known_within();
+        }
         let shard = parts.shard_of(keyword);
-        since.seq <= parts.head()
-            && parts.progress.status(keyword, shard) != KeywordStatus::Quarantined
+        parts.progress.status(keyword, shard) != KeywordStatus::Quarantined
             && !parts.progress.has_folded(keyword, shard, since.seq)
     }
 }
