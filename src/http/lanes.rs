@@ -5,8 +5,11 @@
 //!   refused.
 //! - [`Lane::List`]: answers from one row of every keyword. Few are made at a time; the others wait,
 //!   and are never refused.
-//! - [`Lane::Scan`]: answers that may look at a great deal. They have threads of their own, of a lower priority, and
-//!   [`Admission`] bounds how many run, wait, and come from one client.
+//! - [`Lane::Scan`]: answers that may look at a great deal. [`Admission`] bounds how many run, wait,
+//!   and come from one client.
+//!
+//! Each lane has threads of its own, of a lower priority than the event loop and the folds: however
+//! many answers are asked for, posting, folding and live updates go on.
 //!
 //! Whichever it is, the work ends when its client goes: a waiting one leaves its queue at once, a
 //! running one stops at its next row.
@@ -25,10 +28,11 @@ use crate::projections::Meter;
 use crate::telemetry::{Metrics, log_throttled};
 
 /// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
-const ROWS_PER_CORE: usize = 8;
+const ROWS_PER_CORE: usize = 2;
 
-/// The niceness of scans, from 0 (none) to 19.
-#[cfg(target_os = "linux")]
+/// The niceness of answers from a few rows, from 0 (none) to 19.
+const ROWS_NICENESS: i32 = 5;
+/// The niceness of lists and scans.
 const SCAN_NICENESS: i32 = 10;
 
 /// How many scans there may be.
@@ -63,11 +67,27 @@ pub enum Lane {
 /// All lanes.
 #[derive(Debug)]
 pub struct Lanes {
-    rows: Arc<Semaphore>,
-    lists: Arc<Semaphore>,
+    rows: Queue,
+    lists: Queue,
     admission: Admission,
     scans: Threads,
     metrics: Metrics,
+}
+
+/// A lane whose answers wait for one of its threads, in the order in which they came.
+#[derive(Debug)]
+struct Queue {
+    permits: Arc<Semaphore>,
+    threads: Threads,
+}
+
+impl Queue {
+    fn new(name: &'static str, count: usize, niceness: i32) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(count.max(1))),
+            threads: Threads::new(name, count, niceness),
+        }
+    }
 }
 
 impl Lanes {
@@ -79,10 +99,10 @@ impl Lanes {
             workers => workers,
         };
         Self {
-            rows: Arc::new(Semaphore::new(cores.saturating_mul(ROWS_PER_CORE))),
-            lists: Arc::new(Semaphore::new(cores)),
+            rows: Queue::new("rows", cores.saturating_mul(ROWS_PER_CORE), ROWS_NICENESS),
+            lists: Queue::new("list", cores, SCAN_NICENESS),
             admission: Admission::new(workers, limits.waiting, metrics.clone()),
-            scans: Threads::new(workers),
+            scans: Threads::new("scan", workers, SCAN_NICENESS),
             metrics,
         }
     }
@@ -117,7 +137,7 @@ impl Lanes {
             bytes.inc_by(meter.bytes());
             answer
         };
-        let permits = match lane {
+        let queue = match lane {
             Lane::Scan => {
                 let permit = self.admission.admit(client).await?;
                 return run_on(&self.scans.handle(), permit, task).await;
@@ -126,8 +146,8 @@ impl Lanes {
             Lane::List => &self.lists,
         };
         // The semaphore is never closed.
-        let permit = Arc::clone(permits).acquire_owned().await;
-        run_on(&Handle::current(), permit, task).await
+        let permit = Arc::clone(&queue.permits).acquire_owned().await;
+        run_on(&queue.threads.handle(), permit, task).await
     }
 }
 
@@ -152,7 +172,7 @@ pub async fn run_on<T: Send + 'static>(
     })
 }
 
-/// Threads for scans alone. They start when there is work, and end some time after it.
+/// The threads of one lane. They start when there is work, and end some time after it.
 #[derive(Debug)]
 struct Threads {
     /// A runtime of which nothing but its blocking threads is used.
@@ -160,16 +180,16 @@ struct Threads {
 }
 
 impl Threads {
-    fn new(count: usize) -> Self {
+    fn new(name: &'static str, count: usize, niceness: i32) -> Self {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(count.max(1))
-            .thread_name("scan")
-            .on_thread_start(give_way)
+            .thread_name(name)
+            .on_thread_start(move || give_way(niceness))
             .build();
         Self {
             runtime: runtime
                 .inspect_err(|error| {
-                    tracing::error!(%error, "scans have no threads of their own and share those of other work");
+                    tracing::error!(%error, lane = name, "the lane has no threads of its own and shares those of other work");
                 })
                 .ok(),
         }
@@ -183,13 +203,15 @@ impl Threads {
     }
 }
 
-/// Lets all other threads go first: a scan may wait, a fold and a short answer should not.
-fn give_way() {
+/// Lets threads of a lower niceness go first: an answer may wait, a fold should not.
+fn give_way(niceness: i32) {
     // On Linux this concerns the calling thread alone, elsewhere the whole process.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, SCAN_NICENESS) {
-        tracing::debug!(%error, "a scan has the priority of all other work");
+    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+        tracing::debug!(%error, "answers have the priority of all other work");
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
 impl Drop for Threads {
