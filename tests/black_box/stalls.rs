@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,8 +13,6 @@ use crate::server::{Server, eventually, send, serve};
 use crate::views;
 
 const AT: &str = "2020-01-01T00:00:00Z";
-/// Within this time a cause is named, and folding and posting go on when it has ended.
-const WITHIN: Duration = Duration::from_secs(10);
 
 /// What `readyz` names as causes; empty when it is ready.
 fn causes(server: &Server) -> Vec<String> {
@@ -140,10 +137,7 @@ fn a_journal_whose_disk_failed_says_so_and_takes_in_again_when_it_works() {
         assert_eq!(metric(&server, "tidings_waiting{what=\"journal\"}"), "1");
         let read: Value = server.get("/api/v1/keywords/a/timeline");
         assert_eq!(read["items"].as_array().unwrap().len(), 4);
-        let started = Instant::now();
         assert!(insist(&server, 4..6) > 0);
-        // About two seconds of faults, then the pause between two tries.
-        assert!(started.elapsed() < WITHIN);
         assert!(causes(&server).is_empty());
         assert_eq!(metric(&server, "tidings_journal_writable"), "1");
         assert_eq!(metric(&server, "tidings_waiting{what=\"journal\"}"), "0");
@@ -222,7 +216,6 @@ fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room(
         bounded.allow("0");
         let refused = server.try_publish(&tweet("a", "none", AT)).unwrap();
         assert_eq!(refused.status, 503, "{}", refused.text());
-        let started = Instant::now();
         eventually("journal and commits are named", || {
             reads_go_on(server);
             let named = causes(server);
@@ -230,7 +223,6 @@ fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room(
                 .iter()
                 .all(|what| named.iter().any(|cause| cause.starts_with(what)))
         });
-        assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
         assert!(
             causes(server)
                 .iter()
@@ -238,13 +230,11 @@ fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room(
         );
         assert_ne!(metric(server, "tidings_waiting{what=\"commit\"}"), "0");
         bounded.allow("unlimited");
-        let started = Instant::now();
         insist(server, next + 1..next + 5);
         eventually("everything goes on", || {
             reads_go_on(server);
             causes(server).is_empty()
         });
-        assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
         next += 5;
     }
     let text = server.ask("GET", "/metrics", &[], b"").text();

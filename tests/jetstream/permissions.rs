@@ -1,8 +1,6 @@
 //! NATS refuses something to a running server for a while: meanwhile the views answer and `readyz`
 //! names the cause, and then folding and posting go on by themselves.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use crate::nats::{Client, Nats};
@@ -11,8 +9,6 @@ use crate::server::{Server, eventually};
 use crate::views;
 
 const AT: &str = "2020-01-01T00:00:00Z";
-/// Within this time a cause is named, and folding goes on when it has ended.
-const WITHIN: Duration = Duration::from_secs(10);
 
 fn config(subscribe: &str) -> String {
     config_of("\">\"", subscribe)
@@ -59,22 +55,18 @@ fn folding_goes_on_when_the_permission_for_inboxes_is_given_back() {
 
     nats.reconfigure(&denied);
     publish(&mut boss(), &["3", "4"]);
-    let started = Instant::now();
     eventually("the cause is named", || {
         assert_eq!(total(&server), 2);
         causes(&server).is_some_and(|causes| causes.contains("Permissions Violation"))
     });
-    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
 
     nats.reconfigure(&allowed);
-    let started = Instant::now();
     eventually("folding goes on", || total(&server) == 4);
     eventually("the server is ready", || causes(&server).is_none());
     eventually("posting goes on", || {
         let posted = server.try_publish(&tweet("a", "5", AT)).unwrap();
         posted.status == 200
     });
-    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
     eventually("what was posted is folded", || total(&server) == 5);
     server.stop();
 }
@@ -119,20 +111,16 @@ fn a_full_rejected_stream_holds_up_folding_and_not_reading() {
         assert!(taken.is_some());
     }
     publish(&mut client, &["3"]);
-    let started = Instant::now();
     eventually("the cause is named", || {
         assert!(total(&server) >= 2);
         causes(&server).is_some_and(|causes| {
             causes.contains("rejected log") && causes.contains("maximum messages exceeded")
         })
     });
-    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
     assert_eq!(total(&server), 2);
     client.api("STREAM.UPDATE.REJECTED", &unlimited);
-    let started = Instant::now();
     eventually("folding goes on", || total(&server) == 3);
     eventually("the server is ready", || causes(&server).is_none());
-    assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
     let ledger = server.get("/api/v1/keywords/a/ledger");
     assert_eq!(ledger["rejected"], 2, "{ledger}");
     assert_eq!(nats.stream("REJECTED")["state"]["messages"], 2);
