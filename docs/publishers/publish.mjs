@@ -97,7 +97,9 @@ async function main(server) {
       if (line.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
       const of = token(event.keyword);
       // As it came: tidings ignores fields that it doesn't know.
-      waiting.push(stream.publish(`tweets.${of}`, text, messageId(of, event)));
+      const sent = stream.publish(`tweets.${of}`, text, messageId(of, event));
+      sent.catch(() => {}); // settle() tells of it; until then Node would end at a rejection that nothing handles
+      waiting.push(sent);
     } catch (error) {
       failed(`line ${number} was not sent: ${error.message}`);
     }

@@ -16,6 +16,7 @@ import unicodedata
 import nats
 
 IN_FLIGHT = 1000  # acknowledgements that are waited for at a time
+ACK_TIMEOUT = 30  # seconds
 MAX_BYTES = 64 * 1024  # of an event
 PLAIN = set(b"abcdefghijklmnopqrstuvwxyz0123456789_-")
 SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -79,13 +80,20 @@ async def main(url):
 
     async def settle():
         nonlocal acknowledged, duplicates, failed
-        for answer in await asyncio.gather(*waiting, return_exceptions=True):
-            if isinstance(answer, Exception):
+        if not waiting:
+            return
+        answered, late = await asyncio.wait(waiting, timeout=ACK_TIMEOUT)
+        for future in late:
+            failed += 1
+            print(f"not acknowledged: no answer came within {ACK_TIMEOUT} seconds", file=sys.stderr)
+            future.cancel()
+        for future in answered:
+            if error := future.exception():
                 failed += 1
-                print(f"not acknowledged: {answer!r}", file=sys.stderr)
+                print(f"not acknowledged: {error!r}", file=sys.stderr)
             else:
                 acknowledged += 1
-                duplicates += bool(answer.duplicate)
+                duplicates += bool(future.result().duplicate)
         waiting.clear()
 
     for number, subject, payload, headers in messages(sys.stdin.buffer):
