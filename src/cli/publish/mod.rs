@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::Client;
 use super::failure::{Outcome, Usage};
@@ -35,7 +35,7 @@ use rewrite::Rewrite;
 use sender::{Body, Report, Sender};
 use source::{Input, Read};
 
-/// How long a body waits for more lines, where they come slowly.
+/// How long a body waits for more lines after its first, where they come slowly.
 const GATHER_FOR: Duration = Duration::from_millis(100);
 /// How many lines may wait to be sent, and how many bytes they may have.
 const LINES_AHEAD: usize = 4_096;
@@ -197,37 +197,49 @@ impl Gathering {
                 .clamp(1, sender::MAX_LINES)
         });
         let mut due = Instant::now();
-        let mut body = Body::default();
         loop {
-            let wait = if body.is_empty() {
-                Duration::MAX
-            } else {
-                GATHER_FOR
-            };
-            let read = match timeout(wait, self.receive.recv()).await {
-                Ok(Some((read, _held))) => Some(read),
-                Ok(None) if body.is_empty() => return Ok(()),
-                Ok(None) | Err(_) => None,
-            };
-            let is_pause = read.is_none();
-            match read {
-                Some(Read::Line { number, bytes }) => {
-                    body.push(number, &self.rewrite.apply(bytes));
-                }
-                Some(Read::TooLong { number }) => sender.refuse_here(number),
-                None => {}
-            }
-            if is_pause || body.lines() >= most || body.is_full() {
+            let mut body = Body::default();
+            let refuse = |number| sender.refuse_here(number);
+            let is_end = self.gather(&mut body, most, refuse).await;
+            if !body.is_empty() {
                 sleep_until(due).await;
                 let lines = u32::try_from(body.lines()).unwrap_or(u32::MAX);
                 if let Some(rate) = self.rate {
                     due = due.max(Instant::now())
                         + Duration::from_secs(1).saturating_mul(lines) / rate;
                 }
-                sender.send(std::mem::take(&mut body)).await?;
+                sender.send(body).await?;
                 bar.inc(u64::from(lines));
             }
+            if is_end {
+                return Ok(());
+            }
         }
+    }
+
+    /// Fills a body with lines until it has `most` of them, is full, or its first line has waited for
+    /// long enough. True when no more lines come.
+    async fn gather(&mut self, body: &mut Body, most: usize, mut refuse: impl FnMut(u64)) -> bool {
+        let mut send_by = None;
+        while body.lines() < most && !body.is_full() {
+            let next = self.receive.recv();
+            let next = match send_by {
+                None => next.await,
+                Some(by) => match timeout_at(by, next).await {
+                    Ok(next) => next,
+                    Err(_) => return false,
+                },
+            };
+            match next {
+                Some((Read::Line { number, bytes }, _)) => {
+                    body.push(number, &self.rewrite.apply(bytes));
+                    send_by.get_or_insert_with(|| Instant::now() + GATHER_FOR);
+                }
+                Some((Read::TooLong { number }, _)) => refuse(number),
+                None => return true,
+            }
+        }
+        false
     }
 }
 
@@ -244,4 +256,44 @@ fn text_of(report: &Report) -> String {
         report.journaled,
         report.seq,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_sent_in_time_though_lines_go_on_to_come() {
+        let (send, receive) = mpsc::channel(8);
+        let room = Arc::new(Semaphore::new(1_000));
+        tokio::spawn(async move {
+            for number in 1..=100 {
+                let held = Arc::clone(&room).acquire_many_owned(1).await.unwrap();
+                let bytes = b"{}".to_vec();
+                send.send((Read::Line { number, bytes }, held))
+                    .await
+                    .unwrap();
+                tokio::time::sleep(GATHER_FOR * 9 / 10).await;
+            }
+        });
+        let mut gathering = Gathering {
+            receive,
+            rewrite: Rewrite {
+                keyword: None,
+                shift_millis: None,
+            },
+            rate: None,
+        };
+        let mut lines = 0;
+        loop {
+            let mut body = Body::default();
+            let is_end = gathering.gather(&mut body, 1_000, |_| ()).await;
+            assert!(body.lines() <= 2, "{}", body.lines());
+            lines += body.lines();
+            if is_end {
+                break;
+            }
+        }
+        assert_eq!(lines, 100);
+    }
 }
