@@ -44,6 +44,20 @@ impl Holder for WriteProgress {
     }
 }
 
+/// Reserves room for a large answer just before it is made, for as long as the result is held. What is
+/// made is then counted by its own length.
+///
+/// # Errors
+/// [`Problem::Busy`] when `http.answer_budget` is spent.
+pub(super) fn room_for(budget: &Budget, bytes: u64) -> Result<Charge, Problem> {
+    let demand = if bytes > FREE_BYTES {
+        Demand::Asked
+    } else {
+        Demand::Forced
+    };
+    budget.charge(bytes, Arc::new(Steady), demand).ok_or(BUSY)
+}
+
 /// Counts the answer to one request.
 #[derive(Debug)]
 pub(super) struct AnswerBudget {

@@ -54,7 +54,7 @@ pub async fn read(
     if announced.is_some_and(|length| length > most) {
         return Err(Problem::BodyTooLarge { most });
     }
-    let pace = Arc::new(Pace::new(times.whole));
+    let pace = Arc::new(Pace::new(times.whole, announced.unwrap_or_default()));
     let mut arrived = Arrived {
         bytes: Vec::new(),
         most,
@@ -179,6 +179,10 @@ struct Pace {
 
 #[derive(Debug)]
 struct PaceState {
+    /// How many bytes the body has at least.
+    length: u64,
+    /// How many of them have come.
+    arrived: u64,
     /// How far the body was behind when bytes last came.
     behind: Duration,
     last: Instant,
@@ -190,10 +194,12 @@ impl Pace {
     /// So far behind a body may be.
     const GRACE: Duration = Duration::from_secs(1);
 
-    fn new(whole: Duration) -> Self {
+    fn new(whole: Duration, announced: u64) -> Self {
         Self {
             whole,
             state: Mutex::new(PaceState {
+                length: announced,
+                arrived: 0,
                 behind: Duration::ZERO,
                 last: Instant::now(),
                 has_arrived: false,
@@ -215,6 +221,8 @@ impl Pace {
         let since = now.saturating_duration_since(state.last);
         state.behind = state.behind.saturating_add(since).saturating_sub(earned);
         state.last = now;
+        state.arrived = state.arrived.saturating_add(len(bytes));
+        state.length = state.length.max(state.arrived);
     }
 
     fn has_arrived(&self) {
@@ -227,7 +235,9 @@ impl Holder for Pace {
         let state = self.state();
         let since = now.saturating_duration_since(state.last);
         let behind = state.behind.saturating_add(since);
-        (!state.has_arrived && behind > Self::GRACE).then_some(behind)
+        // What is always let in does not give way later.
+        let may_give_way = !state.has_arrived && state.length > FREE_BYTES;
+        (may_give_way && behind > Self::GRACE).then_some(behind)
     }
 
     fn give_way(&self) {
@@ -375,6 +385,35 @@ mod tests {
         sending.await.unwrap();
         assert_eq!(metrics.refused.get(), 1);
         assert_eq!(metrics.held.get(), i64::try_from(MIB).unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_body_never_gives_way() {
+        let (budget, metrics) = budget(MIB);
+        let steady = Arc::new(super::super::budget::Steady);
+        let half = len(MIB / 2);
+        let _held = budget.charge(half, steady, Demand::Asked).unwrap();
+        let mut stalled = Vec::new();
+        for _ in 0..8 {
+            let (sender, body) = client();
+            let budget = budget.clone();
+            let reading = tokio::spawn(async move {
+                let body = read_all(body, MOST_BYTES, &budget).await;
+                body.map(|bytes| bytes.len())
+            });
+            sender.send(of_length(64 * 1024 - 1)).await.unwrap();
+            let _taken = sender.reserve().await.unwrap();
+            stalled.push((sender.clone(), reading));
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let large = read_all(Body::from(of_length(MIB / 2)), MOST_BYTES, &budget).await;
+        assert!(matches!(large, Err(Problem::Busy { .. })));
+        assert_eq!(metrics.gave_way.get(), 0);
+        for (sender, reading) in stalled {
+            sender.send(of_length(1)).await.unwrap();
+            drop(sender);
+            assert_eq!(reading.await.unwrap().unwrap(), 64 * 1024);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,5 @@
 //! One request in a handler's hands: what it names, what it may, and how it is answered.
 
-use std::sync::Arc;
-
 use axum::body::Body as RequestBody;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -13,7 +11,6 @@ use tokio::runtime::Handle;
 use super::access::{Action, Principal};
 use super::answer::{Body, Positioned};
 use super::body_reading::MOST_BYTES;
-use super::budget::{Charge, Demand, FREE_BYTES, Steady};
 use super::client::Client;
 use super::lanes::{self, Lane};
 use super::problem::Problem;
@@ -142,23 +139,6 @@ impl Call {
         body_reading::read(&self.headers, body, MOST_BYTES, times, budget).await
     }
 
-    /// Reserves room for a large answer before it is made, as long as the result is held. What is made
-    /// is then counted by its own length.
-    ///
-    /// # Errors
-    /// [`Problem::Busy`] when `http.answer_budget` is spent.
-    pub fn room_for(&self, bytes: u64) -> Result<Charge, Problem> {
-        let budget = &self.http.shared.answer_budget;
-        let demand = if bytes > FREE_BYTES {
-            Demand::Asked
-        } else {
-            Demand::Forced
-        };
-        budget
-            .charge(bytes, Arc::new(Steady), demand)
-            .ok_or(answer_budget::BUSY)
-    }
-
     /// Waits until the views have folded through `min_seq`, where the query names one.
     ///
     /// # Errors
@@ -218,25 +198,45 @@ impl Call {
         lane: Lane,
         question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
     ) -> Result<Response, Problem> {
+        self.answer_large_across(lane, 0, question).await
+    }
+
+    /// Answers as [`answer_across`](Self::answer_across), with an answer of about so many bytes. Room
+    /// for them is reserved when its turn has come, not while it waits.
+    ///
+    /// # Errors
+    /// The same, and [`Problem::Busy`] when `http.answer_budget` is spent.
+    pub async fn answer_large_across<T: Serialize>(
+        self,
+        lane: Lane,
+        bytes: u64,
+        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
-        let body = self
+        let budget = self.http.shared.answer_budget.clone();
+        let (body, room) = self
             .make(lane, move |views| {
+                let room = answer_budget::room_for(&budget, bytes)?;
                 for _ in 0..TRIES {
                     let epoch = views.epoch()?;
                     let as_of = tidings.position();
                     let value = question(&tidings, views)?;
                     if views.epoch()? == epoch {
-                        return Body::of(&Positioned {
+                        let body = Body::of(&Positioned {
                             value,
                             epoch,
                             as_of,
-                        });
+                        })?;
+                        return Ok((body, room));
                     }
                 }
                 Err(StoreError::Absent.into())
             })
             .await?;
-        Ok(body.respond_to(&self.headers))
+        let response = body.respond_to(&self.headers);
+        // From here on the response is counted by its own length.
+        drop(room);
+        Ok(response)
     }
 
     /// Makes something from the views, off the event loop. It ends when the client goes.

@@ -130,7 +130,10 @@ impl ClientStream {
         direct: impl Fn(SockRef<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         if self.progress.is_reset() {
-            return Poll::Ready(Err(self.reset("memory_short")));
+            return Poll::Ready(Err(self.reset(
+                "memory_short",
+                "memory was short while the client took nothing of its answer",
+            )));
         }
         if let Poll::Ready(written) = poll(Pin::new(&mut self.stream), cx) {
             return Poll::Ready(self.wrote(written));
@@ -150,7 +153,10 @@ impl ClientStream {
                 written => return Poll::Ready(self.wrote(written)),
             }
             if since.elapsed() >= self.idle {
-                return Poll::Ready(Err(self.reset("nothing_taken")));
+                return Poll::Ready(Err(self.reset(
+                    "nothing_taken",
+                    "the client took nothing of its answer for too long",
+                )));
             }
             next_try.as_mut().reset(Instant::now() + every);
         }
@@ -164,15 +170,12 @@ impl ClientStream {
     }
 
     /// Makes the close that follows a reset, which frees what the system has buffered.
-    fn reset(&mut self, reason: &'static str) -> io::Error {
+    fn reset(&mut self, reason: &'static str, what: &'static str) -> io::Error {
         self.metrics.http_client_reset(reason);
         if let Err(error) = self.stream.set_zero_linger() {
             tracing::debug!(%error, "could not set SO_LINGER");
         }
-        io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client took nothing of its answer for too long",
-        )
+        io::Error::new(io::ErrorKind::TimedOut, what)
     }
 }
 

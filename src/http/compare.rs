@@ -60,8 +60,8 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     call.reach(Scope::All, query.min_seq()?).await?;
     let series_count = u64::try_from(keywords.len()).unwrap_or(u64::MAX);
     let points = series_count.saturating_mul(buckets.points());
-    let _room = call.room_for(points.saturating_mul(POINT_BYTES))?;
-    call.answer_across(Lane::Scan, move |tidings, views| {
+    let bytes = points.saturating_mul(POINT_BYTES);
+    call.answer_large_across(Lane::Scan, bytes, move |tidings, views| {
         Ok(Comparison {
             step: buckets.step,
             series: keywords

@@ -306,7 +306,7 @@ impl IntoResponse for Problem {
             };
             let problem = self.to_string();
             log_throttled(cause, move |count| {
-                tracing::warn!(problem, count, "requests were refused");
+                tracing::warn!(problem, count, "requests could not be answered");
             });
         }
         let mut response = (

@@ -121,6 +121,25 @@ async fn one_address_has_a_quarter_of_all_permits_and_leaves_room_for_another() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_that_waits_for_its_turn_holds_no_bytes() {
+    let running = running(1, 7).await;
+    let compare = "/api/v1/compare?step=minute&from=2015-06-01T00:00:00Z&to=2015-06-07T22:40:00Z&keyword=small";
+    let held = beside_scans(&running, 1, || async {
+        let waiting = ask(&running, "127.0.0.3", compare).await;
+        wait_until("the comparison waits", || {
+            running.metrics.query_waiting.get() == 1 || running.metrics.query_working.get() == 0
+        })
+        .await;
+        let held = running.metrics.http_answer_bytes.get();
+        drop(waiting);
+        held
+    })
+    .await;
+    assert_eq!(held, 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn few_row_answers_and_posts_need_no_permit() {
     let running = running(1, 0).await;
     let statuses = beside_scans(&running, 1, || async {
