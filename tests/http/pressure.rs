@@ -9,7 +9,7 @@ use tidings::telemetry::{Metrics, ReasonLabel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{PATIENCE, Reply, Running, Setup, posted, until, with};
+use crate::support::{PATIENCE, Reply, Running, Setup, posted, read_to_end, until, with};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -113,6 +113,37 @@ async fn a_stream_of_events_that_is_not_taken_is_reset() {
         running.metrics.http_answer_bytes.get() == 0
     })
     .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_behind_gets_the_last_event_of_its_stream() {
+    let running = start(Duration::from_secs(60), 128 * MIB, 128 * MIB).await;
+    running.track("ai").await;
+    let request = get("/api/v1/keywords/ai/events?topic=timeline");
+    let mut stream = never_reads(&running, &request).await;
+    let text = "\u{fdfa}".repeat(10_000);
+    // More than the system and the server hold for one client.
+    for round in 0..8 {
+        let lines: Vec<_> = (0..20)
+            .map(|number| {
+                let id = format!("t{round}-{number}");
+                let tweet = posted(&id, "2015-06-01T00:00:00Z", &text);
+                with(tweet, serde_json::json!({"keyword": "ai"}))
+            })
+            .collect();
+        let seq = running.publish_all(&lines).await;
+        let path = format!("/api/v1/keywords/ai/timeline?limit=1&min_seq={seq}");
+        assert_eq!(running.get(&path).await.status, 200);
+    }
+    let untracked = running
+        .send("DELETE", "/api/v1/keywords/ai", &[], b"")
+        .await;
+    assert_eq!(untracked.status, 204);
+    let events = read_to_end(&mut stream).await;
+    let events = String::from_utf8_lossy(&events);
+    let last = &events[events.rfind("event: ").unwrap()..];
+    assert!(last.starts_with("event: error"), "{last:.200}");
     running.stop().await;
 }
 

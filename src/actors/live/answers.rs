@@ -54,10 +54,13 @@ fn snapshot(whole: &Whole) -> WholeSnapshot {
 }
 
 impl Held {
-    /// Making it again now would take too much of the time, and the clock has not left its window.
+    /// It can be handed out again: it is of all keywords, making it again now would take too much of the
+    /// time, and the clock has not left its window. An answer of one keyword takes little to make, and is
+    /// as it was when it was asked for.
     fn is_still_good(&self, now: Timestamp) -> bool {
         let current = self.last.current.as_ref();
-        self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
+        self.topic.is_of_all()
+            && self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
             && current.is_none_or(|current| current.contains(&now))
     }
 }
@@ -135,8 +138,8 @@ impl FeedState {
         Ok(())
     }
 
-    /// The whole answer of a topic for those who begin with it: as it is now, unless making it takes
-    /// long and it was made a moment ago. Those who follow already are not told.
+    /// The whole answer of a topic for those who begin with it: as it is now, unless it is of all keywords,
+    /// takes long to make, and was made a moment ago. Those who follow already are not told.
     pub(super) async fn whole_snapshot(
         &mut self,
         at: Position,
@@ -178,5 +181,44 @@ impl FeedState {
             }),
         }
         Ok(Some(snapshot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::budget::Budget;
+    use super::*;
+    use crate::events::Sequence;
+    use crate::projections::overview::Window;
+    use crate::store::Epoch;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn only_an_answer_of_all_keywords_is_handed_out_again() {
+        let budget = Budget::new(1_000, Metrics::new());
+        let epoch: Epoch = "00000000000000ff".parse().unwrap();
+        let held = |topic, current| {
+            let position = Position::of_all(epoch, Sequence::new(1));
+            let encode = Box::new(|_| Vec::new());
+            Held {
+                topic,
+                position,
+                current: None,
+                last: Whole {
+                    position,
+                    current,
+                    encode,
+                },
+                made: Instant::now(),
+                cost: Duration::from_secs(3_600),
+                charge: budget.charge(1),
+            }
+        };
+        let now = Timestamp::from_millis(5_000);
+        let earlier = Timestamp::from_millis(4_000)..now;
+        let overview = Topic::Overview(Window::Day);
+        assert!(held(overview.clone(), None).is_still_good(now));
+        assert!(!held(overview, Some(earlier)).is_still_good(now));
+        assert!(!held(Topic::Ledger, None).is_still_good(now));
     }
 }

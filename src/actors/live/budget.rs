@@ -86,8 +86,13 @@ impl Budget {
         self.used() > self.0.limit
     }
 
-    /// Something of this weight may be begun that is charged so many bytes for good. What is heavy leaves a quarter to what is light, so
-    /// that no client with heavy wishes keeps others from light ones.
+    /// There is no room for anything heavy.
+    pub(super) fn is_short(&self) -> bool {
+        !self.has_room(Weight::Heavy, 0)
+    }
+
+    /// There is room to begin something of this weight, and to charge so many bytes for it. Heavy things
+    /// may use three quarters of the limit, light ones all of it: heavy ones do not keep light ones out.
     pub(super) fn has_room(&self, weight: Weight, bytes: usize) -> bool {
         let limit = match weight {
             Weight::Light => self.0.limit,
@@ -110,7 +115,7 @@ impl Budget {
     /// tried a moment ago.
     pub(super) fn to_cut(&self) -> Option<usize> {
         let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
-        if self.has_room(Weight::Heavy, 0) {
+        if !self.is_short() {
             return None;
         }
         let mut last = self
@@ -177,13 +182,14 @@ mod tests {
         let second = budget.charge(300);
         assert!(budget.has_room(Weight::Light, 99));
         assert!(!budget.has_room(Weight::Light, 100));
-        assert!(!budget.has_room(Weight::Heavy, 0));
+        assert!(budget.is_short() && !budget.is_over());
         first.set(800);
         assert_eq!(budget.used(), 1_100);
         assert!(budget.is_over());
         assert!(!budget.has_room(Weight::Light, 0));
         first.set(100);
         drop(second);
+        assert!(!budget.is_short());
         assert_eq!(budget.used(), 100);
         drop(first);
         assert_eq!(budget.used(), 0);

@@ -374,7 +374,7 @@ impl FeedState {
             return;
         }
         let since = *self.unfollowed_since.get_or_insert_with(Instant::now);
-        let is_over = since.elapsed() >= self.own.linger || self.own.budget.is_over();
+        let is_over = since.elapsed() >= self.own.linger || self.own.budget.is_short();
         if is_over && self.own.feeds.remove_unfollowed(&self.own.feed) {
             self.own.feed.end();
             myself.stop(None);

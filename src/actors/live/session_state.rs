@@ -24,9 +24,6 @@ use crate::telemetry::Counted;
 /// So many bytes of lines are taken at a time, about: that much a client that takes nothing holds
 /// back.
 const TAKEN_AT_A_TIME: usize = 16 * 1024;
-/// A client that takes this much too slowly is sent away when the budget is used up, though it takes a
-/// little now and then.
-const MAX_PENDING_BYTES_OVER_BUDGET: usize = 64 * 1024;
 /// So many messages in a row may be misunderstood before the session ends.
 const MOST_MISUNDERSTOOD: u32 = 5;
 /// A view that has to catch up is looked at again after this.
@@ -164,6 +161,7 @@ impl SessionState {
         if unblocked {
             self.is_blocked = false;
             self.write(myself);
+            self.end_if_finished(myself);
         } else {
             self.go_is_due = false;
             if let Some(wanted) = self.postponed.take() {
@@ -183,9 +181,7 @@ impl SessionState {
         let Some(outlet) = self.outlet.as_ref().filter(|_| self.is_blocked) else {
             return;
         };
-        let pending: usize = self.lines.iter().map(Line::len).sum();
-        let is_burden = pending > MAX_PENDING_BYTES_OVER_BUDGET && self.parts.budget.is_over();
-        if outlet.completed() == completed || is_burden {
+        if outlet.completed() == completed {
             self.end(myself, Close::TooSlow);
         } else {
             self.watch(myself);
@@ -220,11 +216,17 @@ impl SessionState {
             self.write(myself);
             if is_all {
                 self.next_write = now + self.parts.options.gap();
-                if self.is_single && self.subscriptions.is_empty() {
-                    self.end(myself, Close::Finished);
-                }
+                self.end_if_finished(myself);
                 return;
             }
+        }
+    }
+
+    /// Ends a session whose only subscription is over, when its last line is written.
+    fn end_if_finished(&mut self, myself: &ActorRef<SessionMessage>) {
+        let is_over = self.slots_made > 0 && self.subscriptions.is_empty();
+        if self.is_single && is_over && self.lines.is_empty() {
+            self.end(myself, Close::Finished);
         }
     }
 
