@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::causes::{Causes, Waiting};
 use crate::events::{Checkpoint, Sequence, ShardId};
-use crate::store::{CommitFigures, ShardRows, Store, StoreError};
+use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
 use crate::telemetry::{Metrics, whole};
 
 /// So many commits' worth of events may be folded while a commit is under way.
@@ -27,6 +27,8 @@ const CATCHING_UP_INTERVALS: u32 = 5;
 /// Pauses between tries after a failed commit: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often the last commit of all is tried.
+const LAST_TRIES: u32 = 2;
 
 /// The commits of one shard: one at a time, off the fold's path.
 pub(super) struct Commits {
@@ -143,7 +145,14 @@ impl Commits {
     pub(super) async fn finish(&mut self, position: Checkpoint) -> Result<(), String> {
         let said = |error: &ActorProcessingErr| whole(error.as_ref()).to_string();
         self.finish_running().await.map_err(|error| said(&error))?;
-        if self.is_dirty(position) {
+        for _ in 0..LAST_TRIES {
+            if !self.is_dirty(position) {
+                break;
+            }
+            if self.retry.is_some() {
+                // Before that the disk is not asked again.
+                tokio::time::sleep(RECOVER_EVERY).await;
+            }
             self.begin(position)
                 .map_err(|error| whole(&error).to_string())?;
             self.finish_running().await.map_err(|error| said(&error))?;

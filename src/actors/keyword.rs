@@ -5,6 +5,7 @@
 //! (its state goes, its rows stay) or when a fold panics; its shard restarts it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
@@ -22,6 +23,8 @@ use crate::telemetry::{Counted, Metrics};
 
 /// How many records a keyword reads at a time when it reads for itself.
 const CATCH_UP_RECORDS: usize = 4096;
+/// After so long it tries again to read rows that a failed write keeps from being read.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
 pub type FoldStep = Arc<
@@ -170,12 +173,30 @@ fn on_fold(state: &mut KeywordState, records: &[KeywordEnvelope], ticket: Ticket
     }
 }
 
+/// Reads on. Rows that only a failed write keeps from being read are come back to.
 async fn on_catch_up(
     state: &mut KeywordState,
     myself: &ActorRef<KeywordMessage>,
 ) -> Result<(), ActorProcessingErr> {
+    match catch_up(state, myself).await {
+        Err(error) if error.downcast_ref().is_some_and(StoreError::is_unwritten) => {
+            // Half of what was read may be folded in memory: begin again from the rows.
+            (state.view, state.reader) = (None, None);
+            myself.send_after(AGAIN_AFTER, || KeywordMessage::CatchUp);
+            Ok(())
+        }
+        caught_up => caught_up,
+    }
+}
+
+async fn catch_up(
+    state: &mut KeywordState,
+    myself: &ActorRef<KeywordMessage>,
+) -> Result<(), ActorProcessingErr> {
     if state.reader.is_none() {
+        let open = state.own.rows.keep_open()?;
         let as_of = state.view()?.head().as_of;
+        drop(open);
         let selection = Selection::Keyword(state.own.keyword.clone());
         state.reader = Some(state.own.journal.read(as_of, selection).await?);
         state.read_to = as_of;
@@ -198,7 +219,9 @@ async fn on_catch_up(
                 Content::Unaddressed { .. } => None,
             })
             .collect();
+        let open = state.own.rows.keep_open()?;
         state.fold(&records)?;
+        drop(open);
         state.read_to = batch.end;
     }
     let own = &state.own;

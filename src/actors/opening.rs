@@ -111,6 +111,8 @@ pub async fn open_views(
             // Those of an earlier version yet are whole, and these were on their way.
             if were_right && !kept.exists() {
                 Seal::rename(&first.dir, &kept)?;
+            } else {
+                Store::remove(&first.dir)?;
             }
             anew(first.clone(), journal).await?
         }
@@ -217,7 +219,7 @@ async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<Opened, Op
     let dir = options.dir.clone();
     let store = tokio::task::spawn_blocking(move || {
         if let Some(aside) = Store::discard(&dir)? {
-            tracing::warn!(kept_in = %aside.display(), "the old views were moved aside");
+            tracing::warn!(kept_in = %aside.display(), "the views that cannot be used were moved aside");
         }
         Store::open(&options)
     })

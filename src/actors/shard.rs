@@ -27,7 +27,7 @@ use super::stragglers::Stragglers;
 use crate::events::{Checkpoint, Envelope, Keyword, KeywordEnvelope, Sequence, ShardId};
 use crate::journal::JournalHandle;
 use crate::projections::{Head, RowKey, Rows};
-use crate::store::{ShardRows, Store, StoreError};
+use crate::store::{KeptOpen, ShardRows, Store, StoreError};
 use crate::telemetry::{Counted, Metrics, whole};
 
 /// How long keywords may take to end.
@@ -254,6 +254,7 @@ impl ShardState {
         myself: &ActorRef<ShardMessage>,
         part: Part,
         folded: oneshot::Sender<()>,
+        open: KeptOpen,
     ) -> Result<(), ActorProcessingErr> {
         if part.end.sequence <= self.position.sequence {
             // Another shard was behind this one when reading began.
@@ -266,6 +267,8 @@ impl ShardState {
         self.rows
             .count_unaddressed(sorted.unaddressed, part.end.sequence)?;
         self.fold_all(myself, sorted.records).await?;
+        // What follows may wait for a commit.
+        drop(open);
         self.position = part.end;
         self.own.progress.reach(self.own.shard, part.end.sequence);
         self.commits.folded(count);
@@ -365,8 +368,14 @@ impl ShardState {
                     return Ok(());
                 }
             }
+            let open = match self.rows.keep_open() {
+                Ok(open) => open,
+                // The commit that waits names the reason.
+                Err(error) if error.is_unwritten() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
             if let Some((part, folded)) = self.waiting.pop_front() {
-                self.on_fold(myself, part, folded).await?;
+                self.on_fold(myself, part, folded, open).await?;
             }
         }
         Ok(())

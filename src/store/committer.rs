@@ -3,8 +3,8 @@
 //! sled frees what a thread has replaced when that thread comes back to it, so many threads that
 //! commit now and then keep much memory. And commits that wait together share one flush.
 //!
-//! After a failed commit its rows stay in memory, and the next one first tries to open the database
-//! again.
+//! After a failed commit its rows stay in memory. The commits behind it first have the database
+//! opened again, and fail as it did when that was tried a moment ago.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -3,12 +3,17 @@
 //! sled takes no more writes after one has failed, a full disk included, until it is opened again;
 //! what it holds can still be read meanwhile. So after a failed commit the old handles stay until a
 //! test write shows that the disk takes writes again. Only then is the database closed, opened, and
-//! compared with what was committed last. Reads wait for as long as that takes.
+//! compared with what was committed last. Reads wait for as long as that takes, and let the runtime
+//! go on; folds do not begin. If it cannot be opened, reads fail until it can.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
+use tokio::sync::{OwnedRwLockReadGuard, RwLockWriteGuard};
 
 use super::guard::{Handle, guarded};
 use super::{ShardRecord, StoreError, layout};
@@ -20,7 +25,7 @@ const SEGMENT_BYTES: usize = 8 << 20;
 /// So many bytes a disk has to take before the database is opened again: a segment and a snapshot.
 const TEST_BYTES: usize = 2 * SEGMENT_BYTES;
 /// How often the database is opened again, at most: many shards ask for it.
-const RECOVER_EVERY: Duration = Duration::from_millis(500);
+pub const RECOVER_EVERY: Duration = Duration::from_millis(500);
 /// How long a handle that is still in use is waited for.
 const IN_USE_WAIT: Duration = Duration::from_secs(5);
 const IN_USE_PAUSE: Duration = Duration::from_millis(20);
@@ -36,6 +41,16 @@ pub(super) struct Database {
     standing: Mutex<Vec<Standing>>,
     /// When it was last tried to open it again.
     tried: Mutex<Option<Instant>>,
+    /// Held by folds, and to open the database again.
+    folding: Arc<tokio::sync::RwLock<()>>,
+    /// Why it was last closed, or could not be opened: [`StoreError::Unwritten`].
+    closed: Mutex<Option<StoreError>>,
+}
+
+/// Keeps the database from being closed and opened again as long as it is held.
+#[derive(Debug)]
+pub struct KeptOpen {
+    _folding: OwnedRwLockReadGuard<()>,
 }
 
 /// What a shard has on disk.
@@ -90,6 +105,8 @@ impl Database {
                 .collect(),
             standing: Mutex::new(standing),
             tried: Mutex::default(),
+            folding: Arc::default(),
+            closed: Mutex::default(),
         })
     }
 
@@ -140,11 +157,39 @@ impl Database {
     }
 
     /// A shard's tree, once the database is open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritten`] when it could not be opened again after a failed write.
     pub(super) fn tree(&self, shard: usize) -> Result<Handle<sled::Tree>, StoreError> {
         self.trees
             .get(shard)
-            .and_then(|tree| tree.read().unwrap_or_else(PoisonError::into_inner).clone())
-            .ok_or(StoreError::Absent)
+            .and_then(|tree| reading(tree).clone())
+            .ok_or_else(|| self.why_closed())
+    }
+
+    /// Keeps the database open while rows are read that must not fail in between. Whoever holds it
+    /// must not wait for a commit, which may wait for this.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritten`] while the database is opened again, or could not be.
+    pub(super) fn keep_open(&self) -> Result<KeptOpen, StoreError> {
+        let folding = Arc::clone(&self.folding).try_read_owned();
+        let folding = folding.map_err(|_| self.why_closed())?;
+        match *reading(&self.db) {
+            Some(_) => Ok(KeptOpen { _folding: folding }),
+            None => Err(self.why_closed()),
+        }
+    }
+
+    fn why_closed(&self) -> StoreError {
+        let closed = self.closed();
+        closed
+            .as_ref()
+            .map_or(StoreError::Absent, StoreError::repeated)
+    }
+
+    fn closed(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes what was written durable.
@@ -153,20 +198,20 @@ impl Database {
     }
 
     fn flush_open(&self) -> Result<(), StoreError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let db = db.as_ref().ok_or(StoreError::Absent)?.get()?;
+        let db = reading(&self.db);
+        let db = db.as_ref().ok_or_else(|| self.why_closed())?.get()?;
         guarded("be flushed", || db.flush()).map(drop)
     }
 
     pub(super) fn size_on_disk(&self) -> Result<u64, StoreError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let db = db.as_ref().ok_or(StoreError::Absent)?.get()?;
+        let db = reading(&self.db);
+        let db = db.as_ref().ok_or_else(|| self.why_closed())?.get()?;
         guarded("measure itself", || db.size_on_disk())
     }
 
     /// The write that has failed, so that sled takes no more of them.
     fn failure(&self) -> Option<StoreError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = reading(&self.db);
         match db.as_ref().and_then(|db| db.get().ok()) {
             Some(db) => db.context.global_error().err().map(|source| {
                 self.refused(StoreError::Sled {
@@ -174,7 +219,7 @@ impl Database {
                     source,
                 })
             }),
-            None => Some(StoreError::Unwritten(Box::new(StoreError::Absent))),
+            None => Some(self.why_closed()),
         }
     }
 
@@ -210,7 +255,7 @@ impl Database {
         }
     }
 
-    fn standing(&self) -> std::sync::MutexGuard<'_, Vec<Standing>> {
+    fn standing(&self) -> MutexGuard<'_, Vec<Standing>> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,6 +274,10 @@ impl Database {
         }
         self.test_write()
             .map_err(|error| StoreError::Unwritten(Box::new(error)))?;
+        *self.closed() = Some(failure);
+        let Some(_no_fold_runs) = self.stop_folding() else {
+            return Err(self.why_closed());
+        };
         // In one order, and before anything is closed: whoever reads from here on waits.
         let mut trees: Vec<_> = self
             .trees
@@ -244,7 +293,9 @@ impl Database {
             if error.is_damage() {
                 error
             } else {
-                StoreError::Unwritten(Box::new(error))
+                let unwritten = StoreError::Unwritten(Box::new(error));
+                *self.closed() = Some(unwritten.repeated());
+                unwritten
             }
         })?;
         let mut standing = self.standing();
@@ -264,6 +315,19 @@ impl Database {
         }
         *db = Some(open.db);
         Ok(())
+    }
+
+    /// Waits until no fold runs, while none begins; `None` when one runs for too long. It may wait
+    /// for a shard that waits for a commit.
+    fn stop_folding(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        let until = Instant::now() + IN_USE_WAIT;
+        let mut stopped = std::pin::pin!(self.folding.write());
+        loop {
+            match stopped.as_mut().now_or_never() {
+                None if Instant::now() < until => std::thread::sleep(IN_USE_PAUSE),
+                stopped => return stopped,
+            }
+        }
     }
 
     fn open_patiently(&self) -> Result<Open, StoreError> {
@@ -318,6 +382,22 @@ impl Database {
         closed = closed.and(db.map_or(Ok(()), Handle::close));
         // A failed sync makes the closing fail as well, and says why.
         synced.and(closed)
+    }
+}
+
+/// Reads what a lock holds. Only while the database is opened again does that wait, and then not at
+/// the cost of the runtime's workers, which have other things to do.
+fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    let wait = || lock.read().unwrap_or_else(PoisonError::into_inner);
+    match lock.try_read() {
+        Ok(held) => held,
+        Err(TryLockError::Poisoned(held)) => held.into_inner(),
+        Err(TryLockError::WouldBlock) => match Runtime::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                tokio::task::block_in_place(wait)
+            }
+            _ => wait(),
+        },
     }
 }
 
@@ -406,6 +486,51 @@ mod tests {
             source: sled::Error::ReportableBug("torn".into()),
         };
         assert!(database.unwritten(corrupt).is_damage());
+    }
+
+    #[test]
+    fn a_database_that_could_not_be_opened_again_says_why_until_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
+        let read = || database.read(0, "read a row", |tree| tree.get("key"));
+        assert_eq!(read().unwrap(), None);
+        // As a failed reopening leaves it.
+        *database.closed() = Some(database.unwritten(refused(28)));
+        for tree in &database.trees {
+            *tree.write().unwrap() = None;
+        }
+        *database.db.write().unwrap() = None;
+        let full = std::io::Error::from_raw_os_error(28).to_string();
+        for error in [read().unwrap_err(), database.keep_open().unwrap_err()] {
+            assert!(error.is_unwritten() && error.to_string().contains(&full));
+        }
+        database.recover().unwrap();
+        assert_eq!(read().unwrap(), None);
+        database.keep_open().unwrap();
+    }
+
+    #[test]
+    fn reads_that_wait_for_the_database_do_not_stop_the_runtime() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
+        let database = Arc::new(database);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let opening = database.trees[0].write().unwrap();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let read = runtime.spawn({
+            let database = Arc::clone(&database);
+            async move {
+                begun.send(()).unwrap();
+                database.tree(0).map(drop)
+            }
+        });
+        runtime.block_on(has_begun).unwrap();
+        runtime.block_on(runtime.spawn(async {})).unwrap();
+        drop(opening);
+        runtime.block_on(read).unwrap().unwrap();
     }
 
     #[test]

@@ -99,7 +99,13 @@ impl StoreError {
 
     /// A write failed because of the machine, and may succeed later.
     pub fn is_unwritten(&self) -> bool {
-        matches!(self, Self::Unwritten(_))
+        match self {
+            Self::Unwritten(_) => true,
+            Self::Rows(RowsError::Store(source)) => source
+                .downcast_ref::<Self>()
+                .is_some_and(Self::is_unwritten),
+            _ => false,
+        }
     }
 
     /// The same error for another who waited for the same call.

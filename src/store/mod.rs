@@ -26,6 +26,7 @@ mod views;
 mod views_folder;
 mod whole;
 
+pub use database::{KeptOpen, RECOVER_EVERY};
 pub use epoch::{Epoch, EpochError, EpochParts};
 pub use error::StoreError;
 pub use generation::{Contradiction, Generation};

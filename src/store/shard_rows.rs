@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use bytes::Bytes;
 
-use super::database::Database;
+use super::database::{Database, KeptOpen};
 use super::guard::guarded;
 use super::layers::{Layers, RowMap};
 use super::put_log::PutLog;
@@ -246,6 +246,14 @@ impl ShardRows {
     pub(super) fn settle(&self, record: &ShardRecord) {
         self.database.committed(self.index, *record);
         self.writing().committing = None;
+    }
+
+    /// Keeps the database from being closed meanwhile, for a fold.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritten`] while it is opened again after a failed write, or could not be.
+    pub fn keep_open(&self) -> Result<KeptOpen, StoreError> {
+        self.database.keep_open()
     }
 
     fn read<T>(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use ractor::{ActorCell, ActorId, ActorProcessingErr};
 
 use super::{RootArguments, STOP_WAIT};
@@ -78,19 +79,19 @@ impl Parts {
         self.shards.get(shard.index()).map(|(_, handle)| handle)
     }
 
-    /// Folds what is being folded, and commits. Answers the store, and why it may lack something.
+    /// Folds what is being folded, and commits, all shards at a time. Answers the store, and why it
+    /// may lack something.
     pub(super) async fn finish(self) -> (Arc<Store>, Result<(), String>) {
         // The reader holds nothing; its batches on the way are in the shards' mailboxes.
         let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
-        for (shard, handle) in &self.shards {
-            if let Err(reason) = handle.finish().await {
-                let reason = format!("shard {shard} could not commit: {reason}");
-                return (self.store, Err(reason));
-            }
-        }
+        let finished = self.shards.iter().map(|(shard, handle)| async move {
+            let finished = handle.finish().await;
+            finished.map_err(|reason| format!("shard {shard} could not commit: {reason}"))
+        });
+        let finished = join_all(finished).await;
         for (_, handle) in &self.shards {
             let _ = handle.cell().wait(Some(STOP_WAIT)).await;
         }
-        (self.store, Ok(()))
+        (self.store, finished.into_iter().collect())
     }
 }

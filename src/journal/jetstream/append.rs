@@ -70,6 +70,9 @@ impl Appender {
         let incarnation = self.keeper.standing().incarnation;
         let turn = self.order.lock().await;
         let outcome = self.pipeline.send(outgoing, turn).await;
+        if outcome.acknowledged > 0 {
+            self.keeper.hears();
+        }
         self.keeper.appended(incarnation, outcome.last);
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = outcome
             .failure

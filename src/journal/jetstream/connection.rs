@@ -33,6 +33,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often a connection that still stands is made again, at most.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// A connection over which questions are not answered for so long is made again, though something
+/// is heard over it.
+const USELESS_AFTER: Duration = Duration::from_secs(15);
 
 /// A text that is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,6 +114,20 @@ struct LinkHealth {
     complaint: Option<String>,
     /// When the connection was last made again by us.
     renewed: Option<Instant>,
+    /// Since when questions are not answered in time, if the last one was not.
+    silent: Option<Instant>,
+    /// When anything else was heard last, such as an acknowledgement.
+    heard: Option<Instant>,
+}
+
+impl LinkHealth {
+    /// One answer that is late says little. The connection is of no use when none comes and nothing
+    /// else does, or when none has come for long.
+    fn is_useless(&self) -> bool {
+        let silent = self.silent.map_or(Duration::ZERO, |since| since.elapsed());
+        let hears = self.heard.is_some_and(|at| at.elapsed() < RENEW_EVERY);
+        silent >= if hears { USELESS_AFTER } else { RENEW_EVERY }
+    }
 }
 
 impl Link {
@@ -197,14 +214,36 @@ impl Link {
         let _ = self.client.force_reconnect().await;
     }
 
-    /// What the server complained of last, such as a missing permission.
-    pub(super) fn complaint(&self) -> Option<String> {
-        lock(&self.health).complaint.clone()
+    /// A reason, with what the server complained of last, such as a missing permission.
+    pub(super) fn with_complaint(&self, reason: &str) -> String {
+        match &lock(&self.health).complaint {
+            Some(complaint) => format!("{reason}; the server said: {complaint}"),
+            None => reason.to_owned(),
+        }
     }
 
     /// Forgets the last complaint, since the server answers.
     pub(super) fn answers(&self) {
-        lock(&self.health).complaint = None;
+        let mut health = lock(&self.health);
+        health.complaint = None;
+        health.silent = None;
+    }
+
+    /// Something else than an answer was heard.
+    pub(super) fn hears(&self) {
+        lock(&self.health).heard = Some(Instant::now());
+    }
+
+    /// A question was not answered in time: makes the connection again if it is of no use.
+    pub(super) async fn is_silent(&self) {
+        let useless = {
+            let mut health = lock(&self.health);
+            health.silent.get_or_insert_with(Instant::now);
+            health.is_useless()
+        };
+        if useless {
+            self.renew().await;
+        }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -356,6 +395,26 @@ fn unreadable(path: &Path, error: &std::io::Error) -> JournalError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_late_answer_does_not_end_a_connection() {
+        let now = Instant::now();
+        let before = |seconds| now.checked_sub(Duration::from_secs(seconds));
+        let useless = |silent, heard| {
+            let health = LinkHealth {
+                silent,
+                heard,
+                ..LinkHealth::default()
+            };
+            health.is_useless()
+        };
+        assert!(!useless(Some(now), None));
+        assert!(useless(before(4), None));
+        assert!(useless(before(4), before(60)));
+        assert!(!useless(before(4), Some(now)));
+        assert!(useless(before(20), Some(now)));
+        assert!(!useless(None, None));
+    }
 
     #[test]
     fn a_url_may_say_who_we_are() {

@@ -180,6 +180,7 @@ impl JetStreamReader {
             tracing::info!(through = %self.read, "reading the journal goes on");
         }
         if self.fruitless >= USELESS {
+            self.link.answers();
             self.tell(None);
         }
         self.fruitless = 0;
@@ -208,7 +209,8 @@ impl JetStreamReader {
     /// about folding as a whole.
     fn tell(&self, reason: Option<&str>) {
         if self.filter.is_none() {
-            self.keeper.set_unread(reason.map(ToOwned::to_owned));
+            let reason = reason.map(|reason| self.link.with_complaint(reason));
+            self.keeper.set_unread(reason);
         }
     }
 

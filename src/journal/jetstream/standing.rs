@@ -137,16 +137,16 @@ impl Keeper {
     pub(super) fn unreadable(&self) -> Option<Arc<str>> {
         let hearing = self.hearing();
         let silent = hearing.answered.elapsed() >= SILENCE;
-        let reason = match (&hearing.failure, &hearing.unread) {
-            (Some(failure), _) if silent => failure,
-            (_, Some(unread)) => unread,
-            _ => return None,
-        };
-        let complaint = self.link.complaint();
-        Some(match complaint {
-            Some(complaint) => format!("{reason}; the server said: {complaint}").into(),
-            None => reason.as_str().into(),
-        })
+        match (&hearing.failure, &hearing.unread) {
+            (Some(failure), _) if silent => Some(self.link.with_complaint(failure).into()),
+            (_, Some(unread)) => Some(unread.as_str().into()),
+            _ => None,
+        }
+    }
+
+    /// Something was heard from the server, though not what the stream is.
+    pub(super) fn hears(&self) {
+        self.link.hears();
     }
 
     /// The stream's messages cannot be read for this reason, or can be read again.
@@ -260,7 +260,7 @@ impl Keeper {
             Err(error) => {
                 self.hearing().failure = Some(whole(&error).to_string());
                 if matches!(error, JournalError::Silent { .. }) {
-                    self.link.renew().await;
+                    self.link.is_silent().await;
                 }
                 self.standing
                     .send_if_modified(|standing| std::mem::take(&mut standing.answers));
