@@ -1,11 +1,11 @@
-//! Which keywords of a shard were put, noted for one reader that follows them.
+//! Of which keywords of a shard the ids were put, noted for one reader that follows them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::events::Keyword;
 
-/// The keywords that were put since the reader looked; nothing is noted while there is no reader.
+/// The keywords whose ids were put since the reader looked; nothing is noted while there is no reader.
 /// Holds each keyword at most once.
 #[derive(Debug, Default)]
 pub(super) struct PutLog {
@@ -14,7 +14,7 @@ pub(super) struct PutLog {
 }
 
 impl PutLog {
-    /// Notes that rows of a keyword were put, and can be read.
+    /// Notes that ids of a keyword were put, and can be read.
     pub(super) fn note(&self, keyword: &Keyword, was_cleared: bool) {
         if let Some(put) = self.lock().as_mut() {
             match put.get_mut(keyword) {

@@ -17,7 +17,7 @@ use super::layers::{Layers, RowMap};
 use super::put_log::PutLog;
 use super::{KeywordRows, ShardRecord, StoreError, layout};
 use crate::events::{Keyword, Sequence, stored};
-use crate::projections::{Changes, pack_page};
+use crate::projections::{Changes, RowKey, pack_page};
 
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
@@ -87,6 +87,11 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`] when the rows that are to go, or the roll, cannot be read.
     pub fn put(&self, keyword: &Keyword, changes: Changes) -> Result<(), StoreError> {
+        let ids_changed = changes.cleared
+            || changes
+                .rows
+                .iter()
+                .any(|(row, _)| matches!(row, RowKey::RecentIds | RowKey::IdRun(..)));
         let mut gone = Vec::new();
         if changes.cleared {
             for prefix in layout::all_of(keyword) {
@@ -110,11 +115,13 @@ impl ShardRows {
         layers.pending.extend(named);
         drop(writes_roll);
         drop(layers);
-        self.put_log.note(keyword, changes.cleared);
+        if ids_changed {
+            self.put_log.note(keyword, changes.cleared);
+        }
         Ok(())
     }
 
-    /// Which keywords were put.
+    /// Of which keywords ids were put.
     pub(super) const fn put_log(&self) -> &PutLog {
         &self.put_log
     }
