@@ -168,24 +168,26 @@ impl Call {
         mut question: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
-        let body = self
-            .make(lane, move |views| {
-                let answer = views.read(&keyword, |head, rows| {
-                    (head.tracked || even_untracked)
-                        .then(|| question(head, rows))
-                        .transpose()
-                })?;
-                let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
-                let value = answer
-                    .value
-                    .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
-                Body::of(&Positioned {
-                    value,
-                    epoch: answer.epoch,
-                    as_of: answer.as_of,
-                })
+        let answer = move |views: &Views| {
+            let answer = views.read(&keyword, |head, rows| {
+                (head.tracked || even_untracked)
+                    .then(|| question(head, rows))
+                    .transpose()
+            })?;
+            let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
+            let value = answer
+                .value
+                .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
+            Body::of(&Positioned {
+                value,
+                epoch: answer.epoch,
+                as_of: answer.as_of,
             })
-            .await?;
+        };
+        let body = match lane {
+            Lane::Rows => self.make_of_rows(answer).await?,
+            Lane::List | Lane::Scan => self.make(lane, answer).await?,
+        };
         Ok(body.respond_to(&self.headers))
     }
 
@@ -237,6 +239,24 @@ impl Call {
         // From here on the response is counted by its own length.
         drop(room);
         Ok(response)
+    }
+
+    /// Makes something of one keyword's rows, off the event loop; `task` runs again in another lane
+    /// when it looks at more than a few. It ends when the client goes.
+    ///
+    /// # Errors
+    /// The task's own, or [`Problem::Internal`] when the task panics.
+    async fn make_of_rows<T: Send + 'static>(
+        &self,
+        mut task: impl FnMut(&Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let views = self.tidings().views().clone();
+        let lanes = &self.http.shared.lanes;
+        lanes
+            .run_rows(self.client, move |meter| {
+                task(&views.metered(meter.clone()))
+            })
+            .await
     }
 
     /// Makes something from the views, off the event loop. It ends when the client goes.

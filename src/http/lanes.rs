@@ -2,9 +2,10 @@
 //! from being made.
 //!
 //! - [`Lane::Rows`]: answers from a few rows of one keyword. They wait for a thread, and are never
-//!   refused.
-//! - [`Lane::List`]: answers from one row of every keyword. Few are made at a time; the others wait,
-//!   and are never refused.
+//!   refused. One that turns out to look at more than [`MAX_ROWS_BYTES`], such as a page of very long
+//!   texts, goes on in the next lane, so that it delays no short one.
+//! - [`Lane::List`]: answers from one row of every keyword, and other long ones. Few are made at a
+//!   time; the others wait, and are never refused.
 //! - [`Lane::Scan`]: answers that may look at a great deal. [`Admission`] bounds how many run, wait,
 //!   and come from one client.
 //!
@@ -29,6 +30,10 @@ use crate::telemetry::{Metrics, log_throttled};
 
 /// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
 const ROWS_PER_CORE: usize = 2;
+
+/// An answer that has looked at more bytes than this is none from a few rows. 200 tweets of ordinary
+/// length, the longest page, take less.
+const MAX_ROWS_BYTES: u64 = 512 * 1024;
 
 /// The niceness of answers from a few rows, from 0 (none) to 19.
 const ROWS_NICENESS: i32 = 5;
@@ -124,6 +129,35 @@ impl Lanes {
         answer
     }
 
+    /// Runs `task` in [`Lane::Rows`]; if that turns out to be too narrow, once more in
+    /// [`Lane::List`].
+    ///
+    /// # Errors
+    /// [`Problem::Internal`] when the task panics, or what the task answers.
+    pub async fn run_rows<T: Send + 'static>(
+        &self,
+        client: Client,
+        mut task: impl FnMut(&Meter) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let mut wanted = Wanted::new(&self.metrics);
+        wanted.meter.limit(MAX_ROWS_BYTES);
+        let short = self.run_wanted(Lane::Rows, client, &wanted.meter, move |meter| {
+            let answer = task(meter);
+            Ok((answer, task))
+        });
+        let answer = match short.await {
+            Ok((_, mut task)) if wanted.meter.is_over() => {
+                wanted.meter.limit(u64::MAX);
+                self.run_wanted(Lane::List, client, &wanted.meter, move |meter| task(meter))
+                    .await
+            }
+            Ok((answer, _)) => answer,
+            Err(problem) => Err(problem),
+        };
+        wanted.is_answered = true;
+        answer
+    }
+
     async fn run_wanted<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -133,8 +167,9 @@ impl Lanes {
     ) -> Result<T, Problem> {
         let (meter, bytes) = (meter.clone(), self.metrics.query_bytes.clone());
         let task = move || {
+            let before = meter.bytes();
             let answer = task(&meter);
-            bytes.inc_by(meter.bytes());
+            bytes.inc_by(meter.bytes().saturating_sub(before));
             answer
         };
         let queue = match lane {
@@ -304,6 +339,25 @@ mod tests {
             scan.await.unwrap().unwrap();
         }
         assert_eq!(waiting.await.unwrap().unwrap(), 8);
+        assert_eq!(lanes.metrics.query_abandoned.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn long_answers_are_made_where_they_delay_no_short_one() {
+        let lanes = lanes(1, 0);
+        let name = |_: &Meter| std::thread::current().name().map(str::to_owned);
+        let short = lanes
+            .run_rows(client(1), move |meter| Ok(name(meter)))
+            .await;
+        assert_eq!(short.unwrap().as_deref(), Some("rows"));
+        let long = move |meter: &Meter| {
+            for _ in 0..MAX_ROWS_BYTES / 1024 + 1 {
+                meter.look(1024).map_err(|_| Problem::Internal)?;
+            }
+            Ok(name(meter))
+        };
+        let answer = lanes.run_rows(client(1), long).await;
+        assert_eq!(answer.unwrap().as_deref(), Some("list"));
         assert_eq!(lanes.metrics.query_abandoned.get(), 0);
     }
 

@@ -14,21 +14,33 @@ pub struct Meter {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     bytes: AtomicU64,
+    /// Once more bytes than this were looked at, the query ends.
+    limit: AtomicU64,
     is_abandoned: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            limit: AtomicU64::new(u64::MAX),
+            is_abandoned: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Meter {
     /// Counts `bytes` that the query is about to work on.
     ///
     /// # Errors
-    /// [`RowsError::Abandoned`] when the answer is not wanted any more.
+    /// [`RowsError::Abandoned`] when the answer is not wanted any more, or the limit is passed.
     pub fn look(&self, bytes: usize) -> Result<(), RowsError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.shared.is_abandoned.load(Ordering::Relaxed) {
+        if self.shared.is_abandoned.load(Ordering::Relaxed) || self.is_over() {
             return Err(RowsError::Abandoned);
         }
         Ok(())
@@ -37,6 +49,17 @@ impl Meter {
     /// How many bytes were looked at so far.
     pub fn bytes(&self) -> u64 {
         self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Ends the query once it has looked at more than `bytes` in all; `u64::MAX` lets it look at
+    /// any number.
+    pub fn limit(&self, bytes: u64) {
+        self.shared.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more bytes were looked at than the limit.
+    pub fn is_over(&self) -> bool {
+        self.bytes() > self.shared.limit.load(Ordering::Relaxed)
     }
 
     /// Ends the query at its next [`Meter::look`].
@@ -81,6 +104,18 @@ impl Rows for MeteredRows<'_> {
 mod tests {
     use super::super::NoRows;
     use super::*;
+
+    #[test]
+    fn query_ends_beyond_its_limit_until_that_is_lifted() {
+        let meter = Meter::default();
+        meter.limit(10);
+        assert!(meter.look(10).is_ok());
+        assert!(!meter.is_over());
+        assert!(matches!(meter.look(1), Err(RowsError::Abandoned)));
+        assert!(meter.is_over());
+        meter.limit(u64::MAX);
+        assert!(meter.look(1_000).is_ok());
+    }
 
     #[test]
     fn an_abandoned_query_ends_at_its_next_row() {

@@ -169,6 +169,7 @@ impl TimelineScan {
                 answer.next = answer.items.last().map(TweetKey::of);
                 return Ok(Flow::Stop);
             }
+            rows.look(entry.len())?;
             let tweet = with_latest(rows, &found.key, &page, &entry, &mut late)?;
             answer.items.push(tweet);
         }
