@@ -58,7 +58,7 @@ impl KeywordHandle {
         let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
     }
 
-    /// Lets it read for itself until it is no longer behind its shard.
+    /// Lets it read a batch for itself. It answers the shard with [`ShardHandle::read_on`].
     pub(super) fn catch_up(&self) {
         let _ = self.0.cast(KeywordMessage::CatchUp);
     }
@@ -80,7 +80,7 @@ pub(super) enum KeywordMessage {
         records: Vec<KeywordEnvelope>,
         ticket: Ticket,
     },
-    /// Read some more of the journal; tell the shard when its position is reached.
+    /// Read some more of the journal, and tell the shard.
     CatchUp,
 }
 
@@ -178,7 +178,7 @@ async fn on_catch_up(
     state: &mut KeywordState,
     myself: &ActorRef<KeywordMessage>,
 ) -> Result<(), ActorProcessingErr> {
-    match catch_up(state, myself).await {
+    match catch_up(state).await {
         Err(error) if error.downcast_ref().is_some_and(StoreError::is_unwritten) => {
             // Half of what was read may be folded in memory: begin again from the rows.
             (state.view, state.reader) = (None, None);
@@ -189,10 +189,7 @@ async fn on_catch_up(
     }
 }
 
-async fn catch_up(
-    state: &mut KeywordState,
-    myself: &ActorRef<KeywordMessage>,
-) -> Result<(), ActorProcessingErr> {
+async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
     if state.reader.is_none() {
         let open = state.own.rows.keep_open()?;
         let as_of = state.view()?.head().as_of;
@@ -204,6 +201,7 @@ async fn catch_up(
     let Some(reader) = state.reader.as_mut() else {
         return Ok(());
     };
+    let mut folded = 0;
     // There is something to read: whatever its shard has passed is in the journal.
     if state.read_to < state.own.progress.folded(state.own.shard) {
         let batch = reader.next(CATCH_UP_RECORDS).await?;
@@ -222,6 +220,7 @@ async fn catch_up(
         let open = state.own.rows.keep_open()?;
         state.fold(&records)?;
         drop(open);
+        folded = records.len();
         state.read_to = batch.end;
     }
     let own = &state.own;
@@ -230,12 +229,8 @@ async fn catch_up(
         position: state.read_to,
     };
     own.progress.set_behind(&own.keyword, Some(behind));
-    if state.read_to >= own.progress.folded(own.shard) {
-        own.shard_handle
-            .caught_up(own.keyword.clone(), state.read_to);
-    } else {
-        myself.cast(KeywordMessage::CatchUp)?;
-    }
+    own.shard_handle
+        .read_on(own.keyword.clone(), state.read_to, folded);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! not. Dies when its rows cannot be trusted or read; the root then opens the views anew. Restarts
 //! keywords that panic, with a pause, and quarantines those that keep failing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,9 +67,14 @@ impl ShardHandle {
         answer
     }
 
-    /// A keyword has read through this position for itself.
-    pub(super) fn caught_up(&self, keyword: Keyword, position: Sequence) {
-        let _ = self.0.cast(ShardMessage::CaughtUp { keyword, position });
+    /// A keyword has read through this position for itself, and folded so many events since it said
+    /// so last.
+    pub(super) fn read_on(&self, keyword: Keyword, position: Sequence, folded: usize) {
+        let _ = self.0.cast(ShardMessage::ReadOn {
+            keyword,
+            position,
+            folded,
+        });
     }
 
     /// Ends a keyword's quarantine; false when it was in none, `None` when the shard is gone.
@@ -110,10 +115,11 @@ pub(super) enum ShardMessage {
     },
     /// Commit and passivate what is due.
     Tick,
-    /// A keyword that was behind has read through a position.
-    CaughtUp {
+    /// A keyword that is behind has read through a position.
+    ReadOn {
         keyword: Keyword,
         position: Sequence,
+        folded: usize,
     },
     /// Start a keyword again after its pause.
     Restart { keyword: Keyword },
@@ -160,6 +166,8 @@ pub(super) struct ShardState {
     waiting: VecDeque<(Part, oneshot::Sender<()>)>,
     /// Answers that wait until a commit succeeds, so that no more is handed on.
     withheld: Vec<oneshot::Sender<()>>,
+    /// Keywords that are behind and read on when a commit succeeds.
+    to_read_on: BTreeSet<Keyword>,
     rejections: Rejections,
     _alive: Counted,
 }
@@ -196,6 +204,7 @@ impl Actor for ShardActor {
             ),
             waiting: VecDeque::new(),
             withheld: Vec::new(),
+            to_read_on: BTreeSet::new(),
             rejections: Rejections::default(),
             _alive: own.metrics.actor_alive("shard"),
             own,
@@ -218,8 +227,13 @@ impl Actor for ShardActor {
                 state.fold_waiting(&myself).await
             }
             ShardMessage::Tick => state.on_tick(&myself).await,
-            ShardMessage::CaughtUp { keyword, position } => {
-                state.on_caught_up(&myself, &keyword, position).await
+            ShardMessage::ReadOn {
+                keyword,
+                position,
+                folded,
+            } => {
+                state.commits.folded(folded);
+                state.on_read_on(&myself, keyword, position).await
             }
             ShardMessage::Restart { keyword } => state.on_restart(&myself, &keyword).await,
             ShardMessage::Release { keyword, released } => {
@@ -341,6 +355,11 @@ impl ShardState {
             for folded in self.withheld.drain(..) {
                 let _ = folded.send(());
             }
+            for keyword in std::mem::take(&mut self.to_read_on) {
+                if let Some(actor) = self.residents.take_up(&keyword) {
+                    actor.catch_up();
+                }
+            }
         }
         Ok(())
     }
@@ -388,21 +407,22 @@ impl ShardState {
         self.fold_waiting(myself).await
     }
 
-    async fn on_caught_up(
+    /// Lets a keyword that is behind read its next batch, as soon as there is room in memory for it.
+    async fn on_read_on(
         &mut self,
         myself: &ActorRef<ShardMessage>,
-        keyword: &Keyword,
+        keyword: Keyword,
         position: Sequence,
     ) -> Result<(), ActorProcessingErr> {
         if position >= self.position.sequence {
-            self.stragglers.is_live(keyword);
-            self.residents.has_caught_up(keyword);
+            self.stragglers.is_live(&keyword);
+            self.residents.has_caught_up(&keyword);
             tracing::info!(%keyword, %position, "keyword has caught up");
             self.start_stragglers(myself).await?;
-        } else if let Some(actor) = self.residents.take_up(keyword) {
-            actor.catch_up();
+        } else {
+            self.to_read_on.insert(keyword);
         }
-        Ok(())
+        self.commit_if_due().await
     }
 
     async fn on_restart(
