@@ -247,6 +247,11 @@ impl Tidings {
         self.shared.catalog.matcher()
     }
 
+    /// How many keywords are tracked.
+    pub fn tracked_count(&self) -> usize {
+        self.shared.catalog.count()
+    }
+
     /// A keyword is followed.
     pub fn is_tracked(&self, keyword: &Keyword) -> bool {
         self.shared.catalog.contains(keyword)

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::access::{Action, Principal};
 use super::answer::{Body, Positioned};
 use super::body_reading::MOST_BYTES;
+use super::budget::Charge;
 use super::client::Client;
 use super::lanes::{self, Lane};
 use super::problem::Problem;
@@ -184,11 +185,14 @@ impl Call {
                 as_of: answer.as_of,
             })
         };
-        let body = match lane {
+        let (body, room) = match lane {
             Lane::Rows => self.make_of_rows(answer).await?,
-            Lane::List | Lane::Scan => self.make(lane, answer).await?,
+            Lane::List | Lane::Scan => (self.make(lane, answer).await?, None),
         };
-        Ok(body.respond_to(&self.headers))
+        let response = body.respond_to(&self.headers);
+        // From here on the response is counted by its own length.
+        drop(room);
+        Ok(response)
     }
 
     /// Answers from the rows of many keywords, in one epoch.
@@ -242,19 +246,26 @@ impl Call {
     }
 
     /// Makes something of one keyword's rows, off the event loop; `task` runs again in another lane
-    /// when it looks at more than a few. It ends when the client goes.
+    /// when it looks at more than a few, as soon as there is room for a long answer. It ends when
+    /// the client goes.
     ///
     /// # Errors
-    /// The task's own, or [`Problem::Internal`] when the task panics.
+    /// The task's own, [`Problem::Busy`] when `http.answer_budget` is spent, or
+    /// [`Problem::Internal`] when the task panics.
     async fn make_of_rows<T: Send + 'static>(
         &self,
         mut task: impl FnMut(&Views) -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Problem> {
+    ) -> Result<(T, Option<Charge>), Problem> {
         let views = self.tidings().views().clone();
+        let budget = self.http.shared.answer_budget.clone();
         let lanes = &self.http.shared.lanes;
+        let mut is_long = false;
         lanes
             .run_rows(self.client, move |meter| {
-                task(&views.metered(meter.clone()))
+                let room = std::mem::replace(&mut is_long, true)
+                    .then(|| answer_budget::room_for(&budget, lanes::MAX_ROWS_BYTES))
+                    .transpose()?;
+                Ok((task(&views.metered(meter.clone()))?, room))
             })
             .await
     }

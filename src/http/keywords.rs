@@ -17,6 +17,9 @@ use super::problem::Problem;
 use crate::actors::{KeywordStatus, Scope, Tidings};
 use crate::events::{Keyword, Sequence, Timestamp, Token};
 
+/// A keyword of the list has about so many bytes.
+const KEYWORD_BYTES: u64 = 200;
+
 /// The parameters of the list.
 pub const PARAMETERS: &[&str] = &[MIN_SEQ];
 
@@ -89,7 +92,9 @@ pub async fn list(State(http): State<Http>, request: Request) -> Result<Response
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(Lane::List, |tidings, views| {
+    let count = u64::try_from(call.tidings().tracked_count()).unwrap_or(u64::MAX);
+    let bytes = count.saturating_mul(KEYWORD_BYTES);
+    call.answer_large_across(Lane::List, bytes, |tidings, views| {
         let mut listed = views.keywords_with(|_, head| {
             head.tracked.then_some(Listed {
                 tweets: head.tweets,

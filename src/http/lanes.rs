@@ -19,13 +19,14 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use tokio::runtime::{self, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::admission::Admission;
 use super::client::Client;
 use super::problem::Problem;
 use crate::projections::Meter;
+use crate::store::ReadThreads;
 use crate::telemetry::{Metrics, log_throttled};
 
 /// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
@@ -33,7 +34,7 @@ const ROWS_PER_CORE: usize = 2;
 
 /// An answer that has looked at more bytes than this is none from a few rows. 200 tweets of ordinary
 /// length, the longest page, take less.
-const MAX_ROWS_BYTES: u64 = 512 * 1024;
+pub(super) const MAX_ROWS_BYTES: u64 = 128 * 1024;
 
 /// The niceness of answers from a few rows, from 0 (none) to 19.
 const ROWS_NICENESS: i32 = 5;
@@ -75,7 +76,7 @@ pub struct Lanes {
     rows: Queue,
     lists: Queue,
     admission: Admission,
-    scans: Threads,
+    scans: ReadThreads,
     metrics: Metrics,
 }
 
@@ -83,14 +84,14 @@ pub struct Lanes {
 #[derive(Debug)]
 struct Queue {
     permits: Arc<Semaphore>,
-    threads: Threads,
+    threads: ReadThreads,
 }
 
 impl Queue {
     fn new(name: &'static str, count: usize, niceness: i32) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(count.max(1))),
-            threads: Threads::new(name, count, niceness),
+            threads: ReadThreads::new(name, count, niceness),
         }
     }
 }
@@ -107,7 +108,7 @@ impl Lanes {
             rows: Queue::new("rows", cores.saturating_mul(ROWS_PER_CORE), ROWS_NICENESS),
             lists: Queue::new("list", cores, SCAN_NICENESS),
             admission: Admission::new(workers, limits.waiting, metrics.clone()),
-            scans: Threads::new("scan", workers, SCAN_NICENESS),
+            scans: ReadThreads::new("scan", workers, SCAN_NICENESS),
             metrics,
         }
     }
@@ -205,57 +206,6 @@ pub async fn run_on<T: Send + 'static>(
         });
         Err(Problem::Internal)
     })
-}
-
-/// The threads of one lane. They start when there is work, and end some time after it.
-#[derive(Debug)]
-struct Threads {
-    /// A runtime of which nothing but its blocking threads is used.
-    runtime: Option<Runtime>,
-}
-
-impl Threads {
-    fn new(name: &'static str, count: usize, niceness: i32) -> Self {
-        let runtime = runtime::Builder::new_current_thread()
-            .max_blocking_threads(count.max(1))
-            .thread_name(name)
-            .on_thread_start(move || give_way(niceness))
-            .build();
-        Self {
-            runtime: runtime
-                .inspect_err(|error| {
-                    tracing::error!(%error, lane = name, "the lane has no threads of its own and shares those of other work");
-                })
-                .ok(),
-        }
-    }
-
-    fn handle(&self) -> Handle {
-        match &self.runtime {
-            Some(runtime) => runtime.handle().clone(),
-            None => Handle::current(),
-        }
-    }
-}
-
-/// Lets threads of a lower niceness go first: an answer may wait, a fold should not.
-fn give_way(niceness: i32) {
-    // On Linux this concerns the calling thread alone, elsewhere the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
-        tracing::debug!(%error, "answers have the priority of all other work");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = niceness;
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        // Waiting for the threads, as a runtime does by itself, is not allowed on the event loop.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 /// An answer that a client waits for. Dropped before it is answered, the client has gone.

@@ -38,7 +38,7 @@ struct Held {
     position: Position,
     current: Option<Range<Timestamp>>,
     /// The last one that was made.
-    last: Whole,
+    last: Arc<Whole>,
     made: Instant,
     cost: Duration,
     /// For the last one, which takes about what its lines do.
@@ -47,11 +47,6 @@ struct Held {
 
 /// Where a snapshot stands, the readings of the clock for which it is current, and its lines.
 type WholeSnapshot = (Position, Option<Range<Timestamp>>, Vec<Line>);
-
-fn snapshot(whole: &Whole) -> WholeSnapshot {
-    let lines = (whole.encode)(None);
-    (whole.position, whole.current.clone(), lines)
-}
 
 impl Held {
     /// It can be handed out again: it is of all keywords, making it again now would take too much of the
@@ -120,7 +115,8 @@ impl FeedState {
             if whole.position.epoch != epoch || (seq <= prev && whole.current == held.current) {
                 continue;
             }
-            let lines: Arc<[Line]> = (whole.encode)(Some(prev)).into();
+            let whole = Arc::new(whole);
+            let lines: Arc<[Line]> = own.encode(&whole, Some(prev)).await?.into();
             held.charge.set(bytes_of(&lines));
             feed.push(&held.topic, Update { prev, seq, lines });
             held.position = whole.position;
@@ -151,9 +147,11 @@ impl FeedState {
             .held
             .iter()
             .position(|held| held.topic == *topic);
-        let held = place.and_then(|place| self.answers.held.get_mut(place));
-        if let Some(held) = held.as_ref().filter(|held| held.is_still_good(now)) {
-            return Ok(Some(snapshot(&held.last)));
+        let held = place.and_then(|place| self.answers.held.get(place));
+        if let Some(held) = held.filter(|held| held.is_still_good(now)) {
+            let last = Arc::clone(&held.last);
+            let lines = self.own.encode(&last, None).await?;
+            return Ok(Some((last.position, last.current.clone(), lines)));
         }
         let begun = Instant::now();
         let whole = self.own.whole(topic, now).await?;
@@ -161,8 +159,11 @@ impl FeedState {
             return Ok(None);
         };
         let (made, cost) = (Instant::now(), begun.elapsed());
-        let snapshot = snapshot(&last);
-        let bytes = bytes_of(&snapshot.2);
+        let last = Arc::new(last);
+        let lines = self.own.encode(&last, None).await?;
+        let bytes = bytes_of(&lines);
+        let snapshot = (last.position, last.current.clone(), lines);
+        let held = place.and_then(|place| self.answers.held.get_mut(place));
         match held {
             Some(held) => {
                 held.last = last;
@@ -204,11 +205,11 @@ mod tests {
                 topic,
                 position,
                 current: None,
-                last: Whole {
+                last: Arc::new(Whole {
                     position,
                     current,
                     encode,
-                },
+                }),
                 made: Instant::now(),
                 cost: Duration::from_secs(3_600),
                 charge: budget.charge(1),

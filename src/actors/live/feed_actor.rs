@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -21,6 +20,7 @@ use super::feed::{Feed, Life};
 use super::feeds::Feeds;
 use super::line::Position;
 use super::merge::{Merged, merge};
+use super::reading::Readers;
 use super::ring::Update;
 use super::shapes::{At, Shapes};
 use super::topic::Topic;
@@ -116,7 +116,7 @@ pub(super) struct FeedArguments {
     pub(super) clock: Clock,
     pub(super) budget: Budget,
     /// How many feeds may read the views at a time.
-    pub(super) readers: Arc<Semaphore>,
+    pub(super) readers: Arc<Readers>,
     pub(super) metrics: Metrics,
     /// Updates of a chain are at least so far apart.
     pub(super) flush: Duration,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::budget::Budget;
 use super::chain::CHAIN_BYTES;
@@ -15,6 +15,7 @@ use super::feed_actor::FeedArguments;
 use super::feeds::Feeds;
 use super::follower::Follower;
 use super::marks::Marks;
+use super::reading::Readers;
 use super::shapes::Shapes;
 use super::supervisor::{LiveMessage, LiveOptions};
 use super::topic::Topic;
@@ -58,7 +59,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) budget: Budget,
     pub(super) marks: Marks,
-    readers: Arc<Semaphore>,
+    readers: Arc<Readers>,
     pub(super) metrics: Metrics,
     pub(super) sessions: Arc<AtomicUsize>,
     pub(super) is_stopping: AtomicBool,
@@ -89,7 +90,7 @@ impl LiveParts {
             options,
             clock: sources.clock,
             budget: Budget::new(options.budget, sources.metrics.clone()),
-            readers: Arc::new(Semaphore::new(workers.max(LEAST_READERS))),
+            readers: Arc::new(Readers::new(workers.max(LEAST_READERS))),
             metrics: sources.metrics,
             sessions: Arc::default(),
             is_stopping: AtomicBool::new(false),

@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::feed_actor::FeedArguments;
 use super::line::{Line, Position};
 use super::shapes::{At, Whole};
 use super::topic::Topic;
-use crate::events::{Keyword, Timestamp};
+use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::{TimelineQuery, timeline_query};
-use crate::store::StoreError;
+use crate::store::{ReadThreads, StoreError};
 
 impl FeedArguments {
     /// Where a followed keyword stands; `None` when it isn't followed.
@@ -33,8 +35,8 @@ impl FeedArguments {
         &self,
         task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = self.readers.acquire().await;
-        let answer = blocking(task).await;
+        let permit = self.readers.permits.acquire().await;
+        let answer = self.readers.run(task).await;
         drop(permit);
         answer
     }
@@ -100,9 +102,22 @@ impl FeedArguments {
         let task = move || shapes.whole(&topic, keyword.as_ref(), now);
         if self.feed.keyword().is_none() {
             // It takes long, and others do not wait for it.
-            return blocking(task).await;
+            return self.readers.run(task).await;
         }
         self.read(task).await
+    }
+
+    /// Encodes a whole answer; that of all keywords may be long, so it is not done on the event loop.
+    pub(super) async fn encode(
+        &self,
+        whole: &Arc<Whole>,
+        prev: Option<Sequence>,
+    ) -> Result<Vec<Line>, StoreError> {
+        if self.feed.keyword().is_some() {
+            return Ok((whole.encode)(prev));
+        }
+        let whole = Arc::clone(whole);
+        self.readers.run(move || Ok((whole.encode)(prev))).await
     }
 
     /// The views of all keywords may give another answer than at `position`, or than while the clock
@@ -118,11 +133,31 @@ impl FeedArguments {
     }
 }
 
-/// Runs what may block off the event loop.
-async fn blocking<T: Send + 'static>(
-    task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(task)
-        .await
-        .unwrap_or(Err(StoreError::Absent))
+/// The niceness of what live clients make the server read and encode, from 0 (none) to 19.
+const NICENESS: i32 = 10;
+
+/// Where feeds read the views and encode long answers.
+#[derive(Debug)]
+pub(super) struct Readers {
+    /// For reading one keyword.
+    permits: Semaphore,
+    threads: ReadThreads,
+}
+
+impl Readers {
+    /// So many feeds of a keyword at a time, and that of all keywords.
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            permits: Semaphore::new(count),
+            threads: ReadThreads::new("live", count.saturating_add(1), NICENESS),
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let running = self.threads.handle().spawn_blocking(task);
+        running.await.unwrap_or(Err(StoreError::Absent))
+    }
 }

@@ -87,7 +87,7 @@ pub struct Whole {
     pub current: Option<Range<Timestamp>>,
     /// Encodes it.
     #[allow(clippy::type_complexity)]
-    pub encode: Box<dyn Fn(Option<Sequence>) -> Vec<Line> + Send>,
+    pub encode: Box<dyn Fn(Option<Sequence>) -> Vec<Line> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Whole {
