@@ -133,7 +133,8 @@ pub struct Metrics {
     pub http_answer_bytes: Gauge,
     /// Answers that were refused because `http.answer_budget` was spent.
     pub http_answer_refused: Counter,
-    /// Answers whose clients took nothing and gave way to others, because `http.answer_budget` was spent.
+    /// Answers whose clients took nothing and gave way to others, because `http.answer_budget` was
+    /// spent.
     pub http_answer_gave_way: Counter,
     /// Live sessions that ended, by reason.
     pub live_closed: Family<ReasonLabel, Counter>,
@@ -145,9 +146,9 @@ pub struct Metrics {
     pub live_snapshots: Counter,
     /// Times that a feed began anew because too much had changed to tell it one by one.
     pub live_breaks: Counter,
-    /// Bytes that are held for the chains of live clients; `live.budget` is their limit.
+    /// Bytes that are held for the channels of live clients; `live.budget` is their limit.
     pub live_memory: Gauge,
-    /// Rings of chains that were cut to keep to `live.budget`.
+    /// Replay buffers of channels that were trimmed to keep to `live.budget`.
     pub live_cuts: Counter,
     /// Subscriptions that waited or were refused because `live.budget` was used up.
     pub live_refused: Counter,
@@ -385,9 +386,9 @@ impl Metrics {
 
     /// Counts an actor in; it is counted out when the answer is dropped, a panic included.
     #[must_use]
-    pub fn actor_alive(&self, kind: &'static str) -> Counted {
+    pub fn actor_alive(&self, kind: &'static str) -> CountedActor {
         let gauge = self.actors_alive.get_or_create_owned(&ActorLabel { kind });
-        Counted::new(gauge)
+        CountedActor::new(gauge)
     }
 
     /// Counts a restart of an actor.
@@ -426,8 +427,8 @@ impl Metrics {
 
     /// Counts a connection in; it is counted out when the answer is dropped.
     #[must_use]
-    pub fn connection_opened(&self) -> Counted {
-        Counted::new(self.http_connections.clone())
+    pub fn connection_opened(&self) -> CountedActor {
+        CountedActor::new(self.http_connections.clone())
     }
 
     /// Records one commit.
@@ -456,18 +457,18 @@ impl Metrics {
 
 /// Something that a gauge counts as long as this lives.
 #[derive(Debug)]
-pub struct Counted {
+pub struct CountedActor {
     gauge: Gauge,
 }
 
-impl Counted {
+impl CountedActor {
     fn new(gauge: Gauge) -> Self {
         gauge.inc();
         Self { gauge }
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedActor {
     fn drop(&mut self) {
         self.gauge.dec();
     }
@@ -504,7 +505,8 @@ pub enum TelemetryError {
     Format(String),
     /// The filter does not parse.
     #[error(
-        "{filter:?} is not a log filter; use error, warn, info, debug, trace, or directives such as \"info,tidings::journal=debug\""
+        "{filter:?} is not a log filter; use error, warn, info, debug, trace, or directives such \
+        as \"info,tidings::journal=debug\""
     )]
     Filter {
         /// The filter as given.

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidings::actors::{FoldStep, KeywordStatus, Scope, Tidings, digests, fold_step};
+use tidings::actors::engine::{FoldStep, KeywordStatus, Scope, Tidings, fold_step};
 use tidings::events::{
-    Event, Incarnation, Keyword, Record, Sequence, TweetDeleted, TweetId, stored,
+    Event, Incarnation, Keyword, Record, Sequence, TweetDeleted, TweetId, binary,
 };
 use tidings::journal::{JournalHandle, MemoryJournal};
+use tidings::maintenance::digests;
 use tidings::projections::{Ledger, TimelineQuery, timeline_query};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
@@ -36,7 +37,12 @@ async fn start(data: &Path, journal: &JournalHandle) -> Tidings {
 }
 
 fn ledger(tidings: &Tidings, of: &str) -> Ledger {
-    tidings.views().head(&keyword(of)).unwrap().unwrap().ledger
+    tidings
+        .views()
+        .summary(&keyword(of))
+        .unwrap()
+        .unwrap()
+        .ledger
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +81,7 @@ async fn what_is_appended_is_folded_and_read() {
     }
     assert_eq!(
         tidings.reached(Scope::All, last.next()).await,
-        Err(tidings::actors::ReachedError::BeyondHead { head: last })
+        Err(tidings::actors::engine::ReachedError::BeyondHead { head: last })
     );
     tidings.shutdown().await.unwrap();
 }
@@ -128,7 +134,7 @@ async fn another_journal_begins_another_epoch() {
     let tidings = start(data.path(), &other).await;
     tidings.reached(Scope::All, last).await.unwrap();
     assert_ne!(tidings.views().epoch().unwrap(), before);
-    assert_eq!(tidings.views().head(&keyword("ai")).unwrap(), None);
+    assert_eq!(tidings.views().summary(&keyword("ai")).unwrap(), None);
     assert_eq!(ledger(&tidings, "연기").folded, 7);
     tidings.shutdown().await.unwrap();
 }
@@ -140,7 +146,7 @@ async fn what_cannot_be_folded_is_kept_once_and_counted() {
     let bad = |token: &'static [u8], payload: &[u8]| Record {
         received_at: NOW,
         token: token.into(),
-        stored: stored::encode_payload(payload, NOW),
+        stored: binary::encode_payload(payload, NOW),
     };
     let records = vec![
         record("ai", &posted(1)),
@@ -326,7 +332,7 @@ async fn more_keywords_than_may_be_resident_are_folded_in_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tracking_is_an_event_like_others() {
+async fn tracking_is_journaled_like_other_events() {
     let data = tempfile::tempdir().unwrap();
     let journal = memory();
     let tidings = start(data.path(), &journal).await;
@@ -349,13 +355,13 @@ async fn tracking_is_an_event_like_others() {
     )
     .await;
     tidings.reached(Scope::All, last).await.unwrap();
-    let head = tidings.views().head(&word).unwrap().unwrap();
+    let head = tidings.views().summary(&word).unwrap().unwrap();
     assert!(!head.tracked);
     assert_eq!((head.tweets, head.ledger.ignored), (0, 2));
     assert!(tidings.track(&word).await.unwrap());
     let last = append(&journal, vec![record("ai", &posted(1))]).await;
     tidings.reached(Scope::All, last).await.unwrap();
-    let head = tidings.views().head(&word).unwrap().unwrap();
+    let head = tidings.views().summary(&word).unwrap().unwrap();
     assert_eq!(
         (head.tweets, head.ledger.duplicate),
         (1, 0),
@@ -428,7 +434,7 @@ async fn deleting_the_oldest_first_costs_no_more_than_posting() {
     let kept = ids.pop().unwrap();
     let last = append(&journal, ids.iter().map(gone).collect()).await;
     tidings.reached(Scope::All, last).await.unwrap();
-    let head = tidings.views().head(&keyword("ai")).unwrap().unwrap();
+    let head = tidings.views().summary(&keyword("ai")).unwrap().unwrap();
     assert_eq!(
         (head.tweets, head.first_at, head.last_at),
         (1, Some(kept.at()), Some(kept.at()))

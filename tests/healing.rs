@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tidings::actors::{Scope, Tidings, digests, views_dir};
-use tidings::events::{Event, Incarnation, Record, Sequence, stored};
+use tidings::actors::engine::{Scope, Tidings, views_dir};
+use tidings::events::{Event, Incarnation, Record, Sequence, binary};
 use tidings::journal::{Connection, JournalHandle, MemoryJournal};
-use tidings::projections::{Changes, Digest, RowKey};
-use tidings::store::{Epoch, EpochParts, Generation, ShardRecord, Store, StoreOptions};
+use tidings::maintenance::digests;
+use tidings::projections::{Digest, RowChanges, RowKey};
+use tidings::store::{CheckpointRow, Epoch, EpochParts, Generation, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
 use system::{NOW, append, embedded, keyword, memory, options, outliving, posted, record};
@@ -100,14 +101,14 @@ async fn a_header_that_does_not_decode() {
     })
     .unwrap();
     let word = keyword("ai");
-    let changes = Changes {
-        rows: vec![(RowKey::Head, Some(b"\xff".as_slice().into()))],
-        ..Changes::default()
+    let changes = RowChanges {
+        rows: vec![(RowKey::Summary, Some(b"\xff".as_slice().into()))],
+        ..RowChanges::default()
     };
     let shard = store.rows_of(&word).unwrap();
     shard.put(&word, changes).unwrap();
     shard.freeze();
-    let ShardRecord { checkpoint, .. } = shard.record().unwrap().unwrap();
+    let CheckpointRow { checkpoint, .. } = shard.record().unwrap().unwrap();
     shard.commit(&store.record_at(checkpoint)).unwrap();
     store.close().unwrap();
 
@@ -179,14 +180,14 @@ async fn marks_are_the_hashes_of_the_records_in_the_journal() {
     let words = ["ai", "연기", "us airways", "b"];
     let mut records: Vec<_> = (0..400).map(|n| record(words[n % 3], &posted(n))).collect();
     let undecodable = Record {
-        stored: stored::encode_wire(b"{"),
+        stored: binary::encode_wire(b"{"),
         ..record("b", &posted(0))
     };
     records.push(undecodable);
     records.push(record("ai", &Event::KeywordUntracked { at: NOW }));
     append(&journal, records).await;
     let tidings = folded(data.path(), &journal).await;
-    let heads = tidings.views().heads().unwrap();
+    let heads = tidings.views().summaries().unwrap();
     assert_eq!(heads.len(), words.len());
     for (keyword, head) in heads {
         let hash = journal.hash_at(head.as_of).await.unwrap();
@@ -207,7 +208,7 @@ async fn a_folder_restored_from_a_copy_keeps_the_epoch_and_gets_other_marks() {
         append(&journal, tweets.collect()).await;
         let tidings = folded(&folder, &journal).await;
         let epoch = tidings.views().epoch().unwrap();
-        let head = tidings.views().head(&keyword("ai")).unwrap().unwrap();
+        let head = tidings.views().summary(&keyword("ai")).unwrap().unwrap();
         let at_30 = journal.hash_at(Sequence::new(30)).await.unwrap();
         let at_end = journal.hash_at(head.as_of).await.unwrap();
         assert_eq!(at_end, Some(head.mark));

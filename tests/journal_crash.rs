@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tidings::events::{Incarnation, Record, Sequence, Timestamp, stored};
+use tidings::events::{Incarnation, Record, Sequence, Timestamp, binary};
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, Journal, JournalError, RejectedEntry, Selection, verify,
 };
@@ -29,7 +29,7 @@ fn record(number: u64, bytes: usize) -> Record {
     Record {
         received_at: Timestamp::EARLIEST,
         token: Bytes::from_static(b"ai"),
-        stored: stored::encode_wire(payload.as_bytes()),
+        stored: binary::encode_wire(payload.as_bytes()),
     }
 }
 

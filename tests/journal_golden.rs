@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tidings::events::stored::Stored;
+use tidings::events::binary::Stored;
 use tidings::events::{
-    Author, Envelope, Event, Hollow, Incarnation, Keyword, Metrics, MetricsPatch,
-    NORMAL_FORM_VERSION, Record, Sequence, Timestamp, Token, TweetDeleted, TweetEngaged, TweetId,
-    TweetPosted, stored, wire,
+    Author, Envelope, Event, Hollow, Incarnation, Keyword, MetricsPatch, NORMAL_FORM_VERSION,
+    Record, Sequence, Timestamp, Token, TweetDeleted, TweetEngaged, TweetId, TweetMetrics,
+    TweetPosted, binary, json,
 };
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, Journal, RejectedEntry, Selection, verify,
@@ -63,7 +63,7 @@ fn events() -> Vec<(&'static str, Event)> {
         url: Some("https://example.com/1593".into()),
         reply_to: Some("x:1".into()),
         repost_of: Some("x:2".into()),
-        metrics: Metrics {
+        metrics: TweetMetrics {
             likes: 1,
             reposts: 250,
             replies: 70_000,
@@ -84,7 +84,7 @@ fn events() -> Vec<(&'static str, Event)> {
         url: None,
         reply_to: None,
         repost_of: None,
-        metrics: Metrics::default(),
+        metrics: TweetMetrics::default(),
     };
     let engaged = |metrics| {
         Event::TweetEngaged(TweetEngaged {
@@ -147,7 +147,7 @@ fn records() -> Vec<Record> {
         records.push(Record {
             received_at: received_at(),
             token: Bytes::copy_from_slice(token),
-            stored: stored::encode_wire(payload),
+            stored: binary::encode_wire(payload),
         });
     }
     records
@@ -200,9 +200,9 @@ async fn write_journal(dir: &Path) {
 fn events_have_the_bytes_of_version_1() {
     for (name, event) in events() {
         let fixture = bytes_of(&format!("event-v1-{name}.bin"));
-        assert_eq!(stored::encode_event(&event).unwrap(), fixture, "{name}");
+        assert_eq!(binary::encode_event(&event).unwrap(), fixture, "{name}");
         assert_eq!(
-            stored::decode(&fixture, received_at()).unwrap(),
+            binary::decode(&fixture, received_at()).unwrap(),
             event,
             "{name}"
         );
@@ -214,18 +214,18 @@ fn payloads_have_the_bytes_of_version_0() {
     for (name, payload) in PAYLOADS {
         let fixture = bytes_of(&format!("event-v0-{name}.bin"));
         assert_eq!(
-            stored::encode_payload(payload, received_at()),
+            binary::encode_payload(payload, received_at()),
             fixture,
             "{name}"
         );
-        let undecodable = stored::decode(&fixture, received_at()).unwrap_err();
+        let undecodable = binary::decode(&fixture, received_at()).unwrap_err();
         assert_eq!(undecodable.payload, payload, "{name}");
     }
     // A payload that has become decodable since it was stored is an event.
     let fixture = bytes_of("event-v0-posted.bin");
     let (_, event) = events().swap_remove(0);
-    assert_eq!(stored::encode_wire(&wire::encode(&event)), fixture);
-    assert_eq!(stored::decode(&fixture, received_at()).unwrap(), event);
+    assert_eq!(binary::encode_wire(&json::encode(&event)), fixture);
+    assert_eq!(binary::decode(&fixture, received_at()).unwrap(), event);
 }
 
 #[tokio::test]
@@ -375,23 +375,23 @@ fn events_from_somewhere_have_the_bytes_of_version_2() {
     for (name, event) in events() {
         let fixture = bytes_of(&format!("event-v2-{name}.bin"));
         assert_eq!(
-            stored::encode_event_from("redrive:17", &event).unwrap(),
+            binary::encode_event_from("redrive:17", &event).unwrap(),
             fixture,
             "{name}"
         );
         assert_eq!(
-            stored::decode(&fixture, received_at()).as_ref(),
+            binary::decode(&fixture, received_at()).as_ref(),
             Ok(&event),
             "{name}"
         );
         let origin = Some("redrive:17".into());
-        let read = stored::decode_any(&fixture, received_at());
+        let read = binary::decode_any(&fixture, received_at());
         assert_eq!(read, Ok(Stored::Event { event, origin }), "{name}");
     }
     for wrong in ["", "a b", "\u{e9}", &"a".repeat(129)] {
         let (_, event) = events().swap_remove(0);
         assert!(
-            stored::encode_event_from(wrong, &event).is_err(),
+            binary::encode_event_from(wrong, &event).is_err(),
             "{wrong:?}"
         );
     }
@@ -402,10 +402,10 @@ fn erased_events_have_the_bytes_of_version_3() {
     for (name, event) in hollows() {
         let fixture = bytes_of(&format!("event-v3-{name}.bin"));
         let hollow = Hollow::of(&event).unwrap();
-        assert_eq!(stored::encode_hollow(&hollow).unwrap(), fixture, "{name}");
-        let read = stored::decode_any(&fixture, received_at());
+        assert_eq!(binary::encode_hollow(&hollow).unwrap(), fixture, "{name}");
+        let read = binary::decode_any(&fixture, received_at());
         assert_eq!(read, Ok(Stored::Hollow(hollow)), "{name}");
-        let reason = stored::decode(&fixture, received_at()).unwrap_err().reason;
+        let reason = binary::decode(&fixture, received_at()).unwrap_err().reason;
         assert_eq!(reason, "the event was erased");
     }
 }
@@ -422,23 +422,23 @@ async fn write_fixtures() {
     };
     std::fs::create_dir_all(golden("")).unwrap();
     for (name, event) in events() {
-        let bytes = stored::encode_event(&event).unwrap();
+        let bytes = binary::encode_event(&event).unwrap();
         keep(format!("event-v1-{name}.bin"), &bytes);
-        let bytes = stored::encode_event_from("redrive:17", &event).unwrap();
+        let bytes = binary::encode_event_from("redrive:17", &event).unwrap();
         keep(format!("event-v2-{name}.bin"), &bytes);
     }
     for (name, event) in hollows() {
-        let bytes = stored::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
+        let bytes = binary::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
         keep(format!("event-v3-{name}.bin"), &bytes);
     }
     for (name, payload) in PAYLOADS {
         keep(
             format!("event-v0-{name}.bin"),
-            &stored::encode_wire(payload),
+            &binary::encode_wire(payload),
         );
     }
     let (_, event) = events().swap_remove(0);
-    let payload = stored::encode_wire(&wire::encode(&event));
+    let payload = binary::encode_wire(&json::encode(&event));
     keep("event-v0-posted.bin".into(), &payload);
     let dir = TempDir::new().unwrap();
     write_journal(dir.path()).await;

@@ -13,13 +13,16 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tidings::events::{
-    Author, Content, Envelope, Event, Incarnation, Keyword, KeywordRecord, Metrics, MetricsPatch,
-    Record, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, stored,
+    Author, Content, Envelope, Event, Incarnation, Keyword, KeywordRecord, MetricsPatch, Record,
+    Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted, binary,
 };
 use tidings::journal::{
-    Compression, EmbeddedJournal, EmbeddedOptions, Exported, Exporter, Imported, Journal,
-    JournalError, MemoryJournal, Salvage, Selection, TransferError, check_export, export,
-    export_salvaged, import, import_state, import_stream, import_unfinished, verify,
+    EmbeddedJournal, EmbeddedOptions, Journal, JournalError, MemoryJournal, Salvage, Selection,
+    verify,
+};
+use tidings::maintenance::{
+    Compression, Exported, Exporter, Imported, TransferError, check_export, export,
+    export_salvaged, import, import_state, import_stream, import_unfinished,
 };
 
 fn at(number: u64) -> Timestamp {
@@ -41,7 +44,7 @@ fn tweet(number: u64, text: &str) -> Event {
         url: None,
         reply_to: None,
         repost_of: Some("x:1".into()),
-        metrics: Metrics {
+        metrics: TweetMetrics {
             likes: 1,
             reposts: 2,
             replies: 3,
@@ -58,7 +61,7 @@ fn raw(token: &'static [u8], payload: &[u8], number: u64) -> Record {
     Record {
         received_at: at(number),
         token: Bytes::from_static(token),
-        stored: stored::encode_wire(payload),
+        stored: binary::encode_wire(payload),
     }
 }
 
@@ -180,10 +183,10 @@ fn any_record() -> impl Strategy<Value = Record> {
     (millis, token, payload, 0..4_u8).prop_map(|(millis, token, payload, kind)| {
         let received_at = Timestamp::from_millis(millis);
         let stored = match kind {
-            0 => stored::encode_event(&Event::KeywordTracked { at: received_at }).unwrap(),
-            1 => stored::encode_event(&Event::KeywordUntracked { at: received_at }).unwrap(),
-            2 => stored::encode_wire(&payload),
-            _ => stored::encode_payload(&payload, received_at),
+            0 => binary::encode_event(&Event::KeywordTracked { at: received_at }).unwrap(),
+            1 => binary::encode_event(&Event::KeywordUntracked { at: received_at }).unwrap(),
+            2 => binary::encode_wire(&payload),
+            _ => binary::encode_payload(&payload, received_at),
         };
         Record {
             received_at,
@@ -237,7 +240,7 @@ async fn an_event_as_large_as_may_be_comes_back() {
     let record = Record {
         received_at: now,
         token: Bytes::from_static(b"a"),
-        stored: stored::encode_payload(payload.as_bytes(), now),
+        stored: binary::encode_payload(payload.as_bytes(), now),
     };
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("export.ndjson");

@@ -10,11 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tidings::actors::{
-    CommandError, Intake, KeywordDigest, Scope, Tidings, digests, rebuild, views_dir,
-};
+use tidings::actors::engine::{CommandError, Scope, Tidings, views_dir};
 use tidings::events::{Event, Keyword, Record, Sequence};
+use tidings::ingest::Intake;
 use tidings::journal::JournalHandle;
+use tidings::maintenance::{KeywordDigest, digests, rebuild};
 use tidings::store::Store;
 use tidings::telemetry::Metrics as ProcessMetrics;
 
@@ -145,7 +145,7 @@ fn tracked(history: &[(Keyword, Event)]) -> BTreeSet<Keyword> {
 
 /// Whatever happens to the views between two starts, and whatever the limit is then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn what_is_folded_follows_from_the_journal_alone() {
+async fn folded_keywords_depend_on_the_journal_alone() {
     for seed in 0..4 {
         let history = troubled(seed, 1200);
         let mut journaled = Journaled::of(&history[..200].to_vec()).await;
@@ -181,7 +181,7 @@ async fn what_is_folded_follows_from_the_journal_alone() {
             let outcome = Outcome::of(&tidings);
             assert_eq!(outcome, whole, "{label}");
             let expected = tracked(&history[..to]);
-            let found = outcome.digests.iter().filter(|one| one.head.tracked);
+            let found = outcome.digests.iter().filter(|one| one.summary.tracked);
             let found: BTreeSet<Keyword> = found.map(|one| one.keyword.clone()).collect();
             assert_eq!(found, expected, "{label}");
             assert!(
@@ -282,7 +282,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn of_many_who_ask_at_once_as_many_get_a_place_as_there_are() {
+async fn concurrent_track_requests_get_no_more_than_the_free_places() {
     let journaled = Journaled::of(&History::new()).await;
     let data = tempfile::tempdir().unwrap();
     let tidings = journaled.start(data.path(), 8).await;
@@ -338,8 +338,8 @@ async fn a_body_may_give_a_place_up_and_take_it() {
     let report = intake.publish(body.concat().into()).await.unwrap();
     let refused: Vec<u64> = report.rejected.iter().map(|line| line.line).collect();
     assert_eq!(refused, [1, 4], "{report:?}");
-    let followed = ["a", "b", "c", "d", "e"].map(|name| tidings.is_tracked(&keyword(name)));
-    assert_eq!(followed, [false, false, true, false, true]);
+    let tracked = ["a", "b", "c", "d", "e"].map(|name| tidings.is_tracked(&keyword(name)));
+    assert_eq!(tracked, [false, false, true, false, true]);
     assert_eq!(tidings.status().quarantined, []);
     tidings.shutdown().await.unwrap();
 }

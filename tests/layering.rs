@@ -146,7 +146,7 @@ const STRANGERS: [(&str, &[&str], &str); 11] = [
 const TELLERS: [&str; 2] = ["cli", "main"];
 
 #[test]
-fn no_import_points_against_the_order_of_the_layers() {
+fn imports_follow_the_order_of_the_layers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
@@ -325,7 +325,7 @@ fn arrows_against_the_order_are_found() {
 }
 
 #[test]
-fn strangers_are_found() {
+fn forbidden_crates_are_found() {
     for (path, text) in [
         ("journal/x.rs", "use sled::Db;"),
         ("cli/x.rs", "fn f() -> sled::Result<()> {}"),
@@ -345,7 +345,7 @@ fn strangers_are_found() {
 }
 
 #[test]
-fn what_is_allowed_or_only_spoken_of_is_not_found() {
+fn allowed_imports_and_comments_are_not_reported() {
     for (path, text) in [
         (
             "http/x.rs",
@@ -357,7 +357,8 @@ fn what_is_allowed_or_only_spoken_of_is_not_found() {
         ),
         (
             "events/x.rs",
-            "const A: &str = \"crate::cli\"; const B: &str = r#\"use sled::\"#; const C: char = '\"'; use crate::events::X;",
+            "const A: &str = \"crate::cli\"; const B: &str = r#\"use sled::\"#; const C: char = \
+            '\"'; use crate::events::X;",
         ),
         (
             "events/x.rs",

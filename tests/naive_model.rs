@@ -1,4 +1,5 @@
-//! The folds against a naive model of a keyword: laws 1, 2, 6 and 7 over hostile histories.
+//! The folds against a naive model of a keyword: one fold, invisible batches, deduplication and a
+//! complete ledger over hostile histories.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,13 +16,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tidings::events::{
-    Author, Content, Envelope, Event, Keyword, KeywordRecord, Metrics, MetricsPatch, RecordHash,
-    Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetPosted, normal_form,
+    Author, Content, Envelope, Event, Keyword, KeywordRecord, MetricsPatch, RecordHash, Sequence,
+    Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted, normal_form,
 };
 use tidings::projections::ids::{IdHash, IdState, Ids};
-use tidings::projections::volume::{self, Point, Step};
+use tidings::projections::volume::{self, Step, VolumePoint};
 use tidings::projections::{
-    Digest, KeywordView, Outcome, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey,
+    Digest, FoldOutcome, KeywordView, RowKey, Rows, RowsError, Seek, TimelineQuery, TweetKey,
     pack_page, timeline_query,
 };
 
@@ -52,7 +53,7 @@ impl Rows for MapRows {
 
 impl MapRows {
     fn put(&mut self, view: &mut KeywordView) {
-        let Some(changes) = view.take_changes(&*self).unwrap() else {
+        let Some(changes) = view.take_row_changes(&*self).unwrap() else {
             return;
         };
         if changes.cleared {
@@ -73,7 +74,7 @@ impl MapRows {
 }
 
 /// Folds a history, putting the rows after the records that `cuts` names and at the end.
-fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MapRows, Vec<Outcome>) {
+fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MapRows, Vec<FoldOutcome>) {
     let mut rows = MapRows::default();
     let mut view = KeywordView::hydrate(&rows).unwrap();
     let mut outcomes = Vec::new();
@@ -154,13 +155,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn batches_and_restarts_are_invisible(
+    fn views_do_not_depend_on_batches_or_restarts(
         history in histories::histories(LONGEST, 40),
         cuts in histories::cuts(LONGEST),
     ) {
         let (whole_view, whole, whole_outcomes) = fold(&history, &[]);
         let (view, rows, outcomes) = fold(&history, &cuts);
-        prop_assert_eq!(view.head(), whole_view.head());
+        prop_assert_eq!(view.summary(), whole_view.summary());
         prop_assert_eq!(outcomes, whole_outcomes);
         prop_assert_eq!(rows, whole);
     }
@@ -172,7 +173,7 @@ proptest! {
         moved_by in 1_u64..1_000,
     ) {
         let (view, rows, _) = fold(&history, &cuts);
-        let head = view.head();
+        let head = view.summary();
         let Some((sequence, record)) = history.last() else {
             prop_assert_eq!(head.mark, RecordHash::default());
             return Ok(());
@@ -191,9 +192,9 @@ proptest! {
             .map(|(sequence, record)| (sequence.plus(moved_by), record.clone()))
             .collect();
         let (moved_view, moved_rows, _) = fold(&moved, &cuts);
-        prop_assert_ne!(moved_view.head().mark, head.mark);
+        prop_assert_ne!(moved_view.summary().mark, head.mark);
         prop_assert_eq!(
-            Digest::of(&moved_rows, moved_view.head()).unwrap(),
+            Digest::of(&moved_rows, moved_view.summary()).unwrap(),
             Digest::of(&rows, head).unwrap()
         );
     }
@@ -205,13 +206,13 @@ proptest! {
         again in 0..LONGEST,
     ) {
         let (mut view, mut rows, _) = fold(&history, &cuts);
-        let before = (view.head().clone(), rows.clone());
+        let before = (view.summary().clone(), rows.clone());
         for (sequence, record) in history.iter().skip(again) {
             let envelope = histories::envelope(*sequence, record);
-            prop_assert_eq!(view.fold(&rows, &envelope).unwrap(), Outcome::Skipped);
+            prop_assert_eq!(view.fold(&rows, &envelope).unwrap(), FoldOutcome::Skipped);
         }
         rows.put(&mut view);
-        prop_assert_eq!((view.head().clone(), rows), before);
+        prop_assert_eq!((view.summary().clone(), rows), before);
     }
 
     #[test]
@@ -223,14 +224,14 @@ proptest! {
         let (view, _, outcomes) = fold(&history, &cuts);
         for ((sequence, record), outcome) in history.iter().zip(outcomes) {
             let expected = match model.apply(*sequence, record) {
-                Fate::Folded => Outcome::Folded,
-                Fate::Duplicate => Outcome::Duplicate,
-                Fate::Ignored => Outcome::Ignored,
-                Fate::Rejected => Outcome::Rejected,
+                Fate::Folded => FoldOutcome::Folded,
+                Fate::Duplicate => FoldOutcome::Duplicate,
+                Fate::Ignored => FoldOutcome::Ignored,
+                Fate::Rejected => FoldOutcome::Rejected,
             };
             prop_assert_eq!(outcome, expected, "{} {:?}", sequence, record);
         }
-        let head = view.head();
+        let head = view.summary();
         prop_assert_eq!(head.tracked, model.tracked.unwrap_or(false));
         prop_assert_eq!(head.as_of, model.as_of);
         prop_assert_eq!(head.tweets, model.tweets.len() as u64);
@@ -274,11 +275,11 @@ proptest! {
         prop_assert_eq!(minutes, model.minutes());
         for step in [Step::Minute, Step::Hour, Step::Day] {
             let (from, to) = volume::align(from, from.plus(span), step, offset);
-            for Point { at, count } in volume::points(&rows, from, to, step, offset).unwrap() {
+            for VolumePoint { at, count } in volume::points(&rows, from, to, step, offset).unwrap() {
                 prop_assert_eq!(count, model.count(at, at.plus(step.width())));
             }
         }
-        let ids = Ids::hydrate(&rows, &view.head().id_runs).unwrap();
+        let ids = Ids::hydrate(&rows, &view.summary().id_runs).unwrap();
         for (_, record) in &history {
             if let KeywordRecord::Event(event) = record && let Some(id) = event.tweet_id() {
                 let known = ids.find(&rows, IdHash::of(id)).unwrap();
@@ -310,9 +311,9 @@ proptest! {
         let (_, whole, _) = fold(&history, &[]);
         prop_assert_eq!(&rows, &whole);
         prop_assert_eq!(walk(&rows, &Filter::default(), 200), model.timeline(&Filter::default()));
-        prop_assert_eq!(view.head().ledger.duplicate, model.fated(Fate::Duplicate));
-        prop_assert_eq!(view.head().ledger.ignored, model.fated(Fate::Ignored));
-        prop_assert_eq!(view.head().ledger.deleted, model.deleted);
+        prop_assert_eq!(view.summary().ledger.duplicate, model.fated(Fate::Duplicate));
+        prop_assert_eq!(view.summary().ledger.ignored, model.fated(Fate::Ignored));
+        prop_assert_eq!(view.summary().ledger.deleted, model.deleted);
     }
 }
 
@@ -343,7 +344,7 @@ mod table {
             url: None,
             reply_to: None,
             repost_of: None,
-            metrics: Metrics {
+            metrics: TweetMetrics {
                 likes: 1,
                 reposts: 2,
                 replies: 3,
@@ -411,7 +412,7 @@ mod table {
         let metrics = model.timeline(&Filter::default())[0].metrics;
         assert_eq!(
             metrics,
-            Metrics {
+            TweetMetrics {
                 likes: 6,
                 reposts: 2,
                 replies: 3,
@@ -421,7 +422,7 @@ mod table {
     }
 
     #[test]
-    fn what_is_deleted_never_comes_back() {
+    fn deleted_tweet_never_reappears() {
         let (model, fates) = after(vec![
             posted("a", 0),
             deleted("a"),

@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::failure::Usage;
+use super::failure::UsageError;
 use crate::settings::Settings;
 
 /// The longest a request may take. The server's own limits are shorter.
@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A server's address and a pool of connections to it.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub(super) struct ServerClient {
     http: reqwest::Client,
     base: String,
 }
@@ -25,7 +25,8 @@ pub(super) struct Client {
 pub(super) enum ClientError {
     /// Nobody answered.
     #[error(
-        "no answer from {base}: {}. Is the server running? Start it with `tidings serve`, or name it with --server URL",
+        "no answer from {base}: {}. Is the server running? Start it with `tidings serve`, or name \
+        it with --server URL",
         innermost(.source)
     )]
     Unreachable {
@@ -93,7 +94,7 @@ struct Problem {
     detail: Option<String>,
 }
 
-impl Client {
+impl ServerClient {
     /// A client of `server`, or of the server that the settings describe.
     pub(super) fn new(server: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
         let base = match server {
@@ -102,7 +103,7 @@ impl Client {
         };
         let url = match reqwest::Url::parse(&base) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
-            _ => bail!(Usage::new(format!(
+            _ => bail!(UsageError::new(format!(
                 "--server {base:?} is not an address such as http://127.0.0.1:4820"
             ))),
         };

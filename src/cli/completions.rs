@@ -3,20 +3,23 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 use super::output::Output;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct CompletionsArguments {
     /// For which shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments, output: Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(
+    arguments: &CompletionsArguments,
+    output: Output,
+) -> anyhow::Result<CommandOutcome> {
     let mut script = Vec::new();
     let mut command = super::CommandLine::command();
     clap_complete::generate(arguments.shell, &mut command, "tidings", &mut script);
     output.text(&String::from_utf8(script)?)?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }

@@ -7,12 +7,12 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Invocation;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 use super::output::table;
 use crate::journal::without_passwords;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum ConfigAction {
     /// The merged settings, each with where its value came from
     Show,
 }
@@ -23,8 +23,11 @@ struct Setting<'a> {
     from: String,
 }
 
-pub(super) fn run(action: &Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let Action::Show = action;
+pub(super) fn run(
+    action: &ConfigAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
+    let ConfigAction::Show = action;
     let settings: BTreeMap<&str, Setting<'_>> = invocation
         .layers
         .entries()
@@ -47,7 +50,7 @@ pub(super) fn run(action: &Action, invocation: &Invocation) -> anyhow::Result<Ou
             .collect();
         table(["setting", "value", "from"], &rows)
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Settings that are shown nowhere.

@@ -76,7 +76,8 @@ impl DataFolder {
     fn check(path: &Path) -> anyhow::Result<()> {
         if !path.is_dir() {
             bail!(
-                "there is no data folder {}; name one with --data, or start a server with `tidings serve` to create it",
+                "there is no data folder {}; name one with --data, or start a server with `tidings \
+                serve` to create it",
                 path.display()
             );
         }
@@ -160,7 +161,8 @@ fn in_use(folder: &Path, lock: File) -> anyhow::Error {
         id => id,
     };
     anyhow!(
-        "the data folder {} is in use by the tidings with process id {holder}; stop it first (commands on files need it for themselves), or name another folder with --data",
+        "the data folder {} is in use by the tidings with process id {holder}; stop it first \
+        (commands on files need it for themselves), or name another folder with --data",
         folder.display()
     )
 }

@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Invocation;
-use super::client::Client;
-use super::failure::Outcome;
+use super::client::ServerClient;
+use super::failure::CommandOutcome;
 use super::publish::rewrite::{self, Rewrite};
-use super::publish::sender::{Body, MAX_LINES, Sender};
-use super::publish::source::{Input, Read};
+use super::publish::sender::{MAX_LINES, PublishBody, Sender};
+use super::publish::source::{Input, SourceRead};
 use super::serve;
 use super::signals::StopSignals;
 use super::system::System;
@@ -47,7 +47,7 @@ const TRICKLE: Duration = Duration::from_millis(350);
 /// Every so many new tweets, one of the last ones is seen to be liked.
 const LIKED_EVERY: u64 = 3;
 
-pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let mut signals = StopSignals::listen()?;
     let mut settings = invocation.settings.clone();
     // Kept until the end, when dropping it removes the folder.
@@ -63,7 +63,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
     };
     let system = System::start(&settings, &AtomicBool::new(false)).await?;
     serve::announce(&system, invocation)?;
-    let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let client = ServerClient::new(Some(&format!("http://{}", system.address())), &settings)?;
     let showing = show(&client, invocation, scratch.is_none());
     let shown = tokio::select! {
         ended = showing => ended,
@@ -78,7 +78,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
 }
 
 /// Fills the server and goes on feeding it; ends with an error or never.
-async fn show(client: &Client, invocation: &Invocation, kept: bool) -> anyhow::Result<()> {
+async fn show(client: &ServerClient, invocation: &Invocation, kept: bool) -> anyhow::Result<()> {
     for keyword in KEYWORDS {
         keywords::track(client, &Keyword::new(keyword)?).await?;
     }
@@ -96,7 +96,8 @@ async fn show(client: &Client, invocation: &Invocation, kept: bool) -> anyhow::R
             "in a scratch folder that is removed at the end; --data FOLDER keeps it".to_owned()
         };
         invocation.output.text(&format!(
-            "{} sample tweets, four months that end now, and new ones every moment ({place}).\nOpen {} and press Ctrl-C here to stop.",
+            "{} sample tweets, four months that end now, and new ones every moment \
+            ({place}).\nOpen {} and press Ctrl-C here to stop.",
             posts.0.len(),
             client.base(),
         ))?;
@@ -104,7 +105,7 @@ async fn show(client: &Client, invocation: &Invocation, kept: bool) -> anyhow::R
     posts.trickle(client).await
 }
 
-async fn tweets_at(client: &Client) -> anyhow::Result<u64> {
+async fn tweets_at(client: &ServerClient) -> anyhow::Result<u64> {
     #[derive(Deserialize)]
     struct Listing {
         keywords: Vec<Listed>,
@@ -124,7 +125,7 @@ impl Posts {
     fn unpack() -> anyhow::Result<Self> {
         let mut lines = Vec::new();
         for read in Input::Bytes(POSTS.to_vec()).lines()? {
-            if let Read::Line { bytes, .. } = read? {
+            if let SourceRead::Line { bytes, .. } = read? {
                 lines.push(bytes);
             }
         }
@@ -133,13 +134,13 @@ impl Posts {
 
     async fn publish(
         &self,
-        client: &Client,
+        client: &ServerClient,
         invocation: &Invocation,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
         let lines = self.0.iter().zip(1..).map(|(bytes, number)| {
             let bytes = bytes.clone();
-            Ok(Read::Line { number, bytes })
+            Ok(SourceRead::Line { number, bytes })
         });
         let rewrite = Rewrite {
             keyword: None,
@@ -147,7 +148,7 @@ impl Posts {
         };
         let mut sender = Sender::new(client, invocation.output, bar.clone());
         for chunk in self.0.chunks(MAX_LINES) {
-            let mut body = Body::default();
+            let mut body = PublishBody::default();
             for (line, number) in chunk.iter().zip(1..) {
                 body.push(number, &rewrite.apply(line.clone()));
             }
@@ -158,7 +159,7 @@ impl Posts {
     }
 
     /// Posts the sample anew, one tweet at a time: under new ids, now.
-    async fn trickle(&self, client: &Client) -> anyhow::Result<()> {
+    async fn trickle(&self, client: &ServerClient) -> anyhow::Result<()> {
         // Ids of an earlier run in the same folder are not used again.
         let run = Timestamp::now().millis();
         let mut ticks = interval(TRICKLE);
@@ -198,14 +199,14 @@ fn renewed(line: &[u8], id: &str) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Event, wire};
+    use crate::events::{Event, json};
 
     #[test]
     fn every_sample_is_a_tweet_and_every_keyword_has_hundreds() {
         let posts = Posts::unpack().unwrap();
         let mut counts = KEYWORDS.map(|keyword| (keyword, 0));
         for line in &posts.0 {
-            let line = wire::decode_line(line, Timestamp::now()).unwrap();
+            let line = json::decode_line(line, Timestamp::now()).unwrap();
             let Event::TweetPosted(tweet) = line.event else {
                 panic!("not a tweet: {line:?}");
             };

@@ -12,7 +12,7 @@ use crate::telemetry::whole;
 
 /// How a command ended that said itself what there was to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CommandOutcome {
     /// As asked.
     Done,
     /// Not, or not wholly.
@@ -21,7 +21,7 @@ pub(super) enum Outcome {
     Different,
 }
 
-impl Outcome {
+impl CommandOutcome {
     pub(super) fn code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,
@@ -34,9 +34,9 @@ impl Outcome {
 /// The command line asks for something that makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Usage(String);
+pub(super) struct UsageError(String);
 
-impl Usage {
+impl UsageError {
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
@@ -49,7 +49,7 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output.error(&text_of(error));
-    if error.is::<Usage>() || error.is::<SettingsError>() || error.is::<HostsError>() {
+    if error.is::<UsageError>() || error.is::<SettingsError>() || error.is::<HostsError>() {
         ExitCode::from(2)
     } else {
         ExitCode::from(1)
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_told_once() {
+    fn repeated_cause_is_logged_once() {
         let inner = io::Error::other("disk full");
         let error = anyhow::Error::new(inner)
             .context("write x: disk full")

@@ -6,40 +6,40 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Invocation;
-use super::client::{Client, ClientError};
-use super::failure::{Outcome, Usage};
+use super::client::{ClientError, ServerClient};
+use super::failure::{CommandOutcome, UsageError};
 use super::output::table;
 use crate::events::{Keyword, Token};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum KeywordsAction {
     /// All tracked keywords
     Ls {
         #[command(flatten)]
-        server: Server,
+        server: ServerOption,
     },
     /// Track keywords; one that is tracked already stays as it is
-    Track(Named),
+    Track(NamedKeywords),
     /// Untrack keywords: their views are dropped, their ledgers stay
-    Untrack(Named),
+    Untrack(NamedKeywords),
     /// Let quarantined keywords go on
-    Release(Named),
+    Release(NamedKeywords),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Server {
+pub(super) struct ServerOption {
     /// The server to ask; default: the local one
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Named {
+pub(super) struct NamedKeywords {
     /// In any spelling; they are normalised
     #[arg(required = true, value_name = "KEYWORD")]
     keywords: Vec<String>,
     #[command(flatten)]
-    server: Server,
+    server: ServerOption,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,17 +73,20 @@ enum Verb {
     Release,
 }
 
-pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    action: KeywordsAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     match action {
-        Action::Ls { server } => list(&server, invocation).await,
-        Action::Track(named) => each(Verb::Track, named, invocation).await,
-        Action::Untrack(named) => each(Verb::Untrack, named, invocation).await,
-        Action::Release(named) => each(Verb::Release, named, invocation).await,
+        KeywordsAction::Ls { server } => list(&server, invocation).await,
+        KeywordsAction::Track(named) => each(Verb::Track, named, invocation).await,
+        KeywordsAction::Untrack(named) => each(Verb::Untrack, named, invocation).await,
+        KeywordsAction::Release(named) => each(Verb::Release, named, invocation).await,
     }
 }
 
-async fn list(server: &Server, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let client = Client::new(server.server.as_deref(), &invocation.settings)?;
+async fn list(server: &ServerOption, invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
+    let client = ServerClient::new(server.server.as_deref(), &invocation.settings)?;
     let listing: Listing = client.ask(Method::GET, "/api/v1/keywords", None).await?;
     invocation.output.show(&listing, |listing| {
         let rows: Vec<_> = listing.keywords.iter().map(row).collect();
@@ -92,7 +95,7 @@ async fn list(server: &Server, invocation: &Invocation) -> anyhow::Result<Outcom
             &rows,
         )
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn row(listed: &Listed) -> [String; 6] {
@@ -107,13 +110,24 @@ fn row(listed: &Listed) -> [String; 6] {
     ]
 }
 
-async fn each(verb: Verb, named: Named, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let client = Client::new(named.server.server.as_deref(), &invocation.settings)?;
+async fn each(
+    verb: Verb,
+    named: NamedKeywords,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
+    let client = ServerClient::new(named.server.server.as_deref(), &invocation.settings)?;
     // All are checked before the first is asked for.
     let keywords = named
         .keywords
         .iter()
-        .map(|text| Keyword::new(text).map_err(|error| Usage::new(format!("{text:?}: {error}"))))
+        .map(|text| {
+            Keyword::new(text).map_err(|error| {
+                UsageError::new(format!(
+                    "{text:?}: \
+            {error}"
+                ))
+            })
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut done = Vec::new();
     for keyword in &keywords {
@@ -128,10 +142,14 @@ async fn each(verb: Verb, named: Named, invocation: &Invocation) -> anyhow::Resu
             .map(|one| format!("{}: {}", one.keyword, one.done));
         lines.collect::<Vec<_>>().join("\n")
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-async fn ask(client: &Client, verb: Verb, keyword: &Keyword) -> Result<&'static str, ClientError> {
+async fn ask(
+    client: &ServerClient,
+    verb: Verb,
+    keyword: &Keyword,
+) -> Result<&'static str, ClientError> {
     let path = format!("/api/v1/keywords/{}", Token::of(keyword));
     match verb {
         Verb::Track => track(client, keyword).await.map(|()| "tracked"),
@@ -150,7 +168,7 @@ async fn ask(client: &Client, verb: Verb, keyword: &Keyword) -> Result<&'static 
 }
 
 /// Tracks one keyword; no harm when it is tracked already.
-pub(super) async fn track(client: &Client, keyword: &Keyword) -> Result<(), ClientError> {
+pub(super) async fn track(client: &ServerClient, keyword: &Keyword) -> Result<(), ClientError> {
     let body = json!({ "keyword": keyword.as_str() }).to_string();
     let body = Some(("application/json", body.into_bytes()));
     client

@@ -97,7 +97,8 @@ fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
     });
     copied.with_context(|| {
         format!(
-            "{} cannot be written, and its views cannot be copied to {} to be read there; name another folder with TMPDIR",
+            "{} cannot be written, and its views cannot be copied to {} to be read there; name \
+            another folder with TMPDIR",
             data.display(),
             std::env::temp_dir().display()
         )

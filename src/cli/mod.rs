@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{self, Given, Layers, NatsSettings, Place, Settings};
+use crate::settings::{self, Given, KeyPlace, Layers, NatsSettings, Settings};
 use crate::store::silence_guarded_panics;
 use crate::telemetry::{self, LogFormat};
 
@@ -33,7 +33,7 @@ mod signals;
 mod system;
 mod views;
 
-use failure::{Outcome, Usage};
+use failure::{CommandOutcome, UsageError};
 use output::{Format, LogOutput, Output};
 
 /// Turns a stream of tweets into live, per-keyword knowledge.
@@ -42,8 +42,10 @@ use output::{Format, LogOutput, Output};
     name = "tidings",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a difference.\n\
-                  Settings: flags over TIDINGS_SECTION__KEY over --config FILE over the defaults; see `tidings config show`."
+    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a \
+        difference.\n\
+                  Settings: flags over TIDINGS_SECTION__KEY over --config FILE over the defaults; \
+                  see `tidings config show`."
 )]
 struct CommandLine {
     #[command(flatten)]
@@ -92,27 +94,27 @@ enum Command {
     /// Run the server
     Serve,
     /// Send tweets to a running server, or straight to NATS with --nats
-    Publish(publish::Arguments),
+    Publish(publish::PublishArguments),
     /// List, track and untrack keywords at a running server
     #[command(subcommand)]
-    Keywords(keywords::Action),
+    Keywords(keywords::KeywordsAction),
     /// Look into, export and import the journal; works on files, with the server stopped
     #[command(subcommand)]
-    Journal(journal::Action),
+    Journal(journal::JournalAction),
     /// Look into and re-drive rejected events; works on files, with the server stopped
     #[command(subcommand)]
-    Rejected(rejected::Action),
+    Rejected(rejected::RejectedAction),
     /// Compare, rebuild and compact the views; works on files, with the server stopped
     #[command(subcommand)]
-    Views(views::Action),
+    Views(views::ViewsAction),
     /// Measure this machine
     #[command(subcommand)]
-    Bench(bench::Action),
+    Bench(bench::BenchAction),
     /// Show the settings in force
     #[command(subcommand)]
-    Config(config::Action),
+    Config(config::ConfigAction),
     /// Print completions for a shell
-    Completions(completions::Arguments),
+    Completions(completions::CompletionsArguments),
 }
 
 /// What a command is run with.
@@ -129,7 +131,7 @@ impl Invocation {
     fn nats_asked_for(&self) -> Option<&NatsSettings> {
         let asked = ["nats.url", "nats.context"]
             .iter()
-            .any(|key| matches!(self.layers.place(key), Place::Flag(_)));
+            .any(|key| matches!(self.layers.place(key), KeyPlace::Flag(_)));
         self.settings.nats.as_ref().filter(|_| asked)
     }
 }
@@ -148,7 +150,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(line: CommandLine, output: Output) -> anyhow::Result<Outcome> {
+fn run(line: CommandLine, output: Output) -> anyhow::Result<CommandOutcome> {
     if let Command::Completions(arguments) = &line.command {
         return completions::run(arguments, output);
     }
@@ -173,7 +175,7 @@ fn run(line: CommandLine, output: Output) -> anyhow::Result<Outcome> {
     outcome
 }
 
-async fn dispatch(command: Command, invocation: &Invocation) -> anyhow::Result<Outcome> {
+async fn dispatch(command: Command, invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     match command {
         Command::Demo => demo::run(invocation).await,
         Command::Serve => serve::run(invocation).await,
@@ -200,7 +202,7 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
     }
     for assignment in global.set {
         let (key, value) = assignment.split_once('=').ok_or_else(|| {
-            Usage::new(format!(
+            UsageError::new(format!(
                 "--set {assignment:?} is not of the form KEY=VALUE, such as commit.interval_ms=500"
             ))
         })?;
@@ -264,6 +266,6 @@ mod tests {
     #[test]
     fn an_assignment_without_a_value_is_wrong_usage() {
         let line = CommandLine::try_parse_from(["tidings", "serve", "--set", "commit"]).unwrap();
-        assert!(given(line.global).unwrap_err().is::<Usage>());
+        assert!(given(line.global).unwrap_err().is::<UsageError>());
     }
 }

@@ -109,12 +109,12 @@ pub(super) const MAX_NAMED: usize = 100;
 
 /// Things of a kind, the first [`MAX_NAMED`] of them.
 #[derive(Debug)]
-pub(super) struct Named<T> {
+pub(super) struct CappedList<T> {
     named: Vec<T>,
     more: u64,
 }
 
-impl<T> Default for Named<T> {
+impl<T> Default for CappedList<T> {
     fn default() -> Self {
         Self {
             named: Vec::new(),
@@ -123,7 +123,7 @@ impl<T> Default for Named<T> {
     }
 }
 
-impl<T> Named<T> {
+impl<T> CappedList<T> {
     /// Adds one, which is kept if it is one of the first.
     pub(super) fn push(&mut self, one: T) {
         if self.named.len() < MAX_NAMED {
@@ -151,7 +151,7 @@ impl<T> Named<T> {
     }
 }
 
-impl<T> FromIterator<T> for Named<T> {
+impl<T> FromIterator<T> for CappedList<T> {
     fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
         let mut named = Self::default();
         all.into_iter().for_each(|one| named.push(one));
@@ -159,7 +159,7 @@ impl<T> FromIterator<T> for Named<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Named<T> {
+impl<T: Serialize> Serialize for CappedList<T> {
     /// The first ones as an array; that there are more is for the field beside it.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.named.serialize(serializer)

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use super::Invocation;
 use super::data_folder::DataFolder;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 use super::journal::readable;
 use super::look;
-use super::output::{Listing, Named, plain};
+use super::output::{CappedList, Listing, plain};
 use super::system::open_journal;
-use crate::events::{Record, Timestamp, Token, wire};
+use crate::events::{Record, Timestamp, Token, json};
 use crate::journal::{Journal, RejectedEntry, RejectedLog};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum RejectedAction {
     /// All entries, oldest first
     Ls,
     /// One entry with its payload
@@ -48,17 +48,20 @@ struct Shown {
     length: u64,
 }
 
-pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    action: RejectedAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     match action {
-        Action::Ls => {
+        RejectedAction::Ls => {
             let look = look::journal(invocation).await?;
             ls(&*look.journal.rejected(), invocation).await
         }
-        Action::Show { sequence } => {
+        RejectedAction::Show { sequence } => {
             let look = look::journal(invocation).await?;
             show(&*look.journal.rejected(), sequence, invocation).await
         }
-        Action::Redrive { sequences, all } => {
+        RejectedAction::Redrive { sequences, all } => {
             let folder = DataFolder::take_existing(&invocation.settings.data)?;
             let journal = open_journal(&invocation.settings, &folder).await?;
             let chosen = if all { None } else { Some(sequences) };
@@ -80,7 +83,7 @@ fn shown(entry: &RejectedEntry) -> Shown {
     }
 }
 
-async fn ls(log: &dyn RejectedLog, invocation: &Invocation) -> anyhow::Result<Outcome> {
+async fn ls(log: &dyn RejectedLog, invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let headings = ["sequence", "received", "token", "reason"];
     let mut listing = Listing::new(invocation.output, headings);
     let mut after = Some(0);
@@ -98,14 +101,14 @@ async fn ls(log: &dyn RejectedLog, invocation: &Invocation) -> anyhow::Result<Ou
         after = page.end;
     }
     listing.finish()?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 async fn show(
     log: &dyn RejectedLog,
     sequence: u64,
     invocation: &Invocation,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let found = choose(log, &[sequence]).await?;
     let entry = found.first().with_context(|| unknown(sequence))?;
     let mut value = serde_json::to_value(shown(entry))?;
@@ -123,7 +126,7 @@ async fn show(
         serde_json::to_string_pretty(&value)?
     };
     invocation.output.json(&json)?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn unknown(sequence: u64) -> String {
@@ -154,7 +157,7 @@ async fn redrive(
     journal: &dyn Journal,
     sequences: Option<Vec<u64>>,
     invocation: &Invocation,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let log = journal.rejected();
     let mut done = Done::default();
     match sequences {
@@ -172,9 +175,9 @@ async fn redrive(
         }
     }
     let outcome = if done.rejected.count() == 0 {
-        Outcome::Done
+        CommandOutcome::Done
     } else {
-        Outcome::Failed
+        CommandOutcome::Failed
     };
     invocation.output.show(&done.listed(), |_| done.text())?;
     Ok(outcome)
@@ -183,8 +186,8 @@ async fn redrive(
 /// What became of entries.
 #[derive(Debug, Default)]
 struct Done {
-    redriven: Named<u64>,
-    rejected: Named<(u64, String)>,
+    redriven: CappedList<u64>,
+    rejected: CappedList<(u64, String)>,
 }
 
 /// What became of one entry, or of many that are not named.
@@ -286,7 +289,7 @@ fn decoded(entry: &RejectedEntry, now: Timestamp) -> anyhow::Result<Record> {
         );
     }
     let keyword = Token::decode_lenient(&entry.token)?;
-    let event = wire::decode(&entry.payload, now)?;
+    let event = json::decode(&entry.payload, now)?;
     Ok(Record::of_event(&keyword, &event, now)?)
 }
 

@@ -7,14 +7,14 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::Invocation;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 use super::signals::StopSignals;
 use super::system::System;
 
 /// How long an orderly stop may take before the process ends as it is; the journal makes that safe.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
 
-pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let mut signals = StopSignals::listen()?;
     let serves = AtomicBool::new(false);
     let mut starting = std::pin::pin!(System::start(&invocation.settings, &serves));
@@ -24,7 +24,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
         signal = signals.next() => {
             if !serves.load(Ordering::Acquire) {
                 tracing::info!(signal, "stopped while starting");
-                return Ok(Outcome::Done);
+                return Ok(CommandOutcome::Done);
             }
             tracing::info!(signal, "stopping as soon as the start is complete");
             // It answers already, and may have said that it is ready.
@@ -48,19 +48,22 @@ pub(super) fn announce(system: &System, invocation: &Invocation) -> anyhow::Resu
 }
 
 /// Stops the server in time, or says that it could not.
-pub(super) async fn stop(system: System) -> anyhow::Result<Outcome> {
+pub(super) async fn stop(system: System) -> anyhow::Result<CommandOutcome> {
     within(system.stop()).await
 }
 
-async fn within(stopping: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Outcome> {
+async fn within(
+    stopping: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<CommandOutcome> {
     match tokio::time::timeout(STOP_WITHIN, stopping).await {
         Ok(stopped) => {
             stopped?;
             tracing::info!("stopped");
-            Ok(Outcome::Done)
+            Ok(CommandOutcome::Done)
         }
         Err(_) => bail!(
-            "the server did not stop within {} s and was ended; nothing that was acknowledged is lost, the next start takes up from the journal",
+            "the server did not stop within {} s and was ended; nothing that was acknowledged is \
+            lost, the next start takes up from the journal",
             STOP_WITHIN.as_secs()
         ),
     }

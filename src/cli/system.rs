@@ -10,16 +10,17 @@ use anyhow::{Context as _, bail};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::data_folder::DataFolder;
+use crate::actors::engine::{self, ShardOptions, Tidings};
 use crate::actors::live::{Live, LiveOptions};
-use crate::actors::{self, ShardOptions, Tidings};
 use crate::events::Timestamp;
 use crate::http::{
     self, BodyTimes, Hosts, Http, HttpOptions, LiveLimits, QueryLimits, Server, ServerLimits,
 };
 use crate::journal::{
     Durability, EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions,
-    JournalHandle, MicroService, Secret, StatusAnswer, import_state, import_unfinished,
+    JournalHandle, MicroService, Secret, StatusAnswer,
 };
+use crate::maintenance::{import_state, import_unfinished};
 use crate::settings::{NatsSettings, Settings};
 use crate::telemetry::{Metrics, whole};
 
@@ -49,8 +50,8 @@ pub(super) struct System {
 }
 
 impl System {
-    /// Starts all parts from the innermost out; HTTP answers when this returns, views may still
-    /// be catching up. `serves` is set before the first answer is given: from then on the system has
+    /// Starts all parts from the innermost out; HTTP answers when this returns, views may still be
+    /// catching up. `serves` is set before the first answer is given: from then on the system has
     /// to be [stopped](Self::stop) in order.
     pub(super) async fn start(settings: &Settings, serves: &AtomicBool) -> anyhow::Result<Self> {
         // A wrong list of hosts is found before anything on disk is touched.
@@ -59,7 +60,8 @@ impl System {
         check_clock();
         if settings.nats.is_none() && import_unfinished(&folder.journal()) {
             bail!(
-                "an import into {} was cut short; finish it with `tidings journal import FILE`, or remove {} to go on with the part that is there",
+                "an import into {} was cut short; finish it with `tidings journal import FILE`, or \
+                remove {} to go on with the part that is there",
                 folder.path().display(),
                 import_state(&folder.journal()).display()
             );
@@ -101,8 +103,8 @@ impl System {
         log_durability(journal.durability());
         let options = options(settings, folder.path());
         let tidings = Tidings::start(options, journal, metrics.clone()).await?;
-        let shapes = http::shapes(&tidings);
-        let live = tidings.go_live(shapes, live_options(settings)).await?;
+        let encoder = http::json_encoder(&tidings);
+        let live = tidings.go_live(encoder, live_options(settings)).await?;
         let http = Http::new(tidings.clone(), live.clone(), http_options);
         let start = |listener, router, limits| {
             Server::start(listener, router, limits, metrics.clone())
@@ -161,7 +163,8 @@ impl System {
     }
 }
 
-/// Shows the server among the services of NATS. That it is not allowed to is no reason not to serve.
+/// Shows the server among the services of NATS. That it is not allowed to is no reason not to
+/// serve.
 async fn service(
     nats: &NatsSettings,
     address: SocketAddr,
@@ -230,8 +233,8 @@ pub(super) async fn read_journal(folder: &DataFolder) -> anyhow::Result<Embedded
 }
 
 /// How the actors are set up.
-pub(super) fn options(settings: &Settings, data: &Path) -> actors::Options {
-    actors::Options {
+pub(super) fn options(settings: &Settings, data: &Path) -> engine::Options {
+    engine::Options {
         data: data.to_owned(),
         cache_bytes: settings.store.cache_bytes,
         batch_records: settings.fold.batch_events,
@@ -273,8 +276,8 @@ fn allow_files() -> u64 {
     })
 }
 
-/// How many connections there may be when the process may have `files` open files. Some are kept for
-/// the journal, the views and NATS: a client must not take the last one.
+/// How many connections there may be when the process may have `files` open files. Some are kept
+/// for the journal, the views and NATS: a client must not take the last one.
 fn connections_within(connections: usize, files: u64) -> usize {
     let kept = RESERVED_FILES.min(files / 2);
     let allowed = usize::try_from(files.saturating_sub(kept)).unwrap_or(usize::MAX);
@@ -286,7 +289,8 @@ fn connections_within(connections: usize, files: u64) -> usize {
         used = allowed,
         files,
         kept,
-        "http.connections is lowered, since the process may not open so many files; raise the limit (ulimit -n, LimitNOFILE), or lower the setting"
+        "http.connections is lowered, since the process may not open so many files; raise the \
+        limit (ulimit -n, LimitNOFILE), or lower the setting"
     );
     allowed
 }
@@ -304,7 +308,8 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
     };
     bound.await.with_context(|| {
         format!(
-            "{address} cannot be listened on; choose another address with the setting {setting}, port 0 for any free one"
+            "{address} cannot be listened on; choose another address with the setting {setting}, \
+            port 0 for any free one"
         )
     })
 }
@@ -315,7 +320,8 @@ fn check_clock() {
     let now = Timestamp::now();
     if now < Timestamp::EARLIEST {
         tracing::error!(
-            "the clock of this machine says {now}: nothing is tracked and no tweet is taken in until it is set"
+            "the clock of this machine says {now}: nothing is tracked and no tweet is taken in \
+            until it is set"
         );
     }
 }

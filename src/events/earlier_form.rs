@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_changed_are_told_with_what_they_are_now() {
+    fn changed_tokens_are_reported_with_their_new_keyword() {
         for (written, now) in [
             ("ㅋㅋ", "ㅋㅋ"),
             ("ﾻﾻ", "ㅋㅋ"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::stored::Stored;
-use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, encode_fitting, stored, wire};
+use super::binary::Stored;
+use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, binary, encode_fitting, json};
 
 /// One record of the journal, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct KeywordEnvelope {
 }
 
 impl KeywordRecord {
-    /// It says that the keyword is followed, or is not any more.
+    /// It says that the keyword is tracked, or is not any more.
     pub const fn is_about_keyword(&self) -> bool {
         matches!(
             self,
@@ -109,7 +109,7 @@ pub struct Record {
     pub received_at: Timestamp,
     /// The subject's token, as it came; a keyword's when [`Token::decode_strict`] says so.
     pub token: Bytes,
-    /// The [`stored`] form of an event, or of a payload that is none.
+    /// The [`binary`] form of an event, or of a payload that is none.
     pub stored: Bytes,
 }
 
@@ -119,17 +119,18 @@ pub struct Record {
 pub enum RecordError {
     /// The clock is wrong: no event may have such a time.
     #[error(
-        "the clock of this machine says {0}, and events have times from {earliest} to {latest}: set the clock, then try again",
+        "the clock of this machine says {0}, and events have times from {earliest} to {latest}: \
+        set the clock, then try again",
         earliest = Timestamp::EARLIEST,
         latest = Timestamp::LATEST
     )]
     Clock(Timestamp),
     /// The journal would reject it if it came from a publisher.
     #[error("the event is not valid: {0}")]
-    Invalid(#[from] wire::Rejection),
+    Invalid(#[from] json::Rejection),
     /// It is larger than the stored form allows.
     #[error(transparent)]
-    Stored(#[from] stored::StoredError),
+    Stored(#[from] binary::StoredError),
 }
 
 impl Record {
@@ -161,13 +162,13 @@ impl Record {
             return Err(RecordError::Clock(received_at));
         }
         let json = encode_fitting(event);
-        wire::decode(&json, received_at)?;
+        json::decode(&json, received_at)?;
         Ok(Self {
             received_at,
             token: Bytes::from(Token::of(keyword).to_string()),
             stored: match form {
-                Form::Stored => stored::encode_event(event)?,
-                Form::Wire => stored::encode_wire(&json),
+                Form::Stored => binary::encode_event(event)?,
+                Form::Wire => binary::encode_wire(&json),
             },
         })
     }
@@ -184,7 +185,7 @@ impl Record {
         let content = match keyword {
             Ok(keyword) => Content::Keyword(
                 keyword.clone(),
-                match wire::decode(payload, received_at) {
+                match json::decode(payload, received_at) {
                     Ok(event) => KeywordRecord::Event(event),
                     Err(rejection) => KeywordRecord::Rejected {
                         payload: Bytes::copy_from_slice(payload),
@@ -210,7 +211,7 @@ impl Record {
     /// can remember tokens, of which there are few, while there are many records.
     pub fn open(&self, sequence: Sequence, keyword: &Result<Keyword, String>) -> Envelope {
         let mut origin = None;
-        let decoded = stored::decode_any(&self.stored, self.received_at);
+        let decoded = binary::decode_any(&self.stored, self.received_at);
         let content = match (keyword, decoded) {
             (Ok(keyword), Ok(Stored::Event { event, origin: of })) => {
                 origin = of.map(Arc::from);
@@ -228,7 +229,7 @@ impl Record {
             ),
             (Err(reason), decoded) => Content::Unaddressed {
                 token: self.token.clone(),
-                payload: match (stored::wire_payload(&self.stored), decoded) {
+                payload: match (binary::wire_payload(&self.stored), decoded) {
                     // Also a good event stays as it came.
                     (Some(payload), _) => payload,
                     (None, Ok(Stored::Event { event, .. })) => encode_fitting(&event).into(),

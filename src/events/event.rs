@@ -15,12 +15,12 @@ pub enum Event {
     TweetEngaged(TweetEngaged),
     /// A tweet was deleted.
     TweetDeleted(TweetDeleted),
-    /// The keyword is to be followed from here on.
+    /// The keyword is to be tracked from here on.
     KeywordTracked {
         /// When it was asked for.
         at: Timestamp,
     },
-    /// The keyword is no longer followed; its views are dropped.
+    /// The keyword is no longer tracked; its views are dropped.
     KeywordUntracked {
         /// When it was asked for.
         at: Timestamp,
@@ -137,7 +137,7 @@ pub struct TweetPosted {
     /// Id of the tweet it repeats.
     pub repost_of: Option<String>,
     /// What was known when it was published.
-    pub metrics: Metrics,
+    pub metrics: TweetMetrics,
 }
 
 /// Who posted a tweet.
@@ -153,7 +153,7 @@ pub struct Author {
 
 /// Reactions to a tweet, each 0..=2^53−1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Metrics {
+pub struct TweetMetrics {
     /// Likes.
     pub likes: u64,
     /// Reposts.
@@ -180,8 +180,8 @@ pub struct MetricsPatch {
 impl MetricsPatch {
     /// `metrics` with what this patch names in place.
     #[must_use]
-    pub fn applied_to(self, metrics: Metrics) -> Metrics {
-        Metrics {
+    pub fn applied_to(self, metrics: TweetMetrics) -> TweetMetrics {
+        TweetMetrics {
             likes: self.likes.unwrap_or(metrics.likes),
             reposts: self.reposts.unwrap_or(metrics.reposts),
             replies: self.replies.unwrap_or(metrics.replies),

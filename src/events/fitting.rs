@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::{Event, wire};
+use super::{Event, json};
 
-/// Writes an event as publishers do, in at most [`wire::MAX_PAYLOAD_BYTES`] wherever it was read
+/// Writes an event as publishers do, in at most [`json::MAX_PAYLOAD_BYTES`] wherever it was read
 /// from so many.
 ///
-/// [`wire::encode`] writes metrics that are 0, and milliseconds, where a publisher may have left
+/// [`json::encode`] writes metrics that are 0, and milliseconds, where a publisher may have left
 /// them out. An event that filled its payload is written without them: what is missing means the
 /// same.
 pub fn encode_fitting(event: &Event) -> Vec<u8> {
-    let json = wire::encode(event);
-    if json.len() <= wire::MAX_PAYLOAD_BYTES {
+    let json = json::encode(event);
+    if json.len() <= json::MAX_PAYLOAD_BYTES {
         return json;
     }
     shortened(&json).unwrap_or(json)
@@ -56,14 +56,14 @@ mod tests {
             let short = format!(
                 r#"{{"type":"tweet.posted","id":"a","at":"{at}","author":{{"handle":"h","name":""}},"text":"t"}}"#
             );
-            let room = wire::MAX_PAYLOAD_BYTES - short.len();
+            let room = json::MAX_PAYLOAD_BYTES - short.len();
             let full = short.replace(r#""name":"""#, &format!(r#""name":"{}""#, "n".repeat(room)));
-            assert_eq!(full.len(), wire::MAX_PAYLOAD_BYTES);
-            let event = wire::decode(full.as_bytes(), now).unwrap();
-            assert!(wire::encode(&event).len() > wire::MAX_PAYLOAD_BYTES);
+            assert_eq!(full.len(), json::MAX_PAYLOAD_BYTES);
+            let event = json::decode(full.as_bytes(), now).unwrap();
+            assert!(json::encode(&event).len() > json::MAX_PAYLOAD_BYTES);
             let again = encode_fitting(&event);
-            assert!(again.len() <= wire::MAX_PAYLOAD_BYTES);
-            assert_eq!(wire::decode(&again, now), Ok(event));
+            assert!(again.len() <= json::MAX_PAYLOAD_BYTES);
+            assert_eq!(json::decode(&again, now), Ok(event));
         }
     }
 

@@ -1,8 +1,9 @@
 //! What happened, as typed facts: keywords, events, envelopes and their two encodings.
 //!
 //! Everything here is pure and knows nothing of the other layers. JSON is spoken by publishers
-//! ([`wire`]); the journal and the views keep the compact [`stored`] form.
+//! ([`json`]); the journal and the views keep the compact [`binary`] form.
 
+pub mod binary;
 mod checkpoint;
 mod earlier_form;
 mod envelope;
@@ -10,21 +11,20 @@ mod event;
 mod fitting;
 mod hollow;
 mod invisible;
+pub mod json;
 mod keyword;
 mod lone_form;
 mod normal_form;
 mod sequence;
 mod shard;
-pub mod stored;
 mod timestamp;
 mod token;
-pub mod wire;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordHashError, RecordIdentity};
 pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
 pub use event::{
-    Author, Event, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError,
+    Author, Event, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError, TweetMetrics,
     TweetPosted,
 };
 pub use fitting::{encode_fitting, shortened};

@@ -13,8 +13,9 @@
 //!
 //! [`normalise_into`] does all of this in one go over the text. A character that no neighbour can
 //! change ([`Class::Plain`]) is written straight away. Of others the normal form is remembered
-//! ([`lone_form`]); only what marks and the like join goes through the tables, as a stretch. A text with a capital sigma, whose lower
-//! case depends on what stands far around it, takes [`by_definition`].
+//! ([`lone_form`]); only what marks and the like join goes through the tables, as a stretch. A text
+//! with a capital sigma, whose lower case depends on what stands far around it, takes
+//! [`by_definition`].
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -48,11 +49,11 @@ pub fn normal_form(text: &str) -> String {
 }
 
 /// Appends the normal form of `text` to `out`. Stops as soon as it has appended more than
-/// `most_bytes` bytes, and then returns false: what it has appended is the beginning of the normal
-/// form, and at most the bytes of one stretch of marks longer than `most_bytes`. A text with a
+/// `max_bytes` bytes, and then returns false: what it has appended is the beginning of the normal
+/// form, and at most the bytes of one stretch of marks longer than `max_bytes`. A text with a
 /// capital sigma costs its whole normal form, which has at most 12 times its bytes.
-pub fn normalise_into(text: &str, most_bytes: usize, out: &mut String) -> bool {
-    let mut writer = Writer::new(most_bytes, out);
+pub fn normalise_into(text: &str, max_bytes: usize, out: &mut String) -> bool {
+    let mut writer = Writer::new(max_bytes, out);
     match writer.text(text) {
         Ok(()) => true,
         Err(Stop::Full) => false,
@@ -174,7 +175,7 @@ struct Writer<'o> {
     /// Where it begins in `out`.
     start: usize,
     /// Through which length of `out` it may go.
-    most: usize,
+    max: usize,
     /// White space was met since the last character.
     space: bool,
     /// The stretch in hand, in NFKC.
@@ -182,11 +183,11 @@ struct Writer<'o> {
 }
 
 impl<'o> Writer<'o> {
-    fn new(most_bytes: usize, out: &'o mut String) -> Self {
+    fn new(max_bytes: usize, out: &'o mut String) -> Self {
         let start = out.len();
         Self {
             start,
-            most: start.saturating_add(most_bytes),
+            max: start.saturating_add(max_bytes),
             space: false,
             composed: String::new(),
             out,
@@ -294,7 +295,7 @@ impl<'o> Writer<'o> {
 
     #[inline]
     fn push(&mut self, character: char) -> Result<(), Stop> {
-        if self.out.len() > self.most {
+        if self.out.len() > self.max {
             return Err(Stop::Full);
         }
         if std::mem::take(&mut self.space) && self.out.len() > self.start {
@@ -455,15 +456,15 @@ mod tests {
         }
 
         #[test]
-        fn a_limit_gives_the_beginning_of_the_normal_form(text in texts(), most in 0..60_usize) {
+        fn a_limit_gives_the_beginning_of_the_normal_form(text in texts(), max in 0..60_usize) {
             let normal = normal_form(&text);
             let mut out = String::from("before ");
-            let whole = normalise_into(&text, most, &mut out);
+            let whole = normalise_into(&text, max, &mut out);
             let written = out.strip_prefix("before ").unwrap();
             prop_assert!(normal.starts_with(written));
             prop_assert_eq!(whole, written == normal);
-            prop_assert!(whole || written.len() > most);
-            prop_assert!(written.len() <= most + 5);
+            prop_assert!(whole || written.len() > max);
+            prop_assert!(written.len() <= max + 5);
         }
     }
 }

@@ -4,10 +4,11 @@
 //! 1. Remove U+FE00..=U+FE0F and U+E0100..=U+E01EF.
 //! 2. Split the text at every Hangul jamo in U+3131..=U+318E (but U+3164) and half-width jamo in
 //!    U+FFA1..=U+FFDC. Put each piece between them into NFKC. Leave the jamo of the first range as
-//!    they are, and replace those of the second with their counterparts in the first: U+FFA1..=U+FFBE
-//!    by U+3131 and following, U+FFC2..=U+FFC7 by U+314F and following, U+FFCA..=U+FFCF by U+3155 and
-//!    following, U+FFD2..=U+FFD7 by U+315B and following, U+FFDA..=U+FFDC by U+3161 and following.
-//!    Other code points of that range are no jamo, and belong to the pieces.
+//!    they are, and replace those of the second with their counterparts in the first:
+//!    U+FFA1..=U+FFBE by U+3131 and following, U+FFC2..=U+FFC7 by U+314F and following,
+//!    U+FFCA..=U+FFCF by U+3155 and following, U+FFD2..=U+FFD7 by U+315B and following,
+//!    U+FFDA..=U+FFDC by U+3161 and following. Other code points of that range are no jamo, and
+//!    belong to the pieces.
 //! 3. Trim white space (the property `White_Space`, which U+001C..=U+001F and U+FEFF don't have),
 //!    and replace every run of it inside by one space.
 //! 4. Put the result into Unicode default lower case (full mappings, final sigma, no language), and

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::client::Client;
+use super::client::ClientKey;
 use super::problem::Problem;
 use crate::telemetry::Metrics;
 
@@ -45,14 +45,14 @@ struct Queue {
     waiting: usize,
     next_ticket: u64,
     /// The clients that have scans at work or waiting.
-    clients: BTreeMap<Client, Held>,
+    clients: BTreeMap<ClientKey, Held>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     at_work: usize,
     /// In the order of their tickets.
-    waiting: VecDeque<(u64, oneshot::Sender<Permit>)>,
+    waiting: VecDeque<(u64, oneshot::Sender<AdmissionPermit>)>,
 }
 
 impl Held {
@@ -63,15 +63,15 @@ impl Held {
 
 /// The right to run one scan. It is given back when this is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub struct AdmissionPermit {
     shared: Arc<Shared>,
-    client: Client,
+    client: ClientKey,
 }
 
 /// A place in the queue. It is given back when this is dropped.
 struct Ticket<'a> {
     shared: &'a Shared,
-    client: Client,
+    client: ClientKey,
     number: u64,
 }
 
@@ -97,7 +97,7 @@ impl Admission {
     ///
     /// # Errors
     /// [`Problem::Busy`], at once, when the queue is full or this client holds its part of it.
-    pub async fn admit(&self, client: Client) -> Result<Permit, Problem> {
+    pub async fn admit(&self, client: ClientKey) -> Result<AdmissionPermit, Problem> {
         let shared = &self.shared;
         let (number, granted) = {
             let mut queue = shared.queue();
@@ -126,11 +126,11 @@ impl Admission {
     }
 }
 
-type Waits = (u64, oneshot::Receiver<Permit>);
+type Waits = (u64, oneshot::Receiver<AdmissionPermit>);
 
 impl Queue {
     /// Takes a permit; where all are at work, a place in the queue.
-    fn enter(&mut self, limits: &Limits, address: Client) -> Result<Option<Waits>, Problem> {
+    fn enter(&mut self, limits: &Limits, address: ClientKey) -> Result<Option<Waits>, Problem> {
         let held = self.clients.get(&address).map_or(0, Held::permits);
         if held >= limits.of_one_client {
             return Err(Problem::Busy {
@@ -160,7 +160,10 @@ impl Queue {
     }
 
     /// Gives the permit of one client back, and says to whom it goes on.
-    fn leave(&mut self, address: Client) -> Option<(Client, oneshot::Sender<Permit>)> {
+    fn leave(
+        &mut self,
+        address: ClientKey,
+    ) -> Option<(ClientKey, oneshot::Sender<AdmissionPermit>)> {
         if let Some(client) = self.clients.get_mut(&address) {
             client.at_work = client.at_work.saturating_sub(1);
         }
@@ -185,7 +188,7 @@ impl Queue {
     }
 
     /// Takes a ticket out, if it still waits.
-    fn give_up(&mut self, address: Client, number: u64) {
+    fn give_up(&mut self, address: ClientKey, number: u64) {
         if let Some(client) = self.clients.get_mut(&address) {
             let before = client.waiting.len();
             client.waiting.retain(|(waiting, _)| *waiting != number);
@@ -195,7 +198,7 @@ impl Queue {
         self.forget_idle(address);
     }
 
-    fn forget_idle(&mut self, address: Client) {
+    fn forget_idle(&mut self, address: ClientKey) {
         if self
             .clients
             .get(&address)
@@ -212,8 +215,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn permit(self: &Arc<Self>, client: Client) -> Permit {
-        Permit {
+    fn permit(self: &Arc<Self>, client: ClientKey) -> AdmissionPermit {
+        AdmissionPermit {
             shared: Arc::clone(self),
             client,
         }
@@ -226,7 +229,7 @@ impl Shared {
     }
 }
 
-impl Drop for Permit {
+impl Drop for AdmissionPermit {
     fn drop(&mut self) {
         let granted = {
             let mut queue = self.shared.queue();
@@ -260,8 +263,8 @@ mod tests {
     use super::*;
     use crate::http::server::ClientAddress;
 
-    fn client(number: u8) -> Client {
-        Client::at(Some(ClientAddress(IpAddr::V4(Ipv4Addr::new(
+    fn client(number: u8) -> ClientKey {
+        ClientKey::at(Some(ClientAddress(IpAddr::V4(Ipv4Addr::new(
             10, 0, 0, number,
         )))))
     }
@@ -270,7 +273,7 @@ mod tests {
         Admission::new(workers, waiting, Metrics::new())
     }
 
-    fn is_busy(admitted: &Option<Result<Permit, Problem>>) -> bool {
+    fn is_busy(admitted: &Option<Result<AdmissionPermit, Problem>>) -> bool {
         matches!(admitted, Some(Err(Problem::Busy { .. })))
     }
 
@@ -384,8 +387,8 @@ mod tests {
                 prop_assert_eq!(queue.waiting, pending.len());
                 prop_assert!(queue.at_work <= workers && queue.waiting <= waiting);
                 prop_assert!(queue.waiting == 0 || queue.at_work == workers);
-                let most = (workers + waiting).div_euclid(4).max(1);
-                prop_assert!(queue.clients.values().all(|client| (1..=most).contains(&client.permits())));
+                let max = (workers + waiting).div_euclid(4).max(1);
+                prop_assert!(queue.clients.values().all(|client| (1..=max).contains(&client.permits())));
             }
             drop((held, pending));
             prop_assert!(admission.shared.queue().clients.is_empty());

@@ -1,8 +1,8 @@
 //! Counts answers from the moment they are made until they are written.
 //!
-//! An answer stays in memory until its client has taken it. [`AnswerBudget`] counts its bytes in the
-//! budget of all clients, and refuses a large one when the budget is spent. Answers of clients that
-//! take nothing give way to others: their connections are reset.
+//! An answer stays in memory until its client has taken it. [`AnswerBudget`] counts its bytes in
+//! the budget of all clients, and refuses a large one when the budget is spent. Answers of clients
+//! that take nothing give way to others: their connections are reset.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::Http;
-use super::budget::{Budget, Charge, Demand, FREE_BYTES, Holder, Steady};
+use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder, Steady};
 use super::client_stream::WriteProgress;
 use super::problem::Problem;
 
@@ -32,7 +32,7 @@ pub(super) const BUSY: Problem = Problem::Busy {
 
 /// Marks a response whose body is part of the program and takes no memory of its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Resident;
+pub(super) struct StaticBody;
 
 impl Holder for WriteProgress {
     fn behind(&self, now: Instant) -> Option<Duration> {
@@ -44,12 +44,12 @@ impl Holder for WriteProgress {
     }
 }
 
-/// Reserves room for a large answer just before it is made, for as long as the result is held. What is
-/// made is then counted by its own length.
+/// Reserves room for a large answer just before it is made, for as long as the result is held. What
+/// is made is then counted by its own length.
 ///
 /// # Errors
 /// [`Problem::Busy`] when `http.answer_budget` is spent.
-pub(super) fn room_for(budget: &Budget, bytes: u64) -> Result<Charge, Problem> {
+pub(super) fn room_for(budget: &ByteBudget, bytes: u64) -> Result<ByteCharge, Problem> {
     let demand = if bytes > FREE_BYTES {
         Demand::Asked
     } else {
@@ -61,7 +61,7 @@ pub(super) fn room_for(budget: &Budget, bytes: u64) -> Result<Charge, Problem> {
 /// Counts the answer to one request.
 #[derive(Debug)]
 pub(super) struct AnswerBudget {
-    budget: Budget,
+    budget: ByteBudget,
     client: Arc<dyn Holder>,
     /// The answer can be refused without harm: the request changes nothing.
     is_safe: bool,
@@ -86,7 +86,8 @@ impl AnswerBudget {
     /// Counts a response until it is written or dropped. One that does not fit becomes a problem.
     pub(super) fn count(self, response: Response) -> Response {
         let length = response.body().size_hint().exact();
-        if self.is_head || length == Some(0) || response.extensions().get::<Resident>().is_some() {
+        if self.is_head || length == Some(0) || response.extensions().get::<StaticBody>().is_some()
+        {
             return response;
         }
         let charge = match length {
@@ -120,8 +121,8 @@ impl AnswerBudget {
 struct Counted {
     body: Body,
     /// Counts a body that is there as a whole; the pieces of a stream are counted as they come.
-    charge: Option<Charge>,
-    budget: Budget,
+    charge: Option<ByteCharge>,
+    budget: ByteBudget,
     client: Arc<dyn Holder>,
 }
 

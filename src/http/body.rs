@@ -50,7 +50,7 @@ pub struct Lingering {
 
 impl Lingering {
     /// How much is thrown away at most, in bytes, and how long that may take.
-    const MOST: u64 = 64 * 1024 * 1024;
+    const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
     const TIME: Duration = Duration::from_secs(5);
 
     /// Wraps a body. One that the client sends only when asked to (`Expect`) isn't waited for.
@@ -101,7 +101,7 @@ impl Drop for Lingering {
             return;
         };
         runtime.spawn(timeout(Self::TIME, async move {
-            let mut left = Self::MOST;
+            let mut left = Self::MAX_DISCARDED_BYTES;
             while let Some(Ok(frame)) = body.frame().await {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 left = left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));

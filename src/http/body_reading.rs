@@ -11,11 +11,11 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::budget::{Budget, Charge, Demand, FREE_BYTES, Holder};
+use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder};
 use super::problem::Problem;
 
 /// The most bytes of a body: 16 MiB.
-pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long a body may take.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ impl Default for BodyTimes {
     }
 }
 
-/// Reads a whole body of at most `most` bytes. A `Content-Length` that says more is refused before a
+/// Reads a whole body of at most `max` bytes. A `Content-Length` that says more is refused before a
 /// byte is read. The bytes stay counted in `budget` until the last part of them is dropped.
 ///
 /// # Errors
@@ -43,22 +43,22 @@ impl Default for BodyTimes {
 pub async fn read(
     headers: &HeaderMap,
     mut body: Body,
-    most: u64,
+    max: u64,
     times: BodyTimes,
-    budget: &Budget,
+    budget: &ByteBudget,
 ) -> Result<Bytes, Problem> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > most) {
-        return Err(Problem::BodyTooLarge { most });
+    if announced.is_some_and(|length| length > max) {
+        return Err(Problem::BodyTooLarge { max });
     }
     let pace = Arc::new(Pace::new(times.whole, announced.unwrap_or_default()));
     let mut arrived = Arrived {
         bytes: Vec::new(),
-        most,
-        expected: announced.unwrap_or(most),
+        max,
+        expected: announced.unwrap_or(max),
         pace: Arc::clone(&pace),
         budget,
         charge: None,
@@ -96,20 +96,20 @@ const BUSY: Problem = Problem::Busy {
 /// What has arrived of a body.
 struct Arrived<'a> {
     bytes: Vec<u8>,
-    most: u64,
+    max: u64,
     /// How long the body will be at most, as far as it is known.
     expected: u64,
     pace: Arc<Pace>,
-    budget: &'a Budget,
+    budget: &'a ByteBudget,
     /// Counts the capacity of `bytes`.
-    charge: Option<Charge>,
+    charge: Option<ByteCharge>,
 }
 
 impl Arrived<'_> {
     fn push(&mut self, more: &[u8]) -> Result<(), Problem> {
         let length = len(self.bytes.len()).saturating_add(len(more.len()));
-        if length > self.most {
-            return Err(Problem::BodyTooLarge { most: self.most });
+        if length > self.max {
+            return Err(Problem::BodyTooLarge { max: self.max });
         }
         self.pace.came(more.len());
         self.make_room(length)?;
@@ -216,7 +216,7 @@ impl Pace {
     fn came(&self, bytes: usize) {
         let mut state = self.state();
         let now = Instant::now();
-        let nanos = u128::from(len(bytes)) * self.whole.as_nanos() / u128::from(MOST_BYTES);
+        let nanos = u128::from(len(bytes)) * self.whole.as_nanos() / u128::from(MAX_BODY_BYTES);
         let earned = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let since = now.saturating_duration_since(state.last);
         state.behind = state.behind.saturating_add(since).saturating_sub(earned);
@@ -258,9 +258,9 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
-    fn budget(limit: usize) -> (Budget, BudgetMetrics) {
+    fn budget(limit: usize) -> (ByteBudget, BudgetMetrics) {
         let metrics = BudgetMetrics::default();
-        (Budget::new(len(limit), metrics.clone()), metrics)
+        (ByteBudget::new(len(limit), metrics.clone()), metrics)
     }
 
     /// A body that arrives as it is sent.
@@ -289,8 +289,8 @@ mod tests {
         Bytes::from(vec![b'x'; length])
     }
 
-    async fn read_all(body: Body, most: u64, budget: &Budget) -> Result<Bytes, Problem> {
-        read(&HeaderMap::new(), body, most, BodyTimes::default(), budget).await
+    async fn read_all(body: Body, max: u64, budget: &ByteBudget) -> Result<Bytes, Problem> {
+        read(&HeaderMap::new(), body, max, BodyTimes::default(), budget).await
     }
 
     #[tokio::test]
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(read_of(1_000).await.unwrap().len(), 1_000);
         assert!(matches!(
             read_of(1_001).await,
-            Err(Problem::BodyTooLarge { most: 1_000 })
+            Err(Problem::BodyTooLarge { max: 1_000 })
         ));
         assert_eq!(metrics.held.get(), 0);
     }
@@ -325,7 +325,7 @@ mod tests {
         let (budget, metrics) = budget(MIB);
         let (sender, body) = client();
         sender.send(of_length(1_000)).await.unwrap();
-        let given_up = read_all(body, MOST_BYTES, &budget).await;
+        let given_up = read_all(body, MAX_BODY_BYTES, &budget).await;
         assert!(matches!(given_up, Err(Problem::BodyTimeout)));
         assert_eq!(metrics.held.get(), 0);
     }
@@ -335,7 +335,7 @@ mod tests {
         let (budget, metrics) = budget(MIB);
         let (sender, body) = client();
         let reading = tokio::spawn(async move {
-            let held = read_all(body, MOST_BYTES, &budget).await.unwrap();
+            let held = read_all(body, MAX_BODY_BYTES, &budget).await.unwrap();
             (held, budget)
         });
         for _ in 0..3 {
@@ -366,12 +366,15 @@ mod tests {
         drop(body);
         let small = Body::from(of_length(64 * 1024));
         assert_eq!(
-            read_all(small, MOST_BYTES, &budget).await.unwrap().len(),
+            read_all(small, MAX_BODY_BYTES, &budget)
+                .await
+                .unwrap()
+                .len(),
             64 * 1024
         );
         let large = Body::from(of_length(64 * 1024 + 1));
         assert!(matches!(
-            read_all(large, MOST_BYTES, &budget).await,
+            read_all(large, MAX_BODY_BYTES, &budget).await,
             Err(Problem::Busy { .. })
         ));
         // Piece by piece it is the same.
@@ -381,7 +384,7 @@ mod tests {
                 sender.send(of_length(1024)).await.unwrap();
             }
         });
-        assert!(read_all(body, MOST_BYTES, &budget).await.is_ok());
+        assert!(read_all(body, MAX_BODY_BYTES, &budget).await.is_ok());
         sending.await.unwrap();
         assert_eq!(metrics.refused.get(), 1);
         assert_eq!(metrics.held.get(), i64::try_from(MIB).unwrap());
@@ -398,7 +401,7 @@ mod tests {
             let (sender, body) = client();
             let budget = budget.clone();
             let reading = tokio::spawn(async move {
-                let body = read_all(body, MOST_BYTES, &budget).await;
+                let body = read_all(body, MAX_BODY_BYTES, &budget).await;
                 body.map(|bytes| bytes.len())
             });
             sender.send(of_length(64 * 1024 - 1)).await.unwrap();
@@ -406,7 +409,7 @@ mod tests {
             stalled.push((sender.clone(), reading));
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let large = read_all(Body::from(of_length(MIB / 2)), MOST_BYTES, &budget).await;
+        let large = read_all(Body::from(of_length(MIB / 2)), MAX_BODY_BYTES, &budget).await;
         assert!(matches!(large, Err(Problem::Busy { .. })));
         assert_eq!(metrics.gave_way.get(), 0);
         for (sender, reading) in stalled {
@@ -424,13 +427,15 @@ mod tests {
             let (sender, body) = client();
             let budget = budget.clone();
             let reading =
-                tokio::spawn(async move { read_all(body, MOST_BYTES, &budget).await.map(drop) });
+                tokio::spawn(
+                    async move { read_all(body, MAX_BODY_BYTES, &budget).await.map(drop) },
+                );
             sender.send(of_length(MIB / 2)).await.unwrap();
             // The channel has room again when the body was taken.
             let _taken = sender.reserve().await.unwrap();
             stalled.push((sender.clone(), reading));
         }
-        let good = || read_all(Body::from(of_length(MIB / 2)), MOST_BYTES, &budget);
+        let good = || read_all(Body::from(of_length(MIB / 2)), MAX_BODY_BYTES, &budget);
         // As long as they may come in time, they stay.
         assert!(matches!(good().await, Err(Problem::Busy { .. })));
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -1,8 +1,10 @@
-//! Limits on memory over all clients together: bodies being read, and answers waiting to be written.
+//! Limits on memory over all clients together: bodies being read, and answers waiting to be
+//! written.
 //!
-//! A [`Budget`] is a number of bytes. What keeps bytes in memory holds a [`Charge`], which gives them
-//! back when it is dropped. When the budget is short, holders that make no progress give way, the
-//! slowest first; only then is a charge refused. So clients that stall cannot keep others out.
+//! A [`ByteBudget`] is a number of bytes. What keeps bytes in memory holds a [`ByteCharge`], which
+//! gives them back when it is dropped. When the budget is short, holders that make no progress give
+//! way, the slowest first; only then is a charge refused. So clients that stall cannot keep others
+//! out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,7 +66,7 @@ pub struct BudgetMetrics {
 
 /// A number of bytes that all clients share; clones share it, too.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub struct ByteBudget {
     shared: Arc<Shared>,
 }
 
@@ -89,7 +91,7 @@ struct Held {
     holder: Arc<dyn Holder>,
 }
 
-impl Budget {
+impl ByteBudget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64, metrics: BudgetMetrics) -> Self {
         Self {
@@ -103,7 +105,12 @@ impl Budget {
 
     /// Counts `bytes` for `holder`; `None` when there is no room for them. What is alone is let in
     /// whatever its size, so that no size is refused for ever.
-    pub fn charge(&self, bytes: u64, holder: Arc<dyn Holder>, demand: Demand) -> Option<Charge> {
+    pub fn charge(
+        &self,
+        bytes: u64,
+        holder: Arc<dyn Holder>,
+        demand: Demand,
+    ) -> Option<ByteCharge> {
         let mut state = self.state();
         if !self.make_room(&mut state, None, bytes) && demand == Demand::Asked && state.held > 0 {
             self.shared.metrics.refused.inc();
@@ -114,7 +121,7 @@ impl Budget {
         state.holders.insert(id, Held { bytes, holder });
         self.add(&mut state, bytes);
         drop(state);
-        Some(Charge {
+        Some(ByteCharge {
             budget: self.clone(),
             id,
         })
@@ -184,12 +191,12 @@ impl Budget {
 
 /// Bytes of a budget; given back when it is dropped.
 #[derive(Debug)]
-pub struct Charge {
-    budget: Budget,
+pub struct ByteCharge {
+    budget: ByteBudget,
     id: u64,
 }
 
-impl Charge {
+impl ByteCharge {
     /// Counts so many bytes more. False when there is no room for them, or when the holder had to
     /// give way meanwhile.
     #[must_use]
@@ -223,7 +230,7 @@ impl Charge {
     }
 }
 
-impl Drop for Charge {
+impl Drop for ByteCharge {
     fn drop(&mut self) {
         let mut state = self.budget.state();
         let held = self.budget.remove(&mut state, self.id);
@@ -235,7 +242,7 @@ impl Drop for Charge {
 
 struct Charged<B> {
     bytes: B,
-    _charge: Charge,
+    _charge: ByteCharge,
 }
 
 impl<B: AsRef<[u8]>> AsRef<[u8]> for Charged<B> {
@@ -275,13 +282,13 @@ mod tests {
         })
     }
 
-    fn held(budget: &Budget) -> i64 {
+    fn held(budget: &ByteBudget) -> i64 {
         budget.shared.metrics.held.get()
     }
 
     #[test]
     fn what_does_not_fit_is_refused_unless_it_is_forced_or_alone() {
-        let budget = Budget::new(100, BudgetMetrics::default());
+        let budget = ByteBudget::new(100, BudgetMetrics::default());
         let steady = || Arc::new(Steady) as Arc<dyn Holder>;
         let alone = budget.charge(250, steady(), Demand::Asked).unwrap();
         assert!(budget.charge(1, steady(), Demand::Asked).is_none());
@@ -301,7 +308,7 @@ mod tests {
 
     #[test]
     fn clients_that_stall_give_way_the_slowest_first_and_others_never() {
-        let budget = Budget::new(100, BudgetMetrics::default());
+        let budget = ByteBudget::new(100, BudgetMetrics::default());
         let (quick, slow, slowest) = (client(None), client(Some(2)), client(Some(9)));
         let _quick = budget.charge(40, quick.clone(), Demand::Asked).unwrap();
         let mut slow_charge = budget.charge(30, slow.clone(), Demand::Asked).unwrap();
@@ -332,7 +339,7 @@ mod tests {
 
     #[test]
     fn attached_bytes_hold_their_charge_to_the_last_part() {
-        let budget = Budget::new(100, BudgetMetrics::default());
+        let budget = ByteBudget::new(100, BudgetMetrics::default());
         let charge = budget.charge(4, Arc::new(Steady), Demand::Asked).unwrap();
         let mut bytes = charge.attach(vec![1_u8, 2, 3, 4]);
         let part = bytes.split_to(1);
@@ -348,8 +355,8 @@ mod tests {
         fn the_sum_is_that_of_the_charges_and_asked_ones_never_exceed_the_limit(
             steps in proptest::collection::vec((0_u8..4, 1_u64..60, any::<bool>()), 1..60),
         ) {
-            let budget = Budget::new(100, BudgetMetrics::default());
-            let mut charges: Vec<Charge> = Vec::new();
+            let budget = ByteBudget::new(100, BudgetMetrics::default());
+            let mut charges: Vec<ByteCharge> = Vec::new();
             for (step, bytes, is_slow) in steps {
                 let holder = client(is_slow.then_some(bytes));
                 match step {

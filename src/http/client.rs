@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::server::ClientAddress;
 
-/// One client, for limits that each client has for itself: an IPv4 address, or the first 64 bits of an
-/// IPv6 address, since all addresses behind them belong to one client. Behind a reverse proxy all
-/// clients are one.
+/// One client, for limits that each client has for itself: an IPv4 address, or the first 64 bits of
+/// an IPv6 address, since all addresses behind them belong to one client. Behind a reverse proxy
+/// all clients are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Client(IpAddr);
+pub struct ClientKey(IpAddr);
 
-impl Client {
+impl ClientKey {
     /// The client at an address. Requests that came over no connection are those of one client.
     pub fn at(address: Option<ClientAddress>) -> Self {
         Self(match address {
@@ -28,8 +28,8 @@ impl Client {
 mod tests {
     use super::*;
 
-    fn client(text: &str) -> Client {
-        Client::at(Some(ClientAddress(text.parse().unwrap())))
+    fn client(text: &str) -> ClientKey {
+        ClientKey::at(Some(ClientAddress(text.parse().unwrap())))
     }
 
     #[test]

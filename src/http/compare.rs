@@ -6,19 +6,19 @@ use serde::Serialize;
 
 use super::Http;
 use super::access::Action;
-use super::answer::{Moment, as_text};
-use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
-use super::volume::{Point, points_in};
-use super::window::Buckets;
-use crate::actors::{Scope, Tidings};
+use super::request_context::{MIN_SEQ, RequestContext};
+use super::response::{Moment, as_text};
+use super::time_range::Buckets;
+use super::volume::{PointAnswer, points_in};
+use crate::actors::engine::{Scope, Tidings};
 use crate::events::{Keyword, Timestamp};
 use crate::projections::volume::Step;
 use crate::store::Views;
 
 const KEYWORD: &str = "keyword";
-const MOST: usize = 10;
+const MAX_KEYWORDS_COMPARED: usize = 10;
 /// A point of an answer has about so many bytes.
 const POINT_BYTES: u64 = 46;
 
@@ -37,19 +37,19 @@ struct Comparison {
 struct Series {
     #[serde(serialize_with = "as_text")]
     keyword: Keyword,
-    points: Vec<Point>,
+    points: Vec<PointAnswer>,
     total: u64,
 }
 
 /// Answers `GET /compare`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     call.ask(None, Action::Read)?;
     let query = call.query_repeating(PARAMETERS, &[KEYWORD])?;
     let keywords = query.keywords(KEYWORD)?;
-    if keywords.is_empty() || keywords.len() > MOST {
+    if keywords.is_empty() || keywords.len() > MAX_KEYWORDS_COMPARED {
         return Err(Problem::BadQuery(format!(
-            "{} keywords are named; name 1 to {MOST}, each as keyword=",
+            "{} keywords are named; name 1 to {MAX_KEYWORDS_COMPARED}, each as keyword=",
             keywords.len()
         )));
     }
@@ -80,8 +80,11 @@ fn series(
     keyword: &Keyword,
     buckets: Buckets,
 ) -> Result<Series, Problem> {
-    let answer = views.read(keyword, |head, rows| {
-        head.tracked.then(|| points_in(rows, buckets)).transpose()
+    let answer = views.read(keyword, |summary, rows| {
+        summary
+            .tracked
+            .then(|| points_in(rows, buckets))
+            .transpose()
     })?;
     let (points, total) = answer
         .ok_or_else(|| Problem::unknown(tidings, keyword))?

@@ -1,8 +1,8 @@
 //! Under which names the server may be asked, and whose pages may ask it.
 //!
-//! Hosts and origins are compared as scheme, name and port, with the default port of the scheme where
-//! none is written. A `Host` has no scheme, so that one without a port stands for port 80 of `http` and
-//! port 443 of `https`.
+//! Hosts and origins are compared as scheme, name and port, with the default port of the scheme
+//! where none is written. A `Host` has no scheme, so that one without a port stands for port 80 of
+//! `http` and port 443 of `https`.
 
 use std::net::Ipv6Addr;
 
@@ -27,17 +27,20 @@ pub struct Hosts {
 pub enum HostsError {
     /// An entry is no host name.
     #[error(
-        "{0:?} in http.hosts is not a host name; write \"example.org\" for any port, \"example.org:8443\" for one"
+        "{0:?} in http.hosts is not a host name; write \"example.org\" for any port, \
+        \"example.org:8443\" for one"
     )]
     NotAHost(String),
     /// An entry has a wildcard.
     #[error(
-        "{0:?} in http.hosts has a \"*\", which stands for nothing there; write each name under which clients ask, such as \"example.org\" for any port, or \"example.org:8443\" for one"
+        "{0:?} in http.hosts has a \"*\", which stands for nothing there; write each name under \
+        which clients ask, such as \"example.org\" for any port, or \"example.org:8443\" for one"
     )]
     Wildcard(String),
     /// There is no entry.
     #[error(
-        "http.hosts is empty, so that every request would be refused; write each name under which clients ask, such as \"example.org\""
+        "http.hosts is empty, so that every request would be refused; write each name under which \
+        clients ask, such as \"example.org\""
     )]
     Empty,
 }
@@ -76,8 +79,8 @@ impl Hosts {
     /// Checks under which name a request asks, and for whose page.
     ///
     /// # Errors
-    /// [`Problem::BadRequest`] when the request does not name one host, [`Problem::UnlistedHost`], or
-    /// [`Problem::ForeignOrigin`].
+    /// [`Problem::BadRequest`] when the request does not name one host, [`Problem::UnlistedHost`],
+    /// or [`Problem::ForeignOrigin`].
     pub fn check(&self, request: &Request) -> Result<(), Problem> {
         let asked = asked_host(request)?;
         let host = Host::parse(&asked).filter(|host| self.lists(host));

@@ -1,4 +1,4 @@
-//! `/keywords`: which keywords there are, following them, and ending a quarantine.
+//! `/keywords`: which keywords there are, tracking them, and ending a quarantine.
 
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use super::Http;
 use super::access::Action;
-use super::answer::{Body, Moment, Positioned, as_text};
-use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
-use crate::actors::{KeywordStatus, Scope, Tidings};
+use super::request_context::{MIN_SEQ, RequestContext};
+use super::response::{AnswerBody, Moment, Positioned, as_text};
+use crate::actors::engine::{KeywordStatus, Scope, Tidings};
 use crate::events::{Keyword, Sequence, Timestamp, Token};
 
 /// A keyword of the list has about so many bytes.
@@ -86,21 +86,21 @@ impl Name {
     }
 }
 
-/// Answers `GET /keywords`: those that are followed, in keyword order.
+/// Answers `GET /keywords`: those that are tracked, in keyword order.
 pub async fn list(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
     let count = u64::try_from(call.tidings().tracked_count()).unwrap_or(u64::MAX);
     let bytes = count.saturating_mul(KEYWORD_BYTES);
     call.answer_large_across(Lane::List, bytes, |tidings, views| {
-        let mut listed = views.keywords_with(|_, head| {
-            head.tracked.then_some(Listed {
-                tweets: head.tweets,
-                first_at: head.first_at,
-                last_at: head.last_at,
-                as_of: head.as_of,
+        let mut listed = views.keywords_with(|_, summary| {
+            summary.tracked.then_some(Listed {
+                tweets: summary.tweets,
+                first_at: summary.first_at,
+                last_at: summary.last_at,
+                as_of: summary.as_of,
             })
         })?;
         listed.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -138,17 +138,17 @@ fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
     Keyword::new(&keyword).map_err(|error| Problem::BadKeyword(error.to_string()))
 }
 
-/// The members that are read. All else is passed over: as values, a body of 16 MiB could take half a
-/// gigabyte.
+/// The members that are read. All else is passed over: as values, a body of 16 MiB could take half
+/// a gigabyte.
 #[derive(Debug, Deserialize)]
 struct Members<'a> {
     #[serde(borrow)]
     keyword: Option<&'a RawValue>,
 }
 
-/// Answers `POST /keywords`: 201 when the keyword is followed from now on, 200 when it was.
+/// Answers `POST /keywords`: 201 when the keyword is tracked from now on, 200 when it was.
 pub async fn track(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let (call, body) = Call::with_body(http, request);
+    let (call, body) = RequestContext::with_body(http, request);
     call.query(&[])?;
     let body = call.read_body(body, "application/json").await?;
     let keyword = wanted(&body)?;
@@ -166,9 +166,9 @@ pub async fn track(State(http): State<Http>, request: Request) -> Result<Respons
     Ok(response)
 }
 
-/// Answers `DELETE /keywords/{token}`: 204, also when the keyword isn't followed any more.
+/// Answers `DELETE /keywords/{token}`: 204, also when the keyword isn't tracked any more.
 pub async fn untrack(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Track)?;
     call.query(&[])?;
@@ -178,7 +178,7 @@ pub async fn untrack(State(http): State<Http>, request: Request) -> Result<Respo
 
 /// Answers `POST …/release`, which ends a quarantine.
 pub async fn release(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let (call, body) = Call::with_body(http, request);
+    let (call, body) = RequestContext::with_body(http, request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Release)?;
     call.query(&[])?;
@@ -188,7 +188,7 @@ pub async fn release(State(http): State<Http>, request: Request) -> Result<Respo
     if !call.tidings().release(&keyword).await? {
         let tidings = call.tidings().clone();
         return call
-            .make(Lane::Rows, move |views| match views.head(&keyword)? {
+            .make(Lane::Rows, move |views| match views.summary(&keyword)? {
                 Some(_) => Err(Problem::NotQuarantined(keyword.to_string())),
                 None => Err(Problem::unknown(&tidings, &keyword)),
             })
@@ -198,14 +198,14 @@ pub async fn release(State(http): State<Http>, request: Request) -> Result<Respo
 }
 
 /// A keyword that something was done to, and where it stands since.
-async fn named(call: &Call, keyword: Keyword) -> Result<Body, Problem> {
+async fn named(call: &RequestContext, keyword: Keyword) -> Result<AnswerBody, Problem> {
     call.make(Lane::Rows, move |views| {
         // One that was just released may not have been folded yet.
         let (epoch, as_of) = match views.read(&keyword, |_, _| Ok(()))? {
             Some(answer) => (answer.epoch, answer.as_of),
             None => (views.epoch()?, Sequence::ZERO),
         };
-        Body::of(&Positioned {
+        AnswerBody::of(&Positioned {
             value: Name::of(keyword),
             epoch,
             as_of,

@@ -2,12 +2,12 @@
 //! from being made.
 //!
 //! - [`Lane::Rows`]: answers from a few rows of one keyword. They wait for a thread, and are never
-//!   refused. One that turns out to look at more than [`MAX_ROWS_BYTES`], such as a page of very long
-//!   texts, goes on in the next lane, so that it delays no short one.
+//!   refused. One that turns out to look at more than [`MAX_ROWS_BYTES`], such as a page of very
+//!   long texts, goes on in the next lane, so that it delays no short one.
 //! - [`Lane::List`]: answers from one row of every keyword, and other long ones. Few are made at a
 //!   time; the others wait, and are never refused.
-//! - [`Lane::Scan`]: answers that may look at a great deal. [`Admission`] bounds how many run, wait,
-//!   and come from one client.
+//! - [`Lane::Scan`]: answers that may look at a great deal. [`Admission`] bounds how many run,
+//!   wait, and come from one client.
 //!
 //! Each lane has threads of its own, of a lower priority than the event loop and the folds: however
 //! many answers are asked for, posting, folding and live updates go on.
@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::admission::Admission;
-use super::client::Client;
+use super::client::ClientKey;
 use super::problem::Problem;
 use crate::projections::Meter;
 use crate::store::ReadThreads;
@@ -32,8 +32,8 @@ use crate::telemetry::{Metrics, log_throttled};
 /// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
 const ROWS_PER_CORE: usize = 2;
 
-/// An answer that has looked at more bytes than this is none from a few rows. 200 tweets of ordinary
-/// length, the longest page, take less.
+/// An answer that has looked at more bytes than this is none from a few rows. 200 tweets of
+/// ordinary length, the longest page, take less.
 pub(super) const MAX_ROWS_BYTES: u64 = 128 * 1024;
 
 /// The niceness of answers from a few rows, from 0 (none) to 19.
@@ -113,7 +113,8 @@ impl Lanes {
         }
     }
 
-    /// Runs `task` when its lane lets it. When this future is dropped, the task's [`Meter`] ends it.
+    /// Runs `task` when its lane lets it. When this future is dropped, the task's [`Meter`] ends
+    /// it.
     ///
     /// # Errors
     /// [`Problem::Busy`] for a scan that finds no room, [`Problem::Internal`] when the task panics,
@@ -121,7 +122,7 @@ impl Lanes {
     pub async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
-        client: Client,
+        client: ClientKey,
         task: impl FnOnce(&Meter) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let mut wanted = Wanted::new(&self.metrics);
@@ -137,7 +138,7 @@ impl Lanes {
     /// [`Problem::Internal`] when the task panics, or what the task answers.
     pub async fn run_rows<T: Send + 'static>(
         &self,
-        client: Client,
+        client: ClientKey,
         mut task: impl FnMut(&Meter) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let mut wanted = Wanted::new(&self.metrics);
@@ -162,7 +163,7 @@ impl Lanes {
     async fn run_wanted<T: Send + 'static>(
         &self,
         lane: Lane,
-        client: Client,
+        client: ClientKey,
         meter: &Meter,
         task: impl FnOnce(&Meter) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -243,9 +244,9 @@ mod tests {
     use crate::http::server::ClientAddress;
     use crate::projections::RowsError;
 
-    fn client(number: u8) -> Client {
+    fn client(number: u8) -> ClientKey {
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number));
-        Client::at(Some(ClientAddress(address)))
+        ClientKey::at(Some(ClientAddress(address)))
     }
 
     fn lanes(workers: usize, waiting: usize) -> Arc<Lanes> {

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::Http;
 use super::access::Action;
-use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
-use crate::actors::Scope;
+use super::request_context::{MIN_SEQ, RequestContext};
+use crate::actors::engine::Scope;
 use crate::projections::Ledger;
 
 /// The parameters of both routes.
@@ -22,28 +22,28 @@ struct Sums {
     unaddressed: u64,
 }
 
-/// Answers `GET …/ledger`, also for a keyword that isn't followed any more.
+/// Answers `GET …/ledger`, also for a keyword that isn't tracked any more.
 pub async fn of_keyword(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(Lane::Rows, keyword, true, |head, _| Ok(head.ledger))
+    call.answer_for(Lane::Rows, keyword, true, |summary, _| Ok(summary.ledger))
         .await
 }
 
 /// Answers `GET /ledger`.
 pub async fn of_all(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
     call.answer_across(Lane::List, |_, views| {
         let mut ledger = Ledger::default();
-        views.keywords_with(|_, head| {
-            ledger.add(&head.ledger);
+        views.keywords_with(|_, summary| {
+            ledger.add(&summary.ledger);
             None::<()>
         })?;
         let unaddressed = views.unaddressed()?;

@@ -8,56 +8,57 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use self::budget::{Budget, BudgetMetrics};
+use self::budget::{BudgetMetrics, ByteBudget};
 use self::lanes::Lanes;
-use crate::actors::live::{Live, Shapes};
-use crate::actors::{Intake, Tidings};
+use crate::actors::engine::Tidings;
+use crate::actors::live::{Encoder, Live};
+use crate::ingest::Intake;
 use crate::telemetry::Metrics;
 
 mod access;
 mod admission;
-mod answer;
 mod answer_budget;
+mod assets;
 mod body;
 mod body_reading;
 mod budget;
-mod call;
 mod client;
 mod client_stream;
 mod compare;
-mod cursor;
-mod edge;
 mod etag;
+mod health;
 mod hosts;
 mod keywords;
 mod lanes;
 mod ledger;
 mod live;
+mod middleware;
 mod overview;
-mod page;
+mod pagination;
 mod problem;
 mod query;
+mod request_context;
+mod response;
 mod routes;
 mod server;
-mod status;
+mod time_range;
 mod timeline;
 mod tweet;
 mod tweets;
 mod volume;
-mod window;
 
 pub use access::{Access, Action, AllowAll, Principal};
 pub use body_reading::BodyTimes;
+pub use health::status_json;
 pub use hosts::{Hosts, HostsError};
 pub use lanes::QueryLimits;
-pub use live::{LiveLimits, shapes};
+pub use live::{LiveLimits, json_encoder};
 pub use problem::Problem;
 pub use routes::{ROUTES, Route, metrics_router, router};
 pub use server::{ClientAddress, Server, ServerLimits};
-pub use status::status_json;
 
 /// Bodies that are taken in at a time; each may hold 16 MiB of memory. Further ones wait.
-const MOST_BODIES: usize = 64;
+const MAX_BODIES_READ: usize = 64;
 
 /// What all handlers share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ pub struct Http {
 struct Shared {
     tidings: Tidings,
     live: Live,
-    shapes: Arc<dyn Shapes>,
+    encoder: Arc<dyn Encoder>,
     live_limits: LiveLimits,
     intake: Intake,
     access: Arc<dyn Access>,
@@ -77,8 +78,8 @@ struct Shared {
     body_times: BodyTimes,
     bodies: Arc<Semaphore>,
     lanes: Lanes,
-    body_budget: Budget,
-    answer_budget: Budget,
+    body_budget: ByteBudget,
+    answer_budget: ByteBudget,
 }
 
 /// How the interface is set up.
@@ -88,7 +89,7 @@ pub struct HttpOptions {
     pub hosts: Hosts,
     /// Whom it lets do what.
     pub access: Arc<dyn Access>,
-    /// A keyword that a published line names for the first time is followed from then on.
+    /// A keyword that a published line names for the first time is tracked from then on.
     pub auto_track: bool,
     /// How long bodies may take.
     pub body_times: BodyTimes,
@@ -134,17 +135,17 @@ impl Http {
         };
         Self {
             shared: Arc::new(Shared {
-                body_budget: Budget::new(options.body_budget, body_metrics),
-                answer_budget: Budget::new(options.answer_budget, answer_metrics),
+                body_budget: ByteBudget::new(options.body_budget, body_metrics),
+                answer_budget: ByteBudget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
-                shapes: shapes(&tidings),
+                encoder: json_encoder(&tidings),
                 live,
                 live_limits: options.live,
                 tidings,
                 access: options.access,
                 hosts: options.hosts,
                 body_times: options.body_times,
-                bodies: Arc::new(Semaphore::new(MOST_BODIES)),
+                bodies: Arc::new(Semaphore::new(MAX_BODIES_READ)),
                 lanes,
             }),
         }

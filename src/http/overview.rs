@@ -8,13 +8,13 @@ use serde::{Serialize, Serializer};
 
 use super::Http;
 use super::access::Action;
-use super::answer::{Moment, as_text};
-use super::call::{Call, MIN_SEQ};
 use super::keywords::Name;
 use super::lanes::Lane;
 use super::problem::Problem;
+use super::request_context::{MIN_SEQ, RequestContext};
+use super::response::{Moment, as_text};
 use super::tweet::Tweet;
-use crate::actors::Scope;
+use crate::actors::engine::Scope;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCounts, RankedKeyword, Window};
 use crate::projections::{TimelineQuery, TweetKey, timeline_query};
@@ -28,7 +28,7 @@ pub const PARAMETERS: &[&str] = &["window", "at", MIN_SEQ];
 
 /// All keywords beside each other.
 #[derive(Debug, Serialize)]
-pub struct Overview {
+pub struct OverviewAnswer {
     #[serde(serialize_with = "as_text")]
     window: Window,
     total: u64,
@@ -38,7 +38,7 @@ pub struct Overview {
     until: Moment,
 }
 
-impl Overview {
+impl OverviewAnswer {
     /// The end of its window, at which another begins.
     pub const fn until(&self) -> Timestamp {
         self.until.0
@@ -110,7 +110,7 @@ struct Latest {
 
 /// Answers `GET /overview`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     let window = query.one_of(
@@ -133,11 +133,11 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<Overview, StoreError> {
+pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<OverviewAnswer, StoreError> {
     let end = overview::end(at);
-    let tracked = views.keywords_with(|_, head| {
-        let span = head.first_at.zip(head.last_at);
-        head.tracked.then_some(span)
+    let tracked = views.keywords_with(|_, summary| {
+        let span = summary.first_at.zip(summary.last_at);
+        summary.tracked.then_some(span)
     })?;
     let mut counted = Vec::with_capacity(tracked.len());
     let mut candidates = BinaryHeap::new();
@@ -153,7 +153,7 @@ pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<Overview, 
     }
     let latest = latest(views, candidates, end)?;
     let ranked = overview::rank(counted);
-    Ok(Overview {
+    Ok(OverviewAnswer {
         window,
         total: ranked.total,
         previous: ranked.previous,
@@ -163,9 +163,9 @@ pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<Overview, 
     })
 }
 
-/// The counts of one keyword whose tweets are of these times at the earliest and at the latest, and a
-/// moment after its newest tweet before the window's end, if it has one. Nothing is read of a keyword
-/// that had no tweets in the window and the span before.
+/// The counts of one keyword whose tweets are of these times at the earliest and at the latest, and
+/// a moment after its newest tweet before the window's end, if it has one. Nothing is read of a
+/// keyword that had no tweets in the window and the span before.
 fn count(
     views: &Views,
     keyword: &Keyword,

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::actors::{CommandError, KeywordStatus, ReachedError, Tidings};
+use crate::actors::engine::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
 use crate::store::StoreError;
@@ -57,7 +57,8 @@ pub enum Problem {
     BadQuery(String),
     /// More points than one answer holds.
     #[error(
-        "from {from} to {to} are {points} points; at most {most} are allowed: take a shorter span or a longer step"
+        "from {from} to {to} are {points} points; at most {max} are allowed: take a shorter span \
+        or a longer step"
     )]
     TooManyPoints {
         /// The start, on the step.
@@ -67,7 +68,7 @@ pub enum Problem {
         /// How many points these are.
         points: u64,
         /// How many are allowed.
-        most: u64,
+        max: u64,
     },
     /// A text that cannot be a keyword.
     #[error("{0}")]
@@ -83,12 +84,14 @@ pub enum Problem {
     UpgradeRequired(&'static str),
     /// The keyword never existed.
     #[error(
-        "no event was ever seen for the keyword {0:?}; track it with POST /api/v1/keywords, or publish to it"
+        "no event was ever seen for the keyword {0:?}; track it with POST /api/v1/keywords, or \
+        publish to it"
     )]
     UnknownKeyword(String),
     /// The keyword was untracked.
     #[error(
-        "the keyword {0:?} is not tracked any more, only its ledger is left; track it again with POST /api/v1/keywords"
+        "the keyword {0:?} is not tracked any more, only its ledger is left; track it again with \
+        POST /api/v1/keywords"
     )]
     NotTracked(String),
     /// The keyword works.
@@ -96,7 +99,8 @@ pub enum Problem {
     NotQuarantined(String),
     /// As many keywords as the settings allow are tracked.
     #[error(
-        "{max} keywords are tracked, as many as the setting keywords.max allows; untrack some or raise it"
+        "{max} keywords are tracked, as many as the setting keywords.max allows; untrack some or \
+        raise it"
     )]
     TooManyKeywords {
         /// The limit.
@@ -104,7 +108,8 @@ pub enum Problem {
     },
     /// A page of another site asks.
     #[error(
-        "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts listed in the setting http.hosts on the same port, may ask"
+        "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts \
+        listed in the setting http.hosts on the same port, may ask"
     )]
     ForeignOrigin(String),
     /// The server is asked under a name that is not its own.
@@ -117,10 +122,10 @@ pub enum Problem {
         action: &'static str,
     },
     /// The body is too large.
-    #[error("the body is larger than the {most} bytes that are allowed; send it in parts")]
+    #[error("the body is larger than the {max} bytes that are allowed; send it in parts")]
     BodyTooLarge {
         /// What is allowed.
-        most: u64,
+        max: u64,
     },
     /// The body came too slowly.
     #[error("the body did not arrive in time; send it faster or in parts")]
@@ -175,7 +180,7 @@ impl Problem {
         Self::unless_catching_up(tidings, keyword, Self::UnknownKeyword)
     }
 
-    /// The keyword isn't followed any more, as far as its shard has read the journal.
+    /// The keyword isn't tracked any more, as far as its shard has read the journal.
     pub fn not_tracked(tidings: &Tidings, keyword: &Keyword) -> Self {
         Self::unless_catching_up(tidings, keyword, Self::NotTracked)
     }
@@ -187,7 +192,8 @@ impl Problem {
     ) -> Self {
         match tidings.keyword_status(keyword) {
             KeywordStatus::CatchingUp => Self::TryAgain(
-                "the views are still catching up with the journal, and the keyword may be in what is left of it",
+                "the views are still catching up with the journal, and the keyword may be in what \
+                is left of it",
             ),
             KeywordStatus::Live | KeywordStatus::Quarantined => problem(keyword.to_string()),
         }
@@ -355,7 +361,7 @@ impl From<CommandError> for Problem {
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),
             CommandError::Record(error) => Self::JournalUnavailable(whole(&error).to_string()),
-            CommandError::Cut(error) => {
+            CommandError::TaskEnded(error) => {
                 log_throttled("command-cut", move |count| {
                     tracing::error!(error = %whole(&error), count, "commands were not carried out");
                 });
@@ -421,7 +427,8 @@ mod tests {
                 "type": "/problems/busy",
                 "title": "Busy",
                 "status": 503,
-                "detail": "too many scans are waiting; the setting query.waiting limits this; try again in a moment",
+                "detail": "too many scans are waiting; the setting query.waiting limits this; try \
+                    again in a moment",
             })
         );
         let response = problem.into_response();

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode;
 
-use super::cursor;
+use super::pagination;
 use super::problem::{Problem, shortened};
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::TweetKey;
@@ -65,15 +65,15 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A whole number from `least` to `most`, or `default`.
+    /// A whole number from `min` to `max`, or `default`.
     ///
     /// # Errors
     /// [`Problem::BadParameter`] when it is none.
     pub fn number(
         &self,
         name: &'static str,
-        least: usize,
-        most: usize,
+        min: usize,
+        max: usize,
         default: usize,
     ) -> Result<usize, Problem> {
         let Some(text) = self.text(name) else {
@@ -81,12 +81,12 @@ impl Query {
         };
         text.parse()
             .ok()
-            .filter(|number| (least..=most).contains(number) && !text.starts_with('+'))
+            .filter(|number| (min..=max).contains(number) && !text.starts_with('+'))
             .ok_or_else(|| {
                 Problem::parameter(
                     name,
                     text,
-                    format!("it must be a whole number from {least} to {most}"),
+                    format!("it must be a whole number from {min} to {max}"),
                 )
             })
     }
@@ -125,7 +125,8 @@ impl Query {
                         Problem::parameter(
                             NAME,
                             text,
-                            "it must be a sequence: a whole number such as the seq that a POST answered",
+                            "it must be a sequence: a whole number such as the seq that a POST \
+                            answered",
                         )
                     })
             })
@@ -139,7 +140,7 @@ impl Query {
     pub fn cursor(&self, name: &'static str) -> Result<Option<TweetKey>, Problem> {
         self.text(name)
             .map(|text| {
-                cursor::decode(text).ok_or_else(|| {
+                pagination::decode(text).ok_or_else(|| {
                     Problem::parameter(
                         name,
                         text,

@@ -9,7 +9,8 @@ use axum::routing::{MethodRouter, any, delete, get, post};
 
 use super::problem::{Problem, shortened};
 use super::{
-    Http, compare, edge, keywords, ledger, live, overview, page, status, timeline, tweets, volume,
+    Http, assets, compare, health, keywords, ledger, live, middleware, overview, timeline, tweets,
+    volume,
 };
 
 /// A route as the interface describes it.
@@ -73,7 +74,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "/api/v1/keywords/{token}/events",
         &["GET"],
-        live::events::PARAMETERS,
+        live::sse::PARAMETERS,
     ),
     route("/api/v1/live", &["GET"], &[]),
     route("/api/v1/ledger", &["GET"], ledger::PARAMETERS),
@@ -91,15 +92,15 @@ pub(super) fn pattern_of(matched: &str) -> &'static str {
 
 fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
     Some(match pattern {
-        "/" => get(page::page),
-        "/page.js" => get(page::script),
-        "/live.js" => get(page::live_script),
-        "/page.css" => get(page::style),
-        "/healthz" => get(status::health),
-        "/readyz" => get(status::readiness),
-        METRICS => get(status::metrics),
-        "/api/openapi.json" => get(page::openapi),
-        "/api/asyncapi.json" => get(page::asyncapi),
+        "/" => get(assets::page),
+        "/page.js" => get(assets::script),
+        "/live.js" => get(assets::live_script),
+        "/page.css" => get(assets::style),
+        "/healthz" => get(health::health),
+        "/readyz" => get(health::readiness),
+        METRICS => get(health::metrics),
+        "/api/openapi.json" => get(assets::openapi),
+        "/api/asyncapi.json" => get(assets::asyncapi),
         "/api/v1/tweets" => post(tweets::publish),
         "/api/v1/keywords" => get(keywords::list).post(keywords::track),
         "/api/v1/keywords/{token}" => delete(keywords::untrack),
@@ -107,7 +108,7 @@ fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
         "/api/v1/keywords/{token}/timeline" => get(timeline::get),
         "/api/v1/keywords/{token}/volume" => get(volume::get),
         "/api/v1/keywords/{token}/ledger" => get(ledger::of_keyword),
-        "/api/v1/keywords/{token}/events" => get(live::events::get),
+        "/api/v1/keywords/{token}/events" => get(live::sse::get),
         "/api/v1/live" => any(live::socket::get),
         "/api/v1/ledger" => get(ledger::of_all),
         "/api/v1/overview" => get(overview::get),
@@ -140,7 +141,7 @@ fn of(http: Http, patterns: impl IntoIterator<Item = &'static str>) -> Router {
         })
         .method_not_allowed_fallback(not_allowed)
         .fallback(nothing)
-        .layer(from_fn_with_state(http.clone(), edge::pass))
+        .layer(from_fn_with_state(http.clone(), middleware::pass))
         .with_state(http)
 }
 

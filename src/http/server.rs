@@ -21,15 +21,15 @@ use tower::ServiceExt;
 
 use super::client_stream::ClientStream;
 use super::problem::Problem;
-use crate::telemetry::{Counted, Metrics, log_throttled, whole};
+use crate::telemetry::{CountedActor, Metrics, log_throttled, whole};
 
-/// A head may have so many bytes, and a stream of events that the client doesn't take is held back at
-/// so many. All connections together may hold as many times that.
+/// A head may have so many bytes, and a stream of events that the client doesn't take is held back
+/// at so many. All connections together may hold as many times that.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What the system may keep for a client that doesn't read, in bytes; Linux takes twice that, its own
-/// books included. By itself it would keep up to 4 MiB, so that 500 such clients took 2 GiB and were
-/// noticed late.
+/// What the system may keep for a client that doesn't read, in bytes; Linux takes twice that, its
+/// own books included. By itself it would keep up to 4 MiB, so that 500 such clients took 2 GiB and
+/// were noticed late.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Limits of a server.
@@ -53,8 +53,8 @@ impl Default for ServerLimits {
     }
 }
 
-/// The address of the client that a request came from, among the extensions of the request. Behind a
-/// proxy it is the proxy's: headers that name another one can be forged and are not read.
+/// The address of the client that a request came from, among the extensions of the request. Behind
+/// a proxy it is the proxy's: headers that name another one can be forged and are not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -146,7 +146,8 @@ async fn accept(
                 // passes when connections end.
                 if !is_gone(&error) {
                     log_throttled("accept-failed", move |count| {
-                        tracing::warn!(error = %whole(&error), count, "connections could not be accepted");
+                        tracing::warn!(error = %whole(&error), count, "connections could not be \
+                            accepted");
                     });
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -184,7 +185,8 @@ fn refuse(stream: &TcpStream) {
         .to_json()
         .to_string();
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{problem}",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: {}\r\nContent-Length: \
+        {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{problem}",
         super::problem::CONTENT_TYPE,
         problem.len(),
     );
@@ -206,7 +208,7 @@ fn without_length_where_there_is_no_body(mut response: Response) -> Response {
 
 struct Connection {
     _place: OwnedSemaphorePermit,
-    _counted: Counted,
+    _counted: CountedActor,
     client: ClientAddress,
     metrics: Metrics,
     stage: watch::Receiver<Stage>,

@@ -5,17 +5,17 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::access::Action;
-use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::query::Query;
+use super::request_context::{MIN_SEQ, RequestContext};
 use super::tweet::Tweet;
-use super::{Http, cursor};
-use crate::actors::Scope;
+use super::{Http, pagination};
+use crate::actors::engine::Scope;
 use crate::events::normal_form;
 use crate::projections::{TimelinePage, TimelineQuery, TimelineScan};
 
-pub const MOST: usize = 200;
+pub const MAX_LIMIT_TWEETS: usize = 200;
 const DEFAULT: usize = 50;
 
 /// The parameters of this route.
@@ -33,14 +33,14 @@ impl From<TimelinePage> for Timeline {
     fn from(page: TimelinePage) -> Self {
         Self {
             items: page.items.into_iter().map(Tweet::from).collect(),
-            next: page.next.as_ref().map(cursor::encode),
+            next: page.next.as_ref().map(pagination::encode),
         }
     }
 }
 
 /// Answers `GET …/timeline`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let query = call.query(PARAMETERS)?;
@@ -61,7 +61,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
 
 fn read(query: &Query) -> Result<TimelineQuery, Problem> {
     let wanted = TimelineQuery {
-        limit: query.number("limit", 1, MOST, DEFAULT)?,
+        limit: query.number("limit", 1, MAX_LIMIT_TWEETS, DEFAULT)?,
         before: query.cursor("before")?,
         from: query.moment("from")?,
         to: query.moment("to")?,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::answer::{Moment, as_text};
-use crate::events::{Metrics, TweetId, TweetPosted};
+use super::response::{Moment, as_text};
+use crate::events::{TweetId, TweetMetrics, TweetPosted};
 
 /// A tweet in an answer. What its event left out is left out.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ pub struct Tweet {
     reply_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repost_of: Option<String>,
-    metrics: Metrics,
+    metrics: TweetMetrics,
 }
 
 #[derive(Debug, Serialize)]

@@ -10,11 +10,11 @@ use serde_json::{Map, json};
 
 use super::Http;
 use super::access::Action;
-use super::answer::Body;
-use super::call::Call;
 use super::problem::Problem;
-use crate::actors::{IntakeError, Report};
+use super::request_context::RequestContext;
+use super::response::AnswerBody;
 use crate::events::Sequence;
+use crate::ingest::{IngestReport, IntakeError};
 use crate::telemetry::{log_throttled, whole};
 
 #[derive(Debug, Serialize)]
@@ -36,8 +36,8 @@ struct Rejected {
     reason: String,
 }
 
-impl From<Report> for Taken {
-    fn from(report: Report) -> Self {
+impl From<IngestReport> for Taken {
+    fn from(report: IngestReport) -> Self {
         Self {
             lines: report.lines,
             accepted: report.counts.accepted,
@@ -59,7 +59,7 @@ impl From<Report> for Taken {
 
 /// Answers `POST /tweets`.
 pub async fn publish(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let (call, body) = Call::with_body(http, request);
+    let (call, body) = RequestContext::with_body(http, request);
     call.ask(None, Action::Publish)?;
     call.query(&[])?;
     let http = call.http().clone();
@@ -82,7 +82,7 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
         });
         Problem::Internal
     })??;
-    Ok(Body::of(&Taken::from(report))?.respond_with(StatusCode::OK))
+    Ok(AnswerBody::of(&Taken::from(report))?.respond_with(StatusCode::OK))
 }
 
 impl From<IntakeError> for Problem {
@@ -94,7 +94,8 @@ impl From<IntakeError> for Problem {
             IntakeError::Journal { taken, source } => {
                 let counts = taken.counts;
                 let detail = format!(
-                    "{}; {} lines were journaled before, in order: send the others again when it works",
+                    "{}; {} lines were journaled before, in order: send the others again when it \
+                    works",
                     whole(&source),
                     counts.accepted
                 );
@@ -107,7 +108,7 @@ impl From<IntakeError> for Problem {
                     ]),
                 )
             }
-            IntakeError::Cut(error) => {
+            IntakeError::TaskEnded(error) => {
                 log_throttled("body-cut", move |count| {
                     tracing::error!(error = %whole(&error), count, "bodies were not taken in");
                 });

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::Http;
 use super::access::Action;
-use super::answer::{Moment, as_text};
-use super::call::{Call, MIN_SEQ};
 use super::lanes::Lane;
 use super::problem::Problem;
-use super::window::Buckets;
-use crate::actors::Scope;
+use super::request_context::{MIN_SEQ, RequestContext};
+use super::response::{Moment, as_text};
+use super::time_range::Buckets;
+use crate::actors::engine::Scope;
 use crate::events::Timestamp;
 use crate::projections::volume::{self, Step};
 use crate::projections::{Rows, RowsError};
@@ -21,7 +21,7 @@ pub const PARAMETERS: &[&str] = &["from", "to", "step", "tz", MIN_SEQ];
 
 /// One bucket.
 #[derive(Debug, Serialize)]
-pub struct Point {
+pub struct PointAnswer {
     at: Moment,
     count: u64,
 }
@@ -30,16 +30,16 @@ pub struct Point {
 ///
 /// # Errors
 /// [`RowsError`].
-pub fn points_in(rows: &dyn Rows, buckets: Buckets) -> Result<(Vec<Point>, u64), RowsError> {
+pub fn points_in(rows: &dyn Rows, buckets: Buckets) -> Result<(Vec<PointAnswer>, u64), RowsError> {
     let Buckets {
         from,
         to,
         step,
         offset_hours,
     } = buckets;
-    let points: Vec<Point> = volume::points(rows, from, to, step, offset_hours)?
+    let points: Vec<PointAnswer> = volume::points(rows, from, to, step, offset_hours)?
         .into_iter()
-        .map(|point| Point {
+        .map(|point| PointAnswer {
             at: Moment(point.at),
             count: point.count,
         })
@@ -52,14 +52,14 @@ pub fn points_in(rows: &dyn Rows, buckets: Buckets) -> Result<(Vec<Point>, u64),
 struct Volume {
     #[serde(serialize_with = "as_text")]
     step: Step,
-    points: Vec<Point>,
+    points: Vec<PointAnswer>,
     total: u64,
     until: Moment,
 }
 
 /// Answers `GET …/volume`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = Call::of(http, request);
+    let call = RequestContext::of(http, request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let query = call.query(PARAMETERS)?;

@@ -4,7 +4,7 @@ use crate::events::{CarriedToken, NORMAL_FORM_VERSION};
 use crate::journal::JournalError;
 
 /// So many tokens that changed are named in an error; the rest of them is only counted.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED_TOKENS: usize = 20;
 
 /// The tokens of a journal that name another keyword than they did, or none.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl ChangedTokens {
             CarriedToken::Gone(error) => format!("no keyword any more: {error}"),
         };
         self.count = self.count.saturating_add(1);
-        if self.named.len() < MOST_NAMED {
+        if self.named.len() < MAX_NAMED_TOKENS {
             // A token that named a keyword is ASCII.
             self.named.push(format!("{} ({now})", token.escape_ascii()));
         }
@@ -37,7 +37,7 @@ impl ChangedTokens {
             return Ok(());
         }
         let mut tokens = self.named.join(", ");
-        let unnamed = self.count.saturating_sub(MOST_NAMED as u64);
+        let unnamed = self.count.saturating_sub(MAX_NAMED_TOKENS as u64);
         if unnamed > 0 {
             tokens.push_str(&format!(" and {unnamed} more"));
         }

@@ -21,7 +21,9 @@ pub enum JournalError {
     },
     /// Bytes are not what was written.
     #[error(
-        "the journal is damaged in {path} at byte {offset}, behind sequence {after}: {what}. Restore the file from a backup, or export what is readable with `tidings journal export --skip-damaged`"
+        "the journal is damaged in {path} at byte {offset}, behind sequence {after}: {what}. \
+        Restore the file from a backup, or export what is readable with `tidings journal export \
+        --skip-damaged`"
     )]
     Damaged {
         /// The segment.
@@ -40,24 +42,25 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A record is larger than the journal takes.
-    #[error("a record of {bytes} bytes is larger than the {most} that the journal takes")]
+    #[error("a record of {bytes} bytes is larger than the {max} that the journal takes")]
     TooLarge {
         /// Its size.
         bytes: usize,
         /// What is allowed.
-        most: usize,
+        max: usize,
     },
     /// An append is larger than what is taken at once.
-    #[error("an append of {bytes} bytes is larger than the {most} that the journal takes at once")]
+    #[error("an append of {bytes} bytes is larger than the {max} that the journal takes at once")]
     TooMuch {
         /// Its size.
         bytes: usize,
         /// What is allowed.
-        most: usize,
+        max: usize,
     },
     /// A write failed in such a way that the records may be on disk or not.
     #[error(
-        "whether the journal holds these records is not known ({reason}). Send them again: what came twice is counted once"
+        "whether the journal holds these records is not known ({reason}). Send them again: what \
+        came twice is counted once"
     )]
     Uncertain {
         /// What failed, with the system's answer.
@@ -73,7 +76,9 @@ pub enum JournalError {
     /// The journal was written under an earlier version of the normal form of keywords, and holds
     /// tokens that name another keyword now, or none.
     #[error(
-        "the journal holds tokens that mean something else since version {version} of the normal form: {tokens}. Export it with `tidings journal export FILE`, put it aside, and make a new one with `tidings journal import FILE`, which brings keywords into the new form"
+        "the journal holds tokens that mean something else since version {version} of the normal \
+        form: {tokens}. Export it with `tidings journal export FILE`, put it aside, and make a new \
+        one with `tidings journal import FILE`, which brings keywords into the new form"
     )]
     EarlierTokens {
         /// The version that is current.
@@ -111,7 +116,8 @@ pub enum JournalError {
     },
     /// The broker's stream is not set up as a journal.
     #[error(
-        "the stream {stream} is not set up as the journal needs it: {differences}. Change it with `nats stream edit`, or name another account or server"
+        "the stream {stream} is not set up as the journal needs it: {differences}. Change it with \
+        `nats stream edit`, or name another account or server"
     )]
     Misconfigured {
         /// The stream.
@@ -121,7 +127,8 @@ pub enum JournalError {
     },
     /// An acknowledgement failed to come, so it isn't known what the broker holds.
     #[error(
-        "NATS acknowledged {acknowledged} of {records} records, and whether it holds the others is not known ({reason}). Send them again: what came twice is counted once"
+        "NATS acknowledged {acknowledged} of {records} records, and whether it holds the others is \
+        not known ({reason}). Send them again: what came twice is counted once"
     )]
     Unacknowledged {
         /// So many are in the journal for certain.

@@ -167,10 +167,10 @@ struct MemoryReader {
 
 #[async_trait]
 impl JournalReader for MemoryReader {
-    async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
+    async fn next(&mut self, max: usize) -> Result<Batch, JournalError> {
         loop {
             let head = *self.head.borrow_and_update();
-            if let Some(batch) = self.batch(head, most.max(1)) {
+            if let Some(batch) = self.batch(head, max.max(1)) {
                 self.after = batch.end;
                 return Ok(batch);
             }
@@ -183,7 +183,7 @@ impl JournalReader for MemoryReader {
 impl MemoryReader {
     /// The records up to `head`. The batch ends with a record, so that there is a hash of its
     /// end: `None` when there is none.
-    fn batch(&self, head: Sequence, most: usize) -> Option<Batch> {
+    fn batch(&self, head: Sequence, max: usize) -> Option<Batch> {
         let shelf = lock(&self.shelf);
         let mut batch = Batch {
             envelopes: Vec::new(),
@@ -193,7 +193,7 @@ impl MemoryReader {
         };
         let mut gap = None;
         let mut position = self.after.next();
-        while position <= head && batch.envelopes.len() < most {
+        while position <= head && batch.envelopes.len() < max {
             match shelf.records.get(place_of(position)?)? {
                 None => {
                     gap.get_or_insert(position.get());

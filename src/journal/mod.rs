@@ -14,39 +14,26 @@ use crate::events::{
     Sequence, ShardCount,
 };
 
-mod carry;
 mod earlier_tokens;
 mod embedded;
 mod error;
-mod export;
-mod import;
 mod jetstream;
-mod lines;
 mod memory;
-mod ndjson;
 mod rejected;
 mod segments;
-mod tokens;
-mod transfer_error;
-mod unfinished;
+pub(crate) mod tokens;
 
-pub use carry::CarriedKeyword;
 pub use embedded::{
     EmbeddedJournal, EmbeddedOptions, Salvage, Salvaged, SegmentSummary, Summary, Verified, verify,
 };
 pub use error::JournalError;
-pub use export::{Compression, Exported, Exporter, Progress, export, export_salvaged};
-pub use import::{
-    Changes, Checked, Imported, check_export, import, import_state, import_stream,
-    import_unfinished,
-};
+
 pub use jetstream::{
     BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, MicroService, Secret,
     StatusAnswer, without_passwords,
 };
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog, RejectedPage};
-pub use transfer_error::TransferError;
 
 /// A journal in use; cheap to clone.
 pub type JournalHandle = Arc<dyn Journal>;
@@ -110,13 +97,13 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     fn unwritable(&self) -> Option<Arc<str>> {
         None
     }
-    /// Why it cannot be read at present, with the broker's answer; `None` while it can, as far as is
-    /// known. It tries by itself to read again.
+    /// Why it cannot be read at present, with the broker's answer; `None` while it can, as far as
+    /// is known. It tries by itself to read again.
     fn unreadable(&self) -> Option<Arc<str>> {
         None
     }
-    /// Whether other servers may read it too. They have to come to the same answers, so nothing that
-    /// a client sees may be drawn at random then.
+    /// Whether other servers may read it too. They have to come to the same answers, so nothing
+    /// that a client sees may be drawn at random then.
     fn is_shared(&self) -> bool {
         self.connection() != Connection::Local
     }
@@ -125,10 +112,10 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     fn head(&self) -> watch::Receiver<Sequence>;
 
     /// Appends records, in order, and answers when they are durable. Into the embedded journal
-    /// nobody else's get between them; into a broker's stream, which anybody may write to, they can.
-    /// After an error none of them is in the journal, unless the error says that it isn't known.
-    /// Appending nothing answers with the head, which a broker is asked for: it may be ahead of what
-    /// [`Journal::head`] knows yet.
+    /// nobody else's get between them; into a broker's stream, which anybody may write to, they
+    /// can. After an error none of them is in the journal, unless the error says that it isn't
+    /// known. Appending nothing answers with the head, which a broker is asked for: it may be ahead
+    /// of what [`Journal::head`] knows yet.
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
 
     /// Reads on from the record behind `after`.
@@ -138,9 +125,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError>;
 
-    /// What stands at a position; `None` where the journal holds nothing (any more). Costs one request
-    /// to a broker, or opening one segment and reading at most one chunk of it once its frames are
-    /// known.
+    /// What stands at a position; `None` where the journal holds nothing (any more). Costs one
+    /// request to a broker, or opening one segment and reading at most one chunk of it once its
+    /// frames are known.
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError>;
 
     /// Where records that cannot be folded are kept.
@@ -171,10 +158,10 @@ pub struct Appended {
 /// A position in the journal that moves on as it is read.
 #[async_trait]
 pub trait JournalReader: Send {
-    /// The next records, at most `most` (and no more than fit a few MiB), as soon as there is at
+    /// The next records, at most `max` (and no more than fit a few MiB), as soon as there is at
     /// least one position to move on by. A batch may hold no envelope when none was selected.
     /// Dropping the future loses nothing: the next call hands out the same records.
-    async fn next(&mut self, most: usize) -> Result<Batch, JournalError>;
+    async fn next(&mut self, max: usize) -> Result<Batch, JournalError>;
 }
 
 /// Records in sequence order.

@@ -90,7 +90,7 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl RejectedPage {
     /// Takes the entry at a position of the log; false when the page is full with it.
-    pub(super) fn push(&mut self, position: u64, entry: RejectedEntry) -> bool {
+    pub(crate) fn push(&mut self, position: u64, entry: RejectedEntry) -> bool {
         let bytes = entry.token.len() + entry.reason.len() + entry.payload.len();
         self.bytes = self.bytes.saturating_add(bytes);
         self.entries.push(entry);

@@ -8,7 +8,7 @@ use crate::events::{Keyword, Token};
 
 /// What tokens mean, remembered, since there are few tokens and many records.
 #[derive(Debug, Default)]
-pub(in crate::journal) struct Tokens {
+pub(crate) struct Tokens {
     places: HashMap<Bytes, usize>,
     meanings: Vec<Result<Keyword, String>>,
 }
@@ -18,7 +18,7 @@ const MAX_TOKENS: usize = 200_000;
 
 impl Tokens {
     /// The keyword that a token names, or why it names none.
-    pub(in crate::journal) fn meaning(&mut self, token: &[u8]) -> &Result<Keyword, String> {
+    pub(crate) fn meaning(&mut self, token: &[u8]) -> &Result<Keyword, String> {
         let place = match self.places.get(token) {
             Some(place) => *place,
             None => self.learn(token),

@@ -4,11 +4,11 @@
 //! tombstones, epoch, sequences or lag. Equal content gives equal digests, however it came about:
 //! through another journal, in other commits, or with pages split elsewhere.
 
-use super::head::Head;
 use super::rows::{Rows, RowsError};
+use super::summary::KeywordSummary;
 use super::timeline_query::for_each_tweet;
 use super::volume;
-use crate::events::{Event, Keyword, wire};
+use crate::events::{Event, Keyword, json};
 
 /// 32 bytes of blake3, shown as hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +25,18 @@ impl std::fmt::Display for Digest {
 pub struct ViewDigest(blake3::Hasher);
 
 impl Digest {
-    /// The digest of one followed keyword.
+    /// The digest of one tracked keyword.
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn of(rows: &dyn Rows, head: &Head) -> Result<Self, RowsError> {
+    pub fn of(rows: &dyn Rows, summary: &KeywordSummary) -> Result<Self, RowsError> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&head.tweets.to_be_bytes());
+        hasher.update(&summary.tweets.to_be_bytes());
         for_each_tweet(rows, |tweet| {
-            hasher.update(&wire::encode(&Event::TweetPosted(Box::new(tweet))));
+            hasher.update(&json::encode(&Event::TweetPosted(Box::new(tweet))));
             hasher.update(b"\n");
         })?;
-        if let Some((first, last)) = head.first_at.zip(head.last_at) {
+        if let Some((first, last)) = summary.first_at.zip(summary.last_at) {
             volume::for_each_minute(rows, first, last, |minute, count| {
                 hasher.update(&minute.millis().to_be_bytes());
                 hasher.update(&count.to_be_bytes());

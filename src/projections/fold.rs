@@ -3,9 +3,9 @@
 //! Live, restart, rebuild and replay all run [`KeywordView::fold`]. What an event does follows
 //! the table in `docs/architecture.md`, "What each event does".
 
-use super::head::{Following, Head};
 use super::ids::{IdHash, IdState, Ids};
 use super::rows::{NoRows, RowChange, RowKey, Rows, RowsError};
+use super::summary::{KeywordSummary, Tracking};
 use super::timeline::Timeline;
 use super::tweet_key::TweetKey;
 use super::view_change::{Recorder, ViewChange};
@@ -21,7 +21,7 @@ pub const FOLD_VERSION: u32 = 4;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FoldOutcome {
     /// It took effect, or stated what was so already.
     Folded,
     /// A tweet that was seen before.
@@ -36,29 +36,29 @@ pub enum Outcome {
 
 /// The rows that a batch of events has changed, to be put as one step.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct RowChanges {
     /// All rows of the keyword go before `rows` are put.
     pub cleared: bool,
     /// The new rows, the header among them.
     pub rows: Vec<RowChange>,
-    /// What the header says of whether the keyword is followed, when it said something else before.
-    pub following: Option<Following>,
+    /// What the header says of whether the keyword is tracked, when it said something else before.
+    pub tracking: Option<Tracking>,
 }
 
-impl Changes {
+impl RowChanges {
     /// The rows of a keyword that exists, but of which nothing is folded yet.
     ///
     /// # Errors
     /// [`RowsError`], never.
     pub fn existing() -> Result<Self, RowsError> {
-        let head = Head {
+        let summary = KeywordSummary {
             tracked: true,
-            ..Head::default()
+            ..KeywordSummary::default()
         };
         Ok(Self {
             cleared: false,
-            rows: vec![(RowKey::Head, Some(head.encode()?))],
-            following: Some(head.following()),
+            rows: vec![(RowKey::Summary, Some(summary.encode()?))],
+            tracking: Some(summary.tracking()),
         })
     }
 }
@@ -66,21 +66,21 @@ impl Changes {
 /// The state of one keyword in memory.
 #[derive(Debug)]
 pub struct KeywordView {
-    head: Head,
-    /// What the header row says of whether it is followed; `None` while there is no such row.
-    following: Option<Following>,
+    summary: KeywordSummary,
+    /// What the header row says of whether it is tracked; `None` while there is no such row.
+    tracking: Option<Tracking>,
     timeline: Timeline,
     volume: Volume,
     ids: Ids,
     changed: bool,
-    /// The identity of the record at `as_of`, of which `head.mark` is still to be made: a hash once
-    /// a batch instead of one an event.
+    /// The identity of the record at `as_of`, of which `summary.mark` is still to be made: a hash
+    /// once a batch instead of one an event.
     unmarked: Option<Option<RecordIdentity>>,
-    /// The oldest or newest tweet went, and `head` still says its time.
+    /// The oldest or newest tweet went, and `summary` still says its time.
     span_is_stale: bool,
     /// The rows of before are gone, as far as this batch is concerned.
     cleared: bool,
-    /// While somebody follows the keyword live.
+    /// While the keyword has subscribers.
     recorder: Option<Box<Recorder>>,
 }
 
@@ -90,16 +90,18 @@ impl KeywordView {
     /// # Errors
     /// [`RowsError`].
     pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
-        let head = rows.get(&RowKey::Head)?;
-        let head = head.map(|row| Head::decode(&row)).transpose()?;
-        let following = head.as_ref().map(Head::following);
-        let head = head.unwrap_or_default();
+        let summary = rows.get(&RowKey::Summary)?;
+        let summary = summary
+            .map(|row| KeywordSummary::decode(&row))
+            .transpose()?;
+        let tracking = summary.as_ref().map(KeywordSummary::tracking);
+        let summary = summary.unwrap_or_default();
         Ok(Self {
-            following,
+            tracking,
             timeline: Timeline::hydrate(rows)?,
             volume: Volume::default(),
-            ids: Ids::hydrate(rows, &head.id_runs)?,
-            head,
+            ids: Ids::hydrate(rows, &summary.id_runs)?,
+            summary,
             changed: false,
             unmarked: None,
             span_is_stale: false,
@@ -109,22 +111,22 @@ impl KeywordView {
     }
 
     /// From here on, what is altered is recorded for [`KeywordView::take_view_change`].
-    pub fn record(&mut self) {
-        self.recorder = Some(Box::new(Recorder::from(self.head.as_of)));
+    pub fn start_recording(&mut self) {
+        self.recorder = Some(Box::new(Recorder::from(self.summary.as_of)));
     }
 
-    /// What was altered since [`KeywordView::record`]; `None` when nothing was recorded. Recording
-    /// ends with it.
+    /// What was altered since [`KeywordView::start_recording`]; `None` when nothing was recorded.
+    /// Recording ends with it.
     pub fn take_view_change(&mut self) -> Option<ViewChange> {
         let recorder = self.recorder.take()?;
         self.set_mark();
-        Some(recorder.finish(&self.head))
+        Some(recorder.finish(&self.summary))
     }
 
-    /// Where the keyword stands. Its mark is that of the last [`KeywordView::take_changes`] or
+    /// Where the keyword stands. Its mark is that of the last [`KeywordView::take_row_changes`] or
     /// [`KeywordView::take_view_change`].
-    pub const fn head(&self) -> &Head {
-        &self.head
+    pub const fn summary(&self) -> &KeywordSummary {
+        &self.summary
     }
 
     /// Folds one record of this keyword. Records come in sequence order; one at or below the
@@ -136,19 +138,19 @@ impl KeywordView {
         &mut self,
         rows: &dyn Rows,
         envelope: &KeywordEnvelope,
-    ) -> Result<Outcome, RowsError> {
-        if envelope.sequence <= self.head.as_of {
-            return Ok(Outcome::Skipped);
+    ) -> Result<FoldOutcome, RowsError> {
+        if envelope.sequence <= self.summary.as_of {
+            return Ok(FoldOutcome::Skipped);
         }
         let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
-        // Whatever comes first makes the keyword exist, and followed.
-        if self.head.as_of == Sequence::ZERO {
-            self.head.tracked = true;
+        // Whatever comes first makes the keyword exist, and tracked.
+        if self.summary.as_of == Sequence::ZERO {
+            self.summary.tracked = true;
         }
         let (outcome, identity) = match &envelope.record {
-            KeywordRecord::Rejected { .. } => (Outcome::Rejected, None),
+            KeywordRecord::Rejected { .. } => (FoldOutcome::Rejected, None),
             // Nothing erases events yet.
-            KeywordRecord::Hollow(hollow) => (Outcome::Ignored, Some(hollow.identity())),
+            KeywordRecord::Hollow(hollow) => (FoldOutcome::Ignored, Some(hollow.identity())),
             KeywordRecord::Event(event) => {
                 let hash = event.tweet_id().map(IdHash::of);
                 let identity = RecordIdentity {
@@ -159,8 +161,8 @@ impl KeywordView {
             }
         };
         self.count(outcome);
-        self.head.as_of = envelope.sequence;
-        self.head.received_at = envelope.received_at;
+        self.summary.as_of = envelope.sequence;
+        self.summary.received_at = envelope.received_at;
         self.unmarked = Some(identity);
         self.changed = true;
         Ok(outcome)
@@ -172,18 +174,18 @@ impl KeywordView {
         rows: &dyn Rows,
         event: &Event,
         hash: Option<IdHash>,
-    ) -> Result<Outcome, RowsError> {
+    ) -> Result<FoldOutcome, RowsError> {
         let of = |id: &TweetId| hash.unwrap_or_else(|| IdHash::of(id));
         match event {
             Event::KeywordTracked { .. } => {
-                self.head.tracked = true;
-                Ok(Outcome::Folded)
+                self.summary.tracked = true;
+                Ok(FoldOutcome::Folded)
             }
             Event::KeywordUntracked { .. } => {
                 self.clear();
-                Ok(Outcome::Folded)
+                Ok(FoldOutcome::Folded)
             }
-            _ if !self.head.tracked => Ok(Outcome::Ignored),
+            _ if !self.summary.tracked => Ok(FoldOutcome::Ignored),
             Event::TweetPosted(tweet) => self.fold_posted(rows, tweet, of(&tweet.id)),
             Event::TweetEngaged(engaged) => self.fold_engaged(rows, engaged, of(&engaged.id)),
             Event::TweetDeleted(deleted) => self.fold_deleted(rows, deleted, of(&deleted.id)),
@@ -195,22 +197,22 @@ impl KeywordView {
         rows: &dyn Rows,
         tweet: &TweetPosted,
         hash: IdHash,
-    ) -> Result<Outcome, RowsError> {
+    ) -> Result<FoldOutcome, RowsError> {
         if self.ids.find(rows, hash)?.is_some() {
-            return Ok(Outcome::Duplicate);
+            return Ok(FoldOutcome::Duplicate);
         }
         self.ids.set(rows, hash, IdState::Present(tweet.at))?;
         self.timeline.add(rows, tweet)?;
         self.volume.add(rows, tweet.at)?;
-        self.head.tweets = self.head.tweets.saturating_add(1);
-        let first = self.head.first_at.unwrap_or(tweet.at);
-        let last = self.head.last_at.unwrap_or(tweet.at);
-        self.head.first_at = Some(first.min(tweet.at));
-        self.head.last_at = Some(last.max(tweet.at));
+        self.summary.tweets = self.summary.tweets.saturating_add(1);
+        let first = self.summary.first_at.unwrap_or(tweet.at);
+        let last = self.summary.last_at.unwrap_or(tweet.at);
+        self.summary.first_at = Some(first.min(tweet.at));
+        self.summary.last_at = Some(last.max(tweet.at));
         if let Some(recorder) = &mut self.recorder {
             recorder.added(tweet);
         }
-        Ok(Outcome::Folded)
+        Ok(FoldOutcome::Folded)
     }
 
     fn fold_engaged(
@@ -218,21 +220,21 @@ impl KeywordView {
         rows: &dyn Rows,
         engaged: &TweetEngaged,
         hash: IdHash,
-    ) -> Result<Outcome, RowsError> {
+    ) -> Result<FoldOutcome, RowsError> {
         let Some(IdState::Present(posted_at)) = self.ids.find(rows, hash)? else {
-            return Ok(Outcome::Ignored);
+            return Ok(FoldOutcome::Ignored);
         };
         let key = TweetKey::new(posted_at, &engaged.id);
         let metrics = self
             .timeline
             .engage(rows, &key, engaged.at, engaged.metrics)?;
         let Some(metrics) = metrics else {
-            return Ok(Outcome::Ignored);
+            return Ok(FoldOutcome::Ignored);
         };
         if let Some(recorder) = &mut self.recorder {
             recorder.engaged(key, &engaged.id, metrics);
         }
-        Ok(Outcome::Folded)
+        Ok(FoldOutcome::Folded)
     }
 
     fn fold_deleted(
@@ -240,17 +242,17 @@ impl KeywordView {
         rows: &dyn Rows,
         deleted: &TweetDeleted,
         hash: IdHash,
-    ) -> Result<Outcome, RowsError> {
+    ) -> Result<FoldOutcome, RowsError> {
         match self.ids.find(rows, hash)? {
-            Some(IdState::Deleted) => return Ok(Outcome::Ignored),
+            Some(IdState::Deleted) => return Ok(FoldOutcome::Ignored),
             Some(IdState::Present(posted_at)) => {
                 let key = TweetKey::new(posted_at, &deleted.id);
                 self.timeline.remove(rows, &key)?;
                 self.volume.remove(rows, posted_at)?;
-                self.head.tweets = self.head.tweets.saturating_sub(1);
-                self.head.ledger.deleted = self.head.ledger.deleted.saturating_add(1);
-                self.span_is_stale |=
-                    self.head.first_at == Some(posted_at) || self.head.last_at == Some(posted_at);
+                self.summary.tweets = self.summary.tweets.saturating_sub(1);
+                self.summary.ledger.deleted = self.summary.ledger.deleted.saturating_add(1);
+                self.span_is_stale |= self.summary.first_at == Some(posted_at)
+                    || self.summary.last_at == Some(posted_at);
                 if let Some(recorder) = &mut self.recorder {
                     recorder.removed(&deleted.id, posted_at);
                 }
@@ -258,16 +260,16 @@ impl KeywordView {
             None => {}
         }
         self.ids.set(rows, hash, IdState::Deleted)?;
-        Ok(Outcome::Folded)
+        Ok(FoldOutcome::Folded)
     }
 
     /// Drops everything but the ledger.
     fn clear(&mut self) {
-        self.head = Head {
-            as_of: self.head.as_of,
-            ledger: self.head.ledger,
-            resync_after: self.head.resync_after,
-            ..Head::default()
+        self.summary = KeywordSummary {
+            as_of: self.summary.as_of,
+            ledger: self.summary.ledger,
+            resync_after: self.summary.resync_after,
+            ..KeywordSummary::default()
         };
         self.timeline = Timeline::empty();
         self.volume = Volume::default();
@@ -279,14 +281,14 @@ impl KeywordView {
         }
     }
 
-    const fn count(&mut self, outcome: Outcome) {
-        let ledger = &mut self.head.ledger;
+    const fn count(&mut self, outcome: FoldOutcome) {
+        let ledger = &mut self.summary.ledger;
         let place = match outcome {
-            Outcome::Folded => &mut ledger.folded,
-            Outcome::Duplicate => &mut ledger.duplicate,
-            Outcome::Ignored => &mut ledger.ignored,
-            Outcome::Rejected => &mut ledger.rejected,
-            Outcome::Skipped => return,
+            FoldOutcome::Folded => &mut ledger.folded,
+            FoldOutcome::Duplicate => &mut ledger.duplicate,
+            FoldOutcome::Ignored => &mut ledger.ignored,
+            FoldOutcome::Rejected => &mut ledger.rejected,
+            FoldOutcome::Skipped => return,
         };
         *place = place.saturating_add(1);
         ledger.journaled = ledger.journaled.saturating_add(1);
@@ -294,7 +296,7 @@ impl KeywordView {
 
     fn set_mark(&mut self) {
         if let Some(identity) = self.unmarked.take() {
-            self.head.mark = RecordHash::of_identity(self.head.as_of, identity);
+            self.summary.mark = RecordHash::of_identity(self.summary.as_of, identity);
         }
     }
 
@@ -302,7 +304,7 @@ impl KeywordView {
     ///
     /// # Errors
     /// [`RowsError`]; the view must then be dropped.
-    pub fn take_changes(&mut self, rows: &dyn Rows) -> Result<Option<Changes>, RowsError> {
+    pub fn take_row_changes(&mut self, rows: &dyn Rows) -> Result<Option<RowChanges>, RowsError> {
         if !std::mem::take(&mut self.changed) {
             return Ok(None);
         }
@@ -310,23 +312,25 @@ impl KeywordView {
         if std::mem::take(&mut self.span_is_stale) {
             let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
             let span = self.timeline.span(rows)?;
-            self.head.first_at = span.map(|(first, _)| first);
-            self.head.last_at = span.map(|(_, last)| last);
+            self.summary.first_at = span.map(|(first, _)| first);
+            self.summary.last_at = span.map(|(_, last)| last);
         }
-        let mut changes = Changes {
+        let mut changes = RowChanges {
             cleared: std::mem::take(&mut self.cleared),
             rows: Vec::with_capacity(8),
-            following: None,
+            tracking: None,
         };
-        self.timeline.take_changes(&mut changes.rows)?;
-        self.volume.take_changes(&mut changes.rows);
-        self.ids.take_changes(&mut changes.rows);
-        self.head.id_runs = self.ids.runs();
-        changes.rows.push((RowKey::Head, Some(self.head.encode()?)));
-        let following = Some(self.head.following());
-        if following != self.following {
-            self.following = following;
-            changes.following = following;
+        self.timeline.take_row_changes(&mut changes.rows)?;
+        self.volume.take_row_changes(&mut changes.rows);
+        self.ids.take_row_changes(&mut changes.rows);
+        self.summary.id_runs = self.ids.runs();
+        changes
+            .rows
+            .push((RowKey::Summary, Some(self.summary.encode()?)));
+        let tracking = Some(self.summary.tracking());
+        if tracking != self.tracking {
+            self.tracking = tracking;
+            changes.tracking = tracking;
         }
         Ok(Some(changes))
     }

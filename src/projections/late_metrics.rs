@@ -7,24 +7,24 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{RowKey, RowsError, TweetKey};
-use crate::events::{Metrics, Timestamp, stored};
+use crate::events::{Timestamp, TweetMetrics, binary};
 
 const VERSION: u8 = 1;
 
 /// The latest metrics of those tweets of a page that were seen again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LateMetrics {
-    of_tweet: BTreeMap<TweetKey, (Timestamp, Metrics)>,
+    of_tweet: BTreeMap<TweetKey, (Timestamp, TweetMetrics)>,
 }
 
 impl LateMetrics {
     /// When a tweet's metrics were read, and what they were.
-    pub fn get(&self, key: &TweetKey) -> Option<(Timestamp, Metrics)> {
+    pub fn get(&self, key: &TweetKey) -> Option<(Timestamp, TweetMetrics)> {
         self.of_tweet.get(key).copied()
     }
 
     /// Sets a tweet's metrics.
-    pub fn set(&mut self, key: TweetKey, at: Timestamp, metrics: Metrics) {
+    pub fn set(&mut self, key: TweetKey, at: Timestamp, metrics: TweetMetrics) {
         self.of_tweet.insert(key, (at, metrics));
     }
 
@@ -59,7 +59,7 @@ impl LateMetrics {
             .map(|(tweet, (at, metrics))| (tweet.at(), tweet.id(), *at, *metrics))
             .collect();
         let mut row = vec![VERSION];
-        stored::encode_value(&flat, &mut row).map_err(|error| RowsError::damaged(key, error))?;
+        binary::encode_value(&flat, &mut row).map_err(|error| RowsError::damaged(key, error))?;
         Ok(Some(row.into()))
     }
 
@@ -71,8 +71,8 @@ impl LateMetrics {
         let Some((&VERSION, body)) = row.split_first() else {
             return Err(RowsError::damaged(key, "unknown version"));
         };
-        let flat: Vec<(Timestamp, Vec<u8>, Timestamp, Metrics)> =
-            stored::decode_value(body).map_err(|error| RowsError::damaged(key, error))?;
+        let flat: Vec<(Timestamp, Vec<u8>, Timestamp, TweetMetrics)> =
+            binary::decode_value(body).map_err(|error| RowsError::damaged(key, error))?;
         let of_tweet = flat
             .into_iter()
             .map(|(tweet_at, id, at, metrics)| (TweetKey::from_parts(tweet_at, &id), (at, metrics)))

@@ -121,11 +121,14 @@ mod tests {
     fn an_abandoned_query_ends_at_its_next_row() {
         let meter = Meter::default();
         let rows = MeteredRows::new(&NoRows, &meter);
-        assert!(matches!(rows.get(&RowKey::Head), Ok(None)));
+        assert!(matches!(rows.get(&RowKey::Summary), Ok(None)));
         assert!(rows.look(7).is_ok());
         assert_eq!(meter.bytes(), 7);
         meter.clone().abandon();
-        assert!(matches!(rows.get(&RowKey::Head), Err(RowsError::Abandoned)));
+        assert!(matches!(
+            rows.get(&RowKey::Summary),
+            Err(RowsError::Abandoned)
+        ));
         assert!(matches!(
             rows.page(Seek::After(&TweetKey::first())),
             Err(RowsError::Abandoned)

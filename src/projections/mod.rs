@@ -3,27 +3,27 @@
 
 mod digest;
 mod fold;
-mod head;
 pub mod ids;
 mod late_metrics;
 mod meter;
 pub mod overview;
-mod page;
 mod rows;
+mod summary;
 #[cfg(test)]
 mod test_rows;
 mod timeline;
 pub mod timeline_query;
 mod tweet_key;
+mod tweet_page;
 mod view_change;
 pub mod volume;
 
 pub use digest::{Digest, ViewDigest};
-pub use fold::{Changes, FOLD_VERSION, KeywordView, Outcome};
-pub use head::{Following, Head, Ledger};
+pub use fold::{FOLD_VERSION, FoldOutcome, KeywordView, RowChanges};
 pub use meter::{Meter, MeteredRows};
-pub use page::pack_page;
 pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
+pub use summary::{KeywordSummary, Ledger, Tracking};
 pub use timeline_query::{TimelinePage, TimelineQuery, TimelineScan};
 pub use tweet_key::TweetKey;
-pub use view_change::{ChangeKind, TimelineChange, Told, TweetChange, ViewChange};
+pub use tweet_page::pack_page;
+pub use view_change::{ChangeKind, Delta, TimelineChange, TweetChange, ViewChange};

@@ -9,8 +9,8 @@ use super::TweetKey;
 /// Rows are pages and blobs that hold many small facts each, because a store pays by the row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
-    /// [`super::Head`]: position, ledger, totals.
-    Head,
+    /// [`super::KeywordSummary`]: position, ledger, totals.
+    Summary,
     /// The newest page of the timeline, which takes most tweets.
     OpenPage,
     /// A closed page: the tweets from this key up to the next page's.
@@ -19,8 +19,8 @@ pub enum RowKey {
     Metrics(TweetKey),
     /// Tweets per minute in a span of six hours: `unix minutes / 360`.
     Minutes(u32),
-    /// Tweets in a span of sixteen days: `unix hours / 384`. Per minute while they are few, and then
-    /// no row has the minutes besides; else per hour.
+    /// Tweets in a span of sixteen days: `unix hours / 384`. Per minute while they are few, and
+    /// then no row has the minutes besides; else per hour.
     Span(u32),
     /// The newest ids, not yet in a run.
     RecentIds,

@@ -9,19 +9,19 @@
 use std::collections::BTreeMap;
 
 use super::late_metrics::LateMetrics;
-use super::page::{Page, pack_page};
 use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
 use super::tweet_key::TweetKey;
-use crate::events::{Metrics, MetricsPatch, Timestamp, TweetPosted};
+use super::tweet_page::{TweetPage, pack_page};
+use crate::events::{MetricsPatch, Timestamp, TweetMetrics, TweetPosted};
 
-/// The bounds of so many closed pages stay in memory. What several publishers send at a time is late
-/// by a few pages.
-const MOST_NEAR: usize = 32;
+/// The bounds of so many closed pages stay in memory. What several publishers send at a time is
+/// late by a few pages.
+const MAX_NEAR_PAGES: usize = 32;
 
 /// The fold state of a timeline.
 #[derive(Debug)]
 pub struct Timeline {
-    open: Page,
+    open: TweetPage,
     open_changed: bool,
     /// Late metrics of the open page's tweets. They stay in memory too, so that the usual split
     /// reads nothing.
@@ -32,7 +32,7 @@ pub struct Timeline {
     /// A tweet of this batch belonged to a closed page.
     was_late: bool,
     /// Closed pages that this batch has looked at, by lower bound; `None` when it has ended one.
-    closed: BTreeMap<TweetKey, Option<Touched<Page>>>,
+    closed: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
     /// Late metrics of closed pages that this batch has looked at, by their page's lower bound.
     metrics: BTreeMap<TweetKey, Touched<LateMetrics>>,
 }
@@ -62,10 +62,10 @@ impl<T> Touched<T> {
 impl Timeline {
     /// An empty timeline.
     pub fn empty() -> Self {
-        Self::with_open(Page::new(TweetKey::first()), LateMetrics::default())
+        Self::with_open(TweetPage::new(TweetKey::first()), LateMetrics::default())
     }
 
-    const fn with_open(open: Page, late: LateMetrics) -> Self {
+    const fn with_open(open: TweetPage, late: LateMetrics) -> Self {
         Self {
             open,
             open_changed: false,
@@ -84,7 +84,7 @@ impl Timeline {
     pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
         match rows.get(&RowKey::OpenPage)? {
             Some(row) => {
-                let open = Page::decode(&RowKey::OpenPage, &row)?;
+                let open = TweetPage::decode(&RowKey::OpenPage, &row)?;
                 let late = read_metrics(rows, open.lower())?;
                 Ok(Self::with_open(open, late))
             }
@@ -113,7 +113,7 @@ impl Timeline {
         &mut self,
         rows: &dyn Rows,
         lower: &TweetKey,
-        upper: Page,
+        upper: TweetPage,
     ) -> Result<(), RowsError> {
         let metrics = self.metrics_of_page(rows, lower)?;
         let moved = metrics.value.split_off(upper.lower());
@@ -170,10 +170,10 @@ impl Timeline {
         key: &TweetKey,
         at: Timestamp,
         patch: MetricsPatch,
-    ) -> Result<Option<Metrics>, RowsError> {
+    ) -> Result<Option<TweetMetrics>, RowsError> {
         let page = self.page(rows, key)?;
         let lower = page.lower().clone();
-        let posted: Option<Metrics> = page
+        let posted: Option<TweetMetrics> = page
             .position(key)
             .ok()
             .and_then(|index| page.entry(index))
@@ -226,7 +226,7 @@ impl Timeline {
     ///
     /// # Errors
     /// [`RowsError`] when a value does not fit its row.
-    pub fn take_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
+    pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if std::mem::take(&mut self.open_changed) {
             out.push((RowKey::OpenPage, Some(self.open.encode())));
         }
@@ -251,7 +251,7 @@ impl Timeline {
         Ok(())
     }
 
-    fn page(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<&Page, RowsError> {
+    fn page(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<&TweetPage, RowsError> {
         if key >= self.open.lower() {
             return Ok(&self.open);
         }
@@ -259,7 +259,11 @@ impl Timeline {
         Ok(&self.load(rows, &lower)?.value)
     }
 
-    fn page_for_change(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<&mut Page, RowsError> {
+    fn page_for_change(
+        &mut self,
+        rows: &dyn Rows,
+        key: &TweetKey,
+    ) -> Result<&mut TweetPage, RowsError> {
         if key >= self.open.lower() {
             self.open_changed = true;
             return Ok(&mut self.open);
@@ -273,7 +277,8 @@ impl Timeline {
 
     /// The lower bound of the closed page where a key belongs.
     fn lower_of(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<TweetKey, RowsError> {
-        while self.near.first().is_none_or(|first| key < first) && self.near.len() < MOST_NEAR {
+        while self.near.first().is_none_or(|first| key < first) && self.near.len() < MAX_NEAR_PAGES
+        {
             let first = self.near.first().unwrap_or(self.open.lower());
             match self.closed_lower(rows, Seek::Before(first))? {
                 Some(before) => self.near.insert(0, before),
@@ -295,7 +300,7 @@ impl Timeline {
         if at > 0 || self.near.is_empty() && lower == *self.open.lower() {
             self.near.insert(at, lower);
         }
-        if self.near.len() > MOST_NEAR {
+        if self.near.len() > MAX_NEAR_PAGES {
             self.near.remove(0);
         }
     }
@@ -303,7 +308,7 @@ impl Timeline {
     /// The lower bound of a closed page, among those of this batch and those in the rows.
     fn closed_lower(&self, rows: &dyn Rows, seek: Seek<'_>) -> Result<Option<TweetKey>, RowsError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
-        let is_there = |(_, page): &(&TweetKey, &Option<Touched<Page>>)| page.is_some();
+        let is_there = |(_, page): &(&TweetKey, &Option<Touched<TweetPage>>)| page.is_some();
         let (here, backwards) = match seek {
             Seek::AtOrBefore(key) => {
                 let mut before = self.closed.range((Unbounded, Included(key)));
@@ -338,12 +343,16 @@ impl Timeline {
         })
     }
 
-    fn load(&mut self, rows: &dyn Rows, lower: &TweetKey) -> Result<&mut Touched<Page>, RowsError> {
+    fn load(
+        &mut self,
+        rows: &dyn Rows,
+        lower: &TweetKey,
+    ) -> Result<&mut Touched<TweetPage>, RowsError> {
         let missing = || RowsError::damaged(&RowKey::Page(lower.clone()), "it is missing");
         if !self.closed.contains_key(lower) {
             let key = RowKey::Page(lower.clone());
             let row = rows.get(&key)?.ok_or_else(missing)?;
-            let page = Page::decode(&key, &row)?;
+            let page = TweetPage::decode(&key, &row)?;
             self.closed.insert(lower.clone(), Some(Touched::read(page)));
         }
         self.closed

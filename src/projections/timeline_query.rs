@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::late_metrics::LateMetrics;
-use super::page::{Entry, Page};
 use super::rows::{RowKey, Rows, RowsError, Seek};
 use super::tweet_key::TweetKey;
+use super::tweet_page::{PageEntry, TweetPage};
 use crate::events::{Timestamp, TweetPosted, normal_form};
 
 /// A filtered query looks at no more bytes of text than this.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
 
-/// No text is longer in normal form, in bytes: 10,000 code points, of which NFKC makes 33 bytes each
-/// at most.
+/// No text is longer in normal form, in bytes: 10,000 code points, of which NFKC makes 33 bytes
+/// each at most.
 const MAX_BYTES_OF_ONE_TEXT: usize = 330_000;
 
 /// A tweet counts as at least this part of what it takes in its page, so that tweets of little text
@@ -99,8 +99,8 @@ pub fn for_each_tweet(
 }
 
 /// A timeline query that can be run again, when the timeline has changed meanwhile. What its filter
-/// said of a page that is the same is not asked twice. Each run looks at half as much as the one before,
-/// so that a run which keeps the timeline from changing is short.
+/// said of a page that is the same is not asked twice. Each run looks at half as much as the one
+/// before, so that a run which keeps the timeline from changing is short.
 #[derive(Debug)]
 pub struct TimelineScan {
     query: TimelineQuery,
@@ -116,7 +116,8 @@ impl TimelineScan {
         Self::within(query, MAX_TEXT_BYTES - MAX_BYTES_OF_ONE_TEXT)
     }
 
-    /// A query that stops with the text at which it has looked at `budget` bytes, if it is filtered.
+    /// A query that stops with the text at which it has looked at `budget` bytes, if it is
+    /// filtered.
     pub fn within(query: TimelineQuery, budget: usize) -> Self {
         Self {
             filter: Filter::of(&query),
@@ -229,7 +230,7 @@ impl TimelineScan {
         Ok(flow)
     }
 
-    fn is_too_old(&self, entry: &Entry<'_>) -> bool {
+    fn is_too_old(&self, entry: &PageEntry<'_>) -> bool {
         self.query.from.is_some_and(|from| entry.at < from)
     }
 
@@ -252,8 +253,8 @@ struct Found {
 }
 
 impl Found {
-    fn page(&self) -> Result<Page, RowsError> {
-        Page::decode(&self.key, &self.row)
+    fn page(&self) -> Result<TweetPage, RowsError> {
+        TweetPage::decode(&self.key, &self.row)
     }
 }
 
@@ -269,7 +270,7 @@ fn newest_first(
     let Some(row) = rows.get(&key)? else {
         return Ok(());
     };
-    let lower = Page::decode(&key, &row)?.lower().clone();
+    let lower = TweetPage::decode(&key, &row)?.lower().clone();
     let open = Found { key, lower, row };
     let mut at = match upper {
         Some(upper) if *upper < open.lower => upper.clone(),
@@ -292,7 +293,7 @@ fn newest_first(
 }
 
 /// How many tweets of a page are below a key.
-fn count_below(page: &Page, upper: Option<&TweetKey>) -> usize {
+fn count_below(page: &TweetPage, upper: Option<&TweetKey>) -> usize {
     upper.map_or(page.len(), |upper| {
         page.position(upper).unwrap_or_else(|index| index)
     })
@@ -302,8 +303,8 @@ fn count_below(page: &Page, upper: Option<&TweetKey>) -> usize {
 fn with_latest(
     rows: &dyn Rows,
     key: &RowKey,
-    page: &Page,
-    entry: &Entry<'_>,
+    page: &TweetPage,
+    entry: &PageEntry<'_>,
     late: &mut Option<LateMetrics>,
 ) -> Result<TweetPosted, RowsError> {
     let late = match late {
@@ -326,7 +327,7 @@ fn with_latest(
     Ok(tweet)
 }
 
-fn tweet_of(key: &RowKey, entry: &Entry<'_>) -> Result<TweetPosted, RowsError> {
+fn tweet_of(key: &RowKey, entry: &PageEntry<'_>) -> Result<TweetPosted, RowsError> {
     entry.tweet().map_err(|what| RowsError::damaged(key, what))
 }
 
@@ -397,7 +398,7 @@ impl Filter {
         &self,
         rows: &dyn Rows,
         key: &RowKey,
-        entry: &Entry<'_>,
+        entry: &PageEntry<'_>,
     ) -> Result<Verdict, RowsError> {
         let tweet = tweet_of(key, entry)?;
         let mut bytes = tweet.text.len().max(entry.len() / MIN_PART_OF_ENTRY);

@@ -1,14 +1,14 @@
-//! What a batch of events altered in a keyword's views, for those who follow them live.
+//! What a batch of events altered in a keyword's views, for subscribers.
 //!
-//! It is recorded only while somebody follows the keyword, beside the rows and in the same step.
+//! It is recorded only while the keyword has subscribers, beside the rows and in the same step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Head, Ledger, TweetKey};
-use crate::events::{Metrics, RecordHash, Sequence, Timestamp, TweetId, TweetPosted};
+use super::{KeywordSummary, Ledger, TweetKey};
+use crate::events::{RecordHash, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted};
 
 /// A batch that alters more tweets than this is not told tweet by tweet: a snapshot is shorter.
-const MOST_TWEETS: usize = 512;
+const MAX_TWEETS: usize = 512;
 
 /// What the short fields of a tweet take, in bytes, about.
 const FIELD_BYTES: usize = 256;
@@ -27,7 +27,7 @@ pub enum TweetChange {
         /// Its id.
         id: TweetId,
         /// All its metrics, as of now.
-        metrics: Metrics,
+        metrics: TweetMetrics,
     },
     /// It left the views.
     Removed(TweetId),
@@ -49,14 +49,15 @@ pub struct ViewChange {
 }
 
 impl ViewChange {
-    /// A change of which nothing was recorded, because nobody followed the keyword when it began.
-    pub fn unrecorded(before: Sequence, head: &Head) -> Self {
+    /// A change of which nothing was recorded, because the keyword had no subscribers when it
+    /// began.
+    pub fn unrecorded(before: Sequence, summary: &KeywordSummary) -> Self {
         Self {
             before,
-            as_of: head.as_of,
-            mark: head.mark,
-            ledger: head.ledger,
-            kind: if head.tracked {
+            as_of: summary.as_of,
+            mark: summary.mark,
+            ledger: summary.ledger,
+            kind: if summary.tracked {
                 ChangeKind::TooMuch
             } else {
                 ChangeKind::Dropped
@@ -68,9 +69,9 @@ impl ViewChange {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.kind {
-                ChangeKind::Told(told) => {
-                    let tweets = told.tweets.iter().map(TweetChange::bytes);
-                    tweets.sum::<usize>() + told.minutes.len() * MINUTE_BYTES
+                ChangeKind::Delta(delta) => {
+                    let tweets = delta.tweets.iter().map(TweetChange::bytes);
+                    tweets.sum::<usize>() + delta.minutes.len() * MINUTE_BYTES
                 }
                 ChangeKind::TooMuch | ChangeKind::Dropped => 0,
             }
@@ -92,16 +93,16 @@ impl TweetChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {
     /// Everything that was altered.
-    Told(Told),
+    Delta(Delta),
     /// More than is worth telling: take a snapshot instead.
     TooMuch,
-    /// The keyword is, or was meanwhile, no longer followed: its views were dropped.
+    /// The keyword is, or was meanwhile, no longer tracked: its views were dropped.
     Dropped,
 }
 
 /// Everything that a batch altered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Told {
+pub struct Delta {
     /// In the order of the events.
     pub tweets: Vec<TweetChange>,
     /// By how much the counts of minutes moved. None of them is zero.
@@ -119,29 +120,30 @@ impl Recorder {
     pub(super) fn from(before: Sequence) -> Self {
         Self {
             before,
-            kind: ChangeKind::Told(Told::default()),
+            kind: ChangeKind::Delta(Delta::default()),
         }
     }
 
     pub(super) fn added(&mut self, tweet: &TweetPosted) {
-        self.tell(|told| {
-            told.tweets
+        self.tell(|delta| {
+            delta
+                .tweets
                 .push(TweetChange::Added(Box::new(tweet.clone())));
-            told.count(tweet.at, 1);
+            delta.count(tweet.at, 1);
         });
     }
 
-    pub(super) fn engaged(&mut self, key: TweetKey, id: &TweetId, metrics: Metrics) {
+    pub(super) fn engaged(&mut self, key: TweetKey, id: &TweetId, metrics: TweetMetrics) {
         let id = id.clone();
-        self.tell(|told| {
-            told.tweets.push(TweetChange::Engaged { key, id, metrics });
+        self.tell(|delta| {
+            delta.tweets.push(TweetChange::Engaged { key, id, metrics });
         });
     }
 
     pub(super) fn removed(&mut self, id: &TweetId, posted_at: Timestamp) {
-        self.tell(|told| {
-            told.tweets.push(TweetChange::Removed(id.clone()));
-            told.count(posted_at, -1);
+        self.tell(|delta| {
+            delta.tweets.push(TweetChange::Removed(id.clone()));
+            delta.count(posted_at, -1);
         });
     }
 
@@ -149,28 +151,28 @@ impl Recorder {
         self.kind = ChangeKind::Dropped;
     }
 
-    fn tell(&mut self, what: impl FnOnce(&mut Told)) {
-        if let ChangeKind::Told(told) = &mut self.kind {
-            if told.tweets.len() < MOST_TWEETS {
-                what(told);
+    fn tell(&mut self, what: impl FnOnce(&mut Delta)) {
+        if let ChangeKind::Delta(delta) = &mut self.kind {
+            if delta.tweets.len() < MAX_TWEETS {
+                what(delta);
             } else {
                 self.kind = ChangeKind::TooMuch;
             }
         }
     }
 
-    pub(super) fn finish(self, head: &Head) -> ViewChange {
+    pub(super) fn finish(self, summary: &KeywordSummary) -> ViewChange {
         ViewChange {
             before: self.before,
-            as_of: head.as_of,
-            mark: head.mark,
-            ledger: head.ledger,
+            as_of: summary.as_of,
+            mark: summary.mark,
+            ledger: summary.ledger,
             kind: self.kind,
         }
     }
 }
 
-impl Told {
+impl Delta {
     fn count(&mut self, at: Timestamp, by: i64) {
         let minute = at.floor_to(Timestamp::MINUTE);
         let moved = self.minutes.entry(minute).or_default();
@@ -181,12 +183,12 @@ impl Told {
     }
 }
 
-/// What several batches in a row did to a timeline, as its followers are told: tweets that are
+/// What several batches in a row did to a timeline, as its subscribers are told: tweets that are
 /// new, metrics that are other, ids that are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelineChange {
     added: BTreeMap<TweetKey, TweetPosted>,
-    changed: BTreeMap<TweetKey, (TweetId, Metrics)>,
+    changed: BTreeMap<TweetKey, (TweetId, TweetMetrics)>,
     removed: BTreeSet<TweetId>,
     keys: BTreeMap<TweetId, TweetKey>,
 }
@@ -224,7 +226,7 @@ impl TimelineChange {
     }
 
     /// The metrics, as of now, of tweets that are not new, newest first.
-    pub fn changed(&self) -> impl Iterator<Item = &(TweetId, Metrics)> {
+    pub fn changed(&self) -> impl Iterator<Item = &(TweetId, TweetMetrics)> {
         self.changed.values().rev()
     }
 
@@ -254,14 +256,14 @@ mod tests {
             url: None,
             reply_to: None,
             repost_of: None,
-            metrics: Metrics::default(),
+            metrics: TweetMetrics::default(),
         }
     }
 
-    fn likes(likes: u64) -> Metrics {
-        Metrics {
+    fn likes(likes: u64) -> TweetMetrics {
+        TweetMetrics {
             likes,
-            ..Metrics::default()
+            ..TweetMetrics::default()
         }
     }
 
@@ -283,7 +285,7 @@ mod tests {
     }
 
     /// (added with likes, changed with likes, removed), as texts.
-    fn told(changes: Vec<TweetChange>) -> (Vec<String>, Vec<String>, Vec<String>) {
+    fn delta(changes: Vec<TweetChange>) -> (Vec<String>, Vec<String>, Vec<String>) {
         let mut change = TimelineChange::default();
         for one in changes {
             change.push(one);
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn each_tweet_is_told_once_in_its_last_state() {
+    fn delta_holds_each_tweet_once_in_its_last_state() {
         let nothing = Vec::<String>::new;
         for (given, expected) in [
             (vec![], (nothing(), nothing(), nothing())),
@@ -323,37 +325,37 @@ mod tests {
                 (nothing(), nothing(), vec!["a".into()]),
             ),
         ] {
-            assert_eq!(told(given.clone()), expected, "{given:?}");
+            assert_eq!(delta(given.clone()), expected, "{given:?}");
         }
     }
 
     #[test]
-    fn a_batch_that_alters_too_much_is_not_told() {
+    fn oversized_batch_is_not_recorded_as_delta() {
         let mut recorder = Recorder::from(Sequence::new(4));
-        for index in 0..=MOST_TWEETS {
+        for index in 0..=MAX_TWEETS {
             recorder.added(&tweet(&index.to_string(), 0));
         }
-        let head = Head {
+        let summary = KeywordSummary {
             as_of: Sequence::new(9),
             mark: RecordHash(7),
-            ..Head::default()
+            ..KeywordSummary::default()
         };
-        let change = recorder.finish(&head);
+        let change = recorder.finish(&summary);
         assert_eq!(change.kind, ChangeKind::TooMuch);
         assert_eq!(change.before, Sequence::new(4));
-        assert_eq!((change.as_of, change.mark), (head.as_of, head.mark));
+        assert_eq!((change.as_of, change.mark), (summary.as_of, summary.mark));
     }
 
     #[test]
-    fn a_minute_that_did_not_move_in_the_end_is_not_told() {
+    fn unchanged_minute_is_not_in_the_delta() {
         let mut recorder = Recorder::from(Sequence::ZERO);
         let (stays, goes) = (tweet("a", 3), tweet("b", 4));
         recorder.added(&stays);
         recorder.added(&goes);
         recorder.removed(&goes.id, goes.at);
-        let ChangeKind::Told(told) = recorder.finish(&Head::default()).kind else {
+        let ChangeKind::Delta(delta) = recorder.finish(&KeywordSummary::default()).kind else {
             panic!("it was told");
         };
-        assert_eq!(told.minutes, BTreeMap::from([(stays.at, 1)]));
+        assert_eq!(delta.minutes, BTreeMap::from([(stays.at, 1)]));
     }
 }

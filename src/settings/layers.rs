@@ -23,7 +23,7 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum KeyPlace {
     /// `config/default.toml`, part of the binary.
     Default,
     /// The file given with `--config`.
@@ -34,7 +34,7 @@ pub enum Place {
     Flag(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for KeyPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -47,16 +47,16 @@ impl fmt::Display for Place {
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct SettingEntry {
     /// What holds.
     pub value: Value,
     /// Who said so.
-    pub place: Place,
+    pub place: KeyPlace,
 }
 
 /// Every key, dotted (`commit.events`), with what holds for it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layers(BTreeMap<String, Entry>);
+pub struct Layers(BTreeMap<String, SettingEntry>);
 
 impl Layers {
     /// The layer that all others lie on.
@@ -66,14 +66,14 @@ impl Layers {
     pub(super) fn of_defaults(text: &str) -> Result<Self, SettingsError> {
         let table = parse(text, Path::new("config/default.toml"))?;
         let entries = flatten(table).into_iter().map(|(key, value)| {
-            let place = Place::Default;
-            (key, Entry { value, place })
+            let place = KeyPlace::Default;
+            (key, SettingEntry { value, place })
         });
         Ok(Self(entries.collect()))
     }
 
     /// All entries in the order of their keys.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &SettingEntry)> {
         self.0.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 
@@ -81,14 +81,14 @@ impl Layers {
     pub fn is_given(&self, key: &str) -> bool {
         self.0
             .get(key)
-            .is_some_and(|entry| entry.place != Place::Default)
+            .is_some_and(|entry| entry.place != KeyPlace::Default)
     }
 
     /// Where the value of `key` came from.
-    pub fn place(&self, key: &str) -> Place {
+    pub fn place(&self, key: &str) -> KeyPlace {
         self.0
             .get(key)
-            .map_or(Place::Default, |entry| entry.place.clone())
+            .map_or(KeyPlace::Default, |entry| entry.place.clone())
     }
 
     pub(super) fn lay_file(&mut self, path: &Path) -> Result<(), SettingsError> {
@@ -97,7 +97,7 @@ impl Layers {
             source,
         })?;
         for (key, value) in flatten(parse(&text, path)?) {
-            self.put(&key, value, Place::File(path.to_owned()))?;
+            self.put(&key, value, KeyPlace::File(path.to_owned()))?;
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Layers {
                 continue;
             };
             let key = rest.to_ascii_lowercase().replace("__", ".");
-            self.put_text(&key, &text, Place::Variable(name.clone()))?;
+            self.put_text(&key, &text, KeyPlace::Variable(name.clone()))?;
         }
         Ok(())
     }
@@ -123,19 +123,19 @@ impl Layers {
         key: &str,
         text: &str,
     ) -> Result<(), SettingsError> {
-        self.put_text(key, text, Place::Flag(flag.to_owned()))
+        self.put_text(key, text, KeyPlace::Flag(flag.to_owned()))
     }
 
-    fn put(&mut self, key: &str, value: Value, place: Place) -> Result<(), SettingsError> {
+    fn put(&mut self, key: &str, value: Value, place: KeyPlace) -> Result<(), SettingsError> {
         let Some(entry) = self.0.get_mut(key) else {
             return Err(self.unknown(key, place));
         };
-        *entry = Entry { value, place };
+        *entry = SettingEntry { value, place };
         Ok(())
     }
 
     /// Lays a value that was written without TOML's quotes: its kind is that of the default.
-    fn put_text(&mut self, key: &str, text: &str, place: Place) -> Result<(), SettingsError> {
+    fn put_text(&mut self, key: &str, text: &str, place: KeyPlace) -> Result<(), SettingsError> {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
             Some(Value::Integer(_)) => text.replace('_', "").parse().ok().map(Value::Integer),
@@ -154,7 +154,7 @@ impl Layers {
         )
     }
 
-    fn unknown(&self, key: &str, place: Place) -> SettingsError {
+    fn unknown(&self, key: &str, place: KeyPlace) -> SettingsError {
         let nearest = self
             .0
             .keys()
@@ -162,7 +162,7 @@ impl Layers {
             .filter(|known| strsim::damerau_levenshtein(known, key) <= known.len() / 2);
         let suggestion = match (nearest, &place) {
             (None, _) => "`tidings config show` lists all settings".to_owned(),
-            (Some(known), Place::Variable(_)) => {
+            (Some(known), KeyPlace::Variable(_)) => {
                 let name = known.replace('.', "__").to_ascii_uppercase();
                 format!("did you mean {VARIABLE_PREFIX}{name}?")
             }
@@ -175,10 +175,10 @@ impl Layers {
         }
     }
 
-    fn entry(&self, key: &str) -> Result<&Entry, SettingsError> {
+    fn entry(&self, key: &str) -> Result<&SettingEntry, SettingsError> {
         self.0
             .get(key)
-            .ok_or_else(|| self.unknown(key, Place::Default))
+            .ok_or_else(|| self.unknown(key, KeyPlace::Default))
     }
 
     fn take<'a, T>(

@@ -10,7 +10,7 @@ use std::time::Duration;
 mod layers;
 mod nats;
 
-pub use layers::{Entry, Layers, Place};
+pub use layers::{KeyPlace, Layers, SettingEntry};
 pub use nats::{ContextError, NatsSettings};
 
 use crate::telemetry::LogFormat;
@@ -46,7 +46,7 @@ pub enum SettingsError {
         /// The key as given.
         key: String,
         /// Where it was given.
-        place: Place,
+        place: KeyPlace,
         /// What may have been meant.
         suggestion: String,
     },
@@ -58,7 +58,7 @@ pub enum SettingsError {
         /// The value as given.
         found: String,
         /// Where it was given.
-        place: Place,
+        place: KeyPlace,
         /// What would be right.
         right: String,
     },
@@ -157,7 +157,8 @@ pub struct JournalSettings {
 pub struct KeywordSettings {
     /// Requests to track a new keyword are refused while so many are tracked.
     pub max: usize,
-    /// At most so many keywords have their state in memory; the one unused longest goes. At least 2.
+    /// At most so many keywords have their state in memory; the one unused longest goes. At least
+    /// 2.
     pub resident: usize,
     /// A tweet posted with a keyword that never existed tracks it.
     pub auto_track: bool,
@@ -195,7 +196,7 @@ pub struct LiveSettings {
     pub flush: Duration,
     /// How many clients there may be.
     pub sessions: usize,
-    /// How many topics one of them may follow.
+    /// How many topics one of them may subscribe to.
     pub subscriptions: usize,
     /// After how long one that takes nothing is sent away.
     pub slow: Duration,
@@ -209,7 +210,7 @@ pub struct LiveSettings {
     pub linger: Duration,
     /// How many bytes of updates are kept for that.
     pub ring_bytes: usize,
-    /// How many bytes may be held for the chains of all clients together.
+    /// How many bytes may be held for the channels of all clients together.
     pub budget: usize,
 }
 
@@ -319,7 +320,7 @@ impl Settings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
             live: LiveSettings {
-                flush: millis("live.flush", 1..=60_000)?,
+                flush: millis("live.flush_ms", 1..=60_000)?,
                 sessions: size(layers.whole("live.sessions", 1..=10_000_000)?),
                 subscriptions: size(layers.whole("live.subscriptions", 1..=1_000_000)?),
                 slow: millis("live.slow_ms", 100..=3_600_000)?,
@@ -412,6 +413,18 @@ mod tests {
         assert_eq!(settings.http.hosts, ["a.example", "b.example"]);
         assert!(!settings.keywords.auto_track);
         assert_eq!(settings.store.cache_bytes, 1_048_576);
+    }
+
+    #[test]
+    fn renamed_key_is_refused_with_its_new_name() {
+        let old = concat!("live.", "flush");
+        let given = Given {
+            flags: vec![flag(old, "5")],
+            ..Given::default()
+        };
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(text.contains(old), "{text}");
+        assert!(text.contains("did you mean \"live.flush_ms\"?"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Where NATS is, and who we are to it: as set here, or as the `nats` command keeps it in a context.
+//! Where NATS is, and who we are to it: as set here, or as the `nats` command keeps it in a
+//! context.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ impl std::fmt::Debug for NatsSettings {
 pub enum ContextError {
     /// No folder is known to hold contexts.
     #[error(
-        "NATS contexts are in $XDG_CONFIG_HOME/nats/context or ~/.config/nats/context, and neither XDG_CONFIG_HOME nor HOME is set"
+        "NATS contexts are in $XDG_CONFIG_HOME/nats/context or ~/.config/nats/context, and neither \
+        XDG_CONFIG_HOME nor HOME is set"
     )]
     NoHome,
     /// A name that is no name.
@@ -87,7 +89,8 @@ pub enum ContextError {
     },
     /// The context asks for something that tidings does not do.
     #[error(
-        "the NATS context {path} sets {field}, which tidings does not know; use a context without it"
+        "the NATS context {path} sets {field}, which tidings does not know; use a context without \
+        it"
     )]
     Unsupported {
         /// The file.

@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::sync::{OwnedRwLockReadGuard, RwLockWriteGuard};
 
-use super::guard::{Handle, guarded};
-use super::{ShardRecord, StoreError, layout};
+use super::catch_panic::{Handle, guarded};
+use super::{CheckpointRow, StoreError, layout};
 use crate::events::ShardCount;
 
 /// sled moves a leaf that is larger than a quarter of this into a file of its own. A leaf has at
@@ -57,9 +57,9 @@ pub struct KeptOpen {
 #[derive(Debug, Clone, Copy, Default)]
 struct Standing {
     /// The record of the last commit that is known to be there.
-    committed: Option<ShardRecord>,
+    committed: Option<CheckpointRow>,
     /// That of one that failed, which may be there.
-    attempted: Option<ShardRecord>,
+    attempted: Option<CheckpointRow>,
 }
 
 impl std::fmt::Debug for Database {
@@ -239,14 +239,14 @@ impl Database {
     }
 
     /// A commit with this record is written, though not flushed.
-    pub(super) fn attempts(&self, shard: usize, record: ShardRecord) {
+    pub(super) fn attempts(&self, shard: usize, record: CheckpointRow) {
         if let Some(standing) = self.standing().get_mut(shard) {
             standing.attempted = Some(record);
         }
     }
 
     /// A commit with this record is on disk.
-    pub(super) fn committed(&self, shard: usize, record: ShardRecord) {
+    pub(super) fn committed(&self, shard: usize, record: CheckpointRow) {
         if let Some(standing) = self.standing().get_mut(shard) {
             *standing = Standing {
                 committed: Some(record),
@@ -438,13 +438,13 @@ fn system_error(error: std::io::Error) -> std::io::Error {
 }
 
 /// The record of a tree's last commit.
-fn record_of(tree: &sled::Tree) -> Result<Option<ShardRecord>, StoreError> {
+fn record_of(tree: &sled::Tree) -> Result<Option<CheckpointRow>, StoreError> {
     let row = guarded("read a row", || tree.get(layout::SHARD))?;
-    row.map(|row| ShardRecord::decode(&row)).transpose()
+    row.map(|row| CheckpointRow::decode(&row)).transpose()
 }
 
-/// Removes what a kill can leave: a half-written snapshot of sled, after which every open fails, and
-/// the file of a test write.
+/// Removes what a kill can leave: a half-written snapshot of sled, after which every open fails,
+/// and the file of a test write.
 fn remove_leftovers(dir: &Path) -> Result<(), StoreError> {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Ok(());

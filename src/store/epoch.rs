@@ -41,8 +41,8 @@ impl EpochParts {
         }
     }
 
-    /// The parts of an epoch that rows name alone, as versions before 4 of the fold did; `None` when
-    /// they were made from another journal, or in another generation.
+    /// The parts of an epoch that rows name alone, as versions before 4 of the fold did; `None`
+    /// when they were made from another journal, or in another generation.
     pub fn of_bare(epoch: Epoch, incarnation: Incarnation, generation: Generation) -> Option<Self> {
         let (last_fold, analyser) = LAST_WITHOUT_PARTS;
         (0..=last_fold)

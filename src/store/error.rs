@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use crate::events::stored::StoredError;
+use crate::events::binary::StoredError;
 use crate::projections::RowsError;
 
 /// Why the store did not do what it was asked.

@@ -1,8 +1,8 @@
 //! Which generation of the views this is: what an epoch has besides journal and versions.
 //!
-//! It changes when the views no longer follow from the journal as it was seen before, and is kept in
-//! a file beside the views, so that it outlives them: 16 hex digits, and then a line for each journal
-//! that was left for another one.
+//! It changes when the views no longer follow from the journal as it was seen before, and is kept
+//! in a file beside the views, so that it outlives them: 16 hex digits, and then a line for each
+//! journal that was left for another one.
 
 use std::path::{Path, PathBuf};
 
@@ -69,16 +69,16 @@ impl Generation {
     }
 
     /// The generation that follows from a contradiction, kept in `dir` from now on, durably. For a
-    /// journal that other servers read as well: those that stood at the same position, and had folded
-    /// the same, come to the same generation, whenever they look.
+    /// journal that other servers read as well: those that stood at the same position, and had
+    /// folded the same, come to the same generation, whenever they look.
     ///
-    /// A journal that was created anew begins with the first generation, as it does for a server whose
-    /// data folder is new: its incarnation makes the epoch another one. One that was left earlier and
-    /// came back does not, since clients may hold its first epoch.
+    /// A journal that was created anew begins with the first generation, as it does for a server
+    /// whose data folder is new: its incarnation makes the epoch another one. One that was left
+    /// earlier and came back does not, since clients may hold its first epoch.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn follow(dir: &Path, found: &Contradiction) -> Result<Self, StoreError> {
+    pub fn next_after(dir: &Path, found: &Contradiction) -> Result<Self, StoreError> {
         let mut kept = Kept::load(dir)?;
         let is_another = found.of != found.now;
         if is_another {
@@ -177,8 +177,8 @@ mod tests {
         tempfile::tempdir().unwrap()
     }
 
-    fn follow(folder: &tempfile::TempDir, found: &Contradiction) -> Generation {
-        let next = Generation::follow(folder.path(), found).unwrap();
+    fn next_after(folder: &tempfile::TempDir, found: &Contradiction) -> Generation {
+        let next = Generation::next_after(folder.path(), found).unwrap();
         assert_eq!(Generation::load(folder.path()).unwrap(), next, "it is kept");
         next
     }
@@ -189,8 +189,8 @@ mod tests {
         let mut all = vec![Generation::FIRST];
         for sequence in [5, 9, 9, 9, 5] {
             let found = contradiction(1, 1, sequence);
-            let next = follow(&one, &found);
-            assert_eq!(follow(&other, &found), next);
+            let next = next_after(&one, &found);
+            assert_eq!(next_after(&other, &found), next);
             assert_ne!(all.last(), Some(&next), "it changes each time");
             all.push(next);
         }
@@ -199,23 +199,32 @@ mod tests {
     #[test]
     fn a_new_journal_begins_with_the_first_generation_and_one_that_came_back_does_not() {
         let folder = folder();
-        follow(&folder, &contradiction(1, 1, 5));
-        assert_eq!(follow(&folder, &contradiction(1, 2, 7)), Generation::FIRST);
+        next_after(&folder, &contradiction(1, 1, 5));
+        assert_eq!(
+            next_after(&folder, &contradiction(1, 2, 7)),
+            Generation::FIRST
+        );
         // The same start once more, after a crash.
-        assert_eq!(follow(&folder, &contradiction(1, 2, 7)), Generation::FIRST);
-        let back = follow(&folder, &contradiction(2, 1, 3));
+        assert_eq!(
+            next_after(&folder, &contradiction(1, 2, 7)),
+            Generation::FIRST
+        );
+        let back = next_after(&folder, &contradiction(2, 1, 3));
         assert_ne!(back, Generation::FIRST);
-        assert_eq!(follow(&folder, &contradiction(1, 3, 3)), Generation::FIRST);
+        assert_eq!(
+            next_after(&folder, &contradiction(1, 3, 3)),
+            Generation::FIRST
+        );
     }
 
     #[test]
     fn a_random_generation_is_a_new_one_each_time_and_forgets_no_journal() {
         let folder = folder();
-        follow(&folder, &contradiction(1, 2, 7));
+        next_after(&folder, &contradiction(1, 2, 7));
         let first = Generation::renew(folder.path()).unwrap();
         assert_ne!(Generation::renew(folder.path()).unwrap(), first);
         assert_ne!(
-            follow(&folder, &contradiction(2, 1, 7)),
+            next_after(&folder, &contradiction(2, 1, 7)),
             Generation::FIRST,
             "it was left before"
         );

@@ -4,22 +4,26 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::layers::Layers;
+use super::memtable::Memtables;
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
 use crate::projections::{RowKey, Rows, RowsError, Seek, TweetKey};
 
-/// The rows of one keyword, read through the layers.
+/// The rows of one keyword, read through the memtables.
 #[derive(Debug)]
 pub struct KeywordRows<'a> {
     shard: &'a ShardRows,
     keyword: Keyword,
     /// When set, the caller keeps everybody from putting rows.
-    held: Option<&'a Layers>,
+    held: Option<&'a Memtables>,
 }
 
 impl<'a> KeywordRows<'a> {
-    pub(super) fn new(shard: &'a ShardRows, keyword: &Keyword, held: Option<&'a Layers>) -> Self {
+    pub(super) fn new(
+        shard: &'a ShardRows,
+        keyword: &Keyword,
+        held: Option<&'a Memtables>,
+    ) -> Self {
         Self {
             shard,
             keyword: keyword.clone(),

@@ -12,7 +12,7 @@ use crate::projections::{RowKey, TweetKey};
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-const HEAD: u8 = b'h';
+const SUMMARY: u8 = b'h';
 const OPEN_PAGE: u8 = b'o';
 const PAGE: u8 = b'p';
 const METRICS: u8 = b'e';
@@ -23,12 +23,12 @@ const ID_RUN: u8 = b'j';
 const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
-/// The log of who is followed.
-pub(super) const ROLL: u8 = b'l';
+/// The log of which keywords are tracked.
+pub(super) const TRACKED_LOG: u8 = b'l';
 
 /// Every kind of row that belongs to a keyword's view.
 const OF_KEYWORD: [u8; 9] = [
-    HEAD, OPEN_PAGE, PAGE, METRICS, MINUTES, SPAN, RECENT_IDS, ID_RUN, ID_FILTER,
+    SUMMARY, OPEN_PAGE, PAGE, METRICS, MINUTES, SPAN, RECENT_IDS, ID_RUN, ID_FILTER,
 ];
 
 fn start(kind: u8, keyword: &Keyword) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn push_part(key: &mut Vec<u8>, level: u8, run: u8, part: u32) {
 /// The key of a keyword's row.
 pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
     let kind = match row {
-        RowKey::Head => HEAD,
+        RowKey::Summary => SUMMARY,
         RowKey::OpenPage => OPEN_PAGE,
         RowKey::Page(_) => PAGE,
         RowKey::Metrics(_) => METRICS,
@@ -66,7 +66,7 @@ pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
     };
     let mut key = start(kind, keyword);
     match row {
-        RowKey::Head | RowKey::OpenPage | RowKey::RecentIds => {}
+        RowKey::Summary | RowKey::OpenPage | RowKey::RecentIds => {}
         RowKey::Page(tweet) | RowKey::Metrics(tweet) => push_tweet_key(&mut key, tweet),
         RowKey::Minutes(block) | RowKey::Span(block) => {
             key.extend_from_slice(&block.to_be_bytes());
@@ -117,7 +117,7 @@ pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
 /// What all rows of newest ids start with.
 pub(super) const ALL_RECENT_IDS: &[u8] = &[RECENT_IDS];
 /// What all headers start with.
-pub(super) const ALL_HEADS: &[u8] = &[HEAD];
+pub(super) const ALL_HEADS: &[u8] = &[SUMMARY];
 
 /// The keyword in a key of one row per keyword.
 pub(super) fn keyword_of(key: &[u8]) -> Option<Keyword> {

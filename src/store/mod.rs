@@ -4,41 +4,45 @@
 //! - [`Store`]: all shards of one folder, opened and healed.
 //! - [`Views`]: the read side that outlives a store which has to be replaced.
 
-mod behind;
-mod committer;
+mod catch_panic;
+mod checkpoint_row;
+mod commit_thread;
+mod compacted_log;
 mod database;
 mod epoch;
 mod error;
 mod generation;
-mod guard;
-mod holder_index;
-mod holders;
-mod keyword_log;
+mod index_segments;
 mod keyword_rows;
-mod layers;
+mod lagging_marks;
 mod layout;
+mod memtable;
 mod put_log;
 mod read_threads;
-mod records;
-mod roll;
 mod seal;
 mod shard_rows;
+#[expect(
+    clippy::module_inception,
+    reason = "`Store` is in the file of its name"
+)]
+mod store;
+mod tracked_log;
+mod tweet_index;
 mod views;
 mod views_folder;
-mod whole;
 
+pub use catch_panic::silence_guarded_panics;
+pub use checkpoint_row::CheckpointRow;
+pub use compacted_log::KeptLog;
 pub use database::{KeptOpen, RECOVER_EVERY};
 pub use epoch::{Epoch, EpochError, EpochParts};
 pub use error::StoreError;
 pub use generation::{Contradiction, Generation};
-pub use guard::silence_guarded_panics;
-pub use holders::Holders;
-pub use keyword_log::KeptLog;
 pub use keyword_rows::KeywordRows;
 pub use read_threads::ReadThreads;
-pub use records::ShardRecord;
 pub use seal::Seal;
 pub use shard_rows::{CommitFigures, ShardRows};
+pub use store::{Store, StoreOptions};
+pub use tweet_index::TweetIndex;
 pub use views::{Answer, Views};
 pub use views_folder::ViewsFolder;
-pub use whole::{Store, StoreOptions};

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::events::Keyword;
 
-/// The keywords whose ids were put since the reader looked; nothing is noted while there is no reader.
-/// Holds each keyword at most once.
+/// The keywords whose ids were put since the reader looked; nothing is noted while there is no
+/// reader. Holds each keyword at most once.
 #[derive(Debug, Default)]
 pub(super) struct PutLog {
     /// With each keyword, whether all that it had was cleared.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keyword_is_noted_once_and_only_while_somebody_reads() {
+    fn keyword_is_noted_once_and_only_with_a_reader() {
         let [a, b] = ["a", "b"].map(|text| Keyword::new(text).unwrap());
         let log = PutLog::default();
         log.note(&a, false);

@@ -1,5 +1,5 @@
-//! Threads on which views are read and answers made, of a lower priority than the event loop and the
-//! folds: however much is read, posting, folding and writing to clients go on.
+//! Threads on which views are read and answers made, of a lower priority than the event loop and
+//! the folds: however much is read, posting, folding and writing to clients go on.
 
 use tokio::runtime::{self, Handle, Runtime};
 
@@ -11,7 +11,8 @@ pub struct ReadThreads {
 }
 
 impl ReadThreads {
-    /// Up to `count` threads of this name and niceness, from 0 (the priority of all other work) to 19.
+    /// Up to `count` threads of this name and niceness, from 0 (the priority of all other work) to
+    /// 19.
     pub fn new(name: &'static str, count: usize, niceness: i32) -> Self {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(count.max(1))
@@ -21,7 +22,8 @@ impl ReadThreads {
         Self {
             runtime: runtime
                 .inspect_err(|error| {
-                    tracing::error!(%error, threads = name, "reading has no threads of its own and shares those of other work");
+                    tracing::error!(%error, threads = name, "reading has no threads of its own and \
+                        shares those of other work");
                 })
                 .ok(),
         }

@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use bytes::Bytes;
 
+use super::catch_panic::guarded;
 use super::database::{Database, KeptOpen};
-use super::guard::guarded;
-use super::layers::{Layers, RowMap};
+use super::memtable::{Memtables, RowMap};
 use super::put_log::PutLog;
-use super::{KeywordRows, ShardRecord, StoreError, layout};
-use crate::events::{Keyword, Sequence, stored};
-use crate::projections::{Changes, RowKey, pack_page};
+use super::{CheckpointRow, KeywordRows, StoreError, layout};
+use crate::events::{Keyword, Sequence, binary};
+use crate::projections::{RowChanges, RowKey, pack_page};
 
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
@@ -40,7 +40,7 @@ pub struct ShardRows {
     database: Arc<Database>,
     /// Which of the database's trees.
     index: usize,
-    layers: RwLock<Layers>,
+    memtables: RwLock<Memtables>,
     put_log: PutLog,
     /// Held by the one who puts something new in the roll.
     writes_roll: Mutex<()>,
@@ -51,19 +51,23 @@ impl ShardRows {
         Self {
             database,
             index,
-            layers: RwLock::default(),
+            memtables: RwLock::default(),
             put_log: PutLog::default(),
             writes_roll: Mutex::default(),
         }
     }
 
     // A panic while the lock is held cannot leave a map half changed: the values are ready.
-    pub(super) fn reading(&self) -> RwLockReadGuard<'_, Layers> {
-        self.layers.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn reading(&self) -> RwLockReadGuard<'_, Memtables> {
+        self.memtables
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn writing(&self) -> RwLockWriteGuard<'_, Layers> {
-        self.layers.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn writing(&self) -> RwLockWriteGuard<'_, Memtables> {
+        self.memtables
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held from reading the roll's rows until what they become is put.
@@ -77,16 +81,20 @@ impl ShardRows {
         KeywordRows::new(self, keyword, None)
     }
 
-    /// The rows of one keyword under the layers that the caller holds.
-    pub(super) fn held<'a>(&'a self, keyword: &Keyword, layers: &'a Layers) -> KeywordRows<'a> {
-        KeywordRows::new(self, keyword, Some(layers))
+    /// The rows of one keyword under the memtables that the caller holds.
+    pub(super) fn held<'a>(
+        &'a self,
+        keyword: &Keyword,
+        memtables: &'a Memtables,
+    ) -> KeywordRows<'a> {
+        KeywordRows::new(self, keyword, Some(memtables))
     }
 
     /// Puts all changed rows of a keyword in one step.
     ///
     /// # Errors
     /// [`StoreError`] when the rows that are to go, or the roll, cannot be read.
-    pub fn put(&self, keyword: &Keyword, changes: Changes) -> Result<(), StoreError> {
+    pub fn put(&self, keyword: &Keyword, changes: RowChanges) -> Result<(), StoreError> {
         let ids_changed = changes.cleared
             || changes
                 .rows
@@ -104,17 +112,17 @@ impl ShardRows {
             .map(|(row, value)| (layout::key(keyword, &row), value))
             .collect();
         let mut writes_roll = None;
-        if let Some(following) = changes.following {
+        if let Some(tracking) = changes.tracking {
             writes_roll = Some(self.lock_roll());
-            named.extend(self.log_with(layout::ROLL, &[(keyword.clone(), following)])?);
+            named.extend(self.log_with(layout::TRACKED_LOG, &[(keyword.clone(), tracking)])?);
         }
-        let mut layers = self.writing();
+        let mut memtables = self.writing();
         for key in gone {
-            layers.pending.insert(key, None);
+            memtables.pending.insert(key, None);
         }
-        layers.pending.extend(named);
+        memtables.pending.extend(named);
         drop(writes_roll);
-        drop(layers);
+        drop(memtables);
         if ids_changed {
             self.put_log.note(keyword, changes.cleared);
         }
@@ -144,7 +152,7 @@ impl ShardRows {
         let Some(row) = self.get(layout::UNADDRESSED, None)? else {
             return Ok((0, Sequence::ZERO));
         };
-        let (count, through) = stored::decode_value(&row).map_err(StoreError::Row)?;
+        let (count, through) = binary::decode_value(&row).map_err(StoreError::Row)?;
         Ok((count, through))
     }
 
@@ -160,7 +168,7 @@ impl ShardRows {
         let (count, counted) = self.unaddressed_through()?;
         if through > counted {
             let mut row = Vec::new();
-            stored::encode_value(&(count.saturating_add(more), through), &mut row)
+            binary::encode_value(&(count.saturating_add(more), through), &mut row)
                 .map_err(StoreError::Row)?;
             self.writing()
                 .pending
@@ -173,9 +181,9 @@ impl ShardRows {
     ///
     /// # Errors
     /// [`StoreError`]; rows without a checkpoint are [`StoreError::Inconsistent`].
-    pub fn record(&self) -> Result<Option<ShardRecord>, StoreError> {
+    pub fn record(&self) -> Result<Option<CheckpointRow>, StoreError> {
         match self.get(layout::SHARD, None)? {
-            Some(row) => ShardRecord::decode(&row).map(Some),
+            Some(row) => CheckpointRow::decode(&row).map(Some),
             None if self.read("look into a shard", |tree| Ok(tree.is_empty()))? => Ok(None),
             None => Err(StoreError::Inconsistent(
                 "a shard has rows but no checkpoint".into(),
@@ -187,7 +195,7 @@ impl ShardRows {
     ///
     /// # Errors
     /// [`StoreError`], or what `visit` answers.
-    pub fn for_each_head(
+    pub fn for_each_summary(
         &self,
         visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
@@ -217,9 +225,9 @@ impl ShardRows {
     /// Sets everything put so far apart for the next [`ShardRows::commit`]. The writer calls it
     /// at the position that the commit's record will name: what is put later is not in it.
     pub fn freeze(&self) {
-        let mut layers = self.writing();
-        let newer = std::mem::take(&mut layers.pending);
-        let rows = match layers.committing.take() {
+        let mut memtables = self.writing();
+        let newer = std::mem::take(&mut memtables.pending);
+        let rows = match memtables.committing.take() {
             Some(unwritten) => {
                 let mut rows = Arc::unwrap_or_clone(unwritten);
                 rows.extend(newer);
@@ -227,7 +235,7 @@ impl ShardRows {
             }
             None => newer,
         };
-        layers.committing = Some(Arc::new(rows));
+        memtables.committing = Some(Arc::new(rows));
     }
 
     /// Writes what was frozen, and the record, in one sled batch. One caller at a time; blocks
@@ -236,7 +244,7 @@ impl ShardRows {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn commit(&self, record: &ShardRecord) -> Result<CommitFigures, StoreError> {
+    pub fn commit(&self, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
         let written = self.write_frozen(record)?;
         self.settle(record);
         Ok(written)
@@ -244,13 +252,13 @@ impl ShardRows {
 
     /// The same, but the rows stay in memory until [`Self::settle`], so that they can be read and
     /// written again when making them durable fails.
-    pub(super) fn write_frozen(&self, record: &ShardRecord) -> Result<CommitFigures, StoreError> {
+    pub(super) fn write_frozen(&self, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
         let rows = self.reading().committing.clone().unwrap_or_default();
         self.write(&rows, record)
     }
 
     /// What was written with this record is on disk.
-    pub(super) fn settle(&self, record: &ShardRecord) {
+    pub(super) fn settle(&self, record: &CheckpointRow) {
         self.database.committed(self.index, *record);
         self.writing().committing = None;
     }
@@ -293,7 +301,7 @@ impl ShardRows {
         }
     }
 
-    fn write(&self, rows: &RowMap, record: &ShardRecord) -> Result<CommitFigures, StoreError> {
+    fn write(&self, rows: &RowMap, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
         let mut batch = sled::Batch::default();
         let mut figures = CommitFigures::default();
         let packed = packed_pages(rows);
@@ -322,10 +330,10 @@ impl ShardRows {
     pub(super) fn get(
         &self,
         key: &[u8],
-        held: Option<&Layers>,
+        held: Option<&Memtables>,
     ) -> Result<Option<Bytes>, StoreError> {
         let known = match held {
-            Some(layers) => layers.get(key).cloned(),
+            Some(memtables) => memtables.get(key).cloned(),
             None => self.reading().get(key).cloned(),
         };
         match known {
@@ -341,17 +349,17 @@ impl ShardRows {
         &self,
         mut range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
         backwards: bool,
-        held: Option<&Layers>,
+        held: Option<&Memtables>,
     ) -> Result<Option<(Vec<u8>, Bytes)>, StoreError> {
         loop {
             let bounds = (as_slice(&range.0), as_slice(&range.1));
-            let layered = |layers: &Layers| {
-                layers
+            let layered = |memtables: &Memtables| {
+                memtables
                     .nearest(bounds, backwards)
                     .map(|(key, row)| (key.to_vec(), row.clone()))
             };
             let newer = match held {
-                Some(layers) => layered(layers),
+                Some(memtables) => layered(memtables),
                 None => layered(&self.reading()),
             };
             let older = self.read("look for a row", |tree| {
@@ -405,16 +413,17 @@ impl ShardRows {
         prefix: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        // The layers are copied first: a row that sled takes meanwhile is seen in them, or in sled.
+        // The memtables are copied first: a row that sled takes meanwhile is seen in them, or in
+        // sled.
         let mut newer: RowMap = RowMap::new();
         {
-            let layers = self.reading();
+            let memtables = self.reading();
             let range = (Bound::Included(prefix), Bound::Unbounded);
-            for rows in layers
+            for rows in memtables
                 .committing
                 .iter()
                 .map(AsRef::as_ref)
-                .chain([&layers.pending])
+                .chain([&memtables.pending])
             {
                 newer.extend(
                     rows.range::<[u8], _>(range)

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
-use crate::projections::{Head, Meter, MeteredRows, RowKey, Rows, RowsError};
+use crate::projections::{KeywordSummary, Meter, MeteredRows, RowKey, Rows, RowsError};
 
 /// How often a query is tried beside a keyword that keeps changing before it makes it wait.
 const TRIES: usize = 5;
@@ -105,39 +105,39 @@ impl Views {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn head(&self, keyword: &Keyword) -> Result<Option<Head>, StoreError> {
+    pub fn summary(&self, keyword: &Keyword) -> Result<Option<KeywordSummary>, StoreError> {
         let store = self.store()?;
         let read = || {
-            let row = store.rows_of(keyword)?.of(keyword).get(&RowKey::Head)?;
-            Ok(row.map(|row| Head::decode(&row)).transpose()?)
+            let row = store.rows_of(keyword)?.of(keyword).get(&RowKey::Summary)?;
+            Ok(row.map(|row| KeywordSummary::decode(&row)).transpose()?)
         };
         self.noticing_damage(&store, read())
     }
 
-    /// Every keyword that ever existed, in keyword order, also those not followed any more.
+    /// Every keyword that ever existed, in keyword order, also those not tracked any more.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn heads(&self) -> Result<Vec<(Keyword, Head)>, StoreError> {
-        let mut heads = self.keywords_with(|_, head| Some(head))?;
-        heads.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(heads)
+    pub fn summaries(&self) -> Result<Vec<(Keyword, KeywordSummary)>, StoreError> {
+        let mut summaries = self.keywords_with(|_, summary| Some(summary))?;
+        summaries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(summaries)
     }
 
-    /// Every keyword that ever existed, with what `pick` takes of its header; without those of which
-    /// it takes nothing. In no order.
+    /// Every keyword that ever existed, with what `pick` takes of its header; without those of
+    /// which it takes nothing. In no order.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn keywords_with<T>(
         &self,
-        mut pick: impl FnMut(&Keyword, Head) -> Option<T>,
+        mut pick: impl FnMut(&Keyword, KeywordSummary) -> Option<T>,
     ) -> Result<Vec<(Keyword, T)>, StoreError> {
         let mut picked = Vec::new();
         let store = self.store()?;
         for shard in store.shards() {
-            self.for_each_head(&store, shard, |keyword, head| {
-                if let Some(value) = pick(&keyword, head) {
+            self.for_each_summary(&store, shard, |keyword, summary| {
+                if let Some(value) = pick(&keyword, summary) {
                     picked.push((keyword, value));
                 }
             })?;
@@ -150,21 +150,23 @@ impl Views {
         &self,
         store: &Arc<Store>,
         shard: &ShardRows,
-    ) -> Result<Vec<(Keyword, Head)>, StoreError> {
-        let mut heads = Vec::new();
-        self.for_each_head(store, shard, |keyword, head| heads.push((keyword, head)))?;
-        Ok(heads)
+    ) -> Result<Vec<(Keyword, KeywordSummary)>, StoreError> {
+        let mut summaries = Vec::new();
+        self.for_each_summary(store, shard, |keyword, summary| {
+            summaries.push((keyword, summary));
+        })?;
+        Ok(summaries)
     }
 
-    fn for_each_head(
+    fn for_each_summary(
         &self,
         store: &Arc<Store>,
         shard: &ShardRows,
-        mut visit: impl FnMut(Keyword, Head),
+        mut visit: impl FnMut(Keyword, KeywordSummary),
     ) -> Result<(), StoreError> {
-        let read = shard.for_each_head(|keyword, row| {
+        let read = shard.for_each_summary(|keyword, row| {
             self.look(row.len())?;
-            visit(keyword, Head::decode(row)?);
+            visit(keyword, KeywordSummary::decode(row)?);
             Ok(())
         });
         self.noticing_damage(store, read)
@@ -178,7 +180,7 @@ impl Views {
     pub fn read<T>(
         &self,
         keyword: &Keyword,
-        query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
+        query: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<Option<Answer<T>>, StoreError> {
         let store = self.store()?;
         let meter = self.meter.as_ref();
@@ -209,43 +211,43 @@ fn read_in<T>(
     store: &Store,
     keyword: &Keyword,
     meter: Option<&Meter>,
-    mut query: impl FnMut(&Head, &dyn Rows) -> Result<T, RowsError>,
+    mut query: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
 ) -> Result<Option<Answer<T>>, StoreError> {
     let shard = store.rows_of(keyword)?;
-    let mut query = |head: &Head, rows: &dyn Rows| match meter {
-        Some(meter) => query(head, &MeteredRows::new(rows, meter)),
-        None => query(head, rows),
+    let mut query = |summary: &KeywordSummary, rows: &dyn Rows| match meter {
+        Some(meter) => query(summary, &MeteredRows::new(rows, meter)),
+        None => query(summary, rows),
     };
-    let answer = |head: &Head, value| Answer {
+    let answer = |summary: &KeywordSummary, value| Answer {
         value,
         epoch: store.epoch(),
-        as_of: head.as_of,
+        as_of: summary.as_of,
     };
     // Every step of a keyword rewrites its header with a later position, so an unchanged
     // header means that nothing else has changed either.
     let rows = shard.of(keyword);
-    let mut before = rows.get(&RowKey::Head)?;
+    let mut before = rows.get(&RowKey::Summary)?;
     for _ in 0..TRIES {
         let Some(row) = &before else {
             return Ok(None);
         };
-        let head = Head::decode(row)?;
-        let value = query(&head, &rows);
+        let summary = KeywordSummary::decode(row)?;
+        let value = query(&summary, &rows);
         if let Err(RowsError::Abandoned) = value {
             return Err(RowsError::Abandoned.into());
         }
-        let after = rows.get(&RowKey::Head)?;
+        let after = rows.get(&RowKey::Summary)?;
         if before == after {
-            return Ok(Some(answer(&head, value?)));
+            return Ok(Some(answer(&summary, value?)));
         }
         before = after;
     }
-    let layers = shard.reading();
-    let rows = shard.held(keyword, &layers);
-    let Some(row) = rows.get(&RowKey::Head)? else {
+    let memtables = shard.reading();
+    let rows = shard.held(keyword, &memtables);
+    let Some(row) = rows.get(&RowKey::Summary)? else {
         return Ok(None);
     };
-    let head = Head::decode(&row)?;
-    let value = query(&head, &rows)?;
-    Ok(Some(answer(&head, value)))
+    let summary = KeywordSummary::decode(&row)?;
+    let value = query(&summary, &rows)?;
+    Ok(Some(answer(&summary, value)))
 }

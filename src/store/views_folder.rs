@@ -148,7 +148,8 @@ impl ViewsFolder {
         if has_entries(&self.current())? {
             self.remove_those_of_an_older_binary(&files)?;
         } else if !files.is_empty() || taking.exists() {
-            tracing::info!(folder = %self.root.display(), "taking over the views of the layout before");
+            tracing::info!(folder = %self.root.display(), "taking over the views of the layout \
+                before");
             std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
             // The database goes last: as long as it is not there, nothing was taken over.
             files.sort_by_key(|path| path.file_name().is_some_and(|name| name == "db"));

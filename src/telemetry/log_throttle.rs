@@ -27,8 +27,8 @@ static PROCESS: LazyLock<LogThrottle> = LazyLock::new(|| LogThrottle::new(INTERV
 
 /// Writes a log line through the throttle of the process: at most one per `cause` in ten seconds.
 ///
-/// `write` gets the number of occurrences that the line stands for, and should log it as `count`. It
-/// may run later and on another task, so it owns what it names. A cause is a short constant: the
+/// `write` gets the number of occurrences that the line stands for, and should log it as `count`.
+/// It may run later and on another task, so it owns what it names. A cause is a short constant: the
 /// number of causes is bounded by the code, never by what clients send.
 pub fn log_throttled(cause: &'static str, write: impl FnOnce(u64) + Send + 'static) {
     PROCESS.log(cause, write);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_one_line_at_once_and_one_with_the_rest() {
+    async fn burst_sends_one_line_at_once_and_one_with_the_rest() {
         let throttle = LogThrottle::new(INTERVAL);
         let lines = Lines::default();
         for occurrence in 0..979 {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lasting_cause_is_one_line_per_interval_and_every_occurrence_is_counted() {
+    async fn lasting_cause_logs_once_per_interval_with_count() {
         let throttle = LogThrottle::new(INTERVAL);
         let lines = Lines::default();
         for occurrence in 0..1_000 {

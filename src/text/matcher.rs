@@ -23,8 +23,8 @@ use unicode_script::{Script, UnicodeScript};
 use super::boundaries::Boundaries;
 use crate::events::{Keyword, normal_form};
 
-/// Finds keywords in texts. Building one for 100,000 keywords takes 0.1 to 0.3 s and 10 to 40 MB, by
-/// their length, so share it, and build a new one when the keywords change.
+/// Finds keywords in texts. Building one for 100,000 keywords takes 0.1 to 0.3 s and 10 to 40 MB,
+/// by their length, so share it, and build a new one when the keywords change.
 #[derive(Debug)]
 pub struct Matcher {
     /// In order, each once.
@@ -96,7 +96,7 @@ fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
 }
 
 /// How many marks and joiners are skipped on either side of an edge to find the word it may be in.
-const MOST_SKIPPED: usize = 7;
+const MAX_SKIPPED_CHARS: usize = 7;
 
 /// Neither edge of the occurrence parts a cluster or a word.
 fn counts(text: &str, boundaries: &Boundaries<'_>, occurrence: &Match) -> bool {
@@ -121,7 +121,7 @@ fn is_edge(text: &str, boundaries: &Boundaries<'_>, position: usize) -> bool {
 fn is_spaced_word(side: impl Iterator<Item = char>) -> bool {
     let mut skipped = 0;
     for character in side {
-        if skipped < MOST_SKIPPED && is_mark_or_joiner(character) {
+        if skipped < MAX_SKIPPED_CHARS && is_mark_or_joiner(character) {
             skipped += 1;
         } else {
             return in_spaced_word(character);
@@ -364,7 +364,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
-        fn a_naive_search_agrees(
+        fn matcher_matches_a_naive_search(
             keywords in prop::collection::vec(texts("{1,4}"), 0..12),
             text in texts("{0,40}"),
         ) {

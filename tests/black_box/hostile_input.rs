@@ -233,7 +233,7 @@ fn the_edge_refuses_what_is_not_meant_for_it() {
 }
 
 #[test]
-fn bytes_that_are_no_request_disturb_nobody() {
+fn bytes_that_are_no_request_leave_other_clients_unaffected() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     server.publish(&tweet("a", "1", "2020-01-01T00:00:00Z"));
@@ -243,7 +243,8 @@ fn bytes_that_are_no_request_disturb_nobody() {
         b"GET / HTTP/9.9\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-        b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \
+        chunked\r\n\r\nzz\r\n",
     ] {
         // An answer or a closed connection: either is fine.
         if let Ok(answer) = http::say(server.address(), bytes) {

@@ -79,7 +79,7 @@ async fn other_hosts_can_be_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_is_refused_and_disturbs_nobody() {
+async fn garbage_is_refused_without_effect_on_other_clients() {
     let running = Running::start().await;
     let mut steady = running.connect().await;
     let head = format!(
@@ -91,9 +91,11 @@ async fn garbage_is_refused_and_disturbs_nobody() {
         b"\0\0\0\0\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: \
+        close\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
-        b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-ndjson\r\n\r\nZZ\r\n",
+        b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \
+        chunked\r\nContent-Type: application/x-ndjson\r\n\r\nZZ\r\n",
     ] {
         let answer = running.exchange(garbage).await;
         assert!(
@@ -103,9 +105,15 @@ async fn garbage_is_refused_and_disturbs_nobody() {
             String::from_utf8_lossy(garbage),
         );
         steady.write_all(head.as_bytes()).await.unwrap();
-        assert!(read_head(&mut steady).await.starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(
+            read_head(&mut steady)
+                .await
+                .starts_with("HTTP/1.1 200 OK\r\n")
+        );
         let mut body = [0; 15];
-        tokio::io::AsyncReadExt::read_exact(&mut steady, &mut body).await.unwrap();
+        tokio::io::AsyncReadExt::read_exact(&mut steady, &mut body)
+            .await
+            .unwrap();
         assert_eq!(&body, b"{\"status\":\"ok\"}");
     }
     // A sound request, then garbage behind it: the first is answered, the rest refused.
@@ -122,7 +130,8 @@ async fn pipelined_requests_are_answered_in_order() {
     let running = Running::start().await;
     let host = running.address();
     let request = format!(
-        "GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\n\r\nGET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        "GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET /api/v1/nothing HTTP/1.1\r\nHost: \
+        {host}\r\n\r\nGET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     );
     let answer = String::from_utf8(running.exchange(request.as_bytes()).await).unwrap();
     let statuses: Vec<&str> = answer
@@ -171,7 +180,8 @@ async fn a_body_that_takes_too_long_is_given_up() {
     })
     .await;
     let mut stream = running.connect().await;
-    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{\"type\"";
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+        application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{\"type\"";
     stream.write_all(head.as_bytes()).await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 408 "));
     running.stop().await;
@@ -186,7 +196,8 @@ async fn a_client_that_goes_away_in_the_middle_of_a_body_leaves_nothing() {
     );
     let mut stream = running.connect().await;
     let head = format!(
-        "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{line}\n"
+        "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+        application/x-ndjson\r\nContent-Length: 1000\r\n\r\n{line}\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
@@ -203,7 +214,8 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
     let host = running.address();
     let head = |rest: &str| {
         format!(
-            "POST /api/v1/tweets HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n{rest}\r\n"
+            "POST /api/v1/tweets HTTP/1.1\r\nHost: {host}\r\nContent-Type: \
+            application/x-ndjson\r\nConnection: close\r\n{rest}\r\n"
         )
     };
 
@@ -234,17 +246,22 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
     );
 
     // Refused for another reason, and told so all the same.
-    let mut elsewhere = format!("POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
+    let mut elsewhere = format!(
+        "POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: \
+        close\r\nContent-Length: {LENGTH}\r\n\r\n"
+    )
+    .into_bytes();
     elsewhere.resize(elsewhere.len() + LENGTH, b' ');
     assert_eq!(status(&running.exchange(&elsewhere).await), Some(404));
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_before_sending_is_refused_without_a_100() {
+async fn expect_header_is_refused_without_100_continue() {
     let running = Running::start().await;
     let mut stream = running.connect().await;
-    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+        text/plain\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 415 "));
     running.stop().await;
@@ -265,7 +282,7 @@ async fn a_keyword_of_ten_megabytes_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_over_the_limit_is_told_to_come_again() {
+async fn connection_over_the_limit_gets_retry_after() {
     let running = Running::with(Setup {
         limits: ServerLimits {
             connections: 1,
@@ -303,7 +320,8 @@ async fn stopping_ends_idle_connections_and_those_that_never_finish() {
         .unwrap();
     assert!(read_head(&mut idle).await.starts_with("HTTP/1.1 404 "));
     let mut stuck = running.connect().await;
-    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n";
+    let head = "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+        application/x-ndjson\r\nContent-Length: 1000\r\n\r\n";
     stuck.write_all(head.as_bytes()).await.unwrap();
     let address = running.address();
     running.stop_within(Duration::from_millis(200)).await;
@@ -313,7 +331,7 @@ async fn stopping_ends_idle_connections_and_those_that_never_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn probes_are_answered_under_any_host_but_told_the_status_alone() {
+async fn probes_work_under_any_host_with_status_only() {
     let running = Running::start().await;
     let ask = async |head: &str| {
         let request = format!("{head}\r\nConnection: close\r\n\r\n");
@@ -405,7 +423,8 @@ async fn an_answer_without_a_body_tells_no_wrong_length() {
     }
     // Nothing of an answer without a body is left on the connection.
     let request = format!(
-        "DELETE /api/v1/keywords/ai HTTP/1.1\r\nHost: {0}\r\n\r\nGET /healthz HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\n\r\n",
+        "DELETE /api/v1/keywords/ai HTTP/1.1\r\nHost: {0}\r\n\r\nGET /healthz HTTP/1.1\r\nHost: \
+        {0}\r\nConnection: close\r\n\r\n",
         running.address()
     );
     let answer = running.exchange(request.as_bytes()).await;

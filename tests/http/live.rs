@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidings::actors::engine::{Clock, fold_step};
 use tidings::actors::live::Topic;
-use tidings::actors::{Clock, fold_step};
 use tidings::events::{Keyword, Timestamp};
 use tidings::http::{HttpOptions, LiveLimits};
 use tidings::projections::overview::Window;
@@ -51,7 +51,7 @@ fn windows() -> Vec<(&'static str, VolumeWindow)> {
     ]
 }
 
-/// The newest state of every chain has the end that its window has now.
+/// The newest state of every channel has the end that its window has now.
 fn are_at(subscriber: &Subscriber, off: &Off) -> bool {
     let now = off.now();
     let volumes = windows().len();
@@ -88,7 +88,7 @@ async fn subscribed(running: &Running) -> Subscriber {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_follow_a_clock_that_is_set_in_either_direction() {
+async fn windows_move_with_a_clock_set_in_either_direction() {
     let off = Off::default();
     off.set(Timestamp::DAY);
     let running = Running::with(Setup {

@@ -5,8 +5,8 @@ use std::pin::Pin;
 
 use serde_json::Value;
 use tidings::actors::live::{
-    Close, Gone, Incoming, Line, Live, Outlet, Request, RequestId, SessionHandle, Since, Subscribe,
-    Topic,
+    Close, Gone, Incoming, Live, Message, Request, RequestId, SessionHandle, Since, Subscribe,
+    Topic, Transport,
 };
 use tidings::events::Keyword;
 use tokio::sync::mpsc;
@@ -16,8 +16,8 @@ use crate::support::PATIENCE;
 /// Takes everything at once.
 struct Collector(mpsc::UnboundedSender<Value>);
 
-impl Outlet for Collector {
-    fn write(&mut self, lines: &mut VecDeque<Line>) -> Result<bool, Gone> {
+impl Transport for Collector {
+    fn write(&mut self, lines: &mut VecDeque<Message>) -> Result<bool, Gone> {
         for line in lines.drain(..) {
             let line = serde_json::from_slice(line.text()).unwrap();
             self.0.send(line).map_err(|_| Gone)?;
@@ -48,7 +48,7 @@ pub struct Subscriber {
     pub held: BTreeMap<String, Held>,
 }
 
-/// What is held of a chain.
+/// What is held of a channel.
 #[derive(Debug, Default)]
 pub struct Held {
     pub epoch: String,
@@ -106,7 +106,7 @@ impl Subscriber {
     }
 }
 
-/// The name of a line's chain: its topic and parameters.
+/// The name of a line's channel: its topic and parameters.
 fn chain_of(line: &Value) -> String {
     let parameters = ["topic", "step", "tz", "from", "limit", "window"];
     let given = parameters.map(|name| line[name].as_str().unwrap_or_default().to_owned());

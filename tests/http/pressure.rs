@@ -1,5 +1,5 @@
-//! Many clients that send half a body, or never read: memory and connections stay within limits, and
-//! clients that behave are answered beside them.
+//! Many clients that send half a body, or never read: memory and connections stay within limits,
+//! and clients that behave are answered beside them.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -217,7 +217,8 @@ async fn half_sent_bodies_stay_within_the_budget_and_small_ones_are_taken_beside
     running.track("ai").await;
     let head = |length: u64| {
         format!(
-            "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
+            "POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Type: \
+            application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
         )
     };
     let mut half_sent = head(16 * MIB).into_bytes();

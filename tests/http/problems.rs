@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use tidings::actors::fold_step;
+use tidings::actors::engine::fold_step;
 use tidings::events::{Event, Keyword, Record, Timestamp};
 use tidings::http::{Access, Action, HttpOptions, Principal, ROUTES};
 
@@ -248,7 +248,7 @@ async fn a_panic_in_a_handler_is_a_problem_of_its_own_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_view_that_stalls_is_waited_for_and_then_said_so() {
+async fn stalled_view_is_awaited_then_reported() {
     let stalled = Arc::new(AtomicBool::new(true));
     let gate = Arc::clone(&stalled);
     let fold = fold_step();

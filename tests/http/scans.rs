@@ -1,4 +1,5 @@
-//! Scans: what they look at is bounded, they end with their client, and they keep nobody else waiting.
+//! Scans: what they look at is bounded, they end with their client, and they keep nobody else
+//! waiting.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -74,8 +75,8 @@ async fn answer(mut stream: TcpStream) -> Reply {
     Reply::parse(&read_to_end(&mut stream).await).unwrap()
 }
 
-/// Runs `question` while `count` long scans of one client hold their permits. When they end too soon,
-/// it is tried again.
+/// Runs `question` while `count` long scans of one client hold their permits. When they end too
+/// soon, it is tried again.
 async fn beside_scans<T, F: Future<Output = T>>(
     running: &Running,
     count: i64,

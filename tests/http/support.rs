@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::actors::live::{Live, LiveOptions};
-use tidings::actors::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::events::Incarnation;
-use tidings::http::{Http, HttpOptions, Server, ServerLimits, router, shapes};
+use tidings::http::{Http, HttpOptions, Server, ServerLimits, json_encoder, router};
 use tidings::journal::{JournalHandle, MemoryJournal};
 use tidings::telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,7 +91,7 @@ impl Running {
         let metrics = tidings.metrics().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = tidings
-            .go_live_by(clock, shapes(&tidings), live)
+            .go_live_by(clock, json_encoder(&tidings), live)
             .await
             .unwrap();
         let router = router(Http::new(tidings.clone(), live.clone(), http), true);

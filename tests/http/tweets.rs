@@ -160,7 +160,7 @@ async fn without_a_keyword_a_tweet_goes_to_every_keyword_in_its_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_see_what_earlier_lines_did() {
+async fn later_lines_see_effects_of_earlier_lines() {
     let running = Running::start().await;
     let taken = running
         .publish(ndjson(&[
@@ -194,7 +194,7 @@ async fn lines_see_what_earlier_lines_did() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_sees_what_the_body_before_it_tracked() {
+async fn body_sees_keywords_tracked_by_the_previous_body() {
     let running = Running::start().await;
     for round in 0..20 {
         let word = format!("word{round}x");
@@ -225,7 +225,7 @@ async fn a_body_sees_what_the_body_before_it_tracked() {
 
 /// What is known of who holds a tweet outlives a body, and keeps up with what changes.
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_find_the_holders_as_the_bodies_before_them_left_them() {
+async fn body_finds_holders_left_by_previous_bodies() {
     let running = Running::start().await;
     // Enough in one keyword that its older ids are in runs.
     let many: Vec<Value> = (0..300)
@@ -299,21 +299,21 @@ async fn a_body_without_lines_answers_with_the_head() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_exactly_16_mib_is_taken_and_its_order_kept() {
-    const MOST: usize = 16 * 1024 * 1024;
+    const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
     let running = Running::start().await;
-    let mut body = Vec::with_capacity(MOST);
+    let mut body = Vec::with_capacity(MAX_BODY_BYTES);
     let text = "한".repeat(9_000);
     let mut lines = 0;
     loop {
         let line = of("ai", posted(&format!("t{lines:04}"), AT, &text)).to_string();
-        if body.len() + line.len() + 1 > MOST {
+        if body.len() + line.len() + 1 > MAX_BODY_BYTES {
             break;
         }
         body.extend_from_slice(line.as_bytes());
         body.push(b'\n');
         lines += 1;
     }
-    body.resize(MOST, b' ');
+    body.resize(MAX_BODY_BYTES, b' ');
     let taken = running.publish(&body).await.json();
     assert_eq!(counts(&taken), (lines, lines, lines, 0, vec![]));
     let seq = taken["seq"].as_u64().unwrap();

@@ -178,7 +178,8 @@ fn credentials_open() {
     };
     let claims = json!({ "type": "operator", "version": 2, "system_account": system.public_key() });
     let config = format!(
-        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{\n{}: {}\n{}: {}\n}}",
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{\n{}: {}\n{}: \
+        {}\n}}",
         jwt(&operator, &operator.public_key(), "op", &claims),
         system.public_key(),
         system.public_key(),
@@ -196,7 +197,8 @@ fn credentials_open() {
     let write = |name: &str, issuer: &KeyPair| {
         let claims = json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 });
         let text = format!(
-            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n-----BEGIN USER \
+            NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
             jwt(issuer, &user.public_key(), name, &claims),
             user.seed().unwrap(),
         );

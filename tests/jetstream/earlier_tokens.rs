@@ -8,7 +8,8 @@ use crate::server::Server;
 
 const MARK: &str = "tidings-normal-form";
 
-/// A nats-server with a stream as an earlier tidings made it, which holds tweets under these tokens.
+/// A nats-server with a stream as an earlier tidings made it, which holds tweets under these
+/// tokens.
 fn stream_of_before(tokens: &[&str]) -> Nats {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();

@@ -33,7 +33,10 @@ fn program() -> PathBuf {
         .chain([tools])
         .chain(searched)
         .find(|program| program.is_file())
-        .expect("nats-server is missing: scripts/test installs it into .tools/, or name it with NATS_SERVER")
+        .expect(
+            "nats-server is missing: scripts/test installs it into .tools/, or name it with \
+            NATS_SERVER",
+        )
 }
 
 impl Nats {
@@ -68,8 +71,8 @@ impl Nats {
         all
     }
 
-    /// Starts one with this configuration, which may let nobody in. `/data` in it is a folder of its
-    /// own.
+    /// Starts one with this configuration, which may let nobody in. `/data` in it is a folder of
+    /// its own.
     pub fn start_configured(config: &str) -> Self {
         Self::start_with_environment(config, &[])
     }
@@ -359,8 +362,8 @@ impl Client {
         }
     }
 
-    /// Whether a message comes to this subject before an answer from the server does; nothing else may
-    /// be on its way.
+    /// Whether a message comes to this subject before an answer from the server does; nothing else
+    /// may be on its way.
     pub fn hears(&mut self, subject: &str, meanwhile: impl FnOnce()) -> bool {
         self.say(format!("SUB {subject} 2\r\nPING\r\n").as_bytes())
             .unwrap();

@@ -67,7 +67,7 @@ fn behind_a_narrow_line_lag_grows_and_behind_a_wide_one_it_shrinks() {
 }
 
 #[test]
-fn a_partition_is_told_and_loses_nothing() {
+fn partition_is_reported_and_loses_nothing() {
     let nats = Nats::start();
     let proxy = Proxy::to(nats.address());
     let scratch = tempfile::tempdir().unwrap();

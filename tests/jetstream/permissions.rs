@@ -17,7 +17,8 @@ fn config(subscribe: &str) -> String {
 fn config_of(publish: &str, subscribe: &str) -> String {
     format!(
         "authorization {{ users: [
-           {{ user: tidings, password: first, permissions: {{ publish: {publish}, subscribe: {subscribe} }} }}
+           {{ user: tidings, password: first, permissions: {{ publish: {publish}, subscribe: \
+           {subscribe} }} }}
            {{ user: boss, password: second }}
          ] }}"
     )

@@ -211,7 +211,7 @@ fn odd_lines() -> (Vec<u8>, u64) {
 }
 
 #[test]
-fn no_line_keeps_a_publisher_from_those_behind_it() {
+fn bad_line_does_not_block_later_lines() {
     let (input, sent) = odd_lines();
     for language in ["python", "js"] {
         let nats = Nats::start();
@@ -336,7 +336,9 @@ fn python_script(script: &str) -> Command {
     let mut command = Command::new(tool("python/bin/python"));
     let publishers = root().join("docs/publishers");
     let program = format!(
-        "import json, sys, unicodedata\nsys.path.insert(0, {publishers:?})\nsys.dont_write_bytecode = True\nimport publish\ngiven = json.load(sys.stdin)\n{script}"
+        "import json, sys, unicodedata\nsys.path.insert(0, \
+        {publishers:?})\nsys.dont_write_bytecode = True\nimport publish\ngiven = \
+        json.load(sys.stdin)\n{script}"
     );
     command.args(["-c", &program]);
     command
@@ -347,7 +349,8 @@ fn the_tokens_of_the_publishers_are_ours() {
     let token_or_none = "\ndef token(keyword):\n    try:\n        return publish.token(keyword)\n    except ValueError:\n        return None\nprint(json.dumps([token(keyword) for keyword in given]))";
     // Each language has Unicode's tables of its own year. Python's are the oldest here, and what is
     // assigned in them is so in the others, with the same normal form.
-    let assigned = "print(json.dumps([c for c in range(0x110000) if unicodedata.category(chr(c)) not in ('Cn', 'Co', 'Cs')]))";
+    let assigned = "print(json.dumps([c for c in range(0x110000) if unicodedata.category(chr(c)) \
+        not in ('Cn', 'Co', 'Cs')]))";
     let ended = run(&mut python_script(assigned), b"null").expect_code(0);
     let assigned: Vec<u32> = serde_json::from_str(&ended.stdout).unwrap();
     assert!(assigned.len() > 140_000);

@@ -1,5 +1,5 @@
-//! Two servers over one stream, which three nats-servers keep, behind a balancer: both answer alike,
-//! and the clients of one that dies go on at the other.
+//! Two servers over one stream, which three nats-servers keep, behind a balancer: both answer
+//! alike, and the clients of one that dies go on at the other.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::balancer::Balancer;
 use crate::http;
 use crate::live_client::Client;
-use crate::live_state::{Chain, Held};
+use crate::live_state::{Channel, Held};
 use crate::nats::Nats;
 use crate::posts::tweet;
 use crate::server::{Server, eventually, publish_to};
@@ -35,8 +35,8 @@ const PATHS: [&str; 8] = [
 ];
 
 /// A client that goes on where it was whenever its connection ends.
-struct Follower {
-    chain: Arc<Mutex<Chain>>,
+struct Subscriber {
+    channel: Arc<Mutex<Channel>>,
     thread: JoinHandle<Result<(), String>>,
 }
 
@@ -49,22 +49,22 @@ struct Counts {
     begun_anew: AtomicU64,
 }
 
-impl Follower {
+impl Subscriber {
     fn start(address: SocketAddr, counts: &Arc<Counts>) -> Self {
-        let chain = Arc::new(Mutex::new(Chain::default()));
-        let (shown, counts) = (Arc::clone(&chain), Arc::clone(counts));
+        let channel = Arc::new(Mutex::new(Channel::default()));
+        let (shown, counts) = (Arc::clone(&channel), Arc::clone(counts));
         Self {
-            chain,
-            thread: std::thread::spawn(move || follow(address, &shown, &counts)),
+            channel,
+            thread: std::thread::spawn(move || subscribe(address, &shown, &counts)),
         }
     }
 
     fn seq(&self) -> u64 {
-        self.chain.lock().unwrap().seq
+        self.channel.lock().unwrap().seq
     }
 }
 
-fn follow(address: SocketAddr, shown: &Mutex<Chain>, counts: &Counts) -> Result<(), String> {
+fn subscribe(address: SocketAddr, shown: &Mutex<Channel>, counts: &Counts) -> Result<(), String> {
     let mut held = Held::default();
     while !counts.over.load(Ordering::Relaxed) {
         let Ok(mut client) = Client::connect_to(address) else {
@@ -92,12 +92,12 @@ fn follow(address: SocketAddr, shown: &Mutex<Chain>, counts: &Counts) -> Result<
                 }
                 Some("snapshot" | "update") => {
                     held.apply(&line)?;
-                    let chain = held.chains.values().next().unwrap();
+                    let channel = held.channels.values().next().unwrap();
                     let mut shown = shown.lock().unwrap();
-                    if chain.seq < shown.seq || (shown.seq > 0 && chain.epoch != shown.epoch) {
-                        return Err(format!("back from {} to {}", shown.seq, chain.seq));
+                    if channel.seq < shown.seq || (shown.seq > 0 && channel.epoch != shown.epoch) {
+                        return Err(format!("back from {} to {}", shown.seq, channel.seq));
                     }
-                    *shown = chain.clone();
+                    *shown = channel.clone();
                 }
                 other => return Err(format!("unexpected: {other:?} {line}")),
             }
@@ -193,7 +193,7 @@ fn answer_alike(servers: [&Server; 2]) {
 }
 
 /// The clients hold what a server answers.
-fn hold_what_is_answered(clients: &[Follower], server: &Server) {
+fn hold_what_is_answered(clients: &[Subscriber], server: &Server) {
     let answer = server.get(TIMELINE);
     let as_of = answer["as_of"].as_u64().unwrap();
     for client in clients {
@@ -201,11 +201,11 @@ fn hold_what_is_answered(clients: &[Follower], server: &Server) {
             assert!(!client.thread.is_finished(), "a client gave up");
             client.seq() >= as_of
         });
-        let chain = client.chain.lock().unwrap();
-        assert_eq!(chain.seq, as_of);
+        let channel = client.channel.lock().unwrap();
+        assert_eq!(channel.seq, as_of);
         let items = answer["items"].as_array().unwrap().iter();
         let listed: Vec<&Value> = items.collect();
-        let newest: Vec<&Value> = chain.tweets.values().rev().take(listed.len()).collect();
+        let newest: Vec<&Value> = channel.tweets.values().rev().take(listed.len()).collect();
         assert_eq!(newest, listed);
     }
 }
@@ -239,7 +239,7 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
 
     let counts = Arc::new(Counts::default());
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| Follower::start(through, &counts))
+        .map(|_| Subscriber::start(through, &counts))
         .collect();
     eventually("all clients follow, at both servers", || {
         let each = [sessions(&a), sessions(&b)];
@@ -293,8 +293,8 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     b.stop();
 }
 
-/// The server that a client comes to may know of the journal's newest records a moment later than the
-/// one that the client comes from.
+/// The server that a client comes to may know of the journal's newest records a moment later than
+/// the one that the client comes from.
 #[test]
 fn a_client_that_comes_from_a_server_ahead_is_not_sent_back() {
     let nats = Nats::start();

@@ -53,7 +53,7 @@ fn digest(data: &Path, nats: &[&str]) -> Value {
 }
 
 #[test]
-fn views_are_equal_whatever_the_journal() {
+fn views_are_equal_on_both_journals() {
     let history = history();
     let events = history.lines().count() as u64;
     let nats = Nats::start();

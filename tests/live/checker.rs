@@ -17,7 +17,7 @@ const STEPS_BETWEEN: u64 = 25;
 const FLOOD_TEXT: usize = 9_000;
 
 /// One client with one subscription.
-struct Follower {
+struct Subscriber {
     keyword: &'static str,
     topics: Value,
     client: Option<Client>,
@@ -32,7 +32,7 @@ struct Follower {
     every: u64,
 }
 
-impl Follower {
+impl Subscriber {
     fn new(keyword: &'static str, topics: Value) -> Self {
         Self {
             keyword,
@@ -53,11 +53,11 @@ impl Follower {
         });
         let timeline = self
             .held
-            .chains
+            .channels
             .iter()
             .find(|(name, _)| name.starts_with("timeline"));
-        if let Some((_, chain)) = timeline {
-            message["since"] = json!({ "epoch": chain.epoch, "seq": chain.seq });
+        if let Some((_, channel)) = timeline {
+            message["since"] = json!({ "epoch": channel.epoch, "seq": channel.seq });
         }
         client.say(&message);
         self.client = Some(client);
@@ -72,7 +72,7 @@ impl Follower {
                 self.is_opening = false;
                 let recovered = line["recovered"] == true;
                 self.held
-                    .chains
+                    .channels
                     .retain(|name, _| recovered && name.starts_with("timeline"));
                 true
             }
@@ -93,7 +93,7 @@ impl Follower {
         }
     }
 
-    /// Reads until it holds what a GET says now, chain by chain.
+    /// Reads until it holds what a GET says now, channel by channel.
     fn compare(&mut self, server: &Server) {
         let topics = self.topics.as_array().unwrap().clone();
         let mut pending = topics;
@@ -132,7 +132,7 @@ impl Follower {
             holds == says
         };
         let name = topic.as_str().or(topic["topic"].as_str()).unwrap();
-        let found = self.held.chains.iter().find(|(held, _)| {
+        let found = self.held.channels.iter().find(|(held, _)| {
             let mut parameters = held.split(' ');
             parameters.next() == Some(name)
                 && parameters.eq(topic
@@ -145,7 +145,7 @@ impl Follower {
                     .iter()
                     .map(String::as_str))
         });
-        let Some((_, chain)) = found else {
+        let Some((_, channel)) = found else {
             return is(Value::Null, json!("a snapshot has to come"));
         };
         match name {
@@ -157,11 +157,11 @@ impl Follower {
                 let items = says["items"].as_array().unwrap();
                 let above: Vec<_> = items
                     .iter()
-                    .filter(|tweet| chain.floor.as_ref().is_none_or(|at| key_of(tweet) >= *at))
+                    .filter(|tweet| channel.floor.as_ref().is_none_or(|at| key_of(tweet) >= *at))
                     .collect();
-                let newest = chain.newest(limit as usize);
+                let newest = channel.newest(limit as usize);
                 is(
-                    json!([chain.epoch, chain.seq, newest]),
+                    json!([channel.epoch, channel.seq, newest]),
                     json!([says["epoch"], says["as_of"], above]),
                 )
             }
@@ -173,10 +173,10 @@ impl Follower {
                 let points = says["points"].as_array().unwrap();
                 is(
                     json!([
-                        chain.epoch,
-                        chain.seq,
-                        chain.until,
-                        chain.window(points.len())
+                        channel.epoch,
+                        channel.seq,
+                        channel.until,
+                        channel.window(points.len())
                     ]),
                     json!([says["epoch"], says["as_of"], says["until"], points]),
                 )
@@ -190,7 +190,7 @@ impl Follower {
                 fields.remove("epoch");
                 fields.remove("as_of");
                 is(
-                    json!([chain.epoch, chain.seq, chain.whole]),
+                    json!([channel.epoch, channel.seq, channel.whole]),
                     json!([epoch, as_of, says]),
                 )
             }
@@ -305,20 +305,20 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
         now: time::OffsetDateTime::now_utc(),
     };
     let both = json!(["timeline", "volume"]);
-    let mut followers = vec![
-        Follower::new(KEYWORDS[0], both.clone()),
-        Follower::new(KEYWORDS[1], both.clone()),
-        Follower::new(KEYWORDS[2], both),
-        Follower {
+    let mut subscribers = vec![
+        Subscriber::new(KEYWORDS[0], both.clone()),
+        Subscriber::new(KEYWORDS[1], both.clone()),
+        Subscriber::new(KEYWORDS[2], both),
+        Subscriber {
             every: 10,
-            ..Follower::new(KEYWORDS[0], json!(["timeline", "volume", "ledger"]))
+            ..Subscriber::new(KEYWORDS[0], json!(["timeline", "volume", "ledger"]))
         },
-        Follower::new(
+        Subscriber::new(
             KEYWORDS[0],
             json!([{ "topic": "timeline", "limit": 7 }, { "topic": "volume", "step": "minute" }]),
         ),
-        Follower::new(KEYWORDS[1], json!(["timeline"])),
-        Follower::new(
+        Subscriber::new(KEYWORDS[1], json!(["timeline"])),
+        Subscriber::new(
             KEYWORDS[1],
             json!([{ "topic": "timeline", "limit": 200 }, { "topic": "volume", "step": "day" }]),
         ),
@@ -331,8 +331,8 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
                 server.kill();
                 let again: Vec<&str> = settings.into_iter().chain(["--listen", &address]).collect();
                 server = Server::start_with(data.path(), &again);
-                for follower in &mut followers {
-                    follower.client = None;
+                for subscriber in &mut subscribers {
+                    subscriber.client = None;
                 }
             }
             1 => {
@@ -346,13 +346,13 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
                 publisher.flood(&server, keyword);
             }
             3..30 => {
-                let index = publisher.chance.below(followers.len() as u64) as usize;
-                followers[index].client = None;
-                followers[index].away = publisher.chance.below(3);
+                let index = publisher.chance.below(subscribers.len() as u64) as usize;
+                subscribers[index].client = None;
+                subscribers[index].away = publisher.chance.below(3);
             }
             30..60 => {
-                let index = publisher.chance.below(followers.len() as u64) as usize;
-                followers[index].asleep = publisher.chance.below(4);
+                let index = publisher.chance.below(subscribers.len() as u64) as usize;
+                subscribers[index].asleep = publisher.chance.below(4);
             }
             _ => {
                 publisher.now = time::OffsetDateTime::now_utc();
@@ -364,26 +364,26 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
         if step % STEPS_BETWEEN == STEPS_BETWEEN - 1 || step + 1 == steps {
             let is_last = step + 1 == steps;
             server.wait_until_folded();
-            for follower in &mut followers {
-                if !(step / STEPS_BETWEEN).is_multiple_of(follower.every) && !is_last {
+            for subscriber in &mut subscribers {
+                if !(step / STEPS_BETWEEN).is_multiple_of(subscriber.every) && !is_last {
                     continue;
                 }
-                if follower.asleep > 0 && !is_last {
-                    follower.asleep -= 1;
+                if subscriber.asleep > 0 && !is_last {
+                    subscriber.asleep -= 1;
                     continue;
                 }
-                if follower.client.is_none() {
-                    if follower.away > 0 && !is_last {
-                        follower.away -= 1;
+                if subscriber.client.is_none() {
+                    if subscriber.away > 0 && !is_last {
+                        subscriber.away -= 1;
                         continue;
                     }
-                    follower.connect(&server);
+                    subscriber.connect(&server);
                 }
-                follower.compare(&server);
+                subscriber.compare(&server);
                 // It was told that its keyword is gone: it begins anew.
-                if follower.client.is_none() {
-                    follower.connect(&server);
-                    follower.compare(&server);
+                if subscriber.client.is_none() {
+                    subscriber.connect(&server);
+                    subscriber.compare(&server);
                 }
                 compared += 1;
             }
@@ -399,7 +399,7 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
 }
 
 #[test]
-fn an_overview_that_is_followed_is_the_one_that_is_asked_for() {
+fn subscribed_overview_equals_requested_overview() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&KEYWORDS);
@@ -423,13 +423,13 @@ fn an_overview_that_is_followed_is_the_one_that_is_asked_for() {
             }
             let says = http::ask(server.address(), "GET", "/api/v1/overview", &[], b"");
             let mut says = says.unwrap().json();
-            let chain = held.chains.get("overview");
+            let channel = held.channels.get("overview");
             let fields = says.as_object_mut().unwrap();
             let (epoch, as_of) = (fields.remove("epoch"), fields.remove("as_of"));
-            chain.is_some_and(|chain| {
-                Some(json!(chain.epoch)) == epoch
-                    && Some(json!(chain.seq)) == as_of
-                    && chain.whole == says
+            channel.is_some_and(|channel| {
+                Some(json!(channel.epoch)) == epoch
+                    && Some(json!(channel.seq)) == as_of
+                    && channel.whole == says
             })
         });
     }

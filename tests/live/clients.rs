@@ -139,7 +139,7 @@ fn the_client_in_python_holds_what_a_get_says() {
 }
 
 #[test]
-fn a_client_that_follows_nobody_says_so() {
+fn client_without_subscription_reports_it() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     let scratch = tempfile::tempdir().unwrap();

@@ -95,7 +95,7 @@ fn greedy_clients_take_little_memory_and_give_it_back() {
 /// A stream together with the kind of its first event, once that has come.
 type FirstEvent = mpsc::Receiver<(Stream, String)>;
 
-/// Opens streams of a chain each until one waits for the budget. Returns it with those before it,
+/// Opens streams of a channel each until one waits for the budget. Returns it with those before it,
 /// which hold what is left of the budget.
 fn first_that_waits(server: &Server) -> (FirstEvent, Vec<Stream>) {
     let mut granted = Vec::new();
@@ -124,7 +124,7 @@ fn first_that_waits(server: &Server) -> (FirstEvent, Vec<Stream>) {
 }
 
 #[test]
-fn over_the_budget_new_chains_are_refused_and_streams_wait() {
+fn over_budget_new_channels_are_refused_and_streams_wait() {
     let (server, _data) = start(&["live.budget=1048576"]);
     let mut good = Client::connect(&server);
     good.subscribe("ai", json!(["timeline"]));
@@ -175,7 +175,7 @@ fn over_the_budget_new_chains_are_refused_and_streams_wait() {
 }
 
 #[test]
-fn all_of_many_long_snapshots_come_in_the_end() {
+fn many_long_snapshots_all_arrive() {
     let (server, _data) = start(&[]);
     let mut client = Client::connect(&server);
     let mut wanted = std::collections::BTreeSet::new();

@@ -90,7 +90,9 @@ fn a_client_that_gives_no_sign_of_life_is_taken_for_gone() {
     // It finishes the handshake, then neither reads nor writes: it doesn't answer pings.
     let mut silent = TcpStream::connect(server.address()).unwrap();
     let handshake = format!(
-        "GET /api/v1/live HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        "GET /api/v1/live HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: \
+        websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \
+        dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         server.address()
     );
     silent.write_all(handshake.as_bytes()).unwrap();
@@ -107,7 +109,7 @@ fn a_client_that_gives_no_sign_of_life_is_taken_for_gone() {
 }
 
 #[test]
-fn floods_and_storms_end_with_too_many_and_harm_nobody() {
+fn floods_end_with_too_many_and_leave_others_unaffected() {
     let (server, _data) = start(&["live.burst=500", "live.rate=50"]);
     let mut good = Client::connect(&server);
     good.subscribe("ai", json!(["timeline"]));
@@ -172,7 +174,7 @@ fn thousands_of_subscriptions_are_a_limit_not_a_burden() {
             }
         }
     }
-    // A thousand chains are the default: fifteen messages of 64 fit.
+    // A thousand channels are the default: fifteen messages of 64 fit.
     assert_eq!(refused, 50 - 15);
     server.publish(&posted("ai", "x:1", AT, "one"));
     let rest = client.until_pong(1);

@@ -97,7 +97,7 @@ fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
 }
 
 #[test]
-fn an_event_that_changes_nothing_still_moves_the_chains() {
+fn event_without_effect_still_moves_the_channels() {
     let Fixture { server, _data } = start();
     server.publish(&posted("ai", "x:1", AT, "first"));
     server.wait_until_folded();
@@ -166,7 +166,7 @@ fn topics_default_to_what_a_dashboard_shows() {
 }
 
 #[test]
-fn a_client_goes_on_where_it_was_and_never_with_a_part() {
+fn client_resumes_whole_or_gets_a_snapshot() {
     let Fixture { server, _data } = start();
     server.publish(&posted("ai", "x:1", AT, "one"));
     server.wait_until_folded();
@@ -221,7 +221,7 @@ fn a_client_goes_on_where_it_was_and_never_with_a_part() {
 }
 
 #[test]
-fn who_begins_gets_what_a_get_says_however_long_others_have_followed() {
+fn new_subscriber_gets_what_get_returns() {
     let Fixture { server, _data } = start();
     let topics = json!(["timeline", "volume", "ledger"]);
     let mut first = Client::connect(&server);
@@ -232,7 +232,7 @@ fn who_begins_gets_what_a_get_says_however_long_others_have_followed() {
     }
     for number in 1..=10 {
         let taken = server.publish(&posted("ai", &format!("x:{number}"), AT, "one"));
-        // Its follower has got that far.
+        // Its subscriber has got that far.
         while first.next_of("update")["seq"].as_u64() < taken["seq"].as_u64() {}
     }
     let got = server.get("/api/v1/keywords/ai/timeline");
@@ -256,7 +256,7 @@ fn who_begins_gets_what_a_get_says_however_long_others_have_followed() {
 }
 
 #[test]
-fn every_request_is_answered_by_its_own_name_also_before_the_feed_has_begun() {
+fn requests_are_answered_by_id_before_the_feed_starts() {
     let Fixture { server, _data } = start();
     server.publish(&posted("ai", "x:1", AT, "one"));
     let taken = server.publish(&posted("ai", "x:2", AT, "two"));
@@ -302,7 +302,7 @@ fn every_request_is_answered_by_its_own_name_also_before_the_feed_has_begun() {
 }
 
 #[test]
-fn a_second_subscription_of_a_chain_replaces_it_with_a_fresh_snapshot() {
+fn second_subscription_of_a_channel_replaces_it_with_a_new_snapshot() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     for id in 1..=2 {
@@ -340,7 +340,7 @@ fn what_is_unsubscribed_is_not_sent_any_more() {
 }
 
 #[test]
-fn an_untracked_keyword_ends_its_subscriptions_and_begins_anew() {
+fn untracking_ends_subscriptions_and_tracking_starts_empty() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     client.subscribe("ai", json!(["timeline"]));
@@ -503,7 +503,7 @@ fn a_message_may_come_in_fragments_and_several_in_one_frame() {
 }
 
 #[test]
-fn limits_are_told_and_what_is_within_them_goes_on() {
+fn limit_errors_name_the_limit_and_keep_the_session() {
     let Fixture { server, _data } = start_with(&[
         "--set",
         "live.subscriptions=3",
@@ -538,7 +538,7 @@ fn limits_are_told_and_what_is_within_them_goes_on() {
 }
 
 #[test]
-fn a_request_that_is_no_handshake_is_told_so() {
+fn request_without_handshake_is_refused_with_reason() {
     let Fixture { server, _data } = start();
     let handshake = [
         ("Connection", "Upgrade"),

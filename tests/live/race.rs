@@ -1,6 +1,6 @@
-//! The same as [`crate::checker`] asks, but while everything moves: publishing never stops, the server
-//! is killed and comes back, and whenever a client stands exactly where an answer does, the two must be
-//! equal, at once.
+//! The same as [`crate::checker`] asks, but while everything moves: publishing never stops, the
+//! server is killed and comes back, and whenever a client stands exactly where an answer does, the
+//! two must be equal, at once.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::chance::{Chance, trials};
 use crate::client::{Client, deleted, engaged, posted};
 use crate::http;
 use crate::server::{DEADLINE, Server, eventually, publish_to};
-use crate::state::{Chain, Held};
+use crate::state::{Channel, Held};
 
 const KEYWORDS: [&str; 2] = ["ai", "go"];
 /// Nobody publishes for so long, now and then, so that positions meet.
@@ -66,7 +66,7 @@ fn trial_of_mark(seq: u64) -> bool {
 }
 
 /// One client of one keyword, which reads in its own time.
-struct Follower<'w> {
+struct Subscriber<'w> {
     world: &'w World,
     keyword: &'static str,
     topics: Value,
@@ -74,7 +74,7 @@ struct Follower<'w> {
     client: Option<Client>,
 }
 
-impl Follower<'_> {
+impl Subscriber<'_> {
     fn run(&mut self, trial: u64) {
         let mut chance = Chance::of(self.world.seed ^ trial);
         while !self.world.is_over.load(Ordering::Relaxed) {
@@ -104,12 +104,12 @@ impl Follower<'_> {
         });
         let timeline = self
             .held
-            .chains
+            .channels
             .iter()
             .find(|(name, _)| name.starts_with("timeline"));
-        if let Some((_, chain)) = timeline {
-            message["since"] = json!({ "epoch": chain.epoch, "seq": chain.seq });
-            if let (Some(mark), true) = (&chain.mark, trial_of_mark(chain.seq)) {
+        if let Some((_, channel)) = timeline {
+            message["since"] = json!({ "epoch": channel.epoch, "seq": channel.seq });
+            if let (Some(mark), true) = (&channel.mark, trial_of_mark(channel.seq)) {
                 message["since"]["mark"] = json!(mark);
             }
         }
@@ -148,7 +148,7 @@ impl Follower<'_> {
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
                 self.held
-                    .chains
+                    .channels
                     .retain(|name, _| recovered && name.starts_with("timeline"));
             }
             "snapshot" | "update" => {
@@ -180,79 +180,79 @@ impl Follower<'_> {
                 "TIDINGS_SEED={}: never beyond {says}",
                 self.world.seed
             );
-            let chain = self
+            let channel = self
                 .held
-                .chains
+                .channels
                 .iter()
                 .find(|(name, _)| name.starts_with(topic))
-                .map(|(_, chain)| chain);
-            let Some(chain) = chain.filter(|chain| !chain.is_partial()) else {
+                .map(|(_, channel)| channel);
+            let Some(channel) = channel.filter(|channel| !channel.is_partial()) else {
                 continue;
             };
-            if says["epoch"] != chain.epoch.as_str() {
+            if says["epoch"] != channel.epoch.as_str() {
                 return;
             }
             let as_of = says["as_of"].as_u64().unwrap();
-            if chain.seq > as_of {
+            if channel.seq > as_of {
                 return;
             }
-            if chain.seq == as_of {
+            if channel.seq == as_of {
                 if topic == "timeline" {
-                    self.compare_timeline(chain, &says);
+                    self.compare_timeline(channel, &says);
                     // A client may forget what is old.
-                    for chain in self.held.chains.values_mut() {
-                        chain.let_go(500);
+                    for channel in self.held.channels.values_mut() {
+                        channel.let_go(500);
                     }
                 } else {
-                    self.compare_volume(chain, &says);
+                    self.compare_volume(channel, &says);
                 }
                 return;
             }
         }
     }
 
-    fn compare_timeline(&self, chain: &Chain, says: &Value) {
-        let floor = chain.floor.as_ref();
+    fn compare_timeline(&self, channel: &Channel, says: &Value) {
+        let floor = channel.floor.as_ref();
         let above: Vec<&Value> = says["items"]
             .as_array()
             .unwrap()
             .iter()
             .filter(|item| floor.is_none_or(|floor| crate::state::key_of(item) >= *floor))
             .collect();
-        let held = chain.newest(200);
+        let held = channel.newest(200);
         let held: Vec<&Value> = held.iter().collect();
         assert_eq!(
             held, above,
             "TIDINGS_SEED={} at {}, floor {floor:?}",
-            self.world.seed, chain.seq
+            self.world.seed, channel.seq
         );
         self.world.timelines.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn compare_volume(&self, chain: &Chain, says: &Value) {
-        if chain.until.as_deref() != says["until"].as_str() {
+    fn compare_volume(&self, channel: &Channel, says: &Value) {
+        if channel.until.as_deref() != says["until"].as_str() {
             return;
         }
         let points = says["points"].as_array().unwrap();
         assert_eq!(
-            &chain.window(points.len()),
+            &channel.window(points.len()),
             points,
             "TIDINGS_SEED={} at {}",
             self.world.seed,
-            chain.seq
+            channel.seq
         );
         self.world.volumes.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[test]
-fn whoever_stands_where_an_answer_does_holds_the_same_while_all_moves() {
+fn snapshot_plus_updates_equals_get_while_events_arrive() {
     let is_soak = std::env::var_os("TIDINGS_SOAK").is_some();
     let meetings = trials("TIDINGS_MEETINGS", if is_soak { 100_000 } else { 1_000 });
     let seed = trials("TIDINGS_SEED", 1);
     println!("TIDINGS_SEED={seed} TIDINGS_MEETINGS={meetings}");
     let data = tempfile::tempdir().unwrap();
-    let settings = ["--set", "live.flush=5", "--set", "live.ring_bytes=32768"];
+    let settings = ["--set", "live.flush_ms=5", "--set", "live.ring_bytes=32768"];
     let mut server = Server::start_with(data.path(), &settings);
     server.track(&KEYWORDS);
     let world = World {
@@ -284,7 +284,7 @@ fn whoever_stands_where_an_answer_does_holds_the_same_while_all_moves() {
                     { "topic": "timeline", "limit": limit },
                     { "topic": "volume", "step": "minute" },
                 ]);
-                Follower {
+                Subscriber {
                     world,
                     keyword,
                     topics,

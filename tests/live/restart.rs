@@ -81,7 +81,7 @@ fn after_a_kill_a_client_goes_on_where_it_was_or_gets_a_snapshot() {
 }
 
 #[test]
-fn views_that_are_made_anew_come_with_snapshots_and_are_not_taken_back() {
+fn rebuilt_views_send_snapshots_and_never_go_back() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);

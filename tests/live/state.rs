@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// The chains of one subscription, by topic with its parameters.
+/// The channels of one subscription, by topic with its parameters.
 #[derive(Debug, Default)]
 pub struct Held {
-    pub chains: BTreeMap<String, Chain>,
+    pub channels: BTreeMap<String, Channel>,
 }
 
-/// One chain.
+/// One channel.
 #[derive(Debug, Clone, Default)]
-pub struct Chain {
+pub struct Channel {
     pub epoch: String,
     pub seq: u64,
     /// What the record at `seq` is.
@@ -29,7 +29,7 @@ pub struct Chain {
     is_partial: bool,
 }
 
-/// How a chain is called: its topic and the parameters that its lines name.
+/// How a channel is called: its topic and the parameters that its lines name.
 pub fn name_of(line: &Value) -> String {
     let mut name = line["topic"].as_str().unwrap().to_owned();
     for parameter in ["limit", "step", "from", "tz"] {
@@ -46,22 +46,22 @@ impl Held {
     /// # Errors
     /// Says what is missing when a line does not follow on what is held.
     pub fn apply(&mut self, line: &Value) -> Result<(), String> {
-        let chain = self.chains.entry(name_of(line)).or_default();
+        let channel = self.channels.entry(name_of(line)).or_default();
         match line["type"].as_str() {
             Some("snapshot") => {
-                if !chain.is_partial {
-                    *chain = Chain::default();
+                if !channel.is_partial {
+                    *channel = Channel::default();
                 }
-                chain.begin(line);
+                channel.begin(line);
                 Ok(())
             }
-            Some("update") => chain.go_on(line),
+            Some("update") => channel.go_on(line),
             other => panic!("no line of a chain: {other:?}"),
         }
     }
 }
 
-impl Chain {
+impl Channel {
     fn begin(&mut self, line: &Value) {
         self.epoch = line["epoch"].as_str().unwrap().to_owned();
         self.seq = line["seq"].as_u64().unwrap();

@@ -25,8 +25,8 @@ fn compare(stream: &mut Stream, held: &mut Held, last: &mut Option<String>, serv
     server.wait_until_folded();
     let says = server.get(TIMELINE);
     let stands = |held: &Held| {
-        let chain = held.chains.values().next();
-        chain.is_some_and(|chain| !chain.is_partial() && says["as_of"] == chain.seq)
+        let channel = held.channels.values().next();
+        channel.is_some_and(|channel| !channel.is_partial() && says["as_of"] == channel.seq)
     };
     while !stands(held) {
         let Event { kind, id, data } = stream.next().unwrap();
@@ -34,15 +34,15 @@ fn compare(stream: &mut Stream, held: &mut Held, last: &mut Option<String>, serv
         held.apply(&data).unwrap();
         *last = id;
     }
-    let chain = held.chains.values().next().unwrap();
-    assert_eq!(json!(chain.epoch), says["epoch"]);
-    let floor = chain.floor.as_ref();
+    let channel = held.channels.values().next().unwrap();
+    assert_eq!(json!(channel.epoch), says["epoch"]);
+    let floor = channel.floor.as_ref();
     let items = says["items"].as_array().unwrap();
     let above: Vec<&Value> = items
         .iter()
         .filter(|item| floor.is_none_or(|floor| crate::state::key_of(item) >= *floor))
         .collect();
-    assert_eq!(chain.newest(200).iter().collect::<Vec<_>>(), above);
+    assert_eq!(channel.newest(200).iter().collect::<Vec<_>>(), above);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
             .as_ref()
             .map(|id| format!("Last-Event-ID: {id}\r\n"))
             .unwrap_or_default();
-        let had = held.chains.values().next().map(|chain| chain.seq);
+        let had = held.channels.values().next().map(|channel| channel.seq);
         let mut stream = Stream::open(&server, "topic=timeline&limit=20", &header);
         for _ in 0..chance.below(3) {
             let mut body = String::new();
@@ -88,7 +88,7 @@ fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
         }
         compare(&mut stream, &mut held, &mut last, &server);
         match had {
-            Some(had) if held.chains.values().any(|chain| chain.seq >= had) => resumed += 1,
+            Some(had) if held.channels.values().any(|channel| channel.seq >= had) => resumed += 1,
             _ => begun += 1,
         }
         drop(stream);

@@ -1,4 +1,5 @@
-//! The transport's own rules, and clients that know none: what is not WebSocket ends, and nobody else notices.
+//! The transport's own rules, and clients that know none: what is not WebSocket ends, and nobody
+//! else notices.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -190,7 +191,7 @@ fn lines_that_are_due_together_share_a_frame() {
 }
 
 #[test]
-fn noise_ends_and_harms_nobody() {
+fn noise_ends_its_session_only() {
     let (server, _data) = start(&[]);
     let mut good = Client::connect(&server);
     good.subscribe("ai", json!(["timeline"]));

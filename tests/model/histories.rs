@@ -1,13 +1,13 @@
 //! Hostile histories of one keyword: few ids and fewer times, so that everything meets; tweets that
-//! come late, deletions before their tweets, repetitions, and a keyword that is left and followed
+//! come late, deletions before their tweets, repetitions, and a keyword that is left and tracked
 //! again.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tidings::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, Metrics, MetricsPatch, Sequence, Timestamp,
-    TweetDeleted, TweetEngaged, TweetId, TweetPosted,
+    Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Sequence, Timestamp, TweetDeleted,
+    TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
 /// The moment around which histories take place, next to boundaries of a minute, an hour and a day.
@@ -161,7 +161,7 @@ fn tweets(ids: u16) -> impl Strategy<Value = TweetPosted> {
             url: linked.as_ref().map(|_| "https://example.org/1".to_owned()),
             reply_to: linked.clone(),
             repost_of: linked,
-            metrics: Metrics {
+            metrics: TweetMetrics {
                 likes: posted.0,
                 reposts: posted.1,
                 replies: posted.2,

@@ -8,7 +8,7 @@ pub mod histories;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings::events::{
-    Event, KeywordRecord, Metrics, Sequence, Timestamp, TweetId, TweetPosted, normal_form,
+    Event, KeywordRecord, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted, normal_form,
 };
 
 /// What became of a record.
@@ -23,7 +23,7 @@ pub enum Fate {
 /// One keyword.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// Followed or not; not there before the first record.
+    /// Tracked or not; not there before the first record.
     pub tracked: Option<bool>,
     /// The last record taken into account.
     pub as_of: Sequence,
@@ -34,7 +34,7 @@ pub struct Model {
     /// The tweets in the views.
     pub tweets: BTreeMap<TweetId, TweetPosted>,
     /// Of each of them, the latest metrics, and when they were read.
-    pub metrics: BTreeMap<TweetId, (Timestamp, Metrics)>,
+    pub metrics: BTreeMap<TweetId, (Timestamp, TweetMetrics)>,
     /// Ids that never come back.
     pub tombstones: BTreeSet<TweetId>,
 }

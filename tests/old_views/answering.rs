@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tidings::actors::{KeywordStatus, Scope, digests, fold_step};
+use tidings::actors::engine::{KeywordStatus, Scope, fold_step};
 use tidings::events::{RecordHash, Sequence};
 use tidings::journal::JournalHandle;
+use tidings::maintenance::digests;
 use tidings::store::Generation;
 
 use crate::scene::{
@@ -41,7 +42,7 @@ async fn old_views_answer_frozen_until_the_new_ones_have_caught_up() {
 
         assert_eq!(tidings.views().epoch().unwrap(), old_epoch);
         assert_eq!(as_of(&tidings, "us airways"), before);
-        let mark = tidings.views().head(&keyword("us airways")).unwrap();
+        let mark = tidings.views().summary(&keyword("us airways")).unwrap();
         let mark = mark.unwrap().mark;
         assert_eq!(mark != RecordHash::default(), has_parts);
         assert_eq!(tidings.position(), before);
@@ -93,7 +94,7 @@ async fn old_views_that_turn_out_to_be_damaged_make_way() {
     let mut shown = tidings.views().shown();
     shown.mark_unchanged();
     assert_eq!(as_of(&tidings, "us airways"), last);
-    tidings.views().head(&ai).unwrap_err();
+    tidings.views().summary(&ai).unwrap_err();
     shown.changed().await.unwrap();
     // Nothing is folded yet.
     assert_eq!(as_of(&tidings, "us airways"), Sequence::ZERO);

@@ -14,6 +14,6 @@ mod support;
 mod system;
 
 mod answering;
-mod following;
 mod publishing;
 mod scene;
+mod subscribing;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidings::actors::{Scope, Tidings};
+use tidings::actors::engine::{Scope, Tidings};
 use tidings::events::{Record, Sequence};
 use tidings::http::{HttpOptions, ServerLimits};
 
@@ -40,8 +40,8 @@ async fn over(tidings: &Tidings) -> Running {
     .await
 }
 
-/// What became of a body: accepted lines, tweet events, unmatched lines, and the lines that are to be
-/// tried again, which are all that were refused.
+/// What became of a body: accepted lines, tweet events, unmatched lines, and the lines that are to
+/// be tried again, which are all that were refused.
 fn taken(reply: &Reply) -> (u64, u64, u64, Vec<u64>) {
     let taken = reply.json();
     assert_eq!(reply.status, 200, "{taken}");
@@ -65,10 +65,15 @@ fn refused_whole(reply: &Reply) {
 }
 
 fn tweets_of(tidings: &Tidings, of: &str) -> u64 {
-    tidings.views().head(&keyword(of)).unwrap().unwrap().tweets
+    tidings
+        .views()
+        .summary(&keyword(of))
+        .unwrap()
+        .unwrap()
+        .tweets
 }
 
-/// The history of three keywords that are followed and one that is not any more.
+/// The history of three keywords that are tracked and one that is not any more.
 fn history() -> Vec<Record> {
     let mut records = tweets(0..300);
     records.push(scene::posted("gone", 300));
@@ -77,7 +82,7 @@ fn history() -> Vec<Record> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn old_views_know_where_tweets_go() {
+async fn previous_views_route_tweets() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path();
     views_of(data, history(), older(data), None).await;
@@ -88,7 +93,7 @@ async fn old_views_know_where_tweets_go() {
     let tidings = start(data, &journal, gate.fold()).await;
     let running = over(&tidings).await;
 
-    // Nothing is folded, and who was followed yesterday may be so no more.
+    // Nothing is folded, and who was tracked yesterday may be so no more.
     for line in [
         of("new", tweet("n1", "x")),
         of("gone", tweet("n1", "x")),
@@ -134,7 +139,7 @@ async fn old_views_know_where_tweets_go() {
 
 /// Views that answer as they grow know some keywords, and never all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn growing_views_know_some_keywords() {
+async fn growing_previous_views_know_some_keywords() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path();
     let journal = scene::journal(data);
@@ -157,9 +162,9 @@ async fn growing_views_know_some_keywords() {
     running.stop().await;
 }
 
-/// Others may have followed keywords that the old views don't know.
+/// Others may have tracked keywords that the old views don't know.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_text_is_not_matched_when_others_may_follow_keywords() {
+async fn text_is_not_matched_when_others_may_track_keywords() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path();
     views_of(data, history(), older(data), None).await;

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
-use tidings::actors::{FoldStep, Scope, Tidings, fold_step, views_dir};
-use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, stored};
+use tidings::actors::engine::{FoldStep, Scope, Tidings, fold_step, views_dir};
+use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, binary};
 use tidings::journal::JournalHandle;
-use tidings::projections::{Changes, FOLD_VERSION, Head, RowKey};
-use tidings::store::{EpochParts, Generation, ShardRecord, Store, StoreOptions};
+use tidings::projections::{FOLD_VERSION, KeywordSummary, RowChanges, RowKey};
+use tidings::store::{CheckpointRow, EpochParts, Generation, Store, StoreOptions};
 use tidings::telemetry::Metrics as ProcessMetrics;
 use tidings::text::ANALYSER_VERSION;
 
@@ -116,9 +116,9 @@ pub async fn views_of(
     })
     .unwrap();
     let put_head = |keyword: &Keyword, row: Bytes| {
-        let changes = Changes {
-            rows: vec![(RowKey::Head, Some(row))],
-            ..Changes::default()
+        let changes = RowChanges {
+            rows: vec![(RowKey::Summary, Some(row))],
+            ..RowChanges::default()
         };
         let shard = store.rows_of(keyword).unwrap();
         shard.put(keyword, changes).unwrap();
@@ -126,8 +126,8 @@ pub async fn views_of(
     let has_parts = parts.fold > LAST_WITHOUT_PARTS;
     for shard in store.shards() {
         let mut heads = Vec::new();
-        let collected = shard.for_each_head(|keyword, row| {
-            heads.push((keyword, Head::decode(row)?));
+        let collected = shard.for_each_summary(|keyword, row| {
+            heads.push((keyword, KeywordSummary::decode(row)?));
             Ok(())
         });
         collected.unwrap();
@@ -143,7 +143,7 @@ pub async fn views_of(
     for shard in store.shards() {
         let checkpoint = shard.record().unwrap().unwrap().checkpoint;
         let hash = RecordHash(checkpoint.hash.0 ^ 1);
-        let record = ShardRecord {
+        let record = CheckpointRow {
             epoch: parts.epoch(),
             parts: has_parts.then_some(parts),
             checkpoint: Checkpoint { hash, ..checkpoint },
@@ -155,13 +155,13 @@ pub async fn views_of(
     last
 }
 
-fn head_of_version_1(head: Head) -> Bytes {
+fn head_of_version_1(head: KeywordSummary) -> Bytes {
     let mut row = vec![1];
     let fields = (
         (head.tracked, head.as_of, head.ledger),
         (head.tweets, head.first_at, head.last_at, head.id_runs),
     );
-    stored::encode_value(&fields, &mut row).unwrap();
+    binary::encode_value(&fields, &mut row).unwrap();
     row.into()
 }
 
@@ -185,6 +185,6 @@ fn version(data: &Path, fold: u32, analyser: u32) -> impl FnOnce(&JournalHandle)
 }
 
 pub fn as_of(tidings: &Tidings, of: &str) -> Sequence {
-    let head = tidings.views().head(&keyword(of)).unwrap();
+    let head = tidings.views().summary(&keyword(of)).unwrap();
     head.map_or(Sequence::ZERO, |head| head.as_of)
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::actors::{Options, ShardOptions};
+use tidings::actors::engine::{Options, ShardOptions};
 use tidings::events::{
-    Author, Event, Incarnation, Keyword, Metrics, Record, RecordHash, Sequence, ShardCount,
-    Timestamp, TweetId, TweetPosted,
+    Author, Event, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Timestamp,
+    TweetId, TweetMetrics, TweetPosted,
 };
 use tidings::journal::{
     Appended, Connection, Durability, EmbeddedJournal, EmbeddedOptions, Journal, JournalError,
@@ -57,7 +57,7 @@ pub fn posted_at(id: usize, at: Timestamp) -> Event {
         url: None,
         reply_to: None,
         repost_of: None,
-        metrics: Metrics::default(),
+        metrics: TweetMetrics::default(),
     }))
 }
 

@@ -1,9 +1,10 @@
-//! The memory that the chains of all live clients may take together.
+//! The memory that the channels of all live clients may take together.
 //!
-//! What is held for chains is charged: encoded messages as long as a ring, a snapshot or a session
-//! that is slow to write holds them, the counts of volumes, changes that wait to be encoded, and each
-//! feed and chain for itself. Over the limit the rings that were unused longest are cut. While that
-//! does not help, large snapshots wait, and chains that would be new are refused.
+//! What is held for channels is charged: encoded messages as long as a replay buffer, a snapshot or
+//! a session that is slow to write holds them, the counts of volumes, changes that wait to be
+//! encoded, and each feed and channel for itself. Over the limit the replay buffers that were
+//! unused longest are trimmed. While that does not help, large snapshots wait, and channels that
+//! would be new are refused.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,24 +16,24 @@ use tokio::time::Instant;
 use super::topic::Weight;
 use crate::telemetry::Metrics;
 
-/// Rings are looked for that can be cut at most so often.
-const CUT_EVERY: Duration = Duration::from_millis(50);
+/// Replay buffers to trim are looked for at most so often.
+const MIN_TRIM_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The budget; cheap to clone.
 #[derive(Clone)]
-pub(super) struct Budget(Arc<State>);
+pub(super) struct LiveBudget(Arc<State>);
 
 struct State {
     /// In bytes.
     limit: usize,
     /// Its gauge `live_memory` is what is charged now.
     metrics: Metrics,
-    /// Counts uses of rings, to tell which was unused longest.
+    /// Counts uses of replay buffers, to tell which was unused longest.
     uses: AtomicU64,
-    last_cut: Mutex<Option<Instant>>,
+    last_trim: Mutex<Option<Instant>>,
 }
 
-impl fmt::Debug for Budget {
+impl fmt::Debug for LiveBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budget")
             .field("limit", &self.0.limit)
@@ -41,14 +42,14 @@ impl fmt::Debug for Budget {
     }
 }
 
-impl Budget {
+impl LiveBudget {
     /// A budget of so many bytes, which shows in these metrics.
     pub(super) fn new(limit: usize, metrics: Metrics) -> Self {
         Self(Arc::new(State {
             limit,
             metrics,
             uses: AtomicU64::new(0),
-            last_cut: Mutex::default(),
+            last_trim: Mutex::default(),
         }))
     }
 
@@ -63,9 +64,9 @@ impl Budget {
     }
 
     /// Charges bytes until the answer is dropped.
-    pub(super) fn charge(&self, bytes: usize) -> Charge {
+    pub(super) fn charge(&self, bytes: usize) -> LiveCharge {
         self.add(bytes);
-        Charge {
+        LiveCharge {
             budget: self.clone(),
             bytes,
         }
@@ -91,8 +92,9 @@ impl Budget {
         !self.has_room(Weight::Heavy, 0)
     }
 
-    /// There is room to begin something of this weight, and to charge so many bytes for it. Heavy things
-    /// may use three quarters of the limit, light ones all of it: heavy ones do not keep light ones out.
+    /// There is room to begin something of this weight, and to charge so many bytes for it. Heavy
+    /// things may use three quarters of the limit, light ones all of it: heavy ones do not keep
+    /// light ones out.
     pub(super) fn has_room(&self, weight: Weight, bytes: usize) -> bool {
         let limit = match weight {
             Weight::Light => self.0.limit,
@@ -101,7 +103,7 @@ impl Budget {
         self.used().saturating_add(bytes) < limit
     }
 
-    /// Numbers a use of a ring; later uses have higher numbers.
+    /// Numbers a use of a replay buffer; later uses have higher numbers.
     pub(super) fn next_use(&self) -> u64 {
         self.0.uses.fetch_add(1, Ordering::Relaxed)
     }
@@ -111,31 +113,31 @@ impl Budget {
         self.0.uses.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of rings are to be cut to make room; `None` when there is room, or when it was
-    /// tried a moment ago.
-    pub(super) fn to_cut(&self) -> Option<usize> {
+    /// How many bytes of replay buffers are to be trimmed to make room; `None` when there is room,
+    /// or when it was tried a moment ago.
+    pub(super) fn bytes_to_trim(&self) -> Option<usize> {
         let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
         if !self.is_short() {
             return None;
         }
         let mut last = self
             .0
-            .last_cut
+            .last_trim
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|last| last.elapsed() < CUT_EVERY) {
+        if last.is_some_and(|last| last.elapsed() < MIN_TRIM_INTERVAL) {
             return None;
         }
         *last = Some(Instant::now());
         Some(excess)
     }
 
-    /// Counts a ring that was cut.
-    pub(super) fn count_cut(&self) {
+    /// Counts a replay buffer that was trimmed.
+    pub(super) fn count_trim(&self) {
         self.0.metrics.live_cuts.inc();
     }
 
-    /// Counts a chain that was refused.
+    /// Counts a channel that was refused.
     pub(super) fn count_refused(&self) {
         self.0.metrics.live_refused.inc();
     }
@@ -143,12 +145,12 @@ impl Budget {
 
 /// Bytes that are charged to a budget until this is dropped.
 #[derive(Debug)]
-pub(super) struct Charge {
-    budget: Budget,
+pub(super) struct LiveCharge {
+    budget: LiveBudget,
     bytes: usize,
 }
 
-impl Charge {
+impl LiveCharge {
     /// How many bytes are charged.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
@@ -165,7 +167,7 @@ impl Charge {
     }
 }
 
-impl Drop for Charge {
+impl Drop for LiveCharge {
     fn drop(&mut self) {
         self.budget.subtract(self.bytes);
     }
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_charged_is_given_back_when_it_goes() {
-        let budget = Budget::new(1_000, Metrics::new());
+        let budget = LiveBudget::new(1_000, Metrics::new());
         let mut first = budget.charge(600);
         let second = budget.charge(300);
         assert!(budget.has_room(Weight::Light, 99));
@@ -197,11 +199,11 @@ mod tests {
 
     #[test]
     fn room_is_looked_for_when_it_is_short_and_not_again_at_once() {
-        let budget = Budget::new(1_000, Metrics::new());
+        let budget = LiveBudget::new(1_000, Metrics::new());
         let mut charge = budget.charge(700);
-        assert_eq!(budget.to_cut(), None);
+        assert_eq!(budget.bytes_to_trim(), None);
         charge.set(800);
-        assert_eq!(budget.to_cut(), Some(175));
-        assert_eq!(budget.to_cut(), None);
+        assert_eq!(budget.bytes_to_trim(), Some(175));
+        assert_eq!(budget.bytes_to_trim(), None);
     }
 }

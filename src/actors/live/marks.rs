@@ -1,9 +1,9 @@
-//! Whether the mark that a client names is that of this journal: asked of the journal where no ring
-//! remembers it.
+//! Whether the mark that a client names is that of this journal: asked of the journal where no
+//! replay buffer remembers it.
 //!
 //! Clients that come back all at once ask about few positions, and each is read once. How many
-//! questions wait is bounded: one more counts as if the mark were another journal's, which costs its
-//! client a snapshot.
+//! questions wait is bounded: one more counts as if the mark were another journal's, which costs
+//! its client a snapshot.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::follower::Follower;
+use super::subscriber::Subscriber;
 use crate::events::{RecordHash, Sequence};
 use crate::journal::JournalHandle;
 
@@ -26,11 +26,11 @@ const MAX_REMEMBERED: usize = 1024;
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The answer to a question about a mark, once it is there.
-pub(super) type Verdict = Arc<OnceLock<bool>>;
+pub(super) type MarkAnswer = Arc<OnceLock<bool>>;
 
 /// What asks the journal; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Marks(Arc<State>);
+pub(super) struct MarkChecks(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -49,7 +49,7 @@ struct Remembered {
     generation: u64,
 }
 
-impl Marks {
+impl MarkChecks {
     pub(super) fn new(journal: JournalHandle) -> Self {
         Self(Arc::new(State {
             journal,
@@ -59,26 +59,27 @@ impl Marks {
         }))
     }
 
-    /// Asks whether the journal's record at `sequence` has this mark. The follower is told when the
-    /// answer is there. A record that is missing, or out of reach, has another one.
+    /// Asks whether the journal's record at `sequence` has this mark. The subscriber is told when
+    /// the answer is there. A record that is missing, or out of reach, has another one.
     pub(super) fn ask(
         &self,
         sequence: Sequence,
         mark: RecordHash,
-        follower: &Arc<Follower>,
-    ) -> Verdict {
-        let verdict = Verdict::default();
+        subscriber: &Arc<Subscriber>,
+    ) -> MarkAnswer {
+        let verdict = MarkAnswer::default();
         if self.0.questions.fetch_add(1, Ordering::AcqRel) >= MAX_QUESTIONS {
             self.0.questions.fetch_sub(1, Ordering::AcqRel);
             let _ = verdict.set(false);
             return verdict;
         }
-        let (this, asked, follower) = (self.clone(), Arc::clone(&verdict), Arc::clone(follower));
+        let (this, asked, subscriber) =
+            (self.clone(), Arc::clone(&verdict), Arc::clone(subscriber));
         tokio::spawn(async move {
             let hash = tokio::time::timeout(ANSWERS_WITHIN, this.hash_at(sequence)).await;
             let _ = asked.set(hash == Ok(Some(mark)));
             this.0.questions.fetch_sub(1, Ordering::AcqRel);
-            follower.tell();
+            subscriber.tell();
         });
         verdict
     }
@@ -109,7 +110,8 @@ impl Marks {
         let hash = match self.0.journal.hash_at(sequence).await {
             Ok(hash) => hash?,
             Err(error) => {
-                tracing::debug!(%error, %sequence, "the journal could not say what a position holds");
+                tracing::debug!(%error, %sequence, "the journal could not say what a position \
+                    holds");
                 return None;
             }
         };

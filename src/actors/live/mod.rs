@@ -1,52 +1,38 @@
-//! What clients are sent while it happens.
+//! Live updates: what clients receive while events are folded.
 //!
 //! ```text
-//! keyword actor ─► feed ─► feed actor (merges, encodes once) ─► ring ─► session actor ─► outlet ─► client
-//!                  (per followed keyword)                                (one per client)
+//! fold ─► feed ─► feed actor ─► replay buffer ─► session actor ─► transport ─► client
+//!         (one per keyword)     (of a channel)  (one per client)
 //! ```
 //!
 //! A fold hands its change to its feed and goes on; it never waits. The feed actor joins the
-//! changes of some milliseconds into one update per chain, encodes it once, and keeps it in a
-//! bounded ring. Session actors take what is due from the rings at the pace of their clients; who
-//! has fallen out of a ring gets a fresh snapshot, never a gap.
+//! changes of some milliseconds into one update per channel, encodes it once, and keeps it in a
+//! bounded replay buffer. Session actors take what is due from the buffers at the pace of their
+//! clients. A subscriber that has fallen out of a buffer gets a new snapshot, never a gap.
 //!
-//! A *chain* is what one client follows of one keyword: a [`Topic`] with its parameters. The wire
-//! is not known here: [`Shapes`] encodes, an [`Outlet`] writes.
+//! A *channel* is a [`Topic`] of one keyword, or of all keywords, with its parameters. The wire
+//! format is not known here: [`Encoder`] encodes, a [`Transport`] writes.
 
-mod answers;
-mod beat;
 mod budget;
-mod chain;
-mod deltas;
+mod context;
+mod encoder;
 mod feed;
-mod feed_actor;
-mod feeds;
-mod follower;
-mod line;
 mod marks;
-mod merge;
-mod outlet;
-mod parts;
-mod reading;
+mod message;
+mod registry;
 mod request;
-mod ring;
-mod serving;
 mod session;
-mod session_state;
-mod shapes;
-mod span;
-mod subscribing;
-mod subscription;
+mod subscriber;
 mod supervisor;
 mod topic;
-mod volumes;
+mod transport;
 
-pub(super) use feeds::Feeds;
-pub use line::{Line, LineKind, Position};
-pub use outlet::{Close, Gone, Outlet};
-pub(super) use parts::LiveSources;
+pub(super) use context::LiveSources;
+pub use encoder::{Encoder, KeywordPosition, PolledAnswer};
+pub use message::{Message, MessageKind, Position};
+pub(super) use registry::FeedRegistry;
 pub use request::{ErrorCode, Incoming, Request, RequestId, Since, Subscribe, Unsubscribe};
 pub use session::SessionHandle;
-pub use shapes::{At, Shapes, Whole};
 pub use supervisor::{Live, LiveOptions, OpenError};
 pub use topic::{DEFAULT_LIMIT, Topic};
+pub use transport::{Close, Gone, Transport};

@@ -1,8 +1,8 @@
 //! What clients ask for.
 
-use super::line::{Line, Position};
-use super::outlet::Close;
+use super::message::{Message, Position};
 use super::topic::Topic;
+use super::transport::Close;
 use crate::events::Keyword;
 
 /// What a client called its request, as it wrote it; `None` when it didn't.
@@ -12,20 +12,20 @@ pub struct RequestId(pub Option<Box<str>>);
 /// Up to where a client has seen a keyword.
 pub type Since = Position;
 
-/// Follow a keyword, or all of them.
+/// Subscribe to a keyword, or to all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
     /// What the client calls it.
     pub id: RequestId,
     /// `None`: topics of all keywords.
     pub keyword: Option<Keyword>,
-    /// What to follow.
+    /// What to subscribe to.
     pub topics: Vec<Topic>,
     /// What the client has seen; it may be of another epoch, or no epoch at all (`Err`).
     pub since: Option<Result<Since, ()>>,
 }
 
-/// Stop following.
+/// Unsubscribe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe {
     /// What the client calls it.
@@ -39,9 +39,9 @@ pub struct Unsubscribe {
 /// One understood message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Follow.
+    /// Subscribe.
     Subscribe(Subscribe),
-    /// Stop following.
+    /// Unsubscribe.
     Unsubscribe(Unsubscribe),
     /// Answer.
     Ping(RequestId),
@@ -53,9 +53,9 @@ pub enum Incoming {
     /// A message that is understood.
     Request(Request),
     /// A message that isn't, with what to say to it.
-    Misunderstood(Line),
+    Misunderstood(Message),
     /// A request that is refused, with what to say to it.
-    Refused(Line),
+    Refused(Message),
     /// Bytes of the transport's own, to be sent between two messages.
     Control(Vec<u8>),
     /// The client goes, or has to.
@@ -65,7 +65,7 @@ pub enum Incoming {
 /// Why something cannot be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// There is no such keyword, or it isn't followed any more.
+    /// There is no such keyword, or it isn't tracked any more.
     NotTracked,
     /// The client may not.
     NotPermitted,

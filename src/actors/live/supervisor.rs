@@ -1,8 +1,8 @@
 //! The live actor, and the handle in front of it.
 //!
-//! Supervises the feed actors and the session actors. Fed by sessions that begin to follow a
-//! keyword, and by the store when other views are shown. Starts a feed actor anew when it failed, after
-//! a pause; a session that failed is gone, and its client comes again. Dies with the process.
+//! Supervises the feed actors and the session actors. Fed by sessions that begin to subscribe to a
+//! keyword, and by the store when other views are shown. Starts a feed actor anew when it failed,
+//! after a pause; a session that failed is gone, and its client comes again. Dies with the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::time::Instant;
 
-use super::feed::Feed;
-use super::feed_actor::FeedHandle;
-use super::outlet::{Close, Outlet};
-use super::parts::{LiveParts, LiveSources};
-use super::session::{SessionArguments, SessionHandle};
-use super::shapes::Shapes;
-use crate::actors::clock::ClockWatch;
+use super::context::{LiveContext, LiveSources};
+use super::encoder::Encoder;
+use super::feed::actor::FeedHandle;
+use super::feed::shared::Feed;
+use super::session::actor::{SessionArguments, SessionHandle};
+use super::transport::{Close, Transport};
+use crate::actors::engine::clock::ClockWatch;
 use crate::telemetry::whole;
 
 /// A feed actor that failed starts again after this.
@@ -26,28 +26,28 @@ const RESTART_AFTER: Duration = Duration::from_millis(200);
 /// The wall clock is looked at so often, to see whether it was set.
 const CLOCK_EVERY: Duration = Duration::from_millis(500);
 /// How long clients are asked to stay away when the server restarts, at the least ...
-const LEAST_RETRY: Duration = Duration::from_millis(100);
+const MIN_RETRY: Duration = Duration::from_millis(100);
 /// ... how much longer for each of them, so that so many come back in a second ...
 const RETRY_PER_SESSION: Duration = Duration::from_micros(500);
 /// ... and at the most.
-const MOST_RETRY: Duration = Duration::from_secs(10);
+const MAX_RETRY: Duration = Duration::from_secs(10);
 
 /// Limits and times of live sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveOptions {
-    /// Updates of a chain are at least so far apart.
+    /// Updates of a channel are at least so far apart.
     pub flush: Duration,
     /// So many sessions may be open at a time.
     pub sessions: usize,
-    /// So many chains one session may follow.
+    /// So many channels one session may subscribe to.
     pub subscriptions: usize,
     /// A client that completes no write for so long while something is due is too slow.
     pub slow: Duration,
-    /// A feed that nobody follows is kept for so long, so that who comes back can go on.
+    /// A feed without subscribers is kept for so long, so that who comes back can go on.
     pub linger: Duration,
-    /// So many bytes of updates are kept of each chain.
+    /// So many bytes of updates are kept of each channel.
     pub ring_bytes: usize,
-    /// So many bytes may be held for the chains of all clients together.
+    /// So many bytes may be held for the channels of all clients together.
     pub budget: usize,
 }
 
@@ -66,8 +66,8 @@ impl Default for LiveOptions {
 }
 
 impl LiveOptions {
-    /// How far apart one session's writes of updates are: a little less than the updates of a chain,
-    /// so that one who follows one keyword never waits for both.
+    /// How far apart one session's writes of updates are: a little less than the updates of a
+    /// channel, so that a subscriber of one keyword never waits for both.
     pub(super) fn gap(&self) -> Duration {
         self.flush.saturating_mul(3) / 4
     }
@@ -91,56 +91,56 @@ pub enum OpenError {
 /// The handle of everything live; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
-    parts: LiveParts,
+    context: LiveContext,
 }
 
 impl Live {
     pub(in crate::actors) async fn start(
         sources: LiveSources,
-        shapes: Arc<dyn Shapes>,
+        encoder: Arc<dyn Encoder>,
         options: LiveOptions,
     ) -> Result<Self, SpawnErr> {
         let (supervisor, _) = Actor::spawn(None, LiveActor, ()).await?;
-        let parts = LiveParts::new(sources, shapes, options, supervisor.clone());
-        let _ = supervisor.cast(LiveMessage::Begin(parts.clone()));
-        Ok(Self { parts })
+        let context = LiveContext::new(sources, encoder, options, supervisor.clone());
+        let _ = supervisor.cast(LiveMessage::Begin(context.clone()));
+        Ok(Self { context })
     }
 
     /// How it is set up.
     pub fn options(&self) -> &LiveOptions {
-        &self.parts.options
+        &self.context.options
     }
 
     /// How many sessions are open.
     pub fn sessions(&self) -> usize {
-        self.parts.sessions.load(Ordering::Acquire)
+        self.context.sessions.load(Ordering::Acquire)
     }
 
-    /// Begins a session that writes to this outlet. One that is `single` ends with its only
+    /// Begins a session that writes to this transport. One that is `single` ends with its only
     /// subscription.
     ///
     /// # Errors
-    /// [`OpenError`]; the outlet is given back.
+    /// [`OpenError`]; the transport is given back.
     pub async fn open(
         &self,
-        outlet: Box<dyn Outlet>,
+        transport: Box<dyn Transport>,
         is_single: bool,
-    ) -> Result<SessionHandle, (OpenError, Option<Box<dyn Outlet>>)> {
-        if self.parts.is_stopping.load(Ordering::Acquire) {
-            let retry = LEAST_RETRY + random_part_of(MOST_RETRY / 2);
-            return Err((OpenError::Stopping(retry), Some(outlet)));
+    ) -> Result<SessionHandle, (OpenError, Option<Box<dyn Transport>>)> {
+        if self.context.is_stopping.load(Ordering::Acquire) {
+            let retry = MIN_RETRY + random_part_of(MAX_RETRY / 2);
+            return Err((OpenError::Stopping(retry), Some(transport)));
         }
-        let Some(place) = self.parts.place() else {
-            let most = self.parts.options.sessions;
-            return Err((OpenError::TooMany(most), Some(outlet)));
+        let Some(permit) = self.context.permit() else {
+            let max = self.context.options.sessions;
+            return Err((OpenError::TooMany(max), Some(transport)));
         };
         let arguments = SessionArguments {
-            parts: self.parts.clone(),
-            outlet,
-            place,
+            context: self.context.clone(),
+            transport,
+            permit,
             is_single,
         };
-        SessionHandle::spawn(arguments, self.parts.supervisor.get_cell())
+        SessionHandle::spawn(arguments, self.context.supervisor.get_cell())
             .await
             .map_err(|error| (OpenError::Spawn(error), None))
     }
@@ -148,9 +148,9 @@ impl Live {
     /// Ends all sessions, telling their clients to come again, each after a time of its own so that
     /// they don't all come at once. Waits until they are gone, at most `within`.
     pub async fn stop(&self, within: Duration) {
-        self.parts.is_stopping.store(true, Ordering::Release);
+        self.context.is_stopping.store(true, Ordering::Release);
         let open = self.sessions();
-        let _ = self.parts.supervisor.cast(LiveMessage::Stop { open });
+        let _ = self.context.supervisor.cast(LiveMessage::Stop { open });
         let gone = async {
             while self.sessions() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -159,14 +159,14 @@ impl Live {
         if tokio::time::timeout(within, gone).await.is_err() {
             tracing::warn!(open = self.sessions(), "live sessions did not end in time");
         }
-        self.parts.supervisor.stop(None);
+        self.context.supervisor.stop(None);
     }
 }
 
 /// What the live actor is asked to do.
 pub(super) enum LiveMessage {
     /// Go on with these parts.
-    Begin(LiveParts),
+    Begin(LiveContext),
     /// Serve a feed that has just begun, or whose actor failed.
     StartFeed(Arc<Feed>),
     /// Other views are shown now.
@@ -178,7 +178,7 @@ pub(super) enum LiveMessage {
 }
 
 pub(super) struct LiveState {
-    parts: Option<LiveParts>,
+    context: Option<LiveContext>,
     clock: Option<ClockWatch>,
     feeds: HashMap<ActorId, (FeedHandle, Arc<Feed>)>,
     sessions: HashMap<ActorId, SessionHandle>,
@@ -197,7 +197,7 @@ impl Actor for LiveActor {
         (): (),
     ) -> Result<LiveState, ActorProcessingErr> {
         Ok(LiveState {
-            parts: None,
+            context: None,
             clock: None,
             feeds: HashMap::new(),
             sessions: HashMap::new(),
@@ -211,7 +211,7 @@ impl Actor for LiveActor {
         state: &mut LiveState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            LiveMessage::Begin(parts) => state.on_begin(&myself, parts),
+            LiveMessage::Begin(context) => state.on_begin(&myself, context),
             LiveMessage::StartFeed(feed) => state.on_start_feed(&myself, feed).await?,
             LiveMessage::ViewsChanged => state.on_views_changed(),
             LiveMessage::LookAtClock => state.on_look_at_clock(),
@@ -246,11 +246,11 @@ impl Actor for LiveActor {
 }
 
 impl LiveState {
-    fn on_begin(&mut self, myself: &ActorRef<LiveMessage>, parts: LiveParts) {
-        let mut shown = parts.views.shown();
-        self.clock = Some(ClockWatch::new(parts.clock.now(), Instant::now()));
+    fn on_begin(&mut self, myself: &ActorRef<LiveMessage>, context: LiveContext) {
+        let mut shown = context.views.shown();
+        self.clock = Some(ClockWatch::new(context.clock.now(), Instant::now()));
         myself.send_interval(CLOCK_EVERY, || LiveMessage::LookAtClock);
-        self.parts = Some(parts);
+        self.context = Some(context);
         let myself = myself.clone();
         tokio::spawn(async move {
             while shown.changed().await.is_ok() {
@@ -266,18 +266,18 @@ impl LiveState {
         myself: &ActorRef<LiveMessage>,
         feed: Arc<Feed>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(parts) = &self.parts else {
+        let Some(context) = &self.context else {
             return Ok(());
         };
-        let arguments = parts.feed_arguments(&feed);
+        let arguments = context.feed_arguments(&feed);
         let handle = FeedHandle::spawn(arguments, myself.get_cell()).await?;
         self.feeds.insert(handle.id(), (handle, feed));
         Ok(())
     }
 
     fn on_views_changed(&self) {
-        if let Some(parts) = &self.parts {
-            parts.marks.forget();
+        if let Some(context) = &self.context {
+            context.marks.forget();
         }
         for (handle, _) in self.feeds.values() {
             handle.reset();
@@ -286,10 +286,10 @@ impl LiveState {
 
     /// Windows follow a clock that was set at once, not when their buckets would have ended.
     fn on_look_at_clock(&mut self) {
-        let (Some(parts), Some(clock)) = (&self.parts, &mut self.clock) else {
+        let (Some(context), Some(clock)) = (&self.context, &mut self.clock) else {
             return;
         };
-        if clock.was_set(parts.clock.now(), Instant::now()) {
+        if clock.was_set(context.clock.now(), Instant::now()) {
             for (handle, _) in self.feeds.values() {
                 handle.clock_was_set();
             }
@@ -299,9 +299,9 @@ impl LiveState {
     fn on_stop(&self, open: usize) {
         let spread = RETRY_PER_SESSION
             .saturating_mul(u32::try_from(open).unwrap_or(u32::MAX))
-            .min(MOST_RETRY);
+            .min(MAX_RETRY);
         for session in self.sessions.values() {
-            session.close(Close::Restart(LEAST_RETRY + random_part_of(spread)));
+            session.close(Close::Restart(MIN_RETRY + random_part_of(spread)));
         }
         for (handle, _) in self.feeds.values() {
             handle.stop();
@@ -315,12 +315,14 @@ impl LiveState {
         error: &ActorProcessingErr,
     ) {
         if self.sessions.remove(&actor).is_some() {
-            tracing::error!(error = %whole(error.as_ref()), "a session failed; its client has to come again");
+            tracing::error!(error = %whole(error.as_ref()), "a session failed; its client has to \
+                come again");
         }
-        if let (Some((_, feed)), Some(parts)) = (self.feeds.remove(&actor), &self.parts) {
+        if let (Some((_, feed)), Some(context)) = (self.feeds.remove(&actor), &self.context) {
             let keyword = feed.keyword().map(ToString::to_string);
-            tracing::error!(error = %whole(error.as_ref()), keyword, "a feed failed; it starts again with snapshots");
-            parts.metrics.actor_restarted("feed");
+            tracing::error!(error = %whole(error.as_ref()), keyword, "a feed failed; it starts \
+                again with snapshots");
+            context.metrics.actor_restarted("feed");
             myself.send_after(RESTART_AFTER, move || LiveMessage::StartFeed(feed));
         }
     }

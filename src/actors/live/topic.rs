@@ -1,11 +1,11 @@
-//! What can be followed.
+//! What can be subscribed to.
 
 use crate::events::Timestamp;
 use crate::projections::overview::Window;
 use crate::projections::volume::VolumeWindow;
 
 /// A topic with its parameters. With a keyword, or with none where it is of all keywords, it names
-/// a chain.
+/// a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// The tweets of a keyword, newest first.
@@ -50,13 +50,13 @@ const POINT_BYTES: u64 = 52;
 pub const DEFAULT_LIMIT: usize = 50;
 
 impl Topic {
-    /// The chain of all timelines of a keyword.
+    /// The channel of all timelines of a keyword.
     pub(super) const TIMELINES: Self = Self::Timeline {
         limit: DEFAULT_LIMIT,
     };
 
-    /// The chain that its updates are those of: all timelines of a keyword have the same.
-    pub(super) fn chain(&self) -> Self {
+    /// The channel that its updates are those of: all timelines of a keyword have the same.
+    pub(super) fn channel(&self) -> Self {
         match self {
             Self::Timeline { .. } => Self::TIMELINES,
             other => other.clone(),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use crate::cli::publish::source::{Input, Read};
-use crate::events::{Author, Event, Keyword, Metrics, Timestamp, TweetId, TweetPosted, wire};
+use crate::cli::publish::source::{Input, SourceRead};
+use crate::events::{Author, Event, Keyword, Timestamp, TweetId, TweetMetrics, TweetPosted, json};
 use crate::text::Matcher;
 
 /// Where the events come from.
@@ -104,13 +104,13 @@ impl Made {
             url: Some(format!("https://t.example.org/{number:x}")),
             reply_to: None,
             repost_of: None,
-            metrics: Metrics {
+            metrics: TweetMetrics {
                 likes: u64::try_from(self.random.below(2000)).ok()?,
                 reposts: u64::try_from(self.random.below(500)).ok()?,
-                ..Metrics::default()
+                ..TweetMetrics::default()
             },
         };
-        let bare = wire::encode(&Event::TweetPosted(Box::new(tweet.clone()))).len();
+        let bare = json::encode(&Event::TweetPosted(Box::new(tweet.clone()))).len();
         let mut room = self.event_bytes.saturating_sub(bare);
         while room > 1 {
             let drawn = self.zipf();
@@ -157,10 +157,10 @@ impl Posts {
         let matcher = Matcher::new(keywords);
         let mut matched = Vec::new();
         for read in Input::of(path, false)?.lines()? {
-            let Read::Line { number, bytes } = read? else {
+            let SourceRead::Line { number, bytes } = read? else {
                 continue;
             };
-            let event = wire::decode(&bytes, Timestamp::LATEST)
+            let event = json::decode(&bytes, Timestamp::LATEST)
                 .with_context(|| format!("{} line {number}", path.display()))?;
             if let Event::TweetPosted(tweet) = event {
                 for keyword in matcher.keywords_in(&tweet.text) {
@@ -223,7 +223,7 @@ mod tests {
         let mut made = Made::new(10, 572).unwrap();
         for _ in 0..200 {
             let (_, event) = made.next().unwrap();
-            let bytes = wire::encode(&event).len();
+            let bytes = json::encode(&event).len();
             assert!((571..=572).contains(&bytes), "{bytes}");
         }
     }

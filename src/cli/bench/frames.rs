@@ -1,5 +1,5 @@
-//! Reading what a server sends, as cheaply as a load client must: frames are cut, lines are searched
-//! for the few things that are counted, nothing is parsed.
+//! Reading what a server sends, as cheaply as a load client must: frames are cut, lines are
+//! searched for the few things that are counted, nothing is parsed.
 
 use memchr::memmem;
 

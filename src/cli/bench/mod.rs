@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::Invocation;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 
 mod attack;
 mod events;
@@ -14,19 +14,22 @@ mod raw;
 mod server;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum BenchAction {
     /// Events a second from the journal through the fold to committed views, beside a bare read
-    Ingest(ingest::Arguments),
+    Ingest(ingest::IngestBenchArguments),
     /// Deliveries a second to live clients, their latency, and what clients cost the server
-    Live(live::Arguments),
+    Live(live::LiveBenchArguments),
     /// What hostile requests cost, and good clients beside many of them at once
-    Attack(attack::Arguments),
+    Attack(attack::AttackBenchArguments),
 }
 
-pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    action: BenchAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     match action {
-        Action::Ingest(arguments) => ingest::run(arguments, invocation).await,
-        Action::Live(arguments) => live::run(arguments, invocation).await,
-        Action::Attack(arguments) => attack::run(arguments, invocation).await,
+        BenchAction::Ingest(arguments) => ingest::run(arguments, invocation).await,
+        BenchAction::Live(arguments) => live::run(arguments, invocation).await,
+        BenchAction::Attack(arguments) => attack::run(arguments, invocation).await,
     }
 }

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server under load.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct BenchServer {
     address: SocketAddr,
     own: Option<Own>,
     /// Its process; more than one where several servers are behind the address.
@@ -36,7 +36,7 @@ struct Own {
 pub(super) struct Start {
     /// On the first processor alone.
     pub(super) pinned: bool,
-    /// Settings such as `live.flush=5`.
+    /// Settings such as `live.flush_ms=5`.
     pub(super) settings: Vec<String>,
     /// The program; default: this one.
     pub(super) program: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(super) struct Start {
     pub(super) data: Option<PathBuf>,
 }
 
-impl Server {
+impl BenchServer {
     /// Starts one.
     pub(super) async fn start(mut start: Start) -> anyhow::Result<Self> {
         let mut scratch = None;
@@ -127,13 +127,13 @@ impl Server {
     }
 
     /// What it has taken so far; `None` where no process is known or `/proc` doesn't tell.
-    pub(super) fn usage(&self) -> Option<Usage> {
-        let mut sum: Option<Usage> = None;
+    pub(super) fn usage(&self) -> Option<ServerUsage> {
+        let mut sum: Option<ServerUsage> = None;
         for pid in &self.pids {
             let cpu = cpu_of(&pid.to_string())?;
             let resident_kib = resident_kib(*pid)?;
             let before = sum.unwrap_or_default();
-            sum = Some(Usage {
+            sum = Some(ServerUsage {
                 cpu: before.cpu.saturating_add(cpu),
                 resident_kib: before.resident_kib.saturating_add(resident_kib),
             });
@@ -182,7 +182,7 @@ fn cpu_of(process: &str) -> Option<Duration> {
 
 /// What a server has taken of the machine.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
+pub(super) struct ServerUsage {
     pub(super) cpu: Duration,
     pub(super) resident_kib: u64,
 }

@@ -10,14 +10,15 @@ use serde::Serialize;
 
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
-use crate::cli::failure::Outcome;
-use crate::cli::output::Named;
+use crate::cli::failure::CommandOutcome;
+use crate::cli::output::CappedList;
 use crate::cli::{look, progress};
 use crate::events::Incarnation;
-use crate::journal::{self, Compression, Exported, Exporter, Progress, Salvage, TransferError};
+use crate::journal::Salvage;
+use crate::maintenance::{self, Compression, ExportProgress, Exported, Exporter, TransferError};
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct ExportArguments {
     /// Where to: a file, packed with zstd when it ends in `.zst`, or `-` for standard output. A
     /// file that an earlier export left unfinished is gone on with; any other that exists is
     /// refused. Pipes and devices are written straight through
@@ -36,15 +37,18 @@ struct Report {
     digest: String,
     records_digest: String,
     /// What was passed over.
-    damages: Named<String>,
+    damages: CappedList<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     damages_unlisted: Option<u64>,
     /// Payloads, too long for any event, that were cut.
     cut: u64,
 }
 
-pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
-    let mut damages = Named::default();
+pub(super) async fn run(
+    arguments: ExportArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
+    let mut damages = CappedList::default();
     let exported = if arguments.skip_damaged && invocation.settings.nats.is_none() {
         let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
         let dir = folder.journal();
@@ -58,7 +62,7 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         let journal = &look.journal;
         let exporter = begin(&arguments.file, journal.incarnation())?;
         let bar = progress::bar("events", Some(journal.head().borrow().get()));
-        let exported = journal::export(&**journal, exporter, &mut moving(&bar)).await;
+        let exported = maintenance::export(&**journal, exporter, &mut moving(&bar)).await;
         bar.finish_and_clear();
         exported?
     };
@@ -84,7 +88,7 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     } else {
         invocation.output.show(&report, text_of)?;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// `-`, or another name of what standard output is, such as `/dev/stdout`. The null device is no
@@ -113,18 +117,18 @@ fn begin(file: &Path, incarnation: Incarnation) -> Result<Exporter, TransferErro
     Exporter::to_file(file, Compression::of(file), incarnation)
 }
 
-fn moving(bar: &ProgressBar) -> impl FnMut(Progress) + Send + 'static {
+fn moving(bar: &ProgressBar) -> impl FnMut(ExportProgress) + Send + 'static {
     let bar = bar.clone();
     move |progress| bar.set_position(progress.through.get())
 }
 
 /// Exports what is sound; answers the damage beside it.
-fn salvage(dir: &Path, file: &Path) -> Result<(Exported, Named<String>), TransferError> {
+fn salvage(dir: &Path, file: &Path) -> Result<(Exported, CappedList<String>), TransferError> {
     let salvage = Salvage::open(dir)?;
     let exporter = begin(file, salvage.incarnation())?;
     let bar = progress::bar("events", None);
-    let mut damages = Named::default();
-    let exported = journal::export_salvaged(
+    let mut damages = CappedList::default();
+    let exported = maintenance::export_salvaged(
         salvage,
         exporter,
         &mut |damage| damages.push(damage.to_string()),

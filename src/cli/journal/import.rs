@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
-use crate::cli::failure::Outcome;
-use crate::cli::output::{Named, plain};
+use crate::cli::failure::CommandOutcome;
+use crate::cli::output::{CappedList, plain};
 use crate::cli::progress;
 use crate::cli::system::open_journal;
-use crate::journal::{self, CarriedKeyword, Imported, Progress, import_state};
+use crate::maintenance::{self, CarriedKeyword, ExportProgress, Imported, import_state};
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct ImportArguments {
     /// Where from: a file or a pipe, plain or zstd, or `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -35,7 +35,7 @@ struct Report {
     retimed: u64,
     rejected: u64,
     /// Keywords that are spelled in another way today, or are none any more.
-    keywords: Named<Carried>,
+    keywords: CappedList<Carried>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keywords_unlisted: Option<u64>,
 }
@@ -69,7 +69,8 @@ impl Carried {
         let (from, records) = (plain(&self.from), self.records);
         match (&self.to, &self.reason) {
             (Some(to), _) if self.joined => format!(
-                "{from} is {to} now, as another keyword is; its {records} records are counted with those of that one"
+                "{from} is {to} now, as another keyword is; its {records} records are counted with \
+                those of that one"
             ),
             (Some(to), _) => format!("{from} is {to} now ({records} records)"),
             (None, reason) => format!(
@@ -90,7 +91,8 @@ impl Report {
             ),
             (
                 self.retimed,
-                "events about keywords have a time from a wrong clock; they have the nearest one that is allowed now",
+                "events about keywords have a time from a wrong clock; they have the nearest one \
+                that is allowed now",
             ),
             (
                 self.rejected,
@@ -147,7 +149,10 @@ impl Source {
     }
 }
 
-pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    arguments: ImportArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     // Before a data folder is made for nothing.
     let source = Source::open(&arguments.file)?;
     let folder = DataFolder::take(&invocation.settings.data)?;
@@ -159,16 +164,16 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     };
     let bar = progress::bar("events", None);
     let moved = bar.clone();
-    let mut progress = move |progress: Progress| {
+    let mut progress = move |progress: ExportProgress| {
         if let Some(end) = progress.end {
             moved.set_length(end.get());
         }
         moved.set_position(progress.records);
     };
     let imported = match source {
-        Source::File(file) => journal::import(&*journal, &file, &state, &mut progress).await,
+        Source::File(file) => maintenance::import(&*journal, &file, &state, &mut progress).await,
         Source::Stream { stream, name } => {
-            journal::import_stream(&*journal, stream, &name, &state, &mut progress).await
+            maintenance::import_stream(&*journal, stream, &name, &state, &mut progress).await
         }
     };
     bar.finish_and_clear();
@@ -182,7 +187,7 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         changes,
         carried,
     } = imported?;
-    let keywords: Named<Carried> = carried.into_iter().map(Carried::from).collect();
+    let keywords: CappedList<Carried> = carried.into_iter().map(Carried::from).collect();
     let report = Report {
         records,
         resumed,
@@ -208,5 +213,5 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
         ));
         lines.join("\n")
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }

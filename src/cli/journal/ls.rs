@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::CommandOutcome;
 use crate::cli::output::table;
 use crate::cli::system::read_journal;
 use crate::journal::SegmentSummary;
@@ -28,10 +28,11 @@ struct Segment {
     bytes: u64,
 }
 
-pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     if invocation.settings.nats.is_some() {
         bail!(
-            "this lists the files of the embedded journal; ask NATS about its stream: `nats stream info TWEETS`"
+            "this lists the files of the embedded journal; ask NATS about its stream: `nats stream \
+            info TWEETS`"
         );
     }
     let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
@@ -44,7 +45,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
         segments: summary.segments.iter().map(segment).collect(),
     };
     invocation.output.show(&listing, text_of)?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 fn segment(summary: &SegmentSummary) -> Segment {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::Invocation;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 
 mod export;
 mod import;
@@ -13,22 +13,25 @@ mod tail;
 pub(super) use tail::readable;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum JournalAction {
     /// Which journal it is, how far it goes, and its segments
     Ls,
     /// Write all events as NDJSON, with their sequences and a closing digest
-    Export(export::Arguments),
+    Export(export::ExportArguments),
     /// Read an export into an empty journal, or go on with an import that was cut short
-    Import(import::Arguments),
+    Import(import::ImportArguments),
     /// The last events, a line of JSON each
-    Tail(tail::Arguments),
+    Tail(tail::TailArguments),
 }
 
-pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    action: JournalAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     match action {
-        Action::Ls => ls::run(invocation).await,
-        Action::Export(arguments) => export::run(arguments, invocation).await,
-        Action::Import(arguments) => import::run(arguments, invocation).await,
-        Action::Tail(arguments) => tail::run(&arguments, invocation).await,
+        JournalAction::Ls => ls::run(invocation).await,
+        JournalAction::Export(arguments) => export::run(arguments, invocation).await,
+        JournalAction::Import(arguments) => import::run(arguments, invocation).await,
+        JournalAction::Tail(arguments) => tail::run(&arguments, invocation).await,
     }
 }

@@ -6,22 +6,25 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Invocation;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::CommandOutcome;
 use crate::cli::look;
-use crate::events::{Content, Envelope, KeywordRecord, Sequence, wire};
+use crate::events::{Content, Envelope, KeywordRecord, Sequence, json};
 use crate::journal::Selection;
 
 /// How many records are read at once.
 const BATCH: usize = 1_000;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct TailArguments {
     /// How many
     #[arg(long, short = 'n', default_value_t = 10)]
     lines: u64,
 }
 
-pub(super) async fn run(arguments: &Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    arguments: &TailArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     let look = look::journal(invocation).await?;
     let journal = &look.journal;
     let head = *journal.head().borrow();
@@ -34,7 +37,7 @@ pub(super) async fn run(arguments: &Arguments, invocation: &Invocation) -> anyho
         }
         position = batch.end;
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// One record as JSON, for people and machines alike: there is no shorter way to say it all.
@@ -52,7 +55,7 @@ fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
             put("keyword", keyword.as_str().into());
             match record {
                 KeywordRecord::Event(event) => {
-                    put("event", serde_json::from_slice(&wire::encode(event))?)
+                    put("event", serde_json::from_slice(&json::encode(event))?)
                 }
                 KeywordRecord::Rejected { payload, reason } => {
                     put("rejected", rejected(payload, reason))

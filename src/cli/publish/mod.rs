@@ -1,8 +1,8 @@
 //! `tidings publish`: sends NDJSON, plain or zstd, to a running server, or straight to JetStream.
 //!
 //! [`source`] cuts the input into lines, [`rewrite`] names their keyword and moves their times,
-//! [`sender`] sends them in bodies, again where it has to, and so does [`nats`] to JetStream. A line that the server refuses is named
-//! with its number in the file, and stops no other.
+//! [`sender`] sends them in bodies, again where it has to, and so does [`nats`] to JetStream. A
+//! line that the server refuses is named with its number in the file, and stops no other.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::client::Client;
-use super::failure::{Outcome, Usage};
+use super::client::ServerClient;
+use super::failure::{CommandOutcome, UsageError};
 use super::signals::StopSignals;
 use super::system::jetstream_options;
 use super::{Invocation, progress};
@@ -32,8 +32,8 @@ pub(super) mod source;
 
 use nats::NatsSender;
 use rewrite::Rewrite;
-use sender::{Body, Report, Sender};
-use source::{Input, Read};
+use sender::{PublishBody, PublishReport, Sender};
+use source::{Input, SourceRead};
 
 /// How long a body waits for more lines after its first, where they come slowly.
 const GATHER_FOR: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ const BYTES_AHEAD: usize = 8 * 1024 * 1024;
 const BODIES_PER_SECOND: u32 = 10;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct PublishArguments {
     /// NDJSON, one event a line, plain or zstd; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -68,14 +68,24 @@ enum Retime {
     Now,
 }
 
-pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    arguments: PublishArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     let output = invocation.output;
     let nats = nats_of(&arguments, invocation)?;
-    let client = Client::new(arguments.server.as_deref(), &invocation.settings)?;
+    let client = ServerClient::new(arguments.server.as_deref(), &invocation.settings)?;
     let keyword = arguments
         .keyword
         .as_deref()
-        .map(|text| Keyword::new(text).map_err(|error| Usage::new(format!("{text:?}: {error}"))))
+        .map(|text| {
+            Keyword::new(text).map_err(|error| {
+                UsageError::new(format!(
+                    "{text:?}: \
+            {error}"
+                ))
+            })
+        })
         .transpose()?;
     let mut input = Input::of(&arguments.file, arguments.retime.is_some())?;
     let shift_millis = match arguments.retime {
@@ -118,7 +128,8 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     let sent = tokio::select! {
         sent = gathered.send_all(&mut sender, &bar) => sent,
         signal = signals.next() => Err(anyhow!(
-            "{signal} came before all lines were sent; publishing the input again is safe, since what comes twice is counted once"
+            "{signal} came before all lines were sent; publishing the input again is safe, since \
+            what comes twice is counted once"
         )),
     };
     bar.finish_and_clear();
@@ -131,21 +142,21 @@ pub(super) async fn run(arguments: Arguments, invocation: &Invocation) -> anyhow
     output.show(&report, text_of)?;
     read.with_context(|| format!("{} was read in part only", arguments.file.display()))?;
     Ok(if report.rejected.is_empty() {
-        Outcome::Done
+        CommandOutcome::Done
     } else {
-        Outcome::Failed
+        CommandOutcome::Failed
     })
 }
 
 /// Where to publish: to NATS where `--nats` says so, else to a server. A server's own journal may
 /// be in NATS, too; that alone is no reason to go past it.
 fn nats_of<'a>(
-    arguments: &Arguments,
+    arguments: &PublishArguments,
     invocation: &'a Invocation,
 ) -> anyhow::Result<Option<&'a NatsSettings>> {
     match invocation.nats_asked_for() {
         Some(_) if arguments.server.is_some() => {
-            Err(Usage::new("give --server, or --nats or --context, not both").into())
+            Err(UsageError::new("give --server, or --nats or --context, not both").into())
         }
         asked => Ok(asked),
     }
@@ -159,7 +170,7 @@ enum Way<'a> {
 }
 
 impl Way<'_> {
-    async fn send(&mut self, body: Body) -> anyhow::Result<()> {
+    async fn send(&mut self, body: PublishBody) -> anyhow::Result<()> {
         match self {
             Self::Server(sender) => Ok(sender.send(body).await?),
             Self::Nats(sender) => sender.send(&body).await,
@@ -173,7 +184,7 @@ impl Way<'_> {
         }
     }
 
-    fn finish(self) -> Report {
+    fn finish(self) -> PublishReport {
         match self {
             Self::Server(sender) => sender.finish(),
             Self::Nats(sender) => sender.finish(),
@@ -184,23 +195,23 @@ impl Way<'_> {
 /// Makes bodies of the lines that come.
 struct Gathering {
     /// Lines, each with what it holds of the bytes that may wait.
-    receive: mpsc::Receiver<(Read, OwnedSemaphorePermit)>,
+    receive: mpsc::Receiver<(SourceRead, OwnedSemaphorePermit)>,
     rewrite: Rewrite,
     rate: Option<u32>,
 }
 
 impl Gathering {
     async fn send_all(mut self, sender: &mut Way<'_>, bar: &ProgressBar) -> anyhow::Result<()> {
-        let most = self.rate.map_or(sender::MAX_LINES, |rate| {
+        let max = self.rate.map_or(sender::MAX_LINES, |rate| {
             usize::try_from(rate / BODIES_PER_SECOND)
                 .unwrap_or(sender::MAX_LINES)
                 .clamp(1, sender::MAX_LINES)
         });
         let mut due = Instant::now();
         loop {
-            let mut body = Body::default();
+            let mut body = PublishBody::default();
             let refuse = |number| sender.refuse_here(number);
-            let is_end = self.gather(&mut body, most, refuse).await;
+            let is_end = self.gather(&mut body, max, refuse).await;
             if !body.is_empty() {
                 sleep_until(due).await;
                 let lines = u32::try_from(body.lines()).unwrap_or(u32::MAX);
@@ -217,11 +228,16 @@ impl Gathering {
         }
     }
 
-    /// Fills a body with lines until it has `most` of them, is full, or its first line has waited for
-    /// long enough. True when no more lines come.
-    async fn gather(&mut self, body: &mut Body, most: usize, mut refuse: impl FnMut(u64)) -> bool {
+    /// Fills a body with lines until it has `max` of them, is full, or its first line has waited
+    /// for long enough. True when no more lines come.
+    async fn gather(
+        &mut self,
+        body: &mut PublishBody,
+        max: usize,
+        mut refuse: impl FnMut(u64),
+    ) -> bool {
         let mut send_by = None;
-        while body.lines() < most && !body.is_full() {
+        while body.lines() < max && !body.is_full() {
             let next = self.receive.recv();
             let next = match send_by {
                 None => next.await,
@@ -231,11 +247,11 @@ impl Gathering {
                 },
             };
             match next {
-                Some((Read::Line { number, bytes }, _)) => {
+                Some((SourceRead::Line { number, bytes }, _)) => {
                     body.push(number, &self.rewrite.apply(bytes));
                     send_by.get_or_insert_with(|| Instant::now() + GATHER_FOR);
                 }
-                Some((Read::TooLong { number }, _)) => refuse(number),
+                Some((SourceRead::TooLong { number }, _)) => refuse(number),
                 None => return true,
             }
         }
@@ -243,11 +259,12 @@ impl Gathering {
     }
 }
 
-fn text_of(report: &Report) -> String {
+fn text_of(report: &PublishReport) -> String {
     let rate =
         f64::from(u32::try_from(report.lines).unwrap_or(u32::MAX)) / report.seconds.max(0.001);
     format!(
-        "{} lines in {:.1} s ({rate:.0} a second): {} accepted, {} unmatched, {} rejected; {} events journaled, up to sequence {}",
+        "{} lines in {:.1} s ({rate:.0} a second): {} accepted, {} unmatched, {} rejected; {} \
+        events journaled, up to sequence {}",
         report.lines,
         report.seconds,
         report.accepted,
@@ -270,7 +287,7 @@ mod tests {
             for number in 1..=100 {
                 let held = Arc::clone(&room).acquire_many_owned(1).await.unwrap();
                 let bytes = b"{}".to_vec();
-                send.send((Read::Line { number, bytes }, held))
+                send.send((SourceRead::Line { number, bytes }, held))
                     .await
                     .unwrap();
                 tokio::time::sleep(GATHER_FOR * 9 / 10).await;
@@ -286,7 +303,7 @@ mod tests {
         };
         let mut lines = 0;
         loop {
-            let mut body = Body::default();
+            let mut body = PublishBody::default();
             let is_end = gathering.gather(&mut body, 1_000, |_| ()).await;
             assert!(body.lines() <= 2, "{}", body.lines());
             lines += body.lines();

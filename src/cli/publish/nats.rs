@@ -9,10 +9,10 @@ use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
 use super::refusals::{Notes, Rejected};
-use super::sender::{Body, Report};
+use super::sender::{PublishBody, PublishReport};
 use super::source::MAX_LINE_BYTES;
 use crate::cli::output::Output;
-use crate::events::{Form, Keyword, Record, Timestamp, wire};
+use crate::events::{Form, Keyword, Record, Timestamp, json};
 use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
 /// How long records are sent again that are not acknowledged.
@@ -27,7 +27,7 @@ pub(super) struct NatsSender {
     publisher: JetStreamPublisher,
     notes: Notes,
     started: Instant,
-    report: Report,
+    report: PublishReport,
 }
 
 impl NatsSender {
@@ -36,12 +36,12 @@ impl NatsSender {
             publisher,
             notes: Notes::new(output, bar),
             started: Instant::now(),
-            report: Report::default(),
+            report: PublishReport::default(),
         }
     }
 
     /// Ends the score; refused lines come in the order of the input.
-    pub(super) fn finish(mut self) -> Report {
+    pub(super) fn finish(mut self) -> PublishReport {
         self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
@@ -58,7 +58,7 @@ impl NatsSender {
     ///
     /// # Errors
     /// What stayed without acknowledgement for too long, and why.
-    pub(super) async fn send(&mut self, body: &Body) -> anyhow::Result<()> {
+    pub(super) async fn send(&mut self, body: &PublishBody) -> anyhow::Result<()> {
         let mut records = Vec::new();
         let lines = (0..body.lines()).filter_map(|index| body.line(index));
         for (number, line) in lines {
@@ -85,7 +85,8 @@ impl NatsSender {
                 }) if first_sent.elapsed() <= PATIENCE => {
                     self.report.resent = self.report.resent.saturating_add(1);
                     self.notes.say_trying_again(&format!(
-                        "NATS acknowledged {acknowledged} of {count} events ({reason}); sending all of them again, which is safe: what came twice is counted once"
+                        "NATS acknowledged {acknowledged} of {count} events ({reason}); sending \
+                        all of them again, which is safe: what came twice is counted once"
                     ));
                     sleep(pause).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
@@ -105,10 +106,11 @@ impl NatsSender {
 /// A line as a record, or why it is none.
 fn record_of(line: &[u8]) -> Result<Record, String> {
     let now = Timestamp::now();
-    let line = wire::decode_line(line, now).map_err(|rejection| rejection.to_string())?;
+    let line = json::decode_line(line, now).map_err(|rejection| rejection.to_string())?;
     let Some(keyword) = line.keyword else {
         return Err(
-            "it names no keyword, and NATS matches no texts: give it a \"keyword\", publish with --keyword, or publish to a server with --server"
+            "it names no keyword, and NATS matches no texts: give it a \"keyword\", publish with \
+            --keyword, or publish to a server with --server"
                 .into(),
         );
     };

@@ -8,7 +8,7 @@ use std::io;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::source::Read;
+use super::source::SourceRead;
 use crate::events::{Keyword, Timestamp};
 
 /// What is changed in every line.
@@ -64,7 +64,7 @@ fn time_of(raw: &RawValue) -> Option<Timestamp> {
 /// line has a time.
 pub(in crate::cli) fn shift_to(
     end: Timestamp,
-    lines: impl Iterator<Item = io::Result<Read>>,
+    lines: impl Iterator<Item = io::Result<SourceRead>>,
 ) -> io::Result<Option<i64>> {
     #[derive(Deserialize)]
     struct At<'a> {
@@ -73,7 +73,7 @@ pub(in crate::cli) fn shift_to(
     }
     let mut newest: Option<Timestamp> = None;
     for read in lines {
-        if let Read::Line { bytes, .. } = read?
+        if let SourceRead::Line { bytes, .. } = read?
             && let Ok(line) = serde_json::from_slice::<At<'_>>(&bytes)
             && let Ok(at) = Timestamp::parse(&line.at)
         {
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_newest_line_decides_the_shift() {
         let line = |number, text: &str| {
-            Ok(Read::Line {
+            Ok(SourceRead::Line {
                 number,
                 bytes: text.as_bytes().to_vec(),
             })

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::refusals::{Notes, Refusals, Rejected};
 use super::source::MAX_LINE_BYTES;
-use crate::cli::client::{Client, ClientError};
+use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::output::Output;
 
 /// The most lines of a body.
@@ -31,13 +31,13 @@ const UNDECIDED_TRIES: u32 = 5;
 
 /// Lines to be sent together.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Body {
+pub(in crate::cli) struct PublishBody {
     numbers: Vec<u64>,
     ends: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl Body {
+impl PublishBody {
     pub(in crate::cli) fn push(&mut self, number: u64, line: &[u8]) {
         self.bytes.extend_from_slice(line);
         self.bytes.push(b'\n');
@@ -82,7 +82,7 @@ struct Answer {
 
 /// The score.
 #[derive(Debug, Default, Serialize)]
-pub(in crate::cli) struct Report {
+pub(in crate::cli) struct PublishReport {
     /// Lines that were not blank.
     pub(in crate::cli) lines: u64,
     /// Lines that were journaled at least once.
@@ -105,26 +105,26 @@ pub(in crate::cli) struct Report {
 /// Sends bodies one after the other, so that events stay in order.
 #[derive(Debug)]
 pub(in crate::cli) struct Sender<'a> {
-    client: &'a Client,
+    client: &'a ServerClient,
     notes: Notes,
     started: Instant,
     answered: bool,
-    report: Report,
+    report: PublishReport,
 }
 
 impl<'a> Sender<'a> {
-    pub(in crate::cli) fn new(client: &'a Client, output: Output, bar: ProgressBar) -> Self {
+    pub(in crate::cli) fn new(client: &'a ServerClient, output: Output, bar: ProgressBar) -> Self {
         Self {
             client,
             notes: Notes::new(output, bar),
             started: Instant::now(),
             answered: false,
-            report: Report::default(),
+            report: PublishReport::default(),
         }
     }
 
     /// Ends the score; refused lines come in the order of the input.
-    pub(in crate::cli) fn finish(mut self) -> Report {
+    pub(in crate::cli) fn finish(mut self) -> PublishReport {
         self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
@@ -141,7 +141,7 @@ impl<'a> Sender<'a> {
     ///
     /// # Errors
     /// [`ClientError`] when the server refuses the body, or stays away too long.
-    pub(in crate::cli) async fn send(&mut self, mut body: Body) -> Result<(), ClientError> {
+    pub(in crate::cli) async fn send(&mut self, mut body: PublishBody) -> Result<(), ClientError> {
         let lines = u64::try_from(body.lines()).unwrap_or(u64::MAX);
         self.report.lines = self.report.lines.saturating_add(lines);
         let mut tries_left = UNDECIDED_TRIES;
@@ -153,7 +153,7 @@ impl<'a> Sender<'a> {
             self.report.seq = self.report.seq.max(answer.seq);
             tries_left = tries_left.saturating_sub(1);
             self.report.rejected.push_unnamed(answer.rejected_unlisted);
-            let mut undecided = Body::default();
+            let mut undecided = PublishBody::default();
             for mut rejected in answer.rejected {
                 let index = rejected.line.checked_sub(1);
                 let index = index.and_then(|index| usize::try_from(index).ok());
@@ -171,7 +171,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    async fn answer_to(&mut self, body: &Body) -> Result<Answer, ClientError> {
+    async fn answer_to(&mut self, body: &PublishBody) -> Result<Answer, ClientError> {
         let first_sent = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn lines_of_a_body_are_found_again() {
-        let mut body = Body::default();
+        let mut body = PublishBody::default();
         body.push(3, b"abc");
         body.push(7, b"d");
         assert_eq!(body.line(0), Some((3, &b"abc"[..])));

@@ -29,14 +29,14 @@ pub(in crate::cli) enum Input {
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Read {
+pub(in crate::cli) enum SourceRead {
     /// Its number in the input, from 1, and what it holds, without the line's end.
     Line { number: u64, bytes: Vec<u8> },
     /// It has more than [`MAX_LINE_BYTES`].
     TooLong { number: u64 },
 }
 
-impl Read {
+impl SourceRead {
     /// How many bytes it has.
     pub(in crate::cli) fn bytes(&self) -> usize {
         match self {
@@ -82,7 +82,7 @@ impl Input {
     }
 
     /// Its lines from the first on; blank ones are left out, but counted.
-    pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<Lines> {
+    pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<SourceLines> {
         let raw: Box<dyn io::Read + Send> = match self {
             Self::File(path) => Box::new(
                 File::open(&path)
@@ -96,18 +96,18 @@ impl Input {
             Self::Stream(stream) => stream.take().context("the input was read already")?,
             Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
         };
-        Lines::of(raw)
+        SourceLines::of(raw)
     }
 }
 
 /// An iterator over lines; it ends at the first error.
-pub(in crate::cli) struct Lines {
+pub(in crate::cli) struct SourceLines {
     reader: Box<dyn BufRead + Send>,
     number: u64,
     ended: bool,
 }
 
-impl Lines {
+impl SourceLines {
     pub(super) fn of(mut raw: Box<dyn io::Read + Send>) -> anyhow::Result<Self> {
         let mut head = Vec::new();
         raw.as_mut().take(4).read_to_end(&mut head)?;
@@ -128,13 +128,11 @@ impl Lines {
         })
     }
 
-    fn read(&mut self) -> io::Result<Option<Read>> {
+    fn read(&mut self) -> io::Result<Option<SourceRead>> {
         loop {
             let mut bytes = Vec::new();
-            let most = MAX_LINE_BYTES.saturating_add(1);
-            (&mut self.reader)
-                .take(most)
-                .read_until(b'\n', &mut bytes)?;
+            let max = MAX_LINE_BYTES.saturating_add(1);
+            (&mut self.reader).take(max).read_until(b'\n', &mut bytes)?;
             if bytes.is_empty() {
                 return Ok(None);
             }
@@ -147,10 +145,10 @@ impl Lines {
                 bytes.pop();
             } else if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_LINE_BYTES) {
                 self.skip_line()?;
-                return Ok(Some(Read::TooLong { number }));
+                return Ok(Some(SourceRead::TooLong { number }));
             }
             if !bytes.trim_ascii().is_empty() {
-                return Ok(Some(Read::Line { number, bytes }));
+                return Ok(Some(SourceRead::Line { number, bytes }));
             }
         }
     }
@@ -171,8 +169,8 @@ impl Lines {
     }
 }
 
-impl Iterator for Lines {
-    type Item = io::Result<Read>;
+impl Iterator for SourceLines {
+    type Item = io::Result<SourceRead>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
@@ -188,14 +186,14 @@ impl Iterator for Lines {
 mod tests {
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Vec<Read> {
+    fn lines(bytes: &[u8]) -> Vec<SourceRead> {
         let lines = Input::Bytes(bytes.to_vec()).lines().unwrap();
         lines.map(Result::unwrap).collect()
     }
 
-    fn line(number: u64, text: &str) -> Read {
+    fn line(number: u64, text: &str) -> SourceRead {
         let bytes = text.as_bytes().to_vec();
-        Read::Line { number, bytes }
+        SourceRead::Line { number, bytes }
     }
 
     #[test]
@@ -244,8 +242,10 @@ mod tests {
         bytes.extend(std::iter::repeat_n(b'y', longest + 1));
         bytes.extend_from_slice(b"\nz");
         let read = lines(&bytes);
-        assert!(matches!(&read[0], Read::Line { number: 1, bytes } if bytes.len() == longest));
-        assert_eq!(read[1..], [Read::TooLong { number: 2 }, line(3, "z")]);
+        assert!(
+            matches!(&read[0], SourceRead::Line { number: 1, bytes } if bytes.len() == longest)
+        );
+        assert_eq!(read[1..], [SourceRead::TooLong { number: 2 }, line(3, "z")]);
     }
 
     #[test]

@@ -6,19 +6,19 @@ use serde::Serialize;
 
 use super::Invocation;
 use super::data_folder::DataFolder;
-use super::failure::Outcome;
+use super::failure::CommandOutcome;
 use super::look::ViewsLook;
 use super::output::table;
 use super::progress;
 use super::system::open_journal;
-use crate::actors::{self, KeywordDigest, OpenViews, digests};
 use crate::events::Sequence;
 use crate::journal::Journal;
+use crate::maintenance::{self, KeywordDigest, OpenViews, digests};
 
 mod verify;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum ViewsAction {
     /// Every keyword with its figures
     Ls,
     /// A digest of what clients can read, per keyword and in sum
@@ -70,14 +70,17 @@ struct Compacted {
     bytes_after: u64,
 }
 
-pub(super) async fn run(action: Action, invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(
+    action: ViewsAction,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     let data = &invocation.settings.data;
     match action {
-        Action::Ls => ls(invocation).await,
-        Action::Digest => digest(invocation).await,
-        Action::Verify => verify::run(invocation).await,
-        Action::Rebuild => rebuild(invocation, &DataFolder::take_existing(data)?).await,
-        Action::Compact => compact(invocation, &DataFolder::take_existing(data)?).await,
+        ViewsAction::Ls => ls(invocation).await,
+        ViewsAction::Digest => digest(invocation).await,
+        ViewsAction::Verify => verify::run(invocation).await,
+        ViewsAction::Rebuild => rebuild(invocation, &DataFolder::take_existing(data)?).await,
+        ViewsAction::Compact => compact(invocation, &DataFolder::take_existing(data)?).await,
     }
 }
 
@@ -113,25 +116,25 @@ async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
 }
 
 fn shown(keyword: &KeywordDigest) -> Shown {
-    let head = &keyword.head;
+    let summary = &keyword.summary;
     Shown {
         keyword: keyword.keyword.to_string(),
-        tracked: head.tracked,
-        as_of: head.as_of.get(),
-        tweets: head.tweets,
-        first_at: head.first_at.map(|at| at.to_string()),
-        last_at: head.last_at.map(|at| at.to_string()),
-        journaled: head.ledger.journaled,
-        folded: head.ledger.folded,
-        duplicate: head.ledger.duplicate,
-        ignored: head.ledger.ignored,
-        rejected: head.ledger.rejected,
-        deleted: head.ledger.deleted,
+        tracked: summary.tracked,
+        as_of: summary.as_of.get(),
+        tweets: summary.tweets,
+        first_at: summary.first_at.map(|at| at.to_string()),
+        last_at: summary.last_at.map(|at| at.to_string()),
+        journaled: summary.ledger.journaled,
+        folded: summary.ledger.folded,
+        duplicate: summary.ledger.duplicate,
+        ignored: summary.ledger.ignored,
+        rejected: summary.ledger.rejected,
+        deleted: summary.ledger.deleted,
         digest: keyword.digest.map(|digest| digest.to_string()),
     }
 }
 
-async fn ls(invocation: &Invocation) -> anyhow::Result<Outcome> {
+async fn ls(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let listing = current(invocation).await?;
     invocation.output.show(&listing, |listing| {
         let rows: Vec<_> = listing
@@ -165,10 +168,10 @@ async fn ls(invocation: &Invocation) -> anyhow::Result<Outcome> {
             &rows,
         )
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-async fn digest(invocation: &Invocation) -> anyhow::Result<Outcome> {
+async fn digest(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let listing = current(invocation).await?;
     invocation.output.show(&listing, |listing| {
         let of_keywords = listing.keywords.iter().filter_map(|one| {
@@ -179,14 +182,14 @@ async fn digest(invocation: &Invocation) -> anyhow::Result<Outcome> {
         lines.push(format!("{}  (all)", listing.digest));
         lines.join("\n")
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<CommandOutcome> {
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
     let (bar, moved) = folding("events", &*journal);
-    let new_epoch = actors::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
+    let new_epoch = maintenance::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
     bar.finish_and_clear();
     let rebuilt = Rebuilt {
         position: journal.head().borrow().get(),
@@ -204,14 +207,14 @@ async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
             rebuilt.position
         )
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-async fn compact(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<Outcome> {
+async fn compact(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<CommandOutcome> {
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
     let (bytes_before, bytes_after) =
-        actors::compact(folder.path(), cache_bytes, &*journal).await?;
+        maintenance::compact(folder.path(), cache_bytes, &*journal).await?;
     journal.close().await?;
     let compacted = Compacted {
         bytes_before,
@@ -223,5 +226,5 @@ async fn compact(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
             compacted.bytes_before, compacted.bytes_after
         )
     })?;
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::folding;
-use crate::actors::{self, Comparison, Standing, Verification};
 use crate::cli::Invocation;
 use crate::cli::data_folder::DataFolder;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::CommandOutcome;
 use crate::cli::look::ViewsLook;
-use crate::cli::output::{Named, plain};
+use crate::cli::output::{CappedList, plain};
 use crate::journal::{self, Verified};
+use crate::maintenance::{self, Comparison, Verification, ViewsStanding};
 
 /// What was compared, and what was found.
 #[derive(Debug, Default, Serialize)]
@@ -18,20 +18,20 @@ struct Report {
     keywords: usize,
     digest: Option<String>,
     /// Keywords compared at their own position, below that of the others.
-    behind: Named<String>,
+    behind: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     behind_unlisted: u64,
     /// Why the views could not be compared at all.
     unusable: Option<String>,
     /// Damage of the journal's files, each with its place.
-    journal_damages: Named<String>,
+    journal_damages: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_damages_unlisted: u64,
     /// Sequences, first and last, at which the journal should hold a record and doesn't.
-    journal_missing: Named<(u64, u64)>,
+    journal_missing: CappedList<(u64, u64)>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_missing_unlisted: u64,
-    differences: Named<Difference>,
+    differences: CappedList<Difference>,
     #[serde(skip_serializing_if = "is_zero")]
     differences_unlisted: u64,
 }
@@ -60,7 +60,7 @@ struct Side {
     digest: Option<String>,
 }
 
-pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
+pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
     let bytes = if invocation.settings.nats.is_some() {
         // NATS looks after the bytes of its stream.
@@ -78,7 +78,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
         let journal = &*look.journal;
         let (bar, moved) = folding("events", journal);
         let cache_bytes = invocation.settings.store.cache_bytes;
-        let found = actors::verify(look.data(), cache_bytes, journal, moved).await?;
+        let found = maintenance::verify(look.data(), cache_bytes, journal, moved).await?;
         bar.finish_and_clear();
         journal.close().await?;
         match found {
@@ -88,9 +88,9 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<Outcome> {
     };
     invocation.output.show(&report, text_of)?;
     Ok(if report.finds_nothing() {
-        Outcome::Done
+        CommandOutcome::Done
     } else {
-        Outcome::Different
+        CommandOutcome::Different
     })
 }
 
@@ -103,7 +103,7 @@ impl Report {
 }
 
 fn damaged(bytes: &Verified) -> Report {
-    let damages: Named<String> = bytes.damages.iter().map(ToString::to_string).collect();
+    let damages: CappedList<String> = bytes.damages.iter().map(ToString::to_string).collect();
     Report {
         position: bytes.last.get(),
         journal_damages_unlisted: damages.more(),
@@ -125,10 +125,10 @@ fn compared(found: &Verification) -> Report {
         found: difference.found.as_ref().map(side),
         expected: difference.expected.as_ref().map(side),
     });
-    let differences: Named<_> = differences.collect();
-    let behind: Named<_> = found.behind.iter().map(ToString::to_string).collect();
+    let differences: CappedList<_> = differences.collect();
+    let behind: CappedList<_> = found.behind.iter().map(ToString::to_string).collect();
     let missing = found.missing.iter();
-    let missing: Named<_> = missing
+    let missing: CappedList<_> = missing
         .map(|range| (*range.start(), *range.end()))
         .collect();
     Report {
@@ -145,7 +145,7 @@ fn compared(found: &Verification) -> Report {
     }
 }
 
-fn side(standing: &Standing) -> Side {
+fn side(standing: &ViewsStanding) -> Side {
     let ledger = standing.ledger;
     Side {
         as_of: standing.as_of.get(),
@@ -211,7 +211,8 @@ fn text_of(report: &Report) -> String {
     );
     lines.push(if let Some(what) = &report.unusable {
         format!(
-            "the views cannot be compared: {what}; they were left as they are, and a server or `tidings views rebuild` makes them anew"
+            "the views cannot be compared: {what}; they were left as they are, and a server or \
+            `tidings views rebuild` makes them anew"
         )
     } else if damages.count() > 0 {
         "the journal is damaged, so that the views cannot be compared with it".to_owned()

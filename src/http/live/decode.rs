@@ -6,16 +6,16 @@ use serde_json::{Map, Value};
 
 use super::topics;
 use crate::actors::live::{
-    ErrorCode, Incoming, Position, Request, RequestId, Shapes, Subscribe, Topic, Unsubscribe,
+    Encoder, ErrorCode, Incoming, Position, Request, RequestId, Subscribe, Topic, Unsubscribe,
 };
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::http::Http;
 use crate::http::access::{Action, Principal};
 
 /// The longest `id` that a client may give: bytes of the text, or of the number as it is written.
-const MOST_ID_BYTES: usize = 128;
+const MAX_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
-const MOST_TOPICS: usize = 64;
+const MAX_TOPICS: usize = 64;
 /// The members of each type of message. Any other member is refused: it may ask for something that
 /// this server does not know, and the answer would not be what the client asked for.
 const MEMBERS: [(&str, &[&str]); 3] = [
@@ -37,7 +37,7 @@ struct Refusal {
 }
 
 /// Reads one line.
-pub(super) fn line(http: &Http, shapes: &dyn Shapes, text: &str, now: Timestamp) -> Incoming {
+pub(super) fn line(http: &Http, encoder: &dyn Encoder, text: &str, now: Timestamp) -> Incoming {
     match read(http, text, now) {
         Ok(request) => Incoming::Request(request),
         Err(refusal) => {
@@ -47,7 +47,7 @@ pub(super) fn line(http: &Http, shapes: &dyn Shapes, text: &str, now: Timestamp)
                 code,
                 message,
             } = *refusal;
-            let line = shapes.error(&id, keyword.as_ref(), code, &message);
+            let line = encoder.error(&id, keyword.as_ref(), code, &message);
             match code {
                 ErrorCode::BadRequest => Incoming::Misunderstood(line),
                 _ => Incoming::Refused(line),
@@ -176,8 +176,8 @@ fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> 
     } else {
         written.len()
     };
-    if length > MOST_ID_BYTES {
-        return Err(format!("the id is longer than {MOST_ID_BYTES} bytes"));
+    if length > MAX_ID_BYTES {
+        return Err(format!("the id is longer than {MAX_ID_BYTES} bytes"));
     }
     Ok(RequestId(Some(written.into())))
 }
@@ -195,11 +195,9 @@ fn keyword_of(message: &Map<String, Value>) -> Result<Option<Keyword>, String> {
 fn topics_of(message: &Map<String, Value>, now: Timestamp) -> Result<Option<Vec<Topic>>, String> {
     let given = match message.get("topics") {
         None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(given)) if (1..=MOST_TOPICS).contains(&given.len()) => given,
+        Some(Value::Array(given)) if (1..=MAX_TOPICS).contains(&given.len()) => given,
         Some(_) => {
-            return Err(format!(
-                "topics must be a list of 1 to {MOST_TOPICS} topics"
-            ));
+            return Err(format!("topics must be a list of 1 to {MAX_TOPICS} topics"));
         }
     };
     let mut topics = Vec::with_capacity(given.len());
@@ -298,13 +296,13 @@ mod tests {
             let message = serde_json::from_str(&text).unwrap();
             id_of(&text, &message).map(|id| id.0.map(String::from))
         };
-        let longest = format!("\"{}\"", "x".repeat(MOST_ID_BYTES));
+        let longest = format!("\"{}\"", "x".repeat(MAX_ID_BYTES));
         for written in ["-0", "1e2", "123456789012345678901234567890", &longest] {
             assert_eq!(id(written), Ok(Some(written.to_owned())));
         }
         assert_eq!(id("null"), Ok(None));
-        let too_long = format!("\"{}\"", "x".repeat(MOST_ID_BYTES + 1));
-        for wrong in ["{}", "true", &too_long, &"1".repeat(MOST_ID_BYTES + 1)] {
+        let too_long = format!("\"{}\"", "x".repeat(MAX_ID_BYTES + 1));
+        for wrong in ["{}", "true", &too_long, &"1".repeat(MAX_ID_BYTES + 1)] {
             assert!(id(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,7 +1,7 @@
 //! The WebSocket's way out: lines joined into frames, written without waiting.
 //!
-//! A frame of ours is a header of up to ten bytes before its payload, since only clients mask; so it
-//! is written from here straight to the connection, while all that clients send passes through
+//! A frame of ours is a header of up to ten bytes before its payload, since only clients mask; so
+//! it is written from here straight to the connection, while all that clients send passes through
 //! [`tungstenite`].
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
-use crate::actors::live::{Close, Gone, Line, Outlet};
+use crate::actors::live::{Close, Gone, Message, Transport};
 use crate::telemetry::Metrics;
 
 /// A frame holds lines until it has so many bytes.
@@ -21,10 +21,10 @@ const FRAME_BYTES: usize = 16 * 1024;
 /// How long a goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits a close frame, in bytes.
-const MOST_REASON_BYTES: usize = 123;
+const MAX_REASON_BYTES: usize = 123;
 
 /// The longest header of a frame of ours, in bytes.
-const MOST_HEADER_BYTES: usize = 10;
+const MAX_HEADER_BYTES: usize = 10;
 const FINAL_TEXT: u8 = 0x81;
 const FINAL_CLOSE: u8 = 0x88;
 const EMPTY_PING: [u8; 2] = [0x89, 0];
@@ -33,10 +33,10 @@ const EMPTY_PING: [u8; 2] = [0x89, 0];
 #[derive(Debug)]
 pub(super) struct SocketOutlet {
     stream: Arc<TcpStream>,
-    /// What is being written: a frame, or the header of one whose payload is `line`, and how much of
-    /// both is written. A line is shared with all who follow, so it is not copied.
+    /// What is being written: a frame, or the header of one whose payload is `line`, and how much
+    /// of both is written. A line is shared with all subscribers, so it is not copied.
     frame: Vec<u8>,
-    line: Option<Line>,
+    line: Option<Message>,
     written: usize,
     /// Frames of the transport's own, which go first.
     control: Vec<u8>,
@@ -47,7 +47,7 @@ pub(super) struct SocketOutlet {
 }
 
 impl SocketOutlet {
-    /// An outlet to this connection; whoever reads it is ended through `reader`.
+    /// An transport to this connection; whoever reads it is ended through `reader`.
     pub(super) fn new(
         stream: Arc<TcpStream>,
         reader: Arc<OnceLock<AbortHandle>>,
@@ -65,10 +65,10 @@ impl SocketOutlet {
         }
     }
 
-    /// Writes a frame of one line straight from what all who follow share; when the client doesn't take
-    /// all of it, it stays the frame that is being written.
-    fn write_one(&mut self, line: Line) -> Result<(), Gone> {
-        let mut header = Vec::with_capacity(MOST_HEADER_BYTES);
+    /// Writes a frame of one line straight from what all subscribers share; when the client doesn't
+    /// take all of it, it stays the frame that is being written.
+    fn write_one(&mut self, line: Message) -> Result<(), Gone> {
+        let mut header = Vec::with_capacity(MAX_HEADER_BYTES);
         push_header(&mut header, FINAL_TEXT, line.len());
         let length = header.len() + line.len();
         let slices = [IoSlice::new(&header), IoSlice::new(line.text())];
@@ -96,7 +96,7 @@ impl SocketOutlet {
     }
 
     /// Begins the next frame; false when there is nothing to write.
-    fn begin(&mut self, lines: &mut VecDeque<Line>) -> bool {
+    fn begin(&mut self, lines: &mut VecDeque<Message>) -> bool {
         self.written = 0;
         self.frame.clear();
         self.frame.append(&mut self.control);
@@ -118,7 +118,7 @@ impl SocketOutlet {
             self.line = Some(line);
             self.metrics.live_lines.inc();
         } else if count > 0 {
-            self.frame.reserve(payload + MOST_HEADER_BYTES);
+            self.frame.reserve(payload + MAX_HEADER_BYTES);
             push_header(&mut self.frame, FINAL_TEXT, payload);
             for (index, line) in lines.drain(..count).enumerate() {
                 if index > 0 {
@@ -135,7 +135,7 @@ impl SocketOutlet {
 
     /// How many bytes what is being written has.
     fn length(&self) -> usize {
-        self.frame.len() + self.line.as_ref().map_or(0, Line::len)
+        self.frame.len() + self.line.as_ref().map_or(0, Message::len)
     }
 
     /// What is still to be written of the frame, and of the line behind it.
@@ -162,8 +162,8 @@ impl SocketOutlet {
     }
 }
 
-impl Outlet for SocketOutlet {
-    fn write(&mut self, lines: &mut VecDeque<Line>) -> Result<bool, Gone> {
+impl Transport for SocketOutlet {
+    fn write(&mut self, lines: &mut VecDeque<Message>) -> Result<bool, Gone> {
         loop {
             if self.written < self.length() {
                 if !self.go_on()? {
@@ -284,7 +284,7 @@ fn spoken(why: &Close) -> Option<(u16, String)> {
 }
 
 fn push_close(out: &mut Vec<u8>, code: u16, reason: &str) {
-    let mut end = reason.len().min(MOST_REASON_BYTES);
+    let mut end = reason.len().min(MAX_REASON_BYTES);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }

@@ -1,29 +1,29 @@
 //! Live: the protocol over WebSocket, and its twin over server-sent events.
 //!
 //! - [`decode`]: what clients say; [`topics`]: the topics and their parameters.
-//! - [`mod@shapes`]: what they are told.
+//! - [`mod@encode`]: what they are told.
 //! - [`socket`]: the WebSocket's way in; [`frames`]: its way out.
-//! - [`events`]: server-sent events.
+//! - [`sse`]: server-sent events.
 
+mod chunking;
 mod decode;
-pub(super) mod events;
+mod encode;
 mod frames;
-mod lines;
-mod rate;
-mod shapes;
+mod rate_limit;
 pub(super) mod socket;
+pub(super) mod sse;
 mod topics;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actors::Tidings;
-use crate::actors::live::Shapes;
+use crate::actors::engine::Tidings;
+use crate::actors::live::Encoder;
 
 /// The shapes of live messages, for [`Tidings::go_live`].
-pub fn shapes(tidings: &Tidings) -> Arc<dyn Shapes> {
-    Arc::new(shapes::WireShapes::new(tidings.clone()))
+pub fn json_encoder(tidings: &Tidings) -> Arc<dyn Encoder> {
+    Arc::new(encode::JsonEncoder::new(tidings.clone()))
 }
 
 /// What clients may do on the wire.

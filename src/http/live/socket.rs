@@ -13,20 +13,20 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::decode;
 use super::frames::SocketOutlet;
-use super::rate::Rate;
+use super::rate_limit::Rate;
 use super::upgrade::{self, Handshake};
 use crate::actors::live::{Close, Incoming, OpenError, SessionHandle};
 use crate::events::Timestamp;
 use crate::http::Http;
 use crate::http::access::Action;
-use crate::http::call::Call;
 use crate::http::problem::Problem;
+use crate::http::request_context::RequestContext;
 use crate::telemetry::{log_throttled, whole};
 
 /// The longest line that a client may send, in bytes.
-const MOST_LINE_BYTES: usize = 16 * 1024;
+const MAX_LINE_BYTES: usize = 16 * 1024;
 /// The longest message, which may hold several lines.
-const MOST_MESSAGE_BYTES: usize = 64 * 1024;
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Clients say little: so much is read at a time at first.
 const READ_BYTES: usize = 512;
 
@@ -37,7 +37,7 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
     }
     let version = request.version();
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let call = Call::of(http.clone(), request);
+    let call = RequestContext::of(http.clone(), request);
     call.ask(None, Action::Read)?;
     call.query(&[])?;
     let handshake = Handshake::read(version, call.headers())?;
@@ -60,14 +60,14 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
 async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
     let stream = Arc::new(stream);
     let reader = Arc::new(OnceLock::new());
-    let outlet = Box::new(SocketOutlet::new(
+    let transport = Box::new(SocketOutlet::new(
         Arc::clone(&stream),
         Arc::clone(&reader),
         http.metrics().clone(),
     ));
-    let session = match http.live().open(outlet, false).await {
+    let session = match http.live().open(transport, false).await {
         Ok(session) => session,
-        Err((error, outlet)) => {
+        Err((error, transport)) => {
             let refused = error.to_string();
             log_throttled("live-refused", move |count| {
                 tracing::warn!(error = refused, count, "live sessions were refused");
@@ -78,8 +78,8 @@ async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
                 _ => Close::Gone,
             };
             http.metrics().live_session_closed(why.label());
-            if let Some(outlet) = outlet {
-                outlet.close(why);
+            if let Some(transport) = transport {
+                transport.close(why);
             }
             return;
         }
@@ -100,8 +100,8 @@ async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
 fn context(sent: Vec<u8>) -> WebSocketContext {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
-        .max_message_size(Some(MOST_MESSAGE_BYTES))
-        .max_frame_size(Some(MOST_MESSAGE_BYTES));
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     if sent.is_empty() {
         WebSocketContext::new(Role::Server, Some(config))
     } else {
@@ -189,16 +189,16 @@ impl Reader {
 
     /// Hands over the lines of a message; answers why the session has to end, if it has to.
     async fn lines(&mut self, text: &str) -> Option<Close> {
-        let shapes = Arc::clone(&self.http.shared.shapes);
+        let encoder = Arc::clone(&self.http.shared.encoder);
         let mut is_first = true;
         for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
-            if line.len() > MOST_LINE_BYTES {
+            if line.len() > MAX_LINE_BYTES {
                 return Some(Close::TooLarge);
             }
             if !std::mem::take(&mut is_first) && !self.rate.take() {
                 return Some(Close::TooMany("too many messages in a short time"));
             }
-            let incoming = decode::line(&self.http, &*shapes, line, Timestamp::now());
+            let incoming = decode::line(&self.http, &*encoder, line, Timestamp::now());
             if !self.session.incoming(incoming).await {
                 return Some(Close::Gone);
             }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::actors::live::{DEFAULT_LIMIT, Topic};
 use crate::events::Timestamp;
-use crate::http::timeline::MOST;
-use crate::http::window::{MOST_POINTS, zone};
+use crate::http::time_range::{MAX_POINTS, zone};
+use crate::http::timeline::MAX_LIMIT_TWEETS;
 use crate::projections::overview::Window;
 use crate::projections::volume::{Step, VolumeWindow};
 
@@ -45,11 +45,15 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Result<Topic, BadTopic> {
         Value::Object(object) => match object.get("topic") {
             Some(Value::String(name)) => named(name, object, now),
             _ => Err(BadTopic(
-                "a topic with parameters is an object such as {\"topic\":\"timeline\",\"limit\":20}".into(),
+                "a topic with parameters is an object such as \
+                {\"topic\":\"timeline\",\"limit\":20}"
+                    .into(),
             )),
         },
         _ => Err(BadTopic(
-            "a topic is its name, or an object such as {\"topic\":\"timeline\",\"limit\":20}".into(),
+            "a topic is its name, or an object such as \
+            {\"topic\":\"timeline\",\"limit\":20}"
+                .into(),
         )),
     }
 }
@@ -104,8 +108,13 @@ fn limit(given: Option<&Value>) -> Result<usize, BadTopic> {
     };
     number
         .and_then(|number| usize::try_from(number).ok())
-        .filter(|number| (1..=MOST).contains(number))
-        .ok_or_else(|| BadTopic(format!("limit must be a whole number from 1 to {MOST}")))
+        .filter(|number| (1..=MAX_LIMIT_TWEETS).contains(number))
+        .ok_or_else(|| {
+            BadTopic(format!(
+                "limit must be a whole number from 1 to \
+            {MAX_LIMIT_TWEETS}"
+            ))
+        })
 }
 
 fn volume(given: &Map<String, Value>, now: Timestamp) -> Result<Topic, BadTopic> {
@@ -139,9 +148,10 @@ fn volume(given: &Map<String, Value>, now: Timestamp) -> Result<Topic, BadTopic>
             "from must lie before the end of the window, which contains now ({until})"
         )));
     }
-    if step.buckets(start, until) > MOST_POINTS {
+    if step.buckets(start, until) > MAX_POINTS {
         return Err(BadTopic(format!(
-            "from {start} to {until} are more than {MOST_POINTS} points; take a later from or a longer step"
+            "from {start} to {until} are more than {MAX_POINTS} points; take a later from or a \
+            longer step"
         )));
     }
     Ok(Topic::Volume(window))

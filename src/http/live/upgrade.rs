@@ -33,7 +33,8 @@ impl Handshake {
     ///
     /// # Errors
     /// [`Problem::UpgradeRequired`] when it is no handshake, or not one of this version;
-    /// [`Problem::BadRequest`] when its key is no key, or the client speaks none of our sub-protocols.
+    /// [`Problem::BadRequest`] when its key is no key, or the client speaks none of our
+    /// sub-protocols.
     pub(super) fn read(version: Version, headers: &HeaderMap) -> Result<Self, Problem> {
         if version < Version::HTTP_11 {
             return Err(Problem::UpgradeRequired(
@@ -121,8 +122,9 @@ pub(super) fn not_get(method: &Method, path: &str) -> Response {
     ([(header::ALLOW, "GET")], problem).into_response()
 }
 
-/// The connection below, and what the client has sent on it already; `None` when it is not one of our
-/// accept loop's. `gone` is how long the live session takes at most to find out that its client is.
+/// The connection below, and what the client has sent on it already; `None` when it is not one of
+/// our accept loop's. `gone` is how long the live session takes at most to find out that its client
+/// is.
 pub(super) fn bare(upgraded: Upgraded, gone: Duration) -> Option<(TcpStream, Vec<u8>)> {
     let parts = upgraded.downcast::<TokioIo<ClientStream>>().ok()?;
     let stream = parts.io.into_inner().into_bare(gone);
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_handshake_is_told_what_is_missing() {
+    fn incomplete_handshake_is_refused_with_what_is_missing() {
         for missing in 0..3 {
             let mut given = WHOLE.to_vec();
             given.remove(missing);

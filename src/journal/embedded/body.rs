@@ -5,18 +5,18 @@
 //! received_at i64 │ length of the token u16 + 2^15 │ padding u32 │ token │ stored form │ `padding` zero bytes
 //! ```
 //!
-//! Numbers are little endian. Every body can be written over in place with the
-//! [hollow](stored) form of its event: a short stored form is padded to the hollow form's length, and
-//! a long one has room for that and the count.
+//! Numbers are little endian. Every body can be written over in place with the [hollow](binary)
+//! form of its event: a short stored form is padded to the hollow form's length, and a long one has
+//! room for that and the count.
 
-use crate::events::{Record, Timestamp, stored};
+use crate::events::{Record, Timestamp, binary};
 use crate::journal::JournalError;
 use crate::journal::segments::{FrameBuilder, RECORD_HEADER_BYTES};
 
 /// The longest token, in bytes. The longest that names a keyword has 64 × 4 × 3 of them.
 const MAX_TOKEN_BYTES: usize = 4096;
 /// The longest body, in bytes.
-const MAX_BODY_BYTES: usize = 10 + MAX_TOKEN_BYTES + stored::MAX_BYTES;
+const MAX_BODY_BYTES: usize = 10 + MAX_TOKEN_BYTES + binary::MAX_BYTES;
 /// Set in the length of a token that a count of padding follows.
 const PADDED: u16 = 1 << 15;
 /// How many bytes the count of padding takes.
@@ -27,12 +27,12 @@ const MIN_STORED_BYTES: usize = 40;
 /// How many bytes of padding follow a stored form of `length` bytes; `None` when it has room for
 /// its hollow form as it is, and for the count that this needs.
 fn padding(length: usize) -> Option<u32> {
-    if length >= stored::MAX_HOLLOW_BYTES + COUNT_BYTES {
+    if length >= binary::MAX_HOLLOW_BYTES + COUNT_BYTES {
         return None;
     }
     let hollow = length
-        .saturating_add(stored::HOLLOW_SURPLUS_BYTES)
-        .min(stored::MAX_HOLLOW_BYTES);
+        .saturating_add(binary::HOLLOW_SURPLUS_BYTES)
+        .min(binary::MAX_HOLLOW_BYTES);
     let padded = hollow.max(MIN_STORED_BYTES);
     Some(u32::try_from(padded.saturating_sub(length)).unwrap_or_default())
 }
@@ -42,7 +42,7 @@ fn padding(length: usize) -> Option<u32> {
 /// # Errors
 /// [`JournalError::TooLarge`].
 pub(super) fn checked_size(record: &Record) -> Result<usize, JournalError> {
-    let too_large = |bytes: usize, most: usize| JournalError::TooLarge { bytes, most };
+    let too_large = |bytes: usize, max: usize| JournalError::TooLarge { bytes, max };
     if record.token.len() > MAX_TOKEN_BYTES {
         return Err(too_large(record.token.len(), MAX_TOKEN_BYTES));
     }
@@ -64,7 +64,7 @@ pub(super) fn push(record: &Record, frame: &mut FrameBuilder) {
 }
 
 fn with_parts(record: &Record, take: impl FnOnce(&[&[u8]])) {
-    const ZEROS: [u8; stored::MAX_HOLLOW_BYTES] = [0; stored::MAX_HOLLOW_BYTES];
+    const ZEROS: [u8; binary::MAX_HOLLOW_BYTES] = [0; binary::MAX_HOLLOW_BYTES];
     let token_length = u16::try_from(record.token.len()).unwrap_or(PADDED - 1);
     let received_at = record.received_at.millis().to_le_bytes();
     match padding(record.stored.len()) {
@@ -87,13 +87,13 @@ fn with_parts(record: &Record, take: impl FnOnce(&[&[u8]])) {
 
 /// The parts of a record in its body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Body<'a> {
+pub(super) struct GroupBody<'a> {
     pub(super) received_at: Timestamp,
     pub(super) token: &'a [u8],
     pub(super) stored: &'a [u8],
 }
 
-impl<'a> Body<'a> {
+impl<'a> GroupBody<'a> {
     /// Takes a body apart; `None` when it isn't one, which a sound checksum rules out unless
     /// something else wrote it.
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
@@ -121,8 +121,8 @@ impl<'a> Body<'a> {
 mod tests {
     use super::*;
     use crate::events::{
-        Author, Event, Hollow, Metrics, MetricsPatch, TweetDeleted, TweetEngaged, TweetId,
-        TweetPosted, wire,
+        Author, Event, Hollow, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetMetrics,
+        TweetPosted, json,
     };
     use proptest::prelude::*;
 
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_largest_record_is_taken_and_no_larger() {
-        assert!(checked_size(&record(4096, stored::MAX_BYTES)).is_ok());
+        assert!(checked_size(&record(4096, binary::MAX_BYTES)).is_ok());
         assert!(checked_size(&record(4097, 1)).is_err());
         assert!(checked_size(&record(0, MAX_BODY_BYTES - 9)).is_err());
     }
@@ -162,7 +162,7 @@ mod tests {
         for length in 0..120 {
             let record = record(5, length);
             let body = written(&record);
-            let parsed = Body::parse(&body).unwrap();
+            let parsed = GroupBody::parse(&body).unwrap();
             assert_eq!(
                 (parsed.token, parsed.stored),
                 (&record.token[..], &record.stored[..])
@@ -175,7 +175,7 @@ mod tests {
         #[test]
         fn every_event_has_room_for_what_erasing_leaves_of_it(
             id in "[a-z]{1,60}", text in "[a-z]{1,40}", at in any::<u32>(), small: bool,
-            counts in prop::array::uniform4(prop::option::of(prop_oneof![0..300_u64, Just(wire::MAX_METRIC)])),
+            counts in prop::array::uniform4(prop::option::of(prop_oneof![0..300_u64, Just(json::MAX_METRIC)])),
         ) {
             let id = TweetId::new(&id).unwrap();
             let at = if small { Timestamp::EARLIEST } else { Timestamp::from_millis(i64::from(at) << 9) };
@@ -184,17 +184,17 @@ mod tests {
             let author = Author { handle: "a".into(), name: None, followers: None };
             let posted = TweetPosted {
                 id: id.clone(), at, source: None, author, text, lang: None, url: None,
-                reply_to: None, repost_of: None, metrics: metrics.applied_to(Metrics::default()),
+                reply_to: None, repost_of: None, metrics: metrics.applied_to(TweetMetrics::default()),
             };
             for event in [
                 Event::TweetPosted(Box::new(posted)),
                 Event::TweetEngaged(TweetEngaged { id: id.clone(), at, metrics }),
                 Event::TweetDeleted(TweetDeleted { id, at }),
             ] {
-                let hollow = stored::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
-                let record = Record { stored: stored::encode_event(&event).unwrap(), ..record(5, 0) };
+                let hollow = binary::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
+                let record = Record { stored: binary::encode_event(&event).unwrap(), ..record(5, 0) };
                 prop_assert!(hollow.len() <= room(&record), "{event:?}");
-                prop_assert!(hollow.len() <= stored::MAX_HOLLOW_BYTES);
+                prop_assert!(hollow.len() <= binary::MAX_HOLLOW_BYTES);
             }
         }
     }
@@ -203,7 +203,7 @@ mod tests {
     fn a_padded_body_that_is_cut_is_none() {
         let body = written(&record(5, 20));
         for length in 0..body.len() {
-            let parsed = Body::parse(&body[..length]);
+            let parsed = GroupBody::parse(&body[..length]);
             assert!(
                 parsed.is_none_or(|body| body.stored.len() < 20),
                 "{length} bytes"
@@ -216,11 +216,14 @@ mod tests {
         let mut body = 5_i64.to_le_bytes().to_vec();
         body.extend_from_slice(&3_u16.to_le_bytes());
         body.extend_from_slice(b"abcSTORED");
-        let parsed = Body::parse(&body).unwrap();
+        let parsed = GroupBody::parse(&body).unwrap();
         assert_eq!((parsed.token, parsed.stored), (&b"abc"[..], &b"STORED"[..]));
         assert_eq!(parsed.received_at.millis(), 5);
         for length in 0..13 {
-            assert!(Body::parse(&body[..length]).is_none(), "{length} bytes");
+            assert!(
+                GroupBody::parse(&body[..length]).is_none(),
+                "{length} bytes"
+            );
         }
     }
 }

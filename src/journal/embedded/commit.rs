@@ -41,12 +41,12 @@ enum Message {
 /// The way to the thread. When it is dropped, what waits is written, and the thread ended, as if
 /// the process ended there: without an end mark.
 #[derive(Debug)]
-pub(super) struct Committer {
+pub(super) struct GroupCommitter {
     queue: Mutex<Option<Sender<Message>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Committer {
+impl GroupCommitter {
     /// Starts the thread. Groups are closed at `group_bytes`; an append is never split.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Committer {
     }
 }
 
-impl Drop for Committer {
+impl Drop for GroupCommitter {
     fn drop(&mut self) {
         drop(
             self.queue

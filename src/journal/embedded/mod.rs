@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::blocking::blocking;
-use self::commit::{Append, Committer, Obstacle};
-use self::reader::{EmbeddedReader, Position};
+use self::commit::{Append, GroupCommitter, Obstacle};
+use self::reader::{EmbeddedReader, ReadPosition};
 use self::rejected::EmbeddedRejectedLog;
 use self::takeover::take_over;
 use super::segments::{Kind, Log, MAX_FRAME_BYTES, NewLog};
@@ -62,7 +62,7 @@ impl Default for EmbeddedOptions {
 pub struct EmbeddedJournal {
     log: Arc<Log>,
     /// `None` when it was opened for reading only.
-    committer: Option<Committer>,
+    committer: Option<GroupCommitter>,
     head: watch::Receiver<Sequence>,
     obstacle: watch::Receiver<Obstacle>,
     closed_cleanly: bool,
@@ -72,9 +72,9 @@ pub struct EmbeddedJournal {
 impl EmbeddedJournal {
     /// Opens the journal in `dir`, or creates it, and its rejected log in `dir/rejected`. Checks
     /// all of the last segment, and cuts off a torn end with a warning. Blocks on the disk. The
-    /// caller sees to it that no other process has it open. A journal whose tokens are in an earlier
-    /// version of the normal form is read through, and taken over if all of them are the same in
-    /// today's.
+    /// caller sees to it that no other process has it open. A journal whose tokens are in an
+    /// earlier version of the normal form is read through, and taken over if all of them are the
+    /// same in today's.
     ///
     /// # Errors
     /// [`JournalError::Damaged`] when the last segment is, [`JournalError::Unsupported`],
@@ -93,7 +93,7 @@ impl EmbeddedJournal {
         let rejected = EmbeddedRejectedLog::open(&rejected_dir(dir), new, options.segment_bytes)?;
         let (moves, head) = watch::channel(opened.head);
         let (stalls, obstacle) = watch::channel(None);
-        let committer = Committer::start(
+        let committer = GroupCommitter::start(
             opened.writer,
             options.group_bytes.min(MAX_FRAME_BYTES),
             moves,
@@ -190,7 +190,7 @@ impl Journal for EmbeddedJournal {
         if bytes > MAX_FRAME_BYTES {
             return Err(JournalError::TooMuch {
                 bytes,
-                most: MAX_FRAME_BYTES,
+                max: MAX_FRAME_BYTES,
             });
         }
         committer.append(Append { records, bytes }).await
@@ -214,7 +214,7 @@ impl Journal for EmbeddedJournal {
         let log = Arc::clone(&self.log);
         blocking(move || {
             let before = Sequence::new(sequence.get().saturating_sub(1));
-            let envelope = Position::behind(&log, before)?.next(head)?;
+            let envelope = ReadPosition::behind(&log, before)?.next(head)?;
             Ok(envelope.as_ref().map(RecordHash::of))
         })
         .await

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::blocking::blocking;
-use super::body::Body;
+use super::body::GroupBody;
 use crate::events::{Envelope, Record, RecordHash, Sequence, Token};
-use crate::journal::segments::{Cursor, Log, RawRecord};
+use crate::journal::segments::{Log, RawRecord, SegmentCursor};
 use crate::journal::tokens::Tokens;
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
 
@@ -27,7 +27,7 @@ pub(super) struct EmbeddedReader {
     /// Through which position all has been handed out.
     after: Sequence,
     /// Stands behind `after`; away while a batch is being read, and lost with it.
-    position: Option<Position>,
+    position: Option<ReadPosition>,
 }
 
 impl EmbeddedReader {
@@ -53,7 +53,7 @@ impl EmbeddedReader {
 
 #[async_trait]
 impl JournalReader for EmbeddedReader {
-    async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
+    async fn next(&mut self, max: usize) -> Result<Batch, JournalError> {
         let head = loop {
             let head = *self.head.borrow_and_update();
             if head > self.after {
@@ -67,9 +67,9 @@ impl JournalReader for EmbeddedReader {
         let (batch, position) = blocking(move || {
             let mut position = match position {
                 Some(position) => position,
-                None => Position::behind(&log, after)?,
+                None => ReadPosition::behind(&log, after)?,
             };
-            let batch = position.batch(head, most.max(1), only.as_deref())?;
+            let batch = position.batch(head, max.max(1), only.as_deref())?;
             Ok((batch, position))
         })
         .await?;
@@ -81,17 +81,17 @@ impl JournalReader for EmbeddedReader {
 
 /// A position in the journal, for code that may block.
 #[derive(Debug)]
-pub(super) struct Position {
-    cursor: Cursor,
+pub(super) struct ReadPosition {
+    cursor: SegmentCursor,
     tokens: Tokens,
     after: Sequence,
 }
 
-impl Position {
+impl ReadPosition {
     /// Behind `after`, which is below the head.
     pub(super) fn behind(log: &Arc<Log>, after: Sequence) -> Result<Self, JournalError> {
         Ok(Self {
-            cursor: Cursor::behind(log, after)?,
+            cursor: SegmentCursor::behind(log, after)?,
             tokens: Tokens::default(),
             after,
         })
@@ -101,7 +101,7 @@ impl Position {
     fn batch(
         &mut self,
         head: Sequence,
-        most: usize,
+        max: usize,
         only: Option<&[u8]>,
     ) -> Result<Batch, JournalError> {
         let mut batch = Batch {
@@ -112,7 +112,7 @@ impl Position {
         };
         let (mut selected, mut scanned) = (0_usize, 0_usize);
         let mut end_selected = false;
-        while batch.envelopes.len() < most
+        while batch.envelopes.len() < max
             && selected < BATCH_BYTES
             && scanned < SCAN_BYTES
             && self.cursor.advance(head)?
@@ -120,8 +120,9 @@ impl Position {
             let raw = self.cursor.record();
             batch.end = raw.sequence;
             scanned = scanned.saturating_add(raw.body.len());
-            end_selected = only
-                .is_none_or(|token| Body::parse(raw.body).is_some_and(|body| body.token == token));
+            end_selected = only.is_none_or(|token| {
+                GroupBody::parse(raw.body).is_some_and(|body| body.token == token)
+            });
             if end_selected {
                 selected = selected.saturating_add(raw.body.len());
                 batch.envelopes.push(open(&raw, &mut self.tokens));
@@ -153,7 +154,7 @@ pub(super) fn open(raw: &RawRecord<'_>, tokens: &mut Tokens) -> Envelope {
 
 /// The record as it was appended, sharing the bytes that were read.
 fn record(raw: &RawRecord<'_>) -> Record {
-    match Body::parse(raw.body) {
+    match GroupBody::parse(raw.body) {
         Some(body) => Record {
             received_at: body.received_at,
             token: raw.share(body.token),

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::blocking::blocking;
-use crate::events::{Sequence, stored};
+use crate::events::{Sequence, binary};
 use crate::journal::rejected::{LastPositions, MAX_KEPT_BYTES, is_code};
-use crate::journal::segments::{Cursor, FrameBuilder, Kind, Log, NewLog, Writer};
+use crate::journal::segments::{FrameBuilder, Kind, Log, NewLog, SegmentCursor, Writer};
 use crate::journal::{JournalError, RejectedEntry, RejectedLog, RejectedPage};
 
 const VERSION_1: u8 = 1;
@@ -178,7 +178,7 @@ fn each(
     if head <= after {
         return Ok(());
     }
-    let mut cursor = Cursor::behind(log, after)?;
+    let mut cursor = SegmentCursor::behind(log, after)?;
     while cursor.advance(head)? {
         let record = cursor.record();
         let entry = decode(record.body).map_err(|error| JournalError::Unsupported {
@@ -203,34 +203,34 @@ fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
     let encoded = match kept.code.as_ref().filter(|code| is_code(code)) {
         None => {
             out.push(VERSION_1);
-            stored::encode_value(&kept, &mut out)
+            binary::encode_value(&kept, &mut out)
         }
         Some(code) => {
             out.push(WITH_CODE);
-            stored::encode_value(code, &mut out)
-                .and_then(|()| stored::encode_value(&kept, &mut out))
+            binary::encode_value(code, &mut out)
+                .and_then(|()| binary::encode_value(&kept, &mut out))
         }
     };
     encoded.map_err(|_| JournalError::TooLarge {
         bytes: kept.payload.len(),
-        most: MAX_KEPT_BYTES,
+        max: MAX_KEPT_BYTES,
     })?;
     Ok(out)
 }
 
 /// Reads the stored form of any version.
-fn decode(bytes: &[u8]) -> Result<RejectedEntry, stored::StoredError> {
+fn decode(bytes: &[u8]) -> Result<RejectedEntry, binary::StoredError> {
     match bytes.split_first() {
-        Some((&VERSION_1, value)) => stored::decode_value(value),
+        Some((&VERSION_1, value)) => binary::decode_value(value),
         Some((&WITH_CODE, value)) => {
-            let (code, value) = stored::decode_first::<String>(value)?;
-            let entry = stored::decode_value(value)?;
+            let (code, value) = binary::decode_first::<String>(value)?;
+            let entry = binary::decode_value(value)?;
             Ok(RejectedEntry {
                 code: Some(code),
                 ..entry
             })
         }
-        Some((&version, _)) => Err(stored::StoredError::Version(version)),
-        None => Err(stored::StoredError::Empty),
+        Some((&version, _)) => Err(binary::StoredError::Version(version)),
+        None => Err(binary::StoredError::Empty),
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::body::Body;
+use super::body::GroupBody;
 use crate::events::{NORMAL_FORM_VERSION, Sequence};
 use crate::journal::JournalError;
 use crate::journal::earlier_tokens::ChangedTokens;
-use crate::journal::segments::{Cursor, Log, Writer};
+use crate::journal::segments::{Log, SegmentCursor, Writer};
 
 /// So many tokens are remembered as looked at; beyond it all are forgotten.
-const MOST_REMEMBERED: usize = 200_000;
+const MAX_REMEMBERED_TOKENS: usize = 200_000;
 
 /// Sees to it that the tokens of the log are in today's normal form, and that the log says so from
 /// here on. Reads all of a log that does not say so yet.
@@ -29,7 +29,8 @@ pub(super) fn take_over(
     tracing::info!(
         from = log.normal_form(),
         to = NORMAL_FORM_VERSION,
-        "the journal was written under an earlier version of the normal form; all of its keywords are the same under this one"
+        "the journal was written under an earlier version of the normal form; all of its keywords \
+        are the same under this one"
     );
     writer.begin_normal_form()
 }
@@ -38,15 +39,15 @@ fn check_tokens(log: &Arc<Log>, head: Sequence) -> Result<(), JournalError> {
     let mut changed = ChangedTokens::default();
     if head > Sequence::ZERO {
         let mut seen: HashSet<Vec<u8>> = HashSet::new();
-        let mut cursor = Cursor::behind(log, Sequence::ZERO)?;
+        let mut cursor = SegmentCursor::behind(log, Sequence::ZERO)?;
         while cursor.advance(head)? {
-            let Some(body) = Body::parse(cursor.record().body) else {
+            let Some(body) = GroupBody::parse(cursor.record().body) else {
                 continue;
             };
             if seen.contains(body.token) {
                 continue;
             }
-            if seen.len() >= MOST_REMEMBERED {
+            if seen.len() >= MAX_REMEMBERED_TOKENS {
                 seen.clear();
             }
             seen.insert(body.token.to_vec());

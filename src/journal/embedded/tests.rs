@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::events::{
-    Author, Content, Envelope, Event, Keyword, KeywordRecord, Metrics, Timestamp, Token, TweetId,
-    TweetPosted, stored,
+    Author, Content, Envelope, Event, Keyword, KeywordRecord, Timestamp, Token, TweetId,
+    TweetMetrics, TweetPosted, binary,
 };
 use crate::journal::{Batch, RejectedEntry};
 
@@ -30,7 +30,7 @@ pub(super) fn posted(keyword: &str, number: u64, text: &str) -> Record {
         url: None,
         reply_to: None,
         repost_of: None,
-        metrics: Metrics::default(),
+        metrics: TweetMetrics::default(),
     }));
     let keyword = Keyword::new(keyword).unwrap();
     Record::of_event(&keyword, &event, event.at().plus(5)).unwrap()
@@ -40,7 +40,7 @@ fn junk(token: &'static [u8], payload: &[u8]) -> Record {
     Record {
         received_at: Timestamp::EARLIEST,
         token: Bytes::from_static(token),
-        stored: stored::encode_wire(payload),
+        stored: binary::encode_wire(payload),
     }
 }
 
@@ -63,13 +63,13 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// All that a journal hands out up to its head, in batches of at most `most`.
-async fn read_all(journal: &EmbeddedJournal, selection: Selection, most: usize) -> Vec<Batch> {
+/// All that a journal hands out up to its head, in batches of at most `max`.
+async fn read_all(journal: &EmbeddedJournal, selection: Selection, max: usize) -> Vec<Batch> {
     let head = *journal.head().borrow();
     let mut reader = journal.read(Sequence::ZERO, selection).await.unwrap();
     let mut batches: Vec<Batch> = Vec::new();
     while batches.last().map_or(Sequence::ZERO, |last| last.end) < head {
-        batches.push(reader.next(most).await.unwrap());
+        batches.push(reader.next(max).await.unwrap());
     }
     batches
 }
@@ -112,7 +112,8 @@ async fn what_is_appended_is_read_and_read_again_after_a_stop() {
     assert_eq!(read, expected(&records));
     assert!(matches!(
         &read[1].content,
-        Content::Keyword(_, KeywordRecord::Rejected { payload, .. }) if payload == &b"no json \xff"[..]
+        Content::Keyword(_, KeywordRecord::Rejected { payload, .. }) if payload == &b"no json \
+            \xff"[..]
     ));
     assert!(matches!(&read[2].content, Content::Unaddressed { token, .. } if token == "AI"));
     journal.close().await.unwrap();
@@ -308,7 +309,7 @@ async fn what_is_too_large_is_refused_and_nothing_of_the_append_is_kept() {
     let huge = Record {
         received_at: Timestamp::EARLIEST,
         token: Bytes::from_static(b"a"),
-        stored: vec![0; stored::MAX_BYTES + 5000].into(),
+        stored: vec![0; binary::MAX_BYTES + 5000].into(),
     };
     let refused = journal.append(vec![posted("a", 1, "x"), huge]).await;
     assert!(matches!(refused, Err(JournalError::TooLarge { .. })));

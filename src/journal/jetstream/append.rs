@@ -1,8 +1,8 @@
 //! Appending: publishes pipelined, and waits for every acknowledgement.
 //!
 //! Records get no `Nats-Msg-Id`: it would cost the server memory for every record for two minutes,
-//! and what it is for is done better by the fold, which counts a tweet once for ever. A record whose
-//! acknowledgement is lost is reported as not known; whoever sends it again doubles nothing.
+//! and what it is for is done better by the fold, which counts a tweet once for ever. A record
+//! whose acknowledgement is lost is reported as not known; whoever sends it again doubles nothing.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::message::{ORIGIN, RECEIVED_AT};
 use super::pipeline::{Outgoing, Pipeline};
 use super::standing::Keeper;
-use crate::events::stored::{self, Stored};
+use crate::events::binary::{self, Stored};
 use crate::events::{Record, Timestamp, encode_fitting};
 use crate::journal::{Appended, JournalError};
 
@@ -110,10 +110,10 @@ impl Outgoing {
 
 /// The JSON of an event, with where it comes from; what is no event goes as it came.
 fn payload(record: &Record) -> (Bytes, Option<String>) {
-    if let Some(payload) = stored::wire_payload(&record.stored) {
+    if let Some(payload) = binary::wire_payload(&record.stored) {
         return (payload, None);
     }
-    match stored::decode_any(&record.stored, record.received_at) {
+    match binary::decode_any(&record.stored, record.received_at) {
         Ok(Stored::Event { event, origin }) => (encode_fitting(&event).into(), origin),
         Ok(Stored::Hollow(_)) => (record.stored.clone(), None),
         Err(undecodable) => (undecodable.payload, None),

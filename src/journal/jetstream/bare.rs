@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use super::api::StreamApi;
-use super::connection::{JetStreamOptions, Link, MOST_IN_FLIGHT};
+use super::connection::{JetStreamOptions, Link, MAX_ACKS_IN_FLIGHT};
 use super::streams;
 use crate::events::Token;
 use crate::journal::JournalError;
@@ -64,9 +64,9 @@ impl BareJetStream {
     /// [`JournalError::Broker`] at the first message that is not acknowledged.
     pub async fn publish(&self, messages: Vec<(Token, Bytes)>) -> Result<(), JournalError> {
         let failed = failed("take a message");
-        let mut waiting = VecDeque::with_capacity(MOST_IN_FLIGHT);
+        let mut waiting = VecDeque::with_capacity(MAX_ACKS_IN_FLIGHT);
         for (token, payload) in messages {
-            if waiting.len() >= MOST_IN_FLIGHT
+            if waiting.len() >= MAX_ACKS_IN_FLIGHT
                 && let Some(oldest) = waiting.pop_front()
             {
                 let oldest: async_nats::jetstream::context::PublishAckFuture = oldest;

@@ -21,7 +21,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// How long an acknowledgement may take.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
 /// Acknowledgements that are waited for at a time.
-pub(super) const MOST_IN_FLIGHT: usize = 4_096;
+pub(super) const MAX_ACKS_IN_FLIGHT: usize = 4_096;
 /// How often the server is asked for a sign of life; two missing ones end the connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
 /// How long one attempt to connect may take.
@@ -187,14 +187,14 @@ impl Link {
         ContextBuilder::new()
             .timeout(ACKNOWLEDGE_WITHIN)
             .ack_timeout(ACKNOWLEDGE_WITHIN)
-            .max_ack_inflight(MOST_IN_FLIGHT)
+            .max_ack_inflight(MAX_ACKS_IN_FLIGHT)
             .backpressure_on_inflight(true)
             .build(self.client.clone())
     }
 
     /// Makes a connection that stands again, since what is asked over it gets no answer. A server
-    /// that takes a permission away ends the subscriptions that need it, and does not bring them back
-    /// with the permission; a new connection subscribes to all of them. Does nothing when the
+    /// that takes a permission away ends the subscriptions that need it, and does not bring them
+    /// back with the permission; a new connection subscribes to all of them. Does nothing when the
     /// connection was lost, or made again a moment ago.
     pub(super) async fn renew(&self) {
         if !self.is_connected() {

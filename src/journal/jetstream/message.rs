@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::api::{Headers, StoredMessage};
-use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, stored};
+use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, binary};
 use crate::journal::tokens::Tokens;
 
 /// When the journal of an imported record took it.
@@ -13,7 +13,7 @@ pub(super) const ORIGIN: &str = "Tidings-Origin";
 
 /// Where a delivered message stands, from its reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct StreamPlace {
     /// In the stream.
     pub(super) sequence: u64,
     /// In what the consumer has delivered: without gaps.
@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub(super) at: Timestamp,
 }
 
-impl Place {
+impl StreamPlace {
     /// Reads `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<nanoseconds>.<pending>`,
     /// which may have a domain and an account before the stream, and more behind. `None` when it
     /// is another subject: then it is the server that speaks, not a stored message.
@@ -50,7 +50,7 @@ pub(super) fn token_of(subject: &str) -> &str {
 
 /// Decodes a delivered message.
 pub(super) fn open_delivered(
-    place: Place,
+    place: StreamPlace,
     message: &async_nats::Message,
     tokens: &mut Tokens,
 ) -> Envelope {
@@ -97,7 +97,7 @@ fn received_at_of(header: Option<&str>, at: Timestamp) -> Timestamp {
 /// What is not a text that says where an event comes from says nothing.
 fn origin_of(header: Option<&str>) -> Option<Arc<str>> {
     header
-        .filter(|origin| stored::check_origin(origin).is_ok())
+        .filter(|origin| binary::check_origin(origin).is_ok())
         .map(Arc::from)
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_reply_say_where_a_message_stands() {
-        let place = Place {
+        let place = StreamPlace {
             sequence: 7,
             delivered: 3,
             at: Timestamp::from_millis(1_700_000_000_123),
@@ -142,14 +142,14 @@ mod tests {
             "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5",
             "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5.token.more",
         ] {
-            assert_eq!(Place::parse(reply), Some(place), "{reply}");
+            assert_eq!(StreamPlace::parse(reply), Some(place), "{reply}");
         }
         for reply in [
             "_INBOX.a.b",
             "$JS.ACK.TWEETS.c.1.7.3",
             "$JS.ACK.a.b.c.d.e.f.g",
         ] {
-            assert_eq!(Place::parse(reply), None, "{reply}");
+            assert_eq!(StreamPlace::parse(reply), None, "{reply}");
         }
     }
 

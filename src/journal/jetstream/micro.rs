@@ -60,7 +60,8 @@ impl MicroService {
         let answering = tokio::spawn(async move {
             while let Some(request) = endpoint.next().await {
                 if let Err(error) = request.respond(Ok(status())).await {
-                    tracing::debug!(error = %whole(&error), "a question for the status could not be answered");
+                    tracing::debug!(error = %whole(&error), "a question for the status could not \
+                        be answered");
                 }
             }
         });

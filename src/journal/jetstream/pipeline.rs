@@ -20,9 +20,9 @@ use crate::events::Sequence;
 use crate::journal::{Appended, JournalError};
 
 /// So many answers of one run are waited for at a time …
-const MOST_OF_A_RUN: usize = 1_024;
+const MAX_MESSAGES_PER_RUN: usize = 1_024;
 /// … and so many of all runs together.
-const MOST_IN_FLIGHT: usize = 4 * MOST_OF_A_RUN;
+const MAX_MESSAGES_IN_FLIGHT: usize = 4 * MAX_MESSAGES_PER_RUN;
 
 /// A message ready to be sent.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(super) struct Outgoing {
 
 /// What became of the messages of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct PublishOutcome {
     /// How many were to be sent.
     pub(super) messages: usize,
     /// How many are known to be in the stream.
@@ -45,7 +45,7 @@ pub(super) struct Outcome {
     pub(super) failure: Option<String>,
 }
 
-impl Outcome {
+impl PublishOutcome {
     fn failed(messages: usize, why: &str) -> Self {
         Self {
             messages,
@@ -100,7 +100,7 @@ struct Run {
     /// Where they are answered to.
     subject: Subject,
     waiting: usize,
-    outcome: Outcome,
+    outcome: PublishOutcome,
 }
 
 /// What JetStream answers to a message.
@@ -120,28 +120,28 @@ impl Pipeline {
         Self {
             client,
             patience,
-            room: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
+            room: Arc::new(Semaphore::new(MAX_MESSAGES_IN_FLIGHT)),
             inboxes: Arc::default(),
         }
     }
 
-    /// Publishes in order. Answers are heard when many are due, or all is sent; nothing more is sent
-    /// behind a failure that is heard of. `turn` is given back when all is sent, before the last
-    /// answers are there.
-    pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> Outcome {
+    /// Publishes in order. Answers are heard when many are due, or all is sent; nothing more is
+    /// sent behind a failure that is heard of. `turn` is given back when all is sent, before the
+    /// last answers are there.
+    pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> PublishOutcome {
         let messages = outgoing.len();
-        let room = u32::try_from(messages.min(MOST_OF_A_RUN)).unwrap_or(u32::MAX);
+        let room = u32::try_from(messages.min(MAX_MESSAGES_PER_RUN)).unwrap_or(u32::MAX);
         let Ok(_room) = self.room.acquire_many(room).await else {
-            return Outcome::failed(messages, "the connection is closed");
+            return PublishOutcome::failed(messages, "the connection is closed");
         };
         let Some(Ok(mut inbox)) = soon(self.inbox(), self.patience).await else {
-            return Outcome::failed(messages, "not sent: the connection takes nothing");
+            return PublishOutcome::failed(messages, "not sent: the connection takes nothing");
         };
         inbox.runs += 1;
         let subject = format!("{}.{}", inbox.subject, inbox.runs);
         let mut run = Run::new(subject.into(), messages);
         for message in outgoing {
-            while run.waiting >= MOST_OF_A_RUN {
+            while run.waiting >= MAX_MESSAGES_PER_RUN {
                 run.hear(&mut inbox, self.patience).await;
             }
             if run.outcome.failure.is_some() {
@@ -212,7 +212,7 @@ impl Run {
         Self {
             subject,
             waiting: 0,
-            outcome: Outcome {
+            outcome: PublishOutcome {
                 messages,
                 acknowledged: 0,
                 last: Sequence::ZERO,
@@ -318,7 +318,7 @@ mod tests {
                 ),
             ));
         }
-        let expected = Outcome {
+        let expected = PublishOutcome {
             messages: 4,
             acknowledged: 2,
             last: Sequence::new(9),

@@ -26,8 +26,8 @@ impl JetStreamPublisher {
     /// Publishes records in order, and waits until all are acknowledged.
     ///
     /// # Errors
-    /// [`JournalError::NoSubject`] before anything was sent; [`JournalError::Unacknowledged`], after
-    /// which sending all of them again is safe.
+    /// [`JournalError::NoSubject`] before anything was sent; [`JournalError::Unacknowledged`],
+    /// after which sending all of them again is safe.
     pub async fn publish(&self, records: &[Record]) -> Result<Appended, JournalError> {
         let now = Timestamp::now();
         let outgoing = records

@@ -14,7 +14,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::message::Place;
+use super::message::StreamPlace;
 use crate::events::Sequence;
 use crate::journal::JournalError;
 
@@ -34,7 +34,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) enum Got {
     /// A stored message.
-    Message(Place, Box<Message>),
+    Message(StreamPlace, Box<Message>),
     /// A sign of life.
     Nothing,
     /// The consumer is of no use any more.
@@ -148,7 +148,10 @@ impl Pull {
         let Some(message) = message else {
             return Got::Lost("the connection was closed".into());
         };
-        let place = message.reply.as_ref().and_then(|reply| Place::parse(reply));
+        let place = message
+            .reply
+            .as_ref()
+            .and_then(|reply| StreamPlace::parse(reply));
         let Some(place) = place else {
             return self.status(&message);
         };

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::connection::Link;
 use super::message::{hash_of, open_delivered, open_stored};
 use super::pull::{Got, Pull};
-use super::standing::{Keeper, Standing};
+use super::standing::{Keeper, StreamStanding};
 use super::streams;
 use crate::events::{Envelope, Keyword, RecordHash, Sequence, ShardCount, Token};
 use crate::journal::tokens::Tokens;
@@ -45,8 +45,8 @@ pub(super) struct JetStreamReader {
     link: Link,
     filter: Option<String>,
     /// What the stream was when this reader began.
-    bound: Standing,
-    changes: watch::Receiver<Standing>,
+    bound: StreamStanding,
+    changes: watch::Receiver<StreamStanding>,
     /// Through which position all has been handed out.
     after: Sequence,
     /// Through which position all has been taken in.
@@ -129,8 +129,8 @@ impl JetStreamReader {
         taken_in.or(self.after_hash)
     }
 
-    fn take(&mut self, most: usize) -> Option<Batch> {
-        let count = self.waiting.len().min(most.max(1));
+    fn take(&mut self, max: usize) -> Option<Batch> {
+        let count = self.waiting.len().min(max.max(1));
         let envelopes: Vec<_> = self.waiting.drain(..count).collect();
         let last = envelopes.last()?;
         let (end, end_hash) = (last.sequence, RecordHash::of(last));
@@ -230,8 +230,8 @@ impl JetStreamReader {
     }
 
     /// Takes in what has been delivered meanwhile, up to a batch.
-    fn gather(&mut self, most: usize) {
-        while self.waiting.len() < most
+    fn gather(&mut self, max: usize) {
+        while self.waiting.len() < max
             && self.waiting_bytes < WAITING_BYTES
             && let Some(got) = self.pull.as_mut().and_then(Pull::ready)
         {
@@ -256,7 +256,8 @@ impl JetStreamReader {
                 self.tell(Some(&whole(&error).to_string()));
             }
             if self.fruitless == FRUITLESS {
-                tracing::warn!(error = %whole(&error), after = %self.read, "the journal cannot be read for now");
+                tracing::warn!(error = %whole(&error), after = %self.read, "the journal cannot be \
+                    read for now");
             }
         }
         Ok(())
@@ -356,8 +357,8 @@ impl Drop for JetStreamReader {
 
 #[async_trait]
 impl JournalReader for JetStreamReader {
-    async fn next(&mut self, most: usize) -> Result<Batch, JournalError> {
-        self.next_batch(most).await.map_err(|error| match error {
+    async fn next(&mut self, max: usize) -> Result<Batch, JournalError> {
+        self.next_batch(max).await.map_err(|error| match error {
             JournalError::Changed { what, .. } => JournalError::Changed {
                 what,
                 read: self.read_hash().map(|hash| (self.read, hash)),
@@ -368,11 +369,11 @@ impl JournalReader for JetStreamReader {
 }
 
 impl JetStreamReader {
-    async fn next_batch(&mut self, most: usize) -> Result<Batch, JournalError> {
+    async fn next_batch(&mut self, max: usize) -> Result<Batch, JournalError> {
         loop {
             self.check()?;
-            self.gather(most);
-            if let Some(batch) = self.take(most) {
+            self.gather(max);
+            if let Some(batch) = self.take(max) {
                 return Ok(batch);
             }
             if self.link.turns.has_changed().unwrap_or(false) {

@@ -28,7 +28,7 @@ const MAX_ASKED_AGAIN: u32 = 3;
 
 /// What the stream is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct StreamStanding {
     /// Which journal it is.
     pub(super) incarnation: Incarnation,
     /// How often what was read may have become untrue.
@@ -71,8 +71,8 @@ pub(super) struct Keeper {
     link: Link,
     wanted: Config,
     replicas: Option<usize>,
-    standing: watch::Sender<Standing>,
-    /// The last message there is: [`Standing::last`], but for messages taken away at the end.
+    standing: watch::Sender<StreamStanding>,
+    /// The last message there is: [`StreamStanding::last`], but for messages taken away at the end.
     head: watch::Sender<Sequence>,
     /// What is known of the stream's end, where messages were taken away.
     end: Mutex<End>,
@@ -109,11 +109,11 @@ impl Keeper {
         })
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> StreamStanding {
         *self.standing.borrow()
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<Standing> {
+    pub(super) fn changes(&self) -> watch::Receiver<StreamStanding> {
         self.standing.subscribe()
     }
 
@@ -212,14 +212,14 @@ impl Keeper {
         let deleted = info.state.deleted_count.unwrap_or_default();
         let last = info.state.last_sequence;
         // The first message is there; the last one is searched by halves, if it isn't.
-        let (mut there, mut most) = (info.state.first_sequence, last);
+        let (mut there, mut max) = (info.state.first_sequence, last);
         let mut middle = last;
-        while there < most {
+        while there < max {
             match self.api.next(middle, ">").await? {
                 Some(message) => there = there.max(message.sequence),
-                None => most = middle.saturating_sub(1),
+                None => max = middle.saturating_sub(1),
             }
-            middle = there.midpoint(most.saturating_add(1));
+            middle = there.midpoint(max.saturating_add(1));
         }
         if there < last {
             tracing::error!(
@@ -241,7 +241,7 @@ impl Keeper {
     /// # Errors
     /// [`JournalError::Broker`] when it doesn't answer, or is gone, and
     /// [`JournalError::Misconfigured`] when it was created anew in another way.
-    pub(super) async fn look(&self) -> Result<Standing, JournalError> {
+    pub(super) async fn look(&self) -> Result<StreamStanding, JournalError> {
         // What it is held against is taken before it is asked: an append may get ahead of the
         // answer.
         let before = self.standing().last;
@@ -289,14 +289,15 @@ impl Keeper {
         let info = info.ok_or_else(|| JournalError::Broker {
             action: "find its stream",
             reason: format!(
-                "there is no stream {} any more. Restore it from a backup; or restart tidings, which creates an empty one",
+                "there is no stream {} any more. Restore it from a backup; or restart tidings, \
+                which creates an empty one",
                 self.api.name
             ),
         })?;
         streams::check(info, &self.wanted, self.replicas)
     }
 
-    fn note(&self, before: Sequence, info: &Info) -> Standing {
+    fn note(&self, before: Sequence, info: &Info) -> StreamStanding {
         let known = self.standing();
         let mut seen = standing_of(info, known.turn);
         let turned = if seen.incarnation != known.incarnation {
@@ -370,7 +371,8 @@ pub(super) async fn keep_current(keeper: std::sync::Weak<Keeper>) {
                 silent = false;
             }
             Err(error) if !silent => {
-                tracing::error!(error = %whole(&error), "the journal's stream does not answer as it should; folding waits");
+                tracing::error!(error = %whole(&error), "the journal's stream does not answer as \
+                    it should; folding waits");
                 silent = true;
             }
             Ok(_) | Err(_) => {}
@@ -380,13 +382,13 @@ pub(super) async fn keep_current(keeper: std::sync::Weak<Keeper>) {
     }
 }
 
-fn standing_of(info: &Info, turn: u64) -> Standing {
+fn standing_of(info: &Info, turn: u64) -> StreamStanding {
     let last = if info.state.messages == 0 {
         0
     } else {
         info.state.last_sequence
     };
-    Standing {
+    StreamStanding {
         incarnation: streams::incarnation_of(info),
         turn,
         first: Sequence::new(info.state.first_sequence),

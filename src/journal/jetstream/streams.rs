@@ -190,8 +190,8 @@ fn limit(limit: i64) -> String {
     }
 }
 
-/// Which journal a stream is: its name and the moment of its creation, which is another one when
-/// it is created anew, and stays the same through restarts and moves. A restored stream keeps it with
+/// Which journal a stream is: its name and the moment of its creation, which is another one when it
+/// is created anew, and stays the same through restarts and moves. A restored stream keeps it with
 /// nats-server up to 2.14, and has a new one with 2.15.
 pub(super) fn incarnation_of(info: &Info) -> Incarnation {
     let mut hasher = blake3::Hasher::new();

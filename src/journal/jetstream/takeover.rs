@@ -25,7 +25,8 @@ pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), Jou
         return Err(JournalError::Unsupported {
             path: format!("stream {}", events.name).into(),
             what: format!(
-                "its metadata {NORMAL_FORM} is {:?}, and this tidings knows up to {NORMAL_FORM_VERSION}: use a newer one",
+                "its metadata {NORMAL_FORM} is {:?}, and this tidings knows up to \
+                {NORMAL_FORM_VERSION}: use a newer one",
                 info.config
                     .metadata
                     .get(NORMAL_FORM)
@@ -42,11 +43,15 @@ pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), Jou
             stream = events.name,
             from = version,
             to = NORMAL_FORM_VERSION,
-            "the stream was written under an earlier version of the normal form; all of its keywords are the same under this one"
+            "the stream was written under an earlier version of the normal form; all of its \
+            keywords are the same under this one"
         ),
         Err(error) => tracing::warn!(
             %error,
-            "all keywords of the stream {} are the same in version {NORMAL_FORM_VERSION} of the normal form, but its metadata could not be changed, so that each start looks at them again: allow $JS.API.STREAM.UPDATE.{0} once, or run `nats stream edit {0} --metadata {NORMAL_FORM}={NORMAL_FORM_VERSION}`",
+            "all keywords of the stream {} are the same in version {NORMAL_FORM_VERSION} of the \
+            normal form, but its metadata could not be changed, so that each start looks at them \
+            again: allow $JS.API.STREAM.UPDATE.{0} once, or run `nats stream edit {0} --metadata \
+            {NORMAL_FORM}={NORMAL_FORM_VERSION}`",
             events.name
         ),
     }

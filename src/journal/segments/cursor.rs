@@ -11,13 +11,13 @@ use crate::journal::JournalError;
 
 /// A position in a log. All methods may block on the disk.
 #[derive(Debug)]
-pub(in crate::journal) struct Cursor {
+pub(in crate::journal) struct SegmentCursor {
     log: Arc<Log>,
     segment: Arc<Segment>,
     reader: SegmentReader,
 }
 
-impl Cursor {
+impl SegmentCursor {
     /// A cursor whose first record is the one behind `after`. `after` is not beyond the head.
     ///
     /// # Errors

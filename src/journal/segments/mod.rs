@@ -20,8 +20,8 @@
 //! cover the records, so that a body can be erased in place. The checksums of headers are seeded
 //! with the incarnation, so that no payload can look like a frame of this very log.
 //!
-//! A log has one [`Writer`], and any number of [`Cursor`]s that read up to where the writer's
-//! last group ends. [`verify`] walks everything and names all damage.
+//! A log has one [`Writer`], and any number of [`SegmentCursor`]s that read up to where the
+//! writer's last group ends. [`verify`] walks everything and names all damage.
 
 mod chunks;
 mod cursor;
@@ -36,7 +36,7 @@ mod tests;
 mod verify;
 mod writer;
 
-pub(super) use cursor::Cursor;
+pub(super) use cursor::SegmentCursor;
 pub(super) use frame::{FrameBuilder, MAX_FRAME_BYTES, RECORD_HEADER_BYTES};
 pub(super) use log::Log;
 pub(super) use open::NewLog;

@@ -30,7 +30,7 @@ pub(in crate::journal) struct NewLog {
 
 /// A log that was opened, with its writer when it was opened for writing.
 #[derive(Debug)]
-pub(in crate::journal) struct Opened<W> {
+pub(in crate::journal) struct OpenedLog<W> {
     /// The read side.
     pub(in crate::journal) log: Arc<Log>,
     /// The write side.
@@ -52,11 +52,12 @@ impl Log {
         kind: Kind,
         new: NewLog,
         segment_bytes: u64,
-    ) -> Result<Opened<Writer>, JournalError> {
+    ) -> Result<OpenedLog<Writer>, JournalError> {
         create_dir(dir)?;
         let Files { mut whole, half } = Files::of(dir, kind)?;
         if let Some(path) = half {
-            tracing::warn!(path = %path.display(), "removing a segment whose creation was cut short; it held nothing");
+            tracing::warn!(path = %path.display(), "removing a segment whose creation was cut \
+                short; it held nothing");
             std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
             sync_dir(dir)?;
         }
@@ -93,7 +94,7 @@ impl Log {
             closed_cleanly,
             segment_bytes,
         );
-        Ok(Opened {
+        Ok(OpenedLog {
             log,
             writer,
             head,
@@ -108,10 +109,10 @@ impl Log {
     pub(in crate::journal) fn open_read_only(
         dir: &Path,
         kind: Kind,
-    ) -> Result<Option<Opened<()>>, JournalError> {
+    ) -> Result<Option<OpenedLog<()>>, JournalError> {
         let files = Files::of(dir, kind)?;
         let loaded = Self::over(dir, kind, files.whole)?;
-        Ok(loaded.map(|Loaded { log, scanned, .. }| Opened {
+        Ok(loaded.map(|Loaded { log, scanned, .. }| OpenedLog {
             log,
             writer: (),
             head: before(scanned.end.next),
@@ -186,7 +187,8 @@ fn cut(file: &File, segment: &Segment, scanned: &Scanned, bytes: u64) -> Result<
         offset = scanned.end.offset,
         bytes,
         sequence = before(scanned.end.next).get(),
-        "cutting off the torn end of the log: {bytes} bytes behind sequence {} that were never acknowledged",
+        "cutting off the torn end of the log: {bytes} bytes behind sequence {} that were never \
+        acknowledged",
         before(scanned.end.next)
     );
     file.set_len(scanned.end.offset)

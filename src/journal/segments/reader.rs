@@ -8,7 +8,7 @@ use super::chunks::{CHUNK_BYTES, Chunks, SEEK_BYTES};
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, Introduces, RECORD_HEADER_BYTES, record_crc, u32_at,
 };
-use super::segment::{FRAMES_START, Kind, Mark, Segment, SegmentHeader, before, io_error};
+use super::segment::{EndMark, FRAMES_START, Kind, Segment, SegmentHeader, before, io_error};
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
 
@@ -143,8 +143,8 @@ impl SegmentReader {
     }
 
     /// The place it stands at, when that is between two frames.
-    pub(super) fn mark(&self) -> Option<Mark> {
-        self.frame.is_none().then_some(Mark {
+    pub(super) fn mark(&self) -> Option<EndMark> {
+        self.frame.is_none().then_some(EndMark {
             next: self.next,
             offset: self.offset,
             chain: self.chain,
@@ -152,8 +152,8 @@ impl SegmentReader {
     }
 
     /// The place behind the frame whose last record was just read.
-    pub(super) fn frame_passed(&self) -> Option<Mark> {
-        (self.frame == Some((self.offset, 0))).then_some(Mark {
+    pub(super) fn frame_passed(&self) -> Option<EndMark> {
+        (self.frame == Some((self.offset, 0))).then_some(EndMark {
             next: self.next,
             offset: self.offset,
             chain: self.chain,
@@ -161,7 +161,7 @@ impl SegmentReader {
     }
 
     /// Goes to a place between two frames.
-    pub(super) fn jump(&mut self, mark: Mark) {
+    pub(super) fn jump(&mut self, mark: EndMark) {
         self.offset = mark.offset;
         self.next = mark.next;
         self.chain = mark.chain;
@@ -170,7 +170,7 @@ impl SegmentReader {
 
     /// Takes the bytes at the present offset for a frame whatever stood before them.
     pub(super) fn resume_at(&mut self, offset: u64, header: &FrameHeader) {
-        self.jump(Mark {
+        self.jump(EndMark {
             next: header.first,
             offset,
             chain: header.chain,

@@ -3,7 +3,7 @@
 
 use super::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, Introduces};
 use super::reader::{Flaw, ReadError, SegmentReader};
-use super::segment::{Kind, Mark, Segment, SegmentHeader, before};
+use super::segment::{EndMark, Kind, Segment, SegmentHeader, before};
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
 
@@ -26,7 +26,7 @@ pub(super) enum Tail {
 pub(super) struct Scanned {
     pub(super) header: SegmentHeader,
     /// Where the frames end, the sequence that follows, and the last header's checksum.
-    pub(super) end: Mark,
+    pub(super) end: EndMark,
     pub(super) tail: Tail,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn scan(segment: &Segment, kind: Kind) -> Result<Scanned, JournalErro
     if end_mark.is_some() {
         reader.shorten(FRAME_HEADER_BYTES as u64);
     }
-    let mut sound = Mark {
+    let mut sound = EndMark {
         next: header.first,
         offset: reader.offset(),
         chain: header.chain,
@@ -123,7 +123,7 @@ pub(super) fn end_mark(
 /// Whether the bytes behind the last sound frame are the end mark that belongs there, changed in
 /// no more than two bytes. A group that was cut short differs from it in more: in its magic, its
 /// length and its count. Bytes that a power loss left zero are no change, unless a single bit is.
-fn is_changed_end_mark(reader: &mut SegmentReader, sound: &Mark) -> Result<bool, JournalError> {
+fn is_changed_end_mark(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalError> {
     if reader.end().saturating_sub(sound.offset) != FRAME_HEADER_BYTES as u64 {
         return Ok(false);
     }
@@ -148,7 +148,7 @@ fn is_changed_end_mark(reader: &mut SegmentReader, sound: &Mark) -> Result<bool,
 
 /// Whether the bytes behind the last sound frame can be a group that was being written when the
 /// process died: nothing was ever written behind them.
-fn is_torn(reader: &mut SegmentReader, sound: &Mark) -> Result<bool, JournalError> {
+fn is_torn(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalError> {
     let incarnation = reader.incarnation();
     let frame = reader
         .look(sound.offset, FRAME_HEADER_BYTES)?

@@ -106,13 +106,15 @@ impl SegmentHeader {
             VERSION => fields.normal_form,
             other => {
                 return Err(BadHeader::Unsupported(format!(
-                    "it has version {other}, and this tidings reads up to {VERSION}: use a newer one"
+                    "it has version {other}, and this tidings reads up to {VERSION}: use a newer \
+                    one"
                 )));
             }
         };
         if normal_form > NORMAL_FORM_VERSION {
             return Err(BadHeader::Unsupported(format!(
-                "its keywords are in version {normal_form} of the normal form, and this tidings knows up to {NORMAL_FORM_VERSION}: use a newer one"
+                "its keywords are in version {normal_form} of the normal form, and this tidings \
+                knows up to {NORMAL_FORM_VERSION}: use a newer one"
             )));
         }
         if fields.kind != kind.code() {
@@ -168,7 +170,7 @@ impl Fields {
 
 /// A place between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct EndMark {
     /// The sequence of the first record behind it.
     pub(super) next: Sequence,
     /// Its position in the file.
@@ -191,7 +193,7 @@ pub(super) struct Segment {
     /// Up to which byte groups are durable; [`u64::MAX`] when all of the file is.
     end: AtomicU64,
     /// Some places between frames, in order.
-    marks: Mutex<Vec<Mark>>,
+    marks: Mutex<Vec<EndMark>>,
 }
 
 impl Segment {
@@ -221,7 +223,7 @@ impl Segment {
     }
 
     /// Remembers a place unless it is close behind the last one.
-    pub(super) fn mark(&self, mark: Mark) {
+    pub(super) fn mark(&self, mark: EndMark) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let last = marks.last().map_or(FRAMES_START, |last| last.offset);
         if mark.offset >= last.saturating_add(MARK_EVERY) {
@@ -230,7 +232,7 @@ impl Segment {
     }
 
     /// The last place known from which `sequence` is ahead.
-    pub(super) fn nearest(&self, sequence: Sequence) -> Option<Mark> {
+    pub(super) fn nearest(&self, sequence: Sequence) -> Option<EndMark> {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let behind = marks.partition_point(|mark| mark.next <= sequence);
         behind.checked_sub(1).and_then(|at| marks.get(at)).copied()
@@ -400,7 +402,7 @@ mod tests {
     fn the_nearest_mark_lies_before_the_sequence() {
         let segment = Segment::finished(Sequence::new(1), PathBuf::new());
         for (next, offset) in [(10, 100), (20, 300_000), (30, 310_000), (40, 700_000)] {
-            segment.mark(Mark {
+            segment.mark(EndMark {
                 next: Sequence::new(next),
                 offset,
                 chain: 0,

@@ -16,7 +16,7 @@ const NEW: NewLog = NewLog {
     shards: ShardCount::DEFAULT,
 };
 
-fn open_log(dir: &Path, segment_bytes: u64) -> Result<open::Opened<Writer>, JournalError> {
+fn open_log(dir: &Path, segment_bytes: u64) -> Result<open::OpenedLog<Writer>, JournalError> {
     Log::open(dir, Kind::Journal, NEW, segment_bytes)
 }
 
@@ -46,7 +46,7 @@ fn read(log: &std::sync::Arc<Log>, head: Sequence) -> (Vec<Vec<u8>>, Option<Jour
     if head == Sequence::ZERO {
         return (bodies, None);
     }
-    let mut cursor = match Cursor::behind(log, Sequence::ZERO) {
+    let mut cursor = match SegmentCursor::behind(log, Sequence::ZERO) {
         Ok(cursor) => cursor,
         Err(error) => return (bodies, Some(error)),
     };
@@ -232,7 +232,7 @@ fn every_flipped_bit_in_an_earlier_segment_is_met_by_the_read_and_walked_around(
         let sound = usize::try_from(unit.after).unwrap();
         assert_eq!(bodies, all[..sound], "{what}");
         // Behind the damage it is read as ever.
-        let mut cursor = Cursor::behind(&opened.log, Sequence::new(8)).unwrap();
+        let mut cursor = SegmentCursor::behind(&opened.log, Sequence::new(8)).unwrap();
         assert!(cursor.advance(opened.head).unwrap());
         assert_eq!(cursor.record().body, b"nine");
 
@@ -513,7 +513,7 @@ fn large_frames_are_read_in_parts() {
     assert!(error.is_none());
     assert!(bodies == groups.concat());
     for after in [0, 1, 57, 89, 90] {
-        let mut cursor = Cursor::behind(&opened.log, Sequence::new(after)).unwrap();
+        let mut cursor = SegmentCursor::behind(&opened.log, Sequence::new(after)).unwrap();
         assert!(cursor.advance(opened.head).unwrap());
         assert_eq!(cursor.record().sequence.get(), after + 1);
         let place = usize::try_from(after).unwrap();

@@ -1,8 +1,8 @@
 //! Writing groups: one frame, one write, one sync each.
 //!
-//! After a failed write the log is *stalled*: it refuses groups of that size and larger until [`Writer::repair`] has
-//! brought the disk into a known state and has seen that it can be written again. What repair does
-//! depends on what failed:
+//! After a failed write the log is *stalled*: it refuses groups of that size and larger until
+//! [`Writer::repair`] has brought the disk into a known state and has seen that it can be written
+//! again. What repair does depends on what failed:
 //!
 //! - The write failed and what it left was cut off again: a test write of the same size.
 //! - What the write left could not be cut off, or a sync failed: the bytes behind the last
@@ -20,7 +20,7 @@ use super::frame::{FrameBuilder, FrameHeader};
 use super::log::{Log, segment_path};
 use super::reader::ReadError;
 use super::scan::damage;
-use super::segment::{FRAMES_START, Mark, Segment, SegmentHeader, before, io_error, path_of};
+use super::segment::{EndMark, FRAMES_START, Segment, SegmentHeader, before, io_error, path_of};
 use crate::events::Sequence;
 use crate::journal::JournalError;
 use crate::telemetry::whole;
@@ -37,7 +37,7 @@ pub(in crate::journal) struct Writer {
     segment: Arc<Segment>,
     file: File,
     /// Where the next frame goes, the sequence it begins with, and its `chain`.
-    end: Mark,
+    end: EndMark,
     /// An end mark stands there.
     end_mark: bool,
     /// From how many bytes on the next segment is begun.
@@ -75,7 +75,7 @@ impl Writer {
         log: Arc<Log>,
         segment: Arc<Segment>,
         file: File,
-        end: Mark,
+        end: EndMark,
         end_mark: bool,
         segment_bytes: u64,
     ) -> Self {
@@ -134,7 +134,7 @@ impl Writer {
         if let Err(error) = self.file.sync_data() {
             return Err(self.uncertain(error, length));
         }
-        self.end = Mark {
+        self.end = EndMark {
             next: header.next(),
             offset: start.saturating_add(length),
             chain: crc,

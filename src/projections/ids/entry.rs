@@ -53,13 +53,13 @@ pub enum IdState {
 /// An id as rows hold it: hash, then six bytes of big-endian milliseconds since 1970, or
 /// [`DELETED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry(pub(super) [u8; Self::LENGTH]);
+pub(super) struct IdEntry(pub(super) [u8; Self::LENGTH]);
 
 /// The time that says deleted: 2^48 − 1 milliseconds, in the year 10889, which is later than
 /// [`Timestamp::LATEST`].
 const DELETED: [u8; 6] = [0xff; 6];
 
-impl Entry {
+impl IdEntry {
     /// Bytes of an entry.
     pub(super) const LENGTH: usize = 22;
 
@@ -102,8 +102,8 @@ impl Entry {
 const VERSION: u8 = 1;
 
 /// A row of entries: a version byte, then the entries, sorted by hash.
-pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(1 + entries.len() * Entry::LENGTH);
+pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(1 + entries.len() * IdEntry::LENGTH);
     row.push(VERSION);
     for entry in entries {
         row.extend_from_slice(&entry.0);
@@ -112,7 +112,7 @@ pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// The entries of a row, or what is wrong with it.
-pub(super) fn decode(row: &[u8]) -> Result<&[[u8; Entry::LENGTH]], &'static str> {
+pub(super) fn decode(row: &[u8]) -> Result<&[[u8; IdEntry::LENGTH]], &'static str> {
     let Some((&VERSION, body)) = row.split_first() else {
         return Err("not version 1");
     };
@@ -134,7 +134,7 @@ mod tests {
             IdState::Present(Timestamp::EARLIEST),
             IdState::Present(Timestamp::LATEST),
         ] {
-            let entry = Entry::new(hash, state);
+            let entry = IdEntry::new(hash, state);
             assert_eq!(entry.hash(), hash);
             assert_eq!(entry.state(), state);
         }

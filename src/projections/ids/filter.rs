@@ -21,11 +21,11 @@ type Block = [u64; WORDS];
 
 /// A set of hashes that may say yes wrongly, but never no.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Filter {
+pub(super) struct IdFilter {
     blocks: Box<[Block]>,
 }
 
-impl Filter {
+impl IdFilter {
     /// Bytes of a block, in memory and in a row.
     pub(super) const BLOCK_BYTES: usize = 64;
 
@@ -108,12 +108,12 @@ mod tests {
 
     fn false_positives(bits: usize) -> usize {
         let members: Vec<_> = (0..20_000).map(hash).collect();
-        let filter = Filter::new(members.iter().copied(), bits);
+        let filter = IdFilter::new(members.iter().copied(), bits);
         assert!(members.iter().all(|member| filter.may_hold(*member)));
         let mut bytes = Vec::new();
         filter.encode(&mut bytes);
-        assert_eq!(bytes.len(), filter.blocks() * Filter::BLOCK_BYTES);
-        assert_eq!(Filter::decode(&bytes), Some(filter.clone()));
+        assert_eq!(bytes.len(), filter.blocks() * IdFilter::BLOCK_BYTES);
+        assert_eq!(IdFilter::decode(&bytes), Some(filter.clone()));
         (20_000..120_000)
             .filter(|other| filter.may_hold(hash(*other)))
             .count()
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn blocks_that_are_not_whole_are_refused() {
-        assert_eq!(Filter::decode(&[]), None);
-        assert_eq!(Filter::decode(&[0; 63]), None);
-        assert_eq!(Filter::decode(&[0; 72]), None);
+        assert_eq!(IdFilter::decode(&[]), None);
+        assert_eq!(IdFilter::decode(&[0; 63]), None);
+        assert_eq!(IdFilter::decode(&[0; 72]), None);
     }
 }

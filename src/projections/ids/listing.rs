@@ -1,14 +1,15 @@
 //! The ids of one keyword from its rows, one after the other, without their filters.
 
-use super::entry::{Entry, IdHash, IdState, decode};
-use super::run::{Place, pages_in};
+use super::entry::{IdEntry, IdHash, IdState, decode};
+use super::run::{RunPlace, pages_in};
 use super::{RowKey, Rows, RowsError, place};
 
 /// Hands every id that is not in `seen` runs to `visit`, with its state there. An id may come more
 /// than once: it is deleted if it is so in one of its entries.
 ///
-/// `runs` says how many runs each level has now, as [`super::Ids::runs`] does, and `seen` how many it
-/// had when all ids were visited before; empty: they were not. The newest ids are visited always.
+/// `runs` says how many runs each level has now, as [`super::Ids::runs`] does, and `seen` how many
+/// it had when all ids were visited before; empty: they were not. The newest ids are visited
+/// always.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -43,7 +44,7 @@ pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Resul
 /// A level only gains runs until it is merged into one more run of the next level, with all levels
 /// below it. So of the highest level that has changed the runs behind those seen are new, and below
 /// it all are.
-fn unseen(runs: &[u8], seen: &[u8]) -> Vec<Place> {
+fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
     let before = |level: usize| seen.get(level).copied().unwrap_or_default();
     let highest = runs
         .iter()
@@ -67,13 +68,13 @@ fn visit_row(
     visit: &mut impl FnMut(IdHash, IdState),
 ) -> Result<(), RowsError> {
     for bytes in decode(row).map_err(|what| RowsError::damaged(key, what))? {
-        let entry = Entry(*bytes);
+        let entry = IdEntry(*bytes);
         visit(entry.hash(), entry.state());
     }
     Ok(())
 }
 
-fn pages(rows: &dyn Rows, place: Place) -> Result<u32, RowsError> {
+fn pages(rows: &dyn Rows, place: RunPlace) -> Result<u32, RowsError> {
     let key = place.part(0);
     let pages = pages_in(&present(rows, &key)?);
     pages.ok_or_else(|| RowsError::damaged(&key, "no header"))

@@ -9,7 +9,7 @@
 //!
 //! Merging is decided by each insertion alone, never by where a batch ends, so that any split of
 //! the same events into batches gives the same rows. Rows that were made in the running batch are
-//! kept aside until [`Ids::take_changes`], and read from there.
+//! kept aside until [`Ids::take_row_changes`], and read from there.
 //!
 //! Costs, with levels of 128 · 8^n ids: an entry has 22 bytes and is written once for each level it
 //! passes, five times on its way to a million ids (110 bytes, and 9 of filters); a look-up of an
@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{RowChange, RowKey, Rows, RowsError};
-use entry::{Entry, decode, encode};
+use entry::{IdEntry, decode, encode};
 pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
-use run::{Place, Run};
+use run::{Run, RunPlace};
 
 /// How many of the newest ids are not in a run yet.
 pub const RECENT: usize = 128;
@@ -59,11 +59,11 @@ pub fn at_most(runs: &[u8]) -> u64 {
 #[derive(Debug, Default)]
 pub struct Ids {
     /// Sorted by hash, fewer than [`RECENT`].
-    recent: Vec<Entry>,
+    recent: Vec<IdEntry>,
     recent_changed: bool,
     /// The runs of each level, the oldest first.
     levels: Vec<Vec<Run>>,
-    /// Rows made and removed since the last [`Ids::take_changes`].
+    /// Rows made and removed since the last [`Ids::take_row_changes`].
     pending: BTreeMap<RowKey, Option<Bytes>>,
 }
 
@@ -81,11 +81,11 @@ impl Ids {
             if entries.len() >= RECENT {
                 return Err(RowsError::damaged(&key, "too many ids"));
             }
-            ids.recent = entries.iter().map(|bytes| Entry(*bytes)).collect();
+            ids.recent = entries.iter().map(|bytes| IdEntry(*bytes)).collect();
         }
         for (level, count) in (0..).zip(runs) {
             let hydrated = (0..*count).map(|run| {
-                let place = Place { level, run };
+                let place = RunPlace { level, run };
                 Run::hydrate(place, |key| ids.read(rows, key))
             });
             let hydrated = hydrated.collect::<Result<_, _>>()?;
@@ -106,7 +106,7 @@ impl Ids {
     /// What `rows` fails with, or [`RowsError::Damaged`].
     pub fn find(&self, rows: &dyn Rows, hash: IdHash) -> Result<Option<IdState>, RowsError> {
         if let Ok(position) = self.recent_position(hash) {
-            return Ok(self.recent.get(position).map(Entry::state));
+            return Ok(self.recent.get(position).map(IdEntry::state));
         }
         for (level, runs) in self.levels.iter().enumerate() {
             for (number, run) in runs.iter().enumerate().rev() {
@@ -124,7 +124,7 @@ impl Ids {
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`], when runs have to be merged.
     pub fn set(&mut self, rows: &dyn Rows, hash: IdHash, state: IdState) -> Result<(), RowsError> {
-        let entry = Entry::new(hash, state);
+        let entry = IdEntry::new(hash, state);
         self.recent_changed = true;
         match self.recent_position(hash) {
             Ok(position) => {
@@ -143,7 +143,7 @@ impl Ids {
     }
 
     /// Hands out the rows that changed since the last time.
-    pub fn take_changes(&mut self, out: &mut Vec<RowChange>) {
+    pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         out.extend(std::mem::take(&mut self.pending));
         if std::mem::take(&mut self.recent_changed) {
             let row = (!self.recent.is_empty()).then(|| encode(&self.recent).into());
@@ -154,7 +154,7 @@ impl Ids {
     /// About how many bytes of memory the ids take, between two batches.
     pub fn resident_bytes(&self) -> usize {
         let runs = self.levels.iter().flatten().map(Run::resident_bytes);
-        size_of::<Self>() + self.recent.capacity() * Entry::LENGTH + runs.sum::<usize>()
+        size_of::<Self>() + self.recent.capacity() * IdEntry::LENGTH + runs.sum::<usize>()
     }
 
     fn recent_position(&self, hash: IdHash) -> Result<usize, usize> {
@@ -164,7 +164,7 @@ impl Ids {
     }
 
     /// Writes sorted entries as the newest run of a level.
-    fn add_run(&mut self, level: usize, entries: &[Entry]) {
+    fn add_run(&mut self, level: usize, entries: &[IdEntry]) {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
         }
@@ -215,8 +215,8 @@ impl Ids {
 }
 
 /// A place by numbers; levels and runs are few (see [`fanout`]).
-fn place(level: usize, run: usize) -> Place {
-    Place {
+fn place(level: usize, run: usize) -> RunPlace {
+    RunPlace {
         level: u8::try_from(level).unwrap_or(u8::MAX),
         run: u8::try_from(run).unwrap_or(u8::MAX),
     }

@@ -6,8 +6,8 @@
 
 use bytes::Bytes;
 
-use super::entry::{Entry, IdHash, IdState, decode, encode};
-use super::filter::Filter;
+use super::entry::{IdEntry, IdHash, IdState, decode, encode};
+use super::filter::IdFilter;
 use crate::projections::{RowKey, RowsError};
 
 /// Entries of a page, but for the last: 5.5 KiB.
@@ -27,12 +27,12 @@ const FENCE_BYTES: usize = 16;
 
 /// Where a run stands: its level, and its place there, the oldest being 0.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RunPlace {
     pub(super) level: u8,
     pub(super) run: u8,
 }
 
-impl Place {
+impl RunPlace {
     pub(super) const fn page(self, page: u32) -> RowKey {
         RowKey::IdRun(self.level, self.run, page)
     }
@@ -53,14 +53,14 @@ impl Place {
 pub(super) struct Run {
     /// The first hash of every page but the first.
     fences: Box<[[u8; FENCE_BYTES]]>,
-    filter: Filter,
+    filter: IdFilter,
 }
 
 impl Run {
     /// Writes entries, which are sorted by hash, as a run at `place`: `put` gets its rows.
     pub(super) fn write(
-        entries: &[Entry],
-        place: Place,
+        entries: &[IdEntry],
+        place: RunPlace,
         mut put: impl FnMut(RowKey, Bytes),
     ) -> Self {
         let pages = || entries.chunks(PAGE_ENTRIES);
@@ -70,7 +70,7 @@ impl Run {
         let fences = pages().skip(1).filter_map(|page| page.first());
         let run = Self {
             fences: fences.map(|first| first.hash().bytes()).collect(),
-            filter: Filter::new(entries.iter().map(Entry::hash), place.filter_bits()),
+            filter: IdFilter::new(entries.iter().map(IdEntry::hash), place.filter_bits()),
         };
         for (number, part) in (0..).zip(run.encode_index().chunks(PART_BYTES)) {
             put(place.part(number), Bytes::copy_from_slice(part));
@@ -80,7 +80,7 @@ impl Run {
 
     /// Reads the index of the run at `place`.
     pub(super) fn hydrate(
-        place: Place,
+        place: RunPlace,
         mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<Self, RowsError> {
         let first_key = place.part(0);
@@ -101,7 +101,7 @@ impl Run {
     pub(super) fn find(
         &self,
         hash: IdHash,
-        place: Place,
+        place: RunPlace,
         read: impl FnOnce(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<Option<IdState>, RowsError> {
         if !self.filter.may_hold(hash) {
@@ -112,29 +112,29 @@ impl Run {
         let row = read(&key)?;
         let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
         let found =
-            page.binary_search_by(|bytes| Entry(*bytes).hash().number().cmp(&hash.number()));
+            page.binary_search_by(|bytes| IdEntry(*bytes).hash().number().cmp(&hash.number()));
         let entry = found.ok().and_then(|position| page.get(position));
-        Ok(entry.map(|bytes| Entry(*bytes).state()))
+        Ok(entry.map(|bytes| IdEntry(*bytes).state()))
     }
 
     /// Appends all entries of the run, in order.
     pub(super) fn read_all(
         &self,
-        place: Place,
-        out: &mut Vec<Entry>,
+        place: RunPlace,
+        out: &mut Vec<IdEntry>,
         mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<(), RowsError> {
         for number in 0..self.pages() {
             let key = place.page(number);
             let row = read(&key)?;
             let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
-            out.extend(page.iter().map(|bytes| Entry(*bytes)));
+            out.extend(page.iter().map(|bytes| IdEntry(*bytes)));
         }
         Ok(())
     }
 
     /// The names of all its rows.
-    pub(super) fn rows(&self, place: Place) -> impl Iterator<Item = RowKey> {
+    pub(super) fn rows(&self, place: RunPlace) -> impl Iterator<Item = RowKey> {
         let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
         let pages = (0..self.pages()).map(move |number| place.page(number));
         pages.chain((0..parts(length.unwrap_or(0))).map(move |number| place.part(number)))
@@ -144,7 +144,7 @@ impl Run {
     pub(super) fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.fences.len() * FENCE_BYTES
-            + self.filter.blocks() * Filter::BLOCK_BYTES
+            + self.filter.blocks() * IdFilter::BLOCK_BYTES
     }
 
     fn pages(&self) -> u32 {
@@ -170,7 +170,7 @@ impl Run {
             return None;
         };
         let (_, promised) = decode_header(index)?;
-        Filter::decode(blocks)
+        IdFilter::decode(blocks)
             .filter(|filter| filter.blocks() == promised)
             .map(|filter| Self {
                 fences: fences.into(),
@@ -198,7 +198,7 @@ fn decode_header(index: &[u8]) -> Option<(usize, usize)> {
 /// Bytes of an index.
 fn index_bytes(pages: usize, blocks: usize) -> Option<usize> {
     let fences = pages.checked_sub(1)?.checked_mul(FENCE_BYTES)?;
-    let filter = blocks.checked_mul(Filter::BLOCK_BYTES)?;
+    let filter = blocks.checked_mul(IdFilter::BLOCK_BYTES)?;
     HEADER_BYTES.checked_add(fences)?.checked_add(filter)
 }
 

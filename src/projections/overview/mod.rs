@@ -30,7 +30,7 @@ pub struct KeywordCounts {
 
 /// The counts of one keyword, and what they tell of its newest tweet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counted {
+pub struct KeywordCount {
     /// The counts.
     pub counts: KeywordCounts,
     /// Its newest tweet before the window's end is older than this; `None` when it has none in the
@@ -75,7 +75,7 @@ pub const fn end(at: Timestamp) -> Timestamp {
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
-pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<Counted, RowsError> {
+pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<KeywordCount, RowsError> {
     let start = end(at).plus(-window.length());
     let minutes = window.length() / Timestamp::MINUTE;
     let mut bounds = vec![start.plus(-window.length())];
@@ -90,7 +90,7 @@ pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<Counted,
     for (bucket, count) in spark.iter_mut().zip(between) {
         *bucket = count;
     }
-    Ok(Counted {
+    Ok(KeywordCount {
         counts: KeywordCounts {
             count: spark.iter().sum(),
             previous,

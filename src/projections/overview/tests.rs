@@ -25,7 +25,7 @@ fn rows_of(tweets: &[Timestamp]) -> TestRows {
         volume.add(&rows, *at).unwrap();
     }
     let mut changes = Vec::new();
-    volume.take_changes(&mut changes);
+    volume.take_row_changes(&mut changes);
     rows.put(changes);
     rows
 }
@@ -144,7 +144,7 @@ fn no_row_is_read_twice() {
         .map(|quarter| at.plus(-15 * Timestamp::MINUTE * quarter))
         .collect();
     let rows = Counting(rows_of(&tweets), RefCell::default());
-    for (window, most) in [
+    for (window, max) in [
         (Window::Hour, 4),
         (Window::Day, 12),
         (Window::Week, 30),
@@ -153,7 +153,7 @@ fn no_row_is_read_twice() {
         counts(&rows, at, window).unwrap();
         let read = rows.1.take();
         assert!(read.values().all(|times| *times == 1), "{read:?}");
-        assert!(read.len() <= most, "{window}: {}", read.len());
+        assert!(read.len() <= max, "{window}: {}", read.len());
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::test_rows::TestRows;
 use super::super::timeline::Timeline;
 use super::super::{Meter, MeteredRows};
 use super::*;
-use crate::events::{Author, Metrics, TweetId};
+use crate::events::{Author, TweetId, TweetMetrics};
 
 fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
     TweetPosted {
@@ -22,7 +22,7 @@ fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
         url: None,
         reply_to: None,
         repost_of: None,
-        metrics: Metrics::default(),
+        metrics: TweetMetrics::default(),
     }
 }
 
@@ -33,7 +33,7 @@ fn rows_of(tweets: &[TweetPosted]) -> TestRows {
         timeline.add(&rows, tweet).unwrap();
     }
     let mut changes = Vec::new();
-    timeline.take_changes(&mut changes).unwrap();
+    timeline.take_row_changes(&mut changes).unwrap();
     rows.put(changes);
     rows
 }

@@ -6,8 +6,8 @@
 //!
 //! What a row holds depends on the tweets and their order, so any split of the same events into
 //! batches gives the same rows. Between batches the row used last stays decoded, when it is small;
-//! a tweet costs two look-ups at the most (but for the one that makes the minutes many), and a batch
-//! writes each row that it touched once.
+//! a tweet costs two look-ups at the most (but for the one that makes the minutes many), and a
+//! batch writes each row that it touched once.
 
 mod block;
 mod open_rows;
@@ -19,9 +19,9 @@ use super::{RowChange, Rows, RowsError};
 use crate::events::Timestamp;
 use open_rows::OpenRows;
 pub use query::{
-    CountsBetween, Point, Step, StepError, align, counts_between, for_each_minute, points,
+    CountsBetween, Step, StepError, VolumePoint, align, counts_between, for_each_minute, points,
 };
-use row::{Besides, CountRow, Minutes, Span};
+use row::{Besides, CountRow, Minutes, RowSpan};
 pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 
 /// The counts of one keyword, as far as the running batch touched them.
@@ -29,7 +29,7 @@ pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 /// After an error the state is no longer sound: drop it and begin with a new one.
 #[derive(Debug, Default)]
 pub struct Volume {
-    spans: OpenRows<Span>,
+    spans: OpenRows<RowSpan>,
     minutes: OpenRows<Minutes>,
 }
 
@@ -39,7 +39,7 @@ impl Volume {
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`].
     pub fn add(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
-        let number = Span::number(at);
+        let number = RowSpan::number(at);
         match self.spans.change(rows, number)?.add(number, at) {
             Besides::Nowhere => Ok(()),
             Besides::Minute => self.add_minute(rows, at, 1),
@@ -65,9 +65,9 @@ impl Volume {
             let what = format!("no tweet is counted at {at}, so none can be removed");
             RowsError::damaged(&row, what)
         };
-        let number = Span::number(at);
+        let number = RowSpan::number(at);
         let besides = self.spans.change(rows, number)?.remove(at);
-        if besides.ok_or_else(|| none(Span::key(number)))? == Besides::Nowhere {
+        if besides.ok_or_else(|| none(RowSpan::key(number)))? == Besides::Nowhere {
             return Ok(());
         }
         let number = Minutes::number(at);
@@ -78,9 +78,9 @@ impl Volume {
     }
 
     /// Hands out the rows that changed since the last time.
-    pub fn take_changes(&mut self, out: &mut Vec<RowChange>) {
-        self.minutes.take_changes(out);
-        self.spans.take_changes(out);
+    pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
+        self.minutes.take_row_changes(out);
+        self.spans.take_row_changes(out);
     }
 
     /// About how many bytes of memory the counts take.

@@ -6,7 +6,8 @@ use super::row::CountRow;
 use crate::projections::{RowChange, Rows, RowsError};
 
 /// Slots that a row may have in use to stay decoded between batches (8 bytes each). A fuller one
-/// costs about a microsecond to decode, and belongs to a keyword of which batches bring many tweets.
+/// costs about a microsecond to decode, and belongs to a keyword of which batches bring many
+/// tweets.
 const KEPT_SLOTS: usize = 160;
 
 /// The rows of one kind that the running batch touched, and the one used last.
@@ -56,7 +57,7 @@ impl<R: CountRow> OpenRows<R> {
     }
 
     /// Hands out the rows that changed since the last time.
-    pub(super) fn take_changes(&mut self, out: &mut Vec<RowChange>) {
+    pub(super) fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         let mut hand_out =
             |number, row: &R| out.push((R::key(number), row.encode().map(Into::into)));
         for (number, open) in std::mem::take(&mut self.changed) {

@@ -1,6 +1,6 @@
 //! Questions about the volume of a keyword, answered from its rows.
 
-use super::row::{CountRow, Minutes, Span};
+use super::row::{CountRow, Minutes, RowSpan};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError};
 
@@ -63,7 +63,7 @@ impl std::fmt::Display for Step {
 
 /// A bucket and the tweets in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point {
+pub struct VolumePoint {
     /// When the bucket begins.
     pub at: Timestamp,
     /// The tweets in it.
@@ -100,12 +100,12 @@ pub fn points(
     to: Timestamp,
     step: Step,
     offset_hours: i8,
-) -> Result<Vec<Point>, RowsError> {
+) -> Result<Vec<VolumePoint>, RowsError> {
     let (from, to) = align(from, to, step, offset_hours);
     let starts = std::iter::successors(Some(from), |at| Some(at.plus(step.width())));
-    let mut points: Vec<Point> = starts
+    let mut points: Vec<VolumePoint> = starts
         .take_while(|at| *at < to)
-        .map(|at| Point { at, count: 0 })
+        .map(|at| VolumePoint { at, count: 0 })
         .collect();
     let mut count_in = |at: Timestamp, count| {
         let bucket = (at.millis() - from.millis()) / step.width();
@@ -203,8 +203,8 @@ fn minutes_between(
 }
 
 /// Calls `each` for every minute that has tweets, oldest first, with its count: from the minute of
-/// `first` through that of `last`. Reads a row for each sixteen days, and rows of minutes only where
-/// there are tweets.
+/// `first` through that of `last`. Reads a row for each sixteen days, and rows of minutes only
+/// where there are tweets.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -244,12 +244,12 @@ fn for_each_span(
     rows: &dyn Rows,
     from: Timestamp,
     to: Timestamp,
-    mut each: impl FnMut(u32, Span) -> Result<(), RowsError>,
+    mut each: impl FnMut(u32, RowSpan) -> Result<(), RowsError>,
 ) -> Result<(), RowsError> {
     let to = to.min(Timestamp::LATEST.plus(1));
     if to.millis() <= 0 || to <= from {
         return Ok(());
     }
-    let mut numbers = Span::number(from)..=Span::number(to.plus(-1));
-    numbers.try_for_each(|number| each(number, Span::read(rows, number)?))
+    let mut numbers = RowSpan::number(from)..=RowSpan::number(to.plus(-1));
+    numbers.try_for_each(|number| each(number, RowSpan::read(rows, number)?))
 }

@@ -1,6 +1,6 @@
 //! The rows that counts are kept in, and which minute is in which.
 //!
-//! A [`Span`] is the row of sixteen days. While few of its minutes have tweets it holds these
+//! A [`RowSpan`] is the row of sixteen days. While few of its minutes have tweets it holds these
 //! minutes; from then on it holds hours, and a row of [`Minutes`] for each six hours holds the
 //! minutes. So a keyword of which little is heard has one row where another has sixty: a store
 //! pays by the row.
@@ -12,14 +12,15 @@ use crate::projections::{RowKey, Rows, RowsError};
 /// Minutes of a [`Minutes`] row.
 const MINUTES: u16 = 360;
 
-/// Hours of a [`Span`], and minutes.
+/// Hours of a [`RowSpan`], and minutes.
 const SPAN_HOURS: u16 = 384;
 const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 
-/// With more minutes than this (most take two or three bytes) a [`Span`] holds hours.
+/// With more minutes than this (most take two or three bytes) a [`RowSpan`] holds hours.
 const FEW: usize = 128;
 
-/// The version byte of counts whose slots are those of the row's kind, and of the minutes of a span.
+/// The version byte of counts whose slots are those of the row's kind, and of the minutes of a
+/// span.
 const VERSION: u8 = 1;
 const FEW_VERSION: u8 = 2;
 
@@ -138,14 +139,14 @@ impl CountRow for Minutes {
 
 /// The tweets in sixteen days.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Span {
+pub(super) enum RowSpan {
     /// Per minute, since there are few minutes that have any; no row has them besides.
     Few(Block),
     /// Per hour; rows of [`Minutes`] have the minutes.
     Many(Block),
 }
 
-/// Where the minute of a tweet that a [`Span`] counted is to be counted besides.
+/// Where the minute of a tweet that a [`RowSpan`] counted is to be counted besides.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Besides {
     /// Nowhere.
@@ -156,7 +157,7 @@ pub(super) enum Besides {
     All(Vec<(Timestamp, u64)>),
 }
 
-impl Span {
+impl RowSpan {
     /// The number of the row that a moment is in.
     pub(super) fn number(at: Timestamp) -> u32 {
         place(minutes_since_epoch(at), SPAN_MINUTES).0
@@ -220,7 +221,7 @@ impl Span {
     }
 }
 
-impl CountRow for Span {
+impl CountRow for RowSpan {
     fn key(number: u32) -> RowKey {
         RowKey::Span(number)
     }
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_span_holds_minutes_while_they_are_few_then_hours() {
-        let mut span = Span::empty();
+        let mut span = RowSpan::empty();
         for minute in 0..128 {
             assert_eq!(span.add(1_299, at(FIRST + minute)), Besides::Nowhere);
         }
@@ -278,7 +279,7 @@ mod tests {
         assert_eq!(span.add(1_299, at(FIRST + 60)), Besides::Nowhere);
         let row = span.encode().unwrap();
         assert_eq!((row.len(), row[0]), (257, 2));
-        assert_eq!(Span::decode(&row), Some(span.clone()));
+        assert_eq!(RowSpan::decode(&row), Some(span.clone()));
 
         let Besides::All(minutes) = span.add(1_299, at(FIRST + 23_039)) else {
             panic!("the 129th minute is one too many");
@@ -290,7 +291,7 @@ mod tests {
         // Hours 0, 1, 2 and 383.
         let row = span.encode().unwrap();
         assert_eq!(row, [1, 0, 60, 1, 61, 1, 8, 0xfd, 0x02, 1]);
-        assert_eq!(Span::decode(&row), Some(span.clone()));
+        assert_eq!(RowSpan::decode(&row), Some(span.clone()));
         assert_eq!(span.add(1_299, at(FIRST + 7)), Besides::Minute);
         assert_eq!(span.remove(at(FIRST + 7)), Some(Besides::Minute));
         assert_eq!(span.remove(at(FIRST + 700)), None);
@@ -298,12 +299,12 @@ mod tests {
 
     #[test]
     fn rows_of_other_versions_are_refused() {
-        assert_eq!(Span::decode(b"\x03\x01\x01"), None);
-        assert_eq!(Span::decode(b""), None);
+        assert_eq!(RowSpan::decode(b"\x03\x01\x01"), None);
+        assert_eq!(RowSpan::decode(b""), None);
         assert_eq!(Minutes::decode(b"\x02\x01\x01"), None);
         assert!(Minutes::decode(b"\x01\x01\x01").is_some());
         // Minute 23,040 is in the next span, hour 384 too.
-        assert_eq!(Span::decode(b"\x02\x80\xb4\x01\x01"), None);
-        assert_eq!(Span::decode(b"\x01\x80\x03\x01"), None);
+        assert_eq!(RowSpan::decode(b"\x02\x80\xb4\x01\x01"), None);
+        assert_eq!(RowSpan::decode(b"\x01\x80\x03\x01"), None);
     }
 }

@@ -1,14 +1,14 @@
 //! The volume of a keyword as its live subscribers hold it: windows of buckets that follow the fold
 //! and the clock.
 //!
-//! The counts of one width of bucket are read once, for all windows of that width; from then on they
-//! follow the changes of the minutes. Buckets behind the end of the windows are kept too, since a
-//! tweet may be dated up to a day ahead.
+//! The counts of one width of bucket are read once, for all windows of that width; from then on
+//! they follow the changes of the minutes. Buckets behind the end of the windows are kept too,
+//! since a tweet may be dated up to a day ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Point, Step, align, points};
+use super::{Step, VolumePoint, align, points};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError};
 
@@ -153,8 +153,9 @@ impl VolumeCounts {
         self.counts.is_empty()
     }
 
-    /// The points of all buckets from `start`, where one begins, to `until`: zeros too, oldest first.
-    pub fn points(&self, start: Timestamp, until: Timestamp) -> Vec<Point> {
+    /// The points of all buckets from `start`, where one begins, to `until`: zeros too, oldest
+    /// first.
+    pub fn points(&self, start: Timestamp, until: Timestamp) -> Vec<VolumePoint> {
         let width = self.grid.step.width();
         std::iter::successors(Some(start), |at| Some(at.plus(width)))
             .take_while(|at| *at < until)
@@ -163,8 +164,8 @@ impl VolumeCounts {
     }
 
     /// The point of the bucket that begins at `at`.
-    pub fn point(&self, at: Timestamp) -> Point {
-        Point {
+    pub fn point(&self, at: Timestamp) -> VolumePoint {
+        VolumePoint {
             at,
             count: self.counts.get(&at).copied().unwrap_or(0),
         }
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_ahead_of_the_window_keeps_its_count_until_it_enters() {
+    fn future_bucket_keeps_its_count_until_it_enters() {
         let window = window(Step::Minute, 0);
         let mut counts = counts(window, "2026-11-23T07:30:30Z");
         apply(&mut counts, &[("2026-11-23T07:32:00Z", 5)]);
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_buckets_are_not_counted_again() {
+    fn dropped_buckets_are_not_counted_again() {
         let mut counts = counts(window(Step::Hour, 0), "2026-11-23T07:30:00Z");
         apply(&mut counts, &[("2026-11-23T05:00:00Z", 1)]);
         counts.drop_before(moment("2026-11-23T06:00:00Z"));

@@ -18,7 +18,7 @@ fn rows_of(times: &[Timestamp]) -> TestRows {
         volume.add(&rows, *at).unwrap();
     }
     let mut changes = Vec::new();
-    volume.take_changes(&mut changes);
+    volume.take_row_changes(&mut changes);
     rows.put(changes);
     rows
 }
@@ -46,7 +46,7 @@ fn days_begin_at_local_midnight() {
     assert_eq!(to, time("2026-11-23T15:00:00Z"));
     let before = from.plus(-Timestamp::DAY);
     let points = points(&rows, before, to, Step::Day, 9).unwrap();
-    let expected = [(before, 1), (from, 1)].map(|(at, count)| Point { at, count });
+    let expected = [(before, 1), (from, 1)].map(|(at, count)| VolumePoint { at, count });
     assert_eq!(points, expected);
 }
 
@@ -99,7 +99,7 @@ fn rows_are_small_and_so_is_what_stays_in_memory() {
         }
         if minute % 97 == 0 {
             let mut changes = Vec::new();
-            volume.take_changes(&mut changes);
+            volume.take_row_changes(&mut changes);
             rows.put(changes);
             assert!(
                 volume.resident_bytes() < 3 * 1_024,
@@ -109,7 +109,7 @@ fn rows_are_small_and_so_is_what_stays_in_memory() {
         }
     }
     let mut changes = Vec::new();
-    volume.take_changes(&mut changes);
+    volume.take_row_changes(&mut changes);
     rows.put(changes);
     let end = start.plus(16 * Timestamp::DAY);
     let counted = points(&rows, start, end, Step::Minute, 0).unwrap();
@@ -173,7 +173,7 @@ fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, TestRows, TestRows) {
     let (mut whole_rows, mut whole) = (TestRows::default(), Volume::default());
     let end_batch = |volume: &mut Volume, rows: &mut TestRows| {
         let mut changes = Vec::new();
-        volume.take_changes(&mut changes);
+        volume.take_row_changes(&mut changes);
         rows.put(changes);
     };
     for deed in deeds {
@@ -205,7 +205,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_list_of_tweets_agrees_and_batches_are_invisible(
+    fn volume_matches_a_list_of_tweets_in_any_batches(
         deeds in deeds(),
         from in times(),
         span in prop_oneof![0..6 * Timestamp::HOUR, 0..70 * Timestamp::DAY],
@@ -227,7 +227,7 @@ proptest! {
             let mut at = from;
             for point in &points {
                 let end = at.plus(step.width());
-                prop_assert_eq!(*point, Point { at, count: among(&tweets, at, end) });
+                prop_assert_eq!(*point, VolumePoint { at, count: among(&tweets, at, end) });
                 at = end;
             }
             prop_assert_eq!(at, to);
@@ -258,7 +258,7 @@ proptest! {
         let (mut rows, mut volume) = (TestRows::default(), Volume::default());
         let put = |volume: &mut Volume, rows: &mut TestRows| {
             let mut changes = Vec::new();
-            volume.take_changes(&mut changes);
+            volume.take_row_changes(&mut changes);
             rows.put(changes);
         };
         let minutes = || (0..300).map(|minute| at.plus(minute * Timestamp::MINUTE));
@@ -278,14 +278,14 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_left_of_tweets_that_went(deeds in deeds()) {
+    fn deleted_tweets_leave_nothing(deeds in deeds()) {
         let (tweets, mut rows, _) = perform(&deeds);
         let mut volume = Volume::default();
         for at in tweets {
             volume.remove(&rows, at).unwrap();
         }
         let mut changes = Vec::new();
-        volume.take_changes(&mut changes);
+        volume.take_row_changes(&mut changes);
         rows.put(changes);
         let left: Vec<&RowKey> = rows.0.keys().collect();
         prop_assert!(left.is_empty(), "{left:?}");

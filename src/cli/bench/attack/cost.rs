@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::cli::bench::server::{Server, Usage, resident_kib};
+use crate::cli::bench::server::{BenchServer, ServerUsage, resident_kib};
 
 /// A server is quiet when it took no more than this beyond its idle rate ...
 const QUIET: Duration = Duration::from_millis(30);
@@ -45,7 +45,7 @@ pub(super) struct Cost {
 
 impl Idle {
     /// Waits until a server is quiet, and looks at it for a while.
-    pub(super) async fn of(server: &Server) -> anyhow::Result<Self> {
+    pub(super) async fn of(server: &BenchServer) -> anyhow::Result<Self> {
         quiet(server, 0.05).await?;
         let before = usage(server)?;
         let began = Instant::now();
@@ -61,7 +61,7 @@ impl Idle {
 
 /// Does some work, and waits until the server is quiet again: what did that cost it?
 pub(super) async fn of<T>(
-    server: &Server,
+    server: &BenchServer,
     idle: Idle,
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<(T, Cost)> {
@@ -89,7 +89,7 @@ pub(super) async fn of<T>(
 }
 
 /// Waits until a server takes little more than its idle share; false when it did not come to that.
-pub(super) async fn quiet(server: &Server, idle: f64) -> anyhow::Result<bool> {
+pub(super) async fn quiet(server: &BenchServer, idle: f64) -> anyhow::Result<bool> {
     let began = Instant::now();
     while began.elapsed() < QUIET_WITHIN {
         let before = usage(server)?;
@@ -102,7 +102,7 @@ pub(super) async fn quiet(server: &Server, idle: f64) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-pub(super) fn usage(server: &Server) -> anyhow::Result<Usage> {
+pub(super) fn usage(server: &BenchServer) -> anyhow::Result<ServerUsage> {
     server
         .usage()
         .context("the server is gone, or /proc does not tell what it takes")
@@ -115,7 +115,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(server: &Server) -> anyhow::Result<Self> {
+    pub(super) fn start(server: &BenchServer) -> anyhow::Result<Self> {
         let pid = server.pid().context("the server's process is not known")?;
         let done = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&done);

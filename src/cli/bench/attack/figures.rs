@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Arguments;
+use super::AttackBenchArguments;
 use super::cost::{Cost, Idle};
 use super::scene::Posted;
 use crate::cli::bench::live::figures::{fraction, millis};
@@ -19,14 +19,14 @@ const PEAK_MIB: f64 = 700.0;
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
-pub(super) struct Figures {
+pub(super) struct AttackFigures {
     pub(super) tweets: u64,
     pub(super) keywords: u32,
     pub(super) heavy: u64,
     /// Of one processor, when nothing is asked.
     pub(super) idle_share: f64,
     pub(super) idle_mib: f64,
-    pub(super) reads: Vec<Read>,
+    pub(super) reads: Vec<ReadFigures>,
     pub(super) posts: Vec<Post>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) together: Option<Together>,
@@ -36,7 +36,7 @@ pub(super) struct Figures {
     pub(super) stopped_by_itself: bool,
 }
 
-impl Default for Figures {
+impl Default for AttackFigures {
     fn default() -> Self {
         Self {
             tweets: 0,
@@ -55,7 +55,7 @@ impl Default for Figures {
 
 /// A request or a subscription.
 #[derive(Debug, Serialize)]
-pub(super) struct Read {
+pub(super) struct ReadFigures {
     pub(super) how: &'static str,
     pub(super) what: &'static str,
     /// 0 when no answer came in time.
@@ -123,7 +123,7 @@ pub(super) struct Together {
     pub(super) live_ratio: f64,
 }
 
-impl Read {
+impl ReadFigures {
     pub(super) fn of(
         how: &'static str,
         what: &'static str,
@@ -195,7 +195,8 @@ impl Post {
             .cpu_micros_per_copy
             .map_or_else(String::new, |micros| format!("{micros:>8.1} µs a copy"));
         format!(
-            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line ({:.1} when answered){:>9.1} µs a KiB{copies}{:>8.1} MiB",
+            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line ({:.1} when answered){:>9.1} \
+            µs a KiB{copies}{:>8.1} MiB",
             mark(micros_of_goal > LINE_MICROS),
             self.what,
             self.lines,
@@ -243,11 +244,13 @@ impl Together {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
-                "hostile clients came: {} abandoned requests, {} that never read, {} half uploads, {} greedy ({:.0} MiB)",
+                "hostile clients came: {} abandoned requests, {} that never read, {} half uploads, \
+                {} greedy ({:.0} MiB)",
                 self.abandoned, self.non_readers, self.uploads, self.greedy, self.greedy_mib
             ),
             format!(
-                "{} memory above the idle server's {:.0} MiB: {:.0} MiB at the most, {:.0} MiB later",
+                "{} memory above the idle server's {:.0} MiB: {:.0} MiB at the most, {:.0} MiB \
+                later",
                 mark(self.peak_above_idle_mib > PEAK_MIB),
                 self.idle_mib,
                 self.peak_above_idle_mib,
@@ -274,8 +277,8 @@ impl Together {
     }
 }
 
-impl Figures {
-    pub(super) fn begin(&mut self, arguments: &Arguments, idle: Idle) {
+impl AttackFigures {
+    pub(super) fn begin(&mut self, arguments: &AttackBenchArguments, idle: Idle) {
         self.tweets = arguments.tweets;
         self.keywords = arguments.keywords;
         self.heavy = arguments.heavy;
@@ -293,7 +296,7 @@ impl Figures {
             self.idle_mib,
             self.idle_share * 100.0
         )];
-        lines.extend(self.reads.iter().map(Read::text));
+        lines.extend(self.reads.iter().map(ReadFigures::text));
         lines.extend(self.posts.iter().map(Post::text));
         lines.extend(self.together.iter().flat_map(Together::lines));
         if !self.server_survived {

@@ -1,4 +1,4 @@
-//! Good clients: they ask for answers from a few rows, post, and follow a keyword live.
+//! Good clients: they ask for answers from a few rows, post, and subscribe to a keyword.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -81,7 +81,7 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
     let (joined, mut joining) = tokio::sync::mpsc::channel(usize::try_from(LIVE)?);
     for _ in 0..LIVE {
         let (shared, to, joined) = (Arc::clone(&shared), scene.address, joined.clone());
-        live.spawn(async move { follow(&shared, to, joined).await });
+        live.spawn(async move { subscribe(&shared, to, joined).await });
     }
     drop(joined);
     // Each says when it holds a snapshot; one that never does counts with all that it missed.
@@ -231,8 +231,12 @@ async fn post(shared: &Shared, http: &reqwest::Client, base: &str, length: Durat
     }
 }
 
-/// Follows the timeline; comes back when it is sent away, as often as it takes.
-async fn follow(shared: &Shared, to: std::net::SocketAddr, joined: tokio::sync::mpsc::Sender<()>) {
+/// Subscribes to the timeline; comes back when it is sent away, as often as it takes.
+async fn subscribe(
+    shared: &Shared,
+    to: std::net::SocketAddr,
+    joined: tokio::sync::mpsc::Sender<()>,
+) {
     loop {
         let listening =
             tokio::time::timeout(Duration::from_secs(3600), listen(shared, to, &joined));

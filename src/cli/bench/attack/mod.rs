@@ -5,20 +5,21 @@
 //!
 //! - [`reads`]: the costliest GET and subscription of every route, one after the other.
 //! - [`posts`]: the processor time of a posted line, for lines of many kinds.
-//! - [`together`]: abandoned requests, clients that never read, half uploads and greedy live clients
-//!   all at once, with [`good`] clients alone and beside them.
+//! - [`together`]: abandoned requests, clients that never read, half uploads and greedy live
+//!   clients all at once, with [`good`] clients alone and beside them.
 //!
-//! [`scene`] fills the server, [`cost`] takes its figures, [`figures`] prints them. Every loop is bounded.
+//! [`scene`] fills the server, [`cost`] takes its figures, [`figures`] prints them. Every loop is
+//! bounded.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 
-use super::server::{Server, Start};
+use super::server::{BenchServer, Start};
 use crate::cli::Invocation;
-use crate::cli::failure::Outcome;
-use figures::Figures;
+use crate::cli::failure::CommandOutcome;
+use figures::AttackFigures;
 use scene::Scene;
 
 mod cost;
@@ -31,7 +32,7 @@ mod siege;
 mod together;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct AttackBenchArguments {
     /// How many ordinary tweets the server holds
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
     tweets: u64,
@@ -60,7 +61,7 @@ pub(in crate::cli) struct Arguments {
     /// scratch folder
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// A setting of the server, such as live.flush=5; may be given more than once
+    /// A setting of the server, such as live.flush_ms=5; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     with: Vec<String>,
 }
@@ -76,16 +77,16 @@ enum Part {
     Together,
 }
 
-impl Arguments {
+impl AttackBenchArguments {
     fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
     }
 }
 
 pub(in crate::cli) async fn run(
-    arguments: Arguments,
+    arguments: AttackBenchArguments,
     invocation: &Invocation,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of file handles could not be raised");
     }
@@ -93,14 +94,14 @@ pub(in crate::cli) async fn run(
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be created", folder.display()))?;
     }
-    let mut server = Server::start(Start {
+    let mut server = BenchServer::start(Start {
         program: arguments.program.clone(),
         data: arguments.folder.clone(),
         settings: arguments.with.clone(),
         ..Start::default()
     })
     .await?;
-    let mut figures = Figures::default();
+    let mut figures = AttackFigures::default();
     let measured = measure(&mut server, &arguments, invocation, &mut figures).await;
     figures.server_survived = server.is_running();
     // A server that is still busy with what was asked of it is not waited for.
@@ -112,17 +113,17 @@ pub(in crate::cli) async fn run(
     if let Err(error) = &measured {
         tracing::error!("the attack was not measured to its end: {error:#}");
     }
-    invocation.output.show(&figures, Figures::text)?;
+    invocation.output.show(&figures, AttackFigures::text)?;
     measured?;
     ensure!(figures.server_survived, "the server ended under the attack");
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 async fn measure(
-    server: &mut Server,
-    arguments: &Arguments,
+    server: &mut BenchServer,
+    arguments: &AttackBenchArguments,
     invocation: &Invocation,
-    figures: &mut Figures,
+    figures: &mut AttackFigures,
 ) -> anyhow::Result<()> {
     let scene = Scene::of(server, arguments, invocation)?;
     scene.fill().await?;

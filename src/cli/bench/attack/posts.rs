@@ -3,7 +3,7 @@
 use super::cost::{self, Idle};
 use super::figures::Post;
 use super::scene::{HEAVY, HEAVY_CHARACTERS, Posted, Scene, keyword, posted, text};
-use crate::cli::bench::server::Server;
+use crate::cli::bench::server::BenchServer;
 
 /// A body is not larger than this.
 const BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -20,8 +20,8 @@ const fn kind(what: &'static str, one_in: u64, line: fn(&Scene, u64) -> String) 
     Kind { what, one_in, line }
 }
 
-/// All kinds. Each makes ids of its own, which hold when the server was filled: a second run against
-/// the same folder would post duplicates.
+/// All kinds. Each makes ids of its own, which hold when the server was filled: a second run
+/// against the same folder would post duplicates.
 const KINDS: &[Kind] = &[
     kind("posted, names its keyword", 1, |scene, number| {
         let keyword = keyword(number, scene.keywords);
@@ -188,7 +188,7 @@ fn deleted(scene: &Scene, id: &str) -> String {
 
 /// Measures them all.
 pub(super) async fn measure(
-    server: &Server,
+    server: &BenchServer,
     scene: &Scene,
     idle: Idle,
     lines: u64,

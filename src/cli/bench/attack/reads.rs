@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::cost::{self, Idle};
-use super::figures::Read;
+use super::figures::ReadFigures;
 use super::scene::{Scene, keyword};
-use crate::cli::bench::server::Server;
+use crate::cli::bench::server::BenchServer;
 use crate::cli::bench::{frames, raw};
 use crate::events::Timestamp;
 
@@ -24,9 +24,9 @@ pub(super) const ATTACKER: raw::From = raw::From {
     receive: None,
 };
 
-/// Messages that open as many chains as a client may have, each of 10,000 points.
+/// Messages that open as many channels as a client may have, each of 10,000 points.
 pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
-    // A chain is told apart by its beginning; 64 of them fit into a message.
+    // A channel is told apart by its beginning; 64 of them fit into a message.
     (0..15_i64)
         .map(|message| {
             let topics = (0..64_i64).map(|topic| {
@@ -129,16 +129,16 @@ fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
             "overview, 30 days",
             vec!["{\"type\":\"subscribe\",\"id\":1,\"topics\":[{\"topic\":\"overview\",\"window\":\"30d\"}]}".into()],
         ),
-        ("960 volume chains, each of up to 9,990 minutes", greedy_messages(scene.now)),
+        ("960 volume channels, each of up to 9,990 minutes", greedy_messages(scene.now)),
     ]
 }
 
 /// Measures them all.
 pub(super) async fn measure(
-    server: &Server,
+    server: &BenchServer,
     scene: &Scene,
     idle: Idle,
-    out: &mut Vec<Read>,
+    out: &mut Vec<ReadFigures>,
 ) -> anyhow::Result<()> {
     let to = scene.address;
     for (what, path) in gets(scene) {
@@ -176,14 +176,14 @@ pub(super) async fn measure(
 }
 
 async fn one(
-    server: &Server,
+    server: &BenchServer,
     idle: Idle,
     how: &'static str,
     what: &'static str,
     asking: impl Future<Output = anyhow::Result<(u16, u64)>>,
-) -> anyhow::Result<Read> {
+) -> anyhow::Result<ReadFigures> {
     let ((status, bytes), cost) = cost::of(server, idle, asking).await?;
-    let read = Read::of(how, what, status, bytes, cost);
+    let read = ReadFigures::of(how, what, status, bytes, cost);
     tracing::info!("{}", read.text());
     Ok(read)
 }

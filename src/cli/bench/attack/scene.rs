@@ -2,7 +2,8 @@
 //!
 //! - `kw00000` and so on: the ordinary tweets but a tenth, evenly.
 //! - `big`: a tenth of the ordinary tweets.
-//! - `heavy`: tweets of 10,000 × U+FDFA, of each of which the normal form makes eighteen characters.
+//! - `heavy`: tweets of 10,000 × U+FDFA, of each of which the normal form makes eighteen
+//!   characters.
 //! - `good`: what the good clients write and read.
 //!
 //! Ordinary tweets lie evenly in the last 29 days.
@@ -14,10 +15,10 @@ use anyhow::{bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Arguments;
+use super::AttackBenchArguments;
 use crate::cli::Invocation;
-use crate::cli::bench::server::Server;
-use crate::cli::client::{Client, ClientError};
+use crate::cli::bench::server::BenchServer;
+use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
 use crate::events::Timestamp;
 
@@ -34,7 +35,7 @@ pub(super) const HEAVY: &str = "\u{fdfa}";
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) address: SocketAddr,
-    pub(super) client: Client,
+    pub(super) client: ServerClient,
     pub(super) keywords: u64,
     /// When filling began.
     pub(super) now: Timestamp,
@@ -44,13 +45,13 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn of(
-        server: &Server,
-        arguments: &Arguments,
+        server: &BenchServer,
+        arguments: &AttackBenchArguments,
         invocation: &Invocation,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             address: server.address(),
-            client: Client::new(Some(&server.url()), &invocation.settings)?,
+            client: ServerClient::new(Some(&server.url()), &invocation.settings)?,
             keywords: arguments.keywords.into(),
             now: Timestamp::now(),
             tweets: arguments.tweets,

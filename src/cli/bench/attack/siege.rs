@@ -35,7 +35,7 @@ const DRIP_EVERY: Duration = Duration::from_secs(4);
 
 /// How often hostile clients came, and were sent away.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct SiegeCounts {
     pub(super) abandoned: AtomicU64,
     pub(super) non_readers: AtomicU64,
     pub(super) uploads: AtomicU64,
@@ -46,13 +46,13 @@ pub(super) struct Counts {
 
 /// Hostile clients at work; they end when it is dropped.
 pub(super) struct Siege {
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<SiegeCounts>,
     _clients: JoinSet<()>,
 }
 
 impl Siege {
     pub(super) fn begin(scene: &Scene) -> Self {
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(SiegeCounts::default());
         let to = scene.address;
         let mut clients = JoinSet::new();
         let costly: Arc<[String]> = reads::gets(scene)
@@ -175,7 +175,8 @@ async fn upload_half(to: SocketAddr, from: raw::From, piece: &[u8]) -> anyhow::R
     let mut stream = raw::connect(to, from).await?;
     let (length, now) = UPLOAD;
     let head = format!(
-        "POST /api/v1/tweets HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
+        "POST /api/v1/tweets HTTP/1.1\r\nHost: {to}\r\nContent-Type: \
+        application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     let mut sent = 0;

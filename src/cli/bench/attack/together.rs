@@ -3,20 +3,21 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Arguments;
+use super::AttackBenchArguments;
 use super::cost::{Idle, Watch, usage};
 use super::figures::Together;
 use super::good;
 use super::scene::Scene;
 use super::siege::Siege;
 use crate::cli::bench::live::figures::fraction;
-use crate::cli::bench::server::Server;
+use crate::cli::bench::server::BenchServer;
 
-/// Measures good clients alone, then beside the attack, and the server's memory meanwhile and after.
+/// Measures good clients alone, then beside the attack, and the server's memory meanwhile and
+/// after.
 pub(super) async fn measure(
-    server: &Server,
+    server: &BenchServer,
     scene: &Scene,
-    arguments: &Arguments,
+    arguments: &AttackBenchArguments,
 ) -> anyhow::Result<Together> {
     let length = Duration::from_secs(arguments.seconds.into());
     scene.answers().await?;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::memory::{EARLY_EVENTS, Resident};
+use super::memory::{EARLY_EVENTS, ResidentMemory};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Figures {
+pub(super) struct IngestFigures {
     pub(super) events: u64,
     pub(super) keywords: usize,
     /// Of the events as publishers send them.
@@ -58,7 +58,7 @@ pub(super) struct Folding {
     pub(super) commits: f64,
     pub(super) rows: f64,
     pub(super) bytes: f64,
-    pub(super) memory: Resident,
+    pub(super) memory: ResidentMemory,
 }
 
 /// What there was to fold.
@@ -71,7 +71,7 @@ pub(super) struct Filled {
     pub(super) views_bytes: u64,
 }
 
-impl Figures {
+impl IngestFigures {
     pub(super) fn of(
         filled: &Filled,
         bare_read: Duration,
@@ -114,7 +114,8 @@ impl Figures {
              of the bare read    {:.2}\n\
              commits             {:.0}, {:.0} rows and {:.0} bytes each\n\
              disk per event      journal {} bytes, views {} bytes ({:.2} x the JSON)\n\
-             resident memory     {} MiB at the start, {early} MiB after {EARLY_EVENTS} events, {} MiB at the peak",
+             resident memory     {} MiB at the start, {early} MiB after {EARLY_EVENTS} events, {} \
+             MiB at the peak",
             self.events,
             self.keywords,
             per_event(self.json_bytes),

@@ -1,5 +1,5 @@
-//! The same on a stream of NATS JetStream, beside what the stream can do at its best: published
-//! to and read by a client that does nothing else, right before and right after, since machines change
+//! The same on a stream of NATS JetStream, beside what the stream can do at its best: published to
+//! and read by a client that does nothing else, right before and right after, since machines change
 //! from minute to minute.
 
 use std::path::Path;
@@ -14,16 +14,16 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::figures::{Figures, Filled, Publishing, rate};
-use super::{Arguments, bytes_in, fold};
-use crate::actors::views_dir;
+use super::figures::{Filled, IngestFigures, Publishing, rate};
+use super::{IngestBenchArguments, bytes_in, fold};
+use crate::actors::engine::views_dir;
 use crate::cli::Invocation;
 use crate::cli::bench::events::Source;
-use crate::cli::client::Client;
+use crate::cli::client::ServerClient;
 use crate::cli::progress;
 use crate::cli::publish::sender::MAX_LINES;
 use crate::cli::system::{System, jetstream_options};
-use crate::events::{Event, Keyword, Token, wire};
+use crate::events::{Event, Keyword, Token, json};
 use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
 
@@ -33,17 +33,18 @@ const MADE_AHEAD: u64 = 100_000;
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(
-    arguments: &Arguments,
+    arguments: &IngestBenchArguments,
     source: Source,
     folder: &Path,
     nats: &NatsSettings,
     invocation: &Invocation,
-) -> anyhow::Result<Figures> {
+) -> anyhow::Result<IngestFigures> {
     let options = jetstream_options(nats)?;
     let bare = BareJetStream::connect(&options).await?;
     ensure!(
         !bare.is_there().await?,
-        "{} has a stream TWEETS or REJECTED already: measure on a nats-server with a store of its own",
+        "{} has a stream TWEETS or REJECTED already: measure on a nats-server with a store of its \
+        own",
         without_passwords(&options.urls)
     );
     let journal = JetStreamJournal::open(&options).await?;
@@ -55,13 +56,13 @@ pub(super) async fn measure(
 }
 
 async fn on_stream(
-    arguments: &Arguments,
+    arguments: &IngestBenchArguments,
     mut source: Source,
     folder: &Path,
     bare: &BareJetStream,
     journal: JetStreamJournal,
     invocation: &Invocation,
-) -> anyhow::Result<Figures> {
+) -> anyhow::Result<IngestFigures> {
     let (json_bytes, _) = fill(bare, &mut source, arguments.events).await?;
     let read_before = read(bare, arguments.events).await?;
     let journal_bytes = bare.bytes().await?;
@@ -88,7 +89,12 @@ async fn on_stream(
     let bare_publish = rate(arguments.posted, before.saturating_add(after) / 2);
     let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
     let bare_read = read_before.saturating_add(read_after) / 2;
-    Ok(Figures::of(&filled, bare_read, &folding, Some(publishing)))
+    Ok(IngestFigures::of(
+        &filled,
+        bare_read,
+        &folding,
+        Some(publishing),
+    ))
 }
 
 /// Where the stream ends, once it is known to have so many events.
@@ -126,7 +132,7 @@ async fn fill(
         let mut messages = Vec::new();
         for _ in 0..count {
             let (keyword, event) = next(source)?;
-            let json = wire::encode(&event);
+            let json = json::encode(&event);
             json_bytes = json_bytes.saturating_add(u64::try_from(json.len())?);
             messages.push((Token::of(&keyword), Bytes::from(json)));
         }
@@ -143,16 +149,16 @@ async fn fill(
 fn bodies(source: &mut Source, lines: u64) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut bodies = Vec::new();
     let mut body = Vec::new();
-    let most = u64::try_from(MAX_LINES)?;
+    let max = u64::try_from(MAX_LINES)?;
     for number in 1..=lines {
         let (keyword, event) = next(source)?;
-        let json = wire::encode(&event);
+        let json = json::encode(&event);
         body.extend_from_slice(b"{\"keyword\":");
         body.extend_from_slice(&serde_json::to_vec(keyword.as_str())?);
         body.push(b',');
         body.extend_from_slice(json.strip_prefix(b"{").unwrap_or(&json));
         body.push(b'\n');
-        if number % most == 0 || number == lines {
+        if number % max == 0 || number == lines {
             bodies.push(std::mem::take(&mut body));
         }
     }
@@ -163,7 +169,7 @@ fn bodies(source: &mut Source, lines: u64) -> anyhow::Result<Vec<Vec<u8>>> {
 /// were answered, and until all were folded.
 async fn post(
     bodies: Vec<Vec<u8>>,
-    arguments: &Arguments,
+    arguments: &IngestBenchArguments,
     folder: &Path,
     invocation: &Invocation,
 ) -> anyhow::Result<(Duration, Duration)> {
@@ -171,7 +177,7 @@ async fn post(
     settings.data = folder.to_owned();
     settings.listen.set_port(0);
     let system = System::start(&settings, &AtomicBool::new(false)).await?;
-    let client = Client::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let client = ServerClient::new(Some(&format!("http://{}", system.address())), &settings)?;
     let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
     // Not before it has taken up where the fold ended.
     let head = arguments.events.saturating_add(arguments.posted);
@@ -210,7 +216,7 @@ struct Answer {
 
 /// One client; answers the last sequence that it was told.
 async fn post_some(
-    client: Client,
+    client: ServerClient,
     bodies: Arc<std::sync::Mutex<std::vec::IntoIter<Vec<u8>>>>,
     bar: ProgressBar,
 ) -> anyhow::Result<u64> {

@@ -12,12 +12,12 @@ pub(super) const EARLY_EVENTS: u64 = 500_000;
 /// Watches this process's resident memory.
 pub(super) struct Memory {
     done: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<Resident>,
+    thread: std::thread::JoinHandle<ResidentMemory>,
 }
 
 /// Resident memory, in MiB.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Resident {
+pub(super) struct ResidentMemory {
     pub(super) start: u64,
     /// After [`EARLY_EVENTS`].
     pub(super) early: Option<u64>,
@@ -39,7 +39,7 @@ impl Memory {
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Resident {
+            ResidentMemory {
                 start,
                 early,
                 peak: peak.max(resident_mib()),
@@ -48,7 +48,7 @@ impl Memory {
         Self { done, thread }
     }
 
-    pub(super) fn stop(self) -> Resident {
+    pub(super) fn stop(self) -> ResidentMemory {
         self.done.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()
     }

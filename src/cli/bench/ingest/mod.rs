@@ -13,13 +13,13 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::events::{Made, Posts, Source};
-use crate::actors::{Scope, Tidings, views_dir};
+use crate::actors::engine::{Scope, Tidings, views_dir};
 use crate::cli::Invocation;
 use crate::cli::demo::KEYWORDS;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::CommandOutcome;
 use crate::cli::progress;
 use crate::cli::system;
-use crate::events::{Record, Sequence, Timestamp, wire};
+use crate::events::{Record, Sequence, Timestamp, json};
 use crate::journal::{EmbeddedJournal, EmbeddedOptions, Journal, JournalHandle, Selection};
 use crate::telemetry::Metrics;
 
@@ -27,11 +27,11 @@ mod figures;
 mod jetstream;
 mod memory;
 
-use figures::{Figures, Filled, Folding};
+use figures::{Filled, Folding, IngestFigures};
 use memory::Memory;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct IngestBenchArguments {
     /// How many events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) events: u64,
@@ -60,9 +60,9 @@ pub(in crate::cli) struct Arguments {
 const RECORDS: usize = 8192;
 
 pub(in crate::cli) async fn run(
-    arguments: Arguments,
+    arguments: IngestBenchArguments,
     invocation: &Invocation,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     let scratch;
     let folder = match &arguments.folder {
         Some(folder) => {
@@ -83,16 +83,16 @@ pub(in crate::cli) async fn run(
         Some(nats) => jetstream::measure(&arguments, source, folder, nats, invocation).await?,
         None => measure(&arguments, source, folder, invocation).await?,
     };
-    invocation.output.show(&figures, Figures::text)?;
-    Ok(Outcome::Done)
+    invocation.output.show(&figures, IngestFigures::text)?;
+    Ok(CommandOutcome::Done)
 }
 
 async fn measure(
-    arguments: &Arguments,
+    arguments: &IngestBenchArguments,
     source: Source,
     folder: &Path,
     invocation: &Invocation,
-) -> anyhow::Result<Figures> {
+) -> anyhow::Result<IngestFigures> {
     let keywords = source.keywords();
     let journal_dir = folder.join("journal");
     let journal: JournalHandle = Arc::new(EmbeddedJournal::open(
@@ -109,7 +109,7 @@ async fn measure(
         journal_bytes: bytes_in(&journal_dir)?,
         views_bytes: bytes_in(&views_dir(folder))?,
     };
-    Ok(Figures::of(&filled, bare_read, &folding, None))
+    Ok(IngestFigures::of(&filled, bare_read, &folding, None))
 }
 
 /// Folds and commits all that the journal holds, and closes it.
@@ -152,7 +152,7 @@ async fn fill(journal: &dyn Journal, mut source: Source, events: u64) -> anyhow:
         let mut records = Vec::with_capacity(RECORDS);
         while left > 0 && records.len() < RECORDS {
             let (keyword, event) = source.next().context("the source of events is exhausted")?;
-            let json = wire::encode(&event).len();
+            let json = json::encode(&event).len();
             json_bytes = json_bytes.saturating_add(u64::try_from(json)?);
             let received_at = event.at().max(Timestamp::EARLIEST);
             records.push(Record::of_event(&keyword, &event, received_at)?);

@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(super) struct Crowd {
     pub(super) address: SocketAddr,
     pub(super) clients: usize,
-    /// They follow these in turn.
+    /// They subscribe to these in turn.
     pub(super) keywords: Arc<[String]>,
     /// They subscribe and then never read.
     pub(super) are_stuck: bool,
@@ -267,7 +267,8 @@ impl One {
         retry
     }
 
-    /// Takes in whole frames; answers how many bytes they were, and when to come back if one said so.
+    /// Takes in whole frames; answers how many bytes they were, and when to come back if one said
+    /// so.
     fn frames(
         &mut self,
         finder: &memmem::Finder<'_>,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// What was measured. What doesn't belong to the measure is left out.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Figures {
+pub(super) struct LiveFigures {
     pub(super) measure: &'static str,
     pub(super) clients: usize,
     pub(super) keywords: usize,
@@ -121,7 +121,7 @@ pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f6
     }
 }
 
-impl Figures {
+impl LiveFigures {
     pub(super) fn text(&self) -> String {
         let mut lines = vec![format!(
             "{:<22}{} over {} keywords",

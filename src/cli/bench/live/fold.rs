@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::figures::{Figures, FoldFigures, median, per};
+use super::figures::{FoldFigures, LiveFigures, median, per};
 use super::load::{Load, publish};
-use crate::cli::client::{Client, ClientError};
+use crate::cli::client::{ClientError, ServerClient};
 
 /// Tweets of one request.
 const BODY_TWEETS: usize = 1000;
@@ -24,8 +24,8 @@ struct Half {
     cpu_micros: Option<f64>,
 }
 
-/// Publishes as fast as the server takes it, without and with clients that follow.
-pub(super) async fn fold(load: &Load) -> anyhow::Result<Figures> {
+/// Publishes as fast as the server takes it, without and with subscribers.
+pub(super) async fn fold(load: &Load) -> anyhow::Result<LiveFigures> {
     let before = load.mark();
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     // What is made once is not measured.
@@ -94,7 +94,7 @@ async fn half(load: &Load) -> anyhow::Result<Half> {
 
 /// Waits until all is folded. A server waits for 5 seconds itself and then says that one should
 /// ask again.
-async fn folded(client: &Client, head: u64) -> anyhow::Result<()> {
+async fn folded(client: &ServerClient, head: u64) -> anyhow::Result<()> {
     let path = format!("/api/v1/ledger?min_seq={head}");
     let mut refused = None;
     for _ in 0..TRIES {

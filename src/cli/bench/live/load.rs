@@ -8,12 +8,12 @@ use anyhow::{bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Arguments;
+use super::LiveBenchArguments;
 use super::clients::{Crowd, Running};
-use super::figures::{Figures, fraction, millis, per};
+use super::figures::{LiveFigures, fraction, millis, per};
 use super::tally::Tally;
-use crate::cli::bench::server::{Server, Usage, own_cpu};
-use crate::cli::client::Client;
+use crate::cli::bench::server::{BenchServer, ServerUsage, own_cpu};
+use crate::cli::client::ServerClient;
 use crate::events::Timestamp;
 
 /// Nothing that is waited for takes so long.
@@ -21,17 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server, and the clients that load it.
 pub(super) struct Load {
-    pub(super) arguments: Arguments,
-    pub(super) client: Client,
-    pub(super) server: Server,
+    pub(super) arguments: LiveBenchArguments,
+    pub(super) client: ServerClient,
+    pub(super) server: BenchServer,
     pub(super) keywords: Arc<[String]>,
     pub(super) tally: Arc<Tally>,
 }
 
 /// Where a measurement begins.
-pub(super) struct Mark {
+pub(super) struct LoadMark {
     pub(super) at: Instant,
-    pub(super) usage: Option<Usage>,
+    pub(super) usage: Option<ServerUsage>,
     own_cpu: Option<Duration>,
     deliveries: u64,
     frames: u64,
@@ -39,7 +39,7 @@ pub(super) struct Mark {
 }
 
 impl Load {
-    /// Has the server follow the keywords.
+    /// Has the server track the keywords.
     pub(super) async fn track(&self) -> anyhow::Result<()> {
         for keyword in self.keywords.iter() {
             let body = json!({ "keyword": keyword }).to_string();
@@ -104,7 +104,8 @@ impl Load {
             let tally = &self.tally;
             ensure!(
                 began.elapsed() < PATIENCE,
-                "it did not come within a minute that {what}; {} are subscribed, their progress is {}",
+                "it did not come within a minute that {what}; {} are subscribed, their progress is \
+                {}",
                 tally.subscribed.load(Ordering::Relaxed),
                 tally.progress.load(Ordering::Relaxed),
             );
@@ -187,8 +188,8 @@ impl Load {
         Ok(rounds * keywords)
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> LoadMark {
+        LoadMark {
             at: Instant::now(),
             usage: self.server.usage(),
             own_cpu: own_cpu(),
@@ -198,7 +199,11 @@ impl Load {
         }
     }
 
-    pub(super) fn figures(&self, measure: &'static str, before: &Mark) -> anyhow::Result<Figures> {
+    pub(super) fn figures(
+        &self,
+        measure: &'static str,
+        before: &LoadMark,
+    ) -> anyhow::Result<LiveFigures> {
         let after = self.mark();
         let seconds = (after.at - before.at).as_secs_f64();
         let deliveries = after.deliveries - before.deliveries;
@@ -209,7 +214,7 @@ impl Load {
             .zip(after.usage)
             .map(|(before, after)| seconds_between(before.cpu, after.cpu));
         let tally = &self.tally;
-        Ok(Figures {
+        Ok(LiveFigures {
             measure,
             clients: self.clients()?,
             keywords: self.keywords.len(),
@@ -233,13 +238,13 @@ impl Load {
             server_mib: after.usage.map(|usage| fraction(usage.resident_kib, 1024)),
             gaps: tally.gaps.load(Ordering::Relaxed),
             resyncs: tally.resyncs.load(Ordering::Relaxed),
-            ..Figures::default()
+            ..LiveFigures::default()
         })
     }
 }
 
 /// Publishes lines; answers the last sequence written.
-pub(super) async fn publish(client: &Client, body: String) -> anyhow::Result<u64> {
+pub(super) async fn publish(client: &ServerClient, body: String) -> anyhow::Result<u64> {
     let body = Some(("application/x-ndjson", body.into_bytes()));
     let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;
     let rejected = answer

@@ -6,11 +6,11 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::clients::Crowd;
-use super::figures::{Figures, fraction};
+use super::figures::{LiveFigures, fraction};
 use super::load::{Load, publish};
 
 /// Rounds of tweets in a closed loop: the next begins as soon as one has reached all clients.
-pub(super) async fn burst(load: &Load) -> anyhow::Result<Figures> {
+pub(super) async fn burst(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     let burst = usize::try_from(load.arguments.burst)?;
     let per_round = u64::try_from(load.clients()?)? * u64::from(load.arguments.burst);
@@ -46,7 +46,7 @@ pub(super) async fn burst(load: &Load) -> anyhow::Result<Figures> {
 }
 
 /// Latency at a steady rate.
-pub(super) async fn rate(load: &Load) -> anyhow::Result<Figures> {
+pub(super) async fn rate(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     load.publish_round(1).await?;
     load.reach(&running, u64::try_from(load.clients()?)?)
@@ -62,7 +62,7 @@ pub(super) async fn rate(load: &Load) -> anyhow::Result<Figures> {
 }
 
 /// Memory of clients that only listen.
-pub(super) async fn idle(load: &Load) -> anyhow::Result<Figures> {
+pub(super) async fn idle(load: &Load) -> anyhow::Result<LiveFigures> {
     // What the first client makes is not counted for each.
     let first = load
         .join(Crowd {
@@ -78,19 +78,19 @@ pub(super) async fn idle(load: &Load) -> anyhow::Result<Figures> {
     let grown = after.resident_kib.saturating_sub(before.resident_kib);
     running.stop().await?;
     first.stop().await?;
-    Ok(Figures {
+    Ok(LiveFigures {
         measure: "idle",
         clients: load.clients()?,
         keywords: load.keywords.len(),
         seconds: load.length().as_secs_f64(),
         kib_per_client: Some(fraction(grown, u64::from(load.arguments.clients))),
         server_mib: Some(fraction(after.resident_kib, 1024)),
-        ..Figures::default()
+        ..LiveFigures::default()
     })
 }
 
 /// How soon all clients are back after the server restarted, and whether they go on from there.
-pub(super) async fn reconnect(load: &mut Load) -> anyhow::Result<Figures> {
+pub(super) async fn reconnect(load: &mut Load) -> anyhow::Result<LiveFigures> {
     load.publish_round(1).await?;
     let running = load
         .join(Crowd {

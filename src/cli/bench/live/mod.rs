@@ -12,14 +12,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 
-use figures::Figures;
+use figures::LiveFigures;
 use load::Load;
 use tally::Tally;
 
-use super::server::{self, Server};
+use super::server::{self, BenchServer};
 use crate::cli::Invocation;
-use crate::cli::client::Client;
-use crate::cli::failure::Outcome;
+use crate::cli::client::ServerClient;
+use crate::cli::failure::CommandOutcome;
 use crate::telemetry::whole;
 
 mod clients;
@@ -31,7 +31,7 @@ mod stuck;
 mod tally;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Arguments {
+pub(in crate::cli) struct LiveBenchArguments {
     /// What to measure
     #[arg(value_enum, default_value_t = Measure::Burst)]
     measure: Measure,
@@ -75,7 +75,7 @@ pub(in crate::cli) struct Arguments {
     /// The server on the first processor, the clients on the second, by taskset
     #[arg(long)]
     pin: bool,
-    /// A setting of the server of its own, such as live.flush=5; may be given more than once
+    /// A setting of the server of its own, such as live.flush_ms=5; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     with: Vec<String>,
 }
@@ -101,9 +101,9 @@ enum Measure {
 const SPARE_CONNECTIONS: u32 = 1000;
 
 pub(in crate::cli) async fn run(
-    arguments: Arguments,
+    arguments: LiveBenchArguments,
     invocation: &Invocation,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<CommandOutcome> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %whole(&error), "the limit of file handles could not be raised");
     }
@@ -111,21 +111,21 @@ pub(in crate::cli) async fn run(
         pin_to_second().await?;
     }
     let server = match &arguments.server {
-        Some(url) => Server::running(url, arguments.pid.clone()).await?,
+        Some(url) => BenchServer::running(url, arguments.pid.clone()).await?,
         None => {
             let start = server::Start {
                 pinned: arguments.pin,
                 settings: settings(&arguments),
                 ..server::Start::default()
             };
-            Server::start(start).await?
+            BenchServer::start(start).await?
         }
     };
     let keywords: Arc<[String]> = (0..arguments.keywords)
         .map(|number| format!("bench{number}"))
         .collect();
     let mut load = Load {
-        client: Client::new(Some(&server.url()), &invocation.settings)?,
+        client: ServerClient::new(Some(&server.url()), &invocation.settings)?,
         server,
         keywords,
         tally: Tally::new(),
@@ -135,16 +135,16 @@ pub(in crate::cli) async fn run(
     let stopped = load.server.stop().await;
     let figures = figures?;
     stopped?;
-    invocation.output.show(&figures, Figures::text)?;
+    invocation.output.show(&figures, LiveFigures::text)?;
     ensure!(
         figures.gaps == 0,
         "{} updates did not follow on what the client held",
         figures.gaps
     );
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
-async fn measure(load: &mut Load) -> anyhow::Result<Figures> {
+async fn measure(load: &mut Load) -> anyhow::Result<LiveFigures> {
     load.track().await?;
     match load.arguments.measure {
         Measure::Burst => measures::burst(load).await,
@@ -157,7 +157,7 @@ async fn measure(load: &mut Load) -> anyhow::Result<Figures> {
 }
 
 /// The settings of a server of its own: room for all clients, then what was given.
-fn settings(arguments: &Arguments) -> Vec<String> {
+fn settings(arguments: &LiveBenchArguments) -> Vec<String> {
     let connections = arguments
         .clients
         .saturating_add(arguments.stuck)

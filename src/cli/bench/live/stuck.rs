@@ -1,7 +1,7 @@
 //! Good clients without and beside clients that never read.
 //!
-//! The system takes some MiB for a connection before its reader's not reading is felt, so those that
-//! never read are sent long tweets first. The figures are of the time after that.
+//! The system takes some MiB for a connection before its reader's not reading is felt, so those
+//! that never read are sent long tweets first. The figures are of the time after that.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 
 use super::clients::{Crowd, Running};
-use super::figures::{Figures, StuckFigures, fraction, median, millis};
+use super::figures::{LiveFigures, StuckFigures, fraction, median, millis};
 use super::load::{Load, publish};
 use super::tally::Tally;
 
@@ -30,7 +30,7 @@ struct Pair {
 }
 
 /// Measures pairs, and waits after each until all that never read were sent away.
-pub(super) async fn stuck(load: &Load) -> anyhow::Result<Figures> {
+pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     load.publish_round(1).await?;
     load.reach(&running, u64::try_from(load.clients()?)?)

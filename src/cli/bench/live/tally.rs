@@ -52,7 +52,8 @@ impl Tally {
         })
     }
 
-    /// Takes note that tweets are being published; they have the next numbers, from the one answered.
+    /// Takes note that tweets are being published; they have the next numbers, from the one
+    /// answered.
     pub(super) fn publishing(&self, count: usize) -> u64 {
         let now = Instant::now();
         let mut published = self

@@ -1,0 +1,108 @@
+//! One batch on its way through the keywords of a shard.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::events::Keyword;
+use crate::store::StoreError;
+
+/// Waits for every keyword that got a part of a batch, without a reply channel for each.
+#[derive(Debug, Default)]
+pub(super) struct BatchBarrier {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    open: AtomicUsize,
+    all_back: Notify,
+    failures: Mutex<Vec<Failure>>,
+}
+
+/// A keyword that did not fold its part.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(crate) keyword: Keyword,
+    /// `None` when it panicked, or was gone.
+    pub(crate) error: Option<StoreError>,
+}
+
+/// One keyword's part of a batch. When it is dropped without having been folded, by a panic for
+/// instance, the keyword has failed.
+#[derive(Debug)]
+pub(super) struct BarrierTicket {
+    shared: Arc<Shared>,
+    keyword: Keyword,
+    outcome: TicketOutcome,
+}
+
+#[derive(Debug)]
+enum TicketOutcome {
+    Open,
+    Folded,
+    Failed(StoreError),
+}
+
+impl BatchBarrier {
+    pub(super) fn ticket(&self, keyword: Keyword) -> BarrierTicket {
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        BarrierTicket {
+            shared: Arc::clone(&self.shared),
+            keyword,
+            outcome: TicketOutcome::Open,
+        }
+    }
+
+    /// Waits until all tickets are back.
+    pub(crate) async fn finish(self) -> Vec<Failure> {
+        loop {
+            let back = self.shared.all_back.notified();
+            if self.shared.open.load(Ordering::Acquire) == 0 {
+                break;
+            }
+            back.await;
+        }
+        std::mem::take(
+            &mut *self
+                .shared
+                .failures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+}
+
+impl BarrierTicket {
+    pub(crate) fn folded(mut self) {
+        self.outcome = TicketOutcome::Folded;
+    }
+
+    pub(super) fn failed(mut self, error: StoreError) {
+        self.outcome = TicketOutcome::Failed(error);
+    }
+}
+
+impl Drop for BarrierTicket {
+    fn drop(&mut self) {
+        let error = match std::mem::replace(&mut self.outcome, TicketOutcome::Open) {
+            TicketOutcome::Folded => None,
+            TicketOutcome::Open => Some(None),
+            TicketOutcome::Failed(error) => Some(Some(error)),
+        };
+        if let Some(error) = error {
+            self.shared
+                .failures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Failure {
+                    keyword: self.keyword.clone(),
+                    error,
+                });
+        }
+        if self.shared.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.all_back.notify_one();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The wall clock as an argument, and noticing that it was set.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::events::Timestamp;
+
+/// The wall clock may deviate by so much from the time that went by before it counts as set.
+const TOLERANCE: Duration = Duration::from_millis(100);
+
+/// Where the time of day is read; cheap to clone.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::of(Timestamp::now)
+    }
+
+    /// A clock that reads what `read` returns, for tests.
+    pub fn of(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Its reading.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+/// Compares a wall clock with the time that goes by.
+#[derive(Debug)]
+pub(in crate::actors) struct ClockWatch {
+    wall: Timestamp,
+    at: Instant,
+}
+
+impl ClockWatch {
+    pub(crate) const fn new(wall: Timestamp, at: Instant) -> Self {
+        Self { wall, at }
+    }
+
+    /// True when the wall clock was set since the last time that this was true, forwards or
+    /// backwards. A clock that drifts counts as set each time that it is off by the tolerance.
+    pub(in crate::actors) fn was_set(&mut self, wall: Timestamp, at: Instant) -> bool {
+        let went_by = at.saturating_duration_since(self.at).as_millis();
+        let went_by = i64::try_from(went_by).unwrap_or(i64::MAX);
+        let off = wall
+            .millis()
+            .saturating_sub(self.wall.millis())
+            .saturating_sub(went_by);
+        if u128::from(off.unsigned_abs()) <= TOLERANCE.as_millis() {
+            return false;
+        }
+        *self = Self::new(wall, at);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_clock_is_noticed_once_in_either_direction() {
+        let start = Instant::now();
+        let noon = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
+        let mut watch = ClockWatch::new(noon, start);
+        let mut was_set = |seconds: u64, wall: i64| {
+            let at = start + Duration::from_secs(seconds);
+            watch.was_set(noon.plus(wall), at)
+        };
+        assert!(!was_set(1, 1_000));
+        assert!(!was_set(2, 2_099));
+        assert!(was_set(3, Timestamp::DAY));
+        assert!(!was_set(4, Timestamp::DAY + 1_000));
+        assert!(was_set(5, 5_000));
+        assert!(!was_set(65, 65_000));
+        // A drift adds up.
+        assert!(!was_set(70, 69_950));
+        assert!(was_set(80, 79_890));
+    }
+}

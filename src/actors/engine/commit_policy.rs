@@ -1,0 +1,279 @@
+//! When a shard's rows are committed, and what is not committed yet.
+//!
+//! A commit that the disk refuses is no failure: its rows stay in memory, and it is tried again
+//! after a pause. Folding goes on until as much is in memory as may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::ActorProcessingErr;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::causes::{Causes, Waiting};
+use crate::events::{Checkpoint, Sequence, ShardId};
+use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
+use crate::telemetry::{Metrics, whole};
+
+/// So many commits' worth of events may be folded while a commit is under way.
+const MAX_UNCOMMITTED_COMMITS: u64 = 8;
+
+/// A shard that is more than a commit's worth of events behind the journal's head catches up: it
+/// commits by events, and by time only after this many intervals. What a crash takes is folded
+/// again either way, and a row that is committed half as often costs half as much.
+const CATCHING_UP_INTERVALS: u32 = 5;
+
+/// Pauses between tries after a failed commit: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often the last commit of all is tried.
+const LAST_TRIES: u32 = 2;
+
+/// The commits of one shard: one at a time, off the fold's path.
+pub(super) struct CommitPolicy {
+    store: Arc<Store>,
+    shard: ShardId,
+    rows: Arc<ShardRows>,
+    metrics: Metrics,
+    /// Commit after so many events, if not earlier.
+    events: u64,
+    /// Commit after so long, if not earlier.
+    interval: Duration,
+    /// The journal's last sequence.
+    head: watch::Receiver<Sequence>,
+    /// The position on disk.
+    committed: Checkpoint,
+    /// Events folded since the last commit began.
+    uncommitted: u64,
+    last: Instant,
+    running: Option<Running>,
+    /// The last commit failed, and the next is due at this time, after a pause of this length.
+    retry: Option<(Instant, Duration)>,
+    /// Why it failed.
+    failure: Option<String>,
+    causes: Causes,
+}
+
+struct Running {
+    position: Checkpoint,
+    events: u64,
+    began: Instant,
+    done: oneshot::Receiver<Result<CommitFigures, StoreError>>,
+}
+
+/// The thread of the commits has ended before it answered.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread that commits rows has ended")]
+struct CommitterGone;
+
+impl CommitPolicy {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        (shard, rows): (ShardId, Arc<ShardRows>),
+        committed: Checkpoint,
+        (events, interval): (u64, Duration),
+        head: watch::Receiver<Sequence>,
+        (causes, metrics): (Causes, Metrics),
+    ) -> Self {
+        Self {
+            store,
+            shard,
+            rows,
+            metrics,
+            events,
+            interval,
+            head,
+            committed,
+            uncommitted: 0,
+            last: Instant::now(),
+            running: None,
+            retry: None,
+            failure: None,
+            causes,
+        }
+    }
+
+    /// Takes note that so many events were folded.
+    pub(crate) fn folded(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.uncommitted = self.uncommitted.saturating_add(count);
+    }
+
+    /// Begins a commit up to `position` if one is due, and waits only when the fold has run so
+    /// far ahead of the disk that memory would suffer.
+    pub(super) async fn begin_if_due(
+        &mut self,
+        position: Checkpoint,
+    ) -> Result<(), ActorProcessingErr> {
+        self.settle_if_done()?;
+        let catches_up = self.head.borrow().since(position.sequence) > self.events;
+        let interval = if catches_up {
+            self.interval.saturating_mul(CATCHING_UP_INTERVALS)
+        } else {
+            self.interval
+        };
+        let due = match self.retry {
+            Some((next, _)) => Instant::now() >= next,
+            None => {
+                self.uncommitted >= self.events
+                    || (self.is_dirty(position) && self.last.elapsed() >= interval)
+            }
+        };
+        if due && self.running.is_none() {
+            self.begin(position)?;
+        }
+        while self.is_full() && self.retry.is_none() {
+            if self.running.is_none() {
+                self.begin(position)?;
+            }
+            self.finish_running().await?;
+        }
+        Ok(())
+    }
+
+    /// As much is in memory as may be, and the disk takes nothing: no more is to be folded.
+    pub(super) fn holds_back(&self) -> bool {
+        self.retry.is_some() && self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_memory_only() >= self.events.saturating_mul(MAX_UNCOMMITTED_COMMITS)
+    }
+
+    /// Commits all up to `position`, the last time; the text says why that was not possible.
+    pub(crate) async fn finish(&mut self, position: Checkpoint) -> Result<(), String> {
+        let said = |error: &ActorProcessingErr| whole(error.as_ref()).to_string();
+        self.finish_running().await.map_err(|error| said(&error))?;
+        for _ in 0..LAST_TRIES {
+            if !self.is_dirty(position) {
+                break;
+            }
+            if self.retry.is_some() {
+                // Before that the disk is not asked again.
+                tokio::time::sleep(RECOVER_EVERY).await;
+            }
+            self.begin(position)
+                .map_err(|error| whole(&error).to_string())?;
+            self.finish_running().await.map_err(|error| said(&error))?;
+        }
+        match &self.failure {
+            Some(reason) if self.retry.is_some() => Err(reason.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rows change without the position too: those of a keyword that catches up, for instance.
+    fn is_dirty(&self, position: Checkpoint) -> bool {
+        position != self.committed || self.retry.is_some() || self.rows.has_pending()
+    }
+
+    /// Events whose rows are not known to be on disk.
+    fn in_memory_only(&self) -> u64 {
+        let running = self.running.as_ref().map_or(0, |running| running.events);
+        self.uncommitted.saturating_add(running)
+    }
+
+    fn begin(&mut self, position: Checkpoint) -> Result<(), StoreError> {
+        let record = self.store.record_at(position);
+        let done = self.store.commit(self.shard, record)?;
+        self.last = Instant::now();
+        self.running = Some(Running {
+            position,
+            events: std::mem::take(&mut self.uncommitted),
+            began: self.last,
+            done,
+        });
+        Ok(())
+    }
+
+    /// Waits for the commit that runs, if one does.
+    async fn finish_running(&mut self) -> Result<(), ActorProcessingErr> {
+        let Some(mut running) = self.running.take() else {
+            return Ok(());
+        };
+        let outcome = (&mut running.done).await.map_err(|_| CommitterGone)?;
+        self.settle(&running, outcome)
+    }
+
+    /// Takes note of how the commit that runs has ended, if it has.
+    fn settle_if_done(&mut self) -> Result<(), ActorProcessingErr> {
+        let Some(mut running) = self.running.take() else {
+            return Ok(());
+        };
+        match running.done.try_recv() {
+            Ok(outcome) => self.settle(&running, outcome),
+            Err(TryRecvError::Empty) => {
+                self.running = Some(running);
+                Ok(())
+            }
+            Err(TryRecvError::Closed) => Err(CommitterGone.into()),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        running: &Running,
+        outcome: Result<CommitFigures, StoreError>,
+    ) -> Result<(), ActorProcessingErr> {
+        match outcome {
+            Ok(figures) => {
+                self.committed = running.position;
+                let rows = usize::try_from(figures.rows).unwrap_or(usize::MAX);
+                let bytes = usize::try_from(figures.bytes).unwrap_or(usize::MAX);
+                self.metrics.committed(running.began.elapsed(), rows, bytes);
+                self.retry = None;
+                self.failure = None;
+                self.causes.goes_on(Waiting::Commit(self.shard));
+                Ok(())
+            }
+            Err(error) if error.is_unwritten() => {
+                let reason = whole(&error).to_string();
+                self.causes.waits(Waiting::Commit(self.shard), &reason);
+                self.failure = Some(reason);
+                self.uncommitted = self.uncommitted.saturating_add(running.events);
+                let pause = self.retry.map_or(FIRST_PAUSE, |(_, pause)| {
+                    pause.saturating_mul(2).min(LONGEST_PAUSE)
+                });
+                self.retry = Some((Instant::now() + pause, pause));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_thread_that_ended_without_an_answer_is_a_failure() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let shard = store.count().all().next().unwrap();
+        let rows = Arc::clone(store.shard(shard).unwrap());
+        let position = Checkpoint::start_of(store.parts().incarnation);
+        let (_head, head) = watch::channel(Sequence::ZERO);
+        let metrics = Metrics::new();
+        let mut commits = CommitPolicy::new(
+            store,
+            (shard, rows),
+            position,
+            (1, Duration::from_secs(1)),
+            head,
+            (Causes::new(metrics.clone()), metrics),
+        );
+        let (answer, done) = oneshot::channel();
+        commits.running = Some(Running {
+            position,
+            events: 1,
+            began: Instant::now(),
+            done,
+        });
+        commits.begin_if_due(position).await.unwrap();
+        drop(answer);
+        let error = commits.begin_if_due(position).await.unwrap_err();
+        assert!(error.downcast_ref::<CommitterGone>().is_some(), "{error}");
+    }
+}

@@ -1,0 +1,211 @@
+//! How the running system is: ready or not, and how far each shard lags.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::causes::{Causes, Waiting};
+use super::progress::FoldProgress;
+use super::tracked_keywords::TrackedKeywords;
+use crate::events::{Keyword, Sequence, ShardId};
+use crate::journal::{Connection, Durability, JournalHandle};
+use crate::store::Views;
+use crate::telemetry::Metrics;
+
+/// A shard that is below where the journal's head was so long ago lags too far.
+const LAG_ALLOWED: Duration = Duration::from_secs(10);
+const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
+
+/// How the system is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Answers are up to date, but for a lag of seconds.
+    pub ready: bool,
+    /// What the journal held at the start isn't folded yet.
+    pub starting: bool,
+    /// The journal's last sequence.
+    pub head: Sequence,
+    /// Every shard, in order.
+    pub shards: Vec<ShardStatus>,
+    /// What waits at present, and for what, each with the system's answer. Nothing is ready
+    /// while something waits.
+    pub causes: Vec<String>,
+    /// Keywords that wait to be released.
+    pub quarantined: Vec<Keyword>,
+    /// What a power loss may take of what was acknowledged.
+    pub durability: Durability,
+    /// Whether the journal can be reached.
+    pub connection: Connection,
+    /// How many keywords are tracked.
+    pub tracked: usize,
+    /// While so many are tracked, requests to track a new keyword are refused.
+    pub keywords_max: usize,
+}
+
+impl Status {
+    /// More keywords are tracked than the limit says: they came through the journal.
+    pub const fn has_too_many_keywords(&self) -> bool {
+        self.tracked > self.keywords_max
+    }
+}
+
+/// How one shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardStatus {
+    /// Which one.
+    pub shard: ShardId,
+    /// Through which position it has folded.
+    pub position: Sequence,
+    /// The journal's head less that.
+    pub lag: u64,
+}
+
+/// Where the journal's head was of late, against what is folded.
+#[derive(Debug)]
+pub(super) struct Health {
+    journal: JournalHandle,
+    views: Views,
+    progress: FoldProgress,
+    causes: Causes,
+    metrics: Metrics,
+    heads: Mutex<VecDeque<(Instant, Sequence)>>,
+    tracked_keywords: TrackedKeywords,
+    keywords_max: usize,
+    /// Since when the journal cannot be reached.
+    unreachable_since: Mutex<Option<Instant>>,
+}
+
+impl Health {
+    /// Looks at the head every second, as long as somebody holds it.
+    pub(super) fn sampled(
+        journal: JournalHandle,
+        views: Views,
+        progress: FoldProgress,
+        causes: Causes,
+        metrics: Metrics,
+        (tracked_keywords, keywords_max): (TrackedKeywords, usize),
+    ) -> Arc<Self> {
+        let health = Arc::new(Self {
+            journal,
+            views,
+            progress,
+            causes,
+            metrics,
+            heads: Mutex::default(),
+            tracked_keywords,
+            keywords_max,
+            unreachable_since: Mutex::default(),
+        });
+        let sampled = Arc::downgrade(&health);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(HEAD_SAMPLES_EVERY);
+            while let Some(health) = sampled.upgrade() {
+                health.sample();
+                drop(health);
+                ticks.tick().await;
+            }
+        });
+        health
+    }
+
+    /// How the system is now.
+    pub(crate) fn status(&self) -> Status {
+        self.sample();
+        let head = *self.journal.head().borrow();
+        let lowest = self.progress.lowest();
+        let starting = self.views.store().is_err()
+            || self.progress.is_frozen()
+            || lowest < self.progress.target();
+        let shards = self
+            .journal
+            .shards()
+            .all()
+            .zip(self.progress.positions())
+            .map(|(shard, position)| ShardStatus {
+                shard,
+                position,
+                lag: head.since(position),
+            })
+            .collect();
+        let causes = self.causes.all();
+        Status {
+            ready: !starting
+                && causes.is_empty()
+                && !self.is_unreachable_for_long()
+                && lowest >= self.head_some_time_ago(),
+            starting,
+            head,
+            shards,
+            causes,
+            quarantined: self.progress.quarantined(),
+            durability: self.journal.durability(),
+            connection: self.journal.connection(),
+            tracked: self.tracked_keywords.count(),
+            keywords_max: self.keywords_max,
+        }
+    }
+
+    /// Asks the journal whether it takes records in and can be read.
+    fn look_at_journal(&self) {
+        let obstacle = self.journal.unwritable();
+        let writable = obstacle.is_none();
+        self.metrics.journal_writable.set(i64::from(writable));
+        let read = self.journal.unreadable();
+        for (waiting, obstacle) in [(Waiting::Journal, obstacle), (Waiting::Reading, read)] {
+            match obstacle {
+                Some(reason) => self.causes.waits(waiting, &reason),
+                None => self.causes.goes_on(waiting),
+            }
+        }
+    }
+
+    /// Remembers the head, and shows the lag in the metrics.
+    fn sample(&self) {
+        self.look_at_journal();
+        let head = *self.journal.head().borrow();
+        for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
+            self.metrics.set_lag(shard.index(), head.since(position));
+        }
+        let tracked = i64::try_from(self.tracked_keywords.count()).unwrap_or(i64::MAX);
+        self.metrics.keywords_tracked.set(tracked);
+        let now = Instant::now();
+        let reachable = self.journal.connection() != Connection::Disconnected;
+        self.metrics.journal_connected.set(i64::from(reachable));
+        let mut since = self.unreachable_since();
+        *since = if reachable { None } else { since.or(Some(now)) };
+        drop(since);
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = heads
+            .back()
+            .is_some_and(|(at, _)| now - *at < HEAD_SAMPLES_EVERY);
+        if !fresh {
+            heads.push_back((now, head));
+        }
+        // The first one kept is the newest that is old enough.
+        while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
+            heads.pop_front();
+        }
+    }
+
+    fn unreachable_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unreachable_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the head is isn't known, so neither is the lag.
+    fn is_unreachable_for_long(&self) -> bool {
+        self.unreachable_since()
+            .is_some_and(|since| since.elapsed() >= LAG_ALLOWED)
+    }
+
+    fn head_some_time_ago(&self) -> Sequence {
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        match heads.front() {
+            Some((at, head)) if at.elapsed() >= LAG_ALLOWED => *head,
+            _ => Sequence::ZERO,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The keyword actor.
+//!
+//! Owns the in-memory state of one keyword. Fed by its shard, a part of a batch at a time; when
+//! its rows are behind the shard's position it reads the journal for itself. Dies when it is idle
+//! (its state goes, its rows stay) or when a fold panics; its shard restarts it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+
+use super::batch_barrier::BarrierTicket;
+use super::progress::{Behind, FoldProgress};
+use super::residents::ResidentPermit;
+use super::shard::ShardHandle;
+use super::tracked_keywords::TrackedKeywords;
+use crate::actors::live::FeedRegistry;
+use crate::events::{Content, Keyword, KeywordEnvelope, Sequence, ShardId};
+use crate::journal::{JournalHandle, JournalReader, Selection};
+use crate::projections::{FoldOutcome, KeywordView, Rows, RowsError, ViewChange};
+use crate::store::{Epoch, ShardRows, StoreError};
+use crate::telemetry::{CountedActor, Metrics};
+
+/// How many records a keyword reads at a time when it reads for itself.
+const CATCH_UP_RECORDS: usize = 4096;
+/// After so long it tries again to read rows that a failed write keeps from being read.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
+pub type FoldStep = Arc<
+    dyn Fn(
+            &mut KeywordView,
+            &dyn Rows,
+            &Keyword,
+            &KeywordEnvelope,
+        ) -> Result<FoldOutcome, RowsError>
+        + Send
+        + Sync,
+>;
+
+/// The fold.
+pub fn fold_step() -> FoldStep {
+    Arc::new(|view, rows, _, envelope| view.fold(rows, envelope))
+}
+
+/// What a shard holds of a keyword actor.
+#[derive(Debug, Clone)]
+pub(super) struct KeywordHandle(ActorRef<KeywordMessage>);
+
+impl KeywordHandle {
+    pub(in crate::actors) async fn spawn(
+        arguments: KeywordArguments,
+        permit: ResidentPermit,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let arguments = (arguments, permit);
+        let (actor, _) = Actor::spawn_linked(None, KeywordActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    /// Hands it its part of a batch; the ticket tells what became of it, also if it is gone.
+    pub(crate) fn fold(&self, records: Vec<KeywordEnvelope>, ticket: BarrierTicket) {
+        let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
+    }
+
+    /// Lets it read a batch for itself. It answers the shard with [`ShardHandle::read_on`].
+    pub(crate) fn catch_up(&self) {
+        let _ = self.0.cast(KeywordMessage::CatchUp);
+    }
+
+    /// Ends it. It has to be idle: what is in its mailbox is lost.
+    pub(in crate::actors) fn stop(&self) {
+        self.0.stop(None);
+    }
+
+    pub(crate) fn id(&self) -> ractor::ActorId {
+        self.0.get_id()
+    }
+}
+
+/// What a keyword actor is asked to do.
+pub(super) enum KeywordMessage {
+    /// Fold these records, put the rows, return the ticket.
+    Fold {
+        records: Vec<KeywordEnvelope>,
+        ticket: BarrierTicket,
+    },
+    /// Read some more of the journal, and tell the shard.
+    CatchUp,
+}
+
+/// What a keyword actor needs.
+pub(super) struct KeywordArguments {
+    pub(crate) keyword: Keyword,
+    pub(crate) shard: ShardId,
+    pub(super) shard_handle: ShardHandle,
+    pub(crate) rows: Arc<ShardRows>,
+    /// The epoch of the rows.
+    pub(in crate::actors) epoch: Epoch,
+    pub(in crate::actors) feeds: FeedRegistry,
+    pub(crate) journal: JournalHandle,
+    pub(super) tracked_keywords: TrackedKeywords,
+    pub(crate) progress: FoldProgress,
+    pub(in crate::actors) metrics: Metrics,
+    pub(crate) fold: FoldStep,
+}
+
+pub(super) struct KeywordState {
+    own: KeywordArguments,
+    /// Hydrated with the first records.
+    view: Option<KeywordView>,
+    /// While catching up.
+    reader: Option<Box<dyn JournalReader>>,
+    /// Through which position it has read while catching up.
+    read_to: Sequence,
+    /// It is counted as an actor, and has room in memory; until it stops, since its shard may keep
+    /// the state that its end carries for as long as it waits for the room.
+    held: Option<(CountedActor, ResidentPermit)>,
+}
+
+struct KeywordActor;
+
+impl Actor for KeywordActor {
+    type Msg = KeywordMessage;
+    type State = KeywordState;
+    type Arguments = (KeywordArguments, ResidentPermit);
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<KeywordMessage>,
+        (own, permit): (KeywordArguments, ResidentPermit),
+    ) -> Result<KeywordState, ActorProcessingErr> {
+        Ok(KeywordState {
+            held: Some((own.metrics.actor_alive("keyword"), permit)),
+            own,
+            view: None,
+            reader: None,
+            read_to: Sequence::ZERO,
+        })
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<KeywordMessage>,
+        state: &mut KeywordState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.view = None;
+        state.reader = None;
+        state.held = None;
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<KeywordMessage>,
+        message: KeywordMessage,
+        state: &mut KeywordState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            KeywordMessage::Fold { records, ticket } => {
+                on_fold(state, &records, ticket);
+                Ok(())
+            }
+            KeywordMessage::CatchUp => on_catch_up(state, &myself).await,
+        }
+    }
+}
+
+fn on_fold(state: &mut KeywordState, records: &[KeywordEnvelope], ticket: BarrierTicket) {
+    state.reader = None;
+    match state.fold(records) {
+        Ok(()) => ticket.folded(),
+        Err(error) => {
+            // Half a batch may be folded in memory: begin again from the rows.
+            state.view = None;
+            ticket.failed(error);
+        }
+    }
+}
+
+/// Reads on. Rows that only a failed write keeps from being read are come back to.
+async fn on_catch_up(
+    state: &mut KeywordState,
+    myself: &ActorRef<KeywordMessage>,
+) -> Result<(), ActorProcessingErr> {
+    match catch_up(state).await {
+        Err(error) if error.downcast_ref().is_some_and(StoreError::is_unwritten) => {
+            // Half of what was read may be folded in memory: begin again from the rows.
+            (state.view, state.reader) = (None, None);
+            myself.send_after(AGAIN_AFTER, || KeywordMessage::CatchUp);
+            Ok(())
+        }
+        caught_up => caught_up,
+    }
+}
+
+async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
+    if state.reader.is_none() {
+        let open = state.own.rows.keep_open()?;
+        let as_of = state.view()?.summary().as_of;
+        drop(open);
+        let selection = Selection::Keyword(state.own.keyword.clone());
+        state.reader = Some(state.own.journal.read(as_of, selection).await?);
+        state.read_to = as_of;
+    }
+    let Some(reader) = state.reader.as_mut() else {
+        return Ok(());
+    };
+    let mut folded = 0;
+    // There is something to read: whatever its shard has passed is in the journal.
+    if state.read_to < state.own.progress.folded(state.own.shard) {
+        let batch = reader.next(CATCH_UP_RECORDS).await?;
+        let records: Vec<_> = batch
+            .envelopes
+            .into_iter()
+            .filter_map(|envelope| match envelope.content {
+                Content::Keyword(_, record) => Some(KeywordEnvelope {
+                    sequence: envelope.sequence,
+                    received_at: envelope.received_at,
+                    record,
+                }),
+                Content::Unaddressed { .. } => None,
+            })
+            .collect();
+        let open = state.own.rows.keep_open()?;
+        state.fold(&records)?;
+        drop(open);
+        folded = records.len();
+        state.read_to = batch.end;
+    }
+    let own = &state.own;
+    let behind = Behind {
+        quarantined: false,
+        position: state.read_to,
+    };
+    own.progress.set_behind(&own.keyword, Some(behind));
+    own.shard_handle
+        .read_on(own.keyword.clone(), state.read_to, folded);
+    Ok(())
+}
+
+impl KeywordState {
+    fn view(&mut self) -> Result<&mut KeywordView, StoreError> {
+        match &mut self.view {
+            Some(view) => Ok(view),
+            empty => {
+                let view = KeywordView::hydrate(&self.own.rows.of(&self.own.keyword))?;
+                Ok(empty.insert(view))
+            }
+        }
+    }
+
+    fn fold(&mut self, records: &[KeywordEnvelope]) -> Result<(), StoreError> {
+        self.view()?;
+        let Self {
+            own,
+            view: Some(view),
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let rows = own.rows.of(&own.keyword);
+        let was = (view.summary().as_of, view.summary().tracked);
+        let before = view.summary().ledger;
+        if own.feeds.has(&own.keyword) {
+            view.start_recording();
+        }
+        for envelope in records {
+            (own.fold)(view, &rows, &own.keyword, envelope)?;
+        }
+        let change = view.take_view_change();
+        let Some(changes) = view.take_row_changes(&rows)? else {
+            return Ok(());
+        };
+        own.rows.put(&own.keyword, changes)?;
+        // In this order, so that who asks after an update never sees less.
+        own.feeds.hand_over(&own.keyword, own.epoch, || {
+            change.unwrap_or_else(|| ViewChange::unrecorded(was.0, view.summary()))
+        });
+        if was.0 == Sequence::ZERO || was.1 != view.summary().tracked {
+            own.tracked_keywords
+                .set(&own.keyword, view.summary().tracked);
+        }
+        let after = view.summary().ledger;
+        let metrics = &own.metrics;
+        metrics.journaled.inc_by(after.journaled - before.journaled);
+        metrics.folded.inc_by(after.folded - before.folded);
+        metrics.duplicate.inc_by(after.duplicate - before.duplicate);
+        metrics.ignored.inc_by(after.ignored - before.ignored);
+        metrics.rejected.inc_by(after.rejected - before.rejected);
+        Ok(())
+    }
+}

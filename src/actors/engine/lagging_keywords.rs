@@ -1,0 +1,125 @@
+//! A shard's keywords whose rows don't follow its position, because they failed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::progress::{Behind, FoldProgress};
+use super::restart_policy::{RestartDecision, RestartPolicy};
+use crate::events::{Keyword, Sequence};
+use crate::projections::{RowChanges, RowKey, Rows};
+use crate::store::{ShardRows, StoreError};
+use crate::telemetry::Metrics;
+
+/// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
+pub(super) struct LaggingKeywords {
+    rows: Arc<ShardRows>,
+    progress: FoldProgress,
+    metrics: Metrics,
+    behind: BTreeSet<Keyword>,
+    /// The recent failures of keywords, also of those that have caught up since.
+    failures: HashMap<Keyword, RestartPolicy>,
+}
+
+impl LaggingKeywords {
+    /// Those that the rows say are behind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn of(
+        rows: Arc<ShardRows>,
+        progress: FoldProgress,
+        metrics: Metrics,
+    ) -> Result<(Self, Vec<Keyword>), StoreError> {
+        let marked = rows.behind()?;
+        let lagging = Self {
+            rows,
+            progress,
+            metrics,
+            behind: marked.iter().cloned().collect(),
+            failures: HashMap::new(),
+        };
+        Ok((lagging, marked))
+    }
+
+    pub(crate) fn contains(&self, keyword: &Keyword) -> bool {
+        self.behind.contains(keyword)
+    }
+
+    pub(super) fn is_quarantined(&self, keyword: &Keyword) -> bool {
+        self.progress
+            .behind(keyword)
+            .is_some_and(|behind| behind.quarantined)
+    }
+
+    /// From here on the keyword's rows don't follow the shard, which has folded through `position`.
+    pub(super) fn fall_behind(
+        &mut self,
+        keyword: &Keyword,
+        position: Sequence,
+    ) -> Result<(), StoreError> {
+        if !self.behind.insert(keyword.clone()) {
+            return Ok(());
+        }
+        self.rows.mark_behind(keyword, true);
+        self.show(keyword, false, position);
+        if self.rows.of(keyword).get(&RowKey::Summary)?.is_none() {
+            // It exists, though nothing of it is folded yet.
+            self.rows.put(keyword, RowChanges::existing()?)?;
+        }
+        Ok(())
+    }
+
+    /// It folds again from where it stands.
+    pub(super) fn catches_up(&self, keyword: &Keyword) {
+        self.show(keyword, false, Sequence::ZERO);
+    }
+
+    /// It has caught up with the shard.
+    pub(super) fn is_live(&mut self, keyword: &Keyword) {
+        self.behind.remove(keyword);
+        self.rows.mark_behind(keyword, false);
+        self.progress.set_behind(keyword, None);
+    }
+
+    /// It failed once more.
+    pub(super) fn failed(&mut self, keyword: &Keyword) -> RestartDecision {
+        let failures = self.failures.entry(keyword.clone()).or_default();
+        failures.add(Instant::now())
+    }
+
+    /// It folds nothing until somebody releases it.
+    pub(super) fn quarantine(
+        &mut self,
+        keyword: &Keyword,
+        position: Sequence,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.fall_behind(keyword, position)?;
+        self.show(keyword, true, position);
+        self.metrics.quarantined.inc();
+        tracing::error!(
+            %keyword, reason,
+            "keyword is quarantined; mend the cause, then run `tidings keywords release`"
+        );
+        Ok(())
+    }
+
+    /// Its quarantine ends, and its failures are forgotten.
+    pub(super) fn release(&mut self, keyword: &Keyword) {
+        tracing::info!(%keyword, "keyword is released from quarantine");
+        self.metrics.quarantined.dec();
+        self.failures.remove(keyword);
+    }
+
+    fn show(&self, keyword: &Keyword, quarantined: bool, position: Sequence) {
+        // Where it stood when it was shown first is where it stands, until it reads on.
+        let known = self.progress.behind(keyword);
+        let behind = Behind {
+            quarantined,
+            position: known.map_or(position, |behind| behind.position),
+        };
+        self.progress.set_behind(keyword, Some(behind));
+    }
+}

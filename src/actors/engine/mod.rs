@@ -1,0 +1,43 @@
+//! The engine: reads the journal, folds it into views, and restarts what fails.
+//!
+//! ```text
+//! root ─┬─ reader ──────────► every shard, batch by batch
+//!       └─ shard (owns N keywords, commits their rows) ─► keyword actor (folds) ─► rows
+//!                                                                        └──────► feed
+//! ```
+//!
+//! In: batches of the journal. Out: rows of the store, and the changes that live clients are told.
+//! The root supervises the reader and the shards; a shard supervises its keyword actors.
+//! [`Tidings`] is the handle of all of them; no other module sees an actor.
+
+mod batch_barrier;
+mod causes;
+pub(in crate::actors) mod clock;
+mod commit_policy;
+pub(in crate::actors) mod handle;
+mod health;
+mod keyword;
+mod lagging_keywords;
+pub(crate) mod open_views;
+mod partition;
+pub(crate) mod previous_views;
+pub(in crate::actors) mod progress;
+mod reader;
+pub(crate) mod rejected_records;
+mod residents;
+mod restart_policy;
+mod root;
+mod shard;
+pub(crate) mod tracked_keywords;
+
+pub use clock::Clock;
+pub use handle::{
+    CommandError, FOLD_WAIT, ReachedError, Scope, ShutdownError, StartError, Tidings,
+};
+pub use health::{ShardStatus, Status};
+pub use keyword::{FoldStep, fold_step};
+pub use open_views::{OpenedViews, OpeningError, open_views, views_dir};
+pub use previous_views::PreviousViews;
+pub use progress::KeywordStatus;
+pub use root::Options;
+pub use shard::ShardOptions;

@@ -1,0 +1,367 @@
+//! Opening the views against the journal: heal what is damaged, make anew what doesn't fit.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::previous_views::{self, PreviousViews};
+use crate::events::Checkpoint;
+use crate::journal::{Journal, JournalError};
+use crate::store::{
+    CheckpointRow, Contradiction, Epoch, EpochParts, Generation, Seal, Store, StoreError,
+    StoreOptions, ViewsFolder,
+};
+use crate::telemetry::whole;
+
+/// How often, and how long apart, a store that somebody still holds is tried again.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the views could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpeningError {
+    /// The views cannot be opened, nor made anew.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal cannot be asked what it holds.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The thread that opened them ended early.
+    #[error("opening the views was cut short")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+/// A store that fits its journal.
+#[derive(Debug)]
+pub struct OpenedViews {
+    /// The store.
+    pub store: Arc<Store>,
+    /// Where each shard goes on, in shard order.
+    pub checkpoints: Vec<Checkpoint>,
+    /// The views that answer until this store has caught up.
+    pub old: Option<PreviousViews>,
+}
+
+/// What is known of the rows on disk.
+enum Found {
+    /// They fit.
+    Fitting(Store, Vec<Checkpoint>),
+    /// They are of another epoch: another tidings made them.
+    Outdated(Outdated),
+    /// They cannot be read.
+    Damaged(StoreError),
+    /// The journal is not the one they were made from; the text says how that shows.
+    Foreign(String, Contradiction),
+}
+
+/// Rows of another epoch that contradict nothing in the journal.
+struct Outdated {
+    store: Store,
+    /// Views were made in this generation that were found not to follow from the journal.
+    is_superseded: bool,
+    /// Whose epoch they are of, when an older version made them all.
+    epoch: Option<Epoch>,
+    checkpoints: Vec<Checkpoint>,
+}
+
+/// Where the views are, below the data folder.
+pub fn views_dir(data: &Path) -> PathBuf {
+    ViewsFolder::of(data).current()
+}
+
+/// Opens the views in `data`, for this journal.
+///
+/// Rows that cannot be read are moved aside and made anew in the same epoch, since the journal
+/// still says what they were. Rows that a checkpoint shows to be of another journal (re-created,
+/// shortened, re-used sequences) are made anew in a new epoch. A crash between the two leaves rows
+/// of the generation before, which are made anew in the epoch that has begun.
+///
+/// # Errors
+/// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
+pub async fn open_views(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+) -> Result<OpenedViews, OpeningError> {
+    let generation = Generation::load(data)?;
+    let options = |generation| StoreOptions {
+        dir: views_dir(data),
+        cache_bytes,
+        shards: journal.shards(),
+        parts: EpochParts::current(journal.incarnation(), generation),
+    };
+    let first = options(generation);
+    ViewsFolder::of(data).prepare()?;
+    let mut opened = match look(first.clone(), journal).await? {
+        Found::Fitting(store, checkpoints) => OpenedViews {
+            store: Arc::new(store),
+            checkpoints,
+            old: None,
+        },
+        Found::Outdated(outdated) => {
+            if outdated.is_superseded {
+                tracing::warn!("the views are of a generation before; they are made anew");
+            } else {
+                tracing::warn!("the views are of another version; they are made anew");
+            }
+            let kept = previous_views::dir(data);
+            let were_right = outdated.epoch.is_some();
+            drop(outdated);
+            // Those of an earlier version yet are whole, and these were on their way.
+            if were_right && !kept.exists() {
+                Seal::rename(&first.dir, &kept)?;
+            } else {
+                Store::remove(&first.dir)?;
+            }
+            anew(first.clone(), journal).await?
+        }
+        Found::Damaged(error) => {
+            tracing::error!(
+                error = %whole(&error),
+                "the views are damaged; they are made anew from the journal"
+            );
+            anew(first.clone(), journal).await?
+        }
+        Found::Foreign(what, found) => {
+            tracing::error!(
+                "the journal is not the one the views were made from ({what}); a new epoch begins, \
+                and they are made anew"
+            );
+            Store::remove(&previous_views::dir(data))?;
+            let generation = begin_generation(data, journal, &found)?;
+            anew(options(generation), journal).await?
+        }
+    };
+    opened.old = open_old(data, &first, journal).await?;
+    Ok(opened)
+}
+
+/// Opens the views of an older version, where there are some that can be believed.
+async fn open_old(
+    data: &Path,
+    options: &StoreOptions,
+    journal: &dyn Journal,
+) -> Result<Option<PreviousViews>, OpeningError> {
+    let dir = previous_views::dir(data);
+    if !dir.exists() {
+        return Ok(None);
+    }
+    let options = StoreOptions {
+        dir: dir.clone(),
+        ..options.clone()
+    };
+    match look(options, journal).await? {
+        Found::Outdated(Outdated {
+            store,
+            epoch: Some(epoch),
+            checkpoints,
+            ..
+        }) => Ok(Some(PreviousViews {
+            store: Arc::new(store.in_epoch(epoch)),
+            positions: checkpoints.iter().map(|at| at.sequence).collect(),
+        })),
+        _ => {
+            tracing::warn!("the views of the version before cannot answer meanwhile");
+            Store::remove(&dir)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Opens the views in `data` just as they are; the text says why that can't be done, and none of
+/// them was changed then.
+pub(crate) async fn open_unhealed(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+) -> Result<Result<OpenedViews, String>, OpeningError> {
+    ViewsFolder::of(data).prepare()?;
+    let generation = Generation::load(data)?;
+    let options = StoreOptions {
+        dir: views_dir(data),
+        cache_bytes,
+        shards: journal.shards(),
+        parts: EpochParts::current(journal.incarnation(), generation),
+    };
+    Ok(match look(options, journal).await? {
+        Found::Fitting(store, checkpoints) => Ok(OpenedViews {
+            store: Arc::new(store),
+            checkpoints,
+            old: None,
+        }),
+        Found::Outdated(_) => Err("they are of another version of tidings".into()),
+        Found::Damaged(error) => Err(format!("they are damaged: {}", whole(&error))),
+        Found::Foreign(what, _) => Err(format!(
+            "the journal is not the one they were made from: {what}"
+        )),
+    })
+}
+
+/// Begins a new epoch, because of what contradicts the views: in a fresh random generation; or in
+/// the one that other servers come to as well, where they read the same journal.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) fn begin_generation(
+    data: &Path,
+    journal: &dyn Journal,
+    found: &Contradiction,
+) -> Result<Generation, StoreError> {
+    if journal.is_shared() {
+        Generation::next_after(data, found)
+    } else {
+        Generation::renew(data)
+    }
+}
+
+/// Discards what is there and begins with nothing.
+async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedViews, OpeningError> {
+    let dir = options.dir.clone();
+    let store = tokio::task::spawn_blocking(move || {
+        if let Some(aside) = Store::discard(&dir)? {
+            tracing::warn!(kept_in = %aside.display(), "the views that cannot be used were moved \
+                aside");
+        }
+        Store::open(&options)
+    })
+    .await??;
+    let start = Checkpoint::start_of(journal.incarnation());
+    let checkpoints = journal.shards().all().map(|_| start).collect();
+    Ok(OpenedViews {
+        store: Arc::new(store),
+        checkpoints,
+        old: None,
+    })
+}
+
+async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
+    let current = options.parts;
+    let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
+    let read = opened.and_then(|store| {
+        let records = store.shards().iter().map(|shard| shard.record());
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        Ok((store, records))
+    });
+    let (store, records) = match read {
+        Ok(read) => read,
+        Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
+        Err(error) => return Err(error.into()),
+    };
+    let made_in: Vec<_> = records
+        .iter()
+        .flatten()
+        .map(|record| (record.epoch, parts_of(record, &current)))
+        .collect();
+    let is_superseded = made_in
+        .iter()
+        .any(|(_, parts)| parts.is_some_and(|parts| parts.is_superseded_by(&current)));
+    if !is_superseded
+        && let Some((what, found)) = contradiction(&records, &current, journal).await?
+    {
+        return Ok(Found::Foreign(what, found));
+    }
+    let start = Checkpoint::start_of(journal.incarnation());
+    let checkpoints = records.iter();
+    let checkpoints = checkpoints
+        .map(|record| record.map_or(start, |record| record.checkpoint))
+        .collect();
+    if made_in.iter().all(|(_, parts)| *parts == Some(current)) {
+        return Ok(Found::Fitting(store, checkpoints));
+    }
+    let epoch = made_in.first().copied().and_then(|first| {
+        let (epoch, parts) = first;
+        let is_older = made_in.iter().all(|other| *other == first)
+            && parts.is_some_and(|parts| parts.is_older_than(&current));
+        is_older.then_some(epoch)
+    });
+    Ok(Found::Outdated(Outdated {
+        store,
+        is_superseded,
+        epoch,
+        checkpoints,
+    }))
+}
+
+/// What in the journal contradicts the checkpoints. Of several the one with the highest position,
+/// at which other servers that have folded the same stand too.
+async fn contradiction(
+    records: &[Option<CheckpointRow>],
+    current: &EpochParts,
+    journal: &dyn Journal,
+) -> Result<Option<(String, Contradiction)>, JournalError> {
+    let mut highest: Option<(String, Contradiction)> = None;
+    let mut seen = Vec::new();
+    for record in records.iter().flatten() {
+        let checkpoint = record.checkpoint;
+        // Shards that came to the same position are asked for once.
+        if seen.contains(&checkpoint) {
+            continue;
+        }
+        seen.push(checkpoint);
+        let comparable =
+            parts_of(record, current).is_some_and(|parts| parts.has_versions_of(current));
+        let Some(what) = mismatch(&checkpoint, comparable, journal).await? else {
+            continue;
+        };
+        let is_higher = highest
+            .as_ref()
+            .is_none_or(|(_, highest)| checkpoint.sequence > highest.sequence);
+        if is_higher {
+            let found = Contradiction {
+                of: checkpoint.incarnation,
+                now: journal.incarnation(),
+                sequence: checkpoint.sequence,
+                hash: checkpoint.hash,
+            };
+            highest = Some((what, found));
+        }
+    }
+    Ok(highest)
+}
+
+/// The parts of a record's epoch, where they are known.
+fn parts_of(record: &CheckpointRow, current: &EpochParts) -> Option<EpochParts> {
+    record
+        .parts
+        .or_else(|| EpochParts::of_bare(record.epoch, current.incarnation, current.generation))
+}
+
+/// What in the journal contradicts a checkpoint. What a record's hash covers depends on the
+/// decoder, so it is compared only while the rows are `comparable`: of this version of fold and
+/// analyser.
+async fn mismatch(
+    checkpoint: &Checkpoint,
+    comparable: bool,
+    journal: &dyn Journal,
+) -> Result<Option<String>, JournalError> {
+    if checkpoint.incarnation != journal.incarnation() {
+        return Ok(Some("it was created anew".into()));
+    }
+    let sequence = checkpoint.sequence;
+    if *checkpoint == Checkpoint::start_of(checkpoint.incarnation) {
+        return Ok(None);
+    }
+    Ok(match journal.hash_at(sequence).await? {
+        Some(hash) if hash == checkpoint.hash || !comparable => None,
+        Some(_) => Some(format!("it holds another record at sequence {sequence}")),
+        None if sequence > *journal.head().borrow() => Some(format!(
+            "it ends before sequence {sequence}, which was folded"
+        )),
+        None => Some(format!("it holds nothing at sequence {sequence}")),
+    })
+}
+
+/// After a restart of the actors the old store may still be held by an answer on its way.
+fn open_patiently(options: &StoreOptions) -> Result<Store, StoreError> {
+    let mut tries = 0;
+    loop {
+        match Store::open(options) {
+            Err(error) if error.is_in_use() && tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The reader actor.
+//!
+//! Owns the one position at which this process reads the journal. Feeds every shard every batch:
+//! its events, and the batch's end even where it has none, so that idle shards move too. It calls
+//! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
+//! the journal cannot be read or a shard is gone; the root then decides.
+
+use std::collections::{HashMap, VecDeque};
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::sync::oneshot;
+
+use super::shard::{ShardBatch, ShardHandle};
+use crate::events::{Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardId, Token};
+use crate::journal::{Batch, JournalError, JournalHandle, JournalReader, Selection};
+use crate::telemetry::{CountedActor, Metrics};
+
+/// Batches on their way through the shards.
+const MAX_BATCHES_IN_FLIGHT: usize = 2;
+/// Keywords whose shard is remembered; beyond it all are forgotten, and learned anew.
+const MAX_KNOWN_KEYWORDS: usize = 200_000;
+
+/// The root's hold on the reader.
+#[derive(Debug, Clone)]
+pub(super) struct ReaderHandle(ActorRef<ReaderMessage>);
+
+impl ReaderHandle {
+    pub(in crate::actors) async fn spawn(
+        arguments: ReaderArguments,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let (actor, _) = Actor::spawn_linked(None, ReaderActor, arguments, supervisor).await?;
+        Ok(Self(actor))
+    }
+
+    pub(super) fn cell(&self) -> ActorCell {
+        self.0.get_cell()
+    }
+}
+
+/// What a reader is asked to do.
+pub(super) enum ReaderMessage {
+    /// Read the next batch and hand it on.
+    Read,
+}
+
+/// What a reader needs.
+pub(super) struct ReaderArguments {
+    pub(crate) journal: JournalHandle,
+    /// The journal that the views were opened for.
+    pub(crate) incarnation: Incarnation,
+    /// Read on behind this position, the lowest of the shards'.
+    pub(crate) after: Sequence,
+    /// In shard order.
+    pub(crate) shards: Vec<(ShardId, ShardHandle)>,
+    /// Records per batch, at most.
+    pub(crate) max: usize,
+    pub(in crate::actors) metrics: Metrics,
+}
+
+pub(super) struct ReaderState {
+    own: ReaderArguments,
+    count: ShardCount,
+    reader: Box<dyn JournalReader>,
+    /// The shards of keywords that were met.
+    known: HashMap<Keyword, ShardId>,
+    in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
+    _alive: CountedActor,
+}
+
+struct ReaderActor;
+
+impl Actor for ReaderActor {
+    type Msg = ReaderMessage;
+    type State = ReaderState;
+    type Arguments = ReaderArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ReaderMessage>,
+        own: ReaderArguments,
+    ) -> Result<ReaderState, ActorProcessingErr> {
+        let reader = own.journal.read(own.after, Selection::All).await?;
+        // A reader is bound to the journal of its beginning, which has to be the views'.
+        if own.journal.incarnation() != own.incarnation {
+            let what = "it was created anew while the views were being opened".into();
+            return Err(JournalError::Changed { what, read: None }.into());
+        }
+        myself.cast(ReaderMessage::Read)?;
+        Ok(ReaderState {
+            count: own.journal.shards(),
+            reader,
+            known: HashMap::new(),
+            in_flight: VecDeque::new(),
+            _alive: own.metrics.actor_alive("reader"),
+            own,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ReaderMessage>,
+        message: ReaderMessage,
+        state: &mut ReaderState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ReaderMessage::Read => state.on_read().await?,
+        }
+        myself.cast(ReaderMessage::Read)?;
+        Ok(())
+    }
+}
+
+impl ReaderState {
+    async fn on_read(&mut self) -> Result<(), ActorProcessingErr> {
+        let batch = self.reader.next(self.own.max).await?;
+        for missing in &batch.missing {
+            tracing::error!(
+                from = missing.start(),
+                to = missing.end(),
+                "the journal holds nothing at these positions; folding goes on behind them"
+            );
+            let count = missing
+                .end()
+                .saturating_sub(*missing.start())
+                .saturating_add(1);
+            self.own.metrics.journal_missing.inc_by(count);
+        }
+        while self.in_flight.len() >= MAX_BATCHES_IN_FLIGHT {
+            self.finish_oldest().await?;
+        }
+        self.hand_on(batch);
+        Ok(())
+    }
+
+    fn hand_on(&mut self, batch: Batch) {
+        let end = batch.checkpoint(self.own.incarnation);
+        let mut shares: Vec<Vec<Envelope>> = Vec::new();
+        shares.resize_with(self.own.shards.len(), Vec::new);
+        for envelope in batch.envelopes {
+            let shard = self.shard_of(&envelope);
+            if let Some(share) = shares.get_mut(shard.index()) {
+                share.push(envelope);
+            }
+        }
+        let hand_on = |((_, shard), envelopes): (&(ShardId, ShardHandle), _)| {
+            shard.fold(ShardBatch { envelopes, end })
+        };
+        let answers = self.own.shards.iter().zip(shares).map(hand_on).collect();
+        self.in_flight.push_back(answers);
+    }
+
+    /// Remembered per keyword, since there are few keywords and many records.
+    fn shard_of(&mut self, envelope: &Envelope) -> ShardId {
+        let Some(keyword) = envelope.keyword() else {
+            return self.count.of_unaddressed();
+        };
+        if let Some(shard) = self.known.get(keyword) {
+            return *shard;
+        }
+        let shard = self.count.shard_of(Token::of(keyword).as_str().as_bytes());
+        if self.known.len() >= MAX_KNOWN_KEYWORDS {
+            self.known.clear();
+        }
+        self.known.insert(keyword.clone(), shard);
+        shard
+    }
+
+    async fn finish_oldest(&mut self) -> Result<(), ActorProcessingErr> {
+        for answer in self.in_flight.pop_front().into_iter().flatten() {
+            answer.await.map_err(|_| "a shard is gone")?;
+        }
+        Ok(())
+    }
+}

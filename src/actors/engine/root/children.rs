@@ -1,0 +1,97 @@
+//! What runs under the root: the reader and the shards, over one store.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use ractor::{ActorCell, ActorId, ActorProcessingErr};
+
+use super::{RootArguments, STOP_WAIT};
+use crate::actors::engine::open_views::OpenedViews;
+use crate::actors::engine::reader::{ReaderArguments, ReaderHandle};
+use crate::actors::engine::residents::ResidentLimit;
+use crate::actors::engine::shard::{ShardArguments, ShardHandle};
+use crate::events::{Incarnation, ShardId};
+use crate::store::Store;
+
+pub(super) struct Children {
+    pub(super) store: Arc<Store>,
+    reader: ReaderHandle,
+    shards: Vec<(ShardId, ShardHandle)>,
+}
+
+impl Children {
+    /// Lets them fold on from where the views stand, which were opened for this journal.
+    pub(super) async fn spawn(
+        own: &RootArguments,
+        incarnation: Incarnation,
+        opened: &OpenedViews,
+        root: &ActorCell,
+    ) -> Result<Self, ActorProcessingErr> {
+        let mut shards = Vec::new();
+        let limit = ResidentLimit::new(own.options.keywords_resident);
+        for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
+            let arguments = ShardArguments {
+                shard,
+                checkpoint: *checkpoint,
+                store: Arc::clone(&opened.store),
+                journal: Arc::clone(&own.journal),
+                tracked_keywords: own.tracked_keywords.clone(),
+                feeds: own.feeds.clone(),
+                progress: own.progress.clone(),
+                causes: own.causes.clone(),
+                metrics: own.metrics.clone(),
+                options: own.options.shard.clone(),
+                limit: limit.clone(),
+                fold: Arc::clone(&own.fold),
+            };
+            let handle = ShardHandle::spawn(arguments, root.clone()).await?;
+            shards.push((shard, handle));
+        }
+        let lowest = opened.checkpoints.iter().map(|at| at.sequence).min();
+        let reader = ReaderHandle::spawn(
+            ReaderArguments {
+                journal: Arc::clone(&own.journal),
+                incarnation,
+                after: lowest.unwrap_or_default(),
+                shards: shards.clone(),
+                max: own.options.batch_records,
+                metrics: own.metrics.clone(),
+            },
+            root.clone(),
+        )
+        .await?;
+        Ok(Self {
+            store: Arc::clone(&opened.store),
+            reader,
+            shards,
+        })
+    }
+
+    pub(super) fn contains(&self, actor: ActorId) -> bool {
+        self.reader.cell().get_id() == actor
+            || self
+                .shards
+                .iter()
+                .any(|(_, shard)| shard.cell().get_id() == actor)
+    }
+
+    pub(super) fn shard(&self, shard: ShardId) -> Option<&ShardHandle> {
+        self.shards.get(shard.index()).map(|(_, handle)| handle)
+    }
+
+    /// Folds what is being folded, and commits, all shards at a time. Answers the store, and why it
+    /// may lack something.
+    pub(super) async fn finish(self) -> (Arc<Store>, Result<(), String>) {
+        // The reader holds nothing; its batches on the way are in the shards' mailboxes.
+        let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
+        let finished = self.shards.iter().map(|(shard, handle)| async move {
+            let finished = handle.finish().await;
+            finished.map_err(|reason| format!("shard {shard} could not commit: {reason}"))
+        });
+        let finished = join_all(finished).await;
+        for (_, handle) in &self.shards {
+            let _ = handle.cell().wait(Some(STOP_WAIT)).await;
+        }
+        (self.store, finished.into_iter().collect())
+    }
+}

@@ -1,0 +1,228 @@
+//! Which keywords are tracked, or about to be, and the matcher over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::events::Keyword;
+use crate::text::Matcher;
+
+/// The tracked keywords; cheap to clone. The matcher is built when it is asked for and the set
+/// has changed, so that tracking many keywords at once builds it once.
+///
+/// It goes with the views that are shown: while old ones answer for new ones that are not done yet,
+/// it stands still, and what is folded waits.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TrackedKeywords {
+    tracked: Arc<RwLock<TrackedSets>>,
+    matcher: Arc<Mutex<(u64, Option<Arc<Matcher>>)>>,
+}
+
+#[derive(Debug, Default)]
+struct TrackedSets {
+    keywords: BTreeSet<Keyword>,
+    version: u64,
+    /// What the new views track, while old ones are shown.
+    folded: Option<BTreeSet<Keyword>>,
+    /// How many hold a place for this keyword.
+    promised: BTreeMap<Keyword, usize>,
+    /// How many of them are not tracked yet.
+    arriving: usize,
+}
+
+/// A place among the keywords that may be tracked, for one whose `keyword.tracked` is on its way
+/// through the journal: of two who ask for the last one at once, only one gets it. To be dropped
+/// when that is folded, or was not journaled.
+#[derive(Debug)]
+pub(crate) struct TrackReservation {
+    tracked_keywords: TrackedKeywords,
+    keyword: Keyword,
+}
+
+impl TrackedSets {
+    /// Changes what is folded; `change` answers whether it changed anything.
+    fn change(&mut self, change: impl FnOnce(&mut BTreeSet<Keyword>) -> bool) {
+        match &mut self.folded {
+            Some(folded) => {
+                change(folded);
+            }
+            None if change(&mut self.keywords) => self.version += 1,
+            None => {}
+        }
+    }
+
+    fn count_arriving(&mut self) {
+        let arriving = self.promised.keys();
+        let arriving = arriving.filter(|keyword| !self.keywords.contains(*keyword));
+        self.arriving = arriving.count();
+    }
+
+    fn hold(&mut self, keyword: &Keyword, max: usize) -> bool {
+        let is_new = !self.keywords.contains(keyword) && !self.promised.contains_key(keyword);
+        if is_new && self.keywords.len().saturating_add(self.arriving) >= max {
+            return false;
+        }
+        self.arriving = self.arriving.saturating_add(usize::from(is_new));
+        let held = self.promised.entry(keyword.clone()).or_default();
+        *held = held.saturating_add(1);
+        true
+    }
+
+    fn give_back(&mut self, keyword: &Keyword) {
+        match self.promised.get_mut(keyword) {
+            Some(held) if *held > 1 => *held = held.saturating_sub(1),
+            Some(_) => {
+                self.promised.remove(keyword);
+                if !self.keywords.contains(keyword) {
+                    self.arriving = self.arriving.saturating_sub(1);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for TrackReservation {
+    fn drop(&mut self) {
+        self.tracked_keywords.writing().give_back(&self.keyword);
+    }
+}
+
+impl TrackedKeywords {
+    fn reading(&self) -> RwLockReadGuard<'_, TrackedSets> {
+        self.tracked.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, TrackedSets> {
+        self.tracked.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins anew with these keywords.
+    pub(crate) fn replace(&self, keywords: impl IntoIterator<Item = Keyword>) {
+        let mut tracked = self.writing();
+        tracked.folded = None;
+        tracked.keywords = keywords.into_iter().collect();
+        tracked.version += 1;
+        tracked.count_arriving();
+    }
+
+    /// Shows these keywords, whatever is folded, until [`Self::thaw`].
+    pub(crate) fn freeze(&self, keywords: impl IntoIterator<Item = Keyword>) {
+        let mut tracked = self.writing();
+        let keywords = keywords.into_iter().collect();
+        let folded = std::mem::replace(&mut tracked.keywords, keywords);
+        tracked.folded.get_or_insert(folded);
+        tracked.version += 1;
+        tracked.count_arriving();
+    }
+
+    /// Shows what is folded from now on.
+    pub(super) fn thaw(&self) {
+        let mut tracked = self.writing();
+        if let Some(folded) = tracked.folded.take() {
+            tracked.keywords = folded;
+            tracked.version += 1;
+            tracked.count_arriving();
+        }
+    }
+
+    /// It shows what old views track.
+    pub(in crate::actors) fn is_frozen(&self) -> bool {
+        self.reading().folded.is_some()
+    }
+
+    pub(in crate::actors) fn set(&self, keyword: &Keyword, is_tracked: bool) {
+        let mut tracked = self.writing();
+        let before = tracked.keywords.len();
+        tracked.change(|keywords| {
+            if is_tracked {
+                keywords.insert(keyword.clone())
+            } else {
+                keywords.remove(keyword)
+            }
+        });
+        if tracked.keywords.len() != before && tracked.promised.contains_key(keyword) {
+            tracked.arriving = if is_tracked {
+                tracked.arriving.saturating_sub(1)
+            } else {
+                tracked.arriving.saturating_add(1)
+            };
+        }
+    }
+
+    /// How many keywords are tracked, and shown as tracked.
+    pub(crate) fn count(&self) -> usize {
+        self.reading().keywords.len()
+    }
+
+    pub(crate) fn contains(&self, keyword: &Keyword) -> bool {
+        self.reading().keywords.contains(keyword)
+    }
+
+    /// Reserves a place for a keyword that is to be tracked; `None` when `max` are taken, by those
+    /// that are tracked or by others that are to be.
+    pub(crate) fn reserve(&self, keyword: &Keyword, max: usize) -> Option<TrackReservation> {
+        let held = self.writing().hold(keyword, max);
+        held.then(|| TrackReservation {
+            tracked_keywords: self.clone(),
+            keyword: keyword.clone(),
+        })
+    }
+
+    pub(crate) fn matcher(&self) -> Arc<Matcher> {
+        let mut built = self.matcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let (keywords, version) = {
+            let tracked = self.reading();
+            match &*built {
+                (version, Some(matcher)) if *version == tracked.version => {
+                    return Arc::clone(matcher);
+                }
+                _ => (tracked.keywords.clone(), tracked.version),
+            }
+        };
+        // Nobody who folds waits while it is built.
+        let matcher = Arc::new(Matcher::new(keywords));
+        *built = (version, Some(Arc::clone(&matcher)));
+        matcher
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyword(text: &str) -> Keyword {
+        Keyword::new(text).unwrap()
+    }
+
+    #[test]
+    fn last_free_place_is_reserved_by_one() {
+        let tracked_keywords = TrackedKeywords::default();
+        tracked_keywords.set(&keyword("a"), true);
+        let last = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
+        assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
+        let same = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
+        let tracked = tracked_keywords.reserve(&keyword("a"), 2).unwrap();
+        drop((last, tracked));
+        assert!(
+            tracked_keywords.reserve(&keyword("c"), 2).is_none(),
+            "b may come"
+        );
+        drop(same);
+        assert!(tracked_keywords.reserve(&keyword("c"), 2).is_some());
+    }
+
+    #[test]
+    fn reservation_is_released_once() {
+        let tracked_keywords = TrackedKeywords::default();
+        let held = tracked_keywords.reserve(&keyword("a"), 2).unwrap();
+        for is_tracked in [true, true, false, true, false] {
+            tracked_keywords.set(&keyword("a"), is_tracked);
+            let other = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
+            assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
+            drop(other);
+        }
+        drop(held);
+        let two = ["b", "c"].map(|text| tracked_keywords.reserve(&keyword(text), 2));
+        assert!(two.iter().all(Option::is_some), "a went");
+    }
+}

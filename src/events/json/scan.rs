@@ -1,0 +1,242 @@
+//! The members of a JSON object as the bytes of their values, whatever those hold.
+//!
+//! Nothing here recurses or looks into a value further than to find its end, so that a value may
+//! be nested as deeply as its bytes allow, and hold escapes and bytes that are no characters.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use super::Rejection;
+
+/// Checks that a payload is JSON as far as its structure goes: escapes need not be characters, and
+/// texts need not be UTF-8, unless they are read.
+///
+/// # Errors
+/// [`Rejection`] with the first flaw and its place.
+pub(super) fn check(payload: &[u8]) -> Result<(), Rejection> {
+    match serde_json::from_slice::<IgnoredAny>(payload) {
+        Ok(IgnoredAny) => Ok(()),
+        Err(error) => {
+            check_utf8(payload, 0)?;
+            Err(Rejection(format!("not JSON: {error}")))
+        }
+    }
+}
+
+/// Checks bytes that stand at `position` of the payload.
+///
+/// # Errors
+/// [`Rejection`] with the place of the first byte that is none of a character.
+pub(super) fn check_utf8(bytes: &[u8], position: usize) -> Result<(), Rejection> {
+    std::str::from_utf8(bytes).map(drop).map_err(|error| {
+        Rejection(format!(
+            "not UTF-8: the byte at position {} starts no character",
+            position.saturating_add(error.valid_up_to())
+        ))
+    })
+}
+
+/// A value in a payload whose structure has been checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawValue<'a> {
+    /// Its bytes, without white space around it.
+    pub(super) bytes: &'a [u8],
+    /// Where it begins in the payload.
+    pub(super) position: usize,
+}
+
+impl<'a> RawValue<'a> {
+    /// The value that the whole payload is.
+    pub(super) fn of(payload: &'a [u8]) -> Self {
+        let bytes = payload.trim_ascii_start();
+        Self {
+            bytes: bytes.trim_ascii_end(),
+            position: payload.len().saturating_sub(bytes.len()),
+        }
+    }
+
+    /// The members of an object, in order, repeated ones too; of any other value none.
+    pub(super) fn members(self) -> Members<'a> {
+        let inside = self.bytes.strip_prefix(b"{").unwrap_or_default();
+        Members {
+            rest: inside,
+            position: self.position.saturating_add(1),
+        }
+    }
+}
+
+/// Goes over the members of an object.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    rest: &'a [u8],
+    /// Where `rest` begins in the payload.
+    position: usize,
+}
+
+impl<'a> Members<'a> {
+    /// Passes over so many bytes, and gives them out.
+    fn pass(&mut self, count: usize) -> &'a [u8] {
+        let (passed, rest) = self
+            .rest
+            .split_at_checked(count)
+            .unwrap_or((self.rest, b""));
+        self.rest = rest;
+        self.position = self.position.saturating_add(passed.len());
+        passed
+    }
+
+    /// Passes over white space, commas and colons.
+    fn pass_between(&mut self) {
+        let is_between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
+        let count = self.rest.iter().take_while(|byte| is_between(byte)).count();
+        self.pass(count);
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    /// A name, as far as it is characters, and the value.
+    type Item = (Cow<'a, str>, RawValue<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.pass_between();
+        if self.rest.first() != Some(&b'"') {
+            return None;
+        }
+        let name = self.pass(string_length(self.rest));
+        self.pass_between();
+        let position = self.position;
+        let bytes = self.pass(value_length(self.rest));
+        Some((text(name).unwrap_or_default(), RawValue { bytes, position }))
+    }
+}
+
+/// A string's characters; `None` when its bytes or escapes are none.
+pub(super) fn text(string: &[u8]) -> Option<Cow<'_, str>> {
+    let inside = string.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inside.contains(&b'\\') {
+        serde_json::from_slice(string).ok().map(Cow::Owned)
+    } else {
+        std::str::from_utf8(inside).ok().map(Cow::Borrowed)
+    }
+}
+
+/// The length of the string that `bytes` begin with.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut length = 1;
+    loop {
+        let rest = bytes.get(length..).unwrap_or_default();
+        let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
+            return bytes.len();
+        };
+        length = length.saturating_add(found).saturating_add(1);
+        if rest.get(found) == Some(&b'"') {
+            return length;
+        }
+        // What is escaped is no end.
+        length = length.saturating_add(1);
+    }
+}
+
+/// The length of the value that `bytes` begin with.
+fn value_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(length) {
+        match byte {
+            b'"' => length += string_length(bytes.get(length..).unwrap_or_default()),
+            b'[' | b'{' => {
+                depth += 1;
+                length += 1;
+                continue;
+            }
+            b']' | b'}' if depth == 0 => break,
+            b']' | b'}' => {
+                depth -= 1;
+                length += 1;
+            }
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => break,
+            _ => {
+                length += 1;
+                continue;
+            }
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(json: &[u8]) -> Vec<(String, &[u8])> {
+        check(json).unwrap();
+        let members = RawValue::of(json).members();
+        members
+            .map(|(name, value)| {
+                let there = &json[value.position..value.position + value.bytes.len()];
+                assert_eq!(there, value.bytes);
+                (name.into_owned(), value.bytes)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_member_is_found_with_all_of_its_value() {
+        let json = br#" { "a" : 1.5e3 ,"b":[{"x":"]}\""},[]], "\u0063":null,"d":{} , "e":"\ud83d,", "\udc00":true,"a":-0}  "#;
+        let found = members(json);
+        let expected: [(&str, &[u8]); 7] = [
+            ("a", b"1.5e3"),
+            ("b", br#"[{"x":"]}\""},[]]"#),
+            ("c", b"null"),
+            ("d", b"{}"),
+            ("e", br#""\ud83d,""#),
+            ("", b"true"),
+            ("a", b"-0"),
+        ];
+        let expected: Vec<_> = expected
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        assert_eq!(found, expected);
+        assert!(members(b"{ }").is_empty());
+        assert!(members(b"[1]").is_empty());
+        assert!(members(b"\"{\"").is_empty());
+    }
+
+    #[test]
+    fn any_depth_is_passed_over() {
+        let deep = format!(
+            "{{\"a\":{}{},\"b\":1}}",
+            "[".repeat(30_000),
+            "]".repeat(30_000)
+        );
+        assert_eq!(members(deep.as_bytes())[1], ("b".to_owned(), &b"1"[..]));
+    }
+
+    #[test]
+    fn invalid_json_is_reported_with_its_position() {
+        for (payload, reason) in [
+            (
+                &b"{\"a\":tru}"[..],
+                "not JSON: expected ident at line 1 column 9",
+            ),
+            (
+                b"{\"a\":1}x",
+                "not JSON: trailing characters at line 1 column 8",
+            ),
+            (
+                b"",
+                "not JSON: EOF while parsing a value at line 1 column 0",
+            ),
+            (
+                b"\xff",
+                "not UTF-8: the byte at position 0 starts no character",
+            ),
+        ] {
+            assert_eq!(check(payload).unwrap_err().to_string(), reason);
+        }
+    }
+}

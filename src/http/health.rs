@@ -1,0 +1,181 @@
+//! `/healthz`, `/readyz` and `/metrics`: how the process does.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Http;
+use super::access::Action;
+use super::middleware::Unlisted;
+use super::problem::Problem;
+use super::request_context::RequestContext;
+use super::response::{AnswerBody, as_text};
+use crate::actors::engine::{Status, Tidings};
+use crate::events::{Keyword, Sequence};
+use crate::journal::{Connection, Durability};
+use crate::telemetry::METRICS_CONTENT_TYPE;
+
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    status: &'static str,
+    head: Sequence,
+    durability: &'static str,
+    journal: &'static str,
+    shards: Vec<Shard>,
+    causes: Vec<String>,
+    quarantined: Vec<Quarantined>,
+    keywords: Keywords,
+}
+
+/// How many keywords are tracked, and from how many on requests for more are refused.
+#[derive(Debug, Serialize)]
+struct Keywords {
+    tracked: usize,
+    max: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Shard {
+    shard: usize,
+    position: Sequence,
+    lag: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Quarantined {
+    #[serde(serialize_with = "as_text")]
+    keyword: Keyword,
+}
+
+impl Readiness {
+    fn of(status: Status) -> Self {
+        Self {
+            status: match (status.ready, status.starting) {
+                (_, true) => "starting",
+                (false, false) if !status.causes.is_empty() => "stalled",
+                (false, false) => "behind",
+                (true, false)
+                    if status.quarantined.is_empty() && !status.has_too_many_keywords() =>
+                {
+                    "ready"
+                }
+                (true, false) => "degraded",
+            },
+            keywords: Keywords {
+                tracked: status.tracked,
+                max: status.keywords_max,
+            },
+            head: status.head,
+            durability: match status.durability {
+                Durability::Synced => "synced",
+                Durability::Replicated => "replicated",
+                Durability::Buffered => "buffered",
+                Durability::Volatile => "volatile",
+            },
+            journal: match status.connection {
+                Connection::Local => "local",
+                Connection::Connected => "connected",
+                Connection::Disconnected => "disconnected",
+            },
+            shards: status
+                .shards
+                .into_iter()
+                .map(|shard| Shard {
+                    shard: shard.shard.index(),
+                    position: shard.position,
+                    lag: shard.lag,
+                })
+                .collect(),
+            causes: status.causes,
+            quarantined: status
+                .quarantined
+                .into_iter()
+                .map(|keyword| Quarantined { keyword })
+                .collect(),
+        }
+    }
+
+    /// What an unlisted host is told.
+    fn status_alone(self) -> Result<Response, Problem> {
+        match self.status {
+            "starting" | "behind" | "stalled" => Err(Problem::NotReady(
+                "the server is not ready".to_owned(),
+                Map::from_iter([("state".to_owned(), json!(self.status))]),
+            )),
+            status => Ok(AnswerBody::of(&Health { status })?.respond_to(&HeaderMap::new())),
+        }
+    }
+
+    /// The members of the problem that says why the server isn't ready. Its `status` is the
+    /// number of RFC 9457, so the state has another name there.
+    fn into_members(self) -> Map<String, Value> {
+        let state = self.status;
+        let mut members = match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) | Err(_) => Map::new(),
+        };
+        members.remove("status");
+        members.insert("state".to_owned(), json!(state));
+        members
+    }
+}
+
+/// What `GET /readyz` says, for those who ask in another way: as JSON, with the state under
+/// `status` also when the server isn't ready.
+pub fn status_json(tidings: &Tidings) -> Vec<u8> {
+    serde_json::to_vec(&Readiness::of(tidings.status())).unwrap_or_default()
+}
+
+/// Answers `GET /healthz`: the process runs.
+pub async fn health(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = RequestContext::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    Ok(AnswerBody::of(&Health { status: "ok" })?.respond_to(call.headers()))
+}
+
+/// Answers `GET /readyz`: 503 while answers are not up to date.
+pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let is_unlisted = request.extensions().get::<Unlisted>().is_some();
+    let call = RequestContext::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    let readiness = Readiness::of(call.tidings().status());
+    if is_unlisted {
+        return readiness.status_alone();
+    }
+    let mut detail = match readiness.status {
+        "starting" => vec!["the views are still catching up with the journal".to_owned()],
+        "behind" => vec![
+            "some shard has not yet folded what the journal held 10 seconds ago, or the journal \
+            cannot be reached"
+                .to_owned(),
+        ],
+        _ => Vec::new(),
+    };
+    detail.extend(readiness.causes.iter().cloned());
+    match readiness.status {
+        "starting" | "behind" | "stalled" => Err(Problem::NotReady(
+            detail.join("; "),
+            readiness.into_members(),
+        )),
+        _ => Ok(AnswerBody::of(&readiness)?.respond_to(call.headers())),
+    }
+}
+
+/// Answers `GET /metrics`.
+pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
+    let call = RequestContext::of(http, request);
+    call.ask(None, Action::Observe)?;
+    call.query(&[])?;
+    let text = call.http().metrics().encode();
+    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+}

@@ -1,0 +1,458 @@
+//! What clients are told.
+
+use serde::Serialize;
+
+use super::chunking::{MAX_MESSAGE_BYTES, in_parts, in_parts_of_two, push, push_all};
+use super::topics::DEFAULT_VOLUME;
+use crate::actors::engine::Tidings;
+use crate::actors::live::{
+    DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
+    Position, RequestId, Topic,
+};
+use crate::events::{Keyword, Sequence, Timestamp, TweetId, TweetMetrics};
+use crate::http::overview;
+use crate::http::response::{Moment, as_text};
+use crate::http::tweet::Tweet;
+use crate::projections::overview::Window;
+use crate::projections::volume::{VolumePoint, VolumeWindow};
+use crate::projections::{TimelineChange, TimelinePage};
+use crate::store::StoreError;
+
+/// The shapes of the live protocol.
+#[derive(Debug)]
+pub(super) struct JsonEncoder {
+    tidings: Tidings,
+}
+
+impl JsonEncoder {
+    pub(super) const fn new(tidings: Tidings) -> Self {
+        Self { tidings }
+    }
+}
+
+/// The name of a channel, at the beginning of each of its messages.
+struct ChannelName<'a> {
+    keyword: Option<&'a Keyword>,
+    topic: &'static str,
+    /// Its parameters, each as `,"name":value`.
+    parameters: &'a str,
+}
+
+impl ChannelName<'_> {
+    /// The beginning of a message: an object without its end.
+    fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
+        let mut text = self.name(prev.is_some());
+        text.push_str(self.parameters);
+        push_position(&mut text, prev, position);
+        text
+    }
+
+    fn name(&self, is_update: bool) -> String {
+        let mut text = String::from(if is_update {
+            "{\"type\":\"update\""
+        } else {
+            "{\"type\":\"snapshot\""
+        });
+        if let Some(keyword) = self.keyword {
+            text.push_str(",\"keyword\":");
+            push(&mut text, &keyword.as_str());
+        }
+        text.push_str(",\"topic\":\"");
+        text.push_str(self.topic);
+        text.push('"');
+        text
+    }
+}
+
+fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) {
+    text.push_str(",\"epoch\":\"");
+    text.push_str(&position.epoch.to_string());
+    text.push('"');
+    if let Some(prev) = prev {
+        text.push_str(",\"prev\":");
+        push(text, &prev);
+    }
+    text.push_str(",\"seq\":");
+    push(text, &position.seq);
+    if let Some(mark) = position.mark {
+        text.push_str(&format!(",\"mark\":\"{mark}\""));
+    }
+}
+
+const fn kind_of(prev: Option<Sequence>) -> MessageKind {
+    match prev {
+        None => MessageKind::Snapshot,
+        Some(_) => MessageKind::Update,
+    }
+}
+
+#[derive(Serialize)]
+struct Floor<'a> {
+    at: Moment,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    #[serde(serialize_with = "as_text")]
+    id: &'a TweetId,
+    metrics: TweetMetrics,
+}
+
+#[derive(Serialize)]
+struct PointShape {
+    at: Moment,
+    count: u64,
+}
+
+impl From<&VolumePoint> for PointShape {
+    fn from(point: &VolumePoint) -> Self {
+        Self {
+            at: Moment(point.at),
+            count: point.count,
+        }
+    }
+}
+
+fn volume_parameters(window: VolumeWindow) -> String {
+    let mut text = String::new();
+    if window.step != DEFAULT_VOLUME.step {
+        text.push_str(&format!(",\"step\":\"{}\"", window.step));
+    }
+    if let Some(from) = window.from {
+        text.push_str(&format!(",\"from\":\"{from}\""));
+    }
+    if window.offset_hours != 0 {
+        let sign = if window.offset_hours < 0 { '-' } else { '+' };
+        let hours = window.offset_hours.unsigned_abs();
+        text.push_str(&format!(",\"tz\":\"{sign}{hours:02}:00\""));
+    }
+    text
+}
+
+impl Encoder for JsonEncoder {
+    fn timeline_snapshot(
+        &self,
+        at: KeywordPosition<'_>,
+        limit: usize,
+        page: TimelinePage,
+    ) -> Vec<Message> {
+        let parameters = self.timeline_parameters(limit).unwrap_or_default();
+        let channel = ChannelName {
+            keyword: Some(at.keyword),
+            topic: "timeline",
+            parameters: &parameters,
+        };
+        let oldest = page.items.last().filter(|_| page.next.is_some());
+        let floor = oldest.map(|tweet| Floor {
+            at: Moment(tweet.at),
+            id: tweet.id.as_str(),
+        });
+        let mut tail = String::from(",\"floor\":");
+        push(&mut tail, &floor);
+        in_parts(
+            MessageKind::Snapshot,
+            at.position,
+            &channel.prefix(None, at.position),
+            "items",
+            page.items.iter().map(|tweet| Tweet::from(tweet.clone())),
+            &tail,
+        )
+    }
+
+    fn timeline_update(
+        &self,
+        at: KeywordPosition<'_>,
+        prev: Sequence,
+        change: &TimelineChange,
+    ) -> Option<Message> {
+        let channel = ChannelName {
+            keyword: Some(at.keyword),
+            topic: "timeline",
+            parameters: "",
+        };
+        let mut text = channel.name(true);
+        let gap = text.len();
+        push_position(&mut text, Some(prev), at.position);
+        text.push_str(",\"added\":");
+        push_all(
+            &mut text,
+            change.added().map(|tweet| Tweet::from(tweet.clone())),
+        );
+        text.push_str(",\"changed\":");
+        push_all(
+            &mut text,
+            change.changed().map(|(id, metrics)| Changed {
+                id,
+                metrics: *metrics,
+            }),
+        );
+        text.push_str(",\"removed\":");
+        push_all(&mut text, change.removed().map(TweetId::as_str));
+        text.push('}');
+        // Parameters may be put in yet.
+        if text.len() + 64 > MAX_MESSAGE_BYTES {
+            return None;
+        }
+        Some(Message::new(text, MessageKind::Update, Some(at.position)).with_gap(gap))
+    }
+
+    fn timeline_parameters(&self, limit: usize) -> Option<String> {
+        (limit != DEFAULT_LIMIT).then(|| format!(",\"limit\":{limit}"))
+    }
+
+    fn volume_snapshot(
+        &self,
+        at: KeywordPosition<'_>,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[VolumePoint],
+    ) -> Vec<Message> {
+        let parameters = volume_parameters(window);
+        let channel = ChannelName {
+            keyword: Some(at.keyword),
+            topic: "volume",
+            parameters: &parameters,
+        };
+        let total: u64 = points.iter().map(|point| point.count).sum();
+        let mut prefix = channel.prefix(None, at.position);
+        prefix.push_str(&format!(",\"until\":\"{until}\""));
+        in_parts(
+            MessageKind::Snapshot,
+            at.position,
+            &prefix,
+            "points",
+            points.iter().map(PointShape::from),
+            &format!(",\"total\":{total}"),
+        )
+    }
+
+    fn volume_update(
+        &self,
+        at: KeywordPosition<'_>,
+        prev: Sequence,
+        window: VolumeWindow,
+        until: Timestamp,
+        points: &[VolumePoint],
+    ) -> Vec<Message> {
+        let parameters = volume_parameters(window);
+        let channel = ChannelName {
+            keyword: Some(at.keyword),
+            topic: "volume",
+            parameters: &parameters,
+        };
+        let mut prefix = channel.prefix(Some(prev), at.position);
+        prefix.push_str(&format!(",\"until\":\"{until}\""));
+        in_parts(
+            MessageKind::Update,
+            at.position,
+            &prefix,
+            "points",
+            points.iter().map(PointShape::from),
+            "",
+        )
+    }
+
+    fn whole(
+        &self,
+        topic: &Topic,
+        keyword: Option<&Keyword>,
+        now: Timestamp,
+    ) -> Result<Option<PolledAnswer>, StoreError> {
+        match (topic, keyword) {
+            (Topic::Ledger, Some(keyword)) => self.ledger(keyword),
+            (Topic::Overview(window), None) => self.overview(*window, now).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Message {
+        let mut text = named("subscribed", id);
+        push_keyword(&mut text, keyword);
+        text.push_str(&format!(",\"recovered\":{recovered}}}"));
+        Message::new(text, MessageKind::Subscribed, None)
+    }
+
+    fn error(
+        &self,
+        id: &RequestId,
+        keyword: Option<&Keyword>,
+        code: ErrorCode,
+        message: &str,
+    ) -> Message {
+        let mut text = named("error", id);
+        push_keyword(&mut text, keyword);
+        let code = match code {
+            ErrorCode::NotTracked => "not_tracked",
+            ErrorCode::NotPermitted => "not_permitted",
+            ErrorCode::BadRequest => "bad_request",
+            ErrorCode::TooMany => "too_many",
+            ErrorCode::Busy => "busy",
+        };
+        text.push_str(&format!(",\"code\":\"{code}\",\"message\":"));
+        push(&mut text, &message);
+        text.push('}');
+        Message::new(text, MessageKind::Error, None)
+    }
+
+    fn pong(&self, id: &RequestId) -> Message {
+        let mut text = named("pong", id);
+        text.push('}');
+        Message::new(text, MessageKind::Pong, None)
+    }
+}
+
+impl JsonEncoder {
+    fn ledger(&self, keyword: &Keyword) -> Result<Option<PolledAnswer>, StoreError> {
+        let answer = self.tidings.views().read(keyword, |summary, _| {
+            Ok(summary.tracked.then_some((summary.mark, summary.ledger)))
+        })?;
+        let Some((position, ledger)) = answer.and_then(|answer| {
+            let (mark, ledger) = answer.value?;
+            let position = Position::new(answer.epoch, answer.as_of, mark);
+            let are_older = self.tidings.shows_older_views();
+            Some((position.unmarked_if(are_older), ledger))
+        }) else {
+            return Ok(None);
+        };
+        let keyword = keyword.clone();
+        Ok(Some(PolledAnswer {
+            position,
+            current: None,
+            encode: Box::new(move |prev| {
+                let channel = ChannelName {
+                    keyword: Some(&keyword),
+                    topic: "ledger",
+                    parameters: "",
+                };
+                let mut text = channel.prefix(prev, position);
+                let mut fields = String::new();
+                push(&mut fields, &ledger);
+                text.push(',');
+                // The fields of the answer stand beside the channel's.
+                text.push_str(fields.trim_start_matches('{'));
+                vec![Message::new(text, kind_of(prev), Some(position))]
+            }),
+        }))
+    }
+
+    fn overview(&self, window: Window, now: Timestamp) -> Result<PolledAnswer, StoreError> {
+        let epoch = self.tidings.views().epoch()?;
+        let seq = self.tidings.position();
+        let answer = overview::answer(self.tidings.views(), window, now)?;
+        // The views may have been replaced meanwhile.
+        if self.tidings.views().epoch()? != epoch {
+            return Err(StoreError::Absent);
+        }
+        let position = Position::of_all(epoch, seq);
+        let until = answer.until();
+        let parameters = match window {
+            Window::Day => String::new(),
+            other => format!(",\"window\":\"{other}\""),
+        };
+        Ok(PolledAnswer {
+            position,
+            // It ends with the full minute after now.
+            current: Some(until.plus(-Timestamp::MINUTE)..until),
+            encode: Box::new(move |prev| {
+                let channel = ChannelName {
+                    keyword: None,
+                    topic: "overview",
+                    parameters: &parameters,
+                };
+                let mut prefix = channel.prefix(prev, position);
+                // The window is named already where it is not the default.
+                for (name, value) in answer.fields() {
+                    if name != "window" || window == Window::Day {
+                        prefix.push_str(&format!(",\"{name}\":{value}"));
+                    }
+                }
+                in_parts_of_two(
+                    kind_of(prev),
+                    position,
+                    &prefix,
+                    ("latest", answer.latest()),
+                    ("keywords", answer.keywords()),
+                )
+            }),
+        })
+    }
+}
+
+fn named(kind: &str, id: &RequestId) -> String {
+    let mut text = format!("{{\"type\":\"{kind}\"");
+    if let Some(id) = &id.0 {
+        text.push_str(",\"id\":");
+        text.push_str(id);
+    }
+    text
+}
+
+fn push_keyword(text: &mut String, keyword: Option<&Keyword>) {
+    if let Some(keyword) = keyword {
+        text.push_str(",\"keyword\":");
+        push(text, &keyword.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_named_when_they_are_not_the_default() {
+        assert_eq!(volume_parameters(DEFAULT_VOLUME), "");
+        let window = VolumeWindow {
+            step: crate::projections::volume::Step::Day,
+            offset_hours: -5,
+            from: Timestamp::parse("2026-11-01T00:00:00Z").ok(),
+        };
+        assert_eq!(
+            volume_parameters(window),
+            ",\"step\":\"day\",\"from\":\"2026-11-01T00:00:00.000Z\",\"tz\":\"-05:00\""
+        );
+    }
+
+    #[test]
+    fn long_answers_come_in_parts_none_of_which_is_too_long() {
+        let epoch = "0123456789abcdef".parse().unwrap();
+        let position = Position::of_all(epoch, Sequence::new(1));
+        let items: Vec<String> = (0..10).map(|_| "x".repeat(MAX_MESSAGE_BYTES / 3)).collect();
+        let lines = in_parts(
+            MessageKind::Snapshot,
+            position,
+            "{\"a\":1",
+            "items",
+            &items,
+            ",\"floor\":null",
+        );
+        assert!(lines.len() > 1);
+        let mut count = 0;
+        for (index, line) in lines.iter().enumerate() {
+            assert!(line.len() <= MAX_MESSAGE_BYTES);
+            let value: serde_json::Value = serde_json::from_slice(line.text()).unwrap();
+            count += value["items"].as_array().unwrap().len();
+            assert_eq!(value["floor"], serde_json::Value::Null);
+            let is_last = index + 1 == lines.len();
+            assert_eq!(value.get("more").is_none(), is_last);
+        }
+        assert_eq!(count, items.len());
+    }
+
+    #[test]
+    fn an_empty_answer_is_one_line() {
+        let epoch = "0000000000000000".parse().unwrap();
+        let position = Position::of_all(epoch, Sequence::ZERO);
+        let none: [u8; 0] = [];
+        let lines = in_parts(
+            MessageKind::Update,
+            position,
+            "{\"a\":1",
+            "points",
+            none,
+            "",
+        );
+        assert_eq!(lines.len(), 1);
+        assert_eq!(&lines[0].text()[..], b"{\"a\":1,\"points\":[]}");
+    }
+}

@@ -1,0 +1,301 @@
+//! One request in a handler's hands: what it names, what it may, and how it is answered.
+
+use axum::body::Body as RequestBody;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::runtime::Handle;
+
+use super::access::{Action, Principal};
+use super::body_reading::MAX_BODY_BYTES;
+use super::budget::ByteCharge;
+use super::client::ClientKey;
+use super::lanes::{self, Lane};
+use super::problem::Problem;
+use super::query::Query;
+use super::response::{AnswerBody, Positioned};
+use super::server::ClientAddress;
+use super::{Http, answer_budget, body, body_reading};
+use crate::actors::engine::{Scope, Tidings};
+use crate::events::{Keyword, Sequence, Token};
+use crate::projections::{KeywordSummary, Rows, RowsError};
+use crate::store::{StoreError, Views};
+
+/// The parameter that every answer of the views takes.
+pub const MIN_SEQ: &str = "min_seq";
+/// How often a cross-keyword answer is made anew because the views were replaced meanwhile.
+const TRIES: usize = 3;
+/// Before the token in a path.
+const KEYWORDS: &str = "/api/v1/keywords/";
+
+/// A request on its way to an answer.
+#[derive(Debug)]
+pub struct RequestContext {
+    http: Http,
+    path: String,
+    raw_query: String,
+    headers: HeaderMap,
+    client: ClientKey,
+}
+
+impl RequestContext {
+    /// Takes a request whose body nobody reads.
+    pub fn of(http: Http, request: Request) -> Self {
+        Self::with_body(http, request).0
+    }
+
+    /// Takes a request apart from its body.
+    pub fn with_body(http: Http, request: Request) -> (Self, RequestBody) {
+        let (parts, body) = request.into_parts();
+        let client = parts.extensions.get::<ClientAddress>().copied();
+        let call = Self {
+            http,
+            client: ClientKey::at(client),
+            path: parts.uri.path().to_owned(),
+            raw_query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+        };
+        (call, body)
+    }
+
+    /// The running system.
+    pub fn tidings(&self) -> &Tidings {
+        self.http.tidings()
+    }
+
+    /// The interface itself.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The keyword that the path names. The path is taken as it came: decoding it first would
+    /// make a slash of `%2F`, and refuse nothing that is not UTF-8.
+    ///
+    /// # Errors
+    /// [`Problem::BadKeyword`].
+    pub fn keyword(&self) -> Result<Keyword, Problem> {
+        let token = self
+            .path
+            .strip_prefix(KEYWORDS)
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        Token::decode_lenient(token.as_bytes())
+            .map_err(|error| Problem::BadKeyword(error.to_string()))
+    }
+
+    /// Asks the permission hook.
+    ///
+    /// # Errors
+    /// [`Problem::NotPermitted`].
+    pub fn ask(&self, keyword: Option<&Keyword>, action: Action) -> Result<(), Problem> {
+        let access = &self.http.shared.access;
+        if access.allows(&Principal::Anonymous, keyword, action) {
+            Ok(())
+        } else {
+            Err(Problem::NotPermitted {
+                action: action.verb(),
+            })
+        }
+    }
+
+    /// The query, which may hold these parameters, each once.
+    ///
+    /// # Errors
+    /// [`Problem`] when it holds others.
+    pub fn query(&self, known: &[&'static str]) -> Result<Query, Problem> {
+        self.query_repeating(known, &[])
+    }
+
+    /// The query, in which some parameters may come more than once.
+    ///
+    /// # Errors
+    /// [`Problem`] when it holds others.
+    pub fn query_repeating(
+        &self,
+        known: &[&'static str],
+        repeatable: &[&'static str],
+    ) -> Result<Query, Problem> {
+        Query::read(&self.raw_query, known, repeatable)
+    }
+
+    /// Reads the body, which has to be of this type.
+    ///
+    /// # Errors
+    /// [`Problem`] when it has another type, is too large, or too slow.
+    pub async fn read_body(
+        &self,
+        body: RequestBody,
+        media_type: &'static str,
+    ) -> Result<Bytes, Problem> {
+        body::check_type(&self.headers, media_type)?;
+        let shared = &self.http.shared;
+        let (times, budget) = (shared.body_times, &shared.body_budget);
+        body_reading::read(&self.headers, body, MAX_BODY_BYTES, times, budget).await
+    }
+
+    /// Waits until the views have folded through `min_seq`, where the query names one.
+    ///
+    /// # Errors
+    /// [`Problem::BeyondHead`], or [`Problem::TryAgain`] after some seconds.
+    pub async fn reach(&self, scope: Scope<'_>, min_seq: Option<Sequence>) -> Result<(), Problem> {
+        match min_seq {
+            None => Ok(()),
+            Some(min) => self
+                .tidings()
+                .reached(scope, min)
+                .await
+                .map_err(|error| Problem::not_reached(&error, min)),
+        }
+    }
+
+    /// Answers from one keyword's rows, read under one version. Only `even_untracked` answers
+    /// about a keyword that isn't tracked any more.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or what
+    /// keeps the views from answering.
+    pub async fn answer_for<T: Serialize>(
+        self,
+        lane: Lane,
+        keyword: Keyword,
+        even_untracked: bool,
+        mut question: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let tidings = self.tidings().clone();
+        let answer = move |views: &Views| {
+            let answer = views.read(&keyword, |summary, rows| {
+                (summary.tracked || even_untracked)
+                    .then(|| question(summary, rows))
+                    .transpose()
+            })?;
+            let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
+            let value = answer
+                .value
+                .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
+            AnswerBody::of(&Positioned {
+                value,
+                epoch: answer.epoch,
+                as_of: answer.as_of,
+            })
+        };
+        let (body, room) = match lane {
+            Lane::Rows => self.make_of_rows(answer).await?,
+            Lane::List | Lane::Scan => (self.make(lane, answer).await?, None),
+        };
+        let response = body.respond_to(&self.headers);
+        // From here on the response is counted by its own length.
+        drop(room);
+        Ok(response)
+    }
+
+    /// Answers from the rows of many keywords, in one epoch.
+    ///
+    /// # Errors
+    /// What `question` refuses, [`Problem::Busy`] for a scan, or what keeps the views from
+    /// answering.
+    pub async fn answer_across<T: Serialize>(
+        self,
+        lane: Lane,
+        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        self.answer_large_across(lane, 0, question).await
+    }
+
+    /// Answers as [`answer_across`](Self::answer_across), with an answer of about so many bytes.
+    /// Room for them is reserved when its turn has come, not while it waits.
+    ///
+    /// # Errors
+    /// The same, and [`Problem::Busy`] when `http.answer_budget` is spent.
+    pub async fn answer_large_across<T: Serialize>(
+        self,
+        lane: Lane,
+        bytes: u64,
+        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let tidings = self.tidings().clone();
+        let budget = self.http.shared.answer_budget.clone();
+        let (body, room) = self
+            .make(lane, move |views| {
+                let room = answer_budget::room_for(&budget, bytes)?;
+                for _ in 0..TRIES {
+                    let epoch = views.epoch()?;
+                    let as_of = tidings.position();
+                    let value = question(&tidings, views)?;
+                    if views.epoch()? == epoch {
+                        let body = AnswerBody::of(&Positioned {
+                            value,
+                            epoch,
+                            as_of,
+                        })?;
+                        return Ok((body, room));
+                    }
+                }
+                Err(StoreError::Absent.into())
+            })
+            .await?;
+        let response = body.respond_to(&self.headers);
+        // From here on the response is counted by its own length.
+        drop(room);
+        Ok(response)
+    }
+
+    /// Makes something of one keyword's rows, off the event loop; `task` runs again in another lane
+    /// when it looks at more than a few, as soon as there is room for a long answer. It ends when
+    /// the client goes.
+    ///
+    /// # Errors
+    /// The task's own, [`Problem::Busy`] when `http.answer_budget` is spent, or
+    /// [`Problem::Internal`] when the task panics.
+    async fn make_of_rows<T: Send + 'static>(
+        &self,
+        mut task: impl FnMut(&Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(T, Option<ByteCharge>), Problem> {
+        let views = self.tidings().views().clone();
+        let budget = self.http.shared.answer_budget.clone();
+        let lanes = &self.http.shared.lanes;
+        let mut is_long = false;
+        lanes
+            .run_rows(self.client, move |meter| {
+                let room = std::mem::replace(&mut is_long, true)
+                    .then(|| answer_budget::room_for(&budget, lanes::MAX_ROWS_BYTES))
+                    .transpose()?;
+                Ok((task(&views.metered(meter.clone()))?, room))
+            })
+            .await
+    }
+
+    /// Makes something from the views, off the event loop. It ends when the client goes.
+    ///
+    /// # Errors
+    /// The task's own, [`Problem::Busy`] for a scan, or [`Problem::Internal`] when the task panics.
+    pub async fn make<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        task: impl FnOnce(&Views) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let views = self.tidings().views().clone();
+        let lanes = &self.http.shared.lanes;
+        lanes
+            .run(lane, self.client, move |meter| {
+                task(&views.metered(meter.clone()))
+            })
+            .await
+    }
+}
+
+/// Runs what may block off the event loop.
+///
+/// # Errors
+/// The task's own, or [`Problem::Internal`] when it panics.
+pub async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    lanes::run_on(&Handle::current(), (), task).await
+}

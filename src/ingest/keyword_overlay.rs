@@ -1,0 +1,113 @@
+//! Which keywords are tracked, as a body of lines sees it: what the views say, and what earlier
+//! lines of the body have changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::actors::engine::Tidings;
+use crate::actors::engine::tracked_keywords::TrackReservation;
+use crate::events::Keyword;
+use crate::store::StoreError;
+use crate::text::Matcher;
+
+/// How a keyword stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TrackState {
+    /// No event was ever seen for it.
+    Unknown,
+    /// It is tracked.
+    Tracked,
+    /// It was tracked once.
+    Untracked,
+}
+
+/// The keywords as a body sees them.
+#[derive(Debug)]
+pub(super) struct KeywordOverlay {
+    tidings: Tidings,
+    matcher: Arc<Matcher>,
+    /// What lines of this body have changed: tracked or not.
+    changed: BTreeMap<Keyword, bool>,
+    /// The keywords that lines of this body have added, in parts that double in size, so that
+    /// adding one at a time builds few large matchers.
+    added: Vec<(Vec<Keyword>, Matcher)>,
+    /// The places of keywords that lines of this body track.
+    reservations: Vec<TrackReservation>,
+}
+
+impl KeywordOverlay {
+    pub(super) fn of(tidings: Tidings) -> Self {
+        Self {
+            matcher: tidings.matcher(),
+            tidings,
+            changed: BTreeMap::new(),
+            added: Vec::new(),
+            reservations: Vec::new(),
+        }
+    }
+
+    /// How a keyword stands. May block on the disk.
+    pub(super) fn standing(&self, keyword: &Keyword) -> Result<TrackState, StoreError> {
+        match self.changed.get(keyword) {
+            Some(true) => return Ok(TrackState::Tracked),
+            Some(false) => return Ok(TrackState::Untracked),
+            None if self.tidings.is_tracked(keyword) => return Ok(TrackState::Tracked),
+            None => {}
+        }
+        Ok(match self.tidings.views().summary(keyword)? {
+            None => TrackState::Unknown,
+            Some(summary) if summary.tracked => TrackState::Tracked,
+            Some(_) => TrackState::Untracked,
+        })
+    }
+
+    /// A line tracks a keyword that wasn't tracked; false when as many are as may be.
+    pub(super) fn track(&mut self, keyword: &Keyword) -> bool {
+        match self.tidings.reserve(keyword) {
+            Some(reservation) => self.reservations.push(reservation),
+            None => return false,
+        }
+        if self.changed.insert(keyword.clone(), true).is_some() {
+            // It was added or in the views before, and is found there.
+            return true;
+        }
+        let mut part = vec![keyword.clone()];
+        while let Some((last, _)) = self.added.pop_if(|(last, _)| last.len() <= part.len()) {
+            part.extend(last);
+        }
+        let matcher = Matcher::new(part.iter().cloned());
+        self.added.push((part, matcher));
+        true
+    }
+
+    /// A line stops tracking a keyword.
+    pub(super) fn untrack(&mut self, keyword: &Keyword) {
+        self.changed.insert(keyword.clone(), false);
+    }
+
+    /// The places of keywords that lines have tracked since the last call.
+    pub(super) fn take_reservations(&mut self) -> Vec<TrackReservation> {
+        std::mem::take(&mut self.reservations)
+    }
+
+    /// The tracked keywords that occur in a text, in keyword order.
+    pub(super) fn in_text(&self, text: &str) -> Vec<Keyword> {
+        let matchers = self.added.iter().map(|(_, matcher)| matcher);
+        let mut found: Vec<Keyword> = std::iter::once(&*self.matcher)
+            .chain(matchers)
+            .flat_map(|matcher| matcher.keywords_in(text))
+            .filter(|keyword| self.changed.get(*keyword) != Some(&false))
+            .cloned()
+            .collect();
+        if !self.added.is_empty() {
+            found.sort();
+            found.dedup();
+        }
+        found
+    }
+
+    /// The keywords that lines of this body have tracked or stopped tracking.
+    pub(super) fn changed(&self) -> impl Iterator<Item = &Keyword> {
+        self.changed.keys()
+    }
+}

@@ -1,0 +1,43 @@
+//! Keywords as the lines of a body write them: each spelling is normalised once, each keyword
+//! encoded once.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::events::{Keyword, KeywordError, Token};
+
+/// Spellings that are remembered at a time.
+const MAX_SPELLED: usize = 16_384;
+
+/// What is known of the keywords of a body.
+#[derive(Debug, Default)]
+pub(super) struct KeywordNames {
+    spelled: HashMap<String, Keyword>,
+    tokens: HashMap<Keyword, Bytes>,
+}
+
+impl KeywordNames {
+    /// The keyword that a line writes so.
+    pub(super) fn keyword(&mut self, written: String) -> Result<Keyword, KeywordError> {
+        if let Some(known) = self.spelled.get(&written) {
+            return Ok(known.clone());
+        }
+        let keyword = Keyword::new(&written)?;
+        if self.spelled.len() >= MAX_SPELLED {
+            self.spelled.clear();
+        }
+        self.spelled.insert(written, keyword.clone());
+        Ok(keyword)
+    }
+
+    /// The token of a keyword.
+    pub(super) fn token(&mut self, keyword: &Keyword) -> Bytes {
+        if let Some(known) = self.tokens.get(keyword) {
+            return known.clone();
+        }
+        let token = Bytes::from(Token::of(keyword).to_string());
+        self.tokens.insert(keyword.clone(), token.clone());
+        token
+    }
+}

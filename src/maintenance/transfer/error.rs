@@ -1,0 +1,121 @@
+//! What can go wrong with an export or an import.
+
+use std::path::{Path, PathBuf};
+
+use crate::journal::JournalError;
+
+/// Why an export or an import was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// The journal did not do its part.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The operating system refused.
+    #[error("could not {action} {path}: {source}")]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A folder was named where a file is needed.
+    #[error("{path} is a folder; name a file")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A line is not one of an exported journal.
+    #[error("{path}, line {line}: {what}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The last line is missing.
+    #[error(
+        "{path} is cut short: it ends after {records} records, without its last line. An import \
+        keeps those, and goes on when it is run again with the whole file"
+    )]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// How many records it holds.
+        records: u64,
+    },
+    /// The bytes are not those that were exported.
+    #[error("{path} was changed or damaged after it was exported: its digest does not match")]
+    Digest {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The same, found when all had been imported.
+    #[error(
+        "{path} was changed or damaged after it was exported: its digest does not match. What it \
+        held is in the journal by now: remove the journal, and import a sound export"
+    )]
+    Spoiled {
+        /// The stream.
+        path: PathBuf,
+    },
+    /// The journal holds something else.
+    #[error(
+        "the journal holds {records} records already; import into an empty data folder instead"
+    )]
+    NotEmpty {
+        /// How many.
+        records: u64,
+    },
+    /// The journal holds a part of another export.
+    #[error(
+        "{path} is not the export that this import was begun with: {what}; go on with that one, or \
+        import into an empty journal"
+    )]
+    OtherExport {
+        /// The file.
+        path: PathBuf,
+        /// How that is known.
+        what: String,
+    },
+    /// The file is an export of another journal.
+    #[error("{path} holds an export of another journal; choose another file")]
+    OtherJournal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a whole export.
+    #[error("{path} holds a whole export already; choose another file, or remove it first")]
+    Complete {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl TransferError {
+    /// Makes an error of the system's answer.
+    pub(crate) fn file(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_path_buf();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn line(path: &Path, line: u64, what: String) -> Self {
+        Self::Line {
+            path: path.to_path_buf(),
+            line,
+            what,
+        }
+    }
+}

@@ -1,0 +1,555 @@
+//! The lines of an exported journal.
+//!
+//! ```text
+//! {"tidings_journal":2,"incarnation":"00c0ffee00c0ffee","first":1,"normal_form":2}
+//! {"sequence":1,"received_at":"…","token":"ai","event":{"type":"tweet.posted",…}}
+//! {"sequence":2,"received_at":"…","token":"ai","payload":"what is no event"}
+//! {"sequence":3,"received_at":"…","token_base64":"/w==","payload_base64":"/w=="}
+//! {"records":3,"last":3,"digest":"…","records_digest":"…"}
+//! ```
+//!
+//! The digests are BLAKE3, in hex: `digest` of all bytes before the last line, `records_digest` of
+//! the records' lines alone, which is equal for journals of equal records. Sequences rise; what is
+//! left out was missing or damaged.
+//!
+//! Every record of a journal has a line, and every such line is read again: see [`parse_record`].
+//!
+//! Version 1 had no `normal_form` (the version of the normal form that the tokens are in), and is
+//! read as of version 1 of that. Version 2 may have two members more in a record: `origin` beside
+//! an event, which says where it came from, such as `redrive:12`, and `hollow` in place of an event
+//! that was erased.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::events::{
+    Content, Envelope, Event, Form, Hollow, Incarnation, KeywordRecord, NORMAL_FORM_VERSION,
+    Record, Timestamp, Token, binary, encode_fitting, json, shortened,
+};
+
+/// The version of the format that is written; all up to it are read.
+const VERSION: u32 = 2;
+/// The longest line, in bytes: a payload of [`MAX_EXPORTED_BYTES`] whose every byte is escaped, and
+/// some room.
+pub(super) const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+/// So much of a payload is exported: what NATS takes where it is not told otherwise. A longer one
+/// is rejected anyway.
+const MAX_EXPORTED_BYTES: usize = 1024 * 1024;
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    tidings_journal: u32,
+    incarnation: String,
+    /// Sequence of the first record.
+    pub(crate) first: u64,
+    /// Version of the normal form of the tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    normal_form: Option<u16>,
+}
+
+impl Header {
+    pub(crate) fn new(incarnation: Incarnation, first: u64, normal_form: u16) -> Self {
+        Self {
+            tidings_journal: VERSION,
+            incarnation: incarnation.to_string(),
+            first,
+            normal_form: Some(normal_form),
+        }
+    }
+
+    /// The version of the normal form of the tokens.
+    pub(crate) fn normal_form(&self) -> u16 {
+        self.normal_form.unwrap_or(1)
+    }
+
+    /// The first line up to where its first sequence stands.
+    pub(super) fn before_first(incarnation: Incarnation) -> String {
+        format!("{{\"tidings_journal\":{VERSION},\"incarnation\":\"{incarnation}\",\"first\":")
+    }
+
+    /// Reads a first line.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            tidings_journal: u32,
+        }
+        let Ok(Version { tidings_journal }) = serde_json::from_slice(line) else {
+            return Err(
+                "this is no exported journal: it does not begin with {\"tidings_journal\":…}"
+                    .into(),
+            );
+        };
+        if !(1..=VERSION).contains(&tidings_journal) {
+            return Err(format!(
+                "the export has version {tidings_journal}, and this tidings reads up to {VERSION}: \
+                use a newer one"
+            ));
+        }
+        let header: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        header.incarnation()?;
+        if header.normal_form() > NORMAL_FORM_VERSION {
+            return Err(format!(
+                "its keywords are in version {} of the normal form, and this tidings knows up to \
+                {NORMAL_FORM_VERSION}: use a newer one",
+                header.normal_form()
+            ));
+        }
+        Ok(header)
+    }
+
+    /// The journal it was made from.
+    pub(crate) fn incarnation(&self) -> Result<Incarnation, String> {
+        u64::from_str_radix(&self.incarnation, 16)
+            .map(Incarnation)
+            .map_err(|_| "\"incarnation\" must be 16 hex digits".into())
+    }
+}
+
+/// The last line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Closing {
+    pub(crate) records: u64,
+    pub(crate) last: u64,
+    pub(super) digest: String,
+    pub(super) records_digest: String,
+}
+
+impl Closing {
+    /// Reads a line if it is a last one.
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        if line.starts_with(b"{\"records\":") {
+            serde_json::from_slice(line).ok()
+        } else {
+            None
+        }
+    }
+}
+
+/// Writes a value as a line.
+pub(super) fn write_line<T: Serialize>(value: &T, out: &mut Vec<u8>) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Writes a record as a line. Answers whether its payload was cut.
+pub(super) fn write_record(envelope: &Envelope, out: &mut Vec<u8>) -> std::io::Result<bool> {
+    let mut is_cut = false;
+    let mut cut = |payload: &Bytes| {
+        is_cut = payload.len() > MAX_EXPORTED_BYTES;
+        payload.slice(..payload.len().min(MAX_EXPORTED_BYTES))
+    };
+    write!(
+        out,
+        "{{\"sequence\":{},\"received_at\":\"{}\",",
+        envelope.sequence, envelope.received_at
+    )?;
+    match &envelope.content {
+        Content::Keyword(keyword, record) => {
+            write_bytes("token", Token::of(keyword).as_str().as_bytes(), out)?;
+            out.push(b',');
+            match record {
+                KeywordRecord::Event(event) => {
+                    out.extend_from_slice(b"\"event\":");
+                    out.extend_from_slice(&encode_fitting(event));
+                }
+                KeywordRecord::Rejected { payload, .. } => {
+                    write_bytes("payload", &cut(payload), out)?;
+                }
+                KeywordRecord::Hollow(hollow) => {
+                    out.extend_from_slice(b"\"hollow\":");
+                    out.extend_from_slice(&hollow.to_json());
+                }
+            }
+        }
+        Content::Unaddressed { token, payload, .. } => {
+            write_bytes("token", token, out)?;
+            out.push(b',');
+            write_bytes("payload", &cut(payload), out)?;
+        }
+    }
+    if let Some(origin) = &envelope.origin {
+        out.extend_from_slice(b",\"origin\":");
+        serde_json::to_writer(&mut *out, &**origin)?;
+    }
+    out.extend_from_slice(b"}\n");
+    Ok(is_cut)
+}
+
+/// Writes a field as text, or in base 64 under another name when it is none.
+fn write_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            write!(out, "\"{name}\":")?;
+            serde_json::to_writer(out, text)?;
+        }
+        Err(_) => write!(out, "\"{name}_base64\":\"{}\"", BASE64.encode(bytes))?,
+    }
+    Ok(())
+}
+
+/// Only the sequence of a record's line.
+pub(super) fn sequence_of(line: &[u8]) -> Result<u64, String> {
+    #[derive(Deserialize)]
+    struct Sequence {
+        sequence: u64,
+    }
+    let line: Sequence = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    Ok(line.sequence)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordLine {
+    sequence: u64,
+    received_at: String,
+    token: Option<String>,
+    token_base64: Option<String>,
+    event: Option<Box<RawValue>>,
+    payload: Option<String>,
+    payload_base64: Option<String>,
+    hollow: Option<Box<RawValue>>,
+    origin: Option<String>,
+}
+
+/// A record's line.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// Its sequence in the export.
+    pub(crate) sequence: u64,
+    /// What is to be appended.
+    pub(crate) record: Record,
+    /// What the line says otherwise than the record.
+    pub(super) change: Option<LineChange>,
+}
+
+/// Why a record is not just what its line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineChange {
+    /// An event whose time no publisher may send (an earlier tidings journaled them where the clock
+    /// was wrong) gets the nearest one that is allowed, because the journal checks it again.
+    Retimed,
+    /// A tweet with such a time is kept as rejected.
+    Rejected,
+    /// A payload that is longer than any event, and so rejected, is cut to just that.
+    Cut,
+}
+
+/// Reads a record's line for a journal that takes this form of events.
+///
+/// What an export holds is kept as what it was there: an event stays one, and what was rejected
+/// stays so. An event about a keyword may have any time: nothing depends on it, and the keyword is
+/// tracked, or is not, all the same.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_record(line: &[u8], form: Form) -> Result<Parsed, String> {
+    let line: RecordLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let received_at = Timestamp::parse(&line.received_at)
+        .map_err(|error| format!("field \"received_at\": {error}"))?;
+    let token = either("token", line.token, line.token_base64)?
+        .ok_or("one of \"token\" and \"token_base64\" is missing")?;
+    let payload = either("payload", line.payload, line.payload_base64)?;
+    let mut record = Record {
+        received_at,
+        token,
+        stored: Bytes::new(),
+    };
+    let change = match (line.event, payload, line.hollow) {
+        (Some(event), None, None) => {
+            let change = store_event(&mut record, event.get().as_bytes(), form)
+                .map_err(|what| format!("field \"event\": {what}"))?;
+            if let Some(origin) = line.origin {
+                keep_origin(&mut record, &origin)
+                    .map_err(|error| format!("field \"origin\": {error}"))?;
+            }
+            change
+        }
+        (None, None, Some(hollow)) => store_hollow(&mut record, hollow.get().as_bytes(), form)
+            .map_err(|what| format!("field \"hollow\": {what}"))?,
+        (None, Some(payload), None) => {
+            let kept = payload.slice(..payload.len().min(MAX_PAYLOAD_BYTES));
+            record.stored = binary::encode_wire(&kept);
+            (kept.len() < payload.len()).then_some(LineChange::Cut)
+        }
+        (None, None, None) => {
+            return Err(
+                "one of \"event\", \"hollow\", \"payload\" and \"payload_base64\" is missing"
+                    .into(),
+            );
+        }
+        _ => return Err("more than one of \"event\", \"hollow\" and a payload is given".into()),
+    };
+    Ok(Parsed {
+        sequence: line.sequence,
+        record,
+        change,
+    })
+}
+
+/// So much of a payload is imported: a byte more than an event may have.
+const MAX_PAYLOAD_BYTES: usize = json::MAX_PAYLOAD_BYTES + 1;
+
+/// Puts the text that says where an event comes from into its stored form. A payload has none.
+fn keep_origin(record: &mut Record, origin: &str) -> Result<(), binary::StoredError> {
+    binary::check_origin(origin)?;
+    if binary::wire_payload(&record.stored).is_none()
+        && let Ok(event) = binary::decode(&record.stored, record.received_at)
+    {
+        record.stored = binary::encode_event_from(origin, &event)?;
+    }
+    Ok(())
+}
+
+/// Keeps what is left of an erased event. As JSON there is no such thing: it is rejected there.
+fn store_hollow(
+    record: &mut Record,
+    json: &[u8],
+    form: Form,
+) -> Result<Option<LineChange>, String> {
+    let hollow = Hollow::from_json(json)?;
+    Ok(match form {
+        Form::Stored => {
+            let stored = binary::encode_hollow(&hollow);
+            record.stored = stored.map_err(|error| error.to_string())?;
+            None
+        }
+        Form::Wire => {
+            record.stored = binary::encode_wire(json);
+            Some(LineChange::Rejected)
+        }
+    })
+}
+
+/// Makes an event of a payload that a server wrote itself: the time of such an event is that of its
+/// journaling, whatever the clock said. All else stays as it is.
+pub(super) fn store_own_event(record: &mut Record, form: Form) {
+    let own = binary::wire_payload(&record.stored).filter(|payload| {
+        at_any_time(payload).is_some_and(|event| event.at() == record.received_at)
+    });
+    if let Some(payload) = own {
+        // An error leaves the record as it is.
+        let _ = store_event(record, &payload, form);
+    }
+}
+
+fn store_event(record: &mut Record, json: &[u8], form: Form) -> Result<Option<LineChange>, String> {
+    // Earlier exports wrote it longer than it came.
+    let short = (json.len() > json::MAX_PAYLOAD_BYTES)
+        .then(|| shortened(json))
+        .flatten();
+    let json = short.as_deref().unwrap_or(json);
+    let (event, change) = match json::decode(json, record.received_at) {
+        Ok(event) => (event, None),
+        Err(rejection) => match at_any_time(json) {
+            None => return Err(rejection.to_string()),
+            Some(Event::KeywordTracked { at }) if form == Form::Stored => {
+                (Event::KeywordTracked { at }, None)
+            }
+            Some(Event::KeywordUntracked { at }) if form == Form::Stored => {
+                (Event::KeywordUntracked { at }, None)
+            }
+            Some(Event::KeywordTracked { at }) => {
+                let at = retime(record, at);
+                (Event::KeywordTracked { at }, Some(LineChange::Retimed))
+            }
+            Some(Event::KeywordUntracked { at }) => {
+                let at = retime(record, at);
+                (Event::KeywordUntracked { at }, Some(LineChange::Retimed))
+            }
+            Some(_) => {
+                record.stored = binary::encode_wire(json);
+                return Ok(Some(LineChange::Rejected));
+            }
+        },
+    };
+    record.stored = binary::encode_event(&event).map_err(|error| error.to_string())?;
+    Ok(change)
+}
+
+/// The event, with the time that it names, whatever that is; `None` when something else is wrong
+/// with it.
+fn at_any_time(json: &[u8]) -> Option<Event> {
+    let mut object: Value = serde_json::from_slice(json).ok()?;
+    let written = object.get_mut("at")?;
+    let at = Timestamp::parse(written.as_str()?).ok()?;
+    *written = Timestamp::EARLIEST.to_string().into();
+    let json = serde_json::to_vec(&object).ok()?;
+    let event = json::decode(&json, Timestamp::EARLIEST).ok()?;
+    Some(match event {
+        Event::KeywordTracked { .. } => Event::KeywordTracked { at },
+        Event::KeywordUntracked { .. } => Event::KeywordUntracked { at },
+        other => other,
+    })
+}
+
+/// Moves the record's time to where events may be, and answers the nearest time that the event may
+/// have then.
+fn retime(record: &mut Record, at: Timestamp) -> Timestamp {
+    record.received_at = record.received_at.max(Timestamp::EARLIEST);
+    at.clamp(Timestamp::EARLIEST, record.received_at)
+}
+
+fn either(
+    name: &str,
+    text: Option<String>,
+    base64: Option<String>,
+) -> Result<Option<Bytes>, String> {
+    match (text, base64) {
+        (Some(text), None) => Ok(Some(text.into())),
+        (None, Some(base64)) => BASE64
+            .decode(base64)
+            .map(|bytes| Some(bytes.into()))
+            .map_err(|error| format!("field \"{name}_base64\": {error}")),
+        (Some(_), Some(_)) => Err(format!("both \"{name}\" and \"{name}_base64\" are given")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The digests of an export in the making, or being read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Digests {
+    all: blake3::Hasher,
+    records: blake3::Hasher,
+    /// How many records.
+    pub(crate) count: u64,
+    /// The last one's sequence.
+    pub(crate) last: u64,
+}
+
+impl Digests {
+    /// Takes the first line, with its end.
+    pub(crate) fn header(&mut self, line: &[u8]) {
+        self.all.update(line);
+    }
+
+    /// Takes a record's line, with its end.
+    pub(crate) fn record(&mut self, line: &[u8]) {
+        self.all.update(line);
+        self.records.update(line);
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The last line that belongs here.
+    pub(super) fn closing(&self) -> Closing {
+        Closing {
+            records: self.count,
+            last: self.last,
+            digest: self.all.finalize().to_string(),
+            records_digest: self.records.finalize().to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Keyword, Sequence};
+
+    fn parsed(line: &str, form: Form) -> Parsed {
+        parse_record(line.as_bytes(), form).unwrap()
+    }
+
+    fn opened(record: &Record) -> Envelope {
+        record.open(Sequence::new(1), &Ok(Keyword::new("a").unwrap()))
+    }
+
+    #[test]
+    fn an_event_about_a_keyword_has_any_time_where_it_is_stored_and_a_valid_one_where_it_is_sent() {
+        let line = r#"{"sequence":1,"received_at":"1970-01-01T00:00:05.000Z","token":"a","event":{"type":"keyword.tracked","at":"1970-01-01T00:00:05.000Z"}}"#;
+        let stored = parsed(line, Form::Stored);
+        assert_eq!(stored.change, None);
+        let at = Timestamp::from_millis(5_000);
+        let event = Event::KeywordTracked { at };
+        assert_eq!(opened(&stored.record).event(), Some(&event));
+        let mut again = Vec::new();
+        write_record(&opened(&stored.record), &mut again).unwrap();
+        assert_eq!(String::from_utf8(again).unwrap().trim_end(), line);
+
+        let sent = parsed(line, Form::Wire);
+        assert_eq!(sent.change, Some(LineChange::Retimed));
+        let Envelope { received_at, .. } = opened(&sent.record);
+        let json = json::encode(opened(&sent.record).event().unwrap());
+        assert!(json::decode(&json, received_at).is_ok());
+    }
+
+    #[test]
+    fn a_tweet_with_a_time_that_is_not_allowed_is_kept_as_rejected() {
+        let line = r#"{"sequence":1,"received_at":"2010-01-01T00:00:00.000Z","token":"a","event":{"type":"tweet.deleted","id":"1","at":"1999-01-01T00:00:00.000Z"}}"#;
+        for form in [Form::Stored, Form::Wire] {
+            let kept = parsed(line, form);
+            assert_eq!(kept.change, Some(LineChange::Rejected));
+            assert_eq!(opened(&kept.record).event(), None);
+        }
+        // What is no event at all was not exported by a tidings.
+        let nonsense = line.replace("tweet.deleted", "tweet.imagined");
+        assert!(parse_record(nonsense.as_bytes(), Form::Stored).is_err());
+    }
+
+    #[test]
+    fn a_payload_that_is_too_long_stays_rejected_and_fits_a_line() {
+        let payload = Bytes::from(vec![1; 3 * MAX_EXPORTED_BYTES]);
+        let envelope = Envelope {
+            sequence: Sequence::new(1),
+            received_at: Timestamp::EARLIEST,
+            content: Content::Keyword(
+                Keyword::new("a").unwrap(),
+                KeywordRecord::Rejected {
+                    payload,
+                    reason: String::new(),
+                },
+            ),
+            origin: None,
+        };
+        let mut line = Vec::new();
+        assert!(write_record(&envelope, &mut line).unwrap());
+        assert!(line.len() < MAX_LINE_BYTES, "{} bytes", line.len());
+        let parsed = parse_record(&line, Form::Stored).unwrap();
+        assert_eq!(parsed.change, Some(LineChange::Cut));
+        assert!(parsed.record.stored.len() <= binary::MAX_BYTES);
+        let Content::Keyword(_, KeywordRecord::Rejected { reason, .. }) =
+            opened(&parsed.record).content
+        else {
+            panic!("not rejected");
+        };
+        assert!(reason.contains("bytes"), "{reason}");
+    }
+
+    #[test]
+    fn origins_and_what_is_left_of_erased_events_come_back() {
+        let event = r#"{"type":"tweet.deleted","id":"1","at":"2009-01-01T00:00:00.000Z"}"#;
+        let erased = Hollow::of(&json::decode(event.as_bytes(), Timestamp::LATEST).unwrap());
+        let erased = String::from_utf8(erased.unwrap().to_json()).unwrap();
+        let start = r#"{"sequence":1,"received_at":"2010-01-01T00:00:00.000Z","token":"a","#;
+        for line in [
+            format!(r#"{start}"event":{event},"origin":"redrive:17"}}"#),
+            format!(r#"{start}"hollow":{erased}}}"#),
+        ] {
+            let mut again = Vec::new();
+            write_record(&opened(&parsed(&line, Form::Stored).record), &mut again).unwrap();
+            assert_eq!(String::from_utf8(again).unwrap().trim_end(), line);
+        }
+        for wrong in [
+            format!(r#"{start}"event":{event},"origin":"two words"}}"#),
+            format!(r#"{start}"event":{event},"hollow":{erased}}}"#),
+            format!(r#"{start}"hollow":{{}}}}"#),
+        ] {
+            assert!(
+                parse_record(wrong.as_bytes(), Form::Stored).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+}

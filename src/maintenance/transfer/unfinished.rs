@@ -1,0 +1,203 @@
+//! What an earlier export left in a file, and whether the file is an export at all.
+//!
+//! An export that was cut short goes on behind its last whole line, or, when it is compressed,
+//! behind its last whole zstd frame (a frame holds whole lines). What stands behind that is cut
+//! off, so it has to be the torn end of an export: of any other file nothing is touched. The file
+//! may be of any length and hold anything, so no more than one line, or frame, is in memory.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
+use std::path::Path;
+
+use super::export::{BLOCK_BYTES, Compression};
+use super::ndjson::{Closing, Digests, Header, MAX_LINE_BYTES, sequence_of};
+use crate::events::Incarnation;
+use crate::maintenance::TransferError;
+
+/// A frame of an export holds at most a block and the line that filled it.
+const MAX_FRAME_BYTES: usize = BLOCK_BYTES + MAX_LINE_BYTES;
+/// The first bytes of every zstd frame.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// An export that was begun, or an empty file.
+#[derive(Debug, Default)]
+pub(super) struct Unfinished {
+    /// How much of the file is whole lines, or whole frames.
+    pub(crate) bytes: u64,
+    /// There is a first line.
+    pub(super) has_header: bool,
+    /// What the lines add up to.
+    pub(super) digests: Digests,
+}
+
+impl Unfinished {
+    /// Reads a file that may hold an unfinished export of the journal with this incarnation.
+    ///
+    /// # Errors
+    /// [`TransferError::Complete`], [`TransferError::OtherJournal`], [`TransferError::Line`] when
+    /// the file is something else, or [`TransferError::File`].
+    pub(crate) fn read(
+        file: &File,
+        path: &Path,
+        compression: Compression,
+        incarnation: Incarnation,
+    ) -> Result<Self, TransferError> {
+        let mut reading = Reading {
+            found: Self::default(),
+            path,
+            incarnation,
+        };
+        let mut reader = BufReader::with_capacity(256 * 1024, file);
+        if compression == Compression::Zstd {
+            let mut start = Vec::new();
+            let magic = u64::try_from(ZSTD_MAGIC.len()).unwrap_or_default();
+            reader
+                .by_ref()
+                .take(magic)
+                .read_to_end(&mut start)
+                .and_then(|_| reader.rewind())
+                .map_err(TransferError::file("read", path))?;
+            if !ZSTD_MAGIC.starts_with(&start) {
+                return Err(reading.foreign("it is not packed with zstd"));
+            }
+        }
+        let mut block = Vec::new();
+        loop {
+            block.clear();
+            let is_whole = match compression {
+                Compression::None => read_line(&mut reader, &mut block),
+                Compression::Zstd => read_frame(&mut reader, &mut block),
+            };
+            match is_whole.map_err(TransferError::file("read", path))? {
+                Block::Whole => reading.take(&block)?,
+                Block::Torn => break,
+                Block::Foreign(what) => return Err(reading.foreign(what)),
+            }
+            reading.found.bytes = reader
+                .stream_position()
+                .map_err(TransferError::file("read", path))?;
+        }
+        if !reading.found.has_header && !is_beginning(&block, incarnation) {
+            return Err(reading.foreign("it is no unfinished export of this journal"));
+        }
+        Ok(reading.found)
+    }
+}
+
+struct Reading<'p> {
+    found: Unfinished,
+    path: &'p Path,
+    incarnation: Incarnation,
+}
+
+impl Reading<'_> {
+    /// Takes whole lines.
+    fn take(&mut self, block: &[u8]) -> Result<(), TransferError> {
+        for line in block.split_inclusive(|byte| *byte == b'\n') {
+            let number = self.number();
+            let wrong = |what| TransferError::line(self.path, number, what);
+            let digests = &mut self.found.digests;
+            if !self.found.has_header {
+                let header = Header::parse(line).map_err(wrong)?;
+                if header.incarnation().map_err(wrong)? != self.incarnation {
+                    return Err(TransferError::OtherJournal {
+                        path: self.path.into(),
+                    });
+                }
+                self.found.has_header = true;
+                digests.header(line);
+            } else if Closing::parse(line).is_some() {
+                return Err(TransferError::Complete {
+                    path: self.path.into(),
+                });
+            } else {
+                let sequence = sequence_of(line).map_err(wrong)?;
+                if sequence <= digests.last {
+                    return Err(wrong(format!(
+                        "sequence {sequence} follows {}",
+                        digests.last
+                    )));
+                }
+                digests.record(line);
+                digests.last = sequence;
+            }
+        }
+        Ok(())
+    }
+
+    /// The line that comes next, from 1.
+    fn number(&self) -> u64 {
+        let header = u64::from(self.found.has_header);
+        self.found
+            .digests
+            .count
+            .saturating_add(header)
+            .saturating_add(1)
+    }
+
+    fn foreign(&self, what: &str) -> TransferError {
+        TransferError::line(
+            self.path,
+            self.number(),
+            format!("{what}; choose another file, or remove it first"),
+        )
+    }
+}
+
+/// What comes next in a file.
+enum Block {
+    /// A whole line or frame.
+    Whole,
+    /// The end of the file, or a line or frame that is cut short by it. What there is of it has
+    /// been read.
+    Torn,
+    /// Something that no export holds.
+    Foreign(&'static str),
+}
+
+fn read_line<R: BufRead>(reader: &mut R, line: &mut Vec<u8>) -> std::io::Result<Block> {
+    let max = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+    reader.take(max).read_until(b'\n', line)?;
+    Ok(if line.ends_with(b"\n") {
+        Block::Whole
+    } else if line.len() < MAX_LINE_BYTES {
+        Block::Torn
+    } else {
+        Block::Foreign("it is longer than any line of an export")
+    })
+}
+
+fn read_frame<R: BufRead>(reader: &mut R, lines: &mut Vec<u8>) -> std::io::Result<Block> {
+    if reader.fill_buf()?.is_empty() {
+        return Ok(Block::Torn);
+    }
+    let max = u64::try_from(MAX_FRAME_BYTES).unwrap_or(u64::MAX);
+    let decoder = zstd::stream::read::Decoder::with_buffer(reader)?.single_frame();
+    let read = decoder.take(max.saturating_add(1)).read_to_end(lines);
+    Ok(match read {
+        Ok(_) if lines.len() > MAX_FRAME_BYTES => {
+            Block::Foreign("a frame of it is larger than any of an export")
+        }
+        Ok(_) if lines.ends_with(b"\n") => Block::Whole,
+        Ok(_) => Block::Foreign("a frame of it does not hold whole lines"),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Block::Torn,
+        Err(_) => Block::Foreign("it is damaged, or not packed with zstd"),
+    })
+}
+
+/// Whether an export of this journal may begin so: with a part of its first line, or with that line
+/// and some more.
+fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
+    if let Some(end) = memchr::memchr(b'\n', torn) {
+        let line = torn.get(..end).unwrap_or_default();
+        return Header::parse(line).and_then(|header| header.incarnation()) == Ok(incarnation);
+    }
+    let before = Header::before_first(incarnation);
+    match torn.split_at_checked(before.len()) {
+        None => before.as_bytes().starts_with(torn),
+        Some((start, behind)) => start == before.as_bytes() && behind.len() < MAX_HEADER_REST,
+    }
+}
+
+/// What may stand behind the incarnation in the first line, in bytes: two numbers with their names.
+const MAX_HEADER_REST: usize = 64;

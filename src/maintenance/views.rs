@@ -1,0 +1,388 @@
+//! What an operator does to the views of a stopped server: compare, make anew, compact.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::replay::{KeywordDigest, digests, replay};
+use crate::actors::engine::open_views::{begin_generation, open_unhealed};
+use crate::actors::engine::previous_views;
+use crate::actors::engine::{OpenedViews, OpeningError, open_views};
+use crate::events::{Checkpoint, Incarnation, Keyword, Sequence, Token};
+use crate::journal::Journal;
+use crate::projections::{Digest, Ledger};
+use crate::store::{
+    CheckpointRow, Contradiction, EpochParts, Generation, Store, StoreError, StoreOptions, Views,
+    ViewsFolder,
+};
+
+/// What comparing views with their journal gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Keywords that were compared.
+    pub keywords: usize,
+    /// The lowest position through which they were compared.
+    pub position: Sequence,
+    /// The digest of the views as they stand.
+    pub digest: Digest,
+    /// Keywords whose rows are behind, compared at their own position.
+    pub behind: Vec<Keyword>,
+    /// Positions up to there at which the journal should hold a record and doesn't.
+    pub missing: Vec<RangeInclusive<u64>>,
+    /// What differs, in keyword order.
+    pub differences: Vec<ViewDifference>,
+}
+
+/// What became of the request to compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// The views could be read.
+    Compared(Box<Verification>),
+    /// They could not, and were left as they are; the text says why.
+    Unusable(String),
+}
+
+/// A keyword whose rows are not what the journal makes of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewDifference {
+    /// Which one.
+    pub keyword: Keyword,
+    /// The rows as they stand; `None` when it has none.
+    pub found: Option<ViewsStanding>,
+    /// What the journal makes of it; `None` when it holds no record of it.
+    pub expected: Option<ViewsStanding>,
+}
+
+/// How a keyword stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewsStanding {
+    /// What a client can read; `None` when it is not tracked.
+    pub digest: Option<Digest>,
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// Its last record that was taken into account.
+    pub as_of: Sequence,
+}
+
+impl From<&KeywordDigest> for ViewsStanding {
+    fn from(keyword: &KeywordDigest) -> Self {
+        Self {
+            digest: keyword.digest,
+            ledger: keyword.summary.ledger,
+            as_of: keyword.summary.as_of,
+        }
+    }
+}
+
+/// Views that are open for an operator, with where each shard stands.
+#[derive(Debug)]
+pub struct OpenViews {
+    /// The read side.
+    pub views: Views,
+    store: Arc<Store>,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl OpenViews {
+    /// Opens the views, healing them as a server would, without folding anything.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn open(
+        data: &Path,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+    ) -> Result<Self, OpeningError> {
+        Ok(Self::of(open_views(data, cache_bytes, journal).await?))
+    }
+
+    fn of(opened: OpenedViews) -> Self {
+        let views = Views::default();
+        views.show(Arc::clone(&opened.store));
+        Self {
+            views,
+            store: opened.store,
+            checkpoints: opened.checkpoints,
+        }
+    }
+
+    /// Folds what the journal holds beyond the checkpoints; keywords that are behind stay so.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn catch_up(
+        &mut self,
+        journal: &dyn Journal,
+        progress: impl FnMut(Sequence),
+    ) -> Result<(), OpeningError> {
+        let head = *journal.head().borrow();
+        let behind = self.behind()?;
+        let limit = |keyword: &Keyword| {
+            behind
+                .get(keyword)
+                .copied()
+                .unwrap_or(Sequence::new(u64::MAX))
+        };
+        replay(
+            journal,
+            &self.store,
+            &self.checkpoints,
+            head,
+            limit,
+            progress,
+        )
+        .await?;
+        for (shard, checkpoint) in self.store.shards().iter().zip(&mut self.checkpoints) {
+            if let Some(record) = shard.record()? {
+                *checkpoint = record.checkpoint;
+            }
+        }
+        // Nobody has to answer for these any more.
+        let data = self.store.dir().parent().and_then(Path::parent);
+        if let Some(data) = data {
+            previous_views::retire(data)?;
+            previous_views::remove_retired(data)?;
+        }
+        Ok(())
+    }
+
+    /// Keywords that are behind, with their own positions.
+    fn behind(&self) -> Result<HashMap<Keyword, Sequence>, StoreError> {
+        let mut behind = HashMap::new();
+        for shard in self.store.shards() {
+            for keyword in shard.behind()? {
+                let summary = self.views.summary(&keyword)?;
+                behind.insert(
+                    keyword,
+                    summary.map_or(Sequence::ZERO, |summary| summary.as_of),
+                );
+            }
+        }
+        Ok(behind)
+    }
+
+    /// Closes and seals the views.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn close(self) -> Result<(), StoreError> {
+        self.views.hide();
+        match Arc::try_unwrap(self.store) {
+            Ok(store) => store.close(),
+            Err(shared) => shared.flush(),
+        }
+    }
+}
+
+/// Folds the journal into a scratch store and compares it with the views, keyword by keyword,
+/// each at the position where it stands.
+///
+/// # Errors
+/// [`OpeningError`]; damage of the journal is located in its `Journal` variant.
+pub async fn verify(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+    progress: impl FnMut(Sequence),
+) -> Result<Comparison, OpeningError> {
+    let open = match open_unhealed(data, cache_bytes, journal).await? {
+        Ok(opened) => OpenViews::of(opened),
+        Err(what) => return Ok(Comparison::Unusable(what)),
+    };
+    let behind = open.behind()?;
+    let (found, digest) = digests(&open.views)?;
+    let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    let shards = journal.shards();
+    // A commit may fall between the two ends of a batch: some keywords then stand beyond the
+    // checkpoint, which is that of the last whole batch.
+    let stands: HashMap<&Keyword, Sequence> = found
+        .iter()
+        .map(|one| (&one.keyword, one.summary.as_of))
+        .collect();
+    let limit = |keyword: &Keyword| {
+        behind.get(keyword).copied().unwrap_or_else(|| {
+            let shard = shards.shard_of(Token::of(keyword).as_str().as_bytes());
+            let checkpoint = open.checkpoints.get(shard.index());
+            let stands = stands.get(keyword).copied().unwrap_or_default();
+            checkpoint.map_or(stands, |at| at.sequence.max(stands))
+        })
+    };
+    let start = vec![Checkpoint::start_of(journal.incarnation()); open.checkpoints.len()];
+    let checkpoints = open.checkpoints.iter().map(|at| at.sequence);
+    let until = checkpoints.chain(stands.values().copied()).max();
+    let until = until.unwrap_or_default();
+    let missing = replay(journal, &fresh, &start, until, limit, progress).await?;
+    let fresh_views = Views::default();
+    fresh_views.show(Arc::new(fresh));
+    let (expected, _) = digests(&fresh_views)?;
+    let verification = Verification {
+        keywords: found.len(),
+        position: open
+            .checkpoints
+            .iter()
+            .map(|at| at.sequence)
+            .min()
+            .unwrap_or_default(),
+        digest,
+        behind: behind.into_keys().collect(),
+        missing,
+        differences: differences(&found, &expected),
+    };
+    drop(fresh_views);
+    scratch.remove()?;
+    open.close()?;
+    Ok(Comparison::Compared(Box::new(verification)))
+}
+
+fn differences(found: &[KeywordDigest], expected: &[KeywordDigest]) -> Vec<ViewDifference> {
+    let standings = |all: &[KeywordDigest]| -> HashMap<Keyword, ViewsStanding> {
+        all.iter()
+            .map(|one| (one.keyword.clone(), ViewsStanding::from(one)))
+            .collect()
+    };
+    let (found, expected) = (standings(found), standings(expected));
+    let mut keywords: Vec<_> = found.keys().chain(expected.keys()).collect();
+    keywords.sort();
+    keywords.dedup();
+    keywords
+        .into_iter()
+        .filter(|&keyword| found.get(keyword) != expected.get(keyword))
+        .map(|keyword| ViewDifference {
+            keyword: keyword.clone(),
+            found: found.get(keyword).copied(),
+            expected: expected.get(keyword).copied(),
+        })
+        .collect()
+}
+
+/// Makes the views anew from the journal in a second folder, then swaps it in. When the old ones
+/// were not what the journal makes of them, a new epoch begins, so that no client takes the new
+/// numbers for a continuation of the old. Answers whether a new epoch began.
+///
+/// # Errors
+/// [`OpeningError`]; the old views stay in place then.
+pub async fn rebuild(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+    progress: impl FnMut(Sequence),
+) -> Result<bool, OpeningError> {
+    let head = *journal.head().borrow();
+    let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
+    let fresh = scratch.store(cache_bytes, journal, parts)?;
+    let start =
+        vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
+    let all = |_: &Keyword| Sequence::new(u64::MAX);
+    replay(journal, &fresh, &start, head, all, progress).await?;
+    let fresh = Arc::new(fresh);
+    let fresh_views = Views::default();
+    fresh_views.show(Arc::clone(&fresh));
+    let expected = digests(&fresh_views)?;
+    let mut old = OpenViews::open(data, cache_bytes, journal).await?;
+    // The old views may be a moment behind after a crash; that alone is no damage.
+    old.catch_up(journal, |_| {}).await?;
+    let behind = old.behind()?;
+    let found = digests(&old.views)?.0;
+    let damage = differences(&found, &expected.0)
+        .into_iter()
+        .find(|difference| !behind.contains_key(&difference.keyword));
+    let parts = if let Some(damage) = &damage {
+        let now = journal.incarnation();
+        let found = contradiction(now, damage, [&expected.0, &found]);
+        EpochParts::current(now, begin_generation(data, journal, &found)?)
+    } else {
+        // Opening the old views may have begun a new epoch already.
+        old.store.parts()
+    };
+    old.close()?;
+    for shard in fresh.shards() {
+        let checkpoint = shard.record()?.map(|record| record.checkpoint);
+        if let Some(checkpoint) = checkpoint {
+            shard.freeze();
+            shard.commit(&CheckpointRow::new(parts, checkpoint))?;
+        }
+    }
+    fresh_views.hide();
+    if let Ok(store) = Arc::try_unwrap(fresh) {
+        store.close()?;
+    }
+    ViewsFolder::of(data).swap_in_next()?;
+    Ok(damage.is_some())
+}
+
+/// What showed that the views were damaged: the record of the keyword up to which the views that
+/// are first in `all` and know it have folded.
+fn contradiction(
+    now: Incarnation,
+    damage: &ViewDifference,
+    all: [&[KeywordDigest]; 2],
+) -> Contradiction {
+    let mut known = all.into_iter().flatten();
+    let keyword = known.find(|one| one.keyword == damage.keyword);
+    let (sequence, hash) = keyword
+        .map(|one| (one.summary.as_of, one.summary.mark))
+        .unwrap_or_default();
+    Contradiction {
+        of: now,
+        now,
+        sequence,
+        hash,
+    }
+}
+
+/// Copies the rows into a fresh folder and swaps it in, which gives back the space of rows that
+/// were overwritten. Answers the bytes on disk before and after.
+///
+/// # Errors
+/// [`OpeningError`]; the old views stay in place then.
+pub async fn compact(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+) -> Result<(u64, u64), OpeningError> {
+    let open = OpenViews::open(data, cache_bytes, journal).await?;
+    let before = open.store.bytes_on_disk()?;
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    open.store.copy_to(&fresh)?;
+    fresh.flush()?;
+    let after = fresh.bytes_on_disk()?;
+    open.close()?;
+    fresh.close()?;
+    ViewsFolder::of(data).swap_in_next()?;
+    Ok((before, after))
+}
+
+/// A folder for a second store, beside the views.
+struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    fn new(dir: PathBuf) -> Result<Self, StoreError> {
+        let scratch = Self { dir };
+        scratch.remove()?;
+        Ok(scratch)
+    }
+
+    fn store(
+        &self,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+        parts: EpochParts,
+    ) -> Result<Store, StoreError> {
+        Store::open(&StoreOptions {
+            dir: self.dir.clone(),
+            cache_bytes,
+            shards: journal.shards(),
+            parts,
+        })
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        Store::remove(&self.dir)
+    }
+}

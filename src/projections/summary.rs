@@ -1,0 +1,218 @@
+//! The header row of a keyword: where it stands, its ledger and its totals.
+//!
+//! Version 2 is written. Version 1, which ends with `id_runs`, is read: views of an older tidings
+//! answer until those of this one have caught up.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{RowKey, RowsError};
+
+use crate::events::{RecordHash, Sequence, Timestamp, binary};
+
+/// What a keyword's rows say as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KeywordSummary {
+    /// The keyword is tracked; when not, only the ledger lives on.
+    pub tracked: bool,
+    /// The last record of this keyword that was taken into account (0 = none).
+    pub as_of: Sequence,
+    /// What became of its records.
+    pub ledger: Ledger,
+    /// Tweets in the views.
+    pub tweets: u64,
+    /// Time of the oldest tweet in the views.
+    pub first_at: Option<Timestamp>,
+    /// Time of the newest tweet in the views.
+    pub last_at: Option<Timestamp>,
+    /// How many runs of ids there are on each level.
+    pub id_runs: Vec<u8>,
+    /// The hash of the record at `as_of`; [`RecordHash::default`] at 0, and in rows of version 1.
+    pub mark: RecordHash,
+    /// When the journal took the record at `as_of`; 1970-01-01 where there is no mark.
+    pub received_at: Timestamp,
+    /// A client that resumes from a position below this one gets a snapshot. Always 0 so far.
+    pub resync_after: Sequence,
+    /// Rules: other texts that make a tweet match the keyword, in normal form. Empty so far.
+    pub any: Vec<String>,
+    /// Rules: texts that keep a tweet from matching the keyword, in normal form. Empty so far.
+    pub none: Vec<String>,
+    /// Reserved; 0 so far.
+    pub flags: u32,
+}
+
+/// A row of version 1.
+#[derive(Deserialize)]
+struct HeadV1 {
+    tracked: bool,
+    as_of: Sequence,
+    ledger: Ledger,
+    tweets: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    id_runs: Vec<u8>,
+}
+
+impl From<HeadV1> for KeywordSummary {
+    fn from(row: HeadV1) -> Self {
+        Self {
+            tracked: row.tracked,
+            as_of: row.as_of,
+            ledger: row.ledger,
+            tweets: row.tweets,
+            first_at: row.first_at,
+            last_at: row.last_at,
+            id_runs: row.id_runs,
+            ..Self::default()
+        }
+    }
+}
+
+/// What became of every record of a keyword:
+/// `journaled = folded + duplicate + ignored + rejected`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Records taken into account.
+    pub journaled: u64,
+    /// Took effect, or stated what was so already.
+    pub folded: u64,
+    /// Tweets seen before.
+    pub duplicate: u64,
+    /// Had nothing to act on.
+    pub ignored: u64,
+    /// Could not be decoded.
+    pub rejected: u64,
+    /// Tweets removed; outside the sum.
+    pub deleted: u64,
+}
+
+impl Ledger {
+    /// Adds another keyword's.
+    pub fn add(&mut self, other: &Self) {
+        self.journaled += other.journaled;
+        self.folded += other.folded;
+        self.duplicate += other.duplicate;
+        self.ignored += other.ignored;
+        self.rejected += other.rejected;
+        self.deleted += other.deleted;
+    }
+}
+
+/// What a header says of whether its keyword is tracked. Kept by the order of the variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tracking {
+    /// It is.
+    Tracked,
+    /// It was once.
+    Dropped,
+    /// No record of it was folded yet.
+    Unfolded,
+}
+
+const VERSION_1: u8 = 1;
+const VERSION: u8 = 2;
+
+impl KeywordSummary {
+    /// Whether it is tracked.
+    pub fn tracking(&self) -> Tracking {
+        match (self.as_of, self.tracked) {
+            (Sequence::ZERO, _) => Tracking::Unfolded,
+            (_, true) => Tracking::Tracked,
+            (_, false) => Tracking::Dropped,
+        }
+    }
+
+    /// The row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when it does not fit a row.
+    pub fn encode(&self) -> Result<Bytes, RowsError> {
+        let mut row = vec![VERSION];
+        binary::encode_value(self, &mut row)
+            .map_err(|error| RowsError::damaged(&RowKey::Summary, error))?;
+        Ok(row.into())
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`].
+    pub fn decode(row: &[u8]) -> Result<Self, RowsError> {
+        let decoded = match row.split_first() {
+            Some((&VERSION, body)) => binary::decode_value(body),
+            Some((&VERSION_1, body)) => binary::decode_value::<HeadV1>(body).map(Self::from),
+            _ => return Err(RowsError::damaged(&RowKey::Summary, "unknown version")),
+        };
+        decoded.map_err(|error| RowsError::damaged(&RowKey::Summary, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> KeywordSummary {
+        KeywordSummary {
+            tracked: true,
+            as_of: Sequence::new(1593),
+            ledger: Ledger {
+                journaled: 300,
+                folded: 250,
+                duplicate: 40,
+                ignored: 9,
+                rejected: 1,
+                deleted: 2,
+            },
+            tweets: 248,
+            first_at: Some(Timestamp::from_millis(1_700_000_000_000)),
+            last_at: None,
+            id_runs: vec![1, 0, 2],
+            ..KeywordSummary::default()
+        }
+    }
+
+    #[test]
+    fn rows_of_version_1_are_read_without_a_mark() {
+        let golden = "0101fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002";
+        let row = bytes_of(golden);
+        assert_eq!(KeywordSummary::decode(&row).unwrap(), head());
+    }
+
+    #[test]
+    fn rows_of_version_2_are_these_bytes() {
+        let summary = KeywordSummary {
+            mark: RecordHash(0x0123_4567_89ab_cdef),
+            received_at: Timestamp::from_millis(1_700_000_000_250),
+            resync_after: Sequence::new(70_000),
+            any: vec!["아이폰".into(), "iphone".into()],
+            none: vec!["case".into()],
+            flags: 5,
+            ..head()
+        };
+        let row = summary.encode().unwrap();
+        assert_eq!(
+            hex(&row),
+            "0201fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002fdefcdab8967452301fdf4d1ca9f17030000fc701101000209ec9584ec9db4ed8fb0066970686f6e6501046361736505"
+        );
+        assert_eq!(KeywordSummary::decode(&row).unwrap(), summary);
+    }
+
+    #[test]
+    fn rows_of_a_later_version_and_cut_rows_are_damage() {
+        let row = head().encode().unwrap();
+        let later = [&[VERSION + 1], &row[1..]].concat();
+        for damaged in [&later[..], &row[..row.len() - 1], &[]] {
+            let error = KeywordSummary::decode(damaged).unwrap_err();
+            assert!(matches!(error, RowsError::Damaged { .. }), "{damaged:?}");
+        }
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn bytes_of(hex: &str) -> Vec<u8> {
+        let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(digits).collect()
+    }
+}

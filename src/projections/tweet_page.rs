@@ -1,0 +1,462 @@
+//! A page: tweets that are neighbours in a timeline, packed into one row.
+//!
+//! In memory and on disk a page is the same run of bytes, so the newest page of a keyword costs
+//! no decoding to keep and no encoding to write. Per tweet: time (8 bytes, big-endian
+//! milliseconds), length of the id (1), the id, length of the body (4, little-endian), the body
+//! (bincode). A row is its version, then the page's lower bound and the tweets; in the rows of
+//! closed pages, which are written seldom and read seldom, zstd-compressed behind their length once
+//! a store writes them.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{RowKey, RowsError, TweetKey};
+use crate::events::{Author, Timestamp, TweetId, TweetMetrics, TweetPosted, binary};
+
+/// A page that grows beyond this is split, so that a row stays small against what a store
+/// rewrites at a time.
+pub const MAX_PAGE_BYTES: usize = 6 * 1024;
+
+/// By how much the memory of a page grows: room for one or two tweets.
+const GROWTH_BYTES: usize = 768;
+const PLAIN: u8 = 1;
+const COMPRESSED: u8 = 2;
+const LEVEL: i32 = 1;
+/// No page is larger than a few stored tweets; more is damage.
+const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
+
+thread_local! {
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+        RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        RefCell::new(zstd::bulk::Decompressor::new().ok());
+}
+
+/// A tweet without its time and id, which stand before it in the page.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body {
+    source: Option<String>,
+    author: Author,
+    text: String,
+    lang: Option<String>,
+    url: Option<String>,
+    reply_to: Option<String>,
+    repost_of: Option<String>,
+    metrics: TweetMetrics,
+}
+
+#[derive(Serialize)]
+struct BodyRef<'a> {
+    source: &'a Option<String>,
+    author: &'a Author,
+    text: &'a str,
+    lang: &'a Option<String>,
+    url: &'a Option<String>,
+    reply_to: &'a Option<String>,
+    repost_of: &'a Option<String>,
+    metrics: &'a TweetMetrics,
+}
+
+/// Tweets from `lower` up to the next page, in key order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TweetPage {
+    lower: TweetKey,
+    bytes: Vec<u8>,
+    /// Where each tweet starts in `bytes`.
+    starts: Vec<u32>,
+}
+
+/// One tweet of a page, not yet decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct PageEntry<'a> {
+    /// Its time.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: &'a [u8],
+    body: &'a [u8],
+}
+
+impl PageEntry<'_> {
+    /// How many bytes it takes in its page, about.
+    pub const fn len(&self) -> usize {
+        self.id.len().saturating_add(self.body.len())
+    }
+
+    /// Where it stands.
+    pub fn key(&self) -> TweetKey {
+        TweetKey::from_parts(self.at, self.id)
+    }
+
+    /// The tweet, with the metrics it was posted with.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn tweet(&self) -> Result<TweetPosted, String> {
+        let id = std::str::from_utf8(self.id).map_err(|error| error.to_string())?;
+        let body: Body = binary::decode_value(self.body).map_err(|error| error.to_string())?;
+        Ok(TweetPosted {
+            id: TweetId::new(id).map_err(|error| error.to_string())?,
+            at: self.at,
+            source: body.source,
+            author: body.author,
+            text: body.text,
+            lang: body.lang,
+            url: body.url,
+            reply_to: body.reply_to,
+            repost_of: body.repost_of,
+            metrics: body.metrics,
+        })
+    }
+
+    /// The metrics it was posted with.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn posted_metrics(&self) -> Result<TweetMetrics, String> {
+        self.tweet().map(|tweet| tweet.metrics)
+    }
+}
+
+impl TweetPage {
+    /// An empty page.
+    pub const fn new(lower: TweetKey) -> Self {
+        Self {
+            lower,
+            bytes: Vec::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    /// The least key that belongs here.
+    pub const fn lower(&self) -> &TweetKey {
+        &self.lower
+    }
+
+    /// How many tweets it holds.
+    pub const fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Is to be split: too large, and more than one tweet.
+    pub const fn is_overfull(&self) -> bool {
+        self.bytes.len() > MAX_PAGE_BYTES && self.len() > 1
+    }
+
+    /// The tweet at this index.
+    pub fn entry(&self, index: usize) -> Option<PageEntry<'_>> {
+        let start = usize::try_from(*self.starts.get(index)?).ok()?;
+        parse_entry(self.bytes.get(start..)?).map(|(entry, _)| entry)
+    }
+
+    /// The oldest tweet.
+    pub fn first(&self) -> Option<PageEntry<'_>> {
+        self.entry(0)
+    }
+
+    /// The newest tweet.
+    pub fn last(&self) -> Option<PageEntry<'_>> {
+        self.entry(self.len().checked_sub(1)?)
+    }
+
+    /// Where the key is, or where it would be inserted.
+    pub fn position(&self, key: &TweetKey) -> Result<usize, usize> {
+        // Nearly every tweet is newer than all before it.
+        if self.last().is_none_or(|last| compare(&last, key).is_lt()) {
+            return Err(self.len());
+        }
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.entry(middle).map(|entry| compare(&entry, key)) {
+                Some(Ordering::Equal) => return Ok(middle),
+                Some(Ordering::Less) => low = middle.saturating_add(1),
+                Some(Ordering::Greater) | None => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// Inserts a tweet, unless its key is there.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when the tweet cannot be encoded.
+    pub fn insert(&mut self, tweet: &TweetPosted) -> Result<(), RowsError> {
+        let Err(index) = self.position(&TweetKey::of(tweet)) else {
+            return Ok(());
+        };
+        let appends = index == self.len();
+        let start = self
+            .starts
+            .get(index)
+            .map_or(self.bytes.len(), |start| *start as usize);
+        let before = self.bytes.len();
+        // Pages of many keywords are in memory; doubling would leave half of it unused.
+        if self.bytes.capacity().saturating_sub(before) < GROWTH_BYTES {
+            self.bytes.reserve_exact(GROWTH_BYTES);
+        }
+        write_entry(tweet, &mut self.bytes)
+            .map_err(|error| RowsError::damaged(&RowKey::Page(self.lower.clone()), error))?;
+        let grown = self.bytes.len().saturating_sub(before);
+        if !appends && let Some(moved) = self.bytes.get_mut(start..) {
+            moved.rotate_right(grown);
+        }
+        self.starts
+            .insert(index, u32::try_from(start).unwrap_or(u32::MAX));
+        let grown = u32::try_from(grown).unwrap_or(u32::MAX);
+        for later in self.starts.iter_mut().skip(index.saturating_add(1)) {
+            *later = later.saturating_add(grown);
+        }
+        Ok(())
+    }
+
+    /// Takes the tweet at this index out.
+    pub fn remove(&mut self, index: usize) {
+        if index >= self.len() {
+            return;
+        }
+        let start = self.starts.remove(index);
+        let end = self
+            .starts
+            .get(index)
+            .map_or(self.bytes.len(), |next| *next as usize);
+        self.bytes.drain(start as usize..end);
+        let gone = u32::try_from(end).unwrap_or(u32::MAX).saturating_sub(start);
+        for later in self.starts.iter_mut().skip(index) {
+            *later = later.saturating_sub(gone);
+        }
+    }
+
+    /// Splits an overfull page: what is returned holds the upper part. A page that grew at its end
+    /// gives up its last tweet only, so that timelines written in order have full pages.
+    pub fn split(&mut self, grew_at_end: bool) -> Self {
+        let at = if grew_at_end {
+            self.len().saturating_sub(1)
+        } else {
+            self.len().div_ceil(2)
+        };
+        let lower = self
+            .entry(at)
+            .map_or_else(|| self.lower.clone(), |entry| entry.key());
+        let cut = self
+            .starts
+            .get(at)
+            .map_or(self.bytes.len(), |start| *start as usize);
+        let bytes = self.bytes.split_off(cut);
+        let moved = u32::try_from(cut).unwrap_or(u32::MAX);
+        let starts = self
+            .starts
+            .split_off(at)
+            .into_iter()
+            .map(|start| start.saturating_sub(moved))
+            .collect();
+        self.bytes.shrink_to_fit();
+        Self {
+            lower,
+            bytes,
+            starts,
+        }
+    }
+
+    /// Its row.
+    pub fn encode(&self) -> Bytes {
+        let mut row = Vec::with_capacity(self.bytes.len().saturating_add(160));
+        row.push(PLAIN);
+        write_key(&self.lower, &mut row);
+        row.extend_from_slice(&self.bytes);
+        row.into()
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when it is not what [`TweetPage::encode`] or [`pack_page`] wrote.
+    pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
+        let damaged = |what: &str| RowsError::damaged(key, what);
+        let decompressed;
+        let content = match row.split_first() {
+            Some((&PLAIN, content)) => content,
+            Some((&COMPRESSED, rest)) => {
+                let (length, compressed) = rest
+                    .split_first_chunk::<4>()
+                    .ok_or_else(|| damaged("no length"))?;
+                let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+                decompressed = decompress(compressed, length.min(MAX_DECOMPRESSED))
+                    .map_err(|error| RowsError::damaged(key, error))?;
+                &decompressed
+            }
+            Some((version, _)) => return Err(damaged(&format!("unknown version {version}"))),
+            None => return Err(damaged("empty")),
+        };
+        let (lower, bytes) = read_key(content).ok_or_else(|| damaged("no lower bound"))?;
+        let mut starts = Vec::with_capacity(16);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let start = bytes.len().saturating_sub(rest.len());
+            starts.push(u32::try_from(start).map_err(|_| damaged("too long"))?);
+            let (_, behind) = parse_entry(rest).ok_or_else(|| damaged("a tweet is cut"))?;
+            rest = behind;
+        }
+        Ok(Self {
+            lower,
+            bytes: bytes.to_vec(),
+            starts,
+        })
+    }
+}
+
+/// The row of a closed page as it is to be kept, `None` when that is as it is: a store calls
+/// it once for all changes of a page that it writes together.
+pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
+    let (&PLAIN, content) = row.split_first()? else {
+        return None;
+    };
+    let compressed =
+        COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(content).ok())?;
+    if compressed.len() >= content.len() {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(compressed.len().saturating_add(5));
+    packed.push(COMPRESSED);
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(&compressed);
+    Some(packed)
+}
+
+fn decompress(compressed: &[u8], max: usize) -> std::io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(decompressor) => decompressor.decompress(compressed, max),
+        None => zstd::bulk::decompress(compressed, max),
+    })
+}
+
+fn compare(entry: &PageEntry<'_>, key: &TweetKey) -> Ordering {
+    entry.at.cmp(&key.at()).then_with(|| entry.id.cmp(key.id()))
+}
+
+fn write_key(key: &TweetKey, out: &mut Vec<u8>) {
+    out.extend_from_slice(&key.at().millis().to_be_bytes());
+    out.push(u8::try_from(key.id().len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(key.id());
+}
+
+fn read_key(bytes: &[u8]) -> Option<(TweetKey, &[u8])> {
+    let (at, rest) = bytes.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first()?;
+    let (id, rest) = rest.split_at_checked(usize::from(*length))?;
+    let at = Timestamp::from_millis(i64::from_be_bytes(*at));
+    Some((TweetKey::from_parts(at, id), rest))
+}
+
+fn write_entry(tweet: &TweetPosted, out: &mut Vec<u8>) -> Result<(), binary::StoredError> {
+    out.extend_from_slice(&tweet.at.millis().to_be_bytes());
+    out.push(u8::try_from(tweet.id.as_bytes().len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(tweet.id.as_bytes());
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let body_at = out.len();
+    let body = BodyRef {
+        source: &tweet.source,
+        author: &tweet.author,
+        text: &tweet.text,
+        lang: &tweet.lang,
+        url: &tweet.url,
+        reply_to: &tweet.reply_to,
+        repost_of: &tweet.repost_of,
+        metrics: &tweet.metrics,
+    };
+    binary::encode_value(&body, out)?;
+    let length = u32::try_from(out.len().saturating_sub(body_at)).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(length_at..body_at) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
+}
+
+fn parse_entry(bytes: &[u8]) -> Option<(PageEntry<'_>, &[u8])> {
+    let (at, rest) = bytes.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first()?;
+    let (id, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (body, rest) = rest.split_at_checked(length)?;
+    let at = Timestamp::from_millis(i64::from_be_bytes(*at));
+    Some((PageEntry { at, id, body }, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tweet(at: i64, id: &str, text: &str) -> TweetPosted {
+        TweetPosted {
+            id: TweetId::new(id).unwrap(),
+            at: Timestamp::from_millis(at),
+            source: None,
+            author: Author {
+                handle: "a".into(),
+                name: None,
+                followers: None,
+            },
+            text: text.into(),
+            lang: None,
+            url: None,
+            reply_to: None,
+            repost_of: None,
+            metrics: TweetMetrics::default(),
+        }
+    }
+
+    fn tweets(page: &TweetPage) -> Vec<TweetPosted> {
+        (0..page.len())
+            .map(|index| page.entry(index).unwrap().tweet().unwrap())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_keeps_its_tweets_in_order_through_any_change(
+            changes in proptest::collection::vec((any::<bool>(), 0_i64..6, 0_u8..4, ".{1,20}"), 1..60),
+            split in any::<bool>(),
+        ) {
+            let mut page = TweetPage::new(TweetKey::first());
+            let mut model = std::collections::BTreeMap::new();
+            for (insert, at, id, text) in changes {
+                let tweet = tweet(at, &format!("t{id}"), &text);
+                let key = TweetKey::of(&tweet);
+                if insert {
+                    page.insert(&tweet).unwrap();
+                    model.entry(key).or_insert(tweet);
+                } else if let Ok(index) = page.position(&key) {
+                    page.remove(index);
+                    prop_assert!(model.remove(&key).is_some());
+                } else {
+                    prop_assert!(!model.contains_key(&key));
+                }
+            }
+            let expected: Vec<_> = model.into_values().collect();
+            prop_assert_eq!(&tweets(&page), &expected);
+            let row = page.encode();
+            for row in [pack_page(&row).map(Bytes::from), Some(row)].into_iter().flatten() {
+                prop_assert_eq!(&TweetPage::decode(&RowKey::OpenPage, &row).unwrap(), &page);
+                prop_assert!(pack_page(&row).is_none_or(|packed| packed.len() < row.len()));
+            }
+            if page.len() > 1 {
+                let upper = page.split(split);
+                prop_assert_eq!(upper.lower(), &upper.entry(0).unwrap().key());
+                let mut both = tweets(&page);
+                both.extend(tweets(&upper));
+                prop_assert_eq!(both, expected);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = TweetPage::decode(&RowKey::OpenPage, &bytes);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What is known of every keyword of a shard and rarely changes, as a log of changes, many to a
+//! row, of which the last one about a keyword counts.
+//!
+//! All of it is read at every start. A row for each keyword would take more memory than all else
+//! that a keyword at rest needs: sled keeps something for every leaf of a few rows, and the rows
+//! themselves once they were read.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ShardRows, StoreError, layout};
+use crate::events::{Keyword, binary};
+
+/// Changes in a row, which the longest of names make 33 KiB.
+const CHANGES_IN_A_ROW: usize = 128;
+
+/// The log is worth writing anew when it has so many changes more than twice what they come to. A
+/// start looks for that; meanwhile it grows by less than the journal does, which holds an event for
+/// each change.
+const CHANGES_TO_SPARE: usize = 1024;
+
+/// The log as it was kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeptLog<T> {
+    /// What was said last of each keyword, in keyword order.
+    pub last: Vec<(Keyword, T)>,
+    /// Most of what is kept is out of date: put it anew.
+    pub is_wasteful: bool,
+}
+
+/// Rows to be put.
+pub(super) type LogRows = Vec<(Vec<u8>, Option<Bytes>)>;
+
+impl ShardRows {
+    /// The log of this kind; `None` when nothing was ever put.
+    pub(super) fn log<T: DeserializeOwned>(
+        &self,
+        kind: u8,
+    ) -> Result<Option<KeptLog<T>>, StoreError> {
+        let Some(rows) = self.log_length(kind)? else {
+            return Ok(None);
+        };
+        let mut last = BTreeMap::new();
+        let mut changes: usize = 0;
+        for row in 0..rows {
+            let row: Vec<(String, T)> = self.log_row(kind, row)?;
+            changes = changes.saturating_add(row.len());
+            for (name, said) in row {
+                let keyword = Keyword::new(&name).map_err(|error| {
+                    StoreError::Inconsistent(format!("a row names {name:?}: {error}"))
+                })?;
+                last.insert(keyword, said);
+            }
+        }
+        let few = last
+            .len()
+            .saturating_mul(2)
+            .saturating_add(CHANGES_TO_SPARE);
+        Ok(Some(KeptLog {
+            last: last.into_iter().collect(),
+            is_wasteful: changes > few,
+        }))
+    }
+
+    /// The rows that a log of this kind becomes with these changes. They have to be put before it
+    /// is asked again.
+    pub(super) fn log_with<T: Serialize + DeserializeOwned + Copy>(
+        &self,
+        kind: u8,
+        changes: &[(Keyword, T)],
+    ) -> Result<LogRows, StoreError> {
+        let rows = self.log_length(kind)?.unwrap_or(0);
+        let last = rows.saturating_sub(1);
+        let mut open = if rows == 0 {
+            Vec::new()
+        } else {
+            self.log_row(kind, last)?
+        };
+        open.extend(changes.iter().map(as_change));
+        rows_of(kind, last, &open)
+    }
+
+    /// The rows that put these in place of a log of this kind.
+    pub(super) fn log_anew<T: Serialize + Copy>(
+        &self,
+        kind: u8,
+        all: &[(Keyword, T)],
+    ) -> Result<LogRows, StoreError> {
+        let gone = self.keys_of(&[kind])?;
+        let mut rows: LogRows = gone.into_iter().map(|key| (key, None)).collect();
+        let changes: Vec<_> = all.iter().map(as_change).collect();
+        rows.extend(rows_of(kind, 0, &changes)?);
+        Ok(rows)
+    }
+
+    fn log_length(&self, kind: u8) -> Result<Option<u32>, StoreError> {
+        let row = self.get(&[kind], None)?;
+        row.map(|row| binary::decode_value(&row).map_err(StoreError::Row))
+            .transpose()
+    }
+
+    fn log_row<T: DeserializeOwned>(
+        &self,
+        kind: u8,
+        number: u32,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        let row = self.get(&layout::log_row(kind, number), None)?;
+        let row = row.ok_or_else(|| {
+            let kind = char::from(kind);
+            StoreError::Inconsistent(format!("row {number} of the log {kind:?} is missing"))
+        })?;
+        binary::decode_value(&row).map_err(StoreError::Row)
+    }
+}
+
+/// The rows from the first on with these changes, and how many there are then.
+fn rows_of<T: Serialize>(
+    kind: u8,
+    first: u32,
+    changes: &[(String, T)],
+) -> Result<LogRows, StoreError> {
+    let mut number = first;
+    let mut rows = LogRows::new();
+    for row in changes.chunks(CHANGES_IN_A_ROW) {
+        rows.push((layout::log_row(kind, number), Some(encoded(&row)?)));
+        number = number.saturating_add(1);
+    }
+    rows.push((vec![kind], Some(encoded(&number)?)));
+    Ok(rows)
+}
+
+fn as_change<T: Copy>((keyword, said): &(Keyword, T)) -> (String, T) {
+    (keyword.as_str().to_owned(), *said)
+}
+
+fn encoded<T: Serialize>(value: &T) -> Result<Bytes, StoreError> {
+    let mut row = Vec::new();
+    binary::encode_value(value, &mut row).map_err(StoreError::Row)?;
+    Ok(row.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::store::Store;
+
+    const KIND: u8 = b'a';
+
+    fn changes(numbers: Range<u32>, said: impl Fn(u32) -> u32) -> Vec<(Keyword, u32)> {
+        numbers
+            .map(|number| {
+                (
+                    Keyword::new(&format!("k{number:06}")).unwrap(),
+                    said(number),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn last_change_of_a_keyword_wins_and_log_can_be_rewritten() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::of_test(data.path());
+        let shard = &store.shards()[0];
+        let put = |rows: LogRows| shard.writing().pending.extend(rows);
+        let append = |changes: &[(Keyword, u32)]| put(shard.log_with(KIND, changes).unwrap());
+        let log = || shard.log::<u32>(KIND).unwrap();
+        assert_eq!(log(), None);
+
+        for from in [0, 100, 1000] {
+            append(&changes(from..from + 300, |number| number));
+        }
+        append(&changes(0..3, |_| 7));
+        let mut expected = changes(0..400, |number| if number < 3 { 7 } else { number });
+        expected.extend(changes(1000..1300, |number| number));
+        let kept = log().unwrap();
+        assert_eq!(kept.last, expected);
+        assert!(!kept.is_wasteful, "903 changes about 700 keywords");
+
+        let rows = || shard.keys_of(&[KIND]).unwrap().len() - 1;
+        assert_eq!(rows(), 903_usize.div_ceil(CHANGES_IN_A_ROW));
+        for _ in 0..6 {
+            append(&changes(0..300, |number| number));
+        }
+        let kept = log().unwrap();
+        assert!(kept.is_wasteful, "2,703 changes about 700 keywords");
+        put(shard.log_anew(KIND, &kept.last).unwrap());
+        assert_eq!(rows(), 700_usize.div_ceil(CHANGES_IN_A_ROW));
+        let again = log().unwrap();
+        assert_eq!(again.last, kept.last);
+        assert!(!again.is_wasteful);
+    }
+}

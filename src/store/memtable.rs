@@ -1,0 +1,66 @@
+//! Rows that are not in sled yet.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// Changed rows by key; `None` is a row that is to go.
+pub(super) type RowMap = BTreeMap<Vec<u8>, Option<Bytes>>;
+
+/// The write-back memtables over one sled tree, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct Memtables {
+    /// Put since the last commit began.
+    pub(super) pending: RowMap,
+    /// Being written to sled now.
+    pub(super) committing: Option<Arc<RowMap>>,
+}
+
+impl Memtables {
+    /// What the memtables know of a row: `None` when sled has to be asked.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+        self.pending
+            .get(key)
+            .or_else(|| self.committing.as_ref().and_then(|rows| rows.get(key)))
+    }
+
+    /// The nearest key in a range, from its end when `backwards`.
+    pub(super) fn nearest(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        backwards: bool,
+    ) -> Option<(&[u8], &Option<Bytes>)> {
+        let pending = nearest_in(&self.pending, range, backwards);
+        let committing = self
+            .committing
+            .as_ref()
+            .and_then(|rows| nearest_in(rows, range, backwards));
+        match (pending, committing) {
+            (Some(newer), Some(older)) => {
+                let older_is_nearer = if backwards {
+                    older.0 > newer.0
+                } else {
+                    older.0 < newer.0
+                };
+                Some(if older_is_nearer { older } else { newer })
+            }
+            (newer, older) => newer.or(older),
+        }
+    }
+}
+
+fn nearest_in<'a>(
+    rows: &'a RowMap,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+    backwards: bool,
+) -> Option<(&'a [u8], &'a Option<Bytes>)> {
+    let mut found = rows.range::<[u8], _>(range);
+    let nearest = if backwards {
+        found.next_back()
+    } else {
+        found.next()
+    };
+    nearest.map(|(key, row)| (key.as_slice(), row))
+}

@@ -1,0 +1,245 @@
+//! The store of one folder: all shards, opened, healed, flushed and sealed together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::commit_thread::CommitThread;
+use super::database::Database;
+use super::{CheckpointRow, CommitFigures, Epoch, EpochParts, Seal, ShardRows, StoreError};
+use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The folder; made when it isn't there.
+    pub dir: PathBuf,
+    /// How much sled may keep in memory, in bytes.
+    pub cache_bytes: u64,
+    /// How many shards.
+    pub shards: ShardCount,
+    /// The parts of the epoch in which the rows are read and written.
+    pub parts: EpochParts,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    commit_thread: CommitThread,
+    database: Arc<Database>,
+    shards: Vec<Arc<ShardRows>>,
+    count: ShardCount,
+    parts: EpochParts,
+    epoch: Epoch,
+    dir: PathBuf,
+}
+
+impl Store {
+    /// Opens the folder, or makes it. What the last clean stop sealed must be intact.
+    ///
+    /// # Errors
+    /// [`StoreError`]; when it [is damage](StoreError::is_damage), [`Store::discard`] the folder
+    /// and open it anew.
+    pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        Seal::open(&options.dir)?;
+        let database = Database::open(&options.dir, options.cache_bytes, options.shards)?;
+        let database = Arc::new(database);
+        let shards = options
+            .shards
+            .all()
+            .map(|shard| {
+                let database = Arc::clone(&database);
+                Arc::new(ShardRows::new(database, shard.index()))
+            })
+            .collect();
+        let commit_thread = CommitThread::start(Arc::clone(&database))
+            .map_err(StoreError::io("start a thread for", &options.dir))?;
+        Ok(Self {
+            commit_thread,
+            database,
+            shards,
+            count: options.shards,
+            parts: options.parts,
+            epoch: options.parts.epoch(),
+            dir: options.dir.clone(),
+        })
+    }
+
+    /// Moves the folder aside, in place of what was moved aside before; views are made anew from
+    /// the journal, but the bytes may tell what happened.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn discard(dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+        if !dir.exists() {
+            Seal::remove(dir)?;
+            return Ok(None);
+        }
+        let aside = dir.with_extension("damaged");
+        if aside.exists() {
+            std::fs::remove_dir_all(&aside).map_err(StoreError::io("remove", &aside))?;
+        }
+        std::fs::rename(dir, &aside).map_err(StoreError::io("move aside", dir))?;
+        Seal::remove(dir)?;
+        Ok(Some(aside))
+    }
+
+    /// Removes a folder and its seal, if they are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn remove(dir: &Path) -> Result<(), StoreError> {
+        Seal::remove(dir)?;
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", dir)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies all committed rows, with their checkpoints, into an empty store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_to(&self, empty: &Self) -> Result<(), StoreError> {
+        for (from, to) in self.shards.iter().zip(&empty.shards) {
+            from.copy_to(to)?;
+        }
+        Ok(())
+    }
+
+    /// The same, its rows being of another epoch. Such rows are only read.
+    #[must_use]
+    pub fn in_epoch(self, epoch: Epoch) -> Self {
+        Self { epoch, ..self }
+    }
+
+    /// The record of rows that are written now and have come to this position.
+    pub fn record_at(&self, checkpoint: Checkpoint) -> CheckpointRow {
+        CheckpointRow::new(self.parts, checkpoint)
+    }
+
+    /// The parts of the epoch in which rows are written.
+    pub const fn parts(&self) -> EpochParts {
+        self.parts
+    }
+
+    /// The epoch of its rows.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How many shards it has.
+    pub const fn count(&self) -> ShardCount {
+        self.count
+    }
+
+    /// All shards, in order.
+    pub fn shards(&self) -> &[Arc<ShardRows>] {
+        &self.shards
+    }
+
+    /// Where a keyword lives.
+    pub fn shard_of(&self, keyword: &Keyword) -> ShardId {
+        self.count.shard_of(Token::of(keyword).as_str().as_bytes())
+    }
+
+    /// The rows of a shard.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    pub fn shard(&self, shard: ShardId) -> Result<&Arc<ShardRows>, StoreError> {
+        self.shards
+            .get(shard.index())
+            .ok_or_else(|| StoreError::Inconsistent(format!("there is no shard {shard}")))
+    }
+
+    /// The rows of the shard in which a keyword lives.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`], never for a store that is whole.
+    pub fn rows_of(&self, keyword: &Keyword) -> Result<&Arc<ShardRows>, StoreError> {
+        self.shard(self.shard_of(keyword))
+    }
+
+    /// Commits what is put in a shard at this moment, with the record, durably and off the
+    /// caller's path. What is returned fails when the store is closed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    pub fn commit(
+        &self,
+        shard: ShardId,
+        record: CheckpointRow,
+    ) -> Result<oneshot::Receiver<Result<CommitFigures, StoreError>>, StoreError> {
+        let rows = Arc::clone(self.shard(shard)?);
+        rows.freeze();
+        Ok(self.commit_thread.commit(rows, record))
+    }
+
+    /// Makes all commits so far durable; blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.database.flush()
+    }
+
+    /// What the folder takes on disk, in bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn bytes_on_disk(&self) -> Result<u64, StoreError> {
+        self.database.size_on_disk()
+    }
+
+    /// Flushes, closes and seals the store. Every other handle on it must be gone, else the seal
+    /// is left out: somebody might still write.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn close(self) -> Result<(), StoreError> {
+        let Self {
+            commit_thread,
+            database,
+            shards,
+            dir,
+            ..
+        } = self;
+        drop(commit_thread);
+        drop(shards);
+        match Arc::try_unwrap(database) {
+            Ok(database) => {
+                database.close()?;
+                Seal::write(&dir)
+            }
+            Err(shared) => {
+                shared.flush()?;
+                tracing::warn!("the views are still read, so they are left without a seal");
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// The views of a data folder, for a test of rows.
+    pub(crate) fn of_test(data: &Path) -> Self {
+        let generation = super::Generation::load(data).unwrap();
+        Self::open(&StoreOptions {
+            dir: data.join("views"),
+            cache_bytes: 1 << 20,
+            shards: ShardCount::DEFAULT,
+            parts: EpochParts::current(crate::events::Incarnation(1), generation),
+        })
+        .unwrap()
+    }
+}

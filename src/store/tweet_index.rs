@@ -1,0 +1,574 @@
+//! Which keywords hold a tweet.
+//!
+//! The ids of all tracked keywords are indexed in memory from when the first question comes until
+//! none has come for a while, so that an answer takes as long with 100,000 keywords as with one.
+//! The index is made of the keywords' rows, and follows them: shards note which keywords were put.
+//!
+//! An index holds at most [`MAX_INDEXED`] ids. The keywords with the most ids are left out of a
+//! larger one, and asked one by one through their filters (2 bytes an id).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::index_segments::{IndexSegments, KeywordNumber};
+use super::{Store, StoreError, Views};
+use crate::events::{Keyword, Sequence, TweetId};
+use crate::projections::KeywordSummary;
+use crate::projections::ids::{self, IdHash, IdState, Ids};
+
+/// Ids in an index, at 20 bytes each: 240 MB.
+const MAX_INDEXED: u64 = 12_000_000;
+
+/// Looks tweets up in all tracked keywords.
+#[derive(Debug)]
+pub struct TweetIndex {
+    views: Views,
+    known: Mutex<Option<Known>>,
+    max_indexed: u64,
+}
+
+/// What is in memory.
+#[derive(Debug)]
+struct Known {
+    /// The store that it was read from.
+    store: Weak<Store>,
+    asked: Instant,
+    index: IndexSegments,
+    /// Entries of the index, also those of keywords that are tracked no more.
+    indexed: u64,
+    /// Entries of keywords that are tracked no more.
+    stale: u64,
+    /// The keyword of each number of the index; `None` when it is tracked no more.
+    numbers: Vec<Option<Keyword>>,
+    small: HashMap<Keyword, Indexed>,
+    /// Keywords that have too many ids for the index.
+    large: HashMap<Keyword, (Sequence, Ids)>,
+}
+
+/// How far the index knows a keyword.
+#[derive(Debug)]
+struct Indexed {
+    number: KeywordNumber,
+    /// How many runs of ids each level had.
+    runs: Box<[u8]>,
+    entries: u64,
+}
+
+/// A keyword as a reader finds it, and what it finds there.
+enum Found {
+    Untracked,
+    Tracked {
+        runs: Vec<u8>,
+        ids: Vec<(IdHash, bool)>,
+    },
+}
+
+impl TweetIndex {
+    /// Nothing is in memory yet.
+    pub fn new(views: Views) -> Self {
+        Self {
+            views,
+            known: Mutex::default(),
+            max_indexed: MAX_INDEXED,
+        }
+    }
+
+    /// The tracked keywords that hold a tweet: it was posted there and not deleted. To those of
+    /// `also` it was posted besides, so that they hold it unless it was deleted there before.
+    /// `fresh` asks for what is put now; else it may be what was put at the last such question.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn of(
+        &self,
+        id: &TweetId,
+        also: &[Keyword],
+        fresh: bool,
+    ) -> Result<Vec<Keyword>, StoreError> {
+        let hash = IdHash::of(id);
+        let store = self.views.store()?;
+        let mut guard = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = guard.take().filter(|known| known.is_of(&store));
+        let is_new = current.is_none();
+        // An error leaves nothing half read behind.
+        let mut known = match current {
+            Some(known) => known,
+            None => Known::read(&self.views, &store, self.max_indexed)?,
+        };
+        if fresh && !is_new {
+            known.refresh(&self.views, &store)?;
+            if known.is_worn(self.max_indexed) {
+                known = Known::read(&self.views, &store, self.max_indexed)?;
+            }
+        }
+        known.asked = Instant::now();
+        let answer = known.holders(&self.views, hash, also);
+        *guard = Some(known);
+        answer
+    }
+
+    /// Gives the memory back when no question has come for so long.
+    pub fn forget_unasked(&self, after: Duration) {
+        let mut guard = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after)
+            && let Some(store) = known.store.upgrade()
+        {
+            for shard in store.shards() {
+                shard.put_log().ignore();
+            }
+        }
+    }
+}
+
+impl Known {
+    fn is_of(&self, store: &Arc<Store>) -> bool {
+        std::ptr::eq(self.store.as_ptr(), Arc::as_ptr(store))
+    }
+
+    /// Reads all keywords.
+    fn read(views: &Views, store: &Arc<Store>, max_indexed: u64) -> Result<Self, StoreError> {
+        let mut known = Self {
+            store: Arc::downgrade(store),
+            asked: Instant::now(),
+            index: IndexSegments::new(),
+            indexed: 0,
+            stale: 0,
+            numbers: Vec::new(),
+            small: HashMap::new(),
+            large: HashMap::new(),
+        };
+        let mut sizes = Vec::new();
+        for shard in store.shards() {
+            // Before its rows are read: what is put meanwhile is read once more.
+            shard.put_log().watch();
+            let summaries = views.heads_of(store, shard)?.into_iter();
+            let tracked = summaries.filter(|(_, summary)| summary.tracked);
+            sizes.extend(tracked.map(|(keyword, summary)| {
+                let size = ids::at_most(&summary.id_runs);
+                (size, keyword, summary.id_runs.is_empty())
+            }));
+        }
+        // The fewest ids first, so that as many keywords as can be are in the index.
+        sizes.sort_unstable();
+        let mut room = max_indexed;
+        for (size, keyword, has_no_runs) in sizes {
+            match room.checked_sub(size) {
+                Some(rest) if has_no_runs => {
+                    room = rest;
+                    // Its ids are in one row, which is read with those of its neighbours.
+                    let (runs, ids) = (Vec::new(), Vec::new());
+                    known.add(keyword, Found::Tracked { runs, ids });
+                }
+                Some(rest) => {
+                    room = rest;
+                    let found = find(views, &keyword, &[])?;
+                    known.add(keyword, found);
+                }
+                None => {
+                    room = 0;
+                    // Its filters are read when the first question comes.
+                    known.large.insert(keyword, Default::default());
+                }
+            }
+        }
+        for shard in store.shards() {
+            let read = shard.for_each_recent_ids(|keyword, row| known.add_recent(&keyword, row));
+            views.noticing_damage(store, read)?;
+        }
+        known.index.sort();
+        // Rows that were put between two readings may have moved.
+        known.refresh(views, store)?;
+        Ok(known)
+    }
+
+    /// Adds the newest ids of a keyword that has no others.
+    fn add_recent(&mut self, keyword: &Keyword, row: &[u8]) -> Result<(), StoreError> {
+        let Some(known) = self.small.get_mut(keyword) else {
+            return Ok(());
+        };
+        if !known.runs.is_empty() {
+            return Ok(());
+        }
+        let (index, number) = (&mut self.index, known.number);
+        let mut entries = 0;
+        ids::visit_recent(row, |id, state| {
+            index.push(id, number, state == IdState::Deleted);
+            entries += 1;
+        })?;
+        known.entries = known.entries.saturating_add(entries);
+        self.indexed = self.indexed.saturating_add(entries);
+        Ok(())
+    }
+
+    /// Reads the keywords that were put since.
+    fn refresh(&mut self, views: &Views, store: &Arc<Store>) -> Result<(), StoreError> {
+        for shard in store.shards() {
+            for (keyword, was_cleared) in shard.put_log().take() {
+                if was_cleared {
+                    self.forget(&keyword);
+                }
+                if self.large.contains_key(&keyword) {
+                    continue;
+                }
+                let seen = self.small.get(&keyword).map(|known| &*known.runs);
+                match find(views, &keyword, seen.unwrap_or_default())? {
+                    Found::Untracked => self.forget(&keyword),
+                    Found::Tracked { runs, ids } => self.start_indexing(keyword, runs, &ids),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// It has grown beyond its limit, or half of it is of keywords that are tracked no more.
+    const fn is_worn(&self, max_indexed: u64) -> bool {
+        self.indexed > max_indexed.saturating_add(max_indexed / 8)
+            || (self.stale > 1_000 && self.stale > self.indexed / 2)
+    }
+
+    fn holders(
+        &mut self,
+        views: &Views,
+        hash: IdHash,
+        also: &[Keyword],
+    ) -> Result<Vec<Keyword>, StoreError> {
+        let mut holders = Vec::new();
+        let mut also: Vec<&Keyword> = also.iter().collect();
+        for (number, is_deleted) in self.index.of(hash) {
+            let Ok(number) = usize::try_from(number) else {
+                continue;
+            };
+            let Some(Some(keyword)) = self.numbers.get(number) else {
+                continue;
+            };
+            if is_deleted {
+                also.retain(|other| *other != keyword);
+            } else {
+                holders.push(keyword.clone());
+            }
+        }
+        for (keyword, (of, ids)) in &mut self.large {
+            let found = views.read(keyword, |summary: &KeywordSummary, rows| {
+                if !summary.tracked {
+                    return Ok(None);
+                }
+                // Which rows hold the runs changes with every merge.
+                if *of != summary.as_of {
+                    *ids = Ids::hydrate(rows, &summary.id_runs)?;
+                    *of = summary.as_of;
+                }
+                ids.find(rows, hash)
+            })?;
+            match found.and_then(|found| found.value) {
+                Some(IdState::Present(_)) => holders.push(keyword.clone()),
+                Some(IdState::Deleted) => also.retain(|other| *other != keyword),
+                None => {}
+            }
+        }
+        holders.extend(also.into_iter().cloned());
+        Ok(holders)
+    }
+
+    fn next_number(&mut self, keyword: &Keyword) -> KeywordNumber {
+        let number = KeywordNumber::try_from(self.numbers.len()).unwrap_or(KeywordNumber::MAX);
+        self.numbers.push(Some(keyword.clone()));
+        number
+    }
+
+    /// Adds a keyword that is not there yet, to be sorted later.
+    fn add(&mut self, keyword: Keyword, found: Found) {
+        let Found::Tracked { runs, ids } = found else {
+            return;
+        };
+        let number = self.next_number(&keyword);
+        let entries = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        for (id, is_deleted) in ids {
+            self.index.push(id, number, is_deleted);
+        }
+        self.indexed = self.indexed.saturating_add(entries);
+        let runs = runs.into();
+        self.small.insert(
+            keyword,
+            Indexed {
+                number,
+                runs,
+                entries,
+            },
+        );
+    }
+
+    /// Takes in what is new in a keyword.
+    fn start_indexing(&mut self, keyword: Keyword, runs: Vec<u8>, ids: &[(IdHash, bool)]) {
+        let number = match self.small.get(&keyword) {
+            Some(known) => known.number,
+            None => self.next_number(&keyword),
+        };
+        let known = self.small.entry(keyword).or_insert_with(|| Indexed {
+            number,
+            runs: Box::default(),
+            entries: 0,
+        });
+        known.runs = runs.into();
+        for (id, is_deleted) in ids {
+            if self.index.set(*id, number, *is_deleted) {
+                known.entries = known.entries.saturating_add(1);
+                self.indexed = self.indexed.saturating_add(1);
+            }
+        }
+    }
+
+    /// A keyword's ids are void.
+    fn forget(&mut self, keyword: &Keyword) {
+        self.large.remove(keyword);
+        let Some(known) = self.small.remove(keyword) else {
+            return;
+        };
+        self.stale = self.stale.saturating_add(known.entries);
+        let number = usize::try_from(known.number).unwrap_or(usize::MAX);
+        if let Some(number) = self.numbers.get_mut(number) {
+            *number = None;
+        }
+    }
+}
+
+/// The ids of a keyword that are not in `seen` runs, under one version of its rows.
+fn find(views: &Views, keyword: &Keyword, seen: &[u8]) -> Result<Found, StoreError> {
+    let found = views.read(keyword, |summary: &KeywordSummary, rows| {
+        if !summary.tracked {
+            return Ok(Found::Untracked);
+        }
+        let mut ids = Vec::new();
+        ids::visit(rows, &summary.id_runs, seen, |id, state| {
+            ids.push((id, state == IdState::Deleted));
+        })?;
+        let runs = summary.id_runs.clone();
+        Ok(Found::Tracked { runs, ids })
+    })?;
+    Ok(found.map_or(Found::Untracked, |found| found.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::projections::ids::RECENT;
+    use crate::projections::{RowChanges, RowKey};
+
+    /// Keywords whose rows are put as a fold does it.
+    struct Scene {
+        _data: tempfile::TempDir,
+        views: Views,
+        kept: BTreeMap<Keyword, Kept>,
+        seq: u64,
+    }
+
+    #[derive(Default)]
+    struct Kept {
+        ids: Ids,
+        summary: KeywordSummary,
+        model: BTreeMap<u32, bool>,
+    }
+
+    fn id(number: u32) -> TweetId {
+        TweetId::new(&format!("x:{number}")).unwrap()
+    }
+
+    fn keyword(number: u32) -> Keyword {
+        Keyword::new(&format!("kw{number}")).unwrap()
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let data = tempfile::tempdir().unwrap();
+            let views = Views::default();
+            views.show(Arc::new(Store::of_test(data.path())));
+            Self {
+                _data: data,
+                views,
+                kept: BTreeMap::new(),
+                seq: 0,
+            }
+        }
+
+        /// Puts ids in a keyword, posted or deleted.
+        fn put(&mut self, number: u32, ids: impl Iterator<Item = u32>, state: IdState) {
+            let keyword = keyword(number);
+            let store = self.views.store().unwrap();
+            let shard = store.rows_of(&keyword).unwrap();
+            let kept = self.kept.entry(keyword.clone()).or_default();
+            let rows = shard.of(&keyword);
+            for number in ids {
+                let is_deleted = state == IdState::Deleted;
+                if is_deleted || !kept.model.contains_key(&number) {
+                    kept.ids.set(&rows, IdHash::of(&id(number)), state).unwrap();
+                    *kept.model.entry(number).or_default() |= is_deleted;
+                }
+            }
+            let mut rows = Vec::new();
+            kept.ids.take_row_changes(&mut rows);
+            self.seq += 1;
+            kept.summary.tracked = true;
+            kept.summary.as_of = Sequence::new(self.seq);
+            kept.summary.id_runs = kept.ids.runs();
+            rows.push((RowKey::Summary, Some(kept.summary.encode().unwrap())));
+            let changes = RowChanges {
+                rows,
+                ..RowChanges::default()
+            };
+            shard.put(&keyword, changes).unwrap();
+        }
+
+        /// Untracks a keyword, which drops its ids.
+        fn clear(&mut self, number: u32, is_tracked: bool) {
+            let keyword = keyword(number);
+            let store = self.views.store().unwrap();
+            self.seq += 1;
+            let summary = KeywordSummary {
+                tracked: is_tracked,
+                as_of: Sequence::new(self.seq),
+                ..KeywordSummary::default()
+            };
+            let changes = RowChanges {
+                cleared: true,
+                rows: vec![(RowKey::Summary, Some(summary.encode().unwrap()))],
+                tracking: None,
+            };
+            store
+                .rows_of(&keyword)
+                .unwrap()
+                .put(&keyword, changes)
+                .unwrap();
+            self.kept.remove(&keyword);
+        }
+
+        fn holders(&self, number: u32) -> Vec<Keyword> {
+            let holds = |kept: &Kept| kept.model.get(&number) == Some(&false);
+            let held = self.kept.iter().filter(|(_, kept)| holds(kept));
+            held.map(|(keyword, _)| keyword.clone()).collect()
+        }
+    }
+
+    fn of(holders: &TweetIndex, number: u32, also: &[Keyword]) -> Vec<Keyword> {
+        let mut found = holders.of(&id(number), also, true).unwrap();
+        found.sort();
+        found
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Post(u32, u32, u32),
+        Delete(u32, u32, u32),
+        Clear(u32, bool),
+        Forget,
+        Ask,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let count = prop_oneof![4 => 1_u32..20, 1 => 100_u32..1_200];
+        let step = prop_oneof![
+            6 => (0_u32..4, 0_u32..400, count).prop_map(|(k, first, count)| Step::Post(k, first, count)),
+            2 => (0_u32..4, 0_u32..400, 1_u32..30).prop_map(|(k, first, count)| Step::Delete(k, first, count)),
+            1 => (0_u32..4, any::<bool>()).prop_map(|(k, is_tracked)| Step::Clear(k, is_tracked)),
+            1 => Just(Step::Forget),
+            4 => Just(Step::Ask),
+        ];
+        prop::collection::vec(step, 1..20)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn tweet_index_finds_exactly_the_holders(steps in steps()) {
+            // All in the index, some, and none.
+            for max_indexed in [MAX_INDEXED, 600, 0] {
+                // A scene each: the shards' logs are for one reader.
+                let mut scene = Scene::new();
+                let holders = TweetIndex {
+                    max_indexed,
+                    ..TweetIndex::new(scene.views.clone())
+                };
+                for step in steps.iter().chain([&Step::Ask]) {
+                    match *step {
+                        Step::Post(k, first, count) => {
+                            let at = crate::events::Timestamp::EARLIEST;
+                            scene.put(k, first..first + count, IdState::Present(at));
+                        }
+                        Step::Delete(k, first, count) => {
+                            scene.put(k, first..first + count, IdState::Deleted);
+                        }
+                        Step::Clear(k, is_tracked) => scene.clear(k, is_tracked),
+                        Step::Forget => holders.forget_unasked(Duration::ZERO),
+                        Step::Ask => for number in (0..1_600).step_by(37) {
+                            let expected = scene.holders(number);
+                            prop_assert_eq!(of(&holders, number, &[]), expected);
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_posted_besides_counts_unless_it_was_deleted() {
+        let mut scene = Scene::new();
+        let at = crate::events::Timestamp::EARLIEST;
+        scene.put(0, 0..300, IdState::Present(at));
+        scene.put(1, 0..1, IdState::Deleted);
+        let also = [keyword(1), keyword(2)];
+        for max_indexed in [MAX_INDEXED, 0] {
+            let holders = TweetIndex {
+                max_indexed,
+                ..TweetIndex::new(scene.views.clone())
+            };
+            assert_eq!(of(&holders, 0, &also), [keyword(0), keyword(2)]);
+            assert_eq!(of(&holders, 1, &also), [keyword(0), keyword(1), keyword(2)]);
+        }
+    }
+
+    /// One reader follows the shards' logs: an index that is given back ends them.
+    #[test]
+    fn puts_are_not_noted_without_a_reader() {
+        let mut scene = Scene::new();
+        let at = crate::events::Timestamp::EARLIEST;
+        let holders = TweetIndex::new(scene.views.clone());
+        assert_eq!(of(&holders, 1, &[]), []);
+        scene.put(0, 0..5, IdState::Present(at));
+        let store = scene.views.store().unwrap();
+        let noted = || -> usize {
+            let shards = store.shards().iter();
+            shards.map(|shard| shard.put_log().take().len()).sum()
+        };
+        assert_eq!(noted(), 1);
+        holders.forget_unasked(Duration::ZERO);
+        scene.put(0, 5..10, IdState::Present(at));
+        assert_eq!(noted(), 0);
+        assert_eq!(of(&holders, 7, &[]), [keyword(0)]);
+    }
+
+    #[test]
+    fn oversized_index_is_read_again() {
+        let mut scene = Scene::new();
+        let at = crate::events::Timestamp::EARLIEST;
+        let limit = u64::try_from(RECENT).unwrap() * 4;
+        let holders = TweetIndex {
+            max_indexed: limit,
+            ..TweetIndex::new(scene.views.clone())
+        };
+        for round in 0..40_u32 {
+            scene.put(
+                round % 3,
+                round * 100..(round + 1) * 100,
+                IdState::Present(at),
+            );
+            assert_eq!(of(&holders, round * 100, &[]), [keyword(round % 3)]);
+            let known = holders.known.lock().unwrap();
+            let indexed = known.as_ref().unwrap().indexed;
+            assert!(indexed <= limit + limit / 8, "{indexed}");
+        }
+    }
+}
