@@ -270,12 +270,17 @@ proptest! {
         let model = model_of(&history);
         let (view, rows, _) = fold(&history, &cuts);
         let mut minutes = BTreeMap::new();
-        let (first, last) = (Timestamp::EARLIEST, Timestamp::from_millis(histories::NOON).plus(60 * Timestamp::DAY));
-        volume::for_each_minute(&rows, first, last, |at, count| assert!(minutes.insert(at, count).is_none())).unwrap();
+        let first = Timestamp::EARLIEST;
+        let last = Timestamp::from_millis(histories::NOON).plus(60 * Timestamp::DAY);
+        volume::for_each_minute(&rows, first, last, |at, count| {
+            assert!(minutes.insert(at, count).is_none());
+        })
+        .unwrap();
         prop_assert_eq!(minutes, model.minutes());
         for step in [Step::Minute, Step::Hour, Step::Day] {
             let (from, to) = volume::align(from, from.plus(span), step, offset);
-            for VolumePoint { at, count } in volume::points(&rows, from, to, step, offset).unwrap() {
+            let points = volume::points(&rows, from, to, step, offset).unwrap();
+            for VolumePoint { at, count } in points {
                 prop_assert_eq!(count, model.count(at, at.plus(step.width())));
             }
         }
@@ -304,7 +309,10 @@ proptest! {
     ) {
         let history: History = history
             .into_iter()
-            .filter(|(sequence, record)| sequence.get() < 500 || !matches!(record, KeywordRecord::Event(Event::KeywordUntracked { .. })))
+            .filter(|(sequence, record)| {
+                sequence.get() < 500
+                    || !matches!(record, KeywordRecord::Event(Event::KeywordUntracked { .. }))
+            })
             .collect();
         let model = model_of(&history);
         let (view, rows, _) = fold(&history, &cuts);

@@ -4,7 +4,7 @@
 //!
 //! | version | holds |
 //! |---|---|
-//! | 0 | a payload in wire form, just as it came, because it could not be decoded when it was stored; it is tried again at each reading |
+//! | 0 | a payload in wire form that could not be decoded when stored; each reading tries again |
 //! | 1 | an event |
 //! | 2 | an event, behind the text that says where it comes from |
 //! | 3 | what is left of an erased event |

@@ -363,7 +363,8 @@ mod tests {
                 match kind {
                     0 => {
                         let admission = admission.clone();
-                        let mut admitted = Box::pin(async move { admission.admit(client(number)).await });
+                        let admitted = async move { admission.admit(client(number)).await };
+                        let mut admitted = Box::pin(admitted);
                         match admitted.as_mut().now_or_never() {
                             Some(Ok(permit)) => held.push(permit),
                             Some(Err(_)) => {}
@@ -388,7 +389,8 @@ mod tests {
                 prop_assert!(queue.at_work <= workers && queue.waiting <= waiting);
                 prop_assert!(queue.waiting == 0 || queue.at_work == workers);
                 let max = (workers + waiting).div_euclid(4).max(1);
-                prop_assert!(queue.clients.values().all(|client| (1..=max).contains(&client.permits())));
+                let mut clients = queue.clients.values();
+                prop_assert!(clients.all(|client| (1..=max).contains(&client.permits())));
             }
             drop((held, pending));
             prop_assert!(admission.shared.queue().clients.is_empty());

@@ -161,13 +161,17 @@ impl RequestContext {
     /// # Errors
     /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or what
     /// keeps the views from answering.
-    pub async fn answer_for<T: Serialize>(
+    pub async fn answer_for<T, Q>(
         self,
         lane: Lane,
         keyword: Keyword,
         even_untracked: bool,
-        mut question: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
-    ) -> Result<Response, Problem> {
+        mut question: Q,
+    ) -> Result<Response, Problem>
+    where
+        T: Serialize,
+        Q: FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
+    {
         let tidings = self.tidings().clone();
         let answer = move |views: &Views| {
             let answer = views.read(&keyword, |summary, rows| {

@@ -471,8 +471,10 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let count = prop_oneof![4 => 1_u32..20, 1 => 100_u32..1_200];
         let step = prop_oneof![
-            6 => (0_u32..4, 0_u32..400, count).prop_map(|(k, first, count)| Step::Post(k, first, count)),
-            2 => (0_u32..4, 0_u32..400, 1_u32..30).prop_map(|(k, first, count)| Step::Delete(k, first, count)),
+            6 => (0_u32..4, 0_u32..400, count)
+                .prop_map(|(k, first, count)| Step::Post(k, first, count)),
+            2 => (0_u32..4, 0_u32..400, 1_u32..30)
+                .prop_map(|(k, first, count)| Step::Delete(k, first, count)),
             1 => (0_u32..4, any::<bool>()).prop_map(|(k, is_tracked)| Step::Clear(k, is_tracked)),
             1 => Just(Step::Forget),
             4 => Just(Step::Ask),

@@ -368,7 +368,8 @@ mod tests {
             keywords in prop::collection::vec(texts("{1,4}"), 0..12),
             text in texts("{0,40}"),
         ) {
-            let keywords: Vec<Keyword> = keywords.iter().filter_map(|text| Keyword::new(text).ok()).collect();
+            let keywords = keywords.iter().filter_map(|text| Keyword::new(text).ok());
+            let keywords: Vec<Keyword> = keywords.collect();
             let wanted = keywords.iter().map(Keyword::to_string).collect();
             let matcher = Matcher::new(keywords);
             prop_assert_eq!(found(&matcher, &text), naive(&wanted, &text));

@@ -448,7 +448,9 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_event_or_a_reason(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_an_event_or_a_reason(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
             if let Err(rejection) = decode(&bytes, NOW) {
                 prop_assert!(!rejection.to_string().is_empty());
             }

@@ -56,7 +56,10 @@ macro_rules! wire_object {
                         f.write_str("an object")
                     }
 
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                    fn visit_map<A: MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<Self::Value, A::Error> {
                         let mut object = $name::default();
                         while let Some(name) = map.next_key()? {
                             match name {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! received_at i64 │ length of the token u16 │ token │ stored form
-//! received_at i64 │ length of the token u16 + 2^15 │ padding u32 │ token │ stored form │ `padding` zero bytes
+//! received_at i64 │ length of the token u16 + 2^15 │ padding u32 │ token │ stored form │ zeros
 //! ```
 //!
 //! Numbers are little endian. Every body can be written over in place with the [hollow](binary)
@@ -175,16 +175,20 @@ mod tests {
         #[test]
         fn every_event_has_room_for_what_erasing_leaves_of_it(
             id in "[a-z]{1,60}", text in "[a-z]{1,40}", at in any::<u32>(), small: bool,
-            counts in prop::array::uniform4(prop::option::of(prop_oneof![0..300_u64, Just(json::MAX_METRIC)])),
+            counts in prop::array::uniform4(prop::option::of(
+                prop_oneof![0..300_u64, Just(json::MAX_METRIC)],
+            )),
         ) {
             let id = TweetId::new(&id).unwrap();
-            let at = if small { Timestamp::EARLIEST } else { Timestamp::from_millis(i64::from(at) << 9) };
+            let at = Timestamp::from_millis(i64::from(at) << 9);
+            let at = if small { Timestamp::EARLIEST } else { at };
             let [likes, reposts, replies, quotes] = counts;
             let metrics = MetricsPatch { likes, reposts, replies, quotes };
             let author = Author { handle: "a".into(), name: None, followers: None };
             let posted = TweetPosted {
                 id: id.clone(), at, source: None, author, text, lang: None, url: None,
-                reply_to: None, repost_of: None, metrics: metrics.applied_to(TweetMetrics::default()),
+                reply_to: None, repost_of: None,
+                metrics: metrics.applied_to(TweetMetrics::default()),
             };
             for event in [
                 Event::TweetPosted(Box::new(posted)),
@@ -192,7 +196,8 @@ mod tests {
                 Event::TweetDeleted(TweetDeleted { id, at }),
             ] {
                 let hollow = binary::encode_hollow(&Hollow::of(&event).unwrap()).unwrap();
-                let record = Record { stored: binary::encode_event(&event).unwrap(), ..record(5, 0) };
+                let stored = binary::encode_event(&event).unwrap();
+                let record = Record { stored, ..record(5, 0) };
                 prop_assert!(hollow.len() <= room(&record), "{event:?}");
                 prop_assert!(hollow.len() <= binary::MAX_HOLLOW_BYTES);
             }

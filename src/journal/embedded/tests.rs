@@ -338,7 +338,8 @@ proptest! {
             let mut incarnation = None;
             for (count, length, end) in groups {
                 let journal = EmbeddedJournal::open(dir.path(), &options).unwrap();
-                prop_assert_eq!(*incarnation.get_or_insert(journal.incarnation()), journal.incarnation());
+                let first = *incarnation.get_or_insert(journal.incarnation());
+                prop_assert_eq!(first, journal.incarnation());
                 let text = "x".repeat(length + 1);
                 let group: Vec<_> = (0..count).map(|n| posted("a", n, &text)).collect();
                 all.extend(group.clone());

@@ -4,8 +4,10 @@
 //! ```text
 //! folder   00000000000000000001.segment  00000000000000210733.segment  …   named by first sequence
 //! segment  header, frame, frame, …, and after a clean stop an end mark
-//! header   magic 8 │ version u16 │ kind u16 │ shards u16 │ form u16 │ incarnation u64 │ first u64 │ chain u32 │ crc u32
-//! frame    magic 4 │ length u32 │ first u64 │ count u32 │ chain u32 │ crc u32, then `count` records in `length` bytes
+//! header   magic 8 │ version u16 │ kind u16 │ shards u16 │ form u16 │ incarnation u64 │ first u64
+//!          │ chain u32 │ crc u32
+//! frame    magic 4 │ length u32 │ first u64 │ count u32 │ chain u32 │ crc u32,
+//!          then `count` records in `length` bytes
 //! record   length u32 │ crc u32 │ body
 //! end mark a frame's header with its own magic, no records, and `first` = the next sequence
 //! ```

@@ -77,7 +77,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
-    fn ids_match_a_hash_map_in_any_batches(steps in steps(), asked in prop::collection::vec(0_usize..9_000, 64)) {
+    fn ids_match_a_hash_map_in_any_batches(
+        steps in steps(),
+        asked in prop::collection::vec(0_usize..9_000, 64),
+    ) {
         let mut model: HashMap<usize, IdState> = HashMap::new();
         let mut kept = Kept::default();
         let mut whole = Kept::default();

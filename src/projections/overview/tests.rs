@@ -162,7 +162,10 @@ proptest! {
 
     #[test]
     fn counts_are_those_of_the_list(
-        ages in prop::collection::vec(prop_oneof![0..3 * Timestamp::HOUR, 0..70 * Timestamp::DAY], 0..80),
+        ages in prop::collection::vec(
+            prop_oneof![0..3 * Timestamp::HOUR, 0..70 * Timestamp::DAY],
+            0..80,
+        ),
         shift in -Timestamp::HOUR..Timestamp::HOUR,
         at in 1_700_000_000_000_i64..1_800_000_000_000,
     ) {
@@ -170,7 +173,10 @@ proptest! {
         let tweets: Vec<_> = ages.iter().map(|age| at.plus(shift - age)).collect();
         let rows = rows_of(&tweets);
         for window in Window::ALL {
-            let among = |from: i64, to: i64| tweets.iter().filter(|at| (from..to).contains(&at.millis())).count() as u64;
+            let among = |from: i64, to: i64| {
+                let tweets = tweets.iter().filter(|at| (from..to).contains(&at.millis()));
+                tweets.count() as u64
+            };
             let end = (at.millis() / 60_000 + 1) * 60_000;
             let start = end - window.length();
             let minutes = window.length() / 60_000;
@@ -203,14 +209,24 @@ proptest! {
         let overview = rank(list);
         prop_assert_eq!(overview.keywords.len(), counted.len());
         for (place, ranked) in overview.keywords.iter().enumerate() {
-            let (name, KeywordCounts { count, previous, .. }) = (ranked.keyword.as_str(), ranked.counts);
-            let ahead = |other: u64, own: u64, other_name: &str| other > own || (other == own && other_name < name);
-            let rank = 1 + counted.iter().filter(|(other, (theirs, _))| ahead(*theirs, count, other)).count();
-            let before = 1 + counted.iter().filter(|(other, (_, theirs))| ahead(*theirs, previous, other)).count();
+            let name = ranked.keyword.as_str();
+            let KeywordCounts { count, previous, .. } = ranked.counts;
+            let ahead = |other: u64, own: u64, other_name: &str| {
+                other > own || (other == own && other_name < name)
+            };
+            let ahead_now = counted
+                .iter()
+                .filter(|(other, (theirs, _))| ahead(*theirs, count, other));
+            let rank = 1 + ahead_now.count();
+            let ahead_then = counted
+                .iter()
+                .filter(|(other, (_, theirs))| ahead(*theirs, previous, other));
+            let before = 1 + ahead_then.count();
             prop_assert_eq!(place + 1, rank);
             prop_assert_eq!(ranked.rank, rank as u64);
             prop_assert_eq!(ranked.previous_rank, (previous > 0).then_some(before as u64));
-            prop_assert_eq!(ranked.change, (previous > 0).then(|| before.checked_signed_diff(rank).unwrap() as i64));
+            let change = || before.checked_signed_diff(rank).unwrap() as i64;
+            prop_assert_eq!(ranked.change, (previous > 0).then(change));
         }
     }
 }

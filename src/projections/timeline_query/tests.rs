@@ -136,7 +136,8 @@ proptest! {
         budget in budgets(),
     ) {
         let mut scan = TimelineScan::within(query.clone(), budget);
-        for (runs, count) in [cut.min(tweets.len()), tweets.len(), tweets.len()].into_iter().enumerate() {
+        let counts = [cut.min(tweets.len()), tweets.len(), tweets.len()];
+        for (runs, count) in counts.into_iter().enumerate() {
             let rows = rows_of(&tweets[..count]);
             let fresh = TimelineScan::within(query.clone(), budget >> runs).run(&rows).unwrap();
             prop_assert_eq!(scan.run(&rows).unwrap(), fresh);

@@ -246,10 +246,14 @@ proptest! {
     }
 
     #[test]
-    fn counts_between_bounds_are_counts(deeds in deeds(), bounds in prop::collection::btree_set(times(), 0..30)) {
+    fn counts_between_bounds_are_counts(
+        deeds in deeds(),
+        bounds in prop::collection::btree_set(times(), 0..30),
+    ) {
         let (tweets, rows, _) = perform(&deeds);
         let bounds: Vec<_> = bounds.iter().map(|at| at.floor_to(Timestamp::MINUTE)).collect();
-        let expected: Vec<_> = bounds.windows(2).map(|pair| among(&tweets, pair[0], pair[1])).collect();
+        let pairs = bounds.windows(2);
+        let expected: Vec<_> = pairs.map(|pair| among(&tweets, pair[0], pair[1])).collect();
         prop_assert_eq!(counts_between(&rows, &bounds).unwrap().counts, expected);
     }
 

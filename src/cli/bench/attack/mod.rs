@@ -34,16 +34,32 @@ mod together;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AttackBenchArguments {
     /// How many ordinary tweets the server holds
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    #[arg(
+        long,
+        default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(1_000..)
+    )]
     tweets: u64,
     /// Over how many keywords
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=99_000))]
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=99_000)
+    )]
     keywords: u32,
     /// How many tweets of 10,000 × U+FDFA it holds besides
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u64).range(0..=100_000)
+    )]
     heavy: u64,
     /// How many lines are posted of each kind; fewer where one line stands for many
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    #[arg(
+        long,
+        default_value_t = 20_000,
+        value_parser = clap::value_parser!(u64).range(1_000..=1_000_000)
+    )]
     lines: u64,
     /// How long good clients are measured, alone and beside the attack
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=600))]
