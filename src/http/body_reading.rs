@@ -58,7 +58,7 @@ pub async fn read(
     let mut arrived = Arrived {
         bytes: Vec::new(),
         max,
-        expected: announced.unwrap_or(max),
+        announced,
         pace: Arc::clone(&pace),
         budget,
         charge: None,
@@ -97,8 +97,8 @@ const BUSY: Problem = Problem::Busy {
 struct Arrived<'a> {
     bytes: Vec<u8>,
     max: u64,
-    /// How long the body will be at most, as far as it is known.
-    expected: u64,
+    /// How long the client says that the body is.
+    announced: Option<u64>,
     pace: Arc<Pace>,
     budget: &'a ByteBudget,
     /// Counts the capacity of `bytes`.
@@ -117,13 +117,15 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Grows the buffer by doubling, but not beyond what the body can have, and counts it first.
+    /// Grows the buffer, and counts it first: to the length that was announced, so that nothing is
+    /// copied twice and a body without room is refused early; else by doubling.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {
             return Ok(());
         }
-        let mut target = capacity.saturating_mul(2).min(self.expected).max(length);
+        let grown = capacity.saturating_mul(2).min(self.max);
+        let mut target = self.announced.unwrap_or(grown).max(length);
         if length <= FREE_BYTES {
             target = target.min(FREE_BYTES);
         }

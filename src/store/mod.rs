@@ -39,7 +39,7 @@ pub use epoch::{Epoch, EpochError, EpochParts};
 pub use error::StoreError;
 pub use generation::{Contradiction, Generation};
 pub use keyword_rows::KeywordRows;
-pub use read_threads::ReadThreads;
+pub use read_threads::{ReadThreads, give_way};
 pub use seal::Seal;
 pub use shard_rows::{CommitFigures, ShardRows};
 pub use store::{Store, StoreOptions};

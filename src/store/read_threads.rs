@@ -38,8 +38,8 @@ impl ReadThreads {
     }
 }
 
-/// Lets threads of a lower niceness go first.
-fn give_way(niceness: i32) {
+/// Lets threads of a lower niceness go before the calling one.
+pub fn give_way(niceness: i32) {
     // On Linux this concerns the calling thread alone, elsewhere the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::{self, Runtime};
 use tokio::task::JoinSet;
 
 use super::reads::{self, greedy_messages};
 use super::scene::Scene;
 use crate::cli::bench::{frames, raw};
 use crate::events::Timestamp;
+use crate::store::give_way;
 
 const ABANDONED: u64 = 600;
 const NON_READERS: u64 = 200;
@@ -33,6 +35,9 @@ const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);
 /// After that a byte comes so often, so that the upload is not idle.
 const DRIP_EVERY: Duration = Duration::from_secs(4);
 
+/// The niceness of hostile clients, from 0 (none) to 19.
+const NICENESS: i32 = 5;
+
 /// How often hostile clients came, and were sent away.
 #[derive(Debug, Default)]
 pub(super) struct SiegeCounts {
@@ -48,10 +53,21 @@ pub(super) struct SiegeCounts {
 pub(super) struct Siege {
     pub(super) counts: Arc<SiegeCounts>,
     _clients: JoinSet<()>,
+    threads: Option<Runtime>,
 }
 
 impl Siege {
-    pub(super) fn begin(scene: &Scene) -> Self {
+    /// The clients run on threads that give way: on their own machines they would take no processor
+    /// time from the server or from good clients.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub(super) fn begin(scene: &Scene) -> std::io::Result<Self> {
+        let threads = runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("siege")
+            .on_thread_start(|| give_way(NICENESS))
+            .build()?;
         let counts = Arc::new(SiegeCounts::default());
         let to = scene.address;
         let mut clients = JoinSet::new();
@@ -62,16 +78,19 @@ impl Siege {
         for number in 0..ABANDONED {
             let requests = Arc::clone(&costly);
             let counts = Arc::clone(&counts);
-            clients.spawn(async move {
-                let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
-                tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
-                // Half of them ask for what costs the most.
-                let index = if number % 2 == 0 { 0 } else { number / 2 };
-                let index = usize::try_from(index).unwrap_or_default() % requests.len().max(1);
-                let request = requests.get(index).cloned().unwrap_or_default();
-                counts.abandoned.fetch_add(1, Ordering::Relaxed);
-                let _ = abandon(to, from(number, None), &request).await;
-            });
+            clients.spawn_on(
+                async move {
+                    let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
+                    tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
+                    // Half of them ask for what costs the most.
+                    let index = if number % 2 == 0 { 0 } else { number / 2 };
+                    let index = usize::try_from(index).unwrap_or_default() % requests.len().max(1);
+                    let request = requests.get(index).cloned().unwrap_or_default();
+                    counts.abandoned.fetch_add(1, Ordering::Relaxed);
+                    let _ = abandon(to, from(number, None), &request).await;
+                },
+                threads.handle(),
+            );
         }
         let minutes = scene.widest_minutes();
         let series: Vec<String> = (0..9)
@@ -94,38 +113,57 @@ impl Siege {
         for number in 0..NON_READERS {
             let requests = Arc::clone(&never_read);
             let counts = Arc::clone(&counts);
-            clients.spawn(async move {
-                let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
-                let request = requests.get(index).cloned().unwrap_or_default();
-                again(&counts.non_readers, || {
-                    never_read_an_answer(to, from(number, Some(NARROW)), &request)
-                })
-                .await;
-            });
+            clients.spawn_on(
+                async move {
+                    let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
+                    let request = requests.get(index).cloned().unwrap_or_default();
+                    again(&counts.non_readers, || {
+                        never_read_an_answer(to, from(number, Some(NARROW)), &request)
+                    })
+                    .await;
+                },
+                threads.handle(),
+            );
         }
         let piece: Arc<[u8]> = body_piece();
         for number in 0..UPLOADS {
             let (counts, piece) = (Arc::clone(&counts), Arc::clone(&piece));
-            clients.spawn(async move {
-                again(&counts.uploads, || {
-                    upload_half(to, from(number, None), &piece)
-                })
-                .await;
-            });
+            clients.spawn_on(
+                async move {
+                    again(&counts.uploads, || {
+                        upload_half(to, from(number, None), &piece)
+                    })
+                    .await;
+                },
+                threads.handle(),
+            );
         }
         let messages: Arc<[String]> = greedy_messages(Timestamp::now()).into();
         for number in 0..GREEDY {
             let (counts, messages) = (Arc::clone(&counts), Arc::clone(&messages));
-            clients.spawn(async move {
-                again(&counts.greedy, || {
-                    want_everything(to, from(number, None), &messages, &counts.greedy_bytes)
-                })
-                .await;
-            });
+            clients.spawn_on(
+                async move {
+                    again(&counts.greedy, || {
+                        want_everything(to, from(number, None), &messages, &counts.greedy_bytes)
+                    })
+                    .await;
+                },
+                threads.handle(),
+            );
         }
-        Self {
+        Ok(Self {
             counts,
             _clients: clients,
+            threads: Some(threads),
+        })
+    }
+}
+
+impl Drop for Siege {
+    fn drop(&mut self) {
+        // Waiting for the threads, as a runtime does by itself, is not allowed on the event loop.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn measure(
     let alone = good::run(scene, length).await?;
     let before = usage(server)?;
     let watch = Watch::start(server)?;
-    let siege = Siege::begin(scene);
+    let siege = Siege::begin(scene)?;
     let beside = good::run(scene, length).await?;
     let counts = std::sync::Arc::clone(&siege.counts);
     drop(siege);
