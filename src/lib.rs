@@ -1,6 +1,7 @@
 //! tidings turns a stream of tweets into live, per-keyword knowledge.
 //!
-//! Data flows one way: [`journal`] → [`actors::engine`] → [`projections`] → [`store`] → [`http`].
+//! Data flows one way: [`journal`] → [`actors::engine`] → [`projections`] → [`store`] →
+//! [`queries`] → [`http`].
 //! The modules below are listed from the innermost to the outermost: none imports one below it, but
 //! that [`settings`] and [`telemetry`] may be imported by all. `docs/architecture.md` follows one
 //! tweet and one query through them; `docs/glossary.md` says what each word means.
@@ -8,6 +9,8 @@
 pub mod telemetry;
 
 pub mod settings;
+
+pub mod access;
 
 pub mod events;
 
@@ -18,6 +21,8 @@ pub mod projections;
 pub mod journal;
 
 pub mod store;
+
+pub mod queries;
 
 pub mod actors;
 

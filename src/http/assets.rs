@@ -4,11 +4,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::access::Action;
 use super::answer_budget::StaticBody;
 use super::problem::Problem;
 use super::request_context::RequestContext;
 use super::{Http, etag};
+use crate::access::Action;
 
 /// The description of the interface in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("../../assets/openapi.json");

@@ -5,17 +5,17 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::Http;
-use super::access::Action;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::request_context::{MIN_SEQ, RequestContext};
 use super::response::{Moment, as_text};
-use super::time_range::Buckets;
-use super::volume::{PointAnswer, points_in};
-use crate::actors::engine::{Scope, Tidings};
+use super::time_range;
+use super::volume::{PointAnswer, points};
+use crate::access::Action;
+use crate::actors::engine::Scope;
 use crate::events::{Keyword, Timestamp};
 use crate::projections::volume::Step;
-use crate::store::Views;
+use crate::queries::{KeywordSeries, compare};
 
 const KEYWORD: &str = "keyword";
 const MAX_KEYWORDS_COMPARED: usize = 10;
@@ -41,6 +41,16 @@ struct Series {
     total: u64,
 }
 
+impl From<KeywordSeries> for Series {
+    fn from(KeywordSeries { keyword, series }: KeywordSeries) -> Self {
+        Self {
+            keyword,
+            points: points(series.points),
+            total: series.total,
+        }
+    }
+}
+
 /// Answers `GET /compare`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let call = RequestContext::of(http, request);
@@ -56,43 +66,19 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     for keyword in &keywords {
         call.ask(Some(keyword), Action::Read)?;
     }
-    let buckets = Buckets::read(&query, Timestamp::now())?;
+    let buckets = time_range::buckets(&query, Timestamp::now())?;
     call.reach(Scope::All, query.min_seq()?).await?;
     let series_count = u64::try_from(keywords.len()).unwrap_or(u64::MAX);
-    let points = series_count.saturating_mul(buckets.points());
-    let bytes = points.saturating_mul(POINT_BYTES);
-    call.answer_large_across(Lane::Scan, bytes, move |tidings, views| {
+    let points_count = series_count.saturating_mul(buckets.count());
+    let bytes = points_count.saturating_mul(POINT_BYTES);
+    let countable = call.countable();
+    call.answer_large_across(Lane::Scan, bytes, move |views| {
+        let series = compare(views, &countable, &keywords, buckets)?;
         Ok(Comparison {
             step: buckets.step,
-            series: keywords
-                .iter()
-                .map(|keyword| series(tidings, views, keyword, buckets))
-                .collect::<Result<_, _>>()?,
+            series: series.into_iter().map(Series::from).collect(),
             until: Moment(buckets.to),
         })
     })
     .await
-}
-
-fn series(
-    tidings: &Tidings,
-    views: &Views,
-    keyword: &Keyword,
-    buckets: Buckets,
-) -> Result<Series, Problem> {
-    let answer = views.read(keyword, |summary, rows| {
-        summary
-            .tracked
-            .then(|| points_in(rows, buckets))
-            .transpose()
-    })?;
-    let (points, total) = answer
-        .ok_or_else(|| Problem::unknown(tidings, keyword))?
-        .value
-        .ok_or_else(|| Problem::not_tracked(tidings, keyword))?;
-    Ok(Series {
-        keyword: keyword.clone(),
-        points,
-        total,
-    })
 }

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Http;
-use super::access::Action;
 use super::middleware::Unlisted;
 use super::problem::Problem;
 use super::request_context::RequestContext;
 use super::response::{AnswerBody, as_text};
+use crate::access::Action;
 use crate::actors::engine::{Status, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::{Connection, Durability};

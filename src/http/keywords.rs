@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Http;
-use super::access::Action;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::request_context::{MIN_SEQ, RequestContext};
 use super::response::{AnswerBody, Moment, Positioned, as_text};
+use crate::access::Action;
 use crate::actors::engine::{KeywordStatus, Scope, Tidings};
-use crate::events::{Keyword, Sequence, Timestamp, Token};
+use crate::events::{Keyword, Sequence, Token};
+use crate::queries::{TrackedKeyword, tracked_keywords};
 
 /// A keyword of the list has about so many bytes.
 const KEYWORD_BYTES: u64 = 200;
@@ -40,29 +41,20 @@ struct Item {
     status: &'static str,
 }
 
-/// What the list says of a keyword that stands in its header.
-#[derive(Debug)]
-struct Listed {
-    tweets: u64,
-    first_at: Option<Timestamp>,
-    last_at: Option<Timestamp>,
-    as_of: Sequence,
-}
-
 impl Item {
-    fn of(tidings: &Tidings, keyword: Keyword, listed: &Listed) -> Self {
+    fn of(tidings: &Tidings, listed: TrackedKeyword) -> Self {
         Self {
             tweets: listed.tweets,
             first_at: listed.first_at.map(Moment),
             last_at: listed.last_at.map(Moment),
             as_of: listed.as_of,
-            lag: tidings.lag(&keyword),
-            status: match tidings.keyword_status(&keyword) {
+            lag: tidings.lag(&listed.keyword),
+            status: match tidings.keyword_status(&listed.keyword) {
                 KeywordStatus::Live => "live",
                 KeywordStatus::CatchingUp => "catching_up",
                 KeywordStatus::Quarantined => "quarantined",
             },
-            name: Name::of(keyword),
+            name: Name::of(listed.keyword),
         }
     }
 }
@@ -94,22 +86,11 @@ pub async fn list(State(http): State<Http>, request: Request) -> Result<Response
     call.reach(Scope::All, query.min_seq()?).await?;
     let count = u64::try_from(call.tidings().tracked_count()).unwrap_or(u64::MAX);
     let bytes = count.saturating_mul(KEYWORD_BYTES);
-    call.answer_large_across(Lane::List, bytes, |tidings, views| {
-        let mut listed = views.keywords_with(|_, summary| {
-            summary.tracked.then_some(Listed {
-                tweets: summary.tweets,
-                first_at: summary.first_at,
-                last_at: summary.last_at,
-                as_of: summary.as_of,
-            })
-        })?;
-        listed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let items = listed.into_iter();
-        Ok(Keywords {
-            keywords: items
-                .map(|(keyword, listed)| Item::of(tidings, keyword, &listed))
-                .collect(),
-        })
+    let (tidings, countable) = (call.tidings().clone(), call.countable());
+    call.answer_large_across(Lane::List, bytes, move |views| {
+        let listed = tracked_keywords(views, &countable)?.into_iter();
+        let keywords = listed.map(|listed| Item::of(&tidings, listed)).collect();
+        Ok(Keywords { keywords })
     })
     .await
 }

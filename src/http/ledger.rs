@@ -5,12 +5,13 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::Http;
-use super::access::Action;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::request_context::{MIN_SEQ, RequestContext};
+use crate::access::Action;
 use crate::actors::engine::Scope;
 use crate::projections::Ledger;
+use crate::queries::{Untracked, total_ledger};
 
 /// The parameters of both routes.
 pub const PARAMETERS: &[&str] = &[MIN_SEQ];
@@ -30,8 +31,10 @@ pub async fn of_keyword(State(http): State<Http>, request: Request) -> Result<Re
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(Lane::Rows, keyword, true, |summary, _| Ok(summary.ledger))
-        .await
+    call.answer_for(Lane::Rows, keyword, Untracked::Answered, |summary, _| {
+        Ok(summary.ledger)
+    })
+    .await
 }
 
 /// Answers `GET /ledger`.
@@ -40,16 +43,12 @@ pub async fn of_all(State(http): State<Http>, request: Request) -> Result<Respon
     call.ask(None, Action::Read)?;
     let query = call.query(PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(Lane::List, |_, views| {
-        let mut ledger = Ledger::default();
-        views.keywords_with(|_, summary| {
-            ledger.add(&summary.ledger);
-            None::<()>
-        })?;
-        let unaddressed = views.unaddressed()?;
+    let countable = call.countable();
+    call.answer_across(Lane::List, move |views| {
+        let total = total_ledger(views, &countable)?;
         Ok(Sums {
-            ledger,
-            unaddressed,
+            ledger: total.ledger,
+            unaddressed: total.unaddressed,
         })
     })
     .await

@@ -15,7 +15,6 @@ use crate::actors::live::{Encoder, Live};
 use crate::ingest::Intake;
 use crate::telemetry::Metrics;
 
-mod access;
 mod admission;
 mod answer_budget;
 mod assets;
@@ -47,7 +46,7 @@ mod tweet;
 mod tweets;
 mod volume;
 
-pub use access::{Access, Action, AllowAll, Principal};
+pub use crate::access::{Access, Action, AllowAll, KeywordSet, Principal};
 pub use body_reading::BodyTimes;
 pub use health::status_json;
 pub use hosts::{Hosts, HostsError};
@@ -85,9 +84,9 @@ struct Shared {
 /// How the interface is set up.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Under which names it may be asked.
+    /// Host names under which the server may be asked.
     pub hosts: Hosts,
-    /// Whom it lets do what.
+    /// Authorization policy.
     pub access: Arc<dyn Access>,
     /// A keyword that a published line names for the first time is tracked from then on.
     pub auto_track: bool,

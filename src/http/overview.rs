@@ -1,27 +1,21 @@
 //! `GET /overview`: all keywords beside each other, and what was posted last.
 
-use std::collections::BinaryHeap;
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::{Serialize, Serializer};
 
 use super::Http;
-use super::access::Action;
 use super::keywords::Name;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::request_context::{MIN_SEQ, RequestContext};
 use super::response::{Moment, as_text};
 use super::tweet::Tweet;
+use crate::access::Action;
 use crate::actors::engine::Scope;
-use crate::events::{Keyword, Timestamp, TweetPosted};
-use crate::projections::overview::{self, KeywordCounts, RankedKeyword, Window};
-use crate::projections::{TimelineQuery, TweetKey, timeline_query};
-use crate::store::{StoreError, Views};
-
-/// How many tweets are shown.
-const LATEST: usize = 10;
+use crate::events::{Keyword, Timestamp};
+use crate::projections::overview::{self, RankedKeyword, Window};
+use crate::queries::{KeywordTweet, WindowOverview, overview as overview_of};
 
 /// The parameters of this route.
 pub const PARAMETERS: &[&str] = &["window", "at", MIN_SEQ];
@@ -108,6 +102,28 @@ struct Latest {
     tweet: Tweet,
 }
 
+impl From<WindowOverview> for OverviewAnswer {
+    fn from(overview: WindowOverview) -> Self {
+        Self {
+            window: overview.window,
+            total: overview.ranked.total,
+            previous: overview.ranked.previous,
+            keywords: overview.ranked.keywords.into_iter().map(Item).collect(),
+            latest: overview.latest.into_iter().map(Latest::from).collect(),
+            until: Moment(overview.until),
+        }
+    }
+}
+
+impl From<KeywordTweet> for Latest {
+    fn from(KeywordTweet { keyword, tweet }: KeywordTweet) -> Self {
+        Self {
+            keyword,
+            tweet: tweet.into(),
+        }
+    }
+}
+
 /// Answers `GET /overview`.
 pub async fn get(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let call = RequestContext::of(http, request);
@@ -125,110 +141,11 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         ));
     }
     call.reach(Scope::All, query.min_seq()?).await?;
-    call.answer_across(Lane::Scan, move |_, views| Ok(answer(views, window, at)?))
-        .await
-}
-
-/// The overview at a moment.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn answer(views: &Views, window: Window, at: Timestamp) -> Result<OverviewAnswer, StoreError> {
-    let end = overview::end(at);
-    let tracked = views.keywords_with(|_, summary| {
-        let span = summary.first_at.zip(summary.last_at);
-        summary.tracked.then_some(span)
-    })?;
-    let mut counted = Vec::with_capacity(tracked.len());
-    let mut candidates = BinaryHeap::new();
-    for (keyword, span) in tracked {
-        let (counts, end_of_newest) = match span {
-            Some(span) => count(views, &keyword, span, window, at)?,
-            None => Default::default(),
-        };
-        if let Some(end) = end_of_newest {
-            candidates.push((end, keyword.clone()));
-        }
-        counted.push((keyword, counts));
-    }
-    let latest = latest(views, candidates, end)?;
-    let ranked = overview::rank(counted);
-    Ok(OverviewAnswer {
-        window,
-        total: ranked.total,
-        previous: ranked.previous,
-        keywords: ranked.keywords.into_iter().map(Item).collect(),
-        latest,
-        until: Moment(end),
+    let countable = call.countable();
+    call.answer_across(Lane::Scan, move |views| {
+        Ok(OverviewAnswer::from(overview_of(
+            views, &countable, window, at,
+        )?))
     })
-}
-
-/// The counts of one keyword whose tweets are of these times at the earliest and at the latest, and
-/// a moment after its newest tweet before the window's end, if it has one. Nothing is read of a
-/// keyword that had no tweets in the window and the span before.
-fn count(
-    views: &Views,
-    keyword: &Keyword,
-    (first_at, last_at): (Timestamp, Timestamp),
-    window: Window,
-    at: Timestamp,
-) -> Result<(KeywordCounts, Option<Timestamp>), StoreError> {
-    let end = overview::end(at);
-    if first_at >= end {
-        return Ok(Default::default());
-    }
-    let behind_last = last_at.plus(1);
-    let start = end.plus(-2 * window.length());
-    if last_at < start {
-        return Ok((KeywordCounts::default(), Some(behind_last)));
-    }
-    let answer = views.read(keyword, |_, rows| overview::counts(rows, at, window))?;
-    let counted = answer.map(|answer| answer.value).unwrap_or_default();
-    let end_of_newest = match counted.end_of_newest {
-        _ if last_at < end => behind_last,
-        Some(end_of_newest) => end_of_newest,
-        None => start,
-    };
-    Ok((counted.counts, Some(end_of_newest)))
-}
-
-/// The newest tweets before `end`: by time ↓, id ↓, keyword ↑.
-///
-/// `candidates` are the keywords that may have one, each with a moment after its newest. They are
-/// looked at in the order of these moments, until none of those left can have a tweet that belongs
-/// here.
-fn latest(
-    views: &Views,
-    mut candidates: BinaryHeap<(Timestamp, Keyword)>,
-    end: Timestamp,
-) -> Result<Vec<Latest>, StoreError> {
-    let mut wanted = TimelineQuery {
-        limit: LATEST,
-        to: Some(end),
-        ..TimelineQuery::default()
-    };
-    let mut newest: Vec<(Keyword, TweetPosted)> = Vec::new();
-    while let Some((end_of_newest, keyword)) = candidates.pop() {
-        if newest.len() == LATEST {
-            wanted.from = newest.last().map(|(_, tweet)| tweet.at);
-            if wanted.from.is_some_and(|oldest| end_of_newest <= oldest) {
-                break;
-            }
-        }
-        let page = views.read(&keyword, |_, rows| timeline_query::query(rows, &wanted))?;
-        let items = page.map(|page| page.value.items).unwrap_or_default();
-        newest.extend(items.into_iter().map(|tweet| (keyword.clone(), tweet)));
-        newest.sort_by(|(a_keyword, a), (b_keyword, b)| {
-            let newest_first = TweetKey::of(b).cmp(&TweetKey::of(a));
-            newest_first.then_with(|| a_keyword.cmp(b_keyword))
-        });
-        newest.truncate(LATEST);
-    }
-    Ok(newest
-        .into_iter()
-        .map(|(keyword, tweet)| Latest {
-            keyword,
-            tweet: tweet.into(),
-        })
-        .collect())
+    .await
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::actors::engine::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
+use crate::queries::QueryError;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
 
@@ -196,6 +197,15 @@ impl Problem {
                 is left of it",
             ),
             KeywordStatus::Live | KeywordStatus::Quarantined => problem(keyword.to_string()),
+        }
+    }
+
+    /// A query has no answer.
+    pub fn of_query(tidings: &Tidings, error: QueryError) -> Self {
+        match error {
+            QueryError::Unknown(keyword) => Self::unknown(tidings, &keyword),
+            QueryError::NotTracked(keyword) => Self::not_tracked(tidings, &keyword),
+            QueryError::Store(error) => error.into(),
         }
     }
 

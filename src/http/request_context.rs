@@ -8,7 +8,6 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
-use super::access::{Action, Principal};
 use super::body_reading::MAX_BODY_BYTES;
 use super::budget::ByteCharge;
 use super::client::ClientKey;
@@ -18,14 +17,16 @@ use super::query::Query;
 use super::response::{AnswerBody, Positioned};
 use super::server::ClientAddress;
 use super::{Http, answer_budget, body, body_reading};
+use crate::access::{Action, KeywordSet, Principal};
 use crate::actors::engine::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
 use crate::projections::{KeywordSummary, Rows, RowsError};
-use crate::store::{StoreError, Views};
+use crate::queries::{self, QueryError, Untracked};
+use crate::store::Views;
 
 /// The parameter that every answer of the views takes.
 pub const MIN_SEQ: &str = "min_seq";
-/// How often a cross-keyword answer is made anew because the views were replaced meanwhile.
+/// How often a cross-keyword answer is tried, if the views are replaced each time.
 const TRIES: usize = 3;
 /// Before the token in a path.
 const KEYWORDS: &str = "/api/v1/keywords/";
@@ -38,6 +39,7 @@ pub struct RequestContext {
     raw_query: String,
     headers: HeaderMap,
     client: ClientKey,
+    principal: Principal,
 }
 
 impl RequestContext {
@@ -50,9 +52,11 @@ impl RequestContext {
     pub fn with_body(http: Http, request: Request) -> (Self, RequestBody) {
         let (parts, body) = request.into_parts();
         let client = parts.extensions.get::<ClientAddress>().copied();
+        let principal = parts.extensions.get::<Principal>().cloned();
         let call = Self {
             http,
             client: ClientKey::at(client),
+            principal: principal.unwrap_or_default(),
             path: parts.uri.path().to_owned(),
             raw_query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
@@ -73,6 +77,16 @@ impl RequestContext {
     /// The request's headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// The caller.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The keywords that answers to the caller may count.
+    pub fn countable(&self) -> KeywordSet {
+        self.http.shared.access.countable(&self.principal)
     }
 
     /// The keyword that the path names. The path is taken as it came: decoding it first would
@@ -96,7 +110,7 @@ impl RequestContext {
     /// [`Problem::NotPermitted`].
     pub fn ask(&self, keyword: Option<&Keyword>, action: Action) -> Result<(), Problem> {
         let access = &self.http.shared.access;
-        if access.allows(&Principal::Anonymous, keyword, action) {
+        if access.allows(&self.principal, keyword, action) {
             Ok(())
         } else {
             Err(Problem::NotPermitted {
@@ -155,8 +169,7 @@ impl RequestContext {
         }
     }
 
-    /// Answers from one keyword's rows, read under one version. Only `even_untracked` answers
-    /// about a keyword that isn't tracked any more.
+    /// Answers from one keyword's rows, read under one version.
     ///
     /// # Errors
     /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or what
@@ -165,7 +178,7 @@ impl RequestContext {
         self,
         lane: Lane,
         keyword: Keyword,
-        even_untracked: bool,
+        untracked: Untracked,
         mut question: Q,
     ) -> Result<Response, Problem>
     where
@@ -174,20 +187,9 @@ impl RequestContext {
     {
         let tidings = self.tidings().clone();
         let answer = move |views: &Views| {
-            let answer = views.read(&keyword, |summary, rows| {
-                (summary.tracked || even_untracked)
-                    .then(|| question(summary, rows))
-                    .transpose()
-            })?;
-            let answer = answer.ok_or_else(|| Problem::unknown(&tidings, &keyword))?;
-            let value = answer
-                .value
-                .ok_or_else(|| Problem::not_tracked(&tidings, &keyword))?;
-            AnswerBody::of(&Positioned {
-                value,
-                epoch: answer.epoch,
-                as_of: answer.as_of,
-            })
+            let answer = queries::of_keyword(views, &keyword, untracked, &mut question)
+                .map_err(|error| Problem::of_query(&tidings, error))?;
+            AnswerBody::of(&Positioned::from(answer))
         };
         let (body, room) = match lane {
             Lane::Rows => self.make_of_rows(answer).await?,
@@ -207,7 +209,7 @@ impl RequestContext {
     pub async fn answer_across<T: Serialize>(
         self,
         lane: Lane,
-        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
+        question: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Response, Problem> {
         self.answer_large_across(lane, 0, question).await
     }
@@ -221,27 +223,17 @@ impl RequestContext {
         self,
         lane: Lane,
         bytes: u64,
-        question: impl Fn(&Tidings, &Views) -> Result<T, Problem> + Send + 'static,
+        question: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
         let budget = self.http.shared.answer_budget.clone();
         let (body, room) = self
             .make(lane, move |views| {
                 let room = answer_budget::room_for(&budget, bytes)?;
-                for _ in 0..TRIES {
-                    let epoch = views.epoch()?;
-                    let as_of = tidings.position();
-                    let value = question(&tidings, views)?;
-                    if views.epoch()? == epoch {
-                        let body = AnswerBody::of(&Positioned {
-                            value,
-                            epoch,
-                            as_of,
-                        })?;
-                        return Ok((body, room));
-                    }
-                }
-                Err(StoreError::Absent.into())
+                let position = || tidings.position();
+                let answer = queries::in_one_epoch(views, TRIES, position, question)
+                    .map_err(|error| Problem::of_query(&tidings, error))?;
+                Ok((AnswerBody::of(&Positioned::from(answer))?, room))
             })
             .await?;
         let response = body.respond_to(&self.headers);

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::etag;
 use super::problem::Problem;
 use crate::events::{Sequence, Timestamp};
-use crate::store::Epoch;
+use crate::store::{Answer, Epoch};
 use crate::telemetry::{log_throttled, whole};
 
 /// A JSON body and its tag.
@@ -68,6 +68,16 @@ pub struct Positioned<T> {
     pub epoch: Epoch,
     /// Through which sequence.
     pub as_of: Sequence,
+}
+
+impl<T> From<Answer<T>> for Positioned<T> {
+    fn from(answer: Answer<T>) -> Self {
+        Self {
+            value: answer.value,
+            epoch: answer.epoch,
+            as_of: answer.as_of,
+        }
+    }
 }
 
 /// Writes a value as its text.

@@ -4,6 +4,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::events::Timestamp;
 use crate::projections::volume::{self, Step};
+use crate::queries::Buckets;
 
 /// The most points that one series of an answer holds.
 pub const MAX_POINTS: u64 = 10_000;
@@ -11,78 +12,57 @@ pub const MAX_POINTS: u64 = 10_000;
 /// 0000-01-01T00:00:00Z.
 const YEAR_0: Timestamp = Timestamp::from_millis(-62_167_219_200_000);
 
-/// A span of whole buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Buckets {
-    /// Start of the first bucket.
-    pub from: Timestamp,
-    /// End of the last bucket.
-    pub to: Timestamp,
-    /// Their width.
-    pub step: Step,
-    /// By how many hours the days start before midnight UTC.
-    pub offset_hours: i8,
-}
-
-impl Buckets {
-    /// How many buckets there are.
-    pub fn points(&self) -> u64 {
-        self.step.buckets(self.from, self.to)
+/// Reads `from`, `to`, `step` and `tz`. Without `to` the span ends with the bucket that
+/// contains `now`, without `from` it starts 24 hours before its end.
+///
+/// # Errors
+/// [`Problem`] when one of them is malformed, `from` is after `to`, or there would be more
+/// than [`MAX_POINTS`] buckets.
+pub fn buckets(query: &Query, now: Timestamp) -> Result<Buckets, Problem> {
+    let step = query.one_of(
+        "step",
+        &[
+            ("minute", Step::Minute),
+            ("hour", Step::Hour),
+            ("day", Step::Day),
+        ],
+        Step::Hour,
+    )?;
+    let offset_hours = offset_hours(query)?;
+    let given = (query.moment("from")?, query.moment("to")?);
+    if let (Some(from), Some(to)) = given
+        && from > to
+    {
+        return Err(reversed(from, to));
     }
-
-    /// Reads `from`, `to`, `step` and `tz`. Without `to` the span ends with the bucket that
-    /// contains `now`, without `from` it starts 24 hours before its end.
-    ///
-    /// # Errors
-    /// [`Problem`] when one of them is malformed, `from` is after `to`, or there would be more
-    /// than [`MAX_POINTS`] buckets.
-    pub fn read(query: &Query, now: Timestamp) -> Result<Self, Problem> {
-        let step = query.one_of(
-            "step",
-            &[
-                ("minute", Step::Minute),
-                ("hour", Step::Hour),
-                ("day", Step::Day),
-            ],
-            Step::Hour,
-        )?;
-        let offset_hours = offset_hours(query)?;
-        let given = (query.moment("from")?, query.moment("to")?);
-        if let (Some(from), Some(to)) = given
-            && from > to
-        {
-            return Err(reversed(from, to));
-        }
-        // The first moment behind `now`, so that a `now` at the start of a bucket is in the span.
-        let to = given.1.unwrap_or(now.plus(1));
-        let (_, until) = volume::align(to, to, step, offset_hours);
-        let from = given.0.unwrap_or(until.plus(-Timestamp::DAY));
-        if from > until {
-            return Err(reversed(from, until));
-        }
-        let (from, to) = volume::align(from, until, step, offset_hours);
-        if from < YEAR_0 || to > Timestamp::LATEST {
-            return Err(Problem::BadQuery(
-                "the span does not lie within the years 0 to 9999, which RFC 3339 can write"
-                    .to_owned(),
-            ));
-        }
-        let points = step.buckets(from, to);
-        if points > MAX_POINTS {
-            return Err(Problem::TooManyPoints {
-                from: from.to_string(),
-                to: to.to_string(),
-                points,
-                max: MAX_POINTS,
-            });
-        }
-        Ok(Self {
-            from,
-            to,
-            step,
-            offset_hours,
-        })
+    // The first moment behind `now`, so that a `now` at the start of a bucket is in the span.
+    let to = given.1.unwrap_or(now.plus(1));
+    let (_, until) = volume::align(to, to, step, offset_hours);
+    let from = given.0.unwrap_or(until.plus(-Timestamp::DAY));
+    if from > until {
+        return Err(reversed(from, until));
     }
+    let (from, to) = volume::align(from, until, step, offset_hours);
+    if from < YEAR_0 || to > Timestamp::LATEST {
+        return Err(Problem::BadQuery(
+            "the span does not lie within the years 0 to 9999, which RFC 3339 can write".to_owned(),
+        ));
+    }
+    let points = step.buckets(from, to);
+    if points > MAX_POINTS {
+        return Err(Problem::TooManyPoints {
+            from: from.to_string(),
+            to: to.to_string(),
+            points,
+            max: MAX_POINTS,
+        });
+    }
+    Ok(Buckets {
+        from,
+        to,
+        step,
+        offset_hours,
+    })
 }
 
 fn reversed(from: Timestamp, to: Timestamp) -> Problem {
@@ -133,8 +113,8 @@ mod tests {
 
     fn span(raw: &str, now: &str) -> Result<(String, String), Problem> {
         let query = Query::read(raw, &BUCKET_PARAMETERS, &[])?;
-        let buckets = Buckets::read(&query, moment(now))?;
-        Ok((buckets.from.to_string(), buckets.to.to_string()))
+        let span = buckets(&query, moment(now))?;
+        Ok((span.from.to_string(), span.to.to_string()))
     }
 
     #[test]

@@ -4,16 +4,17 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::access::Action;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::query::Query;
 use super::request_context::{MIN_SEQ, RequestContext};
 use super::tweet::Tweet;
 use super::{Http, pagination};
+use crate::access::Action;
 use crate::actors::engine::Scope;
 use crate::events::normal_form;
 use crate::projections::{TimelinePage, TimelineQuery, TimelineScan};
+use crate::queries::Untracked;
 
 pub const MAX_LIMIT_TWEETS: usize = 200;
 const DEFAULT: usize = 50;
@@ -53,7 +54,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         Lane::Rows
     };
     let mut scan = TimelineScan::new(wanted);
-    call.answer_for(lane, keyword, false, move |_, rows| {
+    call.answer_for(lane, keyword, Untracked::Refused, move |_, rows| {
         scan.run(rows).map(Timeline::from)
     })
     .await

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::Http;
-use super::access::Action;
 use super::problem::Problem;
 use super::request_context::RequestContext;
 use super::response::AnswerBody;
+use crate::access::Action;
 use crate::events::Sequence;
 use crate::ingest::{IngestReport, IntakeError};
 use crate::telemetry::{log_throttled, whole};

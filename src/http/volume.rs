@@ -5,16 +5,16 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::Http;
-use super::access::Action;
 use super::lanes::Lane;
 use super::problem::Problem;
 use super::request_context::{MIN_SEQ, RequestContext};
 use super::response::{Moment, as_text};
-use super::time_range::Buckets;
+use super::time_range;
+use crate::access::Action;
 use crate::actors::engine::Scope;
 use crate::events::Timestamp;
-use crate::projections::volume::{self, Step};
-use crate::projections::{Rows, RowsError};
+use crate::projections::volume::{Step, VolumePoint};
+use crate::queries::{Untracked, series};
 
 /// The parameters of this route.
 pub const PARAMETERS: &[&str] = &["from", "to", "step", "tz", MIN_SEQ];
@@ -26,26 +26,15 @@ pub struct PointAnswer {
     count: u64,
 }
 
-/// All buckets of a span, zeros too.
-///
-/// # Errors
-/// [`RowsError`].
-pub fn points_in(rows: &dyn Rows, buckets: Buckets) -> Result<(Vec<PointAnswer>, u64), RowsError> {
-    let Buckets {
-        from,
-        to,
-        step,
-        offset_hours,
-    } = buckets;
-    let points: Vec<PointAnswer> = volume::points(rows, from, to, step, offset_hours)?
-        .into_iter()
+/// The points of an answer.
+pub fn points(points: Vec<VolumePoint>) -> Vec<PointAnswer> {
+    let points = points.into_iter();
+    points
         .map(|point| PointAnswer {
             at: Moment(point.at),
             count: point.count,
         })
-        .collect();
-    let total = points.iter().map(|point| point.count).sum();
-    Ok((points, total))
+        .collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -63,15 +52,15 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let query = call.query(PARAMETERS)?;
-    let buckets = Buckets::read(&query, Timestamp::now())?;
+    let buckets = time_range::buckets(&query, Timestamp::now())?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
-    call.answer_for(Lane::Rows, keyword, false, move |_, rows| {
-        let (points, total) = points_in(rows, buckets)?;
+    call.answer_for(Lane::Rows, keyword, Untracked::Refused, move |_, rows| {
+        let series = series(rows, buckets)?;
         Ok(Volume {
             step: buckets.step,
-            points,
-            total,
+            points: points(series.points),
+            total: series.total,
             until: Moment(buckets.to),
         })
     })

@@ -1,9 +1,12 @@
 //! Overviews of the past: the newest tweets before a moment, and what is read to find them.
 
-use serde_json::{Value, json};
-use tidings::events::Timestamp;
+use std::sync::Arc;
 
-use crate::support::{Running, posted, with};
+use serde_json::{Value, json};
+use tidings::events::{Keyword, Timestamp};
+use tidings::http::{Access, Action, HttpOptions, KeywordSet, Principal};
+
+use crate::support::{Running, Setup, posted, with};
 
 const MONDAY: &str = "2015-06-01T00:00:00.000Z";
 
@@ -118,5 +121,67 @@ async fn overview_of_the_past_reads_the_tweets_of_few_keywords() {
     let read = running.metrics.query_bytes.get() - before;
     // All tweets are more than a million bytes, those of ten keywords some sixty thousand.
     assert!(read < 400_000, "{read} bytes were read");
+    running.stop().await;
+}
+
+/// Allows everything, but lets answers across keywords count one keyword alone.
+#[derive(Debug)]
+struct CountsOnly(Keyword);
+
+impl Access for CountsOnly {
+    fn allows(&self, _: &Principal, _: Option<&Keyword>, _: Action) -> bool {
+        true
+    }
+
+    fn countable(&self, _: &Principal) -> KeywordSet {
+        [self.0.clone()].into_iter().collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_across_keywords_count_only_what_the_caller_may_see() {
+    let running = Running::with(Setup {
+        http: HttpOptions {
+            access: Arc::new(CountsOnly(Keyword::new("seen").unwrap())),
+            ..HttpOptions::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let tweet = |id: &str, keyword: &str| {
+        let tweet = posted(id, "2015-06-01T10:00:00Z", "text");
+        with(tweet, json!({ "keyword": keyword }))
+    };
+    let tweets = [
+        tweet("x:1", "seen"),
+        tweet("x:2", "hidden"),
+        tweet("x:3", "hidden"),
+    ];
+    let seq = running.publish_all(&tweets).await;
+    let get = async |path: &str| {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let path = format!("/api/v1/{path}{joint}min_seq={seq}");
+        running.get(&path).await
+    };
+    let overview = get("overview?at=2015-06-01T11:00:00Z").await.json();
+    assert_eq!(overview["total"], 1, "{overview}");
+    assert_eq!(overview["keywords"][0]["keyword"], "seen");
+    assert_eq!(overview["keywords"].as_array().unwrap().len(), 1);
+    assert_eq!(overview["latest"].as_array().unwrap().len(), 1);
+    let keywords = get("keywords").await.json();
+    assert_eq!(
+        keywords["keywords"].as_array().unwrap().len(),
+        1,
+        "{keywords}"
+    );
+    let ledger = get("ledger").await.json();
+    let of_seen = get("keywords/seen/ledger").await.json();
+    assert_eq!(ledger["journaled"], of_seen["journaled"]);
+    assert_eq!(get("compare?keyword=seen").await.status, 200);
+    let refused = get("compare?keyword=seen&keyword=hidden").await;
+    assert_eq!(
+        (refused.status, refused.problem()),
+        (404, "unknown-keyword".into())
+    );
     running.stop().await;
 }

@@ -5,12 +5,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::topics;
+use crate::access::{Action, Principal};
 use crate::actors::live::{
-    Encoder, ErrorCode, Incoming, Position, Request, RequestId, Subscribe, Topic, Unsubscribe,
+    ErrorCode, Incoming, Position, Request, RequestId, Subscribe, Topic, Unsubscribe,
 };
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::http::Http;
-use crate::http::access::{Action, Principal};
 
 /// The longest `id` that a client may give: bytes of the text, or of the number as it is written.
 const MAX_ID_BYTES: usize = 128;
@@ -37,8 +37,8 @@ struct Refusal {
 }
 
 /// Reads one line.
-pub(super) fn line(http: &Http, encoder: &dyn Encoder, text: &str, now: Timestamp) -> Incoming {
-    match read(http, text, now) {
+pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) -> Incoming {
+    match read(http, caller, text, now) {
         Ok(request) => Incoming::Request(request),
         Err(refusal) => {
             let Refusal {
@@ -47,7 +47,10 @@ pub(super) fn line(http: &Http, encoder: &dyn Encoder, text: &str, now: Timestam
                 code,
                 message,
             } = *refusal;
-            let line = encoder.error(&id, keyword.as_ref(), code, &message);
+            let line = http
+                .shared
+                .encoder
+                .error(&id, keyword.as_ref(), code, &message);
             match code {
                 ErrorCode::BadRequest => Incoming::Misunderstood(line),
                 _ => Incoming::Refused(line),
@@ -56,7 +59,12 @@ pub(super) fn line(http: &Http, encoder: &dyn Encoder, text: &str, now: Timestam
     }
 }
 
-fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>> {
+fn read(
+    http: &Http,
+    caller: &Principal,
+    text: &str,
+    now: Timestamp,
+) -> Result<Request, Box<Refusal>> {
     let bad = |id: &RequestId, message: String| {
         Box::new(Refusal {
             id: id.clone(),
@@ -91,7 +99,7 @@ fn read(http: &Http, text: &str, now: Timestamp) -> Result<Request, Box<Refusal>
             fitting(keyword.as_ref(), &topics).map_err(refuse)?;
             let since = since_of(&message).map_err(refuse)?;
             let access = &http.shared.access;
-            if !access.allows(&Principal::Anonymous, keyword.as_ref(), Action::Read) {
+            if !access.allows(caller, keyword.as_ref(), Action::Read) {
                 return Err(Box::new(Refusal {
                     id,
                     keyword,

@@ -4,18 +4,20 @@ use serde::Serialize;
 
 use super::chunking::{MAX_MESSAGE_BYTES, in_parts, in_parts_of_two, push, push_all};
 use super::topics::DEFAULT_VOLUME;
+use crate::access::KeywordSet;
 use crate::actors::engine::Tidings;
 use crate::actors::live::{
     DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
     Position, RequestId, Topic,
 };
 use crate::events::{Keyword, Sequence, Timestamp, TweetId, TweetMetrics};
-use crate::http::overview;
+use crate::http::overview::OverviewAnswer;
 use crate::http::response::{Moment, as_text};
 use crate::http::tweet::Tweet;
 use crate::projections::overview::Window;
 use crate::projections::volume::{VolumePoint, VolumeWindow};
 use crate::projections::{TimelineChange, TimelinePage};
+use crate::queries;
 use crate::store::StoreError;
 
 /// The shapes of the live protocol.
@@ -337,14 +339,12 @@ impl JsonEncoder {
     }
 
     fn overview(&self, window: Window, now: Timestamp) -> Result<PolledAnswer, StoreError> {
-        let epoch = self.tidings.views().epoch()?;
-        let seq = self.tidings.position();
-        let answer = overview::answer(self.tidings.views(), window, now)?;
-        // The views may have been replaced meanwhile.
-        if self.tidings.views().epoch()? != epoch {
-            return Err(StoreError::Absent);
-        }
-        let position = Position::of_all(epoch, seq);
+        let position = || self.tidings.position();
+        let answer = queries::in_one_epoch(self.tidings.views(), 1, position, |views| {
+            queries::overview(views, &KeywordSet::All, window, now)
+        })?;
+        let position = Position::of_all(answer.epoch, answer.as_of);
+        let answer = OverviewAnswer::from(answer.value);
         let until = answer.until();
         let parameters = match window {
             Window::Day => String::new(),

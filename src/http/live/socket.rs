@@ -15,10 +15,10 @@ use super::decode;
 use super::frames::SocketOutlet;
 use super::rate_limit::Rate;
 use super::upgrade::{self, Handshake};
+use crate::access::{Action, Principal};
 use crate::actors::live::{Close, Incoming, OpenError, SessionHandle};
 use crate::events::Timestamp;
 use crate::http::Http;
-use crate::http::access::Action;
 use crate::http::problem::Problem;
 use crate::http::request_context::RequestContext;
 use crate::telemetry::{log_throttled, whole};
@@ -41,12 +41,13 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
     call.ask(None, Action::Read)?;
     call.query(&[])?;
     let handshake = Handshake::read(version, call.headers())?;
+    let caller = call.principal().clone();
     let gone = http.shared.live_limits.silence.saturating_mul(2);
     tokio::spawn(async move {
         match on_upgrade.await {
             Ok(upgraded) => {
                 if let Some((stream, sent)) = upgrade::bare(upgraded, gone) {
-                    serve(http, stream, sent).await;
+                    serve(http, caller, stream, sent).await;
                 }
             }
             Err(error) => {
@@ -57,7 +58,7 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
     Ok(handshake.answer())
 }
 
-async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
+async fn serve(http: Http, caller: Principal, stream: TcpStream, sent: Vec<u8>) {
     let stream = Arc::new(stream);
     let reader = Arc::new(OnceLock::new());
     let transport = Box::new(SocketOutlet::new(
@@ -88,6 +89,7 @@ async fn serve(http: Http, stream: TcpStream, sent: Vec<u8>) {
         context: context(sent),
         rate: Rate::new(http.shared.live_limits.burst, http.shared.live_limits.rate),
         http,
+        caller,
         stream,
         session,
     });
@@ -114,6 +116,7 @@ struct Reader {
     context: WebSocketContext,
     rate: Rate,
     http: Http,
+    caller: Principal,
     stream: Arc<TcpStream>,
     session: SessionHandle,
 }
@@ -189,7 +192,6 @@ impl Reader {
 
     /// Hands over the lines of a message; answers why the session has to end, if it has to.
     async fn lines(&mut self, text: &str) -> Option<Close> {
-        let encoder = Arc::clone(&self.http.shared.encoder);
         let mut is_first = true;
         for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
             if line.len() > MAX_LINE_BYTES {
@@ -198,7 +200,7 @@ impl Reader {
             if !std::mem::take(&mut is_first) && !self.rate.take() {
                 return Some(Close::TooMany("too many messages in a short time"));
             }
-            let incoming = decode::line(&self.http, &*encoder, line, Timestamp::now());
+            let incoming = decode::line(&self.http, &self.caller, line, Timestamp::now());
             if !self.session.incoming(incoming).await {
                 return Some(Close::Gone);
             }

@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{decode, topics};
+use crate::access::Action;
 use crate::actors::live::{
     Close, Gone, Incoming, Message, MessageKind, OpenError, Position, Request as LiveRequest,
     RequestId, SessionHandle, Subscribe, Topic, Transport,
 };
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::http::Http;
-use crate::http::access::Action;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::request_context::{RequestContext, blocking};

@@ -1,12 +1,20 @@
-//! The one permission hook: every route and subscription asks it.
+//! Who asks, what is asked for, and which keywords the answer may count.
+//!
+//! [`Access`] is the one permission hook: every route and every subscription asks it. It is pure;
+//! who a caller is, is found out at the edge, and what depends on it gets it as an argument.
+
+mod keyword_set;
+
+pub use keyword_set::KeywordSet;
 
 use crate::events::Keyword;
 
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The caller of a request, or of a live session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Principal {
-    /// Nobody in particular.
+    /// A caller without credentials.
+    #[default]
     Anonymous,
 }
 
@@ -22,7 +30,7 @@ pub enum Action {
     Track,
     /// End a quarantine.
     Release,
-    /// See how the process does.
+    /// See the state of the process.
     Observe,
 }
 
@@ -39,13 +47,18 @@ impl Action {
     }
 }
 
-/// Decides who may do what.
+/// The authorization policy.
 pub trait Access: std::fmt::Debug + Send + Sync + 'static {
-    /// May `principal` do `action` to `keyword`, or to all keywords where none is given?
+    /// Whether `principal` may do `action` to `keyword`, or to all keywords if none is given.
     fn allows(&self, principal: &Principal, keyword: Option<&Keyword>, action: Action) -> bool;
+
+    /// The keywords that answers across keywords may count for `principal`.
+    fn countable(&self, _principal: &Principal) -> KeywordSet {
+        KeywordSet::All
+    }
 }
 
-/// Everybody may do everything.
+/// The policy that allows everything to every caller.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AllowAll;
 

@@ -1,0 +1,23 @@
+//! Answers that span keywords or join views.
+//!
+//! In: the views, the set of keywords that the answer may count, and, if it depends on it, the
+//! time. Out: typed answers, with the epoch and the position that they speak of; how they look on
+//! the wire is not known here. No query waits for an actor.
+//!
+//! - [`of_keyword`] and [`in_one_epoch`]: the two ways to read consistently.
+//! - [`overview()`], [`compare()`], [`series`], [`tracked_keywords`] and [`total_ledger`]: the
+//!   answers.
+
+mod compare;
+mod keywords;
+mod ledger;
+mod overview;
+mod read;
+mod volume;
+
+pub use compare::{KeywordSeries, compare};
+pub use keywords::{TrackedKeyword, tracked_keywords};
+pub use ledger::{TotalLedger, total_ledger};
+pub use overview::{KeywordTweet, WindowOverview, overview};
+pub use read::{QueryError, Untracked, in_one_epoch, of_keyword};
+pub use volume::{Buckets, Series, series};
