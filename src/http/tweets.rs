@@ -33,6 +33,7 @@ struct Taken {
 #[derive(Debug, Serialize)]
 struct Rejected {
     line: u64,
+    code: &'static str,
     reason: String,
 }
 
@@ -48,6 +49,7 @@ impl From<IngestReport> for Taken {
                 .into_iter()
                 .map(|rejected| Rejected {
                     line: rejected.line,
+                    code: rejected.code,
                     reason: rejected.reason,
                 })
                 .collect(),

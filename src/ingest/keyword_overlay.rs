@@ -25,6 +25,9 @@ pub(super) enum TrackState {
 #[derive(Debug)]
 pub(super) struct KeywordOverlay {
     tidings: Tidings,
+    /// The matcher was made of all keywords that the journal says are tracked, although the views
+    /// were not current.
+    knew_all: bool,
     matcher: Arc<Matcher>,
     /// What lines of this body have changed: tracked or not.
     changed: BTreeMap<Keyword, bool>,
@@ -38,12 +41,19 @@ pub(super) struct KeywordOverlay {
 impl KeywordOverlay {
     pub(super) fn of(tidings: Tidings) -> Self {
         Self {
+            // Asked before the matcher is.
+            knew_all: tidings.knows_tracked(),
             matcher: tidings.matcher(),
             tidings,
             changed: BTreeMap::new(),
             added: Vec::new(),
             reservations: Vec::new(),
         }
+    }
+
+    /// A text can be matched with all tracked keywords, although the views are not current.
+    pub(super) fn knows_all(&self) -> bool {
+        self.knew_all && self.tidings.knows_tracked()
     }
 
     /// How a keyword stands. May block on the disk.

@@ -11,6 +11,8 @@
 use bytes::Bytes;
 use tokio::time::timeout;
 
+pub use self::line_error::LineError;
+use self::phase::Waited;
 use self::routing::{Pause, Routing};
 use crate::actors::engine::FOLD_WAIT;
 use crate::actors::engine::{Scope, Tidings};
@@ -19,9 +21,12 @@ use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
 mod earlier_lines;
+mod group;
 mod keyword_overlay;
+mod line_error;
 mod lines;
 mod names;
+mod phase;
 mod routing;
 
 /// Beyond so many keywords whose tracking has changed, one waits for all shards instead of each.
@@ -65,6 +70,8 @@ pub struct IngestCounts {
 pub struct RejectedLine {
     /// Its number; the first one is 1, blank ones don't count.
     pub line: u64,
+    /// What kind of fault it is, for programs; see [`LineError::code`].
+    pub code: &'static str,
     /// What is wrong with it, and what would be right.
     pub reason: String,
 }
@@ -111,10 +118,11 @@ impl Intake {
             Routing::of(tidings, auto_track, body, Timestamp::now())
         })
         .await?;
+        let mut waited = None;
         loop {
             let pause;
             (routing, pause) = tokio::task::spawn_blocking(move || {
-                let pause = routing.run();
+                let pause = routing.run(waited);
                 (routing, pause)
             })
             .await?;
@@ -125,13 +133,8 @@ impl Intake {
                 return Err(error);
             }
             match pause {
-                Pause::Group => {}
-                Pause::Fold => {
-                    let head = self.head();
-                    let reached = self.tidings.reached(Scope::All, head).await;
-                    let is_current = !self.tidings.status().starting;
-                    routing.folded(head, reached.is_ok(), is_current);
-                }
+                Pause::Group => waited = None,
+                Pause::Fold => waited = Some(self.wait_for_fold().await),
                 Pause::Finished => break,
             }
         }
@@ -142,6 +145,17 @@ impl Intake {
         Ok(routing.report)
     }
 
+    /// Waits until all that is journaled now is folded.
+    async fn wait_for_fold(&self) -> Waited {
+        let head = self.head();
+        let reached = self.tidings.reached(Scope::All, head).await;
+        Waited {
+            head,
+            in_time: reached.is_ok(),
+            is_current: !self.tidings.status().starting,
+        }
+    }
+
     fn head(&self) -> Sequence {
         *self.tidings.journal().head().borrow()
     }
@@ -149,14 +163,14 @@ impl Intake {
     /// Appends what is sorted, and only then counts it.
     async fn append(&self, routing: &mut Routing) -> Result<(), IntakeError> {
         let mut group = std::mem::take(&mut routing.group);
-        if group.records.is_empty() {
+        if group.is_empty() {
             if routing.report.seq == Sequence::ZERO {
                 let asked = self.tidings.journal().append(Vec::new()).await;
                 routing.report.seq = asked.map_or_else(|_| self.head(), |end| end.last);
             }
             return Ok(());
         }
-        while !group.records.is_empty() {
+        while !group.is_empty() {
             match self.tidings.journal().append(group.take_part()).await {
                 Ok(appended) => routing.report.seq = appended.last,
                 Err(source) => {

@@ -32,7 +32,7 @@ impl Rejected {
 
     /// The server could not decide in time.
     pub(super) fn is_undecided(&self) -> bool {
-        self.code.as_deref() == Some("try_again") || self.reason.starts_with("try_again")
+        self.code.as_deref() == Some("try_again")
     }
 }
 

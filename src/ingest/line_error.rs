@@ -1,0 +1,97 @@
+//! Why a line of a body is refused.
+
+use crate::events::json::Rejection;
+use crate::events::{Keyword, KeywordError, RecordError};
+use crate::store::StoreError;
+
+/// Why a line is refused. [`Self::code`] is for programs and stable, the text is for people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// It is no event.
+    #[error(transparent)]
+    Decode(#[from] Rejection),
+    /// It names something that is no keyword.
+    #[error("field \"keyword\": {0}")]
+    Keyword(#[from] KeywordError),
+    /// Its event is about a keyword, and it names none.
+    #[error("field \"keyword\" is missing; {kind} needs the keyword that it is about")]
+    KeywordMissing {
+        /// The type of the event.
+        kind: &'static str,
+    },
+    /// Its keyword was untracked.
+    #[error("not_tracked: the keyword {:?} was untracked; track it again first", .0.as_str())]
+    Untracked(Keyword),
+    /// Its keyword never existed, and lines may not track new ones.
+    #[error(
+        "not_tracked: the keyword {:?} never existed, and keywords.auto_track is off; track it \
+        first",
+        .0.as_str()
+    )]
+    NeverTracked(Keyword),
+    /// Its keyword would be one too many.
+    #[error("too_many: {max} keywords are tracked, as many as keywords.max allows")]
+    TooManyKeywords {
+        /// The limit.
+        max: usize,
+    },
+    /// What becomes of it depends on events that are not folded yet since the start.
+    #[error("try_again: the views are still catching up with the journal")]
+    CatchingUp,
+    /// What becomes of it depends on earlier lines, which were not folded in time.
+    #[error("try_again: what was journaled before this line was not folded within 5 seconds")]
+    NotFolded,
+    /// The views cannot be read at present.
+    #[error("try_again: {0}")]
+    Unreadable(#[from] StoreError),
+    /// Its event cannot be stored.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl LineError {
+    /// What kind of fault it is. The word stays the same over versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(_) => "bad_event",
+            Self::Keyword(_) | Self::KeywordMissing { .. } => "bad_keyword",
+            Self::Untracked(_) | Self::NeverTracked(_) => "not_tracked",
+            Self::TooManyKeywords { .. } => "too_many",
+            Self::CatchingUp | Self::NotFolded | Self::Unreadable(_) => "try_again",
+            Self::Record(_) => "unstorable",
+        }
+    }
+
+    /// What is wrong with the line, and what would be right.
+    pub fn reason(&self) -> String {
+        self.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs of before the code was sent read the first word of the text.
+    #[test]
+    fn text_begins_with_the_code_where_it_always_did() {
+        let keyword = || Keyword::new("a").unwrap();
+        for error in [
+            LineError::Untracked(keyword()),
+            LineError::NeverTracked(keyword()),
+            LineError::TooManyKeywords { max: 3 },
+            LineError::CatchingUp,
+            LineError::NotFolded,
+            LineError::Unreadable(StoreError::Absent),
+        ] {
+            let (reason, code) = (error.reason(), error.code());
+            assert!(reason.starts_with(&format!("{code}: ")), "{reason}");
+        }
+        let bad = LineError::Decode(Rejection::new("the line is empty"));
+        assert_eq!(
+            (bad.code(), &*bad.reason()),
+            ("bad_event", "the line is empty")
+        );
+    }
+}
