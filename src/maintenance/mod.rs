@@ -8,7 +8,7 @@ mod replay;
 mod transfer;
 mod views;
 
-pub use replay::{KeywordDigest, digests, replay};
+pub use replay::{KeywordDigest, Replay, digests};
 pub use transfer::{
     CarriedKeyword, Checked, Compression, ExportProgress, Exported, Exporter, ImportChanges,
     Imported, TransferError, check_export, export, export_salvaged, import, import_state,

@@ -1,102 +1,144 @@
 //! Folding a journal without actors: for rebuilding, comparing and measuring views whose server is
 //! stopped. It runs the same fold over the same rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::RangeInclusive;
 
-use crate::actors::engine::OpeningError;
-use crate::actors::engine::rejected_records;
-use crate::events::{Checkpoint, Content, Keyword, KeywordEnvelope, Sequence};
-use crate::journal::{Journal, Selection};
+use crate::actors::engine::fold_batch::{PartitionedBatch, fold_batch};
+use crate::actors::engine::{FoldStep, OpeningError, fold_step, rejected_records};
+use crate::events::{Checkpoint, Keyword, KeywordEnvelope, Sequence};
+use crate::journal::{Batch, Journal, Selection};
 use crate::projections::{Digest, KeywordSummary, KeywordView, ViewDigest};
 use crate::store::{Store, StoreError, Views};
 use crate::telemetry::whole;
 
 /// Records per batch; each batch is one commit.
-const BATCH: usize = 16_384;
+const BATCH_RECORDS: usize = 16_384;
 /// Keywords kept in memory between batches, at most.
 const MAX_RESIDENT_KEYWORDS: usize = 10_000;
 
-/// Folds the records behind `after` through `until` into a store. `limit` names the last
-/// position that a keyword is to fold, for comparing with views in which it stands there. Answers
-/// the positions at which the journal should hold a record and doesn't.
-///
-/// # Errors
-/// [`OpeningError`].
-pub async fn replay(
-    journal: &dyn Journal,
-    store: &Store,
-    after: &[Checkpoint],
-    until: Sequence,
-    limit: impl Fn(&Keyword) -> Sequence,
-    mut progress: impl FnMut(Sequence),
-) -> Result<Vec<RangeInclusive<u64>>, OpeningError> {
-    let mut missing = Vec::new();
-    let unaddressed = store.shard(store.count().of_unaddressed())?;
-    let start = after.iter().map(|at| at.sequence).min();
-    let mut position = start.unwrap_or_default();
-    let mut reader = journal.read(position, Selection::All).await?;
-    let mut resident: HashMap<Keyword, KeywordView> = HashMap::new();
-    while position < until {
-        let max = usize::try_from(until.since(position)).unwrap_or(usize::MAX);
-        let batch = reader.next(max.min(BATCH)).await?;
-        let checkpoint = batch.checkpoint(journal.incarnation());
-        let mut records: BTreeMap<Keyword, Vec<KeywordEnvelope>> = BTreeMap::new();
-        let incarnation = journal.incarnation();
-        let kept = |envelope| rejected_records::entry(incarnation, envelope);
-        let rejected = batch.envelopes.iter().filter_map(kept).collect();
-        rejected_records::keep(journal, rejected, |error| {
+/// What a replay folds, and into what.
+#[derive(Debug, Clone, Copy)]
+pub struct Replay<'a> {
+    /// The journal that is read.
+    pub journal: &'a dyn Journal,
+    /// The store that the rows are written to.
+    pub store: &'a Store,
+    /// Where each shard of the store stands.
+    pub after: &'a [Checkpoint],
+    /// Through this position.
+    pub until: Sequence,
+}
+
+impl Replay<'_> {
+    /// Folds and commits. `limit` names the last position that a keyword is to fold, for comparing
+    /// with views in which it stands there. Answers the positions at which the journal should hold
+    /// a record and doesn't.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn run(
+        &self,
+        limit: impl Fn(&Keyword) -> Sequence,
+        mut progress: impl FnMut(Sequence),
+    ) -> Result<Vec<RangeInclusive<u64>>, OpeningError> {
+        let mut missing = Vec::new();
+        let mut resident = ResidentViews::new();
+        let start = self.after.iter().map(|at| at.sequence).min();
+        let mut position = start.unwrap_or_default();
+        let mut reader = self.journal.read(position, Selection::All).await?;
+        while position < self.until {
+            let max = usize::try_from(self.until.since(position)).unwrap_or(usize::MAX);
+            let mut batch = reader.next(max.min(BATCH_RECORDS)).await?;
+            self.keep_rejected(&batch).await?;
+            missing.append(&mut batch.missing);
+            position = batch.end;
+            let checkpoint = batch.checkpoint(self.journal.incarnation());
+            self.fold(batch, &limit, &mut resident)?;
+            self.commit(checkpoint)?;
+            progress(position);
+        }
+        self.store.flush()?;
+        Ok(missing)
+    }
+
+    /// Keeps the records that cannot be folded, before a checkpoint passes them.
+    async fn keep_rejected(&self, batch: &Batch) -> Result<(), OpeningError> {
+        let incarnation = self.journal.incarnation();
+        let entry = |envelope| rejected_records::entry(incarnation, envelope);
+        let entries = batch.envelopes.iter().filter_map(entry).collect();
+        rejected_records::keep(self.journal, entries, |error| {
             tracing::error!(error = %whole(error), "rejected records could not be kept; trying \
                 again");
         })
         .await?;
-        for envelope in batch.envelopes {
-            match envelope.content {
-                Content::Keyword(keyword, record) => {
-                    let records = records.entry(keyword).or_default();
-                    records.push(KeywordEnvelope {
-                        sequence: envelope.sequence,
-                        received_at: envelope.received_at,
-                        record,
-                    });
-                }
-                Content::Unaddressed { .. } => {
-                    unaddressed.count_unaddressed(1, envelope.sequence)?;
-                }
-            }
+        Ok(())
+    }
+
+    fn fold(
+        &self,
+        batch: Batch,
+        limit: &impl Fn(&Keyword) -> Sequence,
+        resident: &mut ResidentViews,
+    ) -> Result<(), StoreError> {
+        let partitioned = PartitionedBatch::of(batch.envelopes, Sequence::ZERO);
+        let unaddressed = self.store.shard(self.store.count().of_unaddressed())?;
+        for sequence in partitioned.unaddressed {
+            unaddressed.count_unaddressed(1, sequence)?;
         }
-        for (keyword, records) in records {
-            let shard = store.rows_of(&keyword)?;
-            let rows = shard.of(&keyword);
+        for (keyword, mut records) in partitioned.records {
             let last = limit(&keyword);
-            let view = match resident.entry(keyword.clone()) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(KeywordView::hydrate(&rows).map_err(StoreError::from)?)
-                }
-            };
-            for record in records.iter().filter(|record| record.sequence <= last) {
-                view.fold(&rows, record).map_err(StoreError::from)?;
-            }
-            if let Some(changes) = view.take_row_changes(&rows).map_err(StoreError::from)? {
-                shard.put(&keyword, changes)?;
-            }
+            records.retain(|record| record.sequence <= last);
+            resident.fold(self.store, &keyword, &records)?;
         }
-        for (shard, from) in store.shards().iter().zip(after) {
+        Ok(())
+    }
+
+    /// Commits the shards that stood before the checkpoint.
+    fn commit(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        for (shard, from) in self.store.shards().iter().zip(self.after) {
             if checkpoint.sequence > from.sequence {
                 shard.freeze();
-                shard.commit(&store.record_at(checkpoint))?;
+                shard.commit(&self.store.record_at(checkpoint))?;
             }
         }
-        if resident.len() > MAX_RESIDENT_KEYWORDS {
-            resident.clear();
-        }
-        missing.extend(batch.missing);
-        position = batch.end;
-        progress(position);
+        Ok(())
     }
-    store.flush()?;
-    Ok(missing)
+}
+
+/// The views of keywords that are kept in memory between batches.
+struct ResidentViews {
+    fold: FoldStep,
+    views: HashMap<Keyword, KeywordView>,
+}
+
+impl ResidentViews {
+    fn new() -> Self {
+        Self {
+            fold: fold_step(),
+            views: HashMap::new(),
+        }
+    }
+
+    fn fold(
+        &mut self,
+        store: &Store,
+        keyword: &Keyword,
+        records: &[KeywordEnvelope],
+    ) -> Result<(), StoreError> {
+        let shard = store.rows_of(keyword)?;
+        if self.views.len() >= MAX_RESIDENT_KEYWORDS && !self.views.contains_key(keyword) {
+            // Each batch puts its rows, so a view can be hydrated again at any time.
+            self.views.clear();
+        }
+        let view = match self.views.entry(keyword.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(KeywordView::hydrate(&shard.of(keyword))?),
+        };
+        fold_batch(&self.fold, view, shard, keyword, records)?;
+        Ok(())
+    }
 }
 
 /// The digest of one keyword.

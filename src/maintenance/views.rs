@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::replay::{KeywordDigest, digests, replay};
+use super::replay::{KeywordDigest, Replay, digests};
 use crate::actors::engine::open_views::{begin_generation, open_unhealed};
 use crate::actors::engine::previous_views;
 use crate::actors::engine::{OpenedViews, OpeningError, open_views};
@@ -124,15 +124,13 @@ impl OpenViews {
                 .copied()
                 .unwrap_or(Sequence::new(u64::MAX))
         };
-        replay(
+        let replay = Replay {
             journal,
-            &self.store,
-            &self.checkpoints,
-            head,
-            limit,
-            progress,
-        )
-        .await?;
+            store: &self.store,
+            after: &self.checkpoints,
+            until: head,
+        };
+        replay.run(limit, progress).await?;
         for (shard, checkpoint) in self.store.shards().iter().zip(&mut self.checkpoints) {
             if let Some(record) = shard.record()? {
                 *checkpoint = record.checkpoint;
@@ -213,7 +211,13 @@ pub async fn verify(
     let checkpoints = open.checkpoints.iter().map(|at| at.sequence);
     let until = checkpoints.chain(stands.values().copied()).max();
     let until = until.unwrap_or_default();
-    let missing = replay(journal, &fresh, &start, until, limit, progress).await?;
+    let replay = Replay {
+        journal,
+        store: &fresh,
+        after: &start,
+        until,
+    };
+    let missing = replay.run(limit, progress).await?;
     let fresh_views = Views::default();
     fresh_views.show(Arc::new(fresh));
     let (expected, _) = digests(&fresh_views)?;
@@ -276,7 +280,13 @@ pub async fn rebuild(
     let start =
         vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
     let all = |_: &Keyword| Sequence::new(u64::MAX);
-    replay(journal, &fresh, &start, head, all, progress).await?;
+    let replay = Replay {
+        journal,
+        store: &fresh,
+        after: &start,
+        until: head,
+    };
+    replay.run(all, progress).await?;
     let fresh = Arc::new(fresh);
     let fresh_views = Views::default();
     fresh_views.show(Arc::clone(&fresh));
