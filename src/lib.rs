@@ -32,4 +32,6 @@ pub mod maintenance;
 
 pub mod http;
 
+pub mod app;
+
 pub mod cli;

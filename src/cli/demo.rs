@@ -20,8 +20,8 @@ use super::publish::sender::{MAX_LINES, PublishBody, Sender};
 use super::publish::source::{Input, SourceRead};
 use super::serve;
 use super::signals::StopSignals;
-use super::system::System;
 use super::{keywords, progress};
+use crate::app::App;
 use crate::events::{Keyword, Timestamp};
 use crate::telemetry::whole;
 
@@ -61,9 +61,9 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
         settings.data = folder.path().to_owned();
         Some(folder)
     };
-    let system = System::start(&settings, &AtomicBool::new(false)).await?;
-    serve::announce(&system, invocation)?;
-    let client = ServerClient::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let app = App::start(&settings, &AtomicBool::new(false)).await?;
+    serve::announce(&app, invocation)?;
+    let client = ServerClient::new(Some(&format!("http://{}", app.address())), &settings)?;
     let showing = show(&client, invocation, scratch.is_none());
     let shown = tokio::select! {
         ended = showing => ended,
@@ -71,8 +71,9 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
             tracing::info!(signal, "stopping");
             Ok(())
         }
+        fatal = app.ended() => Err(fatal.into()),
     };
-    let stopped = serve::stop(system).await;
+    let stopped = serve::stop(app).await;
     shown?;
     stopped
 }

@@ -6,7 +6,7 @@ use clap::Parser as _;
 
 use super::CommandLine;
 use super::output::{Format, Output, OutputError, plain};
-use crate::http::HostsError;
+use crate::app::AppError;
 use crate::settings::SettingsError;
 use crate::telemetry::whole;
 
@@ -49,7 +49,10 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output.error(&text_of(error));
-    if error.is::<UsageError>() || error.is::<SettingsError>() || error.is::<HostsError>() {
+    let is_usage = error.is::<UsageError>()
+        || error.is::<SettingsError>()
+        || error.downcast_ref().is_some_and(AppError::is_usage);
+    if is_usage {
         ExitCode::from(2)
     } else {
         ExitCode::from(1)

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::Invocation;
-use super::data_folder::DataFolder;
-use super::system::{open_journal, read_jetstream, read_journal};
+use super::output::plain;
+use crate::app::{DataFolder, DataFolderError, open_journal, read_jetstream, read_journal};
 use crate::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
 use crate::journal::{
     Appended, Durability, EmbeddedJournal, Journal, JournalError, JournalHandle, JournalReader,
@@ -27,6 +27,13 @@ pub(super) struct JournalLook {
     _folder: Option<DataFolder>,
 }
 
+/// Takes the data folder for a command that changes nothing in it.
+pub(super) fn data_folder(invocation: &Invocation) -> Result<DataFolder, DataFolderError> {
+    DataFolder::look(&invocation.settings.data, |note| {
+        invocation.output.note(&plain(note));
+    })
+}
+
 /// Opens the journal that the settings name for reading.
 pub(super) async fn journal(invocation: &Invocation) -> anyhow::Result<JournalLook> {
     if let Some(nats) = &invocation.settings.nats {
@@ -35,7 +42,7 @@ pub(super) async fn journal(invocation: &Invocation) -> anyhow::Result<JournalLo
             _folder: None,
         });
     }
-    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+    let folder = data_folder(invocation)?;
     Ok(JournalLook {
         journal: Arc::new(read_journal(&folder).await?),
         _folder: Some(folder),

@@ -18,7 +18,6 @@ mod bench;
 mod client;
 mod completions;
 mod config;
-mod data_folder;
 mod demo;
 mod failure;
 mod journal;
@@ -30,7 +29,6 @@ mod publish;
 mod rejected;
 mod serve;
 mod signals;
-mod system;
 mod views;
 
 use failure::{CommandOutcome, UsageError};

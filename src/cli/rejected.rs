@@ -8,12 +8,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Invocation;
-use super::data_folder::DataFolder;
 use super::failure::CommandOutcome;
 use super::journal::readable;
 use super::look;
 use super::output::{CappedList, Listing, plain};
-use super::system::open_journal;
+use crate::app::{DataFolder, open_journal};
 use crate::events::{Record, Timestamp, Token, json};
 use crate::journal::{Journal, RejectedEntry, RejectedLog};
 

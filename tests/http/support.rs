@@ -61,13 +61,16 @@ impl Running {
     pub async fn with(setup: Setup) -> Self {
         let data = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
-        let options = options(data.path(), setup.keywords_max);
+        let options = Options {
+            clock: setup.clock,
+            ..options(data.path(), setup.keywords_max)
+        };
         let tidings = Tidings::start_with(options, setup.journal, metrics, setup.fold)
             .await
             .unwrap();
         Self {
             _data: Some(data),
-            ..Self::live_by(setup.clock, tidings, setup.live, setup.http, setup.limits).await
+            ..Self::live(tidings, setup.live, setup.http, setup.limits).await
         }
     }
 
@@ -77,12 +80,10 @@ impl Running {
         reason = "other test binaries that include this file use it"
     )]
     pub async fn over(tidings: Tidings, http: HttpOptions, limits: ServerLimits) -> Self {
-        let (clock, live) = (Clock::system(), LiveOptions::default());
-        Self::live_by(clock, tidings, live, http, limits).await
+        Self::live(tidings, LiveOptions::default(), http, limits).await
     }
 
-    async fn live_by(
-        clock: Clock,
+    async fn live(
         tidings: Tidings,
         live: LiveOptions,
         http: HttpOptions,
@@ -90,8 +91,7 @@ impl Running {
     ) -> Self {
         let metrics = tidings.metrics().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let live = tidings
-            .go_live_by(clock, json_encoder(&tidings), live)
+        let live = Live::start(&tidings, json_encoder(&tidings), live)
             .await
             .unwrap();
         let router = router(Http::new(tidings.clone(), live.clone(), http), true);
@@ -242,6 +242,7 @@ fn options(data: &Path, keywords_max: usize) -> Options {
             commit_interval: Duration::from_millis(50),
             idle: Duration::from_secs(600),
         },
+        clock: Clock::system(),
     }
 }
 

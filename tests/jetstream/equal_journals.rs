@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
-use tidings::actors::engine::{Options, Scope, ShardOptions, Tidings};
+use tidings::actors::engine::{Clock, Options, Scope, ShardOptions, Tidings};
 use tidings::events::{KeywordRecord, Record, RecordHash, Sequence, Timestamp, binary, json};
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
@@ -55,6 +55,7 @@ fn options(data: &Path) -> Options {
             commit_interval: Duration::from_millis(5),
             idle: Duration::from_secs(600),
         },
+        clock: Clock::system(),
     }
 }
 

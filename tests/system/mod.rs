@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::actors::engine::{Options, ShardOptions};
+use tidings::actors::engine::{Clock, Options, ShardOptions};
 use tidings::events::{
     Author, Event, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Timestamp,
     TweetId, TweetMetrics, TweetPosted,
@@ -30,6 +30,7 @@ pub fn options(data: &Path) -> Options {
             commit_interval: Duration::from_millis(50),
             idle: Duration::from_secs(600),
         },
+        clock: Clock::system(),
     }
 }
 

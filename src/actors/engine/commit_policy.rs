@@ -11,10 +11,11 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::causes::{Causes, Waiting};
+use super::causes::Waiting;
+use super::core::Core;
 use crate::events::{Checkpoint, Sequence, ShardId};
 use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
-use crate::telemetry::{Metrics, whole};
+use crate::telemetry::whole;
 
 /// So many commits' worth of events may be folded while a commit is under way.
 const MAX_UNCOMMITTED_COMMITS: u64 = 8;
@@ -32,10 +33,10 @@ const LAST_TRIES: u32 = 2;
 
 /// The commits of one shard: one at a time, off the fold's path.
 pub(super) struct CommitPolicy {
+    core: Core,
     store: Arc<Store>,
     shard: ShardId,
     rows: Arc<ShardRows>,
-    metrics: Metrics,
     /// Commit after so many events, if not earlier.
     events: u64,
     /// Commit after so long, if not earlier.
@@ -52,7 +53,6 @@ pub(super) struct CommitPolicy {
     retry: Option<(Instant, Duration)>,
     /// Why it failed.
     failure: Option<String>,
-    causes: Causes,
 }
 
 struct Running {
@@ -68,29 +68,26 @@ struct Running {
 struct CommitterGone;
 
 impl CommitPolicy {
-    pub(crate) fn new(
+    pub(super) fn new(
+        core: Core,
         store: Arc<Store>,
         (shard, rows): (ShardId, Arc<ShardRows>),
         committed: Checkpoint,
-        (events, interval): (u64, Duration),
-        head: watch::Receiver<Sequence>,
-        (causes, metrics): (Causes, Metrics),
     ) -> Self {
         Self {
+            events: core.options.shard.commit_events,
+            interval: core.options.shard.commit_interval,
+            head: core.journal.head(),
+            core,
             store,
             shard,
             rows,
-            metrics,
-            events,
-            interval,
-            head,
             committed,
             uncommitted: 0,
             last: Instant::now(),
             running: None,
             retry: None,
             failure: None,
-            causes,
         }
     }
 
@@ -221,15 +218,17 @@ impl CommitPolicy {
                 self.committed = running.position;
                 let rows = usize::try_from(figures.rows).unwrap_or(usize::MAX);
                 let bytes = usize::try_from(figures.bytes).unwrap_or(usize::MAX);
-                self.metrics.committed(running.began.elapsed(), rows, bytes);
+                self.core
+                    .metrics
+                    .committed(running.began.elapsed(), rows, bytes);
                 self.retry = None;
                 self.failure = None;
-                self.causes.goes_on(Waiting::Commit(self.shard));
+                self.core.causes.goes_on(Waiting::Commit(self.shard));
                 Ok(())
             }
             Err(error) if error.is_unwritten() => {
                 let reason = whole(&error).to_string();
-                self.causes.waits(Waiting::Commit(self.shard), &reason);
+                self.core.causes.waits(Waiting::Commit(self.shard), &reason);
                 self.failure = Some(reason);
                 self.uncommitted = self.uncommitted.saturating_add(running.events);
                 let pause = self.retry.map_or(FIRST_PAUSE, |(_, pause)| {
@@ -246,6 +245,7 @@ impl CommitPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::engine::root::Options;
 
     #[tokio::test]
     async fn a_commit_thread_that_ended_without_an_answer_is_a_failure() {
@@ -254,16 +254,8 @@ mod tests {
         let shard = store.count().all().next().unwrap();
         let rows = Arc::clone(store.shard(shard).unwrap());
         let position = Checkpoint::start_of(store.parts().incarnation);
-        let (_head, head) = watch::channel(Sequence::ZERO);
-        let metrics = Metrics::new();
-        let mut commits = CommitPolicy::new(
-            store,
-            (shard, rows),
-            position,
-            (1, Duration::from_secs(1)),
-            head,
-            (Causes::new(metrics.clone()), metrics),
-        );
+        let options = Options::of_test(data.path());
+        let mut commits = CommitPolicy::new(Core::of_test(options), store, (shard, rows), position);
         let (answer, done) = oneshot::channel();
         commits.running = Some(Running {
             position,

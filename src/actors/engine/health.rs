@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::causes::{Causes, Waiting};
-use super::progress::FoldProgress;
-use super::tracked_keywords::TrackedKeywords;
+use super::causes::Waiting;
+use super::core::Core;
 use crate::events::{Keyword, Sequence, ShardId};
-use crate::journal::{Connection, Durability, JournalHandle};
-use crate::store::Views;
-use crate::telemetry::Metrics;
+use crate::journal::{Connection, Durability};
 
 /// A shard that is below where the journal's head was so long ago lags too far.
 const LAG_ALLOWED: Duration = Duration::from_secs(10);
@@ -65,37 +62,18 @@ pub struct ShardStatus {
 /// Where the journal's head was of late, against what is folded.
 #[derive(Debug)]
 pub(super) struct Health {
-    journal: JournalHandle,
-    views: Views,
-    progress: FoldProgress,
-    causes: Causes,
-    metrics: Metrics,
+    core: Core,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
-    tracked_keywords: TrackedKeywords,
-    keywords_max: usize,
     /// Since when the journal cannot be reached.
     unreachable_since: Mutex<Option<Instant>>,
 }
 
 impl Health {
     /// Looks at the head every second, as long as somebody holds it.
-    pub(super) fn sampled(
-        journal: JournalHandle,
-        views: Views,
-        progress: FoldProgress,
-        causes: Causes,
-        metrics: Metrics,
-        (tracked_keywords, keywords_max): (TrackedKeywords, usize),
-    ) -> Arc<Self> {
+    pub(super) fn sampled(core: Core) -> Arc<Self> {
         let health = Arc::new(Self {
-            journal,
-            views,
-            progress,
-            causes,
-            metrics,
+            core,
             heads: Mutex::default(),
-            tracked_keywords,
-            keywords_max,
             unreachable_since: Mutex::default(),
         });
         let sampled = Arc::downgrade(&health);
@@ -113,23 +91,24 @@ impl Health {
     /// How the system is now.
     pub(crate) fn status(&self) -> Status {
         self.sample();
-        let head = *self.journal.head().borrow();
-        let lowest = self.progress.lowest();
-        let starting = self.views.store().is_err()
-            || self.progress.is_frozen()
-            || lowest < self.progress.target();
+        let head = self.core.head();
+        let lowest = self.core.progress.lowest();
+        let starting = self.core.views.store().is_err()
+            || self.core.progress.is_frozen()
+            || lowest < self.core.progress.target();
         let shards = self
+            .core
             .journal
             .shards()
             .all()
-            .zip(self.progress.positions())
+            .zip(self.core.progress.positions())
             .map(|(shard, position)| ShardStatus {
                 shard,
                 position,
                 lag: head.since(position),
             })
             .collect();
-        let causes = self.causes.all();
+        let causes = self.core.causes.all();
         Status {
             ready: !starting
                 && causes.is_empty()
@@ -139,24 +118,24 @@ impl Health {
             head,
             shards,
             causes,
-            quarantined: self.progress.quarantined(),
-            durability: self.journal.durability(),
-            connection: self.journal.connection(),
-            tracked: self.tracked_keywords.count(),
-            keywords_max: self.keywords_max,
+            quarantined: self.core.progress.quarantined(),
+            durability: self.core.journal.durability(),
+            connection: self.core.journal.connection(),
+            tracked: self.core.tracked_keywords.count(),
+            keywords_max: self.core.options.keywords_max,
         }
     }
 
     /// Asks the journal whether it takes records in and can be read.
     fn look_at_journal(&self) {
-        let obstacle = self.journal.unwritable();
+        let obstacle = self.core.journal.unwritable();
         let writable = obstacle.is_none();
-        self.metrics.journal_writable.set(i64::from(writable));
-        let read = self.journal.unreadable();
+        self.core.metrics.journal_writable.set(i64::from(writable));
+        let read = self.core.journal.unreadable();
         for (waiting, obstacle) in [(Waiting::Journal, obstacle), (Waiting::Reading, read)] {
             match obstacle {
-                Some(reason) => self.causes.waits(waiting, &reason),
-                None => self.causes.goes_on(waiting),
+                Some(reason) => self.core.causes.waits(waiting, &reason),
+                None => self.core.causes.goes_on(waiting),
             }
         }
     }
@@ -164,15 +143,26 @@ impl Health {
     /// Remembers the head, and shows the lag in the metrics.
     fn sample(&self) {
         self.look_at_journal();
-        let head = *self.journal.head().borrow();
-        for (shard, position) in self.journal.shards().all().zip(self.progress.positions()) {
-            self.metrics.set_lag(shard.index(), head.since(position));
+        let head = self.core.head();
+        for (shard, position) in self
+            .core
+            .journal
+            .shards()
+            .all()
+            .zip(self.core.progress.positions())
+        {
+            self.core
+                .metrics
+                .set_lag(shard.index(), head.since(position));
         }
-        let tracked = i64::try_from(self.tracked_keywords.count()).unwrap_or(i64::MAX);
-        self.metrics.keywords_tracked.set(tracked);
+        let tracked = i64::try_from(self.core.tracked_keywords.count()).unwrap_or(i64::MAX);
+        self.core.metrics.keywords_tracked.set(tracked);
         let now = Instant::now();
-        let reachable = self.journal.connection() != Connection::Disconnected;
-        self.metrics.journal_connected.set(i64::from(reachable));
+        let reachable = self.core.journal.connection() != Connection::Disconnected;
+        self.core
+            .metrics
+            .journal_connected
+            .set(i64::from(reachable));
         let mut since = self.unreachable_since();
         *since = if reachable { None } else { since.or(Some(now)) };
         drop(since);

@@ -10,16 +10,16 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use super::batch_barrier::BarrierTicket;
-use super::progress::{Behind, FoldProgress};
+use super::core::Core;
+use super::fold_batch::fold_batch;
+use super::progress::Behind;
 use super::residents::ResidentPermit;
 use super::shard::ShardHandle;
-use super::tracked_keywords::TrackedKeywords;
-use crate::actors::live::FeedRegistry;
 use crate::events::{Content, Keyword, KeywordEnvelope, Sequence, ShardId};
-use crate::journal::{JournalHandle, JournalReader, Selection};
+use crate::journal::{JournalReader, Selection};
 use crate::projections::{FoldOutcome, KeywordView, Rows, RowsError, ViewChange};
 use crate::store::{Epoch, ShardRows, StoreError};
-use crate::telemetry::{CountedActor, Metrics};
+use crate::telemetry::CountedActor;
 
 /// How many records a keyword reads at a time when it reads for itself.
 const CATCH_UP_RECORDS: usize = 4096;
@@ -91,18 +91,13 @@ pub(super) enum KeywordMessage {
 
 /// What a keyword actor needs.
 pub(super) struct KeywordArguments {
-    pub(crate) keyword: Keyword,
-    pub(crate) shard: ShardId,
+    pub(super) core: Core,
+    pub(super) keyword: Keyword,
+    pub(super) shard: ShardId,
     pub(super) shard_handle: ShardHandle,
-    pub(crate) rows: Arc<ShardRows>,
+    pub(super) rows: Arc<ShardRows>,
     /// The epoch of the rows.
-    pub(in crate::actors) epoch: Epoch,
-    pub(in crate::actors) feeds: FeedRegistry,
-    pub(crate) journal: JournalHandle,
-    pub(super) tracked_keywords: TrackedKeywords,
-    pub(crate) progress: FoldProgress,
-    pub(in crate::actors) metrics: Metrics,
-    pub(crate) fold: FoldStep,
+    pub(super) epoch: Epoch,
 }
 
 pub(super) struct KeywordState {
@@ -131,7 +126,7 @@ impl Actor for KeywordActor {
         (own, permit): (KeywordArguments, ResidentPermit),
     ) -> Result<KeywordState, ActorProcessingErr> {
         Ok(KeywordState {
-            held: Some((own.metrics.actor_alive("keyword"), permit)),
+            held: Some((own.core.metrics.actor_alive("keyword"), permit)),
             own,
             view: None,
             reader: None,
@@ -200,7 +195,7 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
         let as_of = state.view()?.summary().as_of;
         drop(open);
         let selection = Selection::Keyword(state.own.keyword.clone());
-        state.reader = Some(state.own.journal.read(as_of, selection).await?);
+        state.reader = Some(state.own.core.journal.read(as_of, selection).await?);
         state.read_to = as_of;
     }
     let Some(reader) = state.reader.as_mut() else {
@@ -208,7 +203,7 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
     };
     let mut folded = 0;
     // There is something to read: whatever its shard has passed is in the journal.
-    if state.read_to < state.own.progress.folded(state.own.shard) {
+    if state.read_to < state.own.core.progress.folded(state.own.shard) {
         let batch = reader.next(CATCH_UP_RECORDS).await?;
         let records: Vec<_> = batch
             .envelopes
@@ -233,7 +228,7 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
         quarantined: false,
         position: state.read_to,
     };
-    own.progress.set_behind(&own.keyword, Some(behind));
+    own.core.progress.set_behind(&own.keyword, Some(behind));
     own.shard_handle
         .read_on(own.keyword.clone(), state.read_to, folded);
     Ok(())
@@ -260,30 +255,28 @@ impl KeywordState {
         else {
             return Ok(());
         };
-        let rows = own.rows.of(&own.keyword);
         let was = (view.summary().as_of, view.summary().tracked);
         let before = view.summary().ledger;
-        if own.feeds.has(&own.keyword) {
+        if own.core.changes.wanting(&own.keyword).is_some() {
             view.start_recording();
         }
-        for envelope in records {
-            (own.fold)(view, &rows, &own.keyword, envelope)?;
-        }
+        let has_put = fold_batch(&own.core.fold, view, &own.rows, &own.keyword, records)?;
         let change = view.take_view_change();
-        let Some(changes) = view.take_row_changes(&rows)? else {
+        if !has_put {
             return Ok(());
-        };
-        own.rows.put(&own.keyword, changes)?;
-        // In this order, so that who asks after an update never sees less.
-        own.feeds.hand_over(&own.keyword, own.epoch, || {
-            change.unwrap_or_else(|| ViewChange::unrecorded(was.0, view.summary()))
-        });
+        }
+        // After the rows: a client that asks after an update never sees less than it told.
+        if let Some(sink) = own.core.changes.wanting(&own.keyword) {
+            let unrecorded = || ViewChange::unrecorded(was.0, view.summary());
+            sink.publish(&own.keyword, own.epoch, change.unwrap_or_else(unrecorded));
+        }
         if was.0 == Sequence::ZERO || was.1 != view.summary().tracked {
-            own.tracked_keywords
+            own.core
+                .tracked_keywords
                 .set(&own.keyword, view.summary().tracked);
         }
         let after = view.summary().ledger;
-        let metrics = &own.metrics;
+        let metrics = &own.core.metrics;
         metrics.journaled.inc_by(after.journaled - before.journaled);
         metrics.folded.inc_by(after.folded - before.folded);
         metrics.duplicate.inc_by(after.duplicate - before.duplicate);

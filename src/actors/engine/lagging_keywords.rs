@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::progress::{Behind, FoldProgress};
+use super::core::Core;
+use super::progress::Behind;
 use super::restart_policy::{RestartDecision, RestartPolicy};
 use crate::events::{Keyword, Sequence};
 use crate::projections::{RowChanges, RowKey, Rows};
 use crate::store::{ShardRows, StoreError};
-use crate::telemetry::Metrics;
 
 /// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
 pub(super) struct LaggingKeywords {
+    core: Core,
     rows: Arc<ShardRows>,
-    progress: FoldProgress,
-    metrics: Metrics,
     behind: BTreeSet<Keyword>,
     /// The recent failures of keywords, also of those that have caught up since.
     failures: HashMap<Keyword, RestartPolicy>,
@@ -27,16 +26,11 @@ impl LaggingKeywords {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) fn of(
-        rows: Arc<ShardRows>,
-        progress: FoldProgress,
-        metrics: Metrics,
-    ) -> Result<(Self, Vec<Keyword>), StoreError> {
+    pub(super) fn of(core: Core, rows: Arc<ShardRows>) -> Result<(Self, Vec<Keyword>), StoreError> {
         let marked = rows.behind()?;
         let lagging = Self {
+            core,
             rows,
-            progress,
-            metrics,
             behind: marked.iter().cloned().collect(),
             failures: HashMap::new(),
         };
@@ -48,7 +42,8 @@ impl LaggingKeywords {
     }
 
     pub(super) fn is_quarantined(&self, keyword: &Keyword) -> bool {
-        self.progress
+        self.core
+            .progress
             .behind(keyword)
             .is_some_and(|behind| behind.quarantined)
     }
@@ -80,7 +75,7 @@ impl LaggingKeywords {
     pub(super) fn is_live(&mut self, keyword: &Keyword) {
         self.behind.remove(keyword);
         self.rows.mark_behind(keyword, false);
-        self.progress.set_behind(keyword, None);
+        self.core.progress.set_behind(keyword, None);
     }
 
     /// It failed once more.
@@ -98,7 +93,7 @@ impl LaggingKeywords {
     ) -> Result<(), StoreError> {
         self.fall_behind(keyword, position)?;
         self.show(keyword, true, position);
-        self.metrics.quarantined.inc();
+        self.core.metrics.quarantined.inc();
         tracing::error!(
             %keyword, reason,
             "keyword is quarantined; mend the cause, then run `tidings keywords release`"
@@ -109,17 +104,17 @@ impl LaggingKeywords {
     /// Its quarantine ends, and its failures are forgotten.
     pub(super) fn release(&mut self, keyword: &Keyword) {
         tracing::info!(%keyword, "keyword is released from quarantine");
-        self.metrics.quarantined.dec();
+        self.core.metrics.quarantined.dec();
         self.failures.remove(keyword);
     }
 
     fn show(&self, keyword: &Keyword, quarantined: bool, position: Sequence) {
         // Where it stood when it was shown first is where it stands, until it reads on.
-        let known = self.progress.behind(keyword);
+        let known = self.core.progress.behind(keyword);
         let behind = Behind {
             quarantined,
             position: known.map_or(position, |behind| behind.position),
         };
-        self.progress.set_behind(keyword, Some(behind));
+        self.core.progress.set_behind(keyword, Some(behind));
     }
 }

@@ -12,14 +12,17 @@
 
 mod batch_barrier;
 mod causes;
+mod change_sink;
 pub(in crate::actors) mod clock;
+mod commands;
 mod commit_policy;
-pub(in crate::actors) mod handle;
+pub(in crate::actors) mod core;
+pub(crate) mod fold_batch;
+mod handle;
 mod health;
 mod keyword;
 mod lagging_keywords;
 pub(crate) mod open_views;
-mod partition;
 pub(crate) mod previous_views;
 pub(in crate::actors) mod progress;
 mod reader;
@@ -27,13 +30,15 @@ pub(crate) mod rejected_records;
 mod residents;
 mod restart_policy;
 mod root;
+pub(in crate::actors) mod root_watch;
 mod shard;
 pub(crate) mod tracked_keywords;
 
+pub use change_sink::ChangeSink;
 pub use clock::Clock;
-pub use handle::{
-    CommandError, FOLD_WAIT, ReachedError, Scope, ShutdownError, StartError, Tidings,
-};
+pub(in crate::actors) use commands::HEAD_KNOWN_WITHIN;
+pub use commands::{CommandError, FOLD_WAIT, ReachedError, Scope};
+pub use handle::{ShutdownError, StartError, Tidings};
 pub use health::{ShardStatus, Status};
 pub use keyword::{FoldStep, fold_step};
 pub use open_views::{OpenedViews, OpeningError, open_views, views_dir};

@@ -10,10 +10,11 @@ use std::collections::{HashMap, VecDeque};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
+use super::core::Core;
 use super::shard::{ShardBatch, ShardHandle};
 use crate::events::{Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardId, Token};
-use crate::journal::{Batch, JournalError, JournalHandle, JournalReader, Selection};
-use crate::telemetry::{CountedActor, Metrics};
+use crate::journal::{Batch, JournalError, JournalReader, Selection};
+use crate::telemetry::CountedActor;
 
 /// Batches on their way through the shards.
 const MAX_BATCHES_IN_FLIGHT: usize = 2;
@@ -46,16 +47,13 @@ pub(super) enum ReaderMessage {
 
 /// What a reader needs.
 pub(super) struct ReaderArguments {
-    pub(crate) journal: JournalHandle,
+    pub(super) core: Core,
     /// The journal that the views were opened for.
     pub(crate) incarnation: Incarnation,
     /// Read on behind this position, the lowest of the shards'.
     pub(crate) after: Sequence,
     /// In shard order.
     pub(crate) shards: Vec<(ShardId, ShardHandle)>,
-    /// Records per batch, at most.
-    pub(crate) max: usize,
-    pub(in crate::actors) metrics: Metrics,
 }
 
 pub(super) struct ReaderState {
@@ -80,19 +78,19 @@ impl Actor for ReaderActor {
         myself: ActorRef<ReaderMessage>,
         own: ReaderArguments,
     ) -> Result<ReaderState, ActorProcessingErr> {
-        let reader = own.journal.read(own.after, Selection::All).await?;
+        let reader = own.core.journal.read(own.after, Selection::All).await?;
         // A reader is bound to the journal of its beginning, which has to be the views'.
-        if own.journal.incarnation() != own.incarnation {
+        if own.core.journal.incarnation() != own.incarnation {
             let what = "it was created anew while the views were being opened".into();
             return Err(JournalError::Changed { what, read: None }.into());
         }
         myself.cast(ReaderMessage::Read)?;
         Ok(ReaderState {
-            count: own.journal.shards(),
+            count: own.core.journal.shards(),
             reader,
             known: HashMap::new(),
             in_flight: VecDeque::new(),
-            _alive: own.metrics.actor_alive("reader"),
+            _alive: own.core.metrics.actor_alive("reader"),
             own,
         })
     }
@@ -113,7 +111,10 @@ impl Actor for ReaderActor {
 
 impl ReaderState {
     async fn on_read(&mut self) -> Result<(), ActorProcessingErr> {
-        let batch = self.reader.next(self.own.max).await?;
+        let batch = self
+            .reader
+            .next(self.own.core.options.batch_records)
+            .await?;
         for missing in &batch.missing {
             tracing::error!(
                 from = missing.start(),
@@ -124,7 +125,7 @@ impl ReaderState {
                 .end()
                 .saturating_sub(*missing.start())
                 .saturating_add(1);
-            self.own.metrics.journal_missing.inc_by(count);
+            self.own.core.metrics.journal_missing.inc_by(count);
         }
         while self.in_flight.len() >= MAX_BATCHES_IN_FLIGHT {
             self.finish_oldest().await?;

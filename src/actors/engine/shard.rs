@@ -13,22 +13,19 @@ use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, 
 use tokio::sync::oneshot;
 
 use super::batch_barrier::BatchBarrier;
-use super::causes::{Causes, Waiting};
+use super::causes::Waiting;
 use super::commit_policy::CommitPolicy;
-use super::keyword::{FoldStep, KeywordArguments, KeywordHandle};
+use super::core::Core;
+use super::fold_batch::PartitionedBatch;
+use super::keyword::{KeywordArguments, KeywordHandle};
 use super::lagging_keywords::LaggingKeywords;
-use super::partition::PartitionedBatch;
-use super::progress::FoldProgress;
 use super::rejected_records::{self, RejectedRecords};
 use super::residents::{ResidentLimit, ResidentPermit, Residents};
 use super::restart_policy::RestartDecision;
-use super::tracked_keywords::TrackedKeywords;
-use crate::actors::live::FeedRegistry;
 use crate::events::{Checkpoint, Envelope, Keyword, KeywordEnvelope, Sequence, ShardId};
-use crate::journal::JournalHandle;
 use crate::projections::{KeywordSummary, RowKey, Rows};
 use crate::store::{KeptOpen, ShardRows, Store, StoreError};
-use crate::telemetry::{CountedActor, Metrics, whole};
+use crate::telemetry::{CountedActor, whole};
 
 /// How long keywords may take to end.
 const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -136,19 +133,12 @@ pub(super) enum ShardMessage {
 
 /// What a shard needs.
 pub(super) struct ShardArguments {
-    pub(crate) shard: ShardId,
-    pub(crate) checkpoint: Checkpoint,
-    pub(crate) store: Arc<Store>,
-    pub(crate) journal: JournalHandle,
-    pub(super) tracked_keywords: TrackedKeywords,
-    pub(in crate::actors) feeds: FeedRegistry,
-    pub(crate) progress: FoldProgress,
-    pub(super) causes: Causes,
-    pub(in crate::actors) metrics: Metrics,
-    pub(in crate::actors) options: ShardOptions,
+    pub(super) core: Core,
+    pub(super) shard: ShardId,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) store: Arc<Store>,
     /// How many keyword actors may be in memory, over all shards.
-    pub(crate) limit: ResidentLimit,
-    pub(crate) fold: FoldStep,
+    pub(super) limit: ResidentLimit,
 }
 
 pub(super) struct ShardState {
@@ -185,8 +175,7 @@ impl Actor for ShardActor {
         own: ShardArguments,
     ) -> Result<ShardState, ActorProcessingErr> {
         let rows = Arc::clone(own.store.shard(own.shard)?);
-        let (lagging, behind) =
-            LaggingKeywords::of(Arc::clone(&rows), own.progress.clone(), own.metrics.clone())?;
+        let (lagging, behind) = LaggingKeywords::of(own.core.clone(), Arc::clone(&rows))?;
         myself.send_interval(TICK, || ShardMessage::Tick);
         let mut state = ShardState {
             rows: Arc::clone(&rows),
@@ -195,18 +184,16 @@ impl Actor for ShardActor {
             to_start: VecDeque::new(),
             position: own.checkpoint,
             commits: CommitPolicy::new(
+                own.core.clone(),
                 Arc::clone(&own.store),
                 (own.shard, rows),
                 own.checkpoint,
-                (own.options.commit_events, own.options.commit_interval),
-                own.journal.head(),
-                (own.causes.clone(), own.metrics.clone()),
             ),
             waiting: VecDeque::new(),
             withheld: Vec::new(),
             to_read_on: BTreeSet::new(),
             rejections: RejectedRecords::default(),
-            _alive: own.metrics.actor_alive("shard"),
+            _alive: own.core.metrics.actor_alive("shard"),
             own,
         };
         for keyword in behind {
@@ -278,16 +265,20 @@ impl ShardState {
         let began = std::time::Instant::now();
         let count = part.envelopes.len();
         let partitioned = PartitionedBatch::of(part.envelopes, self.position.sequence);
+        let unaddressed = u64::try_from(partitioned.unaddressed.len()).unwrap_or(u64::MAX);
         self.rows
-            .count_unaddressed(partitioned.unaddressed, part.end.sequence)?;
+            .count_unaddressed(unaddressed, part.end.sequence)?;
         self.fold_all(myself, partitioned.records).await?;
         // What follows may wait for a commit.
         drop(open);
         self.position = part.end;
-        self.own.progress.reach(self.own.shard, part.end.sequence);
+        self.own
+            .core
+            .progress
+            .reach(self.own.shard, part.end.sequence);
         self.commits.folded(count);
         if count > 0 {
-            self.own.metrics.batch_folded(began.elapsed(), count);
+            self.own.core.metrics.batch_folded(began.elapsed(), count);
         }
         if self.commits.holds_back() {
             self.withheld.push(folded);
@@ -312,7 +303,7 @@ impl ShardState {
             }
             if !self.residents.contains(&keyword) && !self.has_folded(&keyword)? {
                 // It counts as tracked at once, however long its fold takes.
-                self.own.tracked_keywords.set(&keyword, true);
+                self.own.core.tracked_keywords.set(&keyword, true);
             }
             let actor = if let Some(actor) = self.residents.take_up(&keyword) {
                 actor
@@ -370,7 +361,8 @@ impl ShardState {
         myself: &ActorRef<ShardMessage>,
     ) -> Result<(), ActorProcessingErr> {
         while let Some((part, _)) = self.waiting.front() {
-            let (incarnation, position) = (self.own.journal.incarnation(), self.position.sequence);
+            let (incarnation, position) =
+                (self.own.core.journal.incarnation(), self.position.sequence);
             let entries: Vec<_> = part
                 .envelopes
                 .iter()
@@ -378,12 +370,12 @@ impl ShardState {
                 .filter_map(|envelope| rejected_records::entry(incarnation, envelope))
                 .collect();
             let waiting = Waiting::Rejected(self.own.shard);
-            match self.rejections.keep(&*self.own.journal, entries).await {
-                Ok(true) => self.own.causes.goes_on(waiting),
+            match self.rejections.keep(&*self.own.core.journal, entries).await {
+                Ok(true) => self.own.core.causes.goes_on(waiting),
                 Ok(false) => return Ok(()),
                 Err(error) => {
                     let reason = whole(&error).to_string();
-                    self.own.causes.waits(waiting, &reason);
+                    self.own.core.causes.waits(waiting, &reason);
                     return Ok(());
                 }
             }
@@ -401,7 +393,7 @@ impl ShardState {
     }
 
     async fn on_tick(&mut self, myself: &ActorRef<ShardMessage>) -> Result<(), ActorProcessingErr> {
-        self.residents.end_idle(self.own.options.idle);
+        self.residents.end_idle(self.own.core.options.shard.idle);
         self.start_lagging(myself).await?;
         self.commit_if_due().await?;
         self.fold_waiting(myself).await
@@ -432,7 +424,7 @@ impl ShardState {
         keyword: &Keyword,
     ) -> Result<(), ActorProcessingErr> {
         if self.lagging.contains(keyword) && !self.lagging.is_quarantined(keyword) {
-            self.own.metrics.actor_restarted("keyword");
+            self.own.core.metrics.actor_restarted("keyword");
             self.start_catching_up(myself, keyword).await?;
         }
         Ok(())
@@ -512,17 +504,12 @@ impl ShardState {
     ) -> Result<KeywordHandle, ActorProcessingErr> {
         let own = &self.own;
         let arguments = KeywordArguments {
+            core: own.core.clone(),
             keyword: keyword.clone(),
             shard: own.shard,
             shard_handle: ShardHandle(myself.clone()),
             rows: Arc::clone(&self.rows),
             epoch: own.store.epoch(),
-            feeds: own.feeds.clone(),
-            journal: Arc::clone(&own.journal),
-            tracked_keywords: own.tracked_keywords.clone(),
-            progress: own.progress.clone(),
-            metrics: own.metrics.clone(),
-            fold: Arc::clone(&own.fold),
         };
         let actor = KeywordHandle::spawn(arguments, permit, myself.get_cell()).await?;
         self.residents.insert(keyword, actor.clone());

@@ -19,27 +19,17 @@ use super::registry::FeedRegistry;
 use super::subscriber::Subscriber;
 use super::supervisor::{LiveMessage, LiveOptions};
 use super::topic::Topic;
+use crate::actors::engine::HEAD_KNOWN_WITHIN;
 use crate::actors::engine::clock::Clock;
-use crate::actors::engine::handle::HEAD_KNOWN_WITHIN;
+use crate::actors::engine::core::Core;
 use crate::actors::engine::progress::FoldProgress;
 use crate::events::{Keyword, Sequence, ShardCount, ShardId, Token};
-use crate::journal::{Connection, JournalHandle};
+use crate::journal::Connection;
 use crate::store::Views;
 use crate::telemetry::Metrics;
 
 /// At least so many feeds may read the views at a time; else as many as there are processors.
 const MIN_READERS: usize = 2;
-
-/// What the running system lends to what is live.
-#[derive(Debug)]
-pub(in crate::actors) struct LiveSources {
-    pub(in crate::actors) feeds: FeedRegistry,
-    pub(crate) views: Views,
-    pub(crate) progress: FoldProgress,
-    pub(crate) journal: JournalHandle,
-    pub(in crate::actors) clock: Clock,
-    pub(in crate::actors) metrics: Metrics,
-}
 
 /// What live actors share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -68,30 +58,31 @@ pub(super) struct SharedContext {
 
 impl LiveContext {
     pub(super) fn new(
-        sources: LiveSources,
+        core: &Core,
+        feeds: FeedRegistry,
         encoder: Arc<dyn Encoder>,
         options: LiveOptions,
         supervisor: ActorRef<LiveMessage>,
     ) -> Self {
         let workers = Handle::current().metrics().num_workers();
         Self(Arc::new(SharedContext {
-            feeds: sources.feeds,
-            views: sources.views,
-            progress: sources.progress,
-            head_known_within: if sources.journal.connection() == Connection::Local {
+            feeds,
+            views: core.views.clone(),
+            progress: core.progress.clone(),
+            head_known_within: if core.journal.connection() == Connection::Local {
                 Duration::ZERO
             } else {
                 HEAD_KNOWN_WITHIN
             },
-            head: sources.journal.head(),
-            shards: sources.journal.shards(),
-            marks: MarkChecks::new(sources.journal),
+            head: core.journal.head(),
+            shards: core.journal.shards(),
+            marks: MarkChecks::new(Arc::clone(&core.journal)),
             encoder,
             options,
-            clock: sources.clock,
-            budget: LiveBudget::new(options.budget, sources.metrics.clone()),
+            clock: core.options.clock.clone(),
+            budget: LiveBudget::new(options.budget, core.metrics.clone()),
             readers: Arc::new(Readers::new(workers.max(MIN_READERS))),
-            metrics: sources.metrics,
+            metrics: core.metrics.clone(),
             sessions: Arc::default(),
             is_stopping: AtomicBool::new(false),
             supervisor,

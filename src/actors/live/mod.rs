@@ -27,12 +27,10 @@ mod supervisor;
 mod topic;
 mod transport;
 
-pub(super) use context::LiveSources;
 pub use encoder::{Encoder, KeywordPosition, PolledAnswer};
 pub use message::{Message, MessageKind, Position};
-pub(super) use registry::FeedRegistry;
 pub use request::{ErrorCode, Incoming, Request, RequestId, Since, Subscribe, Unsubscribe};
 pub use session::SessionHandle;
-pub use supervisor::{Live, LiveOptions, OpenError};
+pub use supervisor::{Live, LiveOptions, LiveStartError, OpenError};
 pub use topic::{DEFAULT_LIMIT, Topic};
 pub use transport::{Close, Gone, Transport};

@@ -8,6 +8,7 @@ use super::budget::LiveBudget;
 use super::feed::shared::Feed;
 use super::subscriber::Subscriber;
 use super::topic::Topic;
+use crate::actors::engine::ChangeSink;
 use crate::actors::engine::progress::FoldProgress;
 use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
@@ -24,6 +25,35 @@ pub(in crate::actors) struct FeedRegistry {
     progress: FoldProgress,
 }
 
+impl ChangeSink for FeedRegistry {
+    /// The keyword has subscribers, or had some a moment ago.
+    fn wants(&self, keyword: &Keyword) -> bool {
+        self.find(keyword).is_some()
+    }
+
+    /// Passes a change on to the feed of its keyword. Changes of views that are not being served
+    /// are dropped; feeds read their position again when the views are swapped in.
+    fn publish(&self, keyword: &Keyword, epoch: Epoch, change: ViewChange) {
+        let Some(feed) = self.find(keyword) else {
+            return;
+        };
+        if self.views.epoch().ok() != Some(epoch) {
+            return;
+        }
+        if change.kind != ChangeKind::Dropped {
+            feed.hand_over(epoch, change);
+        } else if change.as_of <= self.progress.target() {
+            // The journal held the event at the start; it may track the keyword again after it.
+            feed.begin_anew();
+        } else {
+            // At once: subscribers that come now see the keyword's next life.
+            self.remove(&feed);
+            feed.end();
+            feed.wake();
+        }
+    }
+}
+
 impl FeedRegistry {
     /// No feeds yet.
     pub(crate) fn new(views: Views, progress: FoldProgress) -> Self {
@@ -32,43 +62,6 @@ impl FeedRegistry {
             count: Arc::default(),
             views,
             progress,
-        }
-    }
-
-    /// The keyword has subscribers, or had some a moment ago.
-    pub(in crate::actors) fn has(&self, keyword: &Keyword) -> bool {
-        self.find(keyword).is_some()
-    }
-
-    /// Hands over what a fold altered; `change` is `None` when nothing was recorded because the
-    /// keyword had no subscribers when the fold began. Comes after the rows are put: a new
-    /// subscriber later reads them.
-    ///
-    /// Views that are not shown, since they are of another epoch or are made anew, tell of a past
-    /// that no subscriber asked for. When they are shown, every feed finds out where they stand.
-    pub(in crate::actors) fn hand_over(
-        &self,
-        keyword: &Keyword,
-        epoch: Epoch,
-        change: impl FnOnce() -> ViewChange,
-    ) {
-        let Some(feed) = self.find(keyword) else {
-            return;
-        };
-        if self.views.epoch().ok() != Some(epoch) {
-            return;
-        }
-        let change = change();
-        if change.kind != ChangeKind::Dropped {
-            feed.hand_over(epoch, change);
-        } else if change.as_of <= self.progress.target() {
-            // It is in what the journal held at the start, where the keyword may be tracked again.
-            feed.begin_anew();
-        } else {
-            // At once: new subscribers of the keyword see another life of it.
-            self.remove(&feed);
-            feed.end();
-            feed.wake();
         }
     }
 

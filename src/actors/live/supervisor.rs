@@ -12,13 +12,16 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::time::Instant;
 
-use super::context::{LiveContext, LiveSources};
+use super::context::LiveContext;
 use super::encoder::Encoder;
 use super::feed::actor::FeedHandle;
 use super::feed::shared::Feed;
+use super::registry::FeedRegistry;
 use super::session::actor::{SessionArguments, SessionHandle};
 use super::transport::{Close, Transport};
+use crate::actors::engine::Tidings;
 use crate::actors::engine::clock::ClockWatch;
+use crate::actors::engine::root_watch::RootWatch;
 use crate::telemetry::whole;
 
 /// A feed actor that failed starts again after this.
@@ -88,22 +91,50 @@ pub enum OpenError {
     Spawn(#[from] SpawnErr),
 }
 
+/// Why nothing can be live.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveStartError {
+    /// The engine hands its changes to another sink already.
+    #[error("the engine hands its changes to another sink already")]
+    Attached,
+    /// The live actor could not be started.
+    #[error("the live actor could not be started: {0}")]
+    Spawn(#[from] SpawnErr),
+}
+
 /// The handle of everything live; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
     context: LiveContext,
+    watch: RootWatch,
 }
 
 impl Live {
-    pub(in crate::actors) async fn start(
-        sources: LiveSources,
+    /// Lets clients subscribe to what the engine folds, encoded by this encoder.
+    ///
+    /// # Errors
+    /// [`LiveStartError`].
+    pub async fn start(
+        tidings: &Tidings,
         encoder: Arc<dyn Encoder>,
         options: LiveOptions,
-    ) -> Result<Self, SpawnErr> {
-        let (supervisor, _) = Actor::spawn(None, LiveActor, ()).await?;
-        let context = LiveContext::new(sources, encoder, options, supervisor.clone());
+    ) -> Result<Self, LiveStartError> {
+        let core = tidings.core();
+        let feeds = FeedRegistry::new(core.views.clone(), core.progress.clone());
+        if !tidings.attach(Arc::new(feeds.clone())) {
+            return Err(LiveStartError::Attached);
+        }
+        let (supervisor, watch) = RootWatch::spawn(LiveActor, ()).await?;
+        let context = LiveContext::new(core, feeds, encoder, options, supervisor.clone());
         let _ = supervisor.cast(LiveMessage::Begin(context.clone()));
-        Ok(Self { context })
+        Ok(Self { context, watch })
+    }
+
+    /// Waits until no client is served any more and nothing will start it again; answers why.
+    /// After that, the process has to end.
+    pub async fn ended(&self) -> String {
+        self.watch.ended().await
     }
 
     /// How it is set up.

@@ -9,7 +9,6 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cli::Invocation;
-use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::output::CappedList;
 use crate::cli::{look, progress};
@@ -50,7 +49,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     let mut damages = CappedList::default();
     let exported = if arguments.skip_damaged && invocation.settings.nats.is_none() {
-        let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+        let folder = look::data_folder(invocation)?;
         let dir = folder.journal();
         let file = arguments.file.clone();
         let exporting = tokio::task::spawn_blocking(move || salvage(&dir, &file));

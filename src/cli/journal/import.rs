@@ -8,12 +8,11 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{DataFolder, open_journal};
 use crate::cli::Invocation;
-use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::output::{CappedList, plain};
 use crate::cli::progress;
-use crate::cli::system::open_journal;
 use crate::maintenance::{self, CarriedKeyword, ExportProgress, Imported, import_state};
 
 #[derive(Debug, Args)]

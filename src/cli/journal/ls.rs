@@ -3,11 +3,11 @@
 use anyhow::bail;
 use serde::Serialize;
 
+use crate::app::read_journal;
 use crate::cli::Invocation;
-use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::CommandOutcome;
+use crate::cli::look;
 use crate::cli::output::table;
-use crate::cli::system::read_journal;
 use crate::journal::SegmentSummary;
 
 /// What a journal is and holds.
@@ -35,7 +35,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
             info TWEETS`"
         );
     }
-    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+    let folder = look::data_folder(invocation)?;
     let summary = read_journal(&folder).await?.summary()?;
     let listing = Listing {
         incarnation: summary.incarnation.to_string(),

@@ -5,12 +5,11 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::Invocation;
-use super::data_folder::DataFolder;
 use super::failure::CommandOutcome;
-use super::look::ViewsLook;
+use super::look::{self, ViewsLook};
 use super::output::table;
 use super::progress;
-use super::system::open_journal;
+use crate::app::{DataFolder, open_journal};
 use crate::events::Sequence;
 use crate::journal::Journal;
 use crate::maintenance::{self, KeywordDigest, OpenViews, digests};
@@ -95,7 +94,7 @@ fn folding(what: &'static str, journal: &dyn Journal) -> (ProgressBar, impl FnMu
 
 /// The digests of views that hold all that the journal holds.
 async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
-    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+    let folder = look::data_folder(invocation)?;
     let look = ViewsLook::open(folder, &invocation.settings).await?;
     let journal = &*look.journal;
     let cache_bytes = invocation.settings.store.cache_bytes;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::folding;
 use crate::cli::Invocation;
-use crate::cli::data_folder::DataFolder;
 use crate::cli::failure::CommandOutcome;
+use crate::cli::look;
 use crate::cli::look::ViewsLook;
 use crate::cli::output::{CappedList, plain};
 use crate::journal::{self, Verified};
@@ -61,7 +61,7 @@ struct Side {
 }
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
-    let folder = DataFolder::look(&invocation.settings.data, invocation.output)?;
+    let folder = look::data_folder(invocation)?;
     let bytes = if invocation.settings.nats.is_some() {
         // NATS looks after the bytes of its stream.
         None

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::actors::engine::Tidings;
 use crate::actors::live::Encoder;
 
-/// The shapes of live messages, for [`Tidings::go_live`].
+/// The shapes of live messages, for [`Live::start`](crate::actors::live::Live::start).
 pub fn json_encoder(tidings: &Tidings) -> Arc<dyn Encoder> {
     Arc::new(encode::JsonEncoder::new(tidings.clone()))
 }

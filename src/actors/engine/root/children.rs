@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use ractor::{ActorCell, ActorId, ActorProcessingErr};
 
-use super::{RootArguments, STOP_WAIT};
+use super::STOP_WAIT;
+use crate::actors::engine::core::Core;
 use crate::actors::engine::open_views::OpenedViews;
 use crate::actors::engine::reader::{ReaderArguments, ReaderHandle};
 use crate::actors::engine::residents::ResidentLimit;
@@ -22,27 +23,20 @@ pub(super) struct Children {
 impl Children {
     /// Lets them fold on from where the views stand, which were opened for this journal.
     pub(super) async fn spawn(
-        own: &RootArguments,
+        core: &Core,
         incarnation: Incarnation,
         opened: &OpenedViews,
         root: &ActorCell,
     ) -> Result<Self, ActorProcessingErr> {
         let mut shards = Vec::new();
-        let limit = ResidentLimit::new(own.options.keywords_resident);
-        for (shard, checkpoint) in own.journal.shards().all().zip(&opened.checkpoints) {
+        let limit = ResidentLimit::new(core.options.keywords_resident);
+        for (shard, checkpoint) in core.journal.shards().all().zip(&opened.checkpoints) {
             let arguments = ShardArguments {
+                core: core.clone(),
                 shard,
                 checkpoint: *checkpoint,
                 store: Arc::clone(&opened.store),
-                journal: Arc::clone(&own.journal),
-                tracked_keywords: own.tracked_keywords.clone(),
-                feeds: own.feeds.clone(),
-                progress: own.progress.clone(),
-                causes: own.causes.clone(),
-                metrics: own.metrics.clone(),
-                options: own.options.shard.clone(),
                 limit: limit.clone(),
-                fold: Arc::clone(&own.fold),
             };
             let handle = ShardHandle::spawn(arguments, root.clone()).await?;
             shards.push((shard, handle));
@@ -50,12 +44,10 @@ impl Children {
         let lowest = opened.checkpoints.iter().map(|at| at.sequence).min();
         let reader = ReaderHandle::spawn(
             ReaderArguments {
-                journal: Arc::clone(&own.journal),
+                core: core.clone(),
                 incarnation,
                 after: lowest.unwrap_or_default(),
                 shards: shards.clone(),
-                max: own.options.batch_records,
-                metrics: own.metrics.clone(),
             },
             root.clone(),
         )

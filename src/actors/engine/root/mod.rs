@@ -15,18 +15,17 @@ use tokio::sync::oneshot;
 use self::children::Children;
 use self::recovery::Recovery;
 use self::view_switch::ViewSwitch;
-use super::causes::{Causes, Waiting};
-use super::keyword::FoldStep;
+use super::causes::Waiting;
+use super::clock::Clock;
+use super::core::Core;
 use super::open_views::{OpenedViews, OpeningError, open_views};
 use super::previous_views::sole;
-use super::progress::FoldProgress;
+use super::root_watch::RootWatch;
 use super::shard::{ShardHandle, ShardOptions};
-use super::tracked_keywords::TrackedKeywords;
-use crate::actors::live::FeedRegistry;
 use crate::events::{Keyword, RecordHash, Sequence, ShardId};
-use crate::journal::{JournalError, JournalHandle};
-use crate::store::{Contradiction, Store, StoreError, Views, ViewsFolder};
-use crate::telemetry::{Metrics, whole};
+use crate::journal::JournalError;
+use crate::store::{Contradiction, Store, StoreError, ViewsFolder};
+use crate::telemetry::whole;
 
 mod children;
 mod recovery;
@@ -50,16 +49,39 @@ pub struct Options {
     pub keywords_resident: usize,
     /// When shards commit, and what they keep in memory.
     pub shard: ShardOptions,
+    /// Where windows and polled topics read the time.
+    pub clock: Clock,
 }
 
-/// The system's hold on the root.
+#[cfg(test)]
+impl Options {
+    /// Small batches and frequent commits.
+    pub(in crate::actors) fn of_test(data: &std::path::Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            cache_bytes: 1 << 20,
+            batch_records: 64,
+            keywords_max: 1_000,
+            keywords_resident: 100,
+            shard: ShardOptions {
+                commit_events: 1,
+                commit_interval: Duration::from_secs(1),
+                idle: Duration::from_secs(600),
+            },
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// The handle's access to the root.
 #[derive(Debug, Clone)]
 pub(super) struct RootHandle(ActorRef<RootMessage>);
 
 impl RootHandle {
-    pub(in crate::actors) async fn spawn(arguments: RootArguments) -> Result<Self, SpawnErr> {
-        let (actor, _) = Actor::spawn(None, RootActor, arguments).await?;
-        Ok(Self(actor))
+    /// Spawns the root; the watch tells when it has ended.
+    pub(super) async fn spawn(core: Core) -> Result<(Self, RootWatch), SpawnErr> {
+        let (actor, watch) = RootWatch::spawn(RootActor, core).await?;
+        Ok((Self(actor), watch))
     }
 
     /// Ends a keyword's quarantine; false when it was in none, `None` while nothing runs.
@@ -103,21 +125,8 @@ pub(super) enum RootMessage {
     },
 }
 
-/// What the root needs.
-pub(super) struct RootArguments {
-    pub(in crate::actors) options: Options,
-    pub(crate) journal: JournalHandle,
-    pub(crate) views: Views,
-    pub(super) tracked_keywords: TrackedKeywords,
-    pub(in crate::actors) feeds: FeedRegistry,
-    pub(crate) progress: FoldProgress,
-    pub(super) causes: Causes,
-    pub(in crate::actors) metrics: Metrics,
-    pub(crate) fold: FoldStep,
-}
-
 pub(super) struct RootState {
-    own: RootArguments,
+    core: Core,
     /// What runs.
     children: Option<Children>,
     /// The store of parts that were taken down.
@@ -131,14 +140,14 @@ struct RootActor;
 impl Actor for RootActor {
     type Msg = RootMessage;
     type State = RootState;
-    type Arguments = RootArguments;
+    type Arguments = Core;
 
     async fn pre_start(
         &self,
         myself: ActorRef<RootMessage>,
-        own: RootArguments,
+        core: Core,
     ) -> Result<RootState, ActorProcessingErr> {
-        let mut damage = own.views.damage();
+        let mut damage = core.views.damage();
         let root = myself.clone();
         tokio::spawn(async move {
             while damage.changed().await.is_ok() {
@@ -148,7 +157,7 @@ impl Actor for RootActor {
             }
         });
         let mut state = RootState {
-            own,
+            core,
             children: None,
             retired: None,
             view_switch: ViewSwitch::default(),
@@ -204,7 +213,7 @@ impl Actor for RootActor {
                         "a new epoch begins, and the views are made anew from what the journal \
                         holds now"
                     );
-                    state.own.metrics.journal_changed.inc();
+                    state.core.metrics.journal_changed.inc();
                     let found = state.contradiction(*read);
                     state.recovery.journal_changed(found);
                 }
@@ -224,26 +233,26 @@ impl RootState {
             return;
         }
         drop(self.take_retired().await);
-        let data = &self.own.options.data;
+        let data = &self.core.options.data;
         self.recovery.discard_damaged(data);
-        if let Err(error) = self.recovery.renew_epoch(data, &*self.own.journal) {
+        if let Err(error) = self.recovery.renew_epoch(data, &*self.core.journal) {
             let reason = format!("a new epoch could not begin: {}", whole(&error));
-            self.own.causes.waits(Waiting::Opening, &reason);
+            self.core.causes.waits(Waiting::Opening, &reason);
             self.start_again(myself, false).await;
             return;
         }
         if let Err(error) = self.start(myself).await {
             let reason = whole(error.as_ref()).to_string();
-            self.own.causes.waits(Waiting::Opening, &reason);
+            self.core.causes.waits(Waiting::Opening, &reason);
             self.start_again(myself, false).await;
         } else {
-            self.own.causes.goes_on(Waiting::Opening);
+            self.core.causes.goes_on(Waiting::Opening);
         }
     }
 
     /// What the journal contradicts, when it is no longer what was read.
     fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
-        let now = self.own.journal.incarnation();
+        let now = self.core.journal.incarnation();
         let of = self.children.as_ref();
         let (sequence, hash) = read.unwrap_or_default();
         Contradiction {
@@ -268,7 +277,7 @@ impl RootState {
 
     async fn on_swap(&mut self, target: Sequence) {
         // One that was meant for an earlier life comes too soon.
-        if self.own.progress.target() == target {
+        if self.core.progress.target() == target {
             self.swap(true).await;
         }
     }
@@ -276,7 +285,7 @@ impl RootState {
     async fn swap(&mut self, caught_up: bool) {
         if let Some(children) = &self.children {
             self.view_switch
-                .swap(&self.own, &children.store, caught_up)
+                .swap(&self.core, &children.store, caught_up)
                 .await;
         }
     }
@@ -301,7 +310,7 @@ impl RootState {
     }
 
     async fn on_close(&mut self) -> Result<(), String> {
-        self.view_switch.hide(&self.own);
+        self.view_switch.hide(&self.core);
         let Some(store) = self.take_retired().await else {
             return Err("somebody still reads the views, so they are not sealed".into());
         };
@@ -318,24 +327,24 @@ impl RootState {
     }
 
     async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
-        let incarnation = self.own.journal.incarnation();
+        let incarnation = self.core.journal.incarnation();
         let (opened, tracked) = self.open().await?;
-        let own = &self.own;
-        let head = *own.journal.head().borrow();
-        let seen = self.view_switch.seen(own, opened.store.epoch(), head);
-        own.progress
+        let core = &self.core;
+        let head = core.head();
+        let seen = self.view_switch.seen(core, opened.store.epoch(), head);
+        core.progress
             .restart(opened.checkpoints.iter().map(|at| at.sequence), head);
         if let Some(old) = &opened.old {
-            own.progress.freeze(old.positions.iter().copied());
+            core.progress.freeze(old.positions.iter().copied());
         }
-        own.tracked_keywords.replace(tracked);
+        core.tracked_keywords.replace(tracked);
         if let Some(old) = &opened.old {
-            old.show_tracked(&own.tracked_keywords);
+            old.show_tracked(&core.tracked_keywords);
         }
-        own.metrics.quarantined.set(0);
-        let children = Children::spawn(own, incarnation, &opened, &myself.get_cell()).await?;
+        core.metrics.quarantined.set(0);
+        let children = Children::spawn(core, incarnation, &opened, &myself.get_cell()).await?;
         self.view_switch
-            .begin(own, myself, &opened.store, opened.old, (seen, head));
+            .begin(core, myself, &opened.store, opened.old, (seen, head));
         self.recovery.started();
         self.children = Some(children);
         Ok(())
@@ -346,8 +355,8 @@ impl RootState {
     async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
         let Options {
             data, cache_bytes, ..
-        } = &self.own.options;
-        let journal = &*self.own.journal;
+        } = &self.core.options;
+        let journal = &*self.core.journal;
         ViewsFolder::of(data).remove_unfinished()?;
         let opened = open_views(data, *cache_bytes, journal).await?;
         match opened.store.take_up_roll() {
@@ -369,14 +378,14 @@ impl RootState {
 
     /// Takes everything down and starts it again after a pause.
     async fn start_again(&mut self, myself: &ActorRef<RootMessage>, damaged: bool) {
-        self.view_switch.hide(&self.own);
+        self.view_switch.hide(&self.core);
         myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         for child in myself.get_children() {
             // It is in the middle of something and must not go on beside its successor.
             let _ = child.kill_and_wait(Some(STOP_WAIT)).await;
         }
-        self.own.causes.forget_shards();
-        self.own.metrics.actor_restarted("root");
+        self.core.causes.forget_shards();
+        self.core.metrics.actor_restarted("root");
         if let Some(children) = self.children.take() {
             self.retired = Some(children.store);
         }

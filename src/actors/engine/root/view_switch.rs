@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ractor::ActorRef;
 
-use super::{RootArguments, RootMessage};
+use super::RootMessage;
+use crate::actors::engine::core::Core;
 use crate::actors::engine::previous_views::{self, PreviousViews};
 use crate::events::Sequence;
 use crate::store::{Epoch, Store};
@@ -22,9 +23,9 @@ pub(super) struct ViewSwitch {
 impl ViewSwitch {
     /// What a client saw is not taken back: after a failure, answers of the same epoch begin where
     /// they ended, which is here.
-    pub(super) fn seen(&self, own: &RootArguments, epoch: Epoch, head: Sequence) -> Sequence {
+    pub(super) fn seen(&self, core: &Core, epoch: Epoch, head: Sequence) -> Sequence {
         if self.epoch == Some(epoch) {
-            own.progress.highest().min(head)
+            core.progress.highest().min(head)
         } else {
             Sequence::ZERO
         }
@@ -39,14 +40,14 @@ impl ViewSwitch {
     /// old ones answer meanwhile, when they have come to the journal's head.
     pub(super) fn begin(
         &mut self,
-        own: &RootArguments,
+        core: &Core,
         root: &ActorRef<RootMessage>,
         store: &Arc<Store>,
         old: Option<PreviousViews>,
         (seen, head): (Sequence, Sequence),
     ) {
-        let shown = own.views.clone();
-        let progress = own.progress.clone();
+        let shown = core.views.clone();
+        let progress = core.progress.clone();
         self.old = old.map(|old| old.store);
         self.epoch = Some(store.epoch());
         if let Some(old) = &self.old {
@@ -74,11 +75,11 @@ impl ViewSwitch {
     }
 
     /// Lets the new views answer, and removes the old ones.
-    pub(super) async fn swap(&mut self, own: &RootArguments, store: &Arc<Store>, caught_up: bool) {
+    pub(super) async fn swap(&mut self, core: &Core, store: &Arc<Store>, caught_up: bool) {
         let Some(old) = self.old.take() else {
             return;
         };
-        let data = own.options.data.clone();
+        let data = core.options.data.clone();
         // Before anybody sees the new views, since nobody may see the old ones after that.
         let retired = tokio::task::spawn_blocking({
             let data = data.clone();
@@ -90,18 +91,18 @@ impl ViewSwitch {
         }
         // Views come before positions that rise, and behind those that fall.
         if !caught_up {
-            own.progress.thaw();
+            core.progress.thaw();
         }
-        own.views.show(Arc::clone(store));
-        own.tracked_keywords.thaw();
-        own.progress.thaw();
+        core.views.show(Arc::clone(store));
+        core.tracked_keywords.thaw();
+        core.progress.thaw();
         tracing::info!("the new views answer from now on");
         tokio::spawn(previous_views::remove_when_unused(old, data));
     }
 
     /// Nothing answers any more.
-    pub(super) fn hide(&mut self, own: &RootArguments) {
-        own.views.hide();
+    pub(super) fn hide(&mut self, core: &Core) {
+        core.views.hide();
         self.old = None;
     }
 }

@@ -17,12 +17,12 @@ use serde_json::Value;
 use super::figures::{Filled, IngestFigures, Publishing, rate};
 use super::{IngestBenchArguments, bytes_in, fold};
 use crate::actors::engine::views_dir;
+use crate::app::{App, jetstream_options};
 use crate::cli::Invocation;
 use crate::cli::bench::events::Source;
 use crate::cli::client::ServerClient;
 use crate::cli::progress;
 use crate::cli::publish::sender::MAX_LINES;
-use crate::cli::system::{System, jetstream_options};
 use crate::events::{Event, Keyword, Token, json};
 use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
@@ -176,8 +176,8 @@ async fn post(
     let mut settings = invocation.settings.clone();
     settings.data = folder.to_owned();
     settings.listen.set_port(0);
-    let system = System::start(&settings, &AtomicBool::new(false)).await?;
-    let client = ServerClient::new(Some(&format!("http://{}", system.address())), &settings)?;
+    let app = App::start(&settings, &AtomicBool::new(false)).await?;
+    let client = ServerClient::new(Some(&format!("http://{}", app.address())), &settings)?;
     let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
     // Not before it has taken up where the fold ended.
     let head = arguments.events.saturating_add(arguments.posted);
@@ -202,7 +202,7 @@ async fn post(
         .is_err()
     {}
     let folded = began.elapsed();
-    system.stop().await?;
+    app.stop().await?;
     Ok((posted, folded))
 }
 

@@ -14,11 +14,11 @@ use clap::Args;
 
 use super::events::{Made, Posts, Source};
 use crate::actors::engine::{Scope, Tidings, views_dir};
+use crate::app::engine_options;
 use crate::cli::Invocation;
 use crate::cli::demo::KEYWORDS;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::progress;
-use crate::cli::system;
 use crate::events::{Record, Sequence, Timestamp, json};
 use crate::journal::{EmbeddedJournal, EmbeddedOptions, Journal, JournalHandle, Selection};
 use crate::telemetry::Metrics;
@@ -119,7 +119,7 @@ async fn fold(
     invocation: &Invocation,
 ) -> anyhow::Result<Folding> {
     let metrics = Metrics::new();
-    let options = system::options(&invocation.settings, folder);
+    let options = engine_options(&invocation.settings, folder);
     let memory = Memory::watch(metrics.clone());
     let began = Instant::now();
     let head = *journal.head().borrow();

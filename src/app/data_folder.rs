@@ -4,14 +4,59 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
-
-use super::output::{Output, plain};
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataFolderError {
+    /// It is not there, and cannot be created.
+    #[error("the data folder {} cannot be created", path.display())]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A command needs it, and it is not there.
+    #[error(
+        "there is no data folder {}; name one with --data, or start a server with `tidings serve` \
+        to create it",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// Its lock file cannot be written.
+    #[error("{} cannot be opened for writing", path.display())]
+    Unwritable {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Its lock file cannot be locked.
+    #[error("{} cannot be locked", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Another process holds it.
+    #[error(
+        "the data folder {} is in use by the tidings with process id {holder}; stop it first \
+        (commands on files need it for themselves), or name another folder with --data",
+        path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process id that the lock file names, or "(unknown)".
+        holder: String,
+    },
+}
 
 /// A data folder that this process holds; given back when dropped, also by a crash, because the
 /// lock is the operating system's.
 #[derive(Debug)]
-pub(super) struct DataFolder {
+pub struct DataFolder {
     path: PathBuf,
     lock: Lock,
 }
@@ -29,27 +74,38 @@ enum Lock {
 
 impl DataFolder {
     /// Takes the folder, creating it when it is missing.
-    pub(super) fn take(path: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(path)
-            .with_context(|| format!("the data folder {} cannot be created", path.display()))?;
-        Self::exclusively(path)?.with_context(|| refused(path))
+    ///
+    /// # Errors
+    /// [`DataFolderError`].
+    pub fn take(path: &Path) -> Result<Self, DataFolderError> {
+        std::fs::create_dir_all(path).map_err(|source| DataFolderError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::exclusively(path)?.map_err(|source| unwritable(path, source))
     }
 
     /// Takes a folder that has to be there, because the command changes what it holds.
-    pub(super) fn take_existing(path: &Path) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// [`DataFolderError`].
+    pub fn take_existing(path: &Path) -> Result<Self, DataFolderError> {
         Self::check(path)?;
-        Self::exclusively(path)?.with_context(|| refused(path))
+        Self::exclusively(path)?.map_err(|source| unwritable(path, source))
     }
 
     /// Takes a folder for a command that changes nothing in it. One that cannot be written (a
     /// file system that is read-only or full, a lack of permission) is read as it is, under a
-    /// shared lock where there is a lock file, and this is said.
-    pub(super) fn look(path: &Path, output: Output) -> anyhow::Result<Self> {
+    /// shared lock where there is a lock file; `note` is called with a sentence that says so.
+    ///
+    /// # Errors
+    /// [`DataFolderError`].
+    pub fn look(path: &Path, note: impl FnOnce(&str)) -> Result<Self, DataFolderError> {
         Self::check(path)?;
         let error = match Self::exclusively(path)? {
             Ok(folder) => return Ok(folder),
             Err(error) if is_unwritable(&error) => error,
-            Err(error) => return Err(error).with_context(|| refused(path)),
+            Err(source) => return Err(unwritable(path, source)),
         };
         let lock = match File::open(lock_path(path)) {
             Ok(file) => match file.try_lock_shared() {
@@ -63,9 +119,9 @@ impl DataFolder {
             Lock::None => "without a lock, so that no server may be writing to it",
             Lock::Exclusive(_) | Lock::Shared(_) => "under a shared lock",
         };
-        output.note(&format!(
+        note(&format!(
             "note: the data folder {} cannot be written ({error}); it is read as it is, {with}",
-            plain(&path.display().to_string())
+            path.display()
         ));
         Ok(Self {
             path: path.to_owned(),
@@ -73,20 +129,16 @@ impl DataFolder {
         })
     }
 
-    fn check(path: &Path) -> anyhow::Result<()> {
+    fn check(path: &Path) -> Result<(), DataFolderError> {
         if !path.is_dir() {
-            bail!(
-                "there is no data folder {}; name one with --data, or start a server with `tidings \
-                serve` to create it",
-                path.display()
-            );
+            return Err(DataFolderError::Missing(path.to_owned()));
         }
         Ok(())
     }
 
     /// Takes the folder for this process alone. The inner error is that its lock file cannot be
     /// written.
-    fn exclusively(path: &Path) -> anyhow::Result<io::Result<Self>> {
+    fn exclusively(path: &Path) -> Result<io::Result<Self>, DataFolderError> {
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
@@ -101,8 +153,10 @@ impl DataFolder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(in_use(path, file)),
             Err(TryLockError::Error(error)) => {
-                return Err(error)
-                    .with_context(|| format!("{} cannot be locked", lock_path(path).display()));
+                return Err(DataFolderError::Lock {
+                    path: lock_path(path),
+                    source: error,
+                });
             }
         }
         // The name of the holder only makes a message better, and a disk may be full.
@@ -116,17 +170,17 @@ impl DataFolder {
     }
 
     /// This process may write to it.
-    pub(super) const fn is_writable(&self) -> bool {
+    pub const fn is_writable(&self) -> bool {
         matches!(self.lock, Lock::Exclusive(_))
     }
 
     /// The folder.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the journal is.
-    pub(super) fn journal(&self) -> PathBuf {
+    pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }
 }
@@ -144,15 +198,15 @@ fn lock_path(folder: &Path) -> PathBuf {
     folder.join("lock")
 }
 
-fn refused(folder: &Path) -> String {
-    format!(
-        "{} cannot be opened for writing",
-        lock_path(folder).display()
-    )
+fn unwritable(folder: &Path, source: io::Error) -> DataFolderError {
+    DataFolderError::Unwritable {
+        path: lock_path(folder),
+        source,
+    }
 }
 
 /// Another process has the lock.
-fn in_use(folder: &Path, lock: File) -> anyhow::Error {
+fn in_use(folder: &Path, lock: File) -> DataFolderError {
     let mut holder = String::new();
     // The name of the holder only makes the message better.
     let _ = lock.take(32).read_to_string(&mut holder);
@@ -160,11 +214,10 @@ fn in_use(folder: &Path, lock: File) -> anyhow::Error {
         "" => "(unknown)",
         id => id,
     };
-    anyhow!(
-        "the data folder {} is in use by the tidings with process id {holder}; stop it first \
-        (commands on files need it for themselves), or name another folder with --data",
-        folder.display()
-    )
+    DataFolderError::InUse {
+        path: folder.to_owned(),
+        holder: holder.to_owned(),
+    }
 }
 
 /// The folder, or the whole file system, takes nothing from this process.
