@@ -1,6 +1,6 @@
 //! Live in one process: clocks that are set, and views that are not there yet.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -243,5 +243,27 @@ async fn a_stream_waits_for_views_that_are_catching_up() {
     assert!(unknown.line_with("data: ").await.contains("not_tracked"));
     unknown.line_with("0\r\n").await;
     drop((known, unknown));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn live_root_that_failed_is_reported_with_its_reason() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&is_broken);
+    let clock = Clock::of(move || {
+        assert!(!breaks.load(Ordering::Acquire), "broken by a test");
+        Timestamp::now()
+    });
+    let running = Running::with(Setup {
+        clock,
+        ..Setup::default()
+    })
+    .await;
+    // The live root looks at the clock in a moment.
+    is_broken.store(true, Ordering::Release);
+    let reason = tokio::time::timeout(PATIENCE, running.live.ended())
+        .await
+        .unwrap();
+    assert!(reason.contains("broken by a test"), "{reason}");
     running.stop().await;
 }

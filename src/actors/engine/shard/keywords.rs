@@ -1,0 +1,152 @@
+//! How a shard starts, restarts, quarantines and releases the actors of its keywords.
+
+use std::sync::Arc;
+
+use ractor::{ActorId, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use super::{ShardHandle, ShardMessage, ShardState};
+use crate::actors::engine::keyword::{KeywordArguments, KeywordHandle};
+use crate::actors::engine::residents::ResidentPermit;
+use crate::actors::engine::restart_policy::RestartDecision;
+use crate::events::{Keyword, Sequence};
+use crate::projections::{KeywordSummary, RowKey, Rows as _};
+use crate::store::StoreError;
+use crate::telemetry::whole;
+
+impl ShardState {
+    /// Lets a lagging keyword read its next batch, as soon as there is room in memory for the
+    /// batch; ends its lag when it has caught up.
+    pub(super) async fn on_read_on(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: Keyword,
+        position: Sequence,
+    ) -> Result<(), ActorProcessingErr> {
+        if position >= self.position.sequence {
+            self.lagging.is_live(&keyword);
+            self.residents.has_caught_up(&keyword);
+            tracing::info!(%keyword, %position, "keyword has caught up");
+            self.start_lagging(myself).await?;
+        } else {
+            self.to_read_on.insert(keyword);
+        }
+        self.commit_if_due().await
+    }
+
+    pub(super) async fn on_restart(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.lagging.contains(keyword) && !self.lagging.is_quarantined(keyword) {
+            self.own.core.metrics.actor_restarted("keyword");
+            self.start_catching_up(myself, keyword).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn on_release(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+        released: oneshot::Sender<bool>,
+    ) -> Result<(), ActorProcessingErr> {
+        let is_quarantined = self.lagging.is_quarantined(keyword);
+        if is_quarantined {
+            self.lagging.release(keyword);
+            self.start_catching_up(myself, keyword).await?;
+        }
+        let _ = released.send(is_quarantined);
+        Ok(())
+    }
+
+    pub(super) fn on_keyword_failed(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        actor: ActorId,
+        error: ActorProcessingErr,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(keyword) = self.residents.forget(actor) else {
+            return Ok(());
+        };
+        if error.downcast_ref::<StoreError>().is_some() {
+            return Err(error);
+        }
+        let position = self.position.sequence;
+        self.lagging.fall_behind(&keyword, position)?;
+        match self.lagging.failed(&keyword) {
+            RestartDecision::Restart(pause) => {
+                tracing::error!(%keyword, error = %whole(error.as_ref()), ?pause, "keyword failed; \
+                    it is restarted after a pause");
+                myself.send_after(pause, move || ShardMessage::Restart { keyword });
+            }
+            RestartDecision::Quarantine => {
+                self.lagging
+                    .quarantine(&keyword, position, &whole(error.as_ref()).to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keyword's rows hold the result of at least one record.
+    pub(super) fn has_folded(&self, keyword: &Keyword) -> Result<bool, StoreError> {
+        let row = self.rows.of(keyword).get(&RowKey::Summary)?;
+        let summary = row.map(|row| KeywordSummary::decode(&row)).transpose()?;
+        Ok(summary.is_some_and(|summary| summary.as_of > Sequence::ZERO))
+    }
+
+    /// Starts the actor of a keyword that has none.
+    pub(super) async fn spawn(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+        permit: ResidentPermit,
+    ) -> Result<KeywordHandle, ActorProcessingErr> {
+        let own = &self.own;
+        let arguments = KeywordArguments {
+            core: own.core.clone(),
+            keyword: keyword.clone(),
+            shard: own.shard,
+            shard_handle: ShardHandle(myself.clone()),
+            rows: Arc::clone(&self.rows),
+            epoch: own.store.epoch(),
+        };
+        let actor = KeywordHandle::spawn(arguments, permit, myself.get_cell()).await?;
+        self.residents.insert(keyword, actor.clone());
+        Ok(actor)
+    }
+
+    /// Lets a lagging keyword catch up, as soon as there is room for its actor.
+    pub(super) async fn start_catching_up(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<(), ActorProcessingErr> {
+        self.lagging.catches_up(keyword);
+        self.to_start.push_back(keyword.clone());
+        self.start_lagging(myself).await
+    }
+
+    /// Starts lagging keywords as far as there is room.
+    pub(super) async fn start_lagging(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        while let Some(keyword) = self.to_start.front() {
+            if self.residents.contains(keyword) || !self.lagging.contains(keyword) {
+                self.to_start.pop_front();
+                continue;
+            }
+            let Some((permit, place)) = self.residents.room_to_catch_up().await? else {
+                return Ok(());
+            };
+            if let Some(keyword) = self.to_start.pop_front() {
+                let actor = self.spawn(myself, &keyword, permit).await?;
+                self.residents.catches_up(&keyword, place);
+                actor.catch_up();
+            }
+        }
+        Ok(())
+    }
+}
