@@ -5,12 +5,11 @@ mod digest;
 mod fold;
 pub mod ids;
 mod late_metrics;
+mod memory_rows;
 mod meter;
 pub mod overview;
 mod rows;
 mod summary;
-#[cfg(test)]
-mod test_rows;
 mod timeline;
 pub mod timeline_query;
 mod tweet_key;
@@ -20,6 +19,7 @@ pub mod volume;
 
 pub use digest::{Digest, ViewDigest};
 pub use fold::{FOLD_VERSION, FoldOutcome, KeywordView, RowChanges};
+pub use memory_rows::MemoryRows;
 pub use meter::{Meter, MeteredRows};
 pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
 pub use summary::{KeywordSummary, Ledger, Tracking};

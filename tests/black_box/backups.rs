@@ -1,5 +1,5 @@
-//! Exports and imports through pipes and devices, beside files that are no exports, and from a
-//! file system that is read-only.
+//! Exports and imports through pipes and devices, onto files that are no exports, and from a
+//! read-only file system.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::command::{Ended, binary, clean, on_files, run};
-use crate::posts::tweet;
-use crate::server::{Server, wait_for};
-use crate::views;
+use crate::common::command::{Ended, binary, clean, on_files, run};
+use crate::common::lines::tweet;
+use crate::common::server::{Server, wait_for};
+use crate::common::views;
 
-/// A data folder that a server has left, with so many tweets.
+/// A data folder of a stopped server with this number of tweets.
 fn filled(data: &Path, tweets: usize) {
     let server = Server::start(data);
     let lines: Vec<String> = (0..tweets)
@@ -37,14 +37,14 @@ fn fifo(folder: &Path) -> PathBuf {
     path
 }
 
-/// Runs a command to its end, but not for ever.
+/// Runs a command to its end.
 fn ended(mut command: Command) -> Ended {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // What they say fits the pipes.
+    // The output fits into the pipes.
     let code = wait_for(&mut child).code();
     let output = child.wait_with_output().unwrap();
     Ended {
@@ -75,7 +75,7 @@ fn import(data: &Path, file: &Path) -> Command {
 }
 
 #[test]
-fn an_export_goes_through_pipes_and_comes_back() {
+fn export_through_pipes_imports_again() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     filled(&data, 2_000);
@@ -93,7 +93,7 @@ fn an_export_goes_through_pipes_and_comes_back() {
         "{exported:?}"
     );
     assert_eq!(reading.join().unwrap(), right);
-    // Other names of standard output: what is said about the export is not mixed with it.
+    // Other names of standard output: messages about the export are not mixed into it.
     for name in ["/dev/stdout", "/dev/fd/1"] {
         let exported = run(&mut export(&data, Path::new(name)), b"").expect_code(0);
         assert_eq!(exported.stdout, right, "{name}");
@@ -128,7 +128,7 @@ fn an_export_goes_through_pipes_and_comes_back() {
 }
 
 #[test]
-fn an_export_that_cannot_be_written_ends_with_the_reason() {
+fn unwritable_export_ends_with_the_reason() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     filled(&data, 5_000);
@@ -136,7 +136,7 @@ fn an_export_that_cannot_be_written_ends_with_the_reason() {
     assert!(full.stderr.contains("No space left"), "{full:?}");
     assert_eq!(full.stderr.lines().count(), 1, "{full:?}");
 
-    // A reader that leaves has no whole export, so this is a failure.
+    // A reader that closes the pipe has no complete export, so the command fails.
     let mut child = export(&data, Path::new("-"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -162,7 +162,7 @@ fn an_export_that_cannot_be_written_ends_with_the_reason() {
 }
 
 #[test]
-fn files_that_are_no_unfinished_export_are_refused_and_stay_as_they_are() {
+fn export_refuses_other_files_and_leaves_them_unchanged() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     filled(&data, 3);
@@ -194,7 +194,7 @@ fn files_that_are_no_unfinished_export_are_refused_and_stay_as_they_are() {
         assert!(refused.stderr.contains(name), "{name}: {refused:?}");
         assert!(fs::read(&file).unwrap() == bytes, "{name} was changed");
     }
-    // A name need not be text.
+    // A file name does not have to be UTF-8.
     let odd = scratch.path().join(OsStr::from_bytes(b"\xff\x07.ndjson"));
     ended(export(&data, &odd)).expect_code(0);
     assert_eq!(fs::read_to_string(&odd).unwrap(), right);
@@ -208,7 +208,7 @@ fn files_that_are_no_unfinished_export_are_refused_and_stay_as_they_are() {
     let folder = ended(import(&scratch.path().join("new"), scratch.path())).expect_code(1);
     assert!(folder.stderr.contains("is a folder"), "{folder:?}");
 
-    // Behind a link there is a file like any other, and so is a data folder.
+    // A link to a file is treated like the file, and a link to a data folder like the folder.
     let (link, data_link) = (
         scratch.path().join("link"),
         scratch.path().join("data-link"),
@@ -220,7 +220,7 @@ fn files_that_are_no_unfinished_export_are_refused_and_stay_as_they_are() {
         fs::read_to_string(scratch.path().join("behind")).unwrap(),
         right
     );
-    // Its own unfinished file is gone on with.
+    // The command resumes its own unfinished file.
     for length in [0, 1, 20, 80, 300] {
         fs::write(&link, &right[..length]).unwrap();
         ended(export(&data, &link)).expect_code(0);
@@ -241,7 +241,7 @@ fn read_only(folder: &Path, command: &Command) -> Ended {
 }
 
 #[test]
-fn a_read_only_data_folder_can_be_looked_into_and_exported() {
+fn read_only_data_folder_can_be_inspected_and_exported() {
     let scratch = tempfile::tempdir().unwrap();
     let (disk, data) = (
         scratch.path().join("disk"),
@@ -288,7 +288,7 @@ fn a_read_only_data_folder_can_be_looked_into_and_exported() {
             "{arguments:?}: {refused:?}"
         );
     }
-    // To elsewhere, and from there.
+    // Export to another folder, and import from there.
     let out = scratch.path().join("out.ndjson");
     read_only(&disk, &export(&data, &out)).expect_code(0);
     assert_eq!(fs::read(&out).unwrap(), fs::read(&backup).unwrap());
@@ -297,7 +297,7 @@ fn a_read_only_data_folder_can_be_looked_into_and_exported() {
     let server = Server::start(&restored);
     assert_eq!(views::totals(&server)["a"], 50);
 
-    // A server that holds the folder is noticed where its lock can be read.
+    // A server that holds the folder is detected where its lock can be read.
     let held = Server::start(&data);
     let refused = read_only(&disk, &on(&["journal", "ls"])).expect_code(1);
     assert!(
@@ -305,7 +305,7 @@ fn a_read_only_data_folder_can_be_looked_into_and_exported() {
         "{refused:?}"
     );
     held.stop();
-    // Without a lock there is nothing to hold, which is said.
+    // Without a lock file no lock can be taken; the command warns.
     fs::remove_file(data.join("lock")).unwrap();
     let looked = read_only(&disk, &on(&["journal", "ls", "--output", "json"])).expect_code(0);
     assert!(looked.stderr.contains("without a lock"), "{looked:?}");

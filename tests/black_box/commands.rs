@@ -1,13 +1,13 @@
-//! The commands that ask a running server, and those on files, as people use them.
+//! Commands that ask a running server, and commands that work on files.
 
 use serde_json::{Value, json};
 
-use crate::command::{binary, on_files, run, tidings};
-use crate::posts::tweet;
-use crate::server::Server;
-use crate::views;
+use crate::common::command::{binary, on_files, run, tidings};
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
 
-fn publish(server: &Server, arguments: &[&str], input: &[u8]) -> crate::command::Ended {
+fn publish(server: &Server, arguments: &[&str], input: &[u8]) -> crate::common::command::Ended {
     let mut command = binary();
     command
         .args(["publish", "-", "--server", &server.url()])
@@ -16,7 +16,7 @@ fn publish(server: &Server, arguments: &[&str], input: &[u8]) -> crate::command:
 }
 
 #[test]
-fn rejected_lines_are_named_by_their_number_and_the_others_are_published() {
+fn rejected_lines_are_numbered_and_other_lines_published() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let mut input = String::new();
@@ -59,7 +59,7 @@ fn rejected_lines_are_named_by_their_number_and_the_others_are_published() {
 }
 
 #[test]
-fn many_rejected_lines_are_counted_and_the_first_ones_named() {
+fn many_rejected_lines_are_counted_and_the_first_are_named() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let input = "not json\n".repeat(20_000);
@@ -82,7 +82,7 @@ fn many_rejected_lines_are_counted_and_the_first_ones_named() {
 }
 
 #[test]
-fn lines_are_published_from_what_is_no_plain_file() {
+fn lines_are_published_from_pipes_and_compressed_files() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(&scratch.path().join("data"));
     let lines = [
@@ -119,7 +119,7 @@ fn lines_are_published_from_what_is_no_plain_file() {
 }
 
 #[test]
-fn keyword_retime_and_rate_change_what_is_sent() {
+fn keyword_retime_and_rate_options_apply() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let lines = [("1", "2015-01-01T00:00:00Z"), ("2", "2015-01-01T06:00:00Z")]
@@ -141,7 +141,7 @@ fn keyword_retime_and_rate_change_what_is_sent() {
 }
 
 #[test]
-fn a_server_that_comes_late_is_waited_for() {
+fn publish_waits_for_a_server_that_starts_late() {
     let scratch = tempfile::tempdir().unwrap();
     let first = Server::start(&scratch.path().join("data"));
     let address = first.address().to_string();
@@ -168,7 +168,7 @@ fn keywords_are_tracked_listed_and_untracked() {
     };
     keywords(&["track", "  US   Airways ", "아이폰"]).expect_code(0);
     keywords(&["track", "아이폰"]).expect_code(0);
-    let names = |ended: crate::command::Ended| -> Vec<String> {
+    let names = |ended: crate::common::command::Ended| -> Vec<String> {
         let listing = ended.json();
         let listed = listing["keywords"].as_array().unwrap().iter();
         listed
@@ -188,7 +188,7 @@ fn keywords_are_tracked_listed_and_untracked() {
 }
 
 #[test]
-fn the_journal_can_be_looked_into() {
+fn journal_commands_show_the_journal() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     server.publish(&tweet("a", "1", "2020-01-01T00:00:00Z"));
@@ -212,7 +212,7 @@ fn the_journal_can_be_looked_into() {
 }
 
 #[test]
-fn digests_tell_contents_apart_and_nothing_else() {
+fn digest_depends_on_the_content_alone() {
     let digest = |lines: &[String]| {
         let scratch = tempfile::tempdir().unwrap();
         let server = Server::start(scratch.path());
@@ -233,7 +233,7 @@ fn digests_tell_contents_apart_and_nothing_else() {
 }
 
 #[test]
-fn completions_are_printed_and_every_command_has_help() {
+fn completions_and_help_exist_for_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let script = tidings(["completions", shell]).expect_code(0).stdout;
         assert!(script.contains("publish"), "{shell}");
@@ -256,7 +256,7 @@ fn completions_are_printed_and_every_command_has_help() {
 }
 
 #[test]
-fn an_import_of_nothing_makes_no_data_folder() {
+fn import_of_a_missing_file_makes_no_data_folder() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let missing = scratch.path().join("missing.ndjson");
@@ -271,7 +271,7 @@ fn an_import_of_nothing_makes_no_data_folder() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_failure() {
+fn closed_output_pipe_is_no_failure() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let lines: Vec<String> = (0..5_000)
@@ -292,5 +292,5 @@ fn a_reader_that_leaves_early_is_no_failure() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    assert_eq!(crate::server::wait_for(&mut child).code(), Some(0));
+    assert_eq!(crate::common::server::wait_for(&mut child).code(), Some(0));
 }

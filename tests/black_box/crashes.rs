@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::chance::{Chance, trials};
-use crate::command::on_files;
-use crate::posts::tweet;
-use crate::server::{Server, publish_to};
-use crate::views;
+use crate::common::chance::{Chance, trials};
+use crate::common::command::on_files;
+use crate::common::lines::tweet;
+use crate::common::server::{Server, publish_to};
+use crate::common::views;
 
 /// How long a server lives at most, in milliseconds: a few commits.
 const LIVES_FOR: u64 = 1_500;
@@ -25,8 +25,8 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Every acknowledged tweet stands there once, and nothing else that was not sent. Answers
-    /// how many tweets each keyword has.
+    /// Checks that every acknowledged tweet is there once, and no tweet that was not sent. Returns
+    /// the number of tweets of each keyword.
     pub fn check(&self, server: &Server) -> BTreeMap<String, u64> {
         let totals = views::totals(server);
         let none = BTreeSet::new();
@@ -53,7 +53,7 @@ impl Sent {
                 part("folded") + part("duplicate") + part("ignored") + part("rejected"),
                 "{ledger}"
             );
-            // Besides the tweets there is one keyword.tracked, and nothing was sent twice.
+            // Besides the tweets there is one keyword.tracked; no tweet was sent twice.
             assert_eq!(part("folded"), count + 1, "{keyword}: {ledger}");
             assert_eq!(part("duplicate"), 0, "{keyword}: {ledger}");
             settled.insert(keyword.clone(), count);
@@ -103,10 +103,10 @@ fn verify(data: &Path) {
 }
 
 #[test]
-fn killed_while_published_to_it_loses_nothing_and_counts_nothing_twice() {
+fn kill_during_publishing_loses_and_doubles_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let soak = std::env::var_os("TIDINGS_SOAK").is_some();
-    // What earlier trials left, and what the last one sent.
+    // The tweets of earlier trials and those that the last trial sent.
     let mut settled: BTreeMap<String, u64> = BTreeMap::new();
     let mut last = Sent::default();
     let check = |server: &Server, settled: &mut BTreeMap<String, u64>, last: &Sent| {
@@ -127,7 +127,7 @@ fn killed_while_published_to_it_loses_nothing_and_counts_nothing_twice() {
             publish_until_gone(address, trial)
         });
         publishing.recv().unwrap();
-        // The moment is what is tried; there is nothing to wait for.
+        // The moment of the kill is random; there is no condition to await.
         std::thread::sleep(Duration::from_millis(chance.below(LIVES_FOR)));
         server.kill();
         last = publisher.join().unwrap();

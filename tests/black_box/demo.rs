@@ -1,15 +1,16 @@
-//! The demo, as a stranger meets it.
+//! The command `tidings demo`.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::command::binary;
-use crate::http;
-use crate::posts::KEYWORDS;
-use crate::server::{eventually, send, wait_for};
+use crate::common::command::binary;
+use crate::common::http;
+use crate::common::posts::KEYWORDS;
+use crate::common::server::{send, wait_for};
+use crate::common::wait::eventually;
 
 #[test]
-fn the_demo_fills_itself_goes_on_and_leaves_nothing_behind() {
+fn demo_fills_itself_and_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().unwrap();
     let mut child = binary()
         .args(["demo", "--listen", "127.0.0.1:0"])
@@ -41,7 +42,7 @@ fn the_demo_fills_itself_goes_on_and_leaves_nothing_behind() {
             tweets.len() == KEYWORDS.len() && tweets.iter().all(|count| *count > 500)
         })
     });
-    // The months end now: the last day has some.
+    // The re-timed sample ends now, so the last day has tweets.
     eventually("the last day has tweets", || {
         get("/api/v1/overview?window=24h")
             .and_then(|overview| overview["total"].as_u64())
@@ -53,7 +54,7 @@ fn the_demo_fills_itself_goes_on_and_leaves_nothing_behind() {
     });
 
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
-    // As a terminal does that is closed.
+    // The signal that a closed terminal sends.
     send("HUP", child.id());
     assert!(wait_for(&mut child).success());
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);

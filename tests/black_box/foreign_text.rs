@@ -1,4 +1,4 @@
-//! Text that others wrote, in what commands print: it never reaches a terminal as a command.
+//! Text of other people in the output of commands: it never reaches a terminal as a command.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -7,15 +7,15 @@ use std::path::Path;
 use serde_json::{Value, json};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-use crate::command::{Ended, binary, on_files, run, tidings};
-use crate::rejected::export;
-use crate::server::Server;
+use crate::black_box::rejected::export;
+use crate::common::command::{Ended, binary, on_files, run, tidings};
+use crate::common::server::Server;
 
-/// Colours, a bell, a cleared screen, reversed reading, and an end of the line.
+/// Colours, a bell, a cleared screen, reversed text, and a line end.
 const HOSTILE: &str =
     "\u{1b}[31mred\u{7}\u{9b}2J\u{202e}txt\r\nerror: spoofed\u{2028}\u{feff}\u{7f}";
 
-/// Characters that a terminal obeys or hides.
+/// Characters that a terminal executes or hides.
 fn is_obeyed(c: char) -> bool {
     matches!(
         c.general_category(),
@@ -26,7 +26,7 @@ fn is_obeyed(c: char) -> bool {
     ) && !matches!(c, '\n' | '\t')
 }
 
-/// A command's text output holds no such character, and none of its lines is a foreign one.
+/// Checks that the text output holds no such character and no foreign line.
 fn check(what: &str, ended: &Ended) {
     for text in [&ended.stdout, &ended.stderr] {
         let found = text.chars().find(|c| is_obeyed(*c));
@@ -63,7 +63,7 @@ fn commands_on_files_print_no_foreign_commands() {
         "import",
         &on_files(&data, ["journal", "import", path]).expect_code(0),
     );
-    // Folds, so that the rejected log is filled.
+    // The server folds, which fills the rejected log.
     check("views ls", &on_files(&data, ["views", "ls"]).expect_code(0));
     let odd_name = scratch
         .path()
@@ -105,7 +105,7 @@ fn commands_on_files_print_no_foreign_commands() {
     assert_eq!(third["event"]["text"], HOSTILE);
 }
 
-/// Answers every request on the loopback with this, until the process ends.
+/// Answers every request on the loopback with this body, until the process ends.
 fn answering(status: &'static str, body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -123,7 +123,7 @@ fn answering(status: &'static str, body: String) -> String {
                 body.len()
             );
             connection.write_all(answer.as_bytes()).unwrap();
-            // Until the client has read it, or has gone.
+            // Waits until the client has read the answer or is gone.
             let _ = connection.read(&mut chunk);
         }
     });
@@ -169,13 +169,13 @@ fn commands_that_ask_a_server_print_no_foreign_commands() {
 }
 
 #[test]
-fn a_log_line_is_one_line_whatever_it_quotes() {
+fn log_record_is_one_line_whatever_it_quotes() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let file = scratch.path().join("export.ndjson");
     export(&file, &records());
     on_files(&data, ["journal", "import", file.to_str().unwrap()]).expect_code(0);
-    // A torn end is named with its file.
+    // The warning about a torn end names the file.
     let journal = std::fs::read_dir(data.join("journal")).unwrap();
     let segment = journal
         .map(|entry| entry.unwrap().path())

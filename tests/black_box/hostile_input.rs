@@ -1,13 +1,13 @@
-//! Bad input of every kind beside good: a precise answer, nothing valid lost, nothing disturbed.
+//! Bad input of every kind beside good input: the answer is precise, and no valid line is lost.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::http::{self, Answer};
-use crate::posts::tweet;
-use crate::server::Server;
-use crate::views;
+use crate::common::http::{self, Answer};
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
 
 const NDJSON: (&str, &str) = ("Content-Type", "application/x-ndjson");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -16,7 +16,7 @@ fn post(address: SocketAddr, body: &[u8]) -> Answer {
     http::ask(address, "POST", "/api/v1/tweets", &[NDJSON], body).unwrap()
 }
 
-/// An event with some fields other than those of a good tweet.
+/// A good tweet with some fields replaced.
 fn odd(changes: &Value) -> String {
     let mut event: Value =
         serde_json::from_str(&tweet("a", "odd", "2020-01-01T00:00:00Z")).unwrap();
@@ -27,7 +27,7 @@ fn odd(changes: &Value) -> String {
 }
 
 #[test]
-fn bad_lines_beside_good_ones_are_refused_one_by_one() {
+fn bad_lines_are_refused_one_by_one() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let mut missing: Value = serde_json::from_str(&odd(&json!({}))).unwrap();
@@ -85,7 +85,7 @@ fn bad_lines_beside_good_ones_are_refused_one_by_one() {
 }
 
 #[test]
-fn odd_but_valid_tweets_come_back_as_they_were() {
+fn odd_but_valid_tweets_are_returned_unchanged() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let texts = [
@@ -113,7 +113,7 @@ fn odd_but_valid_tweets_come_back_as_they_were() {
 }
 
 #[test]
-fn hostile_keywords_are_keywords_or_refused_and_touch_nothing_else() {
+fn hostile_keywords_are_tracked_or_refused_without_side_effects() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = Server::start(&data);
@@ -183,7 +183,7 @@ fn hostile_keywords_are_keywords_or_refused_and_touch_nothing_else() {
 }
 
 #[test]
-fn the_edge_refuses_what_is_not_meant_for_it() {
+fn foreign_requests_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     let good = tweet("a", "1", "2020-01-01T00:00:00Z");
@@ -224,7 +224,7 @@ fn the_edge_refuses_what_is_not_meant_for_it() {
         );
         assert!(answer.json()["type"].is_string());
     }
-    // Exactly 16 MiB is taken.
+    // Exactly 16 MiB is accepted.
     let mut body = good.to_vec();
     body.resize(16 * 1024 * 1024, b'\n');
     assert_eq!(post(server.address(), &body).expect(200)["accepted"], 1);
@@ -246,7 +246,7 @@ fn bytes_that_are_no_request_leave_other_clients_unaffected() {
         b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \
         chunked\r\n\r\nzz\r\n",
     ] {
-        // An answer or a closed connection: either is fine.
+        // Both an answer and a closed connection are right.
         if let Ok(answer) = http::say(server.address(), bytes) {
             assert!((400..600).contains(&answer.status), "{}", answer.status);
         }

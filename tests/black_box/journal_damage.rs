@@ -1,14 +1,15 @@
-//! The journal's files damaged: a torn end is cut, with a warning; all else is refused, and found.
+//! Damaged files of the journal. A torn end is cut with a warning; any other damage is located and
+//! refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::command::on_files;
-use crate::posts::tweet;
-use crate::server::Server;
-use crate::views;
+use crate::common::command::on_files;
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
 
-/// What an orderly stop writes last.
+/// The last bytes that an orderly stop writes.
 const END_MARK_BYTES: usize = 28;
 
 fn segments(data: &Path) -> Vec<PathBuf> {
@@ -35,7 +36,7 @@ fn publish(server: &Server, ids: std::ops::Range<u32>) {
 }
 
 #[test]
-fn a_torn_end_is_cut_with_a_warning_that_names_it() {
+fn torn_journal_end_is_cut_with_a_warning() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     publish(&server, 0..20);
@@ -48,7 +49,8 @@ fn a_torn_end_is_cut_with_a_warning_that_names_it() {
         .unwrap()
         .set_len(length - 3)
         .unwrap();
-    // The views may not yet hold what is cut; what they hold beyond the journal would be foreign.
+    // The views must not hold the records that are cut: views beyond the end of the journal belong
+    // to another journal.
     fs::remove_dir_all(scratch.path().join("views")).unwrap();
     let server = Server::start(scratch.path());
     let ids = views::ids(&server, "a");
@@ -66,7 +68,7 @@ fn a_torn_end_is_cut_with_a_warning_that_names_it() {
 }
 
 #[test]
-fn a_flip_before_the_last_group_is_refused_and_located() {
+fn flipped_bit_before_the_last_group_is_refused_and_located() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     publish(&server, 0..20);
@@ -83,7 +85,7 @@ fn a_flip_before_the_last_group_is_refused_and_located() {
     let verified = on_files(scratch.path(), ["views", "verify"]).expect_code(3);
     assert!(verified.stdout.contains(name), "{}", verified.stdout);
 
-    // What is sound can still be carried away.
+    // The undamaged records can still be exported.
     on_files(scratch.path(), ["journal", "export"]).expect_code(1);
     let export = on_files(scratch.path(), ["journal", "export", "--skip-damaged"]).expect_code(0);
     assert!(export.stderr.contains(name), "{}", export.stderr);
@@ -96,7 +98,7 @@ fn a_flip_before_the_last_group_is_refused_and_located() {
 }
 
 #[test]
-fn a_flip_after_an_orderly_stop_is_refused() {
+fn flipped_bit_after_an_orderly_stop_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = Server::start(&data);
@@ -105,7 +107,7 @@ fn a_flip_after_an_orderly_stop_is_refused() {
     let file = segments(&data).pop().unwrap();
     let sound = fs::read(&file).unwrap();
     let name = file.file_name().unwrap().to_str().unwrap();
-    // Steps that meet headers and records alike.
+    // Steps that hit headers and records alike.
     let steps = (0..sound.len()).step_by(sound.len() / 40);
     for at in steps.chain(sound.len() - END_MARK_BYTES..sound.len()) {
         flip(&file, at);
@@ -145,7 +147,7 @@ fn damage_in_an_earlier_segment_is_found_by_verify() {
     let verified = on_files(scratch.path(), ["views", "verify"]).expect_code(3);
     let name = files[0].file_name().unwrap().to_str().unwrap();
     assert!(verified.stdout.contains(name), "{}", verified.stdout);
-    // Nobody has to read it to go on: the views are beyond it.
+    // A start does not read the damage: the views are beyond it.
     let server = Server::start(scratch.path());
     assert_eq!(views::totals(&server)["a"], 400);
 }

@@ -1,14 +1,15 @@
-//! As many clients as there may be open files: the journal and the views keep theirs.
+//! As many clients as the limit of open files: the journal and the views keep their files.
 
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::command::clean;
-use crate::posts::tweet;
-use crate::server::{Server, eventually, serve};
+use crate::common::command::clean;
+use crate::common::lines::tweet;
+use crate::common::server::{Server, serve};
+use crate::common::wait::eventually;
 
 #[test]
-fn clients_leave_open_files_to_the_journal_and_the_views() {
+fn clients_leave_open_files_for_the_journal_and_the_views() {
     let scratch = tempfile::tempdir().unwrap();
     let mut command = clean(Command::new("prlimit"));
     command
@@ -26,7 +27,8 @@ fn clients_leave_open_files_to_the_journal_and_the_views() {
     let files = format!("/proc/{}/fd", server.id());
     let open = || std::fs::read_dir(&files).unwrap().count();
     eventually("the limit of connections", || open() >= 128);
-    // The client that posts needs a place. Segments are made, and rows written, beside the others.
+    // The client that posts needs a connection. Segments are created and rows written beside the
+    // others.
     idle.truncate(120);
     for body in 0..4 {
         let text = "x".repeat(5_000);

@@ -1,14 +1,15 @@
-//! What cannot be folded is kept, shown, and re-driven when it can be decoded by now.
+//! Records that cannot be folded are kept and shown, and redriven once they can be decoded.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::command::{Ended, on_files};
-use crate::server::Server;
-use crate::views;
+use crate::common::command::{Ended, on_files};
+use crate::common::lines;
+use crate::common::server::Server;
+use crate::common::views;
 
-/// An export with these records, as another journal may have written it.
+/// An export with these records, as another journal would write it.
 pub fn export(file: &Path, records: &[Value]) {
     let mut text =
         json!({"tidings_journal": 1, "incarnation": "0000000000c0ffee", "first": 1}).to_string();
@@ -21,7 +22,7 @@ pub fn export(file: &Path, records: &[Value]) {
     }
     text.push_str(&body);
     let (all, only) = (blake3::hash(text.as_bytes()), blake3::hash(body.as_bytes()));
-    // A last line is known by what it starts with.
+    // The last line is recognized by its first member.
     text.push_str(&format!(
         r#"{{"records":{0},"last":{0},"digest":"{all}","records_digest":"{only}"}}"#,
         records.len()
@@ -31,8 +32,7 @@ pub fn export(file: &Path, records: &[Value]) {
 }
 
 fn posted(id: &str, at: &str) -> String {
-    json!({"type": "tweet.posted", "id": id, "at": at, "author": {"handle": "h"}, "text": "t"})
-        .to_string()
+    lines::posted(id, at, "t").to_string()
 }
 
 fn rejected(data: &Path, arguments: &[&str]) -> Ended {
@@ -50,11 +50,11 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
         &file,
         &[
             json!({"received_at": then, "token": "a", "payload": posted("1", "2009-01-01T00:00:00Z")}),
-            // Too far in the future when it came, not any more.
+            // Too far in the future when it was received, but not now.
             json!({"received_at": then, "token": "a", "payload": posted("2", "2020-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "a", "payload": "nonsense"}),
             json!({"received_at": then, "token": "a", "payload_base64": "/wA="}),
-            // Another spelling of the token, which has no place of its own.
+            // Another spelling of the token, which names no keyword.
             json!({"received_at": then, "token": "A", "payload": posted("3", "2009-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "%FF", "payload": posted("4", "2009-01-01T00:00:00Z")}),
         ],
@@ -113,7 +113,7 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
 }
 
 #[test]
-fn an_import_that_was_cut_short_is_finished_before_anything_is_served() {
+fn interrupted_import_must_finish_before_serving() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let file = scratch.path().join("export.ndjson");
@@ -141,6 +141,6 @@ fn an_import_that_was_cut_short_is_finished_before_anything_is_served() {
     let server = Server::start(&data);
     assert_eq!(views::totals(&server)["a"], 10);
     server.stop();
-    // Into a journal that holds something nothing is imported.
+    // An import into a journal with records is refused.
     import(&file).expect_code(1);
 }

@@ -1,9 +1,9 @@
 //! Settings from outside: layers, errors, exit codes.
 
-use crate::command::{binary, run, tidings};
+use crate::common::command::{binary, run, tidings};
 
 #[test]
-fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
+fn wrong_setting_is_named_with_exit_code_2() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("settings.toml");
     std::fs::write(&file, "[commit]\nevnts = 1\n").unwrap();
@@ -70,7 +70,7 @@ fn what_is_wrong_with_a_setting_is_said_with_exit_code_2() {
 }
 
 #[test]
-fn config_show_says_where_each_value_came_from() {
+fn config_show_names_the_source_of_each_value() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("settings.toml");
     std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[commit]\nevents = 5\n").unwrap();

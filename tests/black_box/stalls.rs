@@ -1,5 +1,5 @@
-//! What stops the server from writing must not stop it from answering, is named by `readyz` and the
-//! metrics, and passes by itself; nothing that was acknowledged is lost by it.
+//! A server that cannot write still answers. `readyz` and the metrics name the cause. The server
+//! recovers by itself and loses nothing that was acknowledged.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,14 +7,16 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{clean, on_files};
-use crate::posts::tweet;
-use crate::server::{Server, eventually, send, serve};
-use crate::views;
+use crate::common::command::{clean, on_files};
+use crate::common::files::copy_folder;
+use crate::common::lines::tweet;
+use crate::common::server::{Server, send, serve};
+use crate::common::views;
+use crate::common::wait::eventually;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
-/// What `readyz` names as causes; empty when it is ready.
+/// The causes that `readyz` names; empty when the server is ready.
 fn causes(server: &Server) -> Vec<String> {
     let answer = server.ask("GET", "/readyz", &[], b"");
     let causes = answer.json()["causes"].clone();
@@ -44,8 +46,8 @@ fn metric(server: &Server, name: &str) -> String {
         .to_owned()
 }
 
-/// Publishes tweets with these numbers, each again until it is acknowledged. Answers how often one
-/// was refused.
+/// Publishes tweets with these numbers. Repeats each until it is acknowledged. Returns the number
+/// of refusals.
 fn insist(server: &Server, numbers: std::ops::Range<u32>) -> usize {
     let mut refused = 0;
     for number in numbers {
@@ -64,14 +66,14 @@ fn insist(server: &Server, numbers: std::ops::Range<u32>) -> usize {
     refused
 }
 
-/// The server holds the tweets with these numbers, each once, also after a restart, and its views
-/// are what its journal says.
+/// Checks that the server holds the tweets with these numbers once each, also after a restart, and
+/// that its views match its journal.
 fn holds_all(server: Server, data: &Path, numbers: std::ops::Range<u32>) {
     server.wait_until_folded();
     let right: BTreeSet<_> = numbers.map(|number| number.to_string()).collect();
     let found: BTreeSet<_> = views::ids(&server, "a").into_keys().collect();
     assert_eq!(found, right);
-    // The server may run under strace, which passes no signal on.
+    // A server under strace is killed by its own id: strace forwards no signal.
     let id = std::fs::read_to_string(data.join("lock")).unwrap();
     send("TERM", id.trim().parse().unwrap());
     let (status, stderr) = server.wait();
@@ -83,7 +85,7 @@ fn holds_all(server: Server, data: &Path, numbers: std::ops::Range<u32>) {
 }
 
 #[test]
-fn a_journal_whose_disk_failed_says_so_and_takes_in_again_when_it_works() {
+fn journal_on_a_failed_disk_reports_it_and_recovers() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = Server::start(&data);
@@ -145,20 +147,7 @@ fn a_journal_whose_disk_failed_says_so_and_takes_in_again_when_it_works() {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// A server whose files may not grow beyond a size that can be changed while it runs: with size 0
+/// A server with a limit on the size of its files, which can be changed while it runs. With size 0
 /// it can write nothing, as on a full disk.
 struct Bounded(Server);
 
@@ -201,17 +190,17 @@ fn reads_go_on(server: &Server) {
 }
 
 #[test]
-fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room() {
+fn full_disk_stops_writing_but_not_reading_until_there_is_room() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
-    // What was folded when the disk becomes full is not committed yet.
+    // Tweets are folded but not committed when the disk becomes full.
     let bounded = Bounded::start(&data, &["--set", "commit.interval_ms=2000"]);
     let server = &bounded.0;
     insist(server, 0..20);
     server.wait_until_folded();
     let mut next = 20;
     for _ in 0..2 {
-        // What is in memory only when the disk is full has to be committed later.
+        // Rows that are only in memory when the disk is full must be committed later.
         insist(server, next..next + 1);
         bounded.allow("0");
         let refused = server.try_publish(&tweet("a", "none", AT)).unwrap();
@@ -246,7 +235,7 @@ fn a_full_disk_stops_writing_and_not_reading_and_all_goes_on_when_there_is_room(
 }
 
 #[test]
-fn a_server_that_cannot_commit_stops_with_one_sentence_and_loses_nothing() {
+fn failed_commit_stops_the_server_and_loses_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let bounded = Bounded::start(&data, &["--set", "commit.interval_ms=600000"]);
@@ -269,7 +258,7 @@ fn a_server_that_cannot_commit_stops_with_one_sentence_and_loses_nothing() {
 }
 
 #[test]
-fn views_whose_file_cannot_be_synced_when_they_close_are_an_error_and_no_panic() {
+fn failed_sync_on_close_is_an_error_and_no_panic() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = Server::start(&data);
@@ -307,10 +296,10 @@ fn views_whose_file_cannot_be_synced_when_they_close_are_an_error_and_no_panic()
 }
 
 #[test]
-fn a_killed_rebuild_leaves_nothing_and_a_folder_of_the_layout_before_is_taken_over() {
+fn killed_rebuild_leaves_nothing_and_the_earlier_layout_is_upgraded() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
-    // The views are on a volume of their own, to which a link points.
+    // The views are on their own volume, behind a symbolic link.
     let volume = scratch.path().join("volume");
     std::fs::create_dir_all(&data).unwrap();
     std::fs::create_dir_all(&volume).unwrap();
@@ -323,7 +312,7 @@ fn a_killed_rebuild_leaves_nothing_and_a_folder_of_the_layout_before_is_taken_ov
     on_files(&data, ["views", "rebuild"]).expect_code(0);
     on_files(&data, ["views", "compact"]).expect_code(0);
     assert_eq!(digest(), before);
-    // Killed at its first rename, when the next views are whole.
+    // Killed at its first rename, when the next views are complete.
     for call in ["rename", "unlink"] {
         let inject = format!("inject={call}:signal=KILL:when=3");
         let mut rebuild = clean(Command::new("strace"));
@@ -344,7 +333,7 @@ fn a_killed_rebuild_leaves_nothing_and_a_folder_of_the_layout_before_is_taken_ov
         assert_eq!(left, ["current", "current.seal"], "{call}");
         assert_eq!(digest(), before);
     }
-    // The layout before: the files of sled lie in the folder itself, and the seal beside it.
+    // The earlier layout: the files of sled are in the folder itself, and the seal is beside it.
     for entry in std::fs::read_dir(volume.join("current")).unwrap() {
         let entry = entry.unwrap();
         std::fs::rename(entry.path(), volume.join(entry.file_name())).unwrap();
@@ -365,7 +354,7 @@ fn a_killed_rebuild_leaves_nothing_and_a_folder_of_the_layout_before_is_taken_ov
 }
 
 #[test]
-fn folding_stops_when_much_is_uncommitted_and_posting_does_not() {
+fn folding_pauses_with_much_uncommitted_while_posting_continues() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let arguments = [
@@ -398,7 +387,7 @@ fn folding_stops_when_much_is_uncommitted_and_posting_does_not() {
             .any(|cause| cause.starts_with("rows are not committed"))
     });
     reads_go_on(server);
-    // Eight commits' worth of events, and what was on its way.
+    // The events of eight commits, and those that were being read.
     let folded = views::ids(server, "a").len();
     assert!((few..few + 200).contains(&folded), "{folded} of {all}");
     assert!(!causes(server).iter().any(|cause| cause.contains("journal")));

@@ -1,16 +1,17 @@
-//! How a server stops, and that nobody else works on its files meanwhile.
+//! How a server stops. No other process works on its files while it runs.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{binary, clean, on_files, tidings};
-use crate::posts::tweet;
-use crate::server::{Server, eventually, send, serve};
-use crate::views;
+use crate::common::command::{binary, clean, on_files, tidings};
+use crate::common::lines::tweet;
+use crate::common::server::{Server, send, serve};
+use crate::common::views;
+use crate::common::wait::eventually;
 
 #[test]
-fn a_signal_stops_the_server_in_order_and_nothing_is_lost() {
+fn signal_stops_the_server_in_order_and_loses_nothing() {
     for signal in ["TERM", "INT", "HUP"] {
         let scratch = tempfile::tempdir().unwrap();
         let server = Server::start(scratch.path());
@@ -19,7 +20,7 @@ fn a_signal_stops_the_server_in_order_and_nothing_is_lost() {
         let started = Instant::now();
         let (status, stderr) = server.end_with(signal);
         assert!(status.success(), "{status} {stderr}");
-        // The contract's limit, not a measure of speed.
+        // The specified limit, not a measurement of speed.
         assert!(started.elapsed() < Duration::from_secs(10));
         let server = Server::start(scratch.path());
         assert_eq!(views::ids(&server, "a").len(), 1);
@@ -27,7 +28,7 @@ fn a_signal_stops_the_server_in_order_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_server_under_nohup_outlives_its_terminal() {
+fn server_under_nohup_outlives_its_terminal() {
     let scratch = tempfile::tempdir().unwrap();
     let mut command = clean(Command::new("nohup"));
     command
@@ -44,7 +45,7 @@ fn a_server_under_nohup_outlives_its_terminal() {
 }
 
 #[test]
-fn publishing_that_is_stopped_says_how_far_it_came() {
+fn stopped_publish_reports_its_progress() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     for signal in ["TERM", "INT", "HUP"] {
@@ -61,7 +62,7 @@ fn publishing_that_is_stopped_says_how_far_it_came() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It goes on waiting for more.
+        // The command waits for more input.
         let mut stdin = child.stdin.take().unwrap();
         let line = tweet("a", signal, "2020-01-01T00:00:00Z");
         writeln!(stdin, "{line}").unwrap();
@@ -83,7 +84,7 @@ fn publishing_that_is_stopped_says_how_far_it_came() {
 }
 
 #[test]
-fn files_in_use_are_left_alone() {
+fn commands_refuse_files_in_use() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = Server::start(&data);
@@ -107,7 +108,7 @@ fn files_in_use_are_left_alone() {
 }
 
 #[test]
-fn commands_on_files_need_files_and_clients_need_a_server() {
+fn commands_name_a_missing_data_folder_or_server() {
     let scratch = tempfile::tempdir().unwrap();
     let nowhere = scratch.path().join("nowhere");
     for command in [
@@ -119,13 +120,13 @@ fn commands_on_files_need_files_and_clients_need_a_server() {
         assert!(ended.stderr.contains("no data folder"), "{}", ended.stderr);
         assert!(!nowhere.exists());
     }
-    // Port 1 is nobody's.
+    // Nothing listens on port 1.
     let ended = tidings(["keywords", "ls", "--server", "http://127.0.0.1:1"]).expect_code(1);
     assert!(ended.stderr.contains("tidings serve"), "{}", ended.stderr);
 }
 
 #[test]
-fn an_address_in_use_is_said_with_what_to_do() {
+fn address_in_use_is_reported() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(&scratch.path().join("a"));
     let address = server.address().to_string();

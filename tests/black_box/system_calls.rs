@@ -1,26 +1,26 @@
 //! kill -9 at each system call by which an open, an append, a commit or a stop changes files.
 //!
-//! strace first records which calls there are, then injects the signal at one after the other: at
-//! the n-th call of a kind on a file, in whichever thread comes to its n-th first.
+//! strace first records the calls, then injects the signal at one after the other: at the n-th call
+//! of a kind on a file, in the thread that reaches its n-th call first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
 
-use crate::command::on_files;
-use crate::crashes::Sent;
-use crate::posts::tweet;
-use crate::server::{NotStarted, Server, try_send, was_killed};
+use crate::black_box::crashes::Sent;
+use crate::common::command::on_files;
+use crate::common::lines::tweet;
+use crate::common::server::{NotStarted, Server, try_send, was_killed};
 
-/// Calls that change files, or say that they are on disk.
+/// Calls that change files or sync them.
 const CALLS: &str = "openat,write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,ftruncate,\
                      fallocate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
 /// Trials at a time.
 const ABREAST: usize = 3;
 
-/// Puts a server through its life: open, three bodies with a commit after each, an orderly stop.
-/// Answers how strace ended, which is as its server did.
+/// Runs a server through open, three bodies with a commit after each, and an orderly stop. Returns
+/// the exit status of strace, which is that of its server.
 fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
     let mut server = match Server::try_start_traced(data, strace) {
         Ok(server) => server,
@@ -51,20 +51,20 @@ fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
     }
     let holder = std::fs::read_to_string(data.join("lock")).unwrap_or_default();
     if let Ok(id) = holder.trim().parse() {
-        // It may be killed before it gets there.
+        // The server may be killed before this point.
         try_send("TERM", id);
     }
     server.wait()
 }
 
-/// A system call to be killed at.
+/// A system call at which the server is killed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     /// Its name.
     name: String,
-    /// The file or folder it touches, below the data folder.
+    /// The file or folder that it touches, relative to the data folder.
     path: String,
-    /// How often one thread has called it there by then.
+    /// The number of this call among those of one thread on this path.
     count: u64,
 }
 
@@ -107,7 +107,7 @@ fn record(data: &Path, log: &Path) -> BTreeSet<Call> {
     calls
 }
 
-/// One trial: whether the signal came, which it need not where threads share work by chance.
+/// One trial. Returns whether the signal came; it may not come where threads share work by chance.
 fn killed_at(call: &Call) -> bool {
     let Call { name, path, count } = call;
     let scratch = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ fn killed_at(call: &Call) -> bool {
 }
 
 #[test]
-fn killed_at_any_system_call_it_loses_nothing() {
+fn kill_at_any_system_call_loses_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let calls = record(&scratch.path().join("data"), &scratch.path().join("log"));
     let folders: BTreeSet<&str> = calls

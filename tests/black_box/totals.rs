@@ -1,12 +1,11 @@
-//! Real posts in, exact totals out; the same again after a second publication, an export and an
-//! import.
+//! Exact totals of real posts, also after a second publication, an export and an import.
 
 use serde_json::Value;
 
-use crate::command::{on_files, tidings};
-use crate::posts::{self, KEYWORDS};
-use crate::server::Server;
-use crate::views;
+use crate::common::command::{on_files, tidings};
+use crate::common::posts::{self, KEYWORDS};
+use crate::common::server::Server;
+use crate::common::views;
 
 fn publish(server: &Server) -> Value {
     let file = posts::path();
@@ -30,7 +29,7 @@ fn digest(data: &std::path::Path) -> Value {
 }
 
 #[test]
-fn totals_are_exact_and_stay_so() {
+fn sample_totals_are_exact_after_restart_rebuild_and_import() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let lines = posts::lines();
@@ -74,7 +73,7 @@ fn totals_are_exact_and_stay_so() {
     };
     check(&server);
 
-    // The same once more changes nothing but the count of duplicates.
+    // Publishing the same posts again changes only the count of duplicates.
     publish(&server);
     server.wait_until_folded();
     check(&server);

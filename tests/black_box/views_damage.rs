@@ -1,17 +1,18 @@
-//! The views' folder damaged in every way: the server heals by itself, and no answer is wrong.
+//! The folder of the views is damaged in every way: the server heals by itself, and no answer is
+//! wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::chance::{Chance, trials};
-use crate::command::on_files;
-use crate::posts::{self, KEYWORDS};
-use crate::server::Server;
-use crate::views;
+use crate::common::chance::{Chance, trials};
+use crate::common::command::on_files;
+use crate::common::posts::{self, KEYWORDS};
+use crate::common::server::Server;
+use crate::common::views;
 
-/// A data folder with a part of the sample, and what is to be read of it.
+/// A data folder with a part of the sample, and the answers that it must give.
 struct Sound {
     _scratch: tempfile::TempDir,
     stopped: PathBuf,
@@ -34,7 +35,7 @@ fn sound() -> Sound {
     }
     server.wait_until_folded();
     let answers = views::everything(&server);
-    // The state after a kill, taken while the server still runs: the files as they are then.
+    // A copy of the files while the server runs, which is the state after a kill.
     server.kill();
     copy(&stopped, &killed);
     Server::start(&stopped).stop();
@@ -80,13 +81,13 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Does something bad to the folder, and says what.
+/// Damages the folder and returns a description.
 fn damage(views: &Path, chance: &mut Chance) -> String {
     let files = files_below(views);
     let file = chance.pick(&files).clone();
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let mut bytes = fs::read(&file).unwrap();
-    // sled makes room ahead; what is aimed at are bytes in use.
+    // sled allocates ahead; only bytes in use are damaged.
     let used = bytes.iter().rposition(|byte| *byte != 0);
     let length = used.map_or(0, |last| last as u64 + 1);
     match chance.below(6) {

@@ -1,18 +1,21 @@
-//! What reaches the server from outside, well-formed or not.
+//! Requests and connections, well-formed or not.
 
 use std::time::Duration;
 
 use tidings::http::{BodyTimes, Hosts, HttpOptions, ServerLimits};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{PATIENCE, Reply, Running, Setup, posted, read_head, read_to_end, with};
+use crate::common::http::Answer;
+use crate::common::in_process::{Running, Setup, read_head, read_to_end};
+use crate::common::lines::{posted, with};
+use crate::common::wait::DEADLINE;
 
 fn status(answer: &[u8]) -> Option<u16> {
-    Reply::parse(answer).map(|reply| reply.status)
+    Answer::parse(answer).map(|reply| reply.status)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_listed_hosts_and_pages_of_our_own_are_answered() {
+async fn only_listed_hosts_and_own_origins_are_answered() {
     let running = Running::start().await;
     let port = running.address().port();
     for (host, origin, expected) in [
@@ -44,7 +47,7 @@ async fn only_listed_hosts_and_pages_of_our_own_are_answered() {
                 .map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
             let request =
                 format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
-            let reply = Reply::parse(&running.exchange(request.as_bytes()).await).unwrap();
+            let reply = Answer::parse(&running.exchange(request.as_bytes()).await).unwrap();
             let expected = match (expected, path) {
                 (200, "/api/v1/nothing") => 404,
                 (expected, _) => expected,
@@ -59,7 +62,7 @@ async fn only_listed_hosts_and_pages_of_our_own_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_hosts_can_be_listed() {
+async fn configured_hosts_are_answered() {
     let running = Running::with(Setup {
         http: HttpOptions {
             hosts: Hosts::new(["tidings.example"]).unwrap(),
@@ -116,7 +119,7 @@ async fn garbage_is_refused_without_effect_on_other_clients() {
             .unwrap();
         assert_eq!(&body, b"{\"status\":\"ok\"}");
     }
-    // A sound request, then garbage behind it: the first is answered, the rest refused.
+    // A valid request with garbage behind it: the request is answered, the rest refused.
     let pipelined = format!("{head}\x01\x02garbage\r\n\r\n");
     let answer = running.exchange(pipelined.as_bytes()).await;
     let text = String::from_utf8_lossy(&answer);
@@ -143,7 +146,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_takes_too_long_is_given_up() {
+async fn slow_request_head_times_out() {
     let running = Running::with(Setup {
         limits: ServerLimits {
             header_time: Duration::from_millis(100),
@@ -167,7 +170,7 @@ async fn a_head_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_takes_too_long_is_given_up() {
+async fn slow_request_body_times_out() {
     let running = Running::with(Setup {
         http: HttpOptions {
             body_times: BodyTimes {
@@ -188,7 +191,7 @@ async fn a_body_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_away_in_the_middle_of_a_body_leaves_nothing() {
+async fn body_of_a_vanished_client_is_discarded() {
     let running = Running::start().await;
     let line = with(
         posted("t1", "2015-06-01T00:00:00Z", "x"),
@@ -208,7 +211,7 @@ async fn a_client_that_goes_away_in_the_middle_of_a_body_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_too_large_is_refused_however_it_comes() {
+async fn oversized_body_is_refused_in_any_encoding() {
     const LENGTH: usize = 17 * 1024 * 1024;
     let running = Running::start().await;
     let host = running.address();
@@ -219,19 +222,20 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         )
     };
 
-    // Announced: refused before the first byte; the client hears it also if it sends on.
+    // With a Content-Length: refused before the first byte; the client gets the answer even if it
+    // continues to send.
     let mut announced = head(&format!("Content-Length: {LENGTH}\r\n")).into_bytes();
     let mut waiting = running.connect().await;
     waiting.write_all(&announced).await.unwrap();
     assert!(read_head(&mut waiting).await.starts_with("HTTP/1.1 413 "));
     announced.resize(announced.len() + LENGTH, b' ');
-    let reply = Reply::parse(&running.exchange(&announced).await).unwrap();
+    let reply = Answer::parse(&running.exchange(&announced).await).unwrap();
     assert_eq!(
         (reply.status, reply.problem().as_str()),
         (413, "body-too-large")
     );
 
-    // In chunks: refused when it has become too large.
+    // In chunks: refused when the limit is passed.
     let mut chunked = head("Transfer-Encoding: chunked\r\n").into_bytes();
     for _ in 0..17 {
         chunked.extend_from_slice(b"100000\r\n");
@@ -239,18 +243,14 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         chunked.extend_from_slice(b"\r\n");
     }
     chunked.extend_from_slice(b"0\r\n\r\n");
-    let reply = Reply::parse(&running.exchange(&chunked).await).unwrap();
+    let reply = Answer::parse(&running.exchange(&chunked).await).unwrap();
     assert_eq!(
         (reply.status, reply.problem().as_str()),
         (413, "body-too-large")
     );
 
-    // Refused for another reason, and told so all the same.
-    let mut elsewhere = format!(
-        "POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: \
-        close\r\nContent-Length: {LENGTH}\r\n\r\n"
-    )
-    .into_bytes();
+    // Refused for another reason: the client gets that answer too.
+    let mut elsewhere = format!("POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
     elsewhere.resize(elsewhere.len() + LENGTH, b' ');
     assert_eq!(status(&running.exchange(&elsewhere).await), Some(404));
     running.stop().await;
@@ -268,7 +268,7 @@ async fn expect_header_is_refused_without_100_continue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_keyword_of_ten_megabytes_is_refused() {
+async fn keyword_of_ten_megabytes_is_refused() {
     let running = Running::start().await;
     let reply = running.track(&"x".repeat(10_000_000)).await;
     assert_eq!(
@@ -298,12 +298,12 @@ async fn connection_over_the_limit_gets_retry_after() {
         .unwrap();
     assert!(read_head(&mut first).await.starts_with("HTTP/1.1 200 "));
     let mut second = running.connect().await;
-    let reply = Reply::parse(&read_to_end(&mut second).await).unwrap();
+    let reply = Answer::parse(&read_to_end(&mut second).await).unwrap();
     assert_eq!((reply.status, reply.problem().as_str()), (503, "try-again"));
     assert_eq!(running.metrics.http_connections_refused.get(), 1);
     drop(first);
-    // The place becomes free when the server has seen that the first is gone.
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    // The permit is released when the server has noticed that the first client is gone.
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     while running.metrics.http_connections.get() > 0 {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::task::yield_now().await;
@@ -312,7 +312,7 @@ async fn connection_over_the_limit_gets_retry_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_ends_idle_connections_and_those_that_never_finish() {
+async fn stopping_ends_idle_and_unfinished_connections() {
     let running = Running::start().await;
     let mut idle = running.connect().await;
     idle.write_all(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -335,7 +335,7 @@ async fn probes_work_under_any_host_with_status_only() {
     let running = Running::start().await;
     let ask = async |head: &str| {
         let request = format!("{head}\r\nConnection: close\r\n\r\n");
-        Reply::parse(&running.exchange(request.as_bytes()).await).unwrap()
+        Answer::parse(&running.exchange(request.as_bytes()).await).unwrap()
     };
     for (path, alone) in [
         ("/healthz", "{\"status\":\"ok\"}"),
@@ -379,10 +379,10 @@ async fn probes_work_under_any_host_with_status_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_without_a_body_tells_no_wrong_length() {
+async fn answer_without_body_has_no_wrong_length() {
     let running = Running::start().await;
     running.track("ai").await;
-    // From here on no answer changes.
+    // The answers do not change from here on.
     assert_eq!(running.get("/api/v1/ledger?min_seq=1").await.status, 200);
     for path in [
         "/",
@@ -421,7 +421,7 @@ async fn an_answer_without_a_body_tells_no_wrong_length() {
             assert_eq!(held.header("etag"), Some(tag), "{method} {path}");
         }
     }
-    // Nothing of an answer without a body is left on the connection.
+    // An answer without a body leaves no bytes on the connection.
     let request = format!(
         "DELETE /api/v1/keywords/ai HTTP/1.1\r\nHost: {0}\r\n\r\nGET /healthz HTTP/1.1\r\nHost: \
         {0}\r\nConnection: close\r\n\r\n",
@@ -437,7 +437,7 @@ async fn an_answer_without_a_body_tells_no_wrong_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_is_opened_by_a_whole_handshake_only() {
+async fn websocket_opens_only_after_a_complete_handshake() {
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     let running = Running::start().await;
     let ask = async |method: &str, version: &str, key: &str, left_out: &str| {
@@ -457,7 +457,7 @@ async fn a_websocket_is_opened_by_a_whole_handshake_only() {
         let mut stream = running.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
         let head = read_head(&mut stream).await;
-        Reply::parse(head.as_bytes()).unwrap()
+        Answer::parse(head.as_bytes()).unwrap()
     };
     assert_eq!(ask("GET", "HTTP/1.1", KEY, "").await.status, 101);
     for (method, version, key, left_out, expected) in [
@@ -489,7 +489,7 @@ async fn a_websocket_is_opened_by_a_whole_handshake_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_names_the_methods_that_it_takes() {
+async fn every_route_lists_its_methods() {
     let running = Running::start().await;
     for route in tidings::http::ROUTES {
         let path = route.pattern.replace("{token}", "ai");

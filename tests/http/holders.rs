@@ -1,33 +1,22 @@
-//! `POST /tweets` without a keyword: to which keywords does a line go, when lines before it, of the
-//! same body and of others, have posted, deleted, tracked and untracked?
+//! `POST /tweets` without a keyword: lines go to the keywords that hold the tweet at that point,
+//! after earlier lines posted, deleted, tracked and untracked.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{Running, ndjson, posted, with};
+use crate::common::chance::Chance;
+use crate::common::in_process::Running;
+use crate::common::lines::{self, ndjson, of, posted};
 
 const AT: &str = "2015-06-01T10:00:00Z";
 const KEYWORDS: [&str; 5] = ["aa", "bb", "cc", "dd", "ee"];
-const IDS: usize = 12;
+const IDS: u64 = 12;
 
-/// Keywords, each with the ids that it has seen and whether they are deleted; `None` when it is
-/// untracked.
+/// By keyword, the known ids and whether they are deleted; `None` for an untracked keyword.
 type Model = BTreeMap<&'static str, Option<HashMap<String, bool>>>;
 
-/// The same numbers in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-}
-
-/// What a body counts.
+/// The counts of a body.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     accepted: u64,
@@ -47,12 +36,12 @@ impl Counts {
     }
 }
 
-/// One line, and what it does to the model.
-fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
-    let keyword = KEYWORDS[random.below(KEYWORDS.len())];
-    let id = format!("t{}", random.below(IDS));
-    let named = |line: Value| with(line, json!({ "keyword": keyword }));
-    match random.below(20) {
+/// Makes a line and applies it to the model and the counts.
+fn line(chance: &mut Chance, model: &mut Model, counts: &mut Counts) -> Value {
+    let keyword = *chance.pick(&KEYWORDS);
+    let id = format!("t{}", chance.below(IDS));
+    let named = |line: Value| of(keyword, line);
+    match chance.below(20) {
         0..=4 => {
             match model.entry(keyword).or_insert_with(|| Some(HashMap::new())) {
                 None => counts.rejected += 1,
@@ -66,7 +55,7 @@ fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
         5..=8 => {
             let texts: Vec<&str> = KEYWORDS
                 .into_iter()
-                .filter(|_| random.below(2) == 0)
+                .filter(|_| chance.below(2) == 0)
                 .collect();
             let mut count = 0;
             for text in &texts {
@@ -81,7 +70,7 @@ fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
         9..=13 => {
             let holds = |ids: &HashMap<String, bool>| ids.get(&id) == Some(&false);
             counts.went_to(model.values().flatten().filter(|ids| holds(ids)).count());
-            json!({"type": "tweet.engaged", "id": id, "at": AT, "metrics": {"likes": 1}})
+            lines::engaged(&id, AT, 1)
         }
         14..=16 => {
             let mut count = 0;
@@ -92,7 +81,7 @@ fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
                 }
             }
             counts.went_to(count);
-            json!({"type": "tweet.deleted", "id": id, "at": AT})
+            lines::deleted(&id, AT)
         }
         17 => {
             match model.entry(keyword).or_insert_with(|| Some(HashMap::new())) {
@@ -102,13 +91,13 @@ fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
                     counts.went_to(1);
                 }
             }
-            named(json!({"type": "tweet.deleted", "id": id, "at": AT}))
+            named(lines::deleted(&id, AT))
         }
         18 => {
-            // An untracking of what never was is taken for the end of what it begins.
+            // Untracking an unknown keyword is accepted; the keyword is untracked from then on.
             model.insert(keyword, None);
             counts.accepted += 1;
-            named(json!({"type": "keyword.untracked", "at": AT}))
+            named(lines::event("keyword.untracked", AT))
         }
         _ => {
             let ids = model.entry(keyword).or_default();
@@ -116,21 +105,21 @@ fn line(random: &mut Random, model: &mut Model, counts: &mut Counts) -> Value {
                 *ids = Some(HashMap::new());
             }
             counts.accepted += 1;
-            named(json!({"type": "keyword.tracked", "at": AT}))
+            named(lines::event("keyword.tracked", AT))
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_without_keyword_goes_to_all_that_hold_its_tweet_by_then() {
+async fn line_without_keyword_goes_to_all_current_holders() {
     let running = Running::start().await;
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut chance = Chance::of(0);
     let mut model = Model::new();
     for number in 0..60 {
         let mut expected = Counts::default();
-        let length = 1 + random.below(if number % 3 == 0 { 3 } else { 60 });
+        let length = 1 + chance.below(if number % 3 == 0 { 3 } else { 60 });
         let lines: Vec<Value> = (0..length)
-            .map(|_| line(&mut random, &mut model, &mut expected))
+            .map(|_| line(&mut chance, &mut model, &mut expected))
             .collect();
         let taken = running.publish(ndjson(&lines)).await.json();
         let count = |name: &str| taken[name].as_u64().unwrap();

@@ -1,4 +1,4 @@
-//! Live in one process: clocks that are set, and views that are not there yet.
+//! Live updates in one process: clocks that are set, and views that are still catching up.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -11,13 +11,13 @@ use tidings::events::{Keyword, Timestamp};
 use tidings::http::{HttpOptions, LiveLimits};
 use tidings::projections::overview::Window;
 use tidings::projections::volume::{Step, VolumeWindow};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 
-use crate::live_client::Subscriber;
-use crate::support::{PATIENCE, Running, Setup, posted, with};
+use crate::common::in_process::{EventStream, Running, Setup};
+use crate::common::lines::{of, posted};
+use crate::common::wait::DEADLINE;
+use crate::http::subscriber::Subscriber;
 
-/// A wall clock that is off by so many milliseconds.
+/// A wall clock with an offset in milliseconds.
 #[derive(Clone, Default)]
 struct Off(Arc<AtomicI64>);
 
@@ -51,11 +51,11 @@ fn windows() -> Vec<(&'static str, VolumeWindow)> {
     ]
 }
 
-/// The newest state of every channel has the end that its window has now.
+/// Whether the state of every channel ends where its window ends now.
 fn are_at(subscriber: &Subscriber, off: &Off) -> bool {
     let now = off.now();
     let volumes = windows().len();
-    let at = |held: &&crate::live_client::Held| {
+    let at = |held: &&crate::http::subscriber::Held| {
         let topic = held.line["topic"].as_str().unwrap();
         let step = match held.line["step"].as_str() {
             _ if topic == "overview" => Step::Minute,
@@ -98,7 +98,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
     .await;
     let tweet = |id: &str, ago: i64| {
         let at = Timestamp::now().plus(-ago).to_string();
-        with(posted(id, &at, "text"), json!({ "keyword": "ai" }))
+        of("ai", posted(id, &at, "text"))
     };
     let seq = running
         .publish_all(&[tweet("x:1", 0), tweet("x:2", Timestamp::HOUR)])
@@ -111,7 +111,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
         old.next().await;
     }
 
-    // Nothing happens but that the clock is right again.
+    // Only the clock changes: it is right again.
     off.set(0);
     while !are_at(&old, &off) {
         old.next().await;
@@ -124,7 +124,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
         assert_eq!(held.snapshots, 1, "{held:?}");
     }
 
-    // What comes now is counted where a GET counts it.
+    // A new tweet is counted in the same bucket as in a GET.
     let seq = running.publish_all(&[tweet("x:3", 0)]).await;
     let names = ["volume", "volume minute", "volume day +09:00"];
     for subscriber in [&mut old, &mut new] {
@@ -160,41 +160,47 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
     running.stop().await;
 }
 
-/// The lines of an answer to `GET …/events`, as they come.
-struct Events(BufReader<TcpStream>);
-
-impl Events {
-    async fn open(running: &Running, keyword: &str) -> Self {
-        let mut stream = running.connect().await;
-        let request = format!(
-            "GET /api/v1/keywords/{keyword}/events?topic=timeline HTTP/1.1\r\nHost: {}\r\n\r\n",
-            running.address()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    /// The next line; empty at the end.
-    async fn line(&mut self) -> String {
-        let mut line = String::new();
-        let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line));
-        read.await.expect("no line came").unwrap();
-        line
-    }
-
-    async fn line_with(&mut self, part: &str) -> String {
-        loop {
-            let line = self.line().await;
-            assert!(!line.is_empty(), "the stream ended before {part:?}");
-            if line.contains(part) {
-                return line;
-            }
+/// The hour turns while updates wait for the flush; the next window moves an hour later.
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
+    let off = Off::default();
+    let second = Timestamp::HOUR / 3_600;
+    let into_the_hour = Timestamp::now().millis().rem_euclid(Timestamp::HOUR);
+    off.set(Timestamp::HOUR - second - into_the_hour);
+    let turn = off.now().plus(second);
+    let running = Running::with(Setup {
+        clock: off.clock(),
+        ..Setup::default()
+    })
+    .await;
+    running.track("ai").await;
+    let mut subscriber = Subscriber::connect(&running.live).await;
+    let topics = vec![
+        Topic::Timeline { limit: 50 },
+        Topic::Volume(VolumeWindow {
+            step: Step::Hour,
+            offset_hours: 0,
+            from: None,
+        }),
+    ];
+    subscriber.subscribe(Some("ai"), topics, None).await;
+    let mut seq = 0;
+    for number in 0.. {
+        let at = Timestamp::now().to_string();
+        let tweet = of("ai", posted(&format!("x:{number}"), &at, "text"));
+        seq = running.publish_all(&[tweet]).await;
+        if off.now() > turn.plus(second / 2) {
+            break;
         }
     }
+    subscriber
+        .until(|held| held.get("timeline").is_some_and(|held| held.seq >= seq))
+        .await;
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_waits_for_views_that_are_catching_up() {
+async fn event_stream_waits_for_views_that_catch_up() {
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let (closed, fold) = (Arc::clone(&gate), fold_step());
     let setup = Setup {
@@ -220,18 +226,18 @@ async fn a_stream_waits_for_views_that_are_catching_up() {
     let record = tidings::events::Record::of_event(&ai, &event, Timestamp::now()).unwrap();
     setup.journal.append(vec![record]).await.unwrap();
     let running = Running::with(setup).await;
-    // Keywords of the shard that catches up: one is in what is left of the journal, one is not.
+    // Two keywords of the shard that catches up: one is in the rest of the journal, one is not.
     let shards = running.tidings.journal().shards();
     let shard_of = |keyword: &Keyword| {
         let token = tidings::events::Token::of(keyword);
         shards.shard_of(token.as_str().as_bytes())
     };
     let unknown = (0..)
-        .map(|number| format!("nobody{number}"))
+        .map(|number| format!("absent{number}"))
         .find(|name| shard_of(&Keyword::new(name).unwrap()) == shard_of(&ai))
         .unwrap();
-    let mut known = Events::open(&running, "ai").await;
-    let mut unknown = Events::open(&running, &unknown).await;
+    let mut known = EventStream::open(&running, "ai").await;
+    let mut unknown = EventStream::open(&running, &unknown).await;
     for stream in [&mut known, &mut unknown] {
         assert!(stream.line_with("HTTP/1.1").await.contains(" 200 "));
         assert_eq!(stream.line_with(":\n").await, ":\n");
@@ -261,7 +267,7 @@ async fn live_root_that_failed_is_reported_with_its_reason() {
     .await;
     // The live root looks at the clock in a moment.
     is_broken.store(true, Ordering::Release);
-    let reason = tokio::time::timeout(PATIENCE, running.live.ended())
+    let reason = tokio::time::timeout(DEADLINE, running.live.ended())
         .await
         .unwrap();
     assert!(reason.contains("broken by a test"), "{reason}");

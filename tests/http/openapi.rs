@@ -1,22 +1,22 @@
-//! The description of the interface says what is there, and nothing else.
+//! The OpenAPI description matches the routes and their answers.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tidings::http::ROUTES;
 
-use crate::schema::{check, resolve};
-use crate::support::Reply;
-use crate::views::filled;
+use crate::common::http::Answer;
+use crate::common::schema::Description;
+use crate::http::views::filled;
 
-fn description() -> Value {
-    serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap()
+fn description() -> Description {
+    Description::parse(include_str!("../../assets/openapi.json"))
 }
 
 #[test]
-fn every_route_is_described_and_nothing_else_is() {
+fn description_lists_exactly_the_routes() {
     let description = description();
-    let described: BTreeSet<(String, String, BTreeSet<String>)> = description["paths"]
+    let described: BTreeSet<(String, String, BTreeSet<String>)> = description.document()["paths"]
         .as_object()
         .unwrap()
         .iter()
@@ -29,7 +29,7 @@ fn every_route_is_described_and_nothing_else_is() {
                 .map(move |(method, operation)| {
                     let parameters = operation["parameters"].as_array().into_iter().flatten();
                     let names = parameters
-                        .map(|parameter| resolve(description, parameter))
+                        .map(|parameter| description.resolve(parameter))
                         .filter(|parameter| parameter["in"] == "query")
                         .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
                         .collect();
@@ -54,37 +54,17 @@ fn every_route_is_described_and_nothing_else_is() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_schema_is_used() {
-    let description = description();
-    let mut used = BTreeSet::new();
-    fn walk(root: &Value, value: &Value, used: &mut BTreeSet<String>) {
-        if let Some(pointer) = value.get("$ref").and_then(Value::as_str) {
-            resolve(root, value);
-            used.insert(pointer.to_owned());
-        }
-        match value {
-            Value::Object(members) => members.values().for_each(|value| walk(root, value, used)),
-            Value::Array(items) => items.iter().for_each(|value| walk(root, value, used)),
-            _ => {}
-        }
-    }
-    walk(&description, &description, &mut used);
-    for kind in ["schemas", "parameters", "responses"] {
-        for name in description["components"][kind].as_object().unwrap().keys() {
-            assert!(
-                used.contains(&format!("#/components/{kind}/{name}")),
-                "{name} is unused"
-            );
-        }
-    }
+fn references_resolve_and_every_schema_is_used() {
+    let unused = description().unused(&["schemas", "parameters", "responses"]);
+    assert_eq!(unused, [""; 0]);
 }
 
-/// Holds an answer against what is described for this route, method and status.
-fn check_reply(pattern: &str, method: &str, reply: &Reply) {
+/// Checks an answer against the description of this route, method and status.
+fn check_reply(pattern: &str, method: &str, reply: &Answer) {
     let description = description();
-    let operation = &description["paths"][pattern][method];
+    let operation = &description.document()["paths"][pattern][method];
     let status = reply.status.to_string();
-    let response = resolve(&description, &operation["responses"][&status]);
+    let response = description.resolve(&operation["responses"][&status]);
     assert!(
         response.is_object(),
         "{method} {pattern} {status} is not described"
@@ -101,16 +81,16 @@ fn check_reply(pattern: &str, method: &str, reply: &Reply) {
         .unwrap();
     let schema = &content[media_type]["schema"];
     if media_type.ends_with("json") {
-        check(&description, schema, &reply.json(), pattern).unwrap();
+        description.check(schema, &reply.json()).unwrap();
     }
 }
 
 #[test]
-fn the_check_finds_what_is_wrong() {
-    let root = description();
+fn schema_check_reports_violations() {
+    let description = description();
     let schema = json!({"$ref": "#/components/schemas/Shard"});
     let good = json!({"shard": 1, "position": 2, "lag": 0});
-    assert_eq!(check(&root, &schema, &good, "it"), Ok(()));
+    assert_eq!(description.check(&schema, &good), Ok(()));
     for wrong in [
         json!({"shard": 1, "position": 2}),
         json!({"shard": 1, "position": 2, "lag": -1}),
@@ -118,12 +98,12 @@ fn the_check_finds_what_is_wrong() {
         json!({"shard": 1, "position": 2, "lag": 0, "more": 1}),
         json!([]),
     ] {
-        assert!(check(&root, &schema, &wrong, "it").is_err(), "{wrong}");
+        assert!(description.check(&schema, &wrong).is_err(), "{wrong}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_what_is_described() {
+async fn answers_match_the_description() {
     let (running, seq) = filled().await;
     let token = "/api/v1/keywords/{token}";
     for (pattern, path, status) in [
@@ -157,7 +137,7 @@ async fn answers_are_what_is_described() {
         ),
         (
             "/api/v1/compare",
-            "/api/v1/compare?keyword=nobody".to_owned(),
+            "/api/v1/compare?keyword=absent".to_owned(),
             404,
         ),
         (
@@ -187,7 +167,7 @@ async fn answers_are_what_is_described() {
         ),
         (
             &*format!("{token}/ledger"),
-            "/api/v1/keywords/nobody/ledger".to_owned(),
+            "/api/v1/keywords/absent/ledger".to_owned(),
             404,
         ),
     ] {
@@ -206,7 +186,7 @@ async fn answers_are_what_is_described() {
         check_reply("/api/v1/keywords", "post", &running.track("new").await);
     }
     check_reply("/api/v1/keywords", "post", &running.track("").await);
-    for path in ["/api/v1/keywords/new", "/api/v1/keywords/nobody"] {
+    for path in ["/api/v1/keywords/new", "/api/v1/keywords/absent"] {
         let reply = running.send("DELETE", path, &[], b"").await;
         check_reply(token, "delete", &reply);
     }

@@ -1,12 +1,15 @@
-//! Overviews of the past: the newest tweets before a moment, and what is read to find them.
+//! Overviews of the past: the newest tweets before a moment, and the bytes that are read to find
+//! them.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tidings::events::{Keyword, Timestamp};
 use tidings::http::{Access, Action, HttpOptions, KeywordSet, Principal};
 
-use crate::support::{Running, Setup, posted, with};
+use crate::common::events::keyword;
+use crate::common::in_process::{Running, Setup};
+use crate::common::lines::{of, posted};
 
 const MONDAY: &str = "2015-06-01T00:00:00.000Z";
 
@@ -22,14 +25,14 @@ async fn publish(running: &Running, tweets: &[Sent], text: &str) {
         .iter()
         .map(|(keyword, id, at)| {
             let line = posted(id, &at.to_string(), text);
-            with(line, json!({ "keyword": keyword }))
+            of(keyword, line)
         })
         .collect();
     let seq = running.publish_all(&lines).await;
     running.get(&format!("/api/v1/ledger?min_seq={seq}")).await;
 }
 
-/// The ten newest before a moment, by time ↓, id ↓, keyword ↑.
+/// The ten newest tweets before a moment, by time ↓, id ↓, keyword ↑.
 fn newest_before(tweets: &[Sent], end: Timestamp) -> Vec<(String, String)> {
     let mut before: Vec<_> = tweets.iter().filter(|(.., at)| *at < end).collect();
     before.sort_by(|(keyword_a, id_a, at_a), (keyword_b, id_b, at_b)| {
@@ -42,7 +45,7 @@ fn newest_before(tweets: &[Sent], end: Timestamp) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn latest_tweets_of_any_past_moment_are_those_of_the_list() {
+async fn overview_at_any_past_moment_matches_the_published_tweets() {
     let running = Running::start().await;
     // Bursts and gaps of days, many tweets in the same minute, and one id in several keywords.
     let mut tweets: Vec<Sent> = Vec::new();
@@ -102,11 +105,11 @@ async fn latest_tweets_of_any_past_moment_are_those_of_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overview_of_the_past_reads_the_tweets_of_few_keywords() {
+async fn past_overview_reads_the_tweets_of_few_keywords() {
     let running = Running::start().await;
     let mut tweets: Vec<Sent> = Vec::new();
     for keyword in 0..200_i64 {
-        // The tweets of each keyword lie around the moment that is asked for.
+        // The tweets of each keyword surround the requested moment.
         for number in -4..4 {
             let id = format!("t{keyword}-{number}");
             let at = minute(keyword + 300 * number);
@@ -119,7 +122,7 @@ async fn overview_of_the_past_reads_the_tweets_of_few_keywords() {
     let answer = running.get(&path).await;
     assert_eq!(answer.json()["latest"].as_array().unwrap().len(), 10);
     let read = running.metrics.query_bytes.get() - before;
-    // All tweets are more than a million bytes, those of ten keywords some sixty thousand.
+    // All tweets have more than a million bytes, those of ten keywords about sixty thousand.
     assert!(read < 400_000, "{read} bytes were read");
     running.stop().await;
 }
@@ -142,16 +145,13 @@ impl Access for CountsOnly {
 async fn answers_across_keywords_count_only_what_the_caller_may_see() {
     let running = Running::with(Setup {
         http: HttpOptions {
-            access: Arc::new(CountsOnly(Keyword::new("seen").unwrap())),
+            access: Arc::new(CountsOnly(keyword("seen"))),
             ..HttpOptions::default()
         },
         ..Setup::default()
     })
     .await;
-    let tweet = |id: &str, keyword: &str| {
-        let tweet = posted(id, "2015-06-01T10:00:00Z", "text");
-        with(tweet, json!({ "keyword": keyword }))
-    };
+    let tweet = |id: &str, keyword: &str| of(keyword, posted(id, "2015-06-01T10:00:00Z", "text"));
     let tweets = [
         tweet("x:1", "seen"),
         tweet("x:2", "hidden"),

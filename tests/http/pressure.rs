@@ -1,5 +1,5 @@
-//! Many clients that send half a body, or never read: memory and connections stay within limits,
-//! and clients that behave are answered beside them.
+//! Many clients that send half a body or never read: memory and connections stay within limits, and
+//! other clients are answered.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -9,7 +9,10 @@ use tidings::telemetry::{Metrics, ReasonLabel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{PATIENCE, Reply, Running, Setup, posted, read_to_end, until, with};
+use crate::common::http::Answer;
+use crate::common::in_process::{Running, Setup, read_to_end};
+use crate::common::lines::{posted, with};
+use crate::common::wait::{DEADLINE, until};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -30,7 +33,7 @@ async fn start(write_idle: Duration, body_budget: u64, answer_budget: u64) -> Ru
     .await
 }
 
-/// Sends a request and leaves what comes to the system, which takes little.
+/// Sends a request and does not read; the receive buffer of the system is small.
 async fn never_reads(running: &Running, request: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -46,15 +49,15 @@ fn reset_for(metrics: &Metrics, reason: &'static str) -> u64 {
         .get()
 }
 
-/// Reads to the end, which has to be a reset.
+/// Reads to the end, which must be a reset.
 async fn is_reset(mut stream: TcpStream) {
     let mut unread = Vec::new();
-    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut unread)).await;
+    let end = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut unread)).await;
     let error = end.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
-/// Tracks ten keywords; the path compares them over as many points as may be: 4.6 MB.
+/// Tracks ten keywords and returns a path that compares them over the maximum of points: 4.6 MB.
 async fn ten_keywords(running: &Running) -> String {
     let mut path =
         "/api/v1/compare?step=minute&from=2015-06-01T00:00:00Z&to=2015-06-07T22:40:00Z".to_owned();
@@ -70,7 +73,7 @@ fn get(path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_take_nothing_are_reset_and_their_places_are_free_again() {
+async fn clients_that_read_nothing_are_reset_and_their_permits_released() {
     let running = start(Duration::from_millis(200), 128 * MIB, 128 * MIB).await;
     let pipelined = get("/api/openapi.json").repeat(200);
     let mut clients = Vec::new();
@@ -91,7 +94,7 @@ async fn clients_that_take_nothing_are_reset_and_their_places_are_free_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_events_that_is_not_taken_is_reset() {
+async fn unread_event_stream_is_reset() {
     let running = start(Duration::from_millis(200), 128 * MIB, 128 * MIB).await;
     running.track("ai").await;
     let stream = never_reads(&running, &get("/api/v1/keywords/ai/events?topic=timeline")).await;
@@ -117,13 +120,13 @@ async fn a_stream_of_events_that_is_not_taken_is_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_is_behind_gets_the_last_event_of_its_stream() {
+async fn slow_client_gets_the_last_event_of_its_stream() {
     let running = start(Duration::from_secs(60), 128 * MIB, 128 * MIB).await;
     running.track("ai").await;
     let request = get("/api/v1/keywords/ai/events?topic=timeline");
     let mut stream = never_reads(&running, &request).await;
     let text = "\u{fdfa}".repeat(10_000);
-    // More than the system and the server hold for one client.
+    // More than the buffers of the system and of the server for one client.
     for round in 0..8 {
         let lines: Vec<_> = (0..20)
             .map(|number| {
@@ -148,7 +151,7 @@ async fn a_client_that_is_behind_gets_the_last_event_of_its_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_takes_little_at_a_time_gets_all_of_its_answer() {
+async fn slow_reader_gets_its_whole_answer() {
     let running = start(Duration::from_millis(500), 128 * MIB, 128 * MIB).await;
     let path = ten_keywords(&running).await;
     let whole = running.get(&path).await;
@@ -161,16 +164,16 @@ async fn a_client_that_takes_little_at_a_time_gets_all_of_its_answer() {
             0 => break,
             length => answer.extend_from_slice(&piece[..length]),
         }
-        // Far slower than the connection, and quicker than the limit.
+        // Much slower than the connection, but faster than the limit.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(Reply::parse(&answer).unwrap().body, whole.body);
+    assert_eq!(Answer::parse(&answer).unwrap().body, whole.body);
     assert_eq!(reset_for(&running.metrics, "nothing_taken"), 0);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_not_taken_stay_within_the_budget_and_give_way() {
+async fn unread_answers_stay_within_the_budget_and_are_evicted() {
     const BUDGET: u64 = 12 * MIB;
     let running = start(Duration::from_secs(20), 128 * MIB, BUDGET).await;
     let path = ten_keywords(&running).await;
@@ -178,14 +181,14 @@ async fn answers_that_are_not_taken_stay_within_the_budget_and_give_way() {
     for _ in 0..40 {
         clients.push(never_reads(&running, &get(&path)).await);
     }
-    // Two fit; the others are told so.
+    // Two fit; the others are refused.
     until("a refusal", || {
         running.metrics.http_answer_refused.get() > 0
     })
     .await;
     let held = || u64::try_from(running.metrics.http_answer_bytes.get()).unwrap();
-    // One that reads is answered, as soon as those that don't are seen to stall.
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    // A client that reads is answered as soon as the server notices that the others stall.
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     loop {
         let reply = running.get(&path).await;
         assert!(held() <= BUDGET);
@@ -211,7 +214,7 @@ async fn answers_that_are_not_taken_stay_within_the_budget_and_give_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_sent_bodies_stay_within_the_budget_and_small_ones_are_taken_beside_them() {
+async fn unfinished_bodies_stay_within_the_budget_beside_small_ones() {
     const BUDGET: u64 = 4 * MIB;
     let running = start(Duration::from_secs(20), BUDGET, 128 * MIB).await;
     running.track("ai").await;
@@ -228,7 +231,7 @@ async fn half_sent_bodies_stay_within_the_budget_and_small_ones_are_taken_beside
         let mut stream = running.connect().await;
         let half_sent = half_sent.clone();
         clients.push(tokio::spawn(async move {
-            // A refused one may be closed before it has sent all.
+            // A refused client may be closed before it has sent everything.
             let _ = stream.write_all(&half_sent).await;
             stream
         }));
@@ -242,9 +245,9 @@ async fn half_sent_bodies_stay_within_the_budget_and_small_ones_are_taken_beside
     running.publish_all(&[line]).await;
     assert!(held() <= BUDGET + 64 * 1024);
 
-    // A whole body of two MiB is taken once the others are seen to stall.
+    // A complete body of 2 MiB is accepted once the server notices that the others stall.
     let whole = "\n".repeat(2 * 1024 * 1024);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     loop {
         let reply = running.publish(&whole).await;
         if reply.status == 200 {

@@ -1,4 +1,4 @@
-//! Every way in which a request is refused.
+//! Every refusal of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,20 +8,22 @@ use tidings::actors::engine::fold_step;
 use tidings::events::{Event, Keyword, Record, Timestamp};
 use tidings::http::{Access, Action, HttpOptions, Principal, ROUTES};
 
-use crate::support::{Reply, Running, Setup, posted};
+use crate::common::http::Answer;
+use crate::common::in_process::{Running, Setup};
+use crate::common::lines::posted;
 
-fn shown(reply: &Reply) -> Value {
+fn shown(reply: &Answer) -> Value {
     reply.problem();
     reply.json()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_says_what_was_wrong_and_what_would_be_right() {
+async fn refusals_name_the_error_and_the_remedy() {
     let running = Running::start().await;
     running.track("ai").await;
     for (name, path) in [
         ("not_found", "/api/v1/nothing"),
-        ("unknown_keyword", "/api/v1/keywords/nobody/timeline"),
+        ("unknown_keyword", "/api/v1/keywords/absent/timeline"),
         ("bad_keyword", "/api/v1/keywords/a%E2%80%AEb/timeline"),
         ("bad_token", "/api/v1/keywords/%FF/timeline"),
         ("unknown_parameter", "/api/v1/keywords/ai/timeline?page=2"),
@@ -51,7 +53,7 @@ async fn every_refusal_says_what_was_wrong_and_what_would_be_right() {
         ),
         (
             "unknown_keyword_compared",
-            "/api/v1/compare?keyword=ai&keyword=nobody",
+            "/api/v1/compare?keyword=ai&keyword=absent",
         ),
         ("bad_min_seq", "/api/v1/ledger?min_seq=-1"),
         ("beyond_head", "/api/v1/keywords/ai/ledger?min_seq=99"),
@@ -85,14 +87,14 @@ async fn every_refusal_says_what_was_wrong_and_what_would_be_right() {
         (
             "untrack_unknown",
             "DELETE",
-            "/api/v1/keywords/nobody",
+            "/api/v1/keywords/absent",
             &[],
             "",
         ),
         (
             "release_unknown",
             "POST",
-            "/api/v1/keywords/nobody/release",
+            "/api/v1/keywords/absent/release",
             &[],
             "",
         ),
@@ -121,7 +123,7 @@ async fn every_refusal_says_what_was_wrong_and_what_would_be_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_the_limit_no_keyword_is_tracked() {
+async fn keyword_over_the_limit_is_refused() {
     let running = Running::with(Setup {
         keywords_max: 1,
         ..Setup::default()
@@ -136,7 +138,7 @@ async fn over_the_limit_no_keyword_is_tracked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keywords_over_the_limit_that_come_through_the_journal_are_folded_and_degrade_readyz() {
+async fn journaled_keywords_over_the_limit_are_folded_and_degrade_readyz() {
     let running = Running::with(Setup {
         keywords_max: 1,
         ..Setup::default()
@@ -177,7 +179,7 @@ async fn keywords_over_the_limit_that_come_through_the_journal_are_folded_and_de
     running.stop().await;
 }
 
-/// Lets nobody do anything, and remembers nothing.
+/// An access policy that allows nothing.
 #[derive(Debug)]
 struct DenyAll;
 
@@ -188,7 +190,7 @@ impl Access for DenyAll {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_asks_for_permission() {
+async fn every_route_checks_access() {
     let running = Running::with(Setup {
         http: HttpOptions {
             access: Arc::new(DenyAll),
@@ -230,7 +232,7 @@ impl Access for Fragile {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_a_handler_is_a_problem_of_its_own_request() {
+async fn panicking_handler_fails_its_own_request_only() {
     let running = Running::with(Setup {
         http: HttpOptions {
             access: Arc::new(Fragile),
@@ -272,14 +274,15 @@ async fn stalled_view_is_awaited_then_reported() {
     insta::assert_json_snapshot!("try_again", shown(&reply));
     assert_eq!(reply.header("retry-after"), Some("1"));
 
-    // Who holds a tweet isn't known, so a line that asks is refused; the others are taken.
+    // The holders of a tweet aren't known, so a line that needs them is refused; other lines are
+    // accepted.
     let body = format!(
         "{}\n{}\n",
         posted("t1", "2015-06-01T00:00:00Z", "slow"),
         json!({"type": "tweet.deleted", "id": "t1", "at": "2015-06-01T00:00:00Z"}),
     );
     let taken = running.publish(&body).await.json();
-    // The stalled thread has to go on before anything may fail, or the test would never end.
+    // The stalled thread must continue before an assertion can fail, or the test would not end.
     stalled.store(false, Ordering::SeqCst);
     assert_eq!(taken["accepted"], 1, "{taken}");
     let refused = &taken["rejected"][0];
@@ -294,7 +297,7 @@ async fn stalled_view_is_awaited_then_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quarantined_keyword_shows_and_is_released() {
+async fn quarantined_keyword_is_listed_and_can_be_released() {
     let failing = Arc::new(AtomicBool::new(true));
     let gate = Arc::clone(&failing);
     let fold = fold_step();
@@ -311,7 +314,7 @@ async fn a_quarantined_keyword_shows_and_is_released() {
     .await;
     running.track("good").await;
     running.track("bad").await;
-    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    let deadline = tokio::time::Instant::now() + crate::common::wait::DEADLINE;
     let readiness = loop {
         let reply = running.get("/readyz").await;
         if reply.status == 200 && reply.json()["status"] == "degraded" {
@@ -331,7 +334,7 @@ async fn a_quarantined_keyword_shows_and_is_released() {
     );
     assert!(answer["epoch"].is_string() && answer["as_of"].is_u64());
     let seq = running
-        .publish_all(&[crate::support::with(
+        .publish_all(&[crate::common::lines::with(
             posted("t1", "2015-06-01T00:00:00Z", "x"),
             json!({"keyword": "bad"}),
         )])

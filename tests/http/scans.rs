@@ -1,5 +1,4 @@
-//! Scans: what they look at is bounded, they end with their client, and they keep nobody else
-//! waiting.
+//! Scans read a bounded amount, end with their client, and do not delay other clients.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,14 +8,17 @@ use tidings::http::{HttpOptions, QueryLimits};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{PATIENCE, Reply, Running, Setup, posted, read_to_end, with};
+use crate::common::http::Answer;
+use crate::common::in_process::{Running, Setup, read_to_end};
+use crate::common::lines::{of, posted, with};
+use crate::common::wait::DEADLINE;
 
-/// A scan that nothing matches, over texts of which normalising makes eleven times as many bytes.
+/// A scan without a match, over texts whose normal form has eleven times as many bytes.
 const LONG_SCAN: &str = "/api/v1/keywords/ai/timeline?q=zzz";
-/// A scan over as good as nothing.
+/// A scan over very few tweets.
 const SHORT_SCAN: &str = "/api/v1/keywords/small/timeline?q=zzz";
 
-/// A server with limits on scans, and a keyword whose scan takes a good part of a second.
+/// A server with limits on scans, and a keyword whose scan takes several hundred milliseconds.
 async fn running(workers: usize, waiting: usize) -> Running {
     let running = Running::with(Setup {
         http: HttpOptions {
@@ -30,7 +32,7 @@ async fn running(workers: usize, waiting: usize) -> Running {
     let mut lines: Vec<Value> = (0..100)
         .map(|number| {
             let line = posted(&format!("t{number}"), "2015-06-01T00:00:00Z", &text);
-            with(line, json!({"keyword": "ai"}))
+            of("ai", line)
         })
         .collect();
     let small = posted("s", "2015-06-01T00:00:00Z", "small");
@@ -47,7 +49,7 @@ async fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    let waited = tokio::time::timeout(DEADLINE, waiting).await;
     assert!(waited.is_ok(), "waited for: {what}");
 }
 
@@ -60,7 +62,7 @@ async fn connect_from(client: &str, server: SocketAddr) -> TcpStream {
     socket.connect(server).await.unwrap()
 }
 
-/// Sends a GET and leaves the answer to be read.
+/// Sends a GET without reading the answer.
 async fn ask(running: &Running, client: &str, path: &str) -> TcpStream {
     let mut stream = connect_from(client, running.address()).await;
     let request = format!(
@@ -71,12 +73,12 @@ async fn ask(running: &Running, client: &str, path: &str) -> TcpStream {
     stream
 }
 
-async fn answer(mut stream: TcpStream) -> Reply {
-    Reply::parse(&read_to_end(&mut stream).await).unwrap()
+async fn answer(mut stream: TcpStream) -> Answer {
+    Answer::parse(&read_to_end(&mut stream).await).unwrap()
 }
 
-/// Runs `question` while `count` long scans of one client hold their permits. When they end too
-/// soon, it is tried again.
+/// Runs `question` while `count` long scans of one client hold their permits. Repeats it when the
+/// scans end too soon.
 async fn beside_scans<T, F: Future<Output = T>>(
     running: &Running,
     count: i64,
@@ -100,7 +102,7 @@ async fn beside_scans<T, F: Future<Output = T>>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_a_quarter_of_all_permits_and_leaves_room_for_another() {
+async fn one_address_gets_a_quarter_of_all_permits() {
     let running = running(1, 7).await;
     let refused = beside_scans(&running, 2, || async {
         answer(ask(&running, "127.0.0.2", SHORT_SCAN).await).await
@@ -122,7 +124,7 @@ async fn one_address_has_a_quarter_of_all_permits_and_leaves_room_for_another() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_comparison_that_waits_for_its_turn_holds_no_bytes() {
+async fn waiting_comparison_reserves_no_bytes() {
     let running = running(1, 7).await;
     let compare = "/api/v1/compare?step=minute&from=2015-06-01T00:00:00Z&to=2015-06-07T22:40:00Z&keyword=small";
     let held = beside_scans(&running, 1, || async {
@@ -141,7 +143,7 @@ async fn a_comparison_that_waits_for_its_turn_holds_no_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn few_row_answers_and_posts_need_no_permit() {
+async fn small_answers_and_posts_need_no_permit() {
     let running = running(1, 0).await;
     let statuses = beside_scans(&running, 1, || async {
         let refused = running.get(SHORT_SCAN).await;
@@ -176,7 +178,7 @@ async fn few_row_answers_and_posts_need_no_permit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn abandoned_scans_stop_and_neither_reads_nor_posts_wait_for_them() {
+async fn abandoned_scans_stop_without_delaying_reads_and_posts() {
     let running = running(2, 64).await;
     for _ in 0..600 {
         drop(ask(&running, "127.0.0.2", LONG_SCAN).await);
@@ -197,12 +199,15 @@ async fn abandoned_scans_stop_and_neither_reads_nor_posts_wait_for_them() {
     let looked_at = metrics.query_bytes.get();
     assert!(running.get(SHORT_SCAN).await.status == 200);
     let more = metrics.query_bytes.get() - looked_at;
-    assert!(more < 10_000, "{more} bytes were looked at for nobody");
+    assert!(
+        more < 10_000,
+        "{more} bytes were read after the client had gone"
+    );
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_a_scan_that_is_cut_hold_every_item() {
+async fn pages_of_an_interrupted_scan_hold_every_item() {
     let running = running(0, 64).await;
     let needle = posted("needle", "2015-05-01T00:00:00Z", "Needle");
     running

@@ -1,13 +1,14 @@
-//! Texts and keywords as people write them, and lines as their programs do.
+//! Texts and keywords of many scripts, and lines in every allowed form.
 
 use serde_json::json;
 
-use crate::support::{Running, ndjson, posted};
+use crate::common::in_process::Running;
+use crate::common::lines::{ndjson, posted};
 
 const AT: &str = "2015-06-01T10:00:00Z";
 
 #[tokio::test]
-async fn keywords_of_many_scripts_and_emoji_are_tracked_shown_as_written_and_found() {
+async fn keywords_of_many_scripts_and_emoji_are_tracked_and_matched() {
     let running = Running::start().await;
     for keyword in [
         "ㅋㅋ",
@@ -53,7 +54,7 @@ async fn keywords_of_many_scripts_and_emoji_are_tracked_shown_as_written_and_fou
 }
 
 #[tokio::test]
-async fn metrics_and_deletions_are_not_lost_to_members_that_are_not_theirs() {
+async fn members_of_other_event_types_are_ignored() {
     let running = Running::start().await;
     let tweets = [posted("1", AT, "ai one"), posted("2", AT, "ai two")];
     running.track("ai").await;
@@ -86,14 +87,14 @@ async fn metrics_and_deletions_are_not_lost_to_members_that_are_not_theirs() {
 }
 
 #[tokio::test]
-async fn byte_order_mark_before_a_body_is_skipped_and_reserved_types_are_refused() {
+async fn byte_order_mark_is_skipped_and_reserved_types_are_refused() {
     let running = Running::start().await;
-    let mut body = b"\xef\xbb\xbf".to_vec();
-    body.extend(ndjson(&[
+    let lines = ndjson(&[
         json!({"type": "keyword.tracked", "at": AT, "keyword": "ai"}),
         json!({"type": "tweet.erased", "id": "1", "at": AT, "keyword": "ai"}),
         json!({"type": "keyword.trimmed", "at": AT, "keyword": "ai"}),
-    ]));
+    ]);
+    let body = format!("\u{feff}{lines}");
     let taken = running.publish(body).await.json();
     assert_eq!(taken["accepted"], 1, "{taken}");
     for index in 0..2 {

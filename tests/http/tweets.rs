@@ -1,38 +1,29 @@
-//! `POST /tweets`: what becomes of each line.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! `POST /tweets`: the outcome of each line.
 
 use serde_json::{Value, json};
-use tidings::events::{Incarnation, Record, RecordHash, Sequence, ShardCount};
 use tidings::http::HttpOptions;
-use tidings::journal::{
-    Appended, Durability, Journal, JournalError, JournalReader, MemoryJournal, RejectedLog,
-    Selection,
-};
-use tokio::sync::watch;
 
-use crate::support::{Running, Setup, ndjson, posted, with};
+use crate::common::engine;
+use crate::common::in_process::{Running, Setup};
+use crate::common::journal_double::JournalDouble;
+use crate::common::lines::{self, ndjson, of, posted, with};
 
 const AT: &str = "2015-06-01T10:00:00Z";
 
 fn engaged(id: &str) -> Value {
-    json!({"type": "tweet.engaged", "id": id, "at": AT, "metrics": {"likes": 5}})
+    lines::engaged(id, AT, 5)
 }
 
 fn deleted(id: &str) -> Value {
-    json!({"type": "tweet.deleted", "id": id, "at": AT})
-}
-
-fn of(keyword: &str, line: Value) -> Value {
-    with(line, json!({ "keyword": keyword }))
+    lines::deleted(id, AT)
 }
 
 fn event(kind: &str) -> Value {
-    json!({"type": kind, "at": AT})
+    lines::event(kind, AT)
 }
 
-/// What an answer counts: lines, accepted, journaled, unmatched, and the numbers of the rejected.
+/// The counts of an answer: lines, accepted, journaled, unmatched, and the numbers of the rejected
+/// lines.
 fn counts(taken: &Value) -> (u64, u64, u64, u64, Vec<u64>) {
     let number = |name: &str| taken[name].as_u64().unwrap();
     let rejected = taken["rejected"].as_array().unwrap();
@@ -66,7 +57,7 @@ async fn ids(running: &Running, keyword: &str, seq: u64) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_line_never_stops_the_others() {
+async fn bad_line_does_not_stop_other_lines() {
     let running = Running::start().await;
     let far = posted("t9", "2199-01-01T00:00:00Z", "x");
     let long = of("ai", posted("t9", AT, &"가".repeat(10_001)));
@@ -83,7 +74,7 @@ async fn a_bad_line_never_stops_the_others() {
         of("a\u{202e}b", posted("t9", AT, "x"))
             .to_string()
             .into_bytes(),
-        with(posted("t9", AT, "x"), json!({"keyword": 5}))
+        with(posted("t9", AT, "x"), json!({ "keyword": 5 }))
             .to_string()
             .into_bytes(),
         vec![b'x'; 70_000],
@@ -92,7 +83,7 @@ async fn a_bad_line_never_stops_the_others() {
         of("ai", posted("t2", AT, "a\u{0}b"))
             .to_string()
             .into_bytes(),
-        posted("t3", AT, "nobody's").to_string().into_bytes(),
+        posted("t3", AT, "unmatched").to_string().into_bytes(),
         with(of("AI ", posted("t4", AT, "last")), json!({"unknown": [1]}))
             .to_string()
             .into_bytes(),
@@ -132,7 +123,7 @@ async fn a_bad_line_never_stops_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_keyword_a_tweet_goes_to_every_keyword_in_its_text() {
+async fn tweet_without_keyword_goes_to_every_matching_keyword() {
     let running = Running::start().await;
     for keyword in ["ai", "연기", "us airways"] {
         running.track(keyword).await;
@@ -141,7 +132,7 @@ async fn without_a_keyword_a_tweet_goes_to_every_keyword_in_its_text() {
         .publish(ndjson(&[
             posted("t1", AT, "AI는 연기력이 없다"),
             posted("t2", AT, "I paid"),
-            with(posted("t3", AT, "US  AIRWAYS!"), json!({"keyword": null})),
+            with(posted("t3", AT, "US  AIRWAYS!"), json!({ "keyword": null })),
             engaged("t1"),
             engaged("t2"),
             deleted("t3"),
@@ -166,7 +157,7 @@ async fn later_lines_see_effects_of_earlier_lines() {
         .publish(ndjson(&[
             of("ai", event("keyword.tracked")),
             posted("t1", AT, "AI"),
-            // Named for the first time, and from then on sought in texts.
+            // This line tracks the keyword, so later texts are matched against it.
             of("연기", posted("t2", AT, "x")),
             posted("t3", AT, "AI 연기"),
             engaged("t3"),
@@ -187,7 +178,7 @@ async fn later_lines_see_effects_of_earlier_lines() {
     assert_eq!(ids(&running, "ai", seq).await, ["t6"]);
     assert_eq!(ids(&running, "%EC%97%B0%EA%B8%B0", seq).await, ["t2"]);
     let ledger = running.get("/api/v1/ledger").await.json();
-    // Those eight, keyword.tracked three times (once of its own accord), and the untracking.
+    // These eight, keyword.tracked three times (once by auto_track), and keyword.untracked.
     assert_eq!(ledger["journaled"], 12, "{ledger}");
     assert_eq!(ledger["ignored"], 0, "{ledger}");
     running.stop().await;
@@ -223,11 +214,11 @@ async fn body_sees_keywords_tracked_by_the_previous_body() {
     running.stop().await;
 }
 
-/// What is known of who holds a tweet outlives a body, and keeps up with what changes.
+/// The index of holders outlives a body and follows later changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn body_finds_holders_left_by_previous_bodies() {
     let running = Running::start().await;
-    // Enough in one keyword that its older ids are in runs.
+    // So many tweets that the older ids are in runs.
     let many: Vec<Value> = (0..300)
         .map(|number| of("many", posted(&format!("m{number}"), AT, "x")))
         .collect();
@@ -257,7 +248,7 @@ async fn body_finds_holders_left_by_previous_bodies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_auto_track_an_unknown_keyword_is_refused() {
+async fn unknown_keyword_is_refused_without_auto_track() {
     let running = Running::with(Setup {
         http: HttpOptions {
             auto_track: false,
@@ -284,7 +275,7 @@ async fn without_auto_track_an_unknown_keyword_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_without_lines_answers_with_the_head() {
+async fn empty_body_is_answered_with_the_journal_head() {
     let running = Running::start().await;
     let seq = running
         .publish_all(&[of("ai", posted("t1", AT, "x"))])
@@ -298,7 +289,7 @@ async fn a_body_without_lines_answers_with_the_head() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_of_exactly_16_mib_is_taken_and_its_order_kept() {
+async fn body_of_exactly_16_mib_is_accepted_in_order() {
     const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
     let running = Running::start().await;
     let mut body = Vec::with_capacity(MAX_BODY_BYTES);
@@ -332,7 +323,7 @@ async fn a_body_of_exactly_16_mib_is_taken_and_its_order_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn millions_of_bad_lines_are_counted_and_the_first_of_them_listed() {
+async fn many_bad_lines_are_counted_and_the_first_are_listed() {
     let running = Running::start().await;
     let lines = 300_000;
     let taken = running.publish("x\n".repeat(lines)).await.json();
@@ -345,70 +336,21 @@ async fn millions_of_bad_lines_are_counted_and_the_first_of_them_listed() {
     running.stop().await;
 }
 
-/// A journal whose disk is full after some appends.
-#[derive(Debug)]
-struct Filling {
-    journal: MemoryJournal,
-    left: AtomicU64,
-}
-
-#[async_trait::async_trait]
-impl Journal for Filling {
-    fn incarnation(&self) -> Incarnation {
-        self.journal.incarnation()
-    }
-    fn shards(&self) -> ShardCount {
-        self.journal.shards()
-    }
-    fn durability(&self) -> Durability {
-        self.journal.durability()
-    }
-    fn head(&self) -> watch::Receiver<Sequence> {
-        self.journal.head()
-    }
-    async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
-        let took = self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                left.checked_sub(1)
-            });
-        if took.is_err() {
-            return Err(JournalError::Stalled {
-                reason: "no space left on device".into(),
-            });
-        }
-        self.journal.append(records).await
-    }
-    async fn read(
-        &self,
-        after: Sequence,
-        selection: Selection,
-    ) -> Result<Box<dyn JournalReader>, JournalError> {
-        self.journal.read(after, selection).await
-    }
-    async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
-        self.journal.hash_at(sequence).await
-    }
-    fn rejected(&self) -> Arc<dyn RejectedLog> {
-        self.journal.rejected()
-    }
-    async fn close(&self) -> Result<(), JournalError> {
-        self.journal.close().await
-    }
-}
-
-/// Lines that ask who holds what the line before them posted.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_whose_lines_depend_on_each_other_is_not_appended_line_by_line() {
-    let running = Running::with(Setup {
-        journal: Arc::new(Filling {
-            journal: MemoryJournal::new(Incarnation(7)),
-            // The first line asks what was there before.
-            left: AtomicU64::new(2),
-        }),
+/// A server on a journal that refuses appends after so many.
+async fn on_a_journal_full_after(appends: u64) -> Running {
+    Running::with(Setup {
+        journal: JournalDouble::of(engine::in_memory(7))
+            .full_after(appends)
+            .handle(),
         ..Setup::default()
     })
-    .await;
+    .await
+}
+
+/// Each line needs the holders of a tweet of the line before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn body_with_dependent_lines_is_appended_in_groups() {
+    let running = on_a_journal_full_after(2).await;
     let lines: Vec<Value> = (0..200)
         .map(|number| match number % 4 {
             0 => of("ai", posted(&format!("t{number}"), AT, "x")),
@@ -423,16 +365,9 @@ async fn a_body_whose_lines_depend_on_each_other_is_not_appended_line_by_line() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_could_not_be_journaled_is_never_said_to_be_accepted() {
-    let running = Running::with(Setup {
-        journal: Arc::new(Filling {
-            journal: MemoryJournal::new(Incarnation(7)),
-            left: AtomicU64::new(1),
-        }),
-        ..Setup::default()
-    })
-    .await;
-    // The deletion asks who holds t1, so what comes before it is journaled first.
+async fn lines_that_were_not_journaled_are_never_accepted() {
+    let running = on_a_journal_full_after(1).await;
+    // The deletion needs the holders of t1, so the lines before it are journaled first.
     let reply = running
         .publish(ndjson(&[
             of("ai", posted("t1", AT, "x")),

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Reply, Running, posted, with};
+use crate::common::http::Answer;
+use crate::common::in_process::Running;
+use crate::common::lines::{of, posted, with};
 
-/// Two keywords, a few tweets on two days, new metrics, a deletion, and a rejected tweet's absence.
+/// Two keywords with a few tweets on two days, new metrics, a deletion, and a rejected tweet.
 pub async fn filled() -> (Running, u64) {
     let running = Running::start().await;
     for keyword in ["연기", "AI"] {
@@ -36,8 +38,8 @@ pub async fn filled() -> (Running, u64) {
     (running, seq)
 }
 
-/// The body without what differs from run to run.
-fn shown(reply: &Reply) -> Value {
+/// The body without the members that differ from run to run.
+fn shown(reply: &Answer) -> Value {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let mut body = reply.json();
@@ -56,7 +58,7 @@ macro_rules! snapshot {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_view_answers_as_the_contract_says() {
+async fn every_view_answers_as_specified() {
     let (running, seq) = filled().await;
     let path = |rest: &str| {
         let joint = if rest.contains('?') { '&' } else { '?' };
@@ -94,7 +96,7 @@ async fn every_view_answers_as_the_contract_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_a_timeline_hold_every_tweet_once() {
+async fn timeline_pages_hold_every_tweet_once() {
     let running = Running::start().await;
     let lines: Vec<Value> = (0..25)
         .map(|n| {
@@ -103,7 +105,7 @@ async fn pages_of_a_timeline_hold_every_tweet_once() {
                 &format!("2015-06-01T10:00:{:02}Z", n / 2),
                 "AI",
             );
-            with(line, json!({"keyword": "ai"}))
+            of("ai", line)
         })
         .collect();
     let seq = running.publish_all(&lines).await;
@@ -132,7 +134,7 @@ async fn pages_of_a_timeline_hold_every_tweet_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filters_of_a_timeline_are_applied() {
+async fn timeline_filters_are_applied() {
     let (running, seq) = filled().await;
     let ids = async |query: &str| {
         let path = format!("/api/v1/keywords/ai/timeline?min_seq={seq}&{query}");
@@ -156,7 +158,7 @@ async fn filters_of_a_timeline_are_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_json_answer_has_a_tag_that_follows_its_body() {
+async fn etag_of_every_json_answer_changes_with_its_body() {
     let (running, seq) = filled().await;
     let span = "from=2015-06-01T00:00:00Z&to=2015-06-02T00:00:00Z";
     for path in [
@@ -172,7 +174,7 @@ async fn every_json_answer_has_a_tag_that_follows_its_body() {
         "/api/openapi.json".to_owned(),
         "/".to_owned(),
     ] {
-        // What was published is folded, so nothing changes between the answers.
+        // All tweets are folded, so nothing changes between the answers.
         assert_eq!(
             running
                 .get(&format!("/api/v1/ledger?min_seq={seq}"))
@@ -218,7 +220,7 @@ async fn every_json_answer_has_a_tag_that_follows_its_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_may_be_any_percent_encoding_of_the_keyword() {
+async fn any_percent_encoding_of_a_keyword_is_accepted() {
     let running = Running::start().await;
     for (keyword, tokens) in [
         (
@@ -252,7 +254,7 @@ async fn a_token_may_be_any_percent_encoding_of_the_keyword() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_untracked_keyword_leaves_its_ledger_alone() {
+async fn untracked_keyword_keeps_only_its_ledger() {
     let (running, seq) = filled().await;
     for _ in 0..2 {
         let gone = running
@@ -281,7 +283,7 @@ async fn an_untracked_keyword_leaves_its_ledger_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_runs_scripts_of_its_own_only() {
+async fn dashboard_allows_only_its_own_scripts() {
     let running = Running::start().await;
     let page = running.get("/").await;
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Who one is to NATS: every way to say it against a nats-server that asks for it, set here or kept
-//! in a context of the `nats` command; and the permissions of the example configuration.
+//! Authentication to NATS: every kind of credential, in the settings or in a context of the `nats`
+//! command; and the permissions of the example configuration.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,11 +9,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
-use crate::command::{Ended, binary, run};
-use crate::nats::{Client, Nats};
-use crate::posts::tweet;
-use crate::server::{Server, eventually};
-use crate::views;
+use crate::common::command::{Ended, binary, run};
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::{Client, Nats};
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
@@ -21,7 +22,8 @@ fn quoted(path: &Path) -> String {
     format!("{path:?}")
 }
 
-/// A server folds what a publisher sends, both let in by these arguments and contexts.
+/// Checks that a server and a publisher connect with these arguments and contexts, and that the
+/// tweet is folded.
 fn works(arguments: &[&str], contexts: &Path) {
     let data = tempfile::tempdir().unwrap();
     let with = |mut command: Command| {
@@ -29,7 +31,7 @@ fn works(arguments: &[&str], contexts: &Path) {
         command
     };
     let mut serve = with(binary());
-    serve.args(crate::server::serve(data.path(), &[]));
+    serve.args(crate::common::server::serve(data.path(), &[]));
     let server = Server::of(serve).unwrap();
     server.wait_until_ready();
     let mut publish = with(binary());
@@ -41,7 +43,7 @@ fn works(arguments: &[&str], contexts: &Path) {
     server.stop();
 }
 
-/// Nobody is let in by these; answers what was said.
+/// Checks that a publisher with these arguments is refused. Returns its output.
 fn refused(arguments: &[&str], contexts: &Path) -> Ended {
     let mut publish = binary();
     publish
@@ -53,7 +55,7 @@ fn refused(arguments: &[&str], contexts: &Path) -> Ended {
     ended
 }
 
-/// Contexts in a folder; answers it.
+/// Writes contexts into a folder.
 fn contexts(all: &[(&str, Value)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("nats/context");
@@ -66,7 +68,7 @@ fn contexts(all: &[(&str, Value)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_token_opens_and_is_never_shown() {
+fn token_grants_access_and_is_never_shown() {
     let nats = Nats::start_configured("authorization { token: s3cret }");
     let url = nats.url();
     let kept = contexts(&[
@@ -77,7 +79,7 @@ fn a_token_opens_and_is_never_shown() {
     works(&["--context", "good"], kept.path());
     let in_url = format!("nats://s3cret@{}", nats.address());
     works(&["--nats", &in_url], kept.path());
-    // What is set here goes before what the context says.
+    // Settings take precedence over the context.
     works(
         &["--context", "bad", "--set", "nats.token=s3cret"],
         kept.path(),
@@ -92,7 +94,7 @@ fn a_token_opens_and_is_never_shown() {
 }
 
 #[test]
-fn a_user_with_a_password_opens_and_the_password_is_never_shown() {
+fn password_grants_access_and_is_never_shown() {
     let config = "authorization { users: [{ user: me, password: s3cret }] }";
     let nats = Nats::start_configured(config);
     let address = nats.address();
@@ -120,7 +122,7 @@ fn a_user_with_a_password_opens_and_the_password_is_never_shown() {
 }
 
 #[test]
-fn an_nkey_opens() {
+fn nkey_grants_access() {
     let key = KeyPair::new_user();
     let config = format!(
         "authorization {{ users: [{{ nkey: {} }}] }}",
@@ -147,7 +149,7 @@ fn an_nkey_opens() {
     assert!(missing.stderr.contains("/nowhere"), "{missing:?}");
 }
 
-/// What is signed by `issuer` about `subject`.
+/// A token signed by `issuer` about `subject`.
 fn jwt(issuer: &KeyPair, subject: &str, name: &str, claims: &Value) -> String {
     let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let header = encode(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
@@ -161,7 +163,7 @@ fn jwt(issuer: &KeyPair, subject: &str, name: &str, claims: &Value) -> String {
 }
 
 #[test]
-fn credentials_open() {
+fn credentials_grant_access() {
     let operator = KeyPair::new_operator();
     let (system, account, user) = (
         KeyPair::new_account(),
@@ -217,7 +219,7 @@ fn credentials_open() {
 }
 
 #[test]
-fn a_server_is_trusted_by_its_authority_and_may_ask_for_a_certificate() {
+fn tls_checks_the_authority_and_sends_the_client_certificate() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jetstream/tls");
     let file = |name: &str| folder.join(name);
     let tls = |more: &str| {
@@ -232,7 +234,7 @@ fn a_server_is_trusted_by_its_authority_and_may_ask_for_a_certificate() {
     let none = contexts(&[]);
     let set = |name: &str| format!("nats.ca={}", file(name).display());
     works(&["--nats", &url, "--set", &set("ca.pem")], none.path());
-    // With an authority named, TLS is no matter of what the server would like.
+    // With an authority configured, the client requires TLS.
     works(
         &["--nats", &nats.url(), "--set", &set("ca.pem")],
         none.path(),
@@ -260,7 +262,7 @@ fn a_server_is_trusted_by_its_authority_and_may_ask_for_a_certificate() {
 }
 
 #[test]
-fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
+fn example_roles_have_exactly_the_permissions_they_need() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nats-server.conf");
     let passwords = [
         ("NATS_TIDINGS_PASSWORD", "t1"),
@@ -280,7 +282,7 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
     publish.args(["publish", "-", "--nats", &as_publisher]);
     let lines = format!("{}\n", tweet("a", "t1", AT));
     run(&mut publish, lines.as_bytes()).expect_code(0);
-    // One by HTTP, one that is rejected.
+    // One tweet over HTTP, and one message that is rejected.
     server.publish(&tweet("a", "t2", AT));
     let mut publisher = Client::connect_as(address, "publisher", "p1").unwrap();
     assert_eq!(publisher.publish(b"tweets.a", b"{").unwrap(), Some(3));
@@ -298,7 +300,7 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
         .unwrap();
     let status: Value = serde_json::from_slice(&status).unwrap();
     assert_eq!(status["status"], "ready", "{status}");
-    // A publisher may neither read, nor change, nor publish beside its subjects.
+    // A publisher may not read, change the stream, or publish to other subjects.
     for subject in [
         "rejected.a",
         "other",
@@ -316,7 +318,7 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
             "{subject}: {error}"
         );
     }
-    // Nor can it read along: what tidings is sent goes to inboxes, too.
+    // It cannot read the inboxes of tidings either, to which records are delivered.
     let mut listener = Client::connect_as(address, "publisher", "p1").unwrap();
     let heard = listener.hears("_INBOX.>", || {
         server.publish(&tweet("a", "t3", AT));
@@ -324,7 +326,7 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
     });
     assert!(!heard);
     server.stop();
-    // The commands on the streams need nothing else either.
+    // The commands that read the streams need no other permissions.
     let file = data.path().join("export.ndjson");
     for command in [
         &["views", "verify"][..],
@@ -335,7 +337,7 @@ fn the_roles_of_the_example_configuration_can_do_their_work_and_no_more() {
         on_files.arg("--data").arg(data.path()).args(command);
         run(on_files.args(["--nats", &as_tidings]), b"").expect_code(0);
     }
-    // A command does not wait for the server to end its consumer.
+    // A command does not wait until the server has deleted its consumer.
     eventually("no consumer is left behind", || {
         let info = operator.api("STREAM.INFO.TWEETS", &json!({}));
         info["state"]["consumer_count"] == 0

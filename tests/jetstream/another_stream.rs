@@ -1,15 +1,16 @@
-//! A stream that is no longer the one that was folded: a new epoch, loudly, and views of what it
-//! holds now.
+//! A stream that is not the one that was folded: a new epoch, an error in the log, and views of its
+//! current content.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::nats::Nats;
-use crate::posts::tweet;
-use crate::server::{Server, eventually, send};
-use crate::views::path;
+use crate::common::files::copy_folder;
+use crate::common::lines::tweet;
+use crate::common::server::{Server, send};
+use crate::common::views::path;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
@@ -36,7 +37,7 @@ fn epoch(server: &Server) -> Value {
     epoch
 }
 
-/// Waits until the views hold exactly these.
+/// Waits until the views hold exactly the tweets with these numbers.
 fn wait_for(server: &Server, numbers: impl Iterator<Item = u32>) {
     let right: BTreeSet<String> = numbers.map(|number| format!("t{number}")).collect();
     assert!(right.len() < 200, "more than a page");
@@ -69,21 +70,8 @@ fn recreate(nats: &Nats) {
     assert!(created["error"].is_null(), "{created}");
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 #[test]
-fn a_stream_created_anew_while_running_begins_a_new_epoch() {
+fn stream_recreated_while_running_starts_an_epoch() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
@@ -105,7 +93,7 @@ fn a_stream_created_anew_while_running_begins_a_new_epoch() {
 }
 
 #[test]
-fn a_stream_created_anew_while_stopped_begins_a_new_epoch() {
+fn stream_recreated_while_stopped_starts_an_epoch() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let url = nats.url();
@@ -124,7 +112,7 @@ fn a_stream_created_anew_while_stopped_begins_a_new_epoch() {
 }
 
 #[test]
-fn an_emptied_stream_empties_the_views() {
+fn purged_stream_empties_the_views() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
@@ -145,9 +133,9 @@ fn an_emptied_stream_empties_the_views() {
     server.stop();
 }
 
-/// The server comes back with an older state of its disk; later its sequences are used again.
+/// nats-server comes back with an older state of its disk, and its sequences are used again.
 #[test]
-fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
+fn truncated_stream_with_reused_sequences_starts_epochs() {
     let mut nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let other_scratch = tempfile::tempdir().unwrap();
@@ -159,10 +147,10 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     let go_back = |nats: &mut Nats| {
         nats.end_with("TERM");
         std::fs::remove_dir_all(nats.store()).unwrap();
-        copy(&old, &nats.store());
+        copy_folder(&old, &nats.store());
     };
     nats.end_with("TERM");
-    copy(&nats.store(), &old);
+    copy_folder(&nats.store(), &old);
     nats.start_again();
     publish(&nats, 30..60);
     wait_for(&server, 0..60);
@@ -178,7 +166,7 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     wait_for(&other, 0..30);
     assert_eq!(epoch(&other), second, "replicas agree");
 
-    // The same, but the sequences are in use again before the server is looked at.
+    // The same, but the sequences are in use again before tidings reads the stream.
     publish(&nats, 60..80);
     wait_for(&server, (0..30).chain(60..80));
     wait_for(&other, (0..30).chain(60..80));
@@ -189,7 +177,7 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     send("CONT", server.id());
     wait_for(&server, (0..30).chain(200..240));
     assert_ne!(epoch(&server), second);
-    // It may have looked before the sequences were in use again.
+    // tidings may have read the stream before the sequences were in use again.
     wait_for(&other, (0..30).chain(200..240));
     assert_eq!(epoch(&other), epoch(&server), "replicas agree");
     other.stop();
@@ -197,9 +185,9 @@ fn a_shortened_stream_whose_sequences_are_used_again_begins_new_epochs() {
     server.stop();
 }
 
-/// Whether nats-server takes the restored stream for the one it was depends on its version.
+/// It depends on the version of nats-server whether a restored stream counts as the same.
 #[test]
-fn a_restored_backup_is_what_the_views_hold() {
+fn views_follow_a_restored_backup() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let url = nats.url();
@@ -216,14 +204,14 @@ fn a_restored_backup_is_what_the_views_hold() {
         client.restore("TWEETS", &backup);
     };
 
-    // It holds all that was folded.
+    // The backup holds all folded records.
     restore();
     publish(&nats, 100..110);
     let server = restart();
     wait_for(&server, (0..50).chain(100..110));
     server.stop();
 
-    // It lacks some of it.
+    // The backup lacks some of them.
     restore();
     let server = restart();
     wait_for(&server, 0..50);
@@ -233,7 +221,7 @@ fn a_restored_backup_is_what_the_views_hold() {
 }
 
 #[test]
-fn a_hole_in_what_is_still_to_be_read_is_counted_and_passed_over() {
+fn hole_ahead_of_the_reader_is_counted_and_skipped() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let url = nats.url();

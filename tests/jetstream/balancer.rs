@@ -1,5 +1,5 @@
-//! What stands in front of several servers: nginx with the configuration of `deploy/`, where it is
-//! installed, else a proxy that does no more than pass connections on to servers that take them.
+//! A balancer in front of several servers: nginx with the configuration of `deploy/` where it is
+//! installed, else a proxy that forwards connections to servers that accept them.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
-use crate::server::{eventually, send, wait_for};
+use crate::common::ports::own_address;
+use crate::common::server::{send, wait_for};
+use crate::common::wait::eventually;
 
-/// A balancer; ended when dropped.
+/// A running balancer; it ends when dropped.
 pub enum Balancer {
     Nginx {
         child: Child,
@@ -26,7 +28,7 @@ pub enum Balancer {
 }
 
 impl Balancer {
-    /// Starts one over these servers.
+    /// Starts a balancer over these servers.
     pub fn start(servers: &[SocketAddr; 2]) -> Self {
         match nginx() {
             Some(program) => Self::nginx(&program, servers),
@@ -42,9 +44,7 @@ impl Balancer {
 
     fn nginx(program: &Path, servers: &[SocketAddr; 2]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // A port that is free now.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
+        let address = own_address();
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nginx.conf");
         let mut config = std::fs::read_to_string(config).unwrap();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -62,7 +62,6 @@ impl Balancer {
         }
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, config).unwrap();
-        drop(free);
         let pid = folder.path().join("pid");
         let child = Command::new(program)
             .arg("-p")
@@ -110,7 +109,7 @@ impl Balancer {
 impl Drop for Balancer {
     fn drop(&mut self) {
         match self {
-            // Its worker ends with it; a killed one would stay.
+            // SIGTERM ends its worker, too; SIGKILL would leave it.
             Self::Nginx { child, .. } => {
                 send("TERM", child.id());
                 wait_for(child);
@@ -133,7 +132,7 @@ fn nginx() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Passes bytes on both ways until one end is closed.
+/// Forwards bytes in both directions until one end is closed.
 fn join(client: &TcpStream, server: &TcpStream) {
     for (from, to) in [(client, server), (server, client)] {
         let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());

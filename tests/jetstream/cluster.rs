@@ -1,13 +1,14 @@
-//! Three servers that each keep the streams: the leader may die at any time.
+//! A cluster of three nats-servers with replicated streams: the leader may die at any time.
 
 use serde_json::Value;
 
-use crate::chance::trials;
-use crate::nats::Nats;
-use crate::outages::{Publisher, check, wait_until_folded};
-use crate::server::{Server, eventually};
+use crate::common::chance::trials;
+use crate::common::server::Server;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
+use crate::jetstream::outages::{Publisher, check, wait_until_folded};
 
-/// Which of the three leads the stream.
+/// The number of the server that leads the stream.
 fn leader(asked: &Nats) -> Option<usize> {
     let info = asked.stream("TWEETS");
     info["cluster"]["leader"]
@@ -30,7 +31,7 @@ fn is_whole(asked: &Nats) -> bool {
 }
 
 #[test]
-fn the_leader_dies_and_nothing_is_lost() {
+fn death_of_the_leader_loses_nothing() {
     let mut all = Nats::start_cluster();
     let scratch = tempfile::tempdir().unwrap();
     let urls: Vec<_> = all.iter().map(Nats::url).collect();
@@ -44,7 +45,7 @@ fn the_leader_dies_and_nothing_is_lost() {
     for number in 0..deaths {
         eventually("all three are in step", || is_whole(&all[0]));
         let leads = leader(&all[0]).unwrap();
-        // A publisher keeps to one server, so it is one that lives on.
+        // A publisher uses one server only, so it uses one that stays alive.
         let publisher = Publisher::start(&all[(leads + 1) % 3], &format!("p{number}-"));
         publisher.wait_for_more(100);
         all[leads].end_with("KILL");

@@ -1,12 +1,12 @@
-//! The streams are what the contract says, or the server says how they differ.
+//! Streams must have the specified configuration; the server names each difference.
 
 use serde_json::json;
 
-use crate::nats::Nats;
-use crate::server::Server;
+use crate::common::server::Server;
+use crate::jetstream::nats::Nats;
 
 #[test]
-fn the_streams_are_created_as_the_contract_says() {
+fn streams_are_created_as_specified() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
@@ -33,7 +33,7 @@ fn the_streams_are_created_as_the_contract_says() {
 }
 
 #[test]
-fn a_stream_that_differs_is_refused_field_by_field() {
+fn different_stream_is_refused_with_each_field() {
     let nats = Nats::start();
     let config = json!({
         "name": "TWEETS", "subjects": ["tweets.*"], "retention": "limits",

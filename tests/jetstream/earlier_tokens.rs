@@ -3,13 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::nats::Nats;
-use crate::server::Server;
+use crate::common::server::Server;
+use crate::jetstream::nats::Nats;
 
 const MARK: &str = "tidings-normal-form";
 
-/// A nats-server with a stream as an earlier tidings made it, which holds tweets under these
-/// tokens.
+/// A nats-server with a stream of an earlier tidings that holds tweets under these tokens.
 fn stream_of_before(tokens: &[&str]) -> Nats {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
@@ -41,8 +40,8 @@ fn metadata(nats: &Nats) -> Value {
 }
 
 #[test]
-fn a_stream_whose_tokens_are_the_same_is_taken_over() {
-    // The last two named no keyword.
+fn stream_with_unchanged_tokens_is_upgraded() {
+    // The last two tokens named no keyword.
     let nats = stream_of_before(&["ai", "%EC%95%84", "AI", "a%FF"]);
     let before = nats.stream("TWEETS");
     let scratch = tempfile::tempdir().unwrap();
@@ -62,13 +61,13 @@ fn a_stream_whose_tokens_are_the_same_is_taken_over() {
 }
 
 #[test]
-fn a_stream_with_a_token_that_changed_is_refused_and_left_alone() {
+fn stream_with_a_changed_token_is_refused_and_unchanged() {
     let nats = stream_of_before(&["ai", "%E2%9D%A4%EF%B8%8F", "%E1%84%8F%E1%84%8F"]);
     let scratch = tempfile::tempdir().unwrap();
     let refused = Server::try_start(scratch.path(), &["--nats", &nats.url()]).unwrap_err();
     assert_eq!(refused.status.code(), Some(1));
     for part in [
-        // The quotes are escaped in the last line.
+        // Quotes are escaped in the last line.
         r#"%E2%9D%A4%EF%B8%8F (now the keyword \"❤\")"#,
         r#"%E1%84%8F%E1%84%8F (now the keyword \"ㅋㅋ\")"#,
         "journal export",
@@ -81,7 +80,7 @@ fn a_stream_with_a_token_that_changed_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_stream_of_a_later_version_is_refused() {
+fn stream_of_a_later_version_is_refused() {
     let nats = stream_of_before(&[]);
     let mut config = nats.stream("TWEETS")["config"].clone();
     config["metadata"] = json!({ MARK: "3" });

@@ -1,5 +1,5 @@
-//! Two journals, one behaviour: any events, valid or not, through the embedded journal and through
-//! JetStream make equal views and equal accounts.
+//! Any events, valid or not, give equal views and ledgers through the embedded journal and through
+//! JetStream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use tidings::maintenance::digests;
 use tidings::projections::{Digest, Ledger};
 use tidings::telemetry::Metrics;
 
-use crate::histories::{NOON, records};
-use crate::nats::Nats;
+use crate::common::histories::{NOON, records};
+use crate::jetstream::nats::Nats;
 
-/// Good ones, and some that name no keyword.
+/// Tokens of keywords, and some that name no keyword.
 const TOKENS: [&str; 6] = [
     "a",
     "%EC%98%81%ED%99%94",
@@ -32,10 +32,10 @@ const TOKENS: [&str; 6] = [
     "%61",
 ];
 
-/// A keyword's name, its ledger, what a client can read of it, and where it stands.
+/// A keyword, its ledger, the digest of its content, and its last sequence.
 type Keyword = (String, Ledger, Option<Digest>, (Sequence, RecordHash));
 
-/// What views and rejected log say in the end.
+/// The content of views and rejected log after all events.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     digest: Digest,
@@ -70,7 +70,7 @@ async fn outcome(journal: JournalHandle, records: &[Record]) -> Outcome {
     let head = *journal.head().borrow();
     tidings.reached(Scope::All, head).await.unwrap();
     let (keywords, digest) = digests(tidings.views()).unwrap();
-    // In the order of sequences within a subject, and in none between subjects.
+    // Entries are in sequence order within a subject only.
     let mut rejected = log.entries().await.unwrap();
     rejected.sort_by_key(|entry| entry.sequence);
     tidings.shutdown().await.unwrap();
@@ -112,7 +112,7 @@ async fn both(nats: &Nats, records: &[Record]) -> [Outcome; 2] {
 fn any_events_give_equal_views_on_both_journals() {
     let nats = Nats::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    // Some events lie too far beyond this moment, and are to be refused by both.
+    // Some events are too far in the future, and both must reject them.
     let received_at =
         Timestamp::from_millis(NOON + Timestamp::DAY).min(Timestamp::now().plus(-1_000));
     let history = vec((select(TOKENS.to_vec()), records(8)), 0..120);

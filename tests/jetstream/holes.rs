@@ -1,25 +1,26 @@
-//! A bit of nats-server's own files turned over, below what is folded: the server hands the record
-//! out no more, and says nothing of it.
+//! A flipped bit in nats-server's own files, in a record that is folded already: nats-server skips
+//! the record without an error.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::command::on_files;
-use crate::nats::Nats;
-use crate::posts::tweet;
-use crate::server::{Server, eventually};
-use crate::views;
+use crate::common::command::on_files;
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 const ALL: u64 = 60;
 
-/// The one block file of the stream of events.
+/// The only block file of the stream of events.
 fn block(nats: &Nats) -> PathBuf {
     nats.store().join("jetstream/$G/streams/TWEETS/msgs/1.blk")
 }
 
-/// Turns a bit over in the record of this tweet, while nats-server is stopped.
+/// Flips a bit in the record of this tweet while nats-server is stopped.
 fn flip(nats: &mut Nats, id: &str) {
     nats.end_with("TERM");
     let path = block(nats);
@@ -33,7 +34,7 @@ fn flip(nats: &mut Nats, id: &str) {
     nats.start_again();
 }
 
-/// Publishes and folds, and stops the server; answers the epoch.
+/// Publishes and folds, stops the server, and returns the epoch.
 fn fold(nats: &Nats, data: &std::path::Path) -> Value {
     let server = Server::start_with(data, &["--nats", &nats.url()]);
     let mut client = nats.client();
@@ -55,7 +56,7 @@ fn fold(nats: &Nats, data: &std::path::Path) -> Value {
 }
 
 #[test]
-fn a_hole_below_the_checkpoint_is_found_located_and_rebuilt_around() {
+fn hole_below_the_checkpoint_is_located_and_rebuilt_around() {
     let mut nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let before = fold(&nats, scratch.path());
@@ -66,7 +67,7 @@ fn a_hole_below_the_checkpoint_is_found_located_and_rebuilt_around() {
     };
     on(&["views", "verify"]).expect_code(0);
     flip(&mut nats, "t20");
-    // The stream still counts it.
+    // The stream still counts the record.
     assert_eq!(nats.stream("TWEETS")["state"]["messages"], ALL);
 
     let found = on(&["views", "verify"]).expect_code(3).json();
@@ -83,7 +84,7 @@ fn a_hole_below_the_checkpoint_is_found_located_and_rebuilt_around() {
         "{said:?}"
     );
 
-    // A server goes on with what it had folded, in the same epoch.
+    // A server continues with the views that it had, in the same epoch.
     let server = Server::start_with(scratch.path(), &["--nats", &url]);
     assert_eq!(server.get("/api/v1/ledger")["epoch"], before);
     assert!(views::ids(&server, "a").contains_key("t20"));
@@ -102,7 +103,7 @@ fn a_hole_below_the_checkpoint_is_found_located_and_rebuilt_around() {
 }
 
 #[test]
-fn a_hole_at_the_checkpoint_begins_a_new_epoch_that_ends_before_it() {
+fn hole_at_the_checkpoint_starts_an_epoch_that_ends_before_it() {
     let mut nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let before = fold(&nats, scratch.path());

@@ -1,15 +1,15 @@
-//! What publishers can say that is no event, or breaks a client's parser: it is kept as rejected,
-//! once, with its reason, and the next good event is folded.
+//! Messages that are no events or that break a client's parser: each is kept once in the rejected
+//! log, with its reason, and the next good event is folded.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::command::on_files;
-use crate::nats::Nats;
-use crate::posts::tweet;
-use crate::server::Server;
-use crate::views::path;
+use crate::common::command::on_files;
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views::path;
+use crate::jetstream::nats::Nats;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
@@ -27,7 +27,7 @@ fn hostile() -> Vec<Message> {
         text("tweets.%ff", deleted, "UTF-8"),
         text("tweets.%00", deleted, "control"),
         text("tweets.아이폰", deleted, "%EC%95%84"),
-        // Wildcards, which are no subject but are taken for one.
+        // Wildcards, which NATS accepts as subjects.
         text("tweets.*", deleted, "normal form"),
         text("tweets.>", deleted, "normal form"),
         text("tweets.a*", deleted, "normal form"),
@@ -70,7 +70,7 @@ fn hostile() -> Vec<Message> {
             vec![b' '; 1024 * 1024],
             "65536",
         ),
-        // Messages that a client may take for the server's own words, or cannot parse.
+        // Messages that a client may take for a status of the server, or cannot parse.
         (
             b"tweets.a".to_vec(),
             b"NATS/1.0 409 Consumer Deleted\r\n\r\n".to_vec(),
@@ -112,7 +112,7 @@ fn entries(data: &Path, nats: &Nats) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
+fn undecodable_messages_are_kept_once_and_do_not_stop_folding() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let with = nats.url();
@@ -125,7 +125,7 @@ fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
     for (subject, headers, payload, reason) in hostile() {
         match client.publish_with(&subject, &headers, &payload) {
             Ok(Some(sequence)) => stored.push((sequence, reason)),
-            // The server itself refuses some, and may hang up.
+            // nats-server refuses some of them and may close the connection.
             Ok(None) | Err(_) => client = nats.client(),
         }
         good += 1;
@@ -134,8 +134,8 @@ fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
             .publish(b"tweets.good", event.as_bytes())
             .unwrap()
             .unwrap();
-        // One at a time, so that each is met at the end of the stream, too.
-        crate::server::eventually("it is folded", || {
+        // One at a time, so that each is also the last message of the stream once.
+        crate::common::wait::eventually("it is folded", || {
             server.get("/api/v1/ledger")["as_of"] == last
         });
     }
@@ -152,11 +152,11 @@ fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
         nats.stream("REJECTED")["state"]["messages"],
         stored.len() as u64
     );
-    // A crash, and a rebuild from nothing, write none of them a second time.
+    // After a crash and after a rebuild no entry is written again.
     server.kill();
     std::fs::remove_dir_all(scratch.path().join("views")).unwrap();
     let server = Server::start_with(scratch.path(), &with);
-    crate::server::eventually("it is folded again", || {
+    crate::common::wait::eventually("it is folded again", || {
         server.get("/api/v1/ledger")["as_of"] == last
     });
     server.stop();
@@ -173,7 +173,7 @@ fn what_is_no_event_is_kept_once_and_holds_nothing_up() {
 }
 
 #[test]
-fn subjects_beside_the_streams_get_no_acknowledgement_and_store_nothing() {
+fn foreign_subjects_are_neither_acknowledged_nor_stored() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
@@ -187,12 +187,12 @@ fn subjects_beside_the_streams_get_no_acknowledgement_and_store_nothing() {
 }
 
 #[test]
-fn a_rejection_says_all_about_its_record() {
+fn rejected_entry_describes_its_record() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
     let sequence = nats.client().publish(b"tweets.a", b"{}").unwrap().unwrap();
-    crate::server::eventually("it is kept", || {
+    crate::common::wait::eventually("it is kept", || {
         nats.stream("REJECTED")["state"]["messages"] == 1
     });
     let question = json!({ "last_by_subj": "rejected.a" });

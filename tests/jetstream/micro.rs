@@ -1,12 +1,13 @@
-//! tidings among the services of NATS.
+//! tidings as a NATS micro service.
 
 use serde_json::{Value, json};
 
-use crate::nats::Nats;
-use crate::server::{Server, eventually};
+use crate::common::server::Server;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
 
 #[test]
-fn a_server_shows_as_a_service_and_answers_how_it_does() {
+fn server_answers_as_a_nats_micro_service() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);

@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{eventually, send, wait_for};
+use crate::common::ports::own_address;
+use crate::common::server::{send, wait_for};
+use crate::common::wait::eventually;
 
 /// A nats-server with JetStream on a folder of its own; killed when dropped.
 #[derive(Debug)]
@@ -33,28 +35,21 @@ fn program() -> PathBuf {
         .chain([tools])
         .chain(searched)
         .find(|program| program.is_file())
-        .expect(
-            "nats-server is missing: scripts/test installs it into .tools/, or name it with \
-            NATS_SERVER",
-        )
+        .expect("nats-server is missing: scripts/setup installs it into .tools/, or name it with NATS_SERVER")
 }
 
 impl Nats {
-    /// Starts one on a free port.
+    /// Starts a server.
     pub fn start() -> Self {
         let nats = Self::start_with(Vec::new());
         nats.wait_until_up();
         nats
     }
 
-    /// Three that make one cluster.
+    /// Starts three servers as one cluster.
     pub fn start_cluster() -> [Self; 3] {
-        // Ports that are free now; each server has to know them before the first one runs.
-        let ports: [u16; 3] = std::array::from_fn(|_| 0).map(|_: u16| {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        });
-        let routes: Vec<_> = ports.map(|port| format!("nats://127.0.0.1:{port}")).into();
+        // Each server must know all routes before the first one runs.
+        let routes: [String; 3] = std::array::from_fn(|_| format!("nats://{}", own_address()));
         let all = std::array::from_fn(|number| {
             Self::start_with(vec![
                 "--cluster_name".into(),
@@ -71,13 +66,13 @@ impl Nats {
         all
     }
 
-    /// Starts one with this configuration, which may let nobody in. `/data` in it is a folder of
-    /// its own.
+    /// Starts a server with this configuration, which may refuse connections without a user.
+    /// `/data` in it stands for the folder of the store.
     pub fn start_configured(config: &str) -> Self {
         Self::start_with_environment(config, &[])
     }
 
-    /// The same, with variables of the environment.
+    /// Starts a server with this configuration and these environment variables.
     pub fn start_with_environment(config: &str, variables: &[(&str, &str)]) -> Self {
         let variables = variables
             .iter()
@@ -102,7 +97,7 @@ impl Nats {
             std::fs::write(&file, config.replace("/data", store)).unwrap();
             further.extend(["-c".to_owned(), file.to_str().unwrap().to_owned()]);
         }
-        // It may be said in one place only.
+        // The folder may be named in one place only.
         if !config.is_some_and(|config| config.contains("store_dir")) {
             further.extend(["-js".into(), "-sd".into(), store.to_owned()]);
         }
@@ -111,24 +106,19 @@ impl Nats {
             child: None,
             further,
             variables,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: own_address(),
         };
-        nats.run("-1");
-        let mut port = None;
-        eventually("nats-server names its port", || {
-            port = nats.port_in_file();
-            port.is_some()
+        nats.run();
+        eventually("nats-server listens", || {
+            TcpStream::connect(nats.address).is_ok()
         });
-        nats.address.set_port(port.unwrap());
         nats
     }
 
-    fn run(&mut self, port: &str) {
+    fn run(&mut self) {
         let folder = self.folder.path();
         let child = Command::new(program())
-            .args(["-a", "127.0.0.1", "-p", port])
-            .arg("--ports_file_dir")
-            .arg(folder)
+            .args(["-a", "127.0.0.1", "-p", &self.address.port().to_string()])
             .arg("-l")
             .arg(folder.join("log"))
             .args(&self.further)
@@ -139,15 +129,6 @@ impl Nats {
             .spawn()
             .unwrap();
         self.child = Some(child);
-    }
-
-    fn port_in_file(&self) -> Option<u16> {
-        let files = std::fs::read_dir(self.folder.path()).unwrap();
-        let ports = files
-            .map(|file| file.unwrap().path())
-            .find(|path| path.extension().is_some_and(|end| end == "ports"))?;
-        let ports: Value = serde_json::from_str(&std::fs::read_to_string(ports).ok()?).ok()?;
-        ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
     }
 
     /// Waits until JetStream answers.
@@ -161,7 +142,7 @@ impl Nats {
         });
     }
 
-    /// Where it keeps its streams.
+    /// The folder of its streams.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
@@ -185,14 +166,14 @@ impl Nats {
         wait_for(&mut child);
     }
 
-    /// Starts it again on the same port and folder.
+    /// Starts it again with the same port and folder.
     pub fn start_again(&mut self) {
-        let port = self.address.port().to_string();
-        self.run(&port);
+        self.run();
         self.wait_until_up();
     }
 
-    /// Replaces the configuration of one that was started with one, and has it taken over.
+    /// Replaces the configuration of a server that was started with one, and waits until it is
+    /// reloaded.
     pub fn reconfigure(&self, config: &str) {
         let file = self.folder.path().join("nats-server.conf");
         let store = self.store();
@@ -207,12 +188,12 @@ impl Nats {
         eventually("the configuration is taken over", || times() > before);
     }
 
-    /// Sends a signal that it lives on after.
+    /// Sends a signal that does not end the process.
     pub fn signal(&self, signal: &str) {
         send(signal, self.child.as_ref().unwrap().id());
     }
 
-    /// What a stream is.
+    /// The description of a stream.
     pub fn stream(&self, name: &str) -> Value {
         self.client()
             .api(&format!("STREAM.INFO.{name}"), &json!({}))
@@ -236,11 +217,11 @@ struct Message {
     body: Vec<u8>,
 }
 
-/// A connection that says exactly what it is told to.
+/// A connection that sends exactly the given bytes.
 #[derive(Debug)]
 pub struct Client {
     reader: BufReader<TcpStream>,
-    /// Its own: others of a cluster would get its answers, too.
+    /// Unique in the cluster, where another client with the same inbox would get the answers, too.
     inbox: String,
     requests: u64,
 }
@@ -300,8 +281,8 @@ impl Client {
         Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
-    /// Publishes with this subject, header block and payload, and waits for an answer; `None`
-    /// when nobody is there to answer.
+    /// Publishes with this subject, header block and payload, and waits for an answer; `None` when
+    /// there is no responder.
     pub fn request(
         &mut self,
         subject: &[u8],
@@ -330,7 +311,7 @@ impl Client {
         loop {
             let message = self.message()?;
             if message.subject == inbox {
-                // Only "no responders" comes with headers here.
+                // Only the status "no responders" has headers here.
                 return Ok((!message.headers).then_some(message.body));
             }
         }
@@ -362,7 +343,7 @@ impl Client {
         }
     }
 
-    /// Whether a message comes to this subject before an answer from the server does; nothing else
+    /// Whether a message arrives on this subject before the server answers a ping. No other message
     /// may be on its way.
     pub fn hears(&mut self, subject: &str, meanwhile: impl FnOnce()) -> bool {
         self.say(format!("SUB {subject} 2\r\nPING\r\n").as_bytes())
@@ -373,7 +354,7 @@ impl Client {
         self.line().unwrap() != "PONG"
     }
 
-    /// Takes a backup of a stream as `nats stream backup` does: what describes it, and the archive.
+    /// Takes a backup of a stream as `nats stream backup` does: its description and the archive.
     pub fn backup(&mut self, stream: &str) -> (Value, Vec<u8>) {
         let target = format!("{}.backup", self.inbox);
         let question = json!({ "deliver_subject": target });
@@ -383,12 +364,12 @@ impl Client {
         loop {
             let message = self.message().unwrap();
             assert_eq!(message.subject, target);
-            // The end has no content, and headers at most.
+            // The last message is empty, or has headers only.
             if message.headers || message.body.is_empty() {
                 return (described, archive);
             }
             archive.extend(message.body);
-            // It does not go on for long before a piece that asks for it is confirmed.
+            // The server waits for the confirmation of pieces that ask for it.
             if let Some(reply) = message.reply {
                 self.say(format!("PUB {reply} 0\r\n\r\n").as_bytes())
                     .unwrap();
@@ -396,7 +377,7 @@ impl Client {
         }
     }
 
-    /// Restores it as `nats stream restore` does.
+    /// Restores a backup as `nats stream restore` does.
     pub fn restore(&mut self, stream: &str, backup: &(Value, Vec<u8>)) {
         let (described, archive) = backup;
         let question = json!({ "config": described["config"], "state": described["state"] });
@@ -404,7 +385,7 @@ impl Client {
         let target = answer["deliver_subject"]
             .as_str()
             .unwrap_or_else(|| panic!("{answer}"));
-        // An empty piece is the end.
+        // An empty piece ends the restore.
         for piece in archive.chunks(64 * 1024).chain([&[][..]]) {
             let said = self.request(target.as_bytes(), b"", piece).unwrap();
             let said = said.unwrap();
@@ -420,7 +401,7 @@ impl Client {
         serde_json::from_slice(&answer.unwrap().unwrap()).unwrap()
     }
 
-    /// Publishes; the sequence when it was acknowledged.
+    /// Publishes and returns the sequence, if it was acknowledged.
     pub fn publish(&mut self, subject: &[u8], payload: &[u8]) -> io::Result<Option<u64>> {
         self.publish_with(subject, b"", payload)
     }

@@ -1,14 +1,15 @@
-//! A bad network between tidings and nats-server: it is told, and nothing is lost.
+//! A bad network between tidings and nats-server: `readyz` reports it, and nothing is lost.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::nats::Nats;
-use crate::outages::{Publisher, check, wait_for_consumers, wait_until_folded};
-use crate::posts::tweet;
-use crate::proxy::{Proxy, Weather};
-use crate::server::{Server, eventually};
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
+use crate::jetstream::outages::{Publisher, check, wait_for_consumers, wait_until_folded};
+use crate::jetstream::proxy::{Proxy, Weather};
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
@@ -27,7 +28,7 @@ fn most_lag(server: &Server) -> u64 {
 }
 
 #[test]
-fn behind_a_narrow_line_lag_grows_and_behind_a_wide_one_it_shrinks() {
+fn lag_grows_behind_a_narrow_line_and_shrinks_behind_a_wide_one() {
     let nats = Nats::start();
     let proxy = Proxy::to(nats.address());
     let scratch = tempfile::tempdir().unwrap();
@@ -37,7 +38,7 @@ fn behind_a_narrow_line_lag_grows_and_behind_a_wide_one_it_shrinks() {
         ..Weather::default()
     });
     let mut client = nats.client();
-    let publish = |client: &mut crate::nats::Client, numbers: std::ops::Range<u32>| {
+    let publish = |client: &mut crate::jetstream::nats::Client, numbers: std::ops::Range<u32>| {
         for number in numbers {
             let event = tweet("a", &format!("t{number}"), AT);
             client
@@ -48,7 +49,7 @@ fn behind_a_narrow_line_lag_grows_and_behind_a_wide_one_it_shrinks() {
     };
     publish(&mut client, 0..5_000);
     eventually("the lag is seen", || most_lag(&server) > 2_000);
-    // It is too much when what was there ten seconds ago is not folded yet.
+    // The lag counts as too large when records of ten seconds ago are not folded yet.
     eventually("the server is not ready", || {
         let (status, ready) = readiness(&server);
         assert_eq!(ready["journal"], "connected", "{ready}");
@@ -83,7 +84,7 @@ fn partition_is_reported_and_loses_nothing() {
         readiness(&server).1["journal"] == "disconnected"
     });
     eventually("the server is not ready", || readiness(&server).0 == 503);
-    // What is known is answered nevertheless; what would have to be written is refused.
+    // Reads are still answered; requests that write are refused.
     assert_eq!(server.get("/api/v1/ledger")["epoch"], epoch);
     let refused = server.try_publish(&tweet("a", "posted", AT)).unwrap();
     assert_eq!(refused.status, 503, "{}", refused.text());
@@ -92,8 +93,8 @@ fn partition_is_reported_and_loses_nothing() {
     eventually("the server is ready again", || readiness(&server).0 == 200);
     let mut acknowledged = publisher.finish();
     wait_until_folded(&server, &nats);
-    // A line that was not acknowledged may have come through all the same.
-    if crate::views::ids(&server, "a").contains_key("posted") {
+    // A line that was not acknowledged may be stored.
+    if crate::common::views::ids(&server, "a").contains_key("posted") {
         acknowledged.insert((0, "posted".into()));
     }
     check(&server, &acknowledged, 1);
@@ -104,7 +105,7 @@ fn partition_is_reported_and_loses_nothing() {
 }
 
 #[test]
-fn a_slow_line_that_is_cut_again_and_again_loses_and_doubles_nothing() {
+fn repeatedly_cut_slow_line_loses_and_doubles_nothing() {
     let nats = Nats::start();
     let proxy = Proxy::to(nats.address());
     let scratch = tempfile::tempdir().unwrap();
@@ -115,7 +116,7 @@ fn a_slow_line_that_is_cut_again_and_again_loses_and_doubles_nothing() {
         ..Weather::default()
     });
     let publisher = Publisher::start(&nats, "t");
-    // The server's own appends go the same way.
+    // The server's own appends pass the same proxy.
     let mut posted = 0;
     for _ in 0..6 {
         publisher.wait_for_more(150);

@@ -1,22 +1,23 @@
-//! nats-server and tidings killed, stopped and frozen while tweets are published and folded: every
-//! acknowledged event is folded exactly once, and no consumer is left behind.
+//! nats-server and tidings are killed, stopped and frozen while tweets are published and folded:
+//! every acknowledged event is folded exactly once, and no consumer is left over.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::chance::trials;
-use crate::nats::{Client, Nats};
-use crate::posts::tweet;
-use crate::server::{Server, eventually, send};
-use crate::views;
+use crate::common::chance::trials;
+use crate::common::lines::tweet;
+use crate::common::server::{Server, send};
+use crate::common::views;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::{Client, Nats};
 
 const AT: &str = "2020-01-01T00:00:00Z";
 const KEYWORDS: [&str; 3] = ["a", "b", "c"];
 
-/// Publishes one tweet after the other, each again until it is acknowledged, and no faster than
-/// they can all be looked up again after a long test.
+/// Publishes one tweet after the other and repeats each until it is acknowledged. Pauses between
+/// them, so that a long test can still read all of them back.
 pub struct Publisher {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<BTreeSet<(usize, String)>>>,
@@ -76,7 +77,7 @@ impl Publisher {
     }
 }
 
-/// Everything acknowledged is in the views, once, and nothing else is.
+/// Checks that every acknowledged tweet is in the views once, and no other tweet.
 pub fn check(server: &Server, acknowledged: &BTreeSet<(usize, String)>, publishers: usize) {
     let mut seen = BTreeSet::new();
     for (number, keyword) in KEYWORDS.iter().enumerate() {
@@ -87,7 +88,7 @@ pub fn check(server: &Server, acknowledged: &BTreeSet<(usize, String)>, publishe
     }
     let lost: Vec<_> = acknowledged.difference(&seen).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
-    // Each publisher may have gone before its last acknowledgement came.
+    // Each publisher may have ended before its last acknowledgement arrived.
     assert!(seen.len() <= acknowledged.len() + publishers);
 }
 
@@ -116,14 +117,15 @@ fn as_of(server: &Server) -> u64 {
     ledger(server, "as_of")
 }
 
-/// Waits until no consumer is left behind besides those that are in use.
+/// Waits until the server has no consumers other than those in use.
 pub fn wait_for_consumers(nats: &Nats, count: u64) {
     eventually("no consumer is left behind", || {
         nats.stream("TWEETS")["state"]["consumer_count"] == count
     });
 }
 
-/// Waits as long as the fault itself is to take; the short form only until it is noticed.
+/// Waits for the length of the fault in the long form, in the short form until the server has
+/// noticed it.
 fn stay_frozen(is_noticed: impl FnMut() -> bool) {
     if std::env::var_os("TIDINGS_SOAK").is_some() {
         std::thread::sleep(Duration::from_secs(30));
@@ -131,7 +133,7 @@ fn stay_frozen(is_noticed: impl FnMut() -> bool) {
     eventually("the outage is seen", is_noticed);
 }
 
-/// For whoever reads the output of the long form.
+/// Progress of the long form.
 fn report(what: &str, mut took: Vec<Duration>) {
     took.sort();
     println!(
@@ -199,7 +201,7 @@ fn tidings_killed_stopped_and_frozen_loses_and_doubles_nothing() {
         match ["KILL", "TERM", "STOP"][outage as usize % 3] {
             "STOP" => {
                 send("STOP", server.id());
-                // The server gives its consumer up.
+                // The server drops its consumer.
                 stay_frozen(|| nats.stream("TWEETS")["state"]["consumer_count"] == 0);
                 send("CONT", server.id());
             }
@@ -224,7 +226,7 @@ fn tidings_killed_stopped_and_frozen_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn an_unreachable_server_is_named() {
+fn unreachable_server_is_named() {
     let scratch = tempfile::tempdir().unwrap();
     let refused = Server::try_start(scratch.path(), &["--nats", "nats://127.0.0.1:1"]).unwrap_err();
     assert_eq!(refused.status.code(), Some(1));

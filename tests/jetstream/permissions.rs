@@ -1,12 +1,13 @@
-//! NATS refuses something to a running server for a while: meanwhile the views answer and `readyz`
-//! names the cause, and then folding and posting go on by themselves.
+//! NATS denies a permission to a running server for a while: the views still answer, `readyz` names
+//! the cause, and afterwards folding and posting continue by themselves.
 
 use serde_json::json;
 
-use crate::nats::{Client, Nats};
-use crate::posts::tweet;
-use crate::server::{Server, eventually};
-use crate::views;
+use crate::common::lines::tweet;
+use crate::common::server::Server;
+use crate::common::views;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::{Client, Nats};
 
 const AT: &str = "2020-01-01T00:00:00Z";
 
@@ -32,7 +33,7 @@ fn publish(client: &mut Client, ids: &[&str]) {
     }
 }
 
-/// How many tweets the keyword has.
+/// The number of tweets of the keyword.
 fn total(server: &Server) -> u64 {
     views::totals(server).get("a").copied().unwrap_or(0)
 }
@@ -43,7 +44,7 @@ fn causes(server: &Server) -> Option<String> {
 }
 
 #[test]
-fn folding_goes_on_when_the_permission_for_inboxes_is_given_back() {
+fn folding_continues_when_the_inbox_permission_returns() {
     let allowed = config("\">\"");
     let denied = config("{ allow: \">\", deny: \"_INBOX.>\" }");
     let nats = Nats::start_configured(&allowed);
@@ -73,7 +74,7 @@ fn folding_goes_on_when_the_permission_for_inboxes_is_given_back() {
 }
 
 #[test]
-fn a_quiet_stream_that_could_not_be_read_for_a_while_is_ready_without_a_new_event() {
+fn quiet_stream_is_ready_again_without_a_new_event() {
     let allowed = config("\">\"");
     let denied = config_of("{ allow: \">\", deny: \"$JS.API.CONSUMER.>\" }", "\">\"");
     let nats = Nats::start_configured(&allowed);
@@ -95,7 +96,7 @@ fn a_quiet_stream_that_could_not_be_read_for_a_while_is_ready_without_a_new_even
 }
 
 #[test]
-fn a_full_rejected_stream_holds_up_folding_and_not_reading() {
+fn full_rejected_stream_stops_folding_but_not_answers() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);

@@ -1,4 +1,4 @@
-//! The port of the journal, spoken to directly: what no command shows.
+//! The journal's trait on JetStream, called directly: behaviour that no command shows.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tidings::journal::{
     RejectedEntry, Selection,
 };
 
-use crate::nats::Nats;
+use crate::jetstream::nats::Nats;
 
 fn options(nats: &Nats) -> JetStreamOptions {
     JetStreamOptions {
@@ -28,7 +28,7 @@ fn record(keyword: &str, number: u64) -> Record {
     Record::of_event(&keyword, &event, Timestamp::now()).unwrap()
 }
 
-/// Two keywords in turns.
+/// Records of two keywords in turn.
 fn records(numbers: std::ops::Range<u64>) -> Vec<Record> {
     numbers
         .map(|number| record(if number % 2 == 0 { "even" } else { "odd one" }, number))
@@ -72,7 +72,7 @@ async fn appended_records_are_read_in_order_by_all_and_by_keyword() {
         .unwrap();
     let (mut end, mut seen) = (Sequence::ZERO, 0);
     journal.append(vec![record("even", 10_000)]).await.unwrap();
-    // It gets to the end, though the last records are another keyword's.
+    // It reaches the end although the last records are about another keyword.
     while end < Sequence::new(10_001) {
         let batch = reader.next(1_000).await.unwrap();
         assert!(batch.end > end);
@@ -92,7 +92,7 @@ async fn appended_records_are_read_in_order_by_all_and_by_keyword() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_wait_loses_nothing() {
+async fn dropped_read_loses_nothing() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_dropped_wait_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_whose_stream_is_gone_says_what_is_known() {
+async fn append_to_a_deleted_stream_reports_its_outcome() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     nats.client().api("STREAM.DELETE.TWEETS", &json!({}));
@@ -133,7 +133,7 @@ async fn an_append_whose_stream_is_gone_says_what_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_no_subject_can_hold_are_refused_before_anything_is_sent() {
+async fn tokens_that_fit_no_subject_are_refused_before_sending() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     for token in [&b""[..], b"a.b", b"*", b">", b"a b", b"a\n", b"\xff"] {
@@ -149,7 +149,7 @@ async fn tokens_that_no_subject_can_hold_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
+async fn rejected_entries_are_kept_once_and_read_back_unchanged() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     let log = journal.rejected();
@@ -176,7 +176,7 @@ async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
     assert_eq!(log.append(all.clone()).await.unwrap(), 4);
     assert_eq!(log.append(all.clone()).await.unwrap(), 0);
     assert_eq!(log.entries().await.unwrap(), all);
-    // Behind the window in which the server itself tells duplicates, and from another process.
+    // After the duplicate window of the server, and from another process.
     let other = JetStreamJournal::open(&options(&nats)).await.unwrap();
     assert_eq!(other.rejected().append(all.clone()).await.unwrap(), 0);
     let mut later = all.clone();
@@ -188,7 +188,7 @@ async fn rejected_entries_are_kept_once_and_come_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_entries_behind_one_that_is_refused_wait_for_it() {
+async fn rejected_entries_wait_behind_a_refused_one() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     let entry = |token: &'static str, sequence, bytes| RejectedEntry {
@@ -202,7 +202,7 @@ async fn rejected_entries_behind_one_that_is_refused_wait_for_it() {
         length: 70_000,
         payload: vec![0xff; bytes].into(),
     };
-    // What is large is refused, what is small is taken.
+    // The stream refuses large messages and takes small ones.
     let all = vec![
         entry("a", 1, 10),
         entry("a", 2, 60_000),
@@ -222,7 +222,7 @@ async fn rejected_entries_behind_one_that_is_refused_wait_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_of_a_stream_created_anew_says_so() {
+async fn reader_reports_a_recreated_stream() {
     let nats = Nats::start();
     let journal = JetStreamJournal::open(&options(&nats)).await.unwrap();
     let before = journal.incarnation();

@@ -1,5 +1,5 @@
-//! A bad network between tidings and nats-server: a proxy that delays, narrows, cuts or holds up
-//! what goes through it.
+//! A bad network between tidings and nats-server: a proxy that delays, limits, cuts or holds
+//! connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,18 +7,18 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// How the network is.
+/// The state of the network.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Weather {
-    /// How long everything takes each way.
+    /// The delay in each direction.
     pub delay: Duration,
-    /// How many bytes a second go through a connection each way; 0: as many as come.
+    /// Bytes per second and connection in each direction; 0 is no limit.
     pub bytes_per_second: u32,
-    /// Nothing gets through, and nobody is told.
+    /// A partition: nothing passes, and no connection is closed.
     pub partition: bool,
 }
 
-/// Passes connections on to a server; all of them end when it is dropped.
+/// Forwards connections to a server; closes all of them when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -39,7 +39,7 @@ struct State {
     over: bool,
 }
 
-/// Bytes, and when they came.
+/// Bytes and the time of their arrival.
 type Piece = (Instant, Vec<u8>);
 
 impl Proxy {
@@ -53,7 +53,7 @@ impl Proxy {
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                // Whoever connects into a partition is not answered before it is over.
+                // A connection made during a partition is served after it.
                 if !accepting.wait_until_through() {
                     return;
                 }
@@ -74,7 +74,7 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
-    /// Cuts all connections; answers how many there were.
+    /// Cuts all connections and returns their number.
     pub fn cut(&self) -> usize {
         let open = std::mem::take(&mut self.shared.state.lock().unwrap().open);
         for stream in &open {
@@ -89,13 +89,13 @@ impl Drop for Proxy {
         self.shared.state.lock().unwrap().over = true;
         self.shared.changed.notify_all();
         self.cut();
-        // The accepting thread looks up.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
     }
 }
 
 impl Shared {
-    /// Waits while there is a partition; false when all is over.
+    /// Waits while there is a partition; false when the proxy is dropped.
     fn wait_until_through(&self) -> bool {
         let state = self.state.lock().unwrap();
         let blocked = |state: &mut State| state.weather.partition && !state.over;
@@ -103,7 +103,7 @@ impl Shared {
         !state.over
     }
 
-    /// Waits until bytes that came at this moment are through; false when all is over.
+    /// Waits until bytes that arrived at this time are due; false when the proxy is dropped.
     fn wait_until_due(&self, came: Instant) -> bool {
         let mut state = self.state.lock().unwrap();
         loop {
@@ -143,7 +143,7 @@ impl Shared {
             }
             let narrow = self.state.lock().unwrap().weather.bytes_per_second;
             if narrow > 0 {
-                // The next piece has to wait until this one is through.
+                // The next piece waits until this one is sent.
                 let takes = Duration::from_secs(1) * u32::try_from(bytes.len()).unwrap() / narrow;
                 let began = Instant::now();
                 let state = self.state.lock().unwrap();

@@ -1,5 +1,5 @@
-//! The publishers of docs/publishing.md, run as they are: programs in other languages that know
-//! nothing but the subjects.
+//! The publishers of docs/publishing.md, unchanged: programs in other languages that only know the
+//! subjects.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,16 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tidings::events::{Keyword, Token};
 
-use crate::chance::Chance;
-use crate::command::{Ended, on_files, run};
-use crate::nats::Nats;
-use crate::posts;
-use crate::server::{Server, eventually};
-use crate::views;
+use crate::common::chance::Chance;
+use crate::common::command::{Ended, on_files, run};
+use crate::common::lines;
+use crate::common::posts;
+use crate::common::server::Server;
+use crate::common::views;
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
 
-/// Keywords whose subjects take some care.
+/// Keywords whose subjects are hard to encode.
 const ODD: [&str; 8] = [
     "US   Airways",
     "a.b",
@@ -31,12 +33,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What scripts/test installs.
+/// A file that scripts/setup installs.
 fn tool(path: &str) -> PathBuf {
     let tool = root().join(".tools").join(path);
     assert!(
         tool.exists(),
-        "{path} is missing: scripts/test installs it into .tools/"
+        "{path} is missing: scripts/setup installs it into .tools/"
     );
     tool
 }
@@ -49,7 +51,7 @@ fn python(url: &str) -> Command {
     command
 }
 
-/// Node looks for libraries beside a program's file.
+/// Node searches libraries beside the program's file.
 fn node(folder: &Path, url: &str) -> Command {
     let program = folder.join("publish.mjs");
     std::fs::copy(root().join("docs/publishers/publish.mjs"), &program).unwrap();
@@ -60,7 +62,7 @@ fn node(folder: &Path, url: &str) -> Command {
     command
 }
 
-/// Every post for every keyword that it contains, and a few for odd ones.
+/// Every post for every keyword that it contains, and a few posts for odd keywords.
 fn lines() -> Vec<String> {
     let posts = posts::lines();
     let mut lines = Vec::new();
@@ -94,7 +96,7 @@ fn wait_for_ledger(server: &Server, fields: &Value) {
 }
 
 #[test]
-fn the_totals_of_the_sample_are_exact_through_other_languages() {
+fn sample_totals_are_exact_through_publishers_in_other_languages() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let (data, embedded) = (scratch.path().join("n"), scratch.path().join("e"));
@@ -134,7 +136,7 @@ fn the_totals_of_the_sample_are_exact_through_other_languages() {
     }
     assert_eq!(views::totals(&server), right);
 
-    // The same again, each from the other language: NATS knows every event by its id.
+    // The same again, each from the other language: NATS recognizes every event by its id.
     let folder = tempfile::tempdir().unwrap();
     let running = [
         start(node(folder.path(), &url), &one),
@@ -164,10 +166,10 @@ fn the_totals_of_the_sample_are_exact_through_other_languages() {
 }
 
 #[test]
-fn a_publisher_whose_events_are_not_acknowledged_says_so() {
-    // Nobody has made a stream here.
+fn publisher_reports_missing_acknowledgements() {
+    // There is no stream on this server.
     let nats = Nats::start();
-    let line = posts::tweet("a", "t1", "2020-01-01T00:00:00Z");
+    let line = lines::tweet("a", "t1", "2020-01-01T00:00:00Z");
     let ended = run(&mut python(&nats.url()), line.as_bytes()).expect_code(1);
     assert!(ended.stderr.contains("not acknowledged"), "{ended:?}");
     let folder = tempfile::tempdir().unwrap();
@@ -175,15 +177,15 @@ fn a_publisher_whose_events_are_not_acknowledged_says_so() {
     assert!(ended.stderr.contains("not acknowledged"), "{ended:?}");
 }
 
-/// Lines that a careless program stops at, between good ones, and how many are good.
+/// Lines that stop a careless program, between good lines, and the number of good lines.
 fn odd_lines() -> (Vec<u8>, u64) {
-    let good = |id: &str| posts::tweet("a", id, "2020-01-01T00:00:00Z");
+    let good = |id: &str| lines::tweet("a", id, "2020-01-01T00:00:00Z");
     let mut input = b"\xef\xbb\xbf".to_vec();
     for line in [
         good("1").into_bytes(),
         b"".to_vec(),
         b" \t\r".to_vec(),
-        // A cut emoji in a text, which tidings rejects, and in a field that it ignores.
+        // Half an emoji in a text, which tidings rejects, and in a field that it ignores.
         good("2").replace("tweet 2", r"cut \ud83d").into_bytes(),
         good("3")
             .replacen('{', r#"{"note":"cut \ud83d","#, 1)
@@ -196,8 +198,8 @@ fn odd_lines() -> (Vec<u8>, u64) {
         br#"{"keyword":"cut \ud83d"}"#.to_vec(),
         br#"{"keyword":" \t"}"#.to_vec(),
         b"\xff\xfe".to_vec(),
-        posts::tweet("a", &"x".repeat(70_000), "2020-01-01T00:00:00Z").into_bytes(),
-        // A line's end for some, and a character like any other in JSON.
+        lines::tweet("a", &"x".repeat(70_000), "2020-01-01T00:00:00Z").into_bytes(),
+        // A line end for some programs, an ordinary character in JSON.
         good("4")
             .replace("tweet 4", "a\u{2028}b\u{85}c")
             .into_bytes(),
@@ -242,7 +244,7 @@ fn bad_line_does_not_block_later_lines() {
             "{language}: {}",
             ended.stderr
         );
-        // The cut emoji is rejected where it belongs to the event.
+        // Half an emoji is rejected only in a member of the event.
         wait_for_ledger(
             &server,
             &json!({ "journaled": 6, "folded": 5, "rejected": 1 }),
@@ -254,8 +256,8 @@ fn bad_line_does_not_block_later_lines() {
 }
 
 #[test]
-fn what_nats_takes_for_a_duplicate_is_one() {
-    let posted = |keyword: &str| posts::tweet(keyword, "1", "2020-01-01T00:00:00Z");
+fn nats_deduplicates_only_equal_events() {
+    let posted = |keyword: &str| lines::tweet(keyword, "1", "2020-01-01T00:00:00Z");
     let about = |kind: &str, at: &str, more: &str| {
         format!(r#"{{"type":"{kind}","keyword":"a","at":"{at}"{more}}}"#)
     };
@@ -263,7 +265,7 @@ fn what_nats_takes_for_a_duplicate_is_one() {
         let more = format!(r#","id":"1","metrics":{{"likes":{likes}}}"#);
         about("tweet.engaged", at, &more)
     };
-    // One id, which with the tweet's id as the message's would be stored once.
+    // One tweet id for two keywords: with the tweet id as message id only one would be stored.
     let lines = [
         posted("a"),
         posted("b"),
@@ -290,7 +292,7 @@ fn what_nats_takes_for_a_duplicate_is_one() {
     }
 }
 
-/// Keywords whose normal form takes some care.
+/// Keywords whose normal form is hard to compute.
 const HARD: [&str; 30] = [
     "  US \t Airways ",
     "ＡＩ",
@@ -345,12 +347,11 @@ fn python_script(script: &str) -> Command {
 }
 
 #[test]
-fn the_tokens_of_the_publishers_are_ours() {
+fn publishers_make_the_same_tokens() {
     let token_or_none = "\ndef token(keyword):\n    try:\n        return publish.token(keyword)\n    except ValueError:\n        return None\nprint(json.dumps([token(keyword) for keyword in given]))";
-    // Each language has Unicode's tables of its own year. Python's are the oldest here, and what is
-    // assigned in them is so in the others, with the same normal form.
-    let assigned = "print(json.dumps([c for c in range(0x110000) if unicodedata.category(chr(c)) \
-        not in ('Cn', 'Co', 'Cs')]))";
+    // Each language has another version of Unicode's tables. Python's are the oldest here;
+    // characters that they assign have the same normal form in the others.
+    let assigned = "print(json.dumps([c for c in range(0x110000) if unicodedata.category(chr(c)) not in ('Cn', 'Co', 'Cs')]))";
     let ended = run(&mut python_script(assigned), b"null").expect_code(0);
     let assigned: Vec<u32> = serde_json::from_str(&ended.stdout).unwrap();
     assert!(assigned.len() > 140_000);
@@ -358,7 +359,7 @@ fn the_tokens_of_the_publishers_are_ours() {
     let mut chance = Chance::of(11);
     let parts: Vec<char> = HARD.concat().chars().collect();
     let mut keywords: Vec<String> = HARD.iter().map(|hard| (*hard).to_owned()).collect();
-    // Each character alone and among others that it may join, and random ones.
+    // Each character alone and beside others that it may combine with, and random texts.
     keywords.extend(
         assigned
             .iter()
@@ -404,7 +405,7 @@ process.stdout.write(JSON.stringify(tokens));
         assert_eq!(theirs.len(), ours.len());
         let mut differing = Vec::new();
         for ((keyword, ours), theirs) in keywords.iter().zip(&ours).zip(&theirs) {
-            // They may publish what is no keyword: it is rejected, with the reason.
+            // The publishers may send a text that is no keyword: it is rejected with the reason.
             if ours.is_some() && ours != theirs {
                 differing.push((keyword, ours, theirs));
             }
@@ -415,7 +416,7 @@ process.stdout.write(JSON.stringify(tokens));
 }
 
 #[test]
-fn the_guide_shows_the_programs_that_are_run_here() {
+fn guide_shows_the_tested_programs() {
     let guide = std::fs::read_to_string(root().join("docs/publishing.md")).unwrap();
     for (language, program) in [("python", "publish.py"), ("js", "publish.mjs")] {
         let program = std::fs::read_to_string(root().join("docs/publishers").join(program));

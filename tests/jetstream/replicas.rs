@@ -1,5 +1,5 @@
-//! Two servers over one stream, which three nats-servers keep, behind a balancer: both answer
-//! alike, and the clients of one that dies go on at the other.
+//! Two servers behind a balancer, over one stream of three nats-servers: both give the same
+//! answers, and the clients of a dead server continue at the other.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,19 +10,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::balancer::Balancer;
-use crate::http;
-use crate::live_client::Client;
-use crate::live_state::{Channel, Held};
-use crate::nats::Nats;
-use crate::posts::tweet;
-use crate::server::{Server, eventually, publish_to};
+use crate::common::http;
+use crate::common::lines::tweet;
+use crate::common::live_client::Client;
+use crate::common::live_state::{Channel, Held};
+use crate::common::server::{Server, publish_to};
+use crate::common::wait::eventually;
+use crate::jetstream::balancer::Balancer;
+use crate::jetstream::nats::Nats;
 
 const AT: &str = "2020-01-01T00:00:00Z";
 const TIMELINE: &str = "/api/v1/keywords/ai/timeline?limit=200";
 const CLIENTS: usize = 8;
 
-/// What both servers have to say alike.
+/// Paths that both servers must answer alike.
 const PATHS: [&str; 8] = [
     TIMELINE,
     "/api/v1/keywords/ai/timeline?q=number&limit=20",
@@ -34,13 +35,13 @@ const PATHS: [&str; 8] = [
     "/api/v1/compare?keyword=ai&keyword=other&from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
 ];
 
-/// A client that goes on where it was whenever its connection ends.
+/// A client that reconnects and resumes whenever its connection ends.
 struct Subscriber {
     channel: Arc<Mutex<Channel>>,
     thread: JoinHandle<Result<(), String>>,
 }
 
-/// What clients count together.
+/// Counts of all clients together.
 #[derive(Default)]
 struct Counts {
     over: AtomicBool,
@@ -55,7 +56,7 @@ impl Subscriber {
         let (shown, counts) = (Arc::clone(&channel), Arc::clone(counts));
         Self {
             channel,
-            thread: std::thread::spawn(move || subscribe(address, &shown, &counts)),
+            thread: std::thread::spawn(move || run_subscriber(address, &shown, &counts)),
         }
     }
 
@@ -64,7 +65,11 @@ impl Subscriber {
     }
 }
 
-fn subscribe(address: SocketAddr, shown: &Mutex<Channel>, counts: &Counts) -> Result<(), String> {
+fn run_subscriber(
+    address: SocketAddr,
+    shown: &Mutex<Channel>,
+    counts: &Counts,
+) -> Result<(), String> {
     let mut held = Held::default();
     while !counts.over.load(Ordering::Relaxed) {
         let Ok(mut client) = Client::connect_to(address) else {
@@ -109,7 +114,7 @@ fn subscribe(address: SocketAddr, shown: &Mutex<Channel>, counts: &Counts) -> Re
     Ok(())
 }
 
-/// Publishes tweets until each is acknowledged, by the balancer.
+/// Publishes tweets through the balancer. Repeats each until it is acknowledged.
 struct Publisher {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<BTreeSet<String>>>,
@@ -154,7 +159,7 @@ impl Publisher {
     }
 }
 
-/// Live clients of one server.
+/// The number of live clients of a server.
 fn sessions(server: &Server) -> u64 {
     let text = server.ask("GET", "/metrics", &[], b"").text();
     let name = "tidings_actors_alive{kind=\"session\"} ";
@@ -166,7 +171,7 @@ fn head(server: &Server) -> u64 {
     server.get("/readyz")["head"].as_u64().unwrap()
 }
 
-/// Both have folded the same, and say it in the same bytes.
+/// Checks that both servers have folded the same records and answer with the same bytes.
 fn answer_alike(servers: [&Server; 2]) {
     eventually("both have folded all", || {
         let positions = servers.map(|server| server.get("/api/v1/ledger")["as_of"].as_u64());
@@ -184,7 +189,7 @@ fn answer_alike(servers: [&Server; 2]) {
             answers[1].header("ETag"),
             "{path}"
         );
-        // What one has said, the other knows as unchanged.
+        // The ETag of one server is valid at the other.
         if let Some(tag) = answers[0].header("ETag") {
             let again = servers[1].ask("GET", path, &[("If-None-Match", tag)], b"");
             assert_eq!(again.status, 304, "{path}");
@@ -192,7 +197,7 @@ fn answer_alike(servers: [&Server; 2]) {
     }
 }
 
-/// The clients hold what a server answers.
+/// Checks that the state of the clients equals the answer of a server.
 fn hold_what_is_answered(clients: &[Subscriber], server: &Server) {
     let answer = server.get(TIMELINE);
     let as_of = answer["as_of"].as_u64().unwrap();
@@ -211,7 +216,7 @@ fn hold_what_is_answered(clients: &[Subscriber], server: &Server) {
 }
 
 #[test]
-fn clients_of_a_killed_server_go_on_at_the_other_one() {
+fn clients_of_a_killed_server_continue_at_the_other_one() {
     let nats = Nats::start_cluster();
     let urls: Vec<_> = nats.iter().map(Nats::url).collect();
     let urls = urls.join(",");
@@ -228,7 +233,7 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
         .collect();
     let taken = publish_to(through, &lines).unwrap().expect(200);
     assert_eq!(taken["accepted"], 101, "{taken}");
-    // What was written at one of them is asked of each.
+    // Records that one server wrote are read from both.
     let seq = taken["seq"].as_u64().unwrap();
     for server in [&a, &b] {
         let listed = server.get(&format!("{TIMELINE}&min_seq={seq}"));
@@ -241,7 +246,7 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| Subscriber::start(through, &counts))
         .collect();
-    eventually("all clients follow, at both servers", || {
+    eventually("all clients have subscribed, at both servers", || {
         let each = [sessions(&a), sessions(&b)];
         counts.joined.load(Ordering::Relaxed) == CLIENTS as u64 && each.iter().all(|one| *one > 0)
     });
@@ -253,11 +258,11 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     eventually("the other one has them all", || {
         sessions(&b) == CLIENTS as u64
     });
-    // Where they were: the other one's clients have kept its rings.
+    // All of them resumed: the other server's clients kept its replay buffers filled.
     assert_eq!(counts.recovered.load(Ordering::Relaxed), orphans);
     assert_eq!(counts.begun_anew.load(Ordering::Relaxed), 0);
 
-    // It comes back with what it had, and the other one is stopped as for an upgrade.
+    // The killed server starts with its old views, and the other one is stopped as for an upgrade.
     let listen = addresses[0].to_string();
     let mut again = arguments.to_vec();
     again.extend(["--listen", &listen]);
@@ -281,7 +286,7 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     );
     hold_what_is_answered(&clients, &a);
     counts.over.store(true, Ordering::Relaxed);
-    // They look up when something comes.
+    // A new update wakes the clients, which then end.
     publish_to(through, &format!("{}\n", tweet("ai", "last", AT)))
         .unwrap()
         .expect(200);
@@ -293,22 +298,21 @@ fn clients_of_a_killed_server_go_on_at_the_other_one() {
     b.stop();
 }
 
-/// The server that a client comes to may know of the journal's newest records a moment later than
-/// the one that the client comes from.
+/// The second server may see the newest records of the journal a moment later than the first.
 #[test]
-fn a_client_that_comes_from_a_server_ahead_is_not_sent_back() {
+fn client_from_a_server_ahead_is_not_reset() {
     let nats = Nats::start();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let proxy = crate::proxy::Proxy::to(nats.address());
+    let proxy = crate::jetstream::proxy::Proxy::to(nats.address());
     let a = Server::start_with(folders[0].path(), &["--nats", &nats.url()]);
     let b = Server::start_with(folders[1].path(), &["--nats", &proxy.url()]);
     let both = [tweet("ai", "t1", AT), tweet("other", "t1", AT)];
     a.publish(&both.map(|line| format!("{line}\n")).concat());
     answer_alike([&a, &b]);
     let epoch = a.get("/api/v1/ledger")["epoch"].clone();
-    proxy.set(crate::proxy::Weather {
+    proxy.set(crate::jetstream::proxy::Weather {
         delay: Duration::from_millis(300),
-        ..crate::proxy::Weather::default()
+        ..crate::jetstream::proxy::Weather::default()
     });
     let seq = a.publish(&format!("{}\n", tweet("ai", "t2", AT)))["seq"].clone();
     let mut client = Client::connect(&b);
@@ -318,25 +322,25 @@ fn a_client_that_comes_from_a_server_ahead_is_not_sent_back() {
     }));
     let answer = client.next();
     assert_eq!(answer["recovered"], true, "{answer}");
-    // A position that is beyond the journal's head for good is answered, too.
+    // A position beyond the journal head is answered, too.
     client.say(&json!({
         "type": "subscribe", "id": 2, "keyword": "ai", "topics": ["timeline"],
         "since": { "epoch": epoch, "seq": seq.as_u64().unwrap() + 1_000 },
     }));
     let answer = client.next_of("subscribed");
     assert_eq!(answer["recovered"], false, "{answer}");
-    proxy.set(crate::proxy::Weather::default());
+    proxy.set(crate::jetstream::proxy::Weather::default());
     a.stop();
     b.stop();
 }
 
-/// A balancer asks a server whether it may send it clients; one that starts says no.
+/// The health check of a balancer: a server that is starting is not ready.
 #[test]
-fn a_server_that_cannot_reach_the_stream_is_not_ready_and_the_other_one_is() {
+fn server_without_the_stream_is_not_ready_while_its_twin_is() {
     let nats = Nats::start();
     let url = nats.url();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let proxy = crate::proxy::Proxy::to(nats.address());
+    let proxy = crate::jetstream::proxy::Proxy::to(nats.address());
     let a = Server::start_with(folders[0].path(), &["--nats", &proxy.url()]);
     let b = Server::start_with(folders[1].path(), &["--nats", &url]);
     b.publish(&format!(
@@ -345,17 +349,17 @@ fn a_server_that_cannot_reach_the_stream_is_not_ready_and_the_other_one_is() {
         tweet("other", "t1", AT)
     ));
     answer_alike([&a, &b]);
-    proxy.set(crate::proxy::Weather {
+    proxy.set(crate::jetstream::proxy::Weather {
         partition: true,
-        ..crate::proxy::Weather::default()
+        ..crate::jetstream::proxy::Weather::default()
     });
     eventually("the server that is cut off says so", || {
         a.ask("GET", "/readyz", &[], b"").status == 503
     });
     assert_eq!(b.ask("GET", "/readyz", &[], b"").status, 200);
-    // What it had folded it still answers.
+    // Requests about folded records are still answered.
     assert_eq!(a.get(TIMELINE)["items"], b.get(TIMELINE)["items"]);
-    proxy.set(crate::proxy::Weather::default());
+    proxy.set(crate::jetstream::proxy::Weather::default());
     eventually("it is ready again", || {
         http::ask(a.address(), "GET", "/readyz", &[], b"").is_ok_and(|answer| answer.status == 200)
     });

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::command::{binary, on_files, run};
-use crate::nats::Nats;
-use crate::posts;
-use crate::server::Server;
+use crate::common::command::{binary, on_files, run};
+use crate::common::lines;
+use crate::common::posts;
+use crate::common::server::Server;
+use crate::jetstream::nats::Nats;
 
-/// Posts of three keywords, with engagements, deletions, and everything of the first part twice.
+/// Posts of three keywords with engagements and deletions; the first part is there twice.
 fn history() -> String {
     let keywords = ["영화", "a.b", "us airways"];
     let mut lines = Vec::new();
@@ -88,7 +89,7 @@ fn views_are_equal_on_both_journals() {
 }
 
 #[test]
-fn a_journal_moves_to_jetstream_and_back_as_it_was() {
+fn journal_moves_to_jetstream_and_back_unchanged() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let place = |name: &str| scratch.path().join(name);
@@ -111,7 +112,7 @@ fn a_journal_moves_to_jetstream_and_back_as_it_was() {
     let arguments = ["journal", "import", there.to_str().unwrap()];
     on_files(&place("two"), arguments.iter().chain(&to_nats)).expect_code(0);
     assert_eq!(export("two", &back, &to_nats), right);
-    // And home again, into files.
+    // Back into files.
     on_files(
         &place("three"),
         ["journal", "import", back.to_str().unwrap()],
@@ -134,16 +135,16 @@ fn a_journal_moves_to_jetstream_and_back_as_it_was() {
     assert_eq!(digest(&place("two"), &to_nats), digest(&place("one"), &[]));
 }
 
-/// What publishers send is no more than JSON: with white space, fields that mean nothing, or wrong.
+/// Publishers may send any JSON: with white space, unknown members, or wrong values.
 #[test]
-fn what_publishers_wrote_in_their_own_way_moves_to_files() {
+fn events_in_any_json_form_move_to_files() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let place = |name: &str| scratch.path().join(name);
     let url = nats.url();
     let to_nats = ["--nats", url.as_str()];
     let server = Server::start_with(&place("n"), &to_nats);
-    let tweet = posts::tweet("a", "t1", "2020-01-01T00:00:00Z");
+    let tweet = lines::tweet("a", "t1", "2020-01-01T00:00:00Z");
     server.publish(&tweet.replace("\"id\"", "  \"more\": [1, {}], \"id\""));
     let mut client = nats.client();
     let spaced = tweet.replace(',', " ,\r\n\t").replace("t1", "t2");
@@ -176,7 +177,7 @@ fn what_publishers_wrote_in_their_own_way_moves_to_files() {
 }
 
 #[test]
-fn what_a_server_takes_over_http_goes_the_same_way() {
+fn events_posted_over_http_give_the_same_views() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
@@ -186,7 +187,7 @@ fn what_a_server_takes_over_http_goes_the_same_way() {
     let seq = answer["seq"].as_u64().unwrap();
     server.get(&format!("/api/v1/ledger?min_seq={seq}"));
     assert_eq!(nats.stream("TWEETS")["state"]["last_seq"], seq);
-    // Somebody else's message is known at once by its acknowledgement.
+    // The acknowledgement shows a message of another publisher at once.
     let line = r#"{"type":"tweet.deleted","id":"zz","at":"2020-01-01T00:00:00Z"}"#;
     let seq = nats.client().publish(b"tweets.other", line.as_bytes());
     let seq = seq.unwrap().unwrap();
@@ -197,11 +198,11 @@ fn what_a_server_takes_over_http_goes_the_same_way() {
 }
 
 #[test]
-fn a_line_without_keyword_is_refused_and_stops_no_other() {
+fn nats_publisher_refuses_a_line_without_keyword_only() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start_with(scratch.path(), &["--nats", &nats.url()]);
-    let good = posts::tweet("a", "1", "2020-01-01T00:00:00Z");
+    let good = lines::tweet("a", "1", "2020-01-01T00:00:00Z");
     let bare = r#"{"type":"tweet.deleted","id":"a","at":"2020-01-01T00:00:00Z"}"#;
     let mut command = binary();
     command.args(["publish", "-", "--nats", &nats.url(), "--output", "json"]);

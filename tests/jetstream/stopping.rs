@@ -1,16 +1,17 @@
-//! A signal that comes when the server has just said that it is ready.
+//! A signal that arrives when the server has just become ready.
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
-use crate::command::binary;
-use crate::http;
-use crate::nats::Nats;
-use crate::posts::tweet;
-use crate::server::{Server, eventually, send, serve};
+use crate::common::command::binary;
+use crate::common::http;
+use crate::common::lines::tweet;
+use crate::common::ports::own_address;
+use crate::common::server::{Server, send, serve};
+use crate::common::wait::eventually;
+use crate::jetstream::nats::Nats;
 
 #[test]
-fn a_signal_right_after_readiness_ends_in_a_commit() {
+fn signal_right_after_readiness_ends_in_a_commit() {
     let nats = Nats::start();
     // The first server creates the streams.
     let scratch = tempfile::tempdir().unwrap();
@@ -23,10 +24,8 @@ fn a_signal_right_after_readiness_ends_in_a_commit() {
     assert!(taken.is_some());
     for _ in 0..4 {
         let scratch = tempfile::tempdir().unwrap();
-        // Known before the server says where it listens, which is later than it answers.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address: SocketAddr = free.local_addr().unwrap();
-        drop(free);
+        // The address is known before the server prints it, which happens after the first answer.
+        let address = own_address();
         let listen = address.to_string();
         let url = nats.url();
         let arguments = [
@@ -55,7 +54,7 @@ fn a_signal_right_after_readiness_ends_in_a_commit() {
             scratch.path().join("views/current.seal").exists(),
             "{stderr}"
         );
-        // The client of NATS may say behind it that it is closed.
+        // The client of NATS may log after it that it is closed.
         assert!(
             stderr.lines().any(|line| line.ends_with("serve: stopped")),
             "{stderr}"

@@ -1,6 +1,6 @@
-//! Rust source as tokens: enough of the language to find paths in it.
+//! Rust source as tokens, as far as it takes to find paths.
 
-/// The source without comments and without what stands in quotes.
+/// The source without comments, strings and characters.
 pub fn bare(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = |index: usize| characters.get(index).copied().unwrap_or('\0');
@@ -76,7 +76,7 @@ pub fn bare(text: &str) -> String {
     out
 }
 
-/// How many `#` a raw string that may begin here has before its quote.
+/// The number of `#` before the quote of a raw string that may begin here.
 fn raw_quote(characters: &[char], start: usize) -> Option<usize> {
     let hashes = characters[start..]
         .iter()

@@ -1,8 +1,8 @@
-//! The load client runs each of its measures, in small.
+//! Small runs of each measurement of `bench live`.
 
 use serde_json::Value;
 
-use crate::command::binary;
+use crate::common::command::binary;
 
 fn measure(arguments: &[&str]) -> Value {
     let output = binary()
@@ -19,10 +19,10 @@ fn measure(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn every_measure_counts_what_reached_the_clients() {
+fn bench_counts_what_reached_the_clients() {
     for arguments in [
         &["burst", "--clients", "20", "--keywords", "2"][..],
-        // Asked for a sign of life again and again, the clients give it.
+        // The clients answer repeated pings.
         &[
             "rate",
             "--clients",
@@ -56,7 +56,7 @@ fn every_measure_counts_what_reached_the_clients() {
 }
 
 #[test]
-fn those_that_never_read_are_sent_away_before_the_measure_ends() {
+fn bench_clients_that_never_read_are_closed_in_time() {
     let figures = measure(&[
         "stuck",
         "--clients",
@@ -76,7 +76,7 @@ fn those_that_never_read_are_sent_away_before_the_measure_ends() {
 }
 
 #[test]
-fn folding_is_measured_without_and_with_clients() {
+fn bench_measures_folding_with_and_without_clients() {
     let figures = measure(&["fold", "--clients", "5", "--pairs", "1"]);
     let fold = &figures["fold"];
     for name in ["alone_per_second", "beside_per_second", "alone_cpu_micros"] {

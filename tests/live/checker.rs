@@ -1,19 +1,22 @@
-//! A client that applies what it is sent holds what a GET says: under chance.
+//! A client that applies the lines it receives has the state that a GET returns, under random
+//! events.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chance::{Chance, trials};
-use crate::client::{Client, deleted, engaged, posted};
-use crate::http;
-use crate::server::{DEADLINE, Server, eventually};
-use crate::state::{Held, key_of};
+use crate::common::chance::{Chance, trials};
+use crate::common::http;
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::live_client::Client;
+use crate::common::live_state::{Held, key_of};
+use crate::common::server::Server;
+use crate::common::wait::{DEADLINE, eventually};
 
 const KEYWORDS: [&str; 3] = ["ai", "배우", "a.b"];
-/// Compare after so many steps.
+/// Number of steps between two comparisons.
 const STEPS_BETWEEN: u64 = 25;
-/// One tweet of the flood, in characters: longer than a ring is.
+/// Length of a tweet of the flood in characters: longer than a replay buffer.
 const FLOOD_TEXT: usize = 9_000;
 
 /// One client with one subscription.
@@ -22,13 +25,14 @@ struct Subscriber {
     topics: Value,
     client: Option<Client>,
     held: Held,
-    /// Stays away for so many comparisons.
+    /// Stays disconnected for this number of comparisons.
     away: u64,
-    /// Reads nothing for so many comparisons.
+    /// Reads nothing for this number of comparisons.
     asleep: u64,
-    /// The next line must say whether it goes on where it was.
+    /// The next line must say whether the client resumed.
     is_opening: bool,
-    /// It is compared every so many times: what comes once a second is not waited for each time.
+    /// Compared every this many times: topics that are sent once a second are not awaited each
+    /// time.
     every: u64,
 }
 
@@ -64,7 +68,7 @@ impl Subscriber {
         self.is_opening = true;
     }
 
-    /// Takes one line in; false when the subscription is over.
+    /// Applies a line; false when the subscription has ended.
     fn take(&mut self, line: &Value) -> bool {
         match line["type"].as_str().unwrap() {
             "subscribed" => {
@@ -93,7 +97,7 @@ impl Subscriber {
         }
     }
 
-    /// Reads until it holds what a GET says now, channel by channel.
+    /// Reads until the state equals a GET, channel by channel.
     fn compare(&mut self, server: &Server) {
         let topics = self.topics.as_array().unwrap().clone();
         let mut pending = topics;
@@ -116,7 +120,7 @@ impl Subscriber {
         }
     }
 
-    /// What is held of a topic is what a GET says. When `must` it says how it is not.
+    /// Whether the state of a topic equals a GET. Panics with the difference when `must` is set.
     fn agrees(&self, server: &Server, topic: &Value, must: bool) -> bool {
         let token: String = percent(self.keyword);
         let path = |rest: &str| format!("/api/v1/keywords/{token}/{rest}");
@@ -202,7 +206,7 @@ fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Publishes by chance.
+/// Publishes random events.
 struct Publisher {
     chance: Chance,
     made: u64,
@@ -217,7 +221,7 @@ impl Publisher {
             .unwrap()
     }
 
-    /// Some id that was used, or will be.
+    /// An id that was used or will be.
     fn some_id(&mut self) -> String {
         let newest = self.made + 2;
         let oldest = newest.saturating_sub(80);
@@ -229,24 +233,24 @@ impl Publisher {
             0..5 => {
                 self.made += 1;
                 let id = format!("x:{}", self.made);
-                // Mostly now, sometimes late, sometimes beyond the window.
+                // Mostly now, sometimes late, sometimes before the window.
                 let behind = *self.chance.pick(&[1, 1, 60, 4_000, 200_000]);
                 let at = self.moment(behind);
                 let text = "가나다 ".repeat(1 + self.chance.below(20) as usize);
-                posted(keyword, &id, &at, &text)
+                posted_to(keyword, &id, &at, &text)
             }
             5 => {
                 let (id, at) = (self.some_id(), self.moment(60));
-                posted(keyword, &id, &at, "again")
+                posted_to(keyword, &id, &at, "again")
             }
             6 | 7 => {
                 let (id, at) = (self.some_id(), self.moment(60));
                 let likes = self.chance.below(1_000);
-                engaged(keyword, &id, &at, likes)
+                engaged_to(keyword, &id, &at, likes)
             }
             _ => {
                 let (id, at) = (self.some_id(), self.moment(60));
-                deleted(keyword, &id, &at)
+                deleted_to(keyword, &id, &at)
             }
         }
     }
@@ -261,14 +265,14 @@ impl Publisher {
             .collect()
     }
 
-    /// So much that a client which doesn't read falls out of the ring.
+    /// More than the replay buffer holds, so that a client that doesn't read falls out of it.
     fn flood(&mut self, server: &Server, keyword: &str) {
         for _ in 0..60 {
             let body: String = (0..5)
                 .map(|_| {
                     self.made += 1;
                     let at = self.moment(1);
-                    posted(
+                    posted_to(
                         keyword,
                         &format!("x:{}", self.made),
                         &at,
@@ -282,7 +286,7 @@ impl Publisher {
 }
 
 #[test]
-fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
+fn client_state_equals_get_through_restarts_and_floods() {
     let is_soak = std::env::var("TIDINGS_SOAK").is_ok();
     let steps = trials("TIDINGS_STEPS", if is_soak { 1_000_000 } else { 10_000 });
     let seed = trials("TIDINGS_SEED", 1);
@@ -293,7 +297,7 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
         "live.ring_bytes=65536",
         "--set",
         "live.slow_ms=60000",
-        // Who isn't compared for a while doesn't read, and so answers no ping.
+        // A client that is not compared for a while does not read, and so answers no pings.
         "--set",
         "live.silence_ms=600000",
     ];
@@ -380,7 +384,7 @@ fn a_client_that_applies_what_it_is_sent_holds_what_a_get_says() {
                     subscriber.connect(&server);
                 }
                 subscriber.compare(&server);
-                // It was told that its keyword is gone: it begins anew.
+                // The client was told that its keyword is untracked, so it subscribes again.
                 if subscriber.client.is_none() {
                     subscriber.connect(&server);
                     subscriber.compare(&server);

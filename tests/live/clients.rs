@@ -1,18 +1,19 @@
-//! The clients of `docs/live.md`, as they stand there, against a server that comes and goes.
+//! The clients of `docs/live.md`, unchanged, against a server that restarts.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::client::{deleted, engaged, posted};
-use crate::server::{DEADLINE, Server};
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::server::Server;
+use crate::common::wait::DEADLINE;
 
 const DOCUMENT: &str = include_str!("../../docs/live.md");
 const ADDRESS: &str = "ws://127.0.0.1:4820";
 const TIMELINE: &str = "/api/v1/keywords/%EB%B0%B0%EC%9A%B0/timeline?limit=200";
 
-/// The program of the document in this language, to run against this server.
+/// The program of the guide in this language, changed to use this server.
 fn program(language: &str, server: &Server) -> String {
     let block = DOCUMENT.split(&format!("```{language}\n")).nth(1).unwrap();
     let text = block.split("```").next().unwrap();
@@ -47,7 +48,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Reads on until it holds what a GET says.
+    /// Reads until its state equals a GET.
     fn reaches(&self, server: &Server) {
         server.wait_until_folded();
         let says = server.get(TIMELINE);
@@ -77,15 +78,15 @@ fn at(second: u32) -> String {
 }
 
 /// Follows a client through updates, an orderly restart, and a kill.
-fn follow(language: &str, start: impl Fn(&Path) -> Command) {
+fn check_client(language: &str, start: impl Fn(&Path) -> Command) {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["배우"]);
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("client");
-    // More than a snapshot has, so that there is a floor.
+    // More tweets than a snapshot holds, so that there is a floor.
     let body: String = (0..60)
-        .map(|index| posted("배우", &format!("x:{index:02}"), &at(index), "one"))
+        .map(|index| posted_to("배우", &format!("x:{index:02}"), &at(index), "one"))
         .collect();
     server.publish(&body);
     server.wait_until_folded();
@@ -94,33 +95,36 @@ fn follow(language: &str, start: impl Fn(&Path) -> Command) {
     // 60 tweets, of which 50 are sent.
     let line = client.lines.recv_timeout(DEADLINE).unwrap();
     assert_eq!(line.split(' ').count(), 51, "{line}");
-    // Below the floor, deleted, engaged, new: then all but the newest ten are deleted, so that what
-    // is above the floor is all there is.
-    server
-        .publish(&(posted("배우", "x:late", &at(0), "late") + &engaged("배우", "x:55", &at(1), 7)));
+    // Tweets below the floor, deleted, engaged and new; then all but the newest ten are deleted, so
+    // that no tweet is below the floor.
+    server.publish(
+        &(posted_to("배우", "x:late", &at(0), "late") + &engaged_to("배우", "x:55", &at(1), 7)),
+    );
     let body: String = (0..50)
-        .map(|index| deleted("배우", &format!("x:{index:02}"), &at(index)))
+        .map(|index| deleted_to("배우", &format!("x:{index:02}"), &at(index)))
         .collect();
-    server.publish(&(body + &deleted("배우", "x:late", &at(0))));
-    server.publish(&posted("배우", "x:new", &at(59), "new"));
+    server.publish(&(body + &deleted_to("배우", "x:late", &at(0))));
+    server.publish(&posted_to("배우", "x:new", &at(59), "new"));
     client.reaches(&server);
     let address = server.address().to_string();
     server.stop();
     let server = Server::start_with(data.path(), &["--listen", &address]);
-    server.publish(&(posted("배우", "x:a", &at(59), "again") + &deleted("배우", "x:51", &at(59))));
+    server.publish(
+        &(posted_to("배우", "x:a", &at(59), "again") + &deleted_to("배우", "x:51", &at(59))),
+    );
     client.reaches(&server);
     server.kill();
     let server = Server::start_with(data.path(), &["--listen", &address]);
-    server.publish(&posted("배우", "x:b", &at(58), "and again"));
+    server.publish(&posted_to("배우", "x:b", &at(58), "and again"));
     client.reaches(&server);
     server.stop();
 }
 
 #[test]
-fn the_client_in_javascript_holds_what_a_get_says() {
-    follow("js", |file| {
+fn javascript_client_state_equals_get() {
+    check_client("js", |file| {
         let mut command = Command::new("node");
-        // From version 22 on the flag does nothing.
+        // The flag has no effect from version 22 on.
         command
             .args(["--no-warnings", "--experimental-websocket"])
             .arg(file);
@@ -129,8 +133,8 @@ fn the_client_in_javascript_holds_what_a_get_says() {
 }
 
 #[test]
-fn the_client_in_python_holds_what_a_get_says() {
-    follow("python", |file| {
+fn python_client_state_equals_get() {
+    check_client("python", |file| {
         let mut command = Command::new("python3");
         let packages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/websockets");
         command.arg(file).env("PYTHONPATH", packages);

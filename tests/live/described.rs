@@ -1,22 +1,23 @@
-//! Every line is what `assets/asyncapi.json` says, and every example of `docs/live.md` too.
+//! Every line and every example of `docs/live.md` matches `assets/asyncapi.json`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, deleted, engaged, posted};
-use crate::events::Stream;
-use crate::schema::{check, resolve};
-use crate::server::Server;
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::live_client::Client;
+use crate::common::schema::Description;
+use crate::common::server::Server;
+use crate::live::events::Stream;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 const DOCUMENT: &str = include_str!("../../docs/live.md");
 
-fn description() -> Value {
-    serde_json::from_str(include_str!("../../assets/asyncapi.json")).unwrap()
+fn description() -> Description {
+    Description::parse(include_str!("../../assets/asyncapi.json"))
 }
 
-/// The schema that a line has to fit, by its type and topic.
+/// The name of a line's schema, by type and topic.
 fn schema_of(line: &Value) -> String {
     let word = |name: &str| {
         let text = line[name].as_str().unwrap_or_default();
@@ -29,9 +30,9 @@ fn schema_of(line: &Value) -> String {
     }
 }
 
-/// Holds lines against the description, and notes which of its messages they are.
+/// Checks lines against the description, and records which of its messages occurred.
 struct Check {
-    description: Value,
+    description: Description,
     met: BTreeSet<String>,
 }
 
@@ -45,9 +46,10 @@ impl Check {
 
     fn line(&mut self, line: &Value) {
         let name = schema_of(line);
-        let message = &self.description["components"]["messages"][&name];
+        let message = &self.description.document()["components"]["messages"][&name];
         assert!(message.is_object(), "{name} is not described: {line}");
-        check(&self.description, &message["payload"], line, &name).unwrap();
+        let fits = self.description.check(&message["payload"], line);
+        fits.unwrap_or_else(|error| panic!("{name}: {error}"));
         self.met.insert(name);
     }
 
@@ -59,7 +61,7 @@ impl Check {
 }
 
 #[test]
-fn every_line_is_described_and_every_message_is_met() {
+fn every_line_is_described_and_every_message_occurs() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai", "배우"]);
@@ -84,7 +86,7 @@ fn every_line_is_described_and_every_message_is_met() {
             { "topic": "volume", "step": "day", "tz": "+09:00", "from": "2026-11-20T00:00:00.000Z" },
         ] }),
         json!({ "type": "subscribe", "topics": ["overview", { "topic": "overview", "window": "7d" }] }),
-        json!({ "type": "subscribe", "id": 4, "keyword": "nobody" }),
+        json!({ "type": "subscribe", "id": 4, "keyword": "absent" }),
         json!({ "type": "subscribe", "id": 5, "keyword": "ai", "topics": ["timeline"],
                 "since": { "epoch": "of another server", "seq": 7 } }),
         json!({ "type": "unsubscribe", "id": 6, "keyword": "ai", "topics": ["volume"] }),
@@ -95,18 +97,18 @@ fn every_line_is_described_and_every_message_is_met() {
         checked.line(message);
         client.say(message);
     }
-    // So long that a snapshot of them comes in parts, and before those that the overview shows.
+    // So long that a snapshot comes in parts, and older than those that the overview shows.
     let long = "다".repeat(9_000);
     let mut body = String::new();
     for index in 0..40 {
         let before = "2026-11-22T07:00:00.000Z";
-        body.push_str(&posted("배우", &format!("x:{index}"), before, &long));
+        body.push_str(&posted_to("배우", &format!("x:{index}"), before, &long));
     }
     for index in 40..60 {
-        body.push_str(&posted("배우", &format!("x:{index}"), AT, "short"));
+        body.push_str(&posted_to("배우", &format!("x:{index}"), AT, "short"));
     }
-    body.push_str(&engaged("배우", "x:1", AT, 9));
-    body.push_str(&deleted("배우", "x:2", AT));
+    body.push_str(&engaged_to("배우", "x:1", AT, 9));
+    body.push_str(&deleted_to("배우", "x:2", AT));
     server.publish(&body);
     server.wait_until_folded();
     let position = || {
@@ -133,14 +135,14 @@ fn every_line_is_described_and_every_message_is_met() {
             break;
         }
         if is_current {
-            // Whole answers may take a second more.
-            server.publish(&posted("배우", "x:0", AT, "again"));
+            // Polled topics may take a second more.
+            server.publish(&posted_to("배우", "x:0", AT, "again"));
             head = position();
             client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
         }
     }
     assert!(parts > 0, "no snapshot came in parts");
-    let all: BTreeSet<String> = description()["components"]["messages"]
+    let all: BTreeSet<String> = description().document()["components"]["messages"]
         .as_object()
         .unwrap()
         .keys()
@@ -151,19 +153,19 @@ fn every_line_is_described_and_every_message_is_met() {
 }
 
 #[test]
-fn an_overview_of_long_tweets_comes_in_lines_that_are_not_too_long() {
+fn overview_of_long_tweets_is_split_into_lines_within_the_limit() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);
     let long = "다".repeat(10_000);
     let body: String = (0..10)
-        .map(|index| posted("ai", &format!("x:{index}"), AT, &long))
+        .map(|index| posted_to("ai", &format!("x:{index}"), AT, &long))
         .collect();
     server.publish(&body);
     server.wait_until_folded();
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "topics": ["overview"] }));
-    // The client looks at the length of each line.
+    // The client checks the length of each line.
     let mut latest = 0;
     loop {
         let line = client.next_of("snapshot");
@@ -177,7 +179,7 @@ fn an_overview_of_long_tweets_comes_in_lines_that_are_not_too_long() {
 }
 
 #[test]
-fn events_carry_the_same_lines() {
+fn event_streams_carry_the_described_lines() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);
@@ -186,7 +188,7 @@ fn events_carry_the_same_lines() {
         let mut stream = Stream::open(&server, &format!("topic={topic}"), "");
         let snapshot = stream.next().unwrap();
         checked.line(&snapshot.data);
-        server.publish(&posted("ai", &format!("x:{topic}"), AT, "one"));
+        server.publish(&posted_to("ai", &format!("x:{topic}"), AT, "one"));
         let update = stream.next().unwrap();
         checked.line(&update.data);
     }
@@ -196,7 +198,7 @@ fn events_carry_the_same_lines() {
         .ask("DELETE", "/api/v1/keywords/ai", &[], b"")
         .expect(204);
     checked.line(&stream.next().unwrap().data);
-    let described: BTreeSet<String> = description()["channels"]["events"]["messages"]
+    let described: BTreeSet<String> = description().document()["channels"]["events"]["messages"]
         .as_object()
         .unwrap()
         .keys()
@@ -207,7 +209,7 @@ fn events_carry_the_same_lines() {
 }
 
 #[test]
-fn every_example_of_the_document_is_described() {
+fn every_example_of_the_guide_is_described() {
     let mut checked = Check::new();
     let mut examples = 0;
     let blocks = DOCUMENT.split("```json\n").skip(1);
@@ -226,28 +228,10 @@ fn every_example_of_the_document_is_described() {
 }
 
 #[test]
-fn the_description_holds_together() {
+fn description_is_consistent() {
     let description = description();
-    let mut used = BTreeSet::new();
-    fn walk(root: &Value, value: &Value, used: &mut BTreeSet<String>) {
-        if let Some(pointer) = value.get("$ref").and_then(Value::as_str) {
-            resolve(root, value);
-            used.insert(pointer.to_owned());
-        }
-        match value {
-            Value::Object(members) => members.values().for_each(|value| walk(root, value, used)),
-            Value::Array(items) => items.iter().for_each(|value| walk(root, value, used)),
-            _ => {}
-        }
-    }
-    walk(&description, &description, &mut used);
-    for kind in ["messages", "schemas"] {
-        for name in description["components"][kind].as_object().unwrap().keys() {
-            let pointer = format!("#/components/{kind}/{name}");
-            assert!(used.contains(&pointer), "{pointer} is not used");
-        }
-    }
-    // A line with a wrong field doesn't fit.
+    assert_eq!(description.unused(&["messages", "schemas"]), [""; 0]);
+    // A line with a wrong member does not match.
     let mut checked = Check::new();
     let good = json!({ "type": "error", "code": "too_many", "message": "m" });
     checked.line(&good);
@@ -259,6 +243,6 @@ fn the_description_holds_together() {
         let mut line = good.clone();
         line[name] = wrong;
         let schema = json!({ "$ref": "#/components/schemas/Error" });
-        assert!(check(&description, &schema, &line, "it").is_err(), "{line}");
+        assert!(description.check(&schema, &line).is_err(), "{line}");
     }
 }

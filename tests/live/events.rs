@@ -1,12 +1,13 @@
-//! The twin over server-sent events.
+//! Live updates as server-sent events.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::client::posted;
-use crate::server::{DEADLINE, Server};
+use crate::common::lines::posted_to;
+use crate::common::server::Server;
+use crate::common::wait::DEADLINE;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -42,7 +43,7 @@ impl Stream {
         Self { reader }
     }
 
-    /// The next event; `None` when the stream ends. The sizes of chunks stand between them.
+    /// The next event; `None` at the end of the stream. Skips the sizes of chunks.
     pub fn next(&mut self) -> Option<Event> {
         let (mut kind, mut id, mut data) = (None, None, None);
         loop {
@@ -73,13 +74,13 @@ fn start() -> (Server, tempfile::TempDir) {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     server.wait_until_folded();
     (server, data)
 }
 
 #[test]
-fn a_stream_of_one_topic_begins_with_a_snapshot_and_goes_on() {
+fn event_stream_starts_with_a_snapshot_and_continues() {
     let (server, _data) = start();
     let mut stream = Stream::open(&server, "topic=timeline&limit=5", "");
     let first = stream.next().unwrap();
@@ -96,7 +97,7 @@ fn a_stream_of_one_topic_begins_with_a_snapshot_and_goes_on() {
         )
     };
     assert_eq!(first.id, Some(position(&first)));
-    server.publish(&posted("ai", "x:2", AT, "two"));
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
     let second = stream.next().unwrap();
     assert_eq!(second.kind, "update");
     assert_eq!(second.data["added"][0]["id"], "x:2");
@@ -104,8 +105,8 @@ fn a_stream_of_one_topic_begins_with_a_snapshot_and_goes_on() {
     assert_eq!(second.id, Some(position(&second)));
     drop(stream);
 
-    // Back with the id of the last event that was seen.
-    server.publish(&posted("ai", "x:3", AT, "three"));
+    // Reconnects with the id of the last received event.
+    server.publish(&posted_to("ai", "x:3", AT, "three"));
     server.wait_until_folded();
     let last = format!("Last-Event-ID: {}\r\n", second.id.unwrap());
     let mut stream = Stream::open(&server, "topic=timeline&limit=5", &last);
@@ -117,7 +118,7 @@ fn a_stream_of_one_topic_begins_with_a_snapshot_and_goes_on() {
 }
 
 #[test]
-fn other_topics_and_their_parameters_stand_in_the_query() {
+fn query_selects_topic_and_parameters() {
     let (server, _data) = start();
     let mut stream = Stream::open(&server, "topic=volume&step=day&tz=%2B09:00", "");
     let volume = stream.next().unwrap();
@@ -128,7 +129,7 @@ fn other_topics_and_their_parameters_stand_in_the_query() {
 }
 
 #[test]
-fn the_stream_of_an_untracked_keyword_ends() {
+fn event_stream_of_an_untracked_keyword_ends() {
     let (server, _data) = start();
     let mut stream = Stream::open(&server, "topic=timeline", "");
     stream.next().unwrap();
@@ -144,7 +145,7 @@ fn the_stream_of_an_untracked_keyword_ends() {
 }
 
 #[test]
-fn the_stream_of_a_server_that_stops_ends_with_a_hint() {
+fn event_stream_of_a_stopping_server_ends_with_a_hint() {
     let (server, _data) = start();
     let mut stream = Stream::open(&server, "topic=timeline", "");
     stream.next().unwrap();
@@ -159,7 +160,7 @@ fn the_stream_of_a_server_that_stops_ends_with_a_hint() {
 }
 
 #[test]
-fn what_cannot_be_streamed_is_refused_by_its_status() {
+fn refused_event_streams_have_their_status() {
     let (server, _data) = start();
     for (path, headers, status) in [
         ("ai/events", &[][..], 400),
@@ -169,7 +170,7 @@ fn what_cannot_be_streamed_is_refused_by_its_status() {
         ("ai/events?topic=timeline&limit=201", &[], 400),
         ("ai/events?topic=timeline&step=day", &[], 400),
         ("ai/events?topic=timeline&since=1", &[], 400),
-        ("nobody/events?topic=timeline", &[], 404),
+        ("absent/events?topic=timeline", &[], 404),
         (
             "ai/events?topic=timeline",
             &[("Origin", "http://evil.example")],
@@ -186,7 +187,7 @@ fn what_cannot_be_streamed_is_refused_by_its_status() {
 }
 
 #[test]
-fn an_id_that_is_none_of_ours_counts_as_none() {
+fn foreign_last_event_id_counts_as_none() {
     let (server, _data) = start();
     let long = "9".repeat(4_000);
     for id in ["seven", "1:2:3:4", "00000000000000ff:x", "é", " ", &long] {

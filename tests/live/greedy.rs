@@ -1,4 +1,4 @@
-//! Clients that ask for more than their part: what is held for all of them is bounded.
+//! Clients that request more than their share: the memory for all of them is bounded.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::client::{Client, posted};
-use crate::events::Stream;
-use crate::server::{Server, eventually};
+use crate::common::lines::posted_to;
+use crate::common::live_client::Client;
+use crate::common::server::Server;
+use crate::common::wait::eventually;
+use crate::live::events::Stream;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -18,7 +20,7 @@ fn start(settings: &[&str]) -> (Server, tempfile::TempDir) {
     let arguments: Vec<&str> = settings.iter().flat_map(|one| ["--set", one]).collect();
     let server = Server::start_with(data.path(), &arguments);
     server.track(&["ai"]);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     server.wait_until_folded();
     (server, data)
 }
@@ -45,7 +47,7 @@ fn memory_of(server: &Server) -> u64 {
     kib * 1024
 }
 
-/// Messages of 64 volumes each, no two alike, of so many buckets about.
+/// Subscribe messages of 64 different volumes each, with about this number of buckets.
 fn wishes(step: &str, buckets: i64, width: time::Duration, messages: i64) -> Vec<Value> {
     (0..messages)
         .map(|message| {
@@ -62,7 +64,7 @@ fn wishes(step: &str, buckets: i64, width: time::Duration, messages: i64) -> Vec
 }
 
 #[test]
-fn greedy_clients_take_little_memory_and_give_it_back() {
+fn greedy_clients_take_little_memory_and_return_it() {
     let (server, _data) = start(&[]);
     let before = memory_of(&server);
     let greedy: Vec<Client> = (0..2)
@@ -79,7 +81,7 @@ fn greedy_clients_take_little_memory_and_give_it_back() {
     for _ in 0..3 {
         good.next_of("snapshot");
     }
-    server.publish(&posted("ai", "x:2", AT, "two"));
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
     assert_eq!(good.next_of("update")["added"][0]["id"], "x:2");
     let grown = memory_of(&server).saturating_sub(before);
     assert!(grown < 64 << 20, "grown by {grown} bytes");
@@ -92,11 +94,11 @@ fn greedy_clients_take_little_memory_and_give_it_back() {
     server.stop();
 }
 
-/// A stream together with the kind of its first event, once that has come.
+/// Sends a stream with the kind of its first event, once that has arrived.
 type FirstEvent = mpsc::Receiver<(Stream, String)>;
 
-/// Opens streams of a channel each until one waits for the budget. Returns it with those before it,
-/// which hold what is left of the budget.
+/// Opens streams of one channel each until one waits for the budget. Returns it with the streams
+/// before it, which hold the rest of the budget.
 fn first_that_waits(server: &Server) -> (FirstEvent, Vec<Stream>) {
     let mut granted = Vec::new();
     for days in 900..990_i32 {
@@ -151,8 +153,8 @@ fn over_budget_new_channels_are_refused_and_streams_wait() {
     assert!(refused["message"].as_str().unwrap().contains("live.budget"));
     greedy.until_pong(100);
     let (waiting, _granted) = first_that_waits(&server);
-    // What is followed already goes on, and others may join.
-    server.publish(&posted("ai", "x:2", AT, "two"));
+    // Existing channels continue, and others can subscribe to them.
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
     assert_eq!(good.next_of("update")["added"][0]["id"], "x:2");
     let mut other = Client::connect(&server);
     other.subscribe("ai", json!(["timeline"]));

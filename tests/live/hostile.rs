@@ -1,4 +1,4 @@
-//! Clients that are slow, silent, or mean harm: they harm nobody, and go.
+//! Slow, silent and hostile clients: they are closed without effect on others.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tungstenite::{Bytes, Message};
 
-use crate::client::{Client, posted};
-use crate::server::{Server, eventually};
+use crate::common::lines::posted_to;
+use crate::common::live_client::Client;
+use crate::common::server::Server;
+use crate::common::wait::eventually;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -28,7 +30,7 @@ fn closed(server: &Server, reason: &str) -> u64 {
 }
 
 #[test]
-fn a_client_that_never_reads_is_sent_away_and_the_others_never_notice() {
+fn client_that_never_reads_is_closed_without_effect_on_others() {
     let (server, _data) = start(&["live.slow_ms=1000"]);
     let mut stuck = Client::connect(&server);
     stuck.subscribe("ai", json!(["timeline"]));
@@ -38,15 +40,15 @@ fn a_client_that_never_reads_is_sent_away_and_the_others_never_notice() {
     let text = "다".repeat(3_000);
     let mut published = 0;
     let mut received = 0;
-    // Until what the system keeps for the client is full, and a second has gone by.
+    // Waits until the system's buffers are full and the send time-out has passed.
     eventually("the client that never reads is sent away", || {
         for _ in 0..20 {
             published += 1;
-            server.publish(&posted("ai", &format!("x:{published}"), AT, &text));
+            server.publish(&posted_to("ai", &format!("x:{published}"), AT, &text));
         }
         while received < published {
             let line = good.next();
-            assert_eq!(line["type"], "update", "the good client began anew");
+            assert_eq!(line["type"], "update", "the good client got a new snapshot");
             received += line["added"].as_array().unwrap().len();
         }
         closed(&server, "too_slow") == 1
@@ -56,14 +58,14 @@ fn a_client_that_never_reads_is_sent_away_and_the_others_never_notice() {
 }
 
 #[test]
-fn a_slow_client_gets_a_snapshot_in_the_end_and_never_a_gap() {
+fn slow_client_gets_a_snapshot_and_never_a_gap() {
     let (server, _data) = start(&["live.slow_ms=60000", "live.ring_bytes=65536"]);
     let mut slow = Client::connect(&server);
     slow.subscribe("ai", json!(["timeline"]));
     let mut seq = slow.next_of("snapshot")["seq"].as_u64().unwrap();
     let text = "다".repeat(9_000);
     for index in 0..500 {
-        server.publish(&posted("ai", &format!("x:{index}"), AT, &text));
+        server.publish(&posted_to("ai", &format!("x:{index}"), AT, &text));
     }
     server.wait_until_folded();
     let head = server.get("/api/v1/keywords/ai/timeline?limit=1")["as_of"].clone();
@@ -85,9 +87,10 @@ fn a_slow_client_gets_a_snapshot_in_the_end_and_never_a_gap() {
 }
 
 #[test]
-fn a_client_that_gives_no_sign_of_life_is_taken_for_gone() {
+fn silent_client_is_closed() {
     let (server, _data) = start(&["live.silence_ms=200"]);
-    // It finishes the handshake, then neither reads nor writes: it doesn't answer pings.
+    // A client that finishes the handshake and then neither reads nor writes, so it answers no
+    // pings.
     let mut silent = TcpStream::connect(server.address()).unwrap();
     let handshake = format!(
         "GET /api/v1/live HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: \
@@ -99,7 +102,7 @@ fn a_client_that_gives_no_sign_of_life_is_taken_for_gone() {
     eventually("the silent client is gone", || {
         closed(&server, "silent") == 1
     });
-    // One that answers pings stays.
+    // A client that answers pings stays.
     let mut good = Client::connect(&server);
     assert!(good.within(Duration::from_secs(1)).unwrap().is_empty());
     assert!(good.until_pong(1).is_empty());
@@ -137,13 +140,13 @@ fn floods_end_with_too_many_and_leave_others_unaffected() {
         }
     }
     assert_eq!(storm.closed().code, 4429);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     assert_eq!(good.next_of("update")["added"][0]["id"], "x:1");
     server.stop();
 }
 
 #[test]
-fn thousands_of_subscriptions_are_a_limit_not_a_burden() {
+fn subscriptions_are_limited_to_thousands() {
     let (server, _data) = start(&["live.burst=100000"]);
     let mut client = Client::connect(&server);
     let froms: Vec<Value> = (0..64)
@@ -174,9 +177,9 @@ fn thousands_of_subscriptions_are_a_limit_not_a_burden() {
             }
         }
     }
-    // A thousand channels are the default: fifteen messages of 64 fit.
+    // The default limit is a thousand channels: fifteen messages of 64 fit.
     assert_eq!(refused, 50 - 15);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     let rest = client.until_pong(1);
     assert!(rest.iter().all(|line| line["topic"] == "volume"));
     server.stop();

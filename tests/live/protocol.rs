@@ -1,13 +1,14 @@
-//! Each message of the protocol, and each way to be refused.
+//! Each message of the protocol, and each refusal.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::client::{Client, deleted, engaged, posted};
-use crate::http;
-use crate::server::Server;
+use crate::common::http;
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::live_client::Client;
+use crate::common::server::Server;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -38,9 +39,9 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
+fn subscription_starts_with_snapshots_and_continues_with_updates() {
     let Fixture { server, _data } = start();
-    server.publish(&posted("ai", "x:1", AT, "first"));
+    server.publish(&posted_to("ai", "x:1", AT, "first"));
     server.wait_until_folded();
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": "s", "keyword": " AI ", "topics": ["timeline", "volume", "ledger"] }));
@@ -73,7 +74,7 @@ fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
     );
 
     let seq = timeline["seq"].as_u64().unwrap();
-    server.publish(&(posted("ai", "x:2", AT, "second") + &posted("ai", "x:3", AT, "third")));
+    server.publish(&(posted_to("ai", "x:2", AT, "second") + &posted_to("ai", "x:3", AT, "third")));
     let update = client.next();
     assert_eq!(update["type"], "update");
     assert_eq!(update["prev"], seq);
@@ -84,7 +85,7 @@ fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
     );
     assert!(update.get("limit").is_none());
 
-    server.publish(&(engaged("ai", "x:1", AT, 9) + &deleted("ai", "x:2", AT)));
+    server.publish(&(engaged_to("ai", "x:1", AT, 9) + &deleted_to("ai", "x:2", AT)));
     let update = loop {
         let line = client.next();
         if line["topic"] == "timeline" {
@@ -99,13 +100,13 @@ fn a_subscription_begins_with_snapshots_and_goes_on_with_updates() {
 #[test]
 fn event_without_effect_still_moves_the_channels() {
     let Fixture { server, _data } = start();
-    server.publish(&posted("ai", "x:1", AT, "first"));
+    server.publish(&posted_to("ai", "x:1", AT, "first"));
     server.wait_until_folded();
     let mut client = Client::connect(&server);
     client.subscribe("ai", json!(["timeline", "volume"]));
     let seq = client.next_of("snapshot")["seq"].as_u64().unwrap();
     client.next_of("snapshot");
-    server.publish(&posted("ai", "x:1", AT, "again"));
+    server.publish(&posted_to("ai", "x:1", AT, "again"));
     for topic in ["timeline", "volume"] {
         let update = client.next_of("update");
         assert_eq!(update["topic"], topic);
@@ -117,10 +118,10 @@ fn event_without_effect_still_moves_the_channels() {
 }
 
 #[test]
-fn parameters_are_named_where_they_are_not_the_default() {
+fn lines_name_parameters_that_are_not_the_default() {
     let Fixture { server, _data } = start();
     let body: String = (0..5)
-        .map(|index| posted("ai", &format!("x:{index}"), AT, "text"))
+        .map(|index| posted_to("ai", &format!("x:{index}"), AT, "text"))
         .collect();
     server.publish(&body);
     server.wait_until_folded();
@@ -148,13 +149,13 @@ fn parameters_are_named_where_they_are_not_the_default() {
     let rest =
         server.get("/api/v1/keywords/ai/volume?step=day&tz=%2B09:00&from=2026-11-20T00:00:00Z");
     assert_eq!(volume["points"], rest["points"]);
-    server.publish(&posted("ai", "x:9", AT, "text"));
+    server.publish(&posted_to("ai", "x:9", AT, "text"));
     assert_eq!(client.next_of("update")["limit"], 2);
     assert_eq!(client.next_of("update")["step"], "day");
 }
 
 #[test]
-fn topics_default_to_what_a_dashboard_shows() {
+fn topics_default_to_those_of_the_dashboard() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "배우" }));
@@ -168,15 +169,15 @@ fn topics_default_to_what_a_dashboard_shows() {
 #[test]
 fn client_resumes_whole_or_gets_a_snapshot() {
     let Fixture { server, _data } = start();
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     server.wait_until_folded();
     let mut client = Client::connect(&server);
     client.subscribe("ai", json!(["timeline"]));
     let snapshot = client.next_of("snapshot");
     let (epoch, seq) = (snapshot["epoch"].clone(), snapshot["seq"].clone());
     drop(client);
-    server.publish(&posted("ai", "x:2", AT, "two"));
-    let taken = server.publish(&posted("ai", "x:3", AT, "three"));
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
+    let taken = server.publish(&posted_to("ai", "x:3", AT, "three"));
     server.wait_until_folded();
     let resume = |epoch: &Value, seq: &Value| {
         let mut client = Client::connect(&server);
@@ -191,7 +192,7 @@ fn client_resumes_whole_or_gets_a_snapshot() {
         snapshots.sort_by_key(ToString::to_string);
         (subscribed["recovered"].clone(), snapshots)
     };
-    // What was missed, and only that.
+    // The missed updates and nothing else.
     let mut added = Vec::new();
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": epoch, "seq": seq } }));
@@ -204,10 +205,10 @@ fn client_resumes_whole_or_gets_a_snapshot() {
         added.extend(new);
     }
     assert_eq!(added, ["x:2", "x:3"]);
-    // Nothing was missed: no snapshot of the timeline, one of the volume.
+    // No update was missed: no snapshot of the timeline, one of the volume.
     let (recovered, snapshots) = resume(&epoch, &taken["seq"]);
     assert_eq!((recovered, snapshots), (json!(true), vec![json!("volume")]));
-    // Another epoch, none at all, and a position that the journal doesn't hold: a snapshot at once.
+    // Another epoch, an invalid one, and a position beyond the journal head: a snapshot at once.
     for (epoch, seq) in [
         (&json!("0000000000000000"), &seq),
         (&json!("no epoch"), &seq),
@@ -231,8 +232,8 @@ fn new_subscriber_gets_what_get_returns() {
         first.next_of("snapshot");
     }
     for number in 1..=10 {
-        let taken = server.publish(&posted("ai", &format!("x:{number}"), AT, "one"));
-        // Its subscriber has got that far.
+        let taken = server.publish(&posted_to("ai", &format!("x:{number}"), AT, "one"));
+        // The subscriber has received that update.
         while first.next_of("update")["seq"].as_u64() < taken["seq"].as_u64() {}
     }
     let got = server.get("/api/v1/keywords/ai/timeline");
@@ -258,8 +259,8 @@ fn new_subscriber_gets_what_get_returns() {
 #[test]
 fn requests_are_answered_by_id_before_the_feed_starts() {
     let Fixture { server, _data } = start();
-    server.publish(&posted("ai", "x:1", AT, "one"));
-    let taken = server.publish(&posted("ai", "x:2", AT, "two"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
+    let taken = server.publish(&posted_to("ai", "x:2", AT, "two"));
     let got = server.get("/api/v1/keywords/ai/timeline");
     let mut client = Client::connect(&server);
     let since = json!({ "epoch": got["epoch"], "seq": taken["seq"] });
@@ -267,8 +268,8 @@ fn requests_are_answered_by_id_before_the_feed_starts() {
         json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": since }),
         json!({ "type": "subscribe", "id": 2, "keyword": "ai", "topics": ["volume"] }),
         json!({ "type": "subscribe", "id": 3, "keyword": "ai", "topics": ["ledger"] }),
-        json!({ "type": "subscribe", "id": 4, "keyword": "nobody" }),
-        json!({ "type": "subscribe", "id": 5, "keyword": "nobody" }),
+        json!({ "type": "subscribe", "id": 4, "keyword": "absent" }),
+        json!({ "type": "subscribe", "id": 5, "keyword": "absent" }),
         json!({ "type": "subscribe", "id": 6, "keyword": "배우", "topics": ["timeline"] }),
         json!({ "type": "unsubscribe", "id": 7, "keyword": "배우" }),
     ] {
@@ -312,24 +313,24 @@ fn second_subscription_of_a_channel_replaces_it_with_a_new_snapshot() {
         assert_eq!(client.next_of("subscribed")["id"], id);
         client.next_of("snapshot");
     }
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     client.next_of("update");
     assert_eq!(client.until_pong(3), Vec::<Value>::new());
 }
 
 #[test]
-fn what_is_unsubscribed_is_not_sent_any_more() {
+fn unsubscribed_topics_send_nothing() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     client.subscribe("ai", json!(["timeline", "volume"]));
     client.next_of("snapshot");
     client.next_of("snapshot");
     client.say(&json!({ "type": "unsubscribe", "id": 2, "keyword": "ai", "topics": ["volume"] }));
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     assert_eq!(client.next_of("update")["topic"], "timeline");
     client.say(&json!({ "type": "unsubscribe", "id": 3, "keyword": "ai" }));
     assert_eq!(client.until_pong(4), Vec::<Value>::new());
-    server.publish(&posted("ai", "x:2", AT, "two"));
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
     server.wait_until_folded();
     assert!(
         client
@@ -372,7 +373,7 @@ fn untracking_ends_subscriptions_and_tracking_starts_empty() {
 }
 
 #[test]
-fn what_is_not_understood_is_answered_and_the_fifth_in_a_row_ends_it() {
+fn fifth_bad_message_in_a_row_closes_the_session() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     for (message, right) in [
@@ -389,7 +390,7 @@ fn what_is_not_understood_is_answered_and_the_fifth_in_a_row_ends_it() {
             "{error}"
         );
     }
-    // One that is understood begins the count anew.
+    // A valid message resets the count.
     assert!(client.until_pong(1).is_empty());
     for (id, rest) in [
         (json!(4), json!({ "keyword": "ai", "topics": ["tweets"] })),
@@ -410,12 +411,12 @@ fn what_is_not_understood_is_answered_and_the_fifth_in_a_row_ends_it() {
 }
 
 #[test]
-fn each_breach_of_the_rules_has_its_code() {
+fn each_protocol_violation_has_its_close_code() {
     let Fixture { server, _data } = start();
     let long_line = format!("{{\"type\":\"ping\",\"id\":\"{}\"}}", "x".repeat(16 * 1024));
     let long_message = format!("{{\"type\":\"ping\"}}\n{}", " ".repeat(70_000));
     let raw_unmasked = [0x81, 2, b'{', b'}'];
-    // A claim of 64 MiB, masked.
+    // A masked frame header that announces 64 MiB.
     let claim = [0x81, 0xff, 0, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4];
     let not_utf8 = [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe];
     let reserved = [0x83, 0x80, 0, 0, 0, 0];
@@ -444,7 +445,7 @@ fn each_breach_of_the_rules_has_its_code() {
 }
 
 #[test]
-fn a_member_that_the_type_does_not_have_is_a_bad_request() {
+fn unknown_member_is_a_bad_request() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
     for (message, unknown) in [
@@ -482,10 +483,10 @@ fn a_member_that_the_type_does_not_have_is_a_bad_request() {
 }
 
 #[test]
-fn a_message_may_come_in_fragments_and_several_in_one_frame() {
+fn messages_can_be_fragmented_or_share_a_frame() {
     let Fixture { server, _data } = start();
     let mut client = Client::connect(&server);
-    // {"type": ... "ping","id":1} in three frames, a ping of the transport between them.
+    // {"type": ... "ping","id":1} in three frames, with a ping frame between them.
     for (head, part) in [
         (0x01, r#"{"type":"#),
         (0x89, ""),
@@ -522,7 +523,7 @@ fn limit_errors_name_the_limit_and_keep_the_session() {
     client.subscribe("배우", json!(["timeline"]));
     assert_eq!(client.next_of("subscribed")["keyword"], "배우");
     let mut second = Client::connect(&server);
-    // It has its place when it is answered.
+    // The subscription has its permit when it is answered.
     assert!(second.until_pong(1).is_empty());
     let mut third = Client::connect(&server);
     assert_eq!(third.closed().code, 4429);

@@ -1,6 +1,5 @@
-//! The same as [`crate::checker`] asks, but while everything moves: publishing never stops, the
-//! server is killed and comes back, and whenever a client stands exactly where an answer does, the
-//! two must be equal, at once.
+//! The check of [`crate::live::checker`] without pauses: publishing never stops, the server is
+//! killed and restarted, and whenever a client is at the position of an answer, both must be equal.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,29 +7,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::chance::{Chance, trials};
-use crate::client::{Client, deleted, engaged, posted};
-use crate::http;
-use crate::server::{DEADLINE, Server, eventually, publish_to};
-use crate::state::{Channel, Held};
+use crate::common::chance::{Chance, trials};
+use crate::common::http;
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::live_client::Client;
+use crate::common::live_state::{Channel, Held};
+use crate::common::server::{Server, publish_to};
+use crate::common::wait::{DEADLINE, eventually};
 
 const KEYWORDS: [&str; 2] = ["ai", "go"];
-/// Nobody publishes for so long, now and then, so that positions meet.
+/// Length of the occasional pauses in publishing, in which positions become equal.
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// What all threads share.
+/// The state that all threads share.
 struct World {
     address: SocketAddr,
     seed: u64,
     is_over: AtomicBool,
-    /// Comparisons at equal positions: of timelines, of volumes.
+    /// Number of comparisons at equal positions, of timelines and of volumes.
     timelines: AtomicU64,
     volumes: AtomicU64,
     resumed: AtomicU64,
     snapshots: AtomicU64,
 }
 
-/// Publishes by chance until the end, also to a server that is not there.
+/// Publishes random events until the end, also while the server is down.
 fn publish(world: &World) {
     let mut chance = Chance::of(world.seed);
     let mut made = 0_u64;
@@ -45,11 +46,11 @@ fn publish(world: &World) {
                 .unwrap();
             let old = format!("x:{}", made.saturating_sub(chance.below(60)));
             body.push_str(&match chance.below(8) {
-                0 | 1 => engaged(keyword, &old, &at, chance.below(1000)),
-                2 => deleted(keyword, &old, &at),
+                0 | 1 => engaged_to(keyword, &old, &at, chance.below(1000)),
+                2 => deleted_to(keyword, &old, &at),
                 _ => {
                     made += 1;
-                    posted(keyword, &format!("x:{made}"), &at, "가나다")
+                    posted_to(keyword, &format!("x:{made}"), &at, "가나다")
                 }
             });
         }
@@ -60,12 +61,12 @@ fn publish(world: &World) {
     }
 }
 
-/// Half of those that come back name the mark.
+/// Half of the resuming clients send the mark.
 fn trial_of_mark(seq: u64) -> bool {
     seq.is_multiple_of(2)
 }
 
-/// One client of one keyword, which reads in its own time.
+/// A client of one keyword that reads at random times.
 struct Subscriber<'w> {
     world: &'w World,
     keyword: &'static str,
@@ -79,7 +80,7 @@ impl Subscriber<'_> {
         let mut chance = Chance::of(self.world.seed ^ trial);
         while !self.world.is_over.load(Ordering::Relaxed) {
             if self.client.is_none() && !self.connect() {
-                // The server is on its way.
+                // The server is restarting.
                 std::thread::sleep(Duration::from_millis(20));
                 continue;
             }
@@ -94,7 +95,7 @@ impl Subscriber<'_> {
         }
     }
 
-    /// False when the server is not there.
+    /// Returns false when the server is down.
     fn connect(&mut self) -> bool {
         let Ok(mut client) = Client::connect_to(self.world.address) else {
             return false;
@@ -121,7 +122,7 @@ impl Subscriber<'_> {
         true
     }
 
-    /// Reads for a moment; false when the connection is lost.
+    /// Reads for a short time; false when the connection is lost.
     fn read(&mut self) -> bool {
         let Some(client) = &mut self.client else {
             return false;
@@ -160,7 +161,8 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Asks, reads until it is there or beyond, and compares when it is exactly there.
+    /// Sends a GET, reads until the client is at its position or beyond, and compares at equal
+    /// positions.
     fn meet(&mut self, topic: &str) {
         let parameters = if topic == "timeline" {
             "limit=200"
@@ -199,7 +201,7 @@ impl Subscriber<'_> {
             if channel.seq == as_of {
                 if topic == "timeline" {
                     self.compare_timeline(channel, &says);
-                    // A client may forget what is old.
+                    // A client may drop old tweets.
                     for channel in self.held.channels.values_mut() {
                         channel.let_go(500);
                     }
@@ -217,7 +219,9 @@ impl Subscriber<'_> {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|item| floor.is_none_or(|floor| crate::state::key_of(item) >= *floor))
+            .filter(|item| {
+                floor.is_none_or(|floor| crate::common::live_state::key_of(item) >= *floor)
+            })
             .collect();
         let held = channel.newest(200);
         let held: Vec<&Value> = held.iter().collect();
@@ -271,7 +275,7 @@ fn snapshot_plus_updates_equals_get_while_events_arrive() {
             .min(volumes.load(Ordering::Relaxed))
     };
     let server = std::thread::scope(|scope| {
-        // The others end also when one fails.
+        // The other threads also end when one fails.
         let over = Over(&world.is_over);
         let mut threads = vec![scope.spawn(|| publish(&world))];
         for (trial, (keyword, limit)) in
@@ -321,11 +325,11 @@ fn snapshot_plus_updates_equals_get_while_events_arrive() {
     assert!(met() >= meetings);
     assert!(
         world.resumed.load(Ordering::Relaxed) > 0,
-        "nobody went on where it was"
+        "no client resumed"
     );
     assert!(
         world.snapshots.load(Ordering::Relaxed) > 0,
-        "nobody began anew"
+        "no client got a new snapshot"
     );
     server.stop();
 }

@@ -1,14 +1,16 @@
-//! A server that stops or dies, and clients that come back.
+//! A server that stops or is killed, and clients that reconnect.
 
 use serde_json::json;
 
-use crate::client::{Client, posted};
-use crate::server::{Server, eventually, send};
+use crate::common::lines::posted_to;
+use crate::common::live_client::Client;
+use crate::common::server::{Server, send};
+use crate::common::wait::eventually;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
 #[test]
-fn a_server_that_stops_says_when_to_come_again() {
+fn stopping_server_sends_spread_retry_hints() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);
@@ -39,16 +41,16 @@ fn a_server_that_stops_says_when_to_come_again() {
 }
 
 #[test]
-fn after_a_kill_a_client_goes_on_where_it_was_or_gets_a_snapshot() {
+fn client_resumes_or_gets_a_snapshot_after_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     server.track(&["ai"]);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     server.wait_until_folded();
     let mut client = Client::connect(&server);
     client.subscribe("ai", json!(["timeline"]));
     let first = client.next_of("snapshot");
-    server.publish(&posted("ai", "x:2", AT, "two"));
+    server.publish(&posted_to("ai", "x:2", AT, "two"));
     let second = client.next_of("update");
     let address = server.address().to_string();
     server.kill();
@@ -58,11 +60,11 @@ fn after_a_kill_a_client_goes_on_where_it_was_or_gets_a_snapshot() {
         client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": first["epoch"], "seq": seq } }));
         client
     };
-    // It had seen all: nothing is missing, and nothing is sent.
+    // The client had every update: it resumes and gets nothing.
     let mut current = resume(&second["seq"]);
     assert_eq!(current.next()["recovered"], true);
     assert!(current.until_pong(1).is_empty());
-    // It had not: what it missed is not kept over a restart.
+    // The client missed an update: a restart does not keep the replay buffer.
     let mut behind = resume(&first["seq"]);
     assert_eq!(behind.next()["recovered"], false);
     assert_eq!(
@@ -72,7 +74,7 @@ fn after_a_kill_a_client_goes_on_where_it_was_or_gets_a_snapshot() {
             .len(),
         2
     );
-    server.publish(&posted("ai", "x:3", AT, "three"));
+    server.publish(&posted_to("ai", "x:3", AT, "three"));
     for client in [&mut current, &mut behind] {
         let update = client.next_of("update");
         assert_eq!(update["prev"], second["seq"]);
@@ -86,7 +88,7 @@ fn rebuilt_views_send_snapshots_and_never_go_back() {
     let server = Server::start(data.path());
     server.track(&["ai"]);
     let body: String = (0..300)
-        .map(|index| posted("ai", &format!("x:{index}"), AT, "text"))
+        .map(|index| posted_to("ai", &format!("x:{index}"), AT, "text"))
         .collect();
     server.publish(&body);
     server.wait_until_folded();
@@ -97,7 +99,7 @@ fn rebuilt_views_send_snapshots_and_never_go_back() {
     let server = Server::start_with(data.path(), &["--listen", &address]);
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": held["epoch"], "seq": held["as_of"] } }));
-    // The same epoch, and all of it is there again: nothing has to be sent.
+    // The same epoch and the same content after the rebuild: the client resumes.
     assert_eq!(client.next()["recovered"], true);
     eventually("the server is ready", || {
         server.ask("GET", "/readyz", &[], b"").status == 200

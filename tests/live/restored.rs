@@ -1,29 +1,16 @@
-//! A data folder that was restored from a copy: the same epoch and positions, other tweets.
-
-use std::path::Path;
+//! A data folder that was restored from a copy has the same epoch and positions with other tweets.
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, posted};
-use crate::events::Stream;
-use crate::server::Server;
+use crate::common::files::copy_folder;
+use crate::common::lines::posted_to;
+use crate::common::live_client::Client;
+use crate::common::server::Server;
+use crate::live::events::Stream;
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().unwrap().is_dir() {
-            copy(&from, &to);
-        } else {
-            std::fs::copy(&from, &to).unwrap();
-        }
-    }
-}
-
-/// What a client holds that begins now: epoch, seq and mark.
+/// The position of a new client: epoch, seq and mark.
 fn position(server: &Server) -> Value {
     server.wait_until_folded();
     let mut client = Client::connect(server);
@@ -32,7 +19,7 @@ fn position(server: &Server) -> Value {
     json!({ "epoch": line["epoch"], "seq": line["seq"], "mark": line["mark"] })
 }
 
-/// Whether a client that comes back goes on where it was. Its next line says the same.
+/// Whether a resuming client recovers. Its next lines must agree.
 fn recovered(server: &Server, since: &Value) -> bool {
     let mut client = Client::connect(server);
     client.say(
@@ -54,7 +41,7 @@ fn stream_begins_with(server: &Server, since: &Value) -> String {
     let (epoch, seq, mark) = (word("epoch"), &since["seq"], word("mark"));
     let header = format!("Last-Event-ID: {epoch}:{seq}:{mark}\r\n");
     let mut stream = Stream::open(server, "topic=timeline", &header);
-    server.publish(&posted("ai", &format!("x:stream{mark}{seq}"), AT, "new"));
+    server.publish(&posted_to("ai", &format!("x:stream{mark}{seq}"), AT, "new"));
     stream.next().unwrap().kind
 }
 
@@ -67,26 +54,26 @@ fn at(since: &Value, seq: u64) -> Value {
 }
 
 #[test]
-fn a_client_of_another_history_gets_a_snapshot() {
+fn client_of_another_history_gets_a_snapshot() {
     let parent = tempfile::tempdir().unwrap();
     let folder = |name: &str| parent.path().join(name);
     let server = Server::start(&folder("first"));
     server.track(&["ai"]);
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     let common = position(&server);
     server.stop();
     for name in ["second", "third"] {
-        copy(&folder("first"), &folder(name));
+        copy_folder(&folder("first"), &folder(name));
     }
 
-    // The history that is lost, and one with the first half of what comes instead of it.
+    // The lost history, and one with the first half of the history that replaces it.
     let server = Server::start(&folder("first"));
-    server.publish(&(posted("ai", "x:2", AT, "two") + &posted("ai", "x:3", AT, "three")));
+    server.publish(&(posted_to("ai", "x:2", AT, "two") + &posted_to("ai", "x:3", AT, "three")));
     let lost = position(&server);
     assert!(recovered(&server, &lost));
     server.stop();
     let server = Server::start(&folder("third"));
-    server.publish(&posted("ai", "y:2", AT, "zwei"));
+    server.publish(&posted_to("ai", "y:2", AT, "zwei"));
     let half = position(&server);
     server.stop();
 
@@ -94,7 +81,7 @@ fn a_client_of_another_history_gets_a_snapshot() {
     let mut witness = Client::connect(&server);
     witness.subscribe("ai", json!(["timeline"]));
     witness.next_of("snapshot");
-    server.publish(&(posted("ai", "y:2", AT, "zwei") + &posted("ai", "y:3", AT, "drei")));
+    server.publish(&(posted_to("ai", "y:2", AT, "zwei") + &posted_to("ai", "y:3", AT, "drei")));
     let update = witness.next_of("update");
     let now = position(&server);
     assert_eq!((&now["epoch"], &now["seq"]), (&lost["epoch"], &lost["seq"]));
@@ -104,7 +91,8 @@ fn a_client_of_another_history_gets_a_snapshot() {
         (&common["seq"], &now["seq"], &now["mark"])
     );
 
-    // Where the views are, where they were, and at a position that only the journal knows.
+    // At the current position of the views, at an earlier one, and at one that only the journal
+    // knows.
     let middle = half["seq"].as_u64().unwrap();
     let check = |server: &Server| {
         for (since, is_ours) in [
@@ -131,7 +119,7 @@ fn a_client_of_another_history_gets_a_snapshot() {
     check(&server);
     server.stop();
 
-    // A restart forgets the ring: nothing but the last position can be gone on from.
+    // A restart empties the replay buffer: only the last position can be resumed.
     let server = Server::start(&folder("second"));
     let last = position(&server);
     assert!(recovered(&server, &last));

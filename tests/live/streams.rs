@@ -1,14 +1,15 @@
-//! Server-sent events that are lost, slow, or too many.
+//! Event streams that are lost, slow, or too many.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chance::Chance;
-use crate::client::{deleted, engaged, posted};
-use crate::events::{Event, Stream};
-use crate::server::{Server, eventually};
-use crate::state::Held;
+use crate::common::chance::Chance;
+use crate::common::lines::{deleted_to, engaged_to, posted_to};
+use crate::common::live_state::Held;
+use crate::common::server::Server;
+use crate::common::wait::eventually;
+use crate::live::events::{Event, Stream};
 
 const TIMELINE: &str = "/api/v1/keywords/ai/timeline?limit=200";
 
@@ -20,7 +21,7 @@ fn start(settings: &[&str]) -> (Server, tempfile::TempDir) {
     (server, data)
 }
 
-/// Reads on until a timeline stands where a GET does, and compares.
+/// Reads until the timeline is at the position of a GET, and compares.
 fn compare(stream: &mut Stream, held: &mut Held, last: &mut Option<String>, server: &Server) {
     server.wait_until_folded();
     let says = server.get(TIMELINE);
@@ -40,13 +41,13 @@ fn compare(stream: &mut Stream, held: &mut Held, last: &mut Option<String>, serv
     let items = says["items"].as_array().unwrap();
     let above: Vec<&Value> = items
         .iter()
-        .filter(|item| floor.is_none_or(|floor| crate::state::key_of(item) >= *floor))
+        .filter(|item| floor.is_none_or(|floor| crate::common::live_state::key_of(item) >= *floor))
         .collect();
     assert_eq!(channel.newest(200).iter().collect::<Vec<_>>(), above);
 }
 
 #[test]
-fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
+fn repeatedly_resumed_event_stream_equals_get() {
     let (mut server, data) = start(&["live.ring_bytes=16384"]);
     let mut chance = Chance::of(11);
     let mut held = Held::default();
@@ -75,11 +76,11 @@ fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
                 let at = format!("2026-11-23T07:00:{second:02}.000Z");
                 let old = format!("x:{}", chance.below(made + 1));
                 body.push_str(&match chance.below(6) {
-                    0 => engaged("ai", &old, &at, chance.below(99)),
-                    1 => deleted("ai", &old, &at),
+                    0 => engaged_to("ai", &old, &at, chance.below(99)),
+                    1 => deleted_to("ai", &old, &at),
                     _ => {
                         made += 1;
-                        posted("ai", &format!("x:{made}"), &at, &"가".repeat(100))
+                        posted_to("ai", &format!("x:{made}"), &at, &"가".repeat(100))
                     }
                 });
             }
@@ -92,11 +93,11 @@ fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
             _ => begun += 1,
         }
         drop(stream);
-        // Missed: sometimes nothing, sometimes more than is kept.
+        // Missed updates: sometimes none, sometimes more than the replay buffer holds.
         for _ in 0..chance.below(4) {
             made += 1;
             let text = "나".repeat(2_000);
-            server.publish(&posted(
+            server.publish(&posted_to(
                 "ai",
                 &format!("x:{made}"),
                 "2026-11-23T07:00:30.000Z",
@@ -109,7 +110,7 @@ fn a_stream_that_is_taken_up_again_and_again_holds_what_a_get_says() {
 }
 
 #[test]
-fn a_stream_that_is_never_read_is_ended() {
+fn unread_event_stream_is_ended() {
     let (server, _data) = start(&["live.slow_ms=300", "live.ring_bytes=65536"]);
     let mut stuck = Stream::open(&server, "topic=timeline", "");
     stuck.next().unwrap();
@@ -118,7 +119,7 @@ fn a_stream_that_is_never_read_is_ended() {
     eventually("the stream that is never read is ended", || {
         for _ in 0..20 {
             published += 1;
-            server.publish(&posted(
+            server.publish(&posted_to(
                 "ai",
                 &format!("x:{published}"),
                 "2026-11-23T07:00:00Z",
@@ -128,14 +129,14 @@ fn a_stream_that_is_never_read_is_ended() {
         let metrics = server.ask("GET", "/metrics", &[], b"").text();
         metrics.contains("tidings_live_closed_total{reason=\"too_slow\"} 1")
     });
-    // Another one is served as before.
+    // Another stream is served as before.
     let mut good = Stream::open(&server, "topic=timeline&limit=1", "");
     assert_eq!(good.next().unwrap().kind, "snapshot");
     server.stop();
 }
 
 #[test]
-fn streams_count_as_sessions() {
+fn event_streams_count_as_sessions() {
     let (server, _data) = start(&["live.sessions=2"]);
     let mut first = Stream::open(&server, "topic=timeline", "");
     let _second = Stream::open(&server, "topic=ledger", "");
@@ -167,11 +168,11 @@ fn streams_count_as_sessions() {
 }
 
 #[test]
-fn a_stream_that_is_lost_within_a_snapshot_begins_anew() {
+fn event_stream_lost_within_a_snapshot_starts_again() {
     let (server, _data) = start(&[]);
     let text = "다".repeat(9_000);
     let body: String = (0..40)
-        .map(|index| posted("ai", &format!("x:{index}"), "2026-11-23T07:00:00Z", &text))
+        .map(|index| posted_to("ai", &format!("x:{index}"), "2026-11-23T07:00:00Z", &text))
         .collect();
     server.publish(&body);
     server.wait_until_folded();
@@ -179,10 +180,10 @@ fn a_stream_that_is_lost_within_a_snapshot_begins_anew() {
     let part = stream.next().unwrap();
     assert_eq!(part.data["more"], true);
     drop(stream);
-    // As an EventSource does: the last id that came, if one came.
+    // Reconnects as an EventSource does, with the last received id, if any.
     let header = part.id.map(|id| format!("Last-Event-ID: {id}\r\n"));
     let mut stream = Stream::open(&server, "topic=timeline", &header.unwrap_or_default());
-    server.publish(&posted("ai", "x:new", "2026-11-23T07:00:01Z", "new"));
+    server.publish(&posted_to("ai", "x:new", "2026-11-23T07:00:01Z", "new"));
     assert_eq!(stream.next().unwrap().kind, "snapshot");
     server.stop();
 }

@@ -1,5 +1,4 @@
-//! The transport's own rules, and clients that know none: what is not WebSocket ends, and nobody
-//! else notices.
+//! The rules of WebSocket: a client that breaks them is closed without effect on others.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,9 +8,11 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::chance::{Chance, trials};
-use crate::client::{Client, posted};
-use crate::server::{DEADLINE, Server, eventually};
+use crate::common::chance::{Chance, trials};
+use crate::common::lines::posted_to;
+use crate::common::live_client::Client;
+use crate::common::server::Server;
+use crate::common::wait::{DEADLINE, eventually};
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
 
@@ -38,7 +39,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A connection of which nothing more is known than that the handshake is done.
+/// A connection after the handshake.
 fn bare(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -65,7 +66,7 @@ fn bare(server: &Server) -> TcpStream {
     stream
 }
 
-/// Reads frames until the connection ends: what they hold, by opcode.
+/// Reads frames until the connection ends: opcode and content of each.
 fn frames(stream: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
@@ -99,7 +100,7 @@ fn close_code(frames: &[(u8, Vec<u8>)]) -> Option<u16> {
 }
 
 #[test]
-fn each_breach_of_the_transport_has_its_code() {
+fn each_transport_violation_has_its_close_code() {
     let (server, _data) = start(&[]);
     let endless: Vec<u8> = std::iter::once(frame(0x01, &[b'{'; 1000]))
         .chain((0..100).map(|_| frame(0x00, &[b' '; 1000])))
@@ -129,7 +130,7 @@ fn each_breach_of_the_transport_has_its_code() {
     ];
     for (what, code, bytes) in cases {
         let mut stream = bare(&server);
-        // The server may have closed before all is said.
+        // The server may close before everything is sent.
         let _ = stream.write_all(&bytes);
         let said = frames(&mut stream);
         assert_eq!(close_code(&said), Some(code), "{what}: {said:?}");
@@ -140,7 +141,7 @@ fn each_breach_of_the_transport_has_its_code() {
 }
 
 #[test]
-fn pings_are_answered_with_what_they_hold_and_goodbyes_with_goodbye() {
+fn pings_are_echoed_and_close_frames_answered() {
     let (server, _data) = start(&[]);
     let mut stream = bare(&server);
     stream.write_all(&frame(0x89, b"are you there")).unwrap();
@@ -163,7 +164,7 @@ fn pings_are_answered_with_what_they_hold_and_goodbyes_with_goodbye() {
 }
 
 #[test]
-fn lines_that_are_due_together_share_a_frame() {
+fn lines_due_together_share_a_frame() {
     let (server, _data) = start(&[]);
     let mut stream = bare(&server);
     let subscribe =
@@ -182,7 +183,7 @@ fn lines_that_are_due_together_share_a_frame() {
         bytes.clone()
     };
     until("\"total\":");
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     let bytes = until("\"type\":\"update\",\"keyword\":\"ai\",\"topic\":\"volume\"");
     let (_, last) = parsed(&bytes).pop().unwrap();
     let lines: Vec<&[u8]> = last.split(|byte| *byte == b'\n').collect();
@@ -209,7 +210,7 @@ fn noise_ends_its_session_only() {
                     br#"{"type":"subscribe","id":1,"keyword":"ai","topics":["timeline"]}"#.to_vec()
                 }
                 _ => {
-                    // A message that is nearly right.
+                    // A nearly correct message.
                     let mut near = br#"{"type":"subscribe","id":1,"keyword":"ai","since":{"epoch":"0","seq":1}}"#.to_vec();
                     let at = chance.below(near.len() as u64) as usize;
                     near[at] = chance.below(256) as u8;
@@ -224,13 +225,13 @@ fn noise_ends_its_session_only() {
         }
         let cut = chance.below(bytes.len() as u64 + 1) as usize;
         let _ = stream.write_all(&bytes[..cut]);
-        // Some wait for what the server has to say, some are gone.
+        // Some clients wait for the answer, some close at once.
         if chance.below(2) == 0 {
             let _ = stream.shutdown(std::net::Shutdown::Write);
             frames(&mut stream);
         }
     }
-    server.publish(&posted("ai", "x:1", AT, "one"));
+    server.publish(&posted_to("ai", "x:1", AT, "one"));
     assert_eq!(good.next_of("update")["added"][0]["id"], "x:1");
     let metrics = server.ask("GET", "/metrics", &[], b"").text();
     for line in metrics.lines() {
@@ -242,7 +243,7 @@ fn noise_ends_its_session_only() {
     server.stop();
 }
 
-/// How many session actors there are.
+/// The number of session actors.
 fn sessions(server: &Server) -> u64 {
     let metrics = server.ask("GET", "/metrics", &[], b"").text();
     let name = "tidings_actors_alive{kind=\"session\"} ";
@@ -251,7 +252,7 @@ fn sessions(server: &Server) -> u64 {
 }
 
 #[test]
-fn nothing_is_left_of_clients_that_vanish() {
+fn vanished_clients_leave_nothing() {
     let (server, _data) = start(&["live.linger_ms=200"]);
     let keywords: Vec<String> = (0..50).map(|index| format!("k{index}")).collect();
     server.track(&keywords.iter().map(String::as_str).collect::<Vec<_>>());
@@ -266,13 +267,13 @@ fn nothing_is_left_of_clients_that_vanish() {
             })
             .collect();
         assert!(sessions(&server) >= 50, "{}", sessions(&server));
-        // Half of them say goodbye.
+        // Half of them send a close frame.
         for client in clients.iter_mut().take(25) {
             let _ = client.try_say(Message::Close(None));
         }
         drop(clients);
         eventually("all sessions have ended", || sessions(&server) == 0);
-        server.publish(&posted("k0", &format!("x:{round}"), AT, "one"));
+        server.publish(&posted_to("k0", &format!("x:{round}"), AT, "one"));
     }
     server.stop();
 }

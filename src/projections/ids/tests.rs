@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::events::{Timestamp, TweetId};
-use crate::projections::test_rows::TestRows;
+use crate::projections::memory_rows::MemoryRows;
 
 fn hash(number: usize) -> IdHash {
     IdHash::of(&TweetId::new(&format!("x:{number}")).unwrap())
@@ -24,7 +24,7 @@ fn present(number: usize) -> IdState {
 #[derive(Debug, Default)]
 struct Kept {
     ids: Ids,
-    rows: TestRows,
+    rows: MemoryRows,
 }
 
 impl Kept {
@@ -236,14 +236,14 @@ fn a_small_keyword_takes_little_memory() {
 }
 
 #[test]
-fn what_is_damaged_is_named() {
+fn damaged_rows_are_named() {
     let mut kept = Kept::default();
     for number in 0..200 {
         kept.set(number, present(number));
     }
     kept.end_batch();
     let runs = kept.ids.runs();
-    let hydrate = |rows: &TestRows| Ids::hydrate(rows, &runs).map(|_| ());
+    let hydrate = |rows: &MemoryRows| Ids::hydrate(rows, &runs).map(|_| ());
     for key in [RowKey::RecentIds, RowKey::IdFilter(0, 0, 0)] {
         for cut in [0, 1, 30] {
             let mut rows = kept.rows.clone();

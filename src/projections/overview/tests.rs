@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::projections::test_rows::TestRows;
+use crate::projections::memory_rows::MemoryRows;
 use crate::projections::volume::Volume;
 use crate::projections::{RowKey, Seek, TweetKey};
 
@@ -19,8 +19,8 @@ fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn rows_of(tweets: &[Timestamp]) -> TestRows {
-    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+fn rows_of(tweets: &[Timestamp]) -> MemoryRows {
+    let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for at in tweets {
         volume.add(&rows, *at).unwrap();
     }
@@ -124,7 +124,7 @@ fn shares_are_rounded_half_up() {
 }
 
 /// Rows that count how often each is read.
-struct Counting(TestRows, RefCell<BTreeMap<RowKey, usize>>);
+struct Counting(MemoryRows, RefCell<BTreeMap<RowKey, usize>>);
 
 impl Rows for Counting {
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn counts_are_those_of_the_list(
+    fn counts_match_the_list(
         ages in prop::collection::vec(
             prop_oneof![0..3 * Timestamp::HOUR, 0..70 * Timestamp::DAY],
             0..80,
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn a_rank_is_one_more_than_the_number_of_those_ahead(
+    fn rank_is_one_more_than_the_number_ahead(
         counted in prop::collection::btree_map("[a-f]{1,2}", (0_u64..6, 0_u64..6), 0..20),
     ) {
         let list: Vec<_> = counted.iter().map(|(name, (count, previous))| {

@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::test_rows::TestRows;
+use super::super::memory_rows::MemoryRows;
 use super::super::timeline::Timeline;
 use super::super::{Meter, MeteredRows};
 use super::*;
@@ -26,8 +26,8 @@ fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
     }
 }
 
-fn rows_of(tweets: &[TweetPosted]) -> TestRows {
-    let mut rows = TestRows::default();
+fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
+    let mut rows = MemoryRows::default();
     let mut timeline = Timeline::empty();
     for tweet in tweets {
         timeline.add(&rows, tweet).unwrap();
@@ -243,7 +243,7 @@ fn abandoned_scan_ends_at_its_next_tweet() {
 }
 
 #[test]
-fn case_makes_no_difference_wherever_a_letter_stands() {
+fn case_is_ignored_at_any_position() {
     for (one, other) in [
         ("ΑΣ", "ας"),
         ("ασ", "ας"),

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::projections::RowKey;
-use crate::projections::test_rows::TestRows;
+use crate::projections::memory_rows::MemoryRows;
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn rows_of(times: &[Timestamp]) -> TestRows {
-    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+fn rows_of(times: &[Timestamp]) -> MemoryRows {
+    let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for at in times {
         volume.add(&rows, *at).unwrap();
     }
@@ -24,7 +24,7 @@ fn rows_of(times: &[Timestamp]) -> TestRows {
 }
 
 /// The tweets in `[from, to)`, both whole minutes.
-fn count(rows: &TestRows, from: Timestamp, to: Timestamp) -> u64 {
+fn count(rows: &MemoryRows, from: Timestamp, to: Timestamp) -> u64 {
     counts_between(rows, &[from, to]).unwrap().counts[0]
 }
 
@@ -51,7 +51,7 @@ fn days_begin_at_local_midnight() {
 }
 
 #[test]
-fn what_is_aligned_stays_and_an_empty_span_has_no_points() {
+fn aligned_times_stay_and_empty_spans_have_no_points() {
     let noon = time("2026-11-23T12:00:00Z");
     assert_eq!(align(noon, noon, Step::Hour, 0), (noon, noon));
     let rows = rows_of(&[noon]);
@@ -78,7 +78,7 @@ fn times_before_all_counts_are_zero() {
 
 #[test]
 fn removing_what_was_not_counted_is_damage() {
-    let (rows, mut volume) = (TestRows::default(), Volume::default());
+    let (rows, mut volume) = (MemoryRows::default(), Volume::default());
     let noon = time("2026-11-23T12:00:00Z");
     volume.add(&rows, noon).unwrap();
     let refused = volume
@@ -90,7 +90,7 @@ fn removing_what_was_not_counted_is_damage() {
 #[test]
 fn rows_are_small_and_so_is_what_stays_in_memory() {
     let start = time("2026-11-23T00:00:00Z");
-    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
+    let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for minute in 0..16 * 1_440 {
         for _ in 0..3 {
             volume
@@ -167,11 +167,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 /// The tweets that are left, the rows in the split that the deeds ask for, and in one batch.
-fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, TestRows, TestRows) {
+fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
     let mut tweets: Vec<Timestamp> = Vec::new();
-    let (mut rows, mut volume) = (TestRows::default(), Volume::default());
-    let (mut whole_rows, mut whole) = (TestRows::default(), Volume::default());
-    let end_batch = |volume: &mut Volume, rows: &mut TestRows| {
+    let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
+    let (mut whole_rows, mut whole) = (MemoryRows::default(), Volume::default());
+    let end_batch = |volume: &mut Volume, rows: &mut MemoryRows| {
         let mut changes = Vec::new();
         volume.take_row_changes(&mut changes);
         rows.put(changes);
@@ -258,9 +258,9 @@ proptest! {
     }
 
     #[test]
-    fn a_span_that_was_emptied_begins_as_if_nothing_had_been_there(restarts: bool, at in times()) {
-        let (mut rows, mut volume) = (TestRows::default(), Volume::default());
-        let put = |volume: &mut Volume, rows: &mut TestRows| {
+    fn emptied_span_is_like_a_new_one(restarts: bool, at in times()) {
+        let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
+        let put = |volume: &mut Volume, rows: &mut MemoryRows| {
             let mut changes = Vec::new();
             volume.take_row_changes(&mut changes);
             rows.put(changes);

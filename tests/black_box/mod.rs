@@ -1,0 +1,17 @@
+//! The built binary from outside: real processes, real files, HTTP over the loopback.
+
+mod backups;
+mod commands;
+mod crashes;
+mod demo;
+mod foreign_text;
+mod hostile_input;
+mod journal_damage;
+mod open_files;
+mod rejected;
+mod settings;
+mod stalls;
+mod stopping;
+mod system_calls;
+mod totals;
+mod views_damage;

@@ -1,0 +1,70 @@
+//! The engine in this process: how it is set up, its journals, and what it folded.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
+use tidings::events::{Incarnation, Record, Sequence};
+use tidings::journal::{
+    Connection, EmbeddedJournal, EmbeddedOptions, JournalHandle, MemoryJournal,
+};
+use tidings::telemetry::Metrics;
+
+use crate::common::journal_double::JournalDouble;
+
+/// Small batches and frequent commits.
+pub fn options(data: &Path) -> Options {
+    Options {
+        data: data.to_owned(),
+        clock: Clock::system(),
+        cache_bytes: 16 << 20,
+        batch_records: 64,
+        keywords_max: 100_000,
+        keywords_resident: 20_000,
+        shard: ShardOptions {
+            commit_events: 100,
+            commit_interval: Duration::from_millis(50),
+            idle: Duration::from_secs(600),
+        },
+    }
+}
+
+/// Starts the engine with [`options`].
+pub async fn start(data: &Path, journal: &JournalHandle) -> Tidings {
+    start_with(options(data), journal, fold_step()).await
+}
+
+/// Starts the engine with these options and this fold.
+pub async fn start_with(options: Options, journal: &JournalHandle, fold: FoldStep) -> Tidings {
+    Tidings::start_with(options, Arc::clone(journal), Metrics::new(), fold)
+        .await
+        .unwrap()
+}
+
+pub async fn append(journal: &JournalHandle, records: Vec<Record>) -> Sequence {
+    journal.append(records).await.unwrap().last
+}
+
+/// The embedded journal in a folder.
+pub fn embedded(folder: &Path) -> JournalHandle {
+    Arc::new(EmbeddedJournal::open(folder, &EmbeddedOptions::default()).unwrap())
+}
+
+/// An empty journal in memory.
+pub fn in_memory(incarnation: u64) -> JournalHandle {
+    Arc::new(MemoryJournal::new(Incarnation(incarnation)))
+}
+
+/// A journal in memory that stays open when an engine closes it, for the next one.
+pub fn memory() -> JournalHandle {
+    JournalDouble::of(in_memory(7)).kept_open().handle()
+}
+
+/// A journal that other processes write to, too.
+pub fn shared(journal: JournalHandle) -> JournalHandle {
+    JournalDouble::of(journal)
+        .connected(Connection::Connected)
+        .kept_open()
+        .handle()
+}

@@ -1,0 +1,6 @@
+//! The running engine: folding, healing, the limit of keywords, and views of an older version.
+
+mod folding;
+mod healing;
+mod keywords_max;
+mod previous_views;

@@ -1,0 +1,6 @@
+//! Views of an older version, which answer until this version's views have caught up.
+
+mod answering;
+mod publishing;
+mod scene;
+mod subscriptions;

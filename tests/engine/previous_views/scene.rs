@@ -1,0 +1,184 @@
+//! A data folder with a journal and the views of an older version.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use bytes::Bytes;
+use tidings::actors::engine::{FoldStep, Scope, Tidings, fold_step, views_dir};
+use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, binary};
+use tidings::journal::JournalHandle;
+use tidings::projections::{FOLD_VERSION, KeywordSummary, RowChanges, RowKey};
+use tidings::store::{CheckpointRow, EpochParts, Generation, Store, StoreOptions};
+use tidings::text::ANALYSER_VERSION;
+
+pub use crate::common::engine::append;
+use crate::common::engine::{embedded, options, start_with};
+pub use crate::common::events::{NOW, keyword};
+use crate::common::events::{numbered, record};
+
+pub const KEYWORDS: [&str; 3] = ["ai", "연기", "us airways"];
+
+/// Stops the fold at a position until it is opened.
+#[derive(Debug, Default)]
+pub struct Gate {
+    open_to: Mutex<Sequence>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub fn fold(self: &Arc<Self>) -> FoldStep {
+        let (gate, fold) = (Arc::clone(self), fold_step());
+        Arc::new(move |view, rows, keyword, envelope| {
+            let open = gate.open_to.lock().unwrap();
+            drop(
+                gate.opened
+                    .wait_while(open, |to| *to < envelope.sequence)
+                    .unwrap(),
+            );
+            fold(view, rows, keyword, envelope)
+        })
+    }
+
+    pub fn open_to(&self, position: Sequence) {
+        *self.open_to.lock().unwrap() = position;
+        self.opened.notify_all();
+    }
+
+    pub fn open(&self) {
+        self.open_to(Sequence::new(u64::MAX));
+    }
+}
+
+/// Opens the gate when a test fails, so that the actors can end.
+pub struct Opener(pub Arc<Gate>);
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+pub fn journal(data: &Path) -> JournalHandle {
+    embedded(&data.join("journal"))
+}
+
+pub fn posted(of: &str, id: usize) -> Record {
+    record(of, &numbered(id))
+}
+
+pub fn tracked(of: &str) -> Record {
+    record(of, &Event::KeywordTracked { at: NOW })
+}
+
+pub fn untracked(of: &str) -> Record {
+    record(of, &Event::KeywordUntracked { at: NOW })
+}
+
+/// Tweets of the keywords in turn.
+pub fn tweets(ids: std::ops::Range<usize>) -> Vec<Record> {
+    ids.map(|id| posted(KEYWORDS[id % 3], id)).collect()
+}
+
+pub async fn start(data: &Path, journal: &JournalHandle, fold: FoldStep) -> Tidings {
+    start_with(options(data), journal, fold).await
+}
+
+/// The last version of the fold whose rows name their epoch without its parts, and whose headers
+/// have no mark.
+const LAST_WITHOUT_PARTS: u32 = 3;
+
+/// Folds records, stops, and rewrites the rows to those of this version. Returns the last sequence.
+///
+/// The hashes of the checkpoints differ from those of the journal, as with another decoder.
+pub async fn views_of(
+    data: &Path,
+    records: Vec<Record>,
+    parts: impl FnOnce(&JournalHandle) -> EpochParts,
+    damaged: Option<&Keyword>,
+) -> Sequence {
+    let journal = journal(data);
+    let last = append(&journal, records).await;
+    let tidings = start(data, &journal, fold_step()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    tidings.shutdown().await.unwrap();
+    let parts = parts(&journal);
+    let store = Store::open(&StoreOptions {
+        dir: views_dir(data),
+        cache_bytes: 16 << 20,
+        shards: journal.shards(),
+        parts,
+    })
+    .unwrap();
+    let put_head = |keyword: &Keyword, row: Bytes| {
+        let changes = RowChanges {
+            rows: vec![(RowKey::Summary, Some(row))],
+            ..RowChanges::default()
+        };
+        let shard = store.rows_of(keyword).unwrap();
+        shard.put(keyword, changes).unwrap();
+    };
+    let has_parts = parts.fold > LAST_WITHOUT_PARTS;
+    for shard in store.shards() {
+        let mut heads = Vec::new();
+        let collected = shard.for_each_summary(|keyword, row| {
+            heads.push((keyword, KeywordSummary::decode(row)?));
+            Ok(())
+        });
+        collected.unwrap();
+        for (keyword, head) in heads {
+            if !has_parts {
+                put_head(&keyword, head_of_version_1(head));
+            }
+        }
+    }
+    if let Some(keyword) = damaged {
+        put_head(keyword, b"\xff".as_slice().into());
+    }
+    for shard in store.shards() {
+        let checkpoint = shard.record().unwrap().unwrap().checkpoint;
+        let hash = RecordHash(checkpoint.hash.0 ^ 1);
+        let record = CheckpointRow {
+            epoch: parts.epoch(),
+            parts: has_parts.then_some(parts),
+            checkpoint: Checkpoint { hash, ..checkpoint },
+        };
+        shard.freeze();
+        shard.commit(&record).unwrap();
+    }
+    store.close().unwrap();
+    last
+}
+
+fn head_of_version_1(head: KeywordSummary) -> Bytes {
+    let mut row = vec![1];
+    let fields = (
+        (head.tracked, head.as_of, head.ledger),
+        (head.tweets, head.first_at, head.last_at, head.id_runs),
+    );
+    binary::encode_value(&fields, &mut row).unwrap();
+    row.into()
+}
+
+/// The last version whose epochs have no parts.
+pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    version(data, LAST_WITHOUT_PARTS, 0)
+}
+
+/// The same fold with another analyser.
+pub fn of_another_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    version(data, FOLD_VERSION, ANALYSER_VERSION + 1)
+}
+
+fn version(data: &Path, fold: u32, analyser: u32) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    let generation = Generation::load(data).unwrap();
+    move |journal| EpochParts {
+        fold,
+        analyser,
+        ..EpochParts::current(journal.incarnation(), generation)
+    }
+}
+
+pub fn as_of(tidings: &Tidings, of: &str) -> Sequence {
+    let head = tidings.views().summary(&keyword(of)).unwrap();
+    head.map_or(Sequence::ZERO, |head| head.as_of)
+}

@@ -1,0 +1,14 @@
+//! The HTTP interface, asked over real connections.
+
+mod edge;
+mod holders;
+mod live;
+mod openapi;
+mod overviews;
+mod pressure;
+mod problems;
+mod scans;
+mod subscriber;
+mod texts;
+mod tweets;
+mod views;
