@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_in_is_counted_out_again() {
+    fn alive_gauge_counts_actors_until_they_drop() {
         let metrics = Metrics::new();
         let one = metrics.actor_alive("keyword");
         let two = metrics.actor_alive("keyword");

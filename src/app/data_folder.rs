@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_held_by_one_at_a_time_who_is_named() {
+    fn folder_lock_is_exclusive_and_names_its_holder() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("deep/data");
         assert!(DataFolder::take_existing(&path).is_err());

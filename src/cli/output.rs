@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_obeys_is_escaped_and_words_are_not() {
+    fn terminal_commands_are_escaped_and_text_is_not() {
         for (text, shown) in [
             ("\u{1b}[31m\u{7}", "\\u{1b}[31m\\u{7}"),
             ("a\u{9b}2Jb", "a\\u{9b}2Jb"),

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_decoded_by_now_goes_to_the_right_token() {
+    fn decodable_entries_are_redriven_to_the_right_token() {
         let payload = r#"{"type":"tweet.deleted","id":"1","at":"2020-01-01T00:00:00Z"}"#;
         let record = decoded(&entry("AI", payload), Timestamp::now()).unwrap();
         assert_eq!(&record.token[..], b"ai");
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_stays_and_says_why() {
+    fn undecodable_entries_stay_with_their_reason() {
         let reason = |entry| decoded(&entry, Timestamp::now()).unwrap_err().to_string();
         assert!(reason(entry("a", "nonsense")).contains("not JSON"));
         let mut cut = entry("a", "{}");

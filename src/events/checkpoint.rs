@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_erased_event_keeps_its_hash_and_where_it_comes_from_is_not_covered() {
+    fn erased_event_keeps_its_hash_which_excludes_the_origin() {
         let record = deleted("x:1593");
         let KeywordRecord::Event(event) = &record else {
             panic!("no event");

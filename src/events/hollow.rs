@@ -133,7 +133,7 @@ mod tests {
     use crate::events::{TweetDeleted, TweetEngaged};
 
     #[test]
-    fn what_is_left_of_an_event_is_read_as_it_was_written() {
+    fn hollow_event_is_read_as_written() {
         let id = TweetId::new("x:1593").unwrap();
         let at = Timestamp::EARLIEST;
         let metrics = MetricsPatch {

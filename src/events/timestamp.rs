@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rfc_3339_is_refused() {
+    fn times_outside_rfc_3339_are_refused() {
         for text in [
             "",
             "2026-11-23",

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permit_that_was_granted_to_a_client_that_left_goes_on() {
+    async fn permit_granted_to_a_vanished_client_is_passed_on() {
         let admission = admission(1, 8);
         let at_work = admission.admit(client(1)).await.unwrap();
         let mut gone = Box::pin(admission.admit(client(2)));
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn client_with_the_fewest_at_work_comes_first() {
+    async fn client_with_the_fewest_running_scans_is_first() {
         let admission = admission(2, 30);
         let one = admission.admit(client(1)).await.unwrap();
         let _two = admission.admit(client(1)).await.unwrap();

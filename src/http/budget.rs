@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_unless_it_is_forced_or_alone() {
+    fn oversized_reservation_is_refused_unless_forced_or_alone() {
         let budget = ByteBudget::new(100, BudgetMetrics::default());
         let steady = || Arc::new(Steady) as Arc<dyn Holder>;
         let alone = budget.charge(250, steady(), Demand::Asked).unwrap();

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
+    fn invalid_cursor_is_refused() {
         for text in [
             "",
             "AQ",

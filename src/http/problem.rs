@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_says_when_to_ask_again() {
+    fn temporary_problems_have_retry_after() {
         let response = Problem::TryAgain("the views are behind").into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_repeated_or_no_text_is_refused() {
+    fn unknown_repeated_and_non_utf8_parameters_are_refused() {
         assert!(matches!(
             read("Limit=1"),
             Err(Problem::UnknownParameter { .. })

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_contract() {
+    fn defaults_match_the_specification() {
         for (raw, now, from, to) in [
             (
                 "",

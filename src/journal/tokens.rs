@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_told_apart_and_remembered() {
+    fn tokens_are_distinguished_and_cached() {
         let mut tokens = Tokens::default();
         assert_eq!(tokens.meaning(b"ai").as_ref().unwrap().as_str(), "ai");
         assert!(tokens.meaning(b"AI").as_ref().unwrap_err().contains("ai"));

@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_contract() {
+    fn defaults_match_the_specification() {
         let settings = read(&Given::default(), &[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:4820");
         assert_eq!(settings.data, Path::new("./data"));

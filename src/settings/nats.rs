@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
+    fn unusable_settings_are_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("there.json"), "{}").unwrap();
         let text = Context::load(folder.path(), "here")

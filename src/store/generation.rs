@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_meet_the_same_contradictions_come_to_the_same_generations() {
+    fn replicas_with_the_same_contradictions_get_the_same_generations() {
         let (one, other) = (folder(), folder());
         let mut all = vec![Generation::FIRST];
         for sequence in [5, 9, 9, 9, 5] {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_journal_begins_with_the_first_generation_and_one_that_came_back_does_not() {
+    fn only_a_new_journal_starts_with_the_first_generation() {
         let folder = folder();
         next_after(&folder, &contradiction(1, 1, 5));
         assert_eq!(

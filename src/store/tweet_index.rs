@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_posted_besides_counts_unless_it_was_deleted() {
+    fn pending_posts_count_unless_deleted() {
         let mut scene = Scene::new();
         let at = crate::events::Timestamp::EARLIEST;
         scene.put(0, 0..300, IdState::Present(at));

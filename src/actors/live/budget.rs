@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_charged_is_given_back_when_it_goes() {
+    fn charge_is_returned_on_drop() {
         let budget = LiveBudget::new(1_000, Metrics::new());
         let mut first = budget.charge(600);
         let second = budget.charge(300);

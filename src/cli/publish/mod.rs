@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_is_sent_in_time_though_lines_go_on_to_come() {
+    async fn body_is_sent_in_time_while_lines_keep_arriving() {
         let (send, receive) = mpsc::channel(8);
         let room = Arc::new(Semaphore::new(1_000));
         tokio::spawn(async move {

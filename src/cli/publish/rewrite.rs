@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_goes_on_as_it_is() {
+    fn unchangeable_lines_pass_unchanged() {
         let rewrite = Rewrite {
             keyword: Some(Keyword::new("x").unwrap()),
             shift_millis: Some(1),

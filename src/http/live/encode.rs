@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn long_answers_come_in_parts_none_of_which_is_too_long() {
+    fn long_answers_are_split_into_parts_within_the_limit() {
         let epoch = "0123456789abcdef".parse().unwrap();
         let position = Position::of_all(epoch, Sequence::new(1));
         let items: Vec<String> = (0..10).map(|_| "x".repeat(MAX_MESSAGE_BYTES / 3)).collect();

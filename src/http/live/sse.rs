@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_event_id_says_where_to_go_on() {
+    fn last_event_id_resumes_the_stream() {
         let since = |id: &'static str| {
             let headers = HeaderMap::from_iter([(LAST_EVENT_ID, HeaderValue::from_static(id))]);
             since_of(&headers)

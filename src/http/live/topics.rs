@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_says_what_would_be_right() {
+    fn invalid_topics_name_the_valid_form() {
         for (given, right) in [
             (json!(1), "a topic is its name"),
             (json!({}), "an object such as"),

@@ -94,7 +94,7 @@ fn expected(records: &[Record]) -> Vec<Envelope> {
 }
 
 #[tokio::test]
-async fn what_is_appended_is_read_and_read_again_after_a_stop() {
+async fn appended_records_are_read_also_after_a_stop() {
     let dir = TempDir::new().unwrap();
     let records = vec![
         posted("아이폰", 1, "첫 트윗"),
@@ -303,7 +303,7 @@ async fn appends_of_many_tasks_lose_nothing_and_stay_together() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_nothing_of_the_append_is_kept() {
+async fn oversized_record_refuses_the_whole_append() {
     let dir = TempDir::new().unwrap();
     let journal = open_at(dir.path());
     let huge = Record {

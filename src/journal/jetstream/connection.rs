@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_may_say_who_we_are() {
+    fn url_may_contain_credentials() {
         let both = |user: &str, password: &str| Some((user.to_owned(), Some(password.to_owned())));
         assert_eq!(identity_in("nats://u:p@a:1"), both("u", "p"));
         assert_eq!(identity_in("u:p%40%3A@a:1"), both("u", "p@:"));

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_of_a_reply_say_where_a_message_stands() {
+    fn both_reply_forms_give_the_position_of_a_message() {
         let place = StreamPlace {
             sequence: 7,
             delivered: 3,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_what_stands_behind_the_shard() {
+    fn token_follows_the_shard_in_the_subject() {
         assert_eq!(token_of("tweets.3.us%20airways"), "us%20airways");
         assert_eq!(token_of("tweets.3.a"), "a");
     }

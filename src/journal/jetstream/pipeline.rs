@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_acknowledgement_is_no_success() {
+    fn malformed_acknowledgement_is_no_success() {
         let nobody = Message {
             status: Some(StatusCode::NO_RESPONDERS),
             ..message("i.1", "")

@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_and_what_is_left_of_erased_events_come_back() {
+    fn origins_and_hollow_events_survive_export_and_import() {
         let event = r#"{"type":"tweet.deleted","id":"1","at":"2009-01-01T00:00:00.000Z"}"#;
         let erased = Hollow::of(&json::decode(event.as_bytes(), Timestamp::LATEST).unwrap());
         let erased = String::from_utf8(erased.unwrap().to_json()).unwrap();
