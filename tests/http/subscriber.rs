@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 use tidings::actors::live::{
-    Close, Gone, Incoming, Live, Message, Request, RequestId, SessionHandle, Since, Subscribe,
+    Close, Gone, Incoming, Live, Message, Position, Request, RequestId, SessionHandle, Subscribe,
     Topic, Transport,
 };
 use tidings::events::Keyword;
@@ -76,12 +76,17 @@ impl Subscriber {
         }
     }
 
-    pub async fn subscribe(&self, keyword: Option<&str>, topics: Vec<Topic>, since: Option<Since>) {
+    pub async fn subscribe(
+        &self,
+        keyword: Option<&str>,
+        topics: Vec<Topic>,
+        since: Option<Position>,
+    ) {
         let wanted = Subscribe {
             id: RequestId(Some("1".into())),
             keyword: keyword.map(|keyword| Keyword::new(keyword).unwrap()),
             topics,
-            since: since.map(Ok),
+            since,
         };
         let request = Incoming::Request(Request::Subscribe(wanted));
         assert!(self.session.incoming(request).await);

@@ -9,6 +9,7 @@
     missing_docs
 )]
 
+mod circles;
 mod source;
 
 use std::fs;

@@ -1,22 +1,22 @@
 //! The memory that the channels of all live clients may take together.
 //!
-//! What is held for channels is charged: encoded messages as long as a replay buffer, a snapshot or
-//! a session that is slow to write holds them, the counts of volumes, changes that wait to be
-//! encoded, and each feed and channel for itself. Over the limit the replay buffers that were
-//! unused longest are trimmed. While that does not help, large snapshots wait, and channels that
-//! would be new are refused.
+//! Charged are: encoded messages as long as a replay buffer, a snapshot or a slow session holds
+//! them, the counts of volumes, deltas that wait to be encoded, and each feed and channel itself.
+//! Over the limit the replay buffers that were unused longest are trimmed. While that does not
+//! help, large snapshots wait, and new channels are refused.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::topic::Weight;
 use crate::telemetry::Metrics;
 
-/// Replay buffers to trim are looked for at most so often.
+/// Least time between two searches for replay buffers to trim.
 const MIN_TRIM_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The budget; cheap to clone.
@@ -26,7 +26,7 @@ pub(super) struct LiveBudget(Arc<State>);
 struct State {
     /// In bytes.
     limit: usize,
-    /// Its gauge `live_memory` is what is charged now.
+    /// Their gauge `live_memory` is what is charged now.
     metrics: Metrics,
     /// Counts uses of replay buffers, to tell which was unused longest.
     uses: AtomicU64,
@@ -43,7 +43,7 @@ impl fmt::Debug for LiveBudget {
 }
 
 impl LiveBudget {
-    /// A budget of so many bytes, which shows in these metrics.
+    /// A budget of `limit` bytes, which shows in these metrics.
     pub(super) fn new(limit: usize, metrics: Metrics) -> Self {
         Self(Arc::new(State {
             limit,
@@ -63,7 +63,7 @@ impl LiveBudget {
         usize::try_from(self.0.metrics.live_memory.get()).unwrap_or_default()
     }
 
-    /// Charges bytes until the answer is dropped.
+    /// Charges bytes until the returned charge is dropped.
     pub(super) fn charge(&self, bytes: usize) -> LiveCharge {
         self.add(bytes);
         LiveCharge {
@@ -92,9 +92,9 @@ impl LiveBudget {
         !self.has_room(Weight::Heavy, 0)
     }
 
-    /// There is room to begin something of this weight, and to charge so many bytes for it. Heavy
-    /// things may use three quarters of the limit, light ones all of it: heavy ones do not keep
-    /// light ones out.
+    /// There is room to begin something of this weight, and to charge `bytes` for it. Heavy things
+    /// may use three quarters of the limit, light ones all of it: heavy ones do not keep light ones
+    /// out.
     pub(super) fn has_room(&self, weight: Weight, bytes: usize) -> bool {
         let limit = match weight {
             Weight::Light => self.0.limit,
@@ -113,18 +113,14 @@ impl LiveBudget {
         self.0.uses.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of replay buffers are to be trimmed to make room; `None` when there is room,
-    /// or when it was tried a moment ago.
+    /// How many bytes of replay buffers are to be trimmed; `None` when there is room, or when
+    /// trimming was tried a moment ago.
     pub(super) fn bytes_to_trim(&self) -> Option<usize> {
         let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
         if !self.is_short() {
             return None;
         }
-        let mut last = self
-            .0
-            .last_trim
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.last_trim.lock();
         if last.is_some_and(|last| last.elapsed() < MIN_TRIM_INTERVAL) {
             return None;
         }
@@ -156,7 +152,7 @@ impl LiveCharge {
         self.bytes
     }
 
-    /// Charges so many bytes from now on.
+    /// Charges this many bytes from now on.
     pub(super) fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
             self.budget.add(bytes - self.bytes);
@@ -198,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_looked_for_when_it_is_short_and_not_again_at_once() {
+    fn trimming_is_asked_for_once_when_room_is_short() {
         let budget = LiveBudget::new(1_000, Metrics::new());
         let mut charge = budget.charge(700);
         assert_eq!(budget.bytes_to_trim(), None);

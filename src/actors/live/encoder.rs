@@ -1,4 +1,4 @@
-//! How channels look on the wire; implemented by who knows the wire.
+//! Turns states and changes into messages; implemented where the wire format is known.
 
 use std::ops::Range;
 
@@ -11,18 +11,29 @@ use super::message::{Message, Position};
 use super::request::{ErrorCode, RequestId};
 use super::topic::Topic;
 
-/// Whose channel, and where it stands.
+/// The keyword of a channel, and its position.
 #[derive(Debug, Clone, Copy)]
 pub struct KeywordPosition<'a> {
     /// The keyword.
     pub keyword: &'a Keyword,
-    /// Where its views stand.
+    /// The position of its views.
     pub position: Position,
 }
 
-/// Encodes messages. No line is longer than 256 KiB.
+/// Points of a volume channel.
+#[derive(Debug, Clone, Copy)]
+pub struct VolumePart<'a> {
+    /// The window of the channel.
+    pub window: VolumeWindow,
+    /// The end of the window.
+    pub until: Timestamp,
+    /// The points, oldest first.
+    pub points: &'a [VolumePoint],
+}
+
+/// Encodes messages. No message is longer than 256 KiB.
 pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
-    /// The newest tweets; in parts, where they are long.
+    /// The newest tweets, in several messages where they are long.
     fn timeline_snapshot(
         &self,
         at: KeywordPosition<'_>,
@@ -30,8 +41,8 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         page: TimelinePage,
     ) -> Vec<Message>;
 
-    /// What changed in a timeline since `prev`; `None` when that is too long for a line. Parameters
-    /// of channels can be put in.
+    /// The changes of a timeline since `prev`; `None` when they are too long for a message. The
+    /// parameters of a channel can be inserted.
     fn timeline_update(
         &self,
         at: KeywordPosition<'_>,
@@ -39,27 +50,19 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         change: &TimelineChange,
     ) -> Option<Message>;
 
-    /// The parameters of a channel as they are put in an update of its timeline; `None` when they
-    /// are the defaults.
+    /// The parameters of a channel as they are inserted in an update of its timeline; `None` when
+    /// they are the defaults.
     fn timeline_parameters(&self, limit: usize) -> Option<String>;
 
     /// All points of a window.
-    fn volume_snapshot(
-        &self,
-        at: KeywordPosition<'_>,
-        window: VolumeWindow,
-        until: Timestamp,
-        points: &[VolumePoint],
-    ) -> Vec<Message>;
+    fn volume_snapshot(&self, at: KeywordPosition<'_>, part: VolumePart<'_>) -> Vec<Message>;
 
     /// The points that changed or entered since `prev`.
     fn volume_update(
         &self,
         at: KeywordPosition<'_>,
         prev: Sequence,
-        window: VolumeWindow,
-        until: Timestamp,
-        points: &[VolumePoint],
+        part: VolumePart<'_>,
     ) -> Vec<Message>;
 
     /// The whole answer of a topic, asked now; `None` when there is no such keyword. May block.
@@ -76,7 +79,7 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
     /// A subscription has begun.
     fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Message;
 
-    /// Something cannot be done, or a subscription has ended.
+    /// A request is refused, or a subscription has ended.
     fn error(
         &self,
         id: &RequestId,

@@ -1,34 +1,35 @@
-//! Whether the mark that a client names is that of this journal: asked of the journal where no
-//! replay buffer remembers it.
+//! Asks the journal whether a mark that a client names is its own, where no replay buffer has the
+//! mark.
 //!
-//! Clients that come back all at once ask about few positions, and each is read once. How many
-//! questions wait is bounded: one more counts as if the mark were another journal's, which costs
-//! its client a snapshot.
+//! Clients that return all at once ask about few positions, and each position is read once. The
+//! number of questions that wait is bounded: a question beyond it is answered with no, which costs
+//! the client a snapshot.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::subscriber::Subscriber;
+use super::subscriber::SubscriberSlot;
 use crate::events::{RecordHash, Sequence};
 use crate::journal::JournalHandle;
 
-/// So many positions are read of the journal at a time.
+/// Positions of the journal that are read at a time.
 const MAX_READS: usize = 2;
-/// So many questions may wait.
+/// Questions that may wait.
 const MAX_QUESTIONS: usize = 1024;
-/// So many answers are remembered.
+/// Hashes that are remembered.
 const MAX_REMEMBERED: usize = 1024;
-/// A journal that does not answer for so long is out of reach.
+/// A journal that does not answer within this time is out of reach.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
-/// The answer to a question about a mark, once it is there.
+/// Whether a mark is the journal's own, once that is known.
 pub(super) type MarkAnswer = Arc<OnceLock<bool>>;
 
-/// What asks the journal; cheap to clone.
+/// Asks the journal; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct MarkChecks(Arc<State>);
 
@@ -45,7 +46,7 @@ struct Remembered {
     hashes: HashMap<Sequence, RecordHash>,
     /// The oldest first.
     order: VecDeque<Sequence>,
-    /// Counts how often all was forgotten.
+    /// Counts how often everything was forgotten.
     generation: u64,
 }
 
@@ -59,49 +60,43 @@ impl MarkChecks {
         }))
     }
 
-    /// Asks whether the journal's record at `sequence` has this mark. The subscriber is told when
-    /// the answer is there. A record that is missing, or out of reach, has another one.
+    /// Asks whether the journal's record at `sequence` has this mark. The subscriber is notified
+    /// when the answer is there. A record that is missing or out of reach has another mark.
     pub(super) fn ask(
         &self,
         sequence: Sequence,
         mark: RecordHash,
-        subscriber: &Arc<Subscriber>,
+        subscriber: &Arc<SubscriberSlot>,
     ) -> MarkAnswer {
-        let verdict = MarkAnswer::default();
+        let answer = MarkAnswer::default();
         if self.0.questions.fetch_add(1, Ordering::AcqRel) >= MAX_QUESTIONS {
             self.0.questions.fetch_sub(1, Ordering::AcqRel);
-            let _ = verdict.set(false);
-            return verdict;
+            let _ = answer.set(false);
+            return answer;
         }
-        let (this, asked, subscriber) =
-            (self.clone(), Arc::clone(&verdict), Arc::clone(subscriber));
+        let (this, asked, subscriber) = (self.clone(), Arc::clone(&answer), Arc::clone(subscriber));
         tokio::spawn(async move {
             let hash = tokio::time::timeout(ANSWERS_WITHIN, this.hash_at(sequence)).await;
             let _ = asked.set(hash == Ok(Some(mark)));
             this.0.questions.fetch_sub(1, Ordering::AcqRel);
-            subscriber.tell();
+            subscriber.notify();
         });
-        verdict
+        answer
     }
 
-    /// Forgets what the journal said: it may be another one now.
+    /// Forgets all hashes: the journal may be another one now.
     pub(super) fn forget(&self) {
-        let mut remembered = self.remembered();
+        let mut remembered = self.0.remembered.lock();
         *remembered = Remembered {
             generation: remembered.generation + 1,
             ..Remembered::default()
         };
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
-        let remembered = self.0.remembered.lock();
-        remembered.unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn hash_at(&self, sequence: Sequence) -> Option<RecordHash> {
         let _permit = self.0.reads.acquire().await.ok()?;
         let generation = {
-            let remembered = self.remembered();
+            let remembered = self.0.remembered.lock();
             if let Some(hash) = remembered.hashes.get(&sequence) {
                 return Some(*hash);
             }
@@ -115,7 +110,7 @@ impl MarkChecks {
                 return None;
             }
         };
-        let mut remembered = self.remembered();
+        let mut remembered = self.0.remembered.lock();
         if remembered.generation == generation && remembered.hashes.insert(sequence, hash).is_none()
         {
             remembered.order.push_back(sequence);

@@ -6,40 +6,41 @@ use super::budget::{LiveBudget, LiveCharge};
 use crate::events::{RecordHash, Sequence};
 use crate::store::Epoch;
 
-/// What an encoded message takes beside its text, in bytes, about: in a replay buffer and by
-/// itself.
+/// Memory of an encoded message beside its text, in bytes, about.
 const MESSAGE_BYTES: usize = 192;
 
-/// Where a channel stands.
+/// Position of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The life of the views.
     pub epoch: Epoch,
     /// The last record that was taken into account.
     pub seq: Sequence,
-    /// The hash of that record; `None` where there is none, or it isn't known.
+    /// The hash of that record; `None` when there is no record, or the hash is not known.
     pub mark: Option<RecordHash>,
 }
 
 impl Position {
-    /// Where a keyword's views stand.
+    /// Position of a keyword's views.
     pub fn new(epoch: Epoch, seq: Sequence, mark: RecordHash) -> Self {
         // Rows of older views, and of a keyword without records, have no mark.
         let mark = (seq != Sequence::ZERO && mark != RecordHash::default()).then_some(mark);
         Self { epoch, seq, mark }
     }
 
-    /// The same without a mark, where views of an older version answer.
+    /// The same position, without its mark if views of an older version answer.
     #[must_use]
     pub const fn unmarked_if(self, are_older: bool) -> Self {
-        if are_older {
-            Self::of_all(self.epoch, self.seq)
-        } else {
-            self
-        }
+        if are_older { self.without_mark() } else { self }
     }
 
-    /// Where a view over all keywords stands.
+    /// The same position without its mark.
+    #[must_use]
+    pub const fn without_mark(self) -> Self {
+        Self { mark: None, ..self }
+    }
+
+    /// Position of a view over all keywords.
     pub const fn of_all(epoch: Epoch, seq: Sequence) -> Self {
         Self {
             epoch,
@@ -49,18 +50,18 @@ impl Position {
     }
 }
 
-/// What a line says.
+/// What a message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
     /// The state of a channel, or a part of it.
     Snapshot,
-    /// How a channel's state changed.
+    /// A change of a channel's state.
     Update,
     /// A subscription has begun.
     Subscribed,
     /// The answer to a ping.
     Pong,
-    /// Something cannot be done, or has ended.
+    /// A request is refused, or a subscription has ended.
     Error,
 }
 
@@ -68,14 +69,14 @@ pub enum MessageKind {
 #[derive(Debug, Clone)]
 pub struct Message {
     text: Bytes,
-    /// Where parameters of the channel can be put in, if they can.
+    /// Where the parameters of a channel can be inserted, in bytes from the start.
     gap: Option<usize>,
     kind: MessageKind,
     position: Option<Position>,
 }
 
 impl Message {
-    /// A line of this text.
+    /// A message of this text.
     pub fn new(mut text: String, kind: MessageKind, position: Option<Position>) -> Self {
         text.shrink_to_fit();
         Self {
@@ -86,8 +87,8 @@ impl Message {
         }
     }
 
-    /// The same with a place, in bytes from the start, at which a channel that has parameters of
-    /// its own puts them in. It is to lie between two characters.
+    /// The same message, with the place at which the parameters of a channel can be inserted: bytes
+    /// from the start, between two characters.
     #[must_use]
     pub fn with_gap(self, gap: usize) -> Self {
         Self {
@@ -96,7 +97,7 @@ impl Message {
         }
     }
 
-    /// The same, charged to a budget as long as a copy of it is held.
+    /// The same message, charged to a budget as long as a copy of it is held.
     pub(super) fn charged(mut self, budget: &LiveBudget) -> Self {
         let charge = budget.charge(self.text.len() + MESSAGE_BYTES);
         self.text = Bytes::from_owner(Charged {
@@ -106,7 +107,7 @@ impl Message {
         self
     }
 
-    /// The line with parameters in its gap.
+    /// The message with parameters inserted in its gap.
     pub(super) fn with_parameters(&self, parameters: &str) -> Self {
         let Some((before, after)) = self.gap.and_then(|gap| self.text.split_at_checked(gap)) else {
             return self.clone();
@@ -130,7 +131,7 @@ impl Message {
         self.kind
     }
 
-    /// Where its channel stands with it.
+    /// Position of its channel with this message applied.
     pub const fn position(&self) -> Option<Position> {
         self.position
     }
@@ -140,18 +141,18 @@ impl Message {
         self.text.len()
     }
 
-    /// It says nothing, which no line does.
+    /// The text is empty, which it never is.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 }
 
-/// How many bytes lines have together.
-pub(super) fn bytes_of(lines: &[Message]) -> usize {
-    lines.iter().map(Message::len).sum()
+/// Bytes of all messages together.
+pub(super) fn bytes_of(messages: &[Message]) -> usize {
+    messages.iter().map(Message::len).sum()
 }
 
-/// A text and what is charged for it.
+/// A text and the charge for it.
 struct Charged {
     text: Bytes,
     _charge: LiveCharge,
@@ -171,10 +172,10 @@ mod tests {
     #[test]
     fn message_is_charged_once_until_its_last_copy_drops() {
         let budget = LiveBudget::new(1 << 20, Metrics::new());
-        let line = Message::new("{}".to_owned(), MessageKind::Update, None).charged(&budget);
-        let copy = line.clone();
+        let message = Message::new("{}".to_owned(), MessageKind::Update, None).charged(&budget);
+        let copy = message.clone();
         assert_eq!(budget.used(), 2 + MESSAGE_BYTES);
-        drop(line);
+        drop(message);
         assert_eq!(budget.used(), 2 + MESSAGE_BYTES);
         assert_eq!(&copy.text()[..], b"{}");
         drop(copy);

@@ -1,12 +1,15 @@
 //! Which keywords have subscribers, and the feed of each.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use parking_lot::RwLock;
 
 use super::budget::LiveBudget;
 use super::feed::shared::Feed;
-use super::subscriber::Subscriber;
+use super::feed_key::FeedKey;
+use super::subscriber::{SubscriberNumber, SubscriberSlot};
 use super::topic::Topic;
 use crate::actors::engine::ChangeSink;
 use crate::actors::engine::progress::FoldProgress;
@@ -14,13 +17,13 @@ use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
 use crate::store::{Epoch, Views};
 
-/// All feeds; cheap to clone. `None` names the feed of all keywords.
+/// All feeds; cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::actors) struct FeedRegistry {
-    feeds: Arc<RwLock<HashMap<Option<Keyword>, Arc<Feed>>>>,
-    /// How many there are, so that a fold without subscribers asks no lock.
+pub(super) struct FeedRegistry {
+    feeds: Arc<RwLock<HashMap<FeedKey, Arc<Feed>>>>,
+    /// How many feeds there are, so that a fold without subscribers takes no lock.
     count: Arc<AtomicUsize>,
-    /// What the feeds are about.
+    /// The engine's views.
     views: Views,
     progress: FoldProgress,
 }
@@ -31,8 +34,8 @@ impl ChangeSink for FeedRegistry {
         self.find(keyword).is_some()
     }
 
-    /// Passes a change on to the feed of its keyword. Changes of views that are not being served
-    /// are dropped; feeds read their position again when the views are swapped in.
+    /// Publishes a delta to the feed of its keyword. Changes of views that are not being served are
+    /// dropped: feeds read the position of the views again when they are swapped in.
     fn publish(&self, keyword: &Keyword, epoch: Epoch, change: ViewChange) {
         let Some(feed) = self.find(keyword) else {
             return;
@@ -41,22 +44,22 @@ impl ChangeSink for FeedRegistry {
             return;
         }
         if change.kind != ChangeKind::Dropped {
-            feed.hand_over(epoch, change);
+            feed.publish(epoch, change);
         } else if change.as_of <= self.progress.target() {
             // The journal held the event at the start; it may track the keyword again after it.
-            feed.begin_anew();
+            feed.reset();
         } else {
-            // At once: subscribers that come now see the keyword's next life.
+            // At once, so that new subscribers of the keyword get a feed of its next life.
             self.remove(&feed);
             feed.end();
-            feed.wake();
+            feed.subscribers().wake();
         }
     }
 }
 
 impl FeedRegistry {
     /// No feeds yet.
-    pub(crate) fn new(views: Views, progress: FoldProgress) -> Self {
+    pub(super) fn new(views: Views, progress: FoldProgress) -> Self {
         Self {
             feeds: Arc::default(),
             count: Arc::default(),
@@ -72,28 +75,23 @@ impl FeedRegistry {
         if self.count.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
-        feeds.get(&Some(keyword.clone())).cloned()
+        let key = FeedKey::live(Some(keyword.clone()));
+        self.feeds.read().get(&key).cloned()
     }
 
-    fn writing(&self) -> RwLockWriteGuard<'_, HashMap<Option<Keyword>, Arc<Feed>>> {
-        self.feeds.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a subscriber to a feed, which begins if there is none. Answers the feed, the
-    /// subscriber's number in it, and whether it has just begun.
+    /// Adds a subscriber to a feed, which `begin` makes if there is none. Returns the feed, the
+    /// subscriber's number in it, and whether the feed is new.
     pub(super) fn subscribe(
         &self,
-        keyword: Option<&Keyword>,
-        ring_bytes: usize,
-        budget: &LiveBudget,
-        subscriber: Arc<Subscriber>,
-    ) -> (Arc<Feed>, u64, bool) {
-        let mut feeds = self.writing();
+        key: &FeedKey,
+        begin: impl FnOnce() -> Feed,
+        subscriber: Arc<SubscriberSlot>,
+    ) -> (Arc<Feed>, SubscriberNumber, bool) {
+        let mut feeds = self.feeds.write();
         let mut is_new = false;
-        let feed = feeds.entry(keyword.cloned()).or_insert_with(|| {
+        let feed = feeds.entry(key.clone()).or_insert_with(|| {
             is_new = true;
-            Arc::new(Feed::new(keyword.cloned(), ring_bytes, budget))
+            Arc::new(begin())
         });
         let feed = Arc::clone(feed);
         let number = feed.subscribe(subscriber);
@@ -102,33 +100,29 @@ impl FeedRegistry {
         (feed, number, is_new)
     }
 
-    /// A topic's channel is there already.
-    pub(super) fn has_channel(&self, keyword: Option<&Keyword>, topic: &Topic) -> bool {
-        let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
-        let feed = feeds.get(&keyword.cloned());
-        feed.is_some_and(|feed| feed.has_channel(topic))
+    /// The channel of a topic exists.
+    pub(super) fn has_channel(&self, key: &FeedKey, topic: &Topic) -> bool {
+        let feeds = self.feeds.read();
+        feeds.get(key).is_some_and(|feed| feed.has_channel(topic))
     }
 
-    /// Trims the replay buffers that were unused longest until there is room in the budget, and
-    /// lets feeds without subscribers end, if the budget asks for it.
+    /// Frees memory if the budget asks for it: trims the channels that were unused longest, and
+    /// lets feeds without subscribers end.
     pub(super) fn make_room(&self, budget: &LiveBudget) {
         let Some(mut excess) = budget.bytes_to_trim() else {
             return;
         };
-        let feeds: Vec<_> = {
-            let feeds = self.feeds.read().unwrap_or_else(PoisonError::into_inner);
-            feeds.values().cloned().collect()
-        };
+        let feeds: Vec<_> = self.feeds.read().values().cloned().collect();
         let mut channels = Vec::new();
         for feed in &feeds {
             let trimmable = feed.trimmable().into_iter();
             channels.extend(trimmable.map(|(used, bytes, topic)| (used, bytes, topic, feed)));
-            if !feed.has_subscribers() {
+            if feed.subscribers().is_empty() {
                 feed.expire();
             }
         }
-        // Half of what can be trimmed stays, so that what was made just now is taken before it
-        // goes.
+        // Half of what can be trimmed stays, so that what was made just now is taken before it is
+        // trimmed.
         let all: usize = channels.iter().map(|(_, bytes, ..)| *bytes).sum();
         excess = excess.min(all.div_ceil(2));
         channels.sort_unstable_by_key(|(used, ..)| *used);
@@ -142,33 +136,26 @@ impl FeedRegistry {
         }
     }
 
-    /// Takes a feed out, so that the next subscriber begins another.
+    /// Removes a feed, so that the next subscriber begins another.
     pub(super) fn remove(&self, feed: &Arc<Feed>) {
-        let mut feeds = self.writing();
-        let keyword = feed.keyword().cloned();
-        if feeds
-            .get(&keyword)
-            .is_some_and(|held| Arc::ptr_eq(held, feed))
-        {
-            feeds.remove(&keyword);
-        }
-        self.count.store(feeds.len(), Ordering::SeqCst);
+        self.remove_from(&mut self.feeds.write(), feed);
     }
 
-    /// Takes a feed out unless it has subscribers.
+    /// Removes a feed without subscribers; false when it has some.
     pub(super) fn remove_unsubscribed(&self, feed: &Arc<Feed>) -> bool {
-        let mut feeds = self.writing();
-        if feed.has_subscribers() {
-            return false;
+        let mut feeds = self.feeds.write();
+        let is_unsubscribed = feed.subscribers().is_empty();
+        if is_unsubscribed {
+            self.remove_from(&mut feeds, feed);
         }
-        let keyword = feed.keyword().cloned();
-        if feeds
-            .get(&keyword)
-            .is_some_and(|held| Arc::ptr_eq(held, feed))
-        {
-            feeds.remove(&keyword);
+        is_unsubscribed
+    }
+
+    fn remove_from(&self, feeds: &mut HashMap<FeedKey, Arc<Feed>>, feed: &Arc<Feed>) {
+        let held = feeds.get(feed.key());
+        if held.is_some_and(|held| Arc::ptr_eq(held, feed)) {
+            feeds.remove(feed.key());
         }
         self.count.store(feeds.len(), Ordering::SeqCst);
-        true
     }
 }

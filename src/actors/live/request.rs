@@ -5,30 +5,28 @@ use super::topic::Topic;
 use super::transport::Close;
 use crate::events::Keyword;
 
-/// What a client called its request, as it wrote it; `None` when it didn't.
+/// The id of a request, as the client wrote it; `None` without an id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestId(pub Option<Box<str>>);
 
-/// Up to where a client has seen a keyword.
-pub type Since = Position;
-
-/// Subscribe to a keyword, or to all of them.
+/// Subscribe to topics of one keyword, or of all keywords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
-    /// What the client calls it.
+    /// Id of the request.
     pub id: RequestId,
     /// `None`: topics of all keywords.
     pub keyword: Option<Keyword>,
-    /// What to subscribe to.
+    /// The topics to subscribe to.
     pub topics: Vec<Topic>,
-    /// What the client has seen; it may be of another epoch, or no epoch at all (`Err`).
-    pub since: Option<Result<Since, ()>>,
+    /// The position from which the client resumes; it may be of another epoch. `None` when the
+    /// client names none, or none that this server could have written.
+    pub since: Option<Position>,
 }
 
 /// Unsubscribe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe {
-    /// What the client calls it.
+    /// Id of the request.
     pub id: RequestId,
     /// `None`: topics of all keywords.
     pub keyword: Option<Keyword>,
@@ -36,14 +34,14 @@ pub struct Unsubscribe {
     pub topics: Option<Vec<Topic>>,
 }
 
-/// One understood message.
+/// A message that is understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Subscribe.
     Subscribe(Subscribe),
     /// Unsubscribe.
     Unsubscribe(Unsubscribe),
-    /// Answer.
+    /// Answer with a pong.
     Ping(RequestId),
 }
 
@@ -52,27 +50,27 @@ pub enum Request {
 pub enum Incoming {
     /// A message that is understood.
     Request(Request),
-    /// A message that isn't, with what to say to it.
+    /// A message that is not understood, with the answer to it.
     Misunderstood(Message),
-    /// A request that is refused, with what to say to it.
+    /// A request that is refused, with the answer to it.
     Refused(Message),
-    /// Bytes of the transport's own, to be sent between two messages.
+    /// Bytes of the transport itself, to be sent between two messages.
     Control(Vec<u8>),
-    /// The client goes, or has to.
+    /// The client closes the connection, or the session has to end.
     End(Close),
 }
 
-/// Why something cannot be done.
+/// Why a request is refused, or a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// There is no such keyword, or it isn't tracked any more.
+    /// There is no such keyword, or it is not tracked any more.
     NotTracked,
-    /// The client may not.
+    /// The client has no permission.
     NotPermitted,
     /// The message is not understood.
     BadRequest,
-    /// There are too many subscriptions.
+    /// The client has too many subscriptions.
     TooMany,
-    /// The server holds as much for live clients as it may.
+    /// The budget of live clients is used up.
     Busy,
 }

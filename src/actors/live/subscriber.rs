@@ -1,98 +1,141 @@
-//! A subscriber of a feed, and how all of them are delivered to.
+//! The subscribers of a feed, and how a feed delivers to all of them.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::session::actor::SessionHandle;
-use super::session::state::SessionState;
+use crate::events::Timestamp;
 
-/// So many subscribers are delivered to before others have their turn, which takes some 0.1 ms.
+/// A task delivers to this many subscribers, which takes some 0.1 ms, before it yields.
 const MAX_DELIVERED_BEFORE_YIELD: usize = 32;
-/// Subscribers are divided among the processors when each gets at least so many.
+/// Subscribers are divided among the processors when each gets at least this many.
 const MIN_SUBSCRIBERS_PER_TASK: usize = 256;
 
-/// A subscriber of a feed: a slot of a session.
-#[derive(Debug)]
-pub(super) struct Subscriber {
-    session: SessionHandle,
-    state: Weak<Mutex<SessionState>>,
-    slot: u64,
-    /// It has taken all there was and wants to know when there is more.
-    wants_wakeup: AtomicBool,
+/// What receives the updates of a feed.
+pub(super) trait Subscriber: fmt::Debug + Send + Sync + 'static {
+    /// Takes what is new and writes it on the caller's task, without waiting. `now` is the wall
+    /// clock's reading in the feed's step. False when the subscriber is at work on another task: it
+    /// is to be notified instead.
+    fn deliver(&self, now: Timestamp) -> bool;
+
+    /// Sends the subscriber word that there is something new.
+    fn notify(&self);
 }
 
-impl Subscriber {
-    pub(super) fn new(
-        session: SessionHandle,
-        state: Weak<Mutex<SessionState>>,
-        slot: u64,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            session,
-            state,
-            slot,
+/// A subscriber in a feed, and whether it waits for news.
+#[derive(Debug)]
+pub(super) struct SubscriberSlot<S: ?Sized = dyn Subscriber> {
+    /// The subscriber has taken all there was and wants to know when there is more.
+    wants_wakeup: AtomicBool,
+    /// Last, so that flag and subscriber share one allocation.
+    subscriber: S,
+}
+
+impl SubscriberSlot {
+    pub(super) fn new(subscriber: impl Subscriber) -> Arc<Self> {
+        Arc::new(SubscriberSlot {
             wants_wakeup: AtomicBool::new(true),
+            subscriber,
         })
     }
 
-    /// Comes before the pull that takes all: what comes later wakes the session again.
+    /// Asks for a wake-up. Comes before the pull that takes all there is: what comes after the pull
+    /// wakes the subscriber again.
     pub(super) fn want_wakeup(&self) {
         self.wants_wakeup.store(true, Ordering::SeqCst);
     }
 
-    /// Tells the session that there is something to take.
+    /// Notifies the subscriber unless it has been woken already.
     pub(super) fn wake(&self) {
         if self.wants_wakeup.swap(false, Ordering::SeqCst) {
-            self.tell();
+            self.notify();
         }
     }
 
-    /// Tells the session, whether it knows or not.
-    pub(super) fn tell(&self) {
-        self.session.wake(self.slot);
+    /// Notifies the subscriber, whether it has been woken or not.
+    pub(super) fn notify(&self) {
+        self.subscriber.notify();
     }
 
-    /// Lets the session take what is due and write it, here and now. Only when it is at work
-    /// already it is told instead.
-    fn deliver(&self) {
-        if !self.wants_wakeup.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        let state = self.state.upgrade();
-        match state.as_deref().map(Mutex::try_lock) {
-            Some(Ok(mut state)) => state.on_wake(self.session.actor(), self.slot),
-            _ => self.tell(),
+    /// Lets the subscriber take what is due and write it, on this task. A subscriber at work is
+    /// notified instead.
+    fn deliver(&self, now: Timestamp) {
+        if self.wants_wakeup.swap(false, Ordering::SeqCst) && !self.subscriber.deliver(now) {
+            self.notify();
         }
     }
 }
 
-/// Lets subscribers take what is there and write it, divided among the processors where they are
-/// many.
-pub(super) async fn deliver(subscribers: Vec<Arc<Subscriber>>) {
-    let workers = Handle::current().metrics().num_workers();
-    let parts = workers.min(subscribers.len() / MIN_SUBSCRIBERS_PER_TASK);
-    if parts < 2 {
-        return deliver_to(subscribers).await;
+/// The subscribers of one feed.
+#[derive(Debug, Default)]
+pub(super) struct Subscribers(Mutex<Numbered>);
+
+#[derive(Debug, Default)]
+struct Numbered {
+    slots: HashMap<SubscriberNumber, Arc<SubscriberSlot>>,
+    made: u64,
+}
+
+/// Names a subscriber within its feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SubscriberNumber(u64);
+
+impl Subscribers {
+    /// Adds a subscriber, and returns the number by which it is removed.
+    pub(super) fn add(&self, subscriber: Arc<SubscriberSlot>) -> SubscriberNumber {
+        let mut numbered = self.0.lock();
+        numbered.made += 1;
+        let number = SubscriberNumber(numbered.made);
+        numbered.slots.insert(number, subscriber);
+        number
     }
-    let size = subscribers.len().div_ceil(parts);
-    let tasks: Vec<_> = subscribers
-        .chunks(size)
-        .map(|part| tokio::spawn(deliver_to(part.to_vec())))
-        .collect();
-    for (part, task) in subscribers.chunks(size).zip(tasks) {
-        if task.await.is_err() {
-            // A session panicked. Those behind it may not know yet.
-            part.iter().for_each(|subscriber| subscriber.tell());
+
+    pub(super) fn remove(&self, number: SubscriberNumber) {
+        self.0.lock().slots.remove(&number);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().slots.is_empty()
+    }
+
+    /// Wakes all subscribers that wait.
+    pub(super) fn wake(&self) {
+        for subscriber in self.0.lock().slots.values() {
+            subscriber.wake();
+        }
+    }
+
+    /// Lets all subscribers that wait take what is there and write it to their clients. A message
+    /// to each would cost more than the write. Many subscribers are divided among the processors.
+    pub(super) async fn deliver(&self, now: Timestamp) {
+        let subscribers: Vec<_> = self.0.lock().slots.values().cloned().collect();
+        let workers = Handle::current().metrics().num_workers();
+        let parts = workers.min(subscribers.len() / MIN_SUBSCRIBERS_PER_TASK);
+        if parts < 2 {
+            return deliver_to(subscribers, now).await;
+        }
+        let size = subscribers.len().div_ceil(parts);
+        let tasks: Vec<_> = subscribers
+            .chunks(size)
+            .map(|part| tokio::spawn(deliver_to(part.to_vec(), now)))
+            .collect();
+        for (part, task) in subscribers.chunks(size).zip(tasks) {
+            if task.await.is_err() {
+                // A session panicked. Those behind it in the part may not have been reached.
+                part.iter().for_each(|subscriber| subscriber.notify());
+            }
         }
     }
 }
 
-/// Delivers to some subscribers, and lets others have the processor in between.
-async fn deliver_to(subscribers: Vec<Arc<Subscriber>>) {
+/// Delivers to some subscribers, and yields the processor in between.
+async fn deliver_to(subscribers: Vec<Arc<SubscriberSlot>>, now: Timestamp) {
     for some in subscribers.chunks(MAX_DELIVERED_BEFORE_YIELD) {
-        some.iter().for_each(|subscriber| subscriber.deliver());
+        some.iter().for_each(|subscriber| subscriber.deliver(now));
         tokio::task::yield_now().await;
     }
 }

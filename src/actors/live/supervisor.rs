@@ -1,8 +1,8 @@
 //! The live actor, and the handle in front of it.
 //!
-//! Supervises the feed actors and the session actors. Fed by sessions that begin to subscribe to a
-//! keyword, and by the store when other views are shown. Starts a feed actor anew when it failed,
-//! after a pause; a session that failed is gone, and its client comes again. Dies with the process.
+//! Supervises the feed actors and the session actors. Fed by sessions whose keyword has no feed
+//! yet, and by the store when other views are shown. Restarts a failed feed actor after a pause; a
+//! failed session is over, and its client connects again. Dies with the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,80 +10,48 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::context::LiveContext;
 use super::encoder::Encoder;
-use super::feed::actor::FeedHandle;
+use super::feed::actor as feed_actor;
+use super::feed::handle::FeedHandle;
 use super::feed::shared::Feed;
+use super::feed_key::ViewSource;
+use super::options::LiveOptions;
 use super::registry::FeedRegistry;
-use super::session::actor::{SessionArguments, SessionHandle};
+use super::session::SessionHandle;
+use super::session::actor as session_actor;
+use super::session::state::SessionArguments;
 use super::transport::{Close, Transport};
 use crate::actors::engine::Tidings;
 use crate::actors::engine::clock::ClockWatch;
 use crate::actors::engine::root_watch::RootWatch;
+use crate::events::Timestamp;
 use crate::telemetry::whole;
 
-/// A feed actor that failed starts again after this.
+/// A feed actor that failed is restarted after this.
 const RESTART_AFTER: Duration = Duration::from_millis(200);
-/// The wall clock is looked at so often, to see whether it was set.
-const CLOCK_EVERY: Duration = Duration::from_millis(500);
-/// How long clients are asked to stay away when the server restarts, at the least ...
+/// The wall clock is checked this often, to notice that it was set.
+const CHECK_CLOCK_EVERY: Duration = Duration::from_millis(500);
+/// Least time after which a client connects again when the server restarts.
 const MIN_RETRY: Duration = Duration::from_millis(100);
-/// ... how much longer for each of them, so that so many come back in a second ...
+/// The retry times of all clients spread over this for each, so that 2,000 connect in a second.
 const RETRY_PER_SESSION: Duration = Duration::from_micros(500);
-/// ... and at the most.
+/// The retry times spread over this at most.
 const MAX_RETRY: Duration = Duration::from_secs(10);
-
-/// Limits and times of live sessions.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveOptions {
-    /// Updates of a channel are at least so far apart.
-    pub flush: Duration,
-    /// So many sessions may be open at a time.
-    pub sessions: usize,
-    /// So many channels one session may subscribe to.
-    pub subscriptions: usize,
-    /// A client that completes no write for so long while something is due is too slow.
-    pub slow: Duration,
-    /// A feed without subscribers is kept for so long, so that who comes back can go on.
-    pub linger: Duration,
-    /// So many bytes of updates are kept of each channel.
-    pub ring_bytes: usize,
-    /// So many bytes may be held for the channels of all clients together.
-    pub budget: usize,
-}
-
-impl Default for LiveOptions {
-    fn default() -> Self {
-        Self {
-            flush: Duration::from_millis(50),
-            sessions: 50_000,
-            subscriptions: 1_000,
-            slow: Duration::from_secs(10),
-            linger: Duration::from_secs(60),
-            ring_bytes: 512 * 1024,
-            budget: 128 * 1024 * 1024,
-        }
-    }
-}
-
-impl LiveOptions {
-    /// How far apart one session's writes of updates are: a little less than the updates of a
-    /// channel, so that a subscriber of one keyword never waits for both.
-    pub(super) fn gap(&self) -> Duration {
-        self.flush.saturating_mul(3) / 4
-    }
-}
+/// How often [`Live::stop`] looks whether sessions are open.
+const CHECK_SESSIONS_EVERY: Duration = Duration::from_millis(5);
 
 /// Why a session could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There are too many.
+    /// As many sessions are open as may be: the limit.
     #[error("{0} live sessions are open, which is the limit (live.sessions)")]
     TooMany(usize),
-    /// The server stops; the client should come again after about this long.
+    /// The server stops; the client should connect again after about this long.
     #[error("the server is stopping")]
     Stopping(Duration),
     /// The session actor could not be started.
@@ -91,7 +59,7 @@ pub enum OpenError {
     Spawn(#[from] SpawnErr),
 }
 
-/// Why nothing can be live.
+/// Why live could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveStartError {
@@ -103,10 +71,11 @@ pub enum LiveStartError {
     Spawn(#[from] SpawnErr),
 }
 
-/// The handle of everything live; cheap to clone.
+/// The handle of all that is live; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
     context: LiveContext,
+    supervisor: ActorRef<LiveMessage>,
     watch: RootWatch,
 }
 
@@ -121,34 +90,47 @@ impl Live {
         options: LiveOptions,
     ) -> Result<Self, LiveStartError> {
         let core = tidings.core();
-        let feeds = FeedRegistry::new(core.views.clone(), core.progress.clone());
-        if !tidings.attach(Arc::new(feeds.clone())) {
+        let registry = FeedRegistry::new(core.views.clone(), core.progress.clone());
+        if !tidings.attach(Arc::new(registry.clone())) {
             return Err(LiveStartError::Attached);
         }
-        let (supervisor, watch) = RootWatch::spawn(LiveActor, ()).await?;
-        let context = LiveContext::new(core, feeds, encoder, options, supervisor.clone());
-        let _ = supervisor.cast(LiveMessage::Begin(context.clone()));
-        Ok(Self { context, watch })
+        let (new_feeds, feeds) = mpsc::unbounded_channel();
+        let context = LiveContext::new(core, registry, encoder, options, new_feeds);
+        let arguments = LiveArguments {
+            context: context.clone(),
+            new_feeds: feeds,
+        };
+        let (supervisor, watch) = RootWatch::spawn(LiveActor, arguments).await?;
+        Ok(Self {
+            context,
+            supervisor,
+            watch,
+        })
     }
 
-    /// Waits until no client is served any more and nothing will start it again; answers why.
-    /// After that, the process has to end.
+    /// Waits until the live actor has ended, which nothing restarts; returns why. The process has
+    /// to end then.
     pub async fn ended(&self) -> String {
         self.watch.ended().await
     }
 
-    /// How it is set up.
+    /// The limits and times in force.
     pub fn options(&self) -> &LiveOptions {
         &self.context.options
     }
 
     /// How many sessions are open.
     pub fn sessions(&self) -> usize {
-        self.context.sessions.load(Ordering::Acquire)
+        self.context.open_sessions()
     }
 
-    /// Begins a session that writes to this transport. One that is `single` ends with its only
-    /// subscription.
+    /// The reading of the clock by which windows move.
+    pub fn now(&self) -> Timestamp {
+        self.context.now()
+    }
+
+    /// Begins a session that writes to this transport. A session that `is_single` ends with its
+    /// only subscription.
     ///
     /// # Errors
     /// [`OpenError`]; the transport is given back.
@@ -171,46 +153,50 @@ impl Live {
             permit,
             is_single,
         };
-        SessionHandle::spawn(arguments, self.context.supervisor.get_cell())
+        session_actor::spawn(arguments, self.supervisor.get_cell())
             .await
             .map_err(|error| (OpenError::Spawn(error), None))
     }
 
-    /// Ends all sessions, telling their clients to come again, each after a time of its own so that
-    /// they don't all come at once. Waits until they are gone, at most `within`.
+    /// Ends all sessions. Each client is told to connect again after a time of its own, so that
+    /// they don't all connect at once. Waits until all sessions are over, at most `within`.
     pub async fn stop(&self, within: Duration) {
         self.context.is_stopping.store(true, Ordering::Release);
         let open = self.sessions();
-        let _ = self.context.supervisor.cast(LiveMessage::Stop { open });
-        let gone = async {
+        let _ = self.supervisor.cast(LiveMessage::Stop { open });
+        let over = async {
             while self.sessions() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(CHECK_SESSIONS_EVERY).await;
             }
         };
-        if tokio::time::timeout(within, gone).await.is_err() {
+        if tokio::time::timeout(within, over).await.is_err() {
             tracing::warn!(open = self.sessions(), "live sessions did not end in time");
         }
-        self.context.supervisor.stop(None);
+        self.supervisor.stop(None);
     }
 }
 
-/// What the live actor is asked to do.
+/// Steps of the live actor.
 pub(super) enum LiveMessage {
-    /// Go on with these parts.
-    Begin(LiveContext),
     /// Serve a feed that has just begun, or whose actor failed.
     StartFeed(Arc<Feed>),
     /// Other views are shown now.
     ViewsChanged,
-    /// See whether the wall clock was set.
-    LookAtClock,
+    /// Check whether the wall clock was set.
+    CheckClock,
     /// End all sessions.
     Stop { open: usize },
 }
 
-pub(super) struct LiveState {
-    context: Option<LiveContext>,
-    clock: Option<ClockWatch>,
+/// What the live actor needs.
+struct LiveArguments {
+    context: LiveContext,
+    new_feeds: mpsc::UnboundedReceiver<Arc<Feed>>,
+}
+
+struct LiveState {
+    context: LiveContext,
+    clock: ClockWatch,
     feeds: HashMap<ActorId, (FeedHandle, Arc<Feed>)>,
     sessions: HashMap<ActorId, SessionHandle>,
 }
@@ -220,16 +206,33 @@ struct LiveActor;
 impl Actor for LiveActor {
     type Msg = LiveMessage;
     type State = LiveState;
-    type Arguments = ();
+    type Arguments = LiveArguments;
 
     async fn pre_start(
         &self,
-        _: ActorRef<LiveMessage>,
-        (): (),
+        myself: ActorRef<LiveMessage>,
+        LiveArguments {
+            context,
+            mut new_feeds,
+        }: LiveArguments,
     ) -> Result<LiveState, ActorProcessingErr> {
+        let mut shown = context.views(ViewSource::Live).views.shown();
+        myself.send_interval(CHECK_CLOCK_EVERY, || LiveMessage::CheckClock);
+        tokio::spawn(async move {
+            loop {
+                let message = tokio::select! {
+                    Some(feed) = new_feeds.recv() => LiveMessage::StartFeed(feed),
+                    Ok(()) = shown.changed() => LiveMessage::ViewsChanged,
+                    else => return,
+                };
+                if myself.cast(message).is_err() {
+                    return;
+                }
+            }
+        });
         Ok(LiveState {
-            context: None,
-            clock: None,
+            clock: ClockWatch::new(context.now(), Instant::now()),
+            context,
             feeds: HashMap::new(),
             sessions: HashMap::new(),
         })
@@ -242,10 +245,9 @@ impl Actor for LiveActor {
         state: &mut LiveState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            LiveMessage::Begin(context) => state.on_begin(&myself, context),
             LiveMessage::StartFeed(feed) => state.on_start_feed(&myself, feed).await?,
             LiveMessage::ViewsChanged => state.on_views_changed(),
-            LiveMessage::LookAtClock => state.on_look_at_clock(),
+            LiveMessage::CheckClock => state.on_check_clock(),
             LiveMessage::Stop { open } => state.on_stop(open),
         }
         Ok(())
@@ -277,50 +279,27 @@ impl Actor for LiveActor {
 }
 
 impl LiveState {
-    fn on_begin(&mut self, myself: &ActorRef<LiveMessage>, context: LiveContext) {
-        let mut shown = context.views.shown();
-        self.clock = Some(ClockWatch::new(context.clock.now(), Instant::now()));
-        myself.send_interval(CLOCK_EVERY, || LiveMessage::LookAtClock);
-        self.context = Some(context);
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            while shown.changed().await.is_ok() {
-                if myself.cast(LiveMessage::ViewsChanged).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-
     async fn on_start_feed(
         &mut self,
         myself: &ActorRef<LiveMessage>,
         feed: Arc<Feed>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(context) = &self.context else {
-            return Ok(());
-        };
-        let arguments = context.feed_arguments(&feed);
-        let handle = FeedHandle::spawn(arguments, myself.get_cell()).await?;
+        let context = self.context.feed_context(&feed);
+        let handle = feed_actor::spawn(context, myself.get_cell()).await?;
         self.feeds.insert(handle.id(), (handle, feed));
         Ok(())
     }
 
     fn on_views_changed(&self) {
-        if let Some(context) = &self.context {
-            context.marks.forget();
-        }
+        self.context.marks.forget();
         for (handle, _) in self.feeds.values() {
             handle.reset();
         }
     }
 
-    /// Windows follow a clock that was set at once, not when their buckets would have ended.
-    fn on_look_at_clock(&mut self) {
-        let (Some(context), Some(clock)) = (&self.context, &mut self.clock) else {
-            return;
-        };
-        if clock.was_set(context.clock.now(), Instant::now()) {
+    /// Moves windows at once when the clock was set, not when their buckets would have ended.
+    fn on_check_clock(&mut self) {
+        if self.clock.was_set(self.context.now(), Instant::now()) {
             for (handle, _) in self.feeds.values() {
                 handle.clock_was_set();
             }
@@ -347,19 +326,19 @@ impl LiveState {
     ) {
         if self.sessions.remove(&actor).is_some() {
             tracing::error!(error = %whole(error.as_ref()), "a session failed; its client has to \
-                come again");
+                connect again");
         }
-        if let (Some((_, feed)), Some(context)) = (self.feeds.remove(&actor), &self.context) {
+        if let Some((_, feed)) = self.feeds.remove(&actor) {
             let keyword = feed.keyword().map(ToString::to_string);
             tracing::error!(error = %whole(error.as_ref()), keyword, "a feed failed; it starts \
                 again with snapshots");
-            context.metrics.actor_restarted("feed");
+            self.context.metrics.actor_restarted("feed");
             myself.send_after(RESTART_AFTER, move || LiveMessage::StartFeed(feed));
         }
     }
 }
 
-/// Some part of a span, by chance; half of it where there is no chance to be had.
+/// A random part of a span; half of it where the system has no random numbers.
 fn random_part_of(span: Duration) -> Duration {
     let drawn = getrandom::u32().unwrap_or(u32::MAX / 2);
     let thousandth = span / 1000;

@@ -1,4 +1,4 @@
-//! The way to one client; implemented by its transport.
+//! What writes to one client; implemented for WebSockets and server-sent events.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -6,55 +6,55 @@ use std::time::Duration;
 
 use super::message::Message;
 
-/// The client is gone; nothing can be written any more.
+/// The connection is closed: nothing can be written any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
 
-/// Writes to one client, and never waits for it.
+/// Writes to one client, without waiting for it.
 pub trait Transport: Send + 'static {
-    /// Writes as many of the lines as the client takes now, and takes them out. True when nothing
-    /// is left to write.
+    /// Writes as many messages as the client takes now, and removes them. True when nothing is left
+    /// to write.
     ///
     /// # Errors
     /// [`Gone`].
-    fn write(&mut self, lines: &mut VecDeque<Message>) -> Result<bool, Gone>;
+    fn write(&mut self, messages: &mut VecDeque<Message>) -> Result<bool, Gone>;
 
-    /// Takes bytes of the transport's own, to be written between two messages.
+    /// Takes bytes of the transport itself, to be written between two messages.
     fn control(&mut self, bytes: &[u8]);
 
     /// Asks the client for a sign of life.
     fn probe(&mut self);
 
-    /// How many writes it has completed.
+    /// How many writes were completed.
     fn completed(&self) -> u64;
 
     /// Resolves when more can be written.
     fn writable(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Says goodbye, as far as the client listens, and ends the connection.
+    /// Sends a goodbye, if the client takes it, and ends the connection.
     fn close(self: Box<Self>, why: Close);
 }
 
 /// Why a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Close {
-    /// The client said goodbye, or is gone.
+    /// The client closed the connection.
     Gone,
-    /// The server stops; the client should come again after about this long.
+    /// The server stops; the client should connect again after about this long.
     Restart(Duration),
-    /// The client took nothing for too long.
+    /// The client took nothing for `live.slow_ms`.
     TooSlow,
-    /// The client sent what cannot be understood.
+    /// The client sent messages that are not understood.
     BadMessage(&'static str),
     /// The client sent a message that is too long.
     TooLarge,
-    /// The client broke the rules of the transport, of which this is the code.
+    /// The client broke the rules of the transport: close code and reason.
     Protocol(u16, String),
-    /// There are too many sessions, or the client sent too much.
+    /// There are too many sessions, or the client sends too many messages.
     TooMany(&'static str),
     /// The client gave no sign of life.
     Silent,
-    /// What the only subscription of the session was about is gone.
+    /// The only subscription of the session is over.
     Finished,
 }
 

@@ -1,11 +1,11 @@
-//! Building lines of JSON: once for everybody, and none too long.
+//! Builds JSON messages, and divides long ones.
 
 use serde::Serialize;
 
 use crate::actors::live::{Message, MessageKind, Position};
 use crate::telemetry::whole;
 
-/// The longest line, in bytes.
+/// The longest message, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Appends a value as JSON.
@@ -31,8 +31,8 @@ pub(super) fn push_all<T: Serialize>(text: &mut String, values: impl IntoIterato
     text.push(']');
 }
 
-/// A message with two lists. Both stand in every line, and a client puts the parts of each
-/// together; the first list is cut only where both are too long for a line.
+/// A message with two lists. Every part has both lists, and a client joins the parts of each; the
+/// first list is divided only when both are too long for one message.
 pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
     kind: MessageKind,
     position: Position,
@@ -46,21 +46,21 @@ pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
         return in_parts(kind, position, &whole, second, seconds, "");
     }
     let none = format!(",\"{second}\":[]");
-    let mut lines = in_parts(kind, position, prefix, first, firsts, &none);
-    if let Some(last) = lines.pop() {
-        // It is not the last of the message.
+    let mut parts = in_parts(kind, position, prefix, first, firsts, &none);
+    if let Some(last) = parts.pop() {
+        // The parts of the second list follow.
         let text = String::from_utf8_lossy(last.text());
         let text = text.strip_suffix('}').unwrap_or(&text);
-        lines.push(Message::new(format!("{text},\"more\":true}}"), kind, None));
+        parts.push(Message::new(format!("{text},\"more\":true}}"), kind, None));
     }
     let prefix = format!("{prefix},\"{first}\":[]");
-    lines.extend(in_parts(kind, position, &prefix, second, seconds, ""));
-    lines
+    parts.extend(in_parts(kind, position, &prefix, second, seconds, ""));
+    parts
 }
 
-/// A long message in parts: each with `prefix`, a part of the array `name`, and `tail`; all but the
-/// last say that there is more, and have no position, since nobody holds a state with them.
-/// `prefix` is an object without its end, `tail` is empty or begins with a comma.
+/// A message in parts: each has `prefix`, a part of the array `name`, and `tail`. All but the last
+/// have `"more":true` and no position, since a client holds no state before the last. `prefix` is
+/// an object without its end, `tail` is empty or begins with a comma.
 pub(super) fn in_parts<T: Serialize>(
     kind: MessageKind,
     position: Position,
@@ -69,7 +69,7 @@ pub(super) fn in_parts<T: Serialize>(
     items: impl IntoIterator<Item = T>,
     tail: &str,
 ) -> Vec<Message> {
-    let mut lines = Vec::new();
+    let mut parts = Vec::new();
     let begin = |text: &mut String| {
         text.push_str(prefix);
         text.push_str(",\"");
@@ -89,7 +89,7 @@ pub(super) fn in_parts<T: Serialize>(
             text.push(']');
             text.push_str(tail);
             text.push_str(",\"more\":true}");
-            lines.push(Message::new(std::mem::take(&mut text), kind, None));
+            parts.push(Message::new(std::mem::take(&mut text), kind, None));
             begin(&mut text);
             is_empty = true;
         }
@@ -102,6 +102,6 @@ pub(super) fn in_parts<T: Serialize>(
     text.push(']');
     text.push_str(tail);
     text.push('}');
-    lines.push(Message::new(text, kind, Some(position)));
-    lines
+    parts.push(Message::new(text, kind, Some(position)));
+    parts
 }

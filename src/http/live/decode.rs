@@ -1,4 +1,4 @@
-//! What clients say: one JSON object per line.
+//! Decodes what clients send: one JSON object per line.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ const MAX_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
 const MAX_TOPICS: usize = 64;
 /// The members of each type of message. Any other member is refused: it may ask for something that
-/// this server does not know, and the answer would not be what the client asked for.
+/// this server does not know.
 const MEMBERS: [(&str, &[&str]); 3] = [
     ("subscribe", &["type", "id", "keyword", "topics", "since"]),
     ("unsubscribe", &["type", "id", "keyword", "topics"]),
@@ -25,7 +25,7 @@ const MEMBERS: [(&str, &[&str]); 3] = [
 ];
 /// The members of `since`.
 const SINCE_MEMBERS: &[&str] = &["epoch", "seq", "mark"];
-/// At most so many characters of an unknown name are repeated in an error.
+/// Characters of an unknown name that an error repeats.
 const MAX_REPEATED_CHARS: usize = 80;
 
 /// A message that is not understood, or refused.
@@ -36,7 +36,7 @@ struct Refusal {
     message: String,
 }
 
-/// Reads one line.
+/// Decodes one line.
 pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) -> Incoming {
     match read(http, caller, text, now) {
         Ok(request) => Incoming::Request(request),
@@ -73,14 +73,10 @@ fn read(
             message,
         })
     };
-    let nobody = RequestId::default();
-    let message: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-        bad(
-            &nobody,
-            format!("the message is not a JSON object: {error}"),
-        )
-    })?;
-    let id = id_of(text, &message).map_err(|message| bad(&nobody, message))?;
+    let no_id = RequestId::default();
+    let message: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|error| bad(&no_id, format!("the message is not a JSON object: {error}")))?;
+    let id = id_of(text, &message).map_err(|message| bad(&no_id, message))?;
     let refuse = |message: String| bad(&id, message);
     let kind = type_of(&message).map_err(refuse)?;
     match kind {
@@ -129,7 +125,7 @@ fn read(
     }
 }
 
-/// The type of a message, which has no member that its type does not have.
+/// The type of a message. Members that the type does not have are refused.
 fn type_of(message: &Map<String, Value>) -> Result<&'static str, String> {
     let names = "subscribe, unsubscribe and ping";
     let Some(given) = message.get("type").and_then(Value::as_str) else {
@@ -161,7 +157,7 @@ fn shortened(name: &str) -> String {
     name.chars().take(MAX_REPEATED_CHARS).collect()
 }
 
-/// The id as it is written, so that it is given back so.
+/// The id as the client wrote it; answers repeat it in the same form.
 fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> {
     #[derive(Deserialize)]
     struct Named<'a> {
@@ -178,7 +174,7 @@ fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> 
         .map_err(|_| "the message has more than one id".to_owned())?
         .id
         .get();
-    // A number has as many bytes as are written.
+    // The length of a number is that of its written form.
     let length = if written.starts_with('"') {
         length
     } else {
@@ -218,7 +214,7 @@ fn topics_of(message: &Map<String, Value>, now: Timestamp) -> Result<Option<Vec<
     Ok(Some(topics))
 }
 
-/// Topics of one keyword go with it, those of all keywords without.
+/// Refuses a topic of one keyword without a keyword, and a topic of all keywords with one.
 fn fitting(keyword: Option<&Keyword>, topics: &[Topic]) -> Result<(), String> {
     let of_all = topics.iter().any(Topic::is_of_all);
     let of_one = topics.iter().any(|topic| !topic.is_of_all());
@@ -229,7 +225,9 @@ fn fitting(keyword: Option<&Keyword>, topics: &[Topic]) -> Result<(), String> {
     }
 }
 
-fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>, String> {
+/// The position from which the client resumes; `None` when it names none, or one of which the epoch
+/// or the mark could not be of this server.
+fn since_of(message: &Map<String, Value>) -> Result<Option<Position>, String> {
     let since = match message.get("since") {
         None | Some(Value::Null) => return Ok(None),
         Some(since) => since,
@@ -252,11 +250,10 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Result<Position, ()>>
             return Err("the mark of since must be a text, as a snapshot or update said".into());
         }
     };
-    // A text that is no epoch is one that is over, and one that is no mark is another journal's.
-    Ok(Some(position_of(epoch, Sequence::new(seq), mark).ok_or(())))
+    Ok(position_of(epoch, Sequence::new(seq), mark))
 }
 
-/// A position as a client writes it; `None` where the epoch or the mark is none of ours.
+/// A position as a client writes it; `None` when epoch or mark have no form of this server.
 pub(super) fn position_of(epoch: &str, seq: Sequence, mark: Option<&str>) -> Option<Position> {
     Some(Position {
         epoch: epoch.parse().ok()?,
@@ -273,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_that_a_type_does_not_have_are_refused() {
+    fn unknown_members_are_refused() {
         let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
         for (kind, members) in MEMBERS {
             let mut message = Map::new();
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_given_back_as_it_was_written() {
+    fn id_is_repeated_as_written() {
         let id = |written: &str| {
             let text = format!("{{\"type\":\"ping\",\"id\":{written}}}");
             let message = serde_json::from_str(&text).unwrap();

@@ -1,4 +1,4 @@
-//! What clients are told.
+//! Encodes what clients receive.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::access::KeywordSet;
 use crate::actors::engine::Tidings;
 use crate::actors::live::{
     DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
-    Position, RequestId, Topic,
+    Position, RequestId, Topic, VolumePart,
 };
 use crate::events::{Keyword, Sequence, Timestamp, TweetId, TweetMetrics};
 use crate::http::overview::OverviewAnswer;
@@ -20,7 +20,7 @@ use crate::projections::{TimelineChange, TimelinePage};
 use crate::queries;
 use crate::store::StoreError;
 
-/// The shapes of the live protocol.
+/// The encoder of the live protocol.
 #[derive(Debug)]
 pub(super) struct JsonEncoder {
     tidings: Tidings,
@@ -32,7 +32,7 @@ impl JsonEncoder {
     }
 }
 
-/// The name of a channel, at the beginning of each of its messages.
+/// The name of a channel, which begins each of its messages.
 struct ChannelName<'a> {
     keyword: Option<&'a Keyword>,
     topic: &'static str,
@@ -116,6 +116,25 @@ impl From<&VolumePoint> for PointShape {
     }
 }
 
+/// The points of a volume channel, as a snapshot or as an update since `prev`.
+fn volume_message(
+    at: KeywordPosition<'_>,
+    prev: Option<Sequence>,
+    part: VolumePart<'_>,
+    tail: &str,
+) -> Vec<Message> {
+    let parameters = volume_parameters(part.window);
+    let channel = ChannelName {
+        keyword: Some(at.keyword),
+        topic: "volume",
+        parameters: &parameters,
+    };
+    let mut prefix = channel.prefix(prev, at.position);
+    prefix.push_str(&format!(",\"until\":\"{}\"", part.until));
+    let points = part.points.iter().map(PointShape::from);
+    in_parts(kind_of(prev), at.position, &prefix, "points", points, tail)
+}
+
 fn volume_parameters(window: VolumeWindow) -> String {
     let mut text = String::new();
     if window.step != DEFAULT_VOLUME.step {
@@ -192,7 +211,7 @@ impl Encoder for JsonEncoder {
         text.push_str(",\"removed\":");
         push_all(&mut text, change.removed().map(TweetId::as_str));
         text.push('}');
-        // Parameters may be put in yet.
+        // Parameters may still be inserted.
         if text.len() + 64 > MAX_MESSAGE_BYTES {
             return None;
         }
@@ -203,56 +222,18 @@ impl Encoder for JsonEncoder {
         (limit != DEFAULT_LIMIT).then(|| format!(",\"limit\":{limit}"))
     }
 
-    fn volume_snapshot(
-        &self,
-        at: KeywordPosition<'_>,
-        window: VolumeWindow,
-        until: Timestamp,
-        points: &[VolumePoint],
-    ) -> Vec<Message> {
-        let parameters = volume_parameters(window);
-        let channel = ChannelName {
-            keyword: Some(at.keyword),
-            topic: "volume",
-            parameters: &parameters,
-        };
-        let total: u64 = points.iter().map(|point| point.count).sum();
-        let mut prefix = channel.prefix(None, at.position);
-        prefix.push_str(&format!(",\"until\":\"{until}\""));
-        in_parts(
-            MessageKind::Snapshot,
-            at.position,
-            &prefix,
-            "points",
-            points.iter().map(PointShape::from),
-            &format!(",\"total\":{total}"),
-        )
+    fn volume_snapshot(&self, at: KeywordPosition<'_>, part: VolumePart<'_>) -> Vec<Message> {
+        let total: u64 = part.points.iter().map(|point| point.count).sum();
+        volume_message(at, None, part, &format!(",\"total\":{total}"))
     }
 
     fn volume_update(
         &self,
         at: KeywordPosition<'_>,
         prev: Sequence,
-        window: VolumeWindow,
-        until: Timestamp,
-        points: &[VolumePoint],
+        part: VolumePart<'_>,
     ) -> Vec<Message> {
-        let parameters = volume_parameters(window);
-        let channel = ChannelName {
-            keyword: Some(at.keyword),
-            topic: "volume",
-            parameters: &parameters,
-        };
-        let mut prefix = channel.prefix(Some(prev), at.position);
-        prefix.push_str(&format!(",\"until\":\"{until}\""));
-        in_parts(
-            MessageKind::Update,
-            at.position,
-            &prefix,
-            "points",
-            points.iter().map(PointShape::from),
-            "",
-        )
+        volume_message(at, Some(prev), part, "")
     }
 
     fn whole(
@@ -400,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_named_when_they_are_not_the_default() {
+    fn only_parameters_that_are_not_the_default_are_named() {
         assert_eq!(volume_parameters(DEFAULT_VOLUME), "");
         let window = VolumeWindow {
             step: crate::projections::volume::Step::Day,
@@ -440,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_is_one_line() {
+    fn empty_answer_is_one_message() {
         let epoch = "0000000000000000".parse().unwrap();
         let position = Position::of_all(epoch, Sequence::ZERO);
         let none: [u8; 0] = [];

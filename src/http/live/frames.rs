@@ -1,8 +1,7 @@
-//! The WebSocket's way out: lines joined into frames, written without waiting.
+//! Writes to a WebSocket: messages joined into frames, without waiting.
 //!
-//! A frame of ours is a header of up to ten bytes before its payload, since only clients mask; so
-//! it is written from here straight to the connection, while all that clients send passes through
-//! [`tungstenite`].
+//! A server's frame is a header of up to ten bytes and the payload, since only clients mask. It is
+//! written from here straight to the connection; what clients send is read by [`tungstenite`].
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
@@ -16,14 +15,14 @@ use tokio::task::AbortHandle;
 use crate::actors::live::{Close, Gone, Message, Transport};
 use crate::telemetry::Metrics;
 
-/// A frame holds lines until it has so many bytes.
+/// Messages are joined into a frame up to this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
-/// How long a goodbye may take.
+/// Time for the goodbye: once for sending it, once for the client to close.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits a close frame, in bytes.
 const MAX_REASON_BYTES: usize = 123;
 
-/// The longest header of a frame of ours, in bytes.
+/// The longest header of an unmasked frame, in bytes.
 const MAX_HEADER_BYTES: usize = 10;
 const FINAL_TEXT: u8 = 0x81;
 const FINAL_CLOSE: u8 = 0x88;
@@ -31,23 +30,24 @@ const EMPTY_PING: [u8; 2] = [0x89, 0];
 
 /// Writes to one WebSocket.
 #[derive(Debug)]
-pub(super) struct SocketOutlet {
+pub(super) struct SocketTransport {
     stream: Arc<TcpStream>,
-    /// What is being written: a frame, or the header of one whose payload is `line`, and how much
-    /// of both is written. A line is shared with all subscribers, so it is not copied.
+    /// The frame that is being written, or its header if the payload is `payload`.
     frame: Vec<u8>,
-    line: Option<Message>,
+    /// A message that is a frame by itself. All subscribers share it, so it is not copied.
+    payload: Option<Message>,
+    /// How many bytes of frame and payload are written.
     written: usize,
-    /// Frames of the transport's own, which go first.
+    /// Pings and answers to the client's control frames, which go first.
     control: Vec<u8>,
     completed: u64,
     metrics: Metrics,
-    /// The task that reads, which ends with this.
+    /// The task that reads, which is aborted with this.
     reader: Arc<OnceLock<AbortHandle>>,
 }
 
-impl SocketOutlet {
-    /// An transport to this connection; whoever reads it is ended through `reader`.
+impl SocketTransport {
+    /// A transport to this connection. The task that reads it is aborted through `reader`.
     pub(super) fn new(
         stream: Arc<TcpStream>,
         reader: Arc<OnceLock<AbortHandle>>,
@@ -56,7 +56,7 @@ impl SocketOutlet {
         Self {
             stream,
             frame: Vec::new(),
-            line: None,
+            payload: None,
             written: 0,
             control: Vec::new(),
             completed: 0,
@@ -65,13 +65,13 @@ impl SocketOutlet {
         }
     }
 
-    /// Writes a frame of one line straight from what all subscribers share; when the client doesn't
-    /// take all of it, it stays the frame that is being written.
-    fn write_one(&mut self, line: Message) -> Result<(), Gone> {
+    /// Writes a frame of one message straight from what all subscribers share. When the client
+    /// doesn't take all of it, it stays the frame that is being written.
+    fn write_one(&mut self, message: Message) -> Result<(), Gone> {
         let mut header = Vec::with_capacity(MAX_HEADER_BYTES);
-        push_header(&mut header, FINAL_TEXT, line.len());
-        let length = header.len() + line.len();
-        let slices = [IoSlice::new(&header), IoSlice::new(line.text())];
+        push_header(&mut header, FINAL_TEXT, message.len());
+        let length = header.len() + message.len();
+        let slices = [IoSlice::new(&header), IoSlice::new(message.text())];
         let count = match self.stream.try_write_vectored(&slices) {
             Ok(0) => return Err(Gone),
             Ok(count) => count,
@@ -83,7 +83,7 @@ impl SocketOutlet {
             self.complete(length);
         } else {
             self.frame = header;
-            self.line = Some(line);
+            self.payload = Some(message);
             self.written = count;
         }
         Ok(())
@@ -96,14 +96,14 @@ impl SocketOutlet {
     }
 
     /// Begins the next frame; false when there is nothing to write.
-    fn begin(&mut self, lines: &mut VecDeque<Message>) -> bool {
+    fn begin(&mut self, messages: &mut VecDeque<Message>) -> bool {
         self.written = 0;
         self.frame.clear();
         self.frame.append(&mut self.control);
         let mut payload = 0_usize;
         let mut count = 0_usize;
-        for line in lines.iter() {
-            let more = line.len() + usize::from(count > 0);
+        for message in messages.iter() {
+            let more = message.len() + usize::from(count > 0);
             if count > 0 && payload + more > FRAME_BYTES {
                 break;
             }
@@ -112,19 +112,19 @@ impl SocketOutlet {
         }
         if count == 1
             && payload > FRAME_BYTES
-            && let Some(line) = lines.pop_front()
+            && let Some(message) = messages.pop_front()
         {
             push_header(&mut self.frame, FINAL_TEXT, payload);
-            self.line = Some(line);
+            self.payload = Some(message);
             self.metrics.live_lines.inc();
         } else if count > 0 {
             self.frame.reserve(payload + MAX_HEADER_BYTES);
             push_header(&mut self.frame, FINAL_TEXT, payload);
-            for (index, line) in lines.drain(..count).enumerate() {
+            for (index, message) in messages.drain(..count).enumerate() {
                 if index > 0 {
                     self.frame.push(b'\n');
                 }
-                self.frame.extend_from_slice(line.text());
+                self.frame.extend_from_slice(message.text());
             }
             self.metrics
                 .live_lines
@@ -133,22 +133,24 @@ impl SocketOutlet {
         !self.frame.is_empty()
     }
 
-    /// How many bytes what is being written has.
+    /// Bytes of the frame that is being written, with its payload.
     fn length(&self) -> usize {
-        self.frame.len() + self.line.as_ref().map_or(0, Message::len)
+        self.frame.len() + self.payload.as_ref().map_or(0, Message::len)
     }
 
-    /// What is still to be written of the frame, and of the line behind it.
+    /// What is still to be written of the frame, and of the payload after it.
     fn rest(&self) -> [&[u8]; 2] {
-        let of_line = self.written.saturating_sub(self.frame.len());
-        let line = self.line.as_ref().map_or(&[][..], |line| &line.text()[..]);
+        let of_payload = self.written.saturating_sub(self.frame.len());
+        let payload = self.payload.as_ref();
+        let payload = payload.map_or(&[][..], |message| &message.text()[..]);
         [
             self.frame.get(self.written..).unwrap_or_default(),
-            line.get(of_line..).unwrap_or_default(),
+            payload.get(of_payload..).unwrap_or_default(),
         ]
     }
 
-    fn go_on(&mut self) -> Result<bool, Gone> {
+    /// Writes the frame on; false when the client takes no more now.
+    fn continue_frame(&mut self) -> Result<bool, Gone> {
         while self.written < self.length() {
             let rest = self.rest().map(IoSlice::new);
             match self.stream.try_write_vectored(&rest) {
@@ -162,26 +164,26 @@ impl SocketOutlet {
     }
 }
 
-impl Transport for SocketOutlet {
-    fn write(&mut self, lines: &mut VecDeque<Message>) -> Result<bool, Gone> {
+impl Transport for SocketTransport {
+    fn write(&mut self, messages: &mut VecDeque<Message>) -> Result<bool, Gone> {
         loop {
             if self.written < self.length() {
-                if !self.go_on()? {
+                if !self.continue_frame()? {
                     return Ok(false);
                 }
                 self.complete(self.length());
                 self.frame = Vec::new();
-                self.line = None;
+                self.payload = None;
                 self.written = 0;
             }
             if self.control.is_empty()
-                && lines.len() == 1
-                && let Some(line) = lines.pop_front()
+                && messages.len() == 1
+                && let Some(message) = messages.pop_front()
             {
-                self.write_one(line)?;
+                self.write_one(message)?;
                 return Ok(self.frame.is_empty());
             }
-            if !self.begin(lines) {
+            if !self.begin(messages) {
                 // An idle session holds no buffer.
                 self.frame = Vec::new();
                 return Ok(true);
@@ -204,7 +206,7 @@ impl Transport for SocketOutlet {
     fn writable(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let stream = Arc::clone(&self.stream);
         Box::pin(async move {
-            // A connection that failed is found out by the write that follows.
+            // If the connection has failed, the next write says so.
             let _ = stream.writable().await;
         })
     }
@@ -213,27 +215,28 @@ impl Transport for SocketOutlet {
         let stream = Arc::clone(&self.stream);
         let mut rest = self.rest().concat();
         rest.append(&mut self.control);
-        if let Some((code, reason)) = spoken(&why) {
+        if let Some((code, reason)) = close_frame(&why) {
             push_close(&mut rest, code, &reason);
         }
         if let Some(reader) = self.reader.get() {
             reader.abort();
         }
         tokio::spawn(async move {
-            let said = tokio::time::timeout(GOODBYE_WITHIN, say(&stream, &rest));
-            let is_said = matches!(said.await, Ok(Ok(())));
-            if !is_said || why == Close::TooSlow {
-                // What the client doesn't take is not kept for it.
+            let sent = tokio::time::timeout(GOODBYE_WITHIN, send(&stream, &rest));
+            let is_sent = matches!(sent.await, Ok(Ok(())));
+            if !is_sent || why == Close::TooSlow {
+                // The system drops what the client has not taken.
                 let _ = stream.set_zero_linger();
                 return;
             }
-            // Unread bytes would make the system reset the connection, and the goodbye be lost.
+            // With unread bytes the system would reset the connection, and the goodbye would be
+            // lost.
             let _ = tokio::time::timeout(GOODBYE_WITHIN, drain(&stream)).await;
         });
     }
 }
 
-impl Drop for SocketOutlet {
+impl Drop for SocketTransport {
     fn drop(&mut self) {
         if let Some(reader) = self.reader.get() {
             reader.abort();
@@ -241,7 +244,7 @@ impl Drop for SocketOutlet {
     }
 }
 
-async fn say(stream: &TcpStream, mut rest: &[u8]) -> std::io::Result<()> {
+async fn send(stream: &TcpStream, mut rest: &[u8]) -> std::io::Result<()> {
     while !rest.is_empty() {
         stream.writable().await?;
         match stream.try_write(rest) {
@@ -253,7 +256,7 @@ async fn say(stream: &TcpStream, mut rest: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads on until the client has closed, which it does when it hears the goodbye.
+/// Reads until the client closes the connection, which it does when it receives the goodbye.
 async fn drain(stream: &TcpStream) {
     let mut unread = [0_u8; 4096];
     while stream.readable().await.is_ok() {
@@ -265,8 +268,8 @@ async fn drain(stream: &TcpStream) {
     }
 }
 
-/// The close code and reason of an end; `None` where there is nobody to tell.
-fn spoken(why: &Close) -> Option<(u16, String)> {
+/// Close code and reason of an end; `None` when the client is gone already.
+fn close_frame(why: &Close) -> Option<(u16, String)> {
     Some(match why {
         Close::Gone => return None,
         Close::Restart(retry) => (1012, format!("{{\"retry_ms\":{}}}", retry.as_millis())),
@@ -317,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_read_by_others_as_they_were_meant() {
+    fn frames_are_read_by_tungstenite() {
         for length in [0, 1, 125, 126, 65_535, 65_536, 300_000] {
             let mut bytes = Vec::new();
             push_header(&mut bytes, FINAL_TEXT, length);
@@ -334,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_between_characters() {
+    fn long_reason_is_cut_between_characters() {
         let mut bytes = Vec::new();
         push_close(&mut bytes, 4400, &"가".repeat(100));
         let reason = std::str::from_utf8(&bytes[4..]).unwrap();

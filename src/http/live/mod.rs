@@ -1,8 +1,9 @@
 //! Live: the protocol over WebSocket, and its twin over server-sent events.
 //!
-//! - [`decode`]: what clients say; [`topics`]: the topics and their parameters.
-//! - [`mod@encode`]: what they are told.
-//! - [`socket`]: the WebSocket's way in; [`frames`]: its way out.
+//! - [`decode`]: what clients send; [`topics`]: the topics and their parameters.
+//! - [`mod@encode`]: what they receive; [`chunking`]: long messages in parts.
+//! - [`upgrade`]: the handshake of a WebSocket; [`socket`]: what clients send on it, within
+//!   [`rate_limit`]; [`frames`]: what is written to it.
 //! - [`sse`]: server-sent events.
 
 mod chunking;
@@ -26,11 +27,11 @@ pub fn json_encoder(tidings: &Tidings) -> Arc<dyn Encoder> {
     Arc::new(encode::JsonEncoder::new(tidings.clone()))
 }
 
-/// What clients may do on the wire.
+/// Limits of what live clients send.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveLimits {
-    /// After so long without a word a client is asked for a sign of life; after twice as long it is
-    /// taken for gone.
+    /// A client that sends nothing for this long is asked for a sign of life; after twice as long
+    /// it counts as gone.
     pub silence: Duration,
     /// Messages that a client may send at once.
     pub burst: u32,

@@ -1,17 +1,17 @@
-//! How much a client may say.
+//! How many messages a client may send.
 
 use tokio::time::Instant;
 
-/// A bucket that fills with time, and that each message takes from.
+/// A token bucket: it fills with time, and each message takes one token.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(super) struct RateLimit {
     burst: f64,
     per_second: f64,
     left: f64,
     at: Instant,
 }
 
-impl Rate {
+impl RateLimit {
     pub(super) fn new(burst: u32, per_second: u32) -> Self {
         Self {
             burst: f64::from(burst),
@@ -21,7 +21,7 @@ impl Rate {
         }
     }
 
-    /// Takes one message in; false when it is one too many.
+    /// Counts one message; false when it exceeds the limit.
     pub(super) fn take(&mut self) -> bool {
         let now = Instant::now();
         let filled = now.duration_since(self.at).as_secs_f64() * self.per_second;
@@ -42,8 +42,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_allowed_and_then_the_rate() {
-        let mut rate = Rate::new(3, 2);
+    async fn burst_is_allowed_and_then_the_rate() {
+        let mut rate = RateLimit::new(3, 2);
         for _ in 0..3 {
             assert!(rate.take());
         }

@@ -1,4 +1,4 @@
-//! `GET /live`: a WebSocket, and its way in.
+//! `GET /live`: the handshake of a WebSocket, and what clients send on it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
@@ -12,12 +12,11 @@ use tungstenite::error::{CapacityError, Error as SocketError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::decode;
-use super::frames::SocketOutlet;
-use super::rate_limit::Rate;
+use super::frames::SocketTransport;
+use super::rate_limit::RateLimit;
 use super::upgrade::{self, Handshake};
 use crate::access::{Action, Principal};
 use crate::actors::live::{Close, Incoming, OpenError, SessionHandle};
-use crate::events::Timestamp;
 use crate::http::Http;
 use crate::http::problem::Problem;
 use crate::http::request_context::RequestContext;
@@ -27,7 +26,7 @@ use crate::telemetry::{log_throttled, whole};
 const MAX_LINE_BYTES: usize = 16 * 1024;
 /// The longest message, which may hold several lines.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// Clients say little: so much is read at a time at first.
+/// Clients send little: this many bytes are read at a time at first.
 const READ_BYTES: usize = 512;
 
 /// Answers `GET /live`.
@@ -61,7 +60,7 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
 async fn serve(http: Http, caller: Principal, stream: TcpStream, sent: Vec<u8>) {
     let stream = Arc::new(stream);
     let reader = Arc::new(OnceLock::new());
-    let transport = Box::new(SocketOutlet::new(
+    let transport = Box::new(SocketTransport::new(
         Arc::clone(&stream),
         Arc::clone(&reader),
         http.metrics().clone(),
@@ -87,7 +86,7 @@ async fn serve(http: Http, caller: Principal, stream: TcpStream, sent: Vec<u8>) 
     };
     let incoming = Box::new(Reader {
         context: context(sent),
-        rate: Rate::new(http.shared.live_limits.burst, http.shared.live_limits.rate),
+        rate: RateLimit::new(http.shared.live_limits.burst, http.shared.live_limits.rate),
         http,
         caller,
         stream,
@@ -111,25 +110,25 @@ fn context(sent: Vec<u8>) -> WebSocketContext {
     }
 }
 
-/// Reads one client.
+/// Reads what one client sends.
 struct Reader {
     context: WebSocketContext,
-    rate: Rate,
+    rate: RateLimit,
     http: Http,
     caller: Principal,
     stream: Arc<TcpStream>,
     session: SessionHandle,
 }
 
-/// What became of reading.
-enum Heard {
+/// Outcome of a read.
+enum Received {
     /// Nothing more for now.
     Nothing,
     /// A message.
     Text(String),
-    /// Something of the transport's own.
+    /// A ping, pong or unfinished message.
     Control,
-    /// The end.
+    /// The session has to end.
     End(Close),
 }
 
@@ -137,7 +136,7 @@ impl Reader {
     async fn run(mut self: Box<Self>) {
         let silence = self.http.shared.live_limits.silence;
         let mut is_probed = false;
-        // What came with the handshake is there already.
+        // Bytes that came with the handshake are there already.
         let mut is_first = true;
         loop {
             if !std::mem::take(&mut is_first) {
@@ -152,36 +151,36 @@ impl Reader {
                     }
                 }
             }
-            if !self.hear_all().await {
+            if !self.read_all().await {
                 return;
             }
         }
     }
 
-    /// Hands over all that has come; false when the session is over.
-    async fn hear_all(&mut self) -> bool {
+    /// Hands over all that has arrived; false when the session is over.
+    async fn read_all(&mut self) -> bool {
         loop {
             let mut pipe = Pipe {
                 stream: &self.stream,
                 out: Vec::new(),
             };
-            let heard = heard(self.context.read(&mut pipe));
-            if let Heard::Control | Heard::End(_) = heard {
-                // Answers to the client's own frames, which are due now.
+            let received = received(self.context.read(&mut pipe));
+            if let Received::Control | Received::End(_) = received {
+                // Answers to the client's control frames are due now.
                 let _ = self.context.flush(&mut pipe);
             }
             let own = pipe.out;
             if !own.is_empty() && !self.session.incoming(Incoming::Control(own)).await {
                 return false;
             }
-            let is_over = match heard {
-                Heard::Nothing => return true,
-                Heard::End(why) => Some(why),
-                Heard::Control | Heard::Text(_) if !self.rate.take() => {
+            let is_over = match received {
+                Received::Nothing => return true,
+                Received::End(why) => Some(why),
+                Received::Control | Received::Text(_) if !self.rate.take() => {
                     Some(Close::TooMany("too many messages in a short time"))
                 }
-                Heard::Control => None,
-                Heard::Text(text) => self.lines(&text).await,
+                Received::Control => None,
+                Received::Text(text) => self.lines(&text).await,
             };
             if let Some(why) = is_over {
                 self.session.incoming(Incoming::End(why)).await;
@@ -190,7 +189,7 @@ impl Reader {
         }
     }
 
-    /// Hands over the lines of a message; answers why the session has to end, if it has to.
+    /// Hands over the lines of a message. Returns why the session has to end, if it has to.
     async fn lines(&mut self, text: &str) -> Option<Close> {
         let mut is_first = true;
         for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
@@ -200,7 +199,7 @@ impl Reader {
             if !std::mem::take(&mut is_first) && !self.rate.take() {
                 return Some(Close::TooMany("too many messages in a short time"));
             }
-            let incoming = decode::line(&self.http, &self.caller, line, Timestamp::now());
+            let incoming = decode::line(&self.http, &self.caller, line, self.http.live().now());
             if !self.session.incoming(incoming).await {
                 return Some(Close::Gone);
             }
@@ -209,33 +208,33 @@ impl Reader {
     }
 }
 
-fn heard(read: Result<Message, SocketError>) -> Heard {
+fn received(read: Result<Message, SocketError>) -> Received {
     match read {
-        Ok(Message::Text(text)) => Heard::Text(text.as_str().to_owned()),
-        Ok(Message::Binary(_)) => Heard::End(Close::BadMessage("messages are text, not binary")),
-        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Heard::Control,
+        Ok(Message::Text(text)) => Received::Text(text.as_str().to_owned()),
+        Ok(Message::Binary(_)) => Received::End(Close::BadMessage("messages are text, not binary")),
+        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Received::Control,
         Ok(Message::Close(_)) | Err(SocketError::ConnectionClosed | SocketError::AlreadyClosed) => {
-            Heard::End(Close::Gone)
+            Received::End(Close::Gone)
         }
-        Err(SocketError::Io(error)) if error.kind() == ErrorKind::WouldBlock => Heard::Nothing,
+        Err(SocketError::Io(error)) if error.kind() == ErrorKind::WouldBlock => Received::Nothing,
         Err(SocketError::Capacity(CapacityError::MessageTooLong { .. })) => {
-            Heard::End(Close::TooLarge)
+            Received::End(Close::TooLarge)
         }
         Err(SocketError::Protocol(error)) => {
-            Heard::End(match error {
-                // The client is gone without a goodbye: nobody is there to be told.
+            Received::End(match error {
+                // The client is gone without a close frame.
                 tungstenite::error::ProtocolError::ResetWithoutClosingHandshake => Close::Gone,
                 other => Close::Protocol(1002, other.to_string()),
             })
         }
         Err(SocketError::Utf8(_)) => {
-            Heard::End(Close::Protocol(1007, "a text is not UTF-8".to_owned()))
+            Received::End(Close::Protocol(1007, "a text is not UTF-8".to_owned()))
         }
-        Err(_) => Heard::End(Close::Gone),
+        Err(_) => Received::End(Close::Gone),
     }
 }
 
-/// Reads from the connection; what is written is kept, for the session to send.
+/// Reads from the connection; what is written is kept, so that the session sends it.
 struct Pipe<'a> {
     stream: &'a TcpStream,
     out: Vec<u8>,

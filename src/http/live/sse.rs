@@ -30,9 +30,9 @@ use crate::telemetry::Metrics;
 pub const PARAMETERS: &[&str] = &["topic", "limit", "step", "from", "tz"];
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// A stream on which nothing happens carries a comment so often, at the latest.
+/// A stream on which nothing happens carries a comment at least this often.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
-/// A piece of the body has so many bytes at the most, about.
+/// Events are joined into a piece of the body up to this many bytes, about.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Answers `GET …/events`.
@@ -40,12 +40,12 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let call = RequestContext::of(http.clone(), request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
-    let topic = topic_of(&call.query(PARAMETERS)?)?;
+    let topic = topic_of(&call.query(PARAMETERS)?, http.live().now())?;
     let since = since_of(call.headers());
     check_not_unknown(&call, &keyword).await?;
 
     let (pieces, body) = mpsc::channel(1);
-    let transport = EventOutlet {
+    let transport = EventTransport {
         pieces,
         completed: 0,
         last: None,
@@ -64,7 +64,7 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
         id: RequestId::default(),
         keyword: Some(keyword),
         topics: vec![topic],
-        since: since.map(Ok),
+        since,
     };
     let listener = Listener(session.clone());
     let request = LiveRequest::Subscribe(wanted);
@@ -72,20 +72,20 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let silence = http.shared.live_limits.silence.min(COMMENT_EVERY);
     let pieces = futures_util::stream::unfold((body, listener), move |mut body| async move {
         let piece: Result<Option<Piece>, _> = tokio::time::timeout(silence, body.0.recv()).await;
-        // A comment shows whether the client is still there, and tells it that the server is.
+        // A comment shows both sides whether the other one is still there.
         let piece = piece.unwrap_or(Some(Ok(Bytes::from_static(b":\n\n"))))?;
         Some((piece, body))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
-        // Proxies that gather answers would keep events back.
+        // Without it, proxies that buffer answers would hold events back.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-fn topic_of(query: &Query) -> Result<Topic, Problem> {
+fn topic_of(query: &Query, now: Timestamp) -> Result<Topic, Problem> {
     let given: Map<String, Value> = PARAMETERS
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), query.text(name)?.into())))
@@ -104,12 +104,12 @@ fn topic_of(query: &Query) -> Result<Topic, Problem> {
     if !names.contains(&name) {
         return Err(Problem::parameter("topic", name, right));
     }
-    topics::named(name, &given, Timestamp::now()).map_err(|error| Problem::BadQuery(error.0))
+    topics::named(name, &given, now).map_err(|error| Problem::BadQuery(error.0))
 }
 
-/// Where the client left off: `<epoch>:<seq>:<mark>`, the `id` of the last event it saw, or
-/// `<epoch>:<seq>`. Any other id is
-/// not one of ours, and counts as none: an `EventSource` could not take it back.
+/// The position from which the client resumes: the `id` of the last event it saw, which is
+/// `<epoch>:<seq>:<mark>` or `<epoch>:<seq>`. Any other id counts as none, because an `EventSource`
+/// could not take it back.
 fn since_of(headers: &HeaderMap) -> Option<Position> {
     let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
     let (epoch, rest) = id.split_once(':')?;
@@ -120,8 +120,8 @@ fn since_of(headers: &HeaderMap) -> Option<Position> {
     decode::position_of(epoch, Sequence::new(seq.parse().ok()?), mark)
 }
 
-/// Refuses a keyword that is not tracked. Views that cannot say so now are waited for in the
-/// stream: an `EventSource` that gets any other status than 200 never comes back.
+/// Refuses a keyword that is not tracked. When the views cannot be read now, the stream waits for
+/// them: an `EventSource` that gets any other status than 200 never connects again.
 async fn check_not_unknown(call: &RequestContext, keyword: &Keyword) -> Result<(), Problem> {
     let tidings = call.tidings();
     let views = tidings.views().clone();
@@ -139,7 +139,7 @@ async fn check_not_unknown(call: &RequestContext, keyword: &Keyword) -> Result<(
     }
 }
 
-/// Ends the session when nobody listens any more.
+/// Ends the session when the client stops reading the stream.
 #[derive(Debug)]
 struct Listener(SessionHandle);
 
@@ -152,24 +152,24 @@ impl Drop for Listener {
 /// A piece of the body; an error lets the connection be closed.
 type Piece = Result<Bytes, TooSlow>;
 
-/// The client took nothing for too long.
+/// The client took nothing for `live.slow_ms`.
 #[derive(Debug, thiserror::Error)]
 #[error("the client takes the events too slowly")]
 struct TooSlow;
 
 /// Writes the body of one answer, piece by piece.
 #[derive(Debug)]
-struct EventOutlet {
+struct EventTransport {
     pieces: mpsc::Sender<Piece>,
     completed: u64,
-    /// Where the client can go on from.
+    /// The position from which the client can resume.
     last: Option<Position>,
     metrics: Metrics,
 }
 
-impl Transport for EventOutlet {
-    fn write(&mut self, lines: &mut VecDeque<Message>) -> Result<bool, Gone> {
-        while !lines.is_empty() {
+impl Transport for EventTransport {
+    fn write(&mut self, messages: &mut VecDeque<Message>) -> Result<bool, Gone> {
+        while !messages.is_empty() {
             let permit = match self.pieces.try_reserve() {
                 Ok(permit) => permit,
                 Err(TrySendError::Full(())) => return Ok(false),
@@ -177,12 +177,12 @@ impl Transport for EventOutlet {
             };
             let mut piece = String::new();
             while piece.len() < PIECE_BYTES
-                && let Some(line) = lines.pop_front()
+                && let Some(message) = messages.pop_front()
             {
-                push_event(&mut piece, &line, &mut self.last);
+                push_event(&mut piece, &message, &mut self.last);
                 self.metrics.live_lines.inc();
             }
-            // What is not an event of the stream may have been all there was.
+            // The messages may all be of kinds that the stream leaves out.
             if !piece.is_empty() {
                 let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
                 self.metrics.live_bytes.inc_by(bytes);
@@ -214,7 +214,7 @@ impl Transport for EventOutlet {
                 let hint = format!("retry: {}\n\n", retry.as_millis());
                 let _ = self.pieces.try_send(Ok(hint.into()));
             }
-            // The body must not look as if it were whole, and nothing of it is kept.
+            // An error: the body must not look complete, and what waits to be written is dropped.
             Close::TooSlow => {
                 tokio::spawn(async move {
                     let _ = self.pieces.send(Err(TooSlow)).await;
@@ -225,9 +225,9 @@ impl Transport for EventOutlet {
     }
 }
 
-/// Appends a line as an event. That a subscription has begun is what the stream's being there says.
-fn push_event(piece: &mut String, line: &Message, last: &mut Option<Position>) {
-    let kind = match line.kind() {
+/// Appends a message as an event. `subscribed` is left out: the stream itself says so.
+fn push_event(piece: &mut String, message: &Message, last: &mut Option<Position>) {
+    let kind = match message.kind() {
         MessageKind::Snapshot => "snapshot",
         MessageKind::Update => "update",
         MessageKind::Error => "error",
@@ -235,9 +235,9 @@ fn push_event(piece: &mut String, line: &Message, last: &mut Option<Position>) {
     };
     piece.push_str("event: ");
     piece.push_str(kind);
-    // Behind a part of a state a client has nothing to go on from, but an error takes nothing away.
-    if line.kind() != MessageKind::Error {
-        *last = line.position();
+    // After a part of a snapshot a client cannot resume; an error changes nothing.
+    if message.kind() != MessageKind::Error {
+        *last = message.position();
     }
     piece.push_str("\nid:");
     if let Some(Position { epoch, seq, mark }) = last {
@@ -247,7 +247,7 @@ fn push_event(piece: &mut String, line: &Message, last: &mut Option<Position>) {
         }
     }
     piece.push_str("\ndata: ");
-    piece.push_str(&String::from_utf8_lossy(line.text()));
+    piece.push_str(&String::from_utf8_lossy(message.text()));
     piece.push_str("\n\n");
 }
 
@@ -259,11 +259,11 @@ mod tests {
     use crate::events::RecordHash;
 
     #[test]
-    fn an_event_names_its_kind_its_position_and_the_frame() {
+    fn event_has_kind_position_and_message() {
         let epoch = "00000000000000ff".parse().unwrap();
         let position = Position::new(epoch, Sequence::new(12), RecordHash(0xabc));
         let mut piece = String::new();
-        let line = |kind, position| Message::new("{\"a\":1}".to_owned(), kind, position);
+        let message = |kind, position| Message::new("{\"a\":1}".to_owned(), kind, position);
         let mut last = None;
         for (kind, position) in [
             (MessageKind::Subscribed, None),
@@ -271,7 +271,7 @@ mod tests {
             (MessageKind::Update, Some(position)),
             (MessageKind::Error, None),
         ] {
-            push_event(&mut piece, &line(kind, position), &mut last);
+            push_event(&mut piece, &message(kind, position), &mut last);
         }
         assert_eq!(
             piece,

@@ -1,4 +1,4 @@
-//! The handshake of RFC 6455: from a request to the bare connection.
+//! The handshake of a WebSocket (RFC 6455), from the request to the bare connection.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tungstenite::handshake::derive_accept_key;
 use crate::http::client_stream::ClientStream;
 use crate::http::problem::{Problem, shortened};
 
-/// How long a client's key is.
+/// Length of a client's key.
 const KEY_BYTES: usize = 16;
 
-/// The sub-protocol spoken here.
+/// The sub-protocol of this server.
 pub(super) const PROTOCOL: &str = "tidings.v1";
 
 /// What the client's side of the handshake asks for.
@@ -32,9 +32,9 @@ impl Handshake {
     /// Reads the headers of a GET request.
     ///
     /// # Errors
-    /// [`Problem::UpgradeRequired`] when it is no handshake, or not one of this version;
-    /// [`Problem::BadRequest`] when its key is no key, or the client speaks none of our
-    /// sub-protocols.
+    /// [`Problem::UpgradeRequired`] when the request is no handshake, or of another version;
+    /// [`Problem::BadRequest`] when the key is malformed, or the client does not offer [`PROTOCOL`]
+    /// among its sub-protocols.
     pub(super) fn read(version: Version, headers: &HeaderMap) -> Result<Self, Problem> {
         if version < Version::HTTP_11 {
             return Err(Problem::UpgradeRequired(
@@ -79,7 +79,7 @@ impl Handshake {
         })
     }
 
-    /// The server's side of it.
+    /// The server's answer.
     pub(super) fn answer(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -122,9 +122,9 @@ pub(super) fn not_get(method: &Method, path: &str) -> Response {
     ([(header::ALLOW, "GET")], problem).into_response()
 }
 
-/// The connection below, and what the client has sent on it already; `None` when it is not one of
-/// our accept loop's. `gone` is how long the live session takes at most to find out that its client
-/// is.
+/// The connection below, and what the client has sent on it already; `None` when the connection is
+/// not of this server's accept loop. `gone` is the longest time after which the session notices
+/// that its client is gone.
 pub(super) fn bare(upgraded: Upgraded, gone: Duration) -> Option<(TcpStream, Vec<u8>)> {
     let parts = upgraded.downcast::<TokioIo<ClientStream>>().ok()?;
     let stream = parts.io.into_inner().into_bare(gone);
@@ -154,7 +154,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_key_is_answered_as_rfc_6455_says() {
+    fn key_is_answered_as_in_rfc_6455() {
         // The example of its section 1.3.
         let handshake = read(&WHOLE).unwrap();
         assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn our_protocol_is_picked_among_others() {
+    fn sub_protocol_is_picked_among_others() {
         let mut given = WHOLE.to_vec();
         given.push(("sec-websocket-protocol", "ticket.abc, tidings.v1"));
         let answer = read(&given).unwrap().answer();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_sixteen_bytes_in_base64_once() {
+    fn key_is_sixteen_bytes_in_base64_once() {
         for bad in [
             "",
             "AAAA",

@@ -1,143 +1,54 @@
 //! The feed actor.
 //!
-//! Owns how one feed's channels go on: joins what the fold handed over into updates, at once when
-//! nothing was sent for a flush, else when the flush is over; makes snapshots for those who begin;
-//! moves windows on with the clock. Fed by the keyword actor through the [`Feed`], and by sessions
-//! that want a snapshot. Dies when the keyword has had no subscribers for some time, or when it is
-//! untracked; restarted by the [supervisor](crate::actors::live::supervisor), and its subscribers
-//! begin anew then.
+//! Owns how one feed's channels move: joins the deltas of folds into updates, at once when nothing
+//! was sent for a flush interval, else when the interval is over; makes snapshots for subscribers
+//! that start; moves windows with the clock. Fed by folds and sessions through the [`Feed`]. Each
+//! step reads the clock once. Dies when the keyword has had no subscribers for some time, or when
+//! it is untracked; restarted by the [supervisor](crate::actors::live::supervisor) after a failure:
+//! its subscribers start again with snapshots.
+//!
+//! [`Feed`]: super::shared::Feed
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::coalesce::{Coalesced, coalesce};
+use super::context::FeedContext;
+use super::handle::{FeedHandle, FeedMessage};
+use super::pending_deltas::{Coalesced, coalesce};
 use super::polled_topics::PolledTopics;
 use super::replay_buffer::Update;
-use super::shared::{Feed, FeedPhase};
+use super::roll_timer::{RollTimer, StepTime};
+use super::shared::FeedPhase;
+use super::signal::SignalSender;
+use super::snapshots::SnapshotMaker;
 use super::throttle::{FlushDecision, FlushThrottle};
-use super::view_reads::Readers;
 use super::volume_windows::VolumeWindows;
-use crate::actors::engine::clock::Clock;
-use crate::actors::engine::progress::FoldProgress;
-use crate::actors::live::budget::LiveBudget;
-use crate::actors::live::encoder::{Encoder, KeywordPosition};
 use crate::actors::live::message::Position;
-use crate::actors::live::registry::FeedRegistry;
 use crate::actors::live::topic::Topic;
-use crate::events::{ShardId, Timestamp};
-use crate::store::{StoreError, Views};
-use crate::telemetry::{Metrics, log_throttled, whole};
+use crate::store::StoreError;
+use crate::telemetry::{log_throttled, whole};
 
-/// Views that cannot be asked now are asked again after this.
-pub(super) const RETRY: Duration = Duration::from_millis(100);
+/// Views that cannot be read now are read again after this.
+const RETRY: Duration = Duration::from_millis(100);
 
-/// A roll that is due waits at least so long: subscribers that are ahead may not be able to take it
-/// yet.
-const SHORTEST_ROLL: Duration = Duration::from_millis(5);
-
-/// What others hold of a feed actor.
-#[derive(Debug, Clone)]
-pub(in crate::actors::live) struct FeedHandle(ActorRef<FeedMessage>);
-
-impl FeedHandle {
-    pub(in crate::actors::live) async fn spawn(
-        arguments: FeedArguments,
-        supervisor: ActorCell,
-    ) -> Result<Self, SpawnErr> {
-        let (actor, _) = Actor::spawn_linked(None, FeedActor, arguments, supervisor).await?;
-        Ok(Self(actor))
-    }
-
-    /// The fold has handed something over.
-    pub(super) fn notify(&self) {
-        let _ = self.0.cast(FeedMessage::Flush);
-    }
-
-    /// Channels were forgotten, or the feed may end before its time.
-    pub(super) fn tidy(&self) {
-        let _ = self.0.cast(FeedMessage::Linger);
-    }
-
-    /// Somebody wants a snapshot.
-    pub(super) fn serve(&self) {
-        let _ = self.0.cast(FeedMessage::Serve);
-    }
-
-    /// The wall clock was set.
-    pub(in crate::actors::live) fn clock_was_set(&self) {
-        let _ = self.0.cast(FeedMessage::Roll);
-    }
-
-    /// The views are others now.
-    pub(in crate::actors::live) fn reset(&self) {
-        let _ = self.0.cast(FeedMessage::Reset);
-    }
-
-    pub(in crate::actors::live) fn id(&self) -> ractor::ActorId {
-        self.0.get_id()
-    }
-
-    pub(in crate::actors::live) fn stop(&self) {
-        self.0.stop(None);
-    }
+/// Starts the actor of a feed under a supervisor.
+pub(in crate::actors::live) async fn spawn(
+    context: FeedContext,
+    supervisor: ActorCell,
+) -> Result<FeedHandle, SpawnErr> {
+    let (actor, _) = Actor::spawn_linked(None, FeedActor, context, supervisor).await?;
+    Ok(FeedHandle::new(actor))
 }
 
-/// What a feed actor is asked to do.
-pub(super) enum FeedMessage {
-    /// Find out where the views stand.
-    Hydrate,
-    /// Make updates of what was handed over, as soon as a flush allows.
-    Flush,
-    /// Make the snapshots that are wanted.
-    Serve,
-    /// Move windows on.
-    Roll,
-    /// Make whole answers anew.
-    Answer,
-    /// The views are others now.
-    Reset,
-    /// See whether there are still subscribers.
-    Linger,
-}
-
-/// What a feed actor needs.
-#[derive(Debug, Clone)]
-pub(in crate::actors::live) struct FeedArguments {
-    pub(in crate::actors::live) feed: Arc<Feed>,
-    /// Where the keyword lives; `None` for the feed of all keywords.
-    pub(in crate::actors::live) shard: Option<ShardId>,
-    pub(in crate::actors::live) feeds: FeedRegistry,
-    pub(in crate::actors::live) views: Views,
-    pub(in crate::actors::live) progress: FoldProgress,
-    pub(in crate::actors::live) encoder: Arc<dyn Encoder>,
-    pub(in crate::actors::live) clock: Clock,
-    pub(in crate::actors::live) budget: LiveBudget,
-    /// How many feeds may read the views at a time.
-    pub(in crate::actors::live) readers: Arc<Readers>,
-    pub(in crate::actors::live) metrics: Metrics,
-    /// Updates of a channel are at least so far apart.
-    pub(in crate::actors::live) flush: Duration,
-    /// A feed without subscribers is kept for so long, so that who comes back can go on.
-    pub(in crate::actors::live) linger: Duration,
-}
-
-pub(super) struct FeedState {
-    pub(super) own: FeedArguments,
-    pub(super) volumes: VolumeWindows,
-    pub(super) answers: PolledTopics,
+struct FeedState {
+    context: FeedContext,
+    volumes: VolumeWindows,
+    polled: PolledTopics,
+    snapshots: SnapshotMaker,
     throttle: FlushThrottle,
-    /// The channels were broken off, and no snapshot was made since.
-    pub(super) is_broken: bool,
-    /// When snapshots were made after the channels had been broken off.
-    pub(super) last_mended: Option<Instant>,
-    /// When those who wait for snapshots are come back to, if that was put off.
-    pub(super) serve_due: Option<Instant>,
-    /// The reading of the clock at which windows roll next, and the timer for it.
-    roll_due: Option<(Timestamp, JoinHandle<()>)>,
+    roll: RollTimer,
     unsubscribed_since: Option<Instant>,
 }
 
@@ -146,27 +57,28 @@ struct FeedActor;
 impl Actor for FeedActor {
     type Msg = FeedMessage;
     type State = FeedState;
-    type Arguments = FeedArguments;
+    type Arguments = FeedContext;
 
     async fn pre_start(
         &self,
         myself: ActorRef<FeedMessage>,
-        own: FeedArguments,
+        context: FeedContext,
     ) -> Result<FeedState, ActorProcessingErr> {
-        own.feed.serve_by(FeedHandle(myself.clone()));
-        // Of an actor before this one nobody knows how far it came.
-        own.feed.break_off(true);
+        let to_myself = myself.clone();
+        context.feed.signal_to(SignalSender::new(move |signal| {
+            let _ = to_myself.cast(signal.into());
+        }));
+        // How far a failed actor came is unknown.
+        context.feed.cool_down();
         myself.cast(FeedMessage::Hydrate)?;
-        myself.send_interval(own.linger, || FeedMessage::Linger);
+        myself.send_interval(context.linger, || FeedMessage::Tidy);
         Ok(FeedState {
-            throttle: FlushThrottle::new(own.flush),
-            volumes: VolumeWindows::new(own.budget.clone()),
-            own,
-            answers: PolledTopics::default(),
-            is_broken: false,
-            last_mended: None,
-            serve_due: None,
-            roll_due: None,
+            throttle: FlushThrottle::new(context.flush),
+            volumes: VolumeWindows::new(context.budget.clone()),
+            polled: PolledTopics::default(),
+            snapshots: SnapshotMaker::default(),
+            context,
+            roll: RollTimer::default(),
             unsubscribed_since: None,
         })
     }
@@ -177,23 +89,21 @@ impl Actor for FeedActor {
         message: FeedMessage,
         state: &mut FeedState,
     ) -> Result<(), ActorProcessingErr> {
+        let time = StepTime {
+            now: state.context.source.clock.now(),
+            at: Instant::now(),
+        };
         match message {
-            FeedMessage::Hydrate => state.on_hydrate(&myself).await?,
-            FeedMessage::Flush => state.on_flush(&myself).await?,
-            FeedMessage::Serve => state.on_serve(&myself).await?,
-            FeedMessage::Roll => state.on_roll(&myself).await?,
-            FeedMessage::Answer => state.on_answer(&myself).await?,
-            FeedMessage::Reset => state.on_reset(&myself)?,
-            FeedMessage::Linger => state.on_linger(&myself),
-        }
-        Ok(())
-    }
-}
-
-impl Drop for FeedState {
-    fn drop(&mut self) {
-        if let Some((_, timer)) = &self.roll_due {
-            timer.abort();
+            FeedMessage::Hydrate => state.on_hydrate(&myself, time).await,
+            FeedMessage::Flush => state.on_flush(&myself, time).await,
+            FeedMessage::Serve => state.on_serve(&myself, time).await,
+            FeedMessage::Roll => state.on_roll(&myself, time).await,
+            FeedMessage::Poll => state.on_poll(&myself, time).await,
+            FeedMessage::Reset => state.on_reset(&myself),
+            FeedMessage::Tidy => {
+                state.on_tidy(&myself);
+                Ok(())
+            }
         }
     }
 }
@@ -202,47 +112,41 @@ impl FeedState {
     async fn on_hydrate(
         &mut self,
         myself: &ActorRef<FeedMessage>,
+        time: StepTime,
     ) -> Result<(), ActorProcessingErr> {
-        if self.own.feed.life() != FeedPhase::Cold {
+        let feed = &self.context.feed;
+        if feed.phase() != FeedPhase::Cold {
             return Ok(());
         }
-        let position = match self.own.feed.keyword() {
-            None => self.own.position_of_all(),
-            Some(keyword) => self.own.position_of(keyword.clone()).await,
-        };
-        match position {
+        match self.context.position().await {
             Ok(Some(position)) => {
-                self.own.feed.stand_at(position);
-                self.own.feed.deliver().await;
+                feed.stand_at(position);
+                feed.deliver(time.now).await;
+                // Steps of their own, with a reading of the clock that is later than this read.
+                myself.cast(FeedMessage::Serve)?;
                 myself.cast(FeedMessage::Flush)?;
-                self.on_serve(myself).await
             }
-            Ok(None) if self.own.is_catching_up() || !self.own.feed.end_unless_pending() => {
+            Ok(None) if self.context.is_catching_up() || !feed.end_unless_pending() => {
                 myself.send_after(RETRY, || FeedMessage::Hydrate);
-                Ok(())
             }
-            Ok(None) => {
-                self.end(myself);
-                Ok(())
-            }
+            Ok(None) => self.end(myself),
             Err(error) => {
-                if !matches!(error, StoreError::Absent) {
-                    log_throttled("feed-unreadable", move |count| {
-                        tracing::warn!(error = %whole(&error), count, "feeds cannot read the \
-                            views; they try again");
-                    });
-                }
+                log_unreadable(error);
                 myself.send_after(RETRY, || FeedMessage::Hydrate);
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    async fn on_flush(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
-        let FeedPhase::Hot(at) = self.own.feed.life() else {
+    async fn on_flush(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+        time: StepTime,
+    ) -> Result<(), ActorProcessingErr> {
+        let FeedPhase::Hot(at) = self.context.feed.phase() else {
             return Ok(());
         };
-        match self.throttle.request_flush(Instant::now()) {
+        match self.throttle.request_flush(time.at) {
             FlushDecision::Now => {}
             FlushDecision::After(wait) => {
                 myself.send_after(wait, || FeedMessage::Flush);
@@ -250,17 +154,18 @@ impl FeedState {
             }
             FlushDecision::OnItsWay => return Ok(()),
         }
-        if self.flush(at, myself) {
-            self.own.feed.deliver().await;
-            self.own.make_room();
-            self.answer_soon(myself)?;
+        if self.flush(at, myself, time) {
+            self.context.feed.deliver(time.now).await;
+            self.context.make_room();
+            self.poll_soon(myself)?;
         }
         Ok(())
     }
 
-    /// Makes updates of what was handed over; false when that is nothing.
-    fn flush(&mut self, at: Position, myself: &ActorRef<FeedMessage>) -> bool {
-        let pending = self.own.feed.take_pending();
+    /// Makes updates of the deltas that wait; false when there are none.
+    fn flush(&mut self, at: Position, myself: &ActorRef<FeedMessage>, time: StepTime) -> bool {
+        let feed = &self.context.feed;
+        let pending = feed.take_pending();
         if pending.is_empty() {
             return false;
         }
@@ -269,124 +174,196 @@ impl FeedState {
             Coalesced::Nothing => {}
             Coalesced::Broken(position) => {
                 self.volumes.clear();
-                self.own.feed.break_off(false);
-                self.own.feed.stand_at(position);
-                self.is_broken = true;
-                self.own.metrics.live_breaks.inc();
+                feed.restart_at(position);
+                self.snapshots.channels_broke_off();
+                self.context.metrics.live_breaks.inc();
             }
             Coalesced::Update {
                 position,
                 timeline,
                 minutes,
             } => {
-                let Some(keyword) = self.own.feed.keyword() else {
+                let Some(output) = self.context.output() else {
                     return false;
                 };
-                let whose = KeywordPosition { keyword, position };
-                let encoder = &self.own.encoder;
-                let line = encoder.timeline_update(whose, at.seq, &timeline);
-                match line {
-                    Some(line) => self.own.feed.push(
+                let message =
+                    output
+                        .encoder
+                        .timeline_update(output.at(position), at.seq, &timeline);
+                match message {
+                    Some(message) => feed.push(
                         &Topic::TIMELINES,
                         Update {
                             prev: at.seq,
                             seq: position.seq,
-                            lines: [line].into(),
+                            messages: [message].into(),
                         },
                     ),
-                    None => self.own.feed.break_off(false),
+                    None => feed.break_off(),
                 }
-                self.volumes.apply(
-                    &self.own.feed,
-                    &**encoder,
-                    whose,
-                    &minutes,
-                    self.own.clock.now(),
-                );
-                self.own.feed.stand_at(position);
-                self.schedule_roll(myself);
+                self.volumes.apply(output, position, &minutes, time.now);
+                feed.stand_at(position);
+                self.schedule_roll(myself, time);
             }
         }
         true
     }
 
-    async fn on_roll(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
-        if let Some((_, timer)) = self.roll_due.take() {
-            timer.abort();
-        }
-        let FeedPhase::Hot(at) = self.own.feed.life() else {
+    async fn on_serve(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+        time: StepTime,
+    ) -> Result<(), ActorProcessingErr> {
+        let FeedPhase::Hot(at) = self.context.feed.phase() else {
             return Ok(());
         };
-        // A roll stands where the fold does: snapshots read from the rows are not ahead of it.
-        let has_flushed = self.flush(at, myself);
-        let feed = &self.own.feed;
-        let rolled = feed.keyword().is_some_and(|keyword| {
-            let encoder = &*self.own.encoder;
-            self.volumes
-                .move_with_clock(feed, encoder, keyword, self.own.clock.now())
-        });
-        if has_flushed || rolled {
-            feed.deliver().await;
+        if let Some(wait) = self.snapshots.pause(time.at) {
+            self.serve_after(wait, myself);
+            return Ok(());
         }
-        if has_flushed {
-            self.answer_soon(myself)?;
+        if let Some(output) = self.context.output() {
+            // Snapshots are made at the reading of the clock to which the windows have moved.
+            self.volumes.move_with_clock(output, time.now);
         }
-        self.schedule_roll(myself);
+        let (volumes, polled) = (&mut self.volumes, &mut self.polled);
+        let outcome = self
+            .snapshots
+            .make_wanted(&self.context, volumes, polled, (at, time.now))
+            .await;
+        if outcome.has_more {
+            // Updates come in between.
+            myself.cast(FeedMessage::Serve)?;
+        }
+        if outcome.has_failed {
+            self.serve_after(RETRY, myself);
+        }
+        self.context.feed.deliver(time.now).await;
+        self.context.make_room();
+        self.schedule_roll(myself, time);
+        if self.context.feed.keyword().is_none() {
+            self.poll_soon(myself)?;
+        }
         Ok(())
     }
 
-    pub(super) fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>) {
-        let Some(until) = self.volumes.next_roll() else {
-            return;
-        };
-        if let Some((due, timer)) = &self.roll_due {
-            if *due == until {
-                return;
-            }
-            timer.abort();
+    /// Schedules one retry of the snapshots, if none is scheduled.
+    fn serve_after(&mut self, wait: Duration, myself: &ActorRef<FeedMessage>) {
+        if self.snapshots.schedule_retry(wait) {
+            myself.send_after(wait, || FeedMessage::Serve);
         }
-        let wait = until.millis().saturating_sub(self.own.clock.now().millis());
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
-        let myself = myself.clone();
-        let timer = tokio::spawn(async move {
-            tokio::time::sleep(wait.max(SHORTEST_ROLL)).await;
-            let _ = myself.cast(FeedMessage::Roll);
-        });
-        self.roll_due = Some((until, timer));
+    }
+
+    async fn on_roll(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+        time: StepTime,
+    ) -> Result<(), ActorProcessingErr> {
+        self.roll.cancel();
+        let FeedPhase::Hot(at) = self.context.feed.phase() else {
+            return Ok(());
+        };
+        // A roll comes after all that was folded: snapshots read from the rows are not ahead of it.
+        let has_flushed = self.flush(at, myself, time);
+        let has_rolled = match self.context.output() {
+            Some(output) => self.volumes.move_with_clock(output, time.now),
+            None => false,
+        };
+        if has_flushed || has_rolled {
+            self.context.feed.deliver(time.now).await;
+        }
+        if has_flushed {
+            self.poll_soon(myself)?;
+        }
+        self.schedule_roll(myself, time);
+        Ok(())
+    }
+
+    fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>, time: StepTime) {
+        if let Some(until) = self.volumes.next_roll() {
+            let myself = myself.clone();
+            self.roll.schedule(until, time, move || {
+                let _ = myself.cast(FeedMessage::Roll);
+            });
+        }
+    }
+
+    async fn on_poll(
+        &mut self,
+        myself: &ActorRef<FeedMessage>,
+        time: StepTime,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.polled.refresh(&self.context, time.now).await {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) => {
+                log_unreadable(error);
+                // Those that could be made are delivered.
+                self.context.feed.deliver(time.now).await;
+                return self.poll_soon(myself);
+            }
+        }
+        self.context.feed.deliver(time.now).await;
+        if self.context.feed.keyword().is_none() {
+            self.poll_soon(myself)?;
+        }
+        Ok(())
+    }
+
+    /// Schedules the next refresh of the polled topics, if none is scheduled.
+    fn poll_soon(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
+        match self.polled.schedule_refresh() {
+            None => {}
+            Some(Duration::ZERO) => myself.cast(FeedMessage::Poll)?,
+            Some(wait) => {
+                myself.send_after(wait, || FeedMessage::Poll);
+            }
+        }
+        Ok(())
     }
 
     fn on_reset(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
         self.volumes.clear();
-        self.answers = PolledTopics::default();
-        self.own.feed.break_off(true);
+        self.polled = PolledTopics::default();
+        self.context.feed.cool_down();
         myself.cast(FeedMessage::Hydrate)?;
         Ok(())
     }
 
-    fn on_linger(&mut self, myself: &ActorRef<FeedMessage>) {
-        if self.own.feed.life() == FeedPhase::Ended {
+    fn on_tidy(&mut self, myself: &ActorRef<FeedMessage>) {
+        let context = &self.context;
+        if context.feed.phase() == FeedPhase::Ended {
             myself.stop(None);
             return;
         }
-        self.own.feed.begin_tidying();
-        self.volumes.forget_unsubscribed(&self.own.feed);
-        self.answers.forget_unsubscribed(&self.own.feed);
-        if self.own.feed.has_subscribers() {
+        context.feed.begin_tidying();
+        self.volumes.forget_unsubscribed(&context.feed);
+        self.polled.forget_unsubscribed(&context.feed);
+        if !context.feed.subscribers().is_empty() {
             self.unsubscribed_since = None;
             return;
         }
         let since = *self.unsubscribed_since.get_or_insert_with(Instant::now);
-        let is_over = since.elapsed() >= self.own.linger || self.own.budget.is_short();
-        if is_over && self.own.feeds.remove_unsubscribed(&self.own.feed) {
-            self.own.feed.end();
+        let is_over = since.elapsed() >= context.linger || context.budget.is_short();
+        if is_over && context.registry.remove_unsubscribed(&context.feed) {
+            context.feed.end();
             myself.stop(None);
         }
     }
 
     /// The keyword is untracked: ends the feed and its subscriptions.
     fn end(&self, myself: &ActorRef<FeedMessage>) {
-        self.own.feeds.remove(&self.own.feed);
-        self.own.feed.wake();
+        self.context.registry.remove(&self.context.feed);
+        self.context.feed.subscribers().wake();
         myself.stop(None);
+    }
+}
+
+/// Logs that the views cannot be read. Views that are being replaced are not worth a line.
+fn log_unreadable(error: StoreError) {
+    if !matches!(error, StoreError::Absent) {
+        log_throttled("feed-unreadable", move |count| {
+            tracing::warn!(error = %whole(&error), count, "feeds cannot read the views; they try \
+                again");
+        });
     }
 }

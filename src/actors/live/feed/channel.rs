@@ -1,44 +1,41 @@
-//! One channel as all its subscribers share it: its replay buffer, and snapshots to begin with.
+//! One channel as all its subscribers share it: its replay buffer, and snapshots to start from.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::replay_buffer::{ReplayBuffer, ReplayLimits, Update};
-use crate::actors::engine::clock::Clock;
+pub(in crate::actors::live) use super::snapshot_cache::Snapshot;
+use super::snapshot_cache::SnapshotCache;
 use crate::actors::live::budget::{LiveBudget, LiveCharge};
 use crate::actors::live::message::{Message, Position};
 use crate::actors::live::topic::Topic;
 use crate::events::{RecordHash, Sequence, Timestamp};
 
-/// What a channel takes beside its lines, in bytes, about: here, in its feed and in its sessions.
+/// Memory of a channel beside its messages, in bytes, about: here, in its feed and in its sessions.
 pub(in crate::actors::live) const CHANNEL_BYTES: usize = 1536;
-/// A longer snapshot is forgotten when nobody waits for it any more.
-const MAX_KEPT_SNAPSHOT_BYTES: usize = 16 * 1024;
-/// A snapshot that so many updates have followed is of no use to those who still wait for it.
-const MAX_UPDATES_BEHIND: u64 = 32;
 
 /// Where one subscriber stands in a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum ChannelCursor {
-    /// It needs a snapshot. Once it has asked, any does that began to be made later: it holds all
-    /// that was folded before.
+    /// The subscriber needs a snapshot. `asked` is the round of making snapshots in which it has
+    /// asked for one; a snapshot of any later round holds all that was folded before.
     Start { asked: Option<u64> },
-    /// It holds the channel's state at `seq`, and needs the update with this number next.
+    /// The subscriber holds the channel's state at `seq`, and needs the update with this number
+    /// next.
     At { next: u64, seq: Sequence },
 }
 
 impl ChannelCursor {
-    /// Of who has not asked yet.
+    /// Initial cursor: no snapshot requested yet.
     pub(in crate::actors::live) const BEGIN: Self = Self::Start { asked: None };
 
-    /// A snapshot is being made for it, or is ready to be taken.
+    /// A snapshot is being made for the subscriber, or is ready to be taken.
     pub(in crate::actors::live) const fn is_waiting(&self) -> bool {
         matches!(self, Self::Start { asked: Some(_) })
     }
 }
 
-/// Whether a subscriber can go on where it was.
+/// Whether a subscriber can continue where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum Resume {
     /// It can, from here.
@@ -49,68 +46,71 @@ pub(in crate::actors::live) enum Resume {
     No,
 }
 
-/// What a subscriber got.
+/// Outcome of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum Pulled {
     /// All there is.
     All,
-    /// As much as it asked for; there is more.
+    /// As much as the batch has room for; there is more.
     Part,
-    /// A snapshot has to be made first. True when nobody has asked for it before.
+    /// A snapshot has to be made first. True when this pull is the first to ask for it.
     Waits(bool),
-    /// A snapshot has to be asked for, but its session waits for as many as it may.
+    /// A snapshot has to be asked for, but the session waits for as many as it may.
     Queued,
-}
-
-/// The state of a channel from which subscribers begin.
-#[derive(Debug, Clone)]
-pub(in crate::actors::live) struct Snapshot {
-    pub(in crate::actors::live) seq: Sequence,
-    /// The readings of the clock for which it is what a GET would answer; `None` for all.
-    pub(in crate::actors::live) current: Option<Range<Timestamp>>,
-    pub(in crate::actors::live) lines: Arc<[Message]>,
-}
-
-impl Snapshot {
-    fn bytes(&self) -> usize {
-        self.lines.iter().map(Message::len).sum()
-    }
-}
-
-/// A snapshot, the number of the update that follows it, and the round of making in which it was
-/// made.
-#[derive(Debug)]
-struct Made {
-    snapshot: Snapshot,
-    next: u64,
-    round: u64,
 }
 
 /// What a subscriber asks of a channel.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::actors::live) struct PullRequest<'a> {
     pub(in crate::actors::live) topic: &'a Topic,
-    /// What its updates of a timeline are to name.
+    /// The parameters that its updates of a timeline name.
     pub(in crate::actors::live) parameters: Option<&'a str>,
     /// It may ask for a snapshot, if it needs one.
     pub(in crate::actors::live) may_wait: bool,
-    pub(in crate::actors::live) clock: &'a Clock,
+    /// Reading of the wall clock.
+    pub(in crate::actors::live) now: Timestamp,
+}
+
+/// Messages that are taken together, up to a number of bytes.
+#[derive(Debug)]
+pub(in crate::actors::live) struct MessageBatch<'a> {
+    messages: &'a mut VecDeque<Message>,
+    /// Bytes that may still be taken; the last message may exceed them.
+    room: usize,
+}
+
+impl<'a> MessageBatch<'a> {
+    pub(in crate::actors::live) const fn new(
+        messages: &'a mut VecDeque<Message>,
+        room: usize,
+    ) -> Self {
+        Self { messages, room }
+    }
+
+    pub(in crate::actors::live) const fn is_full(&self) -> bool {
+        self.room == 0
+    }
+
+    /// Takes a message of a channel.
+    fn take(&mut self, message: Message) {
+        self.room = self.room.saturating_sub(message.len());
+        self.messages.push_back(message);
+    }
+
+    /// Takes an answer to the client, which uses up no room.
+    pub(in crate::actors::live) fn answer(&mut self, message: Message) {
+        self.messages.push_back(message);
+    }
 }
 
 /// One channel.
 #[derive(Debug)]
 pub(super) struct Channel {
     buffer: ReplayBuffer,
-    /// An update to the sequence that a subscriber holds already says nothing new to it.
+    /// An update to the sequence that a subscriber holds already has nothing new for it.
     skips_equal: bool,
-    /// By topic, since channels of one replay buffer may begin differently.
-    snapshots: HashMap<Topic, Made>,
-    wanted: HashSet<Topic>,
-    /// How often snapshots were begun to be made.
-    rounds: u64,
-    /// How many subscribers wait for a snapshot of each topic.
-    waiting: HashMap<Topic, usize>,
-    pub(in crate::actors::live) subscribers: usize,
+    snapshots: SnapshotCache,
+    pub(super) subscribers: usize,
     budget: LiveBudget,
     /// The number of its last use.
     used: u64,
@@ -118,23 +118,16 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    pub(in crate::actors::live) fn new(
-        topic: &Topic,
-        ring_bytes: usize,
-        budget: &LiveBudget,
-    ) -> Self {
+    pub(super) fn new(topic: &Topic, ring_bytes: usize, budget: &LiveBudget) -> Self {
         let limits = ReplayLimits {
             bytes: ring_bytes,
             updates: topic.max_updates_kept(),
         };
         Self {
             buffer: ReplayBuffer::new(limits),
-            // The others move with the clock, too.
+            // Channels of other topics move with the clock, too.
             skips_equal: *topic == Topic::TIMELINES,
-            snapshots: HashMap::new(),
-            wanted: HashSet::new(),
-            rounds: 0,
-            waiting: HashMap::new(),
+            snapshots: SnapshotCache::default(),
             subscribers: 0,
             used: budget.next_use(),
             _charge: budget.charge(CHANNEL_BYTES),
@@ -142,90 +135,76 @@ impl Channel {
         }
     }
 
-    pub(in crate::actors::live) fn push(&mut self, update: Update) {
+    pub(super) fn push(&mut self, update: Update) {
         self.used = self.budget.next_use();
-        let Update { prev, seq, lines } = update;
-        let lines = self.charged(&lines);
-        self.buffer.push(Update { prev, seq, lines });
-        let buffer = &self.buffer;
-        self.snapshots.retain(|_, made| {
-            let next = made.next;
-            buffer.next() - next <= MAX_UPDATES_BEHIND && buffer.get(next).is_ok()
+        let Update {
+            prev,
+            seq,
+            messages,
+        } = update;
+        let messages = self.charged(&messages);
+        self.buffer.push(Update {
+            prev,
+            seq,
+            messages,
         });
+        self.snapshots.forget_overtaken(&self.buffer);
     }
 
-    fn charged(&self, lines: &[Message]) -> Arc<[Message]> {
-        let lines = lines.iter().cloned();
-        lines.map(|line| line.charged(&self.budget)).collect()
+    fn charged(&self, messages: &[Message]) -> Arc<[Message]> {
+        let messages = messages.iter().cloned();
+        messages
+            .map(|message| message.charged(&self.budget))
+            .collect()
     }
 
-    /// The number of its last use, and how many bytes a [trim](Self::trim) lets go.
-    pub(in crate::actors::live) fn trimmable(&self) -> (u64, usize) {
-        let snapshots = self.snapshots.values().map(|made| made.snapshot.bytes());
-        (self.used, self.buffer.bytes() + snapshots.sum::<usize>())
+    /// The number of its last use, and how many bytes a [trim](Self::trim) frees.
+    pub(super) fn trimmable(&self) -> (u64, usize) {
+        (self.used, self.buffer.bytes() + self.snapshots.bytes())
     }
 
-    /// Lets go of everything that can be had from the views: subscribers that are behind get
-    /// snapshots, the others go on.
-    pub(in crate::actors::live) fn trim(&mut self) {
+    /// Frees what can be read from the views again: subscribers that are behind get snapshots, the
+    /// others continue.
+    pub(super) fn trim(&mut self) {
         self.buffer.trim();
         self.snapshots.clear();
     }
 
-    /// A subscriber waits no longer for a snapshot.
-    pub(in crate::actors::live) fn end_wait(&mut self, topic: &Topic) {
-        if let Some(waiting) = self.waiting.get_mut(topic) {
-            *waiting = waiting.saturating_sub(1);
-            if *waiting > 0 {
-                return;
-            }
-            self.waiting.remove(topic);
-        }
-        let is_long = |made: &Made| made.snapshot.bytes() > MAX_KEPT_SNAPSHOT_BYTES;
-        if self.snapshots.get(topic).is_some_and(is_long) {
-            self.snapshots.remove(topic);
-        }
-        self.wanted.remove(topic);
-    }
-
-    /// From here on subscribers begin anew.
+    /// Lets all subscribers start again with snapshots.
     pub(super) fn break_off(&mut self) {
         self.buffer.clear();
         self.snapshots.clear();
     }
 
-    /// The topics of which somebody wants a snapshot; a round of making them begins.
-    pub(super) fn take_wanted(&mut self) -> Vec<Topic> {
-        self.rounds += 1;
-        self.wanted.drain().collect()
+    /// Notes that a subscriber does not wait for a snapshot any more.
+    pub(super) fn end_wait(&mut self, topic: &Topic) {
+        self.snapshots.end_wait(topic);
     }
 
-    /// A snapshot is still wanted, if somebody still waits for it.
+    /// Takes the topics of which a snapshot is wanted, and begins a round of making them.
+    pub(super) fn take_wanted(&mut self) -> Vec<Topic> {
+        self.snapshots.take_wanted()
+    }
+
+    /// Notes that a snapshot is still wanted, if a subscriber still waits for it.
     pub(super) fn want_again(&mut self, topic: &Topic) {
-        if self.waiting.contains_key(topic) {
-            self.wanted.insert(topic.clone());
-        }
+        self.snapshots.want_again(topic);
     }
 
     pub(super) fn put_snapshot(&mut self, topic: &Topic, snapshot: Snapshot) {
-        if snapshot.bytes() > MAX_KEPT_SNAPSHOT_BYTES && !self.waiting.contains_key(topic) {
+        if !self.snapshots.is_worth_keeping(topic, &snapshot) {
             return;
         }
         self.used = self.budget.next_use();
         let snapshot = Snapshot {
-            lines: self.charged(&snapshot.lines),
+            messages: self.charged(&snapshot.messages),
             ..snapshot
         };
-        let made = Made {
-            snapshot,
-            next: self.buffer.next(),
-            round: self.rounds,
-        };
-        self.snapshots.insert(topic.clone(), made);
+        self.snapshots.put(topic, snapshot, self.buffer.next());
     }
 
-    /// Where a subscriber goes on that holds the state at `since`. The channel stands at `now`.
-    pub(in crate::actors::live) fn resume(&self, since: Position, now: Position) -> Resume {
+    /// Where a subscriber continues that holds the state at `since`. The channel stands at `now`.
+    pub(super) fn resume(&self, since: Position, now: Position) -> Resume {
         let seq = since.seq;
         let next = match self.buffer.after(seq) {
             Some(next) => next,
@@ -250,102 +229,94 @@ impl Channel {
         }
     }
 
-    /// A snapshot that holds all that was folded before its subscriber asked for it: made since, or
-    /// followed by nothing, not even by a turn of the clock.
-    fn fresh(
-        &self,
-        ask: &PullRequest<'_>,
-        asked: Option<u64>,
-        as_of: Option<Sequence>,
-    ) -> Option<&Made> {
-        let made = self.snapshots.get(ask.topic)?;
-        let Snapshot { seq, current, .. } = &made.snapshot;
-        let is_new = asked.is_some_and(|asked| made.round > asked);
-        let is_last = || {
-            made.next == self.buffer.next()
-                && as_of.is_some_and(|as_of| *seq >= as_of)
-                && current
-                    .as_ref()
-                    .is_none_or(|current| current.contains(&ask.clock.now()))
-        };
-        (is_new || is_last()).then_some(made)
-    }
-
-    /// Hands out what a subscriber is missing, until `budget` bytes are reached. `as_of` is the
-    /// last position that the fold has handed over; `None` where that isn't known.
-    pub(in crate::actors::live) fn pull(
+    /// Adds to `batch` what a subscriber at `cursor` is missing. `as_of` is the last position that
+    /// a fold has published; `None` where that isn't known.
+    pub(super) fn pull(
         &mut self,
-        ask: &PullRequest<'_>,
+        request: &PullRequest<'_>,
         as_of: Option<Sequence>,
         cursor: &mut ChannelCursor,
-        out: &mut VecDeque<Message>,
-        budget: &mut usize,
+        batch: &mut MessageBatch<'_>,
     ) -> Pulled {
-        loop {
-            if *budget == 0 {
-                return Pulled::Part;
-            }
-            if let ChannelCursor::Start { asked } = cursor {
-                let asked = *asked;
-                let Some(Made { snapshot, next, .. }) = self.fresh(ask, asked, as_of) else {
-                    if asked.is_none() {
-                        if !ask.may_wait {
-                            return Pulled::Queued;
-                        }
-                        *self.waiting.entry(ask.topic.clone()).or_default() += 1;
-                        *cursor = ChannelCursor::Start {
-                            asked: Some(self.rounds),
-                        };
+        while !batch.is_full() {
+            let (next, seq) = match cursor {
+                ChannelCursor::Start { .. } => {
+                    match self.pull_snapshot(request, as_of, cursor, batch) {
+                        None => continue,
+                        Some(waits) => return waits,
                     }
-                    return Pulled::Waits(self.wanted.insert(ask.topic.clone()));
-                };
-                for line in snapshot.lines.iter() {
-                    *budget = budget.saturating_sub(line.len());
-                    out.push_back(line.clone());
                 }
-                *cursor = ChannelCursor::At {
-                    next: *next,
-                    seq: snapshot.seq,
-                };
-                self.used = self.budget.latest_use();
-                if asked.is_some() {
-                    self.end_wait(ask.topic);
-                }
-            }
-            let ChannelCursor::At { next, seq } = cursor else {
-                continue;
+                ChannelCursor::At { next, seq } => (next, seq),
             };
-            if *budget == 0 {
-                return Pulled::Part;
-            }
             match self.buffer.get(*next) {
                 Err(_) => *cursor = ChannelCursor::BEGIN,
                 Ok(None) => return Pulled::All,
                 Ok(Some(update)) => {
                     *next += 1;
                     // A snapshot that was read from the rows may be ahead of the replay buffer.
-                    let says_nothing = self.skips_equal && update.prev < update.seq;
-                    let is_held = update.seq < *seq || (update.seq == *seq && says_nothing);
+                    let adds_nothing = self.skips_equal && update.prev < update.seq;
+                    let is_held = update.seq < *seq || (update.seq == *seq && adds_nothing);
                     if is_held {
                         continue;
                     }
                     *seq = update.seq;
-                    for line in update.lines.iter() {
-                        *budget = budget.saturating_sub(line.len());
-                        out.push_back(match ask.parameters {
-                            None => line.clone(),
-                            Some(parameters) => line.with_parameters(parameters),
+                    for message in update.messages.iter() {
+                        batch.take(match request.parameters {
+                            None => message.clone(),
+                            Some(parameters) => message.with_parameters(parameters),
                         });
                     }
                 }
             }
         }
+        Pulled::Part
+    }
+
+    /// Takes a snapshot, if there is one that is fresh enough; else the subscriber waits for one,
+    /// or is queued.
+    fn pull_snapshot(
+        &mut self,
+        request: &PullRequest<'_>,
+        as_of: Option<Sequence>,
+        cursor: &mut ChannelCursor,
+        batch: &mut MessageBatch<'_>,
+    ) -> Option<Pulled> {
+        let topic = request.topic;
+        let ChannelCursor::Start { asked } = *cursor else {
+            return None;
+        };
+        let is_last = |next: u64, snapshot: &Snapshot| {
+            next == self.buffer.next()
+                && as_of.is_some_and(|as_of| snapshot.seq >= as_of)
+                && snapshot.is_current_at(request.now)
+        };
+        let Some((snapshot, next)) = self.snapshots.fresh(topic, asked, is_last) else {
+            if asked.is_none() {
+                if !request.may_wait {
+                    return Some(Pulled::Queued);
+                }
+                let asked = Some(self.snapshots.begin_wait(topic));
+                *cursor = ChannelCursor::Start { asked };
+            }
+            return Some(Pulled::Waits(self.snapshots.want(topic)));
+        };
+        for message in snapshot.messages.iter() {
+            batch.take(message.clone());
+        }
+        let seq = snapshot.seq;
+        *cursor = ChannelCursor::At { next, seq };
+        self.used = self.budget.latest_use();
+        if asked.is_some() {
+            self.snapshots.end_wait(topic);
+        }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::live::feed::snapshot_cache::MAX_KEPT_SNAPSHOT_BYTES;
     use crate::actors::live::message::MessageKind;
     use crate::actors::live::topic::DEFAULT_LIMIT;
     use crate::telemetry::Metrics;
@@ -354,14 +325,14 @@ mod tests {
         limit: DEFAULT_LIMIT,
     };
 
-    fn ask(clock: &Clock) -> PullRequest<'_> {
-        PullRequest {
-            topic: &TIMELINE,
-            parameters: None,
-            may_wait: true,
-            clock,
-        }
-    }
+    const NOW: Timestamp = Timestamp::EARLIEST;
+
+    const REQUEST: PullRequest<'_> = PullRequest {
+        topic: &TIMELINE,
+        parameters: None,
+        may_wait: true,
+        now: NOW,
+    };
 
     fn budget() -> LiveBudget {
         LiveBudget::new(1 << 20, Metrics::new())
@@ -371,7 +342,7 @@ mod tests {
         Channel::new(&Topic::TIMELINES, ring_bytes, &budget())
     }
 
-    fn lines(text: &str) -> Arc<[Message]> {
+    fn messages(text: &str) -> Arc<[Message]> {
         [Message::new(text.into(), MessageKind::Update, None)].into()
     }
 
@@ -379,7 +350,7 @@ mod tests {
         channel.push(Update {
             prev: Sequence::new(prev),
             seq: Sequence::new(seq),
-            lines: lines(&format!("{prev}-{seq}")),
+            messages: messages(&format!("{prev}-{seq}")),
         });
     }
 
@@ -387,7 +358,7 @@ mod tests {
         let snapshot = Snapshot {
             seq: Sequence::new(seq),
             current: None,
-            lines: lines(&format!("={seq}")),
+            messages: messages(&format!("={seq}")),
         };
         channel.put_snapshot(&TIMELINE, snapshot);
     }
@@ -395,15 +366,15 @@ mod tests {
     fn pull(
         channel: &mut Channel,
         cursor: &mut ChannelCursor,
-        mut budget: usize,
+        room: usize,
     ) -> (Pulled, Vec<String>) {
         let mut out = VecDeque::new();
         let as_of = Some(Sequence::ZERO);
-        let clock = &Clock::system();
-        let pulled = channel.pull(&ask(clock), as_of, cursor, &mut out, &mut budget);
+        let mut batch = MessageBatch::new(&mut out, room);
+        let pulled = channel.pull(&REQUEST, as_of, cursor, &mut batch);
         let texts = out
             .iter()
-            .map(|line| String::from_utf8(line.text().to_vec()).unwrap());
+            .map(|message| String::from_utf8(message.text().to_vec()).unwrap());
         (pulled, texts.collect())
     }
 
@@ -453,8 +424,8 @@ mod tests {
         assert_eq!(pull(&mut channel, &mut third, 99), fresh);
         let (mut fourth, mut out) = (ChannelCursor::BEGIN, VecDeque::new());
         for as_of in [None, Some(Sequence::new(9))] {
-            let clock = &Clock::system();
-            let pulled = channel.pull(&ask(clock), as_of, &mut fourth, &mut out, &mut 99);
+            let mut batch = MessageBatch::new(&mut out, 99);
+            let pulled = channel.pull(&REQUEST, as_of, &mut fourth, &mut batch);
             assert!(matches!(pulled, Pulled::Waits(_)), "{as_of:?}");
         }
     }
@@ -492,7 +463,7 @@ mod tests {
             let snapshot = Snapshot {
                 seq: Sequence::new(1),
                 current: None,
-                lines: lines(&"x".repeat(MAX_KEPT_SNAPSHOT_BYTES + 1)),
+                messages: messages(&"x".repeat(MAX_KEPT_SNAPSHOT_BYTES + 1)),
             };
             channel.put_snapshot(&TIMELINE, snapshot);
         };
@@ -522,19 +493,19 @@ mod tests {
     #[test]
     fn session_with_max_waiting_snapshots_asks_later() {
         let mut channel = channel(1000);
-        let clock = &Clock::system();
         let request = PullRequest {
             may_wait: false,
-            ..ask(clock)
+            ..REQUEST
         };
         let (mut cursor, mut out) = (ChannelCursor::BEGIN, VecDeque::new());
-        let pulled = channel.pull(&request, None, &mut cursor, &mut out, &mut 99);
+        let mut batch = MessageBatch::new(&mut out, 99);
+        let pulled = channel.pull(&request, None, &mut cursor, &mut batch);
         assert_eq!((pulled, cursor), (Pulled::Queued, ChannelCursor::BEGIN));
         assert!(channel.take_wanted().is_empty());
         put(&mut channel, 1);
         // What is there already may be taken.
         let as_of = Some(Sequence::new(1));
-        let pulled = channel.pull(&request, as_of, &mut cursor, &mut out, &mut 99);
+        let pulled = channel.pull(&request, as_of, &mut cursor, &mut batch);
         assert_eq!((pulled, out.len()), (Pulled::All, 1));
     }
 
@@ -583,13 +554,17 @@ mod tests {
             let snapshot = Snapshot {
                 seq: Sequence::new(1),
                 current: Some(window.clone()),
-                lines: lines("=1"),
+                messages: messages("=1"),
             };
             channel.put_snapshot(&TIMELINE, snapshot);
-            let clock = &Clock::of(move || reading);
+            let request = PullRequest {
+                now: reading,
+                ..REQUEST
+            };
             let as_of = Some(Sequence::new(1));
             let (mut cursor, mut out) = (ChannelCursor::BEGIN, VecDeque::new());
-            let pulled = channel.pull(&ask(clock), as_of, &mut cursor, &mut out, &mut 99);
+            let mut batch = MessageBatch::new(&mut out, 99);
+            let pulled = channel.pull(&request, as_of, &mut cursor, &mut batch);
             assert_eq!(pulled == Pulled::All, is_good, "{reading}");
         }
     }
@@ -624,7 +599,7 @@ mod tests {
     fn unknown_mark_is_asked_of_the_journal() {
         let mut channel = channel(1000);
         for (prev, seq) in [(2, 4), (4, 6), (6, 9)] {
-            let line = Message::new(
+            let message = Message::new(
                 "{}".into(),
                 MessageKind::Update,
                 Some(position(seq, 100 + seq)),
@@ -632,7 +607,7 @@ mod tests {
             channel.push(Update {
                 prev: Sequence::new(prev),
                 seq: Sequence::new(seq),
-                lines: [line].into(),
+                messages: [message].into(),
             });
         }
         let now = position(9, 109);

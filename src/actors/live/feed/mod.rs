@@ -1,22 +1,27 @@
-//! The feed of one keyword, or of all keywords: from changes of a fold to encoded updates.
+//! The feed of one keyword, or of all keywords: from deltas of folds to encoded updates.
 //!
 //! ```text
-//! fold ─► shared (pending changes) ─► actor (throttle, coalesce, encode) ─► channel ─► session
-//!                                       └─ snapshots, polled topics, volume windows ─►
+//! fold ─► shared (pending deltas) ─► actor (throttle, coalesce, encode) ─► channel ─► session
+//!                                      └─ snapshots, polled topics, volume windows ─►
 //! ```
 //!
-//! [`shared`] is what the keyword actor, the feed actor and the sessions hold together; [`actor`]
-//! is the only one that encodes and that writes to channels. Sessions pull from channels.
+//! [`shared`] is what the keyword actor, the feed actor and the sessions hold together. [`actor`]
+//! is the only one that encodes and that writes to channels; [`context`] is what it works with.
+//! Sessions pull from channels.
 
 pub(super) mod actor;
 pub(super) mod channel;
-mod coalesce;
-mod pending_changes;
+pub(super) mod context;
+pub(super) mod handle;
+mod pending_deltas;
 mod polled_topics;
 mod replay_buffer;
+mod roll_timer;
 pub(super) mod shared;
+mod signal;
+mod snapshot_cache;
 mod snapshots;
 mod throttle;
-pub(super) mod view_reads;
+mod volume_grid;
 mod volume_windows;
 mod window_span;

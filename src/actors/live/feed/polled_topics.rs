@@ -1,13 +1,13 @@
-//! Whole answers: made anew for all subscribers, at most once a second, and for those who begin.
+//! Polled topics: their whole answer is made again for all subscribers, at most once a second, and
+//! for subscribers that start.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::actor::{FeedMessage, FeedState};
+use super::context::FeedContext;
 use super::replay_buffer::Update;
 use super::shared::{Feed, FeedPhase};
 use crate::actors::live::budget::LiveCharge;
@@ -17,41 +17,43 @@ use crate::actors::live::topic::Topic;
 use crate::events::Timestamp;
 use crate::store::StoreError;
 
-/// Whole answers are made at most so often.
-const EVERY: Duration = Duration::from_secs(1);
-/// What takes long is made less often: after making it, at least so many times as long passes.
+/// Views that cannot be read now are read again after this.
+const RETRY: Duration = Duration::from_millis(100);
+/// Least time between two refreshes.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// After a refresh at least this many times as long passes as it took.
 const PAUSE_PER_COST: u32 = 4;
 
-/// The polled answers that have subscribers.
+/// The polled topics that have subscribers.
 #[derive(Default)]
 pub(super) struct PolledTopics {
     held: Vec<Held>,
-    /// The earliest moment at which they are made again for all.
+    /// The earliest time of the next refresh.
     next: Option<Instant>,
-    is_due: bool,
+    is_scheduled: bool,
 }
 
 /// One answer.
 struct Held {
     topic: Topic,
-    /// Where its subscribers stand. Who has begun since may be ahead.
+    /// Position of the latest update. Subscribers that have started since may be ahead.
     position: Position,
     current: Option<Range<Timestamp>>,
-    /// The last one that was made.
+    /// The answer that was made last.
     last: Arc<PolledAnswer>,
     made: Instant,
     cost: Duration,
-    /// For the last one, which takes about what its lines do.
+    /// For the last answer, which takes about what its messages do.
     charge: LiveCharge,
 }
 
-/// Where a snapshot stands, the readings of the clock for which it is current, and its lines.
-type WholeSnapshot = (Position, Option<Range<Timestamp>>, Vec<Message>);
+/// Position of a snapshot, the readings of the clock for which it is current, and its messages.
+type PolledSnapshot = (Position, Option<Range<Timestamp>>, Vec<Message>);
 
 impl Held {
-    /// It can be handed out again: it is of all keywords, making it again now would take too much
-    /// of the time, and the clock has not left its window. An answer of one keyword takes little to
-    /// make, and is as it was when it was asked for.
+    /// The last answer can be handed out again: it is of all keywords, making it again now would
+    /// take too much of the time, and the clock has not left its window. The answer of one keyword
+    /// is made for each request: it takes little to make.
     fn is_still_good(&self, now: Timestamp) -> bool {
         let current = self.last.current.as_ref();
         self.topic.is_of_all()
@@ -65,124 +67,120 @@ impl PolledTopics {
         self.held
             .retain(|held| !feed.drop_unsubscribed(&held.topic));
     }
-}
 
-impl FeedState {
-    /// Whole answers are made at once when none was for a second, else when it is over.
-    pub(super) fn answer_soon(
-        &mut self,
-        myself: &ActorRef<FeedMessage>,
-    ) -> Result<(), ActorProcessingErr> {
-        let answers = &mut self.answers;
-        if answers.held.is_empty() || std::mem::replace(&mut answers.is_due, true) {
-            return Ok(());
+    /// How long to wait before the next [refresh](Self::refresh); `None` when there is nothing to
+    /// refresh, or when it is scheduled already.
+    pub(super) fn schedule_refresh(&mut self) -> Option<Duration> {
+        if self.held.is_empty() || std::mem::replace(&mut self.is_scheduled, true) {
+            return None;
         }
-        let now = Instant::now();
-        match answers.next.filter(|next| *next > now) {
-            None => myself.cast(FeedMessage::Answer)?,
-            Some(next) => {
-                myself.send_after(next - now, || FeedMessage::Answer);
-            }
-        }
-        Ok(())
+        let next = self.next.unwrap_or_else(Instant::now);
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
-    pub(super) async fn on_answer(
+    /// Makes the answers again and pushes those that differ. False when no topic has subscribers.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the views cannot be read now; the next refresh is due soon.
+    pub(super) async fn refresh(
         &mut self,
-        myself: &ActorRef<FeedMessage>,
-    ) -> Result<(), ActorProcessingErr> {
-        let Self { own, answers, .. } = self;
-        answers.is_due = false;
-        let feed = &own.feed;
-        answers.forget_unsubscribed(feed);
-        if !matches!(feed.life(), FeedPhase::Hot(_)) || answers.held.is_empty() {
-            return Ok(());
+        context: &FeedContext,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.is_scheduled = false;
+        let feed = &context.feed;
+        self.forget_unsubscribed(feed);
+        if !matches!(feed.phase(), FeedPhase::Hot(_)) || self.held.is_empty() {
+            return Ok(false);
         }
         let began = Instant::now();
-        let now = own.clock.now();
-        for held in &mut answers.held {
-            if feed.keyword().is_none() && !own.has_moved(held.position, held.current.as_ref(), now)
+        self.next = Some(began + RETRY);
+        for held in &mut self.held {
+            if feed.keyword().is_none()
+                && !context.has_moved(held.position, held.current.as_ref(), now)
             {
                 continue;
             }
-            let begun = Instant::now();
-            let Some(whole) = own.whole(&held.topic, now).await? else {
-                continue;
-            };
-            let Position {
-                epoch, seq: prev, ..
-            } = held.position;
-            let Position { seq, .. } = whole.position;
-            if whole.position.epoch != epoch || (seq <= prev && whole.current == held.current) {
-                continue;
-            }
-            let whole = Arc::new(whole);
-            let lines: Arc<[Message]> = own.encode(&whole, Some(prev)).await?.into();
-            held.charge.set(bytes_of(&lines));
-            feed.push(&held.topic, Update { prev, seq, lines });
-            held.position = whole.position;
-            held.current = whole.current.clone();
-            held.last = whole;
-            held.made = Instant::now();
-            held.cost = begun.elapsed();
+            held.refresh(context, now).await?;
         }
-        feed.deliver().await;
-        let pause = EVERY.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
-        answers.next = Some(Instant::now() + pause);
-        if self.own.feed.keyword().is_none() {
-            self.answer_soon(myself)?;
-        }
-        Ok(())
+        let pause = MIN_INTERVAL.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
+        self.next = Some(Instant::now() + pause);
+        Ok(true)
     }
 
-    /// The whole answer of a topic for those who begin with it: as it is now, unless it is of all
-    /// keywords, takes long to make, and was made a moment ago. Existing subscribers are not told.
-    pub(super) async fn whole_snapshot(
+    /// The whole answer of a topic for subscribers that start: as it is now, unless it is of all
+    /// keywords, takes long to make, and was made a moment ago. Nothing is pushed to the others.
+    pub(super) async fn snapshot(
         &mut self,
-        at: Position,
+        context: &FeedContext,
         topic: &Topic,
-        now: Timestamp,
-    ) -> Result<Option<WholeSnapshot>, StoreError> {
-        let place = self
-            .answers
-            .held
-            .iter()
-            .position(|held| held.topic == *topic);
-        let held = place.and_then(|place| self.answers.held.get(place));
+        (at, now): (Position, Timestamp),
+    ) -> Result<Option<PolledSnapshot>, StoreError> {
+        let index = self.held.iter().position(|held| held.topic == *topic);
+        let held = index.and_then(|index| self.held.get(index));
         if let Some(held) = held.filter(|held| held.is_still_good(now)) {
             let last = Arc::clone(&held.last);
-            let lines = self.own.encode(&last, None).await?;
-            return Ok(Some((last.position, last.current.clone(), lines)));
+            let messages = context.encode(&last, None).await?;
+            return Ok(Some((last.position, last.current.clone(), messages)));
         }
         let begun = Instant::now();
-        let whole = self.own.whole(topic, now).await?;
+        let whole = context.whole(topic, now).await?;
         let Some(last) = whole.filter(|whole| whole.position.epoch == at.epoch) else {
             return Ok(None);
         };
         let (made, cost) = (Instant::now(), begun.elapsed());
         let last = Arc::new(last);
-        let lines = self.own.encode(&last, None).await?;
-        let bytes = bytes_of(&lines);
-        let snapshot = (last.position, last.current.clone(), lines);
-        let held = place.and_then(|place| self.answers.held.get_mut(place));
-        match held {
+        let messages = context.encode(&last, None).await?;
+        let bytes = bytes_of(&messages);
+        let snapshot = (last.position, last.current.clone(), messages);
+        match index.and_then(|index| self.held.get_mut(index)) {
             Some(held) => {
                 held.last = last;
                 held.made = made;
                 held.cost = cost;
                 held.charge.set(bytes);
             }
-            None => self.answers.held.push(Held {
+            None => self.held.push(Held {
                 topic: topic.clone(),
                 position: last.position,
                 current: last.current.clone(),
                 last,
                 made,
                 cost,
-                charge: self.own.budget.charge(bytes),
+                charge: context.budget.charge(bytes),
             }),
         }
         Ok(Some(snapshot))
+    }
+}
+
+impl Held {
+    /// Makes the answer again, and pushes it if it differs.
+    async fn refresh(&mut self, context: &FeedContext, now: Timestamp) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let Some(whole) = context.whole(&self.topic, now).await? else {
+            return Ok(());
+        };
+        let (prev, seq) = (self.position.seq, whole.position.seq);
+        let is_same = seq <= prev && whole.current == self.current;
+        if whole.position.epoch != self.position.epoch || is_same {
+            return Ok(());
+        }
+        let whole = Arc::new(whole);
+        let messages: Arc<[Message]> = context.encode(&whole, Some(prev)).await?.into();
+        self.charge.set(bytes_of(&messages));
+        let update = Update {
+            prev,
+            seq,
+            messages,
+        };
+        context.feed.push(&self.topic, update);
+        self.position = whole.position;
+        self.current = whole.current.clone();
+        self.last = whole;
+        self.made = Instant::now();
+        self.cost = begun.elapsed();
+        Ok(())
     }
 }
 

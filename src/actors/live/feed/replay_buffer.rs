@@ -1,4 +1,4 @@
-//! The last updates of a channel, encoded, for all its subscribers.
+//! The latest updates of a channel, encoded once for all its subscribers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::actors::live::message::{Message, Position};
 use crate::events::Sequence;
 
-/// How much a replay buffer keeps.
+/// Limits of a replay buffer; the newest update is kept whatever its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReplayLimits {
-    pub(in crate::actors::live) bytes: usize,
+    pub(super) bytes: usize,
     pub(super) updates: usize,
 }
 
@@ -18,11 +18,11 @@ pub(super) struct ReplayLimits {
 pub(in crate::actors::live) struct Update {
     pub(in crate::actors::live) prev: Sequence,
     pub(in crate::actors::live) seq: Sequence,
-    pub(in crate::actors::live) lines: Arc<[Message]>,
+    pub(in crate::actors::live) messages: Arc<[Message]>,
 }
 
-/// A bounded replay buffer of updates, each with its number. Together they lead from the oldest
-/// one's `prev` to the newest one's `seq` without a gap.
+/// A bounded buffer of updates, numbered in order. Together they lead from the oldest one's `prev`
+/// to the newest one's `seq` without a gap.
 #[derive(Debug)]
 pub(super) struct ReplayBuffer {
     updates: VecDeque<Update>,
@@ -33,7 +33,7 @@ pub(super) struct ReplayBuffer {
 }
 
 impl ReplayBuffer {
-    pub(in crate::actors::live) fn new(limits: ReplayLimits) -> Self {
+    pub(super) fn new(limits: ReplayLimits) -> Self {
         Self {
             updates: VecDeque::new(),
             first: 0,
@@ -42,7 +42,7 @@ impl ReplayBuffer {
         }
     }
 
-    pub(in crate::actors::live) fn push(&mut self, update: Update) {
+    pub(super) fn push(&mut self, update: Update) {
         self.bytes = self.bytes.saturating_add(length(&update));
         self.updates.push_back(update);
         // The newest one always stays: a subscriber that keeps up never falls out.
@@ -57,47 +57,51 @@ impl ReplayBuffer {
     }
 
     /// How many bytes of updates are kept.
-    pub(in crate::actors::live) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets all updates. Subscribers that have taken them all go on, the others have fallen out.
-    pub(in crate::actors::live) fn trim(&mut self) {
+    /// Forgets all updates. Subscribers that have taken them all continue, the others need
+    /// snapshots.
+    pub(super) fn trim(&mut self) {
         self.first = self.next();
         self.updates = VecDeque::new();
         self.bytes = 0;
     }
 
-    /// Forgets all updates; their subscribers have fallen out.
-    pub(in crate::actors::live) fn clear(&mut self) {
+    /// Forgets all updates; all subscribers need snapshots.
+    pub(super) fn clear(&mut self) {
         self.first = self.next() + 1;
         self.updates.clear();
         self.bytes = 0;
     }
 
     /// The number that the next update will have.
-    pub(in crate::actors::live) fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.first + u64::try_from(self.updates.len()).unwrap_or(u64::MAX)
     }
 
-    /// The update with this number; an error when it has fallen out.
-    pub(in crate::actors::live) fn get(&self, number: u64) -> Result<Option<&Update>, FellOut> {
+    /// The update with this number, if there is one yet.
+    ///
+    /// # Errors
+    /// [`FellOut`] when the update is no longer kept.
+    pub(super) fn get(&self, number: u64) -> Result<Option<&Update>, FellOut> {
         let index = number.checked_sub(self.first).ok_or(FellOut)?;
         Ok(usize::try_from(index)
             .ok()
             .and_then(|index| self.updates.get(index)))
     }
 
-    /// Where the channel stood at `seq`; `None` where no update that is kept led there.
+    /// Position of the channel at `seq`; `None` when no update that is kept led there.
     pub(super) fn position_at(&self, seq: Sequence) -> Option<Position> {
         let behind = self.updates.partition_point(|update| update.seq <= seq);
         let update = self.updates.get(behind.checked_sub(1)?)?;
-        let position = update.lines.last()?.position()?;
+        let position = update.messages.last()?.position()?;
         (position.seq == seq).then_some(position)
     }
 
-    /// The number of the first update behind `seq`, if nothing between is missing.
-    pub(in crate::actors::live) fn after(&self, seq: Sequence) -> Option<u64> {
+    /// The number of the first update after `seq`; `None` when an update between is missing.
+    pub(super) fn after(&self, seq: Sequence) -> Option<u64> {
         let oldest = self.updates.front()?;
         if oldest.prev > seq {
             return None;
@@ -112,7 +116,7 @@ impl ReplayBuffer {
 pub(super) struct FellOut;
 
 fn length(update: &Update) -> usize {
-    update.lines.iter().map(Message::len).sum()
+    update.messages.iter().map(Message::len).sum()
 }
 
 #[cfg(test)]
@@ -121,11 +125,11 @@ mod tests {
     use crate::actors::live::message::MessageKind;
 
     fn update(prev: u64, seq: u64, bytes: usize) -> Update {
-        let line = Message::new("x".repeat(bytes), MessageKind::Update, None);
+        let message = Message::new("x".repeat(bytes), MessageKind::Update, None);
         Update {
             prev: Sequence::new(prev),
             seq: Sequence::new(seq),
-            lines: [line].into(),
+            messages: [message].into(),
         }
     }
 

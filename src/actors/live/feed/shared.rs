@@ -1,31 +1,33 @@
-//! One feed: what a keyword's fold hands over, and what its subscribers take.
+//! One feed: what a keyword's folds publish, and what its subscribers take.
 //!
-//! Shared by the keyword actor, the feed actor and the session actors; nobody holds its locks for
-//! longer than a few pointer moves.
+//! The keyword actor, the feed actor and the session actors share it. Its locks are held for a few
+//! moves of pointers at most.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::actor::FeedHandle;
-use super::channel::{Channel, ChannelCursor, PullRequest, Pulled, Resume, Snapshot};
-use super::pending_changes::{PendingChange, PendingChanges};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::channel::{Channel, ChannelCursor, MessageBatch, PullRequest, Pulled, Resume, Snapshot};
+use super::pending_deltas::{PendingDelta, PendingDeltas};
 use super::replay_buffer::Update;
+use super::signal::{FeedSignal, SignalSender};
 use crate::actors::live::budget::{LiveBudget, LiveCharge};
-use crate::actors::live::message::{Message, Position};
-use crate::actors::live::request::Since;
-use crate::actors::live::subscriber::{self, Subscriber};
+use crate::actors::live::feed_key::FeedKey;
+use crate::actors::live::message::Position;
+use crate::actors::live::subscriber::{SubscriberNumber, SubscriberSlot, Subscribers};
 use crate::actors::live::topic::Topic;
-use crate::events::{Keyword, Sequence};
+use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::ViewChange;
 use crate::store::Epoch;
 
-/// What a feed takes beside its channels, in bytes, about: here and in its actor.
+/// Memory of a feed beside its channels, in bytes, about: here and in its actor.
 const FEED_BYTES: usize = 12 * 1024;
 
 /// What a feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum FeedPhase {
-    /// It is not known yet where its views stand.
+    /// The position of its views is not known yet.
     Cold,
     /// Everything through this position is in the channels.
     Hot(Position),
@@ -36,138 +38,154 @@ pub(in crate::actors::live) enum FeedPhase {
 /// How far a feed is, for a new subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) struct FeedStatus {
-    pub(in crate::actors::live) life: FeedPhase,
-    /// The last position that the fold has handed over.
+    pub(in crate::actors::live) phase: FeedPhase,
+    /// The last position that a fold has published.
     pub(in crate::actors::live) as_of: Sequence,
 }
 
-/// The feed of one keyword, or of all of them.
+/// The feed of one keyword, or of all keywords.
 #[derive(Debug)]
 pub(in crate::actors::live) struct Feed {
-    keyword: Option<Keyword>,
+    key: FeedKey,
     ring_bytes: usize,
     budget: LiveBudget,
     _charge: LiveCharge,
     state: Mutex<State>,
-    subscribers: Mutex<HashMap<u64, Arc<Subscriber>>>,
+    subscribers: Subscribers,
 }
 
 #[derive(Debug)]
 struct State {
-    life: FeedPhase,
-    pending: PendingChanges,
-    /// The feed actor knows that something was handed over.
-    notified: bool,
+    phase: FeedPhase,
+    pending: PendingDeltas,
     channels: HashMap<Topic, Channel>,
-    actor: Option<FeedHandle>,
-    /// The feed actor knows that a channel was forgotten.
-    is_untidy: bool,
-    subscribers_made: u64,
+    /// To the feed actor, once it has started.
+    signals: Option<SignalSender>,
+    /// [`FeedSignal::Flush`] was sent, and the feed actor has not taken the deltas since.
+    flush_is_signalled: bool,
+    /// [`FeedSignal::Tidy`] was sent because a channel was forgotten, and is not handled yet.
+    tidy_is_signalled: bool,
+}
+
+impl State {
+    fn signal(&self, signal: FeedSignal) {
+        if let Some(sender) = &self.signals {
+            sender.send(signal);
+        }
+    }
+
+    /// The last position that a fold has published.
+    fn as_of(&self) -> Sequence {
+        let flushed = match self.phase {
+            FeedPhase::Hot(position) => position.seq,
+            FeedPhase::Cold | FeedPhase::Ended => Sequence::ZERO,
+        };
+        self.pending
+            .as_of()
+            .map_or(flushed, |as_of| as_of.max(flushed))
+    }
 }
 
 impl Feed {
     pub(in crate::actors::live) fn new(
-        keyword: Option<Keyword>,
+        key: FeedKey,
         ring_bytes: usize,
         budget: &LiveBudget,
     ) -> Self {
         Self {
-            keyword,
+            key,
             ring_bytes,
             budget: budget.clone(),
             _charge: budget.charge(FEED_BYTES),
             state: Mutex::new(State {
-                life: FeedPhase::Cold,
-                pending: PendingChanges::new(budget),
-                notified: false,
+                phase: FeedPhase::Cold,
+                pending: PendingDeltas::new(budget),
                 channels: HashMap::new(),
-                actor: None,
-                is_untidy: false,
-                subscribers_made: 0,
+                signals: None,
+                flush_is_signalled: false,
+                tidy_is_signalled: false,
             }),
-            subscribers: Mutex::default(),
+            subscribers: Subscribers::default(),
         }
     }
 
-    /// Whose feed it is; `None` for that of all keywords.
-    pub(in crate::actors::live) fn keyword(&self) -> Option<&Keyword> {
-        self.keyword.as_ref()
+    pub(in crate::actors::live) const fn key(&self) -> &FeedKey {
+        &self.key
+    }
+
+    /// The keyword of the feed; `None` for the feed of all keywords.
+    pub(in crate::actors::live) const fn keyword(&self) -> Option<&Keyword> {
+        self.key.keyword.as_ref()
+    }
+
+    pub(in crate::actors::live) const fn subscribers(&self) -> &Subscribers {
+        &self.subscribers
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
-    fn subscribers(&self) -> MutexGuard<'_, HashMap<u64, Arc<Subscriber>>> {
-        self.subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+    // For the fold.
 
-    // The fold's side.
-
-    /// Takes what a fold altered. The rows are put already.
-    pub(in crate::actors::live) fn hand_over(&self, epoch: Epoch, change: ViewChange) {
+    /// Takes the delta of a fold, whose rows are put already.
+    pub(in crate::actors::live) fn publish(&self, epoch: Epoch, change: ViewChange) {
         let mut state = self.state();
-        if state.life == FeedPhase::Ended {
+        if state.phase == FeedPhase::Ended {
             return;
         }
-        state.pending.push(PendingChange { epoch, change });
-        if !std::mem::replace(&mut state.notified, true)
-            && let Some(actor) = &state.actor
-        {
-            actor.notify();
+        state.pending.push(PendingDelta { epoch, change });
+        if !std::mem::replace(&mut state.flush_is_signalled, true) {
+            state.signal(FeedSignal::Flush);
         }
     }
 
-    /// Its actor is to find out once more where the views stand.
-    pub(in crate::actors::live) fn begin_anew(&self) {
-        if let Some(actor) = &self.state().actor {
-            actor.reset();
-        }
+    /// Lets the feed actor read the position of the views again.
+    pub(in crate::actors::live) fn reset(&self) {
+        self.state().signal(FeedSignal::Reset);
     }
 
-    // The feed actor's side.
+    // For the feed actor.
 
-    /// The actor that serves this feed from now on.
-    pub(super) fn serve_by(&self, actor: FeedHandle) {
-        self.state().actor = Some(actor);
+    /// Sets where signals go from now on.
+    pub(super) fn signal_to(&self, sender: SignalSender) {
+        self.state().signals = Some(sender);
     }
 
-    pub(in crate::actors::live) fn life(&self) -> FeedPhase {
-        self.state().life
+    pub(super) fn phase(&self) -> FeedPhase {
+        self.state().phase
     }
 
-    /// Takes what was handed over; from here on the actor is told of more.
-    pub(super) fn take_pending(&self) -> Vec<PendingChange> {
+    /// Takes the deltas that wait; the next one is signalled again.
+    pub(super) fn take_pending(&self) -> Vec<PendingDelta> {
         let mut state = self.state();
-        state.notified = false;
+        state.flush_is_signalled = false;
         state.pending.take()
     }
 
-    /// Everything through this position is in the channels.
+    /// Records that everything through this position is in the channels.
     pub(super) fn stand_at(&self, position: Position) {
         let mut state = self.state();
-        if state.life != FeedPhase::Ended {
-            state.life = FeedPhase::Hot(position);
+        if state.phase != FeedPhase::Ended {
+            state.phase = FeedPhase::Hot(position);
         }
     }
 
     /// Puts an update in a channel, if it has subscribers.
-    pub(in crate::actors::live) fn push(&self, channel: &Topic, update: Update) {
+    pub(super) fn push(&self, channel: &Topic, update: Update) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.push(update);
         }
     }
 
-    /// The topics of which a subscriber waits for a snapshot.
+    /// Takes the topics of which a subscriber waits for a snapshot.
     pub(super) fn take_wanted(&self) -> Vec<Topic> {
         let mut state = self.state();
         let channels = state.channels.values_mut();
         channels.flat_map(Channel::take_wanted).collect()
     }
 
-    /// A snapshot could not be made yet.
+    /// Notes that a snapshot could not be made yet.
     pub(super) fn want_again(&self, topic: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(&topic.channel()) {
             channel.want_again(topic);
@@ -180,20 +198,33 @@ impl Feed {
         }
     }
 
-    /// Lets all subscribers begin anew. `cold`: it isn't known any more where the views stand. What
-    /// was handed over is in their rows, and is found there.
-    pub(super) fn break_off(&self, cold: bool) {
+    /// Lets all subscribers start again with snapshots, at this position.
+    pub(super) fn restart_at(&self, position: Position) {
         let mut state = self.state();
-        for channel in state.channels.values_mut() {
-            channel.break_off();
+        state.channels.values_mut().for_each(Channel::break_off);
+        if state.phase != FeedPhase::Ended {
+            state.phase = FeedPhase::Hot(position);
         }
-        if cold && state.life != FeedPhase::Ended {
-            state.life = FeedPhase::Cold;
+    }
+
+    /// Lets all subscribers start again with snapshots, once the position of the views is known.
+    /// Deltas that wait are dropped: they are in the rows that are read then.
+    pub(super) fn cool_down(&self) {
+        let mut state = self.state();
+        state.channels.values_mut().for_each(Channel::break_off);
+        if state.phase != FeedPhase::Ended {
+            state.phase = FeedPhase::Cold;
             state.pending.take();
         }
     }
 
-    /// Lets the subscribers of one channel begin with a snapshot.
+    /// Lets the subscribers of all channels start again with snapshots.
+    pub(super) fn break_off(&self) {
+        let mut state = self.state();
+        state.channels.values_mut().for_each(Channel::break_off);
+    }
+
+    /// Lets the subscribers of one channel start again with a snapshot.
     pub(super) fn break_off_channel(&self, channel: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.break_off();
@@ -213,55 +244,54 @@ impl Feed {
         unsubscribed
     }
 
-    /// Ends the feed, unless something was handed over that has not been looked at.
+    /// Ends the feed, unless a delta waits. True when the feed has ended.
     pub(super) fn end_unless_pending(&self) -> bool {
         let mut state = self.state();
         if state.pending.is_empty() {
-            state.life = FeedPhase::Ended;
+            state.phase = FeedPhase::Ended;
         }
-        state.life == FeedPhase::Ended
+        state.phase == FeedPhase::Ended
     }
 
     /// Ends the feed: the keyword is not tracked.
     pub(in crate::actors::live) fn end(&self) {
         let mut state = self.state();
-        state.life = FeedPhase::Ended;
+        state.phase = FeedPhase::Ended;
         state.pending.take();
     }
 
-    /// Tells those who wait that there is something to take.
-    pub(in crate::actors::live) fn wake(&self) {
-        for subscriber in self.subscribers().values() {
-            subscriber.wake();
+    /// Notes that the feed actor is about to forget what belongs to forgotten channels.
+    pub(super) fn begin_tidying(&self) {
+        self.state().tidy_is_signalled = false;
+    }
+
+    // For the budget.
+
+    /// The channels that can be trimmed: the number of the last use, how many bytes trimming frees,
+    /// and the topic.
+    pub(in crate::actors::live) fn trimmable(&self) -> Vec<(u64, usize, Topic)> {
+        let state = self.state();
+        let channels = state.channels.iter();
+        channels
+            .map(|(topic, channel)| (channel.trimmable(), topic))
+            .filter(|((_, bytes), _)| *bytes > 0)
+            .map(|((used, bytes), topic)| (used, bytes, topic.clone()))
+            .collect()
+    }
+
+    /// Frees what a channel can read from the views again.
+    pub(in crate::actors::live) fn trim(&self, channel: &Topic) {
+        if let Some(channel) = self.state().channels.get_mut(channel) {
+            channel.trim();
         }
     }
 
-    /// Lets all who wait take what is there and write it to their clients, without a way through
-    /// their mailboxes, which would cost more than the write. Never called by a fold.
-    pub(in crate::actors::live) async fn deliver(&self) {
-        let subscribers: Vec<_> = self.subscribers().values().cloned().collect();
-        subscriber::deliver(subscribers).await;
+    /// Lets the feed actor end the feed before its time, if it has no subscribers.
+    pub(in crate::actors::live) fn expire(&self) {
+        self.state().signal(FeedSignal::Tidy);
     }
 
-    pub(in crate::actors::live) fn has_subscribers(&self) -> bool {
-        !self.subscribers().is_empty()
-    }
-
-    // The sessions' side.
-
-    /// Adds a subscriber, and answers how to remove it.
-    pub(in crate::actors::live) fn subscribe(&self, subscriber: Arc<Subscriber>) -> u64 {
-        let mut state = self.state();
-        state.subscribers_made += 1;
-        let number = state.subscribers_made;
-        drop(state);
-        self.subscribers().insert(number, subscriber);
-        number
-    }
-
-    pub(in crate::actors::live) fn unsubscribe(&self, number: u64) {
-        self.subscribers().remove(&number);
-    }
+    // For the sessions.
 
     /// Counts a subscriber of a topic in; its channel begins, if it has not begun.
     pub(in crate::actors::live) fn join(&self, topic: &Topic) {
@@ -274,8 +304,8 @@ impl Feed {
         channel.subscribers += 1;
     }
 
-    /// Counts a subscriber of a topic out, which stood at `cursor`. A channel that nobody can
-    /// resume is forgotten with its last subscriber.
+    /// Counts a subscriber of a topic out that stood at `cursor`. A channel that cannot be resumed
+    /// is forgotten with its last subscriber.
     pub(in crate::actors::live) fn leave(&self, topic: &Topic, cursor: ChannelCursor) {
         self.end_wait(topic, cursor);
         let mut state = self.state();
@@ -285,15 +315,13 @@ impl Feed {
         channel.subscribers = channel.subscribers.saturating_sub(1);
         if channel.subscribers == 0 && !matches!(topic, Topic::Timeline { .. }) {
             state.channels.remove(topic);
-            if !std::mem::replace(&mut state.is_untidy, true)
-                && let Some(actor) = &state.actor
-            {
-                actor.tidy();
+            if !std::mem::replace(&mut state.tidy_is_signalled, true) {
+                state.signal(FeedSignal::Tidy);
             }
         }
     }
 
-    /// A subscriber that stood at `cursor` does not wait for a snapshot any more.
+    /// Notes that a subscriber at `cursor` does not wait for a snapshot any more.
     pub(in crate::actors::live) fn end_wait(&self, topic: &Topic, cursor: ChannelCursor) {
         if cursor.is_waiting()
             && let Some(channel) = self.state().channels.get_mut(&topic.channel())
@@ -302,93 +330,58 @@ impl Feed {
         }
     }
 
-    /// A topic's channel has subscribers already.
+    /// The channel of a topic exists.
     pub(in crate::actors::live) fn has_channel(&self, topic: &Topic) -> bool {
         self.state().channels.contains_key(&topic.channel())
     }
 
-    /// Its actor forgets now what belongs to forgotten channels.
-    pub(super) fn begin_tidying(&self) {
-        self.state().is_untidy = false;
-    }
-
-    // The budget's side.
-
-    /// The channels that can be trimmed: the number of the last use, how many bytes that lets go,
-    /// and which it is.
-    pub(in crate::actors::live) fn trimmable(&self) -> Vec<(u64, usize, Topic)> {
-        let state = self.state();
-        let channels = state.channels.iter();
-        channels
-            .map(|(topic, channel)| (channel.trimmable(), topic))
-            .filter(|((_, bytes), _)| *bytes > 0)
-            .map(|((used, bytes), topic)| (used, bytes, topic.clone()))
-            .collect()
-    }
-
-    /// Lets go of what a channel can have from the views again.
-    pub(in crate::actors::live) fn trim(&self, channel: &Topic) {
-        if let Some(channel) = self.state().channels.get_mut(channel) {
-            channel.trim();
-        }
-    }
-
-    /// It has no subscribers; its actor may end it before its time.
-    pub(in crate::actors::live) fn expire(&self) {
-        if let Some(actor) = &self.state().actor {
-            actor.tidy();
-        }
-    }
-
-    pub(in crate::actors::live) fn standing(&self) -> FeedStatus {
+    pub(in crate::actors::live) fn status(&self) -> FeedStatus {
         let state = self.state();
         FeedStatus {
-            life: state.life,
+            phase: state.phase,
             as_of: state.as_of(),
         }
     }
 
-    /// Where a subscriber goes on that holds the timeline's state at a position of this epoch.
-    pub(in crate::actors::live) fn resume(&self, since: Since) -> Resume {
+    /// Where a subscriber continues that holds the timeline's state at a position of this epoch.
+    pub(in crate::actors::live) fn resume(&self, since: Position) -> Resume {
         let state = self.state();
-        let FeedPhase::Hot(now) = state.life else {
+        let FeedPhase::Hot(now) = state.phase else {
             return Resume::No;
         };
         let channel = state.channels.get(&Topic::TIMELINES);
         channel.map_or(Resume::No, |channel| channel.resume(since, now))
     }
 
-    /// Hands out what a subscriber is missing of a topic, until `budget` bytes are reached.
+    /// Adds to `batch` what a subscriber at `cursor` is missing of a topic.
     pub(in crate::actors::live) fn pull(
         &self,
-        ask: &PullRequest<'_>,
+        request: &PullRequest<'_>,
         cursor: &mut ChannelCursor,
-        out: &mut VecDeque<Message>,
-        budget: &mut usize,
+        batch: &mut MessageBatch<'_>,
     ) -> Pulled {
         let mut state = self.state();
-        // What is folded of all keywords is handed over by nobody.
-        let as_of = self.keyword.is_some().then(|| state.as_of());
-        let Some(channel) = state.channels.get_mut(&ask.topic.channel()) else {
+        // Folds publish nothing to the feed of all keywords.
+        let as_of = self.keyword().is_some().then(|| state.as_of());
+        let Some(channel) = state.channels.get_mut(&request.topic.channel()) else {
             return Pulled::All;
         };
-        let pulled = channel.pull(ask, as_of, cursor, out, budget);
-        if let (Pulled::Waits(true), Some(actor)) = (pulled, &state.actor) {
-            actor.serve();
+        let pulled = channel.pull(request, as_of, cursor, batch);
+        if pulled == Pulled::Waits(true) {
+            state.signal(FeedSignal::Serve);
         }
         pulled
     }
-}
 
-impl State {
-    /// The last position that the fold has handed over.
-    fn as_of(&self) -> Sequence {
-        let flushed = match self.life {
-            FeedPhase::Hot(position) => position.seq,
-            FeedPhase::Cold | FeedPhase::Ended => Sequence::ZERO,
-        };
-        self.pending
-            .as_of()
-            .map_or(flushed, |as_of| as_of.max(flushed))
+    pub(in crate::actors::live) fn subscribe(
+        &self,
+        subscriber: Arc<SubscriberSlot>,
+    ) -> SubscriberNumber {
+        self.subscribers.add(subscriber)
+    }
+
+    /// Delivers to all subscribers that wait. Never called by a fold.
+    pub(super) async fn deliver(&self, now: Timestamp) {
+        self.subscribers.deliver(now).await;
     }
 }

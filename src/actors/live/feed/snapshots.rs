@@ -1,158 +1,177 @@
-//! Snapshots for those who begin.
+//! Makes the snapshots that subscribers wait for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::actor::{FeedMessage, FeedState, RETRY};
 use super::channel::Snapshot;
-use super::shared::FeedPhase;
-use super::volume_windows::WindowRequest;
+use super::context::FeedContext;
+use super::polled_topics::PolledTopics;
+use super::volume_windows::{VolumeWindows, WindowRequest};
 use crate::actors::live::message::Position;
 use crate::actors::live::topic::{Nature, Topic};
 use crate::events::Timestamp;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
 
-/// Snapshots are made for so long at a time, about.
-const SERVES_FOR: Duration = Duration::from_millis(10);
-/// While changes come faster than is worth telling, snapshots are made at most so often.
-const BREAKS_EVERY: Duration = Duration::from_secs(1);
+/// After this long the feed actor turns to updates before it makes more snapshots.
+const MAX_STEP: Duration = Duration::from_millis(10);
+/// While channels break off again and again, snapshots are made at most this often.
+const MIN_MEND_INTERVAL: Duration = Duration::from_secs(1);
 
-impl FeedState {
-    pub(super) async fn on_serve(
+/// Decides when snapshots are made, and makes them.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotMaker {
+    /// The channels were broken off, and no snapshot was made since.
+    is_broken: bool,
+    /// When snapshots were first made after the channels had been broken off.
+    last_mended: Option<Instant>,
+    /// Deadline of the scheduled snapshot retry, if one is pending.
+    retry_due: Option<Instant>,
+}
+
+/// What is left after a step of making snapshots.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SnapshotOutcome {
+    /// The step has taken its time; more snapshots are wanted.
+    pub(super) has_more: bool,
+    /// Some snapshots could not be made, and are to be tried again later.
+    pub(super) has_failed: bool,
+}
+
+impl SnapshotMaker {
+    /// Notes that all channels were broken off.
+    pub(super) const fn channels_broke_off(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// How long to wait before snapshots are made, if channels broke off twice in a short time.
+    pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
+        if !self.is_broken {
+            return None;
+        }
+        let free = self.last_mended.map(|last| last + MIN_MEND_INTERVAL);
+        if let Some(free) = free.filter(|free| now < *free) {
+            return Some(free - now);
+        }
+        self.is_broken = false;
+        self.last_mended = Some(now);
+        None
+    }
+
+    /// True when a retry is to be scheduled after `wait`, because none is pending.
+    pub(super) fn schedule_retry(&mut self, wait: Duration) -> bool {
+        let now = Instant::now();
+        let is_pending = self.retry_due.is_some_and(|due| now < due);
+        if !is_pending {
+            self.retry_due = Some(now + wait);
+        }
+        !is_pending
+    }
+
+    /// Makes the wanted snapshots of a feed at this position and reading of the clock, the shortest
+    /// first.
+    pub(super) async fn make_wanted(
         &mut self,
-        myself: &ActorRef<FeedMessage>,
-    ) -> Result<(), ActorProcessingErr> {
-        let feed = Arc::clone(&self.own.feed);
-        let FeedPhase::Hot(at) = feed.life() else {
-            return Ok(());
-        };
-        if self.is_broken {
-            let wait = self.last_mended.map_or(Duration::ZERO, |last| {
-                BREAKS_EVERY.saturating_sub(last.elapsed())
-            });
-            if !wait.is_zero() {
-                self.serve_after(wait, myself);
-                return Ok(());
-            }
-            self.is_broken = false;
-            self.last_mended = Some(Instant::now());
-        }
-        let now = self.own.clock.now();
-        if let Some(keyword) = feed.keyword() {
-            // Snapshots are made where the clock is.
-            self.volumes
-                .move_with_clock(&feed, &*self.own.encoder, keyword, now);
-        }
-        let mut again = false;
+        context: &FeedContext,
+        volumes: &mut VolumeWindows,
+        polled: &mut PolledTopics,
+        (at, now): (Position, Timestamp),
+    ) -> SnapshotOutcome {
+        let feed = &context.feed;
+        let mut outcome = SnapshotOutcome::default();
         let mut wanted = feed.take_wanted();
-        // Short ones first: they keep the others waiting least.
         wanted.sort_by_cached_key(|topic| topic.snapshot_bytes(now));
         let mut wanted = wanted.into_iter();
         let began = Instant::now();
-        let mut has_served = false;
+        let mut has_made = false;
         while let Some(topic) = wanted.next() {
             // One is made whatever the budget says, so that all of them are in the end.
-            if has_served && !self.has_room(&topic, now) {
+            if has_made && !has_room(context, &topic, now) {
                 feed.want_again(&topic);
-                again = true;
+                outcome.has_failed = true;
                 continue;
             }
-            has_served = true;
-            self.own.metrics.live_snapshots.inc();
-            match self.snapshot(at, &topic, now).await {
+            has_made = true;
+            context.metrics.live_snapshots.inc();
+            match make(context, volumes, polled, &topic, (at, now)).await {
                 Ok(Some(snapshot)) => feed.put_snapshot(&topic, snapshot),
+                // The views are of another epoch, or the keyword was just untracked: a reset or the
+                // end of the feed is on its way.
                 Ok(None) => {
-                    // The views are of another epoch, or the keyword just went; somebody will say.
                     feed.want_again(&topic);
-                    again = true;
+                    outcome.has_failed = true;
                 }
                 Err(error) => {
-                    if !matches!(error, StoreError::Absent) {
-                        log_throttled("snapshot-unmade", move |count| {
-                            tracing::warn!(error = %whole(&error), count, "snapshots cannot be \
-                                made; they are tried again");
-                        });
-                    }
+                    log_unmade(error);
                     feed.want_again(&topic);
-                    again = true;
+                    outcome.has_failed = true;
                 }
             }
-            if began.elapsed() > SERVES_FOR && wanted.len() > 0 {
-                // Updates come in between.
+            if began.elapsed() > MAX_STEP && wanted.len() > 0 {
                 wanted.by_ref().for_each(|topic| feed.want_again(&topic));
-                myself.cast(FeedMessage::Serve)?;
+                outcome.has_more = true;
             }
         }
-        if again {
-            self.serve_after(RETRY, myself);
-        }
-        feed.deliver().await;
-        self.own.make_room();
-        self.schedule_roll(myself);
-        if feed.keyword().is_none() {
-            self.answer_soon(myself)?;
-        }
-        Ok(())
+        outcome
     }
+}
 
-    /// There is room in the budget for a snapshot, or can be made.
-    fn has_room(&self, topic: &Topic, now: Timestamp) -> bool {
-        let budget = &self.own.budget;
-        let weight = topic.weight(now);
-        budget.has_room(weight, 0) || {
-            self.own.make_room();
-            budget.has_room(weight, 0)
-        }
+/// The budget has room for a snapshot, or room can be made.
+fn has_room(context: &FeedContext, topic: &Topic, now: Timestamp) -> bool {
+    let weight = topic.weight(now);
+    context.budget.has_room(weight, 0) || {
+        context.make_room();
+        context.budget.has_room(weight, 0)
     }
+}
 
-    /// Comes back to those who wait, once however many they are.
-    fn serve_after(&mut self, wait: Duration, myself: &ActorRef<FeedMessage>) {
-        let now = Instant::now();
-        if self.serve_due.is_none_or(|due| due <= now) {
-            self.serve_due = Some(now + wait);
-            myself.send_after(wait, || FeedMessage::Serve);
-        }
+fn log_unmade(error: StoreError) {
+    if !matches!(error, StoreError::Absent) {
+        log_throttled("snapshot-unmade", move |count| {
+            tracing::warn!(error = %whole(&error), count, "snapshots cannot be made; they are \
+                tried again");
+        });
     }
+}
 
-    async fn snapshot(
-        &mut self,
-        at: Position,
-        topic: &Topic,
-        now: Timestamp,
-    ) -> Result<Option<Snapshot>, StoreError> {
-        let mut current = None;
-        let made = match (topic, self.own.feed.keyword().cloned()) {
-            (Topic::Timeline { limit }, Some(keyword)) => {
-                self.own.timeline(at, keyword, *limit).await?
-            }
-            (Topic::Volume(window), Some(keyword)) => {
-                current = Some(window.current_during(now));
-                let wanted = WindowRequest {
-                    at,
-                    as_of: self.own.feed.standing().as_of,
-                    keyword,
-                    window: *window,
-                    now,
-                };
-                self.volumes.snapshot(&self.own, wanted).await?
-            }
-            (topic, _) if topic.nature() == Nature::Answer => {
-                let whole = self.whole_snapshot(at, topic, now).await?;
-                whole.map(|(position, whole_current, lines)| {
-                    current = whole_current;
-                    (position, lines)
-                })
-            }
-            _ => None,
-        };
-        Ok(made.map(|(position, lines)| Snapshot {
-            seq: position.seq,
-            current,
-            lines: lines.into(),
-        }))
-    }
+/// Makes the snapshot of a topic; `None` when the keyword is not tracked, or the views are of
+/// another epoch than `at`.
+async fn make(
+    context: &FeedContext,
+    volumes: &mut VolumeWindows,
+    polled: &mut PolledTopics,
+    topic: &Topic,
+    (at, now): (Position, Timestamp),
+) -> Result<Option<Snapshot>, StoreError> {
+    let mut current = None;
+    let made = match (topic, context.feed.keyword().cloned()) {
+        (Topic::Timeline { limit }, Some(keyword)) => {
+            context.timeline_snapshot(at, keyword, *limit).await?
+        }
+        (Topic::Volume(window), Some(keyword)) => {
+            current = Some(window.current_during(now));
+            let wanted = WindowRequest {
+                at,
+                as_of: context.feed.status().as_of,
+                keyword,
+                window: *window,
+                now,
+            };
+            volumes.snapshot(context, wanted).await?
+        }
+        (topic, _) if topic.nature() == Nature::Answer => {
+            let snapshot = polled.snapshot(context, topic, (at, now)).await?;
+            snapshot.map(|(position, while_current, messages)| {
+                current = while_current;
+                (position, messages)
+            })
+        }
+        _ => None,
+    };
+    Ok(made.map(|(position, messages)| Snapshot {
+        seq: position.seq,
+        current,
+        messages: messages.into(),
+    }))
 }

@@ -1,4 +1,4 @@
-//! How often a feed flushes: at once when the last flush is long enough ago, else when it will be.
+//! How often a feed flushes: at once when the last flush is long enough ago, else as soon as it is.
 
 use std::time::Duration;
 
@@ -15,17 +15,18 @@ pub(super) enum FlushDecision {
     OnItsWay,
 }
 
-/// Keeps the flushes of one feed apart.
+/// Keeps a least time between the flushes of one feed.
 #[derive(Debug)]
 pub(super) struct FlushThrottle {
+    /// Least time between two flushes.
     flush: Duration,
     last: Option<Instant>,
-    /// When the request that was delayed last comes again.
+    /// When the delayed request comes again, if one is scheduled.
     next: Option<Instant>,
 }
 
 impl FlushThrottle {
-    pub(in crate::actors::live) const fn new(flush: Duration) -> Self {
+    pub(super) const fn new(flush: Duration) -> Self {
         Self {
             flush,
             last: None,
@@ -34,7 +35,7 @@ impl FlushThrottle {
     }
 
     /// Notes that the feed has flushed.
-    pub(in crate::actors::live) const fn flushed(&mut self, now: Instant) {
+    pub(super) const fn flushed(&mut self, now: Instant) {
         self.last = Some(now);
     }
 

@@ -8,8 +8,8 @@ use crate::projections::volume::VolumeWindow;
 /// The part of the time that a window's subscribers hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WindowSpan {
-    pub(in crate::actors::live) start: Timestamp,
-    pub(in crate::actors::live) until: Timestamp,
+    pub(super) start: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// How a window's span has moved with the clock.
@@ -22,16 +22,16 @@ pub(super) enum WindowMove {
 }
 
 impl WindowSpan {
-    pub(in crate::actors::live) fn of(window: VolumeWindow, now: Timestamp) -> Self {
+    pub(super) fn of(window: VolumeWindow, now: Timestamp) -> Self {
         let (start, until) = window.span(now);
         Self { start, until }
     }
 
-    pub(in crate::actors::live) fn contains(self, at: &Timestamp) -> bool {
+    pub(super) fn contains(self, at: &Timestamp) -> bool {
         (self.start..self.until).contains(at)
     }
 
-    /// Moves to where the clock says.
+    /// Moves to this reading of the clock.
     pub(super) fn turn(&mut self, window: VolumeWindow, now: Timestamp) -> WindowMove {
         let old = std::mem::replace(self, Self::of(window, now));
         match self.until.cmp(&old.until) {

@@ -1,12 +1,14 @@
 //! The session of one client: what it subscribes to, and how far it has received it.
 //!
-//! [`actor`] takes requests of the client and wake-ups of the feeds. [`state`] holds the
-//! subscriptions and writes what is due to the transport. [`subscribe`] begins and ends
+//! [`handle`] is how transports and feeds reach a session. [`actor`] dispatches messages to
+//! [`state`], which writes what is due to the transport. [`subscriptions`] begins and ends
 //! subscriptions; [`subscription`] pulls one keyword's channels from its feed.
 
 pub(super) mod actor;
+mod handle;
+mod opening;
 pub(super) mod state;
-mod subscribe;
 mod subscription;
+mod subscriptions;
 
-pub use actor::SessionHandle;
+pub use handle::SessionHandle;

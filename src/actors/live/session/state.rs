@@ -1,115 +1,151 @@
 //! What a session holds, and all that it does.
 //!
-//! Everything here is done under the session's lock: by its actor, which takes what the client says
-//! and what time brings, or by a feed actor that has something for many sessions and finds this one
-//! at rest. Nothing here waits.
+//! Everything here runs under the session's lock: on its actor, for the client's messages and for
+//! timers, or on the task of a feed actor that finds the session at rest. Nothing here waits.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, Weak};
+use std::fmt;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::actor::{SessionArguments, SessionMessage};
-use super::subscribe::MAX_WAITING_SNAPSHOTS;
-use super::subscription::{Subscription, TakeOutcome};
+use super::handle::{SessionHandle, SessionMessage};
+use super::subscription::{SubscriptionId, TakeRequest};
+use super::subscriptions::{Subscriptions, TooMany};
 use crate::actors::live::context::{LiveContext, SessionPermit};
+use crate::actors::live::feed::channel::MessageBatch;
 use crate::actors::live::message::Message;
-use crate::actors::live::request::{Incoming, Request, Subscribe};
+use crate::actors::live::request::{ErrorCode, Incoming, Request, Subscribe};
+use crate::actors::live::subscriber::{Subscriber, SubscriberSlot};
 use crate::actors::live::transport::{Close, Gone, Transport};
+use crate::events::Timestamp;
 use crate::telemetry::CountedActor;
 
-/// So many bytes of lines are taken at a time, about: that much a client that takes nothing holds
-/// back.
+/// Bytes of messages that are taken at a time, about: as much is held for a client that takes
+/// nothing.
 const MAX_TAKEN_BYTES: usize = 16 * 1024;
-/// So many messages in a row may be misunderstood before the session ends.
+/// Messages in a row that may be misunderstood before the session ends.
 const MAX_MISUNDERSTOOD_IN_A_ROW: u32 = 5;
 /// A view that has to catch up is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A subscription of a single stream that found the budget used up is tried again after this.
+const BUSY_RETRY: Duration = Duration::from_millis(500);
+/// A list of messages with more room is given back when it is empty.
+const MAX_IDLE_MESSAGES: usize = 64;
 
-/// One client: what it subscribes to, and how far it has got.
-pub(in crate::actors::live) struct SessionState {
-    /// Itself, for the subscribers in its name.
-    pub(in crate::actors::live) this: Weak<Mutex<Self>>,
+/// What a session needs.
+pub(in crate::actors::live) struct SessionArguments {
     pub(in crate::actors::live) context: LiveContext,
-    transport: Option<Box<dyn Transport>>,
+    pub(in crate::actors::live) transport: Box<dyn Transport>,
+    pub(in crate::actors::live) permit: SessionPermit,
+    /// The session has one subscription, and ends with it.
     pub(in crate::actors::live) is_single: bool,
-    /// In the order of their slots.
-    pub(super) subscriptions: Vec<Subscription>,
-    pub(super) slots_made: u64,
-    /// How many channels more may wait for snapshots.
-    pub(in crate::actors::live) may_wait: usize,
-    /// Some channels are to ask for snapshots when fewer wait.
-    has_queued: bool,
-    /// A subscription of a stream that waits for room in the budget.
-    pub(super) postponed: Option<Subscribe>,
-    /// Taken, but not written.
-    pub(in crate::actors::live) lines: VecDeque<Message>,
+}
+
+/// One client: what it subscribes to, and how far it has received it.
+pub(in crate::actors::live) struct SessionState {
+    /// Itself, for its subscribers.
+    this: Weak<Mutex<Self>>,
+    context: LiveContext,
+    /// `None` when the session is over.
+    transport: Option<Box<dyn Transport>>,
+    is_single: bool,
+    /// Reading of the wall clock; not before any that a feed has delivered with.
+    now: Timestamp,
+    subscriptions: Subscriptions,
+    /// A subscription of a single stream that waits for room in the budget.
+    postponed: Option<Subscribe>,
+    /// Messages that are taken, but not written.
+    messages: VecDeque<Message>,
     /// The client takes nothing now.
     is_blocked: bool,
-    /// What came in while the client takes nothing is not acknowledged.
+    /// Acknowledges what came in while the client took nothing.
     unacknowledged: Option<oneshot::Sender<()>>,
+    /// A check of the client's progress is scheduled.
     is_watched: bool,
-    /// Updates are written no earlier.
-    pub(super) next_write: Instant,
-    go_is_due: bool,
+    /// The earliest time of the next write of updates.
+    next_write: Instant,
+    /// [`SessionMessage::Resume`] is scheduled.
+    is_paused: bool,
+    /// Messages in a row that were misunderstood.
     misunderstood: u32,
     _permit: SessionPermit,
     _alive: CountedActor,
 }
 
-impl std::fmt::Debug for SessionState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionState")
             .field("subscriptions", &self.subscriptions)
             .finish_non_exhaustive()
     }
 }
 
+/// One subscription of a session, for its feed.
+#[derive(Debug)]
+struct SessionSubscriber {
+    session: SessionHandle,
+    state: Weak<Mutex<SessionState>>,
+    id: SubscriptionId,
+}
+
+impl Subscriber for SessionSubscriber {
+    fn deliver(&self, now: Timestamp) -> bool {
+        let state = self.state.upgrade();
+        let Some(mut state) = state.as_deref().and_then(Mutex::try_lock) else {
+            return false;
+        };
+        state.now = state.now.max(now);
+        state.on_wake(self.session.actor(), self.id);
+        true
+    }
+
+    fn notify(&self) {
+        self.session.wake(self.id);
+    }
+}
+
 impl SessionState {
-    pub(in crate::actors::live) fn new(arguments: SessionArguments) -> Arc<Mutex<Self>> {
+    pub(super) fn new(arguments: SessionArguments) -> Arc<Mutex<Self>> {
         Arc::new_cyclic(|this| {
             Mutex::new(Self {
                 this: this.clone(),
                 _alive: arguments.context.metrics.actor_alive("session"),
+                now: arguments.context.now(),
                 context: arguments.context,
                 transport: Some(arguments.transport),
                 is_single: arguments.is_single,
-                subscriptions: Vec::new(),
-                slots_made: 0,
-                may_wait: MAX_WAITING_SNAPSHOTS,
-                has_queued: false,
+                subscriptions: Subscriptions::default(),
                 postponed: None,
-                lines: VecDeque::new(),
+                messages: VecDeque::new(),
                 is_blocked: false,
                 unacknowledged: None,
                 is_watched: false,
                 next_write: Instant::now(),
-                go_is_due: false,
+                is_paused: false,
                 misunderstood: 0,
                 _permit: arguments.permit,
             })
         })
     }
 
-    pub(in crate::actors::live) fn on_wake(
-        &mut self,
-        myself: &ActorRef<SessionMessage>,
-        slot: u64,
-    ) {
-        if let Ok(index) = self
-            .subscriptions
-            .binary_search_by_key(&slot, |one| one.slot)
-            && let Some(subscription) = self.subscriptions.get_mut(index)
-        {
+    /// Reads the clock, at the beginning of a step of the actor.
+    pub(super) fn read_clock(&mut self) {
+        self.now = self.context.now();
+    }
+
+    pub(super) fn on_wake(&mut self, myself: &ActorRef<SessionMessage>, id: SubscriptionId) {
+        if let Some(subscription) = self.subscriptions.find(id) {
             subscription.is_due = true;
             if subscription.is_opening() {
-                // What was asked for is not made to wait for the next tick.
+                // What the client has asked for does not wait for the next write of updates.
                 self.next_write = Instant::now();
             }
-            self.go(myself);
+            self.take_and_write(myself);
         }
     }
 
@@ -122,25 +158,19 @@ impl SessionState {
         match incoming {
             Incoming::Request(request) => {
                 self.misunderstood = 0;
-                match request {
-                    Request::Subscribe(wanted) => self.subscribe(myself, wanted),
-                    Request::Unsubscribe(unwanted) => self.unsubscribe(&unwanted),
-                    Request::Ping(id) => self.lines.push_back(self.context.encoder.pong(&id)),
-                }
+                self.on_request(myself, request);
             }
-            Incoming::Misunderstood(line) => {
-                self.lines.push_back(line);
+            Incoming::Misunderstood(answer) => {
+                self.messages.push_back(answer);
                 self.misunderstood += 1;
                 if self.misunderstood >= MAX_MISUNDERSTOOD_IN_A_ROW {
+                    let why = "five messages in a row were not understood";
                     self.write(myself);
-                    self.end(
-                        myself,
-                        Close::BadMessage("five messages in a row were not understood"),
-                    );
+                    self.end(myself, Close::BadMessage(why));
                     return;
                 }
             }
-            Incoming::Refused(line) => self.lines.push_back(line),
+            Incoming::Refused(answer) => self.messages.push_back(answer),
             Incoming::Control(bytes) => {
                 if let Some(transport) = &mut self.transport {
                     transport.control(&bytes);
@@ -153,7 +183,7 @@ impl SessionState {
             }
         }
         self.write(myself);
-        self.go(myself);
+        self.take_and_write(myself);
         if self.is_blocked {
             self.unacknowledged = Some(taken);
         } else {
@@ -161,18 +191,31 @@ impl SessionState {
         }
     }
 
-    pub(super) fn on_go(&mut self, myself: &ActorRef<SessionMessage>, unblocked: bool) {
-        if unblocked {
-            self.is_blocked = false;
-            self.write(myself);
-            self.end_if_finished(myself);
-        } else {
-            self.go_is_due = false;
-            if let Some(wanted) = self.postponed.take() {
-                self.subscribe(myself, wanted);
-            }
+    fn on_request(&mut self, myself: &ActorRef<SessionMessage>, request: Request) {
+        match request {
+            Request::Subscribe(wanted) => self.subscribe(myself, wanted),
+            Request::Unsubscribe(unwanted) => self.subscriptions.close(&unwanted),
+            Request::Ping(id) => self.messages.push_back(self.context.encoder.pong(&id)),
         }
-        self.go(myself);
+    }
+
+    pub(super) fn on_unblocked(&mut self, myself: &ActorRef<SessionMessage>) {
+        self.is_blocked = false;
+        self.write(myself);
+        self.end_if_finished(myself);
+        self.go_on(myself);
+    }
+
+    pub(super) fn on_resume(&mut self, myself: &ActorRef<SessionMessage>) {
+        self.is_paused = false;
+        if let Some(wanted) = self.postponed.take() {
+            self.subscribe(myself, wanted);
+        }
+        self.go_on(myself);
+    }
+
+    fn go_on(&mut self, myself: &ActorRef<SessionMessage>) {
+        self.take_and_write(myself);
         if !self.is_blocked
             && let Some(taken) = self.unacknowledged.take()
         {
@@ -180,7 +223,7 @@ impl SessionState {
         }
     }
 
-    pub(super) fn on_overdue(&mut self, myself: &ActorRef<SessionMessage>, completed: u64) {
+    pub(super) fn on_check_progress(&mut self, myself: &ActorRef<SessionMessage>, completed: u64) {
         self.is_watched = false;
         let Some(transport) = self.transport.as_ref().filter(|_| self.is_blocked) else {
             return;
@@ -199,93 +242,104 @@ impl SessionState {
         self.write(myself);
     }
 
-    /// Takes and writes what is due, as far as the client takes it.
-    fn go(&mut self, myself: &ActorRef<SessionMessage>) {
-        while !self.is_blocked && self.transport.is_some() {
-            if !self.subscriptions.iter().any(|one| one.is_due) {
-                return;
+    /// Subscribes to what a client asks for.
+    fn subscribe(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
+        if !self.context.has_room(&wanted, self.now) {
+            self.postpone(myself, wanted);
+            return;
+        }
+        let (id, keyword) = (wanted.id.clone(), wanted.keyword.clone());
+        let this = &self.this;
+        let opened = self.subscriptions.open(&self.context, wanted, |id| {
+            SubscriberSlot::new(SessionSubscriber {
+                session: SessionHandle::new(myself.clone()),
+                state: this.clone(),
+                id,
+            })
+        });
+        if opened == Err(TooMany) {
+            let max = self.context.options.subscriptions;
+            let text = format!(
+                "{max} topics may be followed at a time in one connection; unsubscribe some"
+            );
+            let encoder = &self.context.encoder;
+            let refusal = encoder.error(&id, keyword.as_ref(), ErrorCode::TooMany, &text);
+            self.messages.push_back(refusal);
+            return;
+        }
+        // An answer to the client does not wait for the next write of updates.
+        self.next_write = Instant::now();
+    }
+
+    /// The budget is used up: the subscription of a single stream waits for room, any other client
+    /// is told to try again.
+    fn postpone(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
+        self.context.budget.count_refused();
+        if self.is_single {
+            self.postponed = Some(wanted);
+            if !std::mem::replace(&mut self.is_paused, true) {
+                myself.send_after(BUSY_RETRY, || SessionMessage::Resume);
             }
+            return;
+        }
+        let text = format!(
+            "the server holds as much for live clients as it may ({} bytes, live.budget); try \
+            again in some seconds",
+            self.context.budget.limit()
+        );
+        let (id, keyword) = (&wanted.id, wanted.keyword.as_ref());
+        let encoder = &self.context.encoder;
+        let refusal = encoder.error(id, keyword, ErrorCode::Busy, &text);
+        self.messages.push_back(refusal);
+    }
+
+    /// Takes and writes what is due, as far as the client takes it.
+    fn take_and_write(&mut self, myself: &ActorRef<SessionMessage>) {
+        while !self.is_blocked && self.transport.is_some() && self.subscriptions.are_due() {
             let now = Instant::now();
             if now < self.next_write {
-                if !std::mem::replace(&mut self.go_is_due, true) {
+                if !std::mem::replace(&mut self.is_paused, true) {
                     let wait = self.next_write - now;
-                    myself.send_after(wait, || SessionMessage::Go { unblocked: false });
+                    myself.send_after(wait, || SessionMessage::Resume);
                 }
                 return;
             }
-            let is_all = self.take(myself);
-            if self.lines.is_empty() {
+            let has_more = self.take(myself, now);
+            if self.messages.is_empty() {
                 return;
             }
             self.write(myself);
-            if is_all {
-                self.next_write = now + self.context.options.gap();
+            if !has_more {
+                self.next_write = now + self.context.options.write_interval();
                 self.end_if_finished(myself);
                 return;
             }
         }
     }
 
-    /// Ends a session whose only subscription is over, when its last line is written.
+    /// Takes what is due, up to a size; true when there is more.
+    fn take(&mut self, myself: &ActorRef<SessionMessage>, now: Instant) -> bool {
+        let mut batch = MessageBatch::new(&mut self.messages, MAX_TAKEN_BYTES);
+        let request = TakeRequest {
+            context: &self.context,
+            now: self.now,
+        };
+        let taken = self.subscriptions.take(request, &mut batch);
+        for id in taken.later {
+            if let Some(subscription) = self.subscriptions.find(id)
+                && subscription.schedule_look(now, now + LOOK_AGAIN)
+            {
+                myself.send_after(LOOK_AGAIN, move || SessionMessage::Wake(id));
+            }
+        }
+        taken.has_more
+    }
+
+    /// Ends a session whose only subscription is over, when its last message is written.
     fn end_if_finished(&mut self, myself: &ActorRef<SessionMessage>) {
-        let is_over = self.slots_made > 0 && self.subscriptions.is_empty();
-        if self.is_single && is_over && self.lines.is_empty() {
+        if self.is_single && self.subscriptions.are_over() && self.messages.is_empty() {
             self.end(myself, Close::Finished);
         }
-    }
-
-    /// Takes what is due, up to a size; true when that was all.
-    fn take(&mut self, myself: &ActorRef<SessionMessage>) -> bool {
-        let mut budget = MAX_TAKEN_BYTES;
-        loop {
-            let is_all = self.take_some(myself, &mut budget);
-            if !is_all || !self.has_queued || !self.ask_queued() {
-                return is_all;
-            }
-        }
-    }
-
-    /// Takes what is due, up to a size; true when that was all but for channels that are queued.
-    fn take_some(&mut self, myself: &ActorRef<SessionMessage>, budget: &mut usize) -> bool {
-        let now = Instant::now();
-        let mut over = Vec::new();
-        let mut is_all = true;
-        self.has_queued = false;
-        for subscription in &mut self.subscriptions {
-            self.has_queued |= subscription.is_queued;
-            if !subscription.is_due {
-                continue;
-            }
-            if *budget == 0 {
-                is_all = false;
-                break;
-            }
-            let (lines, may_wait) = (&mut self.lines, &mut self.may_wait);
-            match subscription.take(&self.context, lines, budget, may_wait) {
-                TakeOutcome::All => {
-                    subscription.is_due = false;
-                    self.has_queued |= subscription.is_queued;
-                }
-                TakeOutcome::Part => {
-                    is_all = false;
-                    break;
-                }
-                TakeOutcome::Later => {
-                    let slot = subscription.slot;
-                    subscription.is_due = false;
-                    if subscription.looks_again(now, now + LOOK_AGAIN) {
-                        myself.send_after(LOOK_AGAIN, move || SessionMessage::Wake { slot });
-                    }
-                }
-                TakeOutcome::Over => over.push(subscription.slot),
-            }
-        }
-        if !over.is_empty() {
-            self.subscriptions
-                .retain(|subscription| !over.contains(&subscription.slot));
-            self.count_waiting();
-        }
-        is_all
     }
 
     /// Writes what was taken, as far as the client takes it.
@@ -293,10 +347,10 @@ impl SessionState {
         let Some(transport) = self.transport.as_mut().filter(|_| !self.is_blocked) else {
             return;
         };
-        match transport.write(&mut self.lines) {
+        match transport.write(&mut self.messages) {
             Ok(true) => {
-                if self.lines.capacity() > 64 {
-                    self.lines = VecDeque::new();
+                if self.messages.capacity() > MAX_IDLE_MESSAGES {
+                    self.messages = VecDeque::new();
                 }
             }
             Ok(false) => {
@@ -305,7 +359,7 @@ impl SessionState {
                 let myself_then = myself.clone();
                 tokio::spawn(async move {
                     writable.await;
-                    let _ = myself_then.cast(SessionMessage::Go { unblocked: true });
+                    let _ = myself_then.cast(SessionMessage::Unblocked);
                 });
                 self.watch(myself);
             }
@@ -313,19 +367,18 @@ impl SessionState {
         }
     }
 
-    /// Sees to it that a client that takes nothing is noticed.
+    /// Schedules a check of the client's progress, if none is scheduled.
     fn watch(&mut self, myself: &ActorRef<SessionMessage>) {
         if let Some(transport) = &self.transport
             && !std::mem::replace(&mut self.is_watched, true)
         {
             let completed = transport.completed();
-            myself.send_after(self.context.options.slow, move || SessionMessage::Overdue {
-                completed,
-            });
+            let slow = self.context.options.slow;
+            myself.send_after(slow, move || SessionMessage::CheckProgress { completed });
         }
     }
 
-    pub(in crate::actors::live) fn end(&mut self, myself: &ActorRef<SessionMessage>, why: Close) {
+    pub(super) fn end(&mut self, myself: &ActorRef<SessionMessage>, why: Close) {
         if let Some(transport) = self.transport.take() {
             self.context.metrics.live_session_closed(why.label());
             transport.close(why);

@@ -1,98 +1,84 @@
-//! What one session subscribes to of one keyword, or of all of them.
+//! What one session subscribes to of one keyword, or of all keywords.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::actors::engine::progress::KeywordStatus;
+use super::opening::{OpenedFeed, Opening, Recovery};
 use crate::actors::live::context::LiveContext;
-use crate::actors::live::feed::channel::{ChannelCursor, PullRequest, Pulled, Resume};
+use crate::actors::live::feed::channel::{ChannelCursor, MessageBatch, PullRequest, Pulled};
 use crate::actors::live::feed::shared::{Feed, FeedPhase};
-use crate::actors::live::marks::MarkAnswer;
-use crate::actors::live::message::{Message, Position};
-use crate::actors::live::request::{ErrorCode, RequestId, Since};
-use crate::actors::live::subscriber::Subscriber;
+use crate::actors::live::feed_key::FeedKey;
+use crate::actors::live::message::Position;
+use crate::actors::live::request::{ErrorCode, RequestId};
+use crate::actors::live::subscriber::{SubscriberNumber, SubscriberSlot};
 use crate::actors::live::topic::Topic;
-use crate::events::{Keyword, RecordHash, Sequence};
+use crate::events::{Keyword, Sequence, Timestamp};
+
+/// Names a subscription within its session. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::actors::live) struct SubscriptionId(pub(super) u64);
 
 /// One subscription of a session.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    /// Names it within its session.
-    pub(in crate::actors::live) slot: u64,
-    pub(in crate::actors::live) keyword: Option<Keyword>,
-    id: RequestId,
+    pub(super) id: SubscriptionId,
+    /// The id of the request that was answered last.
+    request: RequestId,
     /// There may be something to take.
-    pub(in crate::actors::live) is_due: bool,
-    /// Some of its channels are to ask for a snapshot when the session waits for fewer.
+    pub(super) is_due: bool,
+    /// Some of its channels ask for a snapshot when the session waits for fewer.
     pub(super) is_queued: bool,
-    /// When it is looked at again though nothing came, if that is on its way.
+    /// When the views are looked at again, if that is scheduled.
     next_look: Option<Instant>,
-    /// What the client has asked for and was not answered, in order.
+    /// The requests that are not answered, in order.
     openings: VecDeque<Opening>,
     channels: Vec<SubscribedChannel>,
     feed: Arc<Feed>,
-    subscriber: Arc<Subscriber>,
-    number: u64,
+    subscriber: Arc<SubscriberSlot>,
+    number: SubscriberNumber,
 }
 
-/// A request to subscribe that hasn't been answered.
-#[derive(Debug)]
-struct Opening {
-    id: RequestId,
-    topics: Vec<Topic>,
-    since: Option<Result<Since, ()>>,
-    /// Whether the mark of `since` is this journal's, once it was asked.
-    verdict: Option<MarkAnswer>,
-    /// When it came.
-    asked_at: Instant,
-}
-
-/// Whether a request to subscribe goes on where its client was.
-enum Recovery {
-    /// At this cursor of the timeline.
-    At(ChannelCursor),
-    /// With a snapshot.
-    Snapshot,
-    /// The views have to catch up with what the client has seen.
-    Later,
-    /// The journal was asked, and will answer.
-    Asked,
-}
-
+/// A channel, and where the session stands in it.
 #[derive(Debug)]
 struct SubscribedChannel {
     topic: Topic,
     cursor: ChannelCursor,
-    /// What its updates of a timeline are to name.
+    /// The parameters that its updates of a timeline name.
     parameters: Option<Box<str>>,
 }
 
-/// What came of taking what is due.
+/// Outcome of taking what is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakeOutcome {
-    /// All there is.
+    /// All there is was taken.
     All,
-    /// As much as was asked for; there is more.
+    /// The batch is full; there is more.
     Part,
-    /// The views have to catch up with what the client has seen; ask again in a moment.
+    /// The views have to catch up with what the client has seen; try again in a moment.
     Later,
-    /// The subscription is over; its last line is taken.
+    /// The subscription is over; its last message was taken.
     Over,
 }
 
+/// What a subscription works with while it takes what is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TakeRequest<'a> {
+    pub(super) context: &'a LiveContext,
+    /// Reading of the wall clock.
+    pub(super) now: Timestamp,
+}
+
 impl Subscription {
-    pub(in crate::actors::live) fn new(
-        slot: u64,
-        keyword: Option<Keyword>,
-        (feed, number): (Arc<Feed>, u64),
-        subscriber: Arc<Subscriber>,
+    pub(super) fn new(
+        id: SubscriptionId,
+        (feed, number): (Arc<Feed>, SubscriberNumber),
+        subscriber: Arc<SubscriberSlot>,
     ) -> Self {
         Self {
-            slot,
-            keyword,
-            id: RequestId::default(),
+            id,
+            request: RequestId::default(),
             is_due: true,
             is_queued: false,
             next_look: None,
@@ -104,13 +90,22 @@ impl Subscription {
         }
     }
 
-    /// Subscribes to these topics; those that were subscribed to already begin anew.
-    pub(in crate::actors::live) fn open(
+    /// The feed that it subscribes to.
+    pub(super) fn key(&self) -> &FeedKey {
+        self.feed.key()
+    }
+
+    fn keyword(&self) -> Option<&Keyword> {
+        self.feed.keyword()
+    }
+
+    /// Subscribes to these topics; those that were subscribed to already start again.
+    pub(super) fn open(
         &mut self,
         context: &LiveContext,
-        id: RequestId,
+        request: RequestId,
         topics: Vec<Topic>,
-        since: Option<Result<Since, ()>>,
+        since: Option<Position>,
     ) {
         self.is_due = true;
         for topic in &topics {
@@ -134,18 +129,12 @@ impl Subscription {
                 parameters: parameters.map(String::into_boxed_str),
             });
         }
-        self.openings.push_back(Opening {
-            id,
-            topics,
-            since,
-            verdict: None,
-            asked_at: Instant::now(),
-        });
+        self.openings
+            .push_back(Opening::new(request, topics, since));
     }
 
-    /// Unsubscribes from these topics; `None` is all of them. True when none is left and nothing is
-    /// to be answered.
-    pub(in crate::actors::live) fn close(&mut self, topics: Option<&[Topic]>) -> bool {
+    /// Unsubscribes from these topics; `None` is all of them. True when the subscription is over.
+    pub(super) fn close(&mut self, topics: Option<&[Topic]>) -> bool {
         let feed = &self.feed;
         self.channels.retain(|channel| {
             let goes = topics.is_none_or(|topics| topics.contains(&channel.topic));
@@ -161,29 +150,29 @@ impl Subscription {
         self.channels.is_empty() && self.openings.is_empty()
     }
 
-    /// It hasn't been answered, or a snapshot of it is still to come.
+    /// A request is not answered, or a snapshot is still to come.
     pub(super) fn is_opening(&self) -> bool {
         let begins =
             |channel: &SubscribedChannel| matches!(channel.cursor, ChannelCursor::Start { .. });
         !self.openings.is_empty() || self.channels.iter().any(begins)
     }
 
-    /// It is to be looked at again then; false when it is anyway before.
-    pub(super) fn looks_again(&mut self, now: Instant, then: Instant) -> bool {
-        let is_on_its_way = self.next_look.is_some_and(|next| now < next);
-        if !is_on_its_way {
+    /// True when a look at `then` is to be scheduled, because none is.
+    pub(super) fn schedule_look(&mut self, now: Instant, then: Instant) -> bool {
+        let is_scheduled = self.next_look.is_some_and(|next| now < next);
+        if !is_scheduled {
             self.next_look = Some(then);
         }
-        !is_on_its_way
+        !is_scheduled
     }
 
-    /// How many requests have not been answered.
+    /// How many requests are not answered.
     pub(super) fn unanswered(&self) -> usize {
         self.openings.len()
     }
 
     /// How many of its channels wait for a snapshot.
-    pub(in crate::actors::live) fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         let channels = self.channels.iter();
         channels
             .filter(|channel| channel.cursor.is_waiting())
@@ -191,7 +180,7 @@ impl Subscription {
     }
 
     /// How many channels it subscribes to.
-    pub(in crate::actors::live) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.channels.len()
     }
 
@@ -199,60 +188,100 @@ impl Subscription {
         self.channels.iter().any(|channel| channel.topic == *topic)
     }
 
-    /// Takes what is due, until `budget` bytes are reached. So many channels more as `may_wait` may
-    /// wait for a snapshot.
-    pub(in crate::actors::live) fn take(
+    /// Takes what is due: answers to requests, then messages of the channels until the batch is
+    /// full. `may_wait` counts how many more channels of the session may wait for a snapshot.
+    pub(super) fn take(
         &mut self,
-        context: &LiveContext,
-        out: &mut VecDeque<Message>,
-        budget: &mut usize,
+        request: TakeRequest<'_>,
+        batch: &mut MessageBatch<'_>,
         may_wait: &mut usize,
     ) -> TakeOutcome {
         self.subscriber.want_wakeup();
         self.is_queued = false;
-        let standing = self.feed.standing();
-        let position = match standing.life {
+        let status = self.feed.status();
+        let position = match status.phase {
             FeedPhase::Cold => return TakeOutcome::All,
             FeedPhase::Ended => {
-                let mut ended: Vec<_> = self.openings.drain(..).map(|one| one.id).collect();
-                if ended.is_empty() {
-                    ended.push(self.id.clone());
-                }
-                out.extend(ended.iter().map(|id| {
-                    let (keyword, code) = (self.keyword.as_ref(), ErrorCode::NotTracked);
-                    let message = "the keyword is not tracked";
-                    context.encoder.error(id, keyword, code, message)
-                }));
+                self.say_not_tracked(request.context, batch);
                 return TakeOutcome::Over;
             }
             FeedPhase::Hot(position) => position,
         };
-        while !self.openings.is_empty() {
-            let mut recovered = false;
-            match self.recovery(context, position, standing.as_of) {
-                Recovery::Later => return TakeOutcome::Later,
-                Recovery::Asked => return TakeOutcome::All,
-                Recovery::Snapshot => {}
-                Recovery::At(cursor) => recovered = self.resume_at(cursor, may_wait),
-            }
-            if let Some(answered) = self.openings.pop_front() {
-                self.id = answered.id;
-            }
-            let keyword = self.keyword.as_ref();
-            out.push_back(context.encoder.subscribed(&self.id, keyword, recovered));
+        let answered = self.answer(request.context, (position, status.as_of), batch, may_wait);
+        if let Err(outcome) = answered {
+            return outcome;
         }
         if self.is_over() {
             return TakeOutcome::Over;
         }
+        self.pull(request.now, batch, may_wait)
+    }
+
+    /// Tells the client that the keyword is not tracked: once for each request that is not
+    /// answered, else once.
+    fn say_not_tracked(&mut self, context: &LiveContext, batch: &mut MessageBatch<'_>) {
+        let mut ended: Vec<_> = self.openings.drain(..).map(|one| one.request).collect();
+        if ended.is_empty() {
+            ended.push(self.request.clone());
+        }
+        for id in &ended {
+            let text = "the keyword is not tracked";
+            let (encoder, keyword) = (&context.encoder, self.keyword());
+            batch.answer(encoder.error(id, keyword, ErrorCode::NotTracked, text));
+        }
+    }
+
+    /// Answers the requests in order. The feed stands at `position`, and the fold has published
+    /// through `as_of`.
+    ///
+    /// # Errors
+    /// The outcome of taking, when a request cannot be answered yet.
+    fn answer(
+        &mut self,
+        context: &LiveContext,
+        (position, as_of): (Position, Sequence),
+        batch: &mut MessageBatch<'_>,
+        may_wait: &mut usize,
+    ) -> Result<(), TakeOutcome> {
+        while let Some(opening) = self.openings.front_mut() {
+            let feed = OpenedFeed {
+                feed: &self.feed,
+                subscriber: &self.subscriber,
+                position,
+                as_of,
+            };
+            let recovered = match opening.recovery(context, feed) {
+                Recovery::Later => return Err(TakeOutcome::Later),
+                // The answer of the journal wakes the session.
+                Recovery::Asked => return Err(TakeOutcome::All),
+                Recovery::Snapshot => false,
+                Recovery::At(cursor) => self.resume_at(cursor, may_wait),
+            };
+            if let Some(answered) = self.openings.pop_front() {
+                self.request = answered.request;
+            }
+            let (encoder, keyword) = (&context.encoder, self.keyword());
+            batch.answer(encoder.subscribed(&self.request, keyword, recovered));
+        }
+        Ok(())
+    }
+
+    /// Takes messages of the channels until the batch is full.
+    fn pull(
+        &mut self,
+        now: Timestamp,
+        batch: &mut MessageBatch<'_>,
+        may_wait: &mut usize,
+    ) -> TakeOutcome {
         for channel in &mut self.channels {
-            let ask = PullRequest {
+            let request = PullRequest {
                 topic: &channel.topic,
                 parameters: channel.parameters.as_deref(),
                 may_wait: *may_wait > 0,
-                clock: &context.clock,
+                now,
             };
             let was_waiting = channel.cursor.is_waiting();
-            let pulled = self.feed.pull(&ask, &mut channel.cursor, out, budget);
+            let pulled = self.feed.pull(&request, &mut channel.cursor, batch);
             match (was_waiting, channel.cursor.is_waiting()) {
                 (false, true) => *may_wait -= 1,
                 (true, false) => *may_wait += 1,
@@ -267,52 +296,7 @@ impl Subscription {
         TakeOutcome::All
     }
 
-    /// What becomes of the first request that is not answered. The feed stands at `position`, and
-    /// the fold has handed over what is up to `as_of`.
-    fn recovery(&mut self, context: &LiveContext, position: Position, as_of: Sequence) -> Recovery {
-        let Some(opening) = self.openings.front() else {
-            return Recovery::Snapshot;
-        };
-        let since = match opening.since {
-            Some(Ok(since)) if since.epoch == position.epoch => since,
-            _ => return Recovery::Snapshot,
-        };
-        if since.seq > as_of {
-            return if self.may_still_come(context, since, opening.asked_at) {
-                Recovery::Later
-            } else {
-                Recovery::Snapshot
-            };
-        }
-        match self.feed.resume(since) {
-            Resume::At(cursor) => Recovery::At(cursor),
-            Resume::No => Recovery::Snapshot,
-            Resume::IfOurs(mark) => self.ask_mark(context, since, mark),
-        }
-    }
-
-    /// Lets the journal say whether a position has this mark.
-    fn ask_mark(&mut self, context: &LiveContext, since: Since, mark: RecordHash) -> Recovery {
-        let Some(opening) = self.openings.front_mut() else {
-            return Recovery::Snapshot;
-        };
-        let verdict = opening
-            .verdict
-            .get_or_insert_with(|| context.marks.ask(since.seq, mark, &self.subscriber));
-        match verdict.get() {
-            None => Recovery::Asked,
-            Some(false) => Recovery::Snapshot,
-            Some(true) => match self.feed.resume(Since {
-                mark: None,
-                ..since
-            }) {
-                Resume::At(cursor) => Recovery::At(cursor),
-                Resume::No | Resume::IfOurs(_) => Recovery::Snapshot,
-            },
-        }
-    }
-
-    /// Lets the timelines of the first request go on from here; false when it has none.
+    /// Moves the timelines of the first request to this cursor; false when it has none.
     fn resume_at(&mut self, cursor: ChannelCursor, may_wait: &mut usize) -> bool {
         let Some(opening) = self.openings.front() else {
             return false;
@@ -332,25 +316,11 @@ impl Subscription {
         }
         recovered
     }
-
-    /// The views are on their way to what the client has seen. It may come from another server on
-    /// the same stream, which knew of a position a moment before this one.
-    fn may_still_come(&self, context: &LiveContext, since: Since, asked_at: Instant) -> bool {
-        let Some(keyword) = &self.keyword else {
-            return false;
-        };
-        if since.seq > context.head() {
-            return asked_at.elapsed() < context.head_known_within();
-        }
-        let shard = context.shard_of(keyword);
-        context.progress.status(keyword, shard) != KeywordStatus::Quarantined
-            && !context.progress.has_folded(keyword, shard, since.seq)
-    }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.feed.unsubscribe(self.number);
+        self.feed.subscribers().remove(self.number);
         self.close(None);
     }
 }

@@ -1,0 +1,217 @@
+//! What a feed actor works with, and what it reads of the views, off the event loop.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::shared::Feed;
+use crate::actors::live::budget::LiveBudget;
+use crate::actors::live::encoder::{Encoder, KeywordPosition, PolledAnswer};
+use crate::actors::live::feed_key::FeedViews;
+use crate::actors::live::message::{Message, Position};
+use crate::actors::live::registry::FeedRegistry;
+use crate::actors::live::topic::Topic;
+use crate::events::{Keyword, Sequence, ShardId, Timestamp};
+use crate::projections::{TimelineQuery, timeline_query};
+use crate::store::{ReadThreads, StoreError};
+use crate::telemetry::Metrics;
+
+/// Niceness of the threads that read and encode for live clients, from 0 (none) to 19.
+const NICENESS: i32 = 10;
+
+/// What a feed actor works with.
+#[derive(Debug, Clone)]
+pub(in crate::actors::live) struct FeedContext {
+    pub(in crate::actors::live) feed: Arc<Feed>,
+    /// The shard of the keyword; `None` for the feed of all keywords.
+    pub(in crate::actors::live) shard: Option<ShardId>,
+    pub(in crate::actors::live) source: FeedViews,
+    pub(in crate::actors::live) registry: FeedRegistry,
+    pub(in crate::actors::live) encoder: Arc<dyn Encoder>,
+    pub(in crate::actors::live) budget: LiveBudget,
+    pub(in crate::actors::live) readers: Arc<Readers>,
+    pub(in crate::actors::live) metrics: Metrics,
+    /// Least time between two updates of a channel.
+    pub(in crate::actors::live) flush: Duration,
+    /// How long the feed is kept without subscribers.
+    pub(in crate::actors::live) linger: Duration,
+}
+
+impl FeedContext {
+    /// Where the updates of the keyword's channels go; `None` for the feed of all keywords.
+    pub(super) fn output(&self) -> Option<KeywordOutput<'_>> {
+        Some(KeywordOutput {
+            feed: &self.feed,
+            encoder: &*self.encoder,
+            keyword: self.feed.keyword()?,
+        })
+    }
+
+    /// Position of the feed's views; `None` when the keyword is not tracked.
+    pub(super) async fn position(&self) -> Result<Option<Position>, StoreError> {
+        let views = self.source.views.clone();
+        let Some(keyword) = self.feed.keyword().cloned() else {
+            let seq = self.source.progress.lowest();
+            return Ok(Some(Position::of_all(views.epoch()?, seq)));
+        };
+        let task = move || {
+            views.read(&keyword, |summary, _| {
+                Ok(summary.tracked.then_some(summary.mark))
+            })
+        };
+        let answer = self.read(task).await?;
+        Ok(answer.and_then(|answer| {
+            let mark = answer.value?;
+            let position = Position::new(answer.epoch, answer.as_of, mark);
+            Some(position.unmarked_if(self.source.progress.is_frozen()))
+        }))
+    }
+
+    /// The keyword may still turn up in what the journal held at the start.
+    pub(super) fn is_catching_up(&self) -> bool {
+        let progress = &self.source.progress;
+        self.shard
+            .is_some_and(|shard| progress.position(shard) < progress.target())
+    }
+
+    /// Reads the newest tweets of the keyword and encodes them; `None` when it is not tracked, or
+    /// the views are of another epoch than `at`.
+    pub(super) async fn timeline_snapshot(
+        &self,
+        at: Position,
+        keyword: Keyword,
+        limit: usize,
+    ) -> Result<Option<(Position, Vec<Message>)>, StoreError> {
+        let views = self.source.views.clone();
+        let encoder = Arc::clone(&self.encoder);
+        let are_older = self.source.progress.is_frozen();
+        self.read(move || {
+            let wanted = TimelineQuery {
+                limit,
+                ..TimelineQuery::default()
+            };
+            let answer = views.read(&keyword, |summary, rows| {
+                summary
+                    .tracked
+                    .then(|| Ok((summary.mark, timeline_query::query(rows, &wanted)?)))
+                    .transpose()
+            })?;
+            Ok(answer.and_then(|answer| {
+                let (mark, page) = answer.value.filter(|_| answer.epoch == at.epoch)?;
+                let position = Position::new(answer.epoch, answer.as_of, mark);
+                let position = position.unmarked_if(are_older);
+                let at = KeywordPosition {
+                    keyword: &keyword,
+                    position,
+                };
+                Some((position, encoder.timeline_snapshot(at, limit, page)))
+            }))
+        })
+        .await
+    }
+
+    /// The whole answer of a topic at this reading of the clock.
+    pub(super) async fn whole(
+        &self,
+        topic: &Topic,
+        now: Timestamp,
+    ) -> Result<Option<PolledAnswer>, StoreError> {
+        let encoder = Arc::clone(&self.encoder);
+        let keyword = self.feed.keyword().cloned();
+        let topic = topic.clone();
+        let task = move || encoder.whole(&topic, keyword.as_ref(), now);
+        if self.feed.keyword().is_none() {
+            // It takes long, and feeds of one keyword do not wait for it.
+            return self.readers.run(task).await;
+        }
+        self.read(task).await
+    }
+
+    /// Encodes a whole answer. The answer of all keywords may be long, so it is not encoded on the
+    /// event loop.
+    pub(super) async fn encode(
+        &self,
+        whole: &Arc<PolledAnswer>,
+        prev: Option<Sequence>,
+    ) -> Result<Vec<Message>, StoreError> {
+        if self.feed.keyword().is_some() {
+            return Ok((whole.encode)(prev));
+        }
+        let whole = Arc::clone(whole);
+        self.readers.run(move || Ok((whole.encode)(prev))).await
+    }
+
+    /// The views of all keywords may give another answer than at `position`, or than while the
+    /// clock read what is in `current`.
+    pub(super) fn has_moved(
+        &self,
+        position: Position,
+        current: Option<&Range<Timestamp>>,
+        now: Timestamp,
+    ) -> bool {
+        self.source.progress.lowest() > position.seq
+            || current.is_some_and(|current| !current.contains(&now))
+    }
+
+    /// Reads the rows of one keyword off the event loop. Feeds take turns, so that a feed with many
+    /// subscribers does not keep the others waiting for long.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = self.readers.permits.acquire().await;
+        let answer = self.readers.run(task).await;
+        drop(permit);
+        answer
+    }
+
+    /// Keeps what is held for live clients within the budget.
+    pub(super) fn make_room(&self) {
+        self.registry.make_room(&self.budget);
+    }
+}
+
+/// Where the updates of a keyword's channels go, and what encodes them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeywordOutput<'a> {
+    pub(super) feed: &'a Feed,
+    pub(super) encoder: &'a dyn Encoder,
+    pub(super) keyword: &'a Keyword,
+}
+
+impl<'a> KeywordOutput<'a> {
+    pub(super) const fn at(&self, position: Position) -> KeywordPosition<'a> {
+        KeywordPosition {
+            keyword: self.keyword,
+            position,
+        }
+    }
+}
+
+/// The threads on which feeds read the views and encode long answers.
+#[derive(Debug)]
+pub(in crate::actors::live) struct Readers {
+    /// For reading one keyword.
+    permits: Semaphore,
+    threads: ReadThreads,
+}
+
+impl Readers {
+    /// Threads for this many feeds of a keyword at a time, and for the feed of all keywords.
+    pub(in crate::actors::live) fn new(count: usize) -> Self {
+        Self {
+            permits: Semaphore::new(count),
+            threads: ReadThreads::new("live", count.saturating_add(1), NICENESS),
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let running = self.threads.handle().spawn_blocking(task);
+        running.await.unwrap_or(Err(StoreError::Absent))
+    }
+}

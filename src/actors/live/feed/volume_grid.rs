@@ -1,0 +1,249 @@
+//! The volume windows of one bucket width, and the counts that they share.
+//!
+//! A clock that was set back takes the end of a window back, too: its subscribers get a snapshot
+//! then, since an update lets buckets leave only at the beginning.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::context::KeywordOutput;
+use super::replay_buffer::Update;
+use super::shared::Feed;
+use super::window_span::{WindowMove, WindowSpan};
+use crate::actors::live::budget::{LiveBudget, LiveCharge};
+use crate::actors::live::encoder::{KeywordPosition, VolumePart};
+use crate::actors::live::message::Position;
+use crate::actors::live::request::{ErrorCode, RequestId};
+use crate::actors::live::topic::Topic;
+use crate::events::{Sequence, Timestamp};
+use crate::projections::volume::{VolumeCounts, VolumePoint, VolumeWindow};
+
+/// A window that has grown to more points is ended.
+pub(super) const MAX_POINTS: u64 = 10_000;
+/// Memory of the count of one bucket, in bytes, about.
+const COUNT_BYTES: usize = 32;
+
+/// The windows of one bucket width.
+#[derive(Debug)]
+pub(super) struct VolumeGridWindows {
+    counts: VolumeCounts,
+    /// Through which position the counts have taken the fold into account. The subscribers of a
+    /// window may be ahead, when their snapshot was read from the rows.
+    position: Position,
+    /// The furthest position of a snapshot that was read from the rows. Until the counts are there,
+    /// windows stay where they are: the subscribers that are ahead would not take the update.
+    ahead: Sequence,
+    windows: HashMap<VolumeWindow, WindowSpan>,
+    charge: LiveCharge,
+}
+
+impl VolumeGridWindows {
+    pub(super) fn new(position: Position, counts: VolumeCounts, budget: &LiveBudget) -> Self {
+        Self {
+            charge: budget.charge(counts.len() * COUNT_BYTES),
+            counts,
+            position,
+            ahead: position.seq,
+            windows: HashMap::new(),
+        }
+    }
+
+    /// The start of the counts.
+    pub(super) const fn start(&self) -> Timestamp {
+        self.counts.start()
+    }
+
+    pub(super) fn reaches_back_to(&self, start: Timestamp) -> bool {
+        start >= self.counts.start()
+    }
+
+    /// The points of a span, if the counts are at `as_of` or later.
+    pub(super) fn points_at(
+        &self,
+        as_of: Sequence,
+        span: WindowSpan,
+    ) -> Option<(Position, Vec<VolumePoint>)> {
+        (self.position.seq >= as_of)
+            .then(|| (self.position, self.counts.points(span.start, span.until)))
+    }
+
+    /// Notes that a snapshot was read from the rows at this position.
+    pub(super) fn note_snapshot_ahead(&mut self, seq: Sequence) {
+        self.ahead = self.ahead.max(seq);
+    }
+
+    /// Adds a window, if it is not there already.
+    pub(super) fn add(&mut self, window: VolumeWindow, span: WindowSpan) {
+        self.windows.entry(window).or_insert(span);
+    }
+
+    /// Forgets windows without subscribers; false when none is left.
+    pub(super) fn has_subscribers(&mut self, feed: &Feed) -> bool {
+        self.windows
+            .retain(|window, _| !feed.drop_unsubscribed(&Topic::Volume(*window)));
+        self.forget_unneeded();
+        !self.windows.is_empty()
+    }
+
+    /// When the next bucket of some window begins.
+    pub(super) fn next_roll(&self) -> Option<Timestamp> {
+        self.windows.values().map(|span| span.until).min()
+    }
+
+    /// Continues with counts that were read from the rows, and sends what moved meanwhile.
+    pub(super) fn replace(
+        &mut self,
+        output: KeywordOutput<'_>,
+        position: Position,
+        counts: VolumeCounts,
+    ) {
+        let moved = self.counts.differences(&counts);
+        self.charge.set(counts.len() * COUNT_BYTES);
+        self.counts = counts;
+        if position.seq > self.position.seq {
+            let prev = std::mem::replace(&mut self.position, position).seq;
+            let counts = &self.counts;
+            self.windows.retain(|window, span| {
+                let points = points_of(counts, *span, &moved, None);
+                let part = part_of(*window, *span, &points);
+                send(output, position, prev, (part, *span))
+            });
+        }
+    }
+
+    /// Moves with the fold to a position, and with the clock.
+    pub(super) fn apply(
+        &mut self,
+        output: KeywordOutput<'_>,
+        position: Position,
+        minutes: &[(Sequence, BTreeMap<Timestamp, i64>)],
+        now: Timestamp,
+    ) {
+        let mut moved = BTreeSet::new();
+        for (seq, minutes) in minutes {
+            // Counts that were read from the rows may be ahead of the delta.
+            if *seq > self.position.seq {
+                self.counts.apply(minutes, &mut moved);
+            }
+        }
+        let prev = self.position.seq;
+        if position.seq > prev {
+            self.position = position;
+        }
+        self.charge.set(self.counts.len() * COUNT_BYTES);
+        self.send(output, prev, &moved, now);
+    }
+
+    /// Moves with the clock; true when there is something to deliver.
+    pub(super) fn move_with_clock(&mut self, output: KeywordOutput<'_>, now: Timestamp) -> bool {
+        let has_news = self.send(output, self.position.seq, &BTreeSet::new(), now);
+        self.forget_unneeded();
+        has_news
+    }
+
+    /// Sends to each window the buckets that moved since `prev` or entered, if there are any. True
+    /// when there is something to deliver.
+    fn send(
+        &mut self,
+        output: KeywordOutput<'_>,
+        prev: Sequence,
+        moved: &BTreeSet<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        let Self {
+            counts,
+            position,
+            ahead,
+            windows,
+            ..
+        } = self;
+        let may_turn = position.seq >= *ahead;
+        let mut has_news = false;
+        windows.retain(|window, span| {
+            let turn = if may_turn {
+                span.turn(*window, now)
+            } else {
+                WindowMove::Stays
+            };
+            let entered = match turn {
+                WindowMove::Stays if position.seq == prev => return true,
+                WindowMove::Stays => None,
+                WindowMove::Forwards(from) => Some(from),
+                WindowMove::Backwards => {
+                    has_news = true;
+                    output.feed.break_off_channel(&Topic::Volume(*window));
+                    return false;
+                }
+            };
+            has_news = true;
+            let points = points_of(counts, *span, moved, entered);
+            let part = part_of(*window, *span, &points);
+            send(output, *position, prev, (part, *span))
+        });
+        has_news
+    }
+
+    /// Forgets the counts before all windows.
+    fn forget_unneeded(&mut self) {
+        if let Some(start) = self.windows.values().map(|span| span.start).min() {
+            self.counts.drop_before(start);
+        }
+        self.charge.set(self.counts.len() * COUNT_BYTES);
+    }
+}
+
+const fn part_of(window: VolumeWindow, span: WindowSpan, points: &[VolumePoint]) -> VolumePart<'_> {
+    VolumePart {
+        window,
+        until: span.until,
+        points,
+    }
+}
+
+/// The points of buckets that moved or entered, each once, oldest first.
+fn points_of(
+    counts: &VolumeCounts,
+    span: WindowSpan,
+    moved: &BTreeSet<Timestamp>,
+    entered: Option<Timestamp>,
+) -> Vec<VolumePoint> {
+    let entered = entered.unwrap_or(span.until);
+    let moved = moved
+        .iter()
+        .filter(|at| span.contains(at) && **at < entered);
+    let mut points: Vec<VolumePoint> = moved.map(|at| counts.point(*at)).collect();
+    points.extend(counts.points(entered, span.until));
+    points
+}
+
+/// Sends an update of a window; false when the window has grown too long and ends.
+fn send(
+    output: KeywordOutput<'_>,
+    position: Position,
+    prev: Sequence,
+    (part, span): (VolumePart<'_>, WindowSpan),
+) -> bool {
+    let window = part.window;
+    let at: KeywordPosition<'_> = output.at(position);
+    let is_short = window.step.buckets(span.start, span.until) <= MAX_POINTS;
+    let (prev, messages) = if is_short {
+        (prev, output.encoder.volume_update(at, prev, part))
+    } else {
+        let text = format!(
+            "the volume from {} has grown past {MAX_POINTS} points and is not followed any more; \
+            subscribe again with a later from or a longer step",
+            window.from.unwrap_or_default()
+        );
+        let (id, keyword) = (RequestId::default(), Some(output.keyword));
+        let encoder = output.encoder;
+        let message = encoder.error(&id, keyword, ErrorCode::BadRequest, &text);
+        // An error does not move the channel.
+        (position.seq, vec![message])
+    };
+    let update = Update {
+        prev,
+        seq: position.seq,
+        messages: messages.into(),
+    };
+    output.feed.push(&Topic::Volume(window), update);
+    is_short
+}
