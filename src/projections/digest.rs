@@ -1,14 +1,13 @@
 //! A digest of what a client can read of a keyword.
 //!
-//! It covers the tweets with their latest metrics and the counts per minute; not the ledger,
-//! tombstones, epoch, sequences or lag. Equal content gives equal digests, however it came about:
-//! through another journal, in other commits, or with pages split elsewhere.
+//! It covers what the projections hold: the tweets with their latest metrics and the counts per
+//! minute; not the ledger, tombstones, epoch, sequences or lag. Equal content gives equal digests,
+//! however it came about: through another journal, in other commits, or with pages split elsewhere.
 
+use super::Projections;
 use super::rows::{Rows, RowsError};
 use super::summary::KeywordSummary;
-use super::timeline_query::for_each_tweet;
-use super::volume;
-use crate::events::{Event, Keyword, json};
+use crate::events::Keyword;
 
 /// 32 bytes of blake3, shown as hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +30,8 @@ impl Digest {
     /// [`RowsError`].
     pub fn of(rows: &dyn Rows, summary: &KeywordSummary) -> Result<Self, RowsError> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&summary.tweets.to_be_bytes());
-        for_each_tweet(rows, |tweet| {
-            hasher.update(&json::encode(&Event::TweetPosted(Box::new(tweet))));
-            hasher.update(b"\n");
-        })?;
-        if let Some((first, last)) = summary.first_at.zip(summary.last_at) {
-            volume::for_each_minute(rows, first, last, |minute, count| {
-                hasher.update(&minute.millis().to_be_bytes());
-                hasher.update(&count.to_be_bytes());
-            })?;
+        for projection in Projections::ALL {
+            (projection.digest)(rows, summary, &mut hasher)?;
         }
         Ok(Self(*hasher.finalize().as_bytes()))
     }
@@ -57,5 +48,27 @@ impl ViewDigest {
     /// The digest of all that was added.
     pub fn finish(&self) -> Digest {
         Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Projection;
+    use super::super::test_history::{self, TestKeyword};
+    use super::super::timeline::Timeline;
+    use super::super::volume::Volume;
+
+    #[test]
+    fn timeline_and_volume_of_a_history_have_this_digest() {
+        let mut folded = TestKeyword::new();
+        folded.fold(test_history::history());
+        let (rows, summary) = (&folded.rows, folded.view.summary());
+        let mut hasher = blake3::Hasher::new();
+        Timeline::digest(rows, summary, &mut hasher).unwrap();
+        Volume::digest(rows, summary, &mut hasher).unwrap();
+        assert_eq!(
+            hasher.finalize().to_hex().as_str(),
+            "20b9f5c904edd9b13dc3aaddc44d2454c9ef37b86cdadf371b5b6c40df440649"
+        );
     }
 }

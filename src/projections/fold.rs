@@ -3,21 +3,18 @@
 //! Live, restart, rebuild and replay all run [`KeywordView::fold`]. What an event does follows
 //! the table in `docs/architecture.md`, "What each event does".
 
+use super::Projections;
 use super::ids::{IdHash, IdState, Ids};
-use super::rows::{NoRows, RowChange, RowKey, Rows, RowsError};
+use super::projection::{FoldedTweet, MetricsChange};
+use super::rows::{NoRows, RowChange, Rows, RowsError};
 use super::summary::{KeywordSummary, Tracking};
-use super::timeline::Timeline;
+use super::timeline::StoredTweet;
 use super::tweet_key::TweetKey;
 use super::view_change::{Recorder, ViewChange};
-use super::volume::Volume;
 use crate::events::{
     Event, KeywordEnvelope, KeywordRecord, RecordHash, RecordIdentity, Sequence, TweetDeleted,
     TweetEngaged, TweetId, TweetPosted,
 };
-
-/// Changes whenever the same events would give other rows, or the store would keep them otherwise;
-/// part of the epoch.
-pub const FOLD_VERSION: u32 = 4;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +54,7 @@ impl RowChanges {
         };
         Ok(Self {
             cleared: false,
-            rows: vec![(RowKey::Summary, Some(summary.encode()?))],
+            rows: vec![(KeywordSummary::key(), Some(summary.encode()?))],
             tracking: Some(summary.tracking()),
         })
     }
@@ -69,8 +66,7 @@ pub struct KeywordView {
     summary: KeywordSummary,
     /// What the header row says of whether it is tracked; `None` while there is no such row.
     tracking: Option<Tracking>,
-    timeline: Timeline,
-    volume: Volume,
+    projections: Projections,
     ids: Ids,
     changed: bool,
     /// The identity of the record at `as_of`, of which `summary.mark` is still to be made: a hash
@@ -90,7 +86,7 @@ impl KeywordView {
     /// # Errors
     /// [`RowsError`].
     pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
-        let summary = rows.get(&RowKey::Summary)?;
+        let summary = rows.get(&KeywordSummary::key())?;
         let summary = summary
             .map(|row| KeywordSummary::decode(&row))
             .transpose()?;
@@ -98,8 +94,7 @@ impl KeywordView {
         let summary = summary.unwrap_or_default();
         Ok(Self {
             tracking,
-            timeline: Timeline::hydrate(rows)?,
-            volume: Volume::default(),
+            projections: Projections::hydrate(rows)?,
             ids: Ids::hydrate(rows, &summary.id_runs)?,
             summary,
             changed: false,
@@ -157,10 +152,13 @@ impl KeywordView {
                     kind: event.kind(),
                     id_hash: hash.map(IdHash::bytes),
                 };
-                (self.fold_event(rows, event, hash)?, Some(identity))
+                (
+                    self.fold_event(rows, envelope.sequence, event, hash)?,
+                    Some(identity),
+                )
             }
         };
-        self.count(outcome);
+        self.summary.ledger.count(outcome);
         self.summary.as_of = envelope.sequence;
         self.summary.received_at = envelope.received_at;
         self.unmarked = Some(identity);
@@ -172,6 +170,7 @@ impl KeywordView {
     fn fold_event(
         &mut self,
         rows: &dyn Rows,
+        sequence: Sequence,
         event: &Event,
         hash: Option<IdHash>,
     ) -> Result<FoldOutcome, RowsError> {
@@ -186,15 +185,20 @@ impl KeywordView {
                 Ok(FoldOutcome::Folded)
             }
             _ if !self.summary.tracked => Ok(FoldOutcome::Ignored),
-            Event::TweetPosted(tweet) => self.fold_posted(rows, tweet, of(&tweet.id)),
-            Event::TweetEngaged(engaged) => self.fold_engaged(rows, engaged, of(&engaged.id)),
-            Event::TweetDeleted(deleted) => self.fold_deleted(rows, deleted, of(&deleted.id)),
+            Event::TweetPosted(tweet) => self.fold_posted(rows, sequence, tweet, of(&tweet.id)),
+            Event::TweetEngaged(engaged) => {
+                self.fold_engaged(rows, sequence, engaged, of(&engaged.id))
+            }
+            Event::TweetDeleted(deleted) => {
+                self.fold_deleted(rows, sequence, deleted, of(&deleted.id))
+            }
         }
     }
 
     fn fold_posted(
         &mut self,
         rows: &dyn Rows,
+        sequence: Sequence,
         tweet: &TweetPosted,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
@@ -202,13 +206,9 @@ impl KeywordView {
             return Ok(FoldOutcome::Duplicate);
         }
         self.ids.set(rows, hash, IdState::Present(tweet.at))?;
-        self.timeline.add(rows, tweet)?;
-        self.volume.add(rows, tweet.at)?;
-        self.summary.tweets = self.summary.tweets.saturating_add(1);
-        let first = self.summary.first_at.unwrap_or(tweet.at);
-        let last = self.summary.last_at.unwrap_or(tweet.at);
-        self.summary.first_at = Some(first.min(tweet.at));
-        self.summary.last_at = Some(last.max(tweet.at));
+        let folded = FoldedTweet::new(sequence, TweetKey::of(tweet), tweet);
+        self.projections.posted(rows, &folded)?;
+        self.summary.add_tweet(tweet.at);
         if let Some(recorder) = &mut self.recorder {
             recorder.added(tweet);
         }
@@ -218,6 +218,7 @@ impl KeywordView {
     fn fold_engaged(
         &mut self,
         rows: &dyn Rows,
+        sequence: Sequence,
         engaged: &TweetEngaged,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
@@ -225,14 +226,19 @@ impl KeywordView {
             return Ok(FoldOutcome::Ignored);
         };
         let key = TweetKey::new(posted_at, &engaged.id);
-        let metrics = self
-            .timeline
-            .engage(rows, &key, engaged.at, engaged.metrics)?;
-        let Some(metrics) = metrics else {
+        let StoredTweet { tweet, metrics_at } = self.projections.timeline.stored(rows, &key)?;
+        if engaged.at < metrics_at {
             return Ok(FoldOutcome::Ignored);
+        }
+        let change = MetricsChange {
+            at: engaged.at,
+            before: tweet.metrics,
+            after: engaged.metrics.applied_to(tweet.metrics),
         };
+        let folded = FoldedTweet::new(sequence, key, &tweet);
+        self.projections.engaged(rows, &folded, &change)?;
         if let Some(recorder) = &mut self.recorder {
-            recorder.engaged(key, &engaged.id, metrics);
+            recorder.engaged(folded.key, &engaged.id, change.after);
         }
         Ok(FoldOutcome::Folded)
     }
@@ -240,6 +246,7 @@ impl KeywordView {
     fn fold_deleted(
         &mut self,
         rows: &dyn Rows,
+        sequence: Sequence,
         deleted: &TweetDeleted,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
@@ -247,12 +254,10 @@ impl KeywordView {
             Some(IdState::Deleted) => return Ok(FoldOutcome::Ignored),
             Some(IdState::Present(posted_at)) => {
                 let key = TweetKey::new(posted_at, &deleted.id);
-                self.timeline.remove(rows, &key)?;
-                self.volume.remove(rows, posted_at)?;
-                self.summary.tweets = self.summary.tweets.saturating_sub(1);
-                self.summary.ledger.deleted = self.summary.ledger.deleted.saturating_add(1);
-                self.span_is_stale |= self.summary.first_at == Some(posted_at)
-                    || self.summary.last_at == Some(posted_at);
+                let stored = self.projections.timeline.stored(rows, &key)?;
+                let folded = FoldedTweet::new(sequence, key, &stored.tweet);
+                self.projections.deleted(rows, &folded)?;
+                self.span_is_stale |= self.summary.remove_tweet(posted_at);
                 if let Some(recorder) = &mut self.recorder {
                     recorder.removed(&deleted.id, posted_at);
                 }
@@ -271,27 +276,13 @@ impl KeywordView {
             resync_after: self.summary.resync_after,
             ..KeywordSummary::default()
         };
-        self.timeline = Timeline::empty();
-        self.volume = Volume::default();
+        self.projections.cleared();
         self.ids = Ids::default();
         self.cleared = true;
         self.span_is_stale = false;
         if let Some(recorder) = &mut self.recorder {
             recorder.dropped();
         }
-    }
-
-    const fn count(&mut self, outcome: FoldOutcome) {
-        let ledger = &mut self.summary.ledger;
-        let place = match outcome {
-            FoldOutcome::Folded => &mut ledger.folded,
-            FoldOutcome::Duplicate => &mut ledger.duplicate,
-            FoldOutcome::Ignored => &mut ledger.ignored,
-            FoldOutcome::Rejected => &mut ledger.rejected,
-            FoldOutcome::Skipped => return,
-        };
-        *place = place.saturating_add(1);
-        ledger.journaled = ledger.journaled.saturating_add(1);
     }
 
     fn set_mark(&mut self) {
@@ -311,7 +302,7 @@ impl KeywordView {
         self.set_mark();
         if std::mem::take(&mut self.span_is_stale) {
             let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
-            let span = self.timeline.span(rows)?;
+            let span = self.projections.timeline.span(rows)?;
             self.summary.first_at = span.map(|(first, _)| first);
             self.summary.last_at = span.map(|(_, last)| last);
         }
@@ -320,13 +311,12 @@ impl KeywordView {
             rows: Vec::with_capacity(8),
             tracking: None,
         };
-        self.timeline.take_row_changes(&mut changes.rows)?;
-        self.volume.take_row_changes(&mut changes.rows);
+        self.projections.take_row_changes(&mut changes.rows)?;
         self.ids.take_row_changes(&mut changes.rows);
         self.summary.id_runs = self.ids.runs();
         changes
             .rows
-            .push((RowKey::Summary, Some(self.summary.encode()?)));
+            .push((KeywordSummary::key(), Some(self.summary.encode()?)));
         let tracking = Some(self.summary.tracking());
         if tracking != self.tracking {
             self.tracking = tracking;

@@ -6,10 +6,18 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{RowKey, RowsError, TweetKey};
+use super::{RowFormat, RowKey, RowKind, Rows, RowsError, TweetKey};
 use crate::events::{Timestamp, TweetMetrics, binary};
 
 const VERSION: u8 = 1;
+
+/// Rows of [`LateMetrics`], named by the lower bound of their page.
+pub const METRICS_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'e'),
+    name: "metrics",
+    versions: &[VERSION],
+    pack: None,
+};
 
 /// The latest metrics of those tweets of a page that were seen again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +26,23 @@ pub struct LateMetrics {
 }
 
 impl LateMetrics {
+    /// The row of the page with this lower bound.
+    pub fn key(lower: &TweetKey) -> RowKey {
+        lower.row(METRICS_FORMAT.kind)
+    }
+
+    /// The late metrics of the page with this lower bound.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn read(rows: &dyn Rows, lower: &TweetKey) -> Result<Self, RowsError> {
+        let key = Self::key(lower);
+        match rows.get(&key)? {
+            Some(row) => Self::decode(&key, &row),
+            None => Ok(Self::default()),
+        }
+    }
+
     /// When a tweet's metrics were read, and what they were.
     pub fn get(&self, key: &TweetKey) -> Option<(Timestamp, TweetMetrics)> {
         self.of_tweet.get(key).copied()

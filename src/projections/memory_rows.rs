@@ -1,10 +1,11 @@
 //! Rows in memory: what tests fold into.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use bytes::Bytes;
 
-use super::{RowChange, RowKey, Rows, RowsError, Seek, TweetKey, pack_page};
+use super::{RowChange, RowKey, Rows, RowsError, Seek, pack_row};
 
 /// All rows of one keyword, in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,17 +17,18 @@ impl MemoryRows {
         self.0.clear();
     }
 
-    /// Writes row changes, with tweet pages packed as a store writes them.
+    /// Writes row changes, packed as a store writes them.
     pub fn put(&mut self, changes: Vec<RowChange>) {
         for (key, row) in changes {
-            let row = row.map(|row| match &key {
-                RowKey::Page(_) => pack_page(&row).map_or(row, Into::into),
-                _ => row,
-            });
             match row {
-                Some(row) => self.0.insert(key, row),
-                None => self.0.remove(&key),
-            };
+                Some(row) => {
+                    let packed = pack_row(key.kind(), &row);
+                    self.0.insert(key, packed.map_or(row, Into::into));
+                }
+                None => {
+                    self.0.remove(&key);
+                }
+            }
         }
     }
 }
@@ -36,19 +38,13 @@ impl Rows for MemoryRows {
         Ok(self.0.get(key).cloned())
     }
 
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
-        let mut pages = self.0.iter().filter_map(as_page);
-        Ok(match seek {
-            Seek::AtOrBefore(key) => pages.rfind(|(lower, _)| lower <= key),
-            Seek::Before(key) => pages.rfind(|(lower, _)| lower < key),
-            Seek::After(key) => pages.find(|(lower, _)| lower > key),
-        })
-    }
-}
-
-fn as_page((key, row): (&RowKey, &Bytes)) -> Option<(TweetKey, Bytes)> {
-    match key {
-        RowKey::Page(lower) => Some((lower.clone(), row.clone())),
-        _ => None,
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        let found = match seek {
+            Seek::AtOrBefore(key) => self.0.range(..=key).next_back(),
+            Seek::Before(key) => self.0.range(..key).next_back(),
+            Seek::After(key) => self.0.range((Excluded(key), Unbounded)).next(),
+        };
+        let found = found.filter(|(key, _)| key.kind() == seek.key().kind());
+        Ok(found.map(|(key, row)| (key.clone(), row.clone())))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{RowKey, Rows, RowsError, Seek, TweetKey};
+use super::{RowKey, Rows, RowsError, Seek};
 
 /// Counts the bytes that one query looks at, and ends the query when its client is gone. Cheap to
 /// clone; clones count into the same number.
@@ -88,11 +88,11 @@ impl Rows for MeteredRows<'_> {
         Ok(row)
     }
 
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
-        let page = self.rows.page(seek)?;
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        let found = self.rows.seek(seek)?;
         self.meter
-            .look(page.as_ref().map_or(0, |(_, row)| row.len()))?;
-        Ok(page)
+            .look(found.as_ref().map_or(0, |(_, row)| row.len()))?;
+        Ok(found)
     }
 
     fn look(&self, bytes: usize) -> Result<(), RowsError> {
@@ -102,7 +102,7 @@ impl Rows for MeteredRows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::NoRows;
+    use super::super::{KeywordSummary, NoRows};
     use super::*;
 
     #[test]
@@ -121,16 +121,16 @@ mod tests {
     fn an_abandoned_query_ends_at_its_next_row() {
         let meter = Meter::default();
         let rows = MeteredRows::new(&NoRows, &meter);
-        assert!(matches!(rows.get(&RowKey::Summary), Ok(None)));
+        assert!(matches!(rows.get(&KeywordSummary::key()), Ok(None)));
         assert!(rows.look(7).is_ok());
         assert_eq!(meter.bytes(), 7);
         meter.clone().abandon();
         assert!(matches!(
-            rows.get(&RowKey::Summary),
+            rows.get(&KeywordSummary::key()),
             Err(RowsError::Abandoned)
         ));
         assert!(matches!(
-            rows.page(Seek::After(&TweetKey::first())),
+            rows.seek(Seek::After(&KeywordSummary::key())),
             Err(RowsError::Abandoned)
         ));
         assert!(matches!(rows.look(1), Err(RowsError::Abandoned)));

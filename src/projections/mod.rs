@@ -1,5 +1,15 @@
-//! The folds, the views they keep, and the queries over views. Pure and synchronous: no clock, no
-//! I/O, no randomness. Rows are read through the [`Rows`] port and changed by handing them back.
+//! Projections: the folds, the views they keep in rows, and the queries over one keyword's views.
+//!
+//! ```text
+//! envelope ─► KeywordView::fold ─► ids, timeline: decide the outcome and own the old tweet
+//!                    │
+//!                    ├─► every projection of the list below: posted, engaged, deleted, cleared
+//!                    └─► take_row_changes ─► RowChanges ─► store
+//! query ─► Rows (port; a store implements it)
+//! ```
+//!
+//! Pure and synchronous: no clock, no I/O, no randomness. Rows are read through the [`Rows`] port
+//! and changed by handing them back.
 
 mod digest;
 mod fold;
@@ -8,22 +18,35 @@ mod late_metrics;
 mod memory_rows;
 mod meter;
 pub mod overview;
+mod projection;
+mod registry;
+mod row_format;
 mod rows;
 mod summary;
+#[cfg(test)]
+pub(crate) mod test_history;
 mod timeline;
 pub mod timeline_query;
 mod tweet_key;
-mod tweet_page;
+pub(crate) mod tweet_page;
 mod view_change;
 pub mod volume;
 
 pub use digest::{Digest, ViewDigest};
-pub use fold::{FOLD_VERSION, FoldOutcome, KeywordView, RowChanges};
+pub use fold::{FoldOutcome, KeywordView, RowChanges};
 pub use memory_rows::MemoryRows;
 pub use meter::{Meter, MeteredRows};
-pub use rows::{NoRows, RowChange, RowKey, Rows, RowsError, Seek};
+pub use projection::{FoldedTweet, MetricsChange, Projection};
+pub use registry::{FOLD_VERSION, pack_row, row_formats};
+pub use row_format::{PackRow, RowFormat};
+pub use rows::{NoRows, RowChange, RowKey, RowKind, Rows, RowsError, Seek};
 pub use summary::{KeywordSummary, Ledger, Tracking};
 pub use timeline_query::{TimelinePage, TimelineQuery, TimelineScan};
 pub use tweet_key::TweetKey;
-pub use tweet_page::pack_page;
 pub use view_change::{ChangeKind, Delta, TimelineChange, TweetChange, ViewChange};
+
+// All projections, in the order in which they are fed and digested. A new one is a file and a line.
+registry::projections! {
+    timeline: timeline::Timeline,
+    volume: volume::Volume,
+}

@@ -1,39 +1,64 @@
-//! What a fold reads and changes: rows of one keyword, and the port through which it sees them.
+//! Rows of one keyword: their names, and the port through which a fold reads them.
+//!
+//! Rows are pages and blobs that hold many small facts each, because a store pays by the row.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
-use super::TweetKey;
+/// A kind of rows. The number is the first byte of the rows' keys in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKind(u8);
 
-/// The name of a row, within one keyword.
-///
-/// Rows are pages and blobs that hold many small facts each, because a store pays by the row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowKey {
-    /// [`super::KeywordSummary`]: position, ledger, totals.
-    Summary,
-    /// The newest page of the timeline, which takes most tweets.
-    OpenPage,
-    /// A closed page: the tweets from this key up to the next page's.
-    Page(TweetKey),
-    /// The metrics that came later for the tweets of the page with this lower bound.
-    Metrics(TweetKey),
-    /// Tweets per minute in a span of six hours: `unix minutes / 360`.
-    Minutes(u32),
-    /// Tweets in a span of sixteen days: `unix hours / 384`. Per minute while they are few, and
-    /// then no row has the minutes besides; else per hour.
-    Span(u32),
-    /// The newest ids, not yet in a run.
-    RecentIds,
-    /// A page of a sorted run of ids: level, run, page.
-    IdRun(u8, u8, u32),
-    /// A part of a run's filter: level, run, part.
-    IdFilter(u8, u8, u32),
+impl RowKind {
+    /// The kind with this number.
+    pub const fn new(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
 }
 
-/// A row as a fold leaves it; `None` when it is to go.
+/// The name of a row, within one keyword. Rows of one kind are in the order of their suffixes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    kind: RowKind,
+    suffix: SmallVec<[u8; 32]>,
+}
+
+impl RowKey {
+    /// The row of this kind without a suffix: the only one, where a keyword has one row of a kind.
+    pub fn of_kind(kind: RowKind) -> Self {
+        Self {
+            kind,
+            suffix: SmallVec::new(),
+        }
+    }
+
+    /// The row whose suffix goes on with `part`.
+    #[must_use]
+    pub fn with(mut self, part: &[u8]) -> Self {
+        self.suffix.extend_from_slice(part);
+        self
+    }
+
+    /// The kind of the row.
+    pub const fn kind(&self) -> RowKind {
+        self.kind
+    }
+
+    /// What tells the rows of one kind apart.
+    pub fn suffix(&self) -> &[u8] {
+        &self.suffix
+    }
+}
+
+/// A row as a fold leaves it; `None` removes it.
 pub type RowChange = (RowKey, Option<Bytes>);
 
-/// Rows could not be read, or hold what no version of ours wrote.
+/// Rows could not be read, or are not in any form that a version of tidings writes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowsError {
@@ -54,10 +79,10 @@ pub enum RowsError {
 }
 
 impl RowsError {
-    /// A row that does not decode.
+    /// The error of a row that does not decode.
     pub fn damaged(row: &RowKey, what: impl std::fmt::Display) -> Self {
         Self::Damaged {
-            row: format!("{row:?}"),
+            row: row.to_string(),
             what: what.to_string(),
         }
     }
@@ -72,13 +97,13 @@ pub trait Rows {
     /// [`RowsError::Store`].
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError>;
 
-    /// The closed page that `seek` names, with its lower bound.
+    /// The row that `seek` names, with its key.
     ///
     /// # Errors
     /// [`RowsError::Store`].
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError>;
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError>;
 
-    /// Takes note that a query is about to work on `bytes` bytes, besides reading their row.
+    /// Notes that a query is about to work on `bytes` bytes, besides reading their row.
     ///
     /// # Errors
     /// [`RowsError::Abandoned`] when the answer is not wanted any more.
@@ -87,18 +112,45 @@ pub trait Rows {
     }
 }
 
-/// Which closed page to find, by the lower bounds of the pages.
+/// Which row to find among those of one kind.
 #[derive(Debug, Clone, Copy)]
-pub enum Seek<'a> {
-    /// The last one at or before the key: where a tweet with this key belongs.
-    AtOrBefore(&'a TweetKey),
+pub enum Seek<K> {
+    /// The last one at or before the key.
+    AtOrBefore(K),
     /// The last one strictly before the key.
-    Before(&'a TweetKey),
-    /// The first one strictly behind the key.
-    After(&'a TweetKey),
+    Before(K),
+    /// The first one strictly after the key.
+    After(K),
 }
 
-/// A keyword that has no rows.
+impl<K> Seek<K> {
+    /// The same search by another key.
+    pub fn map<T>(self, key: impl FnOnce(K) -> T) -> Seek<T> {
+        match self {
+            Self::AtOrBefore(at) => Seek::AtOrBefore(key(at)),
+            Self::Before(at) => Seek::Before(key(at)),
+            Self::After(at) => Seek::After(key(at)),
+        }
+    }
+
+    /// The key.
+    pub const fn key(&self) -> &K {
+        match self {
+            Self::AtOrBefore(key) | Self::Before(key) | Self::After(key) => key,
+        }
+    }
+
+    /// The same search by a reference to its key.
+    pub const fn as_ref(&self) -> Seek<&K> {
+        match self {
+            Self::AtOrBefore(key) => Seek::AtOrBefore(key),
+            Self::Before(key) => Seek::Before(key),
+            Self::After(key) => Seek::After(key),
+        }
+    }
+}
+
+/// The rows of a keyword that has none.
 #[derive(Debug, Clone, Copy)]
 pub struct NoRows;
 
@@ -107,7 +159,7 @@ impl Rows for NoRows {
         Ok(None)
     }
 
-    fn page(&self, _: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
+    fn seek(&self, _: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
         Ok(None)
     }
 }

@@ -6,8 +6,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{RowKey, RowsError};
-
+use super::fold::FoldOutcome;
+use super::row_format::RowFormat;
+use super::{RowKey, RowKind, RowsError};
 use crate::events::{RecordHash, Sequence, Timestamp, binary};
 
 /// What a keyword's rows say as a whole.
@@ -43,7 +44,7 @@ pub struct KeywordSummary {
 
 /// A row of version 1.
 #[derive(Deserialize)]
-struct HeadV1 {
+struct SummaryV1 {
     tracked: bool,
     as_of: Sequence,
     ledger: Ledger,
@@ -53,8 +54,8 @@ struct HeadV1 {
     id_runs: Vec<u8>,
 }
 
-impl From<HeadV1> for KeywordSummary {
-    fn from(row: HeadV1) -> Self {
+impl From<SummaryV1> for KeywordSummary {
+    fn from(row: SummaryV1) -> Self {
         Self {
             tracked: row.tracked,
             as_of: row.as_of,
@@ -87,6 +88,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Counts a record.
+    pub(super) const fn count(&mut self, outcome: FoldOutcome) {
+        let place = match outcome {
+            FoldOutcome::Folded => &mut self.folded,
+            FoldOutcome::Duplicate => &mut self.duplicate,
+            FoldOutcome::Ignored => &mut self.ignored,
+            FoldOutcome::Rejected => &mut self.rejected,
+            FoldOutcome::Skipped => return,
+        };
+        *place = place.saturating_add(1);
+        self.journaled = self.journaled.saturating_add(1);
+    }
+
     /// Adds another keyword's.
     pub fn add(&mut self, other: &Self) {
         self.journaled += other.journaled;
@@ -113,6 +127,19 @@ const VERSION_1: u8 = 1;
 const VERSION: u8 = 2;
 
 impl KeywordSummary {
+    /// The format of the row.
+    pub const FORMAT: RowFormat = RowFormat {
+        kind: RowKind::new(b'h'),
+        name: "summary",
+        versions: &[VERSION, VERSION_1],
+        pack: None,
+    };
+
+    /// The name of the row.
+    pub fn key() -> RowKey {
+        RowKey::of_kind(Self::FORMAT.kind)
+    }
+
     /// Whether it is tracked.
     pub fn tracking(&self) -> Tracking {
         match (self.as_of, self.tracked) {
@@ -122,6 +149,21 @@ impl KeywordSummary {
         }
     }
 
+    /// Counts a tweet that came into the views.
+    pub(super) fn add_tweet(&mut self, at: Timestamp) {
+        self.tweets = self.tweets.saturating_add(1);
+        self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
+        self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
+    }
+
+    /// Counts a tweet that left the views. Returns whether it may have been the oldest or the
+    /// newest one, so that `first_at` and `last_at` have to be found again.
+    pub(super) fn remove_tweet(&mut self, at: Timestamp) -> bool {
+        self.tweets = self.tweets.saturating_sub(1);
+        self.ledger.deleted = self.ledger.deleted.saturating_add(1);
+        self.first_at == Some(at) || self.last_at == Some(at)
+    }
+
     /// The row.
     ///
     /// # Errors
@@ -129,7 +171,7 @@ impl KeywordSummary {
     pub fn encode(&self) -> Result<Bytes, RowsError> {
         let mut row = vec![VERSION];
         binary::encode_value(self, &mut row)
-            .map_err(|error| RowsError::damaged(&RowKey::Summary, error))?;
+            .map_err(|error| RowsError::damaged(&Self::key(), error))?;
         Ok(row.into())
     }
 
@@ -140,10 +182,10 @@ impl KeywordSummary {
     pub fn decode(row: &[u8]) -> Result<Self, RowsError> {
         let decoded = match row.split_first() {
             Some((&VERSION, body)) => binary::decode_value(body),
-            Some((&VERSION_1, body)) => binary::decode_value::<HeadV1>(body).map(Self::from),
-            _ => return Err(RowsError::damaged(&RowKey::Summary, "unknown version")),
+            Some((&VERSION_1, body)) => binary::decode_value::<SummaryV1>(body).map(Self::from),
+            _ => return Err(RowsError::damaged(&Self::key(), "unknown version")),
         };
-        decoded.map_err(|error| RowsError::damaged(&RowKey::Summary, error))
+        decoded.map_err(|error| RowsError::damaged(&Self::key(), error))
     }
 }
 
@@ -151,7 +193,7 @@ impl KeywordSummary {
 mod tests {
     use super::*;
 
-    fn head() -> KeywordSummary {
+    fn example() -> KeywordSummary {
         KeywordSummary {
             tracked: true,
             as_of: Sequence::new(1593),
@@ -175,7 +217,7 @@ mod tests {
     fn rows_of_version_1_are_read_without_a_mark() {
         let golden = "0101fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002";
         let row = bytes_of(golden);
-        assert_eq!(KeywordSummary::decode(&row).unwrap(), head());
+        assert_eq!(KeywordSummary::decode(&row).unwrap(), example());
     }
 
     #[test]
@@ -187,7 +229,7 @@ mod tests {
             any: vec!["아이폰".into(), "iphone".into()],
             none: vec!["case".into()],
             flags: 5,
-            ..head()
+            ..example()
         };
         let row = summary.encode().unwrap();
         assert_eq!(
@@ -199,7 +241,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_later_version_and_cut_rows_are_damage() {
-        let row = head().encode().unwrap();
+        let row = example().encode().unwrap();
         let later = [&[VERSION + 1], &row[1..]].concat();
         for damaged in [&later[..], &row[..row.len() - 1], &[]] {
             let error = KeywordSummary::decode(damaged).unwrap_err();

@@ -8,11 +8,15 @@
 
 use std::collections::BTreeMap;
 
-use super::late_metrics::LateMetrics;
-use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
+use super::late_metrics::{LateMetrics, METRICS_FORMAT};
+use super::projection::{FoldedTweet, MetricsChange, Projection};
+use super::row_format::RowFormat;
+use super::rows::{RowChange, Rows, RowsError, Seek};
+use super::summary::KeywordSummary;
+use super::timeline_query::for_each_tweet;
 use super::tweet_key::TweetKey;
-use super::tweet_page::{TweetPage, pack_page};
-use crate::events::{MetricsPatch, Timestamp, TweetMetrics, TweetPosted};
+use super::tweet_page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage, pack_page};
+use crate::events::{Event, Timestamp, TweetMetrics, TweetPosted, json};
 
 /// The bounds of so many closed pages stay in memory. What several publishers send at a time is
 /// late by a few pages.
@@ -59,12 +63,97 @@ impl<T> Touched<T> {
     }
 }
 
-impl Timeline {
-    /// An empty timeline.
-    pub fn empty() -> Self {
+/// A tweet of the timeline, with its latest metrics.
+#[derive(Debug)]
+pub struct StoredTweet {
+    /// The tweet.
+    pub tweet: TweetPosted,
+    /// When the metrics were read.
+    pub metrics_at: Timestamp,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
         Self::with_open(TweetPage::new(TweetKey::first()), LateMetrics::default())
     }
+}
 
+impl Projection for Timeline {
+    const VERSION: u32 = 1;
+    const FORMATS: &'static [RowFormat] = &[OPEN_PAGE_FORMAT, PAGE_FORMAT, METRICS_FORMAT];
+
+    fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
+        let key = TweetPage::open_key();
+        match rows.get(&key)? {
+            Some(row) => {
+                let open = TweetPage::decode(&key, &row)?;
+                let late = LateMetrics::read(rows, open.lower())?;
+                Ok(Self::with_open(open, late))
+            }
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        self.add(rows, &tweet.key, tweet.tweet)
+    }
+
+    fn engaged(
+        &mut self,
+        rows: &dyn Rows,
+        tweet: &FoldedTweet<'_>,
+        change: &MetricsChange,
+    ) -> Result<(), RowsError> {
+        self.set_metrics(rows, &tweet.key, change.at, change.after)
+    }
+
+    fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        self.remove(rows, &tweet.key)
+    }
+
+    /// Of the pages only the open one stays in memory. Where tweets come late, they come to the
+    /// same pages again: packing those is left to the store, which does it once for all changes
+    /// that it writes together.
+    fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
+        if std::mem::take(&mut self.open_changed) {
+            out.push((TweetPage::open_key(), Some(self.open.encode())));
+        }
+        let is_kept_plain = std::mem::take(&mut self.was_late);
+        for (lower, page) in std::mem::take(&mut self.closed) {
+            match page {
+                Some(page) if page.changed => {
+                    let plain = page.value.encode();
+                    let packed = (!is_kept_plain).then(|| pack_page(&plain)).flatten();
+                    let row = packed.map_or(plain, Into::into);
+                    out.push((TweetPage::key(&lower), Some(row)));
+                }
+                Some(_) => {}
+                None => out.push((TweetPage::key(&lower), None)),
+            }
+        }
+        for (lower, metrics) in std::mem::take(&mut self.metrics) {
+            metrics.push_row(&lower, out)?;
+        }
+        self.open_metrics.push_row(self.open.lower(), out)?;
+        self.open_metrics.changed = false;
+        Ok(())
+    }
+
+    /// The number of tweets, then every tweet with its latest metrics, newest first.
+    fn digest(
+        rows: &dyn Rows,
+        summary: &KeywordSummary,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<(), RowsError> {
+        hasher.update(&summary.tweets.to_be_bytes());
+        for_each_tweet(rows, |tweet| {
+            hasher.update(&json::encode(&Event::TweetPosted(Box::new(tweet))));
+            hasher.update(b"\n");
+        })
+    }
+}
+
+impl Timeline {
     const fn with_open(open: TweetPage, late: LateMetrics) -> Self {
         Self {
             open,
@@ -77,31 +166,20 @@ impl Timeline {
         }
     }
 
-    /// The timeline that the rows hold.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
-        match rows.get(&RowKey::OpenPage)? {
-            Some(row) => {
-                let open = TweetPage::decode(&RowKey::OpenPage, &row)?;
-                let late = read_metrics(rows, open.lower())?;
-                Ok(Self::with_open(open, late))
-            }
-            None => Ok(Self::empty()),
-        }
-    }
-
     /// Adds a tweet whose id is new.
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn add(&mut self, rows: &dyn Rows, tweet: &TweetPosted) -> Result<(), RowsError> {
-        let key = TweetKey::of(tweet);
-        let page = self.page_for_change(rows, &key)?;
+    pub fn add(
+        &mut self,
+        rows: &dyn Rows,
+        key: &TweetKey,
+        tweet: &TweetPosted,
+    ) -> Result<(), RowsError> {
+        let page = self.page_for_change(rows, key)?;
         let lower = page.lower().clone();
-        let grows_at_end = page.position(&key) == Err(page.len());
-        page.insert(tweet)?;
+        let grows_at_end = page.position(key) == Err(page.len());
+        page.insert(key, tweet)?;
         if page.is_overfull() {
             let upper = page.split(grows_at_end);
             self.keep_upper_part(rows, &lower, upper)?;
@@ -138,14 +216,11 @@ impl Timeline {
         Ok(())
     }
 
-    /// Takes a tweet out; false when it isn't there.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn remove(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<bool, RowsError> {
+    /// Removes a tweet.
+    fn remove(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<(), RowsError> {
         let page = self.page_for_change(rows, key)?;
         let Ok(index) = page.position(key) else {
-            return Ok(false);
+            return Ok(());
         };
         page.remove(index);
         let lower = page.lower().clone();
@@ -156,42 +231,38 @@ impl Timeline {
             self.near.retain(|near| *near != lower);
             self.closed.insert(lower, None);
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Sets what `patch` names, unless the tweet's metrics are newer than `at`; the metrics as they
-    /// are then, or `None` when nothing was set.
+    /// The tweet with this key, which the ids say is here.
     ///
     /// # Errors
-    /// [`RowsError`].
-    pub fn engage(
+    /// [`RowsError`], also when the tweet is missing.
+    pub fn stored(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<StoredTweet, RowsError> {
+        let page = self.page(rows, key)?;
+        let lower = page.lower().clone();
+        let damaged = |what| RowsError::damaged(&TweetPage::key(&lower), what);
+        let entry = page.position(key).ok().and_then(|index| page.entry(index));
+        let entry = entry.ok_or_else(|| damaged("a tweet that the ids know is missing".into()))?;
+        let mut tweet = entry.tweet().map_err(damaged)?;
+        let late = self.metrics_of_page(rows, &lower)?.value.get(key);
+        let (metrics_at, metrics) = late.unwrap_or((tweet.at, tweet.metrics));
+        tweet.metrics = metrics;
+        Ok(StoredTweet { tweet, metrics_at })
+    }
+
+    fn set_metrics(
         &mut self,
         rows: &dyn Rows,
         key: &TweetKey,
         at: Timestamp,
-        patch: MetricsPatch,
-    ) -> Result<Option<TweetMetrics>, RowsError> {
-        let page = self.page(rows, key)?;
-        let lower = page.lower().clone();
-        let posted: Option<TweetMetrics> = page
-            .position(key)
-            .ok()
-            .and_then(|index| page.entry(index))
-            .map(|entry| entry.posted_metrics())
-            .transpose()
-            .map_err(|what| RowsError::damaged(&RowKey::Page(lower.clone()), what))?;
-        let Some(posted) = posted else {
-            return Ok(None);
-        };
-        let metrics = self.metrics_of_page(rows, &lower)?;
-        let (known_at, known) = metrics.value.get(key).unwrap_or((key.at(), posted));
-        if at < known_at {
-            return Ok(None);
-        }
-        let latest = patch.applied_to(known);
-        metrics.value.set(key.clone(), at, latest);
-        metrics.changed = true;
-        Ok(Some(latest))
+        metrics: TweetMetrics,
+    ) -> Result<(), RowsError> {
+        let lower = self.page(rows, key)?.lower().clone();
+        let late = self.metrics_of_page(rows, &lower)?;
+        late.value.set(key.clone(), at, metrics);
+        late.changed = true;
+        Ok(())
     }
 
     /// The times of the oldest and the newest tweet.
@@ -218,37 +289,6 @@ impl Timeline {
         }
         let oldest = oldest.or_else(|| self.open.first().map(|entry| entry.at));
         Ok(oldest.zip(newest))
-    }
-
-    /// The rows that this batch has changed. Of the pages only the open one stays in memory. Where
-    /// tweets come late, they come to the same pages again: packing those is left to the store,
-    /// which does it once for all changes that it writes together.
-    ///
-    /// # Errors
-    /// [`RowsError`] when a value does not fit its row.
-    pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
-        if std::mem::take(&mut self.open_changed) {
-            out.push((RowKey::OpenPage, Some(self.open.encode())));
-        }
-        let is_kept_plain = std::mem::take(&mut self.was_late);
-        for (lower, page) in std::mem::take(&mut self.closed) {
-            match page {
-                Some(page) if page.changed => {
-                    let plain = page.value.encode();
-                    let packed = (!is_kept_plain).then(|| pack_page(&plain)).flatten();
-                    let row = packed.map_or(plain, Into::into);
-                    out.push((RowKey::Page(lower), Some(row)));
-                }
-                Some(_) => {}
-                None => out.push((RowKey::Page(lower), None)),
-            }
-        }
-        for (lower, metrics) in std::mem::take(&mut self.metrics) {
-            metrics.push_row(lower, out)?;
-        }
-        self.open_metrics.push_row(self.open.lower().clone(), out)?;
-        self.open_metrics.changed = false;
-        Ok(())
     }
 
     fn page(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<&TweetPage, RowsError> {
@@ -290,7 +330,7 @@ impl Timeline {
             return Ok(lower.clone());
         }
         self.closed_lower(rows, Seek::AtOrBefore(key))?
-            .ok_or_else(|| RowsError::damaged(&RowKey::Page(key.clone()), "no page covers it"))
+            .ok_or_else(|| RowsError::damaged(&TweetPage::key(key), "no page covers it"))
     }
 
     /// A page begins at this bound.
@@ -306,7 +346,11 @@ impl Timeline {
     }
 
     /// The lower bound of a closed page, among those of this batch and those in the rows.
-    fn closed_lower(&self, rows: &dyn Rows, seek: Seek<'_>) -> Result<Option<TweetKey>, RowsError> {
+    fn closed_lower(
+        &self,
+        rows: &dyn Rows,
+        seek: Seek<&TweetKey>,
+    ) -> Result<Option<TweetKey>, RowsError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let is_there = |(_, page): &(&TweetKey, &Option<Touched<TweetPage>>)| page.is_some();
         let (here, backwards) = match seek {
@@ -325,7 +369,7 @@ impl Timeline {
         };
         let here = here.map(|(lower, _)| lower.clone());
         // A page that this batch has ended is still in the rows: look on behind it.
-        let mut stored = rows.page(seek)?.map(|(lower, _)| lower);
+        let mut stored = TweetPage::seek(rows, seek)?.map(|(lower, _)| lower);
         while let Some(lower) = &stored
             && matches!(self.closed.get(lower), Some(None))
         {
@@ -334,7 +378,7 @@ impl Timeline {
             } else {
                 Seek::After(lower)
             };
-            stored = rows.page(next)?.map(|(lower, _)| lower);
+            stored = TweetPage::seek(rows, next)?.map(|(lower, _)| lower);
         }
         Ok(match (stored, here) {
             (Some(stored), Some(here)) if backwards => Some(stored.max(here)),
@@ -348,9 +392,9 @@ impl Timeline {
         rows: &dyn Rows,
         lower: &TweetKey,
     ) -> Result<&mut Touched<TweetPage>, RowsError> {
-        let missing = || RowsError::damaged(&RowKey::Page(lower.clone()), "it is missing");
+        let missing = || RowsError::damaged(&TweetPage::key(lower), "it is missing");
         if !self.closed.contains_key(lower) {
-            let key = RowKey::Page(lower.clone());
+            let key = TweetPage::key(lower);
             let row = rows.get(&key)?.ok_or_else(missing)?;
             let page = TweetPage::decode(&key, &row)?;
             self.closed.insert(lower.clone(), Some(Touched::read(page)));
@@ -372,26 +416,18 @@ impl Timeline {
         }
         Ok(match self.metrics.entry(lower.clone()) {
             Occupied(known) => known.into_mut(),
-            Vacant(place) => place.insert(Touched::read(read_metrics(rows, lower)?)),
+            Vacant(place) => place.insert(Touched::read(LateMetrics::read(rows, lower)?)),
         })
     }
 }
 
 impl Touched<LateMetrics> {
-    fn push_row(&self, lower: TweetKey, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
+    fn push_row(&self, lower: &TweetKey, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if self.changed {
-            let key = RowKey::Metrics(lower);
+            let key = LateMetrics::key(lower);
             let row = self.value.encode(&key)?;
             out.push((key, row));
         }
         Ok(())
-    }
-}
-
-fn read_metrics(rows: &dyn Rows, lower: &TweetKey) -> Result<LateMetrics, RowsError> {
-    let key = RowKey::Metrics(lower.clone());
-    match rows.get(&key)? {
-        Some(row) => LateMetrics::decode(&key, &row),
-        None => Ok(LateMetrics::default()),
     }
 }

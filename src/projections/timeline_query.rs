@@ -266,7 +266,7 @@ fn newest_first(
     upper: Option<&TweetKey>,
     visit: &mut Visit<'_>,
 ) -> Result<(), RowsError> {
-    let key = RowKey::OpenPage;
+    let key = TweetPage::open_key();
     let Some(row) = rows.get(&key)? else {
         return Ok(());
     };
@@ -281,8 +281,8 @@ fn newest_first(
             open.lower
         }
     };
-    while let Some((lower, row)) = rows.page(Seek::Before(&at))? {
-        let key = RowKey::Page(lower.clone());
+    while let Some((lower, row)) = TweetPage::seek(rows, Seek::Before(&at))? {
+        let key = TweetPage::key(&lower);
         let closed = Found { key, lower, row };
         if let Flow::Stop = visit(&closed)? {
             return Ok(());
@@ -309,14 +309,7 @@ fn with_latest(
 ) -> Result<TweetPosted, RowsError> {
     let late = match late {
         Some(late) => late,
-        None => {
-            let key = RowKey::Metrics(page.lower().clone());
-            let read = rows.get(&key)?;
-            let read = read
-                .map(|row| LateMetrics::decode(&key, &row))
-                .transpose()?;
-            late.insert(read.unwrap_or_default())
-        }
+        None => late.insert(LateMetrics::read(rows, page.lower())?),
     };
     let mut tweet = tweet_of(key, entry)?;
     if !late.is_empty()

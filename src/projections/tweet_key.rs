@@ -1,5 +1,6 @@
 //! The order of tweets in a timeline.
 
+use super::rows::{RowKey, RowKind};
 use crate::events::{Timestamp, TweetId, TweetPosted};
 
 /// Where a tweet stands in its timeline: by time, then by the bytes of its id.
@@ -39,6 +40,21 @@ impl TweetKey {
     /// A key from its parts, as a row or cursor holds them.
     pub fn from_parts(at: Timestamp, id: &[u8]) -> Self {
         Self { at, id: id.into() }
+    }
+
+    /// The key that the name of a row ends with; `None` when the row is not named by one.
+    pub fn of_row(row: &RowKey) -> Option<Self> {
+        let (at, id) = row.suffix().split_first_chunk::<8>()?;
+        let at = Timestamp::from_millis(i64::from_be_bytes(*at));
+        Some(Self::from_parts(at, id))
+    }
+
+    /// The row of this kind that is named by this key: milliseconds in big-endian order, then the
+    /// bytes of the id. Rows are in the order of their keys, since no event is before 1970.
+    pub fn row(&self, kind: RowKind) -> RowKey {
+        RowKey::of_kind(kind)
+            .with(&self.at.millis().to_be_bytes())
+            .with(&self.id)
     }
 
     /// The tweet's time.

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{RowKey, RowsError, TweetKey};
+use super::{RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey};
 use crate::events::{Author, Timestamp, TweetId, TweetMetrics, TweetPosted, binary};
 
 /// A page that grows beyond this is split, so that a row stays small against what a store
@@ -24,6 +24,23 @@ pub const MAX_PAGE_BYTES: usize = 6 * 1024;
 const GROWTH_BYTES: usize = 768;
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;
+
+/// The newest page of the timeline, which takes most tweets: one row.
+pub const OPEN_PAGE_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'o'),
+    name: "open page",
+    versions: &[PLAIN],
+    pack: None,
+};
+
+/// Closed pages: the tweets from the key that names the row up to the next page's.
+pub const PAGE_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'p'),
+    name: "page",
+    versions: &[PLAIN, COMPRESSED],
+    pack: Some(pack_page),
+};
+
 const LEVEL: i32 = 1;
 /// No page is larger than a few stored tweets; more is damage.
 const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
@@ -110,14 +127,6 @@ impl PageEntry<'_> {
             metrics: body.metrics,
         })
     }
-
-    /// The metrics it was posted with.
-    ///
-    /// # Errors
-    /// What is wrong with the bytes.
-    pub fn posted_metrics(&self) -> Result<TweetMetrics, String> {
-        self.tweet().map(|tweet| tweet.metrics)
-    }
 }
 
 impl TweetPage {
@@ -128,6 +137,32 @@ impl TweetPage {
             bytes: Vec::new(),
             starts: Vec::new(),
         }
+    }
+
+    /// The row of the open page.
+    pub fn open_key() -> RowKey {
+        RowKey::of_kind(OPEN_PAGE_FORMAT.kind)
+    }
+
+    /// The row of the closed page with this lower bound.
+    pub fn key(lower: &TweetKey) -> RowKey {
+        lower.row(PAGE_FORMAT.kind)
+    }
+
+    /// The row of the closed page that `seek` names by lower bounds, with its own.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn seek(
+        rows: &dyn Rows,
+        seek: Seek<&TweetKey>,
+    ) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
+        let Some((key, row)) = rows.seek(seek.map(Self::key).as_ref())? else {
+            return Ok(None);
+        };
+        let lower = TweetKey::of_row(&key);
+        let lower = lower.ok_or_else(|| RowsError::damaged(&key, "its key is cut"))?;
+        Ok(Some((lower, row)))
     }
 
     /// The least key that belongs here.
@@ -183,8 +218,8 @@ impl TweetPage {
     ///
     /// # Errors
     /// [`RowsError::Damaged`] when the tweet cannot be encoded.
-    pub fn insert(&mut self, tweet: &TweetPosted) -> Result<(), RowsError> {
-        let Err(index) = self.position(&TweetKey::of(tweet)) else {
+    pub fn insert(&mut self, key: &TweetKey, tweet: &TweetPosted) -> Result<(), RowsError> {
+        let Err(index) = self.position(key) else {
             return Ok(());
         };
         let appends = index == self.len();
@@ -198,7 +233,7 @@ impl TweetPage {
             self.bytes.reserve_exact(GROWTH_BYTES);
         }
         write_entry(tweet, &mut self.bytes)
-            .map_err(|error| RowsError::damaged(&RowKey::Page(self.lower.clone()), error))?;
+            .map_err(|error| RowsError::damaged(&Self::key(&self.lower), error))?;
         let grown = self.bytes.len().saturating_sub(before);
         if !appends && let Some(moved) = self.bytes.get_mut(start..) {
             moved.rotate_right(grown);
@@ -429,7 +464,7 @@ mod tests {
                 let tweet = tweet(at, &format!("t{id}"), &text);
                 let key = TweetKey::of(&tweet);
                 if insert {
-                    page.insert(&tweet).unwrap();
+                    page.insert(&key, &tweet).unwrap();
                     model.entry(key).or_insert(tweet);
                 } else if let Ok(index) = page.position(&key) {
                     page.remove(index);
@@ -442,7 +477,7 @@ mod tests {
             prop_assert_eq!(&tweets(&page), &expected);
             let row = page.encode();
             for row in [pack_page(&row).map(Bytes::from), Some(row)].into_iter().flatten() {
-                prop_assert_eq!(&TweetPage::decode(&RowKey::OpenPage, &row).unwrap(), &page);
+                prop_assert_eq!(&TweetPage::decode(&TweetPage::open_key(), &row).unwrap(), &page);
                 prop_assert!(pack_page(&row).is_none_or(|packed| packed.len() < row.len()));
             }
             if page.len() > 1 {
@@ -456,7 +491,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = TweetPage::decode(&RowKey::OpenPage, &bytes);
+            let _ = TweetPage::decode(&TweetPage::open_key(), &bytes);
         }
     }
 }

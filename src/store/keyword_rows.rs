@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::memtable::Memtables;
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
-use crate::projections::{RowKey, Rows, RowsError, Seek, TweetKey};
+use crate::projections::{RowKey, Rows, RowsError, Seek};
 
 /// The rows of one keyword, read through the memtables.
 #[derive(Debug)]
@@ -39,26 +39,22 @@ impl Rows for KeywordRows<'_> {
             .map_err(as_rows_error)
     }
 
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
-        let name = |lower: &TweetKey| layout::key(&self.keyword, &RowKey::Page(lower.clone()));
-        let prefix = layout::pages(&self.keyword);
-        // Keywords end with a zero byte, so the pages of one end where that byte is 1.
-        let end = || {
-            let mut end = prefix.clone();
-            end.pop();
-            end.push(1);
-            end
-        };
-        let (range, backwards) = match seek {
-            Seek::AtOrBefore(key) => (
-                (Bound::Included(prefix.clone()), Bound::Included(name(key))),
-                true,
-            ),
-            Seek::Before(key) => (
-                (Bound::Included(prefix.clone()), Bound::Excluded(name(key))),
-                true,
-            ),
-            Seek::After(key) => ((Bound::Excluded(name(key)), Bound::Excluded(end())), false),
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        let kind = seek.key().kind();
+        let start = layout::start(kind, &self.keyword);
+        let (range, backwards) = match seek.map(|row| layout::key(&self.keyword, row)) {
+            Seek::AtOrBefore(key) => {
+                let range = (Bound::Included(start.clone()), Bound::Included(key));
+                (range, true)
+            }
+            Seek::Before(key) => {
+                let range = (Bound::Included(start.clone()), Bound::Excluded(key));
+                (range, true)
+            }
+            Seek::After(key) => {
+                let range = (Bound::Excluded(key), Bound::Excluded(end(&start)));
+                (range, false)
+            }
         };
         let found = self
             .shard
@@ -66,15 +62,23 @@ impl Rows for KeywordRows<'_> {
             .map_err(as_rows_error)?;
         found
             .map(|(key, row)| {
-                let lower = layout::page_lower(&prefix, &key).ok_or_else(|| {
+                let name = layout::row_key(kind, &start, &key).ok_or_else(|| {
                     as_rows_error(StoreError::Inconsistent(format!(
-                        "a page has the key {key:02x?}"
+                        "a row has the key {key:02x?}"
                     )))
                 })?;
-                Ok((lower, row))
+                Ok((name, row))
             })
             .transpose()
     }
+}
+
+/// Where the rows end that start with `start`. Its last byte is the zero byte that ends a keyword.
+fn end(start: &[u8]) -> Vec<u8> {
+    let mut end = start.to_vec();
+    end.pop();
+    end.push(1);
+    end
 }
 
 fn as_rows_error(error: StoreError) -> RowsError {

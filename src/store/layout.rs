@@ -2,36 +2,27 @@
 //!
 //! A key is the row's kind (one byte), the keyword in normal form, a zero byte (which no keyword
 //! holds), and what tells rows of one kind apart, in an order that bytes sort like numbers. The
-//! kind comes first so that the rows which change all the time (headers, open pages, newest ids)
+//! kind comes first so that the rows which change all the time (summaries, open pages, newest ids)
 //! are neighbours: sled rewrites a leaf of sixteen neighbours at a time.
 
-use crate::events::{Keyword, Timestamp};
-use crate::projections::{RowKey, TweetKey};
+use crate::events::Keyword;
+use crate::projections::{KeywordSummary, RowKey, RowKind, ids, row_formats};
 
 /// The checkpoint and epoch of the shard.
 pub(super) const SHARD: &[u8] = b"c";
 /// How many records with invalid tokens the shard has seen.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-const SUMMARY: u8 = b'h';
-const OPEN_PAGE: u8 = b'o';
-const PAGE: u8 = b'p';
-const METRICS: u8 = b'e';
-const MINUTES: u8 = b'm';
-const SPAN: u8 = b'r';
-const RECENT_IDS: u8 = b'i';
-const ID_RUN: u8 = b'j';
-const ID_FILTER: u8 = b'f';
 /// Keywords whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
 /// The log of which keywords are tracked.
 pub(super) const TRACKED_LOG: u8 = b'l';
 
-/// Every kind of row that belongs to a keyword's view.
-const OF_KEYWORD: [u8; 9] = [
-    SUMMARY, OPEN_PAGE, PAGE, METRICS, MINUTES, SPAN, RECENT_IDS, ID_RUN, ID_FILTER,
-];
+/// What the rows of a kind start with, of one keyword.
+pub(super) fn start(kind: RowKind, keyword: &Keyword) -> Vec<u8> {
+    numbered_start(kind.number(), keyword)
+}
 
-fn start(kind: u8, keyword: &Keyword) -> Vec<u8> {
+fn numbered_start(kind: u8, keyword: &Keyword) -> Vec<u8> {
     let text = keyword.as_str().as_bytes();
     let mut key = Vec::with_capacity(text.len().saturating_add(32));
     key.push(kind);
@@ -40,69 +31,27 @@ fn start(kind: u8, keyword: &Keyword) -> Vec<u8> {
     key
 }
 
-fn push_tweet_key(key: &mut Vec<u8>, tweet: &TweetKey) {
-    key.extend_from_slice(&tweet.at().millis().to_be_bytes());
-    key.extend_from_slice(tweet.id());
-}
-
-fn push_part(key: &mut Vec<u8>, level: u8, run: u8, part: u32) {
-    key.push(level);
-    key.push(run);
-    key.extend_from_slice(&part.to_be_bytes());
-}
-
 /// The key of a keyword's row.
 pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
-    let kind = match row {
-        RowKey::Summary => SUMMARY,
-        RowKey::OpenPage => OPEN_PAGE,
-        RowKey::Page(_) => PAGE,
-        RowKey::Metrics(_) => METRICS,
-        RowKey::Minutes(_) => MINUTES,
-        RowKey::Span(_) => SPAN,
-        RowKey::RecentIds => RECENT_IDS,
-        RowKey::IdRun(..) => ID_RUN,
-        RowKey::IdFilter(..) => ID_FILTER,
-    };
-    let mut key = start(kind, keyword);
-    match row {
-        RowKey::Summary | RowKey::OpenPage | RowKey::RecentIds => {}
-        RowKey::Page(tweet) | RowKey::Metrics(tweet) => push_tweet_key(&mut key, tweet),
-        RowKey::Minutes(block) | RowKey::Span(block) => {
-            key.extend_from_slice(&block.to_be_bytes());
-        }
-        RowKey::IdRun(level, run, part) | RowKey::IdFilter(level, run, part) => {
-            push_part(&mut key, *level, *run, *part);
-        }
-    }
+    let mut key = start(row.kind(), keyword);
+    key.extend_from_slice(row.suffix());
     key
 }
 
-/// What all closed pages of a keyword start with.
-pub(super) fn pages(keyword: &Keyword) -> Vec<u8> {
-    start(PAGE, keyword)
-}
-
-/// It is the key of a closed page.
-pub(super) fn is_page(key: &[u8]) -> bool {
-    key.first() == Some(&PAGE)
-}
-
-/// The lower bound of the closed page behind a key that starts with `prefix`.
-pub(super) fn page_lower(prefix: &[u8], key: &[u8]) -> Option<TweetKey> {
-    let (at, id) = key.strip_prefix(prefix)?.split_first_chunk::<8>()?;
-    let at = Timestamp::from_millis(i64::from_be_bytes(*at));
-    Some(TweetKey::from_parts(at, id))
+/// The name of the row whose key starts with `start`, which is that of a kind and keyword.
+pub(super) fn row_key(kind: RowKind, start: &[u8], key: &[u8]) -> Option<RowKey> {
+    let suffix = key.strip_prefix(start)?;
+    Some(RowKey::of_kind(kind).with(suffix))
 }
 
 /// What the rows of a keyword's view start with, kind by kind.
 pub(super) fn all_of(keyword: &Keyword) -> impl Iterator<Item = Vec<u8>> + '_ {
-    OF_KEYWORD.into_iter().map(|kind| start(kind, keyword))
+    row_formats().map(|format| start(format.kind, keyword))
 }
 
 /// The key of the mark that a keyword is behind.
 pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
-    start(BEHIND, keyword)
+    numbered_start(BEHIND, keyword)
 }
 
 /// The key of a row of a log; that of the row which says how many there are is the kind alone.
@@ -115,13 +64,89 @@ pub(super) fn log_row(kind: u8, number: u32) -> Vec<u8> {
 /// What all marks of keywords that are behind start with.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
 /// What all rows of newest ids start with.
-pub(super) const ALL_RECENT_IDS: &[u8] = &[RECENT_IDS];
-/// What all headers start with.
-pub(super) const ALL_HEADS: &[u8] = &[SUMMARY];
+pub(super) const ALL_RECENT_IDS: &[u8] = &[ids::RECENT_IDS.number()];
+/// What all summaries start with.
+pub(super) const ALL_SUMMARIES: &[u8] = &[KeywordSummary::FORMAT.kind.number()];
 
 /// The keyword in a key of one row per keyword.
 pub(super) fn keyword_of(key: &[u8]) -> Option<Keyword> {
     let (_, rest) = key.split_first()?;
     let text = std::str::from_utf8(rest.strip_suffix(b"\0")?).ok()?;
     Keyword::new(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::projections::test_history::{self, TestKeyword};
+    use crate::projections::tweet_page::TweetPage;
+
+    /// Keys and rows of a history that gives rows of every kind, by the kind's byte: how many
+    /// there are, and the beginning of their hash. Packed pages count as they are when unpacked.
+    fn rows_by_kind() -> BTreeMap<char, (usize, String)> {
+        let keyword = Keyword::new("ai \u{ac00}").unwrap();
+        let mut folded = TestKeyword::new();
+        folded.fold(test_history::history());
+        let mut hashers: BTreeMap<char, (usize, blake3::Hasher)> = BTreeMap::new();
+        for (name, row) in &folded.rows.0 {
+            let key = key(&keyword, name);
+            let (count, hasher) = hashers.entry(char::from(key[0])).or_default();
+            let row = match key[0] {
+                b'p' => TweetPage::decode(name, row).unwrap().encode(),
+                _ => row.clone(),
+            };
+            *count += 1;
+            for part in [&key[..], &row] {
+                hasher.update(&u32::try_from(part.len()).unwrap().to_be_bytes());
+                hasher.update(part);
+            }
+        }
+        let hashed = hashers.into_iter().map(|(kind, (count, hasher))| {
+            (kind, (count, hasher.finalize().to_hex()[..16].to_owned()))
+        });
+        hashed.collect()
+    }
+
+    #[test]
+    fn ranges_to_clear_hold_every_row_of_the_keyword_and_no_other() {
+        let named = |text| Keyword::new(text).unwrap();
+        let mut folded = TestKeyword::new();
+        folded.fold(test_history::history());
+        let is_cleared = |key: &[u8]| all_of(&named("ai")).any(|start| key.starts_with(&start));
+        for row in folded.rows.0.keys() {
+            assert!(is_cleared(&key(&named("ai"), row)), "{row}");
+            for other in ["a", "aia", "ai ai", "bai"] {
+                assert!(!is_cleared(&key(&named(other), row)), "{row} of {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_of_the_store_are_no_kinds_of_rows() {
+        let of_store = [SHARD[0], UNADDRESSED[0], BEHIND, TRACKED_LOG];
+        for format in row_formats() {
+            assert!(!of_store.contains(&format.kind.number()), "{}", format.name);
+        }
+    }
+
+    #[test]
+    fn keys_and_rows_of_a_history_are_these_bytes() {
+        let golden = [
+            ('e', 8, "dfeee5f6b543a725"),
+            ('f', 2, "6c1e740a89461d25"),
+            ('h', 1, "979d8af2549a00fd"),
+            ('i', 1, "3ad12d1741129ab7"),
+            ('j', 2, "a64f1609b5cbf90a"),
+            ('m', 2, "c8f50f8313394cf5"),
+            ('o', 1, "899c2988e8656a21"),
+            ('p', 7, "bbb4f27fbc84466d"),
+            ('r', 1, "e6551bd7dd624915"),
+        ];
+        let found = rows_by_kind();
+        for (kind, count, hash) in golden {
+            assert_eq!(found[&kind], (count, hash.to_owned()), "{kind}");
+        }
+    }
 }

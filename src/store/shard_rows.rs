@@ -17,7 +17,7 @@ use super::memtable::{Memtables, RowMap};
 use super::put_log::PutLog;
 use super::{CheckpointRow, KeywordRows, StoreError, layout};
 use crate::events::{Keyword, Sequence, binary};
-use crate::projections::{RowChanges, RowKey, pack_page};
+use crate::projections::{PackRow, RowChanges, ids, row_formats};
 
 /// Rows per sled batch when a shard is copied.
 const COPIED_AT_A_TIME: usize = 1000;
@@ -95,11 +95,8 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`] when the rows that are to go, or the roll, cannot be read.
     pub fn put(&self, keyword: &Keyword, changes: RowChanges) -> Result<(), StoreError> {
-        let ids_changed = changes.cleared
-            || changes
-                .rows
-                .iter()
-                .any(|(row, _)| matches!(row, RowKey::RecentIds | RowKey::IdRun(..)));
+        let ids_changed =
+            changes.cleared || changes.rows.iter().any(|(row, _)| ids::is_of_ids(row));
         let mut gone = Vec::new();
         if changes.cleared {
             for prefix in layout::all_of(keyword) {
@@ -199,7 +196,7 @@ impl ShardRows {
         &self,
         visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.for_each_keyword(layout::ALL_HEADS, visit)
+        self.for_each_keyword(layout::ALL_SUMMARIES, visit)
     }
 
     /// Hands the row of newest ids of every keyword of this shard to `visit`.
@@ -304,7 +301,7 @@ impl ShardRows {
     fn write(&self, rows: &RowMap, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
         let mut batch = sled::Batch::default();
         let mut figures = CommitFigures::default();
-        let packed = packed_pages(rows);
+        let packed = packed_rows(rows);
         for (key, row) in rows {
             let packed = packed.get(key.as_slice()).map(Vec::as_slice);
             let row = packed.or(row.as_deref());
@@ -467,21 +464,26 @@ fn reclaim(tree: &sled::Tree, replaced: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The closed pages among these rows as they are to be kept. Packing is most of what a commit
-/// computes, so two threads share it.
-fn packed_pages(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
-    let pages: Vec<_> = rows
+/// The rows whose kind is packed, packed. Packing is most of what a commit computes, so two threads
+/// share it.
+fn packed_rows(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
+    let packs = row_formats().filter_map(|format| Some((format.kind.number(), format.pack?)));
+    let packs: Vec<(u8, PackRow)> = packs.collect();
+    let plain: Vec<_> = rows
         .iter()
-        .filter(|(key, _)| layout::is_page(key))
-        .filter_map(|(key, row)| Some((key.as_slice(), row.as_ref()?)))
+        .filter_map(|(key, row)| {
+            let kind = key.first()?;
+            let (_, pack) = packs.iter().find(|(packed, _)| packed == kind)?;
+            Some((key.as_slice(), row.as_ref()?, *pack))
+        })
         .collect();
-    let pack = |pages: &[(&'_ [u8], &Bytes)]| -> Vec<Option<Vec<u8>>> {
-        pages.iter().map(|(_, row)| pack_page(row)).collect()
+    let pack = |plain: &[(&'_ [u8], &Bytes, PackRow)]| -> Vec<Option<Vec<u8>>> {
+        plain.iter().map(|(_, row, pack)| pack(row)).collect()
     };
-    let (here, there) = if pages.len() < WORTH_A_THREAD {
-        (pages.as_slice(), [].as_slice())
+    let (here, there) = if plain.len() < WORTH_A_THREAD {
+        (plain.as_slice(), [].as_slice())
     } else {
-        pages.split_at(pages.len() / 2)
+        plain.split_at(plain.len() / 2)
     };
     let packed = std::thread::scope(|scope| {
         let helper = (!there.is_empty()).then(|| {
@@ -496,10 +498,10 @@ fn packed_pages(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
         });
         packed
     });
-    pages
+    plain
         .into_iter()
         .zip(packed)
-        .filter_map(|((key, _), packed)| Some((key, packed?)))
+        .filter_map(|((key, ..), packed)| Some((key, packed?)))
         .collect()
 }
 

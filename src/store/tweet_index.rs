@@ -356,8 +356,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::projections::RowChanges;
     use crate::projections::ids::RECENT;
-    use crate::projections::{RowChanges, RowKey};
 
     /// Keywords whose rows are put as a fold does it.
     struct Scene {
@@ -415,7 +415,7 @@ mod tests {
             kept.summary.tracked = true;
             kept.summary.as_of = Sequence::new(self.seq);
             kept.summary.id_runs = kept.ids.runs();
-            rows.push((RowKey::Summary, Some(kept.summary.encode().unwrap())));
+            rows.push((KeywordSummary::key(), Some(kept.summary.encode().unwrap())));
             let changes = RowChanges {
                 rows,
                 ..RowChanges::default()
@@ -435,7 +435,7 @@ mod tests {
             };
             let changes = RowChanges {
                 cleared: true,
-                rows: vec![(RowKey::Summary, Some(summary.encode().unwrap()))],
+                rows: vec![(KeywordSummary::key(), Some(summary.encode().unwrap()))],
                 tracking: None,
             };
             store

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
-use crate::projections::{KeywordSummary, Meter, MeteredRows, RowKey, Rows, RowsError};
+use crate::projections::{KeywordSummary, Meter, MeteredRows, Rows, RowsError};
 
 /// How often a query is tried beside a keyword that keeps changing before it makes it wait.
 const TRIES: usize = 5;
@@ -108,7 +108,10 @@ impl Views {
     pub fn summary(&self, keyword: &Keyword) -> Result<Option<KeywordSummary>, StoreError> {
         let store = self.store()?;
         let read = || {
-            let row = store.rows_of(keyword)?.of(keyword).get(&RowKey::Summary)?;
+            let row = store
+                .rows_of(keyword)?
+                .of(keyword)
+                .get(&KeywordSummary::key())?;
             Ok(row.map(|row| KeywordSummary::decode(&row)).transpose()?)
         };
         self.noticing_damage(&store, read())
@@ -226,7 +229,7 @@ fn read_in<T>(
     // Every step of a keyword rewrites its header with a later position, so an unchanged
     // header means that nothing else has changed either.
     let rows = shard.of(keyword);
-    let mut before = rows.get(&RowKey::Summary)?;
+    let mut before = rows.get(&KeywordSummary::key())?;
     for _ in 0..TRIES {
         let Some(row) = &before else {
             return Ok(None);
@@ -236,7 +239,7 @@ fn read_in<T>(
         if let Err(RowsError::Abandoned) = value {
             return Err(RowsError::Abandoned.into());
         }
-        let after = rows.get(&RowKey::Summary)?;
+        let after = rows.get(&KeywordSummary::key())?;
         if before == after {
             return Ok(Some(answer(&summary, value?)));
         }
@@ -244,7 +247,7 @@ fn read_in<T>(
     }
     let memtables = shard.reading();
     let rows = shard.held(keyword, &memtables);
-    let Some(row) = rows.get(&RowKey::Summary)? else {
+    let Some(row) = rows.get(&KeywordSummary::key())? else {
         return Ok(None);
     };
     let summary = KeywordSummary::decode(&row)?;

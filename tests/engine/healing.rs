@@ -8,7 +8,7 @@ use tidings::actors::engine::{Scope, Tidings, views_dir};
 use tidings::events::{Event, Incarnation, Record, Sequence, binary};
 use tidings::journal::{Connection, JournalHandle, MemoryJournal};
 use tidings::maintenance::digests;
-use tidings::projections::{Digest, RowChanges, RowKey};
+use tidings::projections::{Digest, KeywordSummary, RowChanges};
 use tidings::store::{CheckpointRow, Epoch, EpochParts, Generation, Store, StoreOptions};
 
 use crate::common::engine::{append, embedded, memory, start};
@@ -86,7 +86,7 @@ async fn undecodable_header_heals_in_the_same_epoch() {
     .unwrap();
     let word = keyword("ai");
     let changes = RowChanges {
-        rows: vec![(RowKey::Summary, Some(b"\xff".as_slice().into()))],
+        rows: vec![(KeywordSummary::key(), Some(b"\xff".as_slice().into()))],
         ..RowChanges::default()
     };
     let shard = store.rows_of(&word).unwrap();

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::progress::Behind;
 use super::restart_policy::{RestartDecision, RestartPolicy};
 use crate::events::{Keyword, Sequence};
-use crate::projections::{RowChanges, RowKey, Rows};
+use crate::projections::{KeywordSummary, RowChanges, Rows};
 use crate::store::{ShardRows, StoreError};
 
 /// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
@@ -59,7 +59,7 @@ impl LaggingKeywords {
         }
         self.rows.mark_behind(keyword, true);
         self.show(keyword, false, position);
-        if self.rows.of(keyword).get(&RowKey::Summary)?.is_none() {
+        if self.rows.of(keyword).get(&KeywordSummary::key())?.is_none() {
             // It exists, though nothing of it is folded yet.
             self.rows.put(keyword, RowChanges::existing()?)?;
         }

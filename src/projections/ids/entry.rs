@@ -99,12 +99,12 @@ impl IdEntry {
 }
 
 /// The version that rows of entries begin with.
-const VERSION: u8 = 1;
+pub(super) const ENTRIES_VERSION: u8 = 1;
 
 /// A row of entries: a version byte, then the entries, sorted by hash.
 pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
     let mut row = Vec::with_capacity(1 + entries.len() * IdEntry::LENGTH);
-    row.push(VERSION);
+    row.push(ENTRIES_VERSION);
     for entry in entries {
         row.extend_from_slice(&entry.0);
     }
@@ -113,7 +113,7 @@ pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
 
 /// The entries of a row, or what is wrong with it.
 pub(super) fn decode(row: &[u8]) -> Result<&[[u8; IdEntry::LENGTH]], &'static str> {
-    let Some((&VERSION, body)) = row.split_first() else {
+    let Some((&ENTRIES_VERSION, body)) = row.split_first() else {
         return Err("not version 1");
     };
     match body.as_chunks() {

@@ -2,7 +2,7 @@
 
 use super::entry::{IdEntry, IdHash, IdState, decode};
 use super::run::{RunPlace, pages_in};
-use super::{RowKey, Rows, RowsError, place};
+use super::{RECENT_IDS, RowKey, Rows, RowsError, place};
 
 /// Hands every id that is not in `seen` runs to `visit`, with its state there. An id may come more
 /// than once: it is deleted if it is so in one of its entries.
@@ -25,7 +25,7 @@ pub fn visit(
             visit_row(&key, &present(rows, &key)?, &mut visit)?;
         }
     }
-    match rows.get(&RowKey::RecentIds)? {
+    match rows.get(&RowKey::of_kind(RECENT_IDS))? {
         Some(row) => visit_recent(&row, visit),
         None => Ok(()),
     }
@@ -36,7 +36,7 @@ pub fn visit(
 /// # Errors
 /// [`RowsError::Damaged`].
 pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Result<(), RowsError> {
-    visit_row(&RowKey::RecentIds, row, &mut visit)
+    visit_row(&RowKey::of_kind(RECENT_IDS), row, &mut visit)
 }
 
 /// The runs that hold what came since.

@@ -26,11 +26,30 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{RowChange, RowKey, Rows, RowsError};
-use entry::{IdEntry, decode, encode};
+use super::{RowChange, RowFormat, RowKey, RowKind, Rows, RowsError};
+use entry::{ENTRIES_VERSION, IdEntry, decode, encode};
 pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
-use run::{Run, RunPlace};
+use run::{FILTER_FORMAT, RUN_FORMAT, Run, RunPlace};
+
+/// The newest ids, not yet in a run: one row.
+const RECENT_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'i'),
+    name: "recent ids",
+    versions: &[ENTRIES_VERSION],
+    pack: None,
+};
+
+/// The kind of the row of the newest ids.
+pub const RECENT_IDS: RowKind = RECENT_FORMAT.kind;
+
+/// The formats of all rows of ids.
+pub const FORMATS: &[RowFormat] = &[RECENT_FORMAT, RUN_FORMAT, FILTER_FORMAT];
+
+/// Whether the row holds ids.
+pub fn is_of_ids(row: &RowKey) -> bool {
+    row.kind() == RECENT_FORMAT.kind || row.kind() == RUN_FORMAT.kind
+}
 
 /// How many of the newest ids are not in a run yet.
 pub const RECENT: usize = 128;
@@ -75,7 +94,7 @@ impl Ids {
     /// What `rows` fails with, or [`RowsError::Damaged`].
     pub fn hydrate(rows: &dyn Rows, runs: &[u8]) -> Result<Self, RowsError> {
         let mut ids = Self::default();
-        let key = RowKey::RecentIds;
+        let key = RowKey::of_kind(RECENT_IDS);
         if let Some(row) = rows.get(&key)? {
             let entries = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
             if entries.len() >= RECENT {
@@ -147,7 +166,7 @@ impl Ids {
         out.extend(std::mem::take(&mut self.pending));
         if std::mem::take(&mut self.recent_changed) {
             let row = (!self.recent.is_empty()).then(|| encode(&self.recent).into());
-            out.push((RowKey::RecentIds, row));
+            out.push((RowKey::of_kind(RECENT_IDS), row));
         }
     }
 

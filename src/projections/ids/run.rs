@@ -6,9 +6,9 @@
 
 use bytes::Bytes;
 
-use super::entry::{IdEntry, IdHash, IdState, decode, encode};
+use super::entry::{ENTRIES_VERSION, IdEntry, IdHash, IdState, decode, encode};
 use super::filter::IdFilter;
-use crate::projections::{RowKey, RowsError};
+use crate::projections::{RowFormat, RowKey, RowKind, RowsError};
 
 /// Entries of a page, but for the last: 5.5 KiB.
 pub(super) const PAGE_ENTRIES: usize = 256;
@@ -22,6 +22,22 @@ const HEADER_BYTES: usize = 1 + 4 + 4;
 /// The version of the index.
 const VERSION: u8 = 1;
 
+/// Pages of runs, named by level, run and page.
+pub(super) const RUN_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'j'),
+    name: "id run",
+    versions: &[ENTRIES_VERSION],
+    pack: None,
+};
+
+/// Parts of a run's index, named by level, run and part. Only the first part begins with a version.
+pub(super) const FILTER_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'f'),
+    name: "id filter",
+    versions: &[VERSION],
+    pack: None,
+};
+
 /// Bytes of a fence.
 const FENCE_BYTES: usize = 16;
 
@@ -33,12 +49,18 @@ pub(super) struct RunPlace {
 }
 
 impl RunPlace {
-    pub(super) const fn page(self, page: u32) -> RowKey {
-        RowKey::IdRun(self.level, self.run, page)
+    pub(super) fn page(self, page: u32) -> RowKey {
+        self.row(RUN_FORMAT.kind, page)
     }
 
-    pub(super) const fn part(self, part: u32) -> RowKey {
-        RowKey::IdFilter(self.level, self.run, part)
+    pub(super) fn part(self, part: u32) -> RowKey {
+        self.row(FILTER_FORMAT.kind, part)
+    }
+
+    fn row(self, kind: RowKind, number: u32) -> RowKey {
+        RowKey::of_kind(kind)
+            .with(&[self.level, self.run])
+            .with(&number.to_be_bytes())
     }
 
     /// Bits of the filter for each id. Levels that hold few ids get more, because a look-up asks

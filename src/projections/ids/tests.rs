@@ -203,7 +203,7 @@ fn rows_are_of_bounded_size_and_none_is_left_behind() {
     let (mut pages, mut entries) = (0, 0);
     for (key, row) in &kept.rows.0 {
         assert!(row.len() <= 6 * 1024, "{key:?}");
-        if matches!(key, RowKey::IdRun(..) | RowKey::RecentIds) {
+        if is_of_ids(key) {
             pages += 1;
             entries += decode(row).unwrap().len();
         }
@@ -244,7 +244,7 @@ fn damaged_rows_are_named() {
     kept.end_batch();
     let runs = kept.ids.runs();
     let hydrate = |rows: &MemoryRows| Ids::hydrate(rows, &runs).map(|_| ());
-    for key in [RowKey::RecentIds, RowKey::IdFilter(0, 0, 0)] {
+    for key in [RowKey::of_kind(RECENT_IDS), place(0, 0).part(0)] {
         for cut in [0, 1, 30] {
             let mut rows = kept.rows.clone();
             let row = rows.0.get_mut(&key).unwrap();
@@ -253,16 +253,14 @@ fn damaged_rows_are_named() {
                 *row = Bytes::from_static(b"\x07");
             }
             let refused = hydrate(&rows).unwrap_err();
-            assert!(
-                refused.to_string().contains(&format!("{key:?}")),
-                "{refused}"
-            );
+            assert!(refused.to_string().contains(&format!("{key}")), "{refused}");
         }
     }
     let mut rows = kept.rows.clone();
-    rows.0.remove(&RowKey::IdRun(0, 0, 0));
+    rows.0.remove(&place(0, 0).page(0));
     let ids = Ids::hydrate(&rows, &runs).unwrap();
     let in_run = (0..200).find(|number| ids.recent_position(hash(*number)).is_err());
     let refused = ids.find(&rows, hash(in_run.unwrap())).unwrap_err();
-    assert!(refused.to_string().contains("IdRun(0, 0, 0)"), "{refused}");
+    let named = place(0, 0).page(0).to_string();
+    assert!(refused.to_string().contains(&named), "{refused}");
 }

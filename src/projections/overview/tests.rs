@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::projections::memory_rows::MemoryRows;
 use crate::projections::volume::Volume;
-use crate::projections::{RowKey, Seek, TweetKey};
+use crate::projections::{RowKey, Seek};
 
 fn keyword(text: &str) -> Keyword {
     Keyword::new(text).unwrap()
@@ -132,8 +132,8 @@ impl Rows for Counting {
         self.0.get(key)
     }
 
-    fn page(&self, seek: Seek<'_>) -> Result<Option<(TweetKey, Bytes)>, RowsError> {
-        self.0.page(seek)
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        self.0.seek(seek)
     }
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::super::memory_rows::MemoryRows;
 use super::super::timeline::Timeline;
-use super::super::{Meter, MeteredRows};
+use super::super::{Meter, MeteredRows, Projection};
 use super::*;
 use crate::events::{Author, TweetId, TweetMetrics};
 
@@ -28,9 +28,9 @@ fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
 
 fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
     let mut rows = MemoryRows::default();
-    let mut timeline = Timeline::empty();
+    let mut timeline = Timeline::default();
     for tweet in tweets {
-        timeline.add(&rows, tweet).unwrap();
+        timeline.add(&rows, &TweetKey::of(tweet), tweet).unwrap();
     }
     let mut changes = Vec::new();
     timeline.take_row_changes(&mut changes).unwrap();

@@ -15,13 +15,15 @@ mod query;
 mod row;
 mod series;
 
-use super::{RowChange, Rows, RowsError};
+use super::{
+    FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, Rows, RowsError,
+};
 use crate::events::Timestamp;
 use open_rows::OpenRows;
 pub use query::{
     CountsBetween, Step, StepError, VolumePoint, align, counts_between, for_each_minute, points,
 };
-use row::{Besides, CountRow, Minutes, RowSpan};
+use row::{Besides, CountRow, MINUTES_FORMAT, Minutes, RowSpan, SPAN_FORMAT};
 pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 
 /// The counts of one keyword, as far as the running batch touched them.
@@ -86,6 +88,52 @@ impl Volume {
     /// About how many bytes of memory the counts take.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>() + self.minutes.heap_bytes() + self.spans.heap_bytes()
+    }
+}
+
+impl Projection for Volume {
+    const VERSION: u32 = 1;
+    const FORMATS: &'static [RowFormat] = &[MINUTES_FORMAT, SPAN_FORMAT];
+
+    fn hydrate(_: &dyn Rows) -> Result<Self, RowsError> {
+        Ok(Self::default())
+    }
+
+    fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        self.add(rows, tweet.tweet.at)
+    }
+
+    fn engaged(
+        &mut self,
+        _: &dyn Rows,
+        _: &FoldedTweet<'_>,
+        _: &MetricsChange,
+    ) -> Result<(), RowsError> {
+        Ok(())
+    }
+
+    fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        self.remove(rows, tweet.tweet.at)
+    }
+
+    fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
+        Self::take_row_changes(self, out);
+        Ok(())
+    }
+
+    /// The minutes that have tweets, with their counts, oldest first.
+    fn digest(
+        rows: &dyn Rows,
+        summary: &KeywordSummary,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<(), RowsError> {
+        let Some((first, last)) = summary.first_at.zip(summary.last_at) else {
+            return Ok(());
+        };
+        for_each_minute(rows, first, last, |minute, count| {
+            hasher.update(&minute.millis().to_be_bytes());
+            hasher.update(&count.to_be_bytes());
+        })
     }
 }
 

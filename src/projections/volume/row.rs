@@ -7,7 +7,7 @@
 
 use super::block::Block;
 use crate::events::Timestamp;
-use crate::projections::{RowKey, Rows, RowsError};
+use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError};
 
 /// Minutes of a [`Minutes`] row.
 const MINUTES: u16 = 360;
@@ -23,6 +23,22 @@ const FEW: usize = 128;
 /// span.
 const VERSION: u8 = 1;
 const FEW_VERSION: u8 = 2;
+
+/// Rows of [`Minutes`], named by their number in big-endian order.
+pub(super) const MINUTES_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'm'),
+    name: "minutes",
+    versions: &[VERSION],
+    pack: None,
+};
+
+/// Rows of [`RowSpan`], named by their number in big-endian order.
+pub(super) const SPAN_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'r'),
+    name: "span",
+    versions: &[VERSION, FEW_VERSION],
+    pack: None,
+};
 
 /// Counts that are a row, one of many that are numbered by time.
 pub(super) trait CountRow: Sized {
@@ -110,7 +126,7 @@ impl Minutes {
 
 impl CountRow for Minutes {
     fn key(number: u32) -> RowKey {
-        RowKey::Minutes(number)
+        RowKey::of_kind(MINUTES_FORMAT.kind).with(&number.to_be_bytes())
     }
 
     fn empty() -> Self {
@@ -223,7 +239,7 @@ impl RowSpan {
 
 impl CountRow for RowSpan {
     fn key(number: u32) -> RowKey {
-        RowKey::Span(number)
+        RowKey::of_kind(SPAN_FORMAT.kind).with(&number.to_be_bytes())
     }
 
     fn empty() -> Self {

@@ -84,7 +84,7 @@ fn removing_what_was_not_counted_is_damage() {
     let refused = volume
         .remove(&rows, noon.plus(Timestamp::MINUTE))
         .unwrap_err();
-    assert!(refused.to_string().contains("Span("), "{refused}");
+    assert!(refused.to_string().contains("the row span "), "{refused}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tidings::actors::engine::{FoldStep, Scope, Tidings, fold_step, views_dir};
 use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, binary};
 use tidings::journal::JournalHandle;
-use tidings::projections::{FOLD_VERSION, KeywordSummary, RowChanges, RowKey};
+use tidings::projections::{FOLD_VERSION, KeywordSummary, RowChanges};
 use tidings::store::{CheckpointRow, EpochParts, Generation, Store, StoreOptions};
 use tidings::text::ANALYSER_VERSION;
 
@@ -111,7 +111,7 @@ pub async fn views_of(
     .unwrap();
     let put_head = |keyword: &Keyword, row: Bytes| {
         let changes = RowChanges {
-            rows: vec![(RowKey::Summary, Some(row))],
+            rows: vec![(KeywordSummary::key(), Some(row))],
             ..RowChanges::default()
         };
         let shard = store.rows_of(keyword).unwrap();

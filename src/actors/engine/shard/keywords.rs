@@ -10,7 +10,7 @@ use crate::actors::engine::keyword::{KeywordArguments, KeywordHandle};
 use crate::actors::engine::residents::ResidentPermit;
 use crate::actors::engine::restart_policy::RestartDecision;
 use crate::events::{Keyword, Sequence};
-use crate::projections::{KeywordSummary, RowKey, Rows as _};
+use crate::projections::{KeywordSummary, Rows as _};
 use crate::store::StoreError;
 use crate::telemetry::whole;
 
@@ -91,7 +91,7 @@ impl ShardState {
 
     /// The keyword's rows hold the result of at least one record.
     pub(super) fn has_folded(&self, keyword: &Keyword) -> Result<bool, StoreError> {
-        let row = self.rows.of(keyword).get(&RowKey::Summary)?;
+        let row = self.rows.of(keyword).get(&KeywordSummary::key())?;
         let summary = row.map(|row| KeywordSummary::decode(&row)).transpose()?;
         Ok(summary.is_some_and(|summary| summary.as_of > Sequence::ZERO))
     }

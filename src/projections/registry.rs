@@ -1,0 +1,138 @@
+//! The registry of projections, and what stores and tests derive from it.
+
+use super::Projections;
+use super::ids;
+use super::projection::Projection;
+use super::row_format::RowFormat;
+use super::rows::{RowKey, RowKind, Rows, RowsError};
+use super::summary::KeywordSummary;
+
+/// The version of everything in a fold that belongs to no projection: outcomes, summary and ids.
+/// It grows with each change of these, and by the version of a projection that is removed.
+const CORE_VERSION: u32 = 2;
+
+/// Changes whenever the same events would give other rows, or the store would keep them otherwise;
+/// part of the epoch. A new projection changes it too.
+pub const FOLD_VERSION: u32 = CORE_VERSION + sum_of_versions(Projections::ALL);
+
+const fn sum_of_versions(projections: &[Registered]) -> u32 {
+    match projections {
+        [first, others @ ..] => first.version + sum_of_versions(others),
+        [] => 0,
+    }
+}
+
+/// A projection as the registry lists it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Registered {
+    pub(crate) version: u32,
+    pub(crate) formats: &'static [RowFormat],
+    pub(crate) digest: fn(&dyn Rows, &KeywordSummary, &mut blake3::Hasher) -> Result<(), RowsError>,
+}
+
+impl Registered {
+    pub(crate) const fn of<P: Projection>() -> Self {
+        Self {
+            version: P::VERSION,
+            formats: P::FORMATS,
+            digest: P::digest,
+        }
+    }
+}
+
+/// Makes the struct that holds the state of every listed projection for one keyword. Its methods
+/// call the projections in the order of the list.
+macro_rules! projections {
+    ($($field:ident: $projection:ty,)+) => {
+        /// The state of all projections of one keyword.
+        #[derive(Debug, Default)]
+        pub(crate) struct Projections {
+            $(pub(crate) $field: $projection,)+
+        }
+
+        impl Projections {
+            /// All projections.
+            pub(crate) const ALL: &'static [registry::Registered] =
+                &[$(registry::Registered::of::<$projection>(),)+];
+
+            pub(crate) fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
+                Ok(Self { $($field: Projection::hydrate(rows)?,)+ })
+            }
+
+            pub(crate) fn posted(
+                &mut self,
+                rows: &dyn Rows,
+                tweet: &FoldedTweet<'_>,
+            ) -> Result<(), RowsError> {
+                $(Projection::posted(&mut self.$field, rows, tweet)?;)+
+                Ok(())
+            }
+
+            pub(crate) fn engaged(
+                &mut self,
+                rows: &dyn Rows,
+                tweet: &FoldedTweet<'_>,
+                change: &MetricsChange,
+            ) -> Result<(), RowsError> {
+                $(Projection::engaged(&mut self.$field, rows, tweet, change)?;)+
+                Ok(())
+            }
+
+            pub(crate) fn deleted(
+                &mut self,
+                rows: &dyn Rows,
+                tweet: &FoldedTweet<'_>,
+            ) -> Result<(), RowsError> {
+                $(Projection::deleted(&mut self.$field, rows, tweet)?;)+
+                Ok(())
+            }
+
+            pub(crate) fn cleared(&mut self) {
+                $(Projection::cleared(&mut self.$field);)+
+            }
+
+            pub(crate) fn take_row_changes(
+                &mut self,
+                out: &mut Vec<RowChange>,
+            ) -> Result<(), RowsError> {
+                $(Projection::take_row_changes(&mut self.$field, out)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use projections;
+
+/// The formats of all rows that a keyword can have: the summary, the ids, and those of every
+/// projection.
+pub fn row_formats() -> impl Iterator<Item = &'static RowFormat> {
+    let of_projections = Projections::ALL.iter().flat_map(|one| one.formats);
+    [&KeywordSummary::FORMAT]
+        .into_iter()
+        .chain(ids::FORMATS)
+        .chain(of_projections)
+}
+
+/// A row as a store is to write it; `None` when that is as it is.
+pub fn pack_row(kind: RowKind, row: &[u8]) -> Option<Vec<u8>> {
+    let format = row_formats().find(|format| format.kind == kind)?;
+    format.pack?(row)
+}
+
+impl std::fmt::Display for RowKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match row_formats().find(|format| format.kind == self.kind()) {
+            Some(format) => f.write_str(format.name)?,
+            None => write!(f, "of kind {}", self.kind().number().escape_ascii())?,
+        }
+        if !self.suffix().is_empty() {
+            f.write_str(" ")?;
+        }
+        self.suffix()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Whatever is in the registry clears, digests and versions its rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::test_history::{TestKeyword, history, tweet};
+use super::super::{Digest, MemoryRows};
+use super::*;
+use crate::events::{Event, Timestamp};
+
+fn untracked() -> Event {
+    Event::KeywordUntracked {
+        at: Timestamp::EARLIEST,
+    }
+}
+
+fn tracked() -> Event {
+    Event::KeywordTracked {
+        at: Timestamp::EARLIEST,
+    }
+}
+
+/// A keyword with rows of every kind.
+fn folded() -> TestKeyword {
+    let mut keyword = TestKeyword::new();
+    keyword.fold(history());
+    keyword
+}
+
+/// The rows of one kind.
+fn of_kind(rows: &MemoryRows, kind: RowKind) -> BTreeMap<RowKey, Vec<u8>> {
+    let rows = rows.0.iter().filter(|(key, _)| key.kind() == kind);
+    rows.map(|(key, row)| (key.clone(), row.to_vec())).collect()
+}
+
+/// The digest; `None` when the rows are damaged.
+fn digest(keyword: &TestKeyword, rows: &MemoryRows) -> Option<Digest> {
+    Digest::of(rows, keyword.view.summary()).ok()
+}
+
+#[test]
+fn fold_version_is_not_below_those_of_rows_on_disk() {
+    const { assert!(FOLD_VERSION >= 4) };
+}
+
+#[test]
+fn kinds_and_names_are_unique() {
+    let formats: Vec<_> = row_formats().collect();
+    let kinds: BTreeSet<_> = formats.iter().map(|format| format.kind).collect();
+    assert_eq!(kinds.len(), formats.len(), "{formats:?}");
+    let names: BTreeSet<_> = formats.iter().map(|format| format.name).collect();
+    assert_eq!(names.len(), formats.len(), "{formats:?}");
+}
+
+#[test]
+fn projections_and_their_rows_have_versions() {
+    for projection in Projections::ALL {
+        assert!(projection.version > 0, "{projection:?}");
+        assert!(!projection.formats.is_empty(), "{projection:?}");
+    }
+    let folded = folded();
+    for format in Projections::ALL.iter().flat_map(|one| one.formats) {
+        let rows = of_kind(&folded.rows, format.kind);
+        assert!(!rows.is_empty(), "the history gives no row {}", format.name);
+        for (key, row) in rows {
+            assert!(format.versions.contains(&row[0]), "{key}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn fold_writes_rows_of_registered_kinds_alone() {
+    let kinds: BTreeSet<_> = row_formats().map(|format| format.kind).collect();
+    for key in folded().rows.0.keys() {
+        assert!(kinds.contains(&key.kind()), "{key}");
+    }
+}
+
+#[test]
+fn lost_row_of_any_projection_changes_the_digest() {
+    let folded = folded();
+    let whole = digest(&folded, &folded.rows).unwrap();
+    for format in Projections::ALL.iter().flat_map(|one| one.formats) {
+        for key in of_kind(&folded.rows, format.kind).into_keys() {
+            let mut damaged = folded.rows.clone();
+            damaged.0.remove(&key);
+            assert_ne!(digest(&folded, &damaged), Some(whole), "without {key}");
+        }
+    }
+}
+
+#[test]
+fn history_in_one_batch_or_event_by_event_gives_the_same_rows() {
+    let whole = folded();
+    let mut single = TestKeyword::new();
+    for event in history() {
+        single.fold([event]);
+    }
+    assert_eq!(single.rows, whole.rows);
+    assert_eq!(digest(&single, &single.rows), digest(&whole, &whole.rows),);
+}
+
+#[test]
+fn tracked_again_keyword_has_the_rows_of_a_new_one() {
+    let again = || [tracked(), Event::TweetPosted(Box::new(tweet(1)))];
+    let summary = KeywordSummary::key();
+    let mut new = TestKeyword::new();
+    new.fold(again());
+    new.rows.0.remove(&summary);
+    let mut batched = TestKeyword::new();
+    batched.fold(history().into_iter().chain([untracked()]).chain(again()));
+    batched.rows.0.remove(&summary);
+    let mut split = folded();
+    split.fold([untracked()]);
+    assert_eq!(split.rows.0.keys().collect::<Vec<_>>(), [&summary]);
+    split.fold(again());
+    split.rows.0.remove(&summary);
+    for (key, row) in &new.rows.0 {
+        // Rows may name the sequence of their last change, which differs here.
+        let length = row.len();
+        assert_eq!(split.rows.0[key].len(), length, "{key}");
+        assert_eq!(batched.rows.0[key].len(), length, "{key}");
+    }
+    assert_eq!(split.rows.0.len(), new.rows.0.len());
+    assert_eq!(batched.rows.0.len(), new.rows.0.len());
+}
+
+#[test]
+fn rows_are_named_by_kind_and_suffix_in_errors() {
+    let span = RowKey::of_kind(RowKind::new(b'r')).with(&513_u32.to_be_bytes());
+    assert_eq!(span.to_string(), "span 00000201");
+    assert_eq!(KeywordSummary::key().to_string(), "summary");
+    assert_eq!(RowKey::of_kind(RowKind::new(b'?')).to_string(), "of kind ?");
+}

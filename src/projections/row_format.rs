@@ -1,0 +1,90 @@
+//! What the rows of one kind look like.
+
+use super::rows::{RowKey, RowKind, RowsError};
+use crate::events::Sequence;
+
+/// Makes a row smaller, for a store that writes it; `None` keeps the row as it is.
+pub type PackRow = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// The format of the rows of one kind. What keeps the rows declares it.
+#[derive(Debug, Clone, Copy)]
+pub struct RowFormat {
+    /// The kind.
+    pub kind: RowKind,
+    /// The name of the kind, as error texts say it.
+    pub name: &'static str,
+    /// The versions that rows begin with. New rows have the first one, unless the projection says
+    /// otherwise.
+    pub versions: &'static [u8],
+    /// How a store packs a row. It does so once for all changes of a row that it writes together.
+    pub pack: Option<PackRow>,
+}
+
+/// Bytes of [`RowFormat::begin`]: the version, then a sequence in big-endian order.
+const HEADER_BYTES: usize = 1 + 8;
+
+impl RowFormat {
+    /// Begins a row of the newest version: the version, then `changed_at`, the sequence of the last
+    /// event that changed what the row holds. The sequence is that of the event and not of a
+    /// commit, so that any split of the events into batches gives the same row.
+    ///
+    /// Rows of new kinds begin so. The kinds of before have the version alone.
+    pub fn begin(&self, changed_at: Sequence) -> Vec<u8> {
+        let mut row = Vec::with_capacity(HEADER_BYTES);
+        row.extend(self.versions.first());
+        row.extend_from_slice(&changed_at.get().to_be_bytes());
+        row
+    }
+
+    /// Reads what [`RowFormat::begin`] wrote: the version, `changed_at`, and the rest of the row.
+    ///
+    /// # Errors
+    /// [`RowsError::Damaged`] when the row is cut, or its version is not one of the format's.
+    pub fn open<'r>(
+        &self,
+        key: &RowKey,
+        row: &'r [u8],
+    ) -> Result<(u8, Sequence, &'r [u8]), RowsError> {
+        let damaged = |what| RowsError::damaged(key, what);
+        let (version, rest) = row.split_first().ok_or_else(|| damaged("empty"))?;
+        if !self.versions.contains(version) {
+            return Err(damaged("unknown version"));
+        }
+        let (changed_at, body) = rest
+            .split_first_chunk::<8>()
+            .ok_or_else(|| damaged("no sequence"))?;
+        let changed_at = Sequence::new(u64::from_be_bytes(*changed_at));
+        Ok((*version, changed_at, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: RowFormat = RowFormat {
+        kind: RowKind::new(b'?'),
+        name: "test",
+        versions: &[2, 1],
+        pack: None,
+    };
+
+    #[test]
+    fn row_begins_with_version_and_sequence_of_the_last_change() {
+        let mut row = FORMAT.begin(Sequence::new(0x0102_0304));
+        row.push(9);
+        assert_eq!(row, [2, 0, 0, 0, 0, 1, 2, 3, 4, 9]);
+        let key = RowKey::of_kind(FORMAT.kind);
+        let opened = FORMAT.open(&key, &row).unwrap();
+        assert_eq!(opened, (2, Sequence::new(0x0102_0304), &[9][..]));
+    }
+
+    #[test]
+    fn cut_rows_and_rows_of_unknown_versions_are_damaged() {
+        let key = RowKey::of_kind(FORMAT.kind);
+        let row = FORMAT.begin(Sequence::new(7));
+        for damaged in [&[][..], &row[..8], &[&[3], &row[1..]].concat()] {
+            assert!(FORMAT.open(&key, damaged).is_err(), "{damaged:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A history of one keyword that gives rows of every kind, for tests.
+
+use super::{FoldOutcome, KeywordView, MemoryRows};
+use crate::events::{
+    Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Timestamp, TweetDeleted,
+    TweetEngaged, TweetId, TweetMetrics, TweetPosted,
+};
+
+/// 2026-11-23T12:00:00Z.
+const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
+
+/// Tweets of the history: more minutes than a span keeps by itself, more ids than fit beside the
+/// runs, more text than fits one page.
+const TWEETS: u64 = 300;
+
+/// A tweet of the history. Every seventh is an hour late.
+pub(crate) fn tweet(number: u64) -> TweetPosted {
+    let minute = i64::try_from(number).unwrap();
+    let late = if number % 7 == 6 { 60 } else { 0 };
+    let of = |options: &[&str]| {
+        let chosen = options[usize::try_from(number).unwrap() % options.len()];
+        chosen.to_owned()
+    };
+    TweetPosted {
+        id: TweetId::new(&format!("x:{number}")).unwrap(),
+        at: NOON.plus((minute - late) * Timestamp::MINUTE),
+        source: Some("x".into()),
+        author: Author {
+            handle: of(&["kim", "lee", "park", "choi"]),
+            name: None,
+            followers: Some(number),
+        },
+        text: format!(
+            "#new ai phone {} {number}",
+            of(&["iPhone", "갤럭시", "pixel"])
+        ),
+        lang: Some(of(&["ko", "en", "ja"])),
+        url: Some(format!("https://example.com/{number}")),
+        reply_to: None,
+        repost_of: None,
+        metrics: TweetMetrics {
+            likes: number,
+            ..TweetMetrics::default()
+        },
+    }
+}
+
+/// New likes for a tweet of the history, a day after it.
+pub(crate) fn engaged(number: u64, likes: u64) -> Event {
+    let tweet = tweet(number);
+    Event::TweetEngaged(TweetEngaged {
+        id: tweet.id,
+        at: tweet.at.plus(Timestamp::DAY),
+        metrics: MetricsPatch {
+            likes: Some(likes),
+            ..MetricsPatch::default()
+        },
+    })
+}
+
+/// The end of a tweet of the history.
+pub(crate) fn deleted(number: u64) -> Event {
+    let tweet = tweet(number);
+    Event::TweetDeleted(TweetDeleted {
+        id: tweet.id,
+        at: tweet.at.plus(Timestamp::DAY),
+    })
+}
+
+/// The whole history: tweets, of which each tenth is engaged and two are deleted.
+pub(crate) fn history() -> Vec<Event> {
+    let mut events = Vec::new();
+    for number in 0..TWEETS {
+        events.push(Event::TweetPosted(Box::new(tweet(number))));
+        if number % 10 == 9 {
+            events.push(engaged(number - 8, number));
+        }
+    }
+    events.extend([engaged(TWEETS - 1, 7), deleted(20), deleted(TWEETS - 2)]);
+    events
+}
+
+/// A keyword as tests fold it: its state and its rows.
+#[derive(Debug)]
+pub(crate) struct TestKeyword {
+    pub(crate) view: KeywordView,
+    pub(crate) rows: MemoryRows,
+}
+
+impl TestKeyword {
+    pub(crate) fn new() -> Self {
+        let rows = MemoryRows::default();
+        Self {
+            view: KeywordView::hydrate(&rows).unwrap(),
+            rows,
+        }
+    }
+
+    /// Folds events as one batch, each of which takes effect.
+    pub(crate) fn fold(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            let sequence = self.view.summary().as_of.next();
+            let envelope = KeywordEnvelope {
+                sequence,
+                received_at: NOON,
+                record: KeywordRecord::Event(event),
+            };
+            let outcome = self.view.fold(&self.rows, &envelope).unwrap();
+            assert_eq!(outcome, FoldOutcome::Folded);
+        }
+        let changes = self.view.take_row_changes(&self.rows).unwrap();
+        let changes = changes.unwrap_or_default();
+        if changes.cleared {
+            self.rows = MemoryRows::default();
+        }
+        self.rows.put(changes.rows);
+    }
+}

@@ -1,0 +1,44 @@
+//! A text with what the analyser says of it.
+
+use std::cell::OnceCell;
+
+use crate::events::normal_form;
+
+/// A text that is analysed when it is asked for, at most once. Costs nothing until then.
+#[derive(Debug, Clone)]
+pub struct AnalysedText<'t> {
+    text: &'t str,
+    normal_form: OnceCell<String>,
+}
+
+impl<'t> AnalysedText<'t> {
+    /// A text that is not analysed yet.
+    pub const fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            normal_form: OnceCell::new(),
+        }
+    }
+
+    /// The text as it was written.
+    pub const fn as_str(&self) -> &'t str {
+        self.text
+    }
+
+    /// The text in normal form.
+    pub fn normal_form(&self) -> &str {
+        self.normal_form.get_or_init(|| normal_form(self.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_form_is_that_of_the_text() {
+        let text = AnalysedText::new("  The ＡＩ  Phone");
+        assert_eq!(text.normal_form(), "the ai phone");
+        assert_eq!(text.as_str(), "  The ＡＩ  Phone");
+    }
+}
