@@ -1,8 +1,8 @@
-//! What earlier lines of a body have said about tweets, as far as it is not folded yet.
+//! The tweets in earlier lines of a body that are not folded yet.
 //!
-//! A line without a keyword goes to the keywords that hold its tweet, earlier lines included. The
-//! views answer for what is folded; this answers for the lines since, so that a body whose lines
-//! depend on each other is not folded line by line.
+//! A line without a keyword goes to the keywords that hold its tweet, by all lines before it. The
+//! views know the holders by what is folded; [`EarlierLines`] knows them by the lines since the
+//! last fold. So a body whose lines depend on each other does not wait for a fold at each line.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,22 +11,23 @@ use crate::events::{Event, Keyword, TweetId};
 /// Lines since the last fold.
 #[derive(Debug, Default)]
 pub(super) struct EarlierLines {
-    tweets: HashMap<TweetId, Said>,
-    /// How often a keyword was untracked, which drops all that it held.
+    tweets: HashMap<TweetId, TweetLines>,
+    /// How often a keyword was untracked, which drops all of its tweets.
     cleared: HashMap<Keyword, u32>,
 }
 
-/// What lines have said about a tweet.
+/// The lines about one tweet.
 #[derive(Debug, Default)]
-struct Said {
-    /// To which keywords it was posted, each with how often the keyword had been cleared before.
+struct TweetLines {
+    /// The keywords to which it was posted, each with how often the keyword had been untracked
+    /// before.
     posted: Vec<(Keyword, u32)>,
-    /// In which it was deleted. A deletion holds, also for what is posted later.
+    /// The keywords in which it was deleted, counted alike. A deletion also holds for later posts.
     deleted: HashSet<(Keyword, u32)>,
 }
 
 impl EarlierLines {
-    /// Takes in a line that goes to these keywords.
+    /// Adds a line that goes to these keywords.
     pub(super) fn take(&mut self, event: &Event, keywords: &[Keyword]) {
         let Some(id) = event.tweet_id() else {
             return;
@@ -56,13 +57,13 @@ impl EarlierLines {
         }
     }
 
-    /// Takes in that a keyword is untracked.
+    /// Adds a line that untracks a keyword.
     pub(super) fn clear(&mut self, keyword: &Keyword) {
         let times = self.cleared.entry(keyword.clone()).or_default();
         *times = times.saturating_add(1);
     }
 
-    /// Where the tweet was posted, if it was not there before.
+    /// The keywords to which earlier lines have posted the tweet, and in which none has deleted it.
     pub(super) fn posted(&self, id: &TweetId) -> Vec<Keyword> {
         let Some(said) = self.tweets.get(id) else {
             return Vec::new();
@@ -73,7 +74,7 @@ impl EarlierLines {
         current.map(|(keyword, _)| keyword.clone()).collect()
     }
 
-    /// A keyword that holds the tweet by what is folded still does so.
+    /// A keyword that holds the tweet by the views still holds it after the earlier lines.
     pub(super) fn leaves(&self, id: &TweetId, keyword: &Keyword) -> bool {
         !self.cleared.contains_key(keyword)
             && self
@@ -82,12 +83,12 @@ impl EarlierLines {
                 .is_none_or(|said| !said.deleted.contains(&(keyword.clone(), 0)))
     }
 
-    /// What is folded says nothing of this keyword any more.
+    /// Earlier lines have untracked the keyword, so the views say nothing about its tweets.
     pub(super) fn is_cleared(&self, keyword: &Keyword) -> bool {
         self.cleared.contains_key(keyword)
     }
 
-    /// Lines have untracked a keyword.
+    /// Earlier lines have untracked a keyword.
     pub(super) fn has_cleared(&self) -> bool {
         !self.cleared.is_empty()
     }

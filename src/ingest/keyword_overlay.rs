@@ -1,5 +1,4 @@
-//! Which keywords are tracked, as a body of lines sees it: what the views say, and what earlier
-//! lines of the body have changed.
+//! Which keywords are tracked, as a body sees it: by the views, and by the body's earlier lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +12,11 @@ use crate::text::Matcher;
 /// How a keyword stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TrackState {
-    /// No event was ever seen for it.
+    /// The journal holds no event of it.
     Unknown,
     /// It is tracked.
     Tracked,
-    /// It was tracked once.
+    /// It was tracked, and is no longer.
     Untracked,
 }
 
@@ -29,12 +28,12 @@ pub(super) struct KeywordOverlay {
     /// were not current.
     knew_all: bool,
     matcher: Arc<Matcher>,
-    /// What lines of this body have changed: tracked or not.
+    /// The keywords that lines of this body have tracked (true) or untracked.
     changed: BTreeMap<Keyword, bool>,
     /// The keywords that lines of this body have added, in parts that double in size, so that
-    /// adding one at a time builds few large matchers.
+    /// adding them one at a time builds few large matchers.
     added: Vec<(Vec<Keyword>, Matcher)>,
-    /// The places of keywords that lines of this body track.
+    /// The reservations of keywords that lines of this body track.
     reservations: Vec<TrackReservation>,
 }
 
@@ -56,7 +55,7 @@ impl KeywordOverlay {
         self.knew_all && self.tidings.knows_tracked()
     }
 
-    /// How a keyword stands. May block on the disk.
+    /// Whether a keyword is tracked. May block on the disk.
     pub(super) fn standing(&self, keyword: &Keyword) -> Result<TrackState, StoreError> {
         match self.changed.get(keyword) {
             Some(true) => return Ok(TrackState::Tracked),
@@ -71,14 +70,14 @@ impl KeywordOverlay {
         })
     }
 
-    /// A line tracks a keyword that wasn't tracked; false when as many are as may be.
+    /// Tracks a keyword that is not tracked; false when as many keywords are tracked as may be.
     pub(super) fn track(&mut self, keyword: &Keyword) -> bool {
         match self.tidings.reserve(keyword) {
             Some(reservation) => self.reservations.push(reservation),
             None => return false,
         }
         if self.changed.insert(keyword.clone(), true).is_some() {
-            // It was added or in the views before, and is found there.
+            // An earlier line has added it, or the views know it: a matcher has it already.
             return true;
         }
         let mut part = vec![keyword.clone()];
@@ -90,12 +89,12 @@ impl KeywordOverlay {
         true
     }
 
-    /// A line stops tracking a keyword.
+    /// Untracks a keyword.
     pub(super) fn untrack(&mut self, keyword: &Keyword) {
         self.changed.insert(keyword.clone(), false);
     }
 
-    /// The places of keywords that lines have tracked since the last call.
+    /// The reservations of keywords that lines have tracked since the last call.
     pub(super) fn take_reservations(&mut self) -> Vec<TrackReservation> {
         std::mem::take(&mut self.reservations)
     }
@@ -116,7 +115,7 @@ impl KeywordOverlay {
         found
     }
 
-    /// The keywords that lines of this body have tracked or stopped tracking.
+    /// The keywords that lines of this body have tracked or untracked.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Keyword> {
         self.changed.keys()
     }

@@ -23,7 +23,7 @@ impl BodyLines {
         }
     }
 
-    /// How many lines were handed out.
+    /// How many lines were returned so far.
     pub(super) fn counted(&self) -> u64 {
         self.count
     }

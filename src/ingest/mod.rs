@@ -1,12 +1,18 @@
-//! Takes events in: a body of NDJSON becomes records of the journal, line by line.
+//! Publishing: a body of NDJSON becomes records of the journal, line by line.
 //!
-//! A line that names its keyword goes there. Without one, a posted tweet goes to every tracked
-//! keyword that occurs in its text, and what is said about a tweet goes to every keyword that
-//! holds it. A bad line never stops the others, order is kept, and what is accepted is durable
-//! when it is reported.
+//! ```text
+//! body ─► lines ─► routing (which keywords?) ─► group of records ─► journal ─► report
+//!                     ▲
+//!       keyword overlay, earlier lines, views
+//! ```
 //!
-//! While the views are catching up with the journal, it takes what can be told without them: tweets
-//! for keywords that are known to be tracked.
+//! A line that names its keyword goes to that keyword. Without one, a posted tweet goes to every
+//! tracked keyword that occurs in its text, and an event about a tweet goes to every keyword that
+//! holds the tweet. A bad line never stops the others, the order is kept, and what is accepted is
+//! durable when it is reported.
+//!
+//! While the views are catching up with the journal, only lines are taken whose keywords are known
+//! without the views: tweets for keywords that are known to be tracked.
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -29,10 +35,11 @@ mod names;
 mod phase;
 mod routing;
 
-/// Beyond so many keywords whose tracking has changed, one waits for all shards instead of each.
+/// When a body has tracked or untracked more keywords than this, it waits for all shards instead of
+/// each keyword.
 const MAX_KEYWORDS_WAITED_FOR: usize = 64;
 
-/// Takes events in; cheap to clone.
+/// Publishes bodies of events; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Intake {
     tidings: Tidings,
@@ -42,7 +49,7 @@ pub struct Intake {
 /// What became of a body.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IngestReport {
-    /// Lines that are not blank.
+    /// The number of lines that are not blank.
     pub lines: u64,
     /// What is in the journal.
     pub counts: IngestCounts,
@@ -50,7 +57,7 @@ pub struct IngestReport {
     pub unmatched: u64,
     /// Refused lines, in order.
     pub rejected: Vec<RejectedLine>,
-    /// Refused lines beyond those listed.
+    /// How many more lines were refused.
     pub rejected_unlisted: u64,
     /// The last sequence written; the journal's head when none was.
     pub seq: Sequence,
@@ -76,30 +83,30 @@ pub struct RejectedLine {
     pub reason: String,
 }
 
-/// Why a body was not taken in as a whole.
+/// Why a body was not published as a whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
-    /// What it says about keywords and tweets cannot be told yet; nothing was journaled.
+    /// The keywords of its lines are not known yet; nothing was journaled.
     #[error("the views are still catching up with the journal")]
     Starting,
-    /// The journal took only a part.
+    /// The journal took only a part of the records.
     #[error("the journal refused a part of the body")]
     Journal {
-        /// What was taken in before; of the lines behind it some may be in the journal as well.
+        /// What was journaled for certain; some lines after it may be in the journal as well.
         taken: Box<IngestReport>,
-        /// Why no more was.
+        /// Why the journal took no more.
         #[source]
         source: JournalError,
     },
-    /// A task ended early; what it journaled before isn't known.
+    /// A task ended early; what it journaled is not known.
     #[error("the body was not taken in to its end")]
     TaskEnded(#[from] tokio::task::JoinError),
 }
 
 impl Intake {
-    /// An intake into this system. With `auto_track`, a keyword that a line names for the first
-    /// time is tracked from then on.
+    /// An intake of this engine. With `auto_track`, a keyword that a line names for the first time
+    /// is tracked from then on.
     pub fn new(tidings: Tidings, auto_track: bool) -> Self {
         Self {
             tidings,
@@ -107,13 +114,13 @@ impl Intake {
         }
     }
 
-    /// Takes a body of NDJSON in. What the report says is accepted is durable.
+    /// Publishes a body of NDJSON. What the report counts as accepted is durable.
     ///
     /// # Errors
     /// [`IntakeError`] says what was journaled nevertheless.
     pub async fn publish(&self, body: Bytes) -> Result<IngestReport, IntakeError> {
         let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
-        // It may build the matcher, which takes a while with many keywords.
+        // Blocks: with many keywords, building the matcher takes a while.
         let mut routing = tokio::task::spawn_blocking(move || {
             Routing::of(tidings, auto_track, body, Timestamp::now())
         })
@@ -127,7 +134,7 @@ impl Intake {
             })
             .await?;
             if let Err(error) = self.append(&mut routing).await {
-                // Some of what was not acknowledged may be in the journal.
+                // Records that were not acknowledged may be in the journal.
                 let reservations = routing.keywords.take_reservations();
                 self.tidings.keep_until_folded(reservations);
                 return Err(error);
@@ -160,7 +167,7 @@ impl Intake {
         *self.tidings.journal().head().borrow()
     }
 
-    /// Appends what is sorted, and only then counts it.
+    /// Appends the group, and counts it only then.
     async fn append(&self, routing: &mut Routing) -> Result<(), IntakeError> {
         let mut group = std::mem::take(&mut routing.group);
         if group.is_empty() {
@@ -187,9 +194,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Waits a while until keywords that the body has tracked, or stopped tracking, are so for
-    /// everybody, so that the next body finds them so. Tweets are durable already: that a keyword
-    /// takes longer is no failure.
+    /// Waits a while until the views show the keywords that the body has tracked or untracked, so
+    /// that the next body finds them so. The records are durable already, so a keyword that takes
+    /// longer is no failure.
     async fn keywords_settle(&self, routing: &mut Routing) {
         let seq = routing.report.seq;
         let changed: Vec<_> = routing.keywords.changed().collect();

@@ -1,5 +1,5 @@
-//! Keywords as the lines of a body write them: each spelling is normalised once, each keyword
-//! encoded once.
+//! Caches for the keywords of a body: each spelling is brought into normal form once, each keyword
+//! is encoded once.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use crate::events::{Keyword, KeywordError, Token};
 
-/// Spellings that are remembered at a time.
+/// The most spellings that are remembered at a time.
 const MAX_SPELLED: usize = 16_384;
 
-/// What is known of the keywords of a body.
+/// The keywords of a body by spelling, and their tokens.
 #[derive(Debug, Default)]
 pub(super) struct KeywordNames {
     spelled: HashMap<String, Keyword>,
@@ -18,7 +18,7 @@ pub(super) struct KeywordNames {
 }
 
 impl KeywordNames {
-    /// The keyword that a line writes so.
+    /// The keyword of a spelling.
     pub(super) fn keyword(&mut self, written: String) -> Result<Keyword, KeywordError> {
         if let Some(known) = self.spelled.get(&written) {
             return Ok(known.clone());

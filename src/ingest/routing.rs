@@ -14,13 +14,13 @@ use crate::actors::engine::Tidings;
 use crate::events::json::{self, Line};
 use crate::events::{Event, Form, Keyword, Record, RecordError, Timestamp, TweetId, binary};
 
-/// So many refused lines are listed in a report, which a body of 20 KiB can have, ...
+/// The most refused lines that a report lists, which a body of 20 KiB can have, ...
 const MAX_LISTED_LINES: usize = 10_000;
-/// ... with reasons of so many bytes in sum; the rest of them is only counted.
+/// ... and the most bytes of their reasons in sum; the rest is only counted.
 const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
-/// A body may wait for so many folds, ...
+/// A body may wait for this many folds, ...
 const MAX_FOLDS: u64 = 8;
-/// ... and for one more with each so many lines.
+/// ... and for one more with each this many lines.
 const LINES_PER_FOLD: u64 = 1024;
 
 /// Why routing stops for a moment.
@@ -303,7 +303,7 @@ impl Routing {
         Ok(())
     }
 
-    /// Adds a record for each keyword; they share the event's stored form.
+    /// Adds a record for each keyword; the records share the event's stored form.
     fn journal(&mut self, keywords: &[Keyword], stored: &Bytes) {
         for keyword in keywords {
             self.group.push(Record {

@@ -1,5 +1,5 @@
-//! Folding a journal without actors: for rebuilding, comparing and measuring views whose server is
-//! stopped. It runs the same fold over the same rows.
+//! Folding a journal without actors, for rebuilding, comparing and measuring the views of a stopped
+//! server. Runs the same fold over the same rows.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,7 +13,7 @@ use crate::projections::{Digest, KeywordSummary, KeywordView, ViewDigest};
 use crate::store::{Store, StoreError, Views};
 use crate::telemetry::whole;
 
-/// Records per batch; each batch is one commit.
+/// The most records per batch; each batch is one commit.
 const BATCH_RECORDS: usize = 16_384;
 /// Keywords kept in memory between batches, at most.
 const MAX_RESIDENT_KEYWORDS: usize = 10_000;
@@ -32,9 +32,9 @@ pub struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Folds and commits. `limit` names the last position that a keyword is to fold, for comparing
-    /// with views in which it stands there. Answers the positions at which the journal should hold
-    /// a record and doesn't.
+    /// Folds and commits. `limit` returns the last position that a keyword is to fold, for
+    /// comparing with views that stand there. Returns the positions at which the journal should
+    /// hold a record and does not.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -146,7 +146,7 @@ impl ResidentViews {
 pub struct KeywordDigest {
     /// Which one.
     pub keyword: Keyword,
-    /// Where it stands.
+    /// Its summary.
     pub summary: KeywordSummary,
     /// What a client can read; `None` when it is not tracked.
     pub digest: Option<Digest>,

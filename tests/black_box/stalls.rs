@@ -345,7 +345,7 @@ fn killed_rebuild_leaves_nothing_and_the_earlier_layout_is_upgraded() {
     std::fs::create_dir(data.join("views-next")).unwrap();
     let server = Server::start(&data);
     let started = server.stop();
-    assert!(!started.contains("made anew"), "{started}");
+    assert!(!started.contains("rebuilt"), "{started}");
     assert_eq!(digest(), before);
     assert!(data.join("views").is_symlink());
     for gone in ["views-next", "views.seal"] {

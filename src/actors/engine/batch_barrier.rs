@@ -1,4 +1,4 @@
-//! One batch on its way through the keywords of a shard.
+//! Waiting until the keywords of a shard have folded one batch.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,20 +17,20 @@ pub(super) struct BatchBarrier {
 #[derive(Debug, Default)]
 struct Shared {
     open: AtomicUsize,
-    all_back: Notify,
+    all_reported: Notify,
     failures: Mutex<Vec<Failure>>,
 }
 
-/// A keyword that did not fold its part.
+/// A keyword that did not fold its part of a batch.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(crate) keyword: Keyword,
-    /// `None` when it panicked, or was gone.
+    /// `None` when its actor panicked or had ended.
     pub(crate) error: Option<StoreError>,
 }
 
-/// One keyword's part of a batch. When it is dropped without having been folded, by a panic for
-/// instance, the keyword has failed.
+/// Reports how one keyword's part of a batch ended. Dropped without a report, for instance by a
+/// panic, it reports a failure.
 #[derive(Debug)]
 pub(super) struct BarrierTicket {
     shared: Arc<Shared>,
@@ -55,10 +55,10 @@ impl BatchBarrier {
         }
     }
 
-    /// Waits until all tickets are back.
+    /// Waits until all tickets have reported. Returns the failures.
     pub(crate) async fn finish(self) -> Vec<Failure> {
         loop {
-            let back = self.shared.all_back.notified();
+            let back = self.shared.all_reported.notified();
             if self.shared.open.load(Ordering::Acquire) == 0 {
                 break;
             }
@@ -102,7 +102,7 @@ impl Drop for BarrierTicket {
                 });
         }
         if self.shared.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.all_back.notify_one();
+            self.shared.all_reported.notify_one();
         }
     }
 }

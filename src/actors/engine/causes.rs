@@ -1,7 +1,8 @@
-//! What waits at present, and for what: a full disk, a broker that doesn't answer.
+//! What waits at present, and why: for instance for a full disk, or a broker that does not answer.
 //!
-//! The parts of the system that cannot go on say so here and take it back when they go on. It is
-//! shown in `readyz` and in the metric `waiting`, and logged once per cause and interval.
+//! A part of the engine that cannot go on enters a cause here, and removes it when it goes on. The
+//! causes are shown in `readyz` and in the metric `waiting`, and logged once per cause and
+//! interval.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,20 +13,20 @@ use crate::telemetry::{Metrics, log_throttled};
 /// What waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Waiting {
-    /// Records that are to be appended to the journal.
+    /// Appending records to the journal.
     Journal,
-    /// The journal's reader.
+    /// Reading the journal.
     Reading,
-    /// The views, which are to be opened.
+    /// Opening the views.
     Opening,
-    /// A shard's rows, which are to be committed.
+    /// Committing a shard's rows.
     Commit(ShardId),
-    /// A shard's records that cannot be folded, which are to be kept in the rejected log.
+    /// Keeping a shard's records that cannot be folded in the rejected log.
     Rejected(ShardId),
 }
 
 impl Waiting {
-    /// The label of the metric; every kind has its own.
+    /// The label of the metric, one for each kind.
     const fn label(self) -> &'static str {
         match self {
             Self::Journal => "journal",
@@ -36,7 +37,7 @@ impl Waiting {
         }
     }
 
-    /// What tells its log lines from others'.
+    /// The key by which its log lines are throttled.
     const fn log_cause(self) -> &'static str {
         match self {
             Self::Journal => "journal-waits",
@@ -65,7 +66,7 @@ impl Waiting {
     }
 }
 
-/// All that waits; cheap to clone.
+/// All causes; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Causes {
     waiting: Arc<Mutex<BTreeMap<Waiting, Arc<str>>>>,
@@ -84,7 +85,7 @@ impl Causes {
         causes
     }
 
-    /// Something waits, for this reason: an error with all its sources.
+    /// Enters a cause; the reason is an error with all its sources.
     pub(super) fn waits(&self, waiting: Waiting, reason: &str) {
         self.lock().insert(waiting, Arc::from(reason));
         self.count(waiting);
@@ -94,7 +95,7 @@ impl Causes {
         });
     }
 
-    /// It goes on, or never waited.
+    /// Removes a cause, if there is one.
     pub(super) fn goes_on(&self, waiting: Waiting) {
         let mut all = self.lock();
         let waited = all.remove(&waiting).is_some();
@@ -108,14 +109,14 @@ impl Causes {
         }
     }
 
-    /// Nothing of what waited exists any more: the parts are started again.
+    /// Removes the causes of shards, which are being started again.
     pub(super) fn forget_shards(&self) {
         self.lock().retain(|waiting, _| waiting.shard().is_none());
         self.metrics.set_waiting("commit", 0);
         self.metrics.set_waiting("rejected", 0);
     }
 
-    /// Every cause as a sentence. Shards that wait for the same are named together.
+    /// Every cause as a sentence. Shards that wait for the same reason are named together.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut shards: BTreeMap<(&str, Arc<str>), Vec<ShardId>> = BTreeMap::new();
         let mut sentences = Vec::new();

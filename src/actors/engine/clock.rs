@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use crate::events::Timestamp;
 
-/// The wall clock may deviate by so much from the time that went by before it counts as set.
+/// A wall clock counts as set if it deviates by more than this from the elapsed time.
 const TOLERANCE: Duration = Duration::from_millis(100);
 
-/// Where the time of day is read; cheap to clone.
+/// Reads the time of day; cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -44,7 +44,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Compares a wall clock with the time that goes by.
+/// Compares a wall clock with the elapsed time.
 #[derive(Debug)]
 pub(in crate::actors) struct ClockWatch {
     wall: Timestamp,
@@ -56,15 +56,15 @@ impl ClockWatch {
         Self { wall, at }
     }
 
-    /// True when the wall clock was set since the last time that this was true, forwards or
-    /// backwards. A clock that drifts counts as set each time that it is off by the tolerance.
+    /// The wall clock was set, forwards or backwards, since this last returned true. A clock that
+    /// drifts counts as set each time that the drift exceeds the tolerance.
     pub(in crate::actors) fn was_set(&mut self, wall: Timestamp, at: Instant) -> bool {
-        let went_by = at.saturating_duration_since(self.at).as_millis();
-        let went_by = i64::try_from(went_by).unwrap_or(i64::MAX);
+        let elapsed = at.saturating_duration_since(self.at).as_millis();
+        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
         let off = wall
             .millis()
             .saturating_sub(self.wall.millis())
-            .saturating_sub(went_by);
+            .saturating_sub(elapsed);
         if u128::from(off.unsigned_abs()) <= TOLERANCE.as_millis() {
             return false;
         }

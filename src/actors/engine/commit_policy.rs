@@ -1,7 +1,7 @@
-//! When a shard's rows are committed, and what is not committed yet.
+//! When a shard's rows are committed, and how many events are not committed yet.
 //!
-//! A commit that the disk refuses is no failure: its rows stay in memory, and it is tried again
-//! after a pause. Folding goes on until as much is in memory as may be.
+//! A commit that the disk refuses does not stop the shard: the rows stay in memory, and the commit
+//! is tried again after a pause. Folding goes on until the limit of uncommitted events is reached.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,31 +17,31 @@ use crate::events::{Checkpoint, Sequence, ShardId};
 use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
 use crate::telemetry::whole;
 
-/// So many commits' worth of events may be folded while a commit is under way.
+/// The most uncommitted events, in multiples of `commit.events`.
 const MAX_UNCOMMITTED_COMMITS: u64 = 8;
 
-/// A shard that is more than a commit's worth of events behind the journal's head catches up: it
-/// commits by events, and by time only after this many intervals. What a crash takes is folded
-/// again either way, and a row that is committed half as often costs half as much.
+/// A shard that is more than `commit.events` behind the journal head is catching up: it commits by
+/// time only after this many intervals. A crash loses nothing by it, since the journal is folded
+/// again, and a row that is committed half as often costs half as much.
 const CATCHING_UP_INTERVALS: u32 = 5;
 
-/// Pauses between tries after a failed commit: the first, and the longest.
+/// Pauses between tries after a failed commit: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How often the last commit of all is tried.
+/// How often the last commit of the shard is tried.
 const LAST_TRIES: u32 = 2;
 
-/// The commits of one shard: one at a time, off the fold's path.
+/// The commits of one shard: one at a time, on another thread than the folds.
 pub(super) struct CommitPolicy {
     core: Core,
     store: Arc<Store>,
     shard: ShardId,
     rows: Arc<ShardRows>,
-    /// Commit after so many events, if not earlier.
+    /// Commit after this many events, if not earlier.
     events: u64,
-    /// Commit after so long, if not earlier.
+    /// Commit after this time, if not earlier.
     interval: Duration,
-    /// The journal's last sequence.
+    /// The journal head.
     head: watch::Receiver<Sequence>,
     /// The position on disk.
     committed: Checkpoint,
@@ -62,7 +62,7 @@ struct Running {
     done: oneshot::Receiver<Result<CommitFigures, StoreError>>,
 }
 
-/// The thread of the commits has ended before it answered.
+/// The commit thread has ended before it answered.
 #[derive(Debug, thiserror::Error)]
 #[error("the thread that commits rows has ended")]
 struct CommitterGone;
@@ -91,14 +91,14 @@ impl CommitPolicy {
         }
     }
 
-    /// Takes note that so many events were folded.
+    /// Takes note that `count` events were folded.
     pub(crate) fn folded(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.uncommitted = self.uncommitted.saturating_add(count);
     }
 
-    /// Begins a commit up to `position` if one is due, and waits only when the fold has run so
-    /// far ahead of the disk that memory would suffer.
+    /// Begins a commit through `position` if one is due. Waits for the disk only when the limit of
+    /// uncommitted events is reached.
     pub(super) async fn begin_if_due(
         &mut self,
         position: Checkpoint,
@@ -129,7 +129,8 @@ impl CommitPolicy {
         Ok(())
     }
 
-    /// As much is in memory as may be, and the disk takes nothing: no more is to be folded.
+    /// The limit of uncommitted events is reached and the disk refuses commits: no more events are
+    /// to be folded.
     pub(super) fn holds_back(&self) -> bool {
         self.retry.is_some() && self.is_full()
     }
@@ -138,7 +139,8 @@ impl CommitPolicy {
         self.in_memory_only() >= self.events.saturating_mul(MAX_UNCOMMITTED_COMMITS)
     }
 
-    /// Commits all up to `position`, the last time; the text says why that was not possible.
+    /// Commits everything through `position` before the shard ends; the error says why that was not
+    /// possible.
     pub(crate) async fn finish(&mut self, position: Checkpoint) -> Result<(), String> {
         let said = |error: &ActorProcessingErr| whole(error.as_ref()).to_string();
         self.finish_running().await.map_err(|error| said(&error))?;
@@ -147,7 +149,7 @@ impl CommitPolicy {
                 break;
             }
             if self.retry.is_some() {
-                // Before that the disk is not asked again.
+                // The store does not ask the disk again earlier.
                 tokio::time::sleep(RECOVER_EVERY).await;
             }
             self.begin(position)
@@ -160,12 +162,13 @@ impl CommitPolicy {
         }
     }
 
-    /// Rows change without the position too: those of a keyword that catches up, for instance.
+    /// There is something to commit. Rows can change while the position stays, for instance those
+    /// of a keyword that catches up.
     fn is_dirty(&self, position: Checkpoint) -> bool {
         position != self.committed || self.retry.is_some() || self.rows.has_pending()
     }
 
-    /// Events whose rows are not known to be on disk.
+    /// The number of events whose rows are not known to be on disk.
     fn in_memory_only(&self) -> u64 {
         let running = self.running.as_ref().map_or(0, |running| running.events);
         self.uncommitted.saturating_add(running)
@@ -184,7 +187,7 @@ impl CommitPolicy {
         Ok(())
     }
 
-    /// Waits for the commit that runs, if one does.
+    /// Waits for the running commit, if there is one.
     async fn finish_running(&mut self) -> Result<(), ActorProcessingErr> {
         let Some(mut running) = self.running.take() else {
             return Ok(());
@@ -193,7 +196,7 @@ impl CommitPolicy {
         self.settle(&running, outcome)
     }
 
-    /// Takes note of how the commit that runs has ended, if it has.
+    /// Takes note of the outcome of the running commit, if it has ended.
     fn settle_if_done(&mut self) -> Result<(), ActorProcessingErr> {
         let Some(mut running) = self.running.take() else {
             return Ok(());
@@ -245,7 +248,7 @@ impl CommitPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::engine::root::Options;
+    use crate::actors::engine::options::Options;
 
     #[tokio::test]
     async fn a_commit_thread_that_ended_without_an_answer_is_a_failure() {

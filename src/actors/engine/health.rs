@@ -1,4 +1,4 @@
-//! How the running system is: ready or not, and how far each shard lags.
+//! Whether the engine is ready, and how far each shard lags.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,38 +11,37 @@ use super::core::Core;
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{Connection, Durability};
 
-/// A shard that is below where the journal's head was so long ago lags too far.
+/// A shard lags too far if it has not folded what the journal held this long ago.
 const LAG_ALLOWED: Duration = Duration::from_secs(10);
 const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 
-/// How the system is.
+/// How the engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Answers are up to date, but for a lag of seconds.
+    /// Answers are up to date, except for a lag of seconds.
     pub ready: bool,
-    /// What the journal held at the start isn't folded yet.
+    /// What the journal held at the start is not folded yet.
     pub starting: bool,
-    /// The journal's last sequence.
+    /// The journal head.
     pub head: Sequence,
     /// Every shard, in order.
     pub shards: Vec<ShardStatus>,
-    /// What waits at present, and for what, each with the system's answer. Nothing is ready
-    /// while something waits.
+    /// What waits at present, each with the reason. The engine is not ready while anything waits.
     pub causes: Vec<String>,
-    /// Keywords that wait to be released.
+    /// Keywords in quarantine.
     pub quarantined: Vec<Keyword>,
-    /// What a power loss may take of what was acknowledged.
+    /// How much of what was acknowledged a power loss may take.
     pub durability: Durability,
     /// Whether the journal can be reached.
     pub connection: Connection,
     /// How many keywords are tracked.
     pub tracked: usize,
-    /// While so many are tracked, requests to track a new keyword are refused.
+    /// Requests to track a new keyword are refused while this many are tracked.
     pub keywords_max: usize,
 }
 
 impl Status {
-    /// More keywords are tracked than the limit says: they came through the journal.
+    /// More keywords are tracked than the limit allows. They came through the journal.
     pub const fn has_too_many_keywords(&self) -> bool {
         self.tracked > self.keywords_max
     }
@@ -53,23 +52,23 @@ impl Status {
 pub struct ShardStatus {
     /// Which one.
     pub shard: ShardId,
-    /// Through which position it has folded.
+    /// The position through which it has folded.
     pub position: Sequence,
-    /// The journal's head less that.
+    /// The journal head minus that position.
     pub lag: u64,
 }
 
-/// Where the journal's head was of late, against what is folded.
+/// Compares the recent journal heads with what is folded.
 #[derive(Debug)]
 pub(super) struct Health {
     core: Core,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
-    /// Since when the journal cannot be reached.
+    /// The time since which the journal cannot be reached.
     unreachable_since: Mutex<Option<Instant>>,
 }
 
 impl Health {
-    /// Looks at the head every second, as long as somebody holds it.
+    /// Samples the journal head every second until the last handle is dropped.
     pub(super) fn sampled(core: Core) -> Arc<Self> {
         let health = Arc::new(Self {
             core,
@@ -88,7 +87,7 @@ impl Health {
         health
     }
 
-    /// How the system is now.
+    /// How the engine is now.
     pub(crate) fn status(&self) -> Status {
         self.sample();
         let head = self.core.head();
@@ -126,8 +125,8 @@ impl Health {
         }
     }
 
-    /// Asks the journal whether it takes records in and can be read.
-    fn look_at_journal(&self) {
+    /// Asks the journal whether it can be written and read, and shows the causes if not.
+    fn check_journal(&self) {
         let obstacle = self.core.journal.unwritable();
         let writable = obstacle.is_none();
         self.core.metrics.journal_writable.set(i64::from(writable));
@@ -140,9 +139,9 @@ impl Health {
         }
     }
 
-    /// Remembers the head, and shows the lag in the metrics.
+    /// Remembers the journal head, and shows the lag in the metrics.
     fn sample(&self) {
-        self.look_at_journal();
+        self.check_journal();
         let head = self.core.head();
         for (shard, position) in self
             .core
@@ -173,7 +172,7 @@ impl Health {
         if !fresh {
             heads.push_back((now, head));
         }
-        // The first one kept is the newest that is old enough.
+        // The first sample is the newest that is at least `LAG_ALLOWED` old.
         while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
             heads.pop_front();
         }
@@ -185,7 +184,7 @@ impl Health {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the head is isn't known, so neither is the lag.
+    /// The journal cannot be reached for too long: its head, and so the lag, are not known.
     fn is_unreachable_for_long(&self) -> bool {
         self.unreachable_since()
             .is_some_and(|since| since.elapsed() >= LAG_ALLOWED)

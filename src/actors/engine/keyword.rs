@@ -1,8 +1,8 @@
 //! The keyword actor.
 //!
-//! Owns the in-memory state of one keyword. Fed by its shard, a part of a batch at a time; when
-//! its rows are behind the shard's position it reads the journal for itself. Dies when it is idle
-//! (its state goes, its rows stay) or when a fold panics; its shard restarts it.
+//! Owns the in-memory state of one keyword. Fed by its shard, a part of a batch at a time; when its
+//! rows are behind the shard's position, it catches up by reading the journal itself. Ends when it
+//! is idle (its state goes, its rows stay), and dies when a fold panics; its shard restarts it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::projections::{FoldOutcome, KeywordView, Rows, RowsError, ViewChange};
 use crate::store::{Epoch, ShardRows, StoreError};
 use crate::telemetry::CountedActor;
 
-/// How many records a keyword reads at a time when it reads for itself.
+/// How many records a keyword reads at a time when it catches up.
 const CATCH_UP_RECORDS: usize = 4096;
-/// After so long it tries again to read rows that a failed write keeps from being read.
+/// Pause before another try to read rows that cannot be read because a write failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
@@ -43,7 +43,7 @@ pub fn fold_step() -> FoldStep {
     Arc::new(|view, rows, _, envelope| view.fold(rows, envelope))
 }
 
-/// What a shard holds of a keyword actor.
+/// Access to a keyword actor, for its shard.
 #[derive(Debug, Clone)]
 pub(super) struct KeywordHandle(ActorRef<KeywordMessage>);
 
@@ -58,17 +58,17 @@ impl KeywordHandle {
         Ok(Self(actor))
     }
 
-    /// Hands it its part of a batch; the ticket tells what became of it, also if it is gone.
+    /// Sends it its part of a batch. The ticket reports the outcome, also if the actor has ended.
     pub(crate) fn fold(&self, records: Vec<KeywordEnvelope>, ticket: BarrierTicket) {
         let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
     }
 
-    /// Lets it read a batch for itself. It answers the shard with [`ShardHandle::read_on`].
+    /// Lets it read a batch to catch up. It answers the shard with [`ShardHandle::read_on`].
     pub(crate) fn catch_up(&self) {
         let _ = self.0.cast(KeywordMessage::CatchUp);
     }
 
-    /// Ends it. It has to be idle: what is in its mailbox is lost.
+    /// Ends it. It has to be idle: messages in its mailbox are lost.
     pub(in crate::actors) fn stop(&self) {
         self.0.stop(None);
     }
@@ -85,7 +85,7 @@ pub(super) enum KeywordMessage {
         records: Vec<KeywordEnvelope>,
         ticket: BarrierTicket,
     },
-    /// Read some more of the journal, and tell the shard.
+    /// Read the next batch of the journal, and report to the shard.
     CatchUp,
 }
 
@@ -102,14 +102,14 @@ pub(super) struct KeywordArguments {
 
 pub(super) struct KeywordState {
     own: KeywordArguments,
-    /// Hydrated with the first records.
+    /// Hydrated when the first records come.
     view: Option<KeywordView>,
-    /// While catching up.
+    /// Reads the journal while the keyword catches up.
     reader: Option<Box<dyn JournalReader>>,
-    /// Through which position it has read while catching up.
+    /// The position through which `reader` has read.
     read_to: Sequence,
-    /// It is counted as an actor, and has room in memory; until it stops, since its shard may keep
-    /// the state that its end carries for as long as it waits for the room.
+    /// The count of this actor and its permit. Given back when the actor stops, not when its state
+    /// is dropped: the shard may keep the state for as long as it waits for a permit.
     held: Option<(CountedActor, ResidentPermit)>,
 }
 
@@ -166,21 +166,22 @@ fn on_fold(state: &mut KeywordState, records: &[KeywordEnvelope], ticket: Barrie
     match state.fold(records) {
         Ok(()) => ticket.folded(),
         Err(error) => {
-            // Half a batch may be folded in memory: begin again from the rows.
+            // A part of the batch may be folded in memory: hydrate again from the rows.
             state.view = None;
             ticket.failed(error);
         }
     }
 }
 
-/// Reads on. Rows that only a failed write keeps from being read are come back to.
+/// Catches up by one batch. Tries again after a pause if rows cannot be read because a write
+/// failed.
 async fn on_catch_up(
     state: &mut KeywordState,
     myself: &ActorRef<KeywordMessage>,
 ) -> Result<(), ActorProcessingErr> {
     match catch_up(state).await {
         Err(error) if error.downcast_ref().is_some_and(StoreError::is_unwritten) => {
-            // Half of what was read may be folded in memory: begin again from the rows.
+            // A part of the batch may be folded in memory: hydrate again from the rows.
             (state.view, state.reader) = (None, None);
             myself.send_after(AGAIN_AFTER, || KeywordMessage::CatchUp);
             Ok(())
@@ -202,7 +203,7 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
         return Ok(());
     };
     let mut folded = 0;
-    // There is something to read: whatever its shard has passed is in the journal.
+    // The read does not wait: the journal holds all that the shard has folded.
     if state.read_to < state.own.core.progress.folded(state.own.shard) {
         let batch = reader.next(CATCH_UP_RECORDS).await?;
         let records: Vec<_> = batch

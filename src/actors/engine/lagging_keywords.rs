@@ -1,4 +1,4 @@
-//! A shard's keywords whose rows don't follow its position, because they failed.
+//! The lagging keywords of a shard: their rows are behind its position, because they failed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,17 +12,18 @@ use crate::events::{Keyword, Sequence};
 use crate::projections::{KeywordSummary, RowChanges, Rows};
 use crate::store::{ShardRows, StoreError};
 
-/// Who is behind, in the rows (for the next start), in the shard, and for everybody to see.
+/// The lagging keywords: marked in the rows for the next start, known to the shard, and shown in
+/// [`FoldProgress`](super::progress::FoldProgress).
 pub(super) struct LaggingKeywords {
     core: Core,
     rows: Arc<ShardRows>,
     behind: BTreeSet<Keyword>,
-    /// The recent failures of keywords, also of those that have caught up since.
+    /// The recent failures of keywords, including those that have caught up since.
     failures: HashMap<Keyword, RestartPolicy>,
 }
 
 impl LaggingKeywords {
-    /// Those that the rows say are behind.
+    /// The keywords that are marked as lagging in the rows.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -48,7 +49,7 @@ impl LaggingKeywords {
             .is_some_and(|behind| behind.quarantined)
     }
 
-    /// From here on the keyword's rows don't follow the shard, which has folded through `position`.
+    /// Marks a keyword as lagging. Its shard has folded through `position`.
     pub(super) fn fall_behind(
         &mut self,
         keyword: &Keyword,
@@ -60,31 +61,31 @@ impl LaggingKeywords {
         self.rows.mark_behind(keyword, true);
         self.show(keyword, false, position);
         if self.rows.of(keyword).get(&KeywordSummary::key())?.is_none() {
-            // It exists, though nothing of it is folded yet.
+            // The keyword exists, although none of its records is folded.
             self.rows.put(keyword, RowChanges::existing()?)?;
         }
         Ok(())
     }
 
-    /// It folds again from where it stands.
+    /// Shows that a keyword catches up from the position of its rows.
     pub(super) fn catches_up(&self, keyword: &Keyword) {
         self.show(keyword, false, Sequence::ZERO);
     }
 
-    /// It has caught up with the shard.
+    /// Takes the mark off a keyword that has caught up with its shard.
     pub(super) fn is_live(&mut self, keyword: &Keyword) {
         self.behind.remove(keyword);
         self.rows.mark_behind(keyword, false);
         self.core.progress.set_behind(keyword, None);
     }
 
-    /// It failed once more.
+    /// Counts a failure, and decides what follows from it.
     pub(super) fn failed(&mut self, keyword: &Keyword) -> RestartDecision {
         let failures = self.failures.entry(keyword.clone()).or_default();
         failures.add(Instant::now())
     }
 
-    /// It folds nothing until somebody releases it.
+    /// Quarantines a keyword: it folds nothing until it is released.
     pub(super) fn quarantine(
         &mut self,
         keyword: &Keyword,
@@ -101,7 +102,7 @@ impl LaggingKeywords {
         Ok(())
     }
 
-    /// Its quarantine ends, and its failures are forgotten.
+    /// Ends the quarantine of a keyword, and forgets its failures.
     pub(super) fn release(&mut self, keyword: &Keyword) {
         tracing::info!(%keyword, "keyword is released from quarantine");
         self.core.metrics.quarantined.dec();
@@ -109,7 +110,7 @@ impl LaggingKeywords {
     }
 
     fn show(&self, keyword: &Keyword, quarantined: bool, position: Sequence) {
-        // Where it stood when it was shown first is where it stands, until it reads on.
+        // Its position stays as first shown until it reads on.
         let known = self.core.progress.behind(keyword);
         let behind = Behind {
             quarantined,

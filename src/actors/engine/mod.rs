@@ -3,12 +3,13 @@
 //! ```text
 //! root ─┬─ reader ──────────► every shard, batch by batch
 //!       └─ shard (owns N keywords, commits their rows) ─► keyword actor (folds) ─► rows
-//!                                                                        └──────► feed
+//!                                                                        └──────► sink
 //! ```
 //!
-//! In: batches of the journal. Out: rows of the store, and the changes that live clients are told.
-//! The root supervises the reader and the shards; a shard supervises its keyword actors.
-//! [`Tidings`] is the handle of all of them; no other module sees an actor.
+//! In: batches of the journal. Out: rows of the store, and changes to a [`ChangeSink`], which live
+//! implements. The root supervises the reader and the shards; a shard supervises its keyword
+//! actors. [`Tidings`] is the handle of all of them; no other module sees an actor. What they share
+//! is one `Core`.
 
 mod batch_barrier;
 mod causes;
@@ -23,6 +24,7 @@ mod health;
 mod keyword;
 mod lagging_keywords;
 pub(crate) mod open_views;
+mod options;
 pub(crate) mod previous_views;
 pub(in crate::actors) mod progress;
 mod reader;
@@ -42,7 +44,6 @@ pub use handle::{ShutdownError, StartError, Tidings};
 pub use health::{ShardStatus, Status};
 pub use keyword::{FoldStep, fold_step};
 pub use open_views::{OpenedViews, OpeningError, open_views, views_dir};
+pub use options::{Options, ShardOptions};
 pub use previous_views::PreviousViews;
 pub use progress::KeywordStatus;
-pub use root::Options;
-pub use shard::ShardOptions;

@@ -1,4 +1,4 @@
-//! Opening the views against the journal: heal what is damaged, make anew what doesn't fit.
+//! Opening the views for a journal: damaged views are healed, views that do not fit are rebuilt.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::store::{
 };
 use crate::telemetry::whole;
 
-/// How often, and how long apart, a store that somebody still holds is tried again.
+/// Tries, and the pause between them, while another process or query still holds the store.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpeningError {
-    /// The views cannot be opened, nor made anew.
+    /// The views can neither be opened nor rebuilt.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The journal cannot be asked what it holds.
@@ -37,30 +37,30 @@ pub enum OpeningError {
 pub struct OpenedViews {
     /// The store.
     pub store: Arc<Store>,
-    /// Where each shard goes on, in shard order.
+    /// The checkpoint from which each shard folds on, in shard order.
     pub checkpoints: Vec<Checkpoint>,
-    /// The views that answer until this store has caught up.
+    /// The previous views, which answer until this store has caught up.
     pub old: Option<PreviousViews>,
 }
 
-/// What is known of the rows on disk.
+/// What was found on disk.
 enum Found {
-    /// They fit.
+    /// The rows fit the journal.
     Fitting(Store, Vec<Checkpoint>),
-    /// They are of another epoch: another tidings made them.
+    /// The rows are of another epoch: another version of tidings wrote them.
     Outdated(Outdated),
-    /// They cannot be read.
+    /// The rows cannot be read.
     Damaged(StoreError),
-    /// The journal is not the one they were made from; the text says how that shows.
+    /// The rows were made from another journal; the text says how that shows.
     Foreign(String, Contradiction),
 }
 
 /// Rows of another epoch that contradict nothing in the journal.
 struct Outdated {
     store: Store,
-    /// Views were made in this generation that were found not to follow from the journal.
+    /// The rows are of an earlier generation.
     is_superseded: bool,
-    /// Whose epoch they are of, when an older version made them all.
+    /// The epoch of the rows, if an older version wrote all of them.
     epoch: Option<Epoch>,
     checkpoints: Vec<Checkpoint>,
 }
@@ -72,10 +72,11 @@ pub fn views_dir(data: &Path) -> PathBuf {
 
 /// Opens the views in `data`, for this journal.
 ///
-/// Rows that cannot be read are moved aside and made anew in the same epoch, since the journal
-/// still says what they were. Rows that a checkpoint shows to be of another journal (re-created,
-/// shortened, re-used sequences) are made anew in a new epoch. A crash between the two leaves rows
-/// of the generation before, which are made anew in the epoch that has begun.
+/// Rows that cannot be read are moved aside and rebuilt in the same epoch, since the journal still
+/// holds what they were made from. Rows whose checkpoint shows that they are of another journal
+/// (re-created, shortened, re-used sequences) are rebuilt in a new epoch. A crash between the start
+/// of the epoch and the rebuild leaves rows of the earlier generation, which are rebuilt in the
+/// epoch that has begun.
 ///
 /// # Errors
 /// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
@@ -101,36 +102,40 @@ pub async fn open_views(
         },
         Found::Outdated(outdated) => {
             if outdated.is_superseded {
-                tracing::warn!("the views are of a generation before; they are made anew");
+                tracing::warn!(
+                    "the views are of an earlier generation; they are rebuilt from the journal"
+                );
             } else {
-                tracing::warn!("the views are of another version; they are made anew");
+                tracing::warn!(
+                    "the views are of another version; they are rebuilt from the journal"
+                );
             }
             let kept = previous_views::dir(data);
             let were_right = outdated.epoch.is_some();
             drop(outdated);
-            // Those of an earlier version yet are whole, and these were on their way.
+            // Views of a still earlier version are complete, and these were not.
             if were_right && !kept.exists() {
                 Seal::rename(&first.dir, &kept)?;
             } else {
                 Store::remove(&first.dir)?;
             }
-            anew(first.clone(), journal).await?
+            empty(first.clone(), journal).await?
         }
         Found::Damaged(error) => {
             tracing::error!(
                 error = %whole(&error),
-                "the views are damaged; they are made anew from the journal"
+                "the views are damaged; they are rebuilt from the journal"
             );
-            anew(first.clone(), journal).await?
+            empty(first.clone(), journal).await?
         }
         Found::Foreign(what, found) => {
             tracing::error!(
                 "the journal is not the one the views were made from ({what}); a new epoch begins, \
-                and they are made anew"
+                and they are rebuilt"
             );
             Store::remove(&previous_views::dir(data))?;
             let generation = begin_generation(data, journal, &found)?;
-            anew(options(generation), journal).await?
+            empty(options(generation), journal).await?
         }
     };
     opened.old = open_old(data, &first, journal).await?;
@@ -162,15 +167,15 @@ async fn open_old(
             positions: checkpoints.iter().map(|at| at.sequence).collect(),
         })),
         _ => {
-            tracing::warn!("the views of the version before cannot answer meanwhile");
+            tracing::warn!("the previous views cannot answer meanwhile");
             Store::remove(&dir)?;
             Ok(None)
         }
     }
 }
 
-/// Opens the views in `data` just as they are; the text says why that can't be done, and none of
-/// them was changed then.
+/// Opens the views in `data` as they are. The text says why that cannot be done; the views are
+/// unchanged then.
 pub(crate) async fn open_unhealed(
     data: &Path,
     cache_bytes: u64,
@@ -198,8 +203,9 @@ pub(crate) async fn open_unhealed(
     })
 }
 
-/// Begins a new epoch, because of what contradicts the views: in a fresh random generation; or in
-/// the one that other servers come to as well, where they read the same journal.
+/// Begins a new epoch, because the journal contradicts the views: in a random generation; or, if
+/// other servers read the same journal, in a generation that all of them derive from what was
+/// found.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -215,8 +221,8 @@ pub(crate) fn begin_generation(
     }
 }
 
-/// Discards what is there and begins with nothing.
-async fn anew(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedViews, OpeningError> {
+/// Discards what is there and opens an empty store.
+async fn empty(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedViews, OpeningError> {
     let dir = options.dir.clone();
     let store = tokio::task::spawn_blocking(move || {
         if let Some(aside) = Store::discard(&dir)? {
@@ -283,8 +289,8 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
     }))
 }
 
-/// What in the journal contradicts the checkpoints. Of several the one with the highest position,
-/// at which other servers that have folded the same stand too.
+/// What in the journal contradicts the checkpoints. Of several contradictions, the one with the
+/// highest position, since other servers that have folded the same journal stand there too.
 async fn contradiction(
     records: &[Option<CheckpointRow>],
     current: &EpochParts,
@@ -294,7 +300,7 @@ async fn contradiction(
     let mut seen = Vec::new();
     for record in records.iter().flatten() {
         let checkpoint = record.checkpoint;
-        // Shards that came to the same position are asked for once.
+        // Shards often stand at the same position.
         if seen.contains(&checkpoint) {
             continue;
         }
@@ -320,23 +326,22 @@ async fn contradiction(
     Ok(highest)
 }
 
-/// The parts of a record's epoch, where they are known.
+/// The parts of a checkpoint row's epoch, if they are known.
 fn parts_of(record: &CheckpointRow, current: &EpochParts) -> Option<EpochParts> {
     record
         .parts
         .or_else(|| EpochParts::of_bare(record.epoch, current.incarnation, current.generation))
 }
 
-/// What in the journal contradicts a checkpoint. What a record's hash covers depends on the
-/// decoder, so it is compared only while the rows are `comparable`: of this version of fold and
-/// analyser.
+/// What in the journal contradicts a checkpoint. The decoder decides what a record's hash covers,
+/// so hashes are compared only if the rows are `comparable`: of this version of fold and analyser.
 async fn mismatch(
     checkpoint: &Checkpoint,
     comparable: bool,
     journal: &dyn Journal,
 ) -> Result<Option<String>, JournalError> {
     if checkpoint.incarnation != journal.incarnation() {
-        return Ok(Some("it was created anew".into()));
+        return Ok(Some("it was created again".into()));
     }
     let sequence = checkpoint.sequence;
     if *checkpoint == Checkpoint::start_of(checkpoint.incarnation) {
@@ -352,7 +357,7 @@ async fn mismatch(
     })
 }
 
-/// After a restart of the actors the old store may still be held by an answer on its way.
+/// Opens a store, which a query under way may still hold after a restart of the actors.
 fn open_patiently(options: &StoreOptions) -> Result<Store, StoreError> {
     let mut tries = 0;
     loop {

@@ -1,7 +1,7 @@
-//! Views of an older version, which answer until those of this version have caught up.
+//! Previous views: views of an older version, which answer until the new ones have caught up.
 //!
-//! They were right, so they are kept in a folder of their own while the new ones are folded in the
-//! usual place. That folder is there exactly as long as they answer, also over crashes.
+//! They are kept in a folder of their own while the new views are folded in the usual place. The
+//! folder exists exactly as long as they answer, also across crashes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,37 +12,37 @@ use crate::events::Sequence;
 use crate::store::{Store, StoreError, ViewsFolder};
 use crate::telemetry::whole;
 
-/// How long answers on their way may take.
+/// How long queries under way may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Views of an older version, which nobody changes any more.
+/// Views of an older version, which no longer change.
 #[derive(Debug)]
 pub struct PreviousViews {
     /// Their store.
     pub store: Arc<Store>,
-    /// Through which position each shard was folded, in shard order.
+    /// The position through which each shard was folded, in shard order.
     pub positions: Vec<Sequence>,
 }
 
 impl PreviousViews {
-    /// Lets the set of tracked keywords show the keywords that they track.
+    /// Shows the keywords that these views track as the tracked ones.
     pub(super) fn show_tracked(&self, tracked_keywords: &TrackedKeywords) {
         match self.store.tracked() {
             Ok(tracked) => tracked_keywords.freeze(tracked),
-            // Whoever reads them meets it too, and they make way.
+            // The next query meets the damage too, and the new views are shown.
             Err(error) => {
-                tracing::warn!(error = %whole(&error), "old views cannot say what they track");
+                tracing::warn!(error = %whole(&error), "the previous views cannot say what they track");
             }
         }
     }
 }
 
-/// Where they are, below the data folder.
+/// The folder of the previous views, in the data folder.
 pub(crate) fn dir(data: &Path) -> PathBuf {
     ViewsFolder::of(data).old()
 }
 
-/// The views of an older version have had their time: no start finds them any more.
+/// Retires the previous views: no start finds them any more.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -51,7 +51,7 @@ pub(crate) fn retire(data: &Path) -> Result<(), StoreError> {
     folder.retire(&folder.old())
 }
 
-/// Removes the views that were [retired](retire), which nobody may hold any more.
+/// Removes [retired](retire) views; their store has to be closed.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -59,7 +59,8 @@ pub(crate) fn remove_retired(data: &Path) -> Result<(), StoreError> {
     ViewsFolder::of(data).remove_gone()
 }
 
-/// Removes retired views when nobody holds them any more. What stays is removed by the next start.
+/// Removes retired views when nothing holds their store any more. The next start removes what
+/// stays.
 pub(super) async fn remove_when_unused(old: Arc<Store>, data: PathBuf) {
     let Some(old) = sole(old, ANSWERS_WITHIN).await else {
         return;
@@ -69,12 +70,11 @@ pub(super) async fn remove_when_unused(old: Arc<Store>, data: PathBuf) {
         remove_retired(&data)
     });
     if let Ok(Err(error)) = removed.await {
-        tracing::warn!(error = %whole(&error), "the views of the version before could not be \
-            removed");
+        tracing::warn!(error = %whole(&error), "the previous views could not be removed");
     }
 }
 
-/// A store, once nobody else holds it; `None` when somebody does for too long.
+/// A store, once nothing else holds it; `None` if it is held for longer than `within`.
 pub(super) async fn sole(mut store: Arc<Store>, within: Duration) -> Option<Store> {
     let deadline = tokio::time::Instant::now() + within;
     loop {

@@ -1,4 +1,4 @@
-//! How far every shard has come, for everybody to read and to wait on.
+//! How far every shard has folded, to be read and waited for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,36 +10,38 @@ use crate::events::{Keyword, Sequence, ShardCount, ShardId};
 /// What a keyword is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeywordStatus {
-    /// Folds what comes.
+    /// Folds new records as they come.
     Live,
-    /// Still folds what came earlier.
+    /// Still folds earlier records.
     CatchingUp,
     /// Failed too often; folds nothing until it is released.
     Quarantined,
 }
 
-/// A keyword whose rows are behind its shard's position.
+/// How a lagging keyword stands: its rows are behind its shard's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors) struct Behind {
     pub(super) quarantined: bool,
-    /// Through which position its own rows have taken the journal into account.
+    /// The position through which its own rows have folded.
     pub(crate) position: Sequence,
 }
 
 /// Positions of all shards; cheap to clone.
 ///
-/// What a shard has folded and what is shown of it are the same, except while old views answer
-/// for new ones that are not done yet: then what is shown stands still.
+/// The folded position of a shard is the shown one, except while previous views answer: then the
+/// shown position stands still until the new views have caught up.
 #[derive(Debug, Clone)]
 pub(in crate::actors) struct FoldProgress {
-    /// What is shown.
+    /// The shown position of each shard.
     shards: Arc<[watch::Sender<Sequence>]>,
+    /// The folded position of each shard.
     folded: Arc<[watch::Sender<Sequence>]>,
+    /// Previous views answer: the shown positions stand still.
     frozen: Arc<watch::Sender<bool>>,
     behind: Arc<RwLock<BTreeMap<Keyword, Behind>>>,
     /// Counts changes of `behind`.
     behind_changes: Arc<watch::Sender<u64>>,
-    /// What the journal held when folding began; below it, a shard is catching up.
+    /// The journal head when folding began; a shard below it is catching up.
     target: Arc<watch::Sender<Sequence>>,
 }
 
@@ -61,7 +63,7 @@ impl FoldProgress {
         }
     }
 
-    /// Begins anew from these positions, with `head` to catch up to.
+    /// Starts again from these positions, with the journal head to catch up to.
     pub(super) fn restart(&self, positions: impl IntoIterator<Item = Sequence>, head: Sequence) {
         self.target.send_replace(head);
         let both = self.shards.iter().zip(self.folded.iter());
@@ -87,14 +89,14 @@ impl FoldProgress {
 
     /// Shows what is folded from now on.
     pub(super) fn thaw(&self) {
-        // Whoever reaches a position from here on shows it, now or below.
+        // Positions that are reached from now on are shown by `reach`, earlier ones below.
         self.frozen.send_replace(false);
         for (shown, folded) in self.shards.iter().zip(self.folded.iter()) {
             shown.send_modify(|shown| *shown = *folded.borrow());
         }
     }
 
-    /// Old views answer for the time being.
+    /// Previous views answer.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
         *self.frozen.borrow()
     }
@@ -108,7 +110,7 @@ impl FoldProgress {
         }
     }
 
-    /// Through which position a shard has folded, shown or not.
+    /// The position through which a shard has folded, shown or not.
     pub(crate) fn folded(&self, shard: ShardId) -> Sequence {
         self.folded
             .get(shard.index())
@@ -171,7 +173,7 @@ impl FoldProgress {
             .copied()
     }
 
-    /// All keywords that are behind.
+    /// All lagging keywords.
     pub(super) fn all_behind(&self) -> Vec<Keyword> {
         let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
         all.keys().cloned().collect()
@@ -198,7 +200,7 @@ impl FoldProgress {
         }
     }
 
-    /// A keyword, or its shard where it isn't behind, has folded through `sequence`.
+    /// A keyword, or its shard unless the keyword lags, has folded through `sequence`.
     pub(in crate::actors) fn has_folded(
         &self,
         keyword: &Keyword,
@@ -214,7 +216,7 @@ impl FoldProgress {
     /// Waits until a shard has folded through `sequence`.
     pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
         if let Some(shard) = self.shards.get(shard.index()) {
-            // An error would mean that the sender is gone, which `self` keeps.
+            // There is no error: `self` keeps the sender.
             let _ = shard
                 .subscribe()
                 .wait_for(|position| *position >= sequence)
@@ -222,7 +224,7 @@ impl FoldProgress {
         }
     }
 
-    /// Waits until a keyword, or its shard where it isn't behind, has folded through `sequence`.
+    /// Waits until a keyword, or its shard unless the keyword lags, has folded through `sequence`.
     pub(super) async fn keyword_reaches(
         &self,
         keyword: &Keyword,

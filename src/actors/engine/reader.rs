@@ -1,9 +1,9 @@
 //! The reader actor.
 //!
-//! Owns the one position at which this process reads the journal. Feeds every shard every batch:
-//! its events, and the batch's end even where it has none, so that idle shards move too. It calls
-//! and waits, with two batches in flight at the most, because mailboxes are unbounded. Dies when
-//! the journal cannot be read or a shard is gone; the root then decides.
+//! Owns the position at which the engine reads the journal. Sends every batch to every shard: the
+//! shard's events, and the end of the batch even without events, so that idle shards move on. Waits
+//! for the shards with at most two batches in flight, because mailboxes are unbounded. Dies when
+//! the journal cannot be read or a shard has ended; the root then starts all of them again.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -16,12 +16,12 @@ use crate::events::{Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardI
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
 use crate::telemetry::CountedActor;
 
-/// Batches on their way through the shards.
+/// The most batches that the shards fold at a time.
 const MAX_BATCHES_IN_FLIGHT: usize = 2;
-/// Keywords whose shard is remembered; beyond it all are forgotten, and learned anew.
+/// The most keywords whose shard is remembered; when there are more, all are forgotten.
 const MAX_KNOWN_KEYWORDS: usize = 200_000;
 
-/// The root's hold on the reader.
+/// Access to the reader, for the root.
 #[derive(Debug, Clone)]
 pub(super) struct ReaderHandle(ActorRef<ReaderMessage>);
 
@@ -41,16 +41,16 @@ impl ReaderHandle {
 
 /// What a reader is asked to do.
 pub(super) enum ReaderMessage {
-    /// Read the next batch and hand it on.
+    /// Read the next batch and send it to the shards.
     Read,
 }
 
 /// What a reader needs.
 pub(super) struct ReaderArguments {
     pub(super) core: Core,
-    /// The journal that the views were opened for.
+    /// The journal for which the views were opened.
     pub(crate) incarnation: Incarnation,
-    /// Read on behind this position, the lowest of the shards'.
+    /// The position to read from, which is the lowest of the shards.
     pub(crate) after: Sequence,
     /// In shard order.
     pub(crate) shards: Vec<(ShardId, ShardHandle)>,
@@ -60,7 +60,7 @@ pub(super) struct ReaderState {
     own: ReaderArguments,
     count: ShardCount,
     reader: Box<dyn JournalReader>,
-    /// The shards of keywords that were met.
+    /// The shards of keywords that occurred.
     known: HashMap<Keyword, ShardId>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
     _alive: CountedActor,
@@ -79,9 +79,9 @@ impl Actor for ReaderActor {
         own: ReaderArguments,
     ) -> Result<ReaderState, ActorProcessingErr> {
         let reader = own.core.journal.read(own.after, Selection::All).await?;
-        // A reader is bound to the journal of its beginning, which has to be the views'.
+        // The journal may have been created again since the views were opened.
         if own.core.journal.incarnation() != own.incarnation {
-            let what = "it was created anew while the views were being opened".into();
+            let what = "it was created again while the views were being opened".into();
             return Err(JournalError::Changed { what, read: None }.into());
         }
         myself.cast(ReaderMessage::Read)?;
@@ -119,7 +119,7 @@ impl ReaderState {
             tracing::error!(
                 from = missing.start(),
                 to = missing.end(),
-                "the journal holds nothing at these positions; folding goes on behind them"
+                "the journal holds nothing at these positions; folding goes on after them"
             );
             let count = missing
                 .end()
@@ -130,11 +130,11 @@ impl ReaderState {
         while self.in_flight.len() >= MAX_BATCHES_IN_FLIGHT {
             self.finish_oldest().await?;
         }
-        self.hand_on(batch);
+        self.send_on(batch);
         Ok(())
     }
 
-    fn hand_on(&mut self, batch: Batch) {
+    fn send_on(&mut self, batch: Batch) {
         let end = batch.checkpoint(self.own.incarnation);
         let mut shares: Vec<Vec<Envelope>> = Vec::new();
         shares.resize_with(self.own.shards.len(), Vec::new);
@@ -144,14 +144,14 @@ impl ReaderState {
                 share.push(envelope);
             }
         }
-        let hand_on = |((_, shard), envelopes): (&(ShardId, ShardHandle), _)| {
+        let send_on = |((_, shard), envelopes): (&(ShardId, ShardHandle), _)| {
             shard.fold(ShardBatch { envelopes, end })
         };
-        let answers = self.own.shards.iter().zip(shares).map(hand_on).collect();
+        let answers = self.own.shards.iter().zip(shares).map(send_on).collect();
         self.in_flight.push_back(answers);
     }
 
-    /// Remembered per keyword, since there are few keywords and many records.
+    /// The shard of an envelope. Remembered per keyword: there are few keywords and many records.
     fn shard_of(&mut self, envelope: &Envelope) -> ShardId {
         let Some(keyword) = envelope.keyword() else {
             return self.count.of_unaddressed();
@@ -169,7 +169,7 @@ impl ReaderState {
 
     async fn finish_oldest(&mut self) -> Result<(), ActorProcessingErr> {
         for answer in self.in_flight.pop_front().into_iter().flatten() {
-            answer.await.map_err(|_| "a shard is gone")?;
+            answer.await.map_err(|_| "a shard has ended")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Keeping what cannot be folded, before the checkpoint passes it.
+//! Keeping records that cannot be folded in the rejected log, before a checkpoint passes them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::events::{Content, Envelope, Incarnation, KeywordRecord, Token};
 use crate::journal::{Journal, JournalError, MAX_KEPT_BYTES, RejectedEntry};
 
-/// Pauses between tries of a command; after the last the error goes up.
+/// Pauses between tries of a command; after the last, the error is returned.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
@@ -16,23 +16,24 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(20),
     Duration::from_secs(30),
 ];
-/// Pauses between tries of a shard: the first, and the longest.
+/// Pauses between tries of a shard: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Keeps a shard's rejected records, and says when those that could not be kept are tried again.
+/// Keeps a shard's rejected records, and decides when records that could not be kept are tried
+/// again.
 #[derive(Debug, Default)]
 pub(super) struct RejectedRecords {
-    /// When the next try is due after one that failed, and the pause before it.
+    /// When the next try is due after a failed one, and the pause before it.
     retry: Option<(Instant, Duration)>,
 }
 
 impl RejectedRecords {
-    /// Keeps the entries in the journal's rejected log, durably. `false` when a try failed a moment
-    /// ago and the next is not due yet.
+    /// Keeps the entries in the journal's rejected log, durably. False when the last try failed and
+    /// the next is not due yet.
     ///
     /// # Errors
-    /// Why the log does not take them; it may later.
+    /// Why the log does not take them; a later try may succeed.
     pub(crate) async fn keep(
         &mut self,
         journal: &dyn Journal,
@@ -89,8 +90,8 @@ pub(crate) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<Rej
     })
 }
 
-/// Keeps the entries in the journal's rejected log, durably, for a command. `failed` hears of every
-/// try that failed but the last.
+/// Keeps the entries in the journal's rejected log, durably, for a command. `failed` is called for
+/// every failed try except the last.
 pub(crate) async fn keep(
     journal: &dyn Journal,
     entries: Vec<RejectedEntry>,

@@ -1,13 +1,12 @@
-//! The keyword actors that are in memory: those of one shard, and how many there may be over all.
+//! The keyword actors in memory: those of one shard, and the limit over all shards.
 //!
-//! Every keyword actor holds a permit until it stops. When no permit is free, the shard that needs
-//! one ends the one of its own actors that was unused longest. The other shards then end theirs
-//! that were unused even longer at their next tick, so that over all shards those unused longest
-//! go.
+//! Every keyword actor holds a permit until it stops. A shard that finds no permit free ends the
+//! least recently used of its own idle actors. At their next tick, the other shards end actors that
+//! were unused even longer. So the least recently used actors of all shards end.
 //!
 //! A shard that waits for a permit holds none that it could give back, so shards do not wait for
-//! each other in a circle. Keywords that catch up hold theirs until they are done, whatever their
-//! shard does; so they have only a part of the permits.
+//! each other in a circle. A keyword that catches up holds its permit until it has caught up,
+//! whatever its shard does; therefore such keywords may hold only half of the permits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,29 +20,29 @@ use tokio::time::Instant;
 use super::keyword::KeywordHandle;
 use crate::events::Keyword;
 
-/// How many keyword actors may be in memory, over all shards; cheap to clone.
+/// The limit of keyword actors in memory, over all shards; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct ResidentLimit {
     permits: Arc<Semaphore>,
     catching_up: Arc<Semaphore>,
-    /// Shards that wait for a permit.
+    /// How many shards wait for a permit.
     waiting: Arc<AtomicUsize>,
-    /// A keyword that is to catch up found no permit: its shard asks again at its next tick.
+    /// A keyword that has to catch up found no permit; its shard asks again at its next tick.
     wanted: Arc<AtomicBool>,
-    /// Counts uses, so that they have an order over all shards.
+    /// Numbers the uses of actors, so that they have an order over all shards.
     uses: Arc<AtomicU64>,
-    /// The latest last use of an actor that had to go.
+    /// The highest last use of an actor that was ended for want of a permit.
     gone: Arc<AtomicU64>,
 }
 
-/// Room for one keyword actor, to be given back when it stops.
+/// Room for one keyword actor; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct ResidentPermit {
     _resident: OwnedSemaphorePermit,
 }
 
 impl ResidentLimit {
-    /// Room for so many actors; at least 2.
+    /// A limit of `max` actors, at least 2.
     pub(crate) fn new(max: usize) -> Self {
         let max = max.clamp(2, Semaphore::MAX_PERMITS);
         Self {
@@ -56,7 +55,7 @@ impl ResidentLimit {
         }
     }
 
-    /// A moment in the order of uses: later uses are at or behind it.
+    /// The number of the next use.
     pub(crate) fn now(&self) -> u64 {
         self.uses.load(Ordering::Relaxed)
     }
@@ -72,7 +71,7 @@ impl ResidentLimit {
         })
     }
 
-    /// Waits until an actor anywhere has gone.
+    /// Waits until an actor of any shard has given its permit back.
     async fn permit(&self) -> Result<ResidentPermit, ActorProcessingErr> {
         let _waiting = Waiting::of(&self.waiting);
         let resident = Arc::clone(&self.permits).acquire_owned().await?;
@@ -82,7 +81,7 @@ impl ResidentLimit {
     }
 }
 
-/// A shard that waits, as long as this lives.
+/// Counts a shard as waiting until it is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -98,11 +97,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// An actor in memory. When it is not used any more its state gives the permit back.
+/// An actor in memory. Its state gives the permit back when it ends.
 pub(super) trait Ends {
     /// Which actor it is.
     fn id(&self) -> ActorId;
-    /// Ends it; it has to be idle.
+    /// Ends it. It has to be idle: messages in its mailbox are lost.
     fn stop(&self);
 }
 
@@ -122,7 +121,7 @@ pub(super) struct Residents<A> {
     limit: ResidentLimit,
     by_keyword: HashMap<Keyword, Resident<A>>,
     by_actor: HashMap<ActorId, Keyword>,
-    /// In the order of their last use.
+    /// By the number of their last use.
     by_use: BTreeMap<u64, Keyword>,
 }
 
@@ -131,14 +130,14 @@ struct Resident<A> {
     actor: A,
     last_use: u64,
     last_used: Instant,
-    /// It has failed, or reads for itself: it is not idle whatever its last use was.
+    /// It has failed, or is catching up: it is not idle, whatever its last use was.
     is_behind: bool,
-    /// While it reads for itself.
+    /// Held while it catches up.
     catching_up: Option<OwnedSemaphorePermit>,
 }
 
 impl<A: Ends + Clone> Residents<A> {
-    /// None yet.
+    /// No actors yet.
     pub(crate) fn new(limit: ResidentLimit) -> Self {
         Self {
             limit,
@@ -148,7 +147,7 @@ impl<A: Ends + Clone> Residents<A> {
         }
     }
 
-    /// A moment in the order of uses.
+    /// The number of the next use.
     pub(crate) fn now(&self) -> u64 {
         self.limit.now()
     }
@@ -157,7 +156,7 @@ impl<A: Ends + Clone> Residents<A> {
         self.by_keyword.contains_key(keyword)
     }
 
-    /// The actor of a keyword, which is used now.
+    /// The actor of a keyword; counts as a use.
     pub(super) fn take_up(&mut self, keyword: &Keyword) -> Option<A> {
         let resident = self.by_keyword.get_mut(keyword)?;
         let last_use = self.limit.next_use();
@@ -169,7 +168,7 @@ impl<A: Ends + Clone> Residents<A> {
         Some(resident.actor.clone())
     }
 
-    /// Adds an actor, which is used now.
+    /// Adds an actor; counts as its first use.
     pub(crate) fn insert(&mut self, keyword: &Keyword, actor: A) {
         let last_use = self.limit.next_use();
         self.by_actor.insert(actor.id(), keyword.clone());
@@ -184,7 +183,7 @@ impl<A: Ends + Clone> Residents<A> {
         self.by_keyword.insert(keyword.clone(), resident);
     }
 
-    /// The actor has ended by itself.
+    /// Removes an actor that has ended by itself. Returns its keyword.
     pub(in crate::actors) fn forget(&mut self, actor: ActorId) -> Option<Keyword> {
         let keyword = self.by_actor.remove(&actor)?;
         self.remove(&keyword);
@@ -198,14 +197,14 @@ impl<A: Ends + Clone> Residents<A> {
         Some(resident.actor)
     }
 
-    /// The keyword has failed; its actor ends by itself.
+    /// Marks the actor of a keyword that has failed as not idle; it ends by itself.
     pub(super) fn falls_behind(&mut self, keyword: &Keyword) {
         if let Some(resident) = self.by_keyword.get_mut(keyword) {
             resident.is_behind = true;
         }
     }
 
-    /// From here on the keyword reads for itself, until [`Self::has_caught_up`].
+    /// Marks the actor of a keyword as catching up, until [`Self::has_caught_up`].
     pub(super) fn catches_up(&mut self, keyword: &Keyword, place: OwnedSemaphorePermit) {
         if let Some(resident) = self.by_keyword.get_mut(keyword) {
             resident.is_behind = true;
@@ -213,7 +212,7 @@ impl<A: Ends + Clone> Residents<A> {
         }
     }
 
-    /// The keyword follows its shard again.
+    /// Marks the actor of a keyword as idle again: it has caught up with its shard.
     pub(super) fn has_caught_up(&mut self, keyword: &Keyword) {
         if let Some(resident) = self.by_keyword.get_mut(keyword) {
             resident.is_behind = false;
@@ -222,13 +221,13 @@ impl<A: Ends + Clone> Residents<A> {
         self.take_up(keyword);
     }
 
-    /// Room for an actor, if there is some.
+    /// Room for an actor, if a permit is free.
     pub(super) fn try_room(&self) -> Option<ResidentPermit> {
         self.limit.try_permit()
     }
 
-    /// Room for an actor that catches up, for which an idle one goes if need be; `None` when there
-    /// is none now.
+    /// Room for an actor that catches up; an idle actor ends for it if no permit is free. `None`
+    /// when there is no room now.
     pub(super) async fn room_to_catch_up(
         &mut self,
     ) -> Result<Option<(ResidentPermit, OwnedSemaphorePermit)>, ActorProcessingErr> {
@@ -247,12 +246,13 @@ impl<A: Ends + Clone> Residents<A> {
         Ok(Some((permit, place)))
     }
 
-    /// Waits for room, which is there when another actor has gone, of this shard or another.
+    /// Waits for room for an actor, until another actor of this or another shard has ended.
     pub(super) async fn room(&self) -> Result<ResidentPermit, ActorProcessingErr> {
         self.limit.permit().await
     }
 
-    /// Ends the actor that was unused longest, if one was last used before this moment.
+    /// Ends the least recently used idle actor whose last use was before `before`. False when there
+    /// is none.
     pub(super) fn end_longest_unused(&mut self, before: u64) -> bool {
         let idle = self.idle_before(before).next().cloned();
         let Some(actor) = idle.and_then(|keyword| {
@@ -266,8 +266,8 @@ impl<A: Ends + Clone> Residents<A> {
         true
     }
 
-    /// Ends the actors that were unused for so long, or for longer than one of another shard that
-    /// had to go, and as many as others wait for.
+    /// Ends idle actors: those unused for the time `idle`; those unused for longer than an actor of
+    /// another shard that was ended for want of a permit; and one for each shard that waits.
     pub(super) fn end_idle(&mut self, idle: Duration) {
         let gone = self.limit.gone.load(Ordering::Relaxed);
         let is_due = |keyword: &&Keyword| {
@@ -289,11 +289,11 @@ impl<A: Ends + Clone> Residents<A> {
         for _ in 0..self.limit.waiting.load(Ordering::Relaxed) {
             self.end_longest_unused(self.now());
         }
-        // Whichever shard has an idle one gives it up, once.
+        // The first shard that has an idle actor ends it for the keyword that has to catch up.
         if self.limit.wanted.load(Ordering::Relaxed) && self.end_longest_unused(self.now()) {
             self.limit.wanted.store(false, Ordering::Relaxed);
         }
-        // Once many were resident, these would take room for as many for ever.
+        // After many actors were resident, the maps would keep their capacity for ever.
         let room = self.by_keyword.len().saturating_mul(2);
         self.by_keyword.shrink_to(room);
         self.by_actor.shrink_to(room);

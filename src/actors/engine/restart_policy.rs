@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many failures within [`WINDOW`] and the keyword is quarantined.
+/// A keyword with this many failures within [`WINDOW`] is quarantined.
 pub(super) const MAX_FAILURES: usize = 5;
 /// Older failures are forgotten.
 pub(super) const WINDOW: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub(super) struct RestartPolicy {
 pub(super) enum RestartDecision {
     /// Start it again after this pause.
     Restart(Duration),
-    /// Leave it until somebody releases it.
+    /// Quarantine it until it is released.
     Quarantine,
 }
 

@@ -1,4 +1,4 @@
-//! Which keywords are tracked, or about to be, and the matcher over them.
+//! The tracked keywords, the reservations for new ones, and the matcher over them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use crate::events::Keyword;
 use crate::text::Matcher;
 
-/// The tracked keywords; cheap to clone. The matcher is built when it is asked for and the set
-/// has changed, so that tracking many keywords at once builds it once.
+/// The tracked keywords; cheap to clone. The matcher is built when it is asked for after a change,
+/// so that tracking many keywords at once builds it once.
 ///
-/// It goes with the views that are shown: while old ones answer for new ones that are not done yet,
-/// it stands still, and what is folded waits.
+/// The set belongs to the views that are shown: while previous views answer, it stands still, and
+/// what the new views fold is kept aside.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrackedKeywords {
     tracked: Arc<RwLock<TrackedSets>>,
@@ -21,17 +21,17 @@ pub(super) struct TrackedKeywords {
 struct TrackedSets {
     keywords: BTreeSet<Keyword>,
     version: u64,
-    /// What the new views track, while old ones are shown.
+    /// What the new views track, while previous views are shown.
     folded: Option<BTreeSet<Keyword>>,
-    /// How many hold a place for this keyword.
-    promised: BTreeMap<Keyword, usize>,
-    /// How many of them are not tracked yet.
+    /// How many reservations each keyword has.
+    reserved: BTreeMap<Keyword, usize>,
+    /// How many reserved keywords are not tracked yet.
     arriving: usize,
 }
 
-/// A place among the keywords that may be tracked, for one whose `keyword.tracked` is on its way
-/// through the journal: of two who ask for the last one at once, only one gets it. To be dropped
-/// when that is folded, or was not journaled.
+/// A reservation for a keyword whose `keyword.tracked` is on its way through the journal: of two
+/// requests for the last place, one is refused. To be dropped when the event is folded, or when it
+/// was not journaled.
 #[derive(Debug)]
 pub(crate) struct TrackReservation {
     tracked_keywords: TrackedKeywords,
@@ -39,7 +39,7 @@ pub(crate) struct TrackReservation {
 }
 
 impl TrackedSets {
-    /// Changes what is folded; `change` answers whether it changed anything.
+    /// Changes the folded set; `change` returns whether it changed anything.
     fn change(&mut self, change: impl FnOnce(&mut BTreeSet<Keyword>) -> bool) {
         match &mut self.folded {
             Some(folded) => {
@@ -51,27 +51,27 @@ impl TrackedSets {
     }
 
     fn count_arriving(&mut self) {
-        let arriving = self.promised.keys();
+        let arriving = self.reserved.keys();
         let arriving = arriving.filter(|keyword| !self.keywords.contains(*keyword));
         self.arriving = arriving.count();
     }
 
     fn hold(&mut self, keyword: &Keyword, max: usize) -> bool {
-        let is_new = !self.keywords.contains(keyword) && !self.promised.contains_key(keyword);
+        let is_new = !self.keywords.contains(keyword) && !self.reserved.contains_key(keyword);
         if is_new && self.keywords.len().saturating_add(self.arriving) >= max {
             return false;
         }
         self.arriving = self.arriving.saturating_add(usize::from(is_new));
-        let held = self.promised.entry(keyword.clone()).or_default();
+        let held = self.reserved.entry(keyword.clone()).or_default();
         *held = held.saturating_add(1);
         true
     }
 
     fn give_back(&mut self, keyword: &Keyword) {
-        match self.promised.get_mut(keyword) {
+        match self.reserved.get_mut(keyword) {
             Some(held) if *held > 1 => *held = held.saturating_sub(1),
             Some(_) => {
-                self.promised.remove(keyword);
+                self.reserved.remove(keyword);
                 if !self.keywords.contains(keyword) {
                     self.arriving = self.arriving.saturating_sub(1);
                 }
@@ -96,7 +96,7 @@ impl TrackedKeywords {
         self.tracked.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins anew with these keywords.
+    /// Replaces all tracked keywords.
     pub(crate) fn replace(&self, keywords: impl IntoIterator<Item = Keyword>) {
         let mut tracked = self.writing();
         tracked.folded = None;
@@ -125,7 +125,7 @@ impl TrackedKeywords {
         }
     }
 
-    /// It shows what old views track.
+    /// It shows what previous views track.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
         self.reading().folded.is_some()
     }
@@ -140,7 +140,7 @@ impl TrackedKeywords {
                 keywords.remove(keyword)
             }
         });
-        if tracked.keywords.len() != before && tracked.promised.contains_key(keyword) {
+        if tracked.keywords.len() != before && tracked.reserved.contains_key(keyword) {
             tracked.arriving = if is_tracked {
                 tracked.arriving.saturating_sub(1)
             } else {
@@ -158,8 +158,8 @@ impl TrackedKeywords {
         self.reading().keywords.contains(keyword)
     }
 
-    /// Reserves a place for a keyword that is to be tracked; `None` when `max` are taken, by those
-    /// that are tracked or by others that are to be.
+    /// Reserves a place for a keyword that is to be tracked; `None` when `max` places are taken by
+    /// tracked and reserved keywords.
     pub(crate) fn reserve(&self, keyword: &Keyword, max: usize) -> Option<TrackReservation> {
         let held = self.writing().hold(keyword, max);
         held.then(|| TrackReservation {
@@ -179,7 +179,7 @@ impl TrackedKeywords {
                 _ => (tracked.keywords.clone(), tracked.version),
             }
         };
-        // Nobody who folds waits while it is built.
+        // Without a lock on the set: folds do not wait while the matcher is built.
         let matcher = Arc::new(Matcher::new(keywords));
         *built = (version, Some(Arc::clone(&matcher)));
         matcher

@@ -1,5 +1,5 @@
-//! Keywords of an export whose normal form is of an earlier version: each record goes to the token
-//! that its keyword has today, and what became of every keyword that changed is told.
+//! Imports of an export whose keywords are in an earlier version of the normal form: each record is
+//! moved to the token that its keyword has today, and each keyword that changed is reported.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -11,30 +11,29 @@ use percent_encoding::percent_decode;
 use super::ndjson::store_own_event;
 use crate::events::{CarriedToken, Form, Keyword, NORMAL_FORM_VERSION, Record, Token};
 
-/// So many keywords that changed are remembered by name.
+/// The most changed keywords that are remembered by name.
 const MAX_REMEMBERED: usize = 100_000;
-/// So many tokens that stayed as they are, by hash, to tell whether another keyword became one of
-/// them; and so many tokens with what they mean.
+/// The most unchanged tokens that are remembered by hash, to find out whether another keyword
+/// became one of them; and the most tokens that are remembered with their meaning.
 const MAX_SAME: usize = 1_000_000;
 const MAX_KNOWN: usize = 200_000;
 
-/// A keyword that is not what it was when it was exported.
+/// A keyword whose normal form changed since the export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedKeyword {
-    /// As it was written, percent-encoded where it is no text.
+    /// Its spelling in the export, percent-encoded where it is not UTF-8.
     pub from: String,
-    /// As it is written today; `None` when it can be no keyword any more, so that its records are
-    /// rejected.
+    /// Its spelling today; `None` when it is no keyword any more, so that its records are rejected.
     pub to: Option<String>,
     /// Why it is no keyword.
     pub reason: Option<String>,
-    /// Another keyword of the export has become the same, or was so.
+    /// Another keyword of the export has the same spelling today.
     pub joined: bool,
     /// How many records it has.
     pub records: u64,
 }
 
-/// Brings records under the tokens of today.
+/// Moves records to the tokens of today.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
     /// The export's tokens are those of version 1.
@@ -45,7 +44,7 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
-    /// For an export whose tokens are of this version of the normal form.
+    /// A carrier for an export whose tokens are in this version of the normal form.
     pub(crate) fn of(version: u16) -> Self {
         Self {
             is_older: version < NORMAL_FORM_VERSION,
@@ -53,7 +52,7 @@ impl Carrier {
         }
     }
 
-    /// Puts a record under the token of today.
+    /// Moves a record to the token of today.
     pub(super) fn carry(&mut self, record: &mut Record, form: Form) {
         if !self.is_older {
             return;
@@ -76,8 +75,7 @@ impl Carrier {
             }
             CarriedToken::Now(keyword) => {
                 record.token = Token::of(keyword).to_string().into();
-                // The exporting tidings may have known the token no more, and so exported a
-                // payload.
+                // The exporting version may not have known the token, and then exported a payload.
                 store_own_event(record, form);
                 (Some(keyword.to_string()), None)
             }
@@ -96,7 +94,7 @@ impl Carrier {
         }
     }
 
-    /// What became of the keywords that changed, in the order of their names.
+    /// The keywords that changed, in the order of their names.
     pub(crate) fn finish(self) -> Vec<CarriedKeyword> {
         let mut sources: HashMap<String, u64> = HashMap::new();
         for keyword in self

@@ -8,15 +8,15 @@ use crate::journal::JournalError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
-    /// The journal did not do its part.
+    /// The journal cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The operating system refused.
     #[error("could not {action} {path}: {source}")]
     File {
-        /// What was tried, as a verb.
+        /// The operation that failed, as a verb.
         action: &'static str,
-        /// On what.
+        /// The file.
         path: PathBuf,
         /// The system's answer.
         #[source]
@@ -55,7 +55,7 @@ pub enum TransferError {
         /// The file.
         path: PathBuf,
     },
-    /// The same, found when all had been imported.
+    /// The same, found after all records were imported.
     #[error(
         "{path} was changed or damaged after it was exported: its digest does not match. What it \
         held is in the journal by now: remove the journal, and import a sound export"
@@ -64,12 +64,12 @@ pub enum TransferError {
         /// The stream.
         path: PathBuf,
     },
-    /// The journal holds something else.
+    /// The journal holds other records.
     #[error(
         "the journal holds {records} records already; import into an empty data folder instead"
     )]
     NotEmpty {
-        /// How many.
+        /// How many records it holds.
         records: u64,
     },
     /// The journal holds a part of another export.
@@ -80,7 +80,7 @@ pub enum TransferError {
     OtherExport {
         /// The file.
         path: PathBuf,
-        /// How that is known.
+        /// How that shows.
         what: String,
     },
     /// The file is an export of another journal.
@@ -98,7 +98,7 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    /// Makes an error of the system's answer.
+    /// An error of this operation on this file, from the system's answer.
     pub(crate) fn file(
         action: &'static str,
         path: &Path,

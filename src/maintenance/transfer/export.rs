@@ -1,6 +1,6 @@
-//! Writing a journal as lines, from which [`import`](mod@super::import) makes a journal again.
+//! Writes a journal as lines, from which [`import`](mod@super::import) makes a journal again.
 //!
-//! A plain file says itself how far it has come, and whether it is whole, so that an export that
+//! A plain file itself says how far the export has come and whether it is whole, so an export that
 //! was cut short goes on where it ended ([`unfinished`](super::unfinished)). Pipes and devices are
 //! written straight through. Memory holds one block of lines.
 
@@ -16,22 +16,22 @@ use crate::journal::{Journal, JournalError, Selection};
 use crate::journal::{Salvage, Salvaged};
 use crate::maintenance::TransferError;
 
-/// How many bytes of lines are written, and compressed, at once.
+/// The bytes of lines that are compressed and written at once.
 pub(crate) const BLOCK_BYTES: usize = 4 * 1024 * 1024;
-/// zstd's own default: the point where more effort gains little.
+/// zstd's default level: more effort gains little.
 const ZSTD_LEVEL: i32 = 3;
 
 /// How the lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As they are.
+    /// Uncompressed.
     None,
     /// As zstd frames.
     Zstd,
 }
 
 impl Compression {
-    /// What a file's name asks for: zstd when it ends in `.zst`.
+    /// The compression that a file name asks for: zstd if it ends in `.zst`.
     pub fn of(file: &Path) -> Self {
         match file.extension() {
             Some(extension) if extension == "zst" => Self::Zstd,
@@ -45,28 +45,28 @@ impl Compression {
 pub struct Exported {
     /// How many records it holds.
     pub records: u64,
-    /// The last one's sequence.
+    /// The sequence of the last record.
     pub last: Sequence,
     /// BLAKE3 of all but the last line, in hex.
     pub digest: String,
     /// BLAKE3 of the records' lines, in hex: equal for journals of equal records.
     pub records_digest: String,
-    /// How many payloads, too long for any event, were cut, in this attempt.
+    /// How many payloads were cut in this attempt, because they are too long for any event.
     pub cut: u64,
 }
 
-/// Where an export or an import stands.
+/// The progress of an export or an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportProgress {
-    /// How many records are done, those of an earlier attempt included.
+    /// How many records are done, including those of an earlier attempt.
     pub records: u64,
-    /// Through which position of the journal that is read (export) or written (import).
+    /// The position through which the journal was read (export) or written (import).
     pub through: Sequence,
-    /// Where it ends, as far as is known.
+    /// The last position, if it is known.
     pub end: Option<Sequence>,
 }
 
-/// An export in the making. All methods block on the file.
+/// An export that is being written. All methods block on the file.
 pub struct Exporter {
     path: PathBuf,
     out: Box<dyn Write + Send>,
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Exporter {
 
 impl Exporter {
     /// Begins an export of the journal with this incarnation to a new file, or goes on with a plain
-    /// file that holds one that was cut short. Of any other plain file nothing is changed. A pipe
+    /// file that holds an export that was cut short. Any other plain file is left unchanged. A pipe
     /// or a device is written straight through; opening a pipe waits for its reader.
     ///
     /// # Errors
@@ -154,8 +154,8 @@ impl Exporter {
         })
     }
 
-    /// Begins an export to something that can't be gone on with, such as standard output. `name`
-    /// is what errors call it.
+    /// Begins an export to a stream, such as standard output, which cannot be resumed. `name` is
+    /// its name in errors.
     pub fn to_stream(
         out: Box<dyn Write + Send>,
         name: &Path,
@@ -176,17 +176,17 @@ impl Exporter {
         }
     }
 
-    /// The last record that is in it already.
+    /// The sequence of the last record in the export.
     pub fn after(&self) -> Sequence {
         Sequence::new(self.digests.last)
     }
 
-    /// How many records are in it.
+    /// How many records are in the export.
     pub fn records(&self) -> u64 {
         self.digests.count
     }
 
-    /// Adds a record, which comes behind [`Self::after`].
+    /// Adds a record, whose sequence is after [`Self::after`].
     ///
     /// # Errors
     /// [`TransferError::File`].
@@ -205,7 +205,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// Writes the last line, and makes the file durable.
+    /// Writes the closing line, and makes the file durable.
     ///
     /// # Errors
     /// [`TransferError::File`].
@@ -261,11 +261,11 @@ fn compress(block: &[u8]) -> std::io::Result<Vec<u8>> {
     compressor.compress(block)
 }
 
-/// Exports all records through the journal's present head. Blocks on the file between reads.
+/// Exports all records through the current journal head. Blocks on the file between reads.
 ///
 /// # Errors
-/// [`TransferError::Journal`] where the journal can't be read, or [`TransferError::File`]; what
-/// was written can be gone on with.
+/// [`TransferError::Journal`] if the journal cannot be read, or [`TransferError::File`]; the export
+/// can be resumed.
 pub async fn export(
     journal: &dyn Journal,
     mut exporter: Exporter,
@@ -291,7 +291,7 @@ pub async fn export(
     exporter.finish()
 }
 
-/// Exports what is left of a damaged embedded journal. `skipped` is told of each damage.
+/// Exports what is left of a damaged embedded journal. `skipped` is called for each damage.
 ///
 /// # Errors
 /// As [`export`].

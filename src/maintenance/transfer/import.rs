@@ -1,8 +1,8 @@
-//! Making a journal of an exported one.
+//! Makes a journal from an export.
 //!
-//! The journal has to be empty, or to hold the beginning of the same export: an import that was
-//! cut short goes on behind what is there, having compared it. A small state file beside the
-//! journal names the export until all of it has been taken.
+//! The journal has to be empty, or to hold the beginning of the same export: an import that was cut
+//! short compares the records that are there, and goes on after them. A small state file beside the
+//! journal names the export until all of it is imported.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -20,37 +20,38 @@ use crate::journal::tokens::Tokens;
 use crate::journal::{Journal, JournalReader, Selection};
 use crate::maintenance::TransferError;
 
-/// How many records are appended at once, at most.
+/// The most records that are appended at once ...
 const BATCH_RECORDS: usize = 4096;
-/// And how many bytes of lines they are read from.
+/// ... and the most bytes of their lines.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// An import that is done.
+/// A finished import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// How many records the export holds.
     pub records: u64,
-    /// How many of them were there from an earlier attempt.
+    /// How many of them an earlier attempt had imported.
     pub resumed: u64,
     /// The digest of the export.
     pub digest: String,
     /// The digest of its records' lines.
     pub records_digest: String,
-    /// What is not as the export has it.
+    /// How many records are not as in the export.
     pub changes: ImportChanges,
-    /// Keywords whose normal form is another one today.
+    /// Keywords whose normal form changed since the export.
     pub carried: Vec<CarriedKeyword>,
 }
 
-/// How many records an import did not take as they were. None is left out.
+/// How many records an import changed. It leaves none out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ImportChanges {
-    /// Payloads that are too long for any event, and so rejected, were cut to just that length.
+    /// Payloads that are too long for any event, and therefore rejected. They are cut to a byte
+    /// more than an event may have.
     pub cut: u64,
-    /// Events about keywords that were journaled while a clock was wrong have the nearest time that
-    /// is allowed.
+    /// Events about keywords that were journaled while a clock was wrong. They have the nearest
+    /// time that is allowed.
     pub retimed: u64,
-    /// Tweets with a time that is not allowed are kept as rejected.
+    /// Tweets with a time that is not allowed. They are kept as rejected.
     pub rejected: u64,
 }
 
@@ -65,7 +66,7 @@ impl ImportChanges {
     }
 }
 
-/// Where the state of an import into the journal in `dir` is kept.
+/// The state file of an import into the journal in `dir`.
 pub fn import_state(dir: &Path) -> PathBuf {
     dir.join("import.json")
 }
@@ -75,14 +76,14 @@ pub fn import_unfinished(dir: &Path) -> bool {
     import_state(dir).exists()
 }
 
-/// Imports a plain file, packed with zstd or not. The closing digest is checked before anything is
-/// written, for which the file is read twice. `state` is where the state file is kept, such as
+/// Imports a plain file, compressed with zstd or not. Reads the file twice, since the closing
+/// digest is checked before anything is written. `state` is the state file, such as
 /// [`import_state`]. Blocks on the file between appends.
 ///
 /// # Errors
-/// [`TransferError::CutShort`] when the file has no last line: what it holds is in the journal
-/// then, and the import goes on with the whole file. [`TransferError::Digest`] when bytes were
-/// changed: nothing was written. Otherwise any [`TransferError`]; what was read before it is kept.
+/// [`TransferError::CutShort`] when the file has no closing line: its records are in the journal,
+/// and the import can be resumed with the whole file. [`TransferError::Digest`] when bytes were
+/// changed: nothing was written. Otherwise any [`TransferError`]; the records before it are kept.
 pub async fn import(
     journal: &dyn Journal,
     file: &Path,
@@ -91,7 +92,7 @@ pub async fn import(
 ) -> Result<Imported, TransferError> {
     let end = match check_export(file) {
         Ok(checked) => Some(Sequence::new(checked.records)),
-        // What is there is imported all the same.
+        // The records that are there are imported all the same.
         Err(TransferError::CutShort { .. }) => None,
         Err(error) => return Err(error),
     };
@@ -99,11 +100,11 @@ pub async fn import(
     take_in(journal, lines, state, end, progress).await
 }
 
-/// Imports a stream, such as standard input or a pipe, packed with zstd or not. `name` is what
-/// errors call it.
+/// Imports a stream, such as standard input or a pipe, compressed with zstd or not. `name` is its
+/// name in errors.
 ///
 /// # Errors
-/// As [`import`], but a wrong digest is found when all has been written:
+/// As [`import`], but a wrong digest is found after everything is written:
 /// [`TransferError::Spoiled`].
 pub async fn import_stream(
     journal: &dyn Journal,
@@ -119,7 +120,7 @@ pub async fn import_stream(
     }
 }
 
-/// What a file claims to hold, when all its bytes are as they were written.
+/// The content of an export file whose digest is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// How many records it holds.
@@ -162,11 +163,9 @@ async fn take_in(
     let resumed = journal.head().borrow().get();
     begin(state, &header, resumed, lines.path())?;
     let mut present = Present::of(journal).await?;
-    let form = journal.form();
     let mut changes = ImportChanges::default();
     let mut carrier = Carrier::of(header.normal_form());
-    let mut batch = Vec::new();
-    let mut bytes = 0_usize;
+    let mut batch = ImportBatch::new(journal, progress, end);
     let closing = loop {
         let Some(line) = lines.next()? else {
             break None;
@@ -174,52 +173,28 @@ async fn take_in(
         if let Some(closing) = Closing::parse(line) {
             break Some(closing);
         }
-        let parsed = parse_record(line, form);
+        let parsed = parse_record(line, journal.form());
         let length = line.len();
         let Parsed {
             mut record, change, ..
         } = match lines.record(parsed) {
             Ok(parsed) => parsed,
             Err(error) => {
-                // What came before the bad line is kept.
-                journal.append(std::mem::take(&mut batch)).await?;
+                // The records before the bad line are kept.
+                batch.append().await?;
                 return Err(error);
             }
         };
         change.into_iter().for_each(|change| changes.count(change));
-        carrier.carry(&mut record, form);
+        carrier.carry(&mut record, journal.form());
         let position = lines.records();
         if position <= resumed {
             present.check(position, &record, lines.path()).await?;
-            continue;
-        }
-        batch.push(record);
-        bytes = bytes.saturating_add(length);
-        if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES {
-            let appended = journal.append(std::mem::take(&mut batch)).await?;
-            bytes = 0;
-            progress(ExportProgress {
-                records: position,
-                through: appended.last,
-                end,
-            });
+        } else {
+            batch.push(record, length, position).await?;
         }
     };
-    let appended = journal.append(batch).await?;
-    if lines.records() < resumed {
-        return Err(TransferError::OtherExport {
-            path: lines.path().into(),
-            what: format!(
-                "the journal holds {resumed} records, and it only {}",
-                lines.records()
-            ),
-        });
-    }
-    progress(ExportProgress {
-        records: lines.records(),
-        through: appended.last,
-        end,
-    });
+    batch.finish(&lines, resumed).await?;
     let closing = closing.ok_or_else(|| lines.cut_short())?;
     lines.end(&closing)?;
     std::fs::remove_file(state).map_err(TransferError::file("remove", state))?;
@@ -234,6 +209,80 @@ async fn take_in(
     })
 }
 
+/// Records of an import that wait to be appended together.
+struct ImportBatch<'a> {
+    journal: &'a dyn Journal,
+    progress: &'a mut (dyn FnMut(ExportProgress) + Send),
+    /// The last sequence of the export, if it is known.
+    end: Option<Sequence>,
+    records: Vec<Record>,
+    /// The length of their lines.
+    bytes: usize,
+}
+
+impl<'a> ImportBatch<'a> {
+    fn new(
+        journal: &'a dyn Journal,
+        progress: &'a mut (dyn FnMut(ExportProgress) + Send),
+        end: Option<Sequence>,
+    ) -> Self {
+        Self {
+            journal,
+            progress,
+            end,
+            records: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Adds the record of the line at this position, and appends the batch if it is full.
+    async fn push(
+        &mut self,
+        record: Record,
+        length: usize,
+        position: u64,
+    ) -> Result<(), TransferError> {
+        self.records.push(record);
+        self.bytes = self.bytes.saturating_add(length);
+        if self.records.len() >= BATCH_RECORDS || self.bytes >= BATCH_BYTES {
+            let through = self.append().await?;
+            self.report(position, through);
+        }
+        Ok(())
+    }
+
+    /// Appends what waits. Returns the journal head.
+    async fn append(&mut self) -> Result<Sequence, TransferError> {
+        self.bytes = 0;
+        let records = std::mem::take(&mut self.records);
+        Ok(self.journal.append(records).await?.last)
+    }
+
+    /// Appends the rest after the last line. The journal held `resumed` records at the start.
+    async fn finish(mut self, lines: &ExportLines, resumed: u64) -> Result<(), TransferError> {
+        let through = self.append().await?;
+        if lines.records() < resumed {
+            return Err(TransferError::OtherExport {
+                path: lines.path().into(),
+                what: format!(
+                    "the journal holds {resumed} records, and it only {}",
+                    lines.records()
+                ),
+            });
+        }
+        self.report(lines.records(), through);
+        Ok(())
+    }
+
+    fn report(&mut self, records: u64, through: Sequence) {
+        (self.progress)(ExportProgress {
+            records,
+            through,
+            end: self.end,
+        });
+    }
+}
+
 /// The state file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
@@ -241,7 +290,8 @@ struct State {
     export: Header,
 }
 
-/// Sees to it that the journal is empty or holds the beginning of this export, and notes which.
+/// Checks that the journal is empty or holds the beginning of this export, and writes the state
+/// file.
 fn begin(state: &Path, header: &Header, present: u64, export: &Path) -> Result<(), TransferError> {
     let failed = |action| TransferError::file(action, state);
     if present > 0 {
@@ -262,7 +312,7 @@ fn begin(state: &Path, header: &Header, present: u64, export: &Path) -> Result<(
         export: header.clone(),
     };
     let json = serde_json::to_vec(&fresh).map_err(|error| failed("write")(error.into()))?;
-    // A half written state would only be read when records follow it, hence the sync.
+    // Synced before any record: a state file that is half written must not be read later.
     let mut file = File::create(state).map_err(failed("create"))?;
     file.write_all(&json)
         .and_then(|()| file.sync_all())
@@ -270,7 +320,7 @@ fn begin(state: &Path, header: &Header, present: u64, export: &Path) -> Result<(
     sync_parent(state)
 }
 
-/// Makes the name of a file durable, or its absence.
+/// Makes the creation or removal of a file durable.
 pub(super) fn sync_parent(file: &Path) -> Result<(), TransferError> {
     let dir = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
@@ -281,7 +331,7 @@ pub(super) fn sync_parent(file: &Path) -> Result<(), TransferError> {
         .map_err(TransferError::file("sync", dir))
 }
 
-/// What the journal held when the import began.
+/// The records that the journal held when the import began.
 struct Present {
     reader: Box<dyn JournalReader>,
     ahead: VecDeque<Envelope>,
@@ -297,8 +347,8 @@ impl Present {
         })
     }
 
-    /// Checks that the record at a position is the one that the export has in its place. All are
-    /// compared, since the earlier attempt may have read a stream that was damaged.
+    /// Checks that the record at a position is the one in the export. All records are compared,
+    /// since the earlier attempt may have read a damaged stream.
     async fn check(
         &mut self,
         position: u64,

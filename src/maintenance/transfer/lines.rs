@@ -1,4 +1,4 @@
-//! Reading the lines of an export, and adding them up.
+//! Reads the lines of an export, and counts and hashes them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -9,12 +9,12 @@ use crate::maintenance::TransferError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The lines of an export, with what they add up to.
+/// The lines of an export, with the digest of those read so far.
 pub(super) struct ExportLines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     line: Vec<u8>,
-    /// Number of the line read last, from 1.
+    /// The number of the last line read, from 1.
     number: u64,
     digests: Digests,
 }
@@ -26,7 +26,7 @@ impl ExportLines {
         Self::over(Box::new(file), path)
     }
 
-    /// The lines of a stream. Tells zstd by its magic number, whatever the name.
+    /// The lines of a stream. Recognizes zstd by its magic number, whatever the name.
     pub(crate) fn over(stream: Box<dyn Read + Send>, path: &Path) -> Result<Self, TransferError> {
         const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
         let mut buffered = BufReader::with_capacity(256 * 1024, stream);
@@ -50,12 +50,12 @@ impl ExportLines {
         })
     }
 
-    /// What they are called in errors.
+    /// The name of the file or stream, for errors.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many lines of records were counted.
+    /// How many record lines were counted.
     pub(crate) const fn records(&self) -> u64 {
         self.digests.count
     }
@@ -87,7 +87,7 @@ impl ExportLines {
     /// Reads the first line.
     pub(crate) fn header(&mut self) -> Result<Header, TransferError> {
         let is_begun = self.next()?.is_some();
-        // What an editor may put before a text is no part of it.
+        // An editor may have put a byte order mark before the first line.
         if self.line.starts_with(BYTE_ORDER_MARK) {
             self.line.drain(..BYTE_ORDER_MARK.len());
         }
@@ -100,12 +100,12 @@ impl ExportLines {
         Ok(header)
     }
 
-    /// Counts the line read last as a record's.
+    /// Counts the last line read as a record line.
     pub(crate) fn count(&mut self) {
         self.digests.record(&self.line);
     }
 
-    /// Counts the line read last, which gave this.
+    /// Counts the last line read, if it was parsed.
     pub(crate) fn record(
         &mut self,
         parsed: Result<Parsed, String>,
@@ -121,11 +121,11 @@ impl ExportLines {
         Ok(parsed)
     }
 
-    /// Checks the last line against what came before it, and that nothing stands behind it.
+    /// Checks the closing line against the lines before it, and that no line follows it.
     pub(crate) fn end(&mut self, closing: &Closing) -> Result<(), TransferError> {
         let mut right = self.digests.closing();
         if right.last == 0 {
-            // Not counted by a mere check.
+            // A mere check does not count the record lines.
             right.last = closing.last;
         }
         if right != *closing {
@@ -140,7 +140,7 @@ impl ExportLines {
         Ok(())
     }
 
-    /// The error of an export without a last line.
+    /// The error of an export without a closing line.
     pub(super) fn cut_short(&self) -> TransferError {
         TransferError::CutShort {
             path: self.path.clone(),

@@ -1,4 +1,4 @@
-//! Journals as lines of JSON: export writes them, import makes a journal of them.
+//! Journals as lines of JSON: an export writes them, an import makes a journal from them.
 //!
 //! ```text
 //! journal ─► export ─► ndjson ─► file or pipe ─► lines ─► ndjson ─► carried ─► import ─► journal

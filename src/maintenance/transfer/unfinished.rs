@@ -1,9 +1,9 @@
-//! What an earlier export left in a file, and whether the file is an export at all.
+//! Recognizes an unfinished export in a file.
 //!
-//! An export that was cut short goes on behind its last whole line, or, when it is compressed,
-//! behind its last whole zstd frame (a frame holds whole lines). What stands behind that is cut
-//! off, so it has to be the torn end of an export: of any other file nothing is touched. The file
-//! may be of any length and hold anything, so no more than one line, or frame, is in memory.
+//! An export that was cut short goes on after its last whole line, or, when it is compressed, after
+//! its last whole zstd frame (a frame holds whole lines). What follows is cut off, so it has to be
+//! the torn end of an export: any other file is left untouched. The file may have any length and
+//! content, so at most one line or frame is in memory.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
@@ -22,11 +22,11 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// An export that was begun, or an empty file.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// How much of the file is whole lines, or whole frames.
+    /// The length of the whole lines or frames, in bytes.
     pub(crate) bytes: u64,
-    /// There is a first line.
+    /// The first line was read.
     pub(super) has_header: bool,
-    /// What the lines add up to.
+    /// The digest of the lines.
     pub(super) digests: Digests,
 }
 
@@ -91,7 +91,7 @@ struct Reading<'p> {
 }
 
 impl Reading<'_> {
-    /// Takes whole lines.
+    /// Adds whole lines.
     fn take(&mut self, block: &[u8]) -> Result<(), TransferError> {
         for line in block.split_inclusive(|byte| *byte == b'\n') {
             let number = self.number();
@@ -125,7 +125,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The line that comes next, from 1.
+    /// The number of the next line, from 1.
     fn number(&self) -> u64 {
         let header = u64::from(self.found.has_header);
         self.found
@@ -144,14 +144,13 @@ impl Reading<'_> {
     }
 }
 
-/// What comes next in a file.
+/// The next part of a file.
 enum Block {
     /// A whole line or frame.
     Whole,
-    /// The end of the file, or a line or frame that is cut short by it. What there is of it has
-    /// been read.
+    /// The end of the file, or a line or frame that the end cuts short. It has been read.
     Torn,
-    /// Something that no export holds.
+    /// Bytes that no export holds.
     Foreign(&'static str),
 }
 
@@ -185,8 +184,8 @@ fn read_frame<R: BufRead>(reader: &mut R, lines: &mut Vec<u8>) -> std::io::Resul
     })
 }
 
-/// Whether an export of this journal may begin so: with a part of its first line, or with that line
-/// and some more.
+/// Whether an export of this journal may begin with these bytes: a part of its first line, or that
+/// line and more.
 fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
     if let Some(end) = memchr::memchr(b'\n', torn) {
         let line = torn.get(..end).unwrap_or_default();
@@ -199,5 +198,5 @@ fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
     }
 }
 
-/// What may stand behind the incarnation in the first line, in bytes: two numbers with their names.
+/// The most bytes after the incarnation in the first line: two numbers with their names.
 const MAX_HEADER_REST: usize = 64;

@@ -1,4 +1,4 @@
-//! What runs under the root: the reader and the shards, over one store.
+//! The children of the root: the reader and the shards, over one store.
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Lets them fold on from where the views stand, which were opened for this journal.
+    /// Spawns them. They fold on from the checkpoints of the opened views, which belong to the
+    /// journal of this incarnation.
     pub(super) async fn spawn(
         core: &Core,
         incarnation: Incarnation,
@@ -71,10 +72,10 @@ impl Children {
         self.shards.get(shard.index()).map(|(_, handle)| handle)
     }
 
-    /// Folds what is being folded, and commits, all shards at a time. Answers the store, and why it
-    /// may lack something.
+    /// Lets all shards fold what they have received and commit, at the same time. Returns the
+    /// store, and why a shard could not commit.
     pub(super) async fn finish(self) -> (Arc<Store>, Result<(), String>) {
-        // The reader holds nothing; its batches on the way are in the shards' mailboxes.
+        // The reader holds nothing; the batches that it has sent are in the shards' mailboxes.
         let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
         let finished = self.shards.iter().map(|(shard, handle)| async move {
             let finished = handle.finish().await;

@@ -1,11 +1,11 @@
 //! The root actor.
 //!
-//! Owns the running whole: the views' store, the reader and the shards, which it supervises. When
-//! one of them fails, or a reader of the views meets damage, it takes all of them down, opens the
-//! views anew (healing or rebuilding them) and starts again, after a pause that grows while that
-//! keeps failing. Dies when it is told to finish.
+//! Owns the store of the views, the reader and the shards, which it supervises. When one of them
+//! fails, or a query meets damaged rows, it stops all of them, opens the views again (healing or
+//! rebuilding them) and starts the reader and the shards, after a pause that grows while that keeps
+//! failing. Ends when it is asked to finish. Nothing restarts it: when it fails, the process ends
+//! ([`RootWatch`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use self::children::Children;
 use self::recovery::Recovery;
 use self::view_switch::ViewSwitch;
 use super::causes::Waiting;
-use super::clock::Clock;
 use super::core::Core;
 use super::open_views::{OpenedViews, OpeningError, open_views};
+use super::options::Options;
 use super::previous_views::sole;
 use super::root_watch::RootWatch;
-use super::shard::{ShardHandle, ShardOptions};
+use super::shard::ShardHandle;
 use crate::events::{Keyword, RecordHash, Sequence, ShardId};
 use crate::journal::JournalError;
 use crate::store::{Contradiction, Store, StoreError, ViewsFolder};
@@ -31,49 +31,10 @@ mod children;
 mod recovery;
 mod view_switch;
 
-/// How long the parts may take to go when they are taken down.
+/// How long the children may take to end when they are stopped.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
-/// How a running whole is set up.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The data folder.
-    pub data: PathBuf,
-    /// How much sled may keep in memory, in bytes.
-    pub cache_bytes: u64,
-    /// Records that the reader hands on at a time, at most.
-    pub batch_records: usize,
-    /// Requests to track a new keyword are refused while so many are tracked.
-    pub keywords_max: usize,
-    /// At most so many keyword actors are in memory, over all shards; at least 2.
-    pub keywords_resident: usize,
-    /// When shards commit, and what they keep in memory.
-    pub shard: ShardOptions,
-    /// Where windows and polled topics read the time.
-    pub clock: Clock,
-}
-
-#[cfg(test)]
-impl Options {
-    /// Small batches and frequent commits.
-    pub(in crate::actors) fn of_test(data: &std::path::Path) -> Self {
-        Self {
-            data: data.to_owned(),
-            cache_bytes: 1 << 20,
-            batch_records: 64,
-            keywords_max: 1_000,
-            keywords_resident: 100,
-            shard: ShardOptions {
-                commit_events: 1,
-                commit_interval: Duration::from_secs(1),
-                idle: Duration::from_secs(600),
-            },
-            clock: Clock::system(),
-        }
-    }
-}
-
-/// The handle's access to the root.
+/// Access to the root, for the handle of the engine.
 #[derive(Debug, Clone)]
 pub(super) struct RootHandle(ActorRef<RootMessage>);
 
@@ -84,15 +45,15 @@ impl RootHandle {
         Ok((Self(actor), watch))
     }
 
-    /// Ends a keyword's quarantine; false when it was in none, `None` while nothing runs.
+    /// Ends a keyword's quarantine; false when it was in none, `None` while no shard runs.
     pub(super) async fn release(&self, shard: ShardId, keyword: Keyword) -> Option<bool> {
         let (found, answer) = oneshot::channel();
         let _ = self.0.cast(RootMessage::FindShard { shard, found });
         answer.await.ok()?.release(keyword).await
     }
 
-    /// Folds what is being folded, commits, and closes the views; an error says why the views
-    /// were not closed cleanly.
+    /// Folds what the shards have received, commits, and closes the views; the error says why the
+    /// views were not closed cleanly.
     pub(crate) async fn finish(&self) -> Result<(), String> {
         let (finished, answer) = oneshot::channel();
         let _ = self.0.cast(RootMessage::Finish { finished });
@@ -104,22 +65,22 @@ impl RootHandle {
 
 /// What the root is asked to do.
 pub(super) enum RootMessage {
-    /// Start the parts, after an earlier life of theirs has failed.
+    /// Start the children again after a failure.
     Start,
-    /// A reader met damage in the views.
+    /// A query met damaged rows.
     Damaged,
-    /// Hand out a shard's handle.
+    /// Send a shard's handle.
     FindShard {
         shard: ShardId,
         found: oneshot::Sender<ShardHandle>,
     },
-    /// Show the new views, which have folded what the journal held when they were begun.
+    /// Show the new views: they have folded through `target`, the journal head at their start.
     Swap { target: Sequence },
-    /// Fold what is being folded, and commit.
+    /// Fold what the shards have received, and commit.
     Finish {
         finished: oneshot::Sender<Result<(), String>>,
     },
-    /// Close the views and end, now that the states of the parts are gone.
+    /// Close the views and end, now that the states of the children are dropped.
     Close {
         finished: oneshot::Sender<Result<(), String>>,
     },
@@ -127,9 +88,9 @@ pub(super) enum RootMessage {
 
 pub(super) struct RootState {
     core: Core,
-    /// What runs.
+    /// The reader and the shards, while they run.
     children: Option<Children>,
-    /// The store of parts that were taken down.
+    /// The store of children that were stopped.
     retired: Option<Arc<Store>>,
     view_switch: ViewSwitch,
     recovery: Recovery,
@@ -210,8 +171,8 @@ impl Actor for RootActor {
                 if let Some(JournalError::Changed { what, read }) = error.downcast_ref() {
                     tracing::error!(
                         what,
-                        "a new epoch begins, and the views are made anew from what the journal \
-                        holds now"
+                        "a new epoch begins, and the views are rebuilt from what the journal holds \
+                        now"
                     );
                     state.core.metrics.journal_changed.inc();
                     let found = state.contradiction(*read);
@@ -250,7 +211,7 @@ impl RootState {
         }
     }
 
-    /// What the journal contradicts, when it is no longer what was read.
+    /// What contradicts the views, after the journal became another one than was read.
     fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
         let now = self.core.journal.incarnation();
         let of = self.children.as_ref();
@@ -266,17 +227,18 @@ impl RootState {
     async fn on_damaged(&mut self, myself: &ActorRef<RootMessage>) {
         if self.view_switch.is_old() {
             tracing::error!(
-                "the views of the version before are damaged; the new ones answer as they grow"
+                "the previous views are damaged; the new views answer, although they are still catching \
+                up"
             );
             self.swap(false).await;
         } else if self.children.is_some() {
-            tracing::error!("a query met damaged rows; the views are opened anew");
+            tracing::error!("a query met damaged rows; the views are opened again");
             self.start_again(myself, true).await;
         }
     }
 
     async fn on_swap(&mut self, target: Sequence) {
-        // One that was meant for an earlier life comes too soon.
+        // A message that was sent before the last restart has another target.
         if self.core.progress.target() == target {
             self.swap(true).await;
         }
@@ -312,7 +274,7 @@ impl RootState {
     async fn on_close(&mut self) -> Result<(), String> {
         self.view_switch.hide(&self.core);
         let Some(store) = self.take_retired().await else {
-            return Err("somebody still reads the views, so they are not sealed".into());
+            return Err("the views are still being read, so they are not sealed".into());
         };
         tokio::task::spawn_blocking(move || store.close())
             .await
@@ -320,8 +282,8 @@ impl RootState {
             .map_err(|error| whole(&error).to_string())
     }
 
-    /// The store of the parts that were taken down, once nobody else holds it. Answers on their
-    /// way and the last states of the parts, which their ends carry, are waited for.
+    /// The store of the children that were stopped, once nothing else holds it. Waits for queries
+    /// under way, and until the last states of the children are dropped.
     async fn take_retired(&mut self) -> Option<Store> {
         sole(self.retired.take()?, STOP_WAIT).await
     }
@@ -350,8 +312,8 @@ impl RootState {
         Ok(())
     }
 
-    /// Opens the views and reads which keywords are tracked. Where only that meets damage, they are
-    /// moved aside and made anew like others.
+    /// Opens the views and reads which keywords are tracked. Views in which only that is damaged
+    /// are moved aside and rebuilt like others.
     async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
         let Options {
             data, cache_bytes, ..
@@ -363,7 +325,7 @@ impl RootState {
             Err(error) if error.is_damage() => {
                 tracing::error!(
                     error = %whole(&error),
-                    "the views are damaged; they are made anew from the journal"
+                    "the views are damaged; they are rebuilt from the journal"
                 );
                 drop(opened);
                 self.recovery.damaged();
@@ -376,12 +338,12 @@ impl RootState {
         }
     }
 
-    /// Takes everything down and starts it again after a pause.
+    /// Stops all children and starts them again after a pause.
     async fn start_again(&mut self, myself: &ActorRef<RootMessage>, damaged: bool) {
         self.view_switch.hide(&self.core);
         myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         for child in myself.get_children() {
-            // It is in the middle of something and must not go on beside its successor.
+            // It did not stop in time, and must not run beside its successor.
             let _ = child.kill_and_wait(Some(STOP_WAIT)).await;
         }
         self.core.causes.forget_shards();
@@ -394,7 +356,7 @@ impl RootState {
     }
 }
 
-/// Why the whole could not be started.
+/// Why the root could not be started.
 pub(super) fn startup_error(error: SpawnErr) -> Result<OpeningError, String> {
     match error {
         SpawnErr::StartupFailed(error) => error

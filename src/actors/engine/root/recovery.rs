@@ -1,4 +1,4 @@
-//! What has to be done between a failure and the next start, and when that may be.
+//! What has to be done between a failure and the next start, and the pause before it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::telemetry::whole;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A whole that ran for so long is taken to be sound again.
+/// Children that ran for this time count as sound: the next pause is the first one again.
 const SOUND_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) struct Recovery {
     /// The views on disk cannot be trusted.
     discard: bool,
-    /// The journal no longer holds what clients were shown: a new epoch has to begin, even where
-    /// the checkpoints that reached the disk still fit.
+    /// The journal no longer holds what clients were shown: a new epoch has to begin, even if the
+    /// checkpoints on disk still fit the journal.
     renew: Option<Contradiction>,
     pause: Duration,
     started: Instant,
@@ -35,23 +35,23 @@ impl Recovery {
         }
     }
 
-    /// Everything runs.
+    /// Takes note that all children run.
     pub(super) fn started(&mut self) {
         self.started = Instant::now();
     }
 
-    /// The journal is another one now.
+    /// Takes note that the journal is another one now.
     pub(super) const fn journal_changed(&mut self, found: Contradiction) {
         self.renew = Some(found);
     }
 
-    /// The views cannot be trusted.
+    /// Takes note that the views cannot be trusted.
     pub(super) const fn damaged(&mut self) {
         self.discard = true;
     }
 
-    /// It runs no more; answers how long to wait before it is started again, which grows while it
-    /// keeps failing.
+    /// Takes note of a failure. Returns the pause before the next start, which grows while starts
+    /// keep failing.
     pub(super) fn failed(&mut self, damaged: bool) -> Duration {
         self.discard |= damaged;
         if self.started.elapsed() > SOUND_AFTER {
@@ -79,7 +79,7 @@ impl Recovery {
         }
     }
 
-    /// Begins a new epoch where one has to begin.
+    /// Begins a new epoch if one has to begin.
     pub(super) fn renew_epoch(
         &mut self,
         data: &Path,

@@ -1,4 +1,4 @@
-//! Which views answer, and from when on.
+//! Which views answer queries, and from when on.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::events::Sequence;
 use crate::store::{Epoch, Store};
 use crate::telemetry::whole;
 
-/// What is shown, as far as it matters for what is shown next.
+/// What is shown now, as far as it decides what is shown next.
 #[derive(Default)]
 pub(super) struct ViewSwitch {
-    /// The views of an older version, as long as they answer.
+    /// The previous views, as long as they answer.
     old: Option<Arc<Store>>,
     /// The epoch of the views that were shown last.
     epoch: Option<Epoch>,
 }
 
 impl ViewSwitch {
-    /// What a client saw is not taken back: after a failure, answers of the same epoch begin where
-    /// they ended, which is here.
+    /// The position through which clients have seen answers of this epoch. What a client saw is not
+    /// taken back: after a failure, views of the same epoch answer only from there on.
     pub(super) fn seen(&self, core: &Core, epoch: Epoch, head: Sequence) -> Sequence {
         if self.epoch == Some(epoch) {
             core.progress.highest().min(head)
@@ -31,13 +31,14 @@ impl ViewSwitch {
         }
     }
 
-    /// Old views answer.
+    /// The previous views answer.
     pub(super) const fn is_old(&self) -> bool {
         self.old.is_some()
     }
 
-    /// Shows views that fold on: as they are; or when they have come as far as was seen; or, where
-    /// old ones answer meanwhile, when they have come to the journal's head.
+    /// Shows the views of a store: at once; or when they have folded through the position that
+    /// clients have `seen`; or, if previous views answer meanwhile, when they have folded through
+    /// the journal `head`.
     pub(super) fn begin(
         &mut self,
         core: &Core,
@@ -51,9 +52,7 @@ impl ViewSwitch {
         self.old = old.map(|old| old.store);
         self.epoch = Some(store.epoch());
         if let Some(old) = &self.old {
-            tracing::info!(
-                "the views of the version before answer until the new ones have caught up"
-            );
+            tracing::info!("the previous views answer until the new ones have caught up");
             shown.show(Arc::clone(old));
             let root = root.clone();
             tokio::spawn(async move {
@@ -66,7 +65,7 @@ impl ViewSwitch {
             let store = Arc::downgrade(store);
             tokio::spawn(async move {
                 progress.all_reach(seen).await;
-                // Unless it was taken down meanwhile.
+                // It is gone if the children were stopped meanwhile.
                 if let Some(store) = store.upgrade() {
                     shown.show(store);
                 }
@@ -74,22 +73,21 @@ impl ViewSwitch {
         }
     }
 
-    /// Lets the new views answer, and removes the old ones.
+    /// Shows the new views, and removes the previous ones.
     pub(super) async fn swap(&mut self, core: &Core, store: &Arc<Store>, caught_up: bool) {
         let Some(old) = self.old.take() else {
             return;
         };
         let data = core.options.data.clone();
-        // Before anybody sees the new views, since nobody may see the old ones after that.
+        // Before the new views are shown: after that, a crash must not bring the old ones back.
         let retired = tokio::task::spawn_blocking({
             let data = data.clone();
             move || previous_views::retire(&data)
         });
         if let Ok(Err(error)) = retired.await {
-            tracing::error!(error = %whole(&error), "the views of the version before could not be \
-                moved aside");
+            tracing::error!(error = %whole(&error), "the previous views could not be moved aside");
         }
-        // Views come before positions that rise, and behind those that fall.
+        // Views are shown before positions that rise, and after positions that fall.
         if !caught_up {
             core.progress.thaw();
         }
@@ -100,7 +98,7 @@ impl ViewSwitch {
         tokio::spawn(previous_views::remove_when_unused(old, data));
     }
 
-    /// Nothing answers any more.
+    /// Shows no views: queries are answered with an error from now on.
     pub(super) fn hide(&mut self, core: &Core) {
         core.views.hide();
         self.old = None;

@@ -32,17 +32,6 @@ const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How often a shard checks what is due.
 const TICK: Duration = Duration::from_millis(250);
 
-/// When a shard commits and what it keeps in memory.
-#[derive(Debug, Clone)]
-pub struct ShardOptions {
-    /// Commit after this many events, if not earlier.
-    pub commit_events: u64,
-    /// Commit after this time, if not earlier.
-    pub commit_interval: Duration,
-    /// A keyword that folds nothing for this time leaves memory.
-    pub idle: Duration,
-}
-
 /// Access to a shard, for the reader, the root and the shard's keywords.
 #[derive(Debug, Clone)]
 pub(super) struct ShardHandle(ActorRef<ShardMessage>);
