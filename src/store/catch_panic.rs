@@ -6,12 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::StoreError;
 
 thread_local! {
-    /// A call into sled runs on this thread, whose panic becomes an error.
+    /// True while a call into sled runs on this thread, whose panic becomes an error.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a call into sled. Damaged files make sled 0.34 panic in places; for us both mean that the
-/// rows have to be made anew.
+/// Runs a call into sled and turns a panic into an error. sled 0.34 panics on some damaged files.
 pub(super) fn guarded<T>(
     action: &'static str,
     call: impl FnOnce() -> Result<T, sled::Error>,
@@ -32,8 +31,8 @@ pub(super) fn guarded<T>(
     }
 }
 
-/// Keeps the process from printing panics of sled that become errors. Called once, at the start
-/// of the process.
+/// Keeps the panics of sled that become errors from being printed. Called once, at the start of the
+/// process.
 pub fn silence_guarded_panics() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -43,7 +42,7 @@ pub fn silence_guarded_panics() {
     }));
 }
 
-/// A handle of sled. The last one that goes closes the files, which panics when the disk fails.
+/// A handle of sled. Dropping the last one closes the files, which panics when the disk fails.
 #[derive(Debug, Clone)]
 pub(super) struct Handle<T>(Option<T>);
 
@@ -52,15 +51,15 @@ impl<T> Handle<T> {
         Self(Some(handle))
     }
 
-    /// The handle; always there until this is dropped.
+    /// The handle; it is there until this is dropped.
     pub(super) fn get(&self) -> Result<&T, StoreError> {
         self.0.as_ref().ok_or(StoreError::Absent)
     }
 
-    /// Lets it go.
+    /// Drops the handle.
     ///
     /// # Errors
-    /// [`StoreError::Panicked`] when it was the last one, and its files could not be closed.
+    /// [`StoreError::Panicked`] when it was the last one and the files could not be closed.
     pub(super) fn close(mut self) -> Result<(), StoreError> {
         let handle = self.0.take();
         guarded("be closed", move || {
@@ -74,7 +73,7 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.0.is_some() {
             let handle = Self(self.0.take());
-            // Whoever closes a store syncs its file first and tells what went wrong.
+            // Closing a store syncs its file first and reports that error.
             if let Err(error) = handle.close() {
                 tracing::debug!(%error, "a handle of sled did not close its files");
             }

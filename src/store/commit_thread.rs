@@ -1,10 +1,11 @@
 //! One thread that writes the commits of all shards.
 //!
-//! sled frees what a thread has replaced when that thread comes back to it, so many threads that
-//! commit now and then keep much memory. And commits that wait together share one flush.
+//! sled frees the nodes that a thread has replaced when the same thread calls it again, so that
+//! many threads with few commits each would keep much memory. Commits that wait together share one
+//! flush.
 //!
-//! After a failed commit its rows stay in memory. The commits behind it first have the database
-//! opened again, and fail as it did when that was tried a moment ago.
+//! The rows of a failed commit stay in memory. The next commit opens the database again first; if
+//! the last attempt to do so was a moment ago, it fails with the same error.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,14 +16,14 @@ use tokio::sync::oneshot;
 use super::database::Database;
 use super::{CheckpointRow, CommitFigures, ShardRows, StoreError};
 
-/// A commit that waits for its turn.
+/// A commit that waits for the thread.
 struct Request {
     rows: Arc<ShardRows>,
     record: CheckpointRow,
     done: oneshot::Sender<Result<CommitFigures, StoreError>>,
 }
 
-/// The hold on the thread, which ends when this is dropped.
+/// The handle of the thread, which ends when the handle is dropped.
 #[derive(Debug)]
 pub(super) struct CommitThread {
     requests: Option<Sender<Request>>,
@@ -41,7 +42,7 @@ impl CommitThread {
         })
     }
 
-    /// Commits a shard's rows; what is returned resolves when they are durable.
+    /// Commits a shard's rows; the receiver resolves when they are durable.
     pub(super) fn commit(
         &self,
         rows: Arc<ShardRows>,
@@ -49,7 +50,7 @@ impl CommitThread {
     ) -> oneshot::Receiver<Result<CommitFigures, StoreError>> {
         let (done, answer) = oneshot::channel();
         if let Some(requests) = &self.requests {
-            // When the thread is gone, so is `done`, and the receiver learns it.
+            // If the thread has ended, `done` is dropped with the request, and the receiver fails.
             let _ = requests.send(Request { rows, record, done });
         }
         answer

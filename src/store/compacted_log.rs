@@ -1,9 +1,9 @@
-//! What is known of every keyword of a shard and rarely changes, as a log of changes, many to a
-//! row, of which the last one about a keyword counts.
+//! A log with one value per keyword: rows of many changes each, of which the last one about a
+//! keyword counts.
 //!
-//! All of it is read at every start. A row for each keyword would take more memory than all else
-//! that a keyword at rest needs: sled keeps something for every leaf of a few rows, and the rows
-//! themselves once they were read.
+//! It is for values that every start reads and that rarely change. A row per keyword would take
+//! more memory than everything else that an idle keyword needs, because sled keeps the rows that
+//! were read, and some bytes per leaf of a few rows.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,27 @@ use serde::de::DeserializeOwned;
 use super::{ShardRows, StoreError, layout};
 use crate::events::{Keyword, binary};
 
-/// Changes in a row, which the longest of names make 33 KiB.
-const CHANGES_IN_A_ROW: usize = 128;
+/// Changes per row: at most 33 KiB, with the longest keywords.
+const CHANGES_PER_ROW: usize = 128;
 
-/// The log is worth writing anew when it has so many changes more than twice what they come to. A
-/// start looks for that; meanwhile it grows by less than the journal does, which holds an event for
-/// each change.
-const CHANGES_TO_SPARE: usize = 1024;
+/// The log is compacted at a start when it has this many changes more than twice its keywords.
+/// Between two starts it grows more slowly than the journal, which has an event for each change.
+const MAX_SURPLUS_CHANGES: usize = 1024;
 
-/// The log as it was kept.
+/// The log as it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptLog<T> {
-    /// What was said last of each keyword, in keyword order.
+    /// The last value of each keyword, in keyword order.
     pub last: Vec<(Keyword, T)>,
-    /// Most of what is kept is out of date: put it anew.
+    /// Most of the changes are out of date, so that the log should be compacted.
     pub is_wasteful: bool,
 }
 
-/// Rows to be put.
+/// Rows of a log to put; `None` is a row to remove.
 pub(super) type LogRows = Vec<(Vec<u8>, Option<Bytes>)>;
 
 impl ShardRows {
-    /// The log of this kind; `None` when nothing was ever put.
+    /// Reads the log of this kind; `None` when nothing was ever put.
     pub(super) fn log<T: DeserializeOwned>(
         &self,
         kind: u8,
@@ -58,15 +57,15 @@ impl ShardRows {
         let few = last
             .len()
             .saturating_mul(2)
-            .saturating_add(CHANGES_TO_SPARE);
+            .saturating_add(MAX_SURPLUS_CHANGES);
         Ok(Some(KeptLog {
             last: last.into_iter().collect(),
             is_wasteful: changes > few,
         }))
     }
 
-    /// The rows that a log of this kind becomes with these changes. They have to be put before it
-    /// is asked again.
+    /// The rows to put so that a log of this kind has these changes. They have to be put before the
+    /// next call.
     pub(super) fn log_with<T: Serialize + DeserializeOwned + Copy>(
         &self,
         kind: u8,
@@ -83,8 +82,8 @@ impl ShardRows {
         rows_of(kind, last, &open)
     }
 
-    /// The rows that put these in place of a log of this kind.
-    pub(super) fn log_anew<T: Serialize + Copy>(
+    /// The rows to put so that a log of this kind has these values and no others.
+    pub(super) fn compacted_log<T: Serialize + Copy>(
         &self,
         kind: u8,
         all: &[(Keyword, T)],
@@ -116,7 +115,7 @@ impl ShardRows {
     }
 }
 
-/// The rows from the first on with these changes, and how many there are then.
+/// The rows of these changes from the row `first` on, and the row with the number of rows.
 fn rows_of<T: Serialize>(
     kind: u8,
     first: u32,
@@ -124,7 +123,7 @@ fn rows_of<T: Serialize>(
 ) -> Result<LogRows, StoreError> {
     let mut number = first;
     let mut rows = LogRows::new();
-    for row in changes.chunks(CHANGES_IN_A_ROW) {
+    for row in changes.chunks(CHANGES_PER_ROW) {
         rows.push((layout::log_row(kind, number), Some(encoded(&row)?)));
         number = number.saturating_add(1);
     }
@@ -183,14 +182,14 @@ mod tests {
         assert!(!kept.is_wasteful, "903 changes about 700 keywords");
 
         let rows = || shard.keys_of(&[KIND]).unwrap().len() - 1;
-        assert_eq!(rows(), 903_usize.div_ceil(CHANGES_IN_A_ROW));
+        assert_eq!(rows(), 903_usize.div_ceil(CHANGES_PER_ROW));
         for _ in 0..6 {
             append(&changes(0..300, |number| number));
         }
         let kept = log().unwrap();
         assert!(kept.is_wasteful, "2,703 changes about 700 keywords");
-        put(shard.log_anew(KIND, &kept.last).unwrap());
-        assert_eq!(rows(), 700_usize.div_ceil(CHANGES_IN_A_ROW));
+        put(shard.compacted_log(KIND, &kept.last).unwrap());
+        assert_eq!(rows(), 700_usize.div_ceil(CHANGES_PER_ROW));
         let again = log().unwrap();
         assert_eq!(again.last, kept.last);
         assert!(!again.is_wasteful);

@@ -1,4 +1,4 @@
-//! Which life of the views an answer belongs to.
+//! Epochs: which life of the views an answer belongs to.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use crate::text::ANALYSER_VERSION;
 #[serde(transparent)]
 pub struct Epoch(u64);
 
-/// What an epoch is the hash of. It stands beside the epoch on disk, so that a later version can
-/// tell what differs.
+/// The parts whose hash is the epoch. They are stored beside the epoch, so that a later version can
+/// tell which of them differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochParts {
     /// The journal that the rows were made from.
@@ -41,8 +41,8 @@ impl EpochParts {
         }
     }
 
-    /// The parts of an epoch that rows name alone, as versions before 4 of the fold did; `None`
-    /// when they were made from another journal, or in another generation.
+    /// The parts of an epoch that was stored without them, as fold versions before 4 did; `None`
+    /// when the rows are of another journal or another generation.
     pub fn of_bare(epoch: Epoch, incarnation: Incarnation, generation: Generation) -> Option<Self> {
         let (last_fold, analyser) = LAST_WITHOUT_PARTS;
         (0..=last_fold)
@@ -67,19 +67,20 @@ impl EpochParts {
         Epoch(u64::from_be_bytes(first))
     }
 
-    /// The same fold and analyser made the rows: equal records have equal rows and equal hashes.
+    /// True when the fold and the analyser are the same, so that equal records have equal rows and
+    /// equal hashes.
     pub const fn has_versions_of(&self, other: &Self) -> bool {
         self.fold == other.fold && self.analyser == other.analyser
     }
 
-    /// Since the rows were made from this journal, a new generation began: they were found not to
-    /// follow from it.
+    /// True when a new generation of the same journal has begun since the rows were made, because
+    /// they contradicted the journal.
     pub fn is_superseded_by(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation && self.generation != current.generation
     }
 
-    /// An older version made the rows, of the same journal in the same generation: they were right,
-    /// as that version understood it.
+    /// True when an older version made the rows from the same journal in the same generation, so
+    /// that they are right as that version folds.
     pub fn is_older_than(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation
             && self.generation == current.generation

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use crate::events::binary::StoredError;
 use crate::projections::RowsError;
 
-/// Why the store did not do what it was asked.
+/// Why the store could not read or write.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// sled answered with an error.
+    /// sled returned an error.
     #[error("the views could not {action}")]
     Sled {
         /// What was tried, as a verb.
         action: &'static str,
-        /// sled's answer.
+        /// sled's error.
         #[source]
         source: sled::Error,
     },
@@ -27,7 +27,7 @@ pub enum StoreError {
         /// The panic's message.
         what: String,
     },
-    /// A row of ours does not decode.
+    /// A row does not decode.
     #[error("the views are damaged")]
     Row(#[source] StoredError),
     /// The rows contradict each other.
@@ -47,11 +47,11 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// A write failed. What was committed stays readable, and what was not stays in memory; writing
+    /// A write failed. Committed rows stay readable, uncommitted ones stay in memory, and the write
     /// is tried again.
     #[error(transparent)]
     Unwritten(Box<StoreError>),
-    /// After a failed write the views came back from disk older than they were committed.
+    /// After a failed write the rows on disk are older than the last commit.
     #[error(
         "the disk lost rows that were committed; they are folded again from an earlier position"
     )]
@@ -74,8 +74,8 @@ impl StoreError {
         }
     }
 
-    /// The rows themselves cannot be trusted any more; they have to be made anew. A full disk, a
-    /// missing permission or another process on the folder is no damage.
+    /// True when the rows are damaged, so that they have to be folded again from the journal. A
+    /// full disk, a missing permission or another process on the folder is no damage.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Sled {
@@ -97,7 +97,7 @@ impl StoreError {
         }
     }
 
-    /// A write failed because of the machine, and may succeed later.
+    /// True when a write failed because of the machine, and may succeed later.
     pub fn is_unwritten(&self) -> bool {
         match self {
             Self::Unwritten(_) => true,
@@ -108,7 +108,7 @@ impl StoreError {
         }
     }
 
-    /// The same error for another who waited for the same call.
+    /// A copy of the error, for another caller that waited for the same call.
     pub(super) fn repeated(&self) -> Self {
         match self {
             Self::Sled { action, source } => Self::Sled {
@@ -137,7 +137,7 @@ impl StoreError {
         }
     }
 
-    /// Another handle, of this process or another, still holds the folder.
+    /// True when another handle, of this or another process, has the folder open.
     pub fn is_in_use(&self) -> bool {
         match self {
             Self::Sled {
@@ -149,7 +149,7 @@ impl StoreError {
     }
 }
 
-/// Errors that say something of the machine, not of the bytes.
+/// True for errors that come from the machine, not from the bytes of the files.
 const fn is_circumstance(kind: ErrorKind) -> bool {
     matches!(
         kind,

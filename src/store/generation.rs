@@ -1,8 +1,8 @@
-//! Which generation of the views this is: what an epoch has besides journal and versions.
+//! The generation of the views: the part of an epoch besides the journal and the versions.
 //!
-//! It changes when the views no longer follow from the journal as it was seen before, and is kept
-//! in a file beside the views, so that it outlives them: 16 hex digits, and then a line for each
-//! journal that was left for another one.
+//! It changes when the journal contradicts the views. It is kept in a file beside the views, so
+//! that it outlives them: 16 hex digits, then one line for each journal that was replaced by
+//! another.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::events::{Incarnation, RecordHash, Sequence};
 
-/// How many of the journals that were left are remembered.
+/// How many replaced journals are remembered.
 const MAX_LEFT: usize = 256;
 
 /// A generation of the views. The first one is 0.
@@ -19,23 +19,23 @@ const MAX_LEFT: usize = 256;
 #[serde(transparent)]
 pub struct Generation(pub(super) u64);
 
-/// What showed that the views do not follow from the journal.
+/// A contradiction between the views and the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contradiction {
     /// The journal that the views were made from.
     pub of: Incarnation,
     /// The journal that there is now.
     pub now: Incarnation,
-    /// A position that was folded, and that the journal contradicts.
+    /// A folded position that the journal contradicts.
     pub sequence: Sequence,
     /// The hash of the record that was folded there.
     pub hash: RecordHash,
 }
 
-/// What the file says.
+/// The content of the file.
 struct Kept {
     generation: Generation,
-    /// The journals that were left for another one, the latest last.
+    /// The journals that were replaced by another one, the latest last.
     left: Vec<Incarnation>,
 }
 
@@ -72,9 +72,9 @@ impl Generation {
     /// journal that other servers read as well: those that stood at the same position, and had
     /// folded the same, come to the same generation, whenever they look.
     ///
-    /// A journal that was created anew begins with the first generation, as it does for a server
-    /// whose data folder is new: its incarnation makes the epoch another one. One that was left
-    /// earlier and came back does not, since clients may hold its first epoch.
+    /// A journal that was created again begins with the first generation, as it does for a server
+    /// with a new data folder: its incarnation makes the epoch a new one. A replaced journal that
+    /// comes back does not, since clients may hold its first epoch.
     ///
     /// # Errors
     /// [`StoreError::Io`].

@@ -1,9 +1,9 @@
-//! From an id to the keywords that have seen it: a multimap in memory, 20 bytes an entry.
+//! A multimap in memory from a tweet id to the keywords that have seen it, 20 bytes an entry.
 //!
-//! Entries lie in segments. A segment has a sorted part, which is searched by halves, and a short
-//! unsorted one, which is searched from end to end and merged into the sorted part when it is full.
-//! The segment of an id follows from a hash with a key that is drawn for each index, so that ids
-//! cannot be chosen to fill one segment.
+//! Entries lie in segments. A segment has a sorted part for binary search, and a short unsorted
+//! part that is scanned, and merged into the sorted part when it is full. The segment of an id
+//! follows from a hash with a random key per index, so that ids cannot be chosen to fill one
+//! segment.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -55,7 +55,7 @@ impl Entry {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// Of the same id and keyword.
+    /// True for an entry of the same id and keyword.
     fn is_like(&self, other: &Self) -> bool {
         self.id() == other.id() && self.keyword() == other.keyword()
     }
@@ -89,9 +89,9 @@ impl Segment {
     /// Sorts all entries, and keeps one for each id and keyword.
     fn sort(&mut self) {
         self.sorted.append(&mut self.unsorted);
-        // Finds the part that is sorted already, and merges.
+        // The sort finds the part that is sorted already, and merges.
         self.sorted.sort();
-        // A deletion sorts behind what it deletes, and is what stays.
+        // A deletion sorts behind the entry that it deletes, and is kept.
         self.sorted.dedup_by(|later, first| {
             let same = later.is_like(first);
             if same {
@@ -119,7 +119,7 @@ impl IndexSegments {
         }
     }
 
-    /// Adds an entry without looking whether it is there; [`IndexSegments::sort`] has to follow.
+    /// Adds an entry without a check for duplicates; [`IndexSegments::sort`] has to follow.
     pub(super) fn push(&mut self, id: IdHash, keyword: KeywordNumber, is_deleted: bool) {
         let segment = self.segment_of(id);
         if let Some(segment) = self.segments.get_mut(segment) {
@@ -127,7 +127,7 @@ impl IndexSegments {
         }
     }
 
-    /// Brings what was pushed in order.
+    /// Sorts the pushed entries.
     pub(super) fn sort(&mut self) {
         for segment in &mut self.segments {
             segment.sort();

@@ -1,4 +1,4 @@
-//! The rows of one keyword, by the names that the projections give them.
+//! The rows of one keyword, by the row keys of the projections.
 
 use std::ops::Bound;
 
@@ -14,7 +14,7 @@ use crate::projections::{RowKey, Rows, RowsError, Seek};
 pub struct KeywordRows<'a> {
     shard: &'a ShardRows,
     keyword: Keyword,
-    /// When set, the caller keeps everybody from putting rows.
+    /// When set, the caller holds the memtables' lock, so that no rows are put.
     held: Option<&'a Memtables>,
 }
 

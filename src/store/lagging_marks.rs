@@ -1,15 +1,16 @@
-//! Marks of the keywords whose rows are behind the checkpoint, so that the next start knows them.
+//! Marks of lagging keywords: those whose rows are behind the checkpoint. The next start reads
+//! them.
 
 use bytes::Bytes;
 
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
 
-/// The row; it says nothing but that it is there.
+/// The row's value. Only its presence counts.
 const MARK: &[u8] = &[1];
 
 impl ShardRows {
-    /// Marks a keyword as behind the checkpoint, or as no longer so.
+    /// Sets or removes the mark of a keyword.
     pub fn mark_behind(&self, keyword: &Keyword, is_behind: bool) {
         let mark = is_behind.then(|| Bytes::from_static(MARK));
         self.writing().pending.insert(layout::behind(keyword), mark);

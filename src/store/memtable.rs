@@ -1,4 +1,4 @@
-//! Rows that are not in sled yet.
+//! The memtables of a shard: rows that are not in sled yet.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Changed rows by key; `None` is a row that is to go.
+/// Changed rows by key; `None` is a row to remove.
 pub(super) type RowMap = BTreeMap<Vec<u8>, Option<Bytes>>;
 
 /// The write-back memtables over one sled tree, the newest first.
@@ -19,7 +19,7 @@ pub(super) struct Memtables {
 }
 
 impl Memtables {
-    /// What the memtables know of a row: `None` when sled has to be asked.
+    /// The row as the memtables hold it; `None` when only sled knows it.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.pending
             .get(key)

@@ -1,8 +1,13 @@
-//! The views on disk: rows in memory over sled, committed with their checkpoint in one step.
+//! The views on disk: rows in memory over sled, committed with their checkpoint in one batch.
 //!
-//! - [`ShardRows`]: one shard's rows; written by its shard alone, read by everybody.
-//! - [`Store`]: all shards of one folder, opened and healed.
-//! - [`Views`]: the read side that outlives a store which has to be replaced.
+//! - [`Store`]: the sled database of one folder, with [`ShardRows`] for each shard.
+//! - [`ShardRows`]: the rows of one shard. Its shard actor alone puts rows; any thread reads them.
+//!   Put rows stay in a memtable until a commit writes them.
+//! - [`Views`]: the store that readers see. It stays when a damaged store is replaced.
+//! - [`TweetIndex`]: which keywords hold a tweet.
+//! - [`ViewsFolder`], [`Seal`], [`Generation`]: the files beside the rows.
+//!
+//! No other module names sled. Its panics become errors in `catch_panic`.
 
 mod catch_panic;
 mod checkpoint_row;

@@ -1,20 +1,21 @@
-//! Of which keywords of a shard the ids were put, noted for one reader that follows them.
+//! The keywords of a shard whose tweet ids were put, noted for one reader: the tweet index.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::events::Keyword;
 
-/// The keywords whose ids were put since the reader looked; nothing is noted while there is no
-/// reader. Holds each keyword at most once.
+/// The keywords whose ids were put since the reader last took them, each at most once. Without a
+/// reader nothing is noted.
 #[derive(Debug, Default)]
 pub(super) struct PutLog {
-    /// With each keyword, whether all that it had was cleared.
+    /// By keyword, whether its rows were cleared.
     put: Mutex<Option<HashMap<Keyword, bool>>>,
 }
 
 impl PutLog {
-    /// Notes that ids of a keyword were put, and can be read.
+    /// Notes that ids of a keyword were put.
     pub(super) fn note(&self, keyword: &Keyword, was_cleared: bool) {
         if let Some(put) = self.lock().as_mut() {
             match put.get_mut(keyword) {
@@ -26,23 +27,23 @@ impl PutLog {
         }
     }
 
-    /// Begins with an empty log.
+    /// Begins noting, with an empty log.
     pub(super) fn watch(&self) {
         *self.lock() = Some(HashMap::new());
     }
 
-    /// Ends the log.
+    /// Ends noting, and drops the log.
     pub(super) fn ignore(&self) {
         *self.lock() = None;
     }
 
-    /// What was put since the last call or the log's beginning.
+    /// Takes the keywords noted since the last call.
     pub(super) fn take(&self) -> HashMap<Keyword, bool> {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<HashMap<Keyword, bool>>> {
-        self.put.lock().unwrap_or_else(PoisonError::into_inner)
+        self.put.lock()
     }
 }
 

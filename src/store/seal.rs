@@ -1,9 +1,9 @@
 //! A seal over the views after a clean stop.
 //!
-//! sled checks what it reads, but a flipped bit in its snapshot or a lost tail may go unnoticed.
-//! A clean stop therefore writes down the length and checksum of every file; the next open
-//! compares, and breaks the seal before it changes anything. After a crash there is no seal, and
-//! what sled finds wrong is all there is.
+//! sled checks what it reads, but it may miss a flipped bit in its snapshot or a lost tail. So a
+//! clean stop writes the length and the checksum of every file to the seal. The next open compares
+//! them, and removes the seal before it changes a file. After a crash there is no seal, and only
+//! sled's own checks apply.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
-/// What a folder held when it was sealed.
+/// The files of a folder at the time it was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     /// Every file, sorted by name.
@@ -32,12 +32,12 @@ impl Seal {
         dir.with_extension("seal")
     }
 
-    /// A folder has a seal, intact or not.
+    /// True when a folder has a seal, intact or not.
     pub(super) fn is_on(dir: &Path) -> bool {
         dir.exists() && Self::file(dir).exists()
     }
 
-    /// Seals a folder that nobody writes to any more.
+    /// Seals a folder. Nothing may write to it afterwards.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -48,7 +48,7 @@ impl Seal {
         Self::put(dir, &text)
     }
 
-    /// Puts the text of a seal beside a folder.
+    /// Writes the text of a seal beside a folder, durably.
     pub(super) fn put(dir: &Path, text: &[u8]) -> Result<(), StoreError> {
         let path = Self::file(dir);
         let write = || {
@@ -62,11 +62,11 @@ impl Seal {
         write().map_err(StoreError::io("seal", &path))
     }
 
-    /// Takes the seal off a folder, if there is one.
+    /// Compares a folder with its seal and removes the seal, if there is one.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when it cannot be removed; [`StoreError::Inconsistent`] when the folder
-    /// is not what was sealed.
+    /// [`StoreError::Io`] when the seal cannot be removed; [`StoreError::Inconsistent`] when the
+    /// folder differs from it.
     pub fn open(dir: &Path) -> Result<(), StoreError> {
         let path = Self::file(dir);
         let text = match std::fs::read(&path) {
@@ -80,14 +80,14 @@ impl Seal {
                 let found = Self::of(dir).map_err(|error| error.to_string())?;
                 sealed.difference(&found).map_or(Ok(()), Err)
             });
-        // A broken seal stays until the folder is discarded, whatever happens in between.
+        // A seal that does not fit stays until the folder is discarded.
         intact.map_err(StoreError::Inconsistent)?;
         std::fs::remove_file(&path)
             .and_then(|()| sync_parent(&path))
             .map_err(StoreError::io("remove", &path))
     }
 
-    /// Takes the seal off unread.
+    /// Removes the seal unread.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -101,8 +101,8 @@ impl Seal {
         }
     }
 
-    /// Renames a folder together with its seal; the seal last, since a folder without one is
-    /// read with the usual care, but one with another's would be taken for damaged.
+    /// Renames a folder and then its seal. In this order a crash in between leaves a folder without
+    /// a seal, which can be opened; with the seal of another folder it would count as damaged.
     ///
     /// # Errors
     /// [`StoreError::Io`].

@@ -13,7 +13,7 @@ use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The folder; made when it isn't there.
+    /// The folder; it is created when it is missing.
     pub dir: PathBuf,
     /// How much sled may keep in memory, in bytes.
     pub cache_bytes: u64,
@@ -36,11 +36,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, or makes it. What the last clean stop sealed must be intact.
+    /// Opens the folder, or creates it. A sealed folder must be as the last clean stop left it.
     ///
     /// # Errors
     /// [`StoreError`]; when it [is damage](StoreError::is_damage), [`Store::discard`] the folder
-    /// and open it anew.
+    /// and open it again.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         Seal::open(&options.dir)?;
         let database = Database::open(&options.dir, options.cache_bytes, options.shards)?;
@@ -66,8 +66,8 @@ impl Store {
         })
     }
 
-    /// Moves the folder aside, in place of what was moved aside before; views are made anew from
-    /// the journal, but the bytes may tell what happened.
+    /// Moves the folder aside, in place of the one that was moved aside before. The views can be
+    /// folded again from the journal; the damaged files stay for a look at what happened.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -110,13 +110,13 @@ impl Store {
         Ok(())
     }
 
-    /// The same, its rows being of another epoch. Such rows are only read.
+    /// The same store with the epoch of its rows. Rows of another epoch are only read.
     #[must_use]
     pub fn in_epoch(self, epoch: Epoch) -> Self {
         Self { epoch, ..self }
     }
 
-    /// The record of rows that are written now and have come to this position.
+    /// The checkpoint row of a commit at this position.
     pub fn record_at(&self, checkpoint: Checkpoint) -> CheckpointRow {
         CheckpointRow::new(self.parts, checkpoint)
     }
@@ -146,7 +146,7 @@ impl Store {
         &self.shards
     }
 
-    /// Where a keyword lives.
+    /// The shard of a keyword.
     pub fn shard_of(&self, keyword: &Keyword) -> ShardId {
         self.count.shard_of(Token::of(keyword).as_str().as_bytes())
     }
@@ -161,16 +161,17 @@ impl Store {
             .ok_or_else(|| StoreError::Inconsistent(format!("there is no shard {shard}")))
     }
 
-    /// The rows of the shard in which a keyword lives.
+    /// The rows of a keyword's shard.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`], never for a store that is whole.
+    /// [`StoreError::Inconsistent`] when the store lacks the shard, which [`Store::open`] excludes.
     pub fn rows_of(&self, keyword: &Keyword) -> Result<&Arc<ShardRows>, StoreError> {
         self.shard(self.shard_of(keyword))
     }
 
-    /// Commits what is put in a shard at this moment, with the record, durably and off the
-    /// caller's path. What is returned fails when the store is closed meanwhile.
+    /// Freezes the rows put in a shard so far and commits them with the checkpoint on the commit
+    /// thread. The receiver resolves when they are durable, and fails when the store is closed
+    /// first.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
@@ -192,7 +193,7 @@ impl Store {
         self.database.flush()
     }
 
-    /// What the folder takes on disk, in bytes.
+    /// The size of the folder on disk, in bytes.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -200,8 +201,8 @@ impl Store {
         self.database.size_on_disk()
     }
 
-    /// Flushes, closes and seals the store. Every other handle on it must be gone, else the seal
-    /// is left out: somebody might still write.
+    /// Flushes, closes and seals the store. It is left without a seal when another handle is still
+    /// in use, which might write.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -231,7 +232,7 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
-    /// The views of a data folder, for a test of rows.
+    /// A store for a test of rows.
     pub(crate) fn of_test(data: &Path) -> Self {
         let generation = super::Generation::load(data).unwrap();
         Self::open(&StoreOptions {

@@ -1,26 +1,27 @@
-//! Which keywords are tracked, as the headers of a shard say it, in few rows: a start reads these
-//! instead of the headers. A keyword's place in it is put in one step with its header.
+//! The tracked log: which keywords of a shard are tracked, in few rows. A start reads it instead of
+//! every summary row. A change is put together with the keyword's summary row.
 
 use super::{KeptLog, ShardRows, Store, StoreError, layout};
 use crate::events::Keyword;
 use crate::projections::{KeywordSummary, Tracking};
 
 impl ShardRows {
-    /// What the headers of all keywords say of whether they are tracked. Views of a version before
-    /// there was a roll have only the headers.
+    /// The tracking state of every keyword. Views of a version before the tracked log have it in
+    /// their summary rows only.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn tracked_log(&self) -> Result<KeptLog<Tracking>, StoreError> {
         if let Some(kept) = self.log(layout::TRACKED_LOG)? {
             debug_assert!(
-                self.of_headers().map_or(true, |last| last == kept.last),
-                "the roll and the headers disagree"
+                self.tracking_in_summaries()
+                    .map_or(true, |last| last == kept.last),
+                "the tracked log and the summary rows disagree"
             );
             return Ok(kept);
         }
         Ok(KeptLog {
-            last: self.of_headers()?,
+            last: self.tracking_in_summaries()?,
             is_wasteful: false,
         })
     }
@@ -34,7 +35,7 @@ impl ShardRows {
         Ok((tracked.collect(), log))
     }
 
-    fn of_headers(&self) -> Result<Vec<(Keyword, Tracking)>, StoreError> {
+    fn tracking_in_summaries(&self) -> Result<Vec<(Keyword, Tracking)>, StoreError> {
         let mut all = Vec::new();
         self.for_each_summary(|keyword, row| {
             all.push((keyword, KeywordSummary::decode(row)?.tracking()));
@@ -43,13 +44,13 @@ impl ShardRows {
         Ok(all)
     }
 
-    /// Puts the whole roll in place of all that was put before, in one step.
+    /// Puts these tracking states in place of the whole log.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn put_whole_tracked_log(&self, all: &[(Keyword, Tracking)]) -> Result<(), StoreError> {
-        let _lock = self.lock_roll();
-        let rows = self.log_anew(layout::TRACKED_LOG, all)?;
+        let _lock = self.lock_tracked_log();
+        let rows = self.compacted_log(layout::TRACKED_LOG, all)?;
         self.writing().pending.extend(rows);
         Ok(())
     }
@@ -69,12 +70,12 @@ impl Store {
         Ok(all)
     }
 
-    /// The same; and a roll that has become wasteful is put anew. For the writer of the rows, at
-    /// its start.
+    /// The tracked keywords; compacts logs that have become wasteful. Only for the process that
+    /// writes the rows, at its start.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn take_up_roll(&self) -> Result<Vec<Keyword>, StoreError> {
+    pub fn tracked_compacting(&self) -> Result<Vec<Keyword>, StoreError> {
         let mut all = Vec::new();
         for shard in self.shards() {
             let (tracked, log) = shard.tracked()?;

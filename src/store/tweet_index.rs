@@ -1,15 +1,17 @@
-//! Which keywords hold a tweet.
+//! The tweet index: which keywords hold a tweet.
 //!
-//! The ids of all tracked keywords are indexed in memory from when the first question comes until
-//! none has come for a while, so that an answer takes as long with 100,000 keywords as with one.
-//! The index is made of the keywords' rows, and follows them: shards note which keywords were put.
+//! The first query builds an index of the tweet ids of all tracked keywords in memory, so that a
+//! query takes as long with 100,000 keywords as with one; an index without queries is dropped. It
+//! is built from the keywords' rows and kept up to date by the shards' put logs.
 //!
-//! An index holds at most [`MAX_INDEXED`] ids. The keywords with the most ids are left out of a
-//! larger one, and asked one by one through their filters (2 bytes an id).
+//! An index holds at most [`MAX_INDEXED`] ids. If there are more, the keywords with the most ids
+//! are left out and looked up one by one through their filters (2 bytes an id).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::index_segments::{IndexSegments, KeywordNumber};
 use super::{Store, StoreError, Views};
@@ -20,7 +22,7 @@ use crate::projections::ids::{self, IdHash, IdState, Ids};
 /// Ids in an index, at 20 bytes each: 240 MB.
 const MAX_INDEXED: u64 = 12_000_000;
 
-/// Looks tweets up in all tracked keywords.
+/// Finds the tracked keywords that hold a tweet.
 #[derive(Debug)]
 pub struct TweetIndex {
     views: Views,
@@ -28,34 +30,35 @@ pub struct TweetIndex {
     max_indexed: u64,
 }
 
-/// What is in memory.
+/// The index in memory.
 #[derive(Debug)]
 struct Known {
-    /// The store that it was read from.
+    /// The store that it was built from.
     store: Weak<Store>,
+    /// The time of the last query.
     asked: Instant,
     index: IndexSegments,
-    /// Entries of the index, also those of keywords that are tracked no more.
+    /// Entries of the index, also those of untracked keywords.
     indexed: u64,
-    /// Entries of keywords that are tracked no more.
+    /// Entries of untracked keywords.
     stale: u64,
-    /// The keyword of each number of the index; `None` when it is tracked no more.
+    /// The keyword of each number of the index; `None` for an untracked one.
     numbers: Vec<Option<Keyword>>,
     small: HashMap<Keyword, Indexed>,
-    /// Keywords that have too many ids for the index.
+    /// Keywords with too many ids for the index, each with the position of its ids.
     large: HashMap<Keyword, (Sequence, Ids)>,
 }
 
-/// How far the index knows a keyword.
+/// The part of a keyword that is in the index.
 #[derive(Debug)]
 struct Indexed {
     number: KeywordNumber,
-    /// How many runs of ids each level had.
+    /// The number of id runs per level that the index holds.
     runs: Box<[u8]>,
     entries: u64,
 }
 
-/// A keyword as a reader finds it, and what it finds there.
+/// The ids of a keyword, as its rows have them.
 enum Found {
     Untracked,
     Tracked {
@@ -65,7 +68,7 @@ enum Found {
 }
 
 impl TweetIndex {
-    /// Nothing is in memory yet.
+    /// An index that is built at the first query.
     pub fn new(views: Views) -> Self {
         Self {
             views,
@@ -74,10 +77,10 @@ impl TweetIndex {
         }
     }
 
-    /// The tracked keywords that hold a tweet: it was posted there and not deleted. To those of
-    /// `also` it was posted besides, so that they hold it unless it was deleted there before.
-    /// `fresh` asks for what is put now; else it may be what was put at the last such question.
-    /// Blocks.
+    /// The tracked keywords that hold a tweet: it was posted there and not deleted. `also` are
+    /// keywords to which it is being posted; they count unless the tweet was deleted there before.
+    /// With `fresh` the answer is of the rows now, else at least of those at the last fresh query.
+    /// Blocks on the disk.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -89,10 +92,10 @@ impl TweetIndex {
     ) -> Result<Vec<Keyword>, StoreError> {
         let hash = IdHash::of(id);
         let store = self.views.store()?;
-        let mut guard = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.known.lock();
         let current = guard.take().filter(|known| known.is_of(&store));
         let is_new = current.is_none();
-        // An error leaves nothing half read behind.
+        // After an error the index is gone, not half read.
         let mut known = match current {
             Some(known) => known,
             None => Known::read(&self.views, &store, self.max_indexed)?,
@@ -109,9 +112,9 @@ impl TweetIndex {
         answer
     }
 
-    /// Gives the memory back when no question has come for so long.
+    /// Drops the index when the last query is longer ago than `after`.
     pub fn forget_unasked(&self, after: Duration) {
-        let mut guard = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.known.lock();
         if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after)
             && let Some(store) = known.store.upgrade()
         {
@@ -127,7 +130,7 @@ impl Known {
         std::ptr::eq(self.store.as_ptr(), Arc::as_ptr(store))
     }
 
-    /// Reads all keywords.
+    /// Builds the index from the rows of all keywords.
     fn read(views: &Views, store: &Arc<Store>, max_indexed: u64) -> Result<Self, StoreError> {
         let mut known = Self {
             store: Arc::downgrade(store),
@@ -141,9 +144,9 @@ impl Known {
         };
         let mut sizes = Vec::new();
         for shard in store.shards() {
-            // Before its rows are read: what is put meanwhile is read once more.
+            // Before its rows are read, so that keywords put meanwhile are read once more.
             shard.put_log().watch();
-            let summaries = views.heads_of(store, shard)?.into_iter();
+            let summaries = views.summaries_of(store, shard)?.into_iter();
             let tracked = summaries.filter(|(_, summary)| summary.tracked);
             sizes.extend(tracked.map(|(keyword, summary)| {
                 let size = ids::at_most(&summary.id_runs);
@@ -157,7 +160,7 @@ impl Known {
             match room.checked_sub(size) {
                 Some(rest) if has_no_runs => {
                     room = rest;
-                    // Its ids are in one row, which is read with those of its neighbours.
+                    // Its ids are in one row, which is read below with those of its neighbours.
                     let (runs, ids) = (Vec::new(), Vec::new());
                     known.add(keyword, Found::Tracked { runs, ids });
                 }
@@ -168,7 +171,7 @@ impl Known {
                 }
                 None => {
                     room = 0;
-                    // Its filters are read when the first question comes.
+                    // Its filters are read by the first query.
                     known.large.insert(keyword, Default::default());
                 }
             }
@@ -178,12 +181,12 @@ impl Known {
             views.noticing_damage(store, read)?;
         }
         known.index.sort();
-        // Rows that were put between two readings may have moved.
+        // Rows that were put between the two readings may have been merged.
         known.refresh(views, store)?;
         Ok(known)
     }
 
-    /// Adds the newest ids of a keyword that has no others.
+    /// Adds the newest ids of a keyword that has no id runs.
     fn add_recent(&mut self, keyword: &Keyword, row: &[u8]) -> Result<(), StoreError> {
         let Some(known) = self.small.get_mut(keyword) else {
             return Ok(());
@@ -202,7 +205,7 @@ impl Known {
         Ok(())
     }
 
-    /// Reads the keywords that were put since.
+    /// Reads the keywords that were put since the last call.
     fn refresh(&mut self, views: &Views, store: &Arc<Store>) -> Result<(), StoreError> {
         for shard in store.shards() {
             for (keyword, was_cleared) in shard.put_log().take() {
@@ -222,7 +225,7 @@ impl Known {
         Ok(())
     }
 
-    /// It has grown beyond its limit, or half of it is of keywords that are tracked no more.
+    /// True when it has grown beyond its limit, or half of it is of untracked keywords.
     const fn is_worn(&self, max_indexed: u64) -> bool {
         self.indexed > max_indexed.saturating_add(max_indexed / 8)
             || (self.stale > 1_000 && self.stale > self.indexed / 2)
@@ -254,7 +257,7 @@ impl Known {
                 if !summary.tracked {
                     return Ok(None);
                 }
-                // Which rows hold the runs changes with every merge.
+                // A merge moves the runs to other rows.
                 if *of != summary.as_of {
                     *ids = Ids::hydrate(rows, &summary.id_runs)?;
                     *of = summary.as_of;
@@ -277,7 +280,7 @@ impl Known {
         number
     }
 
-    /// Adds a keyword that is not there yet, to be sorted later.
+    /// Adds a keyword that is not in the index; its entries have to be sorted afterwards.
     fn add(&mut self, keyword: Keyword, found: Found) {
         let Found::Tracked { runs, ids } = found else {
             return;
@@ -299,7 +302,7 @@ impl Known {
         );
     }
 
-    /// Takes in what is new in a keyword.
+    /// Adds the new ids of a keyword.
     fn start_indexing(&mut self, keyword: Keyword, runs: Vec<u8>, ids: &[(IdHash, bool)]) {
         let number = match self.small.get(&keyword) {
             Some(known) => known.number,
@@ -319,7 +322,7 @@ impl Known {
         }
     }
 
-    /// A keyword's ids are void.
+    /// Removes a keyword; its entries become stale.
     fn forget(&mut self, keyword: &Keyword) {
         self.large.remove(keyword);
         let Some(known) = self.small.remove(keyword) else {
@@ -333,7 +336,7 @@ impl Known {
     }
 }
 
-/// The ids of a keyword that are not in `seen` runs, under one version of its rows.
+/// Reads the ids of a keyword that are not in the `seen` runs, under one version of its rows.
 fn find(views: &Views, keyword: &Keyword, seen: &[u8]) -> Result<Found, StoreError> {
     let found = views.read(keyword, |summary: &KeywordSummary, rows| {
         if !summary.tracked {
@@ -568,7 +571,7 @@ mod tests {
                 IdState::Present(at),
             );
             assert_eq!(of(&holders, round * 100, &[]), [keyword(round % 3)]);
-            let known = holders.known.lock().unwrap();
+            let known = holders.known.lock();
             let indexed = known.as_ref().unwrap().indexed;
             assert!(indexed <= limit + limit / 8, "{indexed}");
         }

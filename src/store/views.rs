@@ -1,49 +1,51 @@
-//! The read side: answers of one version, without going through a mailbox.
+//! The read side: queries on rows of one version, without going through an actor's mailbox.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
 use crate::projections::{KeywordSummary, Meter, MeteredRows, Rows, RowsError};
 
-/// How often a query is tried beside a keyword that keeps changing before it makes it wait.
+/// How often a query is tried while its keyword keeps changing. The last try holds the lock, so
+/// that puts wait for it.
 const TRIES: usize = 5;
 
-/// The views that readers see; cheap to clone. Behind it, a store that turned out to be damaged is
-/// replaced by one that is made anew.
+/// The views that readers see; cheap to clone. All clones show the same store, and a damaged store
+/// is replaced by a new one behind them.
 #[derive(Debug, Clone, Default)]
 pub struct Views {
-    current: Arc<RwLock<Option<Arc<Store>>>>,
-    /// Counts the times that somebody met damage.
+    current: Arc<ArcSwapOption<Store>>,
+    /// Counts the reads that met damage.
     damage: Arc<watch::Sender<u64>>,
-    /// Counts the times that a store was shown.
+    /// Counts the calls of [`Views::show`].
     shown: Arc<watch::Sender<u64>>,
-    /// Counts what is read through this handle, and can end the reading.
+    /// Counts the bytes that are read through this handle, and can end a query.
     meter: Option<Meter>,
 }
 
-/// What a query gave, and of when it is.
+/// The result of a query, with the position and the epoch of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {
-    /// What was asked for.
+    /// The result.
     pub value: T,
-    /// The life of the views that it belongs to.
+    /// The epoch of the rows.
     pub epoch: Epoch,
     /// The last record of the keyword that was taken into account.
     pub as_of: Sequence,
 }
 
 impl Views {
-    /// Lets readers see a store from now on.
+    /// Shows a store to readers.
     pub fn show(&self, store: Arc<Store>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(store);
+        self.current.store(Some(store));
         self.shown
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The same views; `meter` counts what is read through the new handle, and can end it.
+    /// The same views; `meter` counts what is read through the new handle, and can end a query.
     #[must_use]
     pub fn metered(&self, meter: Meter) -> Self {
         Self {
@@ -57,9 +59,9 @@ impl Views {
         self.shown.subscribe()
     }
 
-    /// Takes the store from the readers; what they ask from now on is [`StoreError::Absent`].
+    /// Hides the store: queries fail with [`StoreError::Absent`] until the next one is shown.
     pub fn hide(&self) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.current.store(None);
     }
 
     /// The store that is shown.
@@ -67,11 +69,7 @@ impl Views {
     /// # Errors
     /// [`StoreError::Absent`].
     pub fn store(&self) -> Result<Arc<Store>, StoreError> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or(StoreError::Absent)
+        self.current.load_full().ok_or(StoreError::Absent)
     }
 
     /// Changes whenever a reader meets damage.
@@ -79,7 +77,7 @@ impl Views {
         self.damage.subscribe()
     }
 
-    /// Passes an answer of `store` on. Damage of a store that is no longer shown is old news.
+    /// Passes a result of `store` on, and counts damage if the store is still shown.
     pub(super) fn noticing_damage<T>(
         &self,
         store: &Arc<Store>,
@@ -101,7 +99,7 @@ impl Views {
         Ok(self.store()?.epoch())
     }
 
-    /// Where a keyword stands; `None` when it never existed.
+    /// The summary of a keyword; `None` when it never existed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -127,8 +125,8 @@ impl Views {
         Ok(summaries)
     }
 
-    /// Every keyword that ever existed, with what `pick` takes of its header; without those of
-    /// which it takes nothing. In no order.
+    /// Every keyword that ever existed, with the value that `pick` returns for its summary; without
+    /// those for which it returns `None`. In no order.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -148,8 +146,8 @@ impl Views {
         Ok(picked)
     }
 
-    /// The same for one shard of a store.
-    pub(super) fn heads_of(
+    /// The summaries of one shard of a store.
+    pub(super) fn summaries_of(
         &self,
         store: &Arc<Store>,
         shard: &ShardRows,
@@ -226,8 +224,8 @@ fn read_in<T>(
         epoch: store.epoch(),
         as_of: summary.as_of,
     };
-    // Every step of a keyword rewrites its header with a later position, so an unchanged
-    // header means that nothing else has changed either.
+    // Every fold of a keyword rewrites its summary with a later position, so an unchanged summary
+    // means that no other row has changed.
     let rows = shard.of(keyword);
     let mut before = rows.get(&KeywordSummary::key())?;
     for _ in 0..TRIES {

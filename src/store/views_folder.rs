@@ -30,7 +30,7 @@ const OWN: [&str; 7] = [
     "verify",
     TAKING,
 ];
-/// Views of the layout before, on their way to `current`.
+/// Views of the earlier layout on their way to `current`.
 const TAKING: &str = "taking-over";
 
 /// The folder of the views of a data folder.
@@ -41,7 +41,7 @@ pub struct ViewsFolder {
 }
 
 impl ViewsFolder {
-    /// Of this data folder.
+    /// The folder of a data folder.
     pub fn of(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
@@ -54,17 +54,17 @@ impl ViewsFolder {
         self.root.join("current")
     }
 
-    /// Views of an older version that answer meanwhile.
+    /// Views of an older version, which answer until the current ones have caught up.
     pub fn old(&self) -> PathBuf {
         self.root.join("old")
     }
 
-    /// Views that are to replace the current ones.
+    /// Views that will replace the current ones.
     pub fn next(&self) -> PathBuf {
         self.root.join("next")
     }
 
-    /// Views that are made to be compared.
+    /// Views that `views verify` folds to compare with.
     pub fn verify(&self) -> PathBuf {
         self.root.join("verify")
     }
@@ -73,8 +73,7 @@ impl ViewsFolder {
         self.root.join("gone")
     }
 
-    /// Makes the folder, takes over views of the layout before, and removes those that had their
-    /// time.
+    /// Creates the folder, takes over views of the earlier layout, and removes retired views.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -89,18 +88,18 @@ impl ViewsFolder {
         self.remove_gone()
     }
 
-    /// Lets finished views take their place where a kill has kept [`Self::swap_in_next`] from it:
-    /// they are sealed, and no others stand there.
+    /// Finishes a [`Self::swap_in_next`] that a kill interrupted: the next views are sealed, and
+    /// there are no current ones.
     fn finish_swap(&self) -> Result<(), StoreError> {
         if Seal::is_on(&self.next()) && !self.current().exists() {
-            // That of the views that were there.
+            // A seal of the earlier current views.
             Seal::remove(&self.current())?;
             Seal::rename(&self.next(), &self.current())?;
         }
         Ok(())
     }
 
-    /// Removes views that a killed process was making. Nothing else may be making any.
+    /// Removes views that a killed process was folding. No other process may be folding any.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -110,7 +109,7 @@ impl ViewsFolder {
         Store::remove(&self.verify())
     }
 
-    /// Lets the next views take the place of the current ones.
+    /// Puts the next views in the place of the current ones.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -120,8 +119,8 @@ impl ViewsFolder {
         self.remove_gone()
     }
 
-    /// Takes views out of their place, so that no start finds them any more; those in use can still
-    /// be read.
+    /// Moves views to `gone`, so that no start opens them. If they are open, they can still be
+    /// read.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -133,7 +132,7 @@ impl ViewsFolder {
         Ok(())
     }
 
-    /// Removes views that were retired.
+    /// Removes retired views.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -141,7 +140,7 @@ impl ViewsFolder {
         Store::remove(&self.gone())
     }
 
-    /// Before, the files of sled lay in the folder itself, and everything else beside it.
+    /// In the earlier layout the files of sled lay in the folder itself, and all else beside it.
     fn take_over(&self) -> Result<(), StoreError> {
         let taking = self.root.join(TAKING);
         let mut files = self.files_of_sled()?;
@@ -151,7 +150,7 @@ impl ViewsFolder {
             tracing::info!(folder = %self.root.display(), "taking over the views of the layout \
                 before");
             std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
-            // The database goes last: as long as it is not there, nothing was taken over.
+            // The database goes last: while it is in its old place, nothing counts as taken over.
             files.sort_by_key(|path| path.file_name().is_some_and(|name| name == "db"));
             for file in files {
                 let name = file.file_name().unwrap_or_default();
@@ -163,8 +162,8 @@ impl ViewsFolder {
         self.remove_strays()
     }
 
-    /// An older binary that ran in between made views of the layout before. Those in the folder of
-    /// this layout stay: they are checked against the journal, and fold on from where they are.
+    /// Removes views of the earlier layout that an older binary made in between. The views of this
+    /// layout stay: they are checked against the journal and go on from their checkpoint.
     fn remove_those_of_an_older_binary(&self, files: &[PathBuf]) -> Result<(), StoreError> {
         let taking = self.root.join(TAKING);
         if files.is_empty() && !taking.exists() {
@@ -204,8 +203,8 @@ impl ViewsFolder {
         Ok(files)
     }
 
-    /// The seal lay outside, on another volume perhaps: it is written anew, and the old one removed
-    /// when the views are in their place.
+    /// Copies the seal, which may lie on another volume than the views. The old one is removed when
+    /// the views are in their place.
     fn take_over_seal(&self) -> Result<(), StoreError> {
         let before = self.data.join("views.seal");
         match std::fs::read(&before) {
@@ -215,8 +214,9 @@ impl ViewsFolder {
         }
     }
 
-    /// What the layout before kept beside the folder. Old views only answered meanwhile; on another
-    /// volume they cannot be taken over by renaming, and are removed.
+    /// Takes over or removes the folders that the earlier layout kept beside the views. Old views
+    /// on another volume cannot be renamed and are removed, since they only answer during an
+    /// upgrade.
     fn remove_strays(&self) -> Result<(), StoreError> {
         let beside = |name: &str| self.data.join(name);
         let old = beside("views-old");
@@ -239,7 +239,7 @@ impl ViewsFolder {
     }
 }
 
-/// A folder is there and not empty.
+/// True for a folder that exists and is not empty.
 fn has_entries(folder: &Path) -> Result<bool, StoreError> {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => Ok(entries.next().is_some()),

@@ -321,7 +321,7 @@ impl RootState {
         let journal = &*self.core.journal;
         ViewsFolder::of(data).remove_unfinished()?;
         let opened = open_views(data, *cache_bytes, journal).await?;
-        match opened.store.take_up_roll() {
+        match opened.store.tracked_compacting() {
             Err(error) if error.is_damage() => {
                 tracing::error!(
                     error = %whole(&error),
@@ -331,7 +331,7 @@ impl RootState {
                 self.recovery.damaged();
                 self.recovery.discard_damaged(data);
                 let opened = open_views(data, *cache_bytes, journal).await?;
-                let tracked = opened.store.take_up_roll()?;
+                let tracked = opened.store.tracked_compacting()?;
                 Ok((opened, tracked))
             }
             tracked => Ok((opened, tracked?)),

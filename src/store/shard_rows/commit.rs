@@ -1,0 +1,173 @@
+//! Commits of a shard: the frozen rows and the checkpoint, as one sled batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ShardRows;
+use crate::projections::{PackRow, row_formats};
+use crate::store::catch_panic::guarded;
+use crate::store::memtable::RowMap;
+use crate::store::{CheckpointRow, StoreError, layout};
+
+/// Rows per sled batch when a shard is copied.
+const COPY_BATCH_ROWS: usize = 1000;
+
+/// A commit with fewer packed rows packs them on its own thread alone.
+const MIN_ROWS_FOR_A_THREAD: usize = 16;
+
+/// The size of a commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommitFigures {
+    /// Rows written and rows removed.
+    pub rows: u64,
+    /// Bytes of keys and values.
+    pub bytes: u64,
+}
+
+impl ShardRows {
+    /// Freezes all rows put so far for the next [`ShardRows::commit`]. The writer calls it at the
+    /// position of the commit's checkpoint; rows put later are not part of the commit.
+    pub fn freeze(&self) {
+        let mut memtables = self.writing();
+        let newer = std::mem::take(&mut memtables.pending);
+        let rows = match memtables.committing.take() {
+            Some(unwritten) => {
+                let mut rows = Arc::unwrap_or_clone(unwritten);
+                rows.extend(newer);
+                rows
+            }
+            None => newer,
+        };
+        memtables.committing = Some(Arc::new(rows));
+    }
+
+    /// Writes the frozen rows and the checkpoint as one sled batch. One caller at a time. It blocks
+    /// on the disk only as far as sled's buffers do: [`Store::flush`](crate::store::Store::flush)
+    /// makes it durable. After an error the rows are still frozen; sled may have written some of
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn commit(&self, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
+        let written = self.write_frozen(record)?;
+        self.settle(record);
+        Ok(written)
+    }
+
+    /// Writes the frozen rows and the checkpoint, and keeps the rows in memory until
+    /// [`Self::settle`], so that they can be read, and written again if the flush fails.
+    pub(in crate::store) fn write_frozen(
+        &self,
+        record: &CheckpointRow,
+    ) -> Result<CommitFigures, StoreError> {
+        let rows = self.reading().committing.clone().unwrap_or_default();
+        self.write(&rows, record)
+    }
+
+    /// Drops the frozen rows from memory: the commit with this checkpoint is on disk.
+    pub(in crate::store) fn settle(&self, record: &CheckpointRow) {
+        self.database.committed(self.index, *record);
+        self.writing().committing = None;
+    }
+
+    /// Copies all committed rows into an empty shard.
+    pub(in crate::store) fn copy_to(&self, empty: &Self) -> Result<(), StoreError> {
+        let tree = self.database.tree(self.index)?;
+        let mut rows = tree.get()?.iter();
+        let empty = empty.database.tree(empty.index)?;
+        loop {
+            let mut batch = sled::Batch::default();
+            let mut count = 0;
+            while count < COPY_BATCH_ROWS
+                && let Some((key, row)) = guarded("read a row", || rows.next().transpose())?
+            {
+                batch.insert(key, row);
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            let empty = empty.get()?;
+            guarded("copy rows", || empty.apply_batch(batch))?;
+        }
+    }
+
+    fn write(&self, rows: &RowMap, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
+        let mut batch = sled::Batch::default();
+        let mut figures = CommitFigures::default();
+        let packed = packed_rows(rows);
+        for (key, row) in rows {
+            let packed = packed.get(key.as_slice()).map(Vec::as_slice);
+            let row = packed.or(row.as_deref());
+            figures.rows = figures.rows.saturating_add(1);
+            let bytes = key.len().saturating_add(row.map_or(0, <[u8]>::len));
+            figures.bytes = figures
+                .bytes
+                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            match row {
+                Some(row) => batch.insert(key.as_slice(), row),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        batch.insert(layout::SHARD, record.encode()?);
+        self.database.attempts(self.index, *record);
+        let tree = self.database.tree(self.index)?;
+        let tree = tree.get()?;
+        guarded("commit", || tree.apply_batch(batch))?;
+        reclaim(tree, figures.rows)?;
+        Ok(figures)
+    }
+}
+
+/// Lets sled free the nodes that a batch has replaced. sled frees a few nodes per call, and a batch
+/// is one call however many nodes it replaces. Without these reads memory grows with every batch
+/// (measured: 6 GiB after a million events over 10,000 keywords).
+fn reclaim(tree: &sled::Tree, replaced: u64) -> Result<(), StoreError> {
+    for _ in 0..replaced {
+        guarded("read a row", || tree.get(layout::SHARD))?;
+    }
+    Ok(())
+}
+
+/// The packed form of the rows whose kind is packed, by key. Packing takes most of a commit's
+/// processor time, so two threads share it.
+fn packed_rows(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
+    let packs = row_formats().filter_map(|format| Some((format.kind.number(), format.pack?)));
+    let packs: Vec<(u8, PackRow)> = packs.collect();
+    let plain: Vec<_> = rows
+        .iter()
+        .filter_map(|(key, row)| {
+            let kind = key.first()?;
+            let (_, pack) = packs.iter().find(|(packed, _)| packed == kind)?;
+            Some((key.as_slice(), row.as_ref()?, *pack))
+        })
+        .collect();
+    let pack = |plain: &[(&'_ [u8], &Bytes, PackRow)]| -> Vec<Option<Vec<u8>>> {
+        plain.iter().map(|(_, row, pack)| pack(row)).collect()
+    };
+    let (here, there) = if plain.len() < MIN_ROWS_FOR_A_THREAD {
+        (plain.as_slice(), [].as_slice())
+    } else {
+        plain.split_at(plain.len() / 2)
+    };
+    let packed = std::thread::scope(|scope| {
+        let helper = (!there.is_empty()).then(|| {
+            let helper = std::thread::Builder::new().name("pack".into());
+            helper.spawn_scoped(scope, || pack(there))
+        });
+        let mut packed = pack(here);
+        packed.extend(match helper {
+            // Rows that could not be packed are stored unpacked.
+            Some(Ok(helper)) => helper.join().unwrap_or_default(),
+            Some(Err(_)) | None => pack(there),
+        });
+        packed
+    });
+    plain
+        .into_iter()
+        .zip(packed)
+        .filter_map(|((key, ..), packed)| Some((key, packed?)))
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! One shard's rows: a write-back layer over one sled tree.
+//!
+//! A put changes the memtable, and readers see it at once. A commit writes all rows put since the
+//! last one, together with the checkpoint, as one sled batch; new rows go to the next memtable
+//! meanwhile. A row that changes a thousand times between two commits is written once. Rows that a
+//! crash loses are folded again from the checkpoint.
+
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::database::{Database, KeptOpen};
+use super::memtable::Memtables;
+use super::put_log::PutLog;
+use super::{CheckpointRow, KeywordRows, StoreError, layout};
+use crate::events::{Keyword, Sequence, binary};
+use crate::projections::{RowChanges, ids};
+
+mod commit;
+mod reads;
+
+pub use commit::CommitFigures;
+
+/// The rows of one shard.
+#[derive(Debug)]
+pub struct ShardRows {
+    database: Arc<Database>,
+    /// Which of the database's trees.
+    index: usize,
+    memtables: RwLock<Memtables>,
+    put_log: PutLog,
+    /// Held while rows of the tracked log are read, changed and put.
+    tracked_log_lock: Mutex<()>,
+}
+
+impl ShardRows {
+    pub(super) fn new(database: Arc<Database>, index: usize) -> Self {
+        Self {
+            database,
+            index,
+            memtables: RwLock::default(),
+            put_log: PutLog::default(),
+            tracked_log_lock: Mutex::default(),
+        }
+    }
+
+    pub(super) fn reading(&self) -> RwLockReadGuard<'_, Memtables> {
+        self.memtables.read()
+    }
+
+    pub(super) fn writing(&self) -> RwLockWriteGuard<'_, Memtables> {
+        self.memtables.write()
+    }
+
+    /// Locks the tracked log, from reading its rows to putting the changed ones.
+    pub(super) fn lock_tracked_log(&self) -> MutexGuard<'_, ()> {
+        self.tracked_log_lock.lock()
+    }
+
+    /// The rows of one keyword as they are at each call.
+    pub fn of(&self, keyword: &Keyword) -> KeywordRows<'_> {
+        KeywordRows::new(self, keyword, None)
+    }
+
+    /// The rows of one keyword under the memtables that the caller holds.
+    pub(super) fn held<'a>(
+        &'a self,
+        keyword: &Keyword,
+        memtables: &'a Memtables,
+    ) -> KeywordRows<'a> {
+        KeywordRows::new(self, keyword, Some(memtables))
+    }
+
+    /// Puts all changed rows of a keyword; readers see all of them or none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows to remove, or the tracked log, cannot be read.
+    pub fn put(&self, keyword: &Keyword, changes: RowChanges) -> Result<(), StoreError> {
+        let ids_changed =
+            changes.cleared || changes.rows.iter().any(|(row, _)| ids::is_of_ids(row));
+        let mut gone = Vec::new();
+        if changes.cleared {
+            for prefix in layout::all_of(keyword) {
+                gone.extend(self.keys_of(&prefix)?);
+            }
+        }
+        let mut named: Vec<_> = changes
+            .rows
+            .into_iter()
+            .map(|(row, value)| (layout::key(keyword, &row), value))
+            .collect();
+        let mut lock = None;
+        if let Some(tracking) = changes.tracking {
+            lock = Some(self.lock_tracked_log());
+            named.extend(self.log_with(layout::TRACKED_LOG, &[(keyword.clone(), tracking)])?);
+        }
+        let mut memtables = self.writing();
+        for key in gone {
+            memtables.pending.insert(key, None);
+        }
+        memtables.pending.extend(named);
+        drop(memtables);
+        drop(lock);
+        if ids_changed {
+            self.put_log.note(keyword, changes.cleared);
+        }
+        Ok(())
+    }
+
+    /// The keywords whose tweet ids were put.
+    pub(super) const fn put_log(&self) -> &PutLog {
+        &self.put_log
+    }
+
+    /// True when rows were put that are not frozen for a commit.
+    pub fn has_pending(&self) -> bool {
+        !self.reading().pending.is_empty()
+    }
+
+    /// The number of records whose token names no keyword.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unaddressed(&self) -> Result<u64, StoreError> {
+        Ok(self.unaddressed_through()?.0)
+    }
+
+    /// The count, and the position through which it was counted.
+    fn unaddressed_through(&self) -> Result<(u64, Sequence), StoreError> {
+        let Some(row) = self.get(layout::UNADDRESSED, None)? else {
+            return Ok((0, Sequence::ZERO));
+        };
+        let (count, through) = binary::decode_value(&row).map_err(StoreError::Row)?;
+        Ok((count, through))
+    }
+
+    /// Adds to the number of records whose token names no keyword. `through` is the position of the
+    /// last of them; records that are read again are not counted twice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count_unaddressed(&self, more: u64, through: Sequence) -> Result<(), StoreError> {
+        if more == 0 {
+            return Ok(());
+        }
+        let (count, counted) = self.unaddressed_through()?;
+        if through > counted {
+            let mut row = Vec::new();
+            binary::encode_value(&(count.saturating_add(more), through), &mut row)
+                .map_err(StoreError::Row)?;
+            self.writing()
+                .pending
+                .insert(layout::UNADDRESSED.to_vec(), Some(row.into()));
+        }
+        Ok(())
+    }
+
+    /// The checkpoint of the last commit; `None` before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`]; rows without a checkpoint are [`StoreError::Inconsistent`].
+    pub fn record(&self) -> Result<Option<CheckpointRow>, StoreError> {
+        match self.get(layout::SHARD, None)? {
+            Some(row) => CheckpointRow::decode(&row).map(Some),
+            None if self.read("look into a shard", |tree| Ok(tree.is_empty()))? => Ok(None),
+            None => Err(StoreError::Inconsistent(
+                "a shard has rows but no checkpoint".into(),
+            )),
+        }
+    }
+
+    /// Calls `visit` with the summary row of every keyword of this shard.
+    ///
+    /// # Errors
+    /// [`StoreError`], or the error of `visit`.
+    pub fn for_each_summary(
+        &self,
+        visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.for_each_keyword(layout::ALL_SUMMARIES, visit)
+    }
+
+    /// Calls `visit` with the row of newest tweet ids of every keyword of this shard.
+    ///
+    /// # Errors
+    /// [`StoreError`], or the error of `visit`.
+    pub(super) fn for_each_recent_ids(
+        &self,
+        visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.for_each_keyword(layout::ALL_RECENT_IDS, visit)
+    }
+
+    /// Calls `visit` with every row of a kind of which a keyword has at most one.
+    pub(super) fn for_each_keyword(
+        &self,
+        kind: &[u8],
+        mut visit: impl FnMut(Keyword, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.scan(kind, |key, row| visit(keyword_of(key)?, row))
+    }
+
+    /// Keeps the database open for a fold.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritten`] while the database is opened again after a failed write, or could
+    /// not be opened.
+    pub fn keep_open(&self) -> Result<KeptOpen, StoreError> {
+        self.database.keep_open()
+    }
+
+    fn read<T>(
+        &self,
+        action: &'static str,
+        read: impl FnOnce(&sled::Tree) -> Result<T, sled::Error>,
+    ) -> Result<T, StoreError> {
+        self.database.read(self.index, action, read)
+    }
+}
+
+fn keyword_of(key: &[u8]) -> Result<Keyword, StoreError> {
+    layout::keyword_of(key)
+        .ok_or_else(|| StoreError::Inconsistent(format!("a row has the key {key:02x?}")))
+}
