@@ -51,8 +51,9 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
     let mut response = answers.count(response);
     harden(response.headers_mut());
     let status = response.status().as_u16();
-    http.metrics().request_answered(route, status);
-    tracing::debug!(%method, route, status, took = ?started.elapsed(), "answered");
+    let took = started.elapsed();
+    http.metrics().request_answered(route, status, took);
+    tracing::debug!(%method, route, status, ?took, "answered");
     response
 }
 

@@ -1,5 +1,5 @@
-//! Log lines that a request, a client or a broken disk could cause thousands of times: at most one
-//! line per cause and interval, with the number of occurrences that it stands for.
+//! A throttle for log lines that a request, a client or a broken disk could cause thousands of
+//! times: at most one line per cause and interval, with the number of occurrences.
 //!
 //! ```ignore
 //! use crate::telemetry::log_throttled;
@@ -14,13 +14,14 @@
 //! runs, that line waits for the next occurrence after the interval.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// At most one line per cause in so long.
+/// The interval in which a cause writes at most one line.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 static PROCESS: LazyLock<LogThrottle> = LazyLock::new(|| LogThrottle::new(INTERVAL));
@@ -46,11 +47,11 @@ struct LogThrottle {
 struct Interval {
     /// When the next line may be written.
     ends: Option<Instant>,
-    /// Occurrences that no line has told yet.
+    /// Occurrences since the last line.
     untold: u64,
-    /// How the last one of them is written.
+    /// Writes the line of the last one.
     last: Option<Box<dyn FnOnce(u64) + Send>>,
-    /// A task waits for the end.
+    /// True while a task waits for the end.
     is_awaited: bool,
 }
 
@@ -72,8 +73,7 @@ impl LogThrottle {
     }
 
     fn causes(&self) -> MutexGuard<'_, BTreeMap<&'static str, Interval>> {
-        // The counts are whole between any two statements.
-        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.causes.lock()
     }
 
     fn log(&self, cause: &'static str, write: impl FnOnce(u64) + Send + 'static) {
@@ -97,7 +97,7 @@ impl LogThrottle {
             interval.last = None;
             std::mem::take(&mut interval.untold)
         };
-        // Not under the lock: a subscriber may log in its turn.
+        // Not under the lock: a subscriber of the log may log itself.
         write(count);
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn counted(throttle: &LogThrottle, lines: &Lines, cause: &'static str, detail: u32) {
         let lines = Arc::clone(lines);
         throttle.log(cause, move |count| {
-            lines.lock().unwrap().push((cause, detail, count));
+            lines.lock().push((cause, detail, count));
         });
     }
 
@@ -144,9 +144,9 @@ mod tests {
             counted(&throttle, &lines, "full", occurrence);
             tokio::time::advance(Duration::from_millis(3)).await;
         }
-        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1)]);
+        assert_eq!(*lines.lock(), [("full", 0, 1)]);
         tokio::time::sleep(INTERVAL).await;
-        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1), ("full", 978, 978)]);
+        assert_eq!(*lines.lock(), [("full", 0, 1), ("full", 978, 978)]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -159,7 +159,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tokio::time::sleep(INTERVAL * 2).await;
-        let lines = lines.lock().unwrap();
+        let lines = lines.lock();
         for cause in ["full", "slow"] {
             let counts: Vec<u64> = lines
                 .iter()
@@ -177,13 +177,13 @@ mod tests {
         let lines = Lines::default();
         counted(&throttle, &lines, "full", 0);
         counted(&throttle, &lines, "full", 1);
-        assert_eq!(*lines.lock().unwrap(), [("full", 0, 1), ("full", 1, 1)]);
+        assert_eq!(*lines.lock(), [("full", 0, 1), ("full", 1, 1)]);
         let throttle = LogThrottle::new(Duration::from_secs(3_600));
         counted(&throttle, &lines, "slow", 2);
         counted(&throttle, &lines, "slow", 3);
-        assert_eq!(lines.lock().unwrap().len(), 3);
+        assert_eq!(lines.lock().len(), 3);
         throttle.causes().get_mut("slow").unwrap().ends = Some(Instant::now());
         counted(&throttle, &lines, "slow", 4);
-        assert_eq!(lines.lock().unwrap()[3], ("slow", 4, 2));
+        assert_eq!(lines.lock()[3], ("slow", 4, 2));
     }
 }

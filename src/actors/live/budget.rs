@@ -26,7 +26,7 @@ pub(super) struct LiveBudget(Arc<State>);
 struct State {
     /// In bytes.
     limit: usize,
-    /// Their gauge `live_memory` is what is charged now.
+    /// Their gauge `live_memory_bytes` is what is charged now.
     metrics: Metrics,
     /// Counts uses of replay buffers, to tell which was unused longest.
     uses: AtomicU64,
@@ -60,7 +60,7 @@ impl LiveBudget {
 
     /// How many bytes are charged.
     pub(super) fn used(&self) -> usize {
-        usize::try_from(self.0.metrics.live_memory.get()).unwrap_or_default()
+        usize::try_from(self.0.metrics.live_memory_bytes.get()).unwrap_or_default()
     }
 
     /// Charges bytes until the returned charge is dropped.
@@ -74,12 +74,12 @@ impl LiveBudget {
 
     fn add(&self, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.0.metrics.live_memory.inc_by(bytes);
+        self.0.metrics.live_memory_bytes.inc_by(bytes);
     }
 
     fn subtract(&self, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.0.metrics.live_memory.dec_by(bytes);
+        self.0.metrics.live_memory_bytes.dec_by(bytes);
     }
 
     /// More is charged than the limit.

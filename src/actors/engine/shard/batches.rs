@@ -1,6 +1,7 @@
 //! How a shard folds its parts of batches, and commits.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ractor::{ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
@@ -11,7 +12,7 @@ use crate::actors::engine::causes::Waiting;
 use crate::actors::engine::fold_batch::PartitionedBatch;
 use crate::actors::engine::rejected_records;
 use crate::actors::engine::residents::ResidentPermit;
-use crate::events::{Keyword, KeywordEnvelope};
+use crate::events::{Envelope, Keyword, KeywordEnvelope};
 use crate::store::KeptOpen;
 use crate::telemetry::whole;
 
@@ -30,6 +31,9 @@ impl ShardState {
         }
         let began = std::time::Instant::now();
         let count = part.envelopes.len();
+        let is_new = |envelope: &&Envelope| envelope.sequence > self.position.sequence;
+        let oldest = part.envelopes.iter().find(is_new);
+        let oldest = oldest.map(|envelope| envelope.received_at);
         let partitioned = PartitionedBatch::of(part.envelopes, self.position.sequence);
         let unaddressed = u64::try_from(partitioned.unaddressed.len()).unwrap_or(u64::MAX);
         self.rows
@@ -43,8 +47,11 @@ impl ShardState {
             .progress
             .reach(self.own.shard, part.end.sequence);
         self.commits.folded(count);
-        if count > 0 {
-            self.own.core.metrics.batch_folded(began.elapsed(), count);
+        if let Some(oldest) = oldest {
+            let core = &self.own.core;
+            let lag = core.options.clock.now().millis() - oldest.millis();
+            let lag = Duration::from_millis(u64::try_from(lag).unwrap_or(0));
+            core.metrics.batch_folded(began.elapsed(), count, lag);
         }
         if self.commits.holds_back() {
             self.withheld.push(folded);

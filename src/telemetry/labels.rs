@@ -1,0 +1,47 @@
+//! The labels of metrics. Each has a bounded set of values: none is a keyword, a path or an address.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+/// A shard.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ShardLabel {
+    /// Its number, from 0.
+    pub shard: u32,
+}
+
+/// A kind of actor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ActorLabel {
+    /// Such as `keyword`, `shard` or `reader`.
+    pub kind: &'static str,
+}
+
+/// Why something ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// One of a few words.
+    pub reason: &'static str,
+}
+
+/// What waits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WaitingLabel {
+    /// One of a few words, such as `journal` or `commit`.
+    pub what: &'static str,
+}
+
+/// The route of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RouteLabel {
+    /// The route's pattern, never the path itself, so that the number of labels stays bounded.
+    pub route: &'static str,
+}
+
+/// The route and the status of an answered request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The route's pattern, as in [`RouteLabel`].
+    pub route: &'static str,
+    /// The status of the answer.
+    pub status: u16,
+}
