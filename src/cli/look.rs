@@ -1,5 +1,5 @@
-//! What commands need that change nothing: a journal to read, and the views, also where the data
-//! folder cannot be written, as on a file system that went read-only.
+//! The journal and the views for commands that change nothing. They also work on a data folder that
+//! cannot be written, as on a file system that went read-only.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(super) struct JournalLook {
     pub(super) journal: JournalHandle,
-    /// Held as long as the journal is read. A journal in NATS needs none.
+    /// Keeps the folder locked while the journal is read. A journal in NATS needs no lock.
     _folder: Option<DataFolder>,
 }
 
-/// Takes the data folder for a command that changes nothing in it.
+/// Locks the data folder for a command that only reads it.
 pub(super) fn data_folder(invocation: &Invocation) -> Result<DataFolder, DataFolderError> {
     DataFolder::look(&invocation.settings.data, |note| {
         invocation.output.note(&plain(note));
     })
 }
 
-/// Opens the journal that the settings name for reading.
+/// Opens the journal of the settings for reading.
 pub(super) async fn journal(invocation: &Invocation) -> anyhow::Result<JournalLook> {
     if let Some(nats) = &invocation.settings.nats {
         return Ok(JournalLook {
@@ -54,8 +54,8 @@ pub(super) async fn journal(invocation: &Invocation) -> anyhow::Result<JournalLo
 pub(super) struct ViewsLook {
     pub(super) journal: JournalHandle,
     folder: DataFolder,
-    /// A copy of the views where the folder cannot be written: a store cannot be opened without
-    /// writing. Removed when dropped.
+    /// A copy of the views, for a folder that cannot be or must not be written: sled writes when it
+    /// opens a store. Removed when dropped.
     copy: Option<TempDir>,
 }
 
@@ -72,6 +72,21 @@ impl ViewsLook {
         } else {
             open_journal(settings, &folder).await?
         };
+        Ok(Self {
+            journal,
+            folder,
+            copy,
+        })
+    }
+
+    /// Opens the journal for reading, and a copy of the views: nothing in the data folder or in
+    /// NATS changes.
+    pub(super) async fn of_copy(folder: DataFolder, settings: &Settings) -> anyhow::Result<Self> {
+        let journal = match &settings.nats {
+            Some(nats) => read_jetstream(nats).await?,
+            None => Arc::new(read_journal(&folder).await?),
+        };
+        let copy = Some(copy_of_views(folder.path())?);
         Ok(Self {
             journal,
             folder,
@@ -104,8 +119,8 @@ fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
     });
     copied.with_context(|| {
         format!(
-            "{} cannot be written, and its views cannot be copied to {} to be read there; name \
-            another folder with TMPDIR",
+            "the views of {} cannot be copied to {} to be read there; name another folder for the \
+            copy with TMPDIR",
             data.display(),
             std::env::temp_dir().display()
         )
@@ -115,7 +130,7 @@ fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.is_dir() {
         let mut file = std::fs::File::create(to)?;
-        // Not with its permissions: the copy is written to.
+        // Without the permissions of the original, since the copy is written to.
         std::io::copy(&mut std::fs::File::open(from)?, &mut file)?;
         return Ok(());
     }
@@ -127,7 +142,7 @@ fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A journal that cannot be written. Whoever folds it keeps nothing in its rejected log.
+/// A journal that cannot be written. A fold of it writes nothing to its rejected log.
 #[derive(Debug)]
 struct OnlyRead(EmbeddedJournal);
 
@@ -183,7 +198,7 @@ struct OnlyReadRejectedLog(Arc<dyn RejectedLog>);
 
 #[async_trait]
 impl RejectedLog for OnlyReadRejectedLog {
-    /// Writes nothing: the server that can write folds the same records again.
+    /// Writes nothing: a server that can write folds the same records again.
     async fn append(&self, _: Vec<RejectedEntry>) -> Result<u64, JournalError> {
         Ok(0)
     }

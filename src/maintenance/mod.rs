@@ -6,6 +6,7 @@
 
 mod replay;
 mod transfer;
+mod unfolded;
 mod views;
 
 pub use replay::{KeywordDigest, Replay, digests};
@@ -14,6 +15,8 @@ pub use transfer::{
     Imported, TransferError, check_export, export, export_salvaged, import, import_state,
     import_stream, import_unfinished,
 };
+pub use unfolded::{UnfoldedEvents, UnfoldedShard};
 pub use views::{
-    Comparison, OpenViews, Verification, ViewDifference, ViewsStanding, compact, rebuild, verify,
+    Comparison, OpenViews, UnhealedViews, Verification, ViewDifference, ViewsStanding, compact,
+    rebuild, verify,
 };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::replay::{KeywordDigest, Replay, digests};
+use super::unfolded::{UnfoldedEvents, joined};
 use crate::actors::engine::open_views::{begin_generation, open_unhealed};
 use crate::actors::engine::previous_views;
 use crate::actors::engine::{OpenedViews, OpeningError, open_views};
@@ -28,7 +29,9 @@ pub struct Verification {
     pub digest: Digest,
     /// Keywords whose rows are behind, compared at their own position.
     pub behind: Vec<Keyword>,
-    /// Positions up to there at which the journal should hold a record and doesn't.
+    /// Journaled events beyond the positions through which they were compared.
+    pub unfolded: u64,
+    /// Positions through the journal head at which the journal should hold a record and doesn't.
     pub missing: Vec<RangeInclusive<u64>>,
     /// What differs, in keyword order.
     pub differences: Vec<ViewDifference>,
@@ -84,7 +87,44 @@ pub struct OpenViews {
     checkpoints: Vec<Checkpoint>,
 }
 
+/// Views that were opened without healing.
+#[derive(Debug)]
+pub enum UnhealedViews {
+    /// They can be read.
+    Readable(OpenViews),
+    /// They cannot be read; the text says why. None of them was changed.
+    Unusable(String),
+}
+
 impl OpenViews {
+    /// Opens the views just as they are: nothing is healed or folded.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn open_unhealed(
+        data: &Path,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+    ) -> Result<UnhealedViews, OpeningError> {
+        let opened = open_unhealed(data, cache_bytes, journal).await?;
+        Ok(match opened {
+            Ok(opened) => UnhealedViews::Readable(Self::of(opened)),
+            Err(what) => UnhealedViews::Unusable(what),
+        })
+    }
+
+    /// Counts the journaled events beyond the checkpoints.
+    ///
+    /// # Errors
+    /// [`JournalError`](crate::journal::JournalError).
+    pub async fn unfolded(
+        &self,
+        journal: &dyn Journal,
+        progress: impl FnMut(Sequence),
+    ) -> Result<UnfoldedEvents, OpeningError> {
+        Ok(UnfoldedEvents::count(journal, &self.checkpoints, progress).await?)
+    }
+
     /// Opens the views, healing them as a server would, without folding anything.
     ///
     /// # Errors
@@ -182,11 +222,11 @@ pub async fn verify(
     data: &Path,
     cache_bytes: u64,
     journal: &dyn Journal,
-    progress: impl FnMut(Sequence),
+    mut progress: impl FnMut(Sequence),
 ) -> Result<Comparison, OpeningError> {
-    let open = match open_unhealed(data, cache_bytes, journal).await? {
-        Ok(opened) => OpenViews::of(opened),
-        Err(what) => return Ok(Comparison::Unusable(what)),
+    let open = match OpenViews::open_unhealed(data, cache_bytes, journal).await? {
+        UnhealedViews::Readable(open) => open,
+        UnhealedViews::Unusable(what) => return Ok(Comparison::Unusable(what)),
     };
     let behind = open.behind()?;
     let (found, digest) = digests(&open.views)?;
@@ -217,21 +257,20 @@ pub async fn verify(
         after: &start,
         until,
     };
-    let missing = replay.run(limit, progress).await?;
+    let mut missing = replay.run(limit, &mut progress).await?;
+    let unfolded = open.unfolded(journal, progress).await?;
+    let (position, events) = (unfolded.position(), unfolded.events());
+    missing.extend(unfolded.missing);
     let fresh_views = Views::default();
     fresh_views.show(Arc::new(fresh));
     let (expected, _) = digests(&fresh_views)?;
     let verification = Verification {
         keywords: found.len(),
-        position: open
-            .checkpoints
-            .iter()
-            .map(|at| at.sequence)
-            .min()
-            .unwrap_or_default(),
+        position,
         digest,
         behind: behind.into_keys().collect(),
-        missing,
+        unfolded: events,
+        missing: joined(missing),
         differences: differences(&found, &expected),
     };
     drop(fresh_views);

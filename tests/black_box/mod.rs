@@ -15,3 +15,4 @@ mod stopping;
 mod system_calls;
 mod totals;
 mod views_damage;
+mod views_ls;

@@ -34,9 +34,8 @@ fn flip(nats: &mut Nats, id: &str) {
     nats.start_again();
 }
 
-/// Publishes and folds, stops the server, and returns the epoch.
-fn fold(nats: &Nats, data: &std::path::Path) -> Value {
-    let server = Server::start_with(data, &["--nats", &nats.url()]);
+/// Publishes [`ALL`] tweets to two keywords in turns.
+fn publish(nats: &Nats) {
     let mut client = nats.client();
     for number in 1..=ALL {
         let keyword = if number % 2 == 0 { "a" } else { "b" };
@@ -47,6 +46,12 @@ fn fold(nats: &Nats, data: &std::path::Path) -> Value {
             .unwrap()
             .unwrap();
     }
+}
+
+/// Publishes and folds, stops the server, and returns the epoch.
+fn fold(nats: &Nats, data: &std::path::Path) -> Value {
+    let server = Server::start_with(data, &["--nats", &nats.url()]);
+    publish(nats);
     eventually("everything is folded", || {
         server.get("/api/v1/ledger")["as_of"] == ALL
     });
@@ -123,4 +128,49 @@ fn hole_at_the_checkpoint_starts_an_epoch_that_ends_before_it() {
     });
     server.wait_until_ready();
     server.stop();
+}
+
+#[test]
+fn hole_beyond_the_checkpoint_is_named_though_nothing_was_compared() {
+    let mut nats = Nats::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let url = nats.url();
+    // Killed before its first commit.
+    let arguments = [
+        "--nats",
+        url.as_str(),
+        "--set",
+        "commit.interval_ms=3600000",
+        "--set",
+        "commit.events=10000000",
+    ];
+    let server = Server::start_with(scratch.path(), &arguments);
+    publish(&nats);
+    eventually("everything is folded", || {
+        server.get("/api/v1/ledger")["as_of"] == ALL
+    });
+    server.kill();
+    flip(&mut nats, "t20");
+
+    let on = |arguments: &[&str]| {
+        let nats = ["--nats", url.as_str(), "--output", "json"];
+        on_files(scratch.path(), arguments.iter().chain(&nats))
+            .expect_code(0)
+            .json()
+    };
+    let listing = on(&["views", "ls"]);
+    assert_eq!(listing["head"], ALL, "{listing}");
+    assert_eq!(listing["unfolded"], ALL - 1);
+    assert_eq!(listing["keywords"], json!([]));
+    let found = on(&["views", "verify"]);
+    assert_eq!(found["position"], 0, "{found}");
+    assert_eq!(found["unfolded"], ALL - 1);
+    assert_eq!(found["journal_missing"], json!([[20, 20]]));
+    let said = on_files(scratch.path(), ["views", "verify", "--nats", &url]).expect_code(0);
+    for part in [
+        "the journal holds nothing at sequence 20",
+        "no difference in 0 keywords through sequence 0; 59 journaled events beyond it",
+    ] {
+        assert!(said.stdout.contains(part), "{part}: {said:?}");
+    }
 }

@@ -7,32 +7,32 @@ use serde::Serialize;
 use super::Invocation;
 use super::failure::CommandOutcome;
 use super::look::{self, ViewsLook};
-use super::output::table;
 use super::progress;
 use crate::app::{DataFolder, open_journal};
 use crate::events::Sequence;
 use crate::journal::Journal;
 use crate::maintenance::{self, KeywordDigest, OpenViews, digests};
 
+mod ls;
 mod verify;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ViewsAction {
-    /// Every keyword with its figures
+    /// List every keyword, and say how far the views are behind the journal; changes nothing
     Ls,
-    /// A digest of what clients can read, per keyword and in sum
+    /// Fold what is behind, and print a digest of the views, per keyword and of all
     Digest,
-    /// Fold the journal anew and compare; exit code 3 when something differs
+    /// Fold the journal beside the views and compare; exit code 3 when something differs
     Verify,
-    /// Fold the journal anew and take the place of what is there
+    /// Fold the whole journal again and replace the views
     Rebuild,
-    /// Write the rows anew, which gives back the space of those that were overwritten
+    /// Copy the rows into new files, which frees the space of overwritten ones
     Compact,
 }
 
-/// A keyword as `ls` and `digest` show it.
+/// A keyword as `ls` and `digest` print it.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct KeywordRow {
     keyword: String,
     tracked: bool,
     as_of: u64,
@@ -45,7 +45,7 @@ struct Shown {
     ignored: u64,
     rejected: u64,
     deleted: u64,
-    /// `null` when it is not tracked.
+    /// `null` for an untracked keyword.
     digest: Option<String>,
 }
 
@@ -53,7 +53,7 @@ struct Shown {
 #[derive(Debug, Serialize)]
 struct Listing {
     position: u64,
-    keywords: Vec<Shown>,
+    keywords: Vec<KeywordRow>,
     digest: String,
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     let data = &invocation.settings.data;
     match action {
-        ViewsAction::Ls => ls(invocation).await,
+        ViewsAction::Ls => ls::run(invocation).await,
         ViewsAction::Digest => digest(invocation).await,
         ViewsAction::Verify => verify::run(invocation).await,
         ViewsAction::Rebuild => rebuild(invocation, &DataFolder::take_existing(data)?).await,
@@ -83,8 +83,11 @@ pub(super) async fn run(
     }
 }
 
-/// A bar towards the journal's end, and what moves it.
-fn folding(what: &'static str, journal: &dyn Journal) -> (ProgressBar, impl FnMut(Sequence)) {
+/// A progress bar towards the journal head, and the function that moves it.
+fn progress_to_head(
+    what: &'static str,
+    journal: &dyn Journal,
+) -> (ProgressBar, impl FnMut(Sequence)) {
     let bar = progress::bar(what, Some(journal.head().borrow().get()));
     let moved = bar.clone();
     (bar, move |position: Sequence| {
@@ -92,14 +95,14 @@ fn folding(what: &'static str, journal: &dyn Journal) -> (ProgressBar, impl FnMu
     })
 }
 
-/// The digests of views that hold all that the journal holds.
+/// Folds what the journal holds beyond the views, and computes their digests.
 async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
     let folder = look::data_folder(invocation)?;
     let look = ViewsLook::open(folder, &invocation.settings).await?;
     let journal = &*look.journal;
     let cache_bytes = invocation.settings.store.cache_bytes;
     let mut open = OpenViews::open(look.data(), cache_bytes, journal).await?;
-    let (bar, moved) = folding("events", journal);
+    let (bar, moved) = progress_to_head("events", journal);
     open.catch_up(journal, moved).await?;
     bar.finish_and_clear();
     let position = journal.head().borrow().get();
@@ -109,65 +112,57 @@ async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
     journal.close().await?;
     Ok(Listing {
         position,
-        keywords: keywords.iter().map(shown).collect(),
+        keywords: keywords.iter().map(KeywordRow::from).collect(),
         digest: digest.to_string(),
     })
 }
 
-fn shown(keyword: &KeywordDigest) -> Shown {
-    let summary = &keyword.summary;
-    Shown {
-        keyword: keyword.keyword.to_string(),
-        tracked: summary.tracked,
-        as_of: summary.as_of.get(),
-        tweets: summary.tweets,
-        first_at: summary.first_at.map(|at| at.to_string()),
-        last_at: summary.last_at.map(|at| at.to_string()),
-        journaled: summary.ledger.journaled,
-        folded: summary.ledger.folded,
-        duplicate: summary.ledger.duplicate,
-        ignored: summary.ledger.ignored,
-        rejected: summary.ledger.rejected,
-        deleted: summary.ledger.deleted,
-        digest: keyword.digest.map(|digest| digest.to_string()),
+impl From<&KeywordDigest> for KeywordRow {
+    fn from(keyword: &KeywordDigest) -> Self {
+        let summary = &keyword.summary;
+        Self {
+            keyword: keyword.keyword.to_string(),
+            tracked: summary.tracked,
+            as_of: summary.as_of.get(),
+            tweets: summary.tweets,
+            first_at: summary.first_at.map(|at| at.to_string()),
+            last_at: summary.last_at.map(|at| at.to_string()),
+            journaled: summary.ledger.journaled,
+            folded: summary.ledger.folded,
+            duplicate: summary.ledger.duplicate,
+            ignored: summary.ledger.ignored,
+            rejected: summary.ledger.rejected,
+            deleted: summary.ledger.deleted,
+            digest: keyword.digest.map(|digest| digest.to_string()),
+        }
     }
 }
 
-async fn ls(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
-    let listing = current(invocation).await?;
-    invocation.output.show(&listing, |listing| {
-        let rows: Vec<_> = listing
-            .keywords
-            .iter()
-            .map(|one| {
-                let mark = if one.tracked { "" } else { " (untracked)" };
-                [
-                    format!("{}{mark}", one.keyword),
-                    one.tweets.to_string(),
-                    one.journaled.to_string(),
-                    one.folded.to_string(),
-                    one.duplicate.to_string(),
-                    one.ignored.to_string(),
-                    one.rejected.to_string(),
-                    one.deleted.to_string(),
-                ]
-            })
-            .collect();
-        table(
-            [
-                "keyword",
-                "tweets",
-                "journaled",
-                "folded",
-                "duplicate",
-                "ignored",
-                "rejected",
-                "deleted",
-            ],
-            &rows,
-        )
-    })?;
-    Ok(CommandOutcome::Done)
+impl KeywordRow {
+    const HEADINGS: [&str; 8] = [
+        "keyword",
+        "tweets",
+        "journaled",
+        "folded",
+        "duplicate",
+        "ignored",
+        "rejected",
+        "deleted",
+    ];
+
+    fn columns(&self) -> [String; 8] {
+        let mark = if self.tracked { "" } else { " (untracked)" };
+        [
+            format!("{}{mark}", self.keyword),
+            self.tweets.to_string(),
+            self.journaled.to_string(),
+            self.folded.to_string(),
+            self.duplicate.to_string(),
+            self.ignored.to_string(),
+            self.rejected.to_string(),
+            self.deleted.to_string(),
+        ]
+    }
 }
 
 async fn digest(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
@@ -187,7 +182,7 @@ async fn digest(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
 async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<CommandOutcome> {
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
-    let (bar, moved) = folding("events", &*journal);
+    let (bar, moved) = progress_to_head("events", &*journal);
     let new_epoch = maintenance::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
     bar.finish_and_clear();
     let rebuilt = Rebuilt {
@@ -197,12 +192,12 @@ async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
     journal.close().await?;
     invocation.output.show(&rebuilt, |rebuilt| {
         let epoch = if rebuilt.new_epoch {
-            "they were not what the journal makes of them, so a new epoch begins"
+            "they differed from the earlier ones, so a new epoch begins"
         } else {
-            "they are what they were; the epoch goes on"
+            "they equal the earlier ones, so the epoch stays"
         };
         format!(
-            "the views are folded anew through sequence {}; {epoch}",
+            "the views were folded again through sequence {}; {epoch}",
             rebuilt.position
         )
     })?;

@@ -1,8 +1,8 @@
-//! `tidings views verify`: is every view what the journal makes of it?
+//! `tidings views verify`: compares the views with a fold of the journal.
 
 use serde::Serialize;
 
-use super::folding;
+use super::progress_to_head;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look;
@@ -11,23 +11,26 @@ use crate::cli::output::{CappedList, plain};
 use crate::journal::{self, Verified};
 use crate::maintenance::{self, Comparison, Verification, ViewsStanding};
 
-/// What was compared, and what was found.
+/// The result of the comparison.
 #[derive(Debug, Default, Serialize)]
 struct Report {
+    /// The lowest position through which all shards were compared.
     position: u64,
+    /// Journaled events beyond the positions that were compared; `null` when nothing was compared.
+    unfolded: Option<u64>,
     keywords: usize,
     digest: Option<String>,
-    /// Keywords compared at their own position, below that of the others.
+    /// Lagging keywords, compared at their own position.
     behind: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     behind_unlisted: u64,
-    /// Why the views could not be compared at all.
+    /// Why the views could not be compared.
     unusable: Option<String>,
     /// Damage of the journal's files, each with its place.
     journal_damages: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_damages_unlisted: u64,
-    /// Sequences, first and last, at which the journal should hold a record and doesn't.
+    /// Ranges of sequences, first and last, at which the journal should hold a record and doesn't.
     journal_missing: CappedList<(u64, u64)>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_missing_unlisted: u64,
@@ -63,20 +66,20 @@ struct Side {
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let folder = look::data_folder(invocation)?;
     let bytes = if invocation.settings.nats.is_some() {
-        // NATS looks after the bytes of its stream.
+        // NATS checks the bytes of its stream.
         None
     } else {
         let dir = folder.journal();
         Some(tokio::task::spawn_blocking(move || journal::verify(&dir)).await??)
     };
-    // A damaged journal cannot say what the views should be.
+    // The views cannot be compared with a damaged journal.
     let damages = bytes.filter(|bytes| !bytes.damages.is_empty());
     let report = if let Some(bytes) = damages {
         damaged(&bytes)
     } else {
         let look = ViewsLook::open(folder, &invocation.settings).await?;
         let journal = &*look.journal;
-        let (bar, moved) = folding("events", journal);
+        let (bar, moved) = progress_to_head("events", journal);
         let cache_bytes = invocation.settings.store.cache_bytes;
         let found = maintenance::verify(look.data(), cache_bytes, journal, moved).await?;
         bar.finish_and_clear();
@@ -133,6 +136,7 @@ fn compared(found: &Verification) -> Report {
         .collect();
     Report {
         position: found.position.get(),
+        unfolded: Some(found.unfolded),
         keywords: found.keywords,
         digest: Some(found.digest.to_string()),
         behind_unlisted: behind.more(),
@@ -209,26 +213,34 @@ fn text_of(report: &Report) -> String {
         differences.more(),
         "keywords differ",
     );
-    lines.push(if let Some(what) = &report.unusable {
-        format!(
-            "the views cannot be compared: {what}; they were left as they are, and a server or \
-            `tidings views rebuild` makes them anew"
-        )
-    } else if damages.count() > 0 {
-        "the journal is damaged, so that the views cannot be compared with it".to_owned()
-    } else if differences.count() == 0 {
-        format!(
-            "no difference in {} keywords through sequence {}",
-            report.keywords, report.position
-        )
-    } else {
-        format!(
-            "{} of {} keywords differ; `tidings views rebuild` makes the views anew",
-            differences.count(),
-            report.keywords
-        )
-    });
+    lines.push(conclusion(report));
     lines.join("\n")
+}
+
+/// The last line: what the comparison came to.
+fn conclusion(report: &Report) -> String {
+    if let Some(what) = &report.unusable {
+        return format!(
+            "the views cannot be compared: {what}; they were left as they are, and the next start \
+            of a server, or `tidings views rebuild`, makes new ones from the journal"
+        );
+    }
+    if report.journal_damages.count() > 0 {
+        return "the journal is damaged, so that the views cannot be compared with it".to_owned();
+    }
+    let beyond = match report.unfolded {
+        None | Some(0) => "the journal holds no event beyond it".to_owned(),
+        Some(1) => "1 journaled event beyond it was not compared".to_owned(),
+        Some(events) => format!("{events} journaled events beyond it were not compared"),
+    };
+    let (keywords, position) = (report.keywords, report.position);
+    match report.differences.count() {
+        0 => format!("no difference in {keywords} keywords through sequence {position}; {beyond}"),
+        count => format!(
+            "{count} of {keywords} keywords differ through sequence {position}; {beyond}; `tidings \
+            views rebuild` makes new views from the journal"
+        ),
+    }
 }
 
 fn side_text(side: Option<&Side>) -> String {
