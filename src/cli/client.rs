@@ -1,4 +1,4 @@
-//! Asks a running server over HTTP.
+//! The HTTP client of the commands that talk to a running server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::failure::UsageError;
 use crate::settings::Settings;
 
-/// The longest a request may take. The server's own limits are shorter.
+/// Time limit of a request. The server's own limits are shorter.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A server's address and a pool of connections to it.
@@ -20,10 +20,10 @@ pub(super) struct ServerClient {
     base: String,
 }
 
-/// Why a request gave no answer of use.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    /// Nobody answered.
+    /// No connection, or no answer.
     #[error(
         "no answer from {base}: {}. Is the server running? Start it with `tidings serve`, or name \
         it with --server URL",
@@ -34,7 +34,7 @@ pub(super) enum ClientError {
         #[source]
         source: reqwest::Error,
     },
-    /// The server refused.
+    /// The answer has an error status.
     #[error("{base} answered {status}: {detail}")]
     Refused {
         base: String,
@@ -42,7 +42,7 @@ pub(super) enum ClientError {
         detail: String,
         retry_after: Option<Duration>,
     },
-    /// The answer is not what a tidings sends.
+    /// The answer does not have the expected form.
     #[error("{base} does not answer like a tidings server: {source}")]
     Foreign {
         base: String,
@@ -52,7 +52,7 @@ pub(super) enum ClientError {
 }
 
 impl ClientError {
-    /// The same request may well succeed in a moment.
+    /// True when the same request may succeed in a moment.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
@@ -69,7 +69,7 @@ impl ClientError {
         }
     }
 
-    /// How long the server asks to wait.
+    /// The `Retry-After` of the answer.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
@@ -78,7 +78,7 @@ impl ClientError {
     }
 }
 
-/// reqwest's own text says only that sending failed.
+/// The text of the innermost cause: reqwest's own text says only that sending failed.
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
@@ -87,7 +87,7 @@ fn innermost(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// A problem as RFC 9457 writes it.
+/// The members of a problem (RFC 9457) that are shown.
 #[derive(Debug, serde::Deserialize)]
 struct Problem {
     title: Option<String>,
@@ -110,7 +110,7 @@ impl ServerClient {
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(REQUEST_TIMEOUT);
-        // The environment's proxy is for other machines.
+        // A proxy that the environment names is not used for the loopback.
         let host = url.host_str().unwrap_or_default();
         if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
             http = http.no_proxy();
@@ -124,7 +124,7 @@ impl ServerClient {
         &self.base
     }
 
-    /// Asks, and reads the answer; `null` for an empty one.
+    /// Sends a request and decodes the answer; an empty one is decoded as `null`.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -173,7 +173,8 @@ fn detail_of(body: &[u8]) -> String {
         })
 }
 
-/// A server that listens everywhere is asked on the loopback.
+/// The address of the server that the settings describe; the loopback for one that listens on all
+/// addresses.
 fn local(settings: &Settings) -> String {
     let mut address = settings.listen;
     if address.ip().is_unspecified() {

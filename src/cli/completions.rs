@@ -1,4 +1,4 @@
-//! `tidings completions SHELL`: what a shell needs to complete our commands.
+//! `tidings completions SHELL`: the completion script of a shell.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -8,7 +8,7 @@ use super::output::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArguments {
-    /// For which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -53,7 +53,7 @@ pub(super) fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// Settings that are shown nowhere.
+/// Settings whose value is never shown.
 const SECRET: [&str; 1] = ["nats.token"];
 
 fn shown<'a>(key: &str, value: &'a toml::Value) -> Cow<'a, toml::Value> {

@@ -1,6 +1,7 @@
-//! `tidings demo`: a server with sample tweets whose months end now, and new ones coming in.
+//! `tidings demo`: a server with four months of sample tweets that end now, and new ones every
+//! moment.
 //!
-//! The demo is a client of its own server: what it shows went through the front door.
+//! The demo publishes to its own server over HTTP, as any client does.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use crate::telemetry::whole;
 
 /// Real posts of four months, CC0; `assets/NOTICE.md` says where they come from.
 const POSTS: &[u8] = include_bytes!("../../assets/posts-ko.ndjson.zst");
-/// What the posts are searched for.
+/// The keywords that the demo tracks.
 pub(super) const KEYWORDS: [&str; 12] = [
     "재미",
     "연기",
@@ -42,15 +43,15 @@ pub(super) const KEYWORDS: [&str; 12] = [
     "영상",
     "음악",
 ];
-/// A new tweet comes this often.
+/// The time between two new tweets.
 const TRICKLE: Duration = Duration::from_millis(350);
-/// Every so many new tweets, one of the last ones is seen to be liked.
+/// After this many new tweets, one of them is liked.
 const LIKED_EVERY: u64 = 3;
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let mut signals = StopSignals::listen()?;
     let mut settings = invocation.settings.clone();
-    // Kept until the end, when dropping it removes the folder.
+    // Held until the end: dropping it removes the folder.
     let scratch = if invocation.layers.is_given("data") {
         None
     } else {
@@ -78,7 +79,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     stopped
 }
 
-/// Fills the server and goes on feeding it; ends with an error or never.
+/// Fills the server and keeps publishing; returns only with an error.
 async fn show(client: &ServerClient, invocation: &Invocation, kept: bool) -> anyhow::Result<()> {
     for keyword in KEYWORDS {
         keywords::track(client, &Keyword::new(keyword)?).await?;
@@ -119,7 +120,7 @@ async fn tweets_at(client: &ServerClient) -> anyhow::Result<u64> {
     Ok(listing.keywords.iter().map(|listed| listed.tweets).sum())
 }
 
-/// The sample, a line each.
+/// The sample tweets, one line each.
 struct Posts(Vec<Vec<u8>>);
 
 impl Posts {
@@ -159,9 +160,9 @@ impl Posts {
         Ok(())
     }
 
-    /// Posts the sample anew, one tweet at a time: under new ids, now.
+    /// Posts the sample tweets again, one at a time, with new ids and the present time.
     async fn trickle(&self, client: &ServerClient) -> anyhow::Result<()> {
-        // Ids of an earlier run in the same folder are not used again.
+        // Part of each id, so that ids of an earlier run in the same folder are not used again.
         let run = Timestamp::now().millis();
         let mut ticks = interval(TRICKLE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,7 +190,7 @@ impl Posts {
     }
 }
 
-/// The tweet of a line as if it were posted now.
+/// The tweet of a line with another id and the present time.
 fn renewed(line: &[u8], id: &str) -> anyhow::Result<String> {
     let mut tweet: Map<String, Value> = serde_json::from_slice(line)?;
     tweet.insert("id".to_owned(), id.into());

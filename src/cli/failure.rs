@@ -1,4 +1,4 @@
-//! How a command ends, and what is said when it ends badly.
+//! The exit codes of commands, and the text of their errors.
 
 use std::process::ExitCode;
 
@@ -10,12 +10,12 @@ use crate::app::AppError;
 use crate::settings::SettingsError;
 use crate::telemetry::whole;
 
-/// How a command ended that said itself what there was to say.
+/// How a command ended that has printed its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CommandOutcome {
-    /// As asked.
+    /// It did what was asked.
     Done,
-    /// Not, or not wholly.
+    /// It did a part of it, or nothing.
     Failed,
     /// `views verify` found a difference.
     Different,
@@ -31,7 +31,7 @@ impl CommandOutcome {
     }
 }
 
-/// The command line asks for something that makes no sense.
+/// An argument is wrong in a way that the parser does not find.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UsageError(String);
@@ -42,10 +42,10 @@ impl UsageError {
     }
 }
 
-/// Says on standard error what went wrong.
+/// Prints an error on standard error and returns the exit code.
 pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     if closed_early(error) {
-        // The reader of our output, such as `head`, has seen enough.
+        // The reader of standard output, such as `head`, has closed it.
         return ExitCode::SUCCESS;
     }
     output.error(&text_of(error));
@@ -59,14 +59,14 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line, or prints the help that it asks for.
+/// Prints the help, or what is wrong with the command line.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // What clap says itself, on standard output and in colours.
+        // The help and the version, on standard output and in colours.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    // It quotes arguments, which may come from anywhere: so it is made of escaped ones.
+    // The message quotes arguments, so the escaped arguments are parsed again for it.
     let shown = std::env::args_os().map(|argument| plain(&argument.to_string_lossy()).into_owned());
     let text = match CommandLine::try_parse_from(shown) {
         Err(of_escaped) => of_escaped.render().to_string(),
@@ -76,8 +76,8 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Only what is printed may be left unread. A broken pipe of anything else, such as an export or
-/// a connection, is a failure.
+/// True when the reader of standard output closed it. A broken pipe elsewhere, such as of an export
+/// or a connection, is a failure.
 fn closed_early(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref::<OutputError>(),

@@ -22,7 +22,7 @@ pub(super) enum KeywordsAction {
     Track(NamedKeywords),
     /// Untrack keywords: their views are dropped, their ledgers stay
     Untrack(NamedKeywords),
-    /// Let quarantined keywords go on
+    /// Release quarantined keywords, so that they fold again
     Release(NamedKeywords),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct ServerOption {
 
 #[derive(Debug, Args)]
 pub(super) struct NamedKeywords {
-    /// In any spelling; they are normalised
+    /// In any spelling; keywords are brought into normal form
     #[arg(required = true, value_name = "KEYWORD")]
     keywords: Vec<String>,
     #[command(flatten)]
@@ -59,7 +59,7 @@ struct Listed {
     status: String,
 }
 
-/// What became of one keyword.
+/// The outcome for one keyword.
 #[derive(Debug, Serialize)]
 struct Done {
     keyword: String,
@@ -116,17 +116,12 @@ async fn each(
     invocation: &Invocation,
 ) -> anyhow::Result<CommandOutcome> {
     let client = ServerClient::new(named.server.server.as_deref(), &invocation.settings)?;
-    // All are checked before the first is asked for.
+    // All are checked before the first request.
     let keywords = named
         .keywords
         .iter()
         .map(|text| {
-            Keyword::new(text).map_err(|error| {
-                UsageError::new(format!(
-                    "{text:?}: \
-            {error}"
-                ))
-            })
+            Keyword::new(text).map_err(|error| UsageError::new(format!("{text:?}: {error}")))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut done = Vec::new();
@@ -167,7 +162,7 @@ async fn ask(
     }
 }
 
-/// Tracks one keyword; no harm when it is tracked already.
+/// Tracks one keyword; it may be tracked already.
 pub(super) async fn track(client: &ServerClient, keyword: &Keyword) -> Result<(), ClientError> {
     let body = json!({ "keyword": keyword.as_str() }).to_string();
     let body = Some(("application/json", body.into_bytes()));

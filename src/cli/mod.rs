@@ -52,7 +52,7 @@ struct CommandLine {
     command: Command,
 }
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 struct GlobalArguments {
@@ -62,7 +62,7 @@ struct GlobalArguments {
     /// The data folder (setting `data`)
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
-    /// Where HTTP is served (setting `listen`); port 0 takes any free one
+    /// The address to serve HTTP at (setting `listen`); port 0 takes any free port
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Where NATS JetStream is (setting `nats.url`); without it the journal is embedded
@@ -74,7 +74,7 @@ struct GlobalArguments {
     /// Any setting, such as `commit.interval_ms=500`; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// For people or for machines
+    /// Text for people, or JSON for machines
     #[arg(
         long,
         global = true,
@@ -87,7 +87,7 @@ struct GlobalArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show everything at once: a server with sample tweets and a live trickle
+    /// Run a server with sample tweets and new ones every moment
     Demo,
     /// Run the server
     Serve,
@@ -96,13 +96,13 @@ enum Command {
     /// List, track and untrack keywords at a running server
     #[command(subcommand)]
     Keywords(keywords::KeywordsAction),
-    /// Look into, export and import the journal; works on files, with the server stopped
+    /// List, export and import the journal; works on files, with the server stopped
     #[command(subcommand)]
     Journal(journal::JournalAction),
-    /// Look into and re-drive rejected events; works on files, with the server stopped
+    /// List and re-drive rejected events; works on files, with the server stopped
     #[command(subcommand)]
     Rejected(rejected::RejectedAction),
-    /// Compare, rebuild and compact the views; works on files, with the server stopped
+    /// List, compare, rebuild and compact the views; works on files, with the server stopped
     #[command(subcommand)]
     Views(views::ViewsAction),
     /// Measure this machine
@@ -115,7 +115,7 @@ enum Command {
     Completions(completions::CompletionsArguments),
 }
 
-/// What a command is run with.
+/// The settings and the output of a command.
 #[derive(Debug)]
 struct Invocation {
     layers: Layers,
@@ -124,8 +124,8 @@ struct Invocation {
 }
 
 impl Invocation {
-    /// The NATS that a flag of this command names. That the settings name one besides says where a
-    /// server keeps its journal, and is no reason to go past the server.
+    /// NATS as a flag of this command names it. NATS in the settings file or the environment is
+    /// where a server keeps its journal; a client command goes through the server then.
     fn nats_asked_for(&self) -> Option<&NatsSettings> {
         let asked = ["nats.url", "nats.context"]
             .iter()
@@ -168,7 +168,7 @@ fn run(line: CommandLine, output: Output) -> anyhow::Result<CommandOutcome> {
         .build()
         .context("the system gives no threads")?;
     let outcome = runtime.block_on(dispatch(line.command, &invocation));
-    // A reader of standard input can't be interrupted; nothing else is left to wait for.
+    // Without a wait: a blocked read of standard input cannot be interrupted.
     runtime.shutdown_background();
     outcome
 }
@@ -216,8 +216,8 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
     })
 }
 
-/// Servers log as the settings say. Commands say what matters themselves and log only what is
-/// wrong, unless somebody asked for more.
+/// Sets up the log. Servers log at the level of the settings; other commands log warnings and
+/// errors only, unless a level is given.
 fn init_log(command: &Command, invocation: &Invocation) -> anyhow::Result<()> {
     let serves = matches!(command, Command::Serve | Command::Demo);
     let level = if serves || invocation.layers.is_given("log.level") {

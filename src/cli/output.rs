@@ -1,9 +1,8 @@
-//! What commands print: text for people or JSON for machines, on standard output; what is wrong,
-//! on standard error.
+//! The output of commands: text or JSON on standard output, errors and notes on standard error.
 //!
-//! All text passes through here, and here every character that a terminal obeys or that hides is
-//! escaped: what a publisher wrote moves no cursor, rings no bell and turns no line around. JSON
-//! keeps every value exactly.
+//! All text passes through this file, which escapes every control and format character, so that
+//! text from a publisher cannot move the cursor, ring the bell or reverse a line. JSON keeps every
+//! value exactly.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,23 +13,23 @@ use serde::Serialize;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthStr as _;
 
-/// For whom a command prints.
+/// The format of a command's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For machines: one JSON document, or one per line where there is no end to them.
+    /// JSON for machines: one document, or one per line for an endless output.
     Json,
 }
 
-/// Why standard output does not take what a command prints.
+/// Why a command cannot write to standard output.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OutputError {
-    /// The reader of standard output, such as `head`, has seen enough.
+    /// The reader of standard output, such as `head`, has closed it.
     #[error("the reader of standard output has left")]
     ReaderLeft,
-    /// Anything else.
+    /// Any other error.
     #[error("standard output cannot be written: {0}")]
     Failed(#[source] io::Error),
 }
@@ -45,7 +44,7 @@ impl From<io::Error> for OutputError {
     }
 }
 
-/// Where a command prints.
+/// Prints in the format that was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
     format: Format,
@@ -60,7 +59,7 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Prints a value: as one line of JSON, or as the text that `text` makes of it.
+    /// Prints a value as one line of JSON, or as the text that `text` returns for it.
     pub(super) fn show<T: Serialize>(
         self,
         value: &T,
@@ -72,13 +71,13 @@ impl Output {
         }
     }
 
-    /// Prints lines of text, and a line's end, at once.
+    /// Prints lines of text and a line end, in one write.
     pub(super) fn text(self, text: &str) -> anyhow::Result<()> {
         print(&escaped(text, Lines::Many))
     }
 
-    /// Prints JSON that is read by people and machines alike. For people, the characters that are
-    /// escaped in text are written as JSON escapes: the value stays the same.
+    /// Prints JSON in both formats. In text format, the characters that text escapes are written as
+    /// JSON escapes, so that the value stays the same.
     pub(super) fn json(self, json: &str) -> anyhow::Result<()> {
         match self.format {
             Format::Text => print(&escaped_json(json)),
@@ -86,8 +85,8 @@ impl Output {
         }
     }
 
-    /// Says on standard error what is wrong. Further lines are indented: what they quote cannot
-    /// pass for an error of ours.
+    /// Prints an error on standard error. Further lines are indented, so that quoted text cannot
+    /// pass for another error.
     pub(super) fn error(self, text: &str) {
         match self.format {
             Format::Text => self.note(&format!("error: {}", text.replace('\n', "\n  "))),
@@ -98,16 +97,16 @@ impl Output {
         }
     }
 
-    /// Says something on standard error. A failure to do so has no other place to be reported.
+    /// Prints a note on standard error. A failure to do so cannot be reported anywhere.
     pub(super) fn note(self, text: &str) {
         let _ = writeln!(io::stderr(), "{}", escaped(text, Lines::Many));
     }
 }
 
-/// So many things of a kind are named; the rest is counted.
+/// The most items of a list that a command names; the others are counted.
 pub(super) const MAX_NAMED: usize = 100;
 
-/// Things of a kind, the first [`MAX_NAMED`] of them.
+/// A list of which the first [`MAX_NAMED`] items are kept and the others are counted.
 #[derive(Debug)]
 pub(super) struct CappedList<T> {
     named: Vec<T>,
@@ -124,7 +123,7 @@ impl<T> Default for CappedList<T> {
 }
 
 impl<T> CappedList<T> {
-    /// Adds one, which is kept if it is one of the first.
+    /// Adds an item.
     pub(super) fn push(&mut self, one: T) {
         if self.named.len() < MAX_NAMED {
             self.named.push(one);
@@ -133,17 +132,17 @@ impl<T> CappedList<T> {
         }
     }
 
-    /// The first ones.
+    /// The kept items.
     pub(super) fn named(&self) -> &[T] {
         &self.named
     }
 
-    /// How many more there are.
+    /// The number of items that were not kept.
     pub(super) const fn more(&self) -> u64 {
         self.more
     }
 
-    /// How many there are in all.
+    /// The number of all items.
     pub(super) fn count(&self) -> u64 {
         u64::try_from(self.named.len())
             .unwrap_or(u64::MAX)
@@ -160,14 +159,14 @@ impl<T> FromIterator<T> for CappedList<T> {
 }
 
 impl<T: Serialize> Serialize for CappedList<T> {
-    /// The first ones as an array; that there are more is for the field beside it.
+    /// Serializes the kept items as an array. A field beside it has the number of the others.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.named.serialize(serializer)
     }
 }
 
-/// A list that is printed while it is made, so that it may be longer than memory: an array of JSON
-/// with a value on each line, or tables below one another.
+/// A list that is printed while it is read, so that it may be larger than memory: a JSON array with
+/// a value on each line, or tables below one another.
 #[derive(Debug)]
 pub(super) struct Listing<const N: usize> {
     output: Output,
@@ -184,7 +183,7 @@ impl<const N: usize> Listing<N> {
         }
     }
 
-    /// Prints some values more.
+    /// Prints more values.
     pub(super) fn add<T: Serialize>(
         &mut self,
         values: &[T],
@@ -232,12 +231,12 @@ fn print(text: &str) -> anyhow::Result<()> {
     write_out(&format!("{}\n", text.trim_end_matches('\n')))
 }
 
-/// A foreign text as it may stand within a line: line ends and tabs are escaped, too.
+/// Escapes a foreign text for use within a line: line ends and tabs too.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, Lines::One)
 }
 
-/// Whether a text may have line ends and tabs.
+/// Whether line ends and tabs of a text are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lines {
     One,
@@ -262,8 +261,8 @@ fn escaped(text: &str, lines: Lines) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// JSON with its control and format characters as escapes. Outside of strings JSON has none but
-/// line ends and tabs.
+/// JSON with its control and format characters as JSON escapes. Outside of strings JSON has none
+/// but line ends and tabs.
 fn escaped_json(json: &str) -> Cow<'_, str> {
     let is_kept = |c: char| is_plain(c) || matches!(c, '\n' | '\t');
     if json.chars().all(is_kept) {
@@ -282,9 +281,9 @@ fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Shows as itself and does nothing else. Control and format characters (the bidirectional ones
-/// among them) and the separators of lines and paragraphs do not. Joiners and tags, which a
-/// keyword in normal form may hold, only shape their neighbours.
+/// True for a character that is printed as it is. Control and format characters, the bidirectional
+/// ones among them, and the separators of lines and paragraphs are escaped. Joiners and tags are
+/// kept: a keyword in normal form may hold them, and they only shape their neighbours.
 fn is_plain(c: char) -> bool {
     match c.general_category() {
         GeneralCategory::Control
@@ -297,7 +296,7 @@ fn is_plain(c: char) -> bool {
     }
 }
 
-/// Rows under headings, in columns as wide as they have to be; wide characters count as two.
+/// Rows under headings, in columns as wide as their cells. A wide character counts as two columns.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[Cow<'_, str>; N]> = rows
         .iter()
@@ -325,8 +324,8 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     lines.join("\n")
 }
 
-/// Standard error for log lines. A line of the log stays one line, and what it quotes is escaped
-/// as in all text. A JSON line is exact.
+/// Writes log lines to standard error. A pretty line is one line, with control characters escaped.
+/// A JSON line is written exactly.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogOutput {
     /// The lines are JSON.
@@ -347,7 +346,7 @@ impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for LogOutput {
 }
 
 impl io::Write for LogOutput {
-    /// Takes a whole event at once, as the formatter hands it out.
+    /// Takes a whole event: the formatter writes each with one call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         if self.is_json {
             io::stderr().write_all(event)?;

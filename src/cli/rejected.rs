@@ -1,4 +1,4 @@
-//! `tidings rejected …`: the log of what could not be folded, with the server stopped.
+//! `tidings rejected …`: the log of records that could not be folded, with the server stopped.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) enum RejectedAction {
         /// Its sequence in the journal
         sequence: u64,
     },
-    /// Append payloads anew that can be decoded by now; entries stay in the log
+    /// Append the payloads again that can be decoded by now; entries stay in the log
     Redrive {
         /// Their sequences in the journal
         #[arg(required_unless_present = "all", value_name = "SEQUENCE")]
@@ -36,7 +36,7 @@ pub(super) enum RejectedAction {
     },
 }
 
-/// An entry as it is shown.
+/// An entry as it is printed.
 #[derive(Debug, Serialize)]
 struct Shown {
     sequence: u64,
@@ -132,7 +132,7 @@ fn unknown(sequence: u64) -> String {
     format!("no entry has the sequence {sequence}; `tidings rejected ls` lists them all")
 }
 
-/// The entries with these sequences, in the order of the log. All have to be there.
+/// The entries with these sequences, in the order of the log; an error if one is missing.
 async fn choose(log: &dyn RejectedLog, sequences: &[u64]) -> anyhow::Result<Vec<RejectedEntry>> {
     let mut missing: BTreeSet<u64> = sequences.iter().copied().collect();
     let mut chosen = Vec::new();
@@ -182,14 +182,14 @@ async fn redrive(
     Ok(outcome)
 }
 
-/// What became of entries.
+/// The outcome of re-driving entries.
 #[derive(Debug, Default)]
 struct Done {
     redriven: CappedList<u64>,
     rejected: CappedList<(u64, String)>,
 }
 
-/// What became of one entry, or of many that are not named.
+/// The outcome of one entry, or the number of entries that are not named.
 #[derive(Debug, Serialize)]
 struct Redriven {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,7 +197,7 @@ struct Redriven {
     redriven: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// How many entries more, where there is no sequence.
+    /// The number of entries that are not named; there is no sequence then.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<u64>,
 }
@@ -241,7 +241,7 @@ impl Done {
                 Err(error) => self.rejected.push((sequence, error.to_string())),
             }
         }
-        // Said to be re-driven only when they are in the journal.
+        // They count as re-driven when they are in the journal.
         journal.append(records).await?;
         redriven
             .into_iter()
@@ -249,7 +249,7 @@ impl Done {
         Ok(())
     }
 
-    /// What is printed as JSON.
+    /// The JSON form.
     fn listed(&self) -> Vec<Redriven> {
         let redriven = self.redriven.named().iter();
         let rejected = self.rejected.named().iter();
@@ -278,7 +278,8 @@ impl Done {
     }
 }
 
-/// The record that an entry makes today. A token in another spelling goes to the right one.
+/// Decodes an entry to the record that is appended. A token in another spelling becomes the
+/// keyword's own.
 fn decoded(entry: &RejectedEntry, now: Timestamp) -> anyhow::Result<Record> {
     let kept = u64::try_from(entry.payload.len())?;
     if kept < entry.length {

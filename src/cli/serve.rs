@@ -12,7 +12,7 @@ use super::signals::StopSignals;
 use crate::app::{App, AppError};
 use crate::telemetry::whole;
 
-/// How long an orderly stop may take before the process ends as it is; the journal makes that safe.
+/// Time limit of an orderly stop. Then the process ends; the journal makes that safe.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
@@ -28,7 +28,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
                 return Ok(CommandOutcome::Done);
             }
             tracing::info!(signal, "stopping as soon as the start is complete");
-            // It answers already, and may have said that it is ready.
+            // It answers already, and may have been ready.
             return within(async { starting.await?.stop().await }).await;
         }
     };
@@ -36,7 +36,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     serve(app, signals.next()).await
 }
 
-/// Says where the server answers, on one line of standard output that programs can wait for.
+/// Prints the address of the server as one line of standard output, which programs can wait for.
 pub(super) fn announce(app: &App, invocation: &Invocation) -> anyhow::Result<()> {
     let address = format!("http://{}", app.address());
     invocation
@@ -46,8 +46,8 @@ pub(super) fn announce(app: &App, invocation: &Invocation) -> anyhow::Result<()>
         })
 }
 
-/// Serves until a signal asks for the end, or until a part has ended that nothing starts again:
-/// then what still runs is stopped in order, and the error says which part it was.
+/// Serves until a signal comes, or until a part ends that cannot be started again. In that case the
+/// other parts are stopped in order, and the error names the part.
 async fn serve(
     app: App,
     signal: impl Future<Output = &'static str>,
@@ -66,7 +66,7 @@ async fn serve(
     Err(fatal.into())
 }
 
-/// Stops the server in time, or says that it could not.
+/// Stops the server; an error if it takes too long.
 pub(super) async fn stop(app: App) -> anyhow::Result<CommandOutcome> {
     within(app.stop()).await
 }

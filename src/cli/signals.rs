@@ -27,7 +27,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next one and names it.
+    /// Waits for the next signal and returns its name.
     pub(super) async fn next(&mut self) -> &'static str {
         let hangup = async {
             match &mut self.hangup {
@@ -43,7 +43,7 @@ impl StopSignals {
     }
 }
 
-/// The process was started with SIGHUP ignored. Linux says so; elsewhere it is not known.
+/// True when the process was started with SIGHUP ignored. Only Linux shows that.
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .ok()

@@ -1,7 +1,7 @@
-//! The layers that settings come from, merged key by key.
+//! The layers of settings, merged key by key.
 //!
-//! The default layer says which keys there are and of which kind each is; a later layer that
-//! names another key is refused with the nearest one that exists.
+//! The default layer has every key, with a value of the right kind. An unknown key in a later layer
+//! is an error that names the nearest key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +15,10 @@ use toml::{Table, Value};
 
 use super::SettingsError;
 
-/// The first letters of every variable that is a setting.
+/// The prefix of variables that are settings.
 const VARIABLE_PREFIX: &str = "TIDINGS_";
 
-/// The longest settings file, in bytes.
+/// Size limit of a settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where a value came from.
@@ -48,21 +48,21 @@ impl fmt::Display for KeyPlace {
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingEntry {
-    /// What holds.
+    /// The value in force.
     pub value: Value,
-    /// Who said so.
+    /// Where it came from.
     pub place: KeyPlace,
 }
 
-/// Every key, dotted (`commit.events`), with what holds for it.
+/// Every key, dotted (`commit.events`), with its value in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layers(BTreeMap<String, SettingEntry>);
 
 impl Layers {
-    /// The layer that all others lie on.
+    /// The default layer.
     ///
     /// # Errors
-    /// [`SettingsError::Syntax`] when it is no TOML.
+    /// [`SettingsError::Syntax`] when the text is not TOML.
     pub(super) fn of_defaults(text: &str) -> Result<Self, SettingsError> {
         let table = parse(text, Path::new("config/default.toml"))?;
         let entries = flatten(table).into_iter().map(|(key, value)| {
@@ -77,7 +77,7 @@ impl Layers {
         self.0.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 
-    /// The value of `key` was given by somebody.
+    /// True when the value of `key` is not the default one.
     pub fn is_given(&self, key: &str) -> bool {
         self.0
             .get(key)
@@ -102,7 +102,7 @@ impl Layers {
         Ok(())
     }
 
-    /// `variables` may be the whole environment; those of other programs are passed over.
+    /// Lays variables over the other layers; those without the prefix are skipped.
     pub(super) fn lay_variables(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -134,7 +134,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Lays a value that was written without TOML's quotes: its kind is that of the default.
+    /// Lays a value that was written without TOML's quotes; it gets the kind of the default.
     fn put_text(&mut self, key: &str, text: &str, place: KeyPlace) -> Result<(), SettingsError> {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
@@ -242,7 +242,7 @@ impl Layers {
         self.address(key).map(Some)
     }
 
-    /// One of a few words, each with what it stands for.
+    /// The value of a key that takes one of a few words.
     pub(super) fn choice<T: Copy>(
         &self,
         key: &str,
@@ -259,7 +259,7 @@ impl Layers {
     }
 }
 
-/// A settings file of at most [`MAX_FILE_BYTES`]; it may be a pipe.
+/// Reads a settings file of at most [`MAX_FILE_BYTES`], which may be a pipe.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
@@ -279,7 +279,7 @@ fn parse(text: &str, path: &Path) -> Result<Table, SettingsError> {
     })
 }
 
-/// Tables become dotted keys. An empty table stays, so that an unknown section is met.
+/// Turns tables into dotted keys. An empty table stays a key, so that an unknown section is found.
 fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (key, value) in table {

@@ -1,9 +1,10 @@
-//! What can be set: every key of `config/default.toml`, checked and typed.
+//! The settings: every key of `config/default.toml`, checked and typed.
 //!
-//! Flags lie over the environment, the environment over `--config FILE`, the file over the
-//! defaults that are part of the binary.
+//! A flag overrides the environment, the environment overrides `--config FILE`, and the file
+//! overrides the defaults, which are part of the binary.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub use layers::{KeyPlace, Layers, SettingEntry};
 pub use nats::{ContextError, NatsSettings};
 
 use crate::telemetry::LogFormat;
+
+const MIB: u64 = 1024 * 1024;
 
 /// The defaults: every key with its comment and unit.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -40,17 +43,17 @@ pub enum SettingsError {
         #[source]
         source: toml::de::Error,
     },
-    /// A key that does not exist.
+    /// The key does not exist.
     #[error("unknown setting {key:?} (from {place}); {suggestion}")]
     Unknown {
         /// The key as given.
         key: String,
         /// Where it was given.
         place: KeyPlace,
-        /// What may have been meant.
+        /// The nearest key, or where to find all.
         suggestion: String,
     },
-    /// A value that the key does not take.
+    /// The key does not take the value.
     #[error("the setting {key} is {found} (from {place}); it must be {right}")]
     Invalid {
         /// The key.
@@ -59,13 +62,13 @@ pub enum SettingsError {
         found: String,
         /// Where it was given.
         place: KeyPlace,
-        /// What would be right.
+        /// The values that the key takes.
         right: String,
     },
     /// A context of the `nats` command cannot be used.
     #[error(transparent)]
     Context(#[from] ContextError),
-    /// A flag or variable that is no setting at all.
+    /// A flag or variable does not have the form of a setting.
     #[error("{name} is not of the form {form}")]
     Form {
         /// What was given.
@@ -84,19 +87,19 @@ pub struct Settings {
     pub data: PathBuf,
     /// What is logged, and how.
     pub log: LogSettings,
-    /// The edge towards clients.
+    /// The HTTP server.
     pub http: HttpSettings,
-    /// Answers that look at a great deal.
+    /// Scans.
     pub query: QuerySettings,
     /// The embedded journal.
     pub journal: JournalSettings,
-    /// Which keywords there may be.
+    /// Limits and times of keywords.
     pub keywords: KeywordSettings,
     /// When changed rows are written.
     pub commit: CommitSettings,
-    /// How events are handed out.
+    /// How events are folded.
     pub fold: FoldSettings,
-    /// What keeps the views.
+    /// The store of the views.
     pub store: StoreSettings,
     /// Live clients.
     pub live: LiveSettings,
@@ -109,39 +112,39 @@ pub struct Settings {
 pub struct LogSettings {
     /// A level or a filter in the syntax of `tracing_subscriber::EnvFilter`.
     pub level: String,
-    /// For whom.
+    /// The format of log lines.
     pub format: LogFormat,
 }
 
-/// The edge towards clients.
+/// The HTTP server.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Names under which the server may be addressed, without port.
+    /// Names under which clients may address the server.
     pub hosts: Vec<String>,
     /// How many connections may be open at a time.
     pub connections: usize,
-    /// How long the head of a request may take.
+    /// Time limit for the head of a request.
     pub header_timeout: Duration,
-    /// How long a body may pause.
+    /// Time limit between two pieces of a body.
     pub body_idle_timeout: Duration,
-    /// How long a whole body may take.
+    /// Time limit for a whole body.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of its answer.
+    /// A client that reads nothing of its answer for this long is reset.
     pub write_idle_timeout: Duration,
-    /// How many bytes the bodies of all clients may have in memory.
+    /// Bytes of request bodies in memory, over all clients, at most.
     pub body_budget: u64,
-    /// How many bytes the answers that wait to be written to all clients may have.
+    /// Bytes of answers that wait to be written, over all clients, at most.
     pub answer_budget: u64,
-    /// Where `/metrics` is served when not beside everything else.
+    /// A separate address for `/metrics`.
     pub metrics_listen: Option<SocketAddr>,
 }
 
-/// Scans: answers that may look at a great deal.
+/// Limits of scans: queries that may read many rows.
 #[derive(Debug, Clone, Copy)]
 pub struct QuerySettings {
-    /// How many are at work at a time; 0 is twice the number of cores.
+    /// Scans that run at a time; 0 is twice the number of cores.
     pub workers: usize,
-    /// How many more may wait.
+    /// Scans that may wait.
     pub waiting: usize,
 }
 
@@ -152,21 +155,21 @@ pub struct JournalSettings {
     pub segment_bytes: u64,
 }
 
-/// Which keywords there may be.
+/// Limits and times of keywords.
 #[derive(Debug, Clone, Copy)]
 pub struct KeywordSettings {
     /// Requests to track a new keyword are refused while so many are tracked.
     pub max: usize,
-    /// At most so many keywords have their state in memory; the one unused longest goes. At least
-    /// 2.
+    /// Keywords with their state in memory, at most; the one unused longest is dropped first. At
+    /// least 2.
     pub resident: usize,
     /// A tweet posted with a keyword that never existed tracks it.
     pub auto_track: bool,
-    /// After how long without event or question a keyword gives its memory back.
+    /// A keyword without an event or a query for this long leaves memory.
     pub idle: Duration,
 }
 
-/// When a shard writes its changed rows: at whichever comes first.
+/// When a shard commits: at whichever comes first.
 #[derive(Debug, Clone, Copy)]
 pub struct CommitSettings {
     /// After this many events.
@@ -175,55 +178,55 @@ pub struct CommitSettings {
     pub interval: Duration,
 }
 
-/// How events are handed out.
+/// How events are folded.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldSettings {
-    /// How many at once, at most.
+    /// Events of a batch, at most.
     pub batch_events: usize,
 }
 
-/// What keeps the views.
+/// The store of the views.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreSettings {
-    /// How much of them it may keep in memory, in bytes.
+    /// Bytes of the store's cache.
     pub cache_bytes: u64,
 }
 
 /// Live clients.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveSettings {
-    /// How far apart updates are at least.
+    /// Least time between two updates of a channel.
     pub flush: Duration,
-    /// How many clients there may be.
+    /// Live clients at a time, at most.
     pub sessions: usize,
-    /// How many topics one of them may subscribe to.
+    /// Subscriptions of one client, at most.
     pub subscriptions: usize,
-    /// After how long one that takes nothing is sent away.
+    /// A client that reads nothing for this long is disconnected.
     pub slow: Duration,
-    /// After how long one that says nothing is asked for a sign of life.
+    /// A client that sends nothing for this long is pinged.
     pub silence: Duration,
-    /// How many messages one may send at once.
+    /// Messages that a client may send at once.
     pub burst: u32,
-    /// How many messages one may send each second.
+    /// Messages that a client may send per second in the long run.
     pub rate: u32,
-    /// How long one that comes back can go on.
+    /// How long a client that reconnects can resume.
     pub linger: Duration,
-    /// How many bytes of updates are kept for that.
+    /// Bytes of updates that are kept per channel for that.
     pub ring_bytes: usize,
-    /// How many bytes may be held for the channels of all clients together.
+    /// Bytes held for the channels of all clients together, at most.
     pub budget: usize,
 }
 
-/// What the command line says about settings.
+/// The settings on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     /// `--config FILE`.
     pub file: Option<PathBuf>,
-    /// Flags: each one's name, its key, and the value as written.
+    /// Flags: the name, the key, and the value as written.
     pub flags: Vec<(String, String, String)>,
 }
 
-/// The variables of the environment that mean settings.
+/// The variables of the environment whose names begin with `TIDINGS_`.
 ///
 /// # Errors
 /// [`SettingsError::Form`] when one of them is not UTF-8.
@@ -246,10 +249,10 @@ pub fn variables() -> Result<Vec<(String, String)>, SettingsError> {
         .collect()
 }
 
-/// Merges all layers.
+/// Merges the defaults, the file, the variables and the flags.
 ///
 /// # Errors
-/// [`SettingsError`] names the key and the place that is wrong.
+/// [`SettingsError`] names the wrong key and its place.
 pub fn layers(
     given: &Given,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -271,9 +274,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] names the key, the value, and where it was given.
     pub fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
-        const MIB: u64 = 1024 * 1024;
-        let millis = |key, allowed| layers.whole(key, allowed).map(Duration::from_millis);
-        let settings = Self {
+        Ok(Self {
             listen: layers.address("listen")?,
             data: Path::new(layers.text("data")?).to_owned(),
             log: LogSettings {
@@ -283,17 +284,7 @@ impl Settings {
                     &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
                 )?,
             },
-            http: HttpSettings {
-                hosts: layers.texts("http.hosts")?,
-                connections: size(layers.whole("http.connections", 1..=1_000_000)?),
-                header_timeout: millis("http.header_timeout_ms", 1..=3_600_000)?,
-                body_idle_timeout: millis("http.body_idle_timeout_ms", 1..=3_600_000)?,
-                body_timeout: millis("http.body_timeout_ms", 1..=3_600_000)?,
-                write_idle_timeout: millis("http.write_idle_timeout_ms", 1..=3_600_000)?,
-                body_budget: layers.whole("http.body_budget", MIB..=1024 * 1024 * MIB)?,
-                answer_budget: layers.whole("http.answer_budget", MIB..=1024 * 1024 * MIB)?,
-                metrics_listen: layers.optional_address("http.metrics_listen")?,
-            },
+            http: HttpSettings::from_layers(layers)?,
             query: QuerySettings {
                 workers: size(layers.whole("query.workers", 0..=1024)?),
                 waiting: size(layers.whole("query.waiting", 0..=1_000_000)?),
@@ -311,7 +302,7 @@ impl Settings {
             },
             commit: CommitSettings {
                 events: layers.whole("commit.events", 1..=10_000_000)?,
-                interval: millis("commit.interval_ms", 1..=3_600_000)?,
+                interval: millis(layers, "commit.interval_ms", 1..=3_600_000)?,
             },
             fold: FoldSettings {
                 batch_events: size(layers.whole("fold.batch_events", 1..=1_000_000)?),
@@ -319,30 +310,61 @@ impl Settings {
             store: StoreSettings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
-            live: LiveSettings {
-                flush: millis("live.flush_ms", 1..=60_000)?,
-                sessions: size(layers.whole("live.sessions", 1..=10_000_000)?),
-                subscriptions: size(layers.whole("live.subscriptions", 1..=1_000_000)?),
-                slow: millis("live.slow_ms", 100..=3_600_000)?,
-                silence: millis("live.silence_ms", 100..=3_600_000)?,
-                burst: count(layers.whole("live.burst", 1..=1_000_000)?),
-                rate: count(layers.whole("live.rate", 1..=1_000_000)?),
-                linger: millis("live.linger_ms", 100..=3_600_000)?,
-                ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
-                budget: size(layers.whole("live.budget", MIB..=1024 * 1024 * MIB)?),
-            },
+            live: LiveSettings::from_layers(layers)?,
             nats: nats::read(layers)?,
-        };
-        Ok(settings)
+        })
     }
 }
 
-/// The same for counts.
+impl HttpSettings {
+    fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
+        let millis = |key| millis(layers, key, 1..=3_600_000);
+        Ok(Self {
+            hosts: layers.texts("http.hosts")?,
+            connections: size(layers.whole("http.connections", 1..=1_000_000)?),
+            header_timeout: millis("http.header_timeout_ms")?,
+            body_idle_timeout: millis("http.body_idle_timeout_ms")?,
+            body_timeout: millis("http.body_timeout_ms")?,
+            write_idle_timeout: millis("http.write_idle_timeout_ms")?,
+            body_budget: layers.whole("http.body_budget", MIB..=1024 * 1024 * MIB)?,
+            answer_budget: layers.whole("http.answer_budget", MIB..=1024 * 1024 * MIB)?,
+            metrics_listen: layers.optional_address("http.metrics_listen")?,
+        })
+    }
+}
+
+impl LiveSettings {
+    fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
+        let millis = |key| millis(layers, key, 100..=3_600_000);
+        Ok(Self {
+            flush: self::millis(layers, "live.flush_ms", 1..=60_000)?,
+            sessions: size(layers.whole("live.sessions", 1..=10_000_000)?),
+            subscriptions: size(layers.whole("live.subscriptions", 1..=1_000_000)?),
+            slow: millis("live.slow_ms")?,
+            silence: millis("live.silence_ms")?,
+            burst: count(layers.whole("live.burst", 1..=1_000_000)?),
+            rate: count(layers.whole("live.rate", 1..=1_000_000)?),
+            linger: millis("live.linger_ms")?,
+            ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
+            budget: size(layers.whole("live.budget", MIB..=1024 * 1024 * MIB)?),
+        })
+    }
+}
+
+fn millis(
+    layers: &Layers,
+    key: &str,
+    allowed: RangeInclusive<u64>,
+) -> Result<Duration, SettingsError> {
+    layers.whole(key, allowed).map(Duration::from_millis)
+}
+
+/// A checked number as `u32`; the ranges of counts end below its maximum.
 fn count(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Ranges above end far below what the machine can count to.
+/// A checked number as `usize`; the ranges of sizes end below its maximum.
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,5 +1,5 @@
-//! Where NATS is, and who we are to it: as set here, or as the `nats` command keeps it in a
-//! context.
+//! The address of NATS and the credentials for it: from the settings, or from a context of the
+//! `nats` command.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use serde::Deserialize;
 
 use super::{Layers, SettingsError, size};
 
-/// Where a context points that names no server, as the `nats` command has it.
+/// The server of a context that names none, as in the `nats` command.
 const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
 
 /// The journal in NATS JetStream.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NatsSettings {
-    /// The context of the `nats` command that says what is not set here.
+    /// The context of the `nats` command for values that are not set here.
     pub context: Option<String>,
-    /// Where it is: servers of one cluster.
+    /// Addresses of the servers of one cluster.
     pub urls: Vec<String>,
     /// The credentials file.
     pub creds: Option<PathBuf>,
@@ -24,22 +24,22 @@ pub struct NatsSettings {
     pub nkey: Option<PathBuf>,
     /// The token.
     pub token: Option<String>,
-    /// The user and the password, from a context. Else they stand in the URL.
+    /// The user and the password, from a context. In the settings they are part of the URL.
     pub user: Option<(String, String)>,
     /// The authorities that may sign the server's certificate.
     pub ca: Option<PathBuf>,
-    /// Our own certificate and its key, from a context.
+    /// The client certificate and its key, from a context.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// TLS begins before the server says anything, from a context.
+    /// Whether TLS begins before the server's first message, from a context.
     pub tls_first: bool,
-    /// What answers are addressed to begins with, from a context.
+    /// The prefix of inbox subjects, from a context.
     pub inbox_prefix: Option<String>,
-    /// How many servers keep each stream; `None` takes what there is.
+    /// Replicas of each stream; `None` accepts any number.
     pub replicas: Option<usize>,
 }
 
 impl std::fmt::Debug for NatsSettings {
-    /// Without anything secret, which also a URL may hold.
+    /// Leaves out secrets, and URLs, which may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NatsSettings")
             .field("context", &self.context)
@@ -61,7 +61,7 @@ pub enum ContextError {
         XDG_CONFIG_HOME nor HOME is set"
     )]
     NoHome,
-    /// A name that is no name.
+    /// The name of the context is not a file name.
     #[error("{name:?} is no name of a NATS context, which is that of a file, without .json")]
     Name {
         /// The name.
@@ -100,7 +100,7 @@ pub enum ContextError {
     },
 }
 
-/// A context as the `nats` command writes it. Empty is the same as absent.
+/// A context as the `nats` command writes it. An empty value counts as absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Context {
@@ -130,7 +130,7 @@ pub(super) fn read(layers: &Layers) -> Result<Option<NatsSettings>, SettingsErro
             .text(key)
             .map(|text| (!text.is_empty()).then_some(text))
     };
-    // All are read, so that a wrong one is found with the journal embedded, too.
+    // All keys are read, so that a wrong one is also found with an embedded journal.
     let settings = NatsSettings {
         context: given("nats.context")?.map(str::to_owned),
         urls: urls(layers.text("nats.url")?),
@@ -156,8 +156,8 @@ fn urls(text: &str) -> Vec<String> {
 }
 
 impl NatsSettings {
-    /// The same with what the context says, where one is named and nothing else is set. Who we are
-    /// is taken from one place as a whole.
+    /// Fills unset values from the context, if one is named. Credentials are taken from one place
+    /// as a whole.
     ///
     /// # Errors
     /// [`SettingsError::Context`].
@@ -203,7 +203,7 @@ impl NatsSettings {
     }
 }
 
-/// Where contexts are, as the `nats` command has it.
+/// The folder of contexts, as in the `nats` command.
 fn folder(config: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, ContextError> {
     let given = |folder: Option<OsString>| folder.filter(|folder| !folder.is_empty());
     let config = given(config).map(PathBuf::from);
@@ -245,7 +245,7 @@ impl Context {
     }
 }
 
-/// Which contexts there are, for whoever named another one.
+/// The names of all contexts, for the error of an unknown one.
 fn known(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries

@@ -1,18 +1,18 @@
-//! Threads on which views are read and answers made, of a lower priority than the event loop and
-//! the folds: however much is read, posting, folding and writing to clients go on.
+//! Threads that read views and encode answers. Their priority is lower than that of the event loop
+//! and the folds, so that posting, folding and writing to clients go on however much is read.
 
 use tokio::runtime::{self, Handle, Runtime};
 
-/// Threads of one purpose. They start when there is work, and end some time after it.
+/// Threads for one purpose. They start when there is work and end when they have been idle.
 #[derive(Debug)]
 pub struct ReadThreads {
-    /// A runtime of which nothing but its blocking threads is used.
+    /// A runtime that is used for its blocking threads alone.
     runtime: Option<Runtime>,
 }
 
 impl ReadThreads {
-    /// Up to `count` threads of this name and niceness, from 0 (the priority of all other work) to
-    /// 19.
+    /// Up to `count` threads with this name and this niceness, from 0 (the priority of all other
+    /// work) to 19.
     pub fn new(name: &'static str, count: usize, niceness: i32) -> Self {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(count.max(1))
@@ -22,14 +22,14 @@ impl ReadThreads {
         Self {
             runtime: runtime
                 .inspect_err(|error| {
-                    tracing::error!(%error, threads = name, "reading has no threads of its own and \
-                        shares those of other work");
+                    tracing::error!(%error, threads = name, "threads for reading could not be \
+                        started; reads use the threads of all other work");
                 })
                 .ok(),
         }
     }
 
-    /// Through which work is handed to them, with [`Handle::spawn_blocking`].
+    /// The runtime to hand work to, with [`Handle::spawn_blocking`].
     pub fn handle(&self) -> Handle {
         match &self.runtime {
             Some(runtime) => runtime.handle().clone(),
@@ -38,9 +38,9 @@ impl ReadThreads {
     }
 }
 
-/// Lets threads of a lower niceness go before the calling one.
+/// Sets the niceness of the calling thread, so that threads of a lower one go first.
 pub fn give_way(niceness: i32) {
-    // On Linux this concerns the calling thread alone, elsewhere the whole process.
+    // Only on Linux: elsewhere this would concern the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
         tracing::debug!(%error, "reading has the priority of all other work");
@@ -51,7 +51,7 @@ pub fn give_way(niceness: i32) {
 
 impl Drop for ReadThreads {
     fn drop(&mut self) {
-        // Waiting for the threads, as a runtime does by itself, is not allowed on the event loop.
+        // Dropping a runtime waits for its threads, which is not allowed on the event loop.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

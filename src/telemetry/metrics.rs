@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn gauge_counts_actors_until_their_guards_are_dropped() {
+    fn alive_gauge_counts_actors_until_they_drop() {
         let metrics = Metrics::new();
         let one = metrics.actor_alive("keyword");
         let two = metrics.actor_alive("keyword");

@@ -1,12 +1,13 @@
-//! Good clients: they ask for answers from a few rows, post, and subscribe to a keyword.
+//! Good clients: they read answers of a few rows, post, and subscribe to a keyword.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use memchr::memmem;
+use parking_lot::Mutex;
 use reqwest::header::CONTENT_TYPE;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
@@ -19,13 +20,13 @@ use crate::events::Timestamp;
 
 const READERS: u64 = 4;
 const LIVE: u64 = 10;
-/// Each reader asks, and the publisher posts, so often.
+/// Time between two requests of a reader or of the publisher.
 const EVERY: Duration = Duration::from_millis(50);
 /// Lines of a body.
 const LINES: usize = 10;
 /// An answer that takes longer counts as a failure, with this as its time.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What is on its way at the end is waited for so long.
+/// How long the end waits for updates that are on their way.
 const LAST_ONES: Duration = Duration::from_secs(3);
 /// The good clients' address.
 const GOOD: raw::From = raw::From {
@@ -49,13 +50,13 @@ struct Tally {
 
 impl Tally {
     fn took(tally: &Mutex<Self>, span: Duration, failed: bool) {
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         tally.spans.push(span);
         tally.failed += u64::from(failed);
     }
 
     fn latency(tally: &Mutex<Self>) -> Latency {
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         Latency::of(std::mem::take(&mut tally.spans), tally.failed)
     }
 }
@@ -65,18 +66,17 @@ struct Shared {
     reads: Mutex<Tally>,
     posts: Mutex<Tally>,
     live: Mutex<Tally>,
-    /// When tweets were posted that live clients are to get, and by how many of them.
+    /// Tweets that live clients have not received: when each was posted, and by how many it is due.
     due: Mutex<HashMap<String, (Instant, u64)>>,
 }
 
-/// Runs good clients for so long.
+/// Runs good clients for this long.
 pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waited> {
     let shared = Arc::new(Shared::default());
     let http = reqwest::Client::builder()
         .no_proxy()
         .timeout(PATIENCE)
         .build()?;
-    let base = format!("http://{}", scene.address);
     let mut live = JoinSet::new();
     let (joined, mut joining) = tokio::sync::mpsc::channel(usize::try_from(LIVE)?);
     for _ in 0..LIVE {
@@ -84,7 +84,7 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
         live.spawn(async move { subscribe(&shared, to, joined).await });
     }
     drop(joined);
-    // Each says when it holds a snapshot; one that never does counts with all that it missed.
+    // Each reports its snapshot. For a client without one, every update counts as missed.
     let all = async {
         for _ in 0..LIVE {
             let _ = joining.recv().await;
@@ -92,26 +92,26 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
     };
     let _ = tokio::time::timeout(PATIENCE, all).await;
     let mut tasks = JoinSet::new();
+    let client = GoodClient {
+        shared: Arc::clone(&shared),
+        http,
+        base: format!("http://{}", scene.address),
+        length,
+    };
     for reader in 0..READERS {
-        let (shared, http, base, keywords) = (
-            Arc::clone(&shared),
-            http.clone(),
-            base.clone(),
-            scene.keywords,
-        );
-        tasks.spawn(async move { read(&shared, &http, &base, keywords, reader, length).await });
+        let (client, keywords) = (client.clone(), scene.keywords);
+        tasks.spawn(async move { client.read(keywords, reader).await });
     }
-    let (posting, http) = (Arc::clone(&shared), http.clone());
-    tasks.spawn(async move { post(&posting, &http, &base, length).await });
+    tasks.spawn(async move { client.post().await });
     while let Some(done) = tasks.join_next().await {
         done?;
     }
     let began = Instant::now();
-    while began.elapsed() < LAST_ONES && !lock(&shared.due).is_empty() {
+    while began.elapsed() < LAST_ONES && !shared.due.lock().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     live.shutdown().await;
-    for (posted, missing) in std::mem::take(&mut *lock(&shared.due)).into_values() {
+    for (posted, missing) in std::mem::take(&mut *shared.due.lock()).into_values() {
         for _ in 0..missing {
             Tally::took(&shared.live, posted.elapsed(), true);
         }
@@ -121,10 +121,6 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
         posts: Tally::latency(&shared.posts),
         live: Tally::latency(&shared.live),
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Moments at which requests are due. A request counts from the moment at which it was due, so that
@@ -154,84 +150,93 @@ impl Due {
         Some(due)
     }
 
-    /// It makes no sense to go on: the server is too far behind.
+    /// True when the server is too far behind for the request to be sent.
     fn is_hopeless(&self, due: Instant) -> bool {
         due.elapsed() > PATIENCE
     }
 }
 
-async fn read(
-    shared: &Shared,
-    http: &reqwest::Client,
-    base: &str,
-    keywords: u64,
-    reader: u64,
+/// Reads and posts over HTTP.
+#[derive(Clone)]
+struct GoodClient {
+    shared: Arc<Shared>,
+    http: reqwest::Client,
+    base: String,
     length: Duration,
-) {
-    let mut moments = Due::during(length);
-    let mut number = reader;
-    while let Some(due) = moments.next().await {
-        if moments.is_hopeless(due) {
-            Tally::took(&shared.reads, due.elapsed(), true);
-            continue;
-        }
-        number += READERS;
-        let keyword = keyword(number.wrapping_mul(7_919), keywords);
-        let what = match number / READERS % 3 {
-            0 => "timeline?limit=20",
-            1 => "volume",
-            _ => "ledger",
-        };
-        let url = format!("{base}/api/v1/keywords/{keyword}/{what}");
-        let answer = async {
-            let response = http.get(url).send().await?.error_for_status()?;
-            response.bytes().await
-        };
-        let failed = answer.await.is_err();
-        Tally::took(&shared.reads, due.elapsed(), failed);
-    }
 }
 
-async fn post(shared: &Shared, http: &reqwest::Client, base: &str, length: Duration) {
-    let run = Timestamp::now().millis();
-    let mut moments = Due::during(length);
-    let mut number = 0_u64;
-    while let Some(due) = moments.next().await {
-        if moments.is_hopeless(due) {
-            Tally::took(&shared.posts, due.elapsed(), true);
-            continue;
+impl GoodClient {
+    async fn read(&self, keywords: u64, reader: u64) {
+        let (shared, http, base) = (&*self.shared, &self.http, &self.base);
+        let mut moments = Due::during(self.length);
+        let mut number = reader;
+        while let Some(due) = moments.next().await {
+            if moments.is_hopeless(due) {
+                Tally::took(&shared.reads, due.elapsed(), true);
+                continue;
+            }
+            number += READERS;
+            let keyword = keyword(number.wrapping_mul(7_919), keywords);
+            let what = match number / READERS % 3 {
+                0 => "timeline?limit=20",
+                1 => "volume",
+                _ => "ledger",
+            };
+            let url = format!("{base}/api/v1/keywords/{keyword}/{what}");
+            let answer = async {
+                let response = http.get(url).send().await?.error_for_status()?;
+                response.bytes().await
+            };
+            let failed = answer.await.is_err();
+            Tally::took(&shared.reads, due.elapsed(), failed);
         }
-        let mut body = String::new();
-        let mut ids = Vec::with_capacity(LINES);
-        let at = Timestamp::now();
-        for _ in 0..LINES {
-            number += 1;
-            let id = format!("good:{run}:{number}");
-            body.push_str(&posted(&id, at, "good news", Some("good")));
-            ids.push(id);
-        }
-        lock(&shared.due).extend(ids.iter().map(|id| (id.clone(), (due, LIVE))));
-        let request = http
-            .post(format!("{base}/api/v1/tweets"))
-            .header(CONTENT_TYPE, "application/x-ndjson")
-            .body(body);
-        let answer = async {
-            let response = request.send().await?.error_for_status()?;
-            response.bytes().await
-        };
-        let failed = answer.await.is_err();
-        Tally::took(&shared.posts, due.elapsed(), failed);
-        if failed {
-            // Whether it was taken is not known: live clients owe nothing for it.
-            let mut due = lock(&shared.due);
-            for id in ids {
-                due.remove(&id);
+    }
+
+    async fn post(&self) {
+        let (shared, http, base) = (&*self.shared, &self.http, &self.base);
+        let run = Timestamp::now().millis();
+        let mut moments = Due::during(self.length);
+        let mut number = 0_u64;
+        while let Some(due) = moments.next().await {
+            if moments.is_hopeless(due) {
+                Tally::took(&shared.posts, due.elapsed(), true);
+                continue;
+            }
+            let mut body = String::new();
+            let mut ids = Vec::with_capacity(LINES);
+            let at = Timestamp::now();
+            for _ in 0..LINES {
+                number += 1;
+                let id = format!("good:{run}:{number}");
+                body.push_str(&posted(&id, at, "good news", Some("good")));
+                ids.push(id);
+            }
+            shared
+                .due
+                .lock()
+                .extend(ids.iter().map(|id| (id.clone(), (due, LIVE))));
+            let request = http
+                .post(format!("{base}/api/v1/tweets"))
+                .header(CONTENT_TYPE, "application/x-ndjson")
+                .body(body);
+            let answer = async {
+                let response = request.send().await?.error_for_status()?;
+                response.bytes().await
+            };
+            let failed = answer.await.is_err();
+            Tally::took(&shared.posts, due.elapsed(), failed);
+            if failed {
+                // The tweets may not be journaled, so that they are not due.
+                let mut due = shared.due.lock();
+                for id in ids {
+                    due.remove(&id);
+                }
             }
         }
     }
 }
 
-/// Subscribes to the timeline; comes back when it is sent away, as often as it takes.
+/// Subscribes to the timeline, and again whenever the server disconnects it.
 async fn subscribe(
     shared: &Shared,
     to: std::net::SocketAddr,
@@ -285,7 +290,7 @@ async fn listen(
     }
 }
 
-/// Takes the tweets of a frame off what is due. A snapshot may hold some that came before.
+/// Notes the tweets of a frame as received. A snapshot may hold some that were received before.
 fn hear(shared: &Shared, finder: &memmem::Finder<'_>, payload: &[u8]) {
     for at in finder.find_iter(payload) {
         let Some(rest) = payload.get(at + b"\"id\":\"".len()..) else {
@@ -295,7 +300,7 @@ fn hear(shared: &Shared, finder: &memmem::Finder<'_>, payload: &[u8]) {
         let Ok(id) = std::str::from_utf8(rest.get(..end).unwrap_or_default()) else {
             continue;
         };
-        let mut due = lock(&shared.due);
+        let mut due = shared.due.lock();
         let Some((posted, missing)) = due.get_mut(id) else {
             continue;
         };

@@ -5,13 +5,13 @@ use super::figures::Post;
 use super::scene::{HEAVY, HEAVY_CHARACTERS, Posted, Scene, keyword, posted, text};
 use crate::cli::bench::server::BenchServer;
 
-/// A body is not larger than this.
+/// Bytes of a body, at most.
 const BODY_BYTES: usize = 12 * 1024 * 1024;
 
 /// Lines of one kind.
 struct Kind {
     what: &'static str,
-    /// One line in so many of those that were asked for: a line of this kind stands for many.
+    /// Only one in this many of the requested lines is made: a line of this kind is as costly as many.
     one_in: u64,
     line: fn(&Scene, u64) -> String,
 }
@@ -20,82 +20,39 @@ const fn kind(what: &'static str, one_in: u64, line: fn(&Scene, u64) -> String) 
     Kind { what, one_in, line }
 }
 
-/// All kinds. Each makes ids of its own, which hold when the server was filled: a second run
-/// against the same folder would post duplicates.
+/// All kinds. Each makes its own ids, which contain the time at which the server was filled, so that
+/// a second run on the same folder posts no duplicates.
 const KINDS: &[Kind] = &[
-    kind("posted, names its keyword", 1, |scene, number| {
-        let keyword = keyword(number, scene.keywords);
-        posted(
-            &scene.id('a', number),
-            scene.now,
-            &text(number),
-            Some(&keyword),
-        )
-    }),
-    kind("posted, a duplicate", 1, |scene, number| {
-        let keyword = keyword(number, scene.keywords);
-        posted(
-            &scene.id('a', number),
-            scene.now,
-            &text(number),
-            Some(&keyword),
-        )
-    }),
+    kind("posted, names its keyword", 1, naming_its_keyword),
+    kind("posted, a duplicate", 1, naming_its_keyword),
     kind("posted, matches no keyword", 1, |scene, number| {
-        posted(&scene.id('b', number), scene.now, &text(number), None)
+        scene.tweet('b', number, &text(number))
     }),
     kind("posted, matches one keyword", 1, |scene, number| {
         let text = format!("{} {}", keyword(number, scene.keywords), text(number));
-        posted(&scene.id('c', number), scene.now, &text, None)
+        scene.tweet('c', number, &text)
     }),
     kind("posted, matches 100 keywords", 100, |scene, number| {
-        posted(
-            &scene.id('d', number),
-            scene.now,
-            &naming(scene, number * 100, 100),
-            None,
-        )
+        scene.tweet('d', number, &naming(scene, number * 100, 100))
     }),
     kind("posted, matches 1,000 keywords", 1_000, |scene, number| {
-        posted(
-            &scene.id('e', number),
-            scene.now,
-            &naming(scene, number * 1_000, 1_000),
-            None,
-        )
+        scene.tweet('e', number, &naming(scene, number * 1_000, 1_000))
     }),
     kind("posted, 10,000 × U+FDFA", 50, |scene, number| {
-        posted(
-            &scene.id('f', number),
-            scene.now,
-            &HEAVY.repeat(HEAVY_CHARACTERS),
-            None,
-        )
+        scene.tweet('f', number, &HEAVY.repeat(HEAVY_CHARACTERS))
     }),
     kind(
         "posted, 10,000 characters of keywords inside words",
         10,
         |scene, number| {
             let name = keyword(number, scene.keywords);
-            posted(
-                &scene.id('g', number),
-                scene.now,
-                &name.repeat(10_000 / name.len()),
-                None,
-            )
+            scene.tweet('g', number, &name.repeat(10_000 / name.len()))
         },
     ),
     kind(
         "posted, 10,000 characters of beginnings of keywords",
         10,
-        |scene, number| {
-            posted(
-                &scene.id('h', number),
-                scene.now,
-                &"kw0123".repeat(1_666),
-                None,
-            )
-        },
+        |scene, number| scene.tweet('h', number, &"kw0123".repeat(1_666)),
     ),
     kind("engaged, unknown id, no keyword", 1, |scene, number| {
         engaged(scene, &scene.id('i', number))
@@ -123,12 +80,11 @@ const KINDS: &[Kind] = &[
         "posted and engaged in turns, no keyword",
         20,
         |scene, number| {
-            let id = scene.id('k', number / 2);
             if number % 2 == 0 {
                 let text = format!("{} {}", keyword(number, scene.keywords), text(number));
-                posted(&id, scene.now, &text, None)
+                scene.tweet('k', number / 2, &text)
             } else {
-                engaged(scene, &id)
+                engaged(scene, &scene.id('k', number / 2))
             }
         },
     ),
@@ -138,23 +94,16 @@ const KINDS: &[Kind] = &[
     }),
     kind("bad: a keyword that is too long", 1, |scene, number| {
         let keyword = format!("{number}{}", "k".repeat(80));
-        posted(
-            &scene.id('m', number),
-            scene.now,
-            &text(number),
-            Some(&keyword),
-        )
+        let id = scene.id('m', number);
+        posted(&id, scene.now, &text(number), Some(&keyword))
     }),
     kind("bad: 60 KiB of open brackets", 40, |_, _| {
         format!("{}\n", "[".repeat(60_000))
     }),
     kind("60 KiB in an unknown member", 40, |scene, number| {
-        let line = posted(&scene.id('n', number), scene.now, &text(number), None);
-        line.replacen(
-            '{',
-            &format!("{{\"else\":\"{}\",", "x\\n".repeat(20_000)),
-            1,
-        )
+        let unknown = format!("{{\"else\":\"{}\",", "x\\n".repeat(20_000));
+        let line = scene.tweet('n', number, &text(number));
+        line.replacen('{', &unknown, 1)
     }),
     kind("one character", 1, |_, _| "1\n".to_owned()),
 ];
@@ -164,9 +113,21 @@ impl Scene {
     fn id(&self, kind: char, number: u64) -> String {
         format!("{kind}{}:{number}", self.now.millis())
     }
+
+    /// A line that posts a tweet of one kind and names no keyword.
+    fn tweet(&self, kind: char, number: u64, text: &str) -> String {
+        posted(&self.id(kind, number), self.now, text, None)
+    }
 }
 
-/// A text that holds so many keywords.
+/// A line that posts a tweet and names its keyword; the same one for the same number.
+fn naming_its_keyword(scene: &Scene, number: u64) -> String {
+    let keyword = keyword(number, scene.keywords);
+    let id = scene.id('a', number);
+    posted(&id, scene.now, &text(number), Some(&keyword))
+}
+
+/// A text of `count` keywords.
 fn naming(scene: &Scene, first: u64, count: u64) -> String {
     let names: Vec<String> = (first..first + count)
         .map(|number| keyword(number, scene.keywords))
@@ -186,7 +147,7 @@ fn deleted(scene: &Scene, id: &str) -> String {
     format!("{{\"type\":\"tweet.deleted\",\"id\":\"{id}\",\"at\":\"{at}\"}}\n")
 }
 
-/// Measures them all.
+/// Measures all kinds.
 pub(super) async fn measure(
     server: &BenchServer,
     scene: &Scene,
@@ -220,7 +181,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// The lines in bodies, and how many bytes they are.
+/// Bodies of the lines of one kind, and their bytes.
 fn bodies(scene: &Scene, kind: &Kind, count: u64) -> (Vec<String>, u64) {
     let mut bodies = vec![String::new()];
     let mut bytes = 0;

@@ -14,9 +14,9 @@ use crate::cli::bench::server::BenchServer;
 use crate::cli::bench::{frames, raw};
 use crate::events::Timestamp;
 
-/// How long an answer may take.
+/// Time limit of an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// A subscription has been answered when nothing came for so long.
+/// A subscription counts as answered when nothing has come for this long.
 const SILENT: Duration = Duration::from_secs(5);
 /// The attacker's address.
 pub(super) const ATTACKER: raw::From = raw::From {
@@ -26,7 +26,7 @@ pub(super) const ATTACKER: raw::From = raw::From {
 
 /// Messages that open as many channels as a client may have, each of 10,000 points.
 pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
-    // A channel is told apart by its beginning; 64 of them fit into a message.
+    // Each channel has another beginning; 64 of them fit into a message.
     (0..15_i64)
         .map(|message| {
             let topics = (0..64_i64).map(|topic| {
@@ -43,43 +43,53 @@ pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
         .collect()
 }
 
-/// Requests that cost the most, each with what it is about.
+/// The costliest GET requests: what each is about, and its path.
 pub(super) fn gets(scene: &Scene) -> Vec<(&'static str, String)> {
+    let mut gets = timelines();
+    gets.extend(counts(scene));
+    gets.extend([
+        ("all keywords", "/api/v1/keywords".into()),
+        ("ledger of all", "/api/v1/ledger".into()),
+        ("ledger of one", of("big", "ledger")),
+        ("readyz", "/readyz".into()),
+        ("metrics", "/metrics".into()),
+        ("openapi", "/api/openapi.json".into()),
+    ]);
+    gets
+}
+
+fn of(keyword: &str, rest: &str) -> String {
+    format!("/api/v1/keywords/{keyword}/{rest}")
+}
+
+/// Timelines; a filter that no tweet meets reads all of them.
+fn timelines() -> Vec<(&'static str, String)> {
+    [
+        ("texts of U+FDFA, q met by none", "heavy", "q=zzz"),
+        ("texts of U+FDFA, author met by none", "heavy", "author=zzz"),
+        ("texts of U+FDFA, newest 200", "heavy", "limit=200"),
+        ("100,000 tweets, q met by none", "big", "q=zzz"),
+        ("100,000 tweets, author met by none", "big", "author=zzz"),
+        ("100,000 tweets, lang met by none", "big", "lang=zz"),
+        ("newest 200", "big", "limit=200"),
+    ]
+    .map(|(what, keyword, query)| (what, of(keyword, &format!("timeline?{query}"))))
+    .into()
+}
+
+/// Volumes, comparisons and overviews.
+fn counts(scene: &Scene) -> Vec<(&'static str, String)> {
+    let now = scene.now;
     let minutes = scene.widest_minutes();
-    let past = scene.now.plus(-3 * Timestamp::DAY);
-    let days = format!(
-        "step=day&from={}&to={}",
-        scene.now.plus(-9_998 * Timestamp::DAY),
-        scene.now
-    );
+    let days = now.plus(-9_998 * Timestamp::DAY);
+    let days = format!("step=day&from={days}&to={now}");
+    let past = now.plus(-3 * Timestamp::DAY);
     let mut compared = "/api/v1/compare?keyword=big".to_owned();
     for number in 0..9 {
         compared.push_str(&format!("&keyword={}", keyword(number, scene.keywords)));
     }
-    let of = |keyword: &str, rest: &str| format!("/api/v1/keywords/{keyword}/{rest}");
+    let overview = |query: &str| format!("/api/v1/overview?{query}");
     vec![
-        (
-            "texts of U+FDFA, q met by none",
-            of("heavy", "timeline?q=zzz"),
-        ),
-        (
-            "texts of U+FDFA, author met by none",
-            of("heavy", "timeline?author=zzz"),
-        ),
-        (
-            "texts of U+FDFA, newest 200",
-            of("heavy", "timeline?limit=200"),
-        ),
-        ("100,000 tweets, q met by none", of("big", "timeline?q=zzz")),
-        (
-            "100,000 tweets, author met by none",
-            of("big", "timeline?author=zzz"),
-        ),
-        (
-            "100,000 tweets, lang met by none",
-            of("big", "timeline?lang=zz"),
-        ),
-        ("newest 200", of("big", "timeline?limit=200")),
         (
             "volume, 10,000 minutes",
             of("big", &format!("volume?{minutes}")),
@@ -90,25 +100,19 @@ pub(super) fn gets(scene: &Scene) -> Vec<(&'static str, String)> {
             format!("{compared}&{minutes}"),
         ),
         ("compare, 10 × 9,999 days", format!("{compared}&{days}")),
-        ("overview, 30 days", "/api/v1/overview?window=30d".into()),
+        ("overview, 30 days", overview("window=30d")),
         (
             "overview, a past hour",
-            format!("/api/v1/overview?window=1h&at={past}"),
+            overview(&format!("window=1h&at={past}")),
         ),
         (
             "overview, past 30 days",
-            format!("/api/v1/overview?window=30d&at={past}"),
+            overview(&format!("window=30d&at={past}")),
         ),
-        ("all keywords", "/api/v1/keywords".into()),
-        ("ledger of all", "/api/v1/ledger".into()),
-        ("ledger of one", of("big", "ledger")),
-        ("readyz", "/readyz".into()),
-        ("metrics", "/metrics".into()),
-        ("openapi", "/api/openapi.json".into()),
     ]
 }
 
-/// Subscriptions that cost the most: what each is about, and its messages.
+/// The costliest subscriptions: what each is about, and its messages.
 fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
     let one = |keyword: &str, topic: &str| {
         vec![format!(
@@ -133,7 +137,7 @@ fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// Measures them all.
+/// Measures all of them.
 pub(super) async fn measure(
     server: &BenchServer,
     scene: &Scene,
@@ -188,7 +192,7 @@ async fn one(
     Ok(read)
 }
 
-/// Status and bytes of an answer; no status when none came in time.
+/// Status and bytes of an answer; both 0 when none came in time.
 async fn within(
     asking: impl Future<Output = anyhow::Result<raw::Answered>>,
 ) -> anyhow::Result<(u16, u64)> {
@@ -198,7 +202,7 @@ async fn within(
     }
 }
 
-/// Subscribes, and reads until no more comes.
+/// Subscribes, and reads until nothing more comes.
 async fn subscribe(to: SocketAddr, messages: &[String]) -> anyhow::Result<(u16, u64)> {
     let mut stream = raw::connect(to, ATTACKER).await?;
     raw::upgrade(&mut stream, to).await?;
@@ -209,7 +213,7 @@ async fn subscribe(to: SocketAddr, messages: &[String]) -> anyhow::Result<(u16, 
     Ok((101, bytes))
 }
 
-/// Reads until nothing came for a while, or the server ends the connection.
+/// Reads until nothing has come for [`SILENT`], or the server ends the connection.
 async fn read_until_silent(stream: &mut tokio::net::TcpStream) -> anyhow::Result<u64> {
     let began = Instant::now();
     let mut buffer = vec![0; 256 * 1024];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::{self, Handle, Runtime};
 use tokio::task::JoinSet;
 
 use super::reads::{self, greedy_messages};
@@ -26,19 +26,19 @@ const GREEDY: u64 = 4;
 const ABANDONED_WITHIN: Duration = Duration::from_secs(2);
 /// An abandoned request is given up after this.
 const ABANDONED_AFTER: Duration = Duration::from_millis(100);
-/// A client that was sent away comes back after this.
+/// A disconnected client connects again after this.
 const BACK_AFTER: Duration = Duration::from_millis(500);
 /// The receive buffer of a client that never reads, in bytes.
 const NARROW: u32 = 4096;
-/// What an upload says it is, and how much of it comes at once, in bytes.
+/// The announced length of an upload, and how much of it is sent at once, in bytes.
 const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);
-/// After that a byte comes so often, so that the upload is not idle.
+/// The rest comes a byte at a time, this far apart, so that the upload is not idle.
 const DRIP_EVERY: Duration = Duration::from_secs(4);
 
 /// The niceness of hostile clients, from 0 (none) to 19.
 const NICENESS: i32 = 5;
 
-/// How often hostile clients came, and were sent away.
+/// Connections of hostile clients, by kind.
 #[derive(Debug, Default)]
 pub(super) struct SiegeCounts {
     pub(super) abandoned: AtomicU64,
@@ -52,13 +52,14 @@ pub(super) struct SiegeCounts {
 /// Hostile clients at work; they end when it is dropped.
 pub(super) struct Siege {
     pub(super) counts: Arc<SiegeCounts>,
-    _clients: JoinSet<()>,
+    to: SocketAddr,
+    clients: JoinSet<()>,
     threads: Option<Runtime>,
 }
 
 impl Siege {
-    /// The clients run on threads that give way: on their own machines they would take no processor
-    /// time from the server or from good clients.
+    /// The clients run on threads of a low priority: on their own machines they would take no
+    /// processor time from the server or from good clients.
     ///
     /// # Errors
     /// The threads cannot be started.
@@ -68,104 +69,111 @@ impl Siege {
             .thread_name("siege")
             .on_thread_start(|| give_way(NICENESS))
             .build()?;
-        let counts = Arc::new(SiegeCounts::default());
-        let to = scene.address;
-        let mut clients = JoinSet::new();
-        let costly: Arc<[String]> = reads::gets(scene)
-            .into_iter()
-            .map(|(_, path)| raw::get(to, &path))
-            .collect();
+        let on = threads.handle().clone();
+        let mut siege = Self {
+            counts: Arc::default(),
+            to: scene.address,
+            clients: JoinSet::new(),
+            threads: Some(threads),
+        };
+        siege.abandon_requests(scene, &on);
+        siege.leave_answers_unread(scene, &on);
+        siege.upload_halves(&on);
+        siege.subscribe_greedily(&on);
+        Ok(siege)
+    }
+
+    fn abandon_requests(&mut self, scene: &Scene, on: &Handle) {
+        let to = self.to;
+        let costly = reads::gets(scene).into_iter();
+        let costly: Arc<[String]> = costly.map(|(_, path)| raw::get(to, &path)).collect();
         for number in 0..ABANDONED {
             let requests = Arc::clone(&costly);
-            let counts = Arc::clone(&counts);
-            clients.spawn_on(
-                async move {
-                    let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
-                    tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
-                    // Half of them ask for what costs the most.
-                    let index = if number % 2 == 0 { 0 } else { number / 2 };
-                    let index = usize::try_from(index).unwrap_or_default() % requests.len().max(1);
-                    let request = requests.get(index).cloned().unwrap_or_default();
-                    counts.abandoned.fetch_add(1, Ordering::Relaxed);
-                    let _ = abandon(to, from(number, None), &request).await;
-                },
-                threads.handle(),
-            );
+            let counts = Arc::clone(&self.counts);
+            let client = async move {
+                let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
+                tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
+                // Half of them send the costliest request.
+                let request = nth(&requests, if number % 2 == 0 { 0 } else { number / 2 });
+                counts.abandoned.fetch_add(1, Ordering::Relaxed);
+                let _ = abandon(to, from(number, None), &request).await;
+            };
+            self.clients.spawn_on(client, on);
         }
+    }
+
+    fn leave_answers_unread(&mut self, scene: &Scene, on: &Handle) {
+        let to = self.to;
         let minutes = scene.widest_minutes();
-        let series: Vec<String> = (0..9)
-            .map(|number| super::scene::keyword(number, scene.keywords))
-            .collect();
-        let compare = format!(
-            "/api/v1/compare?keyword=big&keyword={}&{minutes}",
-            series.join("&keyword=")
-        );
-        let never_read: Arc<[String]> = [
+        let series = (0..9).map(|number| super::scene::keyword(number, scene.keywords));
+        let series = series.collect::<Vec<_>>().join("&keyword=");
+        let paths = [
             "/api/openapi.json".to_owned(),
-            compare,
+            format!("/api/v1/compare?keyword=big&keyword={series}&{minutes}"),
             "/api/v1/keywords/heavy/timeline?limit=200".to_owned(),
             "/api/v1/keywords".to_owned(),
-        ]
-        .into_iter()
-        // Many requests on one connection: what is answered to them piles up.
-        .map(|path| format!("GET {path} HTTP/1.1\r\nHost: {to}\r\n\r\n").repeat(32))
-        .collect();
+        ];
+        // Many requests on one connection, so that their answers pile up.
+        let request = |path| format!("GET {path} HTTP/1.1\r\nHost: {to}\r\n\r\n").repeat(32);
+        let never_read: Arc<[String]> = paths.into_iter().map(request).collect();
         for number in 0..NON_READERS {
             let requests = Arc::clone(&never_read);
-            let counts = Arc::clone(&counts);
-            clients.spawn_on(
-                async move {
-                    let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
-                    let request = requests.get(index).cloned().unwrap_or_default();
-                    again(&counts.non_readers, || {
-                        never_read_an_answer(to, from(number, Some(NARROW)), &request)
-                    })
-                    .await;
-                },
-                threads.handle(),
-            );
+            let counts = Arc::clone(&self.counts);
+            let client = async move {
+                let request = nth(&requests, number);
+                again(&counts.non_readers, || {
+                    never_read_an_answer(to, from(number, Some(NARROW)), &request)
+                })
+                .await;
+            };
+            self.clients.spawn_on(client, on);
         }
+    }
+
+    fn upload_halves(&mut self, on: &Handle) {
+        let to = self.to;
         let piece: Arc<[u8]> = body_piece();
         for number in 0..UPLOADS {
-            let (counts, piece) = (Arc::clone(&counts), Arc::clone(&piece));
-            clients.spawn_on(
-                async move {
-                    again(&counts.uploads, || {
-                        upload_half(to, from(number, None), &piece)
-                    })
-                    .await;
-                },
-                threads.handle(),
-            );
+            let (counts, piece) = (Arc::clone(&self.counts), Arc::clone(&piece));
+            let client = async move {
+                again(&counts.uploads, || {
+                    upload_half(to, from(number, None), &piece)
+                })
+                .await;
+            };
+            self.clients.spawn_on(client, on);
         }
+    }
+
+    fn subscribe_greedily(&mut self, on: &Handle) {
+        let to = self.to;
         let messages: Arc<[String]> = greedy_messages(Timestamp::now()).into();
         for number in 0..GREEDY {
-            let (counts, messages) = (Arc::clone(&counts), Arc::clone(&messages));
-            clients.spawn_on(
-                async move {
-                    again(&counts.greedy, || {
-                        want_everything(to, from(number, None), &messages, &counts.greedy_bytes)
-                    })
-                    .await;
-                },
-                threads.handle(),
-            );
+            let (counts, messages) = (Arc::clone(&self.counts), Arc::clone(&messages));
+            let client = async move {
+                again(&counts.greedy, || {
+                    want_everything(to, from(number, None), &messages, &counts.greedy_bytes)
+                })
+                .await;
+            };
+            self.clients.spawn_on(client, on);
         }
-        Ok(Self {
-            counts,
-            _clients: clients,
-            threads: Some(threads),
-        })
     }
 }
 
 impl Drop for Siege {
     fn drop(&mut self) {
-        // Waiting for the threads, as a runtime does by itself, is not allowed on the event loop.
+        // Dropping a runtime waits for its threads, which is not allowed on the event loop.
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
         }
     }
+}
+
+/// The request of a number; they are used in turns.
+fn nth(requests: &[String], number: u64) -> String {
+    let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
+    requests.get(index).cloned().unwrap_or_default()
 }
 
 /// One of eight addresses.
@@ -177,7 +185,7 @@ fn from(number: u64, receive: Option<u32>) -> raw::From {
     }
 }
 
-/// Comes back whenever the server sends it away, as long as the siege lasts.
+/// Connects again whenever the server disconnects it, as long as the siege lasts.
 async fn again<F: Future<Output = anyhow::Result<()>>>(
     count: &AtomicU64,
     mut attack: impl FnMut() -> F,
@@ -230,7 +238,7 @@ async fn upload_half(to: SocketAddr, from: raw::From, piece: &[u8]) -> anyhow::R
     }
 }
 
-/// Reads until the server has answered or gone.
+/// Waits until the server answers or ends the connection.
 async fn ended(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut buffer = vec![0; 4096];
     let count = stream.read(&mut buffer).await?;
@@ -238,7 +246,7 @@ async fn ended(stream: &mut TcpStream) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// 64 KiB of lines that no keyword is in.
+/// 64 KiB of lines that match no keyword.
 fn body_piece() -> Arc<[u8]> {
     let now = Timestamp::now();
     let mut piece = String::new();
@@ -265,7 +273,7 @@ async fn want_everything(
         for message in messages {
             writing.write_all(&frames::text(message)).await?;
         }
-        // They stay, and wait for updates.
+        // The client stays and waits for updates.
         std::future::pending::<anyhow::Result<()>>().await
     };
     let taking = async {

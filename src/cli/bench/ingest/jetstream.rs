@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use indicatif::ProgressBar;
+use parking_lot::Mutex;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,9 +28,9 @@ use crate::events::{Event, Keyword, Token, json};
 use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
 
-/// Messages that are made before any of them is published.
+/// Messages that are made before the first is published.
 const MADE_AHEAD: u64 = 100_000;
-/// How long it may take until the journal knows what was published to its stream.
+/// Time limit for the journal to know the end of its stream.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(
@@ -48,56 +49,75 @@ pub(super) async fn measure(
         without_passwords(&options.urls)
     );
     let journal = JetStreamJournal::open(&options).await?;
-    let measured = on_stream(arguments, source, folder, &bare, journal, invocation).await;
+    let bench = StreamBench {
+        arguments,
+        folder,
+        bare: &bare,
+        invocation,
+    };
+    let measured = bench.run(source, journal).await;
     let removed = bare.remove().await;
     let figures = measured?;
     removed?;
     Ok(figures)
 }
 
-async fn on_stream(
-    arguments: &IngestBenchArguments,
-    mut source: Source,
-    folder: &Path,
-    bare: &BareJetStream,
-    journal: JetStreamJournal,
-    invocation: &Invocation,
-) -> anyhow::Result<IngestFigures> {
-    let (json_bytes, _) = fill(bare, &mut source, arguments.events).await?;
-    let read_before = read(bare, arguments.events).await?;
-    let journal_bytes = bare.bytes().await?;
-    let head = reached(&journal, arguments.events).await?;
-    ensure!(
-        head == arguments.events,
-        "the stream ends at {head} and not at {}: somebody else publishes to it",
-        arguments.events
-    );
-    let folding = fold(Arc::new(journal), folder, invocation).await?;
-    let read_after = read(bare, arguments.events).await?;
-    let filled = Filled {
-        events: arguments.events,
-        keywords: source.keywords(),
-        json_bytes,
-        journal_bytes,
-        views_bytes: bytes_in(&views_dir(folder))?,
-    };
-    let (_, before) = fill(bare, &mut source, arguments.posted).await?;
-    // Behind those, since events come in about the order of their times.
-    let bodies = bodies(&mut source, arguments.posted)?;
-    let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
-    let (_, after) = fill(bare, &mut source, arguments.posted).await?;
-    let bare_publish = rate(arguments.posted, before.saturating_add(after) / 2);
-    let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
-    let bare_read = read_before.saturating_add(read_after) / 2;
-    Ok(IngestFigures::of(
-        &filled,
-        bare_read,
-        &folding,
-        Some(publishing),
-    ))
+/// A measurement on one stream.
+struct StreamBench<'a> {
+    arguments: &'a IngestBenchArguments,
+    folder: &'a Path,
+    bare: &'a BareJetStream,
+    invocation: &'a Invocation,
 }
 
-/// Where the stream ends, once it is known to have so many events.
+impl StreamBench<'_> {
+    async fn run(
+        &self,
+        mut source: Source,
+        journal: JetStreamJournal,
+    ) -> anyhow::Result<IngestFigures> {
+        let Self {
+            arguments,
+            folder,
+            bare,
+            invocation,
+        } = *self;
+        let (json_bytes, _) = fill(bare, &mut source, arguments.events).await?;
+        let read_before = read(bare, arguments.events).await?;
+        let journal_bytes = bare.bytes().await?;
+        let head = reached(&journal, arguments.events).await?;
+        ensure!(
+            head == arguments.events,
+            "the stream ends at {head} and not at {}: another client publishes to it",
+            arguments.events
+        );
+        let folding = fold(Arc::new(journal), folder, invocation).await?;
+        let read_after = read(bare, arguments.events).await?;
+        let filled = Filled {
+            events: arguments.events,
+            keywords: source.keywords(),
+            json_bytes,
+            journal_bytes,
+            views_bytes: bytes_in(&views_dir(folder))?,
+        };
+        let (_, before) = fill(bare, &mut source, arguments.posted).await?;
+        // After those, since events come in about the order of their times.
+        let bodies = bodies(&mut source, arguments.posted)?;
+        let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
+        let (_, after) = fill(bare, &mut source, arguments.posted).await?;
+        let bare_publish = rate(arguments.posted, before.saturating_add(after) / 2);
+        let publishing = Publishing::of(bare_publish, arguments.posted, posted, folded);
+        let bare_read = read_before.saturating_add(read_after) / 2;
+        Ok(IngestFigures::of(
+            &filled,
+            bare_read,
+            &folding,
+            Some(publishing),
+        ))
+    }
+}
+
+/// The last sequence of the stream, once it has this many events.
 async fn reached(journal: &JetStreamJournal, events: u64) -> anyhow::Result<u64> {
     let mut head = journal.head();
     let reached = head.wait_for(|head| head.get() >= events);
@@ -187,7 +207,7 @@ async fn post(
     {}
     let bar = progress::bar("posting", Some(arguments.posted));
     let began = Instant::now();
-    let bodies = Arc::new(std::sync::Mutex::new(bodies.into_iter()));
+    let bodies = Arc::new(Mutex::new(bodies.into_iter()));
     let clients: Vec<_> = (0..arguments.clients)
         .map(|_| tokio::spawn(post_some(client.clone(), Arc::clone(&bodies), bar.clone())))
         .collect();
@@ -217,12 +237,12 @@ struct Answer {
 /// One client; answers the last sequence that it was told.
 async fn post_some(
     client: ServerClient,
-    bodies: Arc<std::sync::Mutex<std::vec::IntoIter<Vec<u8>>>>,
+    bodies: Arc<Mutex<std::vec::IntoIter<Vec<u8>>>>,
     bar: ProgressBar,
 ) -> anyhow::Result<u64> {
     let mut last = 0;
     loop {
-        let body = bodies.lock().ok().and_then(|mut bodies| bodies.next());
+        let body = bodies.lock().next();
         let Some(body) = body else {
             return Ok(last);
         };

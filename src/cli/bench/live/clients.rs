@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use memchr::memmem;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -63,7 +64,7 @@ impl Crowd {
                     .build()?;
                 let outcome = runtime.block_on(self.all(tally, end));
                 if let Err(error) = &outcome {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut failed = failed.lock();
                     *failed = Some(format!("{error:#}"));
                 }
                 outcome
@@ -126,7 +127,7 @@ impl Running {
 
     /// Why they have ended, which they do only when something is wrong.
     pub(super) fn failure(&self) -> Option<String> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = self.failure.lock();
         let ended = || {
             self.thread
                 .is_finished()
@@ -219,7 +220,7 @@ impl One {
         let mut is_fresh = true;
         loop {
             let ended = poll_fn(|context| {
-                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut shared = shared.lock();
                 let mut buffer = ReadBuf::new(&mut shared);
                 match Pin::new(&mut stream).poll_read(context, &mut buffer) {
                     Poll::Pending => Poll::Pending,

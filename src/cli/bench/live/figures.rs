@@ -1,10 +1,10 @@
-//! What is told of a measure.
+//! The figures of a measurement, as JSON and as text.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What was measured. What doesn't belong to the measure is left out.
+/// All figures. Those that a measurement does not take are left out of its JSON.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct LiveFigures {
     pub(super) measure: &'static str,
@@ -23,24 +23,24 @@ pub(super) struct LiveFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_cpu_seconds: Option<f64>,
     pub(super) frames: u64,
-    /// On the wire, of a delivered tweet with its part of the frame around it.
+    /// Bytes on the wire of a delivered tweet, with its part of the frame.
     pub(super) bytes_per_delivery: f64,
     /// From just before publishing to receipt, in milliseconds.
     pub(super) latency_p50_ms: f64,
     pub(super) latency_p99_ms: f64,
     pub(super) latency_max_ms: f64,
-    /// Of the server, for each client, with its socket, actor and subscription.
+    /// Memory of the server for each client, with its socket, actor and subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kib_per_client: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) server_mib: Option<f64>,
-    /// Until all clients were back, from the moment that the server was told to stop, ...
+    /// Seconds until all clients were back, from the request to stop the server, ...
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) back_after_seconds: Option<f64>,
-    /// ... and from the moment that it listened again.
+    /// ... and from the moment at which it listened again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) back_after_start_seconds: Option<f64>,
-    /// Clients that went on where they were.
+    /// Clients that resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recovered: Option<usize>,
     /// Good clients without and beside clients that never read; medians.
@@ -49,9 +49,9 @@ pub(super) struct LiveFigures {
     /// Folding without and with clients; medians.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fold: Option<FoldFigures>,
-    /// Updates that did not follow on what the client held.
+    /// Updates that did not follow on the client's state.
     pub(super) gaps: u64,
-    /// Snapshots that a client got when it held one already.
+    /// Snapshots for a client that had one already.
     pub(super) resyncs: u64,
 }
 
@@ -59,9 +59,9 @@ pub(super) struct LiveFigures {
 #[derive(Debug, Serialize)]
 pub(super) struct StuckFigures {
     pub(super) stuck: u32,
-    /// How many of them the server sent away as too slow, of all pairs.
+    /// How many of them the server disconnected as too slow, in all pairs.
     pub(super) sent_away: u64,
-    /// By how much the server's memory grew at the most, beside them.
+    /// The most by which the server's memory grew, beside them.
     pub(super) grown_mib: f64,
     pub(super) p99_alone_ms: f64,
     pub(super) p99_beside_ms: f64,
@@ -109,7 +109,7 @@ pub(in crate::cli::bench) fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// The middle one, or the mean of the two in the middle; 0 of none.
+/// The median of some values; 0 for none.
 pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -121,91 +121,113 @@ pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f6
     }
 }
 
+/// Lines of text, each a name and a value in two columns.
+#[derive(Default)]
+struct TextLines(Vec<String>);
+
+impl TextLines {
+    fn push(&mut self, name: &str, value: &str) {
+        self.0.push(format!("{name:<22}{value}"));
+    }
+}
+
 impl LiveFigures {
     pub(super) fn text(&self) -> String {
-        let mut lines = vec![format!(
-            "{:<22}{} over {} keywords",
-            "clients", self.clients, self.keywords
-        )];
-        let mut line = |name: &str, text: String| lines.push(format!("{name:<22}{text}"));
+        let mut lines = TextLines::default();
+        lines.push(
+            "clients",
+            &format!("{} over {} keywords", self.clients, self.keywords),
+        );
         if self.deliveries > 0 {
-            line(
-                "deliveries",
-                format!(
-                    "{} in {:.1} s, {:.0} a second, {} frames, {:.0} bytes each",
-                    self.deliveries,
-                    self.seconds,
-                    self.deliveries_per_second,
-                    self.frames,
-                    self.bytes_per_delivery
-                ),
-            );
-            if let (Some(rate), Some(cpu)) =
-                (self.deliveries_per_cpu_second, self.server_cpu_seconds)
-            {
-                line(
-                    "by a server's core",
-                    format!("{rate:.0} a second ({cpu:.2} s of processor time)"),
-                );
-            }
-            line(
-                "publish to receipt",
-                format!(
-                    "p50 {:.1} ms, p99 {:.1} ms, at most {:.1} ms",
-                    self.latency_p50_ms, self.latency_p99_ms, self.latency_max_ms
-                ),
-            );
+            self.push_deliveries(&mut lines);
         }
         if let Some(stuck) = &self.stuck {
-            line(
-                "never read",
-                format!("{}, {} sent away in all", stuck.stuck, stuck.sent_away),
-            );
-            line(
-                "p99 without, beside",
-                format!(
-                    "{:.1} ms, {:.1} ms: {:.2} x",
-                    stuck.p99_alone_ms, stuck.p99_beside_ms, stuck.p99_ratio
-                ),
-            );
-            line("memory grew by", format!("{:.1} MiB", stuck.grown_mib));
+            stuck.push(&mut lines);
         }
         if let Some(fold) = &self.fold {
-            line(
-                "folded without, with",
-                format!(
-                    "{:.0}, {:.0} tweets a second: {:.2} x",
-                    fold.alone_per_second, fold.beside_per_second, fold.ratio
-                ),
-            );
-            if let (Some(alone), Some(beside)) = (fold.alone_cpu_micros, fold.beside_cpu_micros) {
-                line(
-                    "processor time of each",
-                    format!("{alone:.1} µs, {beside:.1} µs"),
-                );
-            }
+            fold.push(&mut lines);
         }
         if let Some(kib) = self.kib_per_client {
-            line("memory of a client", format!("{kib:.1} KiB"));
+            lines.push("memory of a client", &format!("{kib:.1} KiB"));
         }
         if let Some(mib) = self.server_mib {
-            line("memory of the server", format!("{mib:.0} MiB"));
+            lines.push("memory of the server", &format!("{mib:.0} MiB"));
         }
         if let (Some(back), Some(since)) = (self.back_after_seconds, self.back_after_start_seconds)
         {
-            line(
+            let recovered = self.recovered.unwrap_or_default();
+            lines.push(
                 "all were back after",
-                format!(
-                    "{back:.1} s, {since:.1} s from the start on; {} of them where they were",
-                    self.recovered.unwrap_or_default()
-                ),
+                &format!("{back:.1} s, {since:.1} s from the start on; {recovered} resumed"),
             );
         }
-        line(
-            "gaps, snapshots anew",
-            format!("{}, {}", self.gaps, self.resyncs),
+        lines.push(
+            "gaps, new snapshots",
+            &format!("{}, {}", self.gaps, self.resyncs),
         );
-        lines.join("\n")
+        lines.0.join("\n")
+    }
+
+    fn push_deliveries(&self, lines: &mut TextLines) {
+        lines.push(
+            "deliveries",
+            &format!(
+                "{} in {:.1} s, {:.0} a second, {} frames, {:.0} bytes each",
+                self.deliveries,
+                self.seconds,
+                self.deliveries_per_second,
+                self.frames,
+                self.bytes_per_delivery
+            ),
+        );
+        if let (Some(rate), Some(cpu)) = (self.deliveries_per_cpu_second, self.server_cpu_seconds) {
+            lines.push(
+                "by a server's core",
+                &format!("{rate:.0} a second ({cpu:.2} s of processor time)"),
+            );
+        }
+        lines.push(
+            "publish to receipt",
+            &format!(
+                "p50 {:.1} ms, p99 {:.1} ms, at most {:.1} ms",
+                self.latency_p50_ms, self.latency_p99_ms, self.latency_max_ms
+            ),
+        );
+    }
+}
+
+impl StuckFigures {
+    fn push(&self, lines: &mut TextLines) {
+        lines.push(
+            "never read",
+            &format!("{}, {} disconnected in all", self.stuck, self.sent_away),
+        );
+        lines.push(
+            "p99 without, beside",
+            &format!(
+                "{:.1} ms, {:.1} ms: {:.2} x",
+                self.p99_alone_ms, self.p99_beside_ms, self.p99_ratio
+            ),
+        );
+        lines.push("memory grew by", &format!("{:.1} MiB", self.grown_mib));
+    }
+}
+
+impl FoldFigures {
+    fn push(&self, lines: &mut TextLines) {
+        lines.push(
+            "folded without, with",
+            &format!(
+                "{:.0}, {:.0} tweets a second: {:.2} x",
+                self.alone_per_second, self.beside_per_second, self.ratio
+            ),
+        );
+        if let (Some(alone), Some(beside)) = (self.alone_cpu_micros, self.beside_cpu_micros) {
+            lines.push(
+                "processor time of each",
+                &format!("{alone:.1} µs, {beside:.1} µs"),
+            );
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What clients have seen, counted.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// A tenth of a millisecond is what latencies are told apart by.
 const LATENCY_STEP: Duration = Duration::from_micros(100);
@@ -56,10 +58,7 @@ impl Tally {
     /// answered.
     pub(super) fn publishing(&self, count: usize) -> u64 {
         let now = Instant::now();
-        let mut published = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut published = self.published.lock();
         let first = published.len();
         published.resize(first + count, now);
         u64::try_from(first).unwrap_or(u64::MAX)
@@ -67,19 +66,13 @@ impl Tally {
 
     /// Counts latencies from now on.
     pub(super) fn count(&self) {
-        self.latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fill(0);
+        self.latencies.lock().fill(0);
         self.counting.store(true, Ordering::Relaxed);
     }
 
     /// The latencies below which so many thousandths of the deliveries were.
     pub(super) fn latency(&self, thousandths: u64) -> Duration {
-        let counts = self
-            .latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let counts = self.latencies.lock();
         let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
         let wanted = all * thousandths / 1000;
         let mut below = 0;
@@ -99,14 +92,8 @@ impl Tally {
             return;
         }
         let now = Instant::now();
-        let published = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut counts = self
-            .latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let published = self.published.lock();
+        let mut counts = self.latencies.lock();
         for number in numbers {
             let number = usize::try_from(*number).unwrap_or(usize::MAX);
             let Some(at) = published.get(number) else {
