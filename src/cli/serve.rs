@@ -171,7 +171,7 @@ mod tests {
         journal.is_broken.store(true, Ordering::Release);
         let at = Timestamp::EARLIEST;
         let keyword = Keyword::new("a").unwrap();
-        let record = Record::of_event(&keyword, &Event::KeywordTracked { at }, at).unwrap();
+        let record = Record::of_event(&keyword, &Event::keyword_tracked(at), at).unwrap();
         journal.append(vec![record]).await.unwrap();
         let error = serve(app, std::future::pending()).await.unwrap_err();
         let text = error.to_string();

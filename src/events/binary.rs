@@ -12,14 +12,12 @@
 //! Nothing writes versions 2 and 3 yet; they are read. A later version adds an arm to [`decode`]
 //! that lifts the older one (the upcaster); golden fixtures in `tests/golden/` hold every version.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Event, Hollow, Timestamp, TweetDeleted, TweetEngaged, TweetPosted, json};
-
-/// The longest stored form, in bytes: a payload of 64 KiB and room for what the encoding adds.
-pub const MAX_BYTES: usize = 72 * 1024;
+use super::codec::check_end;
+pub use super::codec::{MAX_BYTES, StoredError, decode_first, decode_value, encode_value};
+use super::types::{EventType, EventVisitor, KindVisitor};
+use super::{Event, EventKind, Hollow, Subject, Timestamp, json};
 
 /// The longest text that says where an event comes from, in bytes.
 pub const MAX_ORIGIN_BYTES: usize = 128;
@@ -37,37 +35,6 @@ const VERSION_1: u8 = 1;
 const WITH_ORIGIN: u8 = 2;
 const HOLLOW: u8 = 3;
 
-/// The one bincode setting of the project: variable-length integers, bounded.
-const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_BYTES>> =
-    bincode::config::standard().with_limit::<MAX_BYTES>();
-
-/// A value that cannot be written in, or read from, the stored form.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoredError {
-    /// Too large, or not representable.
-    #[error("the event does not fit the stored form")]
-    Encode(#[from] bincode::error::EncodeError),
-    /// Not what was written.
-    #[error("the stored bytes are not what this version writes")]
-    Decode(#[from] bincode::error::DecodeError),
-    /// Written by a later version of tidings.
-    #[error("the stored bytes have version {0}; this tidings reads up to 3: use a newer one")]
-    Version(u8),
-    /// The text that says where an event comes from is empty, too long, or not plain.
-    #[error("{0:?} does not say where an event comes from: 1 to 128 printable ASCII characters")]
-    Origin(String),
-    /// The event was erased.
-    #[error("the event was erased")]
-    Erased,
-    /// Nothing is stored.
-    #[error("the stored bytes are empty")]
-    Empty,
-    /// Bytes left behind the value.
-    #[error("{0} bytes stand behind the stored value")]
-    Trailing(usize),
-}
-
 /// A payload that is not an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecodable {
@@ -77,41 +44,40 @@ pub struct Undecodable {
     pub reason: String,
 }
 
-/// Version 1. The order of the variants is part of the format.
-#[derive(Debug, Serialize, Deserialize)]
-enum StoredV1 {
-    TweetPosted(Box<TweetPosted>),
-    TweetEngaged(TweetEngaged),
-    TweetDeleted(TweetDeleted),
-    KeywordTracked { at: Timestamp },
-    KeywordUntracked { at: Timestamp },
-}
-
-/// The same, borrowed, for writing.
-#[derive(Serialize)]
-enum StoredV1Ref<'a> {
-    TweetPosted(&'a TweetPosted),
-    TweetEngaged(&'a TweetEngaged),
-    TweetDeleted(&'a TweetDeleted),
-    KeywordTracked { at: Timestamp },
-    KeywordUntracked { at: Timestamp },
-}
-
 /// Writes an event in the newest version.
 ///
 /// # Errors
-/// [`StoredError::Encode`] when it is larger than [`MAX_BYTES`].
+/// [`StoredError::Encode`] when it is not representable.
 pub fn encode_event(event: &Event) -> Result<Bytes, StoredError> {
-    let versioned = match event {
-        Event::TweetPosted(tweet) => StoredV1Ref::TweetPosted(tweet),
-        Event::TweetEngaged(engaged) => StoredV1Ref::TweetEngaged(engaged),
-        Event::TweetDeleted(deleted) => StoredV1Ref::TweetDeleted(deleted),
-        Event::KeywordTracked { at } => StoredV1Ref::KeywordTracked { at: *at },
-        Event::KeywordUntracked { at } => StoredV1Ref::KeywordUntracked { at: *at },
-    };
     let mut out = vec![VERSION_1];
-    bincode::serde::encode_into_std_write(&versioned, &mut out, CONFIG)?;
+    event.apply(StoreEvent(&mut out))?;
     Ok(out.into())
+}
+
+/// Appends the type of an event, its members, and those that were added to the type later.
+struct StoreEvent<'a>(&'a mut Vec<u8>);
+
+impl EventVisitor for StoreEvent<'_> {
+    type Output = Result<(), StoredError>;
+
+    fn visit<T: EventType>(self, kind: EventKind, event: &T) -> Self::Output {
+        encode_value(&kind, self.0)?;
+        encode_value(event, self.0)?;
+        event.store_added(self.0)
+    }
+}
+
+/// Reads the members of an event, of which nothing is left then.
+struct RestoreEvent<'a>(&'a [u8]);
+
+impl KindVisitor for RestoreEvent<'_> {
+    type Output = Result<Event, StoredError>;
+
+    fn visit<T: EventType>(self) -> Self::Output {
+        let (mut event, rest) = decode_first::<T>(self.0)?;
+        check_end(event.restore_added(rest)?)?;
+        Ok(event.into())
+    }
 }
 
 /// Writes an event with the text that says where it comes from, such as `redrive:17` or
@@ -123,8 +89,7 @@ pub fn encode_event_from(origin: &str, event: &Event) -> Result<Bytes, StoredErr
     check_origin(origin)?;
     let mut out = vec![WITH_ORIGIN];
     encode_value(&origin, &mut out)?;
-    // The version byte is this version's.
-    out.extend_from_slice(encode_event(event)?.get(1..).unwrap_or_default());
+    event.apply(StoreEvent(&mut out))?;
     Ok(out.into())
 }
 
@@ -203,14 +168,14 @@ pub fn decode_any(stored: &Bytes, received_at: Timestamp) -> Result<Stored, Unde
         Some((&WIRE, payload)) => {
             return json::decode(payload, received_at)
                 .map(plain)
-                .map_err(|rejection| Undecodable {
+                .map_err(|error| Undecodable {
                     payload: stored.slice(1..),
-                    reason: rejection.to_string(),
+                    reason: error.to_string(),
                 });
         }
         Some((&VERSION_1, body)) => decode_v1(body).map(plain),
         Some((&WITH_ORIGIN, body)) => decode_v2(body),
-        Some((&HOLLOW, body)) => decode_value(body).map(Stored::Hollow),
+        Some((&HOLLOW, body)) => decode_hollow(body),
         Some((&version, _)) => Err(StoredError::Version(version)),
         None => Err(StoredError::Empty),
     };
@@ -244,42 +209,15 @@ fn decode_v2(body: &[u8]) -> Result<Stored, StoredError> {
 }
 
 fn decode_v1(body: &[u8]) -> Result<Event, StoredError> {
-    Ok(match decode_value(body)? {
-        StoredV1::TweetPosted(tweet) => Event::TweetPosted(tweet),
-        StoredV1::TweetEngaged(engaged) => Event::TweetEngaged(engaged),
-        StoredV1::TweetDeleted(deleted) => Event::TweetDeleted(deleted),
-        StoredV1::KeywordTracked { at } => Event::KeywordTracked { at },
-        StoredV1::KeywordUntracked { at } => Event::KeywordUntracked { at },
-    })
+    let (kind, members) = decode_first::<EventKind>(body)?;
+    kind.apply(RestoreEvent(members))
 }
 
-/// Appends any small value of ours in the project's one binary encoding.
-///
-/// # Errors
-/// [`StoredError::Encode`] when it is larger than [`MAX_BYTES`].
-pub fn encode_value<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
-    bincode::serde::encode_into_std_write(value, out, CONFIG)?;
-    Ok(())
-}
-
-/// Reads what [`encode_value`] wrote, and gives what stands behind it.
-///
-/// # Errors
-/// [`StoredError::Decode`].
-pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), StoredError> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, CONFIG)?;
-    Ok((value, bytes.get(read..).unwrap_or_default()))
-}
-
-/// Reads what [`encode_value`] wrote; nothing may stand behind it.
-///
-/// # Errors
-/// [`StoredError::Decode`] or [`StoredError::Trailing`].
-pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoredError> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, CONFIG)?;
-    match bytes.len().saturating_sub(read) {
-        0 => Ok(value),
-        behind => Err(StoredError::Trailing(behind)),
+fn decode_hollow(body: &[u8]) -> Result<Stored, StoredError> {
+    let hollow: Hollow = decode_value(body)?;
+    match hollow.kind.subject() {
+        Subject::Tweet => Ok(Stored::Hollow(hollow)),
+        Subject::Keyword => Err(StoredError::ErasedKeywordEvent),
     }
 }
 
@@ -299,9 +237,7 @@ mod tests {
     fn later_versions_and_cut_bytes_are_named() {
         let later = decode(&Bytes::from_static(&[9, 1, 2]), Timestamp::EARLIEST).unwrap_err();
         assert!(later.reason.contains("version 9"), "{}", later.reason);
-        let event = Event::KeywordTracked {
-            at: Timestamp::EARLIEST,
-        };
+        let event = Event::keyword_tracked(Timestamp::EARLIEST);
         let stored = encode_event(&event).unwrap();
         assert_eq!(decode(&stored, Timestamp::EARLIEST), Ok(event));
         let cut = stored.slice(..stored.len() - 1);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Envelope, Event, KeywordRecord, Sequence, TweetId};
+use super::{Content, Envelope, Event, EventKind, KeywordRecord, Sequence, TweetId};
 
 /// Which journal a sequence belongs to: a random number, drawn when the journal is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl RecordHash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&sequence.get().to_be_bytes());
         if let Some(RecordIdentity { kind, id_hash }) = identity {
-            hasher.update(kind.as_bytes());
+            hasher.update(kind.name().as_bytes());
             hasher.update(b"\0");
             hasher.update(id_hash.as_ref().map_or(&[][..], |hash| hash));
         }
@@ -74,8 +74,8 @@ impl std::fmt::Display for RecordHash {
 /// What a [`RecordHash`] covers of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordIdentity {
-    /// The event's `type` on the wire.
-    pub kind: &'static str,
+    /// The event's type; the hash covers its name on the wire.
+    pub kind: EventKind,
     /// [`TweetId::id_hash`] of the tweet that it is about; `None` for an event about a keyword.
     pub id_hash: Option<[u8; 16]>,
 }
@@ -154,9 +154,7 @@ mod tests {
         input.extend_from_slice(&blake3::hash(b"x:1593").as_bytes()[..16]);
         assert_eq!(Some(of(deleted("x:1593"))), golden(&input));
         assert_eq!(of(deleted("x:1593")), "cb3e76165d50b830");
-        let tracked = KeywordRecord::Event(Event::KeywordTracked {
-            at: Timestamp::EARLIEST,
-        });
+        let tracked = KeywordRecord::Event(Event::keyword_tracked(Timestamp::EARLIEST));
         assert_eq!(of(tracked), "8cdf115f327f7449");
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::binary::Stored;
-use super::{Event, Hollow, Keyword, Sequence, Timestamp, Token, binary, encode_fitting, json};
+use super::{
+    Event, Hollow, Keyword, Sequence, Subject, Timestamp, Token, binary, encode_fitting, json,
+};
 
 /// One record of the journal, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +69,10 @@ pub struct KeywordEnvelope {
 impl KeywordRecord {
     /// It says that the keyword is tracked, or is not any more.
     pub const fn is_about_keyword(&self) -> bool {
-        matches!(
-            self,
-            Self::Event(Event::KeywordTracked { .. } | Event::KeywordUntracked { .. })
-        )
+        match self {
+            Self::Event(event) => matches!(event.kind().subject(), Subject::Keyword),
+            Self::Rejected { .. } | Self::Hollow(_) => false,
+        }
     }
 }
 
@@ -127,7 +129,7 @@ pub enum RecordError {
     Clock(Timestamp),
     /// The journal would reject it if it came from a publisher.
     #[error("the event is not valid: {0}")]
-    Invalid(#[from] json::Rejection),
+    Invalid(#[from] json::DecodeError),
     /// It is larger than the stored form allows.
     #[error(transparent)]
     Stored(#[from] binary::StoredError),
@@ -187,9 +189,9 @@ impl Record {
                 keyword.clone(),
                 match json::decode(payload, received_at) {
                     Ok(event) => KeywordRecord::Event(event),
-                    Err(rejection) => KeywordRecord::Rejected {
+                    Err(error) => KeywordRecord::Rejected {
                         payload: Bytes::copy_from_slice(payload),
-                        reason: rejection.to_string(),
+                        reason: error.to_string(),
                     },
                 },
             ),
@@ -256,7 +258,7 @@ mod tests {
     fn an_event_of_ours_is_checked_as_that_of_a_publisher() {
         let keyword = Keyword::new("a").unwrap();
         let made = |at: Timestamp, received_at| {
-            let event = Event::KeywordTracked { at };
+            let event = Event::keyword_tracked(at);
             Record::of_event(&keyword, &event, received_at).map_err(|error| error.to_string())
         };
         let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
@@ -278,7 +280,7 @@ mod tests {
     fn a_record_of_ours_is_an_event_in_either_form() {
         let keyword = Keyword::new("a").unwrap();
         let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
-        let event = Event::KeywordUntracked { at: now };
+        let event = Event::keyword_untracked(now);
         for form in [Form::Stored, Form::Wire] {
             let record = Record::of_event_in(form, &keyword, &event, now).unwrap();
             let envelope = record.open(Sequence::new(1), &Ok(keyword.clone()));

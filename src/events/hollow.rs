@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MetricsPatch, RecordIdentity, Timestamp, TweetId};
+use super::{Event, EventKind, MetricsPatch, RecordIdentity, Subject, Timestamp, TweetId};
 
 /// `{"type":"tweet.posted","at":"…","id_hash":"32 hex digits","metrics":{"likes":1}}`
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ struct HollowJson {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hollow {
     /// What it was.
-    pub kind: HollowKind,
+    pub kind: EventKind,
     /// When it happened (event time).
     pub at: Timestamp,
     /// The first 16 bytes of the BLAKE3 hash of the tweet's id.
@@ -29,47 +29,22 @@ pub struct Hollow {
     pub metrics: MetricsPatch,
 }
 
-/// A type of events about tweets. The order of the variants is part of the stored form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HollowKind {
-    /// `tweet.posted`
-    TweetPosted,
-    /// `tweet.engaged`
-    TweetEngaged,
-    /// `tweet.deleted`
-    TweetDeleted,
-}
-
 impl Hollow {
     /// What erasing leaves of an event; `None` of an event about a keyword, which has nothing to
     /// erase.
     pub fn of(event: &Event) -> Option<Self> {
-        let (kind, metrics) = match event {
-            Event::TweetPosted(tweet) => {
-                let metrics = MetricsPatch {
-                    likes: Some(tweet.metrics.likes),
-                    reposts: Some(tweet.metrics.reposts),
-                    replies: Some(tweet.metrics.replies),
-                    quotes: Some(tweet.metrics.quotes),
-                };
-                (HollowKind::TweetPosted, metrics)
-            }
-            Event::TweetEngaged(engaged) => (HollowKind::TweetEngaged, engaged.metrics),
-            Event::TweetDeleted(_) => (HollowKind::TweetDeleted, MetricsPatch::default()),
-            Event::KeywordTracked { .. } | Event::KeywordUntracked { .. } => return None,
-        };
         Some(Self {
-            kind,
+            kind: event.kind(),
             at: event.at(),
             id_hash: event.tweet_id().map(TweetId::id_hash)?,
-            metrics,
+            metrics: event.metrics(),
         })
     }
 
     /// As it stands in an export.
     pub fn to_json(&self) -> Vec<u8> {
         let json = HollowJson {
-            r#type: self.kind().to_owned(),
+            r#type: self.kind.name().to_owned(),
             at: self.at.to_string(),
             id_hash: format!("{:032x}", u128::from_be_bytes(self.id_hash)),
             metrics: self.metrics,
@@ -83,14 +58,9 @@ impl Hollow {
     /// What is wrong with it.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
         let json: HollowJson = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        let kind = [
-            HollowKind::TweetPosted,
-            HollowKind::TweetEngaged,
-            HollowKind::TweetDeleted,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == json.r#type)
-        .ok_or_else(|| format!("{:?} is no type of events about tweets", json.r#type))?;
+        let kind = EventKind::named(&json.r#type)
+            .filter(|kind| kind.subject() == Subject::Tweet)
+            .ok_or_else(|| format!("{:?} is no type of events about tweets", json.r#type))?;
         let id_hash = u128::from_str_radix(&json.id_hash, 16)
             .ok()
             .filter(|_| json.id_hash.len() == 32)
@@ -106,23 +76,8 @@ impl Hollow {
     /// What the event's hash covers, which stays.
     pub const fn identity(&self) -> RecordIdentity {
         RecordIdentity {
-            kind: self.kind(),
+            kind: self.kind,
             id_hash: Some(self.id_hash),
-        }
-    }
-
-    /// The `type` on the wire.
-    pub const fn kind(&self) -> &'static str {
-        self.kind.name()
-    }
-}
-
-impl HollowKind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::TweetPosted => "tweet.posted",
-            Self::TweetEngaged => "tweet.engaged",
-            Self::TweetDeleted => "tweet.deleted",
         }
     }
 }
@@ -151,7 +106,7 @@ mod tests {
             assert_eq!(Hollow::from_json(&json), Ok(hollow));
             assert!(!String::from_utf8(json).unwrap().contains("1593"));
         }
-        assert_eq!(Hollow::of(&Event::KeywordTracked { at }), None);
+        assert_eq!(Hollow::of(&Event::keyword_tracked(at)), None);
         for wrong in [
             "{}",
             "[]",

@@ -5,33 +5,36 @@
 
 pub mod binary;
 mod checkpoint;
+mod codec;
 mod earlier_form;
 mod envelope;
-mod event;
 mod fitting;
 mod hollow;
 mod invisible;
 pub mod json;
 mod keyword;
 mod lone_form;
+mod members;
+mod metrics;
 mod normal_form;
 mod sequence;
 mod shard;
 mod timestamp;
 mod token;
+mod tweet_id;
+mod types;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordHashError, RecordIdentity};
 pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
-pub use event::{
-    Author, Event, MetricsPatch, TweetDeleted, TweetEngaged, TweetId, TweetIdError, TweetMetrics,
-    TweetPosted,
-};
 pub use fitting::{encode_fitting, shortened};
-pub use hollow::{Hollow, HollowKind};
+pub use hollow::Hollow;
 pub use keyword::{Keyword, KeywordError};
+pub use metrics::{MetricsPatch, TweetMetrics};
 pub use normal_form::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 pub use sequence::Sequence;
 pub use shard::{ShardCount, ShardId, UnsupportedShardCount};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Token, TokenError};
+pub use tweet_id::{TweetId, TweetIdError};
+pub use types::*;

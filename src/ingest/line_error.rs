@@ -1,8 +1,11 @@
 //! Why a line of a body is refused.
 
-use crate::events::json::Rejection;
-use crate::events::{Keyword, KeywordError, RecordError};
+use crate::events::json::DecodeError;
+use crate::events::{EventKind, Keyword, KeywordError, RecordError};
 use crate::store::StoreError;
+
+/// The code of lines that may be sent again as they are.
+pub const TRY_AGAIN: &str = "try_again";
 
 /// Why a line is refused. [`Self::code`] is for programs and stable, the text is for people.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +13,7 @@ use crate::store::StoreError;
 pub enum LineError {
     /// It is no event.
     #[error(transparent)]
-    Decode(#[from] Rejection),
+    Decode(#[from] DecodeError),
     /// It names something that is no keyword.
     #[error("field \"keyword\": {0}")]
     Keyword(#[from] KeywordError),
@@ -18,7 +21,7 @@ pub enum LineError {
     #[error("field \"keyword\" is missing; {kind} needs the keyword that it is about")]
     KeywordMissing {
         /// The type of the event.
-        kind: &'static str,
+        kind: EventKind,
     },
     /// Its keyword was untracked.
     #[error("not_tracked: the keyword {:?} was untracked; track it again first", .0.as_str())]
@@ -51,14 +54,24 @@ pub enum LineError {
 }
 
 impl LineError {
+    /// The codes of lines that are events and are refused all the same; the codes of lines that are
+    /// no events are [`DecodeError::CODES`].
+    pub const CODES: [&str; 5] = [
+        "bad_keyword",
+        "not_tracked",
+        "too_many",
+        TRY_AGAIN,
+        "unstorable",
+    ];
+
     /// What kind of fault it is. The word stays the same over versions.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
-            Self::Decode(_) => "bad_event",
+            Self::Decode(error) => error.code(),
             Self::Keyword(_) | Self::KeywordMissing { .. } => "bad_keyword",
             Self::Untracked(_) | Self::NeverTracked(_) => "not_tracked",
             Self::TooManyKeywords { .. } => "too_many",
-            Self::CatchingUp | Self::NotFolded | Self::Unreadable(_) => "try_again",
+            Self::CatchingUp | Self::NotFolded | Self::Unreadable(_) => TRY_AGAIN,
             Self::Record(_) => "unstorable",
         }
     }
@@ -86,12 +99,23 @@ mod tests {
             LineError::Unreadable(StoreError::Absent),
         ] {
             let (reason, code) = (error.reason(), error.code());
+            assert!(LineError::CODES.contains(&code), "{code}");
             assert!(reason.starts_with(&format!("{code}: ")), "{reason}");
         }
-        let bad = LineError::Decode(Rejection::new("the line is empty"));
+        let bad = LineError::Decode(DecodeError::NotAnObject { found: "null" });
         assert_eq!(
             (bad.code(), &*bad.reason()),
-            ("bad_event", "the line is empty")
+            ("not_an_object", "an event is a JSON object, not null")
         );
+    }
+    #[test]
+    fn every_code_is_described_to_publishers() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        for page in ["docs/publishing.md", "assets/openapi.json"] {
+            let page = std::fs::read_to_string(root.join(page)).unwrap();
+            for code in DecodeError::CODES.iter().chain(&LineError::CODES) {
+                assert!(page.contains(&format!("`{code}`")), "{code}");
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@
 use bytes::Bytes;
 use tokio::time::timeout;
 
-pub use self::line_error::LineError;
+pub use self::line_error::{LineError, TRY_AGAIN};
 use self::phase::Waited;
 use self::routing::{Pause, Routing};
 use crate::actors::engine::FOLD_WAIT;

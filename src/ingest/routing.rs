@@ -187,7 +187,7 @@ impl Routing {
     /// Journals `keyword.tracked` before the event of a keyword that is new.
     fn track_first(&mut self, keyword: &Keyword) -> Result<(), RecordError> {
         let at = self.received_at;
-        let tracked = Record::of_event(keyword, &Event::KeywordTracked { at }, at)?;
+        let tracked = Record::of_event(keyword, &Event::keyword_tracked(at), at)?;
         self.journal(std::slice::from_ref(keyword), &tracked.stored);
         Ok(())
     }
@@ -227,19 +227,16 @@ impl Routing {
 
     /// Routes an event whose line names no keyword.
     fn unaddressed(&mut self, event: &Event) -> Result<Routed, LineError> {
-        match event {
-            Event::TweetPosted(tweet) => {
-                if self.phase.is_current() || self.keywords.knows_all() {
-                    Ok(Routed::To(self.keywords.in_text(&tweet.text)))
-                } else {
-                    self.when_current()
-                }
-            }
-            Event::TweetEngaged(engaged) => self.route_to_holders(&engaged.id),
-            Event::TweetDeleted(deleted) => self.route_to_holders(&deleted.id),
-            Event::KeywordTracked { .. } | Event::KeywordUntracked { .. } => {
-                Err(LineError::KeywordMissing { kind: event.kind() })
-            }
+        if let Event::TweetPosted(tweet) = event {
+            return if self.phase.is_current() || self.keywords.knows_all() {
+                Ok(Routed::To(self.keywords.in_text(&tweet.text)))
+            } else {
+                self.when_current()
+            };
+        }
+        match event.tweet_id() {
+            Some(id) => self.route_to_holders(id),
+            None => Err(LineError::KeywordMissing { kind: event.kind() }),
         }
     }
 

@@ -63,8 +63,8 @@ pub fn records(ids: u16) -> impl Strategy<Value = KeywordRecord> {
         20 => engaged(ids).prop_map(Event::TweetEngaged),
         14 => (tweet_ids(ids), times())
             .prop_map(|(id, at)| Event::TweetDeleted(TweetDeleted { id, at })),
-        1 => times().prop_map(|at| Event::KeywordTracked { at }),
-        1 => times().prop_map(|at| Event::KeywordUntracked { at }),
+        1 => times().prop_map(Event::keyword_tracked),
+        1 => times().prop_map(Event::keyword_untracked),
     ];
     prop_oneof![
         30 => event.prop_map(KeywordRecord::Event),

@@ -173,7 +173,7 @@ async fn marks_are_the_hashes_of_the_records_in_the_journal() {
         ..record("b", &numbered(0))
     };
     records.push(undecodable);
-    records.push(record("ai", &Event::KeywordUntracked { at: NOW }));
+    records.push(record("ai", &Event::keyword_untracked(NOW)));
     append(&journal, records).await;
     let tidings = folded(data.path(), &journal).await;
     let heads = tidings.views().summaries().unwrap();

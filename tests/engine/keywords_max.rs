@@ -17,8 +17,8 @@ use crate::common::events::{NOW, keyword, numbered};
 use crate::common::files::{copy_folder, flip_in_the_middle};
 use crate::common::lines;
 
-const TRACKED: Event = Event::KeywordTracked { at: NOW };
-const UNTRACKED: Event = Event::KeywordUntracked { at: NOW };
+const TRACKED: Event = Event::keyword_tracked(NOW);
+const UNTRACKED: Event = Event::keyword_untracked(NOW);
 
 /// Events of keywords in the order of the journal.
 type History = Vec<(Keyword, Event)>;

@@ -220,9 +220,7 @@ async fn event_stream_waits_for_views_that_catch_up() {
         ..Setup::default()
     };
     let ai = Keyword::new("ai").unwrap();
-    let event = tidings::events::Event::KeywordTracked {
-        at: Timestamp::now(),
-    };
+    let event = tidings::events::Event::keyword_tracked(Timestamp::now());
     let record = tidings::events::Record::of_event(&ai, &event, Timestamp::now()).unwrap();
     setup.journal.append(vec![record]).await.unwrap();
     let running = Running::with(setup).await;

@@ -151,7 +151,7 @@ async fn journaled_keywords_over_the_limit_are_folded_and_degrade_readyz() {
     let at = Timestamp::parse("2015-06-01T00:00:00Z").unwrap();
     let records = ["two", "three"].map(|name| {
         let keyword = Keyword::new(name).unwrap();
-        Record::of_event(&keyword, &Event::KeywordTracked { at }, at).unwrap()
+        Record::of_event(&keyword, &Event::keyword_tracked(at), at).unwrap()
     });
     let appended = running.tidings.journal().append(records.into()).await;
     let last = appended.unwrap().last;

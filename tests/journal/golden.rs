@@ -7,9 +7,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tidings::events::binary::Stored;
 use tidings::events::{
-    Author, Envelope, Event, Hollow, Incarnation, Keyword, MetricsPatch, NORMAL_FORM_VERSION,
-    Record, Sequence, Timestamp, Token, TweetDeleted, TweetEngaged, TweetId, TweetMetrics,
-    TweetPosted, binary, json,
+    Author, Envelope, Event, EventKind, Hollow, Incarnation, Keyword, NORMAL_FORM_VERSION, Record,
+    Sequence, Timestamp, Token, TweetId, TweetMetrics, TweetPosted, binary, json,
 };
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, Journal, RejectedEntry, Selection, verify,
@@ -39,11 +38,18 @@ fn received_at() -> Timestamp {
     at().plus(250)
 }
 
-/// An event of every type, with every optional field and with none.
+/// The examples of every type, each with the name of its fixtures.
 fn events() -> Vec<(&'static str, Event)> {
-    let id = TweetId::new("x:1593").unwrap();
-    let full = TweetPosted {
-        id: id.clone(),
+    let examples = EventKind::ALL.iter().flat_map(|kind| kind.examples());
+    examples
+        .map(|(name, json)| (*name, json::decode(json.as_bytes(), received_at()).unwrap()))
+        .collect()
+}
+
+/// The tweet of the fixtures `posted-full`, independent of the decoder.
+fn full_tweet() -> Event {
+    TweetPosted {
+        id: TweetId::new("x:1593").unwrap(),
         at: at(),
         source: Some("x".into()),
         author: Author {
@@ -62,59 +68,15 @@ fn events() -> Vec<(&'static str, Event)> {
             replies: 70_000,
             quotes: (1 << 53) - 1,
         },
-    };
-    let bare = TweetPosted {
-        id: TweetId::new("1").unwrap(),
-        at: Timestamp::EARLIEST,
-        source: None,
-        author: Author {
-            handle: "a".into(),
-            name: None,
-            followers: None,
-        },
-        text: "t".into(),
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
-    };
-    let engaged = |metrics| {
-        Event::TweetEngaged(TweetEngaged {
-            id: id.clone(),
-            at: at(),
-            metrics,
-        })
-    };
-    vec![
-        ("posted-full", Event::TweetPosted(Box::new(full))),
-        ("posted-bare", Event::TweetPosted(Box::new(bare))),
-        (
-            "engaged-full",
-            engaged(MetricsPatch {
-                likes: Some(10),
-                reposts: Some(2),
-                replies: Some(1),
-                quotes: Some(0),
-            }),
-        ),
-        (
-            "engaged-bare",
-            engaged(MetricsPatch {
-                replies: Some(300),
-                ..MetricsPatch::default()
-            }),
-        ),
-        (
-            "deleted",
-            Event::TweetDeleted(TweetDeleted {
-                id: id.clone(),
-                at: at(),
-            }),
-        ),
-        ("tracked", Event::KeywordTracked { at: at() }),
-        ("untracked", Event::KeywordUntracked { at: at() }),
-    ]
+    }
+    .into()
+}
+
+#[test]
+fn every_member_of_a_tweet_is_read_from_its_fixture() {
+    let fixture = bytes_of("event-v1-posted-full.bin");
+    assert_eq!(binary::decode(&fixture, received_at()), Ok(full_tweet()));
+    assert_eq!(events().swap_remove(0).1, full_tweet());
 }
 
 /// Payloads that were undecodable when they were stored.

@@ -59,7 +59,7 @@ fn raw(token: &'static [u8], payload: &[u8], number: u64) -> Record {
 /// A record of every kind.
 fn every_kind() -> Vec<Record> {
     vec![
-        of("아이폰", &Event::KeywordTracked { at: at(0) }, 0),
+        of("아이폰", &Event::keyword_tracked(at(0)), 0),
         of("아이폰", &tweet(1, "줄\n바꿈 \u{0} \"따옴표\" 🍎"), 1),
         of("아이폰", &events::engaged("x:1", at(2), 0), 2),
         raw(
@@ -72,7 +72,7 @@ fn every_kind() -> Vec<Record> {
         raw(b"\xff\x00", b"", 6),
         raw(b"a.b", b"\x80", 7),
         of("아이폰", &events::deleted("x:1", at(8)), 8),
-        of("us airways", &Event::KeywordUntracked { at: at(9) }, 9),
+        of("us airways", &Event::keyword_untracked(at(9)), 9),
     ]
 }
 
@@ -158,8 +158,8 @@ fn any_record() -> impl Strategy<Value = Record> {
     (millis, token, payload, 0..4_u8).prop_map(|(millis, token, payload, kind)| {
         let received_at = Timestamp::from_millis(millis);
         let stored = match kind {
-            0 => binary::encode_event(&Event::KeywordTracked { at: received_at }).unwrap(),
-            1 => binary::encode_event(&Event::KeywordUntracked { at: received_at }).unwrap(),
+            0 => binary::encode_event(&Event::keyword_tracked(received_at)).unwrap(),
+            1 => binary::encode_event(&Event::keyword_untracked(received_at)).unwrap(),
             2 => binary::encode_wire(&payload),
             _ => binary::encode_payload(&payload, received_at),
         };

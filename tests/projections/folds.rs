@@ -309,12 +309,8 @@ mod table {
         events::deleted(id, at(0))
     }
 
-    const TRACKED: Event = Event::KeywordTracked {
-        at: Timestamp::EARLIEST,
-    };
-    const UNTRACKED: Event = Event::KeywordUntracked {
-        at: Timestamp::EARLIEST,
-    };
+    const TRACKED: Event = Event::keyword_tracked(Timestamp::EARLIEST);
+    const UNTRACKED: Event = Event::keyword_untracked(Timestamp::EARLIEST);
 
     /// The model after `events`, and the outcome of each.
     fn after(events: Vec<Event>) -> (Model, Vec<Fate>) {

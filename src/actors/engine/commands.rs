@@ -96,7 +96,7 @@ impl Tidings {
         // A task of its own: the command goes on and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
             let at = Timestamp::now();
-            let event = Event::KeywordTracked { at };
+            let event = Event::keyword_tracked(at);
             let tracked = this.command(&keyword, &event, at).await;
             if tracked.is_err() {
                 this.keep_until_folded(vec![reservation]);
@@ -132,7 +132,7 @@ impl Tidings {
             None => return Err(CommandError::UnknownKeyword(keyword.clone())),
         }
         let at = Timestamp::now();
-        self.command(keyword, &Event::KeywordUntracked { at }, at)
+        self.command(keyword, &Event::keyword_untracked(at), at)
             .await?;
         Ok(true)
     }

@@ -62,7 +62,7 @@ fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
                 }
                 KeywordRecord::Hollow(hollow) => {
                     let at = hollow.at.to_string();
-                    put("erased", json!({ "type": hollow.kind(), "at": at }))
+                    put("erased", json!({ "type": hollow.kind.name(), "at": at }))
                 }
             };
         }

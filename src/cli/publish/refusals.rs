@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::output::{MAX_NAMED, Output, plain};
+use crate::ingest::TRY_AGAIN;
 
 /// So much of a reason is kept, in bytes.
 const MAX_REASON_BYTES: usize = 2_048;
@@ -32,7 +33,7 @@ impl Rejected {
 
     /// The server could not decide in time.
     pub(super) fn is_undecided(&self) -> bool {
-        self.code.as_deref() == Some("try_again")
+        self.code.as_deref() == Some(TRY_AGAIN)
     }
 }
 

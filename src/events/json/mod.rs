@@ -1,49 +1,27 @@
 //! The JSON that publishers speak.
 //!
-//! Decoding has two paths. The quick one reads straight into `WireEvent`; it takes every good
-//! event that has no surprise in a member that its type does not have. What it refuses goes down
-//! the `careful` one, which reads only the members of the event's type (the table in `types`),
-//! is the authority on what is valid, and names the field, what it holds, and what would be right.
-//! Whatever the quick path takes, the careful one reads in the same way.
+//! Decoding has two paths. The quick one ([`quick`]) takes the type from the first member of that
+//! name and lets serde read the members of the type; it takes every good event. What it refuses
+//! goes down the other ([`diagnose`]), which is the authority on what is valid, and names the
+//! member, what it holds, and what would be right. Both are driven by the tables of members in
+//! [`types`](super::types), and whatever the quick path takes, the other reads in the same way.
 
 mod diagnose;
-mod object;
-mod scan;
-mod types;
+mod encode;
+mod quick;
 
 use serde_json::Value;
 
-use self::object::{Text, WireAuthor, WireEvent, WireMetrics};
-use self::types::EventType;
-use super::{
-    Author, Event, MetricsPatch, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics,
-    TweetPosted,
+pub use self::encode::encode;
+pub use super::members::{
+    DecodeError, Field, MAX_AHEAD_MILLIS, MAX_HANDLE_CODE_POINTS, MAX_METRIC, MAX_TEXT_CODE_POINTS,
 };
+use super::{Event, Timestamp};
 
 /// U+FEFF in UTF-8, which some programs write before the first line of a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The longest payload, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
-/// The longest text, in code points.
-pub const MAX_TEXT_CODE_POINTS: usize = 10_000;
-/// The longest author handle, in code points.
-pub const MAX_HANDLE_CODE_POINTS: usize = 64;
-/// The largest metric: the largest integer that every JSON reader keeps exactly, 2^53−1.
-pub const MAX_METRIC: u64 = (1 << 53) - 1;
-/// How far an event's `at` may lie after the moment at which the journal took it.
-pub const MAX_AHEAD_MILLIS: i64 = Timestamp::DAY;
-
-/// Why a payload is no event: what is wrong, where, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Rejection(String);
-
-impl Rejection {
-    /// A rejection for this reason.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
 
 /// An event with the keyword that its line names, if it names one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,245 +32,65 @@ pub struct Line {
     pub event: Event,
 }
 
+/// Where an event was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// On a keyword's subject: `keyword` is an unknown member like any other.
+    Subject,
+    /// In a line, which may name its keyword.
+    Line,
+}
+
 /// Decodes a payload that came on a keyword's subject; a `keyword` field in it is an unknown
 /// field like any other.
 ///
 /// # Errors
-/// [`Rejection`] names the first thing that is wrong.
-pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, Rejection> {
-    check_length(payload)?;
-    match serde_json::from_slice::<WireEvent>(payload) {
-        Ok(quick) => quick.into_event(received_at),
-        Err(_) => diagnose::read(payload, false)?.into_event(received_at),
-    }
+/// [`DecodeError`] names the first thing that is wrong.
+pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, DecodeError> {
+    read(payload, Source::Subject, received_at).map(|line| line.event)
 }
 
 /// Decodes a line of NDJSON, which may name its keyword.
 ///
 /// # Errors
-/// [`Rejection`] names the first thing that is wrong.
-pub fn decode_line(line: &[u8], received_at: Timestamp) -> Result<Line, Rejection> {
-    check_length(line)?;
-    let mut wire = match serde_json::from_slice::<WireEvent>(line) {
-        Ok(quick) => quick,
-        Err(_) => diagnose::read(line, true)?,
-    };
-    let keyword = match wire.keyword.take() {
-        None | Some(Value::Null) => None,
-        Some(Value::String(keyword)) => Some(keyword),
-        Some(other) => return Err(diagnose::wrong_keyword(&other)),
-    };
-    let event = wire.into_event(received_at)?;
-    Ok(Line { keyword, event })
+/// [`DecodeError`] names the first thing that is wrong.
+pub fn decode_line(line: &[u8], received_at: Timestamp) -> Result<Line, DecodeError> {
+    read(line, Source::Line, received_at)
 }
 
-/// Writes an event as publishers do.
-pub fn encode(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(&WireEvent::of(event)).unwrap_or_default()
-}
-
-fn check_length(payload: &[u8]) -> Result<(), Rejection> {
+fn read(payload: &[u8], source: Source, received_at: Timestamp) -> Result<Line, DecodeError> {
     if payload.len() > MAX_PAYLOAD_BYTES {
-        return Err(Rejection(format!(
-            "the payload has {} bytes; at most {MAX_PAYLOAD_BYTES} are allowed",
-            payload.len()
-        )));
+        return Err(DecodeError::TooLarge {
+            bytes: payload.len(),
+            max: MAX_PAYLOAD_BYTES,
+        });
     }
-    Ok(())
-}
-
-impl WireMetrics {
-    fn checked(self) -> Result<MetricsPatch, Rejection> {
-        for (name, value) in [
-            ("likes", self.likes),
-            ("reposts", self.reposts),
-            ("replies", self.replies),
-            ("quotes", self.quotes),
-        ] {
-            check_count(&format!("metrics.{name}"), value)?;
-        }
-        Ok(MetricsPatch {
-            likes: self.likes,
-            reposts: self.reposts,
-            replies: self.replies,
-            quotes: self.quotes,
-        })
+    match quick::read(payload, source, received_at) {
+        Some(decoded) => decoded,
+        None => diagnose::read(payload, source, received_at),
     }
 }
 
-fn check_count(field: &str, value: Option<u64>) -> Result<(), Rejection> {
-    match value {
-        Some(count) if count > MAX_METRIC => Err(Rejection(format!(
-            "field \"{field}\" is {count}; it must be a whole number from 0 to {MAX_METRIC}"
-        ))),
-        _ => Ok(()),
+/// The keyword that a line names.
+///
+/// # Errors
+/// [`DecodeError::WrongType`] when it is no string.
+fn keyword_of(keyword: Option<Value>) -> Result<Option<String>, DecodeError> {
+    match keyword {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(keyword)) => Ok(Some(keyword)),
+        Some(other) => Err(DecodeError::WrongType {
+            field: Field::of_event("keyword"),
+            found: super::members::shown(other.to_string().as_bytes()),
+            expected: "a string".into(),
+        }),
     }
-}
-
-fn missing(field: &str, right: &str) -> Rejection {
-    Rejection(format!("field \"{field}\" is missing; it must be {right}"))
-}
-
-impl WireEvent<'_> {
-    fn into_event(self, received_at: Timestamp) -> Result<Event, Rejection> {
-        let Some(Text(kind)) = &self.kind else {
-            return Err(missing(
-                "type",
-                "one of the event types, such as \"tweet.posted\"",
-            ));
-        };
-        match EventType::named(kind)? {
-            EventType::TweetPosted => self.into_posted(received_at),
-            EventType::TweetEngaged => {
-                let at = self.checked_at(received_at)?;
-                let id = self.checked_id()?;
-                let metrics = self.metrics.unwrap_or_default().checked()?;
-                if metrics.is_empty() {
-                    return Err(missing(
-                        "metrics",
-                        "an object with at least one of likes, reposts, replies, quotes",
-                    ));
-                }
-                Ok(Event::TweetEngaged(TweetEngaged { id, at, metrics }))
-            }
-            EventType::TweetDeleted => {
-                let at = self.checked_at(received_at)?;
-                let id = self.checked_id()?;
-                Ok(Event::TweetDeleted(TweetDeleted { id, at }))
-            }
-            EventType::KeywordTracked => Ok(Event::KeywordTracked {
-                at: self.checked_at(received_at)?,
-            }),
-            EventType::KeywordUntracked => Ok(Event::KeywordUntracked {
-                at: self.checked_at(received_at)?,
-            }),
-        }
-    }
-
-    fn into_posted(self, received_at: Timestamp) -> Result<Event, Rejection> {
-        let at = self.checked_at(received_at)?;
-        let id = self.checked_id()?;
-        let author = self.author.unwrap_or_default();
-        let handle = author
-            .handle
-            .ok_or_else(|| missing("author.handle", "a string of 1 to 64 characters"))?;
-        check_code_points("author.handle", &handle, MAX_HANDLE_CODE_POINTS)?;
-        check_count("author.followers", author.followers)?;
-        let text = self
-            .text
-            .ok_or_else(|| missing("text", "a string of 1 to 10000 characters"))?;
-        check_code_points("text", &text, MAX_TEXT_CODE_POINTS)?;
-        let metrics = self.metrics.unwrap_or_default().checked()?;
-        Ok(Event::TweetPosted(Box::new(TweetPosted {
-            id,
-            at,
-            source: self.source,
-            author: Author {
-                handle,
-                name: author.name,
-                followers: author.followers,
-            },
-            text,
-            lang: self.lang,
-            url: self.url,
-            reply_to: self.reply_to,
-            repost_of: self.repost_of,
-            metrics: metrics.applied_to(TweetMetrics::default()),
-        })))
-    }
-
-    fn checked_at(&self, received_at: Timestamp) -> Result<Timestamp, Rejection> {
-        let Text(text) = self.at.as_ref().ok_or_else(|| {
-            missing(
-                "at",
-                "an RFC 3339 time such as \"2026-11-23T07:00:00.123Z\"",
-            )
-        })?;
-        let at =
-            Timestamp::parse(text).map_err(|error| Rejection(format!("field \"at\": {error}")))?;
-        if at < Timestamp::EARLIEST {
-            return Err(Rejection(format!(
-                "field \"at\" is {at}; the earliest time allowed is {}",
-                Timestamp::EARLIEST
-            )));
-        }
-        let latest = received_at.plus(MAX_AHEAD_MILLIS);
-        if at > latest {
-            return Err(Rejection(format!(
-                "field \"at\" is {at}, too far in the future; the latest time allowed is {latest}, \
-                24 hours after it was received"
-            )));
-        }
-        Ok(at)
-    }
-
-    fn checked_id(&self) -> Result<TweetId, Rejection> {
-        let right = "1 to 128 printable ASCII characters";
-        let Text(text) = self.id.as_ref().ok_or_else(|| missing("id", right))?;
-        TweetId::new(text).map_err(|error| Rejection(format!("field \"id\": {error}")))
-    }
-
-    fn of(event: &Event) -> Self {
-        let base = Self {
-            kind: Some(Text(event.kind().into())),
-            at: Some(event.at().to_string().into()),
-            id: event.tweet_id().map(|id| id.to_string().into()),
-            ..Self::default()
-        };
-        match event {
-            Event::TweetPosted(tweet) => Self {
-                source: tweet.source.clone(),
-                author: Some(WireAuthor {
-                    handle: Some(tweet.author.handle.clone()),
-                    name: tweet.author.name.clone(),
-                    followers: tweet.author.followers,
-                }),
-                text: Some(tweet.text.clone()),
-                lang: tweet.lang.clone(),
-                url: tweet.url.clone(),
-                reply_to: tweet.reply_to.clone(),
-                repost_of: tweet.repost_of.clone(),
-                metrics: Some(WireMetrics {
-                    likes: Some(tweet.metrics.likes),
-                    reposts: Some(tweet.metrics.reposts),
-                    replies: Some(tweet.metrics.replies),
-                    quotes: Some(tweet.metrics.quotes),
-                }),
-                ..base
-            },
-            Event::TweetEngaged(engaged) => Self {
-                metrics: Some(WireMetrics {
-                    likes: engaged.metrics.likes,
-                    reposts: engaged.metrics.reposts,
-                    replies: engaged.metrics.replies,
-                    quotes: engaged.metrics.quotes,
-                }),
-                ..base
-            },
-            Event::TweetDeleted(_)
-            | Event::KeywordTracked { .. }
-            | Event::KeywordUntracked { .. } => base,
-        }
-    }
-}
-
-fn check_code_points(field: &str, text: &str, max: usize) -> Result<(), Rejection> {
-    let count = if text.len() <= max {
-        text.len().min(1)
-    } else {
-        text.chars().count()
-    };
-    if count == 0 || count > max {
-        return Err(Rejection(format!(
-            "field \"{field}\" has {count} characters; it must have 1 to {max}"
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{Author, TweetId, TweetMetrics, TweetPosted};
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
@@ -451,8 +249,8 @@ mod tests {
         fn any_bytes_are_an_event_or_a_reason(
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            if let Err(rejection) = decode(&bytes, NOW) {
-                prop_assert!(!rejection.to_string().is_empty());
+            if let Err(error) = decode(&bytes, NOW) {
+                prop_assert!(!error.to_string().is_empty());
             }
         }
     }

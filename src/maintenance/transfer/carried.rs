@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn an_event_that_was_exported_as_a_payload_is_one_again() {
         let at = Timestamp::from_millis(0);
-        let json = crate::events::json::encode(&Event::KeywordTracked { at });
+        let json = crate::events::json::encode(&Event::keyword_tracked(at));
         let opened = |received_at| -> Envelope {
             let mut record = record(KK, &json);
             record.received_at = received_at;
@@ -198,7 +198,7 @@ mod tests {
             record.open(Sequence::new(1), &Ok(Keyword::new("ㅋㅋ").unwrap()))
         };
         // Of a server whose clock was wrong: its own events have the time of their journaling.
-        assert_eq!(opened(at).event(), Some(&Event::KeywordTracked { at }));
+        assert_eq!(opened(at).event(), Some(&Event::keyword_tracked(at)));
         // Of a publisher, which was rejected then.
         assert_eq!(opened(Timestamp::EARLIEST).event(), None);
     }

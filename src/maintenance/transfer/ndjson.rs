@@ -30,7 +30,7 @@ use serde_json::value::RawValue;
 
 use crate::events::{
     Content, Envelope, Event, Form, Hollow, Incarnation, KeywordRecord, NORMAL_FORM_VERSION,
-    Record, Timestamp, Token, binary, encode_fitting, json, shortened,
+    Record, Subject, Timestamp, Token, binary, encode_fitting, json, shortened,
 };
 
 /// The version of the format that is written; all up to it are read.
@@ -353,25 +353,16 @@ fn store_event(record: &mut Record, json: &[u8], form: Form) -> Result<Option<Li
     let json = short.as_deref().unwrap_or(json);
     let (event, change) = match json::decode(json, record.received_at) {
         Ok(event) => (event, None),
-        Err(rejection) => match at_any_time(json) {
-            None => return Err(rejection.to_string()),
-            Some(Event::KeywordTracked { at }) if form == Form::Stored => {
-                (Event::KeywordTracked { at }, None)
-            }
-            Some(Event::KeywordUntracked { at }) if form == Form::Stored => {
-                (Event::KeywordUntracked { at }, None)
-            }
-            Some(Event::KeywordTracked { at }) => {
-                let at = retime(record, at);
-                (Event::KeywordTracked { at }, Some(LineChange::Retimed))
-            }
-            Some(Event::KeywordUntracked { at }) => {
-                let at = retime(record, at);
-                (Event::KeywordUntracked { at }, Some(LineChange::Retimed))
-            }
-            Some(_) => {
+        Err(error) => match at_any_time(json) {
+            None => return Err(error.to_string()),
+            Some(event) if event.kind().subject() == Subject::Tweet => {
                 record.stored = binary::encode_wire(json);
                 return Ok(Some(LineChange::Rejected));
+            }
+            Some(event) if form == Form::Stored => (event, None),
+            Some(event) => {
+                let at = retime(record, event.at());
+                (event.with_at(at), Some(LineChange::Retimed))
             }
         },
     };
@@ -388,10 +379,9 @@ fn at_any_time(json: &[u8]) -> Option<Event> {
     *written = Timestamp::EARLIEST.to_string().into();
     let json = serde_json::to_vec(&object).ok()?;
     let event = json::decode(&json, Timestamp::EARLIEST).ok()?;
-    Some(match event {
-        Event::KeywordTracked { .. } => Event::KeywordTracked { at },
-        Event::KeywordUntracked { .. } => Event::KeywordUntracked { at },
-        other => other,
+    Some(match event.kind().subject() {
+        Subject::Keyword => event.with_at(at),
+        Subject::Tweet => event,
     })
 }
 
@@ -472,7 +462,7 @@ mod tests {
         let stored = parsed(line, Form::Stored);
         assert_eq!(stored.change, None);
         let at = Timestamp::from_millis(5_000);
-        let event = Event::KeywordTracked { at };
+        let event = Event::keyword_tracked(at);
         assert_eq!(opened(&stored.record).event(), Some(&event));
         let mut again = Vec::new();
         write_record(&opened(&stored.record), &mut again).unwrap();

@@ -8,15 +8,11 @@ use super::*;
 use crate::events::{Event, Timestamp};
 
 fn untracked() -> Event {
-    Event::KeywordUntracked {
-        at: Timestamp::EARLIEST,
-    }
+    Event::keyword_untracked(Timestamp::EARLIEST)
 }
 
 fn tracked() -> Event {
-    Event::KeywordTracked {
-        at: Timestamp::EARLIEST,
-    }
+    Event::keyword_tracked(Timestamp::EARLIEST)
 }
 
 /// A keyword with rows of every kind.

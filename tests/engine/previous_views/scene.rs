@@ -67,11 +67,11 @@ pub fn posted(of: &str, id: usize) -> Record {
 }
 
 pub fn tracked(of: &str) -> Record {
-    record(of, &Event::KeywordTracked { at: NOW })
+    record(of, &Event::keyword_tracked(NOW))
 }
 
 pub fn untracked(of: &str) -> Record {
-    record(of, &Event::KeywordUntracked { at: NOW })
+    record(of, &Event::keyword_untracked(NOW))
 }
 
 /// Tweets of the keywords in turn.

@@ -7,19 +7,21 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::Rejection;
+use super::DecodeError;
 
 /// Checks that a payload is JSON as far as its structure goes: escapes need not be characters, and
 /// texts need not be UTF-8, unless they are read.
 ///
 /// # Errors
-/// [`Rejection`] with the first flaw and its place.
-pub(super) fn check(payload: &[u8]) -> Result<(), Rejection> {
+/// [`DecodeError`] with the first flaw and its place.
+pub(in crate::events) fn check(payload: &[u8]) -> Result<(), DecodeError> {
     match serde_json::from_slice::<IgnoredAny>(payload) {
         Ok(IgnoredAny) => Ok(()),
         Err(error) => {
             check_utf8(payload, 0)?;
-            Err(Rejection(format!("not JSON: {error}")))
+            Err(DecodeError::NotJson {
+                flaw: error.to_string(),
+            })
         }
     }
 }
@@ -27,28 +29,27 @@ pub(super) fn check(payload: &[u8]) -> Result<(), Rejection> {
 /// Checks bytes that stand at `position` of the payload.
 ///
 /// # Errors
-/// [`Rejection`] with the place of the first byte that is none of a character.
-pub(super) fn check_utf8(bytes: &[u8], position: usize) -> Result<(), Rejection> {
-    std::str::from_utf8(bytes).map(drop).map_err(|error| {
-        Rejection(format!(
-            "not UTF-8: the byte at position {} starts no character",
-            position.saturating_add(error.valid_up_to())
-        ))
-    })
+/// [`DecodeError`] with the place of the first byte that is none of a character.
+pub(in crate::events) fn check_utf8(bytes: &[u8], position: usize) -> Result<(), DecodeError> {
+    std::str::from_utf8(bytes)
+        .map(drop)
+        .map_err(|error| DecodeError::NotUtf8 {
+            position: position.saturating_add(error.valid_up_to()),
+        })
 }
 
 /// A value in a payload whose structure has been checked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RawValue<'a> {
+pub(in crate::events) struct RawValue<'a> {
     /// Its bytes, without white space around it.
-    pub(super) bytes: &'a [u8],
+    pub(in crate::events) bytes: &'a [u8],
     /// Where it begins in the payload.
-    pub(super) position: usize,
+    pub(in crate::events) position: usize,
 }
 
 impl<'a> RawValue<'a> {
     /// The value that the whole payload is.
-    pub(super) fn of(payload: &'a [u8]) -> Self {
+    pub(in crate::events) fn of(payload: &'a [u8]) -> Self {
         let bytes = payload.trim_ascii_start();
         Self {
             bytes: bytes.trim_ascii_end(),
@@ -56,8 +57,13 @@ impl<'a> RawValue<'a> {
         }
     }
 
+    /// The value is an object.
+    pub(in crate::events) fn is_object(self) -> bool {
+        self.bytes.starts_with(b"{")
+    }
+
     /// The members of an object, in order, repeated ones too; of any other value none.
-    pub(super) fn members(self) -> Members<'a> {
+    pub(in crate::events) fn members(self) -> Members<'a> {
         let inside = self.bytes.strip_prefix(b"{").unwrap_or_default();
         Members {
             rest: inside,
@@ -68,7 +74,7 @@ impl<'a> RawValue<'a> {
 
 /// Goes over the members of an object.
 #[derive(Debug)]
-pub(super) struct Members<'a> {
+pub(in crate::events) struct Members<'a> {
     rest: &'a [u8],
     /// Where `rest` begins in the payload.
     position: usize,
@@ -112,7 +118,7 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// A string's characters; `None` when its bytes or escapes are none.
-pub(super) fn text(string: &[u8]) -> Option<Cow<'_, str>> {
+pub(in crate::events) fn text(string: &[u8]) -> Option<Cow<'_, str>> {
     let inside = string.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inside.contains(&b'\\') {
         serde_json::from_slice(string).ok().map(Cow::Owned)

@@ -1,0 +1,100 @@
+//! Why a payload is not an event.
+
+use std::borrow::Cow;
+
+use strum::VariantNames as _;
+
+use super::Field;
+
+/// Why a payload is not an event: what is wrong, where, and what would be right.
+///
+/// The name of the variant in snake case is the error's [`code`](Self::code). Publishers go by the
+/// codes, so a variant is never renamed.
+#[derive(
+    Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The payload has more bytes than are allowed.
+    #[error("the payload has {bytes} bytes; at most {max} are allowed")]
+    TooLarge {
+        /// Length of the payload.
+        bytes: usize,
+        /// Greatest length allowed.
+        max: usize,
+    },
+    /// A byte of the payload starts no character.
+    #[error("not UTF-8: the byte at position {position} starts no character")]
+    NotUtf8 {
+        /// Position of the byte in the payload, from 0.
+        position: usize,
+    },
+    /// The payload is not JSON.
+    #[error("not JSON: {flaw}")]
+    NotJson {
+        /// The first flaw and its place.
+        flaw: String,
+    },
+    /// The payload is JSON of another kind than an object.
+    #[error("an event is a JSON object, not {found}")]
+    NotAnObject {
+        /// What it is.
+        found: &'static str,
+    },
+    /// No event has this `type`.
+    #[error("field \"type\" is {found:?}; it must be {expected}")]
+    UnknownType {
+        /// The first 64 characters of the `type`.
+        found: String,
+        /// The types that exist.
+        expected: String,
+    },
+    /// The `type` belongs to a later version.
+    #[error(
+        "field \"type\" is {found:?}, which is reserved for a later version of tidings; it must \
+        be {expected}"
+    )]
+    ReservedType {
+        /// The `type`.
+        found: &'static str,
+        /// The types that exist.
+        expected: String,
+    },
+    /// A required member is missing.
+    #[error("field \"{field}\" is missing; it must be {expected}")]
+    MissingField {
+        /// The member.
+        field: Field,
+        /// What it must be.
+        expected: Cow<'static, str>,
+    },
+    /// A member is JSON of another kind than it must be.
+    #[error("field \"{field}\" is {found}; it must be {expected}")]
+    WrongType {
+        /// The member.
+        field: Field,
+        /// What it is.
+        found: Cow<'static, str>,
+        /// What it must be.
+        expected: Cow<'static, str>,
+    },
+    /// A member has a value that is not allowed.
+    #[error("field \"{field}\"{problem}")]
+    BadValue {
+        /// The member.
+        field: Field,
+        /// The rest of the sentence: what the value is and what it must be.
+        problem: String,
+    },
+}
+
+impl DecodeError {
+    /// Every code.
+    pub const CODES: &'static [&'static str] = Self::VARIANTS;
+
+    /// The stable name of this kind of error, such as `missing_field`.
+    pub fn code(&self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,29 @@
+//! `keyword.untracked`
+
+use super::{Event, EventType, Subject};
+use crate::events::Timestamp;
+use crate::events::members::{Time, members};
+
+members! {
+    /// The keyword is no longer tracked.
+    pub struct KeywordUntracked {
+        /// When it was asked for.
+        at: Timestamp as Time,
+    }
+}
+
+impl Event {
+    /// A `keyword.untracked` of this time.
+    pub const fn keyword_untracked(at: Timestamp) -> Self {
+        Self::KeywordUntracked(KeywordUntracked { at })
+    }
+}
+
+impl EventType for KeywordUntracked {
+    const NAME: &'static str = "keyword.untracked";
+    const SUBJECT: Subject = Subject::Keyword;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "untracked",
+        r#"{"type":"keyword.untracked","at":"2026-11-23T07:00:00.123Z"}"#,
+    )];
+}

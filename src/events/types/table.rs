@@ -1,0 +1,121 @@
+//! Makes the event enum and the matches over it of the table of types.
+
+/// Declares the types of events, a line each: `Type(payload) in module`.
+///
+/// The order of the lines is part of the stored form; a new type goes to the end.
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident($payload:ty) in $module:ident),* $(,)?) => {
+        $(pub use self::$module::$name;)*
+
+        /// One past-tense fact about a keyword.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Event {
+            $($(#[$doc])* $name($payload),)*
+        }
+
+        /// The type of an event. The order of the variants is part of the stored form.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        pub enum EventKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl EventKind {
+            /// Every kind, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The `type` on the wire.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => <$name as EventType>::NAME,)*
+                }
+            }
+
+            /// What the events are about.
+            pub const fn subject(self) -> Subject {
+                match self {
+                    $(Self::$name => <$name as EventType>::SUBJECT,)*
+                }
+            }
+
+            /// Names of the members beside `type`.
+            pub const fn members(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => <$name as $crate::events::members::Members>::NAMES,)*
+                }
+            }
+
+            /// Events as a publisher writes them, each with the name of its fixtures in
+            /// `tests/golden/`. The first one has every member.
+            pub const fn examples(self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $(Self::$name => <$name as EventType>::EXAMPLES,)*
+                }
+            }
+
+            /// Does a work for the type of this kind.
+            pub(in crate::events) fn apply<V: KindVisitor>(self, visitor: V) -> V::Output {
+                match self {
+                    $(Self::$name => visitor.visit::<$name>(),)*
+                }
+            }
+        }
+
+        impl Event {
+            /// Its type.
+            pub const fn kind(&self) -> EventKind {
+                match self {
+                    $(Self::$name(_) => EventKind::$name,)*
+                }
+            }
+
+            /// When it happened (event time).
+            pub const fn at(&self) -> Timestamp {
+                match self {
+                    $(Self::$name(event) => event.at,)*
+                }
+            }
+
+            /// The same event at another time.
+            #[must_use]
+            pub fn with_at(mut self, at: Timestamp) -> Self {
+                match &mut self {
+                    $(Self::$name(event) => event.at = at,)*
+                }
+                self
+            }
+
+            /// The tweet it is about, if it is about one.
+            pub fn tweet_id(&self) -> Option<&TweetId> {
+                match self {
+                    $(Self::$name(event) => event.tweet_id(),)*
+                }
+            }
+
+            /// The metrics that it names.
+            pub fn metrics(&self) -> MetricsPatch {
+                match self {
+                    $(Self::$name(event) => event.metrics(),)*
+                }
+            }
+
+            /// Does a work with the event in its own type.
+            pub(in crate::events) fn apply<V: EventVisitor>(&self, visitor: V) -> V::Output {
+                match self {
+                    $(Self::$name(event) => visitor.visit::<$name>(EventKind::$name, event),)*
+                }
+            }
+        }
+
+        $(
+            impl From<$name> for Event {
+                fn from(event: $name) -> Self {
+                    Self::$name(<$payload>::from(event))
+                }
+            }
+        )*
+    };
+}
+
+pub(super) use event_types;
