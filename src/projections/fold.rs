@@ -19,7 +19,7 @@ use crate::events::{
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FoldOutcome {
-    /// It took effect, or stated what was so already.
+    /// It took effect, or stated what was already so.
     Folded,
     /// A tweet that was seen before.
     Duplicate,
@@ -27,23 +27,23 @@ pub enum FoldOutcome {
     Ignored,
     /// It could not be decoded.
     Rejected,
-    /// It was folded earlier, and is not counted again.
+    /// It was folded earlier and is not counted again.
     Skipped,
 }
 
 /// The rows that a batch of events has changed, to be put as one step.
 #[derive(Debug, Default)]
 pub struct RowChanges {
-    /// All rows of the keyword go before `rows` are put.
+    /// All rows of the keyword are removed before `rows` are put.
     pub cleared: bool,
-    /// The new rows, the header among them.
+    /// The new rows, the summary among them.
     pub rows: Vec<RowChange>,
-    /// What the header says of whether the keyword is tracked, when it said something else before.
+    /// Whether the summary says that the keyword is tracked, if that changed.
     pub tracking: Option<Tracking>,
 }
 
 impl RowChanges {
-    /// The rows of a keyword that exists, but of which nothing is folded yet.
+    /// The rows of a keyword that exists and of which nothing is folded yet.
     ///
     /// # Errors
     /// [`RowsError`], never.
@@ -64,24 +64,24 @@ impl RowChanges {
 #[derive(Debug)]
 pub struct KeywordView {
     summary: KeywordSummary,
-    /// What the header row says of whether it is tracked; `None` while there is no such row.
+    /// What the summary row says about tracking; `None` while there is no such row.
     tracking: Option<Tracking>,
     projections: Projections,
     ids: Ids,
     changed: bool,
-    /// The identity of the record at `as_of`, of which `summary.mark` is still to be made: a hash
-    /// once a batch instead of one an event.
+    /// The identity of the record at `as_of`, while `summary.mark` is not made of it yet. A mark
+    /// costs a hash, so it is made once per batch and not once per event.
     unmarked: Option<Option<RecordIdentity>>,
-    /// The oldest or newest tweet went, and `summary` still says its time.
+    /// The oldest or newest tweet was deleted, and `summary` still has its time.
     span_is_stale: bool,
-    /// The rows of before are gone, as far as this batch is concerned.
+    /// This batch has cleared the keyword: it reads no row that was put before.
     cleared: bool,
-    /// While the keyword has subscribers.
+    /// Present while the keyword has subscribers.
     recorder: Option<Box<Recorder>>,
 }
 
 impl KeywordView {
-    /// The view that the rows hold; an empty one for a keyword that has none.
+    /// The state that the rows hold; an empty one when there are no rows.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -105,20 +105,20 @@ impl KeywordView {
         })
     }
 
-    /// From here on, what is altered is recorded for [`KeywordView::take_view_change`].
+    /// Starts to record changes for [`KeywordView::take_view_change`].
     pub fn start_recording(&mut self) {
         self.recorder = Some(Box::new(Recorder::from(self.summary.as_of)));
     }
 
-    /// What was altered since [`KeywordView::start_recording`]; `None` when nothing was recorded.
-    /// Recording ends with it.
+    /// Ends the recording and returns what changed since [`KeywordView::start_recording`]; `None`
+    /// when nothing was recorded.
     pub fn take_view_change(&mut self) -> Option<ViewChange> {
         let recorder = self.recorder.take()?;
         self.set_mark();
         Some(recorder.finish(&self.summary))
     }
 
-    /// Where the keyword stands. Its mark is that of the last [`KeywordView::take_row_changes`] or
+    /// The summary. Its mark is that of the last [`KeywordView::take_row_changes`] or
     /// [`KeywordView::take_view_change`].
     pub const fn summary(&self) -> &KeywordSummary {
         &self.summary
@@ -138,7 +138,7 @@ impl KeywordView {
             return Ok(FoldOutcome::Skipped);
         }
         let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
-        // Whatever comes first makes the keyword exist, and tracked.
+        // The first record of a keyword makes it exist, and be tracked.
         if self.summary.as_of == Sequence::ZERO {
             self.summary.tracked = true;
         }
@@ -166,7 +166,7 @@ impl KeywordView {
         Ok(outcome)
     }
 
-    /// `hash` is that of the id of the tweet that the event is about, if it is about one.
+    /// `hash` is the hash of the id of the tweet that the event concerns, if it concerns one.
     fn fold_event(
         &mut self,
         rows: &dyn Rows,
@@ -268,7 +268,7 @@ impl KeywordView {
         Ok(FoldOutcome::Folded)
     }
 
-    /// Drops everything but the ledger.
+    /// Drops everything except the ledger.
     fn clear(&mut self) {
         self.summary = KeywordSummary {
             as_of: self.summary.as_of,
@@ -291,7 +291,7 @@ impl KeywordView {
         }
     }
 
-    /// What was changed since the last call; `None` when nothing was.
+    /// The rows that changed since the last call; `None` when nothing was folded.
     ///
     /// # Errors
     /// [`RowsError`]; the view must then be dropped.

@@ -1,4 +1,4 @@
-//! What a query has looked at, and whether its answer is still wanted.
+//! Counts the bytes that a query reads, and ends a query whose answer is not wanted any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +17,7 @@ pub struct Meter {
 #[derive(Debug)]
 struct Shared {
     bytes: AtomicU64,
-    /// Once more bytes than this were looked at, the query ends.
+    /// The query ends once it has looked at more bytes than this.
     limit: AtomicU64,
     is_abandoned: AtomicBool,
 }
@@ -68,14 +68,15 @@ impl Meter {
     }
 }
 
-/// Rows whose reading a [`Meter`] counts: every row, and what a query tells besides.
+/// Rows whose reading a [`Meter`] counts: every row, and the bytes that a query reports by
+/// [`Rows::look`].
 pub struct MeteredRows<'a> {
     rows: &'a dyn Rows,
     meter: &'a Meter,
 }
 
 impl<'a> MeteredRows<'a> {
-    /// Counts what is read of `rows`.
+    /// Counts the reading of `rows`.
     pub fn new(rows: &'a dyn Rows, meter: &'a Meter) -> Self {
         Self { rows, meter }
     }

@@ -14,7 +14,6 @@
 mod digest;
 mod fold;
 pub mod ids;
-mod late_metrics;
 mod memory_rows;
 mod meter;
 pub mod overview;
@@ -25,10 +24,8 @@ mod rows;
 mod summary;
 #[cfg(test)]
 pub(crate) mod test_history;
-mod timeline;
-pub mod timeline_query;
+pub mod timeline;
 mod tweet_key;
-pub(crate) mod tweet_page;
 mod view_change;
 pub mod volume;
 
@@ -41,7 +38,7 @@ pub use registry::{FOLD_VERSION, pack_row, row_formats};
 pub use row_format::{PackRow, RowFormat};
 pub use rows::{NoRows, RowChange, RowKey, RowKind, Rows, RowsError, Seek};
 pub use summary::{KeywordSummary, Ledger, Tracking};
-pub use timeline_query::{TimelinePage, TimelineQuery, TimelineScan};
+pub use timeline::{TimelinePage, TimelineQuery, TimelineScan};
 pub use tweet_key::TweetKey;
 pub use view_change::{ChangeKind, Delta, TimelineChange, TweetChange, ViewChange};
 

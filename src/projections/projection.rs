@@ -14,8 +14,8 @@ use crate::text::AnalysedText;
 /// does with them depends on nothing but the events: no clock, no settings, no randomness, no
 /// batches. After an error the state is not sound and is dropped.
 ///
-/// `projections/mod.rs` lists all projections; tests made from that list check that each one clears,
-/// digests and versions its rows.
+/// `projections/mod.rs` lists all projections; tests made from that list check that each one
+/// clears, digests and versions its rows.
 pub trait Projection: Default + std::fmt::Debug + Send {
     /// Grows whenever the same events would give other rows. It is a part of the fold version, so
     /// that the views are folded again.

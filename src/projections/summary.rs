@@ -1,7 +1,7 @@
-//! The header row of a keyword: where it stands, its ledger and its totals.
+//! The summary of a keyword: one row with its position, its ledger and its totals.
 //!
-//! Version 2 is written. Version 1, which ends with `id_runs`, is read: views of an older tidings
-//! answer until those of this one have caught up.
+//! Version 2 is written. Version 1, which ends with `id_runs`, is read, because views of an earlier
+//! version answer until those of this version have caught up.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,16 @@ use super::row_format::RowFormat;
 use super::{RowKey, RowKind, RowsError};
 use crate::events::{RecordHash, Sequence, Timestamp, binary};
 
-/// What a keyword's rows say as a whole.
+/// Position, ledger and totals of a keyword.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KeywordSummary {
-    /// The keyword is tracked; when not, only the ledger lives on.
+    /// Whether the keyword is tracked. If not, only the ledger is kept.
     pub tracked: bool,
-    /// The last record of this keyword that was taken into account (0 = none).
+    /// The sequence of the last record of this keyword that was folded (0 = none).
     pub as_of: Sequence,
-    /// What became of its records.
+    /// The outcomes of its records.
     pub ledger: Ledger,
-    /// Tweets in the views.
+    /// How many tweets are in the views.
     pub tweets: u64,
     /// Time of the oldest tweet in the views.
     pub first_at: Option<Timestamp>,
@@ -69,21 +69,21 @@ impl From<SummaryV1> for KeywordSummary {
     }
 }
 
-/// What became of every record of a keyword:
+/// How many records of a keyword had which outcome:
 /// `journaled = folded + duplicate + ignored + rejected`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
-    /// Records taken into account.
+    /// All records.
     pub journaled: u64,
-    /// Took effect, or stated what was so already.
+    /// Took effect, or stated what was already so.
     pub folded: u64,
-    /// Tweets seen before.
+    /// Tweets that were seen before.
     pub duplicate: u64,
-    /// Had nothing to act on.
+    /// Had nothing to act on, or came while the keyword was untracked.
     pub ignored: u64,
     /// Could not be decoded.
     pub rejected: u64,
-    /// Tweets removed; outside the sum.
+    /// Tweets that were removed; not a part of the sum.
     pub deleted: u64,
 }
 
@@ -101,7 +101,7 @@ impl Ledger {
         self.journaled = self.journaled.saturating_add(1);
     }
 
-    /// Adds another keyword's.
+    /// Adds the ledger of another keyword.
     pub fn add(&mut self, other: &Self) {
         self.journaled += other.journaled;
         self.folded += other.folded;
@@ -112,14 +112,14 @@ impl Ledger {
     }
 }
 
-/// What a header says of whether its keyword is tracked. Kept by the order of the variants.
+/// What a summary says about tracking. Rows hold it by the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tracking {
-    /// It is.
+    /// The keyword is tracked.
     Tracked,
-    /// It was once.
+    /// The keyword was untracked.
     Dropped,
-    /// No record of it was folded yet.
+    /// No record of the keyword was folded yet.
     Unfolded,
 }
 
@@ -140,7 +140,7 @@ impl KeywordSummary {
         RowKey::of_kind(Self::FORMAT.kind)
     }
 
-    /// Whether it is tracked.
+    /// What it says about tracking.
     pub fn tracking(&self) -> Tracking {
         match (self.as_of, self.tracked) {
             (Sequence::ZERO, _) => Tracking::Unfolded,

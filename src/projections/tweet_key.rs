@@ -42,7 +42,7 @@ impl TweetKey {
         Self { at, id: id.into() }
     }
 
-    /// The key that the name of a row ends with; `None` when the row is not named by one.
+    /// The key in the name of a row; `None` when the name has none.
     pub fn of_row(row: &RowKey) -> Option<Self> {
         let (at, id) = row.suffix().split_first_chunk::<8>()?;
         let at = Timestamp::from_millis(i64::from_be_bytes(*at));

@@ -1,56 +1,56 @@
-//! What a batch of events altered in a keyword's views, for subscribers.
+//! What a batch of events changed in the views of a keyword, for subscribers.
 //!
-//! It is recorded only while the keyword has subscribers, beside the rows and in the same step.
+//! The fold records it in the same step as the rows, only while the keyword has subscribers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{KeywordSummary, Ledger, TweetKey};
 use crate::events::{RecordHash, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted};
 
-/// A batch that alters more tweets than this is not told tweet by tweet: a snapshot is shorter.
+/// A batch that changes more tweets than this is not recorded tweet by tweet: a snapshot is
+/// shorter.
 const MAX_TWEETS: usize = 512;
 
-/// What the short fields of a tweet take, in bytes, about.
+/// The short fields of a tweet, in bytes, about.
 const FIELD_BYTES: usize = 256;
-/// What the count of a minute takes, in bytes, about.
+/// The count of a minute, in bytes, about.
 const MINUTE_BYTES: usize = 48;
 
-/// What became of one tweet.
+/// A change of one tweet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TweetChange {
-    /// It came into the views.
+    /// The tweet came into the views.
     Added(Box<TweetPosted>),
-    /// Its metrics are these now.
+    /// The tweet has new metrics.
     Engaged {
-        /// When it was posted.
+        /// Where the tweet stands in its timeline.
         key: TweetKey,
         /// Its id.
         id: TweetId,
-        /// All its metrics, as of now.
+        /// All its metrics after the change.
         metrics: TweetMetrics,
     },
-    /// It left the views.
+    /// The tweet left the views.
     Removed(TweetId),
 }
 
-/// How the views got from one sequence to another.
+/// What changed in the views of a keyword between two sequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewChange {
-    /// The position before, of which nothing is told here.
+    /// The position before the change.
     pub before: Sequence,
-    /// The position now.
+    /// The position after the change.
     pub as_of: Sequence,
-    /// The hash of the record there.
+    /// The mark at `as_of`.
     pub mark: RecordHash,
-    /// The ledger now.
+    /// The ledger after the change.
     pub ledger: Ledger,
-    /// What became of it.
+    /// The change itself.
     pub kind: ChangeKind,
 }
 
 impl ViewChange {
-    /// A change of which nothing was recorded, because the keyword had no subscribers when it
-    /// began.
+    /// A change that was not recorded, because the keyword had no subscribers when the batch began.
     pub fn unrecorded(before: Sequence, summary: &KeywordSummary) -> Self {
         Self {
             before,
@@ -65,7 +65,7 @@ impl ViewChange {
         }
     }
 
-    /// How many bytes it takes in memory, about.
+    /// The size in memory, in bytes, about.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.kind {
@@ -79,7 +79,7 @@ impl ViewChange {
 }
 
 impl TweetChange {
-    /// How many bytes it takes in memory, about.
+    /// The size in memory, in bytes, about.
     fn bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
@@ -89,27 +89,27 @@ impl TweetChange {
     }
 }
 
-/// What a [`ViewChange`] tells.
+/// The content of a [`ViewChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// Everything that was altered.
+    /// Every change.
     Delta(Delta),
-    /// More than is worth telling: take a snapshot instead.
+    /// More changes than are worth recording: subscribers need a snapshot.
     TooMuch,
-    /// The keyword is, or was meanwhile, no longer tracked: its views were dropped.
+    /// The keyword was untracked, for good or for a while: its views were dropped.
     Dropped,
 }
 
-/// Everything that a batch altered.
+/// Every change of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delta {
     /// In the order of the events.
     pub tweets: Vec<TweetChange>,
-    /// By how much the counts of minutes moved. None of them is zero.
+    /// By how much the count of each minute changed. No change is zero.
     pub minutes: BTreeMap<Timestamp, i64>,
 }
 
-/// Records what a view's folds alter.
+/// Records what the folds of a batch change.
 #[derive(Debug)]
 pub(super) struct Recorder {
     before: Sequence,
@@ -125,7 +125,7 @@ impl Recorder {
     }
 
     pub(super) fn added(&mut self, tweet: &TweetPosted) {
-        self.tell(|delta| {
+        self.record(|delta| {
             delta
                 .tweets
                 .push(TweetChange::Added(Box::new(tweet.clone())));
@@ -135,13 +135,13 @@ impl Recorder {
 
     pub(super) fn engaged(&mut self, key: TweetKey, id: &TweetId, metrics: TweetMetrics) {
         let id = id.clone();
-        self.tell(|delta| {
+        self.record(|delta| {
             delta.tweets.push(TweetChange::Engaged { key, id, metrics });
         });
     }
 
     pub(super) fn removed(&mut self, id: &TweetId, posted_at: Timestamp) {
-        self.tell(|delta| {
+        self.record(|delta| {
             delta.tweets.push(TweetChange::Removed(id.clone()));
             delta.count(posted_at, -1);
         });
@@ -151,10 +151,10 @@ impl Recorder {
         self.kind = ChangeKind::Dropped;
     }
 
-    fn tell(&mut self, what: impl FnOnce(&mut Delta)) {
+    fn record(&mut self, change: impl FnOnce(&mut Delta)) {
         if let ChangeKind::Delta(delta) = &mut self.kind {
             if delta.tweets.len() < MAX_TWEETS {
-                what(delta);
+                change(delta);
             } else {
                 self.kind = ChangeKind::TooMuch;
             }
@@ -183,8 +183,8 @@ impl Delta {
     }
 }
 
-/// What several batches in a row did to a timeline, as its subscribers are told: tweets that are
-/// new, metrics that are other, ids that are gone.
+/// The joined changes of several batches in a row to a timeline: new tweets, new metrics, removed
+/// ids.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelineChange {
     added: BTreeMap<TweetKey, TweetPosted>,
@@ -194,7 +194,7 @@ pub struct TimelineChange {
 }
 
 impl TimelineChange {
-    /// Goes on with what came next. Each tweet keeps only its last state.
+    /// Adds the next change. Only the last state of each tweet is kept.
     pub fn push(&mut self, change: TweetChange) {
         match change {
             TweetChange::Added(tweet) => {
@@ -225,12 +225,12 @@ impl TimelineChange {
         self.added.values().rev()
     }
 
-    /// The metrics, as of now, of tweets that are not new, newest first.
+    /// The latest metrics of tweets that are not new, newest first.
     pub fn changed(&self) -> impl Iterator<Item = &(TweetId, TweetMetrics)> {
         self.changed.values().rev()
     }
 
-    /// Tweets that are gone, also those that came and went meanwhile.
+    /// Removed tweets, also those that were both added and removed here.
     pub fn removed(&self) -> impl Iterator<Item = &TweetId> {
         self.removed.iter()
     }
@@ -354,7 +354,7 @@ mod tests {
         recorder.added(&goes);
         recorder.removed(&goes.id, goes.at);
         let ChangeKind::Delta(delta) = recorder.finish(&KeywordSummary::default()).kind else {
-            panic!("it was told");
+            panic!("the change was not recorded");
         };
         assert_eq!(delta.minutes, BTreeMap::from([(stays.at, 1)]));
     }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCounts, Overview, Window};
-use crate::projections::{TimelineQuery, TweetKey, timeline_query};
+use crate::projections::{TimelineQuery, TweetKey, timeline};
 use crate::store::{StoreError, Views};
 
 /// An overview holds at most so many tweets.
@@ -122,7 +122,7 @@ fn latest(
                 break;
             }
         }
-        let page = views.read(&keyword, |_, rows| timeline_query::query(rows, &wanted))?;
+        let page = views.read(&keyword, |_, rows| timeline::query(rows, &wanted))?;
         let items = page.map(|page| page.value.items).unwrap_or_default();
         newest.extend(items.into_iter().map(|tweet| KeywordTweet {
             keyword: keyword.clone(),

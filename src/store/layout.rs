@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::projections::test_history::{self, TestKeyword};
-    use crate::projections::tweet_page::TweetPage;
+    use crate::projections::timeline::page::TweetPage;
 
     /// Keys and rows of a history that gives rows of every kind, by the kind's byte: how many
     /// there are, and the beginning of their hash. Packed pages count as they are when unpacked.

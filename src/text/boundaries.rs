@@ -4,18 +4,19 @@ use std::cell::{Cell, OnceCell};
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// How many positions of a text are looked at one by one. Each may take a look back over all
-/// that stands before it, as in a row of flags, so that more of them cost less together.
-const LOOKED_AT_ALONE: u32 = 8;
+/// How many positions of a text are checked one by one. A check may have to read all the text
+/// before its position, as in a row of flags, so many positions cost less when all are found at
+/// once.
+const CHECKED_ALONE: u32 = 8;
 
-/// The boundaries of one text. Positions that need the tables are looked at one by one, until they
-/// are many: then all boundaries are found, once.
+/// The boundaries of one text. Positions that need the tables are checked one by one, until they
+/// are many: then all boundaries are found at once.
 #[derive(Debug)]
 pub(super) struct Boundaries<'t> {
     text: &'t str,
-    /// How many positions were looked at.
-    looked_at: Cell<u32>,
-    /// A bit for every byte: a cluster begins there.
+    /// How many positions were checked.
+    checked: Cell<u32>,
+    /// A bit for every byte of the text, set where a cluster begins.
     starts: OnceCell<Vec<u64>>,
 }
 
@@ -23,13 +24,13 @@ impl<'t> Boundaries<'t> {
     pub(super) const fn of(text: &'t str) -> Self {
         Self {
             text,
-            looked_at: Cell::new(0),
+            checked: Cell::new(0),
             starts: OnceCell::new(),
         }
     }
 
-    /// Whether a cluster ends or begins between these neighbours, which stand before and behind
-    /// `position`. The text's two ends are boundaries.
+    /// Whether there is a boundary between the characters before and after `position`. Both ends of
+    /// the text are boundaries.
     pub(super) fn between(
         &self,
         before: Option<char>,
@@ -43,11 +44,11 @@ impl<'t> Boundaries<'t> {
     }
 
     fn begins(&self, position: usize) -> bool {
-        let looked_at = self.looked_at.get();
-        if looked_at < LOOKED_AT_ALONE {
-            self.looked_at.set(looked_at + 1);
+        let checked = self.checked.get();
+        if checked < CHECKED_ALONE {
+            self.checked.set(checked + 1);
             let mut cursor = GraphemeCursor::new(position, self.text.len(), true);
-            // It has the whole text at hand, so that it asks for no more.
+            // The cursor has the whole text, so it cannot ask for more.
             return cursor.is_boundary(self.text, 0).unwrap_or(true);
         }
         let starts = self.starts.get_or_init(|| starts(self.text));
@@ -66,8 +67,8 @@ fn starts(text: &str) -> Vec<u64> {
     starts
 }
 
-/// A character that makes a cluster of its own beside any other of this kind: a shortcut that a
-/// test checks against the tables.
+/// Whether a character is a cluster of its own beside any other such character: a shortcut, which a
+/// test compares with the tables.
 const fn stands_alone(character: char) -> bool {
     matches!(
         character,
@@ -117,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn positions_looked_at_alone_and_together_are_judged_alike() {
+    fn positions_checked_alone_and_together_are_judged_alike() {
         let text = "🇰🇷🇺🇸é👩\u{200d}💻हिन्दी\u{600}1한\u{302}".repeat(3);
         for (position, behind) in text.char_indices() {
             let before = text[..position].chars().next_back();
             let alone = Boundaries::of(&text);
             let together = Boundaries::of(&text);
-            together.looked_at.set(LOOKED_AT_ALONE);
+            together.checked.set(CHECKED_ALONE);
             let judged =
                 |boundaries: &Boundaries<'_>| boundaries.between(before, Some(behind), position);
             assert_eq!(judged(&alone), judged(&together), "{position}");

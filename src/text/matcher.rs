@@ -1,8 +1,8 @@
 //! Which keywords are in a text.
 //!
-//! All keywords are sought at once (Aho and Corasick, 1975), in the normal form of the text, so the
-//! cost follows the length of the text and not the number of keywords. Occurrences may overlap and
-//! lie within each other. One counts if both of its edges are boundaries of extended grapheme
+//! All keywords are found in one pass (Aho and Corasick, 1975) over the normal form of the text, so
+//! the cost follows the length of the text and not the number of keywords. Occurrences may overlap
+//! and lie within each other. One counts if both of its edges are boundaries of extended grapheme
 //! clusters (UAX 29) and none is inside a word: 🇷🇺 is not in "🇰🇷🇺🇸", `हिन्द` not in "हिन्दी".
 //!
 //! An edge is inside a word if the characters on both sides of it are letters, digits or `_` of
@@ -32,10 +32,10 @@ pub struct Matcher {
     parts: Vec<Part>,
 }
 
-/// An automaton over neighbours among the keywords. One holds them all, until they are millions.
+/// An automaton over a range of the keywords. One automaton takes them all, up to some millions.
 #[derive(Debug)]
 struct Part {
-    /// The keyword that is its pattern 0.
+    /// The index of the keyword that is its pattern 0.
     first: usize,
     automaton: AhoCorasick,
 }
@@ -51,7 +51,7 @@ impl Matcher {
         Self { keywords, parts }
     }
 
-    /// The keywords that are in a text, each once, in their order.
+    /// The keywords that occur in a text, each once, in their order.
     pub fn keywords_in(&self, text: &str) -> Vec<&Keyword> {
         if self.keywords.is_empty() {
             return Vec::new();
@@ -79,8 +79,8 @@ impl Matcher {
     }
 }
 
-/// Builds an automaton over keywords, of which the first is number `first`; two over half of them
-/// each when one cannot address so many states.
+/// Builds an automaton over keywords, of which the first has the index `first`. When one automaton
+/// cannot address so many states, builds two over half of the keywords each.
 fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
     let automaton = AhoCorasick::builder()
         // The densest form, for a handful of keywords as for 100,000.
@@ -98,13 +98,13 @@ fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
 /// How many marks and joiners are skipped on either side of an edge to find the word it may be in.
 const MAX_SKIPPED_CHARS: usize = 7;
 
-/// Neither edge of the occurrence parts a cluster or a word.
+/// Whether an occurrence counts: neither edge is inside a cluster or a word.
 fn counts(text: &str, boundaries: &Boundaries<'_>, occurrence: &Match) -> bool {
     is_edge(text, boundaries, occurrence.start()) && is_edge(text, boundaries, occurrence.end())
 }
 
-/// What stands before this position and what stands behind it are of two clusters, and not of one
-/// spaced word.
+/// Whether the characters before and after a position belong to two clusters, and not to one word
+/// of a script with spaces.
 fn is_edge(text: &str, boundaries: &Boundaries<'_>, position: usize) -> bool {
     let Some((before, behind)) = text.split_at_checked(position) else {
         return false;
@@ -117,7 +117,8 @@ fn is_edge(text: &str, boundaries: &Boundaries<'_>, position: usize) -> bool {
     boundaries.between(neighbours.0, neighbours.1, position)
 }
 
-/// The characters that lead away from an edge begin with one of a spaced word.
+/// Whether the characters on one side of an edge, marks and joiners skipped, begin with one of a
+/// word of a script with spaces.
 fn is_spaced_word(side: impl Iterator<Item = char>) -> bool {
     let mut skipped = 0;
     for character in side {
@@ -131,18 +132,18 @@ fn is_spaced_word(side: impl Iterator<Item = char>) -> bool {
 }
 
 fn is_mark_or_joiner(character: char) -> bool {
-    // There is none before U+0300, or among Hangul syllables and Han.
+    // No mark is below U+0300, or among Hangul syllables and Han.
     !matches!(character, '\0'..'\u{300}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
         && (matches!(character, '\u{200c}' | '\u{200d}')
             || character.general_category_group() == GeneralCategoryGroup::Mark)
 }
 
-/// A letter, a digit or `_`, of a script that puts spaces between words.
+/// Whether a character is a letter, a digit or `_` of a script that puts spaces between words.
 fn in_spaced_word(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric() || character == '_';
     }
-    // Most of what is asked for: letters of Latin, Cyrillic and Arabic, Hangul syllables, Han.
+    // The most frequent characters: letters of Latin, Cyrillic and Arabic, Hangul syllables, Han.
     match character {
         '\u{d7}' | '\u{f7}' => return false,
         '\u{c0}'..='\u{24f}' | '\u{410}'..='\u{44f}' | '\u{621}'..='\u{63a}' => return true,
@@ -156,7 +157,7 @@ fn in_spaced_word(character: char) -> bool {
 
 fn is_unspaced(character: char) -> bool {
     let scripts = character.script_extension();
-    // Characters of all scripts (Common, Inherited) would be said to be of each.
+    // Characters of all scripts (Common, Inherited) would count as letters of each.
     let of_all = scripts.is_common() || scripts.is_inherited();
     !of_all
         && [

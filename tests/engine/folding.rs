@@ -9,7 +9,7 @@ use tidings::actors::engine::{FoldStep, KeywordStatus, Scope, Tidings, fold_step
 use tidings::events::{Event, Keyword, Record, Sequence, TweetDeleted, TweetId, binary};
 use tidings::journal::JournalHandle;
 use tidings::maintenance::digests;
-use tidings::projections::{Ledger, TimelineQuery, timeline_query};
+use tidings::projections::{Ledger, TimelineQuery, timeline};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
 use crate::common::engine::{append, in_memory, memory, options, start, start_with};
@@ -48,7 +48,7 @@ async fn appended_records_are_folded_and_readable() {
                     limit: 1000,
                     ..TimelineQuery::default()
                 };
-                timeline_query::query(rows, &query)
+                timeline::query(rows, &query)
             })
             .unwrap()
             .unwrap();

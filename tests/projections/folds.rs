@@ -12,7 +12,7 @@ use tidings::events::{
 use tidings::projections::ids::{IdHash, IdState, Ids};
 use tidings::projections::volume::{self, Step, VolumePoint};
 use tidings::projections::{
-    Digest, FoldOutcome, KeywordView, MemoryRows, TimelineQuery, TweetKey, timeline_query,
+    Digest, FoldOutcome, KeywordView, MemoryRows, TimelineQuery, TweetKey, timeline,
 };
 
 use super::model::{Fate, Filter, Model};
@@ -72,7 +72,7 @@ fn walk(rows: &MemoryRows, filter: &Filter, limit: usize) -> Vec<TweetPosted> {
     };
     let mut tweets = Vec::new();
     loop {
-        let page = timeline_query::query(rows, &query).unwrap();
+        let page = timeline::query(rows, &query).unwrap();
         assert!(page.items.len() <= limit);
         tweets.extend(page.items);
         match page.next {

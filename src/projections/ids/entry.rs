@@ -1,13 +1,13 @@
-//! One id in 22 bytes: what it is known by, and what is known of it.
+//! One id in 22 bytes: its hash and its state.
 
 use crate::events::{Timestamp, TweetId};
 
-/// What an id is known by: [`TweetId::id_hash`].
+/// The hash that stands for an id: [`TweetId::id_hash`].
 ///
-/// Comparing these is as good as comparing the ids: among n ids two share a hash by chance with a
-/// probability of n² / 2^129, which is 10^-21 for a billion of them, far below that of a memory
-/// error, and to make two on purpose takes 2^64 hashes. The length is fixed, while an id has up
-/// to 128 bytes, and the bits are evenly spread, which the filters of the runs live on.
+/// Comparing hashes is as good as comparing ids. Among n ids two share a hash by chance with a
+/// probability of n² / 2^129: 10^-21 for a billion ids, far below that of a memory error. To make
+/// two on purpose takes 2^64 hashes. A hash has a fixed length, while an id has up to 128 bytes,
+/// and its bits are evenly spread, which the filters of the runs need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdHash([u8; 16]);
 
@@ -26,7 +26,7 @@ impl IdHash {
         self.0
     }
 
-    /// The 64 bits that decide the order, and the 64 bits that don't (but for ties).
+    /// The 64 bits that decide the order, and the 64 bits that decide it between equals of these.
     pub(super) fn halves(self) -> (u64, u64) {
         let [a, b, c, d, e, f, g, h, low @ ..] = self.0;
         (
@@ -41,12 +41,12 @@ impl IdHash {
     }
 }
 
-/// What is known of an id that was seen.
+/// The state of an id that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdState {
     /// A tweet with this id is in the views, at this time.
     Present(Timestamp),
-    /// It is deleted, or was before it came; it never comes back.
+    /// The tweet is deleted, or its deletion came first. It never comes back.
     Deleted,
 }
 
@@ -63,8 +63,8 @@ impl IdEntry {
     /// Bytes of an entry.
     pub(super) const LENGTH: usize = 22;
 
-    /// An entry. A time outside 1970..=[`Timestamp::LATEST`], which no event has, is taken for
-    /// the nearest in it.
+    /// An entry. No event has a time outside 1970..=[`Timestamp::LATEST`]; such a time is moved to
+    /// the nearest one inside.
     pub(super) fn new(hash: IdHash, state: IdState) -> Self {
         let time = match state {
             IdState::Present(at) => {

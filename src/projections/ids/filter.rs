@@ -1,5 +1,5 @@
-//! A blocked Bloom filter over the hashes of one run: says "not here" for nearly every id that is
-//! not, with one cache line read.
+//! A blocked Bloom filter over the hashes of one run. It rules out nearly every id that is not in
+//! the run, with one cache line read.
 //!
 //! Blocks are 512 bits, as in Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
 //! Filters" (2007). In a block each id sets one bit in each of the eight words (the split blocks of
@@ -19,7 +19,7 @@ const BLOCK_BITS: usize = 512;
 /// A block: 64 bytes.
 type Block = [u64; WORDS];
 
-/// A set of hashes that may say yes wrongly, but never no.
+/// A set of hashes that can be wrong when it says yes, but never when it says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IdFilter {
     blocks: Box<[Block]>,
@@ -44,7 +44,7 @@ impl IdFilter {
         Self { blocks }
     }
 
-    /// False when the hash is not in the set for sure.
+    /// False when the hash is certainly not in the set.
     pub(super) fn may_hold(&self, hash: IdHash) -> bool {
         let (high, low) = hash.halves();
         self.blocks
@@ -70,7 +70,7 @@ impl IdFilter {
         }
     }
 
-    /// The filter whose blocks these are; `None` when they are not whole, or none.
+    /// The filter with these blocks; `None` when a block is cut or there is none.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (words, []) = bytes.as_chunks() else {
             return None;

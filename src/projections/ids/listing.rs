@@ -1,15 +1,14 @@
-//! The ids of one keyword from its rows, one after the other, without their filters.
+//! Lists the ids of one keyword from its rows, without reading filters.
 
 use super::entry::{IdEntry, IdHash, IdState, decode};
 use super::run::{RunPlace, pages_in};
 use super::{RECENT_IDS, RowKey, Rows, RowsError, place};
 
-/// Hands every id that is not in `seen` runs to `visit`, with its state there. An id may come more
-/// than once: it is deleted if it is so in one of its entries.
+/// Calls `visit` with every id that is not in the `seen` runs, and its state there. An id may come
+/// more than once: it is deleted if one of its entries says so.
 ///
-/// `runs` says how many runs each level has now, as [`super::Ids::runs`] does, and `seen` how many
-/// it had when all ids were visited before; empty: they were not. The newest ids are visited
-/// always.
+/// `runs` is how many runs each level has now ([`super::Ids::runs`]). `seen` is how many it had
+/// when all ids were visited before, and empty if they were not. The newest ids are always visited.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -31,7 +30,7 @@ pub fn visit(
     }
 }
 
-/// Hands the newest ids of a keyword to `visit`, from their row.
+/// Calls `visit` with the newest ids of a keyword, from their row.
 ///
 /// # Errors
 /// [`RowsError::Damaged`].
@@ -39,11 +38,11 @@ pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Resul
     visit_row(&RowKey::of_kind(RECENT_IDS), row, &mut visit)
 }
 
-/// The runs that hold what came since.
+/// The runs that were written since `seen`.
 ///
-/// A level only gains runs until it is merged into one more run of the next level, with all levels
-/// below it. So of the highest level that has changed the runs behind those seen are new, and below
-/// it all are.
+/// A level only gains runs until it is merged, with all levels below it, into one more run of the
+/// next level. So on the highest level that has changed, the runs after those of `seen` are new,
+/// and on the levels below it all runs are.
 fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
     let before = |level: usize| seen.get(level).copied().unwrap_or_default();
     let highest = runs

@@ -1,15 +1,16 @@
-//! The ids of one keyword, for ever: which tweets were seen, when they were posted, which are
-//! deleted. It makes duplicates count once, however late they come.
+//! The id index of one keyword: which tweets were seen, when they were posted, and which are
+//! deleted. It makes duplicates count once, however late they come. Ids are kept for as long as the
+//! keyword is tracked.
 //!
 //! The shape is a log-structured merge tree in rows. The newest ids, at most [`RECENT`], are in
-//! memory and in one row. When they are full they become a sorted run on level 0; when a level is
-//! full its runs are merged into one run of the next level. Of several entries for an id the newest
-//! holds; a deletion is kept for ever. An id is changed at most once (deleted), so nearly all
-//! entries are the only ones of their ids.
+//! memory and in one row. When there are [`RECENT`], they become a sorted run on level 0. When a
+//! level is full, its runs are merged into one run of the next level. Of several entries for an id
+//! the newest is valid; a deletion is kept. An id is changed at most once (deleted), so nearly
+//! every entry is the only one of its id.
 //!
-//! Merging is decided by each insertion alone, never by where a batch ends, so that any split of
-//! the same events into batches gives the same rows. Rows that were made in the running batch are
-//! kept aside until [`Ids::take_row_changes`], and read from there.
+//! An insertion decides whether runs are merged, never the end of a batch, so any split of the same
+//! events into batches gives the same rows. Rows that the running batch made are kept in memory
+//! until [`Ids::take_row_changes`], and are read from there.
 //!
 //! Costs, with levels of 128 · 8^n ids: an entry has 22 bytes and is written once for each level it
 //! passes, five times on its way to a million ids (110 bytes, and 9 of filters); a look-up of an
@@ -54,13 +55,13 @@ pub fn is_of_ids(row: &RowKey) -> bool {
 /// How many of the newest ids are not in a run yet.
 pub const RECENT: usize = 128;
 
-/// How many runs fill a level. From level 4 on, with half a million ids each, more are left beside
-/// each other: asking a filter is cheap, and merging gigabytes at once is not.
+/// How many runs fill a level. Levels from 4 on, whose runs have half a million ids each, take more
+/// runs: asking a filter is cheap, and merging gigabytes at once is not.
 const fn fanout(level: usize) -> usize {
     if level < 4 { 8 } else { 128 }
 }
 
-/// How many ids a keyword has at the most whose levels have so many runs.
+/// The largest number of ids of a keyword whose levels have this many runs.
 pub fn at_most(runs: &[u8]) -> u64 {
     let recent = u64::try_from(RECENT).unwrap_or(u64::MAX);
     let mut of_run = recent;
@@ -74,7 +75,7 @@ pub fn at_most(runs: &[u8]) -> u64 {
 
 /// The ids of one keyword.
 ///
-/// After an error of [`Rows`] the state is no longer sound: drop it and hydrate anew.
+/// After an error of [`Rows`] the state is not sound: drop it and hydrate again.
 #[derive(Debug, Default)]
 pub struct Ids {
     /// Sorted by hash, fewer than [`RECENT`].
@@ -87,8 +88,8 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// The ids as rows hold them; `runs` is what [`Ids::runs`] was. Reads the newest ids and the
-    /// filters, but no run.
+    /// The ids that the rows hold; `runs` is what [`Ids::runs`] was. Reads the newest ids and the
+    /// filters, but no page of a run.
     ///
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -113,13 +114,13 @@ impl Ids {
         Ok(ids)
     }
 
-    /// How many runs each level has; what [`Ids::hydrate`] needs.
+    /// How many runs each level has, as [`Ids::hydrate`] needs it.
     pub fn runs(&self) -> Vec<u8> {
         let count = |runs: &Vec<Run>| u8::try_from(runs.len()).unwrap_or(u8::MAX);
         self.levels.iter().map(count).collect()
     }
 
-    /// What is known of an id; `None` when it was never seen.
+    /// The state of an id; `None` when it was never seen.
     ///
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -138,7 +139,7 @@ impl Ids {
         Ok(None)
     }
 
-    /// Makes this the state of an id, known or not.
+    /// Sets the state of an id, known or not.
     ///
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`], when runs have to be merged.
@@ -161,7 +162,7 @@ impl Ids {
         self.merge_full_levels(rows)
     }
 
-    /// Hands out the rows that changed since the last time.
+    /// Appends the rows that changed since the last call.
     pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         out.extend(std::mem::take(&mut self.pending));
         if std::mem::take(&mut self.recent_changed) {
@@ -170,7 +171,7 @@ impl Ids {
         }
     }
 
-    /// About how many bytes of memory the ids take, between two batches.
+    /// The size in memory between two batches, in bytes, about.
     pub fn resident_bytes(&self) -> usize {
         let runs = self.levels.iter().flatten().map(Run::resident_bytes);
         size_of::<Self>() + self.recent.capacity() * IdEntry::LENGTH + runs.sum::<usize>()
@@ -205,8 +206,8 @@ impl Ids {
         {
             let runs = std::mem::take(runs);
             let mut entries = Vec::new();
-            // The newest first: the sort is stable, and of equals the first stays. It also finds
-            // the sorted runs by itself and merges them.
+            // The newest run first: the sort is stable, so of equal ids the newest entry stays. The
+            // sort finds the sorted runs in its input and merges them.
             for (number, run) in runs.iter().enumerate().rev() {
                 let place = place(level, number);
                 run.read_all(place, &mut entries, |key| self.read(rows, key))?;
@@ -223,7 +224,7 @@ impl Ids {
         Ok(())
     }
 
-    /// A row that must be there.
+    /// A row that must exist.
     fn read(&self, rows: &dyn Rows, key: &RowKey) -> Result<Bytes, RowsError> {
         let row = match self.pending.get(key) {
             Some(pending) => pending.clone(),
@@ -233,7 +234,7 @@ impl Ids {
     }
 }
 
-/// A place by numbers; levels and runs are few (see [`fanout`]).
+/// The place of a run. Levels and runs are few (see [`fanout`]).
 fn place(level: usize, run: usize) -> RunPlace {
     RunPlace {
         level: u8::try_from(level).unwrap_or(u8::MAX),

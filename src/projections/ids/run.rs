@@ -1,8 +1,8 @@
-//! A run: ids in the order of their hashes, on pages of equal length, with an index that says on
-//! which page an id would be, and that it most likely is not.
+//! A run: ids in the order of their hashes, on pages of equal length. An index says on which page
+//! an id would be (fences), and for most ids that the run does not have them (filter).
 //!
-//! The index (fences and filter) is in memory while the keyword is; the pages are read one by one.
-//! Pages are cut by count, not by hash, so that nobody can fill one row by choosing ids.
+//! The index is in memory while the keyword is; the pages are read one by one. Pages are cut by
+//! count and not by hash, so that chosen ids cannot fill one row.
 
 use bytes::Bytes;
 
@@ -10,10 +10,10 @@ use super::entry::{ENTRIES_VERSION, IdEntry, IdHash, IdState, decode, encode};
 use super::filter::IdFilter;
 use crate::projections::{RowFormat, RowKey, RowKind, RowsError};
 
-/// Entries of a page, but for the last: 5.5 KiB.
+/// Entries of a page, except the last page: 5.5 KiB.
 pub(super) const PAGE_ENTRIES: usize = 256;
 
-/// Bytes of a part of the index, but for the last.
+/// Bytes of a part of the index, except the last part.
 const PART_BYTES: usize = 6 * 1024;
 
 /// Version, pages, blocks of the filter.
@@ -41,7 +41,7 @@ pub(super) const FILTER_FORMAT: RowFormat = RowFormat {
 /// Bytes of a fence.
 const FENCE_BYTES: usize = 16;
 
-/// Where a run stands: its level, and its place there, the oldest being 0.
+/// The place of a run: its level, and its number there, counted from 0 for the oldest.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunPlace {
     pub(super) level: u8,
@@ -118,8 +118,8 @@ impl Run {
         Self::decode_index(&index, pages).ok_or_else(|| damaged("parts are missing or too long"))
     }
 
-    /// What the run says of an id; reads at most one page, and for an id that is not in the run
-    /// nearly never any.
+    /// The state of an id in this run. Reads at most one page, and hardly ever any for an id that
+    /// is not in the run.
     pub(super) fn find(
         &self,
         hash: IdHash,

@@ -1,4 +1,4 @@
-//! Counts of slots of time, most of which are zero, and the form in which rows keep them.
+//! Counts of slots of time, of which most are zero, and how rows hold them.
 
 /// A slot that is not zero: the slot in the upper 15 bits, the count in the lower 49, so that the
 /// order of cells is that of their slots. No journal has 2^49 events: writing them takes 170 years
@@ -49,7 +49,7 @@ impl Block {
         }
     }
 
-    /// Counts one less; false when there is none.
+    /// Counts one less; false when the count is zero.
     pub(super) fn remove(&mut self, slot: u16) -> bool {
         let Ok(position) = self.position(slot) else {
             return false;
@@ -71,7 +71,7 @@ impl Block {
         self.cells.len()
     }
 
-    /// Bytes of memory beside the block itself.
+    /// Bytes of memory beyond the block itself.
     pub(super) fn heap_bytes(&self) -> usize {
         self.cells.capacity() * size_of::<Cell>()
     }
@@ -98,8 +98,8 @@ impl Block {
         Some(row)
     }
 
-    /// The block of what follows a row's version byte; `None` when it is not in the one form that
-    /// [`Block::encode`] gives, or has a slot that is not below `slots`.
+    /// The block in the bytes after the version of a row; `None` when they are not exactly what
+    /// [`Block::encode`] writes, or have a slot that is not below `slots`.
     pub(super) fn decode(mut rest: &[u8], slots: u16) -> Option<Self> {
         let mut cells = Vec::with_capacity(rest.len() / 2);
         let mut slot = 0;
@@ -136,8 +136,8 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-/// Takes a number of at most nine bytes (63 bits) off the front; `None` when it is not whole, or
-/// longer than it has to be.
+/// Takes a number of at most nine bytes (63 bits) from the front; `None` when it is cut, or longer
+/// than necessary.
 fn take_number(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {

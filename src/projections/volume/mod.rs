@@ -1,13 +1,12 @@
-//! How many tweets there were, minute by minute and hour by hour of event time.
+//! The volume of a keyword: tweets per minute and per hour of event time.
 //!
-//! A row holds the counts of six hours or of sixteen days, without the zeros; see `row.rs` for
-//! which. Days are not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where
-//! it begins.
+//! A row holds the counts of six hours or of sixteen days, without the zeros (`row.rs`). Days are
+//! not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where it begins.
 //!
-//! What a row holds depends on the tweets and their order, so any split of the same events into
-//! batches gives the same rows. Between batches the row used last stays decoded, when it is small;
-//! a tweet costs two look-ups at the most (but for the one that makes the minutes many), and a
-//! batch writes each row that it touched once.
+//! A row depends on the tweets and their order alone, so any split of the same events into batches
+//! gives the same rows. Between batches the row used last stays decoded if it is small. A tweet
+//! costs at most two look-ups, except the one at which a span changes from minutes to hours. A
+//! batch writes each row that it changed once.
 
 mod block;
 mod open_rows;
@@ -26,9 +25,9 @@ pub use query::{
 use row::{Besides, CountRow, MINUTES_FORMAT, Minutes, RowSpan, SPAN_FORMAT};
 pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 
-/// The counts of one keyword, as far as the running batch touched them.
+/// The counts of one keyword, as far as the running batch needs them.
 ///
-/// After an error the state is no longer sound: drop it and begin with a new one.
+/// After an error the state is not sound: drop it and begin with a new one.
 #[derive(Debug, Default)]
 pub struct Volume {
     spans: OpenRows<RowSpan>,
@@ -58,7 +57,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Takes a tweet that was counted at this time out of the counts.
+    /// Uncounts a tweet that was counted at this time.
     ///
     /// # Errors
     /// What `rows` fails with, or [`RowsError::Damaged`], also when none was counted there.
@@ -79,13 +78,13 @@ impl Volume {
             .ok_or_else(|| none(Minutes::key(number)))
     }
 
-    /// Hands out the rows that changed since the last time.
+    /// Appends the rows that changed since the last call.
     pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         self.minutes.take_row_changes(out);
         self.spans.take_row_changes(out);
     }
 
-    /// About how many bytes of memory the counts take.
+    /// The size in memory, in bytes, about.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>() + self.minutes.heap_bytes() + self.spans.heap_bytes()
     }

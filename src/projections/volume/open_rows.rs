@@ -1,21 +1,20 @@
-//! The rows of counts that the running batch touched.
+//! The rows of counts that the running batch has changed.
 
 use std::collections::BTreeMap;
 
 use super::row::CountRow;
 use crate::projections::{RowChange, Rows, RowsError};
 
-/// Slots that a row may have in use to stay decoded between batches (8 bytes each). A fuller one
-/// costs about a microsecond to decode, and belongs to a keyword of which batches bring many
-/// tweets.
+/// A row with more slots in use than this (8 bytes each) does not stay decoded between batches.
+/// Decoding it costs about a microsecond, and its keyword has many tweets in each batch.
 const KEPT_SLOTS: usize = 160;
 
-/// The rows of one kind that the running batch touched, and the one used last.
+/// The rows of one kind that the running batch has changed, and the one used last.
 #[derive(Debug)]
 pub(super) struct OpenRows<R> {
-    /// The one used last, with its number; most tweets concern it.
+    /// The row used last, with its number; most tweets concern it.
     last: Option<(u32, Open<R>)>,
-    /// The others that changed.
+    /// The other rows that changed.
     changed: BTreeMap<u32, Open<R>>,
 }
 
@@ -35,7 +34,7 @@ impl<R> Default for OpenRows<R> {
 }
 
 impl<R: CountRow> OpenRows<R> {
-    /// The row of this number, which the caller is about to change.
+    /// The row with this number, for a change.
     pub(super) fn change(&mut self, rows: &dyn Rows, number: u32) -> Result<&mut R, RowsError> {
         let mut open = match self.last.take() {
             Some((held, open)) if held == number => open,
@@ -56,7 +55,7 @@ impl<R: CountRow> OpenRows<R> {
         Ok(&mut self.last.insert((number, open)).1.row)
     }
 
-    /// Hands out the rows that changed since the last time.
+    /// Appends the rows that changed since the last call.
     pub(super) fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         let mut hand_out =
             |number, row: &R| out.push((R::key(number), row.encode().map(Into::into)));
@@ -73,7 +72,7 @@ impl<R: CountRow> OpenRows<R> {
             .take_if(|(_, open)| open.row.block().len() > KEPT_SLOTS);
     }
 
-    /// About how many bytes of memory the rows take beside the structure itself.
+    /// Bytes of memory beyond the structure itself, about.
     pub(super) fn heap_bytes(&self) -> usize {
         let last = self.last.iter().map(|(_, open)| open);
         last.chain(self.changed.values())

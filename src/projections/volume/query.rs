@@ -1,4 +1,4 @@
-//! Questions about the volume of a keyword, answered from its rows.
+//! Queries over the volume of a keyword.
 
 use super::row::{CountRow, Minutes, RowSpan};
 use crate::events::Timestamp;
@@ -15,7 +15,7 @@ pub enum Step {
     Day,
 }
 
-/// A text that names no [`Step`].
+/// The text is not the name of a [`Step`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no step; use minute, hour or day")]
 pub struct StepError(pub String);
@@ -30,8 +30,8 @@ impl Step {
         }
     }
 
-    /// How many buckets lie in `[from, to)`, once these are [aligned](align); none when `to` is not
-    /// later. Ask before [`points`], which makes them all.
+    /// How many buckets are in `[from, to)`, which are [aligned](align); 0 when `to` is not later.
+    /// Check it before [`points`], which makes all of them.
     pub fn buckets(self, from: Timestamp, to: Timestamp) -> u64 {
         let span = to.millis().saturating_sub(from.millis());
         u64::try_from(span / self.width()).unwrap_or(0)
@@ -87,10 +87,10 @@ pub fn align(
     )
 }
 
-/// Every bucket in `[from, to)`, zeros too, oldest first. Times that are not aligned are.
+/// Every bucket in `[from, to)`, zeros too, oldest first. Aligns the times.
 ///
-/// Reads a row for each sixteen days, and of minutes at most one for each six hours that have
-/// tweets, and makes a point for every bucket: ask [`Step::buckets`] first.
+/// Reads a row for each sixteen days, and for minutes at most one more for each six hours with
+/// tweets. Makes a point for every bucket: check [`Step::buckets`] first.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -130,20 +130,21 @@ pub fn points(
     Ok(points)
 }
 
-/// The tweets between neighbouring moments.
+/// The numbers of tweets between neighbouring moments.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CountsBetween {
-    /// For each two neighbours, how many.
+    /// One count for each two neighbours.
     pub counts: Vec<u64>,
-    /// When the last minute or hour ends that has any of them, but not after the last moment: the
-    /// newest of them is older. `None` when there are none.
+    /// The end of the last minute or hour with one of these tweets, at most the last moment. The
+    /// newest of the tweets is older. `None` when there are none.
     pub end_of_newest: Option<Timestamp>,
 }
 
-/// The tweets between each two neighbours of `bounds`, which ascend and are whole minutes.
+/// The numbers of tweets between each two neighbours of `bounds`, which ascend and are whole
+/// minutes.
 ///
-/// Reads a row for each sixteen days, and for each bound inside an hour that has tweets at most one
-/// row of its minutes; none of them twice.
+/// Reads a row for each sixteen days, and for each bound inside an hour with tweets at most one row
+/// of minutes. Reads no row twice.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -216,7 +217,7 @@ pub fn for_each_minute(
 ) -> Result<(), RowsError> {
     let from = first.floor_to(Timestamp::MINUTE);
     let to = last.floor_to(Timestamp::MINUTE).plus(Timestamp::MINUTE);
-    let mut tell = |at, count| {
+    let mut visit = |at, count| {
         if (from..to).contains(&at) {
             each(at, count);
         }
@@ -225,13 +226,13 @@ pub fn for_each_minute(
         let mut read = None;
         for (at, width, count) in span.counts(number) {
             if width == Timestamp::MINUTE {
-                tell(at, count);
+                visit(at, count);
             } else if at < to && from < at.plus(width) {
                 let number = Minutes::number(at);
-                // All minutes of a row are told with the first of its hours.
+                // The first hour of a row of minutes stands for all minutes of the row.
                 if read.replace(number) != Some(number) {
                     let row = Minutes::read(rows, number)?;
-                    row.counts(number).for_each(|(at, count)| tell(at, count));
+                    row.counts(number).for_each(|(at, count)| visit(at, count));
                 }
             }
         }

@@ -1,9 +1,9 @@
-//! The rows that counts are kept in, and which minute is in which.
+//! The rows of counts, and which minute is in which row.
 //!
-//! A [`RowSpan`] is the row of sixteen days. While few of its minutes have tweets it holds these
-//! minutes; from then on it holds hours, and a row of [`Minutes`] for each six hours holds the
-//! minutes. So a keyword of which little is heard has one row where another has sixty: a store
-//! pays by the row.
+//! A [`RowSpan`] is the row of sixteen days. While few of its minutes have tweets, it holds these
+//! minutes. From then on it holds hours, and a row of [`Minutes`] for each six hours holds the
+//! minutes. So a keyword with few tweets has one row where another has sixty: a store pays by the
+//! row.
 
 use super::block::Block;
 use crate::events::Timestamp;
@@ -19,8 +19,8 @@ const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 /// With more minutes than this (most take two or three bytes) a [`RowSpan`] holds hours.
 const FEW: usize = 128;
 
-/// The version byte of counts whose slots are those of the row's kind, and of the minutes of a
-/// span.
+/// The version byte of counts whose slots are those of the kind of row, and the one of a span that
+/// holds minutes.
 const VERSION: u8 = 1;
 const FEW_VERSION: u8 = 2;
 
@@ -40,15 +40,15 @@ pub(super) const SPAN_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Counts that are a row, one of many that are numbered by time.
+/// Counts that are one row of a kind whose rows are numbered by time.
 pub(super) trait CountRow: Sized {
     /// The row's key.
     fn key(number: u32) -> RowKey;
 
-    /// Without any counts: there is no row.
+    /// The counts where there is no row: all zero.
     fn empty() -> Self;
 
-    /// The counts of a row; `None` when it is not in the one form that [`CountRow::encode`] gives.
+    /// The counts of a row; `None` when it is not exactly what [`CountRow::encode`] writes.
     fn decode(row: &[u8]) -> Option<Self>;
 
     /// The row; `None` when all is zero.
@@ -72,8 +72,8 @@ pub(super) trait CountRow: Sized {
     }
 }
 
-/// Minutes since 1970. A moment outside 1970..=[`Timestamp::LATEST`], which no event has, is taken
-/// for the nearest in it.
+/// Minutes since 1970. No event is outside 1970..=[`Timestamp::LATEST`]; such a moment is moved to
+/// the nearest one inside.
 fn minutes_since_epoch(at: Timestamp) -> u32 {
     let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
     u32::try_from(millis / Timestamp::MINUTE).unwrap_or(u32::MAX)
@@ -112,7 +112,7 @@ impl Minutes {
         self.0.add(Self::slot(at), more);
     }
 
-    /// Counts one less; false when there is none.
+    /// Counts one less; false when the count is zero.
     pub(super) fn remove(&mut self, at: Timestamp) -> bool {
         self.0.remove(Self::slot(at))
     }
@@ -156,20 +156,20 @@ impl CountRow for Minutes {
 /// The tweets in sixteen days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowSpan {
-    /// Per minute, since there are few minutes that have any; no row has them besides.
+    /// Per minute, while few minutes have tweets. No other row has them.
     Few(Block),
     /// Per hour; rows of [`Minutes`] have the minutes.
     Many(Block),
 }
 
-/// Where the minute of a tweet that a [`RowSpan`] counted is to be counted besides.
+/// Where the minute of a tweet has to be counted besides its [`RowSpan`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Besides {
     /// Nowhere.
     Nowhere,
     /// In its row of [`Minutes`].
     Minute,
-    /// All minutes of the span, this one too, are to go into their rows, with these counts.
+    /// All minutes of the span, this one too, go into their rows, with these counts.
     All(Vec<(Timestamp, u64)>),
 }
 
@@ -183,7 +183,7 @@ impl RowSpan {
         place(minutes_since_epoch(at), SPAN_MINUTES).1
     }
 
-    /// Counts one more at a moment in this row, of this number.
+    /// Counts one more at a moment in this row, which has this number.
     pub(super) fn add(&mut self, number: u32, at: Timestamp) -> Besides {
         let slot = Self::slot(at);
         match self {
@@ -208,7 +208,7 @@ impl RowSpan {
         }
     }
 
-    /// Counts one less; `None` when there is none.
+    /// Counts one less; `None` when the count is zero.
     pub(super) fn remove(&mut self, at: Timestamp) -> Option<Besides> {
         let slot = Self::slot(at);
         match self {
@@ -217,7 +217,7 @@ impl RowSpan {
                 if !hours.remove(slot / 60) {
                     return None;
                 }
-                // There is no row of nothing, so who reads it next finds none.
+                // A row without counts is not kept: the next read finds none.
                 if hours.len() == 0 {
                     *self = Self::empty();
                 }

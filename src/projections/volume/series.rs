@@ -1,9 +1,9 @@
-//! The volume of a keyword as its live subscribers hold it: windows of buckets that follow the fold
-//! and the clock.
+//! The volume of a keyword for live subscribers: windows of buckets that follow the fold and the
+//! clock.
 //!
-//! The counts of one width of bucket are read once, for all windows of that width; from then on
-//! they follow the changes of the minutes. Buckets behind the end of the windows are kept too,
-//! since a tweet may be dated up to a day ahead.
+//! The counts of one width of bucket are read once, for all windows of that width. From then on
+//! they follow the changes of the minutes. Buckets after the end of the windows are kept too,
+//! because a tweet may be dated up to a day ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,26 +17,26 @@ use crate::projections::{Rows, RowsError};
 pub struct VolumeGrid {
     /// The width of a bucket.
     pub step: Step,
-    /// How far local time is ahead of UTC; 0 but for days, since it moves nothing else.
+    /// How many hours local time is ahead of UTC. It moves days alone, and is 0 for other widths.
     pub offset_hours: i8,
 }
 
-/// Which buckets: from a fixed moment, or the last 24 hours, up to the bucket that contains now.
+/// Which buckets to show: from a fixed moment, or the last 24 hours, through the bucket of now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VolumeWindow {
     /// Their width.
     pub step: Step,
-    /// How far local time is ahead of UTC; it moves days.
+    /// How many hours local time is ahead of UTC; it moves days.
     pub offset_hours: i8,
     /// Where they begin; `None` for 24 hours before the end.
     pub from: Option<Timestamp>,
 }
 
 impl VolumeWindow {
-    /// The start of the first bucket and the end of the last one. The first is the later one when
-    /// a fixed start is still to come.
+    /// The start of the first bucket and the end of the last one. The start is after the end when a
+    /// fixed start is in the future.
     pub fn span(self, now: Timestamp) -> (Timestamp, Timestamp) {
-        // The first moment behind `now`, so that a `now` at the start of a bucket is in the span.
+        // The moment after `now`, so that a `now` at the start of a bucket is in the span.
         let to = now.plus(1);
         let (_, until) = align(to, to, self.step, self.offset_hours);
         let from = self.from.unwrap_or(until.plus(-Timestamp::DAY));
@@ -44,7 +44,7 @@ impl VolumeWindow {
         (from, until)
     }
 
-    /// The readings of the clock for which the window ends where it does at `now`.
+    /// The times for which the window ends where it ends at `now`.
     pub fn current_during(self, now: Timestamp) -> Range<Timestamp> {
         let (_, until) = self.span(now);
         until.plus(-self.step.width())..until
@@ -97,7 +97,7 @@ impl VolumeCounts {
         })
     }
 
-    /// Follows the changes of minutes, and notes the buckets that moved.
+    /// Applies changes of minutes, and adds the buckets that changed to `moved`.
     pub fn apply<'m>(
         &mut self,
         minutes: impl IntoIterator<Item = (&'m Timestamp, &'m i64)>,
@@ -135,7 +135,7 @@ impl VolumeCounts {
         self.start
     }
 
-    /// Forgets the buckets before `start`, where one begins.
+    /// Drops the buckets before `start`, where one begins.
     pub fn drop_before(&mut self, start: Timestamp) {
         if start > self.start {
             self.counts = self.counts.split_off(&start);

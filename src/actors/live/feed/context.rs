@@ -14,7 +14,7 @@ use crate::actors::live::message::{Message, Position};
 use crate::actors::live::registry::FeedRegistry;
 use crate::actors::live::topic::Topic;
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
-use crate::projections::{TimelineQuery, timeline_query};
+use crate::projections::{TimelineQuery, timeline};
 use crate::store::{ReadThreads, StoreError};
 use crate::telemetry::Metrics;
 
@@ -95,7 +95,7 @@ impl FeedContext {
             let answer = views.read(&keyword, |summary, rows| {
                 summary
                     .tracked
-                    .then(|| Ok((summary.mark, timeline_query::query(rows, &wanted)?)))
+                    .then(|| Ok((summary.mark, timeline::query(rows, &wanted)?)))
                     .transpose()
             })?;
             Ok(answer.and_then(|answer| {

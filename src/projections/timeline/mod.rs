@@ -1,66 +1,48 @@
 //! The timeline of a keyword: its tweets in order, in pages that partition the key space.
 //!
-//! The newest page stays open in memory, since most tweets belong there. Others are loaded when a
-//! late tweet, a deletion or new metrics concern them, and leave memory with the batch. Every
-//! split is decided at the insertion that makes it due, never at the end of a batch, so that the
-//! rows depend on the events alone. So is the end of a page: when its last tweet goes, its span
-//! falls to the page before. Only the first page, which has none before it, stays when empty.
+//! The newest page stays open in memory, since most tweets belong there. Other pages are loaded
+//! when a late tweet, a deletion or new metrics concern them, and leave memory with the batch. A
+//! page is split by the insertion that makes it too large, never at the end of a batch, so the rows
+//! depend on the events alone. A page ends when its last tweet is deleted: the page before then
+//! covers its span. The first page has none before it and stays when it is empty.
+//!
+//! The timeline owns the tweets: [`Timeline::stored`] gives the fold the tweet that an event
+//! concerns, before any projection changes its rows.
+
+mod closed_pages;
+mod entry;
+mod filter;
+mod late_metrics;
+pub(crate) mod page;
+mod query;
+mod scan;
 
 use std::collections::BTreeMap;
 
-use super::late_metrics::{LateMetrics, METRICS_FORMAT};
-use super::projection::{FoldedTweet, MetricsChange, Projection};
-use super::row_format::RowFormat;
-use super::rows::{RowChange, Rows, RowsError, Seek};
-use super::summary::KeywordSummary;
-use super::timeline_query::for_each_tweet;
-use super::tweet_key::TweetKey;
-use super::tweet_page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage, pack_page};
+use super::{
+    FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, Rows, RowsError,
+    Seek, TweetKey,
+};
 use crate::events::{Event, Timestamp, TweetMetrics, TweetPosted, json};
+use closed_pages::{ClosedPages, Touched};
+use late_metrics::{LateMetrics, METRICS_FORMAT};
+use page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage};
+pub use query::{TimelinePage, TimelineQuery, for_each_tweet, query};
+pub use scan::{MAX_TEXT_BYTES, TimelineScan};
 
-/// The bounds of so many closed pages stay in memory. What several publishers send at a time is
-/// late by a few pages.
-const MAX_NEAR_PAGES: usize = 32;
-
-/// The fold state of a timeline.
+/// The state of a timeline in memory.
 #[derive(Debug)]
 pub struct Timeline {
     open: TweetPage,
     open_changed: bool,
-    /// Late metrics of the open page's tweets. They stay in memory too, so that the usual split
-    /// reads nothing.
+    /// Late metrics of the tweets of the open page. They stay in memory too, so that the usual
+    /// split reads nothing.
     open_metrics: Touched<LateMetrics>,
-    /// The lower bounds of the newest closed pages, all there are from the first of these up to
-    /// the open page: so that a tweet that is a little late asks no row where it belongs.
-    near: Vec<TweetKey>,
+    closed: ClosedPages,
     /// A tweet of this batch belonged to a closed page.
     was_late: bool,
-    /// Closed pages that this batch has looked at, by lower bound; `None` when it has ended one.
-    closed: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
-    /// Late metrics of closed pages that this batch has looked at, by their page's lower bound.
+    /// Late metrics of closed pages that this batch has read, by the lower bound of the page.
     metrics: BTreeMap<TweetKey, Touched<LateMetrics>>,
-}
-
-#[derive(Debug)]
-struct Touched<T> {
-    value: T,
-    changed: bool,
-}
-
-impl<T> Touched<T> {
-    const fn read(value: T) -> Self {
-        Self {
-            value,
-            changed: false,
-        }
-    }
-
-    const fn made(value: T) -> Self {
-        Self {
-            value,
-            changed: true,
-        }
-    }
 }
 
 /// A tweet of the timeline, with its latest metrics.
@@ -111,26 +93,14 @@ impl Projection for Timeline {
         self.remove(rows, &tweet.key)
     }
 
-    /// Of the pages only the open one stays in memory. Where tweets come late, they come to the
-    /// same pages again: packing those is left to the store, which does it once for all changes
-    /// that it writes together.
+    /// Only the open page stays in memory. Late tweets come to the same pages again and again, so
+    /// the store packs these pages, once for all changes that it writes together.
     fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if std::mem::take(&mut self.open_changed) {
             out.push((TweetPage::open_key(), Some(self.open.encode())));
         }
         let is_kept_plain = std::mem::take(&mut self.was_late);
-        for (lower, page) in std::mem::take(&mut self.closed) {
-            match page {
-                Some(page) if page.changed => {
-                    let plain = page.value.encode();
-                    let packed = (!is_kept_plain).then(|| pack_page(&plain)).flatten();
-                    let row = packed.map_or(plain, Into::into);
-                    out.push((TweetPage::key(&lower), Some(row)));
-                }
-                Some(_) => {}
-                None => out.push((TweetPage::key(&lower), None)),
-            }
-        }
+        self.closed.take_row_changes(is_kept_plain, out);
         for (lower, metrics) in std::mem::take(&mut self.metrics) {
             metrics.push_row(&lower, out)?;
         }
@@ -154,14 +124,13 @@ impl Projection for Timeline {
 }
 
 impl Timeline {
-    const fn with_open(open: TweetPage, late: LateMetrics) -> Self {
+    fn with_open(open: TweetPage, late: LateMetrics) -> Self {
         Self {
             open,
             open_changed: false,
             open_metrics: Touched::read(late),
-            near: Vec::new(),
+            closed: ClosedPages::default(),
             was_late: false,
-            closed: BTreeMap::new(),
             metrics: BTreeMap::new(),
         }
     }
@@ -201,17 +170,14 @@ impl Timeline {
             value: moved,
         };
         if lower == self.open.lower() {
-            self.comes_near(lower.clone());
             let full = std::mem::replace(&mut self.open, upper);
             self.open_changed = true;
-            self.closed.insert(lower.clone(), Some(Touched::made(full)));
+            self.closed.add_newest(full);
             let closed = std::mem::replace(&mut self.open_metrics, moved);
             self.metrics.insert(lower.clone(), closed);
         } else {
-            self.comes_near(upper.lower().clone());
             self.metrics.insert(upper.lower().clone(), moved);
-            self.closed
-                .insert(upper.lower().clone(), Some(Touched::made(upper)));
+            self.closed.add(upper);
         }
         Ok(())
     }
@@ -228,8 +194,7 @@ impl Timeline {
         let metrics = self.metrics_of_page(rows, &lower)?;
         metrics.changed |= metrics.value.remove(key);
         if is_empty && lower != *self.open.lower() && lower != TweetKey::first() {
-            self.near.retain(|near| *near != lower);
-            self.closed.insert(lower, None);
+            self.closed.end(lower);
         }
         Ok(())
     }
@@ -273,18 +238,33 @@ impl Timeline {
         let open = self.open.lower().clone();
         let mut newest = self.open.last().map(|entry| entry.at);
         if newest.is_none()
-            && let Some(lower) = self.closed_lower(rows, Seek::Before(&open))?
+            && let Some(lower) = self.closed.find(rows, Seek::Before(&open))?
         {
-            newest = self.load(rows, &lower)?.value.last().map(|entry| entry.at);
+            newest = self
+                .closed
+                .load(rows, &lower)?
+                .value
+                .last()
+                .map(|entry| entry.at);
         }
         let first = TweetKey::first();
         let mut oldest = None;
         if first != open {
-            oldest = self.load(rows, &first)?.value.first().map(|entry| entry.at);
+            oldest = self
+                .closed
+                .load(rows, &first)?
+                .value
+                .first()
+                .map(|entry| entry.at);
             if oldest.is_none()
-                && let Some(lower) = self.closed_lower(rows, Seek::After(&first))?
+                && let Some(lower) = self.closed.find(rows, Seek::After(&first))?
             {
-                oldest = self.load(rows, &lower)?.value.first().map(|entry| entry.at);
+                oldest = self
+                    .closed
+                    .load(rows, &lower)?
+                    .value
+                    .first()
+                    .map(|entry| entry.at);
             }
         }
         let oldest = oldest.or_else(|| self.open.first().map(|entry| entry.at));
@@ -295,8 +275,8 @@ impl Timeline {
         if key >= self.open.lower() {
             return Ok(&self.open);
         }
-        let lower = self.lower_of(rows, key)?;
-        Ok(&self.load(rows, &lower)?.value)
+        let lower = self.closed.lower_of(rows, key, self.open.lower())?;
+        Ok(&self.closed.load(rows, &lower)?.value)
     }
 
     fn page_for_change(
@@ -309,100 +289,10 @@ impl Timeline {
             return Ok(&mut self.open);
         }
         self.was_late = true;
-        let lower = self.lower_of(rows, key)?;
-        let touched = self.load(rows, &lower)?;
+        let lower = self.closed.lower_of(rows, key, self.open.lower())?;
+        let touched = self.closed.load(rows, &lower)?;
         touched.changed = true;
         Ok(&mut touched.value)
-    }
-
-    /// The lower bound of the closed page where a key belongs.
-    fn lower_of(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<TweetKey, RowsError> {
-        while self.near.first().is_none_or(|first| key < first) && self.near.len() < MAX_NEAR_PAGES
-        {
-            let first = self.near.first().unwrap_or(self.open.lower());
-            match self.closed_lower(rows, Seek::Before(first))? {
-                Some(before) => self.near.insert(0, before),
-                None => break,
-            }
-        }
-        let behind = self.near.partition_point(|lower| lower <= key);
-        if let Some(lower) = behind.checked_sub(1).and_then(|at| self.near.get(at)) {
-            return Ok(lower.clone());
-        }
-        self.closed_lower(rows, Seek::AtOrBefore(key))?
-            .ok_or_else(|| RowsError::damaged(&TweetPage::key(key), "no page covers it"))
-    }
-
-    /// A page begins at this bound.
-    fn comes_near(&mut self, lower: TweetKey) {
-        let at = self.near.partition_point(|near| *near < lower);
-        // Below the first one there may be others that aren't known here.
-        if at > 0 || self.near.is_empty() && lower == *self.open.lower() {
-            self.near.insert(at, lower);
-        }
-        if self.near.len() > MAX_NEAR_PAGES {
-            self.near.remove(0);
-        }
-    }
-
-    /// The lower bound of a closed page, among those of this batch and those in the rows.
-    fn closed_lower(
-        &self,
-        rows: &dyn Rows,
-        seek: Seek<&TweetKey>,
-    ) -> Result<Option<TweetKey>, RowsError> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        let is_there = |(_, page): &(&TweetKey, &Option<Touched<TweetPage>>)| page.is_some();
-        let (here, backwards) = match seek {
-            Seek::AtOrBefore(key) => {
-                let mut before = self.closed.range((Unbounded, Included(key)));
-                (before.rfind(is_there), true)
-            }
-            Seek::Before(key) => {
-                let mut before = self.closed.range((Unbounded, Excluded(key)));
-                (before.rfind(is_there), true)
-            }
-            Seek::After(key) => {
-                let mut behind = self.closed.range((Excluded(key), Unbounded));
-                (behind.find(is_there), false)
-            }
-        };
-        let here = here.map(|(lower, _)| lower.clone());
-        // A page that this batch has ended is still in the rows: look on behind it.
-        let mut stored = TweetPage::seek(rows, seek)?.map(|(lower, _)| lower);
-        while let Some(lower) = &stored
-            && matches!(self.closed.get(lower), Some(None))
-        {
-            let next = if backwards {
-                Seek::Before(lower)
-            } else {
-                Seek::After(lower)
-            };
-            stored = TweetPage::seek(rows, next)?.map(|(lower, _)| lower);
-        }
-        Ok(match (stored, here) {
-            (Some(stored), Some(here)) if backwards => Some(stored.max(here)),
-            (Some(stored), Some(here)) => Some(stored.min(here)),
-            (stored, here) => stored.or(here),
-        })
-    }
-
-    fn load(
-        &mut self,
-        rows: &dyn Rows,
-        lower: &TweetKey,
-    ) -> Result<&mut Touched<TweetPage>, RowsError> {
-        let missing = || RowsError::damaged(&TweetPage::key(lower), "it is missing");
-        if !self.closed.contains_key(lower) {
-            let key = TweetPage::key(lower);
-            let row = rows.get(&key)?.ok_or_else(missing)?;
-            let page = TweetPage::decode(&key, &row)?;
-            self.closed.insert(lower.clone(), Some(Touched::read(page)));
-        }
-        self.closed
-            .get_mut(lower)
-            .and_then(Option::as_mut)
-            .ok_or_else(missing)
     }
 
     fn metrics_of_page(

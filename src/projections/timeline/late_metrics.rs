@@ -1,13 +1,13 @@
-//! Metrics that came after their tweets, for one page of a timeline.
+//! Metrics that came after their tweets, for one tweet page.
 //!
-//! They stand in a row of their own, because they change often and the page's texts never do.
+//! They have a row of their own, because they change often and the texts of the page never do.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{RowFormat, RowKey, RowKind, Rows, RowsError, TweetKey};
 use crate::events::{Timestamp, TweetMetrics, binary};
+use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError, TweetKey};
 
 const VERSION: u8 = 1;
 
@@ -19,7 +19,7 @@ pub const METRICS_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// The latest metrics of those tweets of a page that were seen again.
+/// The latest metrics of the tweets of a page that were engaged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LateMetrics {
     of_tweet: BTreeMap<TweetKey, (Timestamp, TweetMetrics)>,
@@ -43,29 +43,29 @@ impl LateMetrics {
         }
     }
 
-    /// When a tweet's metrics were read, and what they were.
+    /// The metrics of a tweet, and when they were read.
     pub fn get(&self, key: &TweetKey) -> Option<(Timestamp, TweetMetrics)> {
         self.of_tweet.get(key).copied()
     }
 
-    /// Sets a tweet's metrics.
+    /// Sets the metrics of a tweet.
     pub fn set(&mut self, key: TweetKey, at: Timestamp, metrics: TweetMetrics) {
         self.of_tweet.insert(key, (at, metrics));
     }
 
-    /// Forgets a tweet; true when there was something to forget.
+    /// Removes the metrics of a tweet; false when there were none.
     pub fn remove(&mut self, key: &TweetKey) -> bool {
         self.of_tweet.remove(key).is_some()
     }
 
-    /// Takes out what belongs to a page that starts at `lower`.
+    /// Removes and returns the metrics that belong to a page that starts at `lower`.
     pub fn split_off(&mut self, lower: &TweetKey) -> Self {
         Self {
             of_tweet: self.of_tweet.split_off(lower),
         }
     }
 
-    /// There are none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.of_tweet.is_empty()
     }

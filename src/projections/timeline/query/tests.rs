@@ -1,11 +1,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::memory_rows::MemoryRows;
-use super::super::timeline::Timeline;
-use super::super::{Meter, MeteredRows, Projection};
+use super::super::Timeline;
+use super::super::filter::without_case;
+use super::super::scan::MAX_TEXT_BYTES;
 use super::*;
-use crate::events::{Author, TweetId, TweetMetrics};
+use crate::events::{Author, TweetId, TweetMetrics, normal_form};
+use crate::projections::{MemoryRows, Meter, MeteredRows, Projection};
 
 fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
     TweetPosted {

@@ -1,26 +1,24 @@
-//! A page: tweets that are neighbours in a timeline, packed into one row.
+//! A tweet page: neighbouring tweets of a timeline in one row.
 //!
-//! In memory and on disk a page is the same run of bytes, so the newest page of a keyword costs
-//! no decoding to keep and no encoding to write. Per tweet: time (8 bytes, big-endian
-//! milliseconds), length of the id (1), the id, length of the body (4, little-endian), the body
-//! (bincode). A row is its version, then the page's lower bound and the tweets; in the rows of
-//! closed pages, which are written seldom and read seldom, zstd-compressed behind their length once
-//! a store writes them.
+//! In memory and on disk a page is the same run of bytes (`entry.rs`), so the newest page of a
+//! keyword costs no decoding to keep and no encoding to write. A row is its version, the lower
+//! bound of the page, and the tweets. Rows of closed pages are written and read seldom: a store
+//! compresses bound and tweets with zstd, behind their length.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::{RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey};
-use crate::events::{Author, Timestamp, TweetId, TweetMetrics, TweetPosted, binary};
+use super::entry::{PageEntry, parse_entry, write_entry};
+use crate::events::{Timestamp, TweetPosted, binary};
+use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey};
 
-/// A page that grows beyond this is split, so that a row stays small against what a store
-/// rewrites at a time.
+/// A page that grows beyond this is split, so that a row stays small beside what a store rewrites
+/// at a time.
 pub const MAX_PAGE_BYTES: usize = 6 * 1024;
 
-/// By how much the memory of a page grows: room for one or two tweets.
+/// By how many bytes the memory of a page grows: room for one or two tweets.
 const GROWTH_BYTES: usize = 768;
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;
@@ -42,7 +40,7 @@ pub const PAGE_FORMAT: RowFormat = RowFormat {
 };
 
 const LEVEL: i32 = 1;
-/// No page is larger than a few stored tweets; more is damage.
+/// No page is larger than a few stored tweets; a longer one is damaged.
 const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
 
 thread_local! {
@@ -52,31 +50,6 @@ thread_local! {
         RefCell::new(zstd::bulk::Decompressor::new().ok());
 }
 
-/// A tweet without its time and id, which stand before it in the page.
-#[derive(Debug, Serialize, Deserialize)]
-struct Body {
-    source: Option<String>,
-    author: Author,
-    text: String,
-    lang: Option<String>,
-    url: Option<String>,
-    reply_to: Option<String>,
-    repost_of: Option<String>,
-    metrics: TweetMetrics,
-}
-
-#[derive(Serialize)]
-struct BodyRef<'a> {
-    source: &'a Option<String>,
-    author: &'a Author,
-    text: &'a str,
-    lang: &'a Option<String>,
-    url: &'a Option<String>,
-    reply_to: &'a Option<String>,
-    repost_of: &'a Option<String>,
-    metrics: &'a TweetMetrics,
-}
-
 /// Tweets from `lower` up to the next page, in key order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TweetPage {
@@ -84,49 +57,6 @@ pub struct TweetPage {
     bytes: Vec<u8>,
     /// Where each tweet starts in `bytes`.
     starts: Vec<u32>,
-}
-
-/// One tweet of a page, not yet decoded.
-#[derive(Debug, Clone, Copy)]
-pub struct PageEntry<'a> {
-    /// Its time.
-    pub at: Timestamp,
-    /// Its id.
-    pub id: &'a [u8],
-    body: &'a [u8],
-}
-
-impl PageEntry<'_> {
-    /// How many bytes it takes in its page, about.
-    pub const fn len(&self) -> usize {
-        self.id.len().saturating_add(self.body.len())
-    }
-
-    /// Where it stands.
-    pub fn key(&self) -> TweetKey {
-        TweetKey::from_parts(self.at, self.id)
-    }
-
-    /// The tweet, with the metrics it was posted with.
-    ///
-    /// # Errors
-    /// What is wrong with the bytes.
-    pub fn tweet(&self) -> Result<TweetPosted, String> {
-        let id = std::str::from_utf8(self.id).map_err(|error| error.to_string())?;
-        let body: Body = binary::decode_value(self.body).map_err(|error| error.to_string())?;
-        Ok(TweetPosted {
-            id: TweetId::new(id).map_err(|error| error.to_string())?,
-            at: self.at,
-            source: body.source,
-            author: body.author,
-            text: body.text,
-            lang: body.lang,
-            url: body.url,
-            reply_to: body.reply_to,
-            repost_of: body.repost_of,
-            metrics: body.metrics,
-        })
-    }
 }
 
 impl TweetPage {
@@ -165,7 +95,7 @@ impl TweetPage {
         Ok(Some((lower, row)))
     }
 
-    /// The least key that belongs here.
+    /// The lower bound: the least key that belongs here.
     pub const fn lower(&self) -> &TweetKey {
         &self.lower
     }
@@ -175,7 +105,7 @@ impl TweetPage {
         self.starts.len()
     }
 
-    /// Is to be split: too large, and more than one tweet.
+    /// Whether the page has to be split: it is too large and has more than one tweet.
     pub const fn is_overfull(&self) -> bool {
         self.bytes.len() > MAX_PAGE_BYTES && self.len() > 1
     }
@@ -196,16 +126,16 @@ impl TweetPage {
         self.entry(self.len().checked_sub(1)?)
     }
 
-    /// Where the key is, or where it would be inserted.
+    /// The index of the key, or else the index where it would be inserted.
     pub fn position(&self, key: &TweetKey) -> Result<usize, usize> {
         // Nearly every tweet is newer than all before it.
-        if self.last().is_none_or(|last| compare(&last, key).is_lt()) {
+        if self.last().is_none_or(|last| last.compare(key).is_lt()) {
             return Err(self.len());
         }
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.entry(middle).map(|entry| compare(&entry, key)) {
+            match self.entry(middle).map(|entry| entry.compare(key)) {
                 Some(Ordering::Equal) => return Ok(middle),
                 Some(Ordering::Less) => low = middle.saturating_add(1),
                 Some(Ordering::Greater) | None => high = middle,
@@ -247,7 +177,7 @@ impl TweetPage {
         Ok(())
     }
 
-    /// Takes the tweet at this index out.
+    /// Removes the tweet at this index.
     pub fn remove(&mut self, index: usize) {
         if index >= self.len() {
             return;
@@ -264,8 +194,8 @@ impl TweetPage {
         }
     }
 
-    /// Splits an overfull page: what is returned holds the upper part. A page that grew at its end
-    /// gives up its last tweet only, so that timelines written in order have full pages.
+    /// Splits an overfull page and returns the upper part. A page that grew at its end gives up its
+    /// last tweet only, so that timelines written in order have full pages.
     pub fn split(&mut self, grew_at_end: bool) -> Self {
         let at = if grew_at_end {
             self.len().saturating_sub(1)
@@ -342,8 +272,7 @@ impl TweetPage {
     }
 }
 
-/// The row of a closed page as it is to be kept, `None` when that is as it is: a store calls
-/// it once for all changes of a page that it writes together.
+/// Packs the row of a closed page; `None` when the row stays as it is.
 pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
     let (&PLAIN, content) = row.split_first()? else {
         return None;
@@ -368,10 +297,6 @@ fn decompress(compressed: &[u8], max: usize) -> std::io::Result<Vec<u8>> {
     })
 }
 
-fn compare(entry: &PageEntry<'_>, key: &TweetKey) -> Ordering {
-    entry.at.cmp(&key.at()).then_with(|| entry.id.cmp(key.id()))
-}
-
 fn write_key(key: &TweetKey, out: &mut Vec<u8>) {
     out.extend_from_slice(&key.at().millis().to_be_bytes());
     out.push(u8::try_from(key.id().len()).unwrap_or(u8::MAX));
@@ -386,45 +311,10 @@ fn read_key(bytes: &[u8]) -> Option<(TweetKey, &[u8])> {
     Some((TweetKey::from_parts(at, id), rest))
 }
 
-fn write_entry(tweet: &TweetPosted, out: &mut Vec<u8>) -> Result<(), binary::StoredError> {
-    out.extend_from_slice(&tweet.at.millis().to_be_bytes());
-    out.push(u8::try_from(tweet.id.as_bytes().len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(tweet.id.as_bytes());
-    let length_at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let body_at = out.len();
-    let body = BodyRef {
-        source: &tweet.source,
-        author: &tweet.author,
-        text: &tweet.text,
-        lang: &tweet.lang,
-        url: &tweet.url,
-        reply_to: &tweet.reply_to,
-        repost_of: &tweet.repost_of,
-        metrics: &tweet.metrics,
-    };
-    binary::encode_value(&body, out)?;
-    let length = u32::try_from(out.len().saturating_sub(body_at)).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(length_at..body_at) {
-        place.copy_from_slice(&length.to_le_bytes());
-    }
-    Ok(())
-}
-
-fn parse_entry(bytes: &[u8]) -> Option<(PageEntry<'_>, &[u8])> {
-    let (at, rest) = bytes.split_first_chunk::<8>()?;
-    let (length, rest) = rest.split_first()?;
-    let (id, rest) = rest.split_at_checked(usize::from(*length))?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (body, rest) = rest.split_at_checked(length)?;
-    let at = Timestamp::from_millis(i64::from_be_bytes(*at));
-    Some((PageEntry { at, id, body }, rest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{Author, TweetId, TweetMetrics};
     use proptest::prelude::*;
 
     fn tweet(at: i64, id: &str, text: &str) -> TweetPosted {

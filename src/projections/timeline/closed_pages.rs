@@ -1,0 +1,186 @@
+//! The closed pages of a timeline, as far as the running batch concerns them.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use super::page::{TweetPage, pack_page};
+use crate::projections::{RowChange, Rows, RowsError, Seek, TweetKey};
+
+/// How many bounds of closed pages stay in memory. What several publishers send at a time is late
+/// by a few pages.
+const MAX_NEAR_PAGES: usize = 32;
+
+/// A value of a row, and whether it has to be written.
+#[derive(Debug)]
+pub(super) struct Touched<T> {
+    pub(super) value: T,
+    pub(super) changed: bool,
+}
+
+impl<T> Touched<T> {
+    pub(super) const fn read(value: T) -> Self {
+        Self {
+            value,
+            changed: false,
+        }
+    }
+
+    const fn made(value: T) -> Self {
+        Self {
+            value,
+            changed: true,
+        }
+    }
+}
+
+/// The closed pages.
+#[derive(Debug, Default)]
+pub(super) struct ClosedPages {
+    /// The lower bounds of the newest closed pages: all of them from the first one here up to the
+    /// open page. With them a tweet that is a little late finds its page without reading rows.
+    near: Vec<TweetKey>,
+    /// Pages that this batch has read or made, by lower bound; `None` when it has ended one.
+    touched: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
+}
+
+impl ClosedPages {
+    /// Adds the page that was the open one until now.
+    pub(super) fn add_newest(&mut self, page: TweetPage) {
+        let lower = page.lower().clone();
+        if self.near.is_empty() {
+            self.near.push(lower);
+        } else {
+            self.add_bound(lower);
+        }
+        self.insert(page);
+    }
+
+    /// Adds a page that was split off another closed page.
+    pub(super) fn add(&mut self, page: TweetPage) {
+        self.add_bound(page.lower().clone());
+        self.insert(page);
+    }
+
+    fn insert(&mut self, page: TweetPage) {
+        let lower = page.lower().clone();
+        self.touched.insert(lower, Some(Touched::made(page)));
+    }
+
+    fn add_bound(&mut self, lower: TweetKey) {
+        let at = self.near.partition_point(|near| *near < lower);
+        // Below the first bound there may be others that are not known here.
+        if at > 0 {
+            self.near.insert(at, lower);
+        }
+        if self.near.len() > MAX_NEAR_PAGES {
+            self.near.remove(0);
+        }
+    }
+
+    /// Ends an empty page: the page before covers its span from now on.
+    pub(super) fn end(&mut self, lower: TweetKey) {
+        self.near.retain(|near| *near != lower);
+        self.touched.insert(lower, None);
+    }
+
+    /// The lower bound of the closed page where a key belongs that is below `open`, the lower bound
+    /// of the open page.
+    pub(super) fn lower_of(
+        &mut self,
+        rows: &dyn Rows,
+        key: &TweetKey,
+        open: &TweetKey,
+    ) -> Result<TweetKey, RowsError> {
+        while self.near.first().is_none_or(|first| key < first) && self.near.len() < MAX_NEAR_PAGES
+        {
+            let first = self.near.first().unwrap_or(open);
+            match self.find(rows, Seek::Before(first))? {
+                Some(before) => self.near.insert(0, before),
+                None => break,
+            }
+        }
+        let behind = self.near.partition_point(|lower| lower <= key);
+        if let Some(lower) = behind.checked_sub(1).and_then(|at| self.near.get(at)) {
+            return Ok(lower.clone());
+        }
+        self.find(rows, Seek::AtOrBefore(key))?
+            .ok_or_else(|| RowsError::damaged(&TweetPage::key(key), "no page covers it"))
+    }
+
+    /// The lower bound of a closed page, among those of this batch and those in the rows.
+    pub(super) fn find(
+        &self,
+        rows: &dyn Rows,
+        seek: Seek<&TweetKey>,
+    ) -> Result<Option<TweetKey>, RowsError> {
+        let is_page = |(_, page): &(&TweetKey, &Option<Touched<TweetPage>>)| page.is_some();
+        let (touched, backwards) = match seek {
+            Seek::AtOrBefore(key) => {
+                let mut before = self.touched.range((Unbounded, Included(key)));
+                (before.rfind(is_page), true)
+            }
+            Seek::Before(key) => {
+                let mut before = self.touched.range((Unbounded, Excluded(key)));
+                (before.rfind(is_page), true)
+            }
+            Seek::After(key) => {
+                let mut behind = self.touched.range((Excluded(key), Unbounded));
+                (behind.find(is_page), false)
+            }
+        };
+        let touched = touched.map(|(lower, _)| lower.clone());
+        // A page that this batch has ended is still in the rows: it is passed over.
+        let mut stored = TweetPage::seek(rows, seek)?.map(|(lower, _)| lower);
+        while let Some(lower) = &stored
+            && matches!(self.touched.get(lower), Some(None))
+        {
+            let next = if backwards {
+                Seek::Before(lower)
+            } else {
+                Seek::After(lower)
+            };
+            stored = TweetPage::seek(rows, next)?.map(|(lower, _)| lower);
+        }
+        Ok(match (stored, touched) {
+            (Some(stored), Some(touched)) if backwards => Some(stored.max(touched)),
+            (Some(stored), Some(touched)) => Some(stored.min(touched)),
+            (stored, touched) => stored.or(touched),
+        })
+    }
+
+    /// The page with this lower bound, read from its row when this batch has not done so yet.
+    pub(super) fn load(
+        &mut self,
+        rows: &dyn Rows,
+        lower: &TweetKey,
+    ) -> Result<&mut Touched<TweetPage>, RowsError> {
+        let missing = || RowsError::damaged(&TweetPage::key(lower), "it is missing");
+        if !self.touched.contains_key(lower) {
+            let key = TweetPage::key(lower);
+            let row = rows.get(&key)?.ok_or_else(missing)?;
+            let page = TweetPage::decode(&key, &row)?;
+            self.touched
+                .insert(lower.clone(), Some(Touched::read(page)));
+        }
+        self.touched
+            .get_mut(lower)
+            .and_then(Option::as_mut)
+            .ok_or_else(missing)
+    }
+
+    /// Appends the rows that this batch has changed, and forgets its pages.
+    pub(super) fn take_row_changes(&mut self, is_kept_plain: bool, out: &mut Vec<RowChange>) {
+        for (lower, page) in std::mem::take(&mut self.touched) {
+            let key = TweetPage::key(&lower);
+            match page {
+                Some(page) if page.changed => {
+                    let plain = page.value.encode();
+                    let packed = (!is_kept_plain).then(|| pack_page(&plain)).flatten();
+                    out.push((key, Some(packed.map_or(plain, Into::into))));
+                }
+                Some(_) => {}
+                None => out.push((key, None)),
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which tweets of a timeline pass the filters of a query, and what is known of that already.
+
+use super::entry::PageEntry;
+use super::query::{TimelineQuery, tweet_of};
+use crate::events::normal_form;
+use crate::projections::{RowKey, Rows, RowsError};
+
+/// A tweet counts as at least this part of its size in the page, so that tweets with little text
+/// and long other fields are bounded too.
+const MIN_PART_OF_ENTRY: usize = 4;
+
+/// The decision of a filter about one tweet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verdict {
+    pub(super) passes: bool,
+    /// Bytes of text that were looked at for it.
+    bytes: u32,
+}
+
+impl Verdict {
+    pub(super) fn cost(self) -> usize {
+        usize::try_from(self.bytes).unwrap_or(usize::MAX)
+    }
+}
+
+/// The decisions of a filter about the tweets of one page so far.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    /// The hash of the page's row.
+    of_row: Option<blake3::Hash>,
+    /// By the index of a tweet in its page.
+    pub(super) of_tweets: Vec<Option<Verdict>>,
+}
+
+impl Verdicts {
+    /// Forgets the decisions when the row of the page is another one.
+    pub(super) fn keep_if_of(&mut self, row: &[u8]) {
+        let hash = Some(blake3::hash(row));
+        if self.of_row != hash {
+            self.of_row = hash;
+            self.of_tweets.clear();
+        }
+    }
+
+    /// The cost of looking at the whole page, when it is known that none of its tweets passes.
+    pub(super) fn cost_when_none_passes(&self) -> Option<usize> {
+        if self.of_tweets.is_empty() {
+            return None;
+        }
+        self.of_tweets.iter().try_fold(0_usize, |sum, verdict| {
+            let verdict = verdict.filter(|verdict| !verdict.passes)?;
+            Some(sum.saturating_add(verdict.cost()))
+        })
+    }
+}
+
+/// The filters of a query, prepared once.
+#[derive(Debug)]
+pub(super) struct Filter {
+    lang: Option<String>,
+    author: Option<String>,
+    text: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn of(query: &TimelineQuery) -> Self {
+        let ready = |text: &String| without_case(text).collect();
+        Self {
+            lang: query.lang.as_ref().map(ready),
+            author: query.author.as_ref().map(ready),
+            text: query.text.clone(),
+        }
+    }
+
+    pub(super) fn judge(
+        &self,
+        rows: &dyn Rows,
+        key: &RowKey,
+        entry: &PageEntry<'_>,
+    ) -> Result<Verdict, RowsError> {
+        let tweet = tweet_of(key, entry)?;
+        let mut bytes = tweet.text.len().max(entry.len() / MIN_PART_OF_ENTRY);
+        rows.look(bytes)?;
+        let is_wanted = |wanted: &Option<String>, own: Option<&str>| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| own.is_some_and(|own| without_case(own).eq(wanted.chars())))
+        };
+        let mut passes = is_wanted(&self.lang, tweet.lang.as_deref())
+            && is_wanted(&self.author, Some(&tweet.author.handle));
+        if passes && let Some(wanted) = &self.text {
+            let normal = normal_form(&tweet.text);
+            bytes = bytes.max(normal.len());
+            passes = normal.contains(wanted.as_str());
+        }
+        Ok(Verdict {
+            passes,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// The characters of a text without case. Each goes through upper case and back, since the lower
+/// case of a sigma depends on its neighbours.
+pub(super) fn without_case(text: &str) -> impl Iterator<Item = char> {
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase)
+}
