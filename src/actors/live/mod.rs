@@ -13,7 +13,7 @@
 //! A *channel* is a [`Topic`] of one keyword, or of all keywords, with its parameters. The wire
 //! format is not known here: an [`Encoder`] encodes, a [`Transport`] writes.
 //!
-//! - [`feed`]: feeds and their channels; [`registry`]: the feed of each keyword.
+//! - [`feed`]: the feed of each keyword, and its channels.
 //! - [`session`]: clients; [`subscriber`]: how feeds reach them.
 //! - [`supervisor`]: starts and restarts both; [`context`]: what all of them share.
 
@@ -25,7 +25,6 @@ mod feed_key;
 mod marks;
 mod message;
 mod options;
-mod registry;
 mod request;
 mod session;
 mod subscriber;

@@ -22,7 +22,7 @@ pub(super) trait Subscriber: fmt::Debug + Send + Sync + 'static {
     /// is to be notified instead.
     fn deliver(&self, now: Timestamp) -> bool;
 
-    /// Sends the subscriber word that there is something new.
+    /// Sends the subscriber a message that there is something new.
     fn notify(&self);
 }
 
@@ -43,8 +43,8 @@ impl SubscriberSlot {
         })
     }
 
-    /// Asks for a wake-up. Comes before the pull that takes all there is: what comes after the pull
-    /// wakes the subscriber again.
+    /// Asks for a wake-up. Called before a pull, so that an update after the pull wakes the
+    /// subscriber again.
     pub(super) fn want_wakeup(&self) {
         self.wants_wakeup.store(true, Ordering::SeqCst);
     }
@@ -137,5 +137,82 @@ async fn deliver_to(subscribers: Vec<Arc<SubscriberSlot>>, now: Timestamp) {
     for some in subscribers.chunks(MAX_DELIVERED_BEFORE_YIELD) {
         some.iter().for_each(|subscriber| subscriber.deliver(now));
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// Counts deliveries and notifications.
+    #[derive(Debug, Clone, Default)]
+    struct Counting {
+        is_busy: bool,
+        delivered: Arc<AtomicUsize>,
+        notified: Arc<AtomicUsize>,
+    }
+
+    impl Counting {
+        fn counts(&self) -> (usize, usize) {
+            let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+            (count(&self.delivered), count(&self.notified))
+        }
+    }
+
+    impl Subscriber for Counting {
+        fn deliver(&self, _: Timestamp) -> bool {
+            if !self.is_busy {
+                self.delivered.fetch_add(1, Ordering::SeqCst);
+            }
+            !self.is_busy
+        }
+
+        fn notify(&self) {
+            self.notified.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn subscriber_is_reached_once_until_it_wants_a_wakeup_again() {
+        let (subscribers, counting) = (Subscribers::default(), Counting::default());
+        let slot = SubscriberSlot::new(counting.clone());
+        let number = subscribers.add(Arc::clone(&slot));
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        subscribers.wake();
+        assert_eq!(counting.counts(), (1, 0));
+        slot.want_wakeup();
+        subscribers.wake();
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        assert_eq!(counting.counts(), (1, 1));
+        subscribers.remove(number);
+        slot.want_wakeup();
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        assert_eq!(counting.counts(), (1, 1));
+        assert!(subscribers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn busy_subscriber_is_notified_instead() {
+        let subscribers = Subscribers::default();
+        let counting = Counting {
+            is_busy: true,
+            ..Counting::default()
+        };
+        subscribers.add(SubscriberSlot::new(counting.clone()));
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        assert_eq!(counting.counts(), (0, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_subscribers_are_all_reached_once() {
+        let (subscribers, counting) = (Subscribers::default(), Counting::default());
+        for _ in 0..4 * MIN_SUBSCRIBERS_PER_TASK {
+            subscribers.add(SubscriberSlot::new(counting.clone()));
+        }
+        subscribers.deliver(Timestamp::EARLIEST).await;
+        assert_eq!(counting.counts(), (4 * MIN_SUBSCRIBERS_PER_TASK, 0));
     }
 }

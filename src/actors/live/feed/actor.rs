@@ -262,7 +262,8 @@ impl FeedState {
         let FeedPhase::Hot(at) = self.context.feed.phase() else {
             return Ok(());
         };
-        // A roll comes after all that was folded: snapshots read from the rows are not ahead of it.
+        // Flushed first: a roll then stands at the latest fold, and snapshots that were read from
+        // the rows are not ahead of it.
         let has_flushed = self.flush(at, myself, time);
         let has_rolled = match self.context.output() {
             Some(output) => self.volumes.move_with_clock(output, time.now),

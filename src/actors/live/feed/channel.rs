@@ -407,7 +407,7 @@ mod tests {
         let mut first = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut first, 99).0, Pulled::Waits(true));
         assert_eq!(channel.take_wanted(), [TIMELINE]);
-        // It comes while the snapshot is made, which may have been read before.
+        // The second asks while the snapshot is made, which may have been read before.
         let mut second = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut second, 99).0, Pulled::Waits(true));
         put(&mut channel, 5);
@@ -419,7 +419,7 @@ mod tests {
         put(&mut channel, 8);
         let fresh = (Pulled::All, vec!["=8".to_owned()]);
         assert_eq!(pull(&mut channel, &mut second, 99), fresh);
-        // Nothing has followed it: it is as good for who comes now.
+        // No update has followed the snapshot: a third subscriber may take it, too.
         let mut third = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut third, 99), fresh);
         let (mut fourth, mut out) = (ChannelCursor::BEGIN, VecDeque::new());
@@ -475,10 +475,10 @@ mod tests {
         assert!(budget.used() > idle + MAX_KEPT_SNAPSHOT_BYTES);
         assert_eq!(pull(&mut channel, &mut first, 99).1.len(), 1);
         assert!(budget.used() > idle);
-        // The other one goes without having taken it.
+        // The second leaves without having taken it.
         channel.end_wait(&TIMELINE);
         assert_eq!(budget.used(), idle);
-        // Nobody waits for what is made too late.
+        // No subscriber waits for a snapshot that is made too late.
         let mut late = ChannelCursor::BEGIN;
         pull(&mut channel, &mut late, 99);
         channel.take_wanted();

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::registry::FeedRegistry;
 use super::shared::Feed;
 use crate::actors::live::budget::LiveBudget;
 use crate::actors::live::encoder::{Encoder, KeywordPosition, PolledAnswer};
 use crate::actors::live::feed_key::FeedViews;
 use crate::actors::live::message::{Message, Position};
-use crate::actors::live::registry::FeedRegistry;
 use crate::actors::live::topic::Topic;
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
 use crate::projections::{TimelineQuery, timeline};

@@ -1,13 +1,13 @@
 //! The feed of one keyword, or of all keywords: from deltas of folds to encoded updates.
 //!
 //! ```text
-//! fold ─► shared (pending deltas) ─► actor (throttle, coalesce, encode) ─► channel ─► session
-//!                                      └─ snapshots, polled topics, volume windows ─►
+//! fold ─► registry ─► shared (pending deltas) ─► actor (throttle, coalesce, encode) ─► channel
+//!                                                  └─ snapshots, polled topics, volumes ─►
 //! ```
 //!
-//! [`shared`] is what the keyword actor, the feed actor and the sessions hold together. [`actor`]
-//! is the only one that encodes and that writes to channels; [`context`] is what it works with.
-//! Sessions pull from channels.
+//! [`registry`] finds the feed of a keyword. [`shared`] is what the keyword actor, the feed actor
+//! and the sessions hold together. [`actor`] is the only one that encodes and that writes to
+//! channels; [`context`] is what it works with. Sessions pull from channels.
 
 pub(super) mod actor;
 pub(super) mod channel;
@@ -15,6 +15,7 @@ pub(super) mod context;
 pub(super) mod handle;
 mod pending_deltas;
 mod polled_topics;
+pub(super) mod registry;
 mod replay_buffer;
 mod roll_timer;
 pub(super) mod shared;

@@ -113,8 +113,8 @@ pub(super) enum Coalesced {
     Broken(Position),
 }
 
-/// Joins deltas that follow on `at`. Deltas of another epoch are left out, and those that are in
-/// the channels already because the rows were read later.
+/// Joins deltas that follow on `at`. Left out are deltas of another epoch, and deltas that are in
+/// the channels already because the rows were read after they were put.
 pub(super) fn coalesce(at: Position, pending: Vec<PendingDelta>) -> Coalesced {
     let mut position = at;
     let mut timeline = TimelineChange::default();

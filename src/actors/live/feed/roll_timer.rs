@@ -57,3 +57,49 @@ impl Drop for RollTimer {
         self.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn roll_fires_when_the_clock_reads_the_end_of_a_window() {
+        let rolls = Arc::new(AtomicUsize::new(0));
+        let roll = || {
+            let rolls = Arc::clone(&rolls);
+            move || {
+                rolls.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let noon = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
+        let time = StepTime {
+            now: noon,
+            at: Instant::now(),
+        };
+        let mut timer = RollTimer::default();
+        timer.schedule(noon.plus(Timestamp::HOUR), time, roll());
+        // A window that ends sooner replaces the timer.
+        timer.schedule(noon.plus(Timestamp::MINUTE), time, roll());
+        tokio::time::sleep(Duration::from_millis(59_999)).await;
+        assert_eq!(rolls.load(Ordering::SeqCst), 0);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert_eq!(rolls.load(Ordering::SeqCst), 1);
+        tokio::time::sleep(Duration::from_secs(7_200)).await;
+        assert_eq!(rolls.load(Ordering::SeqCst), 1);
+        // A window whose end has passed rolls after the least wait, unless it is cancelled.
+        let late = StepTime {
+            now: noon.plus(Timestamp::DAY),
+            at: Instant::now(),
+        };
+        timer.schedule(noon, late, roll());
+        tokio::time::sleep(MIN_WAIT * 2).await;
+        assert_eq!(rolls.load(Ordering::SeqCst), 2);
+        timer.schedule(noon.plus(1), late, roll());
+        timer.cancel();
+        tokio::time::sleep(MIN_WAIT * 2).await;
+        assert_eq!(rolls.load(Ordering::SeqCst), 2);
+    }
+}

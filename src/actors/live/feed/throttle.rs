@@ -21,7 +21,7 @@ pub(super) struct FlushThrottle {
     /// Least time between two flushes.
     flush: Duration,
     last: Option<Instant>,
-    /// When the delayed request comes again, if one is scheduled.
+    /// When the delayed request is made again, if one is scheduled.
     next: Option<Instant>,
 }
 

@@ -4,7 +4,7 @@
 //! the client's messages, and woken by feeds that have something new. Takes what is due from its
 //! feeds when the client can take it, joins it into one write, and keeps a least time between
 //! writes; while the client takes nothing, nothing is taken from the feeds. Dies when the client
-//! goes, is too slow, or breaks the rules; never restarted, the client connects again.
+//! leaves, is too slow, or breaks the rules; never restarted, the client connects again.
 //!
 //! Its [state](super::state) is under a lock, so that a feed actor with news for thousands of
 //! sessions takes and writes for each session at rest, instead of sending each a message: a message

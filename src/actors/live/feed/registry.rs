@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use parking_lot::RwLock;
 
-use super::budget::LiveBudget;
-use super::feed::shared::Feed;
-use super::feed_key::FeedKey;
-use super::subscriber::{SubscriberNumber, SubscriberSlot};
-use super::topic::Topic;
+use super::shared::Feed;
 use crate::actors::engine::ChangeSink;
 use crate::actors::engine::progress::FoldProgress;
+use crate::actors::live::budget::LiveBudget;
+use crate::actors::live::feed_key::FeedKey;
+use crate::actors::live::subscriber::{SubscriberNumber, SubscriberSlot};
+use crate::actors::live::topic::Topic;
 use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
 use crate::store::{Epoch, Views};
 
 /// All feeds; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct FeedRegistry {
+pub(in crate::actors::live) struct FeedRegistry {
     feeds: Arc<RwLock<HashMap<FeedKey, Arc<Feed>>>>,
     /// How many feeds there are, so that a fold without subscribers takes no lock.
     count: Arc<AtomicUsize>,
@@ -59,7 +59,7 @@ impl ChangeSink for FeedRegistry {
 
 impl FeedRegistry {
     /// No feeds yet.
-    pub(super) fn new(views: Views, progress: FoldProgress) -> Self {
+    pub(in crate::actors::live) fn new(views: Views, progress: FoldProgress) -> Self {
         Self {
             feeds: Arc::default(),
             count: Arc::default(),
@@ -81,7 +81,7 @@ impl FeedRegistry {
 
     /// Adds a subscriber to a feed, which `begin` makes if there is none. Returns the feed, the
     /// subscriber's number in it, and whether the feed is new.
-    pub(super) fn subscribe(
+    pub(in crate::actors::live) fn subscribe(
         &self,
         key: &FeedKey,
         begin: impl FnOnce() -> Feed,
@@ -101,14 +101,14 @@ impl FeedRegistry {
     }
 
     /// The channel of a topic exists.
-    pub(super) fn has_channel(&self, key: &FeedKey, topic: &Topic) -> bool {
+    pub(in crate::actors::live) fn has_channel(&self, key: &FeedKey, topic: &Topic) -> bool {
         let feeds = self.feeds.read();
         feeds.get(key).is_some_and(|feed| feed.has_channel(topic))
     }
 
     /// Frees memory if the budget asks for it: trims the channels that were unused longest, and
     /// lets feeds without subscribers end.
-    pub(super) fn make_room(&self, budget: &LiveBudget) {
+    pub(in crate::actors::live) fn make_room(&self, budget: &LiveBudget) {
         let Some(mut excess) = budget.bytes_to_trim() else {
             return;
         };
