@@ -110,13 +110,7 @@ impl App {
         serves: &AtomicBool,
     ) -> Result<Self, AppError> {
         log_durability(journal.durability());
-        let connections =
-            listen::connections_within(settings.http.connections, listen::allow_files());
-        let limits = ServerLimits {
-            connections,
-            header_time: settings.http.header_timeout,
-            write_idle: settings.http.write_idle_timeout,
-        };
+        let limits = options::server_limits(settings, listen::allow_files());
         let metrics = Metrics::new();
         let options = engine_options(settings, folder.path());
         let tidings = Tidings::start(options, journal, metrics.clone()).await?;

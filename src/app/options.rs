@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use super::listen::connections_within;
 use crate::actors::engine::{self, Clock, ShardOptions};
 use crate::actors::live::LiveOptions;
-use crate::http::{BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits};
+use crate::http::{
+    BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits, ServerLimits,
+};
 use crate::journal::{EmbeddedOptions, JetStreamOptions, Secret};
 use crate::settings::{NatsSettings, Settings, SettingsError};
 
@@ -70,6 +73,15 @@ pub(super) fn live_options(settings: &Settings) -> LiveOptions {
     }
 }
 
+/// How a server of HTTP is limited when the process may have `files` open files.
+pub(super) fn server_limits(settings: &Settings, files: u64) -> ServerLimits {
+    ServerLimits {
+        connections: connections_within(settings.http.connections, files),
+        header_time: settings.http.header_timeout,
+        write_idle: settings.http.write_idle_timeout,
+    }
+}
+
 /// How HTTP is set up.
 pub(super) fn http_options(settings: &Settings) -> Result<HttpOptions, HostsError> {
     Ok(HttpOptions {
@@ -92,4 +104,29 @@ pub(super) fn http_options(settings: &Settings) -> Result<HttpOptions, HostsErro
         },
         ..HttpOptions::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+    use crate::settings::{Given, layers};
+
+    /// `config/default.toml` has the defaults of a server; those of the types are for other callers.
+    #[test]
+    fn types_default_to_what_the_default_settings_say() {
+        fn same(of_settings: &impl Debug, of_type: &impl Debug) {
+            assert_eq!(format!("{of_settings:#?}"), format!("{of_type:#?}"));
+        }
+        let layers = layers(&Given::default(), []).unwrap();
+        let settings = Settings::from_layers(&layers).unwrap();
+        same(&live_options(&settings), &LiveOptions::default());
+        same(&http_options(&settings).unwrap(), &HttpOptions::default());
+        same(
+            &server_limits(&settings, u64::MAX),
+            &ServerLimits::default(),
+        );
+        same(&embedded_options(&settings), &EmbeddedOptions::default());
+    }
 }

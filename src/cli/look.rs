@@ -103,6 +103,9 @@ impl ViewsLook {
     }
 }
 
+/// Views in the views folder that are not copied: only a running server reads them, or nothing does.
+const NOT_COPIED: [&str; 4] = ["old", "gone", "verify", "current.damaged"];
+
 /// Copies what lies beside the journal in a data folder: the views and the small files about them.
 fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
     let copy = tempfile::Builder::new().prefix("tidings-views-").tempdir();
@@ -112,7 +115,7 @@ fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
             let (name, from) = (entry.file_name(), entry.path());
             let is_needed = name == "views" || (from.is_file() && name != "lock");
             if is_needed {
-                copy_all(&from, &copy.path().join(name))?;
+                copy_all(&from, &copy.path().join(name), &NOT_COPIED)?;
             }
         }
         Ok(copy)
@@ -127,7 +130,8 @@ fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
     })
 }
 
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies a file, or a folder without its entries of the names `skipped`.
+fn copy_all(from: &Path, to: &Path, skipped: &[&str]) -> std::io::Result<()> {
     if !from.is_dir() {
         let mut file = std::fs::File::create(to)?;
         // Without the permissions of the original, since the copy is written to.
@@ -137,7 +141,10 @@ fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        copy_all(&entry.path(), &to.join(entry.file_name()))?;
+        let name = entry.file_name();
+        if !skipped.iter().any(|skipped| name == *skipped) {
+            copy_all(&entry.path(), &to.join(name), &[])?;
+        }
     }
     Ok(())
 }

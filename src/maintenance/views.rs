@@ -1,4 +1,4 @@
-//! What an operator does to the views of a stopped server: compare, make anew, compact.
+//! Operations on the views of a stopped server: list, compare, rebuild, compact.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -18,53 +18,53 @@ use crate::store::{
     ViewsFolder,
 };
 
-/// What comparing views with their journal gave.
+/// The result of comparing the views with their journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
     /// Keywords that were compared.
     pub keywords: usize,
     /// The lowest position through which they were compared.
     pub position: Sequence,
-    /// The digest of the views as they stand.
+    /// The digest of the views.
     pub digest: Digest,
-    /// Keywords whose rows are behind, compared at their own position.
+    /// Lagging keywords, compared at their own position.
     pub behind: Vec<Keyword>,
     /// Journaled events beyond the positions through which they were compared.
     pub unfolded: u64,
     /// Positions through the journal head at which the journal should hold a record and doesn't.
     pub missing: Vec<RangeInclusive<u64>>,
-    /// What differs, in keyword order.
+    /// The keywords that differ, in keyword order.
     pub differences: Vec<ViewDifference>,
 }
 
-/// What became of the request to compare.
+/// The outcome of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
-    /// The views could be read.
+    /// The views were compared.
     Compared(Box<Verification>),
-    /// They could not, and were left as they are; the text says why.
+    /// The views cannot be read, and were left as they are; the text says why.
     Unusable(String),
 }
 
-/// A keyword whose rows are not what the journal makes of them.
+/// A keyword whose rows differ from a fold of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewDifference {
-    /// Which one.
+    /// The keyword.
     pub keyword: Keyword,
-    /// The rows as they stand; `None` when it has none.
+    /// What its rows hold; `None` when it has none.
     pub found: Option<ViewsStanding>,
-    /// What the journal makes of it; `None` when it holds no record of it.
+    /// What a fold of the journal gives; `None` when the journal holds no record of it.
     pub expected: Option<ViewsStanding>,
 }
 
-/// How a keyword stands.
+/// What the rows of a keyword hold, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViewsStanding {
-    /// What a client can read; `None` when it is not tracked.
+    /// The digest of what a client can read; `None` for an untracked keyword.
     pub digest: Option<Digest>,
     /// Its ledger.
     pub ledger: Ledger,
-    /// Its last record that was taken into account.
+    /// Its last folded record.
     pub as_of: Sequence,
 }
 
@@ -78,7 +78,7 @@ impl From<&KeywordDigest> for ViewsStanding {
     }
 }
 
-/// Views that are open for an operator, with where each shard stands.
+/// Open views of a stopped server, with the checkpoint of each shard.
 #[derive(Debug)]
 pub struct OpenViews {
     /// The read side.
@@ -125,7 +125,7 @@ impl OpenViews {
         Ok(UnfoldedEvents::count(journal, &self.checkpoints, progress).await?)
     }
 
-    /// Opens the views, healing them as a server would, without folding anything.
+    /// Opens the views and heals them as a server does, without folding anything.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -147,7 +147,7 @@ impl OpenViews {
         }
     }
 
-    /// Folds what the journal holds beyond the checkpoints; keywords that are behind stay so.
+    /// Folds what the journal holds beyond the checkpoints. Lagging keywords stay behind.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -176,7 +176,7 @@ impl OpenViews {
                 *checkpoint = record.checkpoint;
             }
         }
-        // Nobody has to answer for these any more.
+        // Views of an older version are not needed any more.
         let data = self.store.dir().parent().and_then(Path::parent);
         if let Some(data) = data {
             previous_views::retire(data)?;
@@ -185,7 +185,7 @@ impl OpenViews {
         Ok(())
     }
 
-    /// Keywords that are behind, with their own positions.
+    /// The lagging keywords with their positions.
     fn behind(&self) -> Result<HashMap<Keyword, Sequence>, StoreError> {
         let mut behind = HashMap::new();
         for shard in self.store.shards() {
@@ -300,9 +300,9 @@ fn differences(found: &[KeywordDigest], expected: &[KeywordDigest]) -> Vec<ViewD
         .collect()
 }
 
-/// Makes the views anew from the journal in a second folder, then swaps it in. When the old ones
-/// were not what the journal makes of them, a new epoch begins, so that no client takes the new
-/// numbers for a continuation of the old. Answers whether a new epoch began.
+/// Folds the whole journal into a second folder, then puts it in the place of the views. If the old
+/// views differ from it, a new epoch begins, so that no client takes the new numbers for a
+/// continuation of the old ones. Returns whether a new epoch began.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.

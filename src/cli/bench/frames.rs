@@ -75,7 +75,7 @@ pub(super) enum Said {
     Snapshot { seq: u64 },
     /// How it went on.
     Update { prev: u64, seq: u64 },
-    /// A subscription has begun, where it was or anew.
+    /// A subscription has begun: resumed, or with a snapshot.
     Subscribed { recovered: bool },
     /// Something else.
     Other,
