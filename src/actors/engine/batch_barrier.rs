@@ -1,8 +1,9 @@
 //! Waiting until the keywords of a shard have folded one batch.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::events::Keyword;
@@ -64,13 +65,7 @@ impl BatchBarrier {
             }
             back.await;
         }
-        std::mem::take(
-            &mut *self
-                .shared
-                .failures
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        std::mem::take(&mut *self.shared.failures.lock())
     }
 }
 
@@ -92,14 +87,10 @@ impl Drop for BarrierTicket {
             TicketOutcome::Failed(error) => Some(Some(error)),
         };
         if let Some(error) = error {
-            self.shared
-                .failures
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Failure {
-                    keyword: self.keyword.clone(),
-                    error,
-                });
+            self.shared.failures.lock().push(Failure {
+                keyword: self.keyword.clone(),
+                error,
+            });
         }
         if self.shared.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shared.all_reported.notify_one();

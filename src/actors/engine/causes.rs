@@ -5,7 +5,9 @@
 //! interval.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::events::ShardId;
 use crate::telemetry::{Metrics, log_throttled};
@@ -87,7 +89,7 @@ impl Causes {
 
     /// Enters a cause; the reason is an error with all its sources.
     pub(super) fn waits(&self, waiting: Waiting, reason: &str) {
-        self.lock().insert(waiting, Arc::from(reason));
+        self.waiting.lock().insert(waiting, Arc::from(reason));
         self.count(waiting);
         let (what, reason) = (waiting.sentence(), reason.to_owned());
         log_throttled(waiting.log_cause(), move |count| {
@@ -97,7 +99,7 @@ impl Causes {
 
     /// Removes a cause, if there is one.
     pub(super) fn goes_on(&self, waiting: Waiting) {
-        let mut all = self.lock();
+        let mut all = self.waiting.lock();
         let waited = all.remove(&waiting).is_some();
         let others = all.keys().any(|other| other.label() == waiting.label());
         drop(all);
@@ -111,7 +113,9 @@ impl Causes {
 
     /// Removes the causes of shards, which are being started again.
     pub(super) fn forget_shards(&self) {
-        self.lock().retain(|waiting, _| waiting.shard().is_none());
+        self.waiting
+            .lock()
+            .retain(|waiting, _| waiting.shard().is_none());
         self.metrics.set_waiting("commit", 0);
         self.metrics.set_waiting("rejected", 0);
     }
@@ -120,7 +124,7 @@ impl Causes {
     pub(crate) fn all(&self) -> Vec<String> {
         let mut shards: BTreeMap<(&str, Arc<str>), Vec<ShardId>> = BTreeMap::new();
         let mut sentences = Vec::new();
-        for (waiting, reason) in self.lock().iter() {
+        for (waiting, reason) in self.waiting.lock().iter() {
             let what = waiting.sentence();
             match waiting.shard() {
                 None => sentences.push(format!("{what}: {reason}")),
@@ -140,15 +144,12 @@ impl Causes {
     fn count(&self, waiting: Waiting) {
         let label = waiting.label();
         let count = self
+            .waiting
             .lock()
             .keys()
             .filter(|other| other.label() == label)
             .count();
         self.metrics.set_waiting(label, count);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Waiting, Arc<str>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Whether the engine is ready, and how far each shard lags.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::causes::Waiting;
@@ -162,10 +163,10 @@ impl Health {
             .metrics
             .journal_connected
             .set(i64::from(reachable));
-        let mut since = self.unreachable_since();
+        let mut since = self.unreachable_since.lock();
         *since = if reachable { None } else { since.or(Some(now)) };
         drop(since);
-        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heads = self.heads.lock();
         let fresh = heads
             .back()
             .is_some_and(|(at, _)| now - *at < HEAD_SAMPLES_EVERY);
@@ -178,20 +179,15 @@ impl Health {
         }
     }
 
-    fn unreachable_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.unreachable_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The journal cannot be reached for too long: its head, and so the lag, are not known.
     fn is_unreachable_for_long(&self) -> bool {
-        self.unreachable_since()
+        self.unreachable_since
+            .lock()
             .is_some_and(|since| since.elapsed() >= LAG_ALLOWED)
     }
 
     fn head_some_time_ago(&self) -> Sequence {
-        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let heads = self.heads.lock();
         match heads.front() {
             Some((at, head)) if at.elapsed() >= LAG_ALLOWED => *head,
             _ => Sequence::ZERO,

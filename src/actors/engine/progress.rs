@@ -1,8 +1,9 @@
 //! How far every shard has folded, to be read and waited for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use crate::events::{Keyword, Sequence, ShardCount, ShardId};
@@ -72,10 +73,7 @@ impl FoldProgress {
             shown.send_replace(position);
         }
         self.frozen.send_replace(false);
-        self.behind
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.behind.write().clear();
         self.behind_changes.send_modify(|count| *count += 1);
     }
 
@@ -156,7 +154,7 @@ impl FoldProgress {
     }
 
     pub(super) fn set_behind(&self, keyword: &Keyword, behind: Option<Behind>) {
-        let mut all = self.behind.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.behind.write();
         match behind {
             Some(behind) => all.insert(keyword.clone(), behind),
             None => all.remove(keyword),
@@ -166,21 +164,17 @@ impl FoldProgress {
     }
 
     pub(crate) fn behind(&self, keyword: &Keyword) -> Option<Behind> {
-        self.behind
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(keyword)
-            .copied()
+        self.behind.read().get(keyword).copied()
     }
 
     /// All lagging keywords.
     pub(super) fn all_behind(&self) -> Vec<Keyword> {
-        let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.behind.read();
         all.keys().cloned().collect()
     }
 
     pub(super) fn quarantined(&self) -> Vec<Keyword> {
-        let all = self.behind.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.behind.read();
         all.iter()
             .filter(|(_, behind)| behind.quarantined)
             .map(|(keyword, _)| keyword.clone())

@@ -1,7 +1,9 @@
 //! The tracked keywords, the reservations for new ones, and the matcher over them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
 
 use crate::events::Keyword;
 use crate::text::Matcher;
@@ -83,22 +85,17 @@ impl TrackedSets {
 
 impl Drop for TrackReservation {
     fn drop(&mut self) {
-        self.tracked_keywords.writing().give_back(&self.keyword);
+        self.tracked_keywords
+            .tracked
+            .write()
+            .give_back(&self.keyword);
     }
 }
 
 impl TrackedKeywords {
-    fn reading(&self) -> RwLockReadGuard<'_, TrackedSets> {
-        self.tracked.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn writing(&self) -> RwLockWriteGuard<'_, TrackedSets> {
-        self.tracked.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Replaces all tracked keywords.
     pub(crate) fn replace(&self, keywords: impl IntoIterator<Item = Keyword>) {
-        let mut tracked = self.writing();
+        let mut tracked = self.tracked.write();
         tracked.folded = None;
         tracked.keywords = keywords.into_iter().collect();
         tracked.version += 1;
@@ -107,7 +104,7 @@ impl TrackedKeywords {
 
     /// Shows these keywords, whatever is folded, until [`Self::thaw`].
     pub(crate) fn freeze(&self, keywords: impl IntoIterator<Item = Keyword>) {
-        let mut tracked = self.writing();
+        let mut tracked = self.tracked.write();
         let keywords = keywords.into_iter().collect();
         let folded = std::mem::replace(&mut tracked.keywords, keywords);
         tracked.folded.get_or_insert(folded);
@@ -117,7 +114,7 @@ impl TrackedKeywords {
 
     /// Shows what is folded from now on.
     pub(super) fn thaw(&self) {
-        let mut tracked = self.writing();
+        let mut tracked = self.tracked.write();
         if let Some(folded) = tracked.folded.take() {
             tracked.keywords = folded;
             tracked.version += 1;
@@ -127,11 +124,11 @@ impl TrackedKeywords {
 
     /// It shows what previous views track.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
-        self.reading().folded.is_some()
+        self.tracked.read().folded.is_some()
     }
 
     pub(in crate::actors) fn set(&self, keyword: &Keyword, is_tracked: bool) {
-        let mut tracked = self.writing();
+        let mut tracked = self.tracked.write();
         let before = tracked.keywords.len();
         tracked.change(|keywords| {
             if is_tracked {
@@ -151,17 +148,17 @@ impl TrackedKeywords {
 
     /// How many keywords are tracked, and shown as tracked.
     pub(crate) fn count(&self) -> usize {
-        self.reading().keywords.len()
+        self.tracked.read().keywords.len()
     }
 
     pub(crate) fn contains(&self, keyword: &Keyword) -> bool {
-        self.reading().keywords.contains(keyword)
+        self.tracked.read().keywords.contains(keyword)
     }
 
     /// Reserves a place for a keyword that is to be tracked; `None` when `max` places are taken by
     /// tracked and reserved keywords.
     pub(crate) fn reserve(&self, keyword: &Keyword, max: usize) -> Option<TrackReservation> {
-        let held = self.writing().hold(keyword, max);
+        let held = self.tracked.write().hold(keyword, max);
         held.then(|| TrackReservation {
             tracked_keywords: self.clone(),
             keyword: keyword.clone(),
@@ -169,9 +166,9 @@ impl TrackedKeywords {
     }
 
     pub(crate) fn matcher(&self) -> Arc<Matcher> {
-        let mut built = self.matcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut built = self.matcher.lock();
         let (keywords, version) = {
-            let tracked = self.reading();
+            let tracked = self.tracked.read();
             match &*built {
                 (version, Some(matcher)) if *version == tracked.version => {
                     return Arc::clone(matcher);
