@@ -99,7 +99,6 @@ impl Replay<'_> {
     fn commit(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         for (shard, from) in self.store.shards().iter().zip(self.after) {
             if checkpoint.sequence > from.sequence {
-                shard.freeze();
                 shard.commit(&self.store.record_at(checkpoint))?;
             }
         }

@@ -350,7 +350,6 @@ pub async fn rebuild(
     for shard in fresh.shards() {
         let checkpoint = shard.record()?.map(|record| record.checkpoint);
         if let Some(checkpoint) = checkpoint {
-            shard.freeze();
             shard.commit(&CheckpointRow::new(parts, checkpoint))?;
         }
     }

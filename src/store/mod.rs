@@ -11,6 +11,7 @@
 
 mod catch_panic;
 mod checkpoint_row;
+mod commit_observer;
 mod commit_thread;
 mod compacted_log;
 mod database;
@@ -38,6 +39,7 @@ mod views_folder;
 
 pub use catch_panic::silence_guarded_panics;
 pub use checkpoint_row::CheckpointRow;
+pub use commit_observer::CommitObserver;
 pub use compacted_log::KeptLog;
 pub use database::{KeptOpen, RECOVER_EVERY};
 pub use epoch::{Epoch, EpochError, EpochParts};

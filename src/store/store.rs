@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 
 use super::commit_thread::CommitThread;
 use super::database::Database;
-use super::{CheckpointRow, CommitFigures, Epoch, EpochParts, Seal, ShardRows, StoreError};
+use super::{
+    CheckpointRow, CommitFigures, CommitObserver, Epoch, EpochParts, Seal, ShardRows, StoreError,
+};
 use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
 
 /// How to open a store.
@@ -167,6 +169,11 @@ impl Store {
     /// [`StoreError::Inconsistent`] when the store lacks the shard, which [`Store::open`] excludes.
     pub fn rows_of(&self, keyword: &Keyword) -> Result<&Arc<ShardRows>, StoreError> {
         self.shard(self.shard_of(keyword))
+    }
+
+    /// Lets an observer receive all commits from now on; false when there is one already.
+    pub fn observe(&self, observer: Arc<dyn CommitObserver>) -> bool {
+        self.database.observe(observer)
     }
 
     /// Freezes the rows put in a shard so far and commits them with the checkpoint on the commit

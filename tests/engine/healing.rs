@@ -91,7 +91,6 @@ async fn undecodable_header_heals_in_the_same_epoch() {
     };
     let shard = store.rows_of(&word).unwrap();
     shard.put(&word, changes).unwrap();
-    shard.freeze();
     let CheckpointRow { checkpoint, .. } = shard.record().unwrap().unwrap();
     shard.commit(&store.record_at(checkpoint)).unwrap();
     store.close().unwrap();

@@ -10,7 +10,7 @@ mod handles;
 mod recovery;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
@@ -19,7 +19,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use self::handles::{OpenHandles, record_of};
 use super::catch_panic::{Handle, guarded};
-use super::{CheckpointRow, StoreError};
+use super::{CheckpointRow, CommitObserver, StoreError};
 use crate::events::ShardCount;
 
 pub use recovery::RECOVER_EVERY;
@@ -39,6 +39,8 @@ pub(super) struct Database {
     folding: Arc<tokio::sync::RwLock<()>>,
     /// Why it was last closed or could not be opened: [`StoreError::Unwritten`].
     closed: Mutex<Option<StoreError>>,
+    /// Receives what is committed.
+    observer: OnceLock<Arc<dyn CommitObserver>>,
 }
 
 /// While it is held, the database is not closed and opened again.
@@ -95,7 +97,18 @@ impl Database {
             tried: Mutex::default(),
             folding: Arc::default(),
             closed: Mutex::default(),
+            observer: OnceLock::new(),
         })
+    }
+
+    /// Lets an observer receive all commits from now on; false when there is one already.
+    pub(super) fn observe(&self, observer: Arc<dyn CommitObserver>) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
+    /// The observer of commits, if there is one.
+    pub(super) fn observer(&self) -> Option<&dyn CommitObserver> {
+        self.observer.get().map(|observer| &**observer)
     }
 
     /// Reads from a shard's tree.

@@ -27,9 +27,9 @@ pub struct CommitFigures {
 }
 
 impl ShardRows {
-    /// Freezes all rows put so far for the next [`ShardRows::commit`]. The writer calls it at the
+    /// Freezes all rows put so far for the next [`Self::write_frozen`]. The writer calls it at the
     /// position of the commit's checkpoint; rows put later are not part of the commit.
-    pub fn freeze(&self) {
+    pub(in crate::store) fn freeze(&self) {
         let mut memtables = self.writing();
         let newer = std::mem::take(&mut memtables.pending);
         let rows = match memtables.committing.take() {
@@ -43,7 +43,7 @@ impl ShardRows {
         memtables.committing = Some(Arc::new(rows));
     }
 
-    /// Writes the frozen rows and the checkpoint as one sled batch. One caller at a time. It blocks
+    /// Writes all rows put so far and the checkpoint as one sled batch. One caller at a time. It blocks
     /// on the disk only as far as sled's buffers do: [`Store::flush`](crate::store::Store::flush)
     /// makes it durable. After an error the rows are still frozen; sled may have written some of
     /// them.
@@ -51,6 +51,7 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`].
     pub fn commit(&self, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
+        self.freeze();
         let written = self.write_frozen(record)?;
         self.settle(record);
         Ok(written)
@@ -98,6 +99,7 @@ impl ShardRows {
         let mut batch = sled::Batch::default();
         let mut figures = CommitFigures::default();
         let packed = packed_rows(rows);
+        let observer = self.database.observer();
         for (key, row) in rows {
             let packed = packed.get(key.as_slice()).map(Vec::as_slice);
             let row = packed.or(row.as_deref());
@@ -106,6 +108,9 @@ impl ShardRows {
             figures.bytes = figures
                 .bytes
                 .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            if let Some(observer) = observer {
+                observer.row(self.index, key, row);
+            }
             match row {
                 Some(row) => batch.insert(key.as_slice(), row),
                 None => batch.remove(key.as_slice()),
@@ -116,6 +121,9 @@ impl ShardRows {
         let tree = self.database.tree(self.index)?;
         let tree = tree.get()?;
         guarded("commit", || tree.apply_batch(batch))?;
+        if let Some(observer) = observer {
+            observer.committed(self.index, record);
+        }
         reclaim(tree, figures.rows)?;
         Ok(figures)
     }

@@ -142,7 +142,6 @@ pub async fn views_of(
             parts: has_parts.then_some(parts),
             checkpoint: Checkpoint { hash, ..checkpoint },
         };
-        shard.freeze();
         shard.commit(&record).unwrap();
     }
     store.close().unwrap();
