@@ -1,14 +1,24 @@
 //! Maintenance without a running engine: rebuild, compare, compact and replay views, and export and
 //! import journals.
 //!
-//! `views` works on the data folder of a stopped server and folds by `replay`; `transfer` writes a
-//! journal as lines and makes a journal of lines.
+//! ```text
+//! journal ─► replay ─► store of views ─► digests ─► verify, rebuild
+//! journal ◄─ transfer ─► lines
+//! ```
+//!
+//! `open_views`, `verify` and `rebuild` work on the data folder of a stopped server and fold by
+//! `replay`; `transfer` writes a journal as lines and makes a journal from lines.
 
+mod open_views;
+mod rebuild;
 mod replay;
+mod scratch;
 mod transfer;
 mod unfolded;
-mod views;
+mod verify;
 
+pub use open_views::{OpenViews, UnhealedViews};
+pub use rebuild::{compact, rebuild};
 pub use replay::{KeywordDigest, Replay, digests};
 pub use transfer::{
     CarriedKeyword, Checked, Compression, ExportProgress, Exported, Exporter, ImportChanges,
@@ -16,7 +26,4 @@ pub use transfer::{
     import_stream, import_unfinished,
 };
 pub use unfolded::{UnfoldedEvents, UnfoldedShard};
-pub use views::{
-    Comparison, OpenViews, UnhealedViews, Verification, ViewDifference, ViewsStanding, compact,
-    rebuild, verify,
-};
+pub use verify::{Comparison, Verification, ViewDifference, ViewsStanding, verify};

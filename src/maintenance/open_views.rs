@@ -1,0 +1,149 @@
+//! The views of a stopped server, open for a command.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::replay::Replay;
+use super::unfolded::UnfoldedEvents;
+use crate::actors::engine::open_views::open_unhealed;
+use crate::actors::engine::previous_views;
+use crate::actors::engine::{OpenedViews, OpeningError, open_views};
+use crate::events::{Checkpoint, Keyword, Sequence};
+use crate::journal::Journal;
+use crate::store::{Store, StoreError, Views};
+
+/// Views that are open for a command, with the checkpoint of each shard.
+#[derive(Debug)]
+pub struct OpenViews {
+    /// The read side.
+    pub views: Views,
+    pub(super) store: Arc<Store>,
+    pub(super) checkpoints: Vec<Checkpoint>,
+}
+
+/// Views that were opened without healing.
+#[derive(Debug)]
+pub enum UnhealedViews {
+    /// They can be read.
+    Readable(OpenViews),
+    /// They cannot be read; the text says why. None of them was changed.
+    Unusable(String),
+}
+
+impl OpenViews {
+    /// Opens the views as they are: nothing is healed or folded.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn open_unhealed(
+        data: &Path,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+    ) -> Result<UnhealedViews, OpeningError> {
+        let opened = open_unhealed(data, cache_bytes, journal).await?;
+        Ok(match opened {
+            Ok(opened) => UnhealedViews::Readable(Self::of(opened)),
+            Err(what) => UnhealedViews::Unusable(what),
+        })
+    }
+
+    /// Counts the journaled events beyond the checkpoints.
+    ///
+    /// # Errors
+    /// [`JournalError`](crate::journal::JournalError).
+    pub async fn unfolded(
+        &self,
+        journal: &dyn Journal,
+        progress: impl FnMut(Sequence),
+    ) -> Result<UnfoldedEvents, OpeningError> {
+        Ok(UnfoldedEvents::count(journal, &self.checkpoints, progress).await?)
+    }
+
+    /// Opens the views and heals them as a server does, without folding anything.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn open(
+        data: &Path,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+    ) -> Result<Self, OpeningError> {
+        Ok(Self::of(open_views(data, cache_bytes, journal).await?))
+    }
+
+    fn of(opened: OpenedViews) -> Self {
+        let views = Views::default();
+        views.show(Arc::clone(&opened.store));
+        Self {
+            views,
+            store: opened.store,
+            checkpoints: opened.checkpoints,
+        }
+    }
+
+    /// Folds what the journal holds after the checkpoints. Lagging keywords stay lagging.
+    ///
+    /// # Errors
+    /// [`OpeningError`].
+    pub async fn catch_up(
+        &mut self,
+        journal: &dyn Journal,
+        progress: impl FnMut(Sequence),
+    ) -> Result<(), OpeningError> {
+        let head = *journal.head().borrow();
+        let behind = self.behind()?;
+        let limit = |keyword: &Keyword| {
+            behind
+                .get(keyword)
+                .copied()
+                .unwrap_or(Sequence::new(u64::MAX))
+        };
+        let replay = Replay {
+            journal,
+            store: &self.store,
+            after: &self.checkpoints,
+            until: head,
+        };
+        replay.run(limit, progress).await?;
+        for (shard, checkpoint) in self.store.shards().iter().zip(&mut self.checkpoints) {
+            if let Some(record) = shard.record()? {
+                *checkpoint = record.checkpoint;
+            }
+        }
+        // The views have caught up, so the previous ones are not needed any more.
+        let data = self.store.dir().parent().and_then(Path::parent);
+        if let Some(data) = data {
+            previous_views::retire(data)?;
+            previous_views::remove_retired(data)?;
+        }
+        Ok(())
+    }
+
+    /// The lagging keywords, with their own positions.
+    pub(super) fn behind(&self) -> Result<HashMap<Keyword, Sequence>, StoreError> {
+        let mut behind = HashMap::new();
+        for shard in self.store.shards() {
+            for keyword in shard.behind()? {
+                let summary = self.views.summary(&keyword)?;
+                behind.insert(
+                    keyword,
+                    summary.map_or(Sequence::ZERO, |summary| summary.as_of),
+                );
+            }
+        }
+        Ok(behind)
+    }
+
+    /// Closes and seals the views.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn close(self) -> Result<(), StoreError> {
+        self.views.hide();
+        match Arc::try_unwrap(self.store) {
+            Ok(store) => store.close(),
+            Err(shared) => shared.flush(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Rebuilding and compacting the views of a stopped server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::open_views::OpenViews;
+use super::replay::{KeywordDigest, Replay, digests};
+use super::scratch::Scratch;
+use super::verify::{ViewDifference, differences};
+use crate::actors::engine::OpeningError;
+use crate::actors::engine::open_views::begin_generation;
+use crate::events::{Checkpoint, Incarnation, Keyword, Sequence};
+use crate::journal::Journal;
+use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, ViewsFolder};
+
+/// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
+/// differ from what the journal folds to, a new epoch begins, so that no client takes the new
+/// numbers for a continuation of the old ones. Returns whether a new epoch began.
+///
+/// # Errors
+/// [`OpeningError`]; the old views stay in place then.
+pub async fn rebuild(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+    progress: impl FnMut(Sequence),
+) -> Result<bool, OpeningError> {
+    let head = *journal.head().borrow();
+    let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
+    let fresh = scratch.store(cache_bytes, journal, parts)?;
+    let start =
+        vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
+    let all = |_: &Keyword| Sequence::new(u64::MAX);
+    let replay = Replay {
+        journal,
+        store: &fresh,
+        after: &start,
+        until: head,
+    };
+    replay.run(all, progress).await?;
+    let fresh = Arc::new(fresh);
+    let fresh_views = Views::default();
+    fresh_views.show(Arc::clone(&fresh));
+    let expected = digests(&fresh_views)?;
+    let mut old = OpenViews::open(data, cache_bytes, journal).await?;
+    // After a crash the old views may be behind the journal; that is no damage.
+    old.catch_up(journal, |_| {}).await?;
+    let behind = old.behind()?;
+    let found = digests(&old.views)?.0;
+    let damage = differences(&found, &expected.0)
+        .into_iter()
+        .find(|difference| !behind.contains_key(&difference.keyword));
+    let parts = if let Some(damage) = &damage {
+        let now = journal.incarnation();
+        let found = contradiction(now, damage, [&expected.0, &found]);
+        EpochParts::current(now, begin_generation(data, journal, &found)?)
+    } else {
+        // Opening the old views may have begun a new epoch already.
+        old.store.parts()
+    };
+    old.close()?;
+    for shard in fresh.shards() {
+        let checkpoint = shard.record()?.map(|record| record.checkpoint);
+        if let Some(checkpoint) = checkpoint {
+            shard.commit(&CheckpointRow::new(parts, checkpoint))?;
+        }
+    }
+    fresh_views.hide();
+    if let Ok(store) = Arc::try_unwrap(fresh) {
+        store.close()?;
+    }
+    ViewsFolder::of(data).swap_in_next()?;
+    Ok(damage.is_some())
+}
+
+/// What showed that the views were damaged: the last folded record of the keyword, by the first
+/// views in `all` that know the keyword.
+fn contradiction(
+    now: Incarnation,
+    damage: &ViewDifference,
+    all: [&[KeywordDigest]; 2],
+) -> Contradiction {
+    let mut known = all.into_iter().flatten();
+    let keyword = known.find(|one| one.keyword == damage.keyword);
+    let (sequence, hash) = keyword
+        .map(|one| (one.summary.as_of, one.summary.mark))
+        .unwrap_or_default();
+    Contradiction {
+        of: now,
+        now,
+        sequence,
+        hash,
+    }
+}
+
+/// Copies the rows into a fresh folder and swaps it in, which frees the space of overwritten rows.
+/// Returns the bytes on disk before and after.
+///
+/// # Errors
+/// [`OpeningError`]; the old views stay in place then.
+pub async fn compact(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+) -> Result<(u64, u64), OpeningError> {
+    let open = OpenViews::open(data, cache_bytes, journal).await?;
+    let before = open.store.bytes_on_disk()?;
+    let scratch = Scratch::new(ViewsFolder::of(data).next())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    open.store.copy_to(&fresh)?;
+    fresh.flush()?;
+    let after = fresh.bytes_on_disk()?;
+    open.close()?;
+    fresh.close()?;
+    ViewsFolder::of(data).swap_in_next()?;
+    Ok((before, after))
+}

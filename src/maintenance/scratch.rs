@@ -1,0 +1,37 @@
+//! A second store beside the views.
+
+use std::path::PathBuf;
+
+use crate::journal::Journal;
+use crate::store::{EpochParts, Store, StoreError, StoreOptions};
+
+/// A folder for a second store, beside the views. It is empty at first.
+pub(super) struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    pub(super) fn new(dir: PathBuf) -> Result<Self, StoreError> {
+        let scratch = Self { dir };
+        scratch.remove()?;
+        Ok(scratch)
+    }
+
+    pub(super) fn store(
+        &self,
+        cache_bytes: u64,
+        journal: &dyn Journal,
+        parts: EpochParts,
+    ) -> Result<Store, StoreError> {
+        Store::open(&StoreOptions {
+            dir: self.dir.clone(),
+            cache_bytes,
+            shards: journal.shards(),
+            parts,
+        })
+    }
+
+    pub(super) fn remove(&self) -> Result<(), StoreError> {
+        Store::remove(&self.dir)
+    }
+}

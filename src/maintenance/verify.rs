@@ -1,0 +1,193 @@
+//! Comparing the views of a stopped server with a fold of the journal.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::open_views::{OpenViews, UnhealedViews};
+use super::replay::{KeywordDigest, Replay, digests};
+use super::scratch::Scratch;
+use super::unfolded::joined;
+use crate::actors::engine::OpeningError;
+use crate::events::{Checkpoint, Keyword, Sequence};
+use crate::journal::Journal;
+use crate::projections::{Digest, Ledger};
+use crate::store::{Views, ViewsFolder};
+
+/// The result of comparing views with their journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// How many keywords were compared.
+    pub keywords: usize,
+    /// The lowest position through which they were compared.
+    pub position: Sequence,
+    /// The digest of the views as they stand.
+    pub digest: Digest,
+    /// Lagging keywords, which were compared at their own position.
+    pub behind: Vec<Keyword>,
+    /// How many journaled events lie beyond the compared positions.
+    pub unfolded: u64,
+    /// Positions through the journal head at which the journal should hold a record and does
+    /// not.
+    pub missing: Vec<RangeInclusive<u64>>,
+    /// The keywords that differ, in keyword order.
+    pub differences: Vec<ViewDifference>,
+}
+
+/// The outcome of a request to compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// The views were compared.
+    Compared(Box<Verification>),
+    /// The views cannot be read, and are unchanged; the text says why.
+    Unusable(String),
+}
+
+/// A keyword whose rows differ from what the journal folds to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewDifference {
+    /// Which one.
+    pub keyword: Keyword,
+    /// The rows as found; `None` when it has none.
+    pub found: Option<ViewsStanding>,
+    /// The rows that the journal folds to; `None` when it holds no record of the keyword.
+    pub expected: Option<ViewsStanding>,
+}
+
+/// The state of a keyword, for comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewsStanding {
+    /// The digest of what a client can read; `None` when the keyword is not tracked.
+    pub digest: Option<Digest>,
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// The last record that was folded.
+    pub as_of: Sequence,
+}
+
+impl From<&KeywordDigest> for ViewsStanding {
+    fn from(keyword: &KeywordDigest) -> Self {
+        Self {
+            digest: keyword.digest,
+            ledger: keyword.summary.ledger,
+            as_of: keyword.summary.as_of,
+        }
+    }
+}
+
+/// Folds the journal into a scratch store and compares it with the views, keyword by keyword, each
+/// at its own position.
+///
+/// # Errors
+/// [`OpeningError`]; damage of the journal is located in its `Journal` variant.
+pub async fn verify(
+    data: &Path,
+    cache_bytes: u64,
+    journal: &dyn Journal,
+    mut progress: impl FnMut(Sequence),
+) -> Result<Comparison, OpeningError> {
+    let open = match OpenViews::open_unhealed(data, cache_bytes, journal).await? {
+        UnhealedViews::Readable(open) => open,
+        UnhealedViews::Unusable(what) => return Ok(Comparison::Unusable(what)),
+    };
+    let behind = open.behind()?;
+    let (found, digest) = digests(&open.views)?;
+    let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
+    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    let limits = FoldLimits::of(&open, &behind, &found);
+    let start = vec![Checkpoint::start_of(journal.incarnation()); open.checkpoints.len()];
+    let replay = Replay {
+        journal,
+        store: &fresh,
+        after: &start,
+        until: limits.highest(),
+    };
+    let mut missing = replay
+        .run(|keyword| limits.of_keyword(keyword), &mut progress)
+        .await?;
+    let unfolded = open.unfolded(journal, progress).await?;
+    let (position, events) = (unfolded.position(), unfolded.events());
+    missing.extend(unfolded.missing);
+    let fresh_views = Views::default();
+    fresh_views.show(Arc::new(fresh));
+    let (expected, _) = digests(&fresh_views)?;
+    let verification = Verification {
+        keywords: found.len(),
+        position,
+        digest,
+        unfolded: events,
+        missing: joined(missing),
+        differences: differences(&found, &expected),
+        behind: behind.into_keys().collect(),
+    };
+    drop(fresh_views);
+    scratch.remove()?;
+    open.close()?;
+    Ok(Comparison::Compared(Box::new(verification)))
+}
+
+/// The last position that each keyword has folded. Some keywords stand after their shard's
+/// checkpoint: a commit may fall between the two ends of a batch, and the checkpoint is that of the
+/// last whole batch.
+struct FoldLimits<'a> {
+    open: &'a OpenViews,
+    behind: &'a HashMap<Keyword, Sequence>,
+    stands: HashMap<&'a Keyword, Sequence>,
+}
+
+impl<'a> FoldLimits<'a> {
+    fn of(
+        open: &'a OpenViews,
+        behind: &'a HashMap<Keyword, Sequence>,
+        found: &'a [KeywordDigest],
+    ) -> Self {
+        let stands = found.iter().map(|one| (&one.keyword, one.summary.as_of));
+        Self {
+            open,
+            behind,
+            stands: stands.collect(),
+        }
+    }
+
+    fn of_keyword(&self, keyword: &Keyword) -> Sequence {
+        if let Some(position) = self.behind.get(keyword) {
+            return *position;
+        }
+        let shard = self.open.store.shard_of(keyword);
+        let stands = self.stands.get(keyword).copied().unwrap_or_default();
+        let checkpoint = self.open.checkpoints.get(shard.index());
+        checkpoint.map_or(stands, |at| at.sequence.max(stands))
+    }
+
+    fn highest(&self) -> Sequence {
+        let checkpoints = self.open.checkpoints.iter().map(|at| at.sequence);
+        let all = checkpoints.chain(self.stands.values().copied());
+        all.max().unwrap_or_default()
+    }
+}
+
+/// The keywords of which found and expected rows differ, in keyword order.
+pub(super) fn differences(
+    found: &[KeywordDigest],
+    expected: &[KeywordDigest],
+) -> Vec<ViewDifference> {
+    let standings = |all: &[KeywordDigest]| -> HashMap<Keyword, ViewsStanding> {
+        all.iter()
+            .map(|one| (one.keyword.clone(), ViewsStanding::from(one)))
+            .collect()
+    };
+    let (found, expected) = (standings(found), standings(expected));
+    let mut keywords: Vec<_> = found.keys().chain(expected.keys()).collect();
+    keywords.sort();
+    keywords.dedup();
+    keywords
+        .into_iter()
+        .filter(|&keyword| found.get(keyword) != expected.get(keyword))
+        .map(|keyword| ViewDifference {
+            keyword: keyword.clone(),
+            found: found.get(keyword).copied(),
+            expected: expected.get(keyword).copied(),
+        })
+        .collect()
+}
