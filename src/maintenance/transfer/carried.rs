@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use bytes::Bytes;
 use percent_encoding::percent_decode;
 
-use super::ndjson::store_own_event;
+use super::restore::store_own_event;
 use crate::events::{CarriedToken, Form, Keyword, NORMAL_FORM_VERSION, Record, Token};
 
 /// The most changed keywords that are remembered by name.

@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod lines;
 mod ndjson;
+mod restore;
 mod unfinished;
 
 pub use carried::CarriedKeyword;

@@ -1,4 +1,4 @@
-//! The lines of an exported journal.
+//! The lines of an export, written and read.
 //!
 //! ```text
 //! {"tidings_journal":2,"incarnation":"00c0ffee00c0ffee","first":1,"normal_form":2}
@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The digests are BLAKE3, in hex: `digest` of all bytes before the last line, `records_digest` of
-//! the records' lines alone, which is equal for journals of equal records. Sequences rise; what is
-//! left out was missing or damaged.
+//! the record lines alone, which is equal for journals of equal records. Sequences rise; records
+//! that are left out were missing or damaged.
 //!
 //! Every record of a journal has a line, and every such line is read again: see [`parse_record`].
 //!
@@ -25,21 +25,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::restore::{LineChange, keep_origin, store_event, store_hollow};
 use crate::events::{
-    Content, Envelope, Event, Form, Hollow, Incarnation, KeywordRecord, NORMAL_FORM_VERSION,
-    Record, Subject, Timestamp, Token, binary, encode_fitting, json, shortened,
+    Content, Envelope, Form, Incarnation, KeywordRecord, NORMAL_FORM_VERSION, Record, Timestamp,
+    Token, binary, encode_fitting, json,
 };
 
-/// The version of the format that is written; all up to it are read.
+/// The version of the format that is written. Versions through it are read.
 const VERSION: u32 = 2;
 /// The longest line, in bytes: a payload of [`MAX_EXPORTED_BYTES`] whose every byte is escaped, and
 /// some room.
 pub(super) const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
-/// So much of a payload is exported: what NATS takes where it is not told otherwise. A longer one
-/// is rejected anyway.
+/// The most bytes of a payload that are exported: the default limit of NATS. A longer payload is
+/// rejected anyway.
 const MAX_EXPORTED_BYTES: usize = 1024 * 1024;
 
 /// The first line.
@@ -188,7 +188,7 @@ pub(super) fn write_record(envelope: &Envelope, out: &mut Vec<u8>) -> std::io::R
     Ok(is_cut)
 }
 
-/// Writes a field as text, or in base 64 under another name when it is none.
+/// Writes a field as text, or, if it is no text, in base 64 under the name with `_base64`.
 fn write_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
@@ -200,7 +200,7 @@ fn write_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<(
     Ok(())
 }
 
-/// Only the sequence of a record's line.
+/// The sequence of a record line.
 pub(super) fn sequence_of(line: &[u8]) -> Result<u64, String> {
     #[derive(Deserialize)]
     struct Sequence {
@@ -224,34 +224,21 @@ struct RecordLine {
     origin: Option<String>,
 }
 
-/// A record's line.
+/// A record line that was read.
 #[derive(Debug)]
 pub(super) struct Parsed {
     /// Its sequence in the export.
     pub(crate) sequence: u64,
-    /// What is to be appended.
+    /// The record to append.
     pub(crate) record: Record,
-    /// What the line says otherwise than the record.
+    /// What is not as in the line.
     pub(super) change: Option<LineChange>,
 }
 
-/// Why a record is not just what its line says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LineChange {
-    /// An event whose time no publisher may send (an earlier tidings journaled them where the clock
-    /// was wrong) gets the nearest one that is allowed, because the journal checks it again.
-    Retimed,
-    /// A tweet with such a time is kept as rejected.
-    Rejected,
-    /// A payload that is longer than any event, and so rejected, is cut to just that.
-    Cut,
-}
-
-/// Reads a record's line for a journal that takes this form of events.
+/// Reads a record line for a journal that takes this form of events.
 ///
-/// What an export holds is kept as what it was there: an event stays one, and what was rejected
-/// stays so. An event about a keyword may have any time: nothing depends on it, and the keyword is
-/// tracked, or is not, all the same.
+/// An exported event stays an event, and a rejected payload stays rejected. An event about a
+/// keyword may have any time, since only its order decides whether the keyword is tracked.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -299,98 +286,8 @@ pub(super) fn parse_record(line: &[u8], form: Form) -> Result<Parsed, String> {
     })
 }
 
-/// So much of a payload is imported: a byte more than an event may have.
+/// The most bytes of a payload that are imported: a byte more than an event may have.
 const MAX_PAYLOAD_BYTES: usize = json::MAX_PAYLOAD_BYTES + 1;
-
-/// Puts the text that says where an event comes from into its stored form. A payload has none.
-fn keep_origin(record: &mut Record, origin: &str) -> Result<(), binary::StoredError> {
-    binary::check_origin(origin)?;
-    if binary::wire_payload(&record.stored).is_none()
-        && let Ok(event) = binary::decode(&record.stored, record.received_at)
-    {
-        record.stored = binary::encode_event_from(origin, &event)?;
-    }
-    Ok(())
-}
-
-/// Keeps what is left of an erased event. As JSON there is no such thing: it is rejected there.
-fn store_hollow(
-    record: &mut Record,
-    json: &[u8],
-    form: Form,
-) -> Result<Option<LineChange>, String> {
-    let hollow = Hollow::from_json(json)?;
-    Ok(match form {
-        Form::Stored => {
-            let stored = binary::encode_hollow(&hollow);
-            record.stored = stored.map_err(|error| error.to_string())?;
-            None
-        }
-        Form::Wire => {
-            record.stored = binary::encode_wire(json);
-            Some(LineChange::Rejected)
-        }
-    })
-}
-
-/// Makes an event of a payload that a server wrote itself: the time of such an event is that of its
-/// journaling, whatever the clock said. All else stays as it is.
-pub(super) fn store_own_event(record: &mut Record, form: Form) {
-    let own = binary::wire_payload(&record.stored).filter(|payload| {
-        at_any_time(payload).is_some_and(|event| event.at() == record.received_at)
-    });
-    if let Some(payload) = own {
-        // An error leaves the record as it is.
-        let _ = store_event(record, &payload, form);
-    }
-}
-
-fn store_event(record: &mut Record, json: &[u8], form: Form) -> Result<Option<LineChange>, String> {
-    // Earlier exports wrote it longer than it came.
-    let short = (json.len() > json::MAX_PAYLOAD_BYTES)
-        .then(|| shortened(json))
-        .flatten();
-    let json = short.as_deref().unwrap_or(json);
-    let (event, change) = match json::decode(json, record.received_at) {
-        Ok(event) => (event, None),
-        Err(error) => match at_any_time(json) {
-            None => return Err(error.to_string()),
-            Some(event) if event.kind().subject() == Subject::Tweet => {
-                record.stored = binary::encode_wire(json);
-                return Ok(Some(LineChange::Rejected));
-            }
-            Some(event) if form == Form::Stored => (event, None),
-            Some(event) => {
-                let at = retime(record, event.at());
-                (event.with_at(at), Some(LineChange::Retimed))
-            }
-        },
-    };
-    record.stored = binary::encode_event(&event).map_err(|error| error.to_string())?;
-    Ok(change)
-}
-
-/// The event, with the time that it names, whatever that is; `None` when something else is wrong
-/// with it.
-fn at_any_time(json: &[u8]) -> Option<Event> {
-    let mut object: Value = serde_json::from_slice(json).ok()?;
-    let written = object.get_mut("at")?;
-    let at = Timestamp::parse(written.as_str()?).ok()?;
-    *written = Timestamp::EARLIEST.to_string().into();
-    let json = serde_json::to_vec(&object).ok()?;
-    let event = json::decode(&json, Timestamp::EARLIEST).ok()?;
-    Some(match event.kind().subject() {
-        Subject::Keyword => event.with_at(at),
-        Subject::Tweet => event,
-    })
-}
-
-/// Moves the record's time to where events may be, and answers the nearest time that the event may
-/// have then.
-fn retime(record: &mut Record, at: Timestamp) -> Timestamp {
-    record.received_at = record.received_at.max(Timestamp::EARLIEST);
-    at.clamp(Timestamp::EARLIEST, record.received_at)
-}
 
 fn either(
     name: &str,
@@ -408,7 +305,7 @@ fn either(
     }
 }
 
-/// The digests of an export in the making, or being read.
+/// The digests of an export that is being written or read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests {
     all: blake3::Hasher,
@@ -446,7 +343,7 @@ impl Digests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Keyword, Sequence};
+    use crate::events::{Event, Hollow, Keyword, Sequence};
 
     fn parsed(line: &str, form: Form) -> Parsed {
         parse_record(line.as_bytes(), form).unwrap()
