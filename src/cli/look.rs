@@ -171,6 +171,10 @@ impl Journal for OnlyRead {
         self.0.normal_form()
     }
 
+    fn first(&self) -> Sequence {
+        self.0.first()
+    }
+
     fn head(&self) -> watch::Receiver<Sequence> {
         self.0.head()
     }

@@ -102,11 +102,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Before the first record of a journal.
-    pub fn start_of(incarnation: Incarnation) -> Self {
+    /// Before the first record of a journal, which has the sequence `first`.
+    pub fn start_of(incarnation: Incarnation, first: Sequence) -> Self {
         Self {
             incarnation,
-            sequence: Sequence::ZERO,
+            sequence: first.previous(),
             hash: RecordHash::default(),
         }
     }

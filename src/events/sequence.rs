@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The position of a record in the journal. The first record has sequence 1; 0 means "before all".
+/// The position of a record in the journal, from 1 on. 0 is no position: it stands for "none".
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Sequence(u64);
 
 impl Sequence {
-    /// Before the first record.
+    /// No position: before any record of any journal.
     pub const ZERO: Self = Self(0);
 
     /// The sequence with this number.
@@ -27,6 +27,12 @@ impl Sequence {
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+
+    /// The position before this one; 0 has none and stays 0.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
     }
 
     /// The position `count` further on.

@@ -86,6 +86,17 @@ pub enum JournalError {
         /// The tokens with what they are now, of many only some.
         tokens: String,
     },
+    /// What is to be read lies before the first record of the journal.
+    #[error(
+        "the journal begins at sequence {first}, and sequence {wanted} is to be read: what lies \
+        before was trimmed"
+    )]
+    BelowFirst {
+        /// The position that was asked for.
+        wanted: Sequence,
+        /// The first position of the journal.
+        first: Sequence,
+    },
     /// The journal was opened for reading only.
     #[error("the journal was opened for reading only")]
     ReadOnly,

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use super::rejected::LastPositions;
 use super::{
-    Appended, Batch, Durability, Journal, JournalError, JournalReader, RejectedEntry, RejectedLog,
-    RejectedPage, Selection,
+    Appended, Batch, Durability, FIRST, Journal, JournalError, JournalReader, RejectedEntry,
+    RejectedLog, RejectedPage, Selection, check_first,
 };
 use crate::events::{
     Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Token,
@@ -28,6 +28,8 @@ pub struct MemoryJournal {
 struct Shelf {
     /// By sequence, from 1; `None` where a record was taken away.
     records: Vec<Option<Record>>,
+    /// Where the journal begins.
+    first: Sequence,
     /// `None` when the journal is closed.
     moves: Option<watch::Sender<Sequence>>,
 }
@@ -43,6 +45,7 @@ impl MemoryJournal {
         let (moves, head) = watch::channel(Sequence::ZERO);
         let shelf = Shelf {
             records: Vec::new(),
+            first: FIRST,
             moves: Some(moves),
         };
         Self {
@@ -61,6 +64,19 @@ impl MemoryJournal {
         {
             *record = None;
         }
+    }
+
+    /// Takes all records before `first` away: the journal begins there from now on.
+    pub fn trim(&self, first: Sequence) {
+        let mut shelf = lock(&self.shelf);
+        for record in shelf
+            .records
+            .iter_mut()
+            .take(place_of(first).unwrap_or_default())
+        {
+            *record = None;
+        }
+        shelf.first = first;
     }
 
     /// Puts another record in the place of one, as a broker may that re-uses sequences.
@@ -100,6 +116,10 @@ impl Journal for MemoryJournal {
         Durability::Volatile
     }
 
+    fn first(&self) -> Sequence {
+        lock(&self.shelf).first
+    }
+
     fn head(&self) -> watch::Receiver<Sequence> {
         self.head.clone()
     }
@@ -129,6 +149,7 @@ impl Journal for MemoryJournal {
         after: Sequence,
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError> {
+        check_first(self.first(), after)?;
         Ok(Box::new(MemoryReader {
             shelf: Arc::clone(&self.shelf),
             head: self.head.clone(),
@@ -247,5 +268,39 @@ impl RejectedLog for MemoryRejectedLog {
             }
         }
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, Keyword, Timestamp};
+
+    #[tokio::test]
+    async fn a_trimmed_journal_is_read_from_its_first_position_and_not_below() {
+        let journal = MemoryJournal::new(Incarnation(1));
+        let start = journal.start();
+        assert_eq!((journal.first(), start.sequence), (FIRST, Sequence::ZERO));
+        let keyword = Keyword::new("a").unwrap();
+        let at = Timestamp::EARLIEST;
+        let record = Record::of_event(&keyword, &Event::keyword_tracked(at), at).unwrap();
+        journal.append(vec![record; 5]).await.unwrap();
+        journal.trim(Sequence::new(4));
+        assert_eq!(journal.hash_at(Sequence::new(3)).await.unwrap(), None);
+        let below = journal.read(start.sequence, Selection::All).await;
+        assert!(matches!(
+            below.err(),
+            Some(JournalError::BelowFirst { wanted, first })
+                if (wanted.get(), first.get()) == (1, 4)
+        ));
+        let start = journal.start().sequence;
+        let mut reader = journal.read(start, Selection::All).await.unwrap();
+        let batch = reader.next(10).await.unwrap();
+        let read: Vec<u64> = batch
+            .envelopes
+            .iter()
+            .map(|one| one.sequence.get())
+            .collect();
+        assert_eq!((read, batch.missing), (vec![4, 5], Vec::new()));
     }
 }

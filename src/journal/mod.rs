@@ -35,6 +35,9 @@ pub use jetstream::{
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog, RejectedPage};
 
+/// The first position of journals that nothing was trimmed from.
+const FIRST: Sequence = Sequence::new(1);
+
 /// A journal in use; cheap to clone.
 pub type JournalHandle = Arc<dyn Journal>;
 
@@ -111,6 +114,18 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// The last durable position, and every later one as it comes.
     fn head(&self) -> watch::Receiver<Sequence>;
 
+    /// The first position: records begin here, and reading below it is
+    /// [`JournalError::BelowFirst`]. A journal that holds no record yet begins here too.
+    fn first(&self) -> Sequence {
+        FIRST
+    }
+
+    /// The checkpoint of a view that has taken nothing into account: reading behind its sequence
+    /// hands out all records.
+    fn start(&self) -> Checkpoint {
+        Checkpoint::start_of(self.incarnation(), self.first())
+    }
+
     /// Appends records, in order, and answers when they are durable. Into the embedded journal
     /// nobody else's get between them; into a broker's stream, which anybody may write to, they
     /// can. After an error none of them is in the journal, unless the error says that it isn't
@@ -119,6 +134,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
 
     /// Reads on from the record behind `after`.
+    ///
+    /// # Errors
+    /// [`JournalError::BelowFirst`] when that lies below [`Journal::first`].
     async fn read(
         &self,
         after: Sequence,
@@ -135,6 +153,18 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
 
     /// Ends the journal cleanly; appends from here on are refused.
     async fn close(&self) -> Result<(), JournalError>;
+}
+
+/// Checks that the records behind `after` can be read from a journal that begins at `first`.
+///
+/// # Errors
+/// [`JournalError::BelowFirst`].
+fn check_first(first: Sequence, after: Sequence) -> Result<(), JournalError> {
+    let wanted = after.next();
+    if wanted < first {
+        return Err(JournalError::BelowFirst { wanted, first });
+    }
+    Ok(())
 }
 
 /// Which records a reader hands out.

@@ -9,7 +9,7 @@ use super::scratch::Scratch;
 use super::verify::{ViewDifference, differences};
 use crate::actors::engine::OpeningError;
 use crate::actors::engine::open_views::begin_generation;
-use crate::events::{Checkpoint, Incarnation, Keyword, Sequence};
+use crate::events::{Incarnation, Keyword, Sequence};
 use crate::journal::Journal;
 use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, ViewsFolder};
 
@@ -29,8 +29,7 @@ pub async fn rebuild(
     let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
     let scratch = Scratch::new(ViewsFolder::of(data).next())?;
     let fresh = scratch.store(cache_bytes, journal, parts)?;
-    let start =
-        vec![Checkpoint::start_of(journal.incarnation()); usize::from(journal.shards().get())];
+    let start = vec![journal.start(); usize::from(journal.shards().get())];
     let all = |_: &Keyword| Sequence::new(u64::MAX);
     let replay = Replay {
         journal,

@@ -10,7 +10,7 @@ use super::replay::{KeywordDigest, Replay, digests};
 use super::scratch::Scratch;
 use super::unfolded::joined;
 use crate::actors::engine::OpeningError;
-use crate::events::{Checkpoint, Keyword, Sequence};
+use crate::events::{Keyword, Sequence};
 use crate::journal::Journal;
 use crate::projections::{Digest, Ledger};
 use crate::store::{Views, ViewsFolder};
@@ -96,7 +96,7 @@ pub async fn verify(
     let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
     let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     let limits = FoldLimits::of(&open, &behind, &found);
-    let start = vec![Checkpoint::start_of(journal.incarnation()); open.checkpoints.len()];
+    let start = vec![journal.start(); open.checkpoints.len()];
     let replay = Replay {
         journal,
         store: &fresh,

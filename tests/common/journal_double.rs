@@ -70,6 +70,10 @@ impl Journal for JournalDouble {
         self.connection.unwrap_or_else(|| self.inner.connection())
     }
 
+    fn first(&self) -> Sequence {
+        self.inner.first()
+    }
+
     fn head(&self) -> watch::Receiver<Sequence> {
         self.inner.head()
     }

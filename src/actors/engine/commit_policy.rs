@@ -256,7 +256,7 @@ mod tests {
         let store = Arc::new(Store::of_test(data.path()));
         let shard = store.count().all().next().unwrap();
         let rows = Arc::clone(store.shard(shard).unwrap());
-        let position = Checkpoint::start_of(store.parts().incarnation);
+        let position = Checkpoint::start_of(store.parts().incarnation, Sequence::new(1));
         let options = Options::of_test(data.path());
         let mut commits = CommitPolicy::new(Core::of_test(options), store, (shard, rows), position);
         let (answer, done) = oneshot::channel();

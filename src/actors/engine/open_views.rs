@@ -232,7 +232,7 @@ async fn empty(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedVie
         Store::open(&options)
     })
     .await??;
-    let start = Checkpoint::start_of(journal.incarnation());
+    let start = journal.start();
     let checkpoints = journal.shards().all().map(|_| start).collect();
     Ok(OpenedViews {
         store: Arc::new(store),
@@ -267,7 +267,7 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
     {
         return Ok(Found::Foreign(what, found));
     }
-    let start = Checkpoint::start_of(journal.incarnation());
+    let start = journal.start();
     let checkpoints = records.iter();
     let checkpoints = checkpoints
         .map(|record| record.map_or(start, |record| record.checkpoint))
@@ -344,7 +344,7 @@ async fn mismatch(
         return Ok(Some("it was created again".into()));
     }
     let sequence = checkpoint.sequence;
-    if *checkpoint == Checkpoint::start_of(checkpoint.incarnation) {
+    if *checkpoint == journal.start() {
         return Ok(None);
     }
     Ok(match journal.hash_at(sequence).await? {

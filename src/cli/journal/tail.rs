@@ -28,7 +28,8 @@ pub(super) async fn run(
     let look = look::journal(invocation).await?;
     let journal = &look.journal;
     let head = *journal.head().borrow();
-    let mut position = Sequence::new(head.get().saturating_sub(arguments.lines));
+    let position = Sequence::new(head.get().saturating_sub(arguments.lines));
+    let mut position = position.max(journal.start().sequence);
     let mut reader = journal.read(position, Selection::All).await?;
     while position < head {
         let batch = reader.next(BATCH).await?;

@@ -28,7 +28,9 @@ use self::reader::{EmbeddedReader, ReadPosition};
 use self::rejected::EmbeddedRejectedLog;
 use self::takeover::take_over;
 use super::segments::{Kind, Log, MAX_FRAME_BYTES, NewLog};
-use super::{Appended, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection};
+use super::{
+    Appended, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection, check_first,
+};
 use crate::events::{Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequence, ShardCount};
 
 pub use survey::{Salvage, Salvaged, SegmentSummary, Summary, Verified, verify};
@@ -201,6 +203,7 @@ impl Journal for EmbeddedJournal {
         after: Sequence,
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError> {
+        check_first(self.first(), after)?;
         let log = Arc::clone(&self.log);
         let reader = EmbeddedReader::new(log, self.head.clone(), after, &selection);
         Ok(Box::new(reader))
@@ -208,13 +211,12 @@ impl Journal for EmbeddedJournal {
 
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
         let head = *self.head.borrow();
-        if sequence == Sequence::ZERO || sequence > head {
+        if sequence < self.first() || sequence > head {
             return Ok(None);
         }
         let log = Arc::clone(&self.log);
         blocking(move || {
-            let before = Sequence::new(sequence.get().saturating_sub(1));
-            let envelope = ReadPosition::behind(&log, before)?.next(head)?;
+            let envelope = ReadPosition::behind(&log, sequence.previous())?.next(head)?;
             Ok(envelope.as_ref().map(RecordHash::of))
         })
         .await

@@ -52,7 +52,7 @@ impl EmbeddedRejectedLog {
     pub(super) fn open(dir: &Path, new: NewLog, segment_bytes: u64) -> Result<Self, JournalError> {
         let opened = Log::open(dir, Kind::Rejected, new, segment_bytes)?;
         let mut last = LastPositions::default();
-        each(&opened.log, Sequence::ZERO, opened.head, |_, entry| {
+        each(&opened.log, opened.log.start(), opened.head, |_, entry| {
             last.note(&entry);
             true
         })?;

@@ -37,9 +37,9 @@ pub(super) fn take_over(
 
 fn check_tokens(log: &Arc<Log>, head: Sequence) -> Result<(), JournalError> {
     let mut changed = ChangedTokens::default();
-    if head > Sequence::ZERO {
+    if head > log.start() {
         let mut seen: HashSet<Vec<u8>> = HashSet::new();
-        let mut cursor = SegmentCursor::behind(log, Sequence::ZERO)?;
+        let mut cursor = SegmentCursor::behind(log, log.start())?;
         while cursor.advance(head)? {
             let Some(body) = GroupBody::parse(cursor.record().body) else {
                 continue;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use super::api::StreamApi;
-use super::connection::{JetStreamOptions, Link, MAX_ACKS_IN_FLIGHT};
+use super::connect_options::JetStreamOptions;
+use super::connection::{Link, MAX_ACKS_IN_FLIGHT};
 use super::streams;
 use crate::events::Token;
 use crate::journal::JournalError;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 
-use super::connection::{JetStreamOptions, Link};
+use super::connect_options::JetStreamOptions;
+use super::connection::Link;
 use crate::journal::JournalError;
 use crate::telemetry::whole;
 

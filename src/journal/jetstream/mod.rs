@@ -12,6 +12,7 @@
 mod api;
 mod append;
 mod bare;
+mod connect_options;
 mod connection;
 mod message;
 mod micro;
@@ -40,6 +41,7 @@ use self::rejected::JetStreamRejectedLog;
 use self::standing::{Keeper, keep_current};
 use super::{
     Appended, Connection, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection,
+    check_first,
 };
 use crate::events::{
     Form, Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequence, ShardCount,
@@ -47,7 +49,7 @@ use crate::events::{
 use crate::telemetry::whole;
 
 pub use bare::BareJetStream;
-pub use connection::{JetStreamOptions, Secret, without_passwords};
+pub use connect_options::{JetStreamOptions, Secret, without_passwords};
 pub use micro::{MicroService, StatusAnswer};
 pub use publisher::JetStreamPublisher;
 
@@ -202,13 +204,14 @@ impl Journal for JetStreamJournal {
         after: Sequence,
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError> {
+        check_first(self.first(), after)?;
         let keeper = Arc::clone(&self.keeper);
         let reader = JetStreamReader::open(keeper, self.reading.clone(), after, &selection).await?;
         Ok(Box::new(reader))
     }
 
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
-        if sequence == Sequence::ZERO {
+        if sequence < self.first() {
             return Ok(None);
         }
         let message = self.keeper.api.at(sequence.get()).await?;

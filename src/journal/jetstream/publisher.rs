@@ -1,6 +1,7 @@
 //! Publishing without reading: needs no other permission than to publish to `tweets.*`.
 
-use super::connection::{JetStreamOptions, Link};
+use super::connect_options::JetStreamOptions;
+use super::connection::Link;
 use super::pipeline::{Outgoing, Pipeline};
 use crate::events::{Record, Timestamp};
 use crate::journal::{Appended, JournalError};

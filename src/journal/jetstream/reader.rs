@@ -22,7 +22,7 @@ use super::standing::{Keeper, StreamStanding};
 use super::streams;
 use crate::events::{Envelope, Keyword, RecordHash, Sequence, ShardCount, Token};
 use crate::journal::tokens::Tokens;
-use crate::journal::{Batch, JournalError, JournalReader, Selection};
+use crate::journal::{Batch, FIRST, JournalError, JournalReader, Selection};
 use crate::telemetry::whole;
 
 /// How many bytes of payloads wait to be handed out, at most.
@@ -79,7 +79,7 @@ impl JetStreamReader {
         // A keyword's last record may have been taken away since; that is for `views verify`.
         let (filter, after_hash) = match selection {
             Selection::Keyword(keyword) => (Some(subject_of(keyword)), None),
-            Selection::All if after == Sequence::ZERO => (None, None),
+            Selection::All if after < FIRST => (None, None),
             Selection::All => {
                 let message = keeper.api.at(after.get()).await?;
                 (None, message.as_ref().map(hash_of))
@@ -113,7 +113,7 @@ impl JetStreamReader {
         if now.turn != self.bound.turn || now.incarnation != self.bound.incarnation {
             return Err(self.keeper.changed());
         }
-        if self.filter.is_none() && self.read > Sequence::ZERO && now.first > self.read {
+        if self.filter.is_none() && self.read >= FIRST && now.first > self.read {
             let what = format!(
                 "the stream begins at sequence {} now, behind {}, which was read",
                 now.first, self.read
@@ -193,7 +193,7 @@ impl JetStreamReader {
         }
         let from = self.read.next().get();
         // What was taken away before the first message is no gap: the stream begins there.
-        let begins_here = self.read == Sequence::ZERO;
+        let begins_here = self.read < FIRST;
         if self.filter.is_none() && sequence.get() > from && !begins_here {
             self.missing
                 .push_back(from..=sequence.get().saturating_sub(1));

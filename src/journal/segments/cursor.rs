@@ -7,7 +7,7 @@ use super::reader::{RawRecord, ReadError, SegmentReader};
 use super::scan::damage;
 use super::segment::{Segment, before};
 use crate::events::Sequence;
-use crate::journal::JournalError;
+use crate::journal::{FIRST, JournalError};
 
 /// A position in a log. All methods may block on the disk.
 #[derive(Debug)]
@@ -30,9 +30,9 @@ impl SegmentCursor {
         let wanted = after.next();
         let Some(segment) = log.segment_of(wanted) else {
             return Err(JournalError::Damaged {
-                path: segment_path(log, Sequence::new(1)),
+                path: segment_path(log, FIRST),
                 offset: 0,
-                after: Sequence::ZERO,
+                after: log.start(),
                 what: "the segment is missing".into(),
             });
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::segment::{Kind, Segment, SegmentHeader, io_error, path_of};
 use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
-use crate::journal::JournalError;
+use crate::journal::{FIRST, JournalError};
 
 /// The segments of a log, shared by its writer and its readers.
 #[derive(Debug)]
@@ -85,6 +85,11 @@ impl Log {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let behind = segments.partition_point(|other| other.first <= segment.first);
         segments.get(behind).cloned()
+    }
+
+    /// The position before the first record: a cursor behind it reads all.
+    pub(in crate::journal) fn start(&self) -> Sequence {
+        FIRST.previous()
     }
 
     /// All segments, in order.

@@ -9,7 +9,7 @@ use super::scan::{Scanned, Tail, scan};
 use super::segment::{FRAMES_START, Kind, Segment, SegmentHeader, before, io_error, list};
 use super::writer::{Writer, create_segment, sync_dir};
 use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
-use crate::journal::JournalError;
+use crate::journal::{FIRST, JournalError};
 
 /// A log whose last segment has been checked.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Log {
                 shards: new.shards,
                 normal_form: NORMAL_FORM_VERSION,
                 incarnation: new.incarnation,
-                first: Sequence::new(1),
+                first: FIRST,
                 chain: 0,
             };
             create_segment(dir, &header)?;

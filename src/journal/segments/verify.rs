@@ -9,7 +9,7 @@ use super::reader::{RawRecord, ReadError, SegmentReader};
 use super::scan::{damage, end_mark, next_frame};
 use super::segment::{Segment, before};
 use crate::events::Sequence;
-use crate::journal::JournalError;
+use crate::journal::{FIRST, JournalError};
 
 /// A walk over all that is left of a log.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Walk {
             log: Arc::clone(log),
             ahead: log.segments().into(),
             here: None,
-            next: Sequence::new(1),
+            next: FIRST,
             chain: Some(0),
         }
     }
@@ -118,7 +118,7 @@ impl Walk {
                     .header(segment.first, self.chain.unwrap_or_default());
                 let mut reader = SegmentReader::open_headless(&segment, &believed)?;
                 let start = reader.offset();
-                match next_frame(&mut reader, start, Sequence::ZERO)? {
+                match next_frame(&mut reader, start, self.log.start())? {
                     Some((offset, header)) => reader.resume_at(offset, &header),
                     None => reader.shorten(u64::MAX),
                 }

@@ -274,7 +274,7 @@ pub async fn export(
     const BATCH: usize = 4096;
     exporter.normal_form = journal.normal_form();
     let head = *journal.head().borrow();
-    let mut through = exporter.after();
+    let mut through = exporter.after().max(journal.start().sequence);
     let mut reader = journal.read(through, Selection::All).await?;
     while through < head {
         let batch = reader.next(BATCH).await?;

@@ -342,7 +342,9 @@ struct Present {
 impl Present {
     async fn of(journal: &dyn Journal) -> Result<Self, TransferError> {
         Ok(Self {
-            reader: journal.read(Sequence::ZERO, Selection::All).await?,
+            reader: journal
+                .read(journal.start().sequence, Selection::All)
+                .await?,
             ahead: VecDeque::new(),
             tokens: Tokens::default(),
         })

@@ -19,7 +19,7 @@ use crate::cli::Invocation;
 use crate::cli::demo::KEYWORDS;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::progress;
-use crate::events::{Record, Sequence, Timestamp, json};
+use crate::events::{Record, Timestamp, json};
 use crate::journal::{EmbeddedJournal, EmbeddedOptions, Journal, JournalHandle, Selection};
 use crate::telemetry::Metrics;
 
@@ -168,8 +168,8 @@ async fn fill(journal: &dyn Journal, mut source: Source, events: u64) -> anyhow:
 async fn bare_read(journal: &dyn Journal) -> anyhow::Result<Duration> {
     let head = *journal.head().borrow();
     let began = Instant::now();
-    let mut reader = journal.read(Sequence::ZERO, Selection::All).await?;
-    let mut position = Sequence::ZERO;
+    let mut position = journal.start().sequence;
+    let mut reader = journal.read(position, Selection::All).await?;
     while position < head {
         position = reader.next(RECORDS).await?.end;
     }
