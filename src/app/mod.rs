@@ -38,6 +38,9 @@ pub(crate) use options::{engine_options, jetstream_options};
 /// How long requests at hand may take when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
+/// What answers clients: HTTP, metrics that listen elsewhere, live, and the service on NATS.
+type Serving = (Server, Option<Server>, Live, Option<MicroService>);
+
 /// Connections that `http.metrics_listen` serves at a time.
 const METRICS_CONNECTIONS: usize = 64;
 
@@ -114,13 +117,41 @@ impl App {
         let metrics = Metrics::new();
         let options = engine_options(settings, folder.path());
         let tidings = Tidings::start(options, journal, metrics.clone()).await?;
-        let encoder = http::json_encoder(&tidings);
-        let live = Live::start(&tidings, encoder, options::live_options(settings)).await?;
+        let started = Self::start_serving(settings, &tidings, (listeners, limits), http_options);
+        serves.store(true, Ordering::Release);
+        match started.await {
+            Ok((server, metrics_server, live, service)) => Ok(Self {
+                server,
+                metrics_server,
+                live,
+                tidings,
+                service,
+                _folder: folder,
+            }),
+            Err(error) => {
+                // What is folded by now is committed, and the journal gets its end mark.
+                if let Err(reason) = tidings.shutdown().await {
+                    tracing::error!(error = %whole(&reason), "the engine could not stop");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts what answers clients.
+    async fn start_serving(
+        settings: &Settings,
+        tidings: &Tidings,
+        (listeners, limits): (Listeners, ServerLimits),
+        http_options: HttpOptions,
+    ) -> Result<Serving, AppError> {
+        let metrics = tidings.metrics().clone();
+        let encoder = http::json_encoder(tidings);
+        let live = Live::start(tidings, encoder, options::live_options(settings)).await?;
         let http = Http::new(tidings.clone(), live.clone(), http_options);
         let start = |listener, router, limits| {
             Server::start(listener, router, limits, metrics.clone()).map_err(AppError::Serve)
         };
-        serves.store(true, Ordering::Release);
         let metrics_server = listeners
             .metrics
             .map(|listener| {
@@ -134,17 +165,10 @@ impl App {
         let router = http::router(http, metrics_server.is_none());
         let server = start(listeners.main, router, limits)?;
         let service = match &settings.nats {
-            Some(nats) => service(nats, server.address(), &tidings).await?,
+            Some(nats) => service(nats, server.address(), tidings).await?,
             None => None,
         };
-        Ok(Self {
-            server,
-            metrics_server,
-            live,
-            tidings,
-            service,
-            _folder: folder,
-        })
+        Ok((server, metrics_server, live, service))
     }
 
     /// Where HTTP answers.

@@ -17,6 +17,9 @@ use super::problem::Problem;
 /// The most bytes of a body: 16 MiB.
 pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The buffer of a body grows to so many times what has arrived.
+const GROWTH: u64 = 4;
+
 /// How long a body may take.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyTimes {
@@ -117,15 +120,15 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Grows the buffer, and counts it first: to the length that was announced, so that nothing is
-    /// copied twice and a body without room is refused early; else by doubling.
+    /// Grows the buffer, and counts it first: in few steps, so that little is copied again, but in
+    /// proportion to what has arrived, so that a body that stalls early holds little of the budget.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {
             return Ok(());
         }
-        let grown = capacity.saturating_mul(2).min(self.max);
-        let mut target = self.announced.unwrap_or(grown).max(length);
+        let announced = self.announced.unwrap_or(self.max);
+        let mut target = length.saturating_mul(GROWTH).min(announced).max(length);
         if length <= FREE_BYTES {
             target = target.min(FREE_BYTES);
         }
@@ -330,6 +333,25 @@ mod tests {
         let given_up = read_all(body, MAX_BODY_BYTES, &budget).await;
         assert!(matches!(given_up, Err(Problem::BodyTimeout)));
         assert_eq!(metrics.held.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_early_holds_in_proportion_to_what_came() {
+        let (budget, metrics) = budget(16 * MIB);
+        let (sender, body) = client();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, MAX_BODY_BYTES.into());
+        let reading = tokio::spawn(async move {
+            let times = BodyTimes::default();
+            read(&headers, body, MAX_BODY_BYTES, times, &budget).await
+        });
+        for _ in 0..3 {
+            sender.send(of_length(100_000)).await.unwrap();
+        }
+        // The third is taken from the channel when the second was counted.
+        let held = metrics.held.get();
+        assert!((100_000..=4 * 300_000).contains(&held), "{held}");
+        reading.abort();
     }
 
     #[tokio::test]

@@ -262,6 +262,11 @@ impl Actor for LiveActor {
         match event {
             SupervisionEvent::ActorStarted(actor) => {
                 if let Some(session) = SessionHandle::of(&actor) {
+                    if state.context.is_stopping.load(Ordering::Acquire) {
+                        // It was opened just before the stop, which has not seen it.
+                        let retry = MIN_RETRY + random_part_of(MAX_RETRY / 2);
+                        session.close(Close::Restart(retry));
+                    }
                     state.sessions.insert(actor.get_id(), session);
                 }
             }

@@ -16,6 +16,9 @@ use crate::events::{Envelope, Keyword, KeywordEnvelope};
 use crate::store::KeptOpen;
 use crate::telemetry::whole;
 
+/// Lagging keywords that are let read on at a time, each a batch.
+const MAX_READ_ON_KEYWORDS: usize = 8;
+
 impl ShardState {
     async fn on_fold(
         &mut self,
@@ -131,7 +134,12 @@ impl ShardState {
             for folded in self.withheld.drain(..) {
                 let _ = folded.send(());
             }
-            for keyword in std::mem::take(&mut self.to_read_on) {
+            // A few at a time, since each may put a batch of rows before it is counted. The rest
+            // follow when these have read on, or with the next tick.
+            for _ in 0..MAX_READ_ON_KEYWORDS {
+                let Some(keyword) = self.to_read_on.pop_first() else {
+                    break;
+                };
                 if let Some(actor) = self.residents.take_up(&keyword) {
                     actor.catch_up();
                 }

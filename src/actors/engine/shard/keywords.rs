@@ -128,12 +128,15 @@ impl ShardState {
         self.start_lagging(myself).await
     }
 
-    /// Starts lagging keywords as far as there is room.
+    /// Starts lagging keywords as far as there is room for their actors and for uncommitted rows.
+    /// They read on with the next [`commit_if_due`](Self::commit_if_due).
     pub(super) async fn start_lagging(
         &mut self,
         myself: &ActorRef<ShardMessage>,
     ) -> Result<(), ActorProcessingErr> {
-        while let Some(keyword) = self.to_start.front() {
+        while !self.commits.holds_back()
+            && let Some(keyword) = self.to_start.front()
+        {
             if self.residents.contains(keyword) || !self.lagging.contains(keyword) {
                 self.to_start.pop_front();
                 continue;
@@ -142,9 +145,9 @@ impl ShardState {
                 return Ok(());
             };
             if let Some(keyword) = self.to_start.pop_front() {
-                let actor = self.spawn(myself, &keyword, permit).await?;
+                self.spawn(myself, &keyword, permit).await?;
                 self.residents.catches_up(&keyword, place);
-                actor.catch_up();
+                self.to_read_on.insert(keyword);
             }
         }
         Ok(())

@@ -324,7 +324,7 @@ impl FeedState {
 
     fn on_reset(&mut self, myself: &ActorRef<FeedMessage>) -> Result<(), ActorProcessingErr> {
         self.volumes.clear();
-        self.polled = PolledTopics::default();
+        self.polled.clear();
         self.context.feed.cool_down();
         myself.cast(FeedMessage::Hydrate)?;
         Ok(())

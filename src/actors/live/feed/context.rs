@@ -16,7 +16,7 @@ use crate::actors::live::topic::Topic;
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
 use crate::projections::{TimelineQuery, timeline};
 use crate::store::{ReadThreads, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, log_throttled};
 
 /// Niceness of the threads that read and encode for live clients, from 0 (none) to 19.
 const NICENESS: i32 = 10;
@@ -212,6 +212,11 @@ impl Readers {
         task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let running = self.threads.handle().spawn_blocking(task);
-        running.await.unwrap_or(Err(StoreError::Absent))
+        running.await.unwrap_or_else(|error| {
+            log_throttled("feed-cut", move |count| {
+                tracing::error!(%error, count, "answers for live clients could not be made");
+            });
+            Err(StoreError::Absent)
+        })
     }
 }

@@ -63,6 +63,11 @@ impl Held {
 }
 
 impl PolledTopics {
+    /// Forgets all answers. A refresh that is scheduled stays so.
+    pub(super) fn clear(&mut self) {
+        self.held.clear();
+    }
+
     pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
         self.held
             .retain(|held| !feed.drop_unsubscribed(&held.topic));
@@ -81,7 +86,8 @@ impl PolledTopics {
     /// Makes the answers again and pushes those that differ. False when no topic has subscribers.
     ///
     /// # Errors
-    /// [`StoreError`]: the views cannot be read now; the next refresh is due soon.
+    /// [`StoreError`], of the first topic that cannot be made now; the others were. The next refresh
+    /// is due soon.
     pub(super) async fn refresh(
         &mut self,
         context: &FeedContext,
@@ -94,18 +100,26 @@ impl PolledTopics {
             return Ok(false);
         }
         let began = Instant::now();
-        self.next = Some(began + RETRY);
+        let mut failure = None;
         for held in &mut self.held {
             if feed.keyword().is_none()
                 && !context.has_moved(held.position, held.current.as_ref(), now)
             {
                 continue;
             }
-            held.refresh(context, now).await?;
+            // One topic that cannot be made keeps no other from being made.
+            if let Err(error) = held.refresh(context, now).await {
+                failure = failure.or(Some(error));
+            }
         }
-        let pause = MIN_INTERVAL.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
+        let least = if failure.is_some() {
+            RETRY
+        } else {
+            MIN_INTERVAL
+        };
+        let pause = least.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
         self.next = Some(Instant::now() + pause);
-        Ok(true)
+        failure.map_or(Ok(true), Err)
     }
 
     /// The whole answer of a topic for subscribers that start: as it is now, unless it is of all

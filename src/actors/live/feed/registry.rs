@@ -53,6 +53,8 @@ impl ChangeSink for FeedRegistry {
             self.remove(&feed);
             feed.end();
             feed.subscribers().wake();
+            // Outside the registry its memory cannot be trimmed: its actor stops soon.
+            feed.expire();
         }
     }
 }
