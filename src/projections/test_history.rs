@@ -1,5 +1,7 @@
 //! A history of one keyword that gives rows of every kind, for tests.
 
+use bytes::Bytes;
+
 use super::{FoldOutcome, KeywordView, MemoryRows};
 use crate::events::{
     Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Timestamp, TweetDeleted,
@@ -94,6 +96,22 @@ impl TestKeyword {
             view: KeywordView::hydrate(&rows).unwrap(),
             rows,
         }
+    }
+
+    /// Folds so many records that cannot be decoded: they move the position and change no view.
+    pub(crate) fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            let envelope = KeywordEnvelope {
+                sequence: self.view.summary().as_of.next(),
+                received_at: NOON,
+                record: KeywordRecord::Rejected {
+                    payload: Bytes::new(),
+                    reason: "no event".to_owned(),
+                },
+            };
+            self.view.fold(&self.rows, &envelope).unwrap();
+        }
+        self.fold([]);
     }
 
     /// Folds events as one batch, each of which takes effect.

@@ -160,41 +160,57 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
     running.stop().await;
 }
 
-/// The hour turns while updates wait for the flush; the next window moves an hour later.
-#[tokio::test(flavor = "multi_thread")]
-async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
-    let off = Off::default();
+/// A client of the timeline and the hourly volume, some time before the hour turns. On a machine
+/// that is so slow that the turn comes before the subscription, it is tried with more time.
+async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
     let second = Timestamp::HOUR / 3_600;
-    let into_the_hour = Timestamp::now().millis().rem_euclid(Timestamp::HOUR);
-    off.set(Timestamp::HOUR - second - into_the_hour);
-    let turn = off.now().plus(second);
-    let running = Running::with(Setup {
-        clock: off.clock(),
-        ..Setup::default()
-    })
-    .await;
-    running.track("ai").await;
-    let mut subscriber = Subscriber::connect(&running.live).await;
-    let topics = vec![
-        Topic::Timeline { limit: 50 },
-        Topic::Volume(VolumeWindow {
+    for lead in [1, 4, 16, 64].map(|seconds| seconds * second) {
+        let off = Off::default();
+        let into_the_hour = Timestamp::now().millis().rem_euclid(Timestamp::HOUR);
+        off.set(Timestamp::HOUR - lead - into_the_hour);
+        let turn = off.now().plus(lead);
+        let turn = turn.plus(-turn.millis().rem_euclid(Timestamp::HOUR));
+        let running = Running::with(Setup {
+            clock: off.clock(),
+            ..Setup::default()
+        })
+        .await;
+        running.track("ai").await;
+        let subscriber = Subscriber::connect(&running.live).await;
+        let volume = VolumeWindow {
             step: Step::Hour,
             offset_hours: 0,
             from: None,
-        }),
-    ];
-    subscriber.subscribe(Some("ai"), topics, None).await;
+        };
+        let topics = vec![Topic::Timeline { limit: 50 }, Topic::Volume(volume)];
+        subscriber.subscribe(Some("ai"), topics, None).await;
+        if off.now() < turn {
+            return (off, turn, running, subscriber);
+        }
+        running.stop().await;
+    }
+    panic!("no subscription began before the hour turned");
+}
+
+/// The hour turns while updates wait for the flush; the next window moves an hour later.
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
+    let (off, turn, running, mut subscriber) = subscribed_before_the_turn().await;
     let mut seq = 0;
     for number in 0.. {
         let at = Timestamp::now().to_string();
         let tweet = of("ai", posted(&format!("x:{number}"), &at, "text"));
         seq = running.publish_all(&[tweet]).await;
-        if off.now() > turn.plus(second / 2) {
+        if off.now() > turn.plus(Timestamp::HOUR / 7_200) {
             break;
         }
     }
     subscriber
         .until(|held| held.get("timeline").is_some_and(|held| held.seq >= seq))
+        .await;
+    let end = turn.plus(Timestamp::HOUR).to_string();
+    subscriber
+        .until(|held| held.get("volume").is_some_and(|held| held.until == end))
         .await;
     running.stop().await;
 }

@@ -21,7 +21,7 @@ pub enum CommandError {
     #[error("it is written down but not folded yet; try again in a moment")]
     TryAgain,
     /// No more keywords are tracked.
-    #[error("{max} keywords are followed, which is the limit (keywords.max)")]
+    #[error("{max} keywords are tracked, which is the limit (keywords.max)")]
     TooMany {
         /// The limit.
         max: usize,

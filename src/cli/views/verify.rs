@@ -229,9 +229,9 @@ fn conclusion(report: &Report) -> String {
         return "the journal is damaged, so that the views cannot be compared with it".to_owned();
     }
     let beyond = match report.unfolded {
-        None | Some(0) => "the journal holds no event beyond it".to_owned(),
-        Some(1) => "1 journaled event beyond it was not compared".to_owned(),
-        Some(events) => format!("{events} journaled events beyond it were not compared"),
+        None | Some(0) => "the journal holds no event beyond the checkpoints".to_owned(),
+        Some(1) => "1 journaled event lies beyond the checkpoints".to_owned(),
+        Some(events) => format!("{events} journaled events lie beyond the checkpoints"),
     };
     let (keywords, position) = (report.keywords, report.position);
     match report.differences.count() {

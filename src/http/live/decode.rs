@@ -100,7 +100,7 @@ fn read(
                     id,
                     keyword,
                     code: ErrorCode::NotPermitted,
-                    message: "you may not follow this here".into(),
+                    message: "you may not subscribe to this here".into(),
                 }));
             }
             Ok(Request::Subscribe(Subscribe {

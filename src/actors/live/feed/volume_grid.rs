@@ -229,7 +229,7 @@ fn send(
         (prev, output.encoder.volume_update(at, prev, part))
     } else {
         let text = format!(
-            "the volume from {} has grown past {MAX_POINTS} points and is not followed any more; \
+            "the volume from {} has grown past {MAX_POINTS} points and has ended; \
             subscribe again with a later from or a longer step",
             window.from.unwrap_or_default()
         );

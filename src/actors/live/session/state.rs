@@ -260,7 +260,7 @@ impl SessionState {
         if opened == Err(TooMany) {
             let max = self.context.options.subscriptions;
             let text = format!(
-                "{max} topics may be followed at a time in one connection; unsubscribe some"
+                "{max} topics may be subscribed to at a time in one connection; unsubscribe some"
             );
             let encoder = &self.context.encoder;
             let refusal = encoder.error(&id, keyword.as_ref(), ErrorCode::TooMany, &text);
