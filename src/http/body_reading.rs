@@ -17,9 +17,6 @@ use super::problem::Problem;
 /// The most bytes of a body: 16 MiB.
 pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The buffer of a body grows to so many times what has arrived.
-const GROWTH: u64 = 4;
-
 /// How long a body may take.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyTimes {
@@ -120,15 +117,15 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Grows the buffer, and counts it first: in few steps, so that little is copied again, but in
-    /// proportion to what has arrived, so that a body that stalls early holds little of the budget.
+    /// Grows the buffer by doubling, but not beyond what was announced, and counts it first. It holds
+    /// in proportion to what has arrived, so that a body that stalls early takes little of the budget.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {
             return Ok(());
         }
         let announced = self.announced.unwrap_or(self.max);
-        let mut target = length.saturating_mul(GROWTH).min(announced).max(length);
+        let mut target = capacity.saturating_mul(2).min(announced).max(length);
         if length <= FREE_BYTES {
             target = target.min(FREE_BYTES);
         }
