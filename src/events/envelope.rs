@@ -16,7 +16,7 @@ pub struct Envelope {
     pub sequence: Sequence,
     /// When the journal took it.
     pub received_at: Timestamp,
-    /// What it says, and of whom.
+    /// What it says, and of which keyword.
     pub content: Content,
     /// Where its event comes from, such as `redrive:17`, when the record says so. Hashes, folds and
     /// digests leave it out.
@@ -28,7 +28,7 @@ pub struct Envelope {
 pub enum Content {
     /// A record on a keyword's subject.
     Keyword(Keyword, KeywordRecord),
-    /// A record whose token names no keyword: it belongs to nobody and is kept as rejected.
+    /// A record whose token names no keyword: it belongs to no keyword and is kept as rejected.
     Unaddressed {
         /// The token as it came.
         token: Bytes,

@@ -159,7 +159,7 @@ impl Queue {
         Ok(Some((number, granted)))
     }
 
-    /// Gives the permit of one client back, and says to whom it goes on.
+    /// Gives the permit of one client back, and names the client that gets it next.
     fn leave(
         &mut self,
         address: ClientKey,

@@ -172,7 +172,7 @@ impl ByteBudget {
         let freed = behind.iter().map(|(.., bytes)| bytes).sum();
         let left = state.held.saturating_sub(freed);
         if left.saturating_add(bytes) > self.shared.limit {
-            // Nobody gives way in vain.
+            // None gives way in vain.
             state.search_again = Some(now + SEARCH_EVERY);
             return false;
         }

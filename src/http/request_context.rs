@@ -43,7 +43,7 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Takes a request whose body nobody reads.
+    /// Takes a request whose body is not read.
     pub fn of(http: Http, request: Request) -> Self {
         Self::with_body(http, request).0
     }

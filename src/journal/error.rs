@@ -157,7 +157,7 @@ pub enum JournalError {
         /// The token, as text.
         token: String,
     },
-    /// What was read is not what the journal holds now: a broker's stream was created anew,
+    /// What was read is not what the journal holds now: a broker's stream was created again,
     /// shortened, or its sequences were used again.
     #[error("the journal is no longer the one that was read: {what}")]
     Changed {

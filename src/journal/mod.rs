@@ -69,7 +69,7 @@ pub enum Connection {
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// Which journal this is now. It changes under a running process only when a broker's stream
-    /// was created anew; every reader of the old one then fails with [`JournalError::Changed`].
+    /// was created again; every reader of the old one then fails with [`JournalError::Changed`].
     fn incarnation(&self) -> Incarnation;
 
     /// Into how many shards it places keywords.
@@ -127,7 +127,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// Appends records, in order, and answers when they are durable. Into the embedded journal
-    /// nobody else's get between them; into a broker's stream, which anybody may write to, they
+    /// no others get between them; into a broker's stream, to which others may write, they
     /// can. After an error none of them is in the journal, unless the error says that it isn't
     /// known. Appending nothing answers with the head, which a broker is asked for: it may be ahead
     /// of what [`Journal::head`] knows yet.

@@ -13,7 +13,7 @@ pub(crate) struct Tokens {
     meanings: Vec<Result<Keyword, String>>,
 }
 
-/// How many tokens are remembered; beyond it all are forgotten, and learned anew.
+/// How many tokens are remembered; beyond it all are forgotten, and learned again.
 const MAX_TOKENS: usize = 200_000;
 
 impl Tokens {

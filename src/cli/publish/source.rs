@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What is read, once or twice.
 pub(in crate::cli) enum Input {
-    /// A plain file, opened anew each time.
+    /// A plain file, opened again each time.
     File(PathBuf),
     /// A copy of a stream, in a file without a name.
     Copy(File),

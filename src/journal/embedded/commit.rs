@@ -249,7 +249,8 @@ impl Worker {
     fn answer(&self, answers: Vec<Answer>, written: Result<Sequence, JournalError>) {
         match written {
             Ok(head) => {
-                // First the head, so that whoever is answered can read what it wrote.
+                // The journal head moves first, so that a publisher can read what it wrote when it is
+                // answered.
                 self.head.send_replace(head);
                 for (answer, appended) in answers {
                     let _ = answer.send(Ok(appended));

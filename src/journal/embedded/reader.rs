@@ -160,7 +160,7 @@ fn record(raw: &RawRecord<'_>) -> Record {
             token: raw.share(body.token),
             stored: raw.share(body.stored),
         },
-        // Not reachable with what this module writes; shown as a rejected record of nobody.
+        // Not reachable with what this module writes; shown as a rejected record without a keyword.
         None => Record {
             received_at: crate::events::Timestamp::EARLIEST,
             token: bytes::Bytes::new(),

@@ -2,7 +2,7 @@
 //!
 //! Records get no `Nats-Msg-Id`: it would cost the server memory for every record for two minutes,
 //! and what it is for is done better by the fold, which counts a tweet once for ever. A record
-//! whose acknowledgement is lost is reported as not known; whoever sends it again doubles nothing.
+//! whose acknowledgement is lost is reported as not known; sending it again counts it once.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

@@ -29,7 +29,7 @@ impl BareJetStream {
     /// Connects.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when nobody answers in time, or the answer is no.
+    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
     pub async fn connect(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let link = Link::open(options, "tidings bench").await?;
         Ok(Self {

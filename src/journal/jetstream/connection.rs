@@ -72,7 +72,7 @@ impl Link {
     /// Connects; once it has, the client connects again by itself for ever.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when nobody answers in time, or the answer is no.
+    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
     pub(super) async fn open(options: &JetStreamOptions, name: &str) -> Result<Self, JournalError> {
         let addresses = options
             .urls
@@ -146,7 +146,7 @@ impl Link {
             health.renewed = Some(Instant::now());
         }
         log_throttled("nats-renewed", |count| {
-            tracing::warn!(count, "NATS does not answer; connecting to it anew");
+            tracing::warn!(count, "NATS does not answer; connecting to it again");
         });
         // An error says that the client has ended, which everything else notices too.
         let _ = self.client.force_reconnect().await;

@@ -87,7 +87,7 @@ pub(super) fn hash_of(message: &StoredMessage) -> RecordHash {
     RecordHash::of(&open_stored(message, &mut Tokens::default()))
 }
 
-/// A header can only say that it was earlier: nobody gets into the future by it.
+/// A header can only name an earlier time, so no record comes to lie in the future.
 fn received_at_of(header: Option<&str>, at: Timestamp) -> Timestamp {
     header
         .and_then(|text| Timestamp::parse(text).ok())

@@ -1,5 +1,5 @@
-//! The server as a NATS micro service: it shows in `nats micro ls`, and answers how it does to
-//! whoever asks `tidings.status`.
+//! The server as a NATS micro service: it shows in `nats micro ls`, and answers requests of
+//! `tidings.status` with its state.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -147,8 +147,8 @@ impl Journal for JetStreamJournal {
     }
 
     /// [`Durability::Replicated`] when more than one server keeps the stream. A single server acks
-    /// before it syncs, unless it is set up otherwise (`sync_interval: always`), which it tells
-    /// nobody: so the worse is assumed.
+    /// before it syncs, unless it is set up otherwise (`sync_interval: always`), which it does
+    /// not tell: so the worse is assumed.
     fn durability(&self) -> Durability {
         self.keeper.standing().durability
     }

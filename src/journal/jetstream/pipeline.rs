@@ -55,7 +55,7 @@ impl PublishOutcome {
         }
     }
 
-    /// All or nothing, as whoever appends sees it.
+    /// All or nothing, as the caller sees it.
     ///
     /// # Errors
     /// [`JournalError::Unacknowledged`].
@@ -329,11 +329,15 @@ mod tests {
 
     #[test]
     fn malformed_acknowledgement_is_no_success() {
-        let nobody = Message {
+        let no_responders = Message {
             status: Some(StatusCode::NO_RESPONDERS),
             ..message("i.1", "")
         };
-        assert!(answer_of(&nobody).unwrap_err().starts_with("no stream"));
+        assert!(
+            answer_of(&no_responders)
+                .unwrap_err()
+                .starts_with("no stream")
+        );
         for payload in ["", "{}", "[]", r#"{"seq":-1}"#, r#"{"error":{}}"#] {
             assert!(answer_of(&message("i.1", payload)).is_err(), "{payload}");
         }

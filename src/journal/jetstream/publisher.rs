@@ -6,7 +6,7 @@ use super::pipeline::{Outgoing, Pipeline};
 use crate::events::{Record, Timestamp};
 use crate::journal::{Appended, JournalError};
 
-/// Publishes records to a stream that somebody else keeps.
+/// Publishes records to a stream that another process keeps.
 #[derive(Debug)]
 pub struct JetStreamPublisher {
     pipeline: Pipeline,
@@ -16,7 +16,7 @@ impl JetStreamPublisher {
     /// Connects.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when nobody answers in time, or the answer is no.
+    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
     pub async fn connect(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let link = Link::open(options, "tidings publish").await?;
         Ok(Self {

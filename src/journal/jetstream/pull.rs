@@ -27,7 +27,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const EXPIRES: Duration = Duration::from_secs(5);
 /// A consumer that says nothing for so long, heartbeats included, is gone.
 const SILENCE: Duration = Duration::from_millis(2_500);
-/// The server forgets a consumer that nobody asks for so long.
+/// The server forgets a consumer that is not asked for so long.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 
 /// What came.

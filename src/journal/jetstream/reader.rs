@@ -31,7 +31,7 @@ const WAITING_BYTES: usize = 16 * 1024 * 1024;
 const WATCHDOG: Duration = Duration::from_secs(3);
 /// After so many consumers without a message the next one is asked for by itself ...
 const FRUITLESS: u32 = 2;
-/// After so many of them the connection is made anew.
+/// After so many of them a new connection is made.
 const USELESS: u32 = 3;
 /// ... and so many more with it, before a consumer is tried again.
 const ASKED_AT_ONCE: usize = 64;

@@ -29,7 +29,7 @@ const INCARNATION: &str = "Tidings-Incarnation";
 /// How much of a reason is kept, in bytes.
 const MAX_REASON_BYTES: usize = 2048;
 const PREFIX: &str = "rejected.";
-const NOBODY: &str = "rejected._";
+const UNADDRESSED: &str = "rejected._";
 
 /// The rejected log of a JetStream journal.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ fn not_published(error: &PublishError) -> JournalError {
 fn subject_of(entry: &RejectedEntry) -> String {
     match std::str::from_utf8(&entry.token) {
         Ok(token) if entry.addressed => format!("{PREFIX}{token}"),
-        _ => NOBODY.to_owned(),
+        _ => UNADDRESSED.to_owned(),
     }
 }
 
@@ -182,7 +182,7 @@ fn entry(message: &StoredMessage) -> Option<RejectedEntry> {
         sequence: Sequence::new(headers.number(SEQUENCE)?),
         received_at: Timestamp::parse(headers.get(RECEIVED_AT)?).ok()?,
         token,
-        addressed: message.subject != NOBODY,
+        addressed: message.subject != UNADDRESSED,
         code: headers
             .get(CODE)
             .filter(|code| is_code(code))

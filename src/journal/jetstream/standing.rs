@@ -2,7 +2,7 @@
 //!
 //! Everybody else goes by this, not by what a consumer says: the head that lag is measured
 //! against, and whether the stream is still the one that was read (a *turn* is counted whenever it
-//! was created anew, emptied, or lost its end).
+//! was created again, emptied, or lost its end).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -128,7 +128,7 @@ impl Keeper {
     /// Nothing is appended or read from here on. False when it was so already.
     pub(super) fn close(&self) -> bool {
         let first = !self.closed.send_replace(true);
-        // Whoever waits for news looks up.
+        // Wakes what waits for a change.
         self.standing.send_modify(|_| {});
         first
     }
@@ -158,7 +158,7 @@ impl Keeper {
         self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The error for whoever read the stream before it took a turn.
+    /// The error for readers of the stream before it took a turn.
     pub(super) fn changed(&self) -> JournalError {
         let what = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         JournalError::Changed {
@@ -207,7 +207,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Nobody can read up to a sequence that holds nothing, so the end is where something is.
+    /// No reader gets to a sequence that holds nothing, so the end is the last one that holds a
+    /// message.
     async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
         let deleted = info.state.deleted_count.unwrap_or_default();
         let last = info.state.last_sequence;
@@ -240,7 +241,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`JournalError::Broker`] when it doesn't answer, or is gone, and
-    /// [`JournalError::Misconfigured`] when it was created anew in another way.
+    /// [`JournalError::Misconfigured`] when it was created again in another way.
     pub(super) async fn look(&self) -> Result<StreamStanding, JournalError> {
         // What it is held against is taken before it is asked: an append may get ahead of the
         // answer.
@@ -269,7 +270,7 @@ impl Keeper {
         }
     }
 
-    /// Asks again at once when the connection was made anew meanwhile, since the answer went to the
+    /// Asks again at once when a new connection was made meanwhile, since the answer went to the
     /// one before.
     async fn ask_over_turns(&self) -> Result<Info, JournalError> {
         let mut turns = self.link.turns.clone();
@@ -302,7 +303,7 @@ impl Keeper {
         let mut seen = standing_of(info, known.turn);
         let turned = if seen.incarnation != known.incarnation {
             Some(format!(
-                "the stream {} was created anew at {}",
+                "the stream {} was created again at {}",
                 self.api.name, info.created
             ))
         } else if seen.last == Sequence::ZERO && before > Sequence::ZERO {
@@ -331,7 +332,7 @@ impl Keeper {
         seen
     }
 
-    /// Somebody found that the stream does not hold what was read.
+    /// A reader found that the stream does not hold what was read.
     pub(super) fn turn(&self, what: String) -> JournalError {
         tracing::error!("{what}: what was folded is no longer what the journal holds");
         self.reason

@@ -111,7 +111,7 @@ pub(super) fn check(
 }
 
 /// Only what bears on which records there are, and under which subjects. A number of replicas is
-/// held against a stream only where somebody asked for it.
+/// held against a stream only where the settings name one.
 fn differences(found: &Config, wanted: &Config, replicas: Option<usize>) -> Vec<String> {
     let mut all = Vec::new();
     let mut compare = |field: &str, found: String, wanted: String| {
@@ -191,7 +191,7 @@ fn limit(limit: i64) -> String {
 }
 
 /// Which journal a stream is: its name and the moment of its creation, which is another one when it
-/// is created anew, and stays the same through restarts and moves. A restored stream keeps it with
+/// is created again, and stays the same through restarts and moves. A restored stream keeps it with
 /// nats-server up to 2.14, and has a new one with 2.15.
 pub(super) fn incarnation_of(info: &Info) -> Incarnation {
     let mut hasher = blake3::Hasher::new();

@@ -197,7 +197,7 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// A segment whose file nobody writes any more.
+    /// A segment whose file is not written any more.
     pub(super) fn finished(first: Sequence, path: PathBuf) -> Self {
         Self::ending_at(first, path, u64::MAX)
     }
