@@ -146,7 +146,7 @@ impl App {
         http_options: HttpOptions,
     ) -> Result<Serving, AppError> {
         let metrics = tidings.metrics().clone();
-        let encoder = http::json_encoder(tidings);
+        let encoder = http::json_encoder();
         let live = Live::start(tidings, encoder, options::live_options(settings)).await?;
         let http = Http::new(tidings.clone(), live.clone(), http_options);
         let start = |listener, router, limits| {

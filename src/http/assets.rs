@@ -3,8 +3,10 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::answer_budget::StaticBody;
+use super::description::Operation;
 use super::problem::Problem;
 use super::request_context::RequestContext;
 use super::{Http, etag};
@@ -62,6 +64,50 @@ pub async fn openapi(State(http): State<Http>, request: Request) -> Result<Respo
 /// Answers `GET /api/asyncapi.json`.
 pub async fn asyncapi(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     asset(http, request, "application/json", ASYNCAPI)
+}
+
+/// Describes `GET /`.
+pub fn page_operation() -> Operation {
+    of_text("page", "The built-in page", "text/html")
+}
+
+/// Describes `GET /page.js`.
+pub fn script_operation() -> Operation {
+    of_text("pageScript", "Its script", "text/javascript")
+}
+
+/// Describes `GET /live.js`.
+pub fn live_script_operation() -> Operation {
+    of_text(
+        "liveScript",
+        "The page's live connection",
+        "text/javascript",
+    )
+}
+
+/// Describes `GET /page.css`.
+pub fn style_operation() -> Operation {
+    of_text("pageStyle", "Its style", "text/css")
+}
+
+/// Describes `GET /api/openapi.json`.
+pub fn openapi_operation() -> Operation {
+    of_object("description", "This description")
+}
+
+/// Describes `GET /api/asyncapi.json`.
+pub fn asyncapi_operation() -> Operation {
+    of_object("asyncapi", "The live protocol in AsyncAPI 3")
+}
+
+fn of_text(id: &str, summary: &str, media_type: &str) -> Operation {
+    let schema = json!({ "type": "string" });
+    Operation::new(id, summary).gives_tagged("The answer", media_type, &schema)
+}
+
+fn of_object(id: &str, summary: &str) -> Operation {
+    let schema = json!({ "type": "object" });
+    Operation::new(id, summary).gives_tagged("The answer", "application/json", &schema)
 }
 
 fn asset(

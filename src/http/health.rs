@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Http;
+use super::description::{Operation, reference};
 use super::middleware::Unlisted;
 use super::problem::Problem;
 use super::request_context::RequestContext;
@@ -178,4 +179,34 @@ pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Respo
     call.query(&[])?;
     let text = call.http().metrics().encode();
     Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+}
+
+/// What a probe of a host that is not listed is told.
+const TOLD: &str = "The answer; a host that is not listed is told the status alone";
+
+/// Describes `GET /healthz`.
+pub fn health_operation() -> Operation {
+    Operation::new("health", "Does the process run?").gives_tagged(
+        TOLD,
+        "application/json",
+        &reference("schemas", "Health"),
+    )
+}
+
+/// Describes `GET /readyz`.
+pub fn readiness_operation() -> Operation {
+    let readiness = reference("schemas", "Readiness");
+    let waits = "Starting, something waits (see causes), or a shard lags too far";
+    Operation::new("readiness", "Are answers up to date?")
+        .gives_tagged(TOLD, "application/json", &readiness)
+        .gives_problem(503, waits, &reference("schemas", "NotReady"))
+        .retry_after(503)
+}
+
+/// Describes `GET /metrics`.
+pub fn metrics_operation() -> Operation {
+    let text = json!({ "type": "string" });
+    Operation::new("metrics", "Metrics in the OpenMetrics text format")
+        .described("May listen elsewhere (setting http.metrics_listen).")
+        .gives(200, "The answer", "application/openmetrics-text", &text)
 }

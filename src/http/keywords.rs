@@ -1,99 +1,23 @@
-//! `/keywords`: which keywords there are, tracking them, and ending a quarantine.
+//! `/keywords`: tracking keywords, and ending a quarantine.
 
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Http;
+use super::description::{Operation, reference};
 use super::lanes::Lane;
 use super::problem::Problem;
-use super::request_context::{MIN_SEQ, RequestContext};
-use super::response::{AnswerBody, Moment, Positioned, as_text};
+use super::request_context::RequestContext;
+use super::resources::Name;
+use super::response::{AnswerBody, Positioned};
 use crate::access::Action;
-use crate::actors::engine::{KeywordStatus, Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
-use crate::queries::{TrackedKeyword, tracked_keywords};
-
-/// A keyword of the list has about so many bytes.
-const KEYWORD_BYTES: u64 = 200;
-
-/// The parameters of the list.
-pub const PARAMETERS: &[&str] = &[MIN_SEQ];
-
-#[derive(Debug, Serialize)]
-struct Keywords {
-    keywords: Vec<Item>,
-}
-
-#[derive(Debug, Serialize)]
-struct Item {
-    #[serde(flatten)]
-    name: Name,
-    tweets: u64,
-    first_at: Option<Moment>,
-    last_at: Option<Moment>,
-    as_of: Sequence,
-    lag: u64,
-    status: &'static str,
-}
-
-impl Item {
-    fn of(tidings: &Tidings, listed: TrackedKeyword) -> Self {
-        Self {
-            tweets: listed.tweets,
-            first_at: listed.first_at.map(Moment),
-            last_at: listed.last_at.map(Moment),
-            as_of: listed.as_of,
-            lag: tidings.lag(&listed.keyword),
-            status: match tidings.keyword_status(&listed.keyword) {
-                KeywordStatus::Live => "live",
-                KeywordStatus::CatchingUp => "catching_up",
-                KeywordStatus::Quarantined => "quarantined",
-            },
-            name: Name::of(listed.keyword),
-        }
-    }
-}
-
-/// A keyword and its token.
-#[derive(Debug, Serialize)]
-pub struct Name {
-    #[serde(serialize_with = "as_text")]
-    keyword: Keyword,
-    #[serde(serialize_with = "as_text")]
-    token: Token,
-}
-
-impl Name {
-    /// The name of a keyword.
-    pub fn of(keyword: Keyword) -> Self {
-        Self {
-            token: Token::of(&keyword),
-            keyword,
-        }
-    }
-}
-
-/// Answers `GET /keywords`: those that are tracked, in keyword order.
-pub async fn list(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
-    let call = RequestContext::of(http, request);
-    call.ask(None, Action::Read)?;
-    let query = call.query(PARAMETERS)?;
-    call.reach(Scope::All, query.min_seq()?).await?;
-    let count = u64::try_from(call.tidings().tracked_count()).unwrap_or(u64::MAX);
-    let bytes = count.saturating_mul(KEYWORD_BYTES);
-    let (tidings, countable) = (call.tidings().clone(), call.countable());
-    call.answer_large_across(Lane::List, bytes, move |views| {
-        let listed = tracked_keywords(views, &countable)?.into_iter();
-        let keywords = listed.map(|listed| Item::of(&tidings, listed)).collect();
-        Ok(Keywords { keywords })
-    })
-    .await
-}
 
 /// The keyword that the body of `POST /keywords` names.
 fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
@@ -193,6 +117,48 @@ async fn named(call: &RequestContext, keyword: Keyword) -> Result<AnswerBody, Pr
         })
     })
     .await
+}
+
+/// Describes `POST /keywords`.
+pub fn track_operation() -> Operation {
+    let name = reference("schemas", "KeywordName");
+    let location = json!({ "schema": { "type": "string" } });
+    let body = json!({
+        "type": "object",
+        "properties": { "keyword": { "type": "string" } },
+        "required": ["keyword"],
+    });
+    let limit = "As many keywords as the setting keywords.max allows are tracked";
+    Operation::new("track", "Track a keyword")
+        .body("application/json", &body)
+        .gives(200, "It was tracked already", "application/json", &name)
+        .gives(201, "It is tracked from now on", "application/json", &name)
+        .header(201, "Location", location)
+        .gives_problem(409, limit, &reference("schemas", "Problem"))
+        .refused(503, "TryAgain")
+}
+
+/// Describes `DELETE /keywords/{token}`.
+pub fn untrack_operation() -> Operation {
+    Operation::new("untrack", "Stop tracking a keyword")
+        .described("Drops its views; the ledger stays.")
+        .of_keyword()
+        .gives_nothing(204, "It isn't tracked any more")
+        .refused(404, "NotFound")
+        .refused(503, "TryAgain")
+}
+
+/// Describes `POST …/release`.
+pub fn release_operation() -> Operation {
+    let name = reference("schemas", "KeywordName");
+    Operation::new("release", "End a keyword's quarantine")
+        .of_keyword()
+        .gives(200, "It folds again", "application/json", &name)
+        .refused(404, "NotFound")
+        .refused(408, "BodyTimeout")
+        .refused(413, "BodyTooLarge")
+        .refused(415, "UnsupportedMediaType")
+        .refused(503, "TryAgain")
 }
 
 #[cfg(test)]

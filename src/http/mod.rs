@@ -23,36 +23,38 @@ mod body_reading;
 mod budget;
 mod client;
 mod client_stream;
-mod compare;
+mod description;
 mod etag;
 mod health;
 mod hosts;
 mod keywords;
 mod lanes;
-mod ledger;
 mod live;
 mod middleware;
-mod overview;
 mod pagination;
+mod parameter;
 mod problem;
 mod query;
 mod request_context;
+mod resource;
+mod resources;
 mod response;
 mod routes;
 mod server;
 mod time_range;
-mod timeline;
-mod tweet;
 mod tweets;
-mod volume;
 
 pub use crate::access::{Access, Action, AllowAll, KeywordSet, Principal};
 pub use body_reading::BodyTimes;
+pub use description::{asyncapi, openapi};
 pub use health::status_json;
 pub use hosts::{Hosts, HostsError};
 pub use lanes::QueryLimits;
-pub use live::{LiveLimits, json_encoder};
+pub use live::{LiveLimits, json_encoder, topic};
+pub use parameter::Parameter;
 pub use problem::Problem;
+pub use resource::{ResourceEntry, Scope};
+pub use resources::RESOURCES;
 pub use routes::{ROUTES, Route, metrics_router, router};
 pub use server::{ClientAddress, Server, ServerLimits};
 
@@ -137,7 +139,7 @@ impl Http {
                 body_budget: ByteBudget::new(options.body_budget, body_metrics),
                 answer_budget: ByteBudget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
-                encoder: json_encoder(&tidings),
+                encoder: json_encoder(),
                 live,
                 live_limits: options.live,
                 tidings,

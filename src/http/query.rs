@@ -1,9 +1,16 @@
 //! Query strings, read strictly: what a route does not know is refused, not ignored.
 
+use std::str::FromStr;
+
 use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
 
 use super::pagination;
+use super::parameter::{
+    Cursor, Keywords, MIN_SEQ, Number, Parameter, Position, RESERVED, Text, Time, Word, Zone,
+};
 use super::problem::{Problem, shortened};
+use super::time_range::zone;
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::TweetKey;
 
@@ -14,35 +21,25 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a raw query string. `known` names the parameters that the route has; only those in
-    /// `repeatable` may come more than once.
+    /// Reads a raw query string, which may hold these parameters.
     ///
     /// # Errors
     /// [`Problem`] when a parameter is unknown or repeated, or when the bytes behind the percent
     /// signs are not UTF-8.
-    pub fn read(
-        raw: &str,
-        known: &[&'static str],
-        repeatable: &[&'static str],
-    ) -> Result<Self, Problem> {
+    pub fn read(raw: &str, known: &[Parameter]) -> Result<Self, Problem> {
         let mut pairs: Vec<(&'static str, String)> = Vec::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(name)?;
-            let Some(name) = known.iter().find(|known| **known == name) else {
-                return Err(Problem::UnknownParameter {
-                    name: shortened(&name),
-                    right: match known {
-                        [] => "this route has none".to_owned(),
-                        known => format!("this route has {}", known.join(", ")),
-                    },
-                });
+            let Some(parameter) = known.iter().find(|known| known.name() == name) else {
+                return Err(unknown(&name, known));
             };
+            let name = parameter.name();
             let value = decoded(value)?;
             if value.is_empty() {
                 continue;
             }
-            if !repeatable.contains(name) && pairs.iter().any(|(held, _)| held == name) {
+            if !parameter.is_repeatable() && pairs.iter().any(|(held, _)| *held == name) {
                 return Err(Problem::BadQuery(format!(
                     "the query parameter {name:?} is given more than once; give it once"
                 )));
@@ -52,61 +49,100 @@ impl Query {
         Ok(Self { pairs })
     }
 
-    /// The value of a parameter.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.texts(name).next()
+    /// Reads the members of a live message that are parameters of its topic. A number may be given
+    /// as a text.
+    ///
+    /// # Errors
+    /// What is wrong with a member.
+    pub fn of_members(members: &Map<String, Value>, known: &[Parameter]) -> Result<Self, String> {
+        let mut pairs = Vec::new();
+        for parameter in known {
+            let name = parameter.name();
+            let text = match (members.get(name), parameter) {
+                (None | Some(Value::Null), _) => continue,
+                (Some(Value::String(text)), _) => text.clone(),
+                (Some(other), Parameter::Number(_)) => other.to_string(),
+                (Some(_), _) => return Err(format!("{name} must be a text")),
+            };
+            pairs.push((name, text));
+        }
+        Ok(Self { pairs })
     }
 
-    /// The values of a parameter that may come more than once.
-    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+    /// The parameters that are given.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.pairs.iter().map(|(name, _)| *name)
+    }
+
+    /// The value of a parameter, as it is written.
+    fn given(&self, name: &str) -> Option<&str> {
+        self.all_given(name).next()
+    }
+
+    fn all_given(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs
             .iter()
             .filter(move |(held, _)| *held == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// A whole number from `min` to `max`, or `default`.
+    /// A text, if it is given.
+    pub fn text(&self, parameter: &Text) -> Option<&str> {
+        self.given(parameter.0.name)
+    }
+
+    /// A whole number.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is none.
-    pub fn number(
-        &self,
-        name: &'static str,
-        min: usize,
-        max: usize,
-        default: usize,
-    ) -> Result<usize, Problem> {
-        let Some(text) = self.text(name) else {
+    /// [`Problem::BadParameter`] when it is none, or out of its range.
+    pub fn number(&self, parameter: &Number) -> Result<usize, Problem> {
+        let Number {
+            head,
+            min,
+            max,
+            default,
+        } = *parameter;
+        let Some(text) = self.given(head.name) else {
             return Ok(default);
         };
         text.parse()
             .ok()
             .filter(|number| (min..=max).contains(number) && !text.starts_with('+'))
             .ok_or_else(|| {
-                Problem::parameter(
-                    name,
-                    text,
-                    format!("it must be a whole number from {min} to {max}"),
-                )
+                let right = format!("it must be a whole number from {min} to {max}");
+                Problem::parameter(head.name, text, right)
             })
     }
 
-    /// A moment. The `+` of an offset may have become a space on its way.
+    /// A moment, if it is given. The `+` of an offset may have become a space on its way.
     ///
     /// # Errors
     /// [`Problem::BadParameter`] when it is none.
-    pub fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
-        self.text(name)
+    pub fn time(&self, parameter: &Time) -> Result<Option<Timestamp>, Problem> {
+        let name = parameter.0.name;
+        self.given(name)
             .map(|text| {
                 Timestamp::parse(&text.replace(' ', "+")).map_err(|_| {
-                    Problem::parameter(
-                        name,
-                        text,
-                        "it must be an RFC 3339 time such as 2026-11-23T07:00:00.123Z",
-                    )
+                    let right = "it must be an RFC 3339 time such as 2026-11-23T07:00:00.123Z";
+                    Problem::parameter(name, text, right)
                 })
             })
             .transpose()
+    }
+
+    /// The hours of an offset. A `+` may have become a space on its way.
+    ///
+    /// # Errors
+    /// [`Problem::BadParameter`] when it is no offset of whole hours.
+    pub fn zone(&self, parameter: &Zone) -> Result<i8, Problem> {
+        let name = parameter.0.name;
+        let Some(text) = self.given(name) else {
+            return Ok(0);
+        };
+        zone(text).ok_or_else(|| {
+            let right = "it must be an offset of whole hours such as +09:00 or -05:00";
+            Problem::parameter(name, text, right)
+        })
     }
 
     /// The position through which the views must have folded before they are asked.
@@ -114,84 +150,130 @@ impl Query {
     /// # Errors
     /// [`Problem::BadParameter`] when it is no sequence.
     pub fn min_seq(&self) -> Result<Option<Sequence>, Problem> {
-        const NAME: &str = "min_seq";
-        self.text(NAME)
-            .map(|text| {
-                text.parse()
-                    .ok()
-                    .filter(|_| !text.starts_with('+'))
-                    .map(Sequence::new)
-                    .ok_or_else(|| {
-                        Problem::parameter(
-                            NAME,
-                            text,
-                            "it must be a sequence: a whole number such as the seq that a POST \
-                            answered",
-                        )
-                    })
-            })
-            .transpose()
+        self.position(&MIN_SEQ)
     }
 
-    /// The page that ended here is to be continued.
-    ///
-    /// # Errors
-    /// [`Problem::BadParameter`] when it is no cursor.
-    pub fn cursor(&self, name: &'static str) -> Result<Option<TweetKey>, Problem> {
-        self.text(name)
+    fn position(&self, parameter: &Position) -> Result<Option<Sequence>, Problem> {
+        let name = parameter.0.name;
+        self.given(name)
             .map(|text| {
-                pagination::decode(text).ok_or_else(|| {
-                    Problem::parameter(
-                        name,
-                        text,
-                        "it must be the next of an earlier page, unchanged",
-                    )
+                let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+                number.map(Sequence::new).ok_or_else(|| {
+                    let right = "it must be a sequence: a whole number such as the seq that a \
+                        POST answered";
+                    Problem::parameter(name, text, right)
                 })
             })
             .transpose()
     }
 
-    /// The keywords of a parameter that may come more than once, each once, in the order given.
+    /// Where a result page goes on, if it is given.
     ///
     /// # Errors
-    /// [`Problem::BadKeyword`] when one cannot be a keyword.
-    pub fn keywords(&self, name: &str) -> Result<Vec<Keyword>, Problem> {
+    /// [`Problem::BadParameter`] when it is no cursor.
+    pub fn cursor(&self, parameter: &Cursor) -> Result<Option<TweetKey>, Problem> {
+        let name = parameter.0.name;
+        self.given(name)
+            .map(|text| {
+                pagination::decode(text).ok_or_else(|| {
+                    let right = "it must be the next of an earlier page, unchanged";
+                    Problem::parameter(name, text, right)
+                })
+            })
+            .transpose()
+    }
+
+    /// Some keywords, each once, in the order given.
+    ///
+    /// # Errors
+    /// [`Problem::BadKeyword`] when one cannot be a keyword, [`Problem::BadQuery`] when there are
+    /// none or too many.
+    pub fn keywords(&self, parameter: &Keywords) -> Result<Vec<Keyword>, Problem> {
+        let (name, max) = (parameter.head.name, parameter.max);
         let mut keywords = Vec::new();
-        for text in self.texts(name) {
+        for text in self.all_given(name) {
             let keyword =
                 Keyword::new(text).map_err(|error| Problem::BadKeyword(error.to_string()))?;
             if !keywords.contains(&keyword) {
                 keywords.push(keyword);
             }
         }
+        if keywords.is_empty() || keywords.len() > max {
+            return Err(Problem::BadQuery(format!(
+                "{} keywords are named; name 1 to {max}, each as {name}=",
+                keywords.len()
+            )));
+        }
         Ok(keywords)
     }
 
-    /// One of a few words, or the default.
+    /// The meaning of one of a few words.
     ///
     /// # Errors
     /// [`Problem::BadParameter`] names the words.
-    pub fn one_of<T: Copy>(
-        &self,
-        name: &'static str,
-        words: &[(&str, T)],
-        default: T,
-    ) -> Result<T, Problem> {
-        let Some(text) = self.text(name) else {
-            return Ok(default);
-        };
-        words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, meaning)| *meaning)
-            .ok_or_else(|| {
-                let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                Problem::parameter(
-                    name,
-                    text,
-                    format!("it must be one of {}", words.join(", ")),
-                )
-            })
+    pub fn word<T: FromStr>(&self, parameter: &Word) -> Result<T, Problem> {
+        let Word {
+            head,
+            words,
+            default,
+        } = *parameter;
+        let text = self.given(head.name).unwrap_or(default);
+        let known = words.contains(&text).then(|| text.parse().ok()).flatten();
+        known.ok_or_else(|| {
+            let right = format!("it must be one of {}", words.join(", "));
+            Problem::parameter(head.name, text, right)
+        })
+    }
+
+    /// The value of a live topic's parameter as its messages name it, in JSON; `None` when it is
+    /// the default. Equal values give equal texts, however they were written.
+    ///
+    /// # Errors
+    /// [`Problem`] when the value is wrong.
+    pub fn canonical(&self, parameter: &Parameter) -> Result<Option<String>, Problem> {
+        let quoted = |text: &str| Value::from(text).to_string();
+        Ok(match parameter {
+            Parameter::Number(number) => Some(self.number(number)?)
+                .filter(|value| *value != number.default)
+                .map(|value| value.to_string()),
+            Parameter::Word(word) => {
+                let text = self.given(word.head.name);
+                text.filter(|text| *text != word.default).map(quoted)
+            }
+            Parameter::Time(time) => self.time(time)?.map(|time| quoted(&time.to_string())),
+            Parameter::Zone(parameter) => match self.zone(parameter)? {
+                0 => None,
+                hours => {
+                    let sign = if hours < 0 { '-' } else { '+' };
+                    Some(quoted(&format!("{sign}{:02}:00", hours.unsigned_abs())))
+                }
+            },
+            Parameter::Text(text) => self.text(text).map(quoted),
+            Parameter::Cursor(_) | Parameter::Position(_) | Parameter::Keywords(_) => {
+                let text = self.given(parameter.name());
+                text.map(quoted)
+            }
+        })
+    }
+}
+
+/// A parameter that the route does not have.
+fn unknown(name: &str, known: &[Parameter]) -> Problem {
+    let names: Vec<_> = known.iter().map(Parameter::name).collect();
+    let route = match names.as_slice() {
+        [] => "this route has none".to_owned(),
+        names => format!("this route has {}", names.join(", ")),
+    };
+    let right = if name == RESERVED {
+        format!(
+            "it is reserved for answers as of an earlier position, which no route gives yet; {route}"
+        )
+    } else {
+        route
+    };
+    Problem::UnknownParameter {
+        name: shortened(name),
+        right,
     }
 }
 
@@ -212,21 +294,49 @@ fn decoded(text: &str) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::parameter::Head;
+
+    const LIMIT: Number = Number {
+        head: Head::new("limit", "How many"),
+        min: 1,
+        max: 200,
+        default: 50,
+    };
+    const FROM: Time = Time(Head::new("from", "Start"));
+    const Q: Text = Text(Head::new("q", "Part of the text"));
+    const KEYWORD: Keywords = Keywords {
+        head: Head::new("keyword", "Which"),
+        max: 2,
+    };
+    const STEP: Word = Word {
+        head: Head::new("step", "Width"),
+        words: &["1", "2"],
+        default: "1",
+    };
+    const TZ: Zone = Zone(Head::new("tz", "Offset"));
+    const KNOWN: [Parameter; 7] = [
+        Parameter::Number(LIMIT),
+        Parameter::Time(FROM),
+        Parameter::Text(Q),
+        Parameter::Keywords(KEYWORD),
+        Parameter::Word(STEP),
+        Parameter::Zone(TZ),
+        Parameter::Position(MIN_SEQ),
+    ];
 
     fn read(raw: &str) -> Result<Query, Problem> {
-        Query::read(raw, &["limit", "from", "keyword", "min_seq"], &["keyword"])
+        Query::read(raw, &KNOWN)
     }
 
     #[test]
     fn values_are_decoded_and_empty_ones_are_none() {
         let query = read("keyword=us+airways&&keyword=%EC%95%84%EC%9D%B4&limit=&from").unwrap();
-        assert_eq!(
-            query.texts("keyword").collect::<Vec<_>>(),
-            ["us airways", "아이"]
-        );
-        assert_eq!(query.text("limit"), None);
-        assert_eq!(query.number("limit", 1, 200, 50).unwrap(), 50);
-        assert!(query.moment("from").unwrap().is_none());
+        let keywords = query.keywords(&KEYWORD).unwrap();
+        let texts: Vec<_> = keywords.iter().map(Keyword::as_str).collect();
+        assert_eq!(texts, ["us airways", "아이"]);
+        assert_eq!(query.text(&Q), None);
+        assert_eq!(query.number(&LIMIT).unwrap(), 50);
+        assert!(query.time(&FROM).unwrap().is_none());
     }
 
     #[test]
@@ -236,20 +346,25 @@ mod tests {
             Err(Problem::UnknownParameter { .. })
         ));
         assert!(matches!(
-            Query::read("a=1", &[], &[]),
+            Query::read("a=1", &[]),
             Err(Problem::UnknownParameter { right, .. }) if right == "this route has none"
         ));
         assert!(matches!(read("limit=1&limit=2"), Err(Problem::BadQuery(_))));
-        assert!(matches!(read("keyword=%FF"), Err(Problem::BadQuery(_))));
+        assert!(matches!(read("q=%FF"), Err(Problem::BadQuery(_))));
+    }
+
+    #[test]
+    fn the_reserved_parameter_is_refused_and_named_as_reserved() {
+        let refused = read("as_of=1").unwrap_err().to_string();
+        assert!(
+            refused.contains("reserved") && refused.contains("limit"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn numbers_are_plain_and_in_range() {
-        let limit = |text: &str| {
-            read(&format!("limit={text}"))
-                .unwrap()
-                .number("limit", 1, 200, 50)
-        };
+        let limit = |text: &str| read(&format!("limit={text}")).unwrap().number(&LIMIT);
         assert_eq!(limit("1").unwrap(), 1);
         assert_eq!(limit("200").unwrap(), 200);
         for bad in [
@@ -268,11 +383,8 @@ mod tests {
     #[test]
     fn a_plus_that_became_a_space_is_still_an_offset() {
         let from = |raw: &str| {
-            read(&format!("from={raw}"))
-                .unwrap()
-                .moment("from")
-                .ok()
-                .flatten()
+            let query = read(&format!("from={raw}")).unwrap();
+            query.time(&FROM).ok().flatten()
         };
         let expected = Timestamp::parse("2026-11-23T07:00:00Z").ok();
         assert!(expected.is_some());
@@ -282,10 +394,54 @@ mod tests {
     }
 
     #[test]
+    fn zones_are_whole_hours() {
+        for (raw, expected) in [
+            ("", Some(0)),
+            ("tz=Z", Some(0)),
+            ("tz=+09:00", Some(9)),
+            ("tz=%2B09:00", Some(9)),
+            ("tz=-05:00", Some(-5)),
+            ("tz=%2B%2B9:00", None),
+            ("tz=-a1:00", None),
+        ] {
+            assert_eq!(read(raw).unwrap().zone(&TZ).ok(), expected, "{raw}");
+        }
+    }
+
+    #[test]
     fn keywords_are_normalised_and_named_once() {
         let query = read("keyword=AI&keyword=%20ai&keyword=b").unwrap();
-        let keywords = query.keywords("keyword").unwrap();
+        let keywords = query.keywords(&KEYWORD).unwrap();
         assert_eq!(keywords.len(), 2);
-        assert!(read("keyword=%00").unwrap().keywords("keyword").is_err());
+        for bad in ["keyword=%00", "", "keyword=a&keyword=b&keyword=c"] {
+            assert!(read(bad).unwrap().keywords(&KEYWORD).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn equal_values_are_named_alike_and_defaults_are_not_named() {
+        let named = |raw: &str| {
+            let query = read(raw).unwrap();
+            let named = KNOWN.iter().map(|known| query.canonical(known).unwrap());
+            named.flatten().collect::<Vec<_>>()
+        };
+        assert!(named("limit=50&step=1&tz=Z").is_empty());
+        assert_eq!(
+            named("limit=07&step=2&tz=+09:00&from=2026-11-23T16:00:00%2B09:00"),
+            ["7", "\"2026-11-23T07:00:00.000Z\"", "\"2\"", "\"+09:00\""]
+        );
+    }
+
+    #[test]
+    fn members_of_messages_are_texts_but_numbers() {
+        let of = |value: Value| Query::of_members(value.as_object().unwrap(), &KNOWN);
+        for limit in [serde_json::json!(7), serde_json::json!("7")] {
+            let query = of(serde_json::json!({ "limit": limit, "tz": null })).unwrap();
+            assert_eq!(query.number(&LIMIT).unwrap(), 7);
+        }
+        assert_eq!(
+            of(serde_json::json!({ "step": 7 })).unwrap_err(),
+            "step must be a text"
+        );
     }
 }

@@ -12,6 +12,7 @@ use super::body_reading::MAX_BODY_BYTES;
 use super::budget::ByteCharge;
 use super::client::ClientKey;
 use super::lanes::{self, Lane};
+use super::parameter::{MIN_SEQ, Parameter};
 use super::problem::Problem;
 use super::query::Query;
 use super::response::{AnswerBody, Positioned};
@@ -24,8 +25,6 @@ use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{self, QueryError, Untracked};
 use crate::store::Views;
 
-/// The parameter that every answer of the views takes.
-pub const MIN_SEQ: &str = "min_seq";
 /// How often a cross-keyword answer is tried, if the views are replaced each time.
 const TRIES: usize = 3;
 /// Before the token in a path.
@@ -119,24 +118,22 @@ impl RequestContext {
         }
     }
 
-    /// The query, which may hold these parameters, each once.
+    /// The query, which may hold these parameters.
     ///
     /// # Errors
     /// [`Problem`] when it holds others.
-    pub fn query(&self, known: &[&'static str]) -> Result<Query, Problem> {
-        self.query_repeating(known, &[])
+    pub fn query(&self, known: &[Parameter]) -> Result<Query, Problem> {
+        Query::read(&self.raw_query, known)
     }
 
-    /// The query, in which some parameters may come more than once.
+    /// The query of a resource, which may hold `min_seq` besides its parameters.
     ///
     /// # Errors
     /// [`Problem`] when it holds others.
-    pub fn query_repeating(
-        &self,
-        known: &[&'static str],
-        repeatable: &[&'static str],
-    ) -> Result<Query, Problem> {
-        Query::read(&self.raw_query, known, repeatable)
+    pub fn query_of_resource(&self, parameters: &[Parameter]) -> Result<Query, Problem> {
+        let mut known = parameters.to_vec();
+        known.push(Parameter::Position(MIN_SEQ));
+        self.query(&known)
     }
 
     /// Reads the body, which has to be of this type.
@@ -201,25 +198,13 @@ impl RequestContext {
         Ok(response)
     }
 
-    /// Answers from the rows of many keywords, in one epoch.
-    ///
-    /// # Errors
-    /// What `question` refuses, [`Problem::Busy`] for a scan, or what keeps the views from
-    /// answering.
-    pub async fn answer_across<T: Serialize>(
-        self,
-        lane: Lane,
-        question: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
-    ) -> Result<Response, Problem> {
-        self.answer_large_across(lane, 0, question).await
-    }
-
-    /// Answers as [`answer_across`](Self::answer_across), with an answer of about so many bytes.
+    /// Answers from the rows of many keywords, in one epoch, with an answer of about so many bytes.
     /// Room for them is reserved when its turn has come, not while it waits.
     ///
     /// # Errors
-    /// The same, and [`Problem::Busy`] when `http.answer_budget` is spent.
-    pub async fn answer_large_across<T: Serialize>(
+    /// [`Problem::of_query`], [`Problem::Busy`] for a scan or when `http.answer_budget` is spent, or
+    /// what keeps the views from answering.
+    pub async fn answer_across<T: Serialize>(
         self,
         lane: Lane,
         bytes: u64,

@@ -1,5 +1,7 @@
-//! All routes: one table, from which the router is built and by which the description of the
-//! interface is checked.
+//! All routes: those of the [resources](super::resources), and a table of the others. From both the
+//! router is built, and the description of the interface.
+
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::{OriginalUri, State};
@@ -7,80 +9,169 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, post};
 
+use super::description::Operation;
+use super::parameter::{MIN_SEQ, Parameter};
 use super::problem::{Problem, shortened};
-use super::{
-    Http, assets, compare, health, keywords, ledger, live, middleware, overview, timeline, tweets,
-    volume,
-};
+use super::resources::RESOURCES;
+use super::{Http, assets, health, keywords, live, middleware, tweets};
 
 /// A route as the interface describes it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// Its path, with `{token}` for a keyword.
     pub pattern: &'static str,
     /// Its methods. A route that has GET has HEAD, too, but the WebSocket.
-    pub methods: &'static [&'static str],
-    /// Its query parameters.
-    pub parameters: &'static [&'static str],
+    pub methods: Vec<&'static str>,
+    /// The query parameters of GET.
+    pub parameters: Vec<&'static str>,
 }
 
-const fn route(
+/// One method of a route that is no resource.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlainRoute {
+    pub(super) pattern: &'static str,
+    pub(super) method: &'static str,
+    /// Its entry in the description of the interface.
+    pub(super) operation: fn() -> Operation,
+    handler: fn() -> MethodRouter<Http>,
+}
+
+const fn plain(
+    method: &'static str,
     pattern: &'static str,
-    methods: &'static [&'static str],
-    parameters: &'static [&'static str],
-) -> Route {
-    Route {
+    handler: fn() -> MethodRouter<Http>,
+    operation: fn() -> Operation,
+) -> PlainRoute {
+    PlainRoute {
         pattern,
-        methods,
-        parameters,
+        method,
+        operation,
+        handler,
     }
 }
 
 const METRICS: &str = "/metrics";
+const EVENTS: &str = "/api/v1/keywords/{token}/events";
 
 /// Routes that are answered under any host name, since probes send addresses.
 pub(super) const PROBES: &[&str] = &["/healthz", "/readyz"];
 
-/// Every route.
-pub const ROUTES: &[Route] = &[
-    route("/", &["GET"], &[]),
-    route("/page.js", &["GET"], &[]),
-    route("/live.js", &["GET"], &[]),
-    route("/page.css", &["GET"], &[]),
-    route("/healthz", &["GET"], &[]),
-    route("/readyz", &["GET"], &[]),
-    route(METRICS, &["GET"], &[]),
-    route("/api/openapi.json", &["GET"], &[]),
-    route("/api/asyncapi.json", &["GET"], &[]),
-    route("/api/v1/tweets", &["POST"], &[]),
-    route("/api/v1/keywords", &["GET", "POST"], keywords::PARAMETERS),
-    route("/api/v1/keywords/{token}", &["DELETE"], &[]),
-    route("/api/v1/keywords/{token}/release", &["POST"], &[]),
-    route(
-        "/api/v1/keywords/{token}/timeline",
-        &["GET"],
-        timeline::PARAMETERS,
+/// The routes that are no resources.
+pub(super) const PLAIN_ROUTES: &[PlainRoute] = &[
+    plain("GET", "/", || get(assets::page), assets::page_operation),
+    plain(
+        "GET",
+        "/page.js",
+        || get(assets::script),
+        assets::script_operation,
     ),
-    route(
-        "/api/v1/keywords/{token}/volume",
-        &["GET"],
-        volume::PARAMETERS,
+    plain(
+        "GET",
+        "/live.js",
+        || get(assets::live_script),
+        assets::live_script_operation,
     ),
-    route(
-        "/api/v1/keywords/{token}/ledger",
-        &["GET"],
-        ledger::PARAMETERS,
+    plain(
+        "GET",
+        "/page.css",
+        || get(assets::style),
+        assets::style_operation,
     ),
-    route(
-        "/api/v1/keywords/{token}/events",
-        &["GET"],
-        live::sse::PARAMETERS,
+    plain(
+        "GET",
+        "/api/openapi.json",
+        || get(assets::openapi),
+        assets::openapi_operation,
     ),
-    route("/api/v1/live", &["GET"], &[]),
-    route("/api/v1/ledger", &["GET"], ledger::PARAMETERS),
-    route("/api/v1/overview", &["GET"], overview::PARAMETERS),
-    route("/api/v1/compare", &["GET"], compare::PARAMETERS),
+    plain(
+        "GET",
+        "/api/asyncapi.json",
+        || get(assets::asyncapi),
+        assets::asyncapi_operation,
+    ),
+    plain(
+        "GET",
+        "/healthz",
+        || get(health::health),
+        health::health_operation,
+    ),
+    plain(
+        "GET",
+        "/readyz",
+        || get(health::readiness),
+        health::readiness_operation,
+    ),
+    plain(
+        "GET",
+        METRICS,
+        || get(health::metrics),
+        health::metrics_operation,
+    ),
+    plain(
+        "POST",
+        "/api/v1/tweets",
+        || post(tweets::publish),
+        tweets::publish_operation,
+    ),
+    plain(
+        "POST",
+        "/api/v1/keywords",
+        || post(keywords::track),
+        keywords::track_operation,
+    ),
+    plain(
+        "DELETE",
+        "/api/v1/keywords/{token}",
+        || delete(keywords::untrack),
+        keywords::untrack_operation,
+    ),
+    plain(
+        "POST",
+        "/api/v1/keywords/{token}/release",
+        || post(keywords::release),
+        keywords::release_operation,
+    ),
+    plain("GET", EVENTS, || get(live::sse::get), live::sse::operation),
+    plain(
+        "GET",
+        "/api/v1/live",
+        || any(live::socket::get),
+        live::socket::operation,
+    ),
 ];
+
+/// Every route.
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let names = |parameters: &[Parameter]| parameters.iter().map(Parameter::name).collect();
+    let resources = RESOURCES.iter().map(|resource| {
+        let mut parameters: Vec<_> = names(resource.parameters);
+        parameters.push(MIN_SEQ.0.name);
+        (resource.path, "GET", parameters)
+    });
+    let plain = PLAIN_ROUTES.iter().map(|route| {
+        let parameters = if route.pattern == EVENTS {
+            names(&live::sse::parameters())
+        } else {
+            Vec::new()
+        };
+        (route.pattern, route.method, parameters)
+    });
+    let mut routes: Vec<Route> = Vec::new();
+    for (pattern, method, parameters) in resources.chain(plain) {
+        match routes.iter_mut().find(|route| route.pattern == pattern) {
+            Some(route) => {
+                route.methods.push(method);
+                route.parameters.extend(parameters);
+            }
+            None => routes.push(Route {
+                pattern,
+                methods: vec![method],
+                parameters,
+            }),
+        }
+    }
+    routes
+});
 
 /// The pattern of a route, for metrics.
 pub(super) fn pattern_of(matched: &str) -> &'static str {
@@ -90,52 +181,28 @@ pub(super) fn pattern_of(matched: &str) -> &'static str {
         .map_or("none", |route| route.pattern)
 }
 
-fn handler(pattern: &str) -> Option<MethodRouter<Http>> {
-    Some(match pattern {
-        "/" => get(assets::page),
-        "/page.js" => get(assets::script),
-        "/live.js" => get(assets::live_script),
-        "/page.css" => get(assets::style),
-        "/healthz" => get(health::health),
-        "/readyz" => get(health::readiness),
-        METRICS => get(health::metrics),
-        "/api/openapi.json" => get(assets::openapi),
-        "/api/asyncapi.json" => get(assets::asyncapi),
-        "/api/v1/tweets" => post(tweets::publish),
-        "/api/v1/keywords" => get(keywords::list).post(keywords::track),
-        "/api/v1/keywords/{token}" => delete(keywords::untrack),
-        "/api/v1/keywords/{token}/release" => post(keywords::release),
-        "/api/v1/keywords/{token}/timeline" => get(timeline::get),
-        "/api/v1/keywords/{token}/volume" => get(volume::get),
-        "/api/v1/keywords/{token}/ledger" => get(ledger::of_keyword),
-        "/api/v1/keywords/{token}/events" => get(live::sse::get),
-        "/api/v1/live" => any(live::socket::get),
-        "/api/v1/ledger" => get(ledger::of_all),
-        "/api/v1/overview" => get(overview::get),
-        "/api/v1/compare" => get(compare::get),
-        _ => return None,
-    })
+/// Each pattern with the handler of one or all of its methods.
+fn handlers() -> impl Iterator<Item = (&'static str, MethodRouter<Http>)> {
+    let resources = RESOURCES.iter();
+    let plain = PLAIN_ROUTES.iter();
+    resources
+        .map(|resource| (resource.path, (resource.route)()))
+        .chain(plain.map(|route| (route.pattern, (route.handler)())))
 }
 
 /// The router of all routes; without `/metrics` when that listens elsewhere.
 pub fn router(http: Http, with_metrics: bool) -> Router {
-    let patterns = ROUTES
-        .iter()
-        .map(|route| route.pattern)
-        .filter(|pattern| with_metrics || *pattern != METRICS);
-    of(http, patterns)
+    of(http, |pattern| with_metrics || pattern != METRICS)
 }
 
 /// The router of `/metrics` alone.
 pub fn metrics_router(http: Http) -> Router {
-    of(http, [METRICS])
+    of(http, |pattern| pattern == METRICS)
 }
 
-fn of(http: Http, patterns: impl IntoIterator<Item = &'static str>) -> Router {
-    let routes = patterns
-        .into_iter()
-        .filter_map(|pattern| Some((pattern, handler(pattern)?)));
-    routes
+fn of(http: Http, is_served: impl Fn(&str) -> bool) -> Router {
+    handlers()
+        .filter(|(pattern, _)| is_served(pattern))
         .fold(Router::new(), |router, (pattern, handler)| {
             router.route(pattern, handler)
         })
@@ -159,17 +226,5 @@ async fn not_allowed(
     Problem::MethodNotAllowed {
         method: shortened(method.as_str()),
         path: shortened(uri.path()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_route_has_a_handler() {
-        for route in ROUTES {
-            assert!(handler(route.pattern).is_some(), "{}", route.pattern);
-        }
     }
 }

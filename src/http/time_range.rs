@@ -1,9 +1,10 @@
 //! Spans of time as requests give them, with the defaults of the contract.
 
+use super::parameter::{Head, Time, Word, Zone};
 use super::problem::Problem;
 use super::query::Query;
 use crate::events::Timestamp;
-use crate::projections::volume::{self, Step};
+use crate::projections::volume;
 use crate::queries::Buckets;
 
 /// The most points that one series of an answer holds.
@@ -12,24 +13,44 @@ pub const MAX_POINTS: u64 = 10_000;
 /// 0000-01-01T00:00:00Z.
 const YEAR_0: Timestamp = Timestamp::from_millis(-62_167_219_200_000);
 
-/// Reads `from`, `to`, `step` and `tz`. Without `to` the span ends with the bucket that
+/// Start of a span of buckets.
+pub const FROM: Time = Time(
+    Head::new(
+        "from",
+        "Start, inclusive; lowered to the step. Default: 24 hours before the end",
+    )
+    .live("Where the buckets begin; without it, 24 hours before the bucket that contains now"),
+);
+/// End of a span of buckets.
+pub const TO: Time = Time(
+    Head::new(
+        "to",
+        "End, exclusive; raised to the step. Default: the end of the bucket that contains now",
+    )
+    .not_live(),
+);
+/// Width of a bucket.
+pub const STEP: Word = Word {
+    head: Head::new("step", "The width of a bucket"),
+    words: &["minute", "hour", "day"],
+    default: "hour",
+};
+/// Offset by which days begin.
+pub const TZ: Zone = Zone(
+    Head::new("tz", "Whole hours ahead of UTC; moves day buckets")
+        .live("The offset that days begin by, such as +09:00"),
+);
+
+/// Reads [`FROM`], [`TO`], [`STEP`] and [`TZ`]. Without `to` the span ends with the bucket that
 /// contains `now`, without `from` it starts 24 hours before its end.
 ///
 /// # Errors
 /// [`Problem`] when one of them is malformed, `from` is after `to`, or there would be more
 /// than [`MAX_POINTS`] buckets.
 pub fn buckets(query: &Query, now: Timestamp) -> Result<Buckets, Problem> {
-    let step = query.one_of(
-        "step",
-        &[
-            ("minute", Step::Minute),
-            ("hour", Step::Hour),
-            ("day", Step::Day),
-        ],
-        Step::Hour,
-    )?;
-    let offset_hours = offset_hours(query)?;
-    let given = (query.moment("from")?, query.moment("to")?);
+    let step = query.word(&STEP)?;
+    let offset_hours = query.zone(&TZ)?;
+    let given = (query.time(&FROM)?, query.time(&TO)?);
     if let (Some(from), Some(to)) = given
         && from > to
     {
@@ -71,20 +92,6 @@ fn reversed(from: Timestamp, to: Timestamp) -> Problem {
     ))
 }
 
-/// Reads `tz`: `Z` or a whole number of hours. A `+` may have become a space on its way.
-fn offset_hours(query: &Query) -> Result<i8, Problem> {
-    let Some(text) = query.text("tz") else {
-        return Ok(0);
-    };
-    zone(text).ok_or_else(|| {
-        Problem::parameter(
-            "tz",
-            text,
-            "it must be an offset of whole hours such as +09:00 or -05:00",
-        )
-    })
-}
-
 /// The hours of `Z` or a whole-hour offset such as `+09:00`; `None` when it is neither.
 pub fn zone(text: &str) -> Option<i8> {
     if text == "Z" {
@@ -104,15 +111,21 @@ pub fn zone(text: &str) -> Option<i8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::parameter::Parameter;
 
-    const BUCKET_PARAMETERS: [&str; 4] = ["from", "to", "step", "tz"];
+    const BUCKET_PARAMETERS: [Parameter; 4] = [
+        Parameter::Time(FROM),
+        Parameter::Time(TO),
+        Parameter::Word(STEP),
+        Parameter::Zone(TZ),
+    ];
 
     fn moment(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
     }
 
     fn span(raw: &str, now: &str) -> Result<(String, String), Problem> {
-        let query = Query::read(raw, &BUCKET_PARAMETERS, &[])?;
+        let query = Query::read(raw, &BUCKET_PARAMETERS)?;
         let span = buckets(&query, moment(now))?;
         Ok((span.from.to_string(), span.to.to_string()))
     }
@@ -210,24 +223,5 @@ mod tests {
         }
         let empty = span("from=2026-11-23T07:00:00Z&to=2026-11-23T07:00:00Z", now).unwrap();
         assert_eq!(empty.0, empty.1);
-    }
-
-    #[test]
-    fn zones_are_whole_hours() {
-        let hours = |raw: &str| {
-            let query = Query::read(raw, &BUCKET_PARAMETERS, &[]).unwrap();
-            offset_hours(&query).ok()
-        };
-        for (raw, expected) in [
-            ("", Some(0)),
-            ("tz=Z", Some(0)),
-            ("tz=+09:00", Some(9)),
-            ("tz=%2B09:00", Some(9)),
-            ("tz=-05:00", Some(-5)),
-            ("tz=%2B%2B9:00", None),
-            ("tz=-a1:00", None),
-        ] {
-            assert_eq!(hours(raw), expected, "{raw}");
-        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use super::Http;
+use super::description::{Operation, reference};
 use super::problem::Problem;
 use super::request_context::RequestContext;
 use super::response::AnswerBody;
@@ -85,6 +86,23 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
         Problem::Internal
     })??;
     Ok(AnswerBody::of(&Taken::from(report))?.respond_with(StatusCode::OK))
+}
+
+/// Describes `POST /tweets`.
+pub fn publish_operation() -> Operation {
+    let taken = reference("schemas", "Taken");
+    let unjournaled = json!({
+        "anyOf": [reference("schemas", "PartlyJournaled"), reference("schemas", "Problem")],
+    });
+    Operation::new("publish", "Publish events")
+        .described(
+            "NDJSON of at most 16 MiB, one event a line. A bad line never stops the others; what \
+            is accepted is durable when answered.",
+        )
+        .body("application/x-ndjson", &reference("schemas", "Event"))
+        .gives(200, "What became of the lines", "application/json", &taken)
+        .gives_problem(503, "Nothing, or only a part, was journaled", &unjournaled)
+        .retry_after(503)
 }
 
 impl From<IntakeError> for Problem {

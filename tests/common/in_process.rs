@@ -95,9 +95,7 @@ impl Running {
     ) -> Self {
         let metrics = tidings.metrics().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let live = Live::start(&tidings, json_encoder(&tidings), live)
-            .await
-            .unwrap();
+        let live = Live::start(&tidings, json_encoder(), live).await.unwrap();
         let router = router(Http::new(tidings.clone(), live.clone(), http), true);
         let server = Server::start(listener, router, limits, metrics.clone()).unwrap();
         Self {

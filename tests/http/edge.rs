@@ -491,13 +491,13 @@ async fn websocket_opens_only_after_a_complete_handshake() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_lists_its_methods() {
     let running = Running::start().await;
-    for route in tidings::http::ROUTES {
+    for route in tidings::http::ROUTES.iter() {
         let path = route.pattern.replace("{token}", "ai");
         for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "brew"] {
             let reply = running.send(method, &path, &[], b"").await;
             assert_eq!(reply.status, 405, "{method} {path}");
             let allowed: Vec<&str> = reply.header("allow").unwrap().split(',').collect();
-            for taken in route.methods {
+            for taken in &route.methods {
                 assert!(allowed.contains(taken), "{method} {path}: {allowed:?}");
             }
         }

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use tidings::actors::engine::{Clock, fold_step};
 use tidings::actors::live::Topic;
 use tidings::events::{Keyword, Timestamp};
-use tidings::http::{HttpOptions, LiveLimits};
-use tidings::projections::overview::Window;
+use tidings::http::{HttpOptions, KeywordSet, LiveLimits, topic};
 use tidings::projections::volume::{Step, VolumeWindow};
 
 use crate::common::in_process::{EventStream, Running, Setup};
@@ -82,7 +81,8 @@ async fn subscribed(running: &Running) -> Subscriber {
     subscriber
         .subscribe(Some("ai"), volumes.collect(), None)
         .await;
-    let overview = vec![Topic::Overview(Window::Day)];
+    let overview = topic(&json!("overview"), &KeywordSet::All, Timestamp::now()).unwrap();
+    let overview = vec![overview];
     subscriber.subscribe(None, overview, None).await;
     subscriber
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidings::http::ROUTES;
+use tidings::http::{RESOURCES, ROUTES, ResourceEntry, Scope};
 
 use crate::common::http::Answer;
 use crate::common::schema::Description;
@@ -41,11 +41,8 @@ fn description_lists_exactly_the_routes() {
         .iter()
         .flat_map(|route| {
             route.methods.iter().map(|method| {
-                let parameters: &[&str] = match *method {
-                    "GET" => route.parameters,
-                    _ => &[],
-                };
-                let names = parameters.iter().map(|name| (*name).to_owned()).collect();
+                let parameters = route.parameters.iter().filter(|_| *method == "GET");
+                let names = parameters.map(|name| (*name).to_owned()).collect();
                 (route.pattern.to_owned(), (*method).to_owned(), names)
             })
         })
@@ -55,7 +52,7 @@ fn description_lists_exactly_the_routes() {
 
 #[test]
 fn references_resolve_and_every_schema_is_used() {
-    let unused = description().unused(&["schemas", "parameters", "responses"]);
+    let unused = description().unused(&["schemas", "responses"]);
     assert_eq!(unused, [""; 0]);
 }
 
@@ -102,78 +99,69 @@ fn schema_check_reports_violations() {
     }
 }
 
+/// The address of a resource of a keyword, or of all, with a query.
+fn address(resource: &ResourceEntry, keyword: &str, query: &str) -> String {
+    let path = resource.path.replace("{token}", keyword);
+    let joint = if query.is_empty() { "" } else { "?" };
+    format!("{path}{joint}{query}")
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_match_the_description() {
+async fn resources_answer_and_refuse_as_described() {
     let (running, seq) = filled().await;
+    for resource in &RESOURCES {
+        let ask = async |keyword: &str, query: &str, status: u16| {
+            let path = address(resource, keyword, query);
+            let reply = running.get(&path).await;
+            assert_eq!(reply.status, status, "{path}: {}", reply.text());
+            check_reply(resource.path, "get", &reply);
+            reply
+        };
+        assert!(!resource.examples.is_empty(), "{}", resource.name);
+        for example in resource.examples {
+            let joint = if example.is_empty() { "" } else { "&" };
+            let at = |seq: u64| format!("{example}{joint}min_seq={seq}");
+            let reply = ask("ai", &at(seq), 200).await;
+            assert!(reply.header("etag").is_some(), "{}", resource.name);
+            ask("ai", &at(seq + 1_000), 412).await;
+            for unknown in ["nonsense", "as_of"] {
+                let reply = ask("ai", &format!("{example}{joint}{unknown}=1"), 400).await;
+                assert_eq!(reply.problem(), "unknown-parameter");
+            }
+        }
+        if resource.scope == Scope::Keyword {
+            ask("absent", "", 404).await;
+        }
+        for parameter in resource.parameters {
+            if let Some(wrong) = parameter.wrong_value() {
+                ask("ai", &format!("{}={wrong}", parameter.name()), 400).await;
+            }
+        }
+    }
+    let reply = running.get("/api/v1/compare?keyword=unseen").await;
+    assert_eq!(reply.status, 404);
+    check_reply("/api/v1/compare", "get", &reply);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_answers_match_the_description() {
+    let (running, _) = filled().await;
     let token = "/api/v1/keywords/{token}";
-    for (pattern, path, status) in [
-        ("/", "/".to_owned(), 200),
-        ("/page.js", "/page.js".to_owned(), 200),
-        ("/page.css", "/page.css".to_owned(), 200),
-        ("/healthz", "/healthz".to_owned(), 200),
-        ("/readyz", "/readyz".to_owned(), 200),
-        ("/metrics", "/metrics".to_owned(), 200),
-        ("/api/openapi.json", "/api/openapi.json".to_owned(), 200),
-        (
-            "/api/v1/keywords",
-            format!("/api/v1/keywords?min_seq={seq}"),
-            200,
-        ),
-        (
-            "/api/v1/ledger",
-            format!("/api/v1/ledger?min_seq={seq}"),
-            200,
-        ),
-        (
-            "/api/v1/overview",
-            "/api/v1/overview?at=2015-06-02T00:00:00Z".to_owned(),
-            200,
-        ),
-        ("/api/v1/overview", "/api/v1/overview".to_owned(), 200),
-        (
-            "/api/v1/compare",
-            "/api/v1/compare?keyword=ai".to_owned(),
-            200,
-        ),
-        (
-            "/api/v1/compare",
-            "/api/v1/compare?keyword=absent".to_owned(),
-            404,
-        ),
-        (
-            &*format!("{token}/timeline"),
-            "/api/v1/keywords/%EC%97%B0%EA%B8%B0/timeline".to_owned(),
-            200,
-        ),
-        (
-            &*format!("{token}/timeline"),
-            "/api/v1/keywords/ai/timeline?limit=0".to_owned(),
-            400,
-        ),
-        (
-            &*format!("{token}/volume"),
-            "/api/v1/keywords/ai/volume".to_owned(),
-            200,
-        ),
-        (
-            &*format!("{token}/volume"),
-            "/api/v1/keywords/ai/volume?min_seq=999".to_owned(),
-            412,
-        ),
-        (
-            &*format!("{token}/ledger"),
-            "/api/v1/keywords/ai/ledger".to_owned(),
-            200,
-        ),
-        (
-            &*format!("{token}/ledger"),
-            "/api/v1/keywords/absent/ledger".to_owned(),
-            404,
-        ),
+    for path in [
+        "/",
+        "/page.js",
+        "/live.js",
+        "/page.css",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/openapi.json",
+        "/api/asyncapi.json",
     ] {
-        let reply = running.get(&path).await;
-        assert_eq!(reply.status, status, "{path}: {}", reply.text());
-        check_reply(pattern, "get", &reply);
+        let reply = running.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        check_reply(path, "get", &reply);
     }
     let taken = running.publish(b"{}\nx\n").await;
     check_reply("/api/v1/tweets", "post", &taken);

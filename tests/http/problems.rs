@@ -199,9 +199,9 @@ async fn every_route_checks_access() {
         ..Setup::default()
     })
     .await;
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let path = route.pattern.replace("{token}", "ai");
-        for method in route.methods {
+        for method in &route.methods {
             let (headers, body) = match path.as_str() {
                 "/api/v1/keywords" if *method == "POST" => (
                     &[("Content-Type", "application/json")][..],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tidings::http::{RESOURCES, Scope};
 
 use crate::common::lines::{deleted_to, engaged_to, posted_to};
 use crate::common::live_client::Client;
@@ -28,6 +29,15 @@ fn schema_of(line: &Value) -> String {
         "snapshot" | "update" => word("topic") + &word("type"),
         _ => word("type"),
     }
+}
+
+/// The live topics of this scope.
+fn topics(scope: Scope) -> Vec<&'static str> {
+    let topics = RESOURCES.iter().filter(|resource| resource.has_topic());
+    topics
+        .filter(|resource| resource.scope == scope)
+        .map(|resource| resource.name)
+        .collect()
 }
 
 /// Checks lines against the description, and records which of its messages occurred.
@@ -86,6 +96,8 @@ fn every_line_is_described_and_every_message_occurs() {
             { "topic": "volume", "step": "day", "tz": "+09:00", "from": "2026-11-20T00:00:00.000Z" },
         ] }),
         json!({ "type": "subscribe", "topics": ["overview", { "topic": "overview", "window": "7d" }] }),
+        json!({ "type": "subscribe", "id": 7, "keyword": "배우", "topics": topics(Scope::Keyword) }),
+        json!({ "type": "subscribe", "id": 8, "topics": topics(Scope::Across) }),
         json!({ "type": "subscribe", "id": 4, "keyword": "absent" }),
         json!({ "type": "subscribe", "id": 5, "keyword": "ai", "topics": ["timeline"],
                 "since": { "epoch": "of another server", "seq": 7 } }),
@@ -118,20 +130,17 @@ fn every_line_is_described_and_every_message_occurs() {
     let mut head = position();
     client.subscribe("배우", json!([{ "topic": "timeline", "limit": 200 }]));
     let mut parts = 0;
-    let wanted = [
-        "LedgerUpdate",
-        "OverviewUpdate",
-        "TimelineUpdate",
-        "VolumeUpdate",
-        "Pong",
-        "Error",
-    ];
+    let topics = RESOURCES.iter().filter(|resource| resource.has_topic());
+    let mut wanted: Vec<String> = topics
+        .map(|resource| schema_of(&json!({ "type": "update", "topic": resource.name })))
+        .collect();
+    wanted.extend(["Pong".to_owned(), "Error".to_owned()]);
     loop {
         let line = client.next();
         checked.line(&line);
         parts += usize::from(line["more"] == true);
         let is_current = line["limit"] == 200 && line.get("more").is_none() && line["seq"] == head;
-        if is_current && wanted.iter().all(|name| checked.met.contains(*name)) {
+        if is_current && wanted.iter().all(|name| checked.met.contains(name)) {
             break;
         }
         if is_current {
@@ -184,7 +193,7 @@ fn event_streams_carry_the_described_lines() {
     let server = Server::start(data.path());
     server.track(&["ai"]);
     let mut checked = Check::new();
-    for topic in ["timeline&limit=3", "volume&step=minute", "ledger"] {
+    for topic in topics(Scope::Keyword) {
         let mut stream = Stream::open(&server, &format!("topic={topic}"), "");
         let snapshot = stream.next().unwrap();
         checked.line(&snapshot.data);

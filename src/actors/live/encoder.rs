@@ -1,15 +1,13 @@
-//! Turns states and changes into messages; implemented where the wire format is known.
-
-use std::ops::Range;
+//! Turns states and changes into messages; implemented where the wire format is known. It
+//! encodes and asks nothing.
 
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{VolumePoint, VolumeWindow};
 use crate::projections::{TimelineChange, TimelinePage};
-use crate::store::StoreError;
 
 use super::message::{Message, Position};
+use super::polled::{PolledAnswer, PolledTopic};
 use super::request::{ErrorCode, RequestId};
-use super::topic::Topic;
 
 /// The keyword of a channel, and its position.
 #[derive(Debug, Clone, Copy)]
@@ -65,16 +63,15 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         part: VolumePart<'_>,
     ) -> Vec<Message>;
 
-    /// The whole answer of a topic, asked now; `None` when there is no such keyword. May block.
-    ///
-    /// # Errors
-    /// What keeps the views from answering.
-    fn whole(
+    /// The answer of a polled topic: a snapshot, or an update since `prev`; in several messages
+    /// where it is long.
+    fn polled(
         &self,
-        topic: &Topic,
+        topic: &PolledTopic,
         keyword: Option<&Keyword>,
-        now: Timestamp,
-    ) -> Result<Option<PolledAnswer>, StoreError>;
+        prev: Option<Sequence>,
+        answer: &PolledAnswer,
+    ) -> Vec<Message>;
 
     /// A subscription has begun.
     fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Message;
@@ -90,24 +87,4 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
 
     /// The answer to a ping.
     fn pong(&self, id: &RequestId) -> Message;
-}
-
-/// A whole answer, ready to be encoded as a snapshot (`None`) or as an update since a sequence.
-pub struct PolledAnswer {
-    /// Of when it is.
-    pub position: Position,
-    /// The readings of the clock for which it stays the same without any event; `None` for all.
-    pub current: Option<Range<Timestamp>>,
-    /// Encodes it.
-    #[allow(clippy::type_complexity)]
-    pub encode: Box<dyn Fn(Option<Sequence>) -> Vec<Message> + Send + Sync>,
-}
-
-impl std::fmt::Debug for PolledAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Whole")
-            .field("position", &self.position)
-            .field("current", &self.current)
-            .finish_non_exhaustive()
-    }
 }

@@ -25,6 +25,7 @@ mod feed_key;
 mod marks;
 mod message;
 mod options;
+mod polled;
 mod request;
 mod session;
 mod subscriber;
@@ -32,9 +33,12 @@ mod supervisor;
 mod topic;
 mod transport;
 
-pub use encoder::{Encoder, KeywordPosition, PolledAnswer, VolumePart};
+pub use encoder::{Encoder, KeywordPosition, VolumePart};
 pub use message::{Message, MessageKind, Position};
 pub use options::LiveOptions;
+pub use polled::{
+    AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledAnswer, PolledQuestion, PolledTopic,
+};
 pub use request::{ErrorCode, Incoming, Request, RequestId, Subscribe, Unsubscribe};
 pub use session::SessionHandle;
 pub use supervisor::{Live, LiveStartError, OpenError};

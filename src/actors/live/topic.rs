@@ -1,7 +1,7 @@
 //! What can be subscribed to.
 
+use super::polled::PolledTopic;
 use crate::events::Timestamp;
-use crate::projections::overview::Window;
 use crate::projections::volume::VolumeWindow;
 
 /// A topic with its parameters. With a keyword, or with none where it is of all keywords, it names
@@ -15,25 +15,14 @@ pub enum Topic {
     },
     /// The counts of a keyword's tweets, bucket by bucket.
     Volume(VolumeWindow),
-    /// What became of a keyword's records.
-    Ledger,
-    /// All keywords beside each other.
-    Overview(Window),
-}
-
-/// How updates of a topic come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
-    /// From each change, within one flush.
-    Changes,
-    /// The whole answer, asked anew, once a second at the most.
-    Answer,
+    /// An answer that is made again as a whole.
+    Polled(PolledTopic),
 }
 
 /// What a snapshot takes, roughly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// At most a hundred KiB, or shared by everybody.
+    /// At most a hundred KiB, or shared by all subscribers.
     Light,
     /// More.
     Heavy,
@@ -63,15 +52,7 @@ impl Topic {
         }
     }
 
-    pub(super) const fn nature(&self) -> Nature {
-        match self {
-            Self::Timeline { .. } | Self::Volume(_) => Nature::Changes,
-            Self::Ledger | Self::Overview(_) => Nature::Answer,
-        }
-    }
-
-    /// About how many bytes a snapshot has; for the overview none, since there are few of them and
-    /// everybody shares them.
+    /// About how many bytes a snapshot has; for a polled topic none, since its subscribers share it.
     pub(super) fn snapshot_bytes(&self, now: Timestamp) -> u64 {
         match self {
             Self::Timeline { limit } => {
@@ -83,7 +64,7 @@ impl Topic {
                 let buckets = window.step.buckets(start, until);
                 buckets.saturating_mul(POINT_BYTES)
             }
-            Self::Ledger | Self::Overview(_) => 0,
+            Self::Polled(_) => 0,
         }
     }
 
@@ -102,12 +83,15 @@ impl Topic {
         match self {
             Self::Timeline { .. } => 1024,
             Self::Volume(_) => 64,
-            Self::Ledger | Self::Overview(_) => 16,
+            Self::Polled(_) => 16,
         }
     }
 
     /// It is of all keywords, not of one.
-    pub const fn is_of_all(&self) -> bool {
-        matches!(self, Self::Overview(_))
+    pub fn is_of_all(&self) -> bool {
+        match self {
+            Self::Timeline { .. } | Self::Volume(_) => false,
+            Self::Polled(polled) => polled.is_of_all(),
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::topics;
-use crate::access::{Action, Principal};
+use crate::access::{Action, KeywordSet, Principal};
 use crate::actors::live::{
     ErrorCode, Incoming, Position, Request, RequestId, Subscribe, Topic, Unsubscribe,
 };
@@ -83,13 +83,12 @@ fn read(
         "ping" => Ok(Request::Ping(id)),
         "subscribe" => {
             let keyword = keyword_of(&message).map_err(refuse)?;
-            let topics = match topics_of(&message, now).map_err(refuse)? {
+            let countable = http.shared.access.countable(caller);
+            let topics = match topics_of(&message, &countable, now).map_err(refuse)? {
                 Some(topics) => topics,
-                None if keyword.is_some() => topics::defaults(),
+                None if keyword.is_some() => topics::defaults(&countable, now),
                 None => {
-                    return Err(refuse(
-                        "a keyword is missing; only the topic overview goes without".into(),
-                    ));
+                    return Err(refuse(keyword_is_missing()));
                 }
             };
             fitting(keyword.as_ref(), &topics).map_err(refuse)?;
@@ -112,7 +111,8 @@ fn read(
         }
         _ => {
             let keyword = keyword_of(&message).map_err(refuse)?;
-            let topics = topics_of(&message, now).map_err(refuse)?;
+            let countable = http.shared.access.countable(caller);
+            let topics = topics_of(&message, &countable, now).map_err(refuse)?;
             if keyword.is_none() && topics.is_none() {
                 return Err(refuse("a keyword is missing".into()));
             }
@@ -196,7 +196,11 @@ fn keyword_of(message: &Map<String, Value>) -> Result<Option<Keyword>, String> {
     }
 }
 
-fn topics_of(message: &Map<String, Value>, now: Timestamp) -> Result<Option<Vec<Topic>>, String> {
+fn topics_of(
+    message: &Map<String, Value>,
+    countable: &KeywordSet,
+    now: Timestamp,
+) -> Result<Option<Vec<Topic>>, String> {
     let given = match message.get("topics") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(given)) if (1..=MAX_TOPICS).contains(&given.len()) => given,
@@ -206,7 +210,7 @@ fn topics_of(message: &Map<String, Value>, now: Timestamp) -> Result<Option<Vec<
     };
     let mut topics = Vec::with_capacity(given.len());
     for value in given {
-        let topic = topics::read(value, now).map_err(|error| error.0)?;
+        let topic = topics::read(value, countable, now).map_err(|error| error.0)?;
         if !topics.contains(&topic) {
             topics.push(topic);
         }
@@ -219,10 +223,15 @@ fn fitting(keyword: Option<&Keyword>, topics: &[Topic]) -> Result<(), String> {
     let of_all = topics.iter().any(Topic::is_of_all);
     let of_one = topics.iter().any(|topic| !topic.is_of_all());
     match keyword {
-        Some(_) if of_all => Err("the topic overview goes without a keyword".into()),
-        None if of_one => Err("a keyword is missing; only the topic overview goes without".into()),
+        Some(_) if of_all => Err(format!("{} without a keyword", topics::topics_across_go())),
+        None if of_one => Err(keyword_is_missing()),
         _ => Ok(()),
     }
+}
+
+fn keyword_is_missing() -> String {
+    let go = topics::topics_across_go();
+    format!("a keyword is missing; only {go} without")
 }
 
 /// The position from which the client resumes; `None` when it names none, or one of which the epoch

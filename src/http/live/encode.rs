@@ -2,47 +2,33 @@
 
 use serde::Serialize;
 
-use super::chunking::{MAX_MESSAGE_BYTES, in_parts, in_parts_of_two, push, push_all};
-use super::topics::DEFAULT_VOLUME;
-use crate::access::KeywordSet;
-use crate::actors::engine::Tidings;
+use super::chunking::{MAX_MESSAGE_BYTES, in_parts, push, push_all};
+use super::polled;
 use crate::actors::live::{
     DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
-    Position, RequestId, Topic, VolumePart,
+    PolledTopic, Position, RequestId, VolumePart,
 };
-use crate::events::{Keyword, Sequence, Timestamp, TweetId, TweetMetrics};
-use crate::http::overview::OverviewAnswer;
+use crate::events::{Keyword, Sequence, TweetId, TweetMetrics};
+use crate::http::resources::{DEFAULT_VOLUME, Tweet};
 use crate::http::response::{Moment, as_text};
-use crate::http::tweet::Tweet;
-use crate::projections::overview::Window;
 use crate::projections::volume::{VolumePoint, VolumeWindow};
 use crate::projections::{TimelineChange, TimelinePage};
-use crate::queries;
-use crate::store::StoreError;
 
 /// The encoder of the live protocol.
 #[derive(Debug)]
-pub(super) struct JsonEncoder {
-    tidings: Tidings,
-}
-
-impl JsonEncoder {
-    pub(super) const fn new(tidings: Tidings) -> Self {
-        Self { tidings }
-    }
-}
+pub(super) struct JsonEncoder;
 
 /// The name of a channel, which begins each of its messages.
-struct ChannelName<'a> {
-    keyword: Option<&'a Keyword>,
-    topic: &'static str,
+pub(super) struct ChannelName<'a> {
+    pub(super) keyword: Option<&'a Keyword>,
+    pub(super) topic: &'static str,
     /// Its parameters, each as `,"name":value`.
-    parameters: &'a str,
+    pub(super) parameters: &'a str,
 }
 
 impl ChannelName<'_> {
     /// The beginning of a message: an object without its end.
-    fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
+    pub(super) fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
         let mut text = self.name(prev.is_some());
         text.push_str(self.parameters);
         push_position(&mut text, prev, position);
@@ -81,7 +67,7 @@ fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) 
     }
 }
 
-const fn kind_of(prev: Option<Sequence>) -> MessageKind {
+pub(super) const fn kind_of(prev: Option<Sequence>) -> MessageKind {
     match prev {
         None => MessageKind::Snapshot,
         Some(_) => MessageKind::Update,
@@ -236,17 +222,14 @@ impl Encoder for JsonEncoder {
         volume_message(at, Some(prev), part, "")
     }
 
-    fn whole(
+    fn polled(
         &self,
-        topic: &Topic,
+        topic: &PolledTopic,
         keyword: Option<&Keyword>,
-        now: Timestamp,
-    ) -> Result<Option<PolledAnswer>, StoreError> {
-        match (topic, keyword) {
-            (Topic::Ledger, Some(keyword)) => self.ledger(keyword),
-            (Topic::Overview(window), None) => self.overview(*window, now).map(Some),
-            _ => Ok(None),
-        }
+        prev: Option<Sequence>,
+        answer: &PolledAnswer,
+    ) -> Vec<Message> {
+        polled::encode(topic, keyword, prev, answer)
     }
 
     fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Message {
@@ -285,81 +268,6 @@ impl Encoder for JsonEncoder {
     }
 }
 
-impl JsonEncoder {
-    fn ledger(&self, keyword: &Keyword) -> Result<Option<PolledAnswer>, StoreError> {
-        let answer = self.tidings.views().read(keyword, |summary, _| {
-            Ok(summary.tracked.then_some((summary.mark, summary.ledger)))
-        })?;
-        let Some((position, ledger)) = answer.and_then(|answer| {
-            let (mark, ledger) = answer.value?;
-            let position = Position::new(answer.epoch, answer.as_of, mark);
-            let are_older = self.tidings.shows_older_views();
-            Some((position.unmarked_if(are_older), ledger))
-        }) else {
-            return Ok(None);
-        };
-        let keyword = keyword.clone();
-        Ok(Some(PolledAnswer {
-            position,
-            current: None,
-            encode: Box::new(move |prev| {
-                let channel = ChannelName {
-                    keyword: Some(&keyword),
-                    topic: "ledger",
-                    parameters: "",
-                };
-                let mut text = channel.prefix(prev, position);
-                let mut fields = String::new();
-                push(&mut fields, &ledger);
-                text.push(',');
-                // The fields of the answer stand beside the channel's.
-                text.push_str(fields.trim_start_matches('{'));
-                vec![Message::new(text, kind_of(prev), Some(position))]
-            }),
-        }))
-    }
-
-    fn overview(&self, window: Window, now: Timestamp) -> Result<PolledAnswer, StoreError> {
-        let position = || self.tidings.position();
-        let answer = queries::in_one_epoch(self.tidings.views(), 1, position, |views| {
-            queries::overview(views, &KeywordSet::All, window, now)
-        })?;
-        let position = Position::of_all(answer.epoch, answer.as_of);
-        let answer = OverviewAnswer::from(answer.value);
-        let until = answer.until();
-        let parameters = match window {
-            Window::Day => String::new(),
-            other => format!(",\"window\":\"{other}\""),
-        };
-        Ok(PolledAnswer {
-            position,
-            // It ends with the full minute after now.
-            current: Some(until.plus(-Timestamp::MINUTE)..until),
-            encode: Box::new(move |prev| {
-                let channel = ChannelName {
-                    keyword: None,
-                    topic: "overview",
-                    parameters: &parameters,
-                };
-                let mut prefix = channel.prefix(prev, position);
-                // The window is named already where it is not the default.
-                for (name, value) in answer.fields() {
-                    if name != "window" || window == Window::Day {
-                        prefix.push_str(&format!(",\"{name}\":{value}"));
-                    }
-                }
-                in_parts_of_two(
-                    kind_of(prev),
-                    position,
-                    &prefix,
-                    ("latest", answer.latest()),
-                    ("keywords", answer.keywords()),
-                )
-            }),
-        })
-    }
-}
-
 fn named(kind: &str, id: &RequestId) -> String {
     let mut text = format!("{{\"type\":\"{kind}\"");
     if let Some(id) = &id.0 {
@@ -379,6 +287,7 @@ fn push_keyword(text: &mut String, keyword: Option<&Keyword>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Timestamp;
 
     #[test]
     fn only_parameters_that_are_not_the_default_are_named() {

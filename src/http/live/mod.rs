@@ -1,7 +1,8 @@
 //! Live: the protocol over WebSocket, and its twin over server-sent events.
 //!
 //! - [`decode`]: what clients send; [`topics`]: the topics and their parameters.
-//! - [`mod@encode`]: what they receive; [`chunking`]: long messages in parts.
+//! - [`mod@encode`]: what they receive; [`chunking`]: long messages in parts;
+//!   [`polled`]: the answers of polled topics.
 //! - [`upgrade`]: the handshake of a WebSocket; [`socket`]: what clients send on it, within
 //!   [`rate_limit`]; [`frames`]: what is written to it.
 //! - [`sse`]: server-sent events.
@@ -10,6 +11,7 @@ mod chunking;
 mod decode;
 mod encode;
 mod frames;
+mod polled;
 mod rate_limit;
 pub(super) mod socket;
 pub(super) mod sse;
@@ -19,12 +21,13 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actors::engine::Tidings;
 use crate::actors::live::Encoder;
 
-/// The shapes of live messages, for [`Live::start`](crate::actors::live::Live::start).
-pub fn json_encoder(tidings: &Tidings) -> Arc<dyn Encoder> {
-    Arc::new(encode::JsonEncoder::new(tidings.clone()))
+pub use topics::topic;
+
+/// The encoder of the JSON protocol, for [`Live::start`](crate::actors::live::Live::start).
+pub fn json_encoder() -> Arc<dyn Encoder> {
+    Arc::new(encode::JsonEncoder)
 }
 
 /// Limits of what live clients send.

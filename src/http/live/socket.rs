@@ -18,6 +18,7 @@ use super::upgrade::{self, Handshake};
 use crate::access::{Action, Principal};
 use crate::actors::live::{Close, Incoming, OpenError, SessionHandle};
 use crate::http::Http;
+use crate::http::description::{Operation, reference};
 use crate::http::problem::Problem;
 use crate::http::request_context::RequestContext;
 use crate::telemetry::{log_throttled, whole};
@@ -55,6 +56,16 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
         }
     });
     Ok(handshake.answer())
+}
+
+/// Describes `GET /live`.
+pub fn operation() -> Operation {
+    let no_handshake = "The request is no WebSocket handshake of version 13 in HTTP/1.1";
+    Operation::new("live", "The WebSocket of live updates")
+        .described("Sub-protocol `tidings.v1`. What is said on it is described in docs/live.md.")
+        .gives_nothing(101, "The WebSocket begins")
+        .gives_problem(426, no_handshake, &reference("schemas", "Problem"))
+        .never(500)
 }
 
 async fn serve(http: Http, caller: Principal, stream: TcpStream, sent: Vec<u8>) {

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -17,17 +17,27 @@ use super::{decode, topics};
 use crate::access::Action;
 use crate::actors::live::{
     Close, Gone, Incoming, Message, MessageKind, OpenError, Position, Request as LiveRequest,
-    RequestId, SessionHandle, Subscribe, Topic, Transport,
+    RequestId, SessionHandle, Subscribe, Transport,
 };
-use crate::events::{Keyword, Sequence, Timestamp};
+use crate::events::{Keyword, Sequence};
 use crate::http::Http;
+use crate::http::description::Operation;
+use crate::http::parameter::{Head, Parameter, Text};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
 use crate::http::request_context::{RequestContext, blocking};
+use crate::http::resource::Scope;
 use crate::telemetry::Metrics;
 
-/// The parameters of this route.
-pub const PARAMETERS: &[&str] = &["topic", "limit", "step", "from", "tz"];
+/// The topic of a stream.
+const TOPIC: Text = Text(Head::new("topic", "What to follow"));
+
+/// The parameters of this route: the topic, and those of all topics of one keyword.
+pub(in crate::http) fn parameters() -> Vec<Parameter> {
+    let of_topics = topics::stream_parameters().into_iter();
+    std::iter::once(Parameter::Text(TOPIC))
+        .chain(of_topics.map(|(parameter, _)| parameter))
+        .collect()
+}
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A stream on which nothing happens carries a comment at least this often.
@@ -40,7 +50,8 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let call = RequestContext::of(http.clone(), request);
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
-    let topic = topic_of(&call.query(PARAMETERS)?, http.live().now())?;
+    let query = call.query(&parameters())?;
+    let topic = topics::of_stream(&query, query.text(&TOPIC), http.live().now())?;
     let since = since_of(call.headers());
     check_not_unknown(&call, &keyword).await?;
 
@@ -85,26 +96,46 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-fn topic_of(query: &Query, now: Timestamp) -> Result<Topic, Problem> {
-    let given: Map<String, Value> = PARAMETERS
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), query.text(name)?.into())))
-        .collect();
-    let names: Vec<_> = topics::PARAMETERS
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| *name != "overview")
-        .collect();
-    let right = format!("it must be one of {}", names.join(", "));
-    let Some(name) = query.text("topic") else {
-        return Err(Problem::BadQuery(format!(
-            "the query parameter \"topic\" is missing; {right}"
-        )));
-    };
-    if !names.contains(&name) {
-        return Err(Problem::parameter("topic", name, right));
+/// Describes `GET …/events`.
+pub fn operation() -> Operation {
+    let topic = json!({
+        "name": TOPIC.0.name,
+        "in": "query",
+        "required": true,
+        "description": TOPIC.0.description,
+        "schema": { "type": "string", "enum": topics::names(Scope::Keyword) },
+    });
+    let mut operation = Operation::new("events", "One topic of a keyword as server-sent events")
+        .described(
+            "The twin of the WebSocket: `event` is the frame's type (snapshot, update or error), \
+            `data` the frame, `id` its position `<epoch>:<seq>:<mark>` (`<epoch>:<seq>` where \
+            there is no mark). With `Last-Event-ID` a timeline goes on where it was, if nothing \
+            between is missing; an id that is none of ours counts as none. What passes by itself, \
+            such as views that are catching up, is waited for in the stream, with a comment every \
+            15 seconds. The stream ends when the keyword is untracked or turns out to be unknown.",
+        )
+        .of_keyword()
+        .parameter(topic);
+    for (parameter, topics) in topics::stream_parameters() {
+        let description = parameter.live_description().unwrap_or_default();
+        let description = format!("With {}. {description}", topics.join(" or "));
+        operation = operation.parameter(parameter.entry(&description));
     }
-    topics::named(name, &given, now).map_err(|error| Problem::BadQuery(error.0))
+    operation
+        .parameter(json!({
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The `id` of the last event seen",
+            "schema": { "type": "string" },
+        }))
+        .gives(
+            200,
+            "The events",
+            "text/event-stream",
+            &json!({ "type": "string" }),
+        )
+        .refused(404, "NotFound")
+        .refused(503, "TryAgain")
 }
 
 /// The position from which the client resumes: the `id` of the last event it saw, which is

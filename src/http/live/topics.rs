@@ -1,49 +1,81 @@
-//! Topics and their parameters, as clients write them in a message or in a query.
+//! Topics and their parameters, as clients write them in a message or in a query. They are the live
+//! topics of the [resources](crate::http::resources).
 
 use serde_json::{Map, Value};
 
-use crate::actors::live::{DEFAULT_LIMIT, Topic};
+use crate::access::KeywordSet;
+use crate::actors::live::Topic;
 use crate::events::Timestamp;
-use crate::http::time_range::{MAX_POINTS, zone};
-use crate::http::timeline::MAX_LIMIT_TWEETS;
-use crate::projections::overview::Window;
-use crate::projections::volume::{Step, VolumeWindow};
+use crate::http::parameter::Parameter;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::resource::{ResourceEntry, Scope, TopicEntry};
+use crate::http::resources::RESOURCES;
 
 /// What is wrong with a topic, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadTopic(pub(super) String);
 
-/// The topics that one keyword has when none are named.
-pub(super) fn defaults() -> Vec<Topic> {
-    vec![
-        Topic::Timeline {
-            limit: DEFAULT_LIMIT,
-        },
-        Topic::Volume(DEFAULT_VOLUME),
-    ]
+impl From<Problem> for BadTopic {
+    fn from(problem: Problem) -> Self {
+        Self(match problem {
+            Problem::BadParameter { name, value, right } => {
+                format!("{name} is {value:?}; {right}")
+            }
+            other => other.to_string(),
+        })
+    }
 }
 
-/// The volume without parameters.
-pub(super) const DEFAULT_VOLUME: VolumeWindow = VolumeWindow {
-    step: Step::Hour,
-    offset_hours: 0,
-    from: None,
-};
+/// The resources that have a live topic.
+fn topics() -> impl Iterator<Item = (&'static ResourceEntry, &'static TopicEntry)> {
+    RESOURCES
+        .iter()
+        .filter_map(|resource| Some((resource, resource.topic.as_ref()?)))
+}
 
-/// The parameters that each topic takes.
-pub(super) const PARAMETERS: [(&str, &[&str]); 4] = [
-    ("timeline", &["limit"]),
-    ("volume", &["step", "from", "tz"]),
-    ("ledger", &[]),
-    ("overview", &["window"]),
-];
+/// The names of the topics of this scope.
+pub(in crate::http) fn names(scope: Scope) -> Vec<&'static str> {
+    topics()
+        .filter(|(resource, _)| resource.scope == scope)
+        .map(|(resource, _)| resource.name)
+        .collect()
+}
+
+/// Names the topics that go without a keyword, up to the verb of a sentence.
+pub(super) fn topics_across_go() -> String {
+    match names(Scope::Across).as_slice() {
+        [one] => format!("the topic {one} goes"),
+        names => format!("the topics {} go", names.join(", ")),
+    }
+}
+
+/// The topics that one keyword has when none are named.
+pub(super) fn defaults(countable: &KeywordSet, now: Timestamp) -> Vec<Topic> {
+    topics()
+        .filter(|(resource, topic)| resource.scope == Scope::Keyword && topic.is_default)
+        .filter_map(|(resource, _)| named(resource.name, &Map::new(), countable, now).ok())
+        .collect()
+}
+
+/// Reads a topic of a message, for a caller who may count these keywords.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn topic(value: &Value, countable: &KeywordSet, now: Timestamp) -> Result<Topic, String> {
+    read(value, countable, now).map_err(|error| error.0)
+}
 
 /// Reads a topic of a message: its name, or an object with its name and parameters.
-pub(super) fn read(value: &Value, now: Timestamp) -> Result<Topic, BadTopic> {
+pub(super) fn read(
+    value: &Value,
+    countable: &KeywordSet,
+    now: Timestamp,
+) -> Result<Topic, BadTopic> {
     match value {
-        Value::String(name) => named(name, &Map::new(), now),
+        Value::String(name) => named(name, &Map::new(), countable, now),
         Value::Object(object) => match object.get("topic") {
-            Some(Value::String(name)) => named(name, object, now),
+            Some(Value::String(name)) => named(name, object, countable, now),
             _ => Err(BadTopic(
                 "a topic with parameters is an object such as \
                 {\"topic\":\"timeline\",\"limit\":20}"
@@ -59,110 +91,84 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Result<Topic, BadTopic> {
 }
 
 /// Reads the topic of this name, with its parameters.
-pub(super) fn named(
+fn named(
     name: &str,
     given: &Map<String, Value>,
+    countable: &KeywordSet,
     now: Timestamp,
 ) -> Result<Topic, BadTopic> {
-    let Some((_, known)) = PARAMETERS.iter().find(|(topic, _)| *topic == name) else {
-        let names: Vec<_> = PARAMETERS.iter().map(|(name, _)| *name).collect();
+    let Some((resource, topic)) = topics().find(|(resource, _)| resource.name == name) else {
+        let names: Vec<_> = topics().map(|(resource, _)| resource.name).collect();
         let name: String = name.chars().take(80).collect();
         return Err(BadTopic(format!(
             "there is no topic {name:?}; there are {}",
             names.join(", ")
         )));
     };
-    let unknown = given
-        .keys()
-        .find(|key| *key != "topic" && !known.contains(&key.as_str()));
-    if let Some(unknown) = unknown {
-        let right = match known {
-            [] => "it has none".to_owned(),
-            known => format!("it has {}", known.join(", ")),
-        };
-        let unknown: String = unknown.chars().take(80).collect();
-        return Err(BadTopic(format!(
-            "the topic {name} has no parameter {unknown:?}; {right}"
-        )));
-    }
-    match name {
-        "timeline" => Ok(Topic::Timeline {
-            limit: limit(given.get("limit"))?,
-        }),
-        "volume" => volume(given, now),
-        "ledger" => Ok(Topic::Ledger),
-        _ => Ok(Topic::Overview(match text(given, "window")? {
-            None => Window::Day,
-            Some(text) => text
-                .parse()
-                .map_err(|error| BadTopic(format!("window: {error}")))?,
-        })),
-    }
+    let known = resource.live_parameters();
+    let mut keys = given.keys().map(String::as_str);
+    check_known(name, keys.by_ref().filter(|key| *key != "topic"), &known)?;
+    let query = Query::of_members(given, &known).map_err(BadTopic)?;
+    Ok(topic.read(&query, countable, now)?)
 }
 
-fn limit(given: Option<&Value>) -> Result<usize, BadTopic> {
-    let number = match given {
-        None | Some(Value::Null) => return Ok(DEFAULT_LIMIT),
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(other) => other.as_u64(),
+/// Refuses a parameter that the topic does not take.
+fn check_known<'a>(
+    topic: &str,
+    mut given: impl Iterator<Item = &'a str>,
+    known: &[Parameter],
+) -> Result<(), BadTopic> {
+    let names: Vec<_> = known.iter().map(Parameter::name).collect();
+    let Some(unknown) = given.find(|name| !names.contains(name)) else {
+        return Ok(());
     };
-    number
-        .and_then(|number| usize::try_from(number).ok())
-        .filter(|number| (1..=MAX_LIMIT_TWEETS).contains(number))
-        .ok_or_else(|| {
-            BadTopic(format!(
-                "limit must be a whole number from 1 to \
-            {MAX_LIMIT_TWEETS}"
-            ))
-        })
+    let right = match names.as_slice() {
+        [] => "it has none".to_owned(),
+        names => format!("it has {}", names.join(", ")),
+    };
+    let unknown: String = unknown.chars().take(80).collect();
+    Err(BadTopic(format!(
+        "the topic {topic} has no parameter {unknown:?}; {right}"
+    )))
 }
 
-fn volume(given: &Map<String, Value>, now: Timestamp) -> Result<Topic, BadTopic> {
-    let step = match text(given, "step")? {
-        None => Step::Hour,
-        Some(text) => text
-            .parse()
-            .map_err(|error| BadTopic(format!("step: {error}")))?,
-    };
-    let offset_hours = match text(given, "tz")? {
-        None => 0,
-        Some(text) => zone(text).ok_or_else(|| {
-            BadTopic("tz must be an offset of whole hours such as +09:00 or -05:00".into())
-        })?,
-    };
-    let from = text(given, "from")?
-        .map(|text| {
-            Timestamp::parse(&text.replace(' ', "+")).map_err(|_| {
-                BadTopic("from must be an RFC 3339 time such as 2026-11-23T07:00:00.123Z".into())
-            })
-        })
-        .transpose()?;
-    let window = VolumeWindow {
-        step,
-        offset_hours,
-        from,
-    };
-    let (start, until) = window.span(now);
-    if start > until {
-        return Err(BadTopic(format!(
-            "from must lie before the end of the window, which contains now ({until})"
-        )));
+/// The parameters of all topics of one keyword, each once, with the topics that take it.
+pub(in crate::http) fn stream_parameters() -> Vec<(Parameter, Vec<&'static str>)> {
+    let mut parameters: Vec<(Parameter, Vec<&'static str>)> = Vec::new();
+    for (resource, _) in topics().filter(|(resource, _)| resource.scope == Scope::Keyword) {
+        for parameter in resource.live_parameters() {
+            let mut held = parameters.iter_mut();
+            match held.find(|(held, _)| held.name() == parameter.name()) {
+                Some((_, topics)) => topics.push(resource.name),
+                None => parameters.push((parameter, vec![resource.name])),
+            }
+        }
     }
-    if step.buckets(start, until) > MAX_POINTS {
-        return Err(BadTopic(format!(
-            "from {start} to {until} are more than {MAX_POINTS} points; take a later from or a \
-            longer step"
-        )));
-    }
-    Ok(Topic::Volume(window))
+    parameters
 }
 
-fn text<'a>(given: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, BadTopic> {
-    match given.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(BadTopic(format!("{name} must be a text"))),
-    }
+/// Reads the topic of one keyword that a stream's query names.
+pub(super) fn of_stream(
+    query: &Query,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Topic, Problem> {
+    let names = names(Scope::Keyword);
+    let right = format!("it must be one of {}", names.join(", "));
+    let Some(name) = name else {
+        return Err(Problem::BadQuery(format!(
+            "the query parameter \"topic\" is missing; {right}"
+        )));
+    };
+    let mut of_keyword = topics().filter(|(resource, _)| resource.scope == Scope::Keyword);
+    let Some((resource, topic)) = of_keyword.find(|(resource, _)| resource.name == name) else {
+        return Err(Problem::parameter("topic", name, right));
+    };
+    let given = query.names().filter(|name| *name != "topic");
+    let known = resource.live_parameters();
+    check_known(name, given, &known).map_err(|error| Problem::BadQuery(error.0))?;
+    let topic = topic.read(query, &KeywordSet::All, now);
+    topic.map_err(|problem| Problem::BadQuery(BadTopic::from(problem).0))
 }
 
 #[cfg(test)]
@@ -170,6 +176,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::http::resources::DEFAULT_VOLUME;
+    use crate::projections::volume::{Step, VolumeWindow};
 
     fn now() -> Timestamp {
         Timestamp::parse("2026-11-23T07:30:00Z").unwrap()
@@ -192,14 +200,24 @@ mod tests {
                     from: None,
                 }),
             ),
-            (json!("ledger"), Topic::Ledger),
-            (
-                json!({"topic":"overview","window":"7d"}),
-                Topic::Overview(Window::Week),
-            ),
         ] {
-            assert_eq!(read(&given, now()).as_ref(), Ok(&expected), "{given}");
+            let topic = read(&given, &KeywordSet::All, now());
+            assert_eq!(topic.as_ref(), Ok(&expected), "{given}");
         }
+    }
+
+    #[test]
+    fn polled_topics_are_equal_when_their_parameters_are() {
+        let topic = |given| read(&given, &KeywordSet::All, now()).unwrap();
+        assert_eq!(
+            topic(json!("overview")),
+            topic(json!({"topic":"overview","window":"24h"}))
+        );
+        assert_ne!(
+            topic(json!("overview")),
+            topic(json!({"topic":"overview","window":"7d"}))
+        );
+        assert!(topic(json!("overview")).is_of_all() && !topic(json!("ledger")).is_of_all());
     }
 
     #[test]
@@ -213,10 +231,7 @@ mod tests {
             (json!({"topic":"timeline","limit":1.5}), "from 1 to 200"),
             (json!({"topic":"timeline","by":"word"}), "it has limit"),
             (json!({"topic":"ledger","limit":1}), "it has none"),
-            (
-                json!({"topic":"volume","step":"week"}),
-                "minute, hour or day",
-            ),
+            (json!({"topic":"volume","step":"week"}), "minute, hour, day"),
             (json!({"topic":"volume","step":7}), "step must be a text"),
             (json!({"topic":"volume","tz":"+09:30"}), "whole hours"),
             (json!({"topic":"volume","from":"yesterday"}), "RFC 3339"),
@@ -230,7 +245,7 @@ mod tests {
             ),
             (json!({"topic":"overview","window":"1d"}), "1h, 24h, 7d"),
         ] {
-            let error = read(&given, now()).unwrap_err().0;
+            let error = read(&given, &KeywordSet::All, now()).unwrap_err().0;
             assert!(error.contains(right), "{given}: {error}");
         }
     }

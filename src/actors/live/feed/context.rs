@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::poll;
 use super::registry::FeedRegistry;
 use super::shared::Feed;
 use crate::actors::live::budget::LiveBudget;
-use crate::actors::live::encoder::{Encoder, KeywordPosition, PolledAnswer};
+use crate::actors::live::encoder::{Encoder, KeywordPosition};
 use crate::actors::live::feed_key::FeedViews;
 use crate::actors::live::message::{Message, Position};
-use crate::actors::live::topic::Topic;
+use crate::actors::live::polled::{PolledAnswer, PolledQuestion, PolledTopic};
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
 use crate::projections::{TimelineQuery, timeline};
 use crate::store::{ReadThreads, StoreError};
@@ -112,35 +113,46 @@ impl FeedContext {
         .await
     }
 
-    /// The whole answer of a topic at this reading of the clock.
-    pub(super) async fn whole(
+    /// The answer of a polled topic at this reading of the clock; `None` when the keyword is not
+    /// tracked.
+    pub(super) async fn polled(
         &self,
-        topic: &Topic,
+        topic: &PolledTopic,
         now: Timestamp,
     ) -> Result<Option<PolledAnswer>, StoreError> {
-        let encoder = Arc::clone(&self.encoder);
-        let keyword = self.feed.keyword().cloned();
-        let topic = topic.clone();
-        let task = move || encoder.whole(&topic, keyword.as_ref(), now);
-        if self.feed.keyword().is_none() {
+        let source = self.source.clone();
+        match (topic.question().clone(), self.feed.keyword().cloned()) {
+            (PolledQuestion::OfKeyword(question), Some(keyword)) => {
+                let task = move || poll::keyword(&source, &keyword, &*question, now);
+                self.read(task).await
+            }
             // It takes long, and feeds of one keyword do not wait for it.
-            return self.readers.run(task).await;
+            (PolledQuestion::Across(countable, question), None) => {
+                let task = move || poll::across(&source, &countable, &*question, now);
+                self.readers.run(task).await
+            }
+            // A subscribe that mixes these up is refused before it comes here.
+            (PolledQuestion::OfKeyword(_), None) | (PolledQuestion::Across(..), Some(_)) => {
+                Ok(None)
+            }
         }
-        self.read(task).await
     }
 
-    /// Encodes a whole answer. The answer of all keywords may be long, so it is not encoded on the
-    /// event loop.
+    /// Encodes an answer. The answer of all keywords may be long, so it is not encoded on the event
+    /// loop.
     pub(super) async fn encode(
         &self,
-        whole: &Arc<PolledAnswer>,
+        topic: &PolledTopic,
+        answer: &Arc<PolledAnswer>,
         prev: Option<Sequence>,
     ) -> Result<Vec<Message>, StoreError> {
-        if self.feed.keyword().is_some() {
-            return Ok((whole.encode)(prev));
+        if let Some(keyword) = self.feed.keyword() {
+            return Ok(self.encoder.polled(topic, Some(keyword), prev, answer));
         }
-        let whole = Arc::clone(whole);
-        self.readers.run(move || Ok((whole.encode)(prev))).await
+        let (encoder, topic) = (Arc::clone(&self.encoder), topic.clone());
+        let answer = Arc::clone(answer);
+        let task = move || Ok(encoder.polled(&topic, None, prev, &answer));
+        self.readers.run(task).await
     }
 
     /// The views of all keywords may give another answer than at `position`, or than while the

@@ -14,6 +14,7 @@ pub(super) mod channel;
 pub(super) mod context;
 pub(super) mod handle;
 mod pending_deltas;
+mod poll;
 mod polled_topics;
 pub(super) mod registry;
 mod replay_buffer;

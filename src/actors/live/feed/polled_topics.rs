@@ -11,8 +11,8 @@ use super::context::FeedContext;
 use super::replay_buffer::Update;
 use super::shared::{Feed, FeedPhase};
 use crate::actors::live::budget::LiveCharge;
-use crate::actors::live::encoder::PolledAnswer;
 use crate::actors::live::message::{Message, Position, bytes_of};
+use crate::actors::live::polled::{PolledAnswer, PolledTopic};
 use crate::actors::live::topic::Topic;
 use crate::events::Timestamp;
 use crate::store::StoreError;
@@ -33,9 +33,9 @@ pub(super) struct PolledTopics {
     is_scheduled: bool,
 }
 
-/// One answer.
+/// One topic.
 struct Held {
-    topic: Topic,
+    topic: PolledTopic,
     /// Position of the latest update. Subscribers that have started since may be ahead.
     position: Position,
     current: Option<Range<Timestamp>>,
@@ -70,7 +70,7 @@ impl PolledTopics {
 
     pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
         self.held
-            .retain(|held| !feed.drop_unsubscribed(&held.topic));
+            .retain(|held| !feed.drop_unsubscribed(&Topic::Polled(held.topic.clone())));
     }
 
     /// How long to wait before the next [refresh](Self::refresh); `None` when there is nothing to
@@ -127,24 +127,24 @@ impl PolledTopics {
     pub(super) async fn snapshot(
         &mut self,
         context: &FeedContext,
-        topic: &Topic,
+        topic: &PolledTopic,
         (at, now): (Position, Timestamp),
     ) -> Result<Option<PolledSnapshot>, StoreError> {
         let index = self.held.iter().position(|held| held.topic == *topic);
         let held = index.and_then(|index| self.held.get(index));
         if let Some(held) = held.filter(|held| held.is_still_good(now)) {
             let last = Arc::clone(&held.last);
-            let messages = context.encode(&last, None).await?;
+            let messages = context.encode(topic, &last, None).await?;
             return Ok(Some((last.position, last.current.clone(), messages)));
         }
         let begun = Instant::now();
-        let whole = context.whole(topic, now).await?;
-        let Some(last) = whole.filter(|whole| whole.position.epoch == at.epoch) else {
+        let answer = context.polled(topic, now).await?;
+        let Some(last) = answer.filter(|answer| answer.position.epoch == at.epoch) else {
             return Ok(None);
         };
         let (made, cost) = (Instant::now(), begun.elapsed());
         let last = Arc::new(last);
-        let messages = context.encode(&last, None).await?;
+        let messages = context.encode(topic, &last, None).await?;
         let bytes = bytes_of(&messages);
         let snapshot = (last.position, last.current.clone(), messages);
         match index.and_then(|index| self.held.get_mut(index)) {
@@ -172,26 +172,28 @@ impl Held {
     /// Makes the answer again, and pushes it if it differs.
     async fn refresh(&mut self, context: &FeedContext, now: Timestamp) -> Result<(), StoreError> {
         let begun = Instant::now();
-        let Some(whole) = context.whole(&self.topic, now).await? else {
+        let Some(answer) = context.polled(&self.topic, now).await? else {
             return Ok(());
         };
-        let (prev, seq) = (self.position.seq, whole.position.seq);
-        let is_same = seq <= prev && whole.current == self.current;
-        if whole.position.epoch != self.position.epoch || is_same {
+        let (prev, seq) = (self.position.seq, answer.position.seq);
+        let is_same = seq <= prev && answer.current == self.current;
+        if answer.position.epoch != self.position.epoch || is_same {
             return Ok(());
         }
-        let whole = Arc::new(whole);
-        let messages: Arc<[Message]> = context.encode(&whole, Some(prev)).await?.into();
+        let answer = Arc::new(answer);
+        let messages = context.encode(&self.topic, &answer, Some(prev)).await?;
+        let messages: Arc<[Message]> = messages.into();
         self.charge.set(bytes_of(&messages));
         let update = Update {
             prev,
             seq,
             messages,
         };
-        context.feed.push(&self.topic, update);
-        self.position = whole.position;
-        self.current = whole.current.clone();
-        self.last = whole;
+        let topic = Topic::Polled(self.topic.clone());
+        context.feed.push(&topic, update);
+        self.position = answer.position;
+        self.current = answer.current.clone();
+        self.last = answer;
         self.made = Instant::now();
         self.cost = begun.elapsed();
         Ok(())
@@ -201,11 +203,54 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::KeywordSet;
     use crate::actors::live::budget::LiveBudget;
-    use crate::events::Sequence;
-    use crate::projections::overview::Window;
-    use crate::store::Epoch;
+    use crate::actors::live::polled::{
+        AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledQuestion,
+    };
+    use crate::events::{Keyword, Sequence};
+    use crate::projections::{KeywordSummary, Rows, RowsError};
+    use crate::store::{Epoch, Views};
     use crate::telemetry::Metrics;
+
+    /// Is asked nothing.
+    #[derive(Debug)]
+    struct Unasked;
+
+    impl KeywordQuestion for Unasked {
+        fn ask(
+            &self,
+            _: &KeywordSummary,
+            _: &dyn Rows,
+            _: Timestamp,
+        ) -> Result<EncodedAnswer, RowsError> {
+            Err(RowsError::Abandoned)
+        }
+
+        fn current_during(&self, _: Timestamp) -> Option<Range<Timestamp>> {
+            None
+        }
+    }
+
+    impl AcrossQuestion for Unasked {
+        fn ask(
+            &self,
+            _: &Views,
+            _: &KeywordSet,
+            _: Timestamp,
+        ) -> Result<EncodedAnswer, StoreError> {
+            Err(StoreError::Absent)
+        }
+
+        fn current_during(&self, _: Timestamp) -> Option<Range<Timestamp>> {
+            None
+        }
+    }
+
+    fn across(countable: KeywordSet) -> PolledTopic {
+        let question = PolledQuestion::across(countable, Unasked);
+        PolledTopic::new("across", Vec::new(), &[], question)
+    }
 
     #[test]
     fn only_answers_of_all_keywords_are_reused() {
@@ -213,7 +258,6 @@ mod tests {
         let epoch: Epoch = "00000000000000ff".parse().unwrap();
         let held = |topic, current| {
             let position = Position::of_all(epoch, Sequence::new(1));
-            let encode = Box::new(|_| Vec::new());
             Held {
                 topic,
                 position,
@@ -221,7 +265,7 @@ mod tests {
                 last: Arc::new(PolledAnswer {
                     position,
                     current,
-                    encode,
+                    answer: EncodedAnswer(Box::default()),
                 }),
                 made: Instant::now(),
                 cost: Duration::from_secs(3_600),
@@ -230,9 +274,18 @@ mod tests {
         };
         let now = Timestamp::from_millis(5_000);
         let earlier = Timestamp::from_millis(4_000)..now;
-        let overview = Topic::Overview(Window::Day);
-        assert!(held(overview.clone(), None).is_still_good(now));
-        assert!(!held(overview, Some(earlier)).is_still_good(now));
-        assert!(!held(Topic::Ledger, None).is_still_good(now));
+        let of_all = across(KeywordSet::All);
+        let question = PolledQuestion::of_keyword(Unasked);
+        let of_one = PolledTopic::new("of_one", Vec::new(), &[], question);
+        assert!(held(of_all.clone(), None).is_still_good(now));
+        assert!(!held(of_all, Some(earlier)).is_still_good(now));
+        assert!(!held(of_one, None).is_still_good(now));
+    }
+
+    #[test]
+    fn topics_over_other_keywords_are_other_channels() {
+        let only: KeywordSet = [Keyword::new("ai").unwrap()].into_iter().collect();
+        assert_eq!(across(only.clone()), across(only.clone()));
+        assert_ne!(across(only), across(KeywordSet::All));
     }
 }

@@ -9,7 +9,7 @@ use super::context::FeedContext;
 use super::polled_topics::PolledTopics;
 use super::volume_windows::{VolumeWindows, WindowRequest};
 use crate::actors::live::message::Position;
-use crate::actors::live::topic::{Nature, Topic};
+use crate::actors::live::topic::Topic;
 use crate::events::Timestamp;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
@@ -145,11 +145,16 @@ async fn make(
     (at, now): (Position, Timestamp),
 ) -> Result<Option<Snapshot>, StoreError> {
     let mut current = None;
-    let made = match (topic, context.feed.keyword().cloned()) {
-        (Topic::Timeline { limit }, Some(keyword)) => {
-            context.timeline_snapshot(at, keyword, *limit).await?
-        }
-        (Topic::Volume(window), Some(keyword)) => {
+    let keyword = context.feed.keyword().cloned();
+    let made = match topic {
+        Topic::Timeline { limit } => match keyword {
+            Some(keyword) => context.timeline_snapshot(at, keyword, *limit).await?,
+            None => None,
+        },
+        Topic::Volume(window) => {
+            let Some(keyword) = keyword else {
+                return Ok(None);
+            };
             current = Some(window.current_during(now));
             let wanted = WindowRequest {
                 at,
@@ -160,14 +165,13 @@ async fn make(
             };
             volumes.snapshot(context, wanted).await?
         }
-        (topic, _) if topic.nature() == Nature::Answer => {
+        Topic::Polled(topic) => {
             let snapshot = polled.snapshot(context, topic, (at, now)).await?;
             snapshot.map(|(position, while_current, messages)| {
                 current = while_current;
                 (position, messages)
             })
         }
-        _ => None,
     };
     Ok(made.map(|(position, messages)| Snapshot {
         seq: position.seq,

@@ -121,7 +121,7 @@ impl Subscription {
             self.feed.join(topic);
             let parameters = match topic {
                 Topic::Timeline { limit } => context.encoder.timeline_parameters(*limit),
-                Topic::Volume(_) | Topic::Ledger | Topic::Overview(_) => None,
+                Topic::Volume(_) | Topic::Polled(_) => None,
             };
             self.channels.push(SubscribedChannel {
                 topic: topic.clone(),

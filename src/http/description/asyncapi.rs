@@ -1,0 +1,178 @@
+//! The description of the live protocol in AsyncAPI 3.
+
+use serde_json::{Map, Value, json};
+
+use super::operation::reference;
+use super::schema::{self, AnswerSchema};
+use crate::http::resource::{ResourceEntry, Scope};
+use crate::http::resources::{PointAnswer, RESOURCES, Tweet};
+
+const BASE: &str = include_str!("asyncapi_base.json");
+
+/// The description of all messages.
+pub fn asyncapi() -> Value {
+    let mut base: Value = serde_json::from_str(BASE).unwrap_or_default();
+    let mut schemas = schema::generator();
+    // What the messages that are described by hand refer to.
+    schemas.subschema_for::<Tweet>();
+    schemas.subschema_for::<PointAnswer>();
+    for resource in &RESOURCES {
+        let Some(long_lists) = resource.topic.and_then(|topic| topic.polled) else {
+            continue;
+        };
+        let answer = schema::of_answer((resource.described.schema)(&mut schemas));
+        add_topic(&mut base, resource);
+        for kind in ["snapshot", "update"] {
+            let message = Message {
+                resource,
+                kind,
+                is_cut: !long_lists.is_empty(),
+            };
+            message.add(&mut base, &answer);
+        }
+    }
+    let definitions = schemas.take_definitions(true);
+    insert_all(&mut base, "/components/schemas", definitions);
+    base
+}
+
+/// Adds a topic, by its name and with its parameters, to what a client may subscribe to.
+fn add_topic(base: &mut Value, resource: &ResourceEntry) {
+    let mut properties = Map::new();
+    properties.insert("topic".to_owned(), json!({ "const": resource.name }));
+    properties.extend(parameters(resource));
+    let with_parameters = json!({
+        "type": "object", "properties": properties, "required": ["topic"],
+    });
+    push(base, "/components/schemas/Topic/anyOf", with_parameters);
+    push(
+        base,
+        "/components/schemas/Topic/anyOf/0/enum",
+        resource.name.into(),
+    );
+}
+
+/// The parameters of a topic as members of a message.
+fn parameters(resource: &ResourceEntry) -> Map<String, Value> {
+    let parameters = resource.parameters.iter();
+    parameters
+        .filter_map(|parameter| {
+            let mut schema = parameter.schema();
+            schema["description"] = parameter.live_description()?.into();
+            Some((parameter.name().to_owned(), schema))
+        })
+        .collect()
+}
+
+/// A message of a polled topic.
+struct Message<'a> {
+    resource: &'a ResourceEntry,
+    /// `snapshot` or `update`.
+    kind: &'static str,
+    /// It may come in parts.
+    is_cut: bool,
+}
+
+impl Message<'_> {
+    /// Its name, such as `LedgerSnapshot`.
+    fn name(&self) -> String {
+        capitalized(self.resource.name) + &capitalized(self.kind)
+    }
+
+    /// What it says, and how often.
+    fn summary(&self, answer: &AnswerSchema) -> String {
+        let path = self.resource.path.trim_start_matches("/api/v1");
+        let path = path.replace("/keywords/{token}", "…");
+        let summary = self.resource.described.summary;
+        let rule = answer.description.as_ref();
+        let rule = rule.map_or_else(String::new, |rule| format!(": {rule}"));
+        format!("{summary}, as GET {path} answers{rule}. At most one a second")
+    }
+
+    fn add(&self, base: &mut Value, answer: &AnswerSchema) {
+        let name = self.name();
+        let summary = self.summary(answer);
+        let message = json!({
+            "name": format!("{}{}", self.resource.name, capitalized(self.kind)),
+            "summary": summary,
+            "contentType": "application/json",
+            "payload": reference("schemas", &name),
+        });
+        insert(base, "/components/messages", &name, message);
+        let mut schema = self.schema(answer);
+        schema["description"] = summary.into();
+        insert(base, "/components/schemas", &name, schema);
+        let mut channels = vec![("live", "tell")];
+        if self.resource.scope == Scope::Keyword {
+            channels.push(("events", "stream"));
+        }
+        for (channel, operation) in channels {
+            let messages = format!("/channels/{channel}/messages");
+            insert(base, &messages, &name, reference("messages", &name));
+            let of_channel = json!({ "$ref": format!("#{messages}/{name}") });
+            push(
+                base,
+                &format!("/operations/{operation}/messages"),
+                of_channel,
+            );
+        }
+    }
+
+    fn schema(&self, answer: &AnswerSchema) -> Value {
+        let mut properties = parameters(self.resource);
+        let mut all: Vec<Value> = Vec::new();
+        let mut add = |name: &str, schema: Value, is_required: bool| {
+            properties.insert(name.to_owned(), schema);
+            if is_required {
+                all.push(name.into());
+            }
+        };
+        add("type", json!({ "const": self.kind }), true);
+        add("topic", json!({ "const": self.resource.name }), true);
+        add("epoch", reference("schemas", "Epoch"), true);
+        add("seq", reference("schemas", "Seq"), true);
+        if self.resource.scope == Scope::Keyword {
+            add("keyword", reference("schemas", "Keyword"), true);
+            add("mark", reference("schemas", "Mark"), false);
+        }
+        if self.kind == "update" {
+            add("prev", reference("schemas", "Prev"), true);
+        }
+        if self.is_cut {
+            let more = json!({
+                "const": true,
+                "description": "The next line of this channel goes on with the list",
+            });
+            add("more", more, false);
+        }
+        for (name, schema) in &answer.members {
+            let is_required = answer.required.iter().any(|required| required == name);
+            add(name, schema.clone(), is_required);
+        }
+        json!({ "type": "object", "properties": properties, "required": all })
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Adds a member to an object of the description.
+fn insert(base: &mut Value, pointer: &str, name: &str, value: Value) {
+    insert_all(base, pointer, Map::from_iter([(name.to_owned(), value)]));
+}
+
+fn insert_all(base: &mut Value, pointer: &str, members: Map<String, Value>) {
+    if let Some(Value::Object(object)) = base.pointer_mut(pointer) {
+        object.extend(members);
+    }
+}
+
+/// Adds an element to a list of the description.
+fn push(base: &mut Value, pointer: &str, value: Value) {
+    if let Some(Value::Array(list)) = base.pointer_mut(pointer) {
+        list.push(value);
+    }
+}

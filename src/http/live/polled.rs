@@ -1,0 +1,103 @@
+//! Messages of polled topics: the members of an answer beside those of its channel.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::chunking::{in_parts, in_parts_of_two};
+use super::encode::{ChannelName, kind_of};
+use crate::actors::live::{Message, PolledAnswer, PolledTopic};
+use crate::events::{Keyword, Sequence};
+use crate::telemetry::whole;
+
+/// The members of a JSON object, in their order, as they are written.
+struct Members<'a>(Vec<(&'a str, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<(&'de str, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(InOrder).map(Members)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// Takes the elements of a list out.
+    fn take_list(&mut self, name: &str) -> serde_json::Result<Vec<&'a RawValue>> {
+        let place = self.0.iter().position(|(member, _)| *member == name);
+        place.map_or(Ok(Vec::new()), |place| {
+            let (_, list) = self.0.remove(place);
+            serde_json::from_str(list.get())
+        })
+    }
+}
+
+/// The messages of an answer: a snapshot, or an update since `prev`.
+pub(super) fn encode(
+    topic: &PolledTopic,
+    keyword: Option<&Keyword>,
+    prev: Option<Sequence>,
+    answer: &PolledAnswer,
+) -> Vec<Message> {
+    let messages = try_encode(topic, keyword, prev, answer);
+    messages.unwrap_or_else(|error| {
+        tracing::error!(error = %whole(&error), topic = topic.name(), "an answer is no JSON object");
+        Vec::new()
+    })
+}
+
+fn try_encode(
+    topic: &PolledTopic,
+    keyword: Option<&Keyword>,
+    prev: Option<Sequence>,
+    answer: &PolledAnswer,
+) -> serde_json::Result<Vec<Message>> {
+    let named = topic.parameters();
+    let parameters: String = named
+        .iter()
+        .map(|(name, value)| format!(",\"{name}\":{value}"))
+        .collect();
+    let channel = ChannelName {
+        keyword,
+        topic: topic.name(),
+        parameters: &parameters,
+    };
+    let mut prefix = channel.prefix(prev, answer.position);
+    let mut members: Members<'_> = serde_json::from_slice(&answer.answer.0)?;
+    let mut lists = Vec::new();
+    for name in topic.long_lists() {
+        lists.push((*name, members.take_list(name)?));
+    }
+    for (name, value) in members.0 {
+        // What is named as a parameter is not said twice.
+        if named.iter().all(|(parameter, _)| *parameter != name) {
+            prefix.push_str(&format!(",\"{name}\":{}", value.get()));
+        }
+    }
+    let (kind, position) = (kind_of(prev), answer.position);
+    Ok(match lists.as_slice() {
+        [] => vec![Message::new(prefix + "}", kind, Some(position))],
+        [(name, items)] => in_parts(kind, position, &prefix, name, items, ""),
+        [first, second, ..] => in_parts_of_two(
+            kind,
+            position,
+            &prefix,
+            (first.0, &first.1),
+            (second.0, &second.1),
+        ),
+    })
+}

@@ -1,0 +1,54 @@
+//! The routes of resources: permission, strict parameters, `min_seq`, and the answer.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::{AcrossResource, KeywordResource};
+use crate::access::Action;
+use crate::actors::engine::Scope;
+use crate::events::Timestamp;
+use crate::http::Http;
+use crate::http::problem::Problem;
+use crate::http::request_context::RequestContext;
+
+/// Answers a GET of a resource of one keyword.
+pub(super) async fn of_keyword<R: KeywordResource>(
+    State(http): State<Http>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let call = RequestContext::of(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Read)?;
+    let query = call.query_of_resource(R::PARAMETERS)?;
+    let now = Timestamp::now();
+    let resource = R::read(&query, now)?;
+    call.reach(Scope::Keyword(&keyword), query.min_seq()?)
+        .await?;
+    let lane = resource.lane();
+    call.answer_for(lane, keyword, R::UNTRACKED, resource.question(now))
+        .await
+}
+
+/// Answers a GET of a resource of many keywords.
+pub(super) async fn across<R: AcrossResource>(
+    State(http): State<Http>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let call = RequestContext::of(http, request);
+    call.ask(None, Action::Read)?;
+    let query = call.query_of_resource(R::PARAMETERS)?;
+    let now = Timestamp::now();
+    let resource = R::read(&query, now)?;
+    for keyword in resource.keywords() {
+        call.ask(Some(keyword), Action::Read)?;
+    }
+    call.reach(Scope::All, query.min_seq()?).await?;
+    let bytes = resource.bytes(call.tidings());
+    let (tidings, countable) = (call.tidings().clone(), call.countable());
+    call.answer_across(R::LANE, bytes, move |views| {
+        let mut answer = resource.answer(views, &countable, now)?;
+        R::add_engine_state(&mut answer, &tidings);
+        Ok(answer)
+    })
+    .await
+}

@@ -1,0 +1,104 @@
+//! The polled topics of resources.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::{AcrossResource, KeywordResource, Live, Resource};
+use crate::access::KeywordSet;
+use crate::actors::live::{
+    AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic,
+};
+use crate::events::Timestamp;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::projections::{KeywordSummary, Rows, RowsError};
+use crate::queries::QueryError;
+use crate::store::{StoreError, Views};
+
+/// The polled topic of a resource of one keyword.
+pub(super) fn of_keyword<R: KeywordResource>(
+    query: &Query,
+    _: &KeywordSet,
+    now: Timestamp,
+) -> Result<Topic, Problem> {
+    let resource = R::read(query, now)?;
+    topic::<R>(query, PolledQuestion::of_keyword(OfKeyword(resource)))
+}
+
+/// The polled topic of a resource of many keywords.
+pub(super) fn across<R: AcrossResource>(
+    query: &Query,
+    countable: &KeywordSet,
+    now: Timestamp,
+) -> Result<Topic, Problem> {
+    let resource = R::read(query, now)?;
+    let question = PolledQuestion::across(countable.clone(), Across(resource));
+    topic::<R>(query, question)
+}
+
+fn topic<R: Resource>(query: &Query, question: PolledQuestion) -> Result<Topic, Problem> {
+    let mut parameters = Vec::new();
+    for parameter in R::PARAMETERS {
+        if let Some(value) = query.canonical(parameter)? {
+            parameters.push((parameter.name(), value));
+        }
+    }
+    let long_lists = match R::LIVE {
+        Live::Polled { long_lists, .. } => long_lists,
+        Live::None | Live::Incremental { .. } => &[],
+    };
+    Ok(Topic::Polled(PolledTopic::new(
+        R::NAME,
+        parameters,
+        long_lists,
+        question,
+    )))
+}
+
+#[derive(Debug)]
+struct OfKeyword<R>(R);
+
+impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
+    fn ask(
+        &self,
+        summary: &KeywordSummary,
+        rows: &dyn Rows,
+        now: Timestamp,
+    ) -> Result<EncodedAnswer, RowsError> {
+        let mut question = self.0.clone().question(now);
+        encoded(&question(summary, rows)?)
+    }
+
+    fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
+        self.0.current_during(now)
+    }
+}
+
+#[derive(Debug)]
+struct Across<R>(R);
+
+impl<R: AcrossResource> AcrossQuestion for Across<R> {
+    fn ask(
+        &self,
+        views: &Views,
+        countable: &KeywordSet,
+        now: Timestamp,
+    ) -> Result<EncodedAnswer, StoreError> {
+        match self.0.answer(views, countable, now) {
+            Ok(answer) => Ok(encoded(&answer)?),
+            Err(QueryError::Store(error)) => Err(error),
+            // A keyword that the query names may still turn up, or go.
+            Err(QueryError::Unknown(_) | QueryError::NotTracked(_)) => Err(StoreError::Absent),
+        }
+    }
+
+    fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
+        self.0.current_during(now)
+    }
+}
+
+fn encoded(answer: &impl Serialize) -> Result<EncodedAnswer, RowsError> {
+    let json = serde_json::to_vec(answer).map_err(|error| RowsError::Store(Box::new(error)))?;
+    Ok(EncodedAnswer(json.into()))
+}

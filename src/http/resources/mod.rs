@@ -1,0 +1,29 @@
+//! The resources: one file each, and one line in [`RESOURCES`].
+
+mod compare;
+mod keywords;
+mod ledger;
+mod ledger_of_all;
+mod overview;
+mod points;
+mod timeline;
+mod tweet;
+mod volume;
+
+use super::resource::ResourceEntry;
+
+pub use keywords::Name;
+pub use points::PointAnswer;
+pub use tweet::Tweet;
+pub use volume::DEFAULT_VOLUME;
+
+/// Every resource, in the order in which live topics are listed.
+pub static RESOURCES: [ResourceEntry; 7] = [
+    ResourceEntry::across::<keywords::TrackedKeywords>(),
+    ResourceEntry::of_keyword::<timeline::Timeline>(),
+    ResourceEntry::of_keyword::<volume::Volume>(),
+    ResourceEntry::of_keyword::<ledger::KeywordLedger>(),
+    ResourceEntry::across::<ledger_of_all::AllLedgers>(),
+    ResourceEntry::across::<overview::Overview>(),
+    ResourceEntry::across::<compare::Compare>(),
+];
