@@ -3,7 +3,7 @@
 //! - [`Metrics`]: every metric, in one table; each clone counts into the same numbers.
 //! - [`init_tracing`]: the format and the filter of the log.
 //! - [`log_throttled`]: log lines that one cause could write thousands of times.
-//! - [`whole`]: an error with all its causes, as one text.
+//! - [`whole()`]: an error with all its causes, as one text.
 
 mod labels;
 mod log_throttle;

@@ -13,9 +13,9 @@
 //! A *channel* is a [`Topic`] of one keyword, or of all keywords, with its parameters. The wire
 //! format is not known here: an [`Encoder`] encodes, a [`Transport`] writes.
 //!
-//! - [`feed`]: the feed of each keyword, and its channels.
-//! - [`session`]: clients; [`subscriber`]: how feeds reach them.
-//! - [`supervisor`]: starts and restarts both; [`context`]: what all of them share.
+//! - `feed`: the feed of each keyword, and its channels.
+//! - `session`: clients; `subscriber`: how feeds reach them.
+//! - `supervisor`: starts and restarts both; `context`: what all of them share.
 
 mod budget;
 mod context;

@@ -178,39 +178,45 @@ pub(super) async fn run(
     bar.finish_and_clear();
     // What was taken in stays there, also when the rest could not be.
     journal.close().await?;
-    let Imported {
-        records,
-        resumed,
-        digest,
-        records_digest,
-        changes,
-        carried,
-    } = imported?;
-    let keywords: CappedList<Carried> = carried.into_iter().map(Carried::from).collect();
-    let report = Report {
-        records,
-        resumed,
-        digest,
-        records_digest,
-        cut: changes.cut,
-        retimed: changes.retimed,
-        rejected: changes.rejected,
-        keywords_unlisted: (keywords.more() > 0).then_some(keywords.more()),
-        keywords,
-    };
-    invocation.output.show(&report, |report| {
-        let mut lines = report.notes();
-        lines.push(format!(
-            "{} events imported{}; digest {}",
-            report.records,
-            if report.resumed == 0 {
-                String::new()
-            } else {
-                format!(", {} of them earlier", report.resumed)
-            },
-            report.digest,
-        ));
-        lines.join("\n")
-    })?;
+    let report = Report::from(imported?);
+    invocation.output.show(&report, text_of)?;
     Ok(CommandOutcome::Done)
+}
+
+impl From<Imported> for Report {
+    fn from(imported: Imported) -> Self {
+        let Imported {
+            records,
+            resumed,
+            digest,
+            records_digest,
+            changes,
+            carried,
+        } = imported;
+        let keywords: CappedList<Carried> = carried.into_iter().map(Carried::from).collect();
+        Self {
+            records,
+            resumed,
+            digest,
+            records_digest,
+            cut: changes.cut,
+            retimed: changes.retimed,
+            rejected: changes.rejected,
+            keywords_unlisted: (keywords.more() > 0).then_some(keywords.more()),
+            keywords,
+        }
+    }
+}
+
+fn text_of(report: &Report) -> String {
+    let earlier = match report.resumed {
+        0 => String::new(),
+        resumed => format!(", {resumed} of them earlier"),
+    };
+    let mut lines = report.notes();
+    lines.push(format!(
+        "{} events imported{earlier}; digest {}",
+        report.records, report.digest,
+    ));
+    lines.join("\n")
 }

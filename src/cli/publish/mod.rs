@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::ServerClient;
@@ -33,7 +34,7 @@ pub(super) mod source;
 use nats::NatsSender;
 use rewrite::Rewrite;
 use sender::{PublishBody, PublishReport, Sender};
-use source::{Input, SourceRead};
+use source::{Input, SourceLines, SourceRead};
 
 /// How long a body waits for more lines after its first, where they come slowly.
 const GATHER_FOR: Duration = Duration::from_millis(100);
@@ -75,18 +76,7 @@ pub(super) async fn run(
     let output = invocation.output;
     let nats = nats_of(&arguments, invocation)?;
     let client = ServerClient::new(arguments.server.as_deref(), &invocation.settings)?;
-    let keyword = arguments
-        .keyword
-        .as_deref()
-        .map(|text| {
-            Keyword::new(text).map_err(|error| {
-                UsageError::new(format!(
-                    "{text:?}: \
-            {error}"
-                ))
-            })
-        })
-        .transpose()?;
+    let keyword = keyword_of(&arguments)?;
     let mut input = Input::of(&arguments.file, arguments.retime.is_some())?;
     let shift_millis = match arguments.retime {
         Some(Retime::Now) => rewrite::shift_to(Timestamp::now(), input.lines()?)?,
@@ -97,20 +87,7 @@ pub(super) async fn run(
         shift_millis,
     };
 
-    let (send, receive) = mpsc::channel(LINES_AHEAD);
-    let lines = input.lines()?;
-    let (runtime, room) = (Handle::current(), Arc::new(Semaphore::new(BYTES_AHEAD)));
-    let reading = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
-        for read in lines {
-            let read = read?;
-            let bytes = u32::try_from(read.bytes()).unwrap_or(u32::MAX);
-            let held = runtime.block_on(Arc::clone(&room).acquire_many_owned(bytes))?;
-            if send.blocking_send((read, held)).is_err() {
-                break;
-            }
-        }
-        Ok(())
-    });
+    let (receive, reading) = read_ahead(input.lines()?);
     let bar = progress::bar("lines", None);
     let mut sender = match nats {
         Some(nats) => {
@@ -146,6 +123,37 @@ pub(super) async fn run(
     } else {
         CommandOutcome::Failed
     })
+}
+
+/// The keyword of `--keyword`, in normal form.
+fn keyword_of(arguments: &PublishArguments) -> anyhow::Result<Option<Keyword>> {
+    let Some(text) = arguments.keyword.as_deref() else {
+        return Ok(None);
+    };
+    let keyword = Keyword::new(text);
+    let keyword = keyword.map_err(|error| UsageError::new(format!("{text:?}: {error}")))?;
+    Ok(Some(keyword))
+}
+
+/// A line that was read, with what it holds of the bytes that may wait.
+type WaitingLine = (SourceRead, OwnedSemaphorePermit);
+
+/// Reads lines on a thread of their own, ahead of what is sent.
+fn read_ahead(lines: SourceLines) -> (mpsc::Receiver<WaitingLine>, JoinHandle<anyhow::Result<()>>) {
+    let (send, receive) = mpsc::channel(LINES_AHEAD);
+    let (runtime, room) = (Handle::current(), Arc::new(Semaphore::new(BYTES_AHEAD)));
+    let reading = tokio::task::spawn_blocking(move || {
+        for read in lines {
+            let read = read?;
+            let bytes = u32::try_from(read.bytes()).unwrap_or(u32::MAX);
+            let held = runtime.block_on(Arc::clone(&room).acquire_many_owned(bytes))?;
+            if send.blocking_send((read, held)).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    (receive, reading)
 }
 
 /// Where to publish: to NATS where `--nats` says so, else to a server. A server's own journal may
@@ -195,7 +203,7 @@ impl Way<'_> {
 /// Makes bodies of the lines that come.
 struct Gathering {
     /// Lines, each with what it holds of the bytes that may wait.
-    receive: mpsc::Receiver<(SourceRead, OwnedSemaphorePermit)>,
+    receive: mpsc::Receiver<WaitingLine>,
     rewrite: Rewrite,
     rate: Option<u32>,
 }

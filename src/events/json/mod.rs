@@ -1,10 +1,10 @@
 //! The JSON that publishers speak.
 //!
-//! Decoding has two paths. The quick one ([`quick`]) takes the type from the first member of that
+//! Decoding has two paths. The quick one (`quick`) takes the type from the first member of that
 //! name and lets serde read the members of the type; it takes every good event. What it refuses
-//! goes down the other ([`diagnose`]), which is the authority on what is valid, and names the
+//! goes down the other (`diagnose`), which is the authority on what is valid, and names the
 //! member, what it holds, and what would be right. Both are driven by the tables of members in
-//! [`types`](super::types), and whatever the quick path takes, the other reads in the same way.
+//! `events::types`, and whatever the quick path takes, the other reads in the same way.
 
 mod diagnose;
 mod encode;

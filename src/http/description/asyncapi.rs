@@ -52,13 +52,20 @@ fn add_topic(base: &mut Value, resource: &ResourceEntry) {
     );
 }
 
+/// Gives a schema its description.
+fn describe(schema: &mut Value, text: &str) {
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("description".to_owned(), text.into());
+    }
+}
+
 /// The parameters of a topic as members of a message.
 fn parameters(resource: &ResourceEntry) -> Map<String, Value> {
     let parameters = resource.parameters.iter();
     parameters
         .filter_map(|parameter| {
             let mut schema = parameter.schema();
-            schema["description"] = parameter.live_description()?.into();
+            describe(&mut schema, parameter.live_description()?);
             Some((parameter.name().to_owned(), schema))
         })
         .collect()
@@ -100,7 +107,7 @@ impl Message<'_> {
         });
         insert(base, "/components/messages", &name, message);
         let mut schema = self.schema(answer);
-        schema["description"] = summary.into();
+        describe(&mut schema, &summary);
         insert(base, "/components/schemas", &name, schema);
         let mut channels = vec![("live", "tell")];
         if self.resource.scope == Scope::Keyword {

@@ -14,6 +14,7 @@ mod append;
 mod bare;
 mod connect_options;
 mod connection;
+mod keep_current;
 mod message;
 mod micro;
 mod pipeline;
@@ -35,10 +36,11 @@ use tokio::sync::watch;
 use self::api::StreamApi;
 use self::append::Appender;
 use self::connection::Link;
+use self::keep_current::keep_current;
 use self::message::hash_of;
 use self::reader::JetStreamReader;
 use self::rejected::JetStreamRejectedLog;
-use self::standing::{Keeper, keep_current};
+use self::standing::Keeper;
 use super::{
     Appended, Connection, Durability, Journal, JournalError, JournalReader, RejectedLog, Selection,
     check_first,

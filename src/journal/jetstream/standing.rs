@@ -18,9 +18,6 @@ use crate::events::{Incarnation, Sequence};
 use crate::journal::{Durability, JournalError};
 use crate::telemetry::whole;
 
-/// How often the stream is asked.
-const ASK_EVERY: Duration = Duration::from_millis(200);
-
 /// A stream that has not answered for so long cannot be read.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How often a question that was cut off by a new connection is asked again.
@@ -353,33 +350,6 @@ impl Keeper {
             *known = head;
             moved
         });
-    }
-}
-
-/// Asks the stream again and again, until the journal is closed or gone.
-pub(super) async fn keep_current(keeper: std::sync::Weak<Keeper>) {
-    let mut silent = false;
-    loop {
-        let Some(keeper) = keeper.upgrade() else {
-            return;
-        };
-        if keeper.is_closed() {
-            return;
-        }
-        match keeper.look().await {
-            Ok(_) if silent => {
-                tracing::info!("the journal's stream answers again");
-                silent = false;
-            }
-            Err(error) if !silent => {
-                tracing::error!(error = %whole(&error), "the journal's stream does not answer as \
-                    it should; folding waits");
-                silent = true;
-            }
-            Ok(_) | Err(_) => {}
-        }
-        drop(keeper);
-        tokio::time::sleep(ASK_EVERY).await;
     }
 }
 

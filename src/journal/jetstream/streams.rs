@@ -119,26 +119,19 @@ fn differences(found: &Config, wanted: &Config, replicas: Option<usize>) -> Vec<
             all.push(format!("{field} is {found} and has to be {wanted}"));
         }
     };
-    compare(
-        "subjects",
-        format!("{:?}", found.subjects),
-        format!("{:?}", wanted.subjects),
-    );
-    compare(
-        "subject_transform",
-        transform(found.subject_transform.as_ref()),
-        transform(wanted.subject_transform.as_ref()),
-    );
-    compare(
-        "storage",
-        format!("{:?}", found.storage),
-        format!("{:?}", wanted.storage),
-    );
-    compare(
-        "retention",
-        format!("{:?}", found.retention),
-        format!("{:?}", wanted.retention),
-    );
+    let of = |config: &Config| {
+        let transform = transform(config.subject_transform.as_ref());
+        [
+            ("subjects", format!("{:?}", config.subjects)),
+            ("subject_transform", transform),
+            ("storage", format!("{:?}", config.storage)),
+            ("retention", format!("{:?}", config.retention)),
+            ("max_age", format!("{:?}", config.max_age)),
+        ]
+    };
+    for ((field, found), (_, wanted)) in of(found).into_iter().zip(of(wanted)) {
+        compare(field, found, wanted);
+    }
     for (field, found) in [
         ("max_msgs", found.max_messages),
         ("max_bytes", found.max_bytes),
@@ -147,11 +140,6 @@ fn differences(found: &Config, wanted: &Config, replicas: Option<usize>) -> Vec<
     ] {
         compare(field, limit(found), limit(-1));
     }
-    compare(
-        "max_age",
-        format!("{:?}", found.max_age),
-        format!("{:?}", wanted.max_age),
-    );
     for (field, found) in [
         ("sealed", found.sealed),
         ("no_ack", found.no_ack),

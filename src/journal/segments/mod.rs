@@ -27,6 +27,7 @@
 
 mod chunks;
 mod cursor;
+mod files;
 mod frame;
 mod log;
 mod open;

@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files::{create_segment, sync_dir};
 use super::log::Log;
 use super::scan::{Scanned, Tail, scan};
 use super::segment::{FRAMES_START, Kind, Segment, SegmentHeader, before, io_error, list};
-use super::writer::{Writer, create_segment, sync_dir};
+use super::writer::Writer;
 use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
 use crate::journal::{FIRST, JournalError};
 

@@ -12,15 +12,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::cursor;
+use super::files::create_segment;
 use super::frame::{FrameBuilder, FrameHeader};
 use super::log::{Log, segment_path};
 use super::reader::ReadError;
 use super::scan::damage;
-use super::segment::{EndMark, FRAMES_START, Segment, SegmentHeader, before, io_error, path_of};
+use super::segment::{EndMark, FRAMES_START, Segment, before, io_error};
 use crate::events::Sequence;
 use crate::journal::JournalError;
 use crate::telemetry::whole;
@@ -385,30 +385,4 @@ impl Writer {
             uncertain,
         });
     }
-}
-
-/// Creates a segment with its header, over a half created one, and makes both durable.
-pub(super) fn create_segment(dir: &Path, header: &SegmentHeader) -> Result<File, JournalError> {
-    let path = path_of(dir, header.first);
-    let created = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .and_then(|file| {
-            file.write_all_at(&header.encode(), 0)?;
-            file.sync_all()?;
-            Ok(file)
-        })
-        .map_err(io_error("create", &path))?;
-    sync_dir(dir)?;
-    Ok(created)
-}
-
-/// Makes the names in a folder durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io_error("sync", dir))
 }

@@ -16,25 +16,21 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::Link;
-use super::message::{hash_of, open_delivered, open_stored};
+use super::message::{hash_of, open_delivered};
 use super::pull::{Got, Pull};
 use super::standing::{Keeper, StreamStanding};
-use super::streams;
 use crate::events::{Envelope, Keyword, RecordHash, Sequence, ShardCount, Token};
 use crate::journal::tokens::Tokens;
 use crate::journal::{Batch, FIRST, JournalError, JournalReader, Selection};
-use crate::telemetry::whole;
+
+mod reopen;
+
+use reopen::{FRUITLESS, USELESS};
 
 /// How many bytes of payloads wait to be handed out, at most.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// A lag that has not shrunk for so long is the consumer's fault.
 const WATCHDOG: Duration = Duration::from_secs(3);
-/// After so many consumers without a message the next one is asked for by itself ...
-const FRUITLESS: u32 = 2;
-/// After so many of them a new connection is made.
-const USELESS: u32 = 3;
-/// ... and so many more with it, before a consumer is tried again.
-const ASKED_AT_ONCE: usize = 64;
 /// A filtered reader that got nothing for so long looks how far it has come.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -239,85 +235,6 @@ impl JetStreamReader {
         }
     }
 
-    /// Opens a consumer behind the position, if the stream still holds what was read.
-    async fn reopen(&mut self) -> Result<(), JournalError> {
-        if self.fruitless > 0 {
-            tokio::time::sleep(jitter(self.fruitless)).await;
-        }
-        if self.fruitless >= USELESS && self.is_behind() {
-            self.link.renew().await;
-        }
-        if let Err(error) = self.try_reopen().await {
-            if matches!(error, JournalError::Changed { .. }) {
-                return Err(error);
-            }
-            self.fruitless = self.fruitless.saturating_add(1);
-            if self.fruitless >= USELESS {
-                self.tell(Some(&whole(&error).to_string()));
-            }
-            if self.fruitless == FRUITLESS {
-                tracing::warn!(error = %whole(&error), after = %self.read, "the journal cannot be \
-                    read for now");
-            }
-        }
-        Ok(())
-    }
-
-    async fn try_reopen(&mut self) -> Result<(), JournalError> {
-        self.keeper.look().await?;
-        self.check()?;
-        if let Some(known) = self.read_hash() {
-            let found = self.keeper.api.at(self.read.get()).await?;
-            if found.as_ref().map(hash_of) != Some(known) {
-                let what = format!(
-                    "the stream holds {} at sequence {}, which was read",
-                    if found.is_some() {
-                        "another record"
-                    } else {
-                        "nothing"
-                    },
-                    self.read
-                );
-                return Err(self.keeper.turn(what));
-            }
-        }
-        if self.fruitless >= FRUITLESS {
-            if self.ask_one_by_one().await? {
-                return Ok(());
-            }
-            self.keeper.find_end().await?;
-        }
-        self.link.turns.mark_unchanged();
-        let pull = Pull::open(
-            &self.link.client,
-            &self.keeper.api.context,
-            streams::EVENTS,
-            self.read,
-            self.filter.as_deref(),
-        )
-        .await?;
-        self.progress = Instant::now();
-        self.pull = Some(pull);
-        Ok(())
-    }
-
-    /// Asks for the next messages without a consumer; answers whether there were any.
-    async fn ask_one_by_one(&mut self) -> Result<bool, JournalError> {
-        let filter = self.filter.clone().unwrap_or_else(|| ">".into());
-        let mut found = false;
-        for _ in 0..ASKED_AT_ONCE {
-            let next = self.read.next().get();
-            let Some(message) = self.keeper.api.next(next, &filter).await? else {
-                break;
-            };
-            let bytes = message.payload.len();
-            let envelope = open_stored(&message, &mut self.tokens);
-            self.push(envelope, bytes);
-            found = true;
-        }
-        Ok(found)
-    }
-
     /// How far a filtered reader has come when nothing more is there for it.
     async fn idle_end(&mut self) -> Option<Batch> {
         let head = *self.keeper.head().borrow();
@@ -411,11 +328,4 @@ fn subject_of(keyword: &Keyword) -> String {
     let token = Token::of(keyword);
     let shard = ShardCount::DEFAULT.shard_of(token.as_str().as_bytes());
     format!("tweets.{shard}.{token}")
-}
-
-/// A pause that grows, and is not everybody's at once.
-fn jitter(attempt: u32) -> Duration {
-    let longest = 20_u64.saturating_mul(1 << attempt.min(5));
-    let chance = getrandom::u64().unwrap_or(longest);
-    Duration::from_millis(longest / 2 + chance % (longest / 2 + 1))
 }

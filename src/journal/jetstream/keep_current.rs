@@ -1,0 +1,37 @@
+//! Keeps the standing of the stream current.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::standing::Keeper;
+use crate::telemetry::whole;
+
+/// How often the stream is asked.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// Asks the stream again and again, until the journal is closed or gone.
+pub(super) async fn keep_current(keeper: Weak<Keeper>) {
+    let mut silent = false;
+    loop {
+        let Some(keeper) = keeper.upgrade() else {
+            return;
+        };
+        if keeper.is_closed() {
+            return;
+        }
+        match keeper.look().await {
+            Ok(_) if silent => {
+                tracing::info!("the journal's stream answers again");
+                silent = false;
+            }
+            Err(error) if !silent => {
+                tracing::error!(error = %whole(&error), "the journal's stream does not answer as \
+                    it should; folding waits");
+                silent = true;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        drop(keeper);
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
