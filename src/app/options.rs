@@ -113,7 +113,8 @@ mod tests {
     use super::*;
     use crate::settings::{Given, layers};
 
-    /// `config/default.toml` has the defaults of a server; those of the types are for other callers.
+    /// `config/default.toml` has the defaults of a server; those of the types are for other
+    /// callers.
     #[test]
     fn types_default_to_what_the_default_settings_say() {
         fn same(of_settings: &impl Debug, of_type: &impl Debug) {

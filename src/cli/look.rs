@@ -103,7 +103,8 @@ impl ViewsLook {
     }
 }
 
-/// Views in the views folder that are not copied: only a running server reads them, or nothing does.
+/// Views in the views folder that are not copied: only a running server reads them, or nothing
+/// does.
 const NOT_COPIED: [&str; 4] = ["old", "gone", "verify", "current.damaged"];
 
 /// Copies what lies beside the journal in a data folder: the views and the small files about them.

@@ -117,8 +117,9 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Grows the buffer by doubling, but not beyond what was announced, and counts it first. It holds
-    /// in proportion to what has arrived, so that a body that stalls early takes little of the budget.
+    /// Grows the buffer by doubling, but not beyond what was announced, and counts it first. It
+    /// holds in proportion to what has arrived, so that a body that stalls early takes little of
+    /// the budget.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {

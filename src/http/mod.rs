@@ -40,6 +40,7 @@ mod resource;
 mod resources;
 mod response;
 mod routes;
+mod sequence_schema;
 mod server;
 mod time_range;
 mod tweets;

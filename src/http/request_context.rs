@@ -202,8 +202,8 @@ impl RequestContext {
     /// Room for them is reserved when its turn has come, not while it waits.
     ///
     /// # Errors
-    /// [`Problem::of_query`], [`Problem::Busy`] for a scan or when `http.answer_budget` is spent, or
-    /// what keeps the views from answering.
+    /// [`Problem::of_query`], [`Problem::Busy`] for a scan or when `http.answer_budget` is spent,
+    /// or what keeps the views from answering.
     pub async fn answer_across<T: Serialize>(
         self,
         lane: Lane,

@@ -1,4 +1,5 @@
-//! The labels of metrics. Each has a bounded set of values: none is a keyword, a path or an address.
+//! The labels of metrics. Each has a bounded set of values: none is a keyword, a path or an
+//! address.
 
 use prometheus_client::encoding::EncodeLabelSet;
 

@@ -67,8 +67,7 @@ fn parent(path: &str) -> Option<&str> {
 /// The imports of all files below `src/`, their tests apart.
 fn imports_of_src() -> Imports {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    crate::collect(&root, &mut files);
+    let files = crate::sources(&root);
     let texts: BTreeMap<String, String> = files
         .iter()
         .map(|path| {

@@ -13,11 +13,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::topic::Weight;
 use crate::telemetry::Metrics;
 
 /// Least time between two searches for replay buffers to trim.
 const MIN_TRIM_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a snapshot takes, roughly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// At most a hundred KiB, or shared by all subscribers.
+    Light,
+    /// More.
+    Heavy,
+}
 
 /// The budget; cheap to clone.
 #[derive(Clone)]

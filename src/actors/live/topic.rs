@@ -1,5 +1,6 @@
 //! What can be subscribed to.
 
+use super::budget::Weight;
 use super::polled::PolledTopic;
 use crate::events::Timestamp;
 use crate::projections::volume::VolumeWindow;
@@ -17,15 +18,6 @@ pub enum Topic {
     Volume(VolumeWindow),
     /// An answer that is made again as a whole.
     Polled(PolledTopic),
-}
-
-/// What a snapshot takes, roughly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weight {
-    /// At most a hundred KiB, or shared by all subscribers.
-    Light,
-    /// More.
-    Heavy,
 }
 
 /// A snapshot that is expected to have more bytes is heavy.
@@ -52,7 +44,8 @@ impl Topic {
         }
     }
 
-    /// About how many bytes a snapshot has; for a polled topic none, since its subscribers share it.
+    /// About how many bytes a snapshot has; none for a polled topic, since its subscribers share
+    /// it.
     pub(super) fn snapshot_bytes(&self, now: Timestamp) -> u64 {
         match self {
             Self::Timeline { limit } => {

@@ -44,8 +44,8 @@ pub(super) trait EventType: Members + Serialize + DeserializeOwned + Into<Event>
     /// What its events are about.
     const SUBJECT: Subject;
 
-    /// Events as a publisher writes them, each with the name of its fixtures in `tests/golden/`. The
-    /// first one has every member.
+    /// Events as a publisher writes them, each with the name of its fixtures in `tests/golden/`.
+    /// The first one has every member.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
     /// The tweet it is about; required when [`Self::SUBJECT`] is a tweet.

@@ -13,7 +13,6 @@ mod schema;
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;
 pub use operation::{Operation, reference};
-pub use schema::SequenceSchema;
 
 #[cfg(test)]
 mod tests {

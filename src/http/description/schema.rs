@@ -1,10 +1,8 @@
 //! JSON schemas of answers.
 
-use std::borrow::Cow;
-
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 /// The largest whole number that every client reads exactly: 2^53 − 1.
@@ -99,23 +97,5 @@ impl Transform for PlainNumbers {
             _ => {}
         }
         transform_subschemas(self, schema);
-    }
-}
-
-/// The schema of a sequence.
-#[derive(Debug)]
-pub struct SequenceSchema;
-
-impl JsonSchema for SequenceSchema {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Sequence".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 0 })
     }
 }

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::channel_name::{ChannelName, kind_of, push_position};
 use super::chunking::{MAX_MESSAGE_BYTES, in_parts, push, push_all};
 use super::polled;
 use crate::actors::live::{
     DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
-    PolledTopic, Position, RequestId, VolumePart,
+    PolledTopic, RequestId, VolumePart,
 };
 use crate::events::{Keyword, Sequence, TweetId, TweetMetrics};
 use crate::http::resources::{DEFAULT_VOLUME, Tweet};
@@ -17,62 +18,6 @@ use crate::projections::{TimelineChange, TimelinePage};
 /// The encoder of the live protocol.
 #[derive(Debug)]
 pub(super) struct JsonEncoder;
-
-/// The name of a channel, which begins each of its messages.
-pub(super) struct ChannelName<'a> {
-    pub(super) keyword: Option<&'a Keyword>,
-    pub(super) topic: &'static str,
-    /// Its parameters, each as `,"name":value`.
-    pub(super) parameters: &'a str,
-}
-
-impl ChannelName<'_> {
-    /// The beginning of a message: an object without its end.
-    pub(super) fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
-        let mut text = self.name(prev.is_some());
-        text.push_str(self.parameters);
-        push_position(&mut text, prev, position);
-        text
-    }
-
-    fn name(&self, is_update: bool) -> String {
-        let mut text = String::from(if is_update {
-            "{\"type\":\"update\""
-        } else {
-            "{\"type\":\"snapshot\""
-        });
-        if let Some(keyword) = self.keyword {
-            text.push_str(",\"keyword\":");
-            push(&mut text, &keyword.as_str());
-        }
-        text.push_str(",\"topic\":\"");
-        text.push_str(self.topic);
-        text.push('"');
-        text
-    }
-}
-
-fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) {
-    text.push_str(",\"epoch\":\"");
-    text.push_str(&position.epoch.to_string());
-    text.push('"');
-    if let Some(prev) = prev {
-        text.push_str(",\"prev\":");
-        push(text, &prev);
-    }
-    text.push_str(",\"seq\":");
-    push(text, &position.seq);
-    if let Some(mark) = position.mark {
-        text.push_str(&format!(",\"mark\":\"{mark}\""));
-    }
-}
-
-pub(super) const fn kind_of(prev: Option<Sequence>) -> MessageKind {
-    match prev {
-        None => MessageKind::Snapshot,
-        Some(_) => MessageKind::Update,
-    }
-}
 
 #[derive(Serialize)]
 struct Floor<'a> {
@@ -287,6 +232,7 @@ fn push_keyword(text: &mut String, keyword: Option<&Keyword>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::live::Position;
     use crate::events::Timestamp;
 
     #[test]

@@ -7,6 +7,7 @@
 //!   [`rate_limit`]; [`frames`]: what is written to it.
 //! - [`sse`]: server-sent events.
 
+mod channel_name;
 mod chunking;
 mod decode;
 mod encode;

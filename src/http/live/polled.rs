@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::channel_name::{ChannelName, kind_of};
 use super::chunking::{in_parts, in_parts_of_two};
-use super::encode::{ChannelName, kind_of};
 use crate::actors::live::{Message, PolledAnswer, PolledTopic};
 use crate::events::{Keyword, Sequence};
 use crate::telemetry::whole;

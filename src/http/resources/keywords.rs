@@ -6,13 +6,13 @@ use serde::Serialize;
 use crate::access::KeywordSet;
 use crate::actors::engine::{KeywordStatus, Tidings};
 use crate::events::{Keyword, Sequence, Timestamp, Token};
-use crate::http::description::SequenceSchema;
 use crate::http::lanes::Lane;
 use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::resource::{AcrossResource, Live, Resource};
 use crate::http::response::{Moment, as_text};
+use crate::http::sequence_schema::SequenceSchema;
 use crate::queries::{QueryError, TrackedKeyword, tracked_keywords};
 use crate::store::Views;
 

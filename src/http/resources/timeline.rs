@@ -45,6 +45,8 @@ pub struct TimelineAnswer {
     next: Option<String>,
 }
 
+type TimelineResult = Result<TimelineAnswer, RowsError>;
+
 impl From<TimelinePage> for TimelineAnswer {
     fn from(page: TimelinePage) -> Self {
         Self {
@@ -109,8 +111,7 @@ impl KeywordResource for Timeline {
     fn question(
         self,
         _: Timestamp,
-    ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<TimelineAnswer, RowsError> + Send + 'static
-    {
+    ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> TimelineResult + Send + 'static {
         let mut scan = TimelineScan::new(self.0);
         move |_: &KeywordSummary, rows: &dyn Rows| scan.run(rows).map(TimelineAnswer::from)
     }

@@ -249,8 +249,8 @@ impl Worker {
     fn answer(&self, answers: Vec<Answer>, written: Result<Sequence, JournalError>) {
         match written {
             Ok(head) => {
-                // The journal head moves first, so that a publisher can read what it wrote when it is
-                // answered.
+                // The journal head moves first, so that a publisher can read what it wrote when
+                // it is answered.
                 self.head.send_replace(head);
                 for (answer, appended) in answers {
                     let _ = answer.send(Ok(appended));

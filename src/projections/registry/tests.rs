@@ -99,7 +99,8 @@ fn history_in_one_batch_or_event_by_event_gives_the_same_rows() {
 fn tracked_again_keyword_has_the_rows_of_a_new_one() {
     let again = || [tracked(), Event::TweetPosted(Box::new(tweet(1)))];
     let summary = KeywordSummary::key();
-    // Rows may name the sequence of their last change, so the new keyword stands where the others do.
+    // Rows may name the sequence of their last change, so the new keyword stands where the others
+    // do.
     let mut new = TestKeyword::new();
     new.skip(history().len() + 1);
     new.fold(again());

@@ -86,8 +86,8 @@ impl PolledTopics {
     /// Makes the answers again and pushes those that differ. False when no topic has subscribers.
     ///
     /// # Errors
-    /// [`StoreError`], of the first topic that cannot be made now; the others were. The next refresh
-    /// is due soon.
+    /// [`StoreError`], of the first topic that cannot be made now; the others were. The next
+    /// refresh is due soon.
     pub(super) async fn refresh(
         &mut self,
         context: &FeedContext,

@@ -11,7 +11,8 @@ const BODY_BYTES: usize = 12 * 1024 * 1024;
 /// Lines of one kind.
 struct Kind {
     what: &'static str,
-    /// Only one in this many of the requested lines is made: a line of this kind is as costly as many.
+    /// Only one in this many of the requested lines is made: a line of this kind is as costly as
+    /// many.
     one_in: u64,
     line: fn(&Scene, u64) -> String,
 }
@@ -20,8 +21,8 @@ const fn kind(what: &'static str, one_in: u64, line: fn(&Scene, u64) -> String) 
     Kind { what, one_in, line }
 }
 
-/// All kinds. Each makes its own ids, which contain the time at which the server was filled, so that
-/// a second run on the same folder posts no duplicates.
+/// All kinds. Each makes its own ids, which contain the time at which the server was filled, so
+/// that a second run on the same folder posts no duplicates.
 const KINDS: &[Kind] = &[
     kind("posted, names its keyword", 1, naming_its_keyword),
     kind("posted, a duplicate", 1, naming_its_keyword),

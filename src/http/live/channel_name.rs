@@ -1,0 +1,64 @@
+//! How each message of a channel begins.
+
+use super::chunking::push;
+use crate::actors::live::{MessageKind, Position};
+use crate::events::{Keyword, Sequence};
+
+/// The name of a channel, which begins each of its messages.
+pub(super) struct ChannelName<'a> {
+    pub(super) keyword: Option<&'a Keyword>,
+    pub(super) topic: &'static str,
+    /// Its parameters, each as `,"name":value`.
+    pub(super) parameters: &'a str,
+}
+
+impl ChannelName<'_> {
+    /// The beginning of a message: an object without its end.
+    pub(super) fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
+        let mut text = self.name(prev.is_some());
+        text.push_str(self.parameters);
+        push_position(&mut text, prev, position);
+        text
+    }
+
+    /// The beginning of a message up to the parameters.
+    pub(super) fn name(&self, is_update: bool) -> String {
+        let mut text = String::from(if is_update {
+            "{\"type\":\"update\""
+        } else {
+            "{\"type\":\"snapshot\""
+        });
+        if let Some(keyword) = self.keyword {
+            text.push_str(",\"keyword\":");
+            push(&mut text, &keyword.as_str());
+        }
+        text.push_str(",\"topic\":\"");
+        text.push_str(self.topic);
+        text.push('"');
+        text
+    }
+}
+
+/// Appends where the message leads, and from where.
+pub(super) fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) {
+    text.push_str(",\"epoch\":\"");
+    text.push_str(&position.epoch.to_string());
+    text.push('"');
+    if let Some(prev) = prev {
+        text.push_str(",\"prev\":");
+        push(text, &prev);
+    }
+    text.push_str(",\"seq\":");
+    push(text, &position.seq);
+    if let Some(mark) = position.mark {
+        text.push_str(&format!(",\"mark\":\"{mark}\""));
+    }
+}
+
+/// The kind of a message: an update names what it follows on.
+pub(super) const fn kind_of(prev: Option<Sequence>) -> MessageKind {
+    match prev {
+        None => MessageKind::Snapshot,
+        Some(_) => MessageKind::Update,
+    }
+}
