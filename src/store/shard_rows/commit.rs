@@ -44,9 +44,9 @@ impl ShardRows {
     }
 
     /// Writes all rows put so far and the checkpoint as one sled batch. One caller at a time. It
-    /// blocks on the disk only as far as sled's buffers do:
-    /// [`Store::flush`](crate::store::Store::flush) makes it durable. After an error the rows are still frozen; sled may have written some of
-    /// them.
+    /// blocks on the disk only as far as sled's buffers do;
+    /// [`Store::flush`](crate::store::Store::flush) makes it durable. After an error the rows are
+    /// still frozen; sled may have written some of them.
     ///
     /// # Errors
     /// [`StoreError`].
