@@ -1,14 +1,14 @@
-//! The keywords that an answer may count.
+//! [`KeywordSet`]: the keywords that an answer may count.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::events::Keyword;
 
-/// A set of keywords; cheap to clone. Equal sets share live channels.
+/// A set of keywords. It is cheap to clone. Subscribers with equal sets share live channels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum KeywordSet {
-    /// Every keyword, also those that are tracked later.
+    /// Every keyword, including those that are tracked later.
     #[default]
     All,
     /// These keywords, whether they are tracked or not.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_holds_what_it_names_and_all_holds_everything() {
+    fn set_contains_its_keywords_and_all_contains_every_keyword() {
         let [ai, other] = ["ai", "other"].map(|text| Keyword::new(text).unwrap());
         let only: KeywordSet = [ai.clone()].into_iter().collect();
         assert!(only.contains(&ai) && !only.contains(&other) && !only.is_all());

@@ -1,7 +1,9 @@
-//! Who asks, what is asked for, and which keywords the answer may count.
+//! Authorization: callers, actions, and the policy that decides about them.
 //!
-//! [`Access`] is the one permission hook: every route and every subscription asks it. It is pure;
-//! who a caller is, is found out at the edge, and what depends on it gets it as an argument.
+//! [`Access`] is the policy. Every route and every subscription asks it with a [`Principal`], an
+//! [`Action`] and a keyword. It answers whether the action is allowed, and which keywords an answer
+//! may count ([`KeywordSet`]). This module is pure: the edge determines the principal and passes it
+//! on as an argument.
 
 mod keyword_set;
 
@@ -18,7 +20,7 @@ pub enum Principal {
     Anonymous,
 }
 
-/// What is asked for.
+/// What a caller asks to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {

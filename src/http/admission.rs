@@ -1,8 +1,8 @@
-//! Which scans run, which wait, and which are refused.
+//! [`Admission`] decides which scans run, which wait, and which are refused.
 //!
-//! A bounded number of scans is at work, and a bounded number waits. One client holds a quarter of
-//! all permits at the most. Of the waiting scans the next one is the oldest of the client that has
-//! the fewest at work, so a client with many scans delays its own.
+//! A bounded number of scans runs, and a bounded number waits. One client holds at most a quarter
+//! of all permits, running and waiting together. When a scan ends, the client with the fewest
+//! running scans is next, with its oldest waiting scan. So a client with many scans delays its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ const PART_OF_ONE_CLIENT: usize = 4;
 
 const SETTING: &str = "query.waiting";
 
-/// Admits scans; cheap to clone.
+/// Admits scans. A clone shares the queue.
 #[derive(Debug, Clone)]
 pub struct Admission {
     shared: Arc<Shared>,
@@ -31,7 +31,7 @@ struct Shared {
     queue: Mutex<Queue>,
 }
 
-/// How many scans there may be.
+/// Limits on the number of scans.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     workers: usize,
@@ -44,14 +44,14 @@ struct Queue {
     at_work: usize,
     waiting: usize,
     next_ticket: u64,
-    /// The clients that have scans at work or waiting.
+    /// The clients that have running or waiting scans.
     clients: BTreeMap<ClientKey, Held>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     at_work: usize,
-    /// In the order of their tickets.
+    /// Waiting scans, with the numbers of their tickets, in ascending order.
     waiting: VecDeque<(u64, oneshot::Sender<AdmissionPermit>)>,
 }
 
@@ -61,14 +61,14 @@ impl Held {
     }
 }
 
-/// The right to run one scan. It is given back when this is dropped.
+/// A permit to run one scan. Dropping it gives it back.
 #[derive(Debug)]
 pub struct AdmissionPermit {
     shared: Arc<Shared>,
     client: ClientKey,
 }
 
-/// A place in the queue. It is given back when this is dropped.
+/// A place in the queue. Dropping it removes the waiting scan.
 struct Ticket<'a> {
     shared: &'a Shared,
     client: ClientKey,
@@ -76,7 +76,7 @@ struct Ticket<'a> {
 }
 
 impl Admission {
-    /// Lets `workers` scans be at work and `waiting` more wait.
+    /// Lets `workers` scans run and `waiting` further ones wait.
     pub fn new(workers: usize, waiting: usize, metrics: Metrics) -> Self {
         let workers = workers.max(1);
         let permits = workers.saturating_add(waiting);
@@ -93,10 +93,11 @@ impl Admission {
         }
     }
 
-    /// Waits for the right to run a scan. Dropping the future leaves the queue at once.
+    /// Waits for a permit to run a scan. Dropping the future leaves the queue at once.
     ///
     /// # Errors
-    /// [`Problem::Busy`], at once, when the queue is full or this client holds its part of it.
+    /// [`Problem::Busy`], without waiting, when the queue is full or when this client holds its
+    /// quarter of all permits.
     pub async fn admit(&self, client: ClientKey) -> Result<AdmissionPermit, Problem> {
         let shared = &self.shared;
         let (number, granted) = {
@@ -121,7 +122,7 @@ impl Admission {
             client,
             number,
         };
-        // The sender is in the queue until the permit is sent, so this does not fail.
+        // This does not fail: the sender stays in the queue until it sends the permit.
         granted.await.map_err(|_| Problem::Internal)
     }
 }
@@ -129,7 +130,8 @@ impl Admission {
 type Waits = (u64, oneshot::Receiver<AdmissionPermit>);
 
 impl Queue {
-    /// Takes a permit; where all are at work, a place in the queue.
+    /// Takes a permit, and returns `None`. When no permit is free, takes a place in the queue and
+    /// returns it.
     fn enter(&mut self, limits: &Limits, address: ClientKey) -> Result<Option<Waits>, Problem> {
         let held = self.clients.get(&address).map_or(0, Held::permits);
         if held >= limits.of_one_client {
@@ -141,7 +143,7 @@ impl Queue {
         let may_work = self.at_work < limits.workers;
         if !may_work && self.waiting >= limits.waiting {
             return Err(Problem::Busy {
-                what: "as many scans as may are waiting",
+                what: "too many scans are waiting",
                 setting: SETTING,
             });
         }
@@ -159,7 +161,7 @@ impl Queue {
         Ok(Some((number, granted)))
     }
 
-    /// Gives the permit of one client back, and names the client that gets it next.
+    /// Takes the permit of one client back. Returns the next client, if a scan waits.
     fn leave(
         &mut self,
         address: ClientKey,
@@ -187,7 +189,7 @@ impl Queue {
         granted
     }
 
-    /// Takes a ticket out, if it still waits.
+    /// Removes a waiting scan, if it still waits.
     fn give_up(&mut self, address: ClientKey, number: u64) {
         if let Some(client) = self.clients.get_mut(&address) {
             let before = client.waiting.len();
@@ -210,7 +212,7 @@ impl Queue {
 }
 
 impl Shared {
-    // A panic under the lock leaves counts that are at most too high by the panicking request.
+    // A poisoned lock is safe here: a panic can at most leave one permit counted as held.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,7 +240,7 @@ impl Drop for AdmissionPermit {
             granted
         };
         if let Some((client, grant)) = granted {
-            // A client that left meanwhile drops the permit, which grants the next.
+            // If that client has left, the permit is dropped here and passes to the next client.
             drop(grant.send(self.shared.permit(client)));
         }
     }
@@ -288,7 +290,7 @@ mod tests {
         assert!(poll!(&mut other).is_pending());
         drop(first);
         let _other = other.await.unwrap();
-        // The part of the first client is free again, the workers are not.
+        // The first client may queue again, but no worker is free.
         assert!(poll!(pin!(admission.admit(client(1)))).is_pending());
     }
 
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waiting_scan_whose_client_goes_leaves_the_queue_at_once() {
+    async fn waiting_scan_leaves_the_queue_when_its_client_leaves() {
         let admission = admission(1, 8);
         let at_work = admission.admit(client(1)).await.unwrap();
         let mut gone = Box::pin(admission.admit(client(2)));
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permit_granted_to_a_vanished_client_is_passed_on() {
+    async fn permit_of_a_client_that_left_passes_to_the_next() {
         let admission = admission(1, 8);
         let at_work = admission.admit(client(1)).await.unwrap();
         let mut gone = Box::pin(admission.admit(client(2)));
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn client_with_the_fewest_running_scans_is_first() {
+    async fn client_with_the_fewest_running_scans_is_next() {
         let admission = admission(2, 30);
         let one = admission.admit(client(1)).await.unwrap();
         let _two = admission.admit(client(1)).await.unwrap();
@@ -351,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_stand_for_what_is_held_through_any_history(
+        fn counts_equal_the_held_permits_after_any_history(
             steps in proptest::collection::vec((0_u8..3, 1_u8..5, 0_usize..12), 1..80),
             workers in 1_usize..4,
             waiting in 0_usize..9,

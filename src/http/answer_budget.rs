@@ -1,8 +1,8 @@
-//! Counts answers from the moment they are made until they are written.
+//! Limits the memory of answers that wait to be written.
 //!
 //! An answer stays in memory until its client has taken it. [`AnswerBudget`] counts its bytes in
-//! the budget of all clients, and refuses a large one when the budget is spent. Answers of clients
-//! that take nothing give way to others: their connections are reset.
+//! the budget of all clients, until they are written. When the budget is spent, it first resets the
+//! connections of clients that take nothing. If that does not suffice, it refuses a large answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder, Steady};
 use super::client_stream::WriteProgress;
 use super::problem::Problem;
 
-/// While memory is short, a client may take nothing for so long.
+/// Time for which a client may take nothing while the budget is short.
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) const BUSY: Problem = Problem::Busy {
@@ -30,7 +30,7 @@ pub(super) const BUSY: Problem = Problem::Busy {
     setting: "http.answer_budget",
 };
 
-/// Marks a response whose body is part of the program and takes no memory of its own.
+/// Marks a response whose body is part of the program. Its bytes are not counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StaticBody;
 
@@ -44,8 +44,8 @@ impl Holder for WriteProgress {
     }
 }
 
-/// Reserves room for a large answer just before it is made, for as long as the result is held. What
-/// is made is then counted by its own length.
+/// Reserves `bytes` for an answer that is about to be made, until the charge is dropped. The made
+/// answer is counted by its own length.
 ///
 /// # Errors
 /// [`Problem::Busy`] when `http.answer_budget` is spent.
@@ -63,13 +63,13 @@ pub(super) fn room_for(budget: &ByteBudget, bytes: u64) -> Result<ByteCharge, Pr
 pub(super) struct AnswerBudget {
     budget: ByteBudget,
     client: Arc<dyn Holder>,
-    /// The answer can be refused without harm: the request changes nothing.
+    /// Whether the request changes nothing, so that its answer can be refused.
     is_safe: bool,
     is_head: bool,
 }
 
 impl AnswerBudget {
-    /// Takes from a request what counting its answer needs.
+    /// Prepares to count the answer to a request.
     pub(super) fn of(http: &Http, request: &Request) -> Self {
         let client: Arc<dyn Holder> = match request.extensions().get::<Arc<WriteProgress>>() {
             Some(progress) => Arc::clone(progress) as Arc<dyn Holder>,
@@ -83,7 +83,8 @@ impl AnswerBudget {
         }
     }
 
-    /// Counts a response until it is written or dropped. One that does not fit becomes a problem.
+    /// Counts a response until it is written or dropped. A response that does not fit is replaced
+    /// by [`BUSY`].
     pub(super) fn count(self, response: Response) -> Response {
         let length = response.body().size_hint().exact();
         if self.is_head || length == Some(0) || response.extensions().get::<StaticBody>().is_some()
@@ -115,12 +116,13 @@ impl AnswerBudget {
     }
 }
 
-/// A body whose bytes stay counted until they are written. The charge travels with the bytes, since
-/// the connection drops a body before it has written what came from it.
+/// A body whose bytes stay counted until they are written. The charge is attached to the bytes,
+/// because the connection drops a body before it has written all of its bytes.
 #[derive(Debug)]
 struct Counted {
     body: Body,
-    /// Counts a body that is there as a whole; the pieces of a stream are counted as they come.
+    /// The charge of a body of known length. `None` for a stream, whose pieces are counted as they
+    /// come.
     charge: Option<ByteCharge>,
     budget: ByteBudget,
     client: Arc<dyn Holder>,

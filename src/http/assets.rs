@@ -1,4 +1,4 @@
-//! The built-in page, and the descriptions of the interface.
+//! Serves the assets: the files of the built-in page, and the descriptions of the interface.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -21,8 +21,9 @@ const SCRIPT: &str = include_str!("../../assets/page.js");
 const LIVE_SCRIPT: &str = include_str!("../../assets/live.js");
 const STYLE: &str = include_str!("../../assets/page.css");
 
-/// Scripts and styles only from files of ours, requests only to us, no frames, no plug-ins: a
-/// text of a tweet that got past the escaping would still do nothing.
+/// Content security policy of the page. It allows scripts and styles only from this server's files,
+/// requests only to this server, no frames and no plug-ins. So the browser runs no script from the
+/// text of a tweet, even if the page fails to escape it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,4 +1,4 @@
-//! Request bodies: their type, and what becomes of those that are not read.
+//! Request bodies: checks their type, and discards the rest of those that are not read to the end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,10 +13,10 @@ use tokio::time::timeout;
 
 use super::problem::{Problem, shortened};
 
-/// Checks that a body has the type `right`, in UTF-8 and uncompressed.
+/// Checks that a body has the type `right`, is in UTF-8 and is not compressed.
 ///
 /// # Errors
-/// [`Problem::UnsupportedMediaType`].
+/// [`Problem::UnsupportedMediaType`] when it is not so.
 pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Problem> {
     let wrong = |found: String| Err(Problem::UnsupportedMediaType { found, right });
     let text = |value: &HeaderValue| shortened(&String::from_utf8_lossy(value.as_bytes()));
@@ -41,19 +41,20 @@ pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Proble
     }
 }
 
-/// A request body that is read to its end, and thrown away, when it is dropped before. A client
-/// that is still sending would else get a reset instead of the answer that refuses it.
+/// A request body. If it is dropped before its end, a task reads and discards the rest. Otherwise a
+/// client that is still sending would get a reset instead of the answer that refuses its request.
 #[derive(Debug)]
 pub struct Lingering {
     body: Option<Body>,
 }
 
 impl Lingering {
-    /// How much is thrown away at most, in bytes, and how long that may take.
+    /// Limits on discarding: bytes, and time.
     const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
     const TIME: Duration = Duration::from_secs(5);
 
-    /// Wraps a body. One that the client sends only when asked to (`Expect`) isn't waited for.
+    /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because its client sends
+    /// nothing before it is asked to.
     pub fn wrap(headers: &HeaderMap, body: Body) -> Body {
         if headers.contains_key(header::EXPECT) || body.is_end_stream() {
             return body;
@@ -96,7 +97,7 @@ impl Drop for Lingering {
         let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else {
             return;
         };
-        // Without a runtime the connection is gone, too.
+        // Without a runtime there is no connection to read from.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };

@@ -1,5 +1,5 @@
-//! Reads request bodies into memory, within limits on time and size and within the budget that all
-//! clients share.
+//! [`read`]: reads request bodies into memory, within limits on time and size, and within the
+//! memory budget that all clients share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use tokio::time::{Instant, timeout};
 use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder};
 use super::problem::Problem;
 
-/// The most bytes of a body: 16 MiB.
+/// The largest body, in bytes: 16 MiB.
 pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How long a body may take.
+/// Limits on the time in which a body arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyTimes {
-    /// Until the next bytes.
+    /// Longest time without further bytes.
     pub idle: Duration,
-    /// Until the last byte.
+    /// Longest time from the first to the last byte.
     pub whole: Duration,
 }
 
@@ -35,8 +35,8 @@ impl Default for BodyTimes {
     }
 }
 
-/// Reads a whole body of at most `max` bytes. A `Content-Length` that says more is refused before a
-/// byte is read. The bytes stay counted in `budget` until the last part of them is dropped.
+/// Reads a whole body of at most `max` bytes. A larger `Content-Length` is refused before a byte is
+/// read. The bytes stay counted in `budget` until the last clone or slice of them is dropped.
 ///
 /// # Errors
 /// [`Problem`] when the body is too large, too slow, or cut off, or when the budget is spent.
@@ -93,15 +93,15 @@ const BUSY: Problem = Problem::Busy {
     setting: "http.body_budget",
 };
 
-/// What has arrived of a body.
+/// The part of a body that has arrived.
 struct Arrived<'a> {
     bytes: Vec<u8>,
     max: u64,
-    /// How long the client says that the body is.
+    /// The `Content-Length`, if the client sent one.
     announced: Option<u64>,
     pace: Arc<Pace>,
     budget: &'a ByteBudget,
-    /// Counts the capacity of `bytes`.
+    /// The charge for the capacity of `bytes`.
     charge: Option<ByteCharge>,
 }
 
@@ -117,9 +117,9 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Grows the buffer by doubling, but not beyond what was announced, and counts it first. It
-    /// holds in proportion to what has arrived, so that a body that stalls early takes little of
-    /// the budget.
+    /// Makes room for `length` bytes in all. The buffer doubles, but grows no larger than
+    /// `announced`, and its new size is charged first. Its size stays in proportion to what has
+    /// arrived, so that a body that stalls early takes little of the budget.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {
@@ -166,35 +166,36 @@ fn len(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// How fast a body arrives, compared to the pace that it has to keep while memory is short: the one
-/// at which the largest body arrives just in time.
+/// Measures how far a body is behind the required pace. The required pace is that of a body of
+/// [`MAX_BODY_BYTES`] that arrives in exactly the allowed time. It matters only while the budget is
+/// short.
 ///
-/// Bytes that came early give no credit: a body that was sent quickly but for its end is as much
-/// behind as one that never was quick.
+/// Bytes that came early give no credit. So a body that was fast and then stalls counts as just as
+/// far behind as one that was slow all the time.
 #[derive(Debug)]
 struct Pace {
-    /// How long the largest body may take.
+    /// Time that the largest body may take.
     whole: Duration,
     state: Mutex<PaceState>,
-    /// The budget needs the memory for others.
+    /// Notified when the budget needs the memory for others.
     has_to_end: Notify,
 }
 
 #[derive(Debug)]
 struct PaceState {
-    /// How many bytes the body has at least.
+    /// Length of the body, as far as it is known: announced, or arrived so far.
     length: u64,
-    /// How many of them have come.
+    /// Bytes that have arrived.
     arrived: u64,
-    /// How far the body was behind when bytes last came.
+    /// How far the body was behind when its latest bytes came.
     behind: Duration,
     last: Instant,
-    /// All bytes have come.
+    /// Whether all bytes have arrived.
     has_arrived: bool,
 }
 
 impl Pace {
-    /// So far behind a body may be.
+    /// How far behind a body may be before it can be asked to give way.
     const GRACE: Duration = Duration::from_secs(1);
 
     fn new(whole: Duration, announced: u64) -> Self {
@@ -212,7 +213,7 @@ impl Pace {
     }
 
     fn state(&self) -> MutexGuard<'_, PaceState> {
-        // The state is whole between any two statements.
+        // A poisoned lock is safe here: the state is consistent after each statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -238,7 +239,7 @@ impl Holder for Pace {
         let state = self.state();
         let since = now.saturating_duration_since(state.last);
         let behind = state.behind.saturating_add(since);
-        // What is always let in does not give way later.
+        // A body of at most `FREE_BYTES` is always let in, so it does not give way either.
         let may_give_way = !state.has_arrived && state.length > FREE_BYTES;
         (may_give_way && behind > Self::GRACE).then_some(behind)
     }
@@ -266,7 +267,7 @@ mod tests {
         (ByteBudget::new(len(limit), metrics.clone()), metrics)
     }
 
-    /// A body that arrives as it is sent.
+    /// A body whose pieces come from a channel.
     #[derive(Debug)]
     struct Sent(mpsc::Receiver<Bytes>);
 
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_stalls_is_given_up_and_its_bytes_are_given_back() {
+    async fn stalled_body_is_refused_and_its_bytes_are_released() {
         let (budget, metrics) = budget(MIB);
         let (sender, body) = client();
         sender.send(of_length(1_000)).await.unwrap();
@@ -334,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_stalls_early_holds_in_proportion_to_what_came() {
+    async fn body_that_stalls_early_holds_in_proportion_to_what_arrived() {
         let (budget, metrics) = budget(16 * MIB);
         let (sender, body) = client();
         let mut headers = HeaderMap::new();
@@ -346,7 +347,7 @@ mod tests {
         for _ in 0..3 {
             sender.send(of_length(100_000)).await.unwrap();
         }
-        // The third is taken from the channel when the second was counted.
+        // The reader takes the third piece only after it has counted the second.
         let held = metrics.held.get();
         assert!((100_000..=4 * 300_000).contains(&held), "{held}");
         reading.abort();
@@ -399,7 +400,7 @@ mod tests {
             read_all(large, MAX_BODY_BYTES, &budget).await,
             Err(Problem::Busy { .. })
         ));
-        // Piece by piece it is the same.
+        // The same holds for a body without a length, sent in pieces.
         let (sender, body) = client();
         let sending = tokio::spawn(async move {
             for _ in 0..64 {
@@ -453,12 +454,12 @@ mod tests {
                     async move { read_all(body, MAX_BODY_BYTES, &budget).await.map(drop) },
                 );
             sender.send(of_length(MIB / 2)).await.unwrap();
-            // The channel has room again when the body was taken.
+            // The channel has room again when the reader has taken the piece.
             let _taken = sender.reserve().await.unwrap();
             stalled.push((sender.clone(), reading));
         }
         let good = || read_all(Body::from(of_length(MIB / 2)), MAX_BODY_BYTES, &budget);
-        // As long as they may come in time, they stay.
+        // Bodies that are not too far behind keep their bytes, so the new one is refused.
         assert!(matches!(good().await, Err(Problem::Busy { .. })));
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(good().await.unwrap().len(), MIB / 2);

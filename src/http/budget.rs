@@ -1,10 +1,9 @@
-//! Limits on memory over all clients together: bodies being read, and answers waiting to be
-//! written.
+//! [`ByteBudget`]: a limit on memory over all clients. There is one for bodies being read, and one
+//! for answers waiting to be written.
 //!
-//! A [`ByteBudget`] is a number of bytes. What keeps bytes in memory holds a [`ByteCharge`], which
-//! gives them back when it is dropped. When the budget is short, holders that make no progress give
-//! way, the slowest first; only then is a charge refused. So clients that stall cannot keep others
-//! out.
+//! Bytes in memory are covered by a [`ByteCharge`], which gives them back when it is dropped. When
+//! the budget is short, holders that make no progress give way, the slowest first. A charge is
+//! refused only when that does not suffice. So clients that stall cannot keep others out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,20 +14,20 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
-/// So much is always let in: answers from a few rows, and bodies of a few lines. The number of
-/// connections bounds it.
+/// Size up to which answers and bodies are always let in, in bytes: answers from a few rows, bodies
+/// of a few lines. The limit on connections bounds their sum.
 pub const FREE_BYTES: u64 = 64 * 1024;
 
-/// After a search that freed nothing, holders are not searched again for so long.
+/// Pause after a search for holders that could give way which did not find enough.
 const SEARCH_EVERY: Duration = Duration::from_millis(50);
 
-/// What keeps bytes of a budget for a client.
+/// A holder of bytes of a budget: a body or an answer of one client.
 pub trait Holder: std::fmt::Debug + Send + Sync {
-    /// For how long the client has been slower than it may be while memory is short; `None` when
-    /// it is not.
+    /// How far the client is behind the pace that is required while the budget is short. `None`
+    /// when it keeps that pace.
     fn behind(&self, now: Instant) -> Option<Duration>;
 
-    /// Frees the bytes soon.
+    /// Tells the holder to end and so to free its bytes. They count as freed at once.
     fn give_way(&self);
 }
 
@@ -47,9 +46,10 @@ impl Holder for Steady {
 /// Whether a charge can be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
-    /// The bytes are there already, or few: they are counted, and may exceed the limit.
+    /// It cannot be refused, and may exceed the limit. For bytes that are in memory already, or
+    /// few.
     Forced,
-    /// Refused when the budget does not have them.
+    /// It is refused when the budget is short.
     Asked,
 }
 
@@ -64,7 +64,7 @@ pub struct BudgetMetrics {
     pub gave_way: Counter,
 }
 
-/// A number of bytes that all clients share; clones share it, too.
+/// A number of bytes that all clients share. Clones share it too.
 #[derive(Debug, Clone)]
 pub struct ByteBudget {
     shared: Arc<Shared>,
@@ -103,8 +103,8 @@ impl ByteBudget {
         }
     }
 
-    /// Counts `bytes` for `holder`; `None` when there is no room for them. What is alone is let in
-    /// whatever its size, so that no size is refused for ever.
+    /// Counts `bytes` for `holder`. Returns `None` when there is no room for them. When there is no
+    /// other holder, any size is let in, so that no size is refused for ever.
     pub fn charge(
         &self,
         bytes: u64,
@@ -128,7 +128,8 @@ impl ByteBudget {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that can panic runs between two changes that belong together.
+        // A poisoned lock is safe here: no code that can panic runs between two changes that
+        // belong together.
         self.shared
             .state
             .lock()
@@ -152,8 +153,8 @@ impl ByteBudget {
         self.shared.metrics.held.set(held);
     }
 
-    /// Lets holders that are behind give way until `bytes` fit, the one furthest behind first, but
-    /// never `asker`. Returns whether they fit.
+    /// Tells holders other than `asker` to give way until `bytes` fit, the one furthest behind
+    /// first. Returns whether `bytes` fit.
     fn make_room(&self, state: &mut State, asker: Option<u64>, bytes: u64) -> bool {
         let fits = |state: &State| state.held.saturating_add(bytes) <= self.shared.limit;
         if fits(state) {
@@ -172,7 +173,7 @@ impl ByteBudget {
         let freed = behind.iter().map(|(.., bytes)| bytes).sum();
         let left = state.held.saturating_sub(freed);
         if left.saturating_add(bytes) > self.shared.limit {
-            // None gives way in vain.
+            // Even all of them would not suffice, so none gives way.
             state.search_again = Some(now + SEARCH_EVERY);
             return false;
         }
@@ -189,7 +190,7 @@ impl ByteBudget {
     }
 }
 
-/// Bytes of a budget; given back when it is dropped.
+/// Bytes of a budget. Dropping it gives them back.
 #[derive(Debug)]
 pub struct ByteCharge {
     budget: ByteBudget,
@@ -197,8 +198,8 @@ pub struct ByteCharge {
 }
 
 impl ByteCharge {
-    /// Counts so many bytes more. False when there is no room for them, or when the holder had to
-    /// give way meanwhile.
+    /// Counts `more` further bytes. Returns false when there is no room for them, or when the
+    /// holder had to give way.
     #[must_use]
     pub fn grow(&mut self, more: u64, demand: Demand) -> bool {
         let mut state = self.budget.state();
@@ -221,7 +222,8 @@ impl ByteCharge {
         true
     }
 
-    /// Bytes that give their charge back when the last part of them is dropped.
+    /// Attaches this charge to `bytes`. It is given back when the last clone or slice of them is
+    /// dropped.
     pub fn attach(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Charged {
             bytes,
@@ -235,7 +237,7 @@ impl Drop for ByteCharge {
         let mut state = self.budget.state();
         let held = self.budget.remove(&mut state, self.id);
         drop(state);
-        // Not under the lock: the holder may own what takes one.
+        // Dropped outside the lock: dropping the holder may take another lock.
         drop(held);
     }
 }
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_stall_give_way_the_slowest_first_and_others_never() {
+    fn stalled_clients_give_way_slowest_first_and_others_do_not() {
         let budget = ByteBudget::new(100, BudgetMetrics::default());
         let (quick, slow, slowest) = (client(None), client(Some(2)), client(Some(9)));
         let _quick = budget.charge(40, quick.clone(), Demand::Asked).unwrap();
@@ -317,18 +319,18 @@ mod tests {
         let fits = budget.charge(20, client(None), Demand::Asked).unwrap();
         let gave_way = |client: &Client| client.gave_way.load(Ordering::Relaxed);
         assert!(gave_way(&slowest) && !gave_way(&slow) && !gave_way(&quick));
-        // What gave way is counted out once, not again when its memory is freed.
+        // The bytes were subtracted when the holder gave way, and are not subtracted again now.
         assert_eq!(held(&budget), 90);
         drop(slowest_charge);
         assert_eq!(held(&budget), 90);
 
-        // One that grows does not displace itself, but others.
+        // A charge that grows does not make its own holder give way.
         assert!(!slow_charge.grow(11, Demand::Asked));
         assert!(!gave_way(&slow));
         drop(fits);
         assert!(slow_charge.grow(11, Demand::Asked));
 
-        // None gives way in vain.
+        // No holder gives way when even all of them would not suffice.
         assert!(budget.charge(61, client(None), Demand::Asked).is_none());
         assert!(!gave_way(&slow));
         budget.state().search_again = None;
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn attached_bytes_hold_their_charge_to_the_last_part() {
+    fn attached_charge_is_held_until_the_last_slice_is_dropped() {
         let budget = ByteBudget::new(100, BudgetMetrics::default());
         let charge = budget.charge(4, Arc::new(Steady), Demand::Asked).unwrap();
         let mut bytes = charge.attach(vec![1_u8, 2, 3, 4]);
@@ -352,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sum_is_that_of_the_charges_and_asked_ones_never_exceed_the_limit(
+        fn sum_equals_the_charges_and_asked_charges_keep_the_limit(
             steps in proptest::collection::vec((0_u8..4, 1_u64..60, any::<bool>()), 1..60),
         ) {
             let budget = ByteBudget::new(100, BudgetMetrics::default());

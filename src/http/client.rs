@@ -1,17 +1,17 @@
-//! Which requests count as those of one client.
+//! [`ClientKey`]: tells which requests count as those of one client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::server::ClientAddress;
 
-/// One client, for limits that each client has for itself: an IPv4 address, or the first 64 bits of
-/// an IPv6 address, since all addresses behind them belong to one client. Behind a reverse proxy
-/// all clients are one.
+/// Identity of a client, for limits per client. It is the IPv4 address, or the first 64 bits of the
+/// IPv6 address, because one client usually has all addresses of such a network. Clients behind a
+/// reverse proxy count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientKey(IpAddr);
 
 impl ClientKey {
-    /// The client at an address. Requests that came over no connection are those of one client.
+    /// The client at an address. All requests without an address count as those of one client.
     pub fn at(address: Option<ClientAddress>) -> Self {
         Self(match address {
             Some(ClientAddress(IpAddr::V6(address))) => {

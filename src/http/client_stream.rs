@@ -1,9 +1,9 @@
-//! The TCP connection of one client, with a limit on how long the client may take nothing.
+//! [`ClientStream`]: the TCP connection of one client, with a time-out for writes.
 //!
-//! hyper has time-outs for reading, none for writing: a client that never reads its answers would
-//! keep its connection and what waits for it for ever. [`ClientStream`] resets such a client.
-//! [`WriteProgress`] shows from outside how the writes go, and lets the connection be reset early
-//! when memory is short.
+//! hyper has time-outs for reading, but none for writing. A client that never reads its answers
+//! would keep its connection, and the answers in memory, for ever. [`ClientStream`] resets the
+//! connection of such a client. [`WriteProgress`] tells other code for how long a write has waited,
+//! and lets it reset the connection earlier when memory is short.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::telemetry::Metrics;
 
-/// A write that waits is tried again after so long at the latest.
+/// Interval at which a waiting write is tried again.
 ///
-/// The system reports room only when a third of the send buffer is free. A slow client that takes
-/// less than that within the time-out makes progress all the same, which only a try shows.
+/// The system reports room only when a third of the send buffer is free. A slow client may take
+/// less than that within the time-out. Only another write shows that it makes progress.
 const TRY_EVERY: Duration = Duration::from_millis(500);
 
-/// How the writes of one connection go.
+/// Progress of the writes of one connection. It is shared with code outside the connection's task.
 #[derive(Debug, Default)]
 pub struct WriteProgress {
     state: Mutex<WriteState>,
@@ -32,21 +32,21 @@ pub struct WriteProgress {
 
 #[derive(Debug, Default)]
 struct WriteState {
-    /// When the client last took something, if a write waits for it.
+    /// When the client last took something. `None` if no write waits.
     waiting_since: Option<Instant>,
-    /// The connection has to end.
+    /// Whether the connection has to be reset.
     is_reset: bool,
-    /// Wakes the task of the connection.
+    /// Wakes the connection's task.
     waker: Option<Waker>,
 }
 
 impl WriteProgress {
     fn state(&self) -> MutexGuard<'_, WriteState> {
-        // Each field is set by one statement.
+        // A poisoned lock is safe here: the state is consistent after each statement.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For how long the client has taken nothing while something waited for it.
+    /// Time since the client last took something. `None` if no write waits.
     pub fn stalled_for(&self, now: Instant) -> Option<Duration> {
         let since = self.state().waiting_since?;
         Some(now.saturating_duration_since(since))
@@ -74,7 +74,7 @@ impl WriteProgress {
         state.waker = None;
     }
 
-    /// Notes that a write waits, and returns since when.
+    /// Notes that a write waits. Returns the time since which it has waited.
     fn waits(&self, waker: &Waker) -> Instant {
         let mut state = self.state();
         match &mut state.waker {
@@ -85,20 +85,20 @@ impl WriteProgress {
     }
 }
 
-/// A connection that fails, and is reset, when the client takes nothing for too long.
+/// A connection that is reset when a write makes no progress for too long.
 #[derive(Debug)]
 pub struct ClientStream {
     stream: TcpStream,
     /// How long a write may wait without progress.
     idle: Duration,
     progress: Arc<WriteProgress>,
-    /// When a write that waits is tried again.
+    /// Timer for the next try of a waiting write.
     next_try: Option<Pin<Box<Sleep>>>,
     metrics: Metrics,
 }
 
 impl ClientStream {
-    /// Wraps a connection. A client that takes nothing for `idle` is reset.
+    /// Wraps a connection. It is reset when the client takes nothing for `idle`.
     pub fn new(stream: TcpStream, idle: Duration, metrics: Metrics) -> Self {
         bound_system_buffer(&stream, idle);
         Self {
@@ -110,19 +110,19 @@ impl ClientStream {
         }
     }
 
-    /// How its writes go.
+    /// Progress of its writes.
     pub fn progress(&self) -> Arc<WriteProgress> {
         Arc::clone(&self.progress)
     }
 
-    /// The bare connection, for a protocol that bounds its writes itself. It finds out after `gone`
-    /// at the latest that a client is gone.
+    /// Returns the bare connection, for a protocol with its own limit on writes. That protocol
+    /// notices within `gone` that a client is gone.
     pub fn into_bare(self, gone: Duration) -> TcpStream {
         bound_system_buffer(&self.stream, self.idle.max(gone));
         self.stream
     }
 
-    /// Writes by `poll`; while that waits, tries `direct` now and then.
+    /// Writes with `poll`. While that is pending, tries `direct` every [`TRY_EVERY`].
     fn poll_write_by(
         &mut self,
         cx: &mut Context<'_>,
@@ -132,7 +132,7 @@ impl ClientStream {
         if self.progress.is_reset() {
             return Poll::Ready(Err(self.reset(
                 "memory_short",
-                "memory was short while the client took nothing of its answer",
+                "the client took nothing of its answer while memory was short",
             )));
         }
         if let Poll::Ready(written) = poll(Pin::new(&mut self.stream), cx) {
@@ -169,7 +169,8 @@ impl ClientStream {
         written
     }
 
-    /// Makes the close that follows a reset, which frees what the system has buffered.
+    /// Sets zero linger, so that closing the connection resets it and frees the system's buffer.
+    /// Returns the error that closes it.
     fn reset(&mut self, reason: &'static str, what: &'static str) -> io::Error {
         self.metrics.http_client_reset(reason);
         if let Err(error) = self.stream.set_zero_linger() {
@@ -179,9 +180,9 @@ impl ClientStream {
     }
 }
 
-/// Bounds for how long the system keeps what it has buffered for a client that takes nothing of it,
-/// also after the process has closed the connection. It is twice the process's own limit, since the
-/// system drops such a connection without telling the client.
+/// Limits the time for which the system keeps its buffer for a client that takes nothing, also
+/// after the process has closed the connection. The limit is twice `idle`, so that the process
+/// resets the connection first: the system would drop it without telling the client.
 fn bound_system_buffer(stream: &TcpStream, idle: Duration) {
     let limit = idle.saturating_mul(2);
     if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(limit)) {

@@ -1,4 +1,4 @@
-//! Entity tags: the same body, the same tag.
+//! Entity tags: computes the tag of a body, and compares it with `If-None-Match`.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -9,8 +9,8 @@ pub fn of(body: &[u8]) -> String {
     format!("\"{short}\"")
 }
 
-/// Does the client hold this body already? Reads all `If-None-Match` headers: lists, `*`, and
-/// weak tags, which are compared by their value (RFC 9110, section 13.1.2).
+/// Whether the client holds the body with this tag already. Reads all `If-None-Match` headers, with
+/// lists and `*`. Weak tags are compared by their value (RFC 9110, section 13.1.2).
 pub fn is_held(headers: &HeaderMap, tag: &str) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
@@ -19,7 +19,7 @@ pub fn is_held(headers: &HeaderMap, tag: &str) -> bool {
         .any(|list| list.trim() == "*" || tags_in(list).any(|held| held == tag))
 }
 
-/// The quoted tags of a list, without their `W/`. A comma may stand inside a tag.
+/// The quoted tags of a list, without a leading `W/`. A tag may contain a comma.
 fn tags_in(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`: how the process does.
+//! `/healthz`, `/readyz` and `/metrics`: the state of the process.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -35,7 +35,7 @@ struct Readiness {
     keywords: Keywords,
 }
 
-/// How many keywords are tracked, and from how many on requests for more are refused.
+/// The number of tracked keywords, and the limit from which requests for more are refused.
 #[derive(Debug, Serialize)]
 struct Keywords {
     tracked: usize,
@@ -104,7 +104,7 @@ impl Readiness {
         }
     }
 
-    /// What an unlisted host is told.
+    /// The answer to a request under an unlisted host: the status alone.
     fn status_alone(self) -> Result<Response, Problem> {
         match self.status {
             "starting" | "behind" | "stalled" => Err(Problem::NotReady(
@@ -115,8 +115,8 @@ impl Readiness {
         }
     }
 
-    /// The members of the problem that says why the server isn't ready. Its `status` is the
-    /// number of RFC 9457, so the state has another name there.
+    /// Members of the problem that says why the server is not ready. The `status` of a problem is
+    /// the HTTP status (RFC 9457), so the readiness is named `state` here.
     fn into_members(self) -> Map<String, Value> {
         let state = self.status;
         let mut members = match serde_json::to_value(self) {
@@ -129,13 +129,13 @@ impl Readiness {
     }
 }
 
-/// What `GET /readyz` says, for those who ask in another way: as JSON, with the state under
-/// `status` also when the server isn't ready.
+/// The state of the process as JSON, for other interfaces than HTTP. It has the members of
+/// `GET /readyz`, with the state under `status` also when the server is not ready.
 pub fn status_json(tidings: &Tidings) -> Vec<u8> {
     serde_json::to_vec(&Readiness::of(tidings.status())).unwrap_or_default()
 }
 
-/// Answers `GET /healthz`: the process runs.
+/// Answers `GET /healthz`: 200 while the process runs.
 pub async fn health(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let call = RequestContext::of(http, request);
     call.ask(None, Action::Observe)?;
@@ -143,7 +143,7 @@ pub async fn health(State(http): State<Http>, request: Request) -> Result<Respon
     Ok(AnswerBody::of(&Health { status: "ok" })?.respond_to(call.headers()))
 }
 
-/// Answers `GET /readyz`: 503 while answers are not up to date.
+/// Answers `GET /readyz`: 200, or 503 while answers are not up to date.
 pub async fn readiness(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let is_unlisted = request.extensions().get::<Unlisted>().is_some();
     let call = RequestContext::of(http, request);
@@ -181,7 +181,7 @@ pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Respo
     Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
 }
 
-/// What a probe of a host that is not listed is told.
+/// Description of the answer to a probe.
 const TOLD: &str = "The answer; a host that is not listed is told the status alone";
 
 /// Describes `GET /healthz`.

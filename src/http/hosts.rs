@@ -1,8 +1,9 @@
-//! Under which names the server may be asked, and whose pages may ask it.
+//! [`Hosts`]: checks the `Host` and the `Origin` of a request.
 //!
-//! Hosts and origins are compared as scheme, name and port, with the default port of the scheme
-//! where none is written. A `Host` has no scheme, so that one without a port stands for port 80 of
-//! `http` and port 443 of `https`.
+//! This keeps pages of other sites from using the server through the browser of a user. A request
+//! is let in when its `Host` is listed, and when its `Origin`, if it has one, is a page of a listed
+//! host on the same port. A missing port stands for the default port of the scheme. A `Host` has no
+//! scheme, so a `Host` without a port stands for port 80 of `http` and for port 443 of `https`.
 
 use std::net::Ipv6Addr;
 
@@ -21,11 +22,11 @@ pub struct Hosts {
     listed: Vec<Host>,
 }
 
-/// A list of hosts that cannot be used.
+/// Why a list of hosts is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostsError {
-    /// An entry is no host name.
+    /// An entry is not a host name.
     #[error(
         "{0:?} in http.hosts is not a host name; write \"example.org\" for any port, \
         \"example.org:8443\" for one"
@@ -37,7 +38,7 @@ pub enum HostsError {
         which clients ask, such as \"example.org\" for any port, or \"example.org:8443\" for one"
     )]
     Wildcard(String),
-    /// There is no entry.
+    /// The list is empty.
     #[error(
         "http.hosts is empty, so that every request would be refused; write each name under which \
         clients ask, such as \"example.org\""
@@ -76,11 +77,12 @@ impl Hosts {
         Ok(Self { listed })
     }
 
-    /// Checks under which name a request asks, and for whose page.
+    /// Checks the host and the origins of a request.
     ///
     /// # Errors
-    /// [`Problem::BadRequest`] when the request does not name one host, [`Problem::UnlistedHost`],
-    /// or [`Problem::ForeignOrigin`].
+    /// [`Problem::BadRequest`] when the request does not name exactly one host,
+    /// [`Problem::UnlistedHost`] when that host is not listed, and [`Problem::ForeignOrigin`] when
+    /// an origin is another site's.
     pub fn check(&self, request: &Request) -> Result<(), Problem> {
         let asked = asked_host(request)?;
         let host = Host::parse(&asked).filter(|host| self.lists(host));
@@ -88,7 +90,7 @@ impl Hosts {
             let text = lossy(origin);
             let is_ours = Origin::parse(&text)
                 .is_some_and(|origin| host.as_ref().is_some_and(|host| self.is_own(&origin, host)));
-            // An unlisted host is the more useful thing to hear of.
+            // The unlisted host is reported first, because the operator can list it.
             if host.is_some() && !is_ours {
                 return Err(Problem::ForeignOrigin(shortened(&text)));
             }
@@ -103,8 +105,8 @@ impl Hosts {
         self.listed.iter().any(|listed| listed.allows(host))
     }
 
-    /// A page is our own when its host is one of ours and its port the one asked: names of one
-    /// machine differ, but another port is another program.
+    /// Whether a page is this server's own: its host is listed, and its port is the one that the
+    /// request asks. One machine may have several names, but another port is another program.
     fn is_own(&self, origin: &Origin, host: &Host) -> bool {
         let is_same_port = origin.port == host.port.unwrap_or(origin.default_port);
         let named = Host {
@@ -115,16 +117,18 @@ impl Hosts {
     }
 }
 
-/// A host name or address, and a port where one is written.
+/// A host name or address, and the port if one is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Host {
-    /// In lower case, without a final dot; an IPv6 address in brackets and in its shortest form.
+    /// Name in lower case without a final dot. An IPv6 address is in brackets and in its shortest
+    /// form.
     name: String,
     port: Option<u16>,
 }
 
 impl Host {
-    /// Splits `name:port`; `None` when the text is neither a name nor an address.
+    /// Reads `name` or `name:port`. Returns `None` when the name is neither a host name nor an
+    /// address.
     fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
         if text.contains('@') || authority.host().is_empty() {
@@ -152,7 +156,7 @@ impl Host {
         (!name.is_empty()).then_some(Self { name, port })
     }
 
-    /// As an entry of the list: may a request ask for `host`?
+    /// Whether this entry of the list lets in requests to `host`.
     fn allows(&self, host: &Self) -> bool {
         let is_port_allowed = match (self.port, host.port) {
             (None, _) => true,
@@ -162,7 +166,7 @@ impl Host {
         self.name == host.name && is_port_allowed
     }
 
-    /// The same host and port, with the default port of `scheme` where none is written.
+    /// Whether host and port are the same. A missing port is the default port of `scheme`.
     fn is_same(&self, other: &Self, scheme: Option<&Scheme>) -> bool {
         let default_port = match scheme {
             Some(scheme) if *scheme == Scheme::HTTPS => HTTPS_PORT,
@@ -182,7 +186,7 @@ struct Origin {
 }
 
 impl Origin {
-    /// Reads an `Origin` header; `None` when it names no page of a host, such as `null`.
+    /// Reads an `Origin` header. Returns `None` when it names no host, such as `null`.
     fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let default_port = match scheme {
@@ -199,7 +203,8 @@ impl Origin {
     }
 }
 
-/// The one `Host` of a request, which the request line may repeat. HTTP/1.0 has none.
+/// The host that a request names in its `Host` header. The request line may name it too, and must
+/// then agree. A request in HTTP/1.0 may have no `Host`.
 fn asked_host(request: &Request) -> Result<String, Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let named = request.uri().authority();
@@ -305,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_is_written_in_many_ways() {
+    fn spellings_of_one_name_are_equal() {
         let hosts = Hosts::new(["Tidings.Example.", "[0:0::1]:4820", "10.0.0.1"]).unwrap();
         for host in [
             "tidings.example",
@@ -380,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn every_origin_of_a_request_has_to_fit() {
+    fn every_origin_of_a_request_is_checked() {
         let hosts = Hosts::default();
         let headers = |second| {
             [
@@ -394,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_refuses_everybody_is_an_error_that_says_what_to_write() {
+    fn list_that_refuses_every_request_is_an_error_that_says_what_to_write() {
         for entry in ["*", "*.example.org", "example.org:*", "a*b"] {
             let error = Hosts::new(["localhost", entry]).unwrap_err();
             assert_eq!(error, HostsError::Wildcard(entry.to_owned()));
@@ -414,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pages_of_our_own_may_ask() {
+    fn pages_of_other_origins_are_refused() {
         let hosts = Hosts::default();
         let origin = |origin: &str| {
             check(
@@ -448,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_port_is_the_only_one() {
+    fn host_listed_with_a_port_is_refused_on_other_ports() {
         let hosts = Hosts::new(["example.org:8443", "other.example"]).unwrap();
         assert!(check(&hosts, "/", &[("host", "example.org:8443")]).is_ok());
         assert!(check(&hosts, "/", &[("host", "example.org")]).is_err());

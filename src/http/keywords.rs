@@ -1,4 +1,4 @@
-//! `/keywords`: tracking keywords, and ending a quarantine.
+//! `/keywords`: tracks and untracks keywords, and ends quarantines.
 
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
@@ -43,15 +43,16 @@ fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
     Keyword::new(&keyword).map_err(|error| Problem::BadKeyword(error.to_string()))
 }
 
-/// The members that are read. All else is passed over: as values, a body of 16 MiB could take half
-/// a gigabyte.
+/// The members that are read. All others are skipped without parsing them into values: the values
+/// of a body of 16 MiB could take half a gigabyte.
 #[derive(Debug, Deserialize)]
 struct Members<'a> {
     #[serde(borrow)]
     keyword: Option<&'a RawValue>,
 }
 
-/// Answers `POST /keywords`: 201 when the keyword is tracked from now on, 200 when it was.
+/// Answers `POST /keywords`: 201 when the keyword is tracked from now on, 200 when it was tracked
+/// already.
 pub async fn track(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let (call, body) = RequestContext::with_body(http, request);
     call.query(&[])?;
@@ -71,7 +72,7 @@ pub async fn track(State(http): State<Http>, request: Request) -> Result<Respons
     Ok(response)
 }
 
-/// Answers `DELETE /keywords/{token}`: 204, also when the keyword isn't tracked any more.
+/// Answers `DELETE /keywords/{token}`: 204, also when the keyword was untracked before.
 pub async fn untrack(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let call = RequestContext::of(http, request);
     let keyword = call.keyword()?;
@@ -102,10 +103,10 @@ pub async fn release(State(http): State<Http>, request: Request) -> Result<Respo
     Ok(named(&call, keyword).await?.respond_with(StatusCode::OK))
 }
 
-/// A keyword that something was done to, and where it stands since.
+/// The answer to a command: the keyword, with the epoch and position of its rows.
 async fn named(call: &RequestContext, keyword: Keyword) -> Result<AnswerBody, Problem> {
     call.make(Lane::Rows, move |views| {
-        // One that was just released may not have been folded yet.
+        // A keyword that was just released may have no rows yet.
         let (epoch, as_of) = match views.read(&keyword, |_, _| Ok(()))? {
             Some(answer) => (answer.epoch, answer.as_of),
             None => (views.epoch()?, Sequence::ZERO),
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_names_one_keyword_whatever_else_is_in_it() {
+    fn body_names_one_keyword_among_any_other_members() {
         for body in [
             "{\"keyword\":\"ai\"}",
             " {\"x\":[[[]]],\"keyword\":\"\\u0061i\",\"y\":{\"keyword\":5}} ",

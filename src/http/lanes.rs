@@ -1,19 +1,19 @@
-//! Where answers are made: off the event loop, and so that expensive ones cannot keep the others
-//! from being made.
+//! [`Lanes`]: the threads on which answers are made. Each lane has its own threads, so expensive
+//! answers do not delay the others.
 //!
 //! - [`Lane::Rows`]: answers from a few rows of one keyword. They wait for a thread, and are never
-//!   refused. One that turns out to look at more than [`MAX_ROWS_BYTES`], such as a page of very
-//!   long texts, goes on in the next lane, so that it delays no short one.
-//! - [`Lane::List`]: answers from one row of every keyword, and other long ones. Few are made at a
-//!   time; the others wait, and are never refused.
-//! - [`Lane::Scan`]: answers that may look at a great deal. [`Admission`] bounds how many run,
-//!   wait, and come from one client.
+//!   refused. An answer that reads more than [`MAX_ROWS_BYTES`], such as a page of very long texts,
+//!   is stopped and made again in [`Lane::List`], so that it does not delay short answers.
+//! - [`Lane::List`]: answers from one row of every keyword, and other long answers. Few are made at
+//!   a time. The others wait, and are never refused.
+//! - [`Lane::Scan`]: answers that may read very many rows. [`Admission`] limits how many run, how
+//!   many wait, and how many come from one client.
 //!
-//! Each lane has threads of its own, of a lower priority than the event loop and the folds: however
-//! many answers are asked for, posting, folding and live updates go on.
+//! The threads have a lower priority than the event loop and the folds. So publishing, folding and
+//! live updates go on while many answers are asked for.
 //!
-//! Whichever it is, the work ends when its client goes: a waiting one leaves its queue at once, a
-//! running one stops at its next row.
+//! In each lane the work ends when its client leaves: a waiting task leaves its queue at once, and
+//! a running task stops at its next row.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -29,24 +29,25 @@ use crate::projections::Meter;
 use crate::store::ReadThreads;
 use crate::telemetry::{Metrics, log_throttled};
 
-/// Answers from a few rows that are made at a time, for each core; they may wait for the disk.
+/// Answers of [`Lane::Rows`] that are made at a time, per core. It is more than one because they
+/// may wait for the disk.
 const ROWS_PER_CORE: usize = 2;
 
-/// An answer that has looked at more bytes than this is none from a few rows. 200 tweets of
-/// ordinary length, the longest page, take less.
+/// Most bytes that an answer of [`Lane::Rows`] may read. The longest result page, 200 tweets, takes
+/// less when its texts have ordinary length.
 pub(super) const MAX_ROWS_BYTES: u64 = 128 * 1024;
 
-/// The niceness of answers from a few rows, from 0 (none) to 19.
+/// Niceness of the threads of [`Lane::Rows`], from 0 to 19. 19 is the lowest priority.
 const ROWS_NICENESS: i32 = 5;
-/// The niceness of lists and scans.
+/// Niceness of the threads of the other two lanes.
 const SCAN_NICENESS: i32 = 10;
 
-/// How many scans there may be.
+/// Limits on the number of scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueryLimits {
-    /// At work at a time; 0 is twice the number of cores.
+    /// Scans that run at a time. 0 means twice the number of cores.
     pub workers: usize,
-    /// Waiting for a worker.
+    /// Scans that may wait.
     pub waiting: usize,
 }
 
@@ -59,7 +60,7 @@ impl Default for QueryLimits {
     }
 }
 
-/// How much an answer may have to look at.
+/// How much an answer may have to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// A few rows of one keyword.
@@ -70,7 +71,7 @@ pub enum Lane {
     Scan,
 }
 
-/// All lanes.
+/// All lanes, with their threads.
 #[derive(Debug)]
 pub struct Lanes {
     rows: Queue,
@@ -80,7 +81,7 @@ pub struct Lanes {
     metrics: Metrics,
 }
 
-/// A lane whose answers wait for one of its threads, in the order in which they came.
+/// A lane whose answers wait for one of its threads. First come, first served.
 #[derive(Debug)]
 struct Queue {
     permits: Arc<Semaphore>,
@@ -97,7 +98,7 @@ impl Queue {
 }
 
 impl Lanes {
-    /// Lanes of this width.
+    /// Starts the lanes.
     pub fn new(limits: QueryLimits, metrics: Metrics) -> Self {
         let cores = available_parallelism().map_or(1, NonZero::get);
         let workers = match limits.workers {
@@ -113,12 +114,12 @@ impl Lanes {
         }
     }
 
-    /// Runs `task` when its lane lets it. When this future is dropped, the task's [`Meter`] ends
-    /// it.
+    /// Waits for a thread of the lane and runs `task` on it. Dropping this future ends the task,
+    /// through its [`Meter`].
     ///
     /// # Errors
-    /// [`Problem::Busy`] for a scan that finds no room, [`Problem::Internal`] when the task panics,
-    /// or what the task answers.
+    /// [`Problem::Busy`] for a scan that is not admitted, [`Problem::Internal`] when the task
+    /// panics, or the task's own error.
     pub async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -131,11 +132,11 @@ impl Lanes {
         answer
     }
 
-    /// Runs `task` in [`Lane::Rows`]; if that turns out to be too narrow, once more in
-    /// [`Lane::List`].
+    /// Runs `task` in [`Lane::Rows`]. If it reads more than [`MAX_ROWS_BYTES`] there, runs it again
+    /// in [`Lane::List`].
     ///
     /// # Errors
-    /// [`Problem::Internal`] when the task panics, or what the task answers.
+    /// [`Problem::Internal`] when the task panics, or the task's own error.
     pub async fn run_rows<T: Send + 'static>(
         &self,
         client: ClientKey,
@@ -188,10 +189,10 @@ impl Lanes {
     }
 }
 
-/// Runs what blocks on the threads of a runtime, and gives `permit` back when it has ended.
+/// Runs a blocking task on these threads. `permit` is given back when the task has ended.
 ///
 /// # Errors
-/// The task's own, or [`Problem::Internal`] when it panics.
+/// The task's own error, or [`Problem::Internal`] when the task panics.
 pub async fn run_on<T: Send + 'static>(
     threads: &Handle,
     permit: impl Send + 'static,
@@ -209,7 +210,8 @@ pub async fn run_on<T: Send + 'static>(
     })
 }
 
-/// An answer that a client waits for. Dropped before it is answered, the client has gone.
+/// An answer that a client waits for. If it is dropped before the answer is made, the client has
+/// left.
 struct Wanted<'a> {
     meter: Meter,
     metrics: &'a Metrics,
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn scans_that_hold_all_their_threads_delay_no_other_lane() {
+    async fn busy_scan_lane_does_not_delay_other_lanes() {
         let lanes = lanes(2, 6);
         let (end, held) = (Arc::new(std::sync::Barrier::new(3)), Arc::clone(&lanes));
         let scans: Vec<_> = (1..=2)
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_answers_are_made_where_they_delay_no_short_one() {
+    async fn long_answers_move_to_the_list_lane_and_do_not_delay_short_ones() {
         let lanes = lanes(1, 0);
         let name = |_: &Meter| std::thread::current().name().map(str::to_owned);
         let short = lanes

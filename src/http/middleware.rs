@@ -1,4 +1,5 @@
-//! What every request passes on its way in and out: host and origin, panics, metrics.
+//! The middleware of every request: checks host and origin, turns panics into problems, counts the
+//! answer, and records metrics.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,12 +17,13 @@ use super::problem::Problem;
 use super::{Http, routes};
 use crate::telemetry::log_throttled;
 
-/// Marks a request that asks under a name that is not listed, and gets an answer all the same:
-/// probes send the address of the machine. It is told nothing but the status.
+/// Marks a request to a probe under a host that is not listed. Probes send the address of the
+/// machine, so they are answered under any host, but then with the status alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unlisted;
 
-/// The way in and out. Everything that a request may do wrong ends as a problem, a panic too.
+/// Runs one request through the checks, the handler and the metrics. Refusals and panics are
+/// answered with a problem.
 pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Response {
     let route = request
         .extensions()
@@ -57,7 +59,7 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
     response
 }
 
-/// No answer of ours is anything but what its type says.
+/// Adds `nosniff`: browsers must not guess another content type than the given one.
 fn harden(headers: &mut HeaderMap) {
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -65,8 +67,8 @@ fn harden(headers: &mut HeaderMap) {
     );
 }
 
-/// Runs a future; `None` when it panics. What it shares with others are handles, whose owners
-/// guard themselves against panics.
+/// Runs a future. Returns `None` when it panics. That is unwind-safe, because a request shares only
+/// handles with others, and what they share is consistent after a panic.
 async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     std::future::poll_fn(
@@ -85,13 +87,13 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a text")
+        .unwrap_or("a panic without a message")
 }
 
 #[cfg(test)]
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_ends_its_own_request_alone() {
+    async fn panic_ends_only_its_own_request() {
         assert_eq!(caught(async { 1 }).await, Some(1));
         assert_eq!(caught(async { panic!("on purpose") }).await, None::<u8>);
     }

@@ -1,8 +1,9 @@
-//! The HTTP interface: routes, wire shapes, and what is checked at the edge.
+//! The HTTP interface: routes, wire shapes, and the checks at the edge.
 //!
-//! A request passes [`Server`] (connections, time-outs), the edge (host, origin, panics, metrics)
-//! and one handler, which asks [`Access`], reads its parameters strictly, and answers from the
-//! views. Answers never wait for an actor's mailbox, and what may block runs off the event loop.
+//! A request passes [`Server`] (connections, time-outs), [`middleware`] (host, origin, panics,
+//! metrics) and one handler. The handler asks [`Access`] for permission, reads its parameters, and
+//! answers from the views. Answers never wait for an actor's mailbox, and blocking work runs off
+//! the event loop.
 
 use std::sync::Arc;
 
@@ -59,10 +60,10 @@ pub use resources::RESOURCES;
 pub use routes::{ROUTES, Route, metrics_router, router};
 pub use server::{ClientAddress, Server, ServerLimits};
 
-/// Bodies that are taken in at a time; each may hold 16 MiB of memory. Further ones wait.
+/// Bodies that are ingested at a time. Each may hold 16 MiB of memory. Further bodies wait.
 const MAX_BODIES_READ: usize = 64;
 
-/// What all handlers share; cheap to clone.
+/// The state that all handlers share. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
     shared: Arc<Shared>,
@@ -84,24 +85,24 @@ struct Shared {
     answer_budget: ByteBudget,
 }
 
-/// How the interface is set up.
+/// Options of the HTTP interface.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// Host names under which the server may be asked.
     pub hosts: Hosts,
     /// Authorization policy.
     pub access: Arc<dyn Access>,
-    /// A keyword that a published line names for the first time is tracked from then on.
+    /// Whether a published line that names a new keyword tracks it.
     pub auto_track: bool,
-    /// How long bodies may take.
+    /// Limits on the time in which a body arrives.
     pub body_times: BodyTimes,
-    /// How many bytes the bodies of all clients may have in memory.
+    /// Limit on the request bodies of all clients in memory, in bytes.
     pub body_budget: u64,
-    /// How many bytes the answers that wait to be written to all clients may have.
+    /// Limit on the answers that wait to be written to all clients, in bytes.
     pub answer_budget: u64,
-    /// What live clients may do.
+    /// Limits on what live clients send.
     pub live: LiveLimits,
-    /// How many scans there may be.
+    /// Limits on the number of scans.
     pub queries: QueryLimits,
 }
 
@@ -121,7 +122,7 @@ impl Default for HttpOptions {
 }
 
 impl Http {
-    /// The interface to this system, and to what is live of it.
+    /// The interface to this engine and to its live updates.
     pub fn new(tidings: Tidings, live: Live, options: HttpOptions) -> Self {
         let lanes = Lanes::new(options.queries, tidings.metrics().clone());
         let metrics = tidings.metrics();

@@ -1,4 +1,5 @@
-//! Where a page of a timeline ends, as an opaque text for clients.
+//! The cursor of a timeline: encodes the last tweet of a result page as an opaque text, and decodes
+//! it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::events::{Timestamp, TweetId};
 use crate::projections::TweetKey;
 
-/// The first byte of a cursor, so that a later form can be told apart.
+/// Version of the cursor's form: its first byte.
 const VERSION: u8 = 1;
 
-/// Writes a cursor: base64url of a version byte, the time (milliseconds, 8 bytes, big-endian) and
+/// Encodes a cursor: base64url of a version byte, the time (milliseconds, 8 bytes, big-endian) and
 /// the id.
 pub fn encode(key: &TweetKey) -> String {
     let mut bytes = vec![VERSION];
@@ -18,7 +19,7 @@ pub fn encode(key: &TweetKey) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads a cursor; `None` when it is not one that [`encode`] wrote.
+/// Decodes a cursor. Returns `None` for a text that [`encode`] does not write.
 pub fn decode(text: &str) -> Option<TweetKey> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (version, rest) = bytes.split_first()?;
@@ -35,13 +36,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_what_was_written_gives_the_same_key(at in any::<i64>(), id in "[!-~]{1,128}") {
+        fn decoded_cursor_equals_the_encoded_key(at in any::<i64>(), id in "[!-~]{1,128}") {
             let key = TweetKey::new(Timestamp::from_millis(at), &TweetId::new(&id).unwrap());
             prop_assert_eq!(decode(&encode(&key)), Some(key));
         }
 
         #[test]
-        fn any_text_decodes_as_cursor_or_none(text in "\\PC{0,60}") {
+        fn any_text_decodes_without_a_panic(text in "\\PC{0,60}") {
             if let Some(key) = decode(&text) {
                 prop_assert_eq!(encode(&key), text);
             }

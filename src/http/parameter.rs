@@ -1,18 +1,19 @@
-//! Query parameters, declared once.
+//! Declarations of query parameters.
 //!
-//! A resource declares its parameters as constants. From them come what is read strictly
-//! ([`super::query`]), the OpenAPI entry, and the parameters of the resource's live topic.
+//! A resource declares its parameters as constants of these types. Three things are made from them:
+//! the check of a query ([`super::query`]), the OpenAPI entries, and the parameters of the
+//! resource's live topic.
 
 use serde_json::{Value, json};
 
-/// The name of a parameter, what it means, and whether its live topic takes it.
+/// The part that all parameters have: name, meaning, and use in the live topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Its name in queries.
+    /// Name in queries.
     pub name: &'static str,
-    /// Its meaning, for the descriptions of the interface.
+    /// Meaning, for the OpenAPI and AsyncAPI descriptions.
     pub description: &'static str,
-    /// Its use in the live topic.
+    /// Use in the live topic.
     pub live: LiveUse,
 }
 
@@ -28,7 +29,7 @@ pub enum LiveUse {
 }
 
 impl Head {
-    /// A parameter that the live topic takes with the same meaning.
+    /// A head whose parameter the live topic takes with the same meaning.
     pub const fn new(name: &'static str, description: &'static str) -> Self {
         Self {
             name,
@@ -37,7 +38,7 @@ impl Head {
         }
     }
 
-    /// The same parameter, with this meaning in the live topic.
+    /// Gives the parameter another meaning in the live topic.
     #[must_use]
     pub const fn live(self, description: &'static str) -> Self {
         Self {
@@ -46,7 +47,7 @@ impl Head {
         }
     }
 
-    /// The same parameter; the live topic does not take it.
+    /// Excludes the parameter from the live topic.
     #[must_use]
     pub const fn not_live(self) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl Head {
 /// A whole number in a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
-    /// Its head.
+    /// Name, meaning and live use.
     pub head: Head,
     /// The smallest value.
     pub min: usize,
@@ -72,40 +73,40 @@ pub struct Number {
 /// One of a few words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
-    /// Its head.
+    /// Name, meaning and live use.
     pub head: Head,
-    /// The words.
+    /// The allowed words.
     pub words: &'static [&'static str],
     /// The word when none is given.
     pub default: &'static str,
 }
 
-/// A moment in RFC 3339; none is given by default.
+/// A moment in RFC 3339. Default: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub Head);
 
-/// Any text; none is given by default.
+/// Any text. Default: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text(pub Head);
 
-/// An offset of whole hours; `+00:00` by default.
+/// An offset from UTC in whole hours. Default: `+00:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(pub Head);
 
-/// Where a result page goes on; at the beginning by default.
+/// The cursor from which a result page continues. Default: the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(pub Head);
 
-/// A sequence of the journal; none is given by default.
+/// A sequence of the journal. Default: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position(pub Head);
 
-/// Keywords, each given as one parameter of the same name.
+/// Keywords. The parameter is repeated, once for each keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keywords {
-    /// Its head.
+    /// Name, meaning and live use.
     pub head: Head,
-    /// At most so many, and at least one.
+    /// Largest number of keywords. At least one has to be given.
     pub max: usize,
 }
 
@@ -120,13 +121,13 @@ pub enum Parameter {
     Time(Time),
     /// Any text.
     Text(Text),
-    /// An offset of whole hours.
+    /// An offset from UTC in whole hours.
     Zone(Zone),
-    /// Where a result page goes on.
+    /// The cursor from which a result page continues.
     Cursor(Cursor),
     /// A sequence of the journal.
     Position(Position),
-    /// Some keywords.
+    /// One or more keywords.
     Keywords(Keywords),
 }
 
@@ -139,11 +140,11 @@ pub const MIN_SEQ: Position = Position(
     .not_live(),
 );
 
-/// A parameter that no route has yet: it will ask for the answer as of an earlier position.
+/// A parameter name that every route refuses. It is reserved for answers as of an earlier position.
 pub const RESERVED: &str = "as_of";
 
 impl Parameter {
-    /// Its head.
+    /// Name, meaning and live use.
     pub const fn head(&self) -> &Head {
         match self {
             Self::Number(Number { head, .. })
@@ -157,17 +158,17 @@ impl Parameter {
         }
     }
 
-    /// Its name.
+    /// Name in queries.
     pub const fn name(&self) -> &'static str {
         self.head().name
     }
 
-    /// Whether it may be given more than once.
+    /// Whether a query may repeat it.
     pub const fn is_repeatable(&self) -> bool {
         matches!(self, Self::Keywords(_))
     }
 
-    /// What it means in the live topic; `None` where the topic does not take it.
+    /// Meaning in the live topic. `None` when the topic does not take it.
     pub const fn live_description(&self) -> Option<&'static str> {
         match self.head().live {
             LiveUse::Same => Some(self.head().description),
@@ -199,7 +200,7 @@ impl Parameter {
         }
     }
 
-    /// Its entry in an OpenAPI operation, with this description.
+    /// The entry of the parameter in an OpenAPI operation, with this description.
     pub fn entry(&self, description: &str) -> Value {
         let mut entry = json!({
             "name": self.name(), "in": "query", "description": description, "schema": self.schema(),
@@ -214,7 +215,7 @@ impl Parameter {
         entry
     }
 
-    /// A value that a request must not give, for tests.
+    /// A value that is refused, for tests. `None` when every text is allowed.
     pub const fn wrong_value(&self) -> Option<&'static str> {
         match self {
             Self::Number(_) | Self::Position(_) => Some("-1"),

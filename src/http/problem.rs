@@ -1,6 +1,7 @@
-//! Every way in which a request is refused, as RFC 9457 problem details.
+//! [`Problem`]: every reason for which a request is refused. Its response has RFC 9457 problem
+//! details.
 //!
-//! A problem's `type` is a stable relative URI, its `title` the same for every occurrence, and its
+//! The `type` of a problem is a stable relative URI. The `title` depends on the type alone. The
 //! `detail` says what was wrong with this request and what would be right.
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -24,63 +25,63 @@ pub enum Problem {
     /// No such route.
     #[error("there is nothing at {path:?}; /api/openapi.json lists what there is")]
     NotFound {
-        /// The path as asked.
+        /// Path of the request.
         path: String,
     },
-    /// The route has other methods.
+    /// The route exists, but not with this method.
     #[error("{path:?} does not take {method}; the Allow header names what it takes")]
     MethodNotAllowed {
-        /// The method as asked.
+        /// Method of the request.
         method: String,
-        /// The path as asked.
+        /// Path of the request.
         path: String,
     },
     /// A query parameter that this route does not have.
     #[error("the query parameter {name:?} is unknown here; {right}")]
     UnknownParameter {
-        /// Its name.
+        /// Name of the parameter.
         name: String,
-        /// What the route has.
+        /// The parameters that the route has, as a clause.
         right: String,
     },
-    /// A query parameter with a value that cannot be.
+    /// A query parameter with an invalid value.
     #[error("the query parameter {name:?} is {value:?}; {right}")]
     BadParameter {
-        /// Its name.
+        /// Name of the parameter.
         name: &'static str,
-        /// Its value, shortened.
+        /// Value of the parameter, shortened.
         value: String,
-        /// What would be right.
+        /// What would be right, as a clause.
         right: String,
     },
-    /// The query string as a whole, or parameters together.
+    /// A query string that is malformed, or whose parameters contradict each other.
     #[error("{0}")]
     BadQuery(String),
-    /// More points than one answer holds.
+    /// A span with more points than one answer may have.
     #[error(
         "from {from} to {to} are {points} points; at most {max} are allowed: take a shorter span \
         or a longer step"
     )]
     TooManyPoints {
-        /// The start, on the step.
+        /// Start of the span, lowered to the step.
         from: String,
-        /// The end, on the step.
+        /// End of the span, raised to the step.
         to: String,
-        /// How many points these are.
+        /// Number of points in the span.
         points: u64,
-        /// How many are allowed.
+        /// Largest allowed number of points.
         max: u64,
     },
     /// A text that cannot be a keyword.
     #[error("{0}")]
     BadKeyword(String),
-    /// A body that is not what the route takes.
+    /// A body that is incomplete, or not of the form that the route takes.
     #[error("{0}")]
     BadBody(String),
     /// A request that is not valid HTTP/1.1.
     #[error("{0}")]
     BadRequest(String),
-    /// A request that is no WebSocket handshake where only one will do.
+    /// A request to the WebSocket's route that is not a handshake.
     #[error("{0}")]
     UpgradeRequired(&'static str),
     /// The keyword never existed.
@@ -95,10 +96,10 @@ pub enum Problem {
         POST /api/v1/keywords"
     )]
     NotTracked(String),
-    /// The keyword works.
+    /// The keyword to release is not in quarantine.
     #[error("the keyword {0:?} is not in quarantine")]
     NotQuarantined(String),
-    /// As many keywords as the settings allow are tracked.
+    /// The limit on tracked keywords, `keywords.max`, is reached.
     #[error(
         "{max} keywords are tracked, as many as the setting keywords.max allows; untrack some or \
         raise it"
@@ -107,81 +108,83 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
-    /// A page of another site asks.
+    /// The request comes from a page of another origin.
     #[error(
         "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts \
         listed in the setting http.hosts on the same port, may ask"
     )]
     ForeignOrigin(String),
-    /// The server is asked under a name that is not its own.
+    /// The request is for a host that is not listed.
     #[error("the Host {0:?} is not listed in the setting http.hosts")]
     UnlistedHost(String),
-    /// The permission hook said no.
+    /// The authorization policy refuses the action.
     #[error("you may not {action} here")]
     NotPermitted {
-        /// What was asked for, as a verb.
+        /// The action, as a verb.
         action: &'static str,
     },
     /// The body is too large.
     #[error("the body is larger than the {max} bytes that are allowed; send it in parts")]
     BodyTooLarge {
-        /// What is allowed.
+        /// Largest allowed size, in bytes.
         max: u64,
     },
-    /// The body came too slowly.
+    /// The body did not arrive in time.
     #[error("the body did not arrive in time; send it faster or in parts")]
     BodyTimeout,
-    /// The body's type is another.
+    /// The body has another type than the route takes.
     #[error("the body is {found}; this route takes {right}")]
     UnsupportedMediaType {
-        /// What it is said to be.
+        /// What the headers say about the body.
         found: String,
-        /// What would be right.
+        /// The right media type.
         right: &'static str,
     },
-    /// `min_seq` names a position that does not exist yet.
+    /// `min_seq` is greater than the journal head.
     #[error("min_seq {min} is beyond the journal's head {head}")]
     BeyondHead {
-        /// As asked.
+        /// The `min_seq` of the request.
         min: Sequence,
-        /// Where the journal ends.
+        /// The journal head.
         head: Sequence,
     },
-    /// The views did not come as far as they must in time.
+    /// The request cannot be answered now, for a reason that passes by itself. The text names it.
     #[error("{0}; try again in a moment")]
     TryAgain(&'static str),
-    /// A budget that clients share is spent. It is given back as other requests end.
+    /// A limit that clients share is reached. It frees up as other requests end.
     #[error("{what}; the setting {setting} limits this; try again in a moment")]
     Busy {
-        /// What is spent, as a clause, such as "too many scans are waiting".
+        /// What is over the limit, as a clause such as "too many scans are waiting".
         what: &'static str,
-        /// The setting that is the limit, such as `query.waiting`.
+        /// The setting that limits it, such as `query.waiting`.
         setting: &'static str,
     },
     /// The server is not ready.
     #[error("{0}")]
     NotReady(String, Map<String, Value>),
-    /// The journal takes nothing.
+    /// The journal does not accept records.
     #[error("{0}")]
     JournalUnavailable(String),
-    /// A body was journaled in part.
+    /// The journal failed when only a part of a body was journaled.
     #[error("{0}")]
     PartlyJournaled(String, Map<String, Value>),
     /// The views cannot be read.
     #[error("the views cannot be read now: {0}")]
     ViewsUnavailable(String),
-    /// A fault of ours; the log has it.
+    /// An error inside the server. The log has the reason.
     #[error("the server failed to answer; its log says why")]
     Internal,
 }
 
 impl Problem {
-    /// No event was ever seen for this keyword, as far as its shard has read the journal.
+    /// The problem for a keyword that never existed: [`Problem::UnknownKeyword`], or
+    /// [`Problem::TryAgain`] while its shard is still catching up.
     pub fn unknown(tidings: &Tidings, keyword: &Keyword) -> Self {
         Self::unless_catching_up(tidings, keyword, Self::UnknownKeyword)
     }
 
-    /// The keyword isn't tracked any more, as far as its shard has read the journal.
+    /// The problem for an untracked keyword: [`Problem::NotTracked`], or [`Problem::TryAgain`]
+    /// while its shard is still catching up.
     pub fn not_tracked(tidings: &Tidings, keyword: &Keyword) -> Self {
         Self::unless_catching_up(tidings, keyword, Self::NotTracked)
     }
@@ -200,7 +203,7 @@ impl Problem {
         }
     }
 
-    /// A query has no answer.
+    /// The problem for a query that has no answer.
     pub fn of_query(tidings: &Tidings, error: QueryError) -> Self {
         match error {
             QueryError::Unknown(keyword) => Self::unknown(tidings, &keyword),
@@ -209,7 +212,7 @@ impl Problem {
         }
     }
 
-    /// A parameter's value is wrong.
+    /// The problem for an invalid value of a parameter. `right` says what would be right.
     pub fn parameter(name: &'static str, value: &str, right: impl Into<String>) -> Self {
         Self::BadParameter {
             name,
@@ -218,7 +221,7 @@ impl Problem {
         }
     }
 
-    /// The status, the last part of the `type`, and the `title`.
+    /// Returns the status, the last segment of the `type`, and the `title`.
     pub fn face(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
@@ -279,7 +282,7 @@ impl Problem {
         }
     }
 
-    /// Members beyond those that every problem has.
+    /// Additional members of this problem.
     fn members(&self) -> Map<String, Value> {
         match self {
             Self::NotReady(_, members) | Self::PartlyJournaled(_, members) => members.clone(),
@@ -288,7 +291,7 @@ impl Problem {
         }
     }
 
-    /// The problem's JSON.
+    /// The problem as JSON.
     pub fn to_json(&self) -> Value {
         let (status, slug, title) = self.face();
         let mut object = Map::from_iter([
@@ -302,7 +305,7 @@ impl Problem {
     }
 }
 
-/// The first characters of a text that may be long.
+/// The first characters of a text, for quoting it.
 pub fn shortened(text: &str) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(80).collect();
@@ -366,7 +369,7 @@ impl From<CommandError> for Problem {
                 Self::TryAgain("it is journaled, but was not folded within 5 seconds")
             }
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
-            // Who says so has waited until it had caught up.
+            // No `unless_catching_up` here: the command has waited until its shard had caught up.
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),
@@ -382,7 +385,7 @@ impl From<CommandError> for Problem {
 }
 
 impl Problem {
-    /// Why the views have not reached `min`.
+    /// The problem for a wait for `min` that failed.
     pub fn not_reached(error: &ReachedError, min: Sequence) -> Self {
         match error {
             ReachedError::BeyondHead { head } => Self::BeyondHead { min, head: *head },
@@ -398,7 +401,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_has_the_members_of_rfc_9457_and_its_own() {
+    fn problem_has_the_members_of_rfc_9457_and_its_own() {
         let problem = Problem::BeyondHead {
             min: Sequence::new(9),
             head: Sequence::new(4),
@@ -426,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_names_the_limit_and_when_to_ask_again() {
+    fn busy_names_the_setting_and_when_to_retry() {
         let problem = Problem::Busy {
             what: "too many scans are waiting",
             setting: "query.waiting",
@@ -447,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_refusals_for_one_cause_are_not_a_thousand_log_lines() {
+    fn refusals_for_one_cause_are_logged_once_per_interval() {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -461,11 +464,11 @@ mod tests {
         });
         let written = lines.0.lock().unwrap().clone();
         let written = String::from_utf8(written).unwrap();
-        // Another test may have taken the first line of the interval.
+        // Another test of this process may have logged the line of this interval.
         assert!(written.lines().count() <= 1, "{written}");
     }
 
-    /// Log lines, kept.
+    /// Collects log lines.
     #[derive(Debug, Clone, Default)]
     struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 

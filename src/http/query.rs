@@ -1,4 +1,5 @@
-//! Query strings, read strictly: what a route does not know is refused, not ignored.
+//! [`Query`]: reads the parameters of a query string or of a live message. Unknown and repeated
+//! parameters are refused, not ignored.
 
 use std::str::FromStr;
 
@@ -14,14 +15,14 @@ use super::time_range::zone;
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::TweetKey;
 
-/// The parameters of one request. An empty value counts as none.
+/// The parameters of one request. A parameter with an empty value counts as absent.
 #[derive(Debug)]
 pub struct Query {
     pairs: Vec<(&'static str, String)>,
 }
 
 impl Query {
-    /// Reads a raw query string, which may hold these parameters.
+    /// Reads a raw query string, which may contain the `known` parameters.
     ///
     /// # Errors
     /// [`Problem`] when a parameter is unknown or repeated, or when the bytes behind the percent
@@ -49,11 +50,11 @@ impl Query {
         Ok(Self { pairs })
     }
 
-    /// Reads the members of a live message that are parameters of its topic. A number may be given
-    /// as a text.
+    /// Reads the members of a live message that are parameters of its topic. A text that holds a
+    /// number may stand for the number.
     ///
     /// # Errors
-    /// What is wrong with a member.
+    /// A text that says what is wrong with a member.
     pub fn of_members(members: &Map<String, Value>, known: &[Parameter]) -> Result<Self, String> {
         let mut pairs = Vec::new();
         for parameter in known {
@@ -69,12 +70,12 @@ impl Query {
         Ok(Self { pairs })
     }
 
-    /// The parameters that are given.
+    /// Names of the given parameters.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.pairs.iter().map(|(name, _)| *name)
     }
 
-    /// The value of a parameter, as it is written.
+    /// The value of a parameter, as the client wrote it.
     fn given(&self, name: &str) -> Option<&str> {
         self.all_given(name).next()
     }
@@ -86,15 +87,15 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A text, if it is given.
+    /// Reads a text. `None` when it is absent.
     pub fn text(&self, parameter: &Text) -> Option<&str> {
         self.given(parameter.0.name)
     }
 
-    /// A whole number.
+    /// Reads a whole number.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is none, or out of its range.
+    /// [`Problem::BadParameter`] when it is not a number, or out of its range.
     pub fn number(&self, parameter: &Number) -> Result<usize, Problem> {
         let Number {
             head,
@@ -114,10 +115,11 @@ impl Query {
             })
     }
 
-    /// A moment, if it is given. The `+` of an offset may have become a space on its way.
+    /// Reads a moment. `None` when it is absent. A space counts as the `+` of an offset, because
+    /// percent-decoding turns `+` into a space.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is none.
+    /// [`Problem::BadParameter`] when it is not an RFC 3339 time.
     pub fn time(&self, parameter: &Time) -> Result<Option<Timestamp>, Problem> {
         let name = parameter.0.name;
         self.given(name)
@@ -130,10 +132,10 @@ impl Query {
             .transpose()
     }
 
-    /// The hours of an offset. A `+` may have become a space on its way.
+    /// Reads the hours of an offset. A space counts as `+`, as in a moment.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is no offset of whole hours.
+    /// [`Problem::BadParameter`] when it is not an offset of whole hours.
     pub fn zone(&self, parameter: &Zone) -> Result<i8, Problem> {
         let name = parameter.0.name;
         let Some(text) = self.given(name) else {
@@ -145,10 +147,11 @@ impl Query {
         })
     }
 
-    /// The position through which the views must have folded before they are asked.
+    /// Reads [`MIN_SEQ`]: the sequence through which the views have to be folded before the answer
+    /// is made.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is no sequence.
+    /// [`Problem::BadParameter`] when it is not a sequence.
     pub fn min_seq(&self) -> Result<Option<Sequence>, Problem> {
         self.position(&MIN_SEQ)
     }
@@ -167,10 +170,10 @@ impl Query {
             .transpose()
     }
 
-    /// Where a result page goes on, if it is given.
+    /// Reads the cursor from which a result page continues. `None` when it is absent.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] when it is no cursor.
+    /// [`Problem::BadParameter`] when it is not a cursor.
     pub fn cursor(&self, parameter: &Cursor) -> Result<Option<TweetKey>, Problem> {
         let name = parameter.0.name;
         self.given(name)
@@ -183,11 +186,11 @@ impl Query {
             .transpose()
     }
 
-    /// Some keywords, each once, in the order given.
+    /// Reads keywords, in the given order and without repetitions.
     ///
     /// # Errors
-    /// [`Problem::BadKeyword`] when one cannot be a keyword, [`Problem::BadQuery`] when there are
-    /// none or too many.
+    /// [`Problem::BadKeyword`] when one of them is not a valid keyword. [`Problem::BadQuery`] when
+    /// there are none or too many.
     pub fn keywords(&self, parameter: &Keywords) -> Result<Vec<Keyword>, Problem> {
         let (name, max) = (parameter.head.name, parameter.max);
         let mut keywords = Vec::new();
@@ -207,10 +210,10 @@ impl Query {
         Ok(keywords)
     }
 
-    /// The meaning of one of a few words.
+    /// Reads one of a few words and parses it.
     ///
     /// # Errors
-    /// [`Problem::BadParameter`] names the words.
+    /// [`Problem::BadParameter`] when it is another word. The problem lists the allowed words.
     pub fn word<T: FromStr>(&self, parameter: &Word) -> Result<T, Problem> {
         let Word {
             head,
@@ -225,8 +228,8 @@ impl Query {
         })
     }
 
-    /// The value of a live topic's parameter as its messages name it, in JSON; `None` when it is
-    /// the default. Equal values give equal texts, however they were written.
+    /// The value of a live topic's parameter, in the JSON form that messages use. `None` when it is
+    /// the default. Equal values have equal texts, however the client wrote them.
     ///
     /// # Errors
     /// [`Problem`] when the value is wrong.
@@ -257,7 +260,7 @@ impl Query {
     }
 }
 
-/// A parameter that the route does not have.
+/// The problem for a parameter that the route does not have.
 fn unknown(name: &str, known: &[Parameter]) -> Problem {
     let names: Vec<_> = known.iter().map(Parameter::name).collect();
     let route = match names.as_slice() {
@@ -277,7 +280,7 @@ fn unknown(name: &str, known: &[Parameter]) -> Problem {
     }
 }
 
-/// What stands behind percent signs and pluses.
+/// Decodes percent-encoding and pluses.
 fn decoded(text: &str) -> Result<String, Problem> {
     let spaced = text.replace('+', " ");
     percent_decode(spaced.as_bytes())
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserved_parameter_is_refused_and_named_as_reserved() {
+    fn reserved_parameter_is_refused_as_reserved() {
         let refused = read("as_of=1").unwrap_err().to_string();
         assert!(
             refused.contains("reserved") && refused.contains("limit"),
@@ -381,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plus_that_became_a_space_is_still_an_offset() {
+    fn plus_decoded_as_space_is_still_read_as_an_offset() {
         let from = |raw: &str| {
             let query = read(&format!("from={raw}")).unwrap();
             query.time(&FROM).ok().flatten()
@@ -409,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_normalised_and_named_once() {
+    fn keywords_are_normalised_and_listed_once() {
         let query = read("keyword=AI&keyword=%20ai&keyword=b").unwrap();
         let keywords = query.keywords(&KEYWORD).unwrap();
         assert_eq!(keywords.len(), 2);
@@ -419,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_are_named_alike_and_defaults_are_not_named() {
+    fn equal_values_have_one_form_and_defaults_have_none() {
         let named = |raw: &str| {
             let query = read(raw).unwrap();
             let named = KNOWN.iter().map(|known| query.canonical(known).unwrap());
@@ -433,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_messages_are_texts_but_numbers() {
+    fn members_of_messages_are_texts_or_numbers() {
         let of = |value: Value| Query::of_members(value.as_object().unwrap(), &KNOWN);
         for limit in [serde_json::json!(7), serde_json::json!("7")] {
             let query = of(serde_json::json!({ "limit": limit, "tz": null })).unwrap();

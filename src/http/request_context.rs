@@ -1,4 +1,5 @@
-//! One request in a handler's hands: what it names, what it may, and how it is answered.
+//! [`RequestContext`]: one request while a handler answers it. It reads the keyword, the query and
+//! the body, asks for permission, and runs the question in its lane.
 
 use axum::body::Body as RequestBody;
 use axum::extract::Request;
@@ -25,12 +26,12 @@ use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{self, QueryError, Untracked};
 use crate::store::Views;
 
-/// How often a cross-keyword answer is tried, if the views are replaced each time.
+/// Number of tries to make an answer across keywords while the views are being replaced.
 const TRIES: usize = 3;
-/// Before the token in a path.
+/// The part of a path before the token.
 const KEYWORDS: &str = "/api/v1/keywords/";
 
-/// A request on its way to an answer.
+/// One request: its head, its caller and the interface.
 #[derive(Debug)]
 pub struct RequestContext {
     http: Http,
@@ -42,12 +43,12 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Takes a request whose body is not read.
+    /// Takes a request and drops its body.
     pub fn of(http: Http, request: Request) -> Self {
         Self::with_body(http, request).0
     }
 
-    /// Takes a request apart from its body.
+    /// Takes a request and returns its body separately.
     pub fn with_body(http: Http, request: Request) -> (Self, RequestBody) {
         let (parts, body) = request.into_parts();
         let client = parts.extensions.get::<ClientAddress>().copied();
@@ -63,12 +64,12 @@ impl RequestContext {
         (call, body)
     }
 
-    /// The running system.
+    /// The engine.
     pub fn tidings(&self) -> &Tidings {
         self.http.tidings()
     }
 
-    /// The interface itself.
+    /// The state that all handlers share.
     pub fn http(&self) -> &Http {
         &self.http
     }
@@ -88,11 +89,11 @@ impl RequestContext {
         self.http.shared.access.countable(&self.principal)
     }
 
-    /// The keyword that the path names. The path is taken as it came: decoding it first would
-    /// make a slash of `%2F`, and refuse nothing that is not UTF-8.
+    /// The keyword that the path names. It is read from the raw path: in a decoded path `%2F` would
+    /// be a slash, and bytes that are not UTF-8 would not be refused.
     ///
     /// # Errors
-    /// [`Problem::BadKeyword`].
+    /// [`Problem::BadKeyword`] when the token is not a valid keyword.
     pub fn keyword(&self) -> Result<Keyword, Problem> {
         let token = self
             .path
@@ -103,10 +104,10 @@ impl RequestContext {
             .map_err(|error| Problem::BadKeyword(error.to_string()))
     }
 
-    /// Asks the permission hook.
+    /// Asks the authorization policy.
     ///
     /// # Errors
-    /// [`Problem::NotPermitted`].
+    /// [`Problem::NotPermitted`] when it refuses.
     pub fn ask(&self, keyword: Option<&Keyword>, action: Action) -> Result<(), Problem> {
         let access = &self.http.shared.access;
         if access.allows(&self.principal, keyword, action) {
@@ -118,18 +119,18 @@ impl RequestContext {
         }
     }
 
-    /// The query, which may hold these parameters.
+    /// Reads the query, which may contain the `known` parameters.
     ///
     /// # Errors
-    /// [`Problem`] when it holds others.
+    /// [`Problem`] when it contains others, or is malformed.
     pub fn query(&self, known: &[Parameter]) -> Result<Query, Problem> {
         Query::read(&self.raw_query, known)
     }
 
-    /// The query of a resource, which may hold `min_seq` besides its parameters.
+    /// Reads the query of a resource, which may contain its parameters and `min_seq`.
     ///
     /// # Errors
-    /// [`Problem`] when it holds others.
+    /// [`Problem`] when it contains others, or is malformed.
     pub fn query_of_resource(&self, parameters: &[Parameter]) -> Result<Query, Problem> {
         let mut known = parameters.to_vec();
         known.push(Parameter::Position(MIN_SEQ));
@@ -151,10 +152,11 @@ impl RequestContext {
         body_reading::read(&self.headers, body, MAX_BODY_BYTES, times, budget).await
     }
 
-    /// Waits until the views have folded through `min_seq`, where the query names one.
+    /// Waits until the views are folded through `min_seq`, if there is one.
     ///
     /// # Errors
-    /// [`Problem::BeyondHead`], or [`Problem::TryAgain`] after some seconds.
+    /// [`Problem::BeyondHead`] when it is greater than the journal head, [`Problem::TryAgain`]
+    /// after 5 seconds.
     pub async fn reach(&self, scope: Scope<'_>, min_seq: Option<Sequence>) -> Result<(), Problem> {
         match min_seq {
             None => Ok(()),
@@ -166,11 +168,11 @@ impl RequestContext {
         }
     }
 
-    /// Answers from one keyword's rows, read under one version.
+    /// Answers from one version of one keyword's rows.
     ///
     /// # Errors
-    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or what
-    /// keeps the views from answering.
+    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or the
+    /// problem of a store error.
     pub async fn answer_for<T, Q>(
         self,
         lane: Lane,
@@ -193,17 +195,18 @@ impl RequestContext {
             Lane::List | Lane::Scan => (self.make(lane, answer).await?, None),
         };
         let response = body.respond_to(&self.headers);
-        // From here on the response is counted by its own length.
+        // The middleware counts the response by its own length.
         drop(room);
         Ok(response)
     }
 
-    /// Answers from the rows of many keywords, in one epoch, with an answer of about so many bytes.
-    /// Room for them is reserved when its turn has come, not while it waits.
+    /// Answers from the rows of many keywords, in one epoch. `bytes` is the estimated size of the
+    /// answer. So much of the answer budget is reserved when the task starts to run, not while it
+    /// waits.
     ///
     /// # Errors
-    /// [`Problem::of_query`], [`Problem::Busy`] for a scan or when `http.answer_budget` is spent,
-    /// or what keeps the views from answering.
+    /// The problem of a query error, or [`Problem::Busy`] for a scan or when `http.answer_budget`
+    /// is spent.
     pub async fn answer_across<T: Serialize>(
         self,
         lane: Lane,
@@ -222,17 +225,17 @@ impl RequestContext {
             })
             .await?;
         let response = body.respond_to(&self.headers);
-        // From here on the response is counted by its own length.
+        // The middleware counts the response by its own length.
         drop(room);
         Ok(response)
     }
 
-    /// Makes something of one keyword's rows, off the event loop; `task` runs again in another lane
-    /// when it looks at more than a few, as soon as there is room for a long answer. It ends when
-    /// the client goes.
+    /// Runs `task` in [`Lane::Rows`]. If it reads more rows than that lane allows, it runs again in
+    /// [`Lane::List`], after room for a long answer is reserved. The task ends when the client
+    /// leaves.
     ///
     /// # Errors
-    /// The task's own, [`Problem::Busy`] when `http.answer_budget` is spent, or
+    /// The task's own error, [`Problem::Busy`] when `http.answer_budget` is spent, or
     /// [`Problem::Internal`] when the task panics.
     async fn make_of_rows<T: Send + 'static>(
         &self,
@@ -252,10 +255,11 @@ impl RequestContext {
             .await
     }
 
-    /// Makes something from the views, off the event loop. It ends when the client goes.
+    /// Runs `task` with the views in this lane. The task ends when the client leaves.
     ///
     /// # Errors
-    /// The task's own, [`Problem::Busy`] for a scan, or [`Problem::Internal`] when the task panics.
+    /// The task's own error, [`Problem::Busy`] for a scan, or [`Problem::Internal`] when the task
+    /// panics.
     pub async fn make<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -271,10 +275,10 @@ impl RequestContext {
     }
 }
 
-/// Runs what may block off the event loop.
+/// Runs a blocking task off the event loop.
 ///
 /// # Errors
-/// The task's own, or [`Problem::Internal`] when it panics.
+/// The task's own error, or [`Problem::Internal`] when it panics.
 pub async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {

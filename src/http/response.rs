@@ -1,4 +1,5 @@
-//! JSON answers: written once, tagged by their content, and not sent to who holds them already.
+//! JSON answers: serializes an answer, tags it with the hash of its bytes, and answers 304 to a
+//! client that holds it already.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ use crate::events::{Sequence, Timestamp};
 use crate::store::{Answer, Epoch};
 use crate::telemetry::{log_throttled, whole};
 
-/// A JSON body and its tag.
+/// A JSON body and its entity tag.
 #[derive(Debug)]
 pub struct AnswerBody {
     json: Vec<u8>,
@@ -21,10 +22,11 @@ pub struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// Writes an answer.
+    /// Serializes an answer.
     ///
     /// # Errors
-    /// [`Problem::Internal`] when it cannot be written, which no answer of ours does.
+    /// [`Problem::Internal`] when it cannot be serialized. This does not happen to the types of
+    /// this server.
     pub fn of(answer: &impl Serialize) -> Result<Self, Problem> {
         let json = serde_json::to_vec(answer).map_err(|error| {
             log_throttled("answer-unwritable", move |count| {
@@ -37,8 +39,8 @@ impl AnswerBody {
         Ok(Self { json, tag })
     }
 
-    /// The response to a GET or HEAD with these headers: 200, or 304 when the client names the
-    /// body's tag.
+    /// The response to a GET or HEAD with these headers: 200, or 304 when `If-None-Match` names the
+    /// tag.
     pub fn respond_to(self, headers: &HeaderMap) -> Response {
         let fresh = [
             (header::ETAG, self.tag.as_str()),
@@ -60,16 +62,16 @@ const fn json_type() -> (HeaderName, &'static str) {
     (header::CONTENT_TYPE, "application/json")
 }
 
-/// An answer with the position it speaks of.
+/// An answer with its position.
 #[derive(Debug, Serialize)]
 pub struct Positioned<T> {
-    /// What was asked for.
+    /// The answer.
     #[serde(flatten)]
     pub value: T,
-    /// In which epoch.
+    /// Epoch of the rows that it was read from.
     #[serde(serialize_with = "as_text")]
     pub epoch: Epoch,
-    /// Through which sequence.
+    /// Last sequence that it takes into account.
     pub as_of: Sequence,
 }
 
@@ -83,10 +85,10 @@ impl<T> From<Answer<T>> for Positioned<T> {
     }
 }
 
-/// Writes a value as its text.
+/// Serializes a value as the text of its `Display`.
 ///
 /// # Errors
-/// What the serializer says.
+/// The serializer fails.
 pub fn as_text<T: std::fmt::Display, S: Serializer>(
     value: &T,
     serializer: S,
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_is_held_is_not_sent_again() {
+    fn body_that_the_client_holds_is_answered_with_304() {
         let answer = serde_json::json!({"a": 1});
         let first = AnswerBody::of(&answer)
             .unwrap()

@@ -1,5 +1,5 @@
-//! All routes: those of the [resources](super::resources), and a table of the others. From both the
-//! router is built, and the description of the interface.
+//! The table of all routes: those of the [resources](super::resources), and [`PLAIN_ROUTES`]. The
+//! router and the OpenAPI description are made from it.
 
 use std::sync::LazyLock;
 
@@ -15,23 +15,23 @@ use super::problem::{Problem, shortened};
 use super::resources::RESOURCES;
 use super::{Http, assets, health, keywords, live, middleware, tweets};
 
-/// A route as the interface describes it.
+/// A route: its path, methods and parameters.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Its path, with `{token}` for a keyword.
+    /// Path, with `{token}` for a keyword.
     pub pattern: &'static str,
-    /// Its methods. A route that has GET has HEAD, too, but the WebSocket.
+    /// Methods. Every route with GET answers HEAD too, except the WebSocket.
     pub methods: Vec<&'static str>,
-    /// The query parameters of GET.
+    /// Names of the query parameters of GET.
     pub parameters: Vec<&'static str>,
 }
 
-/// One method of a route that is no resource.
+/// One method of a route that is not a resource.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlainRoute {
     pub(super) pattern: &'static str,
     pub(super) method: &'static str,
-    /// Its entry in the description of the interface.
+    /// Makes the entry in the OpenAPI description.
     pub(super) operation: fn() -> Operation,
     handler: fn() -> MethodRouter<Http>,
 }
@@ -53,10 +53,10 @@ const fn plain(
 const METRICS: &str = "/metrics";
 const EVENTS: &str = "/api/v1/keywords/{token}/events";
 
-/// Routes that are answered under any host name, since probes send addresses.
+/// Routes that are answered under any host, because probes send the address of the machine.
 pub(super) const PROBES: &[&str] = &["/healthz", "/readyz"];
 
-/// The routes that are no resources.
+/// The routes that are not resources.
 pub(super) const PLAIN_ROUTES: &[PlainRoute] = &[
     plain("GET", "/", || get(assets::page), assets::page_operation),
     plain(
@@ -173,7 +173,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     routes
 });
 
-/// The pattern of a route, for metrics.
+/// The pattern of a route as a static text, for metrics.
 pub(super) fn pattern_of(matched: &str) -> &'static str {
     ROUTES
         .iter()
@@ -181,7 +181,7 @@ pub(super) fn pattern_of(matched: &str) -> &'static str {
         .map_or("none", |route| route.pattern)
 }
 
-/// Each pattern with the handler of one or all of its methods.
+/// Patterns with handlers. A pattern is repeated when its methods have separate handlers.
 fn handlers() -> impl Iterator<Item = (&'static str, MethodRouter<Http>)> {
     let resources = RESOURCES.iter();
     let plain = PLAIN_ROUTES.iter();
@@ -190,7 +190,7 @@ fn handlers() -> impl Iterator<Item = (&'static str, MethodRouter<Http>)> {
         .chain(plain.map(|route| (route.pattern, (route.handler)())))
 }
 
-/// The router of all routes; without `/metrics` when that listens elsewhere.
+/// The router of all routes. `with_metrics` is false when `/metrics` has its own listener.
 pub fn router(http: Http, with_metrics: bool) -> Router {
     of(http, |pattern| with_metrics || pattern != METRICS)
 }

@@ -1,4 +1,5 @@
-//! The schema of a sequence in answers.
+//! [`SequenceSchema`]: the JSON schema of a sequence in answers. `events` does not depend on
+//! schemars, so the schema is here.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
-//! The accept loop: HTTP/1.1 over TCP, with limits on connections, on the time a head takes, and on
-//! the time in which a client takes nothing.
+//! [`Server`]: accepts connections and serves HTTP/1.1 on them. It limits the number of
+//! connections, the time in which the head of a request arrives, and the time for which a client
+//! takes nothing of its answer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,23 +24,24 @@ use super::client_stream::ClientStream;
 use super::problem::Problem;
 use crate::telemetry::{CountedActor, Metrics, log_throttled, whole};
 
-/// A head may have so many bytes, and a stream of events that the client doesn't take is held back
-/// at so many. All connections together may hold as many times that.
+/// Size of hyper's buffers per connection, in bytes. It limits the head of a request, and the part
+/// of an event stream that the client has not taken.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What the system may keep for a client that doesn't read, in bytes; Linux takes twice that, its
-/// own books included. By itself it would keep up to 4 MiB, so that 500 such clients took 2 GiB and
-/// were noticed late.
+/// Size of the system's send buffer per connection, in bytes. Linux doubles it to make room for its
+/// own bookkeeping. The default is up to 4 MiB: 500 clients that do not read would take 2 GiB, and
+/// would be noticed late.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerLimits {
-    /// Connections that may be open at a time; one more gets a 503 and is closed.
+    /// Connections that may be open at a time. A further one gets a 503 and is closed.
     pub connections: usize,
-    /// How long the head of a request may take, the wait for it on an idle connection included.
+    /// Time in which the head of a request has to arrive, including the wait for it on an idle
+    /// connection.
     pub header_time: Duration,
-    /// How long a client may take nothing of its answer.
+    /// Time for which a client may take nothing of its answer.
     pub write_idle: Duration,
 }
 
@@ -53,25 +55,25 @@ impl Default for ServerLimits {
     }
 }
 
-/// The address of the client that a request came from, among the extensions of the request. Behind
-/// a proxy it is the proxy's: headers that name another one can be forged and are not read.
+/// The address that a request came from. It is in the extensions of the request. Behind a proxy it
+/// is the proxy's address: headers that name another one can be forged, so they are not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// The address of a peer; an IPv4 address in IPv6 form counts as the IPv4 address.
+    /// The address of a peer. An IPv4 address in IPv6 form becomes the IPv4 address.
     fn of(peer: SocketAddr) -> Self {
         Self(peer.ip().to_canonical())
     }
 }
 
-/// What connections are told about the server's end.
+/// Stage of the server's shutdown, which all connections watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Serving,
-    /// Finish the request at hand, take no other.
+    /// Connections finish their current request, and take no other.
     Finishing,
-    /// Close at once.
+    /// Connections close at once.
     Over,
 }
 
@@ -104,16 +106,17 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more connections and requests, lets those at hand finish for at most `within`,
-    /// and closes what is left.
+    /// Stops accepting connections and requests, waits at most `within` for running requests, and
+    /// closes the remaining connections.
     pub async fn stop(self, within: Duration) {
         self.stage.send_replace(Stage::Finishing);
-        // The loop's own receiver goes with it, those of connections with them.
+        // The accept loop and each connection hold a receiver. The channel is closed when all have
+        // ended.
         if timeout(within, self.stage.closed()).await.is_err() {
             tracing::warn!("closing connections whose requests did not finish in time");
             self.stage.send_replace(Stage::Over);
@@ -142,8 +145,8 @@ async fn accept(
         let (stream, client) = match accepted {
             Ok((stream, peer)) => (stream, ClientAddress::of(peer)),
             Err(error) => {
-                // A client that is gone already is no trouble; no file handles left is, and
-                // passes when connections end.
+                // A client that is gone already is not worth a log line. Other errors are, such as
+                // too few file handles, which passes when connections end.
                 if !is_gone(&error) {
                     log_throttled("accept-failed", move |count| {
                         tracing::warn!(error = %whole(&error), count, "connections could not be \
@@ -179,7 +182,7 @@ fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// Tells a client over the limit to come again, as far as one write goes.
+/// Answers 503 to a client over the limit, with a single write that does not wait.
 fn refuse(stream: &TcpStream) {
     let problem = Problem::TryAgain("too many connections are open")
         .to_json()
@@ -190,12 +193,13 @@ fn refuse(stream: &TcpStream) {
         super::problem::CONTENT_TYPE,
         problem.len(),
     );
-    // A fresh socket's buffer takes this; a client that is gone needs no answer.
+    // The empty buffer of a new socket takes the whole answer. An error means that the client has
+    // left.
     let _ = stream.try_write(answer.as_bytes());
 }
 
-/// Takes away a `Content-Length` that says nothing of what a GET gets: axum gives one of 0 to every
-/// answer without a body, also where the status says that there never is one.
+/// Removes the `Content-Length` of answers whose status never has a body: 1xx, 204 and 304. axum
+/// adds a length of 0 to them, which on a 304 would contradict the length of the held body.
 fn without_length_where_there_is_no_body(mut response: Response) -> Response {
     let status = response.status();
     if status.is_informational()

@@ -1,4 +1,5 @@
-//! Spans of time as requests give them, with the defaults of the contract.
+//! Reads a span of time from the parameters `from`, `to`, `step` and `tz`, and fills in the
+//! defaults.
 
 use super::parameter::{Head, Time, Word, Zone};
 use super::problem::Problem;
@@ -10,7 +11,7 @@ use crate::queries::Buckets;
 /// The most points that one series of an answer holds.
 pub const MAX_POINTS: u64 = 10_000;
 
-/// 0000-01-01T00:00:00Z.
+/// 0000-01-01T00:00:00Z: the earliest moment that RFC 3339 can write.
 const YEAR_0: Timestamp = Timestamp::from_millis(-62_167_219_200_000);
 
 /// Start of a span of buckets.
@@ -35,17 +36,17 @@ pub const STEP: Word = Word {
     words: &["minute", "hour", "day"],
     default: "hour",
 };
-/// Offset by which days begin.
+/// Offset from UTC of the day that a day bucket covers.
 pub const TZ: Zone = Zone(
     Head::new("tz", "Whole hours ahead of UTC; moves day buckets")
         .live("The offset that days begin by, such as +09:00"),
 );
 
-/// Reads [`FROM`], [`TO`], [`STEP`] and [`TZ`]. Without `to` the span ends with the bucket that
-/// contains `now`, without `from` it starts 24 hours before its end.
+/// Reads [`FROM`], [`TO`], [`STEP`] and [`TZ`]. Without `to`, the span ends with the bucket that
+/// contains `now`. Without `from`, it starts 24 hours before its end.
 ///
 /// # Errors
-/// [`Problem`] when one of them is malformed, `from` is after `to`, or there would be more
+/// [`Problem`] when one of them is malformed, when `from` is after `to`, or when the span has more
 /// than [`MAX_POINTS`] buckets.
 pub fn buckets(query: &Query, now: Timestamp) -> Result<Buckets, Problem> {
     let step = query.word(&STEP)?;
@@ -56,7 +57,7 @@ pub fn buckets(query: &Query, now: Timestamp) -> Result<Buckets, Problem> {
     {
         return Err(reversed(from, to));
     }
-    // The first moment behind `now`, so that a `now` at the start of a bucket is in the span.
+    // One millisecond after `now`: if a bucket starts at `now`, the span includes this bucket.
     let to = given.1.unwrap_or(now.plus(1));
     let (_, until) = volume::align(to, to, step, offset_hours);
     let from = given.0.unwrap_or(until.plus(-Timestamp::DAY));
@@ -92,7 +93,7 @@ fn reversed(from: Timestamp, to: Timestamp) -> Problem {
     ))
 }
 
-/// The hours of `Z` or a whole-hour offset such as `+09:00`; `None` when it is neither.
+/// The hours of an offset such as `+09:00`, or 0 for `Z`. `None` when it is neither.
 pub fn zone(text: &str) -> Option<i8> {
     if text == "Z" {
         return Some(0);
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_that_cannot_be_are_refused() {
+    fn impossible_spans_are_refused() {
         let now = "2026-11-23T07:00:00Z";
         for raw in [
             "from=2026-11-23T07:00:01Z&to=2026-11-23T07:00:00Z",

@@ -1,4 +1,5 @@
-//! `POST /tweets`: takes events in.
+//! `POST /tweets`: reads a body of NDJSON lines, hands it to the ingest, and answers what became of
+//! the lines.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ struct Taken {
     journaled: u64,
     unmatched: u64,
     rejected: Vec<Rejected>,
-    /// Only there when not all rejected lines are listed.
+    /// Number of rejected lines that are not listed. `None` when all are.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_unlisted: Option<u64>,
     seq: Sequence,
@@ -71,8 +72,8 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     let Ok(place) = Arc::clone(&http.shared.bodies).acquire_owned().await else {
         return Err(Problem::TryAgain("the server is stopping"));
     };
-    // A task of its own, so that a client that goes away doesn't leave a body half taken in. It
-    // keeps its place as long as it keeps the body.
+    // The body is ingested in a separate task, which goes on when the client leaves. So no body is
+    // ingested in part. The task holds its permit as long as it holds the body.
     let report = tokio::spawn(async move {
         let report = intake.publish(body).await;
         drop(place);

@@ -6,7 +6,7 @@ use crate::access::KeywordSet;
 use crate::events::Keyword;
 use crate::store::Views;
 
-/// The volume of one of the keywords.
+/// The volume of one keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeywordSeries {
     /// The keyword.
@@ -15,10 +15,11 @@ pub struct KeywordSeries {
     pub series: Series,
 }
 
-/// The volumes of these keywords, in their order. A keyword that may not be counted is unknown.
+/// Returns the volumes of these keywords, in the given order. A keyword that is not countable is
+/// answered as unknown.
 ///
 /// # Errors
-/// [`QueryError`] of the first keyword that has no answer.
+/// [`QueryError`] of the first keyword that is unknown, untracked or unreadable.
 pub fn compare(
     views: &Views,
     countable: &KeywordSet,

@@ -4,30 +4,30 @@ use crate::access::KeywordSet;
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::store::{StoreError, Views};
 
-/// What the summary of a tracked keyword says.
+/// A tracked keyword, with figures of its summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackedKeyword {
     /// The keyword.
     pub keyword: Keyword,
-    /// Tweets in the views.
+    /// Number of tweets in the views.
     pub tweets: u64,
     /// Time of the oldest tweet in the views.
     pub first_at: Option<Timestamp>,
     /// Time of the newest tweet in the views.
     pub last_at: Option<Timestamp>,
-    /// The last record of the keyword that was taken into account.
+    /// Sequence of the last record of the keyword that is folded.
     pub as_of: Sequence,
 }
 
-/// The tracked keywords, in keyword order.
+/// Returns the tracked keywords that are countable, in keyword order.
 ///
 /// # Errors
-/// [`StoreError`].
+/// [`StoreError`] when the views cannot be read.
 pub fn tracked_keywords(
     views: &Views,
     countable: &KeywordSet,
 ) -> Result<Vec<TrackedKeyword>, StoreError> {
-    // Only what is listed is kept of each summary: there may be a hundred thousand.
+    // Keeps only the listed figures of each summary: there may be a hundred thousand keywords.
     let listed = views.keywords_with(|keyword, summary| {
         (summary.tracked && countable.contains(keyword)).then_some((
             summary.tweets,

@@ -1,4 +1,4 @@
-//! The sum of all ledgers.
+//! The sum of the ledgers of all keywords.
 
 use crate::access::KeywordSet;
 use crate::projections::Ledger;
@@ -7,17 +7,16 @@ use crate::store::{StoreError, Views};
 /// What became of the records of many keywords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TotalLedger {
-    /// The sum of their ledgers, also of keywords that are not tracked any more.
+    /// The sum of their ledgers, including those of keywords that are not tracked any more.
     pub ledger: Ledger,
-    /// Records whose subject names no keyword. They are no keyword's, so only the sum over all
-    /// keywords counts them.
+    /// Number of records whose subject names no keyword. It is 0 unless all keywords are countable.
     pub unaddressed: u64,
 }
 
-/// The sum of the ledgers of all keywords that may be counted.
+/// Returns the sum of the ledgers of all countable keywords.
 ///
 /// # Errors
-/// [`StoreError`].
+/// [`StoreError`] when the views cannot be read.
 pub fn total_ledger(views: &Views, countable: &KeywordSet) -> Result<TotalLedger, StoreError> {
     let mut ledger = Ledger::default();
     views.keywords_with(|keyword, summary| {

@@ -1,8 +1,8 @@
 //! Answers that span keywords or join views.
 //!
-//! In: the views, the set of keywords that the answer may count, and, if it depends on it, the
-//! time. Out: typed answers, with the epoch and the position that they speak of; how they look on
-//! the wire is not known here. No query waits for an actor.
+//! In: the views, the keywords that the answer may count, and the time if the answer depends on it.
+//! Out: typed answers, with their epoch and position. The wire form of an answer is defined in
+//! `http`. No query waits for an actor.
 //!
 //! - [`of_keyword`] and [`in_one_epoch`]: the two ways to read consistently.
 //! - [`overview()`], [`compare()`], [`series`], [`tracked_keywords`] and [`total_ledger`]: the

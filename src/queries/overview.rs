@@ -1,4 +1,4 @@
-//! All keywords beside each other, and the tweets that were posted last.
+//! The overview: counts and ranks of all keywords over a window, and the newest tweets.
 
 use std::collections::BinaryHeap;
 
@@ -8,23 +8,24 @@ use crate::projections::overview::{self, KeywordCounts, Overview, Window};
 use crate::projections::{TimelineQuery, TweetKey, timeline};
 use crate::store::{StoreError, Views};
 
-/// An overview holds at most so many tweets.
+/// Largest number of tweets in an overview.
 const MAX_LATEST_TWEETS: usize = 10;
 
-/// All keywords beside each other, over one window.
+/// Counts and ranks of all keywords over one window, and the newest tweets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowOverview {
     /// The window.
     pub window: Window,
     /// The counts, and the keywords in the order of their ranks.
     pub ranked: Overview,
-    /// The newest tweets before the window's end: by time ↓, id ↓, keyword ↑.
+    /// The newest tweets before the window's end, ordered by time (descending), id (descending) and
+    /// keyword (ascending).
     pub latest: Vec<KeywordTweet>,
     /// The end of the window.
     pub until: Timestamp,
 }
 
-/// A tweet, and the keyword under which it is.
+/// A tweet, with the keyword whose view holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeywordTweet {
     /// The keyword.
@@ -33,11 +34,11 @@ pub struct KeywordTweet {
     pub tweet: TweetPosted,
 }
 
-/// The overview of the tracked keywords that may be counted, over the window that ends with the
-/// next full minute after `at`.
+/// Returns the overview of the tracked, countable keywords over the window that ends with the next
+/// full minute after `at`.
 ///
 /// # Errors
-/// [`StoreError`].
+/// [`StoreError`] when the views cannot be read.
 pub fn overview(
     views: &Views,
     countable: &KeywordSet,
@@ -70,9 +71,11 @@ pub fn overview(
     })
 }
 
-/// The counts of one keyword, and a moment after its newest tweet before the window's end, if it
-/// has one. Its tweets are of `first_at` at the earliest and `last_at` at the latest; nothing is
-/// read of a keyword that had no tweets in the window and the span before.
+/// Returns the counts of one keyword, and an upper bound of the time of its newest tweet before the
+/// window's end. The bound is exclusive, and `None` when there is no such tweet.
+///
+/// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when none of
+/// them is in the window or in the span of equal length before it.
 fn count(
     views: &Views,
     keyword: &Keyword,
@@ -99,11 +102,11 @@ fn count(
     Ok((counted.counts, Some(end_of_newest)))
 }
 
-/// The newest tweets before `end`.
+/// Returns the newest tweets before `end`.
 ///
-/// `candidates` are the keywords that may have one, each with a moment after its newest. They are
-/// looked at in the order of these moments, until no keyword that is left can have a tweet that
-/// belongs here.
+/// `candidates` are the keywords that may have such tweets, each with the exclusive upper bound of
+/// the time of its newest. The keywords are read in descending order of these bounds. Reading stops
+/// when the bound of the next keyword is not after the oldest tweet of a full list.
 fn latest(
     views: &Views,
     mut candidates: BinaryHeap<(Timestamp, Keyword)>,

@@ -1,5 +1,5 @@
-//! The two ways to read consistently: one keyword under one version of its rows, and many keywords
-//! in one epoch.
+//! The two consistent reads: one keyword from one version of its rows ([`of_keyword`]), and many
+//! keywords in one epoch ([`in_one_epoch`]).
 
 use crate::events::{Keyword, Sequence};
 use crate::projections::{KeywordSummary, Rows, RowsError};
@@ -9,7 +9,7 @@ use crate::store::{Answer, StoreError, Views};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// The keyword never existed, as far as the views know.
+    /// The views hold no such keyword.
     #[error("the views hold no keyword {0}")]
     Unknown(Keyword),
     /// The keyword was untracked.
@@ -26,19 +26,19 @@ impl From<RowsError> for QueryError {
     }
 }
 
-/// What a query says of a keyword that was untracked.
+/// How a query about an untracked keyword is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Untracked {
-    /// [`QueryError::NotTracked`].
+    /// With [`QueryError::NotTracked`].
     Refused,
-    /// The same as of any other keyword: what is asked for outlives the views.
+    /// Like a query about a tracked keyword. For data that `keyword.untracked` keeps: the ledger.
     Answered,
 }
 
-/// Asks about one keyword, under one version of its rows. The question may run more than once.
+/// Runs `question` on one version of one keyword's rows. It may run more than once.
 ///
 /// # Errors
-/// [`QueryError`].
+/// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.
 pub fn of_keyword<T>(
     views: &Views,
     keyword: &Keyword,
@@ -63,11 +63,12 @@ pub fn of_keyword<T>(
     })
 }
 
-/// Asks about many keywords, in one epoch; `position` is the lowest that all shards have folded.
-/// When the views are replaced meanwhile, the question is asked again, `tries` times in all.
+/// Runs `question` on the rows of many keywords, all in one epoch. `position` returns the sequence
+/// through which all shards are folded. When the views are replaced while it runs, `question` runs
+/// again, up to `tries` times in all.
 ///
 /// # Errors
-/// What the question fails with, or [`StoreError::Absent`] when the views were replaced each time.
+/// The error of `question`, or [`StoreError::Absent`] when the views were replaced each time.
 pub fn in_one_epoch<T, E: From<StoreError>>(
     views: &Views,
     tries: usize,

@@ -13,12 +13,12 @@ pub struct Buckets {
     pub to: Timestamp,
     /// Width of a bucket.
     pub step: Step,
-    /// By how many hours the days start before midnight UTC.
+    /// Hours by which day buckets start before midnight UTC.
     pub offset_hours: i8,
 }
 
 impl Buckets {
-    /// How many buckets there are.
+    /// Number of buckets in the span.
     pub fn count(&self) -> u64 {
         self.step.buckets(self.from, self.to)
     }
@@ -27,16 +27,16 @@ impl Buckets {
 /// The counts of one keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
-    /// Every bucket, zeros too.
+    /// One point for each bucket, also for empty ones.
     pub points: Vec<VolumePoint>,
     /// Their sum.
     pub total: u64,
 }
 
-/// The counts of the keyword with these rows.
+/// Returns the counts of the keyword with these rows.
 ///
 /// # Errors
-/// [`RowsError`].
+/// [`RowsError`] when the rows cannot be read.
 pub fn series(rows: &dyn Rows, buckets: Buckets) -> Result<Series, RowsError> {
     let Buckets {
         from,

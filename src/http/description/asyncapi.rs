@@ -1,4 +1,5 @@
-//! The description of the live protocol in AsyncAPI 3.
+//! Makes the AsyncAPI 3 description of the live protocol: `asyncapi_base.json`, and for each polled
+//! topic its name, its parameters and its two messages.
 
 use serde_json::{Map, Value, json};
 
@@ -9,11 +10,11 @@ use crate::http::resources::{PointAnswer, RESOURCES, Tweet};
 
 const BASE: &str = include_str!("asyncapi_base.json");
 
-/// The description of all messages.
+/// Returns the description of all messages.
 pub fn asyncapi() -> Value {
     let mut base: Value = serde_json::from_str(BASE).unwrap_or_default();
     let mut schemas = schema::generator();
-    // What the messages that are described by hand refer to.
+    // The base file refers to these two schemas.
     schemas.subschema_for::<Tweet>();
     schemas.subschema_for::<PointAnswer>();
     for resource in &RESOURCES {
@@ -36,7 +37,8 @@ pub fn asyncapi() -> Value {
     base
 }
 
-/// Adds a topic, by its name and with its parameters, to what a client may subscribe to.
+/// Adds a topic to the schema of topics that a client can subscribe to: its bare name, and an
+/// object with its parameters.
 fn add_topic(base: &mut Value, resource: &ResourceEntry) {
     let mut properties = Map::new();
     properties.insert("topic".to_owned(), json!({ "const": resource.name }));
@@ -52,14 +54,14 @@ fn add_topic(base: &mut Value, resource: &ResourceEntry) {
     );
 }
 
-/// Gives a schema its description.
+/// Sets the description of a schema.
 fn describe(schema: &mut Value, text: &str) {
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".to_owned(), text.into());
     }
 }
 
-/// The parameters of a topic as members of a message.
+/// Schemas of a topic's parameters, as members of its messages.
 fn parameters(resource: &ResourceEntry) -> Map<String, Value> {
     let parameters = resource.parameters.iter();
     parameters
@@ -76,17 +78,17 @@ struct Message<'a> {
     resource: &'a ResourceEntry,
     /// `snapshot` or `update`.
     kind: &'static str,
-    /// It may come in parts.
+    /// Whether it may be sent in parts.
     is_cut: bool,
 }
 
 impl Message<'_> {
-    /// Its name, such as `LedgerSnapshot`.
+    /// Name of the message, such as `LedgerSnapshot`.
     fn name(&self) -> String {
         capitalized(self.resource.name) + &capitalized(self.kind)
     }
 
-    /// What it says, and how often.
+    /// Summary: what the message holds, and how often it is sent.
     fn summary(&self, answer: &AnswerSchema) -> String {
         let path = self.resource.path.trim_start_matches("/api/v1");
         let path = path.replace("/keywords/{token}", "…");

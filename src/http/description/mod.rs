@@ -1,9 +1,10 @@
-//! The descriptions of the interface, made from the resources.
+//! Makes the OpenAPI and AsyncAPI descriptions of the interface.
 //!
-//! `assets/openapi.json` and `assets/asyncapi.json` are checked in. A test holds them against what
-//! is made here; `WRITE_DESCRIPTIONS=1 cargo test --lib http::description` writes them. What
-//! no resource says comes from the operations of the other routes, and from two files that are
-//! written by hand: `openapi_base.json` and `asyncapi_base.json`.
+//! Three things go in: the resources, the [`Operation`]s of the other routes, and two files that
+//! are written by hand, `openapi_base.json` and `asyncapi_base.json`. The two descriptions come
+//! out. They are checked in as `assets/openapi.json` and `assets/asyncapi.json`, and a test fails
+//! when these files differ from what the code makes. To write them, run
+//! `WRITE_DESCRIPTIONS=1 cargo test --lib http::description`.
 
 mod asyncapi;
 mod openapi;
@@ -35,13 +36,13 @@ mod tests {
         let held = std::fs::read_to_string(&path).unwrap();
         assert!(
             held == text,
-            "{name} is not what the code says; write it with \
+            "assets/{name} differs from what the code makes; write it with \
             `{WRITE}=1 cargo test --lib http::description`"
         );
     }
 
     #[test]
-    fn checked_in_descriptions_are_what_the_code_says() {
+    fn checked_in_descriptions_equal_what_the_code_makes() {
         hold("openapi.json", &openapi());
         hold("asyncapi.json", &asyncapi());
     }

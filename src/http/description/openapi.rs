@@ -1,4 +1,5 @@
-//! The description in OpenAPI 3.1.
+//! Makes the OpenAPI 3.1 description: `openapi_base.json`, and for each route its operations and
+//! the schemas of its answers.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::http::routes::PLAIN_ROUTES;
 
 const BASE: &str = include_str!("openapi_base.json");
 
-/// The description of all routes.
+/// Returns the description of all routes.
 pub fn openapi() -> Value {
     let mut base: Value = serde_json::from_str(BASE).unwrap_or_default();
     let mut schemas = schema::generator();
@@ -44,7 +45,7 @@ pub fn openapi() -> Value {
     base
 }
 
-/// The operation of a resource.
+/// The operation of a resource, whose answers have the schema named `answer`.
 fn operation(resource: &ResourceEntry, answer: &str) -> Operation {
     let described = resource.described;
     let mut operation =

@@ -1,13 +1,13 @@
-//! An operation of the OpenAPI description.
+//! [`Operation`]: builds the entry of one method of a route in the OpenAPI description.
 
 use serde_json::{Map, Value, json};
 
-/// A reference to a component.
+/// A reference to the component `name` of the description. `kind` is its list, such as `schemas`.
 pub fn reference(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
-/// One method of a route, as `assets/openapi.json` describes it.
+/// The entry of one method of a route.
 #[derive(Debug, Clone)]
 pub struct Operation {
     members: Map<String, Value>,
@@ -16,7 +16,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An operation that can be refused as every one can: 400, 403 and 500.
+    /// An operation with the three responses that every operation has: 400, 403 and 500.
     pub fn new(id: &str, summary: &str) -> Self {
         let members = Map::from_iter([
             ("operationId".to_owned(), id.into()),
@@ -33,7 +33,7 @@ impl Operation {
             .refused(500, "Internal")
     }
 
-    /// Says more.
+    /// Sets the description; an empty one adds nothing.
     #[must_use]
     pub fn described(mut self, description: &str) -> Self {
         if !description.is_empty() {
@@ -43,14 +43,14 @@ impl Operation {
         self
     }
 
-    /// Takes a parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn parameter(mut self, parameter: Value) -> Self {
         self.parameters.push(parameter);
         self
     }
 
-    /// Takes the keyword that the path names.
+    /// Adds the path parameter `token`.
     #[must_use]
     pub fn of_keyword(self) -> Self {
         self.parameter(json!({
@@ -62,7 +62,7 @@ impl Operation {
         }))
     }
 
-    /// Takes a body.
+    /// Adds a request body, and the responses 408, 413 and 415 that refuse one.
     #[must_use]
     pub fn body(mut self, media_type: &str, schema: &Value) -> Self {
         let content = json!({ media_type: { "schema": schema } });
@@ -73,14 +73,14 @@ impl Operation {
             .refused(415, "UnsupportedMediaType")
     }
 
-    /// Answers with a body.
+    /// Adds a response with a body. `what` is its description.
     #[must_use]
     pub fn gives(self, status: u16, what: &str, media_type: &str, schema: &Value) -> Self {
         let content = json!({ media_type: { "schema": schema } });
         self.response(status, json!({ "description": what, "content": content }))
     }
 
-    /// Answers with a body that has an entity tag.
+    /// Adds a 200 with a body and an entity tag, and the 304 that goes with it.
     #[must_use]
     pub fn gives_tagged(self, what: &str, media_type: &str, schema: &Value) -> Self {
         let etag = json!({
@@ -92,19 +92,19 @@ impl Operation {
             .refused(304, "NotModified")
     }
 
-    /// Answers without a body.
+    /// Adds a response without a body.
     #[must_use]
     pub fn gives_nothing(self, status: u16, what: &str) -> Self {
         self.response(status, json!({ "description": what }))
     }
 
-    /// Answers with a problem that has a schema of its own.
+    /// Adds a response with a problem of this schema.
     #[must_use]
     pub fn gives_problem(self, status: u16, what: &str, schema: &Value) -> Self {
         self.gives(status, what, "application/problem+json", schema)
     }
 
-    /// Adds a header to an answer.
+    /// Adds a header to the response of this status.
     #[must_use]
     pub fn header(mut self, status: u16, name: &str, header: Value) -> Self {
         if let Some(Value::Object(response)) = self.responses.get_mut(&status.to_string()) {
@@ -116,20 +116,20 @@ impl Operation {
         self
     }
 
-    /// Asks clients to come back after so many seconds.
+    /// Adds the header `Retry-After`, in seconds, to the response of this status.
     #[must_use]
     pub fn retry_after(self, status: u16) -> Self {
         let schema = json!({ "schema": { "type": "integer" } });
         self.header(status, "Retry-After", schema)
     }
 
-    /// Answers as this component describes.
+    /// Adds a response that the component `response` of the base file describes.
     #[must_use]
     pub fn refused(self, status: u16, response: &str) -> Self {
         self.response(status, reference("responses", response))
     }
 
-    /// Does not answer with this status.
+    /// Removes the response of this status.
     #[must_use]
     pub fn never(mut self, status: u16) -> Self {
         self.responses.remove(&status.to_string());
@@ -141,7 +141,7 @@ impl Operation {
         self
     }
 
-    /// Its JSON.
+    /// The operation as JSON.
     pub fn into_json(self) -> Value {
         let mut members = self.members;
         if !self.parameters.is_empty() {

@@ -1,4 +1,5 @@
-//! JSON schemas of answers.
+//! JSON schemas of answers: generates them from the types of answers, and adapts them to the
+//! descriptions.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 /// The largest whole number that every client reads exactly: 2^53 − 1.
 const MAX_EXACT: u64 = 9_007_199_254_740_991;
 
-/// A generator whose named schemas stand under `#/components/schemas`.
+/// A generator that puts named schemas under `#/components/schemas`.
 pub fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12()
         .for_serialize()
@@ -20,7 +21,7 @@ pub fn generator() -> SchemaGenerator {
     settings.into_generator()
 }
 
-/// The schema of an answer, with the members of its position.
+/// Adds the members of an answer's position, `epoch` and `as_of`, to its schema.
 pub fn positioned(mut schema: Schema) -> Value {
     PlainNumbers.transform(&mut schema);
     let mut schema = schema.to_value();
@@ -39,18 +40,18 @@ pub fn positioned(mut schema: Schema) -> Value {
     schema
 }
 
-/// What the schema of an answer says.
+/// The parts of an answer's schema.
 #[derive(Debug, Default)]
 pub struct AnswerSchema {
-    /// Its members.
+    /// Schemas of the members, by name.
     pub members: Map<String, Value>,
-    /// The names of the members that are always there.
+    /// Names of the members that every answer has.
     pub required: Vec<Value>,
-    /// What it says in words.
+    /// Description of the answer, if it has one.
     pub description: Option<String>,
 }
 
-/// Takes the schema of an answer apart.
+/// Splits the schema of an answer into its parts.
 pub fn of_answer(mut schema: Schema) -> AnswerSchema {
     PlainNumbers.transform(&mut schema);
     let mut schema = schema.to_value();
@@ -68,7 +69,7 @@ pub fn of_answer(mut schema: Schema) -> AnswerSchema {
     answer
 }
 
-/// Adds a member that is always there to the schema of an object.
+/// Adds a required member to the schema of an object.
 fn add_member(schema: &mut Value, name: &str, member: Value) {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.insert(name.to_owned(), member);
@@ -78,7 +79,7 @@ fn add_member(schema: &mut Value, name: &str, member: Value) {
     }
 }
 
-/// Says the range of whole numbers, in place of the name of a Rust type.
+/// Replaces the formats that name a Rust type, such as `uint64`, by the range of the number.
 #[derive(Debug, Clone)]
 struct PlainNumbers;
 

@@ -1,19 +1,19 @@
-//! How each message of a channel begins.
+//! Writes the beginning of each message of a channel: kind, keyword, topic, parameters, position.
 
 use super::chunking::push;
 use crate::actors::live::{MessageKind, Position};
 use crate::events::{Keyword, Sequence};
 
-/// The name of a channel, which begins each of its messages.
+/// The name of a channel: its keyword, topic and parameters.
 pub(super) struct ChannelName<'a> {
     pub(super) keyword: Option<&'a Keyword>,
     pub(super) topic: &'static str,
-    /// Its parameters, each as `,"name":value`.
+    /// Parameters of the topic, each as `,"name":value`.
     pub(super) parameters: &'a str,
 }
 
 impl ChannelName<'_> {
-    /// The beginning of a message: an object without its end.
+    /// The beginning of a message, through the position: an object without its closing brace.
     pub(super) fn prefix(&self, prev: Option<Sequence>, position: Position) -> String {
         let mut text = self.name(prev.is_some());
         text.push_str(self.parameters);
@@ -21,7 +21,7 @@ impl ChannelName<'_> {
         text
     }
 
-    /// The beginning of a message up to the parameters.
+    /// The beginning of a message, before the parameters.
     pub(super) fn name(&self, is_update: bool) -> String {
         let mut text = String::from(if is_update {
             "{\"type\":\"update\""
@@ -39,7 +39,8 @@ impl ChannelName<'_> {
     }
 }
 
-/// Appends where the message leads, and from where.
+/// Appends the position that a client has reached after the message, and for an update the sequence
+/// `prev` that it follows.
 pub(super) fn push_position(text: &mut String, prev: Option<Sequence>, position: Position) {
     text.push_str(",\"epoch\":\"");
     text.push_str(&position.epoch.to_string());
@@ -55,7 +56,7 @@ pub(super) fn push_position(text: &mut String, prev: Option<Sequence>, position:
     }
 }
 
-/// The kind of a message: an update names what it follows on.
+/// The kind of a message: an update if it has a `prev`.
 pub(super) const fn kind_of(prev: Option<Sequence>) -> MessageKind {
     match prev {
         None => MessageKind::Snapshot,

@@ -1,4 +1,5 @@
-//! Builds JSON messages, and divides long ones.
+//! Builds JSON messages, and splits those with long lists into parts of at most
+//! [`MAX_MESSAGE_BYTES`].
 
 use serde::Serialize;
 
@@ -31,8 +32,8 @@ pub(super) fn push_all<T: Serialize>(text: &mut String, values: impl IntoIterato
     text.push(']');
 }
 
-/// A message with two lists. Every part has both lists, and a client joins the parts of each; the
-/// first list is divided only when both are too long for one message.
+/// Builds a message with two lists. Every part has both lists, and the client concatenates the
+/// parts of each. When the first list takes at most half of a message, only the second is split.
 pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
     kind: MessageKind,
     position: Position,
@@ -48,7 +49,7 @@ pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
     let none = format!(",\"{second}\":[]");
     let mut parts = in_parts(kind, position, prefix, first, firsts, &none);
     if let Some(last) = parts.pop() {
-        // The parts of the second list follow.
+        // Parts with the second list follow, so this one is not the last.
         let text = String::from_utf8_lossy(last.text());
         let text = text.strip_suffix('}').unwrap_or(&text);
         parts.push(Message::new(format!("{text},\"more\":true}}"), kind, None));
@@ -58,9 +59,10 @@ pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
     parts
 }
 
-/// A message in parts: each has `prefix`, a part of the array `name`, and `tail`. All but the last
-/// have `"more":true` and no position, since a client holds no state before the last. `prefix` is
-/// an object without its end, `tail` is empty or begins with a comma.
+/// Builds a message in one or more parts. Each part has `prefix`, a part of the array `name`, and
+/// `tail`. All parts but the last have `"more":true`, and no position to resume from, because the
+/// client has the whole state only after the last. `prefix` is an object without its closing brace.
+/// `tail` is empty or begins with a comma.
 pub(super) fn in_parts<T: Serialize>(
     kind: MessageKind,
     position: Position,

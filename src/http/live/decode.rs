@@ -1,4 +1,5 @@
-//! Decodes what clients send: one JSON object per line.
+//! Decodes the lines that clients send, one JSON object each, into [`Incoming`] requests. A line
+//! that is malformed or refused becomes the error message that answers it.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,8 +17,8 @@ use crate::http::Http;
 const MAX_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
 const MAX_TOPICS: usize = 64;
-/// The members of each type of message. Any other member is refused: it may ask for something that
-/// this server does not know.
+/// The members of each type of message. Any other member is refused, because the client may rely
+/// on something that this server does not know.
 const MEMBERS: [(&str, &[&str]); 3] = [
     ("subscribe", &["type", "id", "keyword", "topics", "since"]),
     ("unsubscribe", &["type", "id", "keyword", "topics"]),
@@ -25,10 +26,10 @@ const MEMBERS: [(&str, &[&str]); 3] = [
 ];
 /// The members of `since`.
 const SINCE_MEMBERS: &[&str] = &["epoch", "seq", "mark"];
-/// Characters of an unknown name that an error repeats.
+/// An error repeats at most this many characters of an unknown name.
 const MAX_REPEATED_CHARS: usize = 80;
 
-/// A message that is not understood, or refused.
+/// Why a message is refused, and the members of the error that answers it.
 struct Refusal {
     id: RequestId,
     keyword: Option<Keyword>,
@@ -36,7 +37,7 @@ struct Refusal {
     message: String,
 }
 
-/// Decodes one line.
+/// Decodes one line of a client.
 pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) -> Incoming {
     match read(http, caller, text, now) {
         Ok(request) => Incoming::Request(request),
@@ -125,7 +126,7 @@ fn read(
     }
 }
 
-/// The type of a message. Members that the type does not have are refused.
+/// The type of a message. Refuses members that the type does not have.
 fn type_of(message: &Map<String, Value>) -> Result<&'static str, String> {
     let names = "subscribe, unsubscribe and ping";
     let Some(given) = message.get("type").and_then(Value::as_str) else {
@@ -174,7 +175,7 @@ fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> 
         .map_err(|_| "the message has more than one id".to_owned())?
         .id
         .get();
-    // The length of a number is that of its written form.
+    // A number counts by its written form.
     let length = if written.starts_with('"') {
         length
     } else {
@@ -234,8 +235,8 @@ fn keyword_is_missing() -> String {
     format!("a keyword is missing; only {go} without")
 }
 
-/// The position from which the client resumes; `None` when it names none, or one of which the epoch
-/// or the mark could not be of this server.
+/// The position from which the client resumes. `None` when the message has no `since`, and when its
+/// epoch or mark is not of the form that this server writes.
 fn since_of(message: &Map<String, Value>) -> Result<Option<Position>, String> {
     let since = match message.get("since") {
         None | Some(Value::Null) => return Ok(None),
@@ -262,7 +263,8 @@ fn since_of(message: &Map<String, Value>) -> Result<Option<Position>, String> {
     Ok(position_of(epoch, Sequence::new(seq), mark))
 }
 
-/// A position as a client writes it; `None` when epoch or mark have no form of this server.
+/// Reads the parts of a position. `None` when epoch or mark are not of the form that this server
+/// writes.
 pub(super) fn position_of(epoch: &str, seq: Sequence, mark: Option<&str>) -> Option<Position> {
     Some(Position {
         epoch: epoch.parse().ok()?,

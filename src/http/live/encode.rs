@@ -1,4 +1,5 @@
-//! Encodes what clients receive.
+//! [`JsonEncoder`]: encodes snapshots, updates, errors and replies into the JSON messages that
+//! clients receive.
 
 use serde::Serialize;
 
@@ -47,7 +48,8 @@ impl From<&VolumePoint> for PointShape {
     }
 }
 
-/// The points of a volume channel, as a snapshot or as an update since `prev`.
+/// Encodes points of a volume channel: as an update since `prev`, or as a snapshot when there is no
+/// `prev`.
 fn volume_message(
     at: KeywordPosition<'_>,
     prev: Option<Sequence>,
@@ -142,7 +144,7 @@ impl Encoder for JsonEncoder {
         text.push_str(",\"removed\":");
         push_all(&mut text, change.removed().map(TweetId::as_str));
         text.push('}');
-        // Parameters may still be inserted.
+        // Leaves room for the parameters, which are inserted at the gap.
         if text.len() + 64 > MAX_MESSAGE_BYTES {
             return None;
         }

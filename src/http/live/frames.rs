@@ -1,7 +1,8 @@
-//! Writes to a WebSocket: messages joined into frames, without waiting.
+//! [`SocketTransport`]: writes messages to a WebSocket, joined into frames. It never waits for the
+//! client.
 //!
-//! A server's frame is a header of up to ten bytes and the payload, since only clients mask. It is
-//! written from here straight to the connection; what clients send is read by [`tungstenite`].
+//! A frame of a server is a header of up to ten bytes and the payload: only clients mask theirs.
+//! This file writes such frames itself. [`tungstenite`] reads the frames of clients.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
@@ -17,9 +18,9 @@ use crate::telemetry::Metrics;
 
 /// Messages are joined into a frame up to this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
-/// Time for the goodbye: once for sending it, once for the client to close.
+/// Limit on sending the close frame, and then again on waiting for the client to close.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
-/// The longest reason that fits a close frame, in bytes.
+/// The longest reason that fits into a close frame, in bytes.
 const MAX_REASON_BYTES: usize = 123;
 
 /// The longest header of an unmasked frame, in bytes.
@@ -32,22 +33,23 @@ const EMPTY_PING: [u8; 2] = [0x89, 0];
 #[derive(Debug)]
 pub(super) struct SocketTransport {
     stream: Arc<TcpStream>,
-    /// The frame that is being written, or its header if the payload is `payload`.
+    /// The frame that is being written; only its header when `payload` holds the payload.
     frame: Vec<u8>,
-    /// A message that is a frame by itself. All subscribers share it, so it is not copied.
+    /// A message that is the whole payload of the frame. It is not copied, because all subscribers
+    /// share it.
     payload: Option<Message>,
-    /// How many bytes of frame and payload are written.
+    /// Bytes of `frame` and `payload` that are written.
     written: usize,
-    /// Pings and answers to the client's control frames, which go first.
+    /// Control frames to send before the next frame: pings, and answers to the client's frames.
     control: Vec<u8>,
     completed: u64,
     metrics: Metrics,
-    /// The task that reads, which is aborted with this.
+    /// The task that reads from the connection. It is aborted when the transport is dropped.
     reader: Arc<OnceLock<AbortHandle>>,
 }
 
 impl SocketTransport {
-    /// A transport to this connection. The task that reads it is aborted through `reader`.
+    /// A transport to this connection. Dropping it aborts the task in `reader`.
     pub(super) fn new(
         stream: Arc<TcpStream>,
         reader: Arc<OnceLock<AbortHandle>>,
@@ -65,8 +67,8 @@ impl SocketTransport {
         }
     }
 
-    /// Writes a frame of one message straight from what all subscribers share. When the client
-    /// doesn't take all of it, it stays the frame that is being written.
+    /// Writes a frame of one message from the bytes that all subscribers share. If the connection
+    /// takes only a part, the frame stays the one that is being written.
     fn write_one(&mut self, message: Message) -> Result<(), Gone> {
         let mut header = Vec::with_capacity(MAX_HEADER_BYTES);
         push_header(&mut header, FINAL_TEXT, message.len());
@@ -95,7 +97,7 @@ impl SocketTransport {
         self.metrics.live_bytes.inc_by(bytes);
     }
 
-    /// Begins the next frame; false when there is nothing to write.
+    /// Begins the next frame. Returns false when there is nothing to write.
     fn begin(&mut self, messages: &mut VecDeque<Message>) -> bool {
         self.written = 0;
         self.frame.clear();
@@ -138,7 +140,7 @@ impl SocketTransport {
         self.frame.len() + self.payload.as_ref().map_or(0, Message::len)
     }
 
-    /// What is still to be written of the frame, and of the payload after it.
+    /// The unwritten bytes of the frame, and of the payload after it.
     fn rest(&self) -> [&[u8]; 2] {
         let of_payload = self.written.saturating_sub(self.frame.len());
         let payload = self.payload.as_ref();
@@ -149,7 +151,7 @@ impl SocketTransport {
         ]
     }
 
-    /// Writes the frame on; false when the client takes no more now.
+    /// Continues to write the frame. Returns false when the connection takes no more now.
     fn continue_frame(&mut self) -> Result<bool, Gone> {
         while self.written < self.length() {
             let rest = self.rest().map(IoSlice::new);
@@ -184,7 +186,7 @@ impl Transport for SocketTransport {
                 return Ok(self.frame.is_empty());
             }
             if !self.begin(messages) {
-                // An idle session holds no buffer.
+                // Frees the buffer while the session is idle.
                 self.frame = Vec::new();
                 return Ok(true);
             }
@@ -206,7 +208,7 @@ impl Transport for SocketTransport {
     fn writable(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let stream = Arc::clone(&self.stream);
         Box::pin(async move {
-            // If the connection has failed, the next write says so.
+            // An error is ignored here: the next write returns it.
             let _ = stream.writable().await;
         })
     }
@@ -225,11 +227,11 @@ impl Transport for SocketTransport {
             let sent = tokio::time::timeout(GOODBYE_WITHIN, send(&stream, &rest));
             let is_sent = matches!(sent.await, Ok(Ok(())));
             if !is_sent || why == Close::TooSlow {
-                // The system drops what the client has not taken.
+                // With zero linger the system drops its unsent bytes and resets the connection.
                 let _ = stream.set_zero_linger();
                 return;
             }
-            // With unread bytes the system would reset the connection, and the goodbye would be
+            // Closing with unread bytes would reset the connection, and the close frame could be
             // lost.
             let _ = tokio::time::timeout(GOODBYE_WITHIN, drain(&stream)).await;
         });
@@ -256,7 +258,7 @@ async fn send(stream: &TcpStream, mut rest: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads until the client closes the connection, which it does when it receives the goodbye.
+/// Reads and discards until the client closes the connection, as it does after a close frame.
 async fn drain(stream: &TcpStream) {
     let mut unread = [0_u8; 4096];
     while stream.readable().await.is_ok() {
@@ -268,7 +270,7 @@ async fn drain(stream: &TcpStream) {
     }
 }
 
-/// Close code and reason of an end; `None` when the client is gone already.
+/// The code and reason of the close frame. `None` when the client is gone already.
 fn close_frame(why: &Close) -> Option<(u16, String)> {
     Some(match why {
         Close::Gone => return None,

@@ -1,11 +1,14 @@
-//! Live: the protocol over WebSocket, and its twin over server-sent events.
+//! The live protocol, over WebSocket and over server-sent events.
 //!
-//! - [`decode`]: what clients send; [`topics`]: the topics and their parameters.
-//! - [`mod@encode`]: what they receive; [`chunking`]: long messages in parts;
-//!   [`polled`]: the answers of polled topics.
-//! - [`upgrade`]: the handshake of a WebSocket; [`socket`]: what clients send on it, within
-//!   [`rate_limit`]; [`frames`]: what is written to it.
-//! - [`sse`]: server-sent events.
+//! Requests of clients go in, and reach the session in [`crate::actors::live`]. Messages of the
+//! session come out.
+//!
+//! - [`decode`]: decodes requests; [`topics`]: reads topics and their parameters.
+//! - [`mod@encode`]: encodes messages; [`chunking`]: splits long messages into parts;
+//!   [`polled`]: encodes the answers of polled topics; [`channel_name`]: begins a message.
+//! - [`upgrade`]: the handshake of a WebSocket; [`socket`]: reads from a WebSocket, within
+//!   [`rate_limit`]; [`frames`]: writes to it.
+//! - [`sse`]: streams of server-sent events.
 
 mod channel_name;
 mod chunking;
@@ -31,15 +34,15 @@ pub fn json_encoder() -> Arc<dyn Encoder> {
     Arc::new(encode::JsonEncoder)
 }
 
-/// Limits of what live clients send.
+/// Limits on what live clients send.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveLimits {
-    /// A client that sends nothing for this long is asked for a sign of life; after twice as long
-    /// it counts as gone.
+    /// Time without a byte from the client after which it is pinged. After twice this time its
+    /// session ends.
     pub silence: Duration,
-    /// Messages that a client may send at once.
+    /// Messages that a client may send in one burst.
     pub burst: u32,
-    /// Messages that it may send each second in the long run.
+    /// Messages per second that a client may send in the long run.
     pub rate: u32,
 }
 

@@ -1,4 +1,5 @@
-//! Messages of polled topics: the members of an answer beside those of its channel.
+//! Encodes the answers of polled topics. A JSON object goes in. Messages come out, which have the
+//! members of the channel and those of the answer.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -10,7 +11,7 @@ use crate::actors::live::{Message, PolledAnswer, PolledTopic};
 use crate::events::{Keyword, Sequence};
 use crate::telemetry::whole;
 
-/// The members of a JSON object, in their order, as they are written.
+/// The members of a JSON object, in the order in which they are written, with unparsed values.
 struct Members<'a>(Vec<(&'a str, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -36,7 +37,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Takes the elements of a list out.
+    /// Removes a list and returns its elements. A missing list has none.
     fn take_list(&mut self, name: &str) -> serde_json::Result<Vec<&'a RawValue>> {
         let place = self.0.iter().position(|(member, _)| *member == name);
         place.map_or(Ok(Vec::new()), |place| {
@@ -46,7 +47,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The messages of an answer: a snapshot, or an update since `prev`.
+/// Encodes an answer: as an update since `prev`, or as a snapshot when there is no `prev`.
 pub(super) fn encode(
     topic: &PolledTopic,
     keyword: Option<&Keyword>,
@@ -55,7 +56,8 @@ pub(super) fn encode(
 ) -> Vec<Message> {
     let messages = try_encode(topic, keyword, prev, answer);
     messages.unwrap_or_else(|error| {
-        tracing::error!(error = %whole(&error), topic = topic.name(), "an answer is no JSON object");
+        tracing::error!(error = %whole(&error), topic = topic.name(),
+            "an answer is not a JSON object");
         Vec::new()
     })
 }
@@ -83,7 +85,7 @@ fn try_encode(
         lists.push((*name, members.take_list(name)?));
     }
     for (name, value) in members.0 {
-        // What is named as a parameter is not said twice.
+        // The prefix has the parameters already.
         if named.iter().all(|(parameter, _)| *parameter != name) {
             prefix.push_str(&format!(",\"{name}\":{}", value.get()));
         }

@@ -1,8 +1,8 @@
-//! How many messages a client may send.
+//! [`RateLimit`]: the limit on the messages of one client.
 
 use tokio::time::Instant;
 
-/// A token bucket: it fills with time, and each message takes one token.
+/// A token bucket. It refills at a steady rate, and each message takes one token.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     burst: f64,
@@ -21,7 +21,7 @@ impl RateLimit {
         }
     }
 
-    /// Counts one message; false when it exceeds the limit.
+    /// Counts one message. Returns false when it exceeds the limit.
     pub(super) fn take(&mut self) -> bool {
         let now = Instant::now();
         let filled = now.duration_since(self.at).as_secs_f64() * self.per_second;

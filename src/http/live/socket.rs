@@ -1,4 +1,5 @@
-//! `GET /live`: the handshake of a WebSocket, and what clients send on it.
+//! `GET /live`: answers the handshake of a WebSocket, opens a session, and reads the lines that the
+//! client sends. [`super::frames`] writes to the client.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
@@ -25,9 +26,9 @@ use crate::telemetry::{log_throttled, whole};
 
 /// The longest line that a client may send, in bytes.
 const MAX_LINE_BYTES: usize = 16 * 1024;
-/// The longest message, which may hold several lines.
+/// The longest message, in bytes. A message may hold several lines.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// Clients send little: this many bytes are read at a time at first.
+/// Initial size of the read buffer, in bytes. It is small, because clients send little.
 const READ_BYTES: usize = 512;
 
 /// Answers `GET /live`.
@@ -51,7 +52,7 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %whole(&error), "a client left before its WebSocket began");
+                tracing::debug!(error = %whole(&error), "a WebSocket ended before its session");
             }
         }
     });
@@ -121,7 +122,7 @@ fn context(sent: Vec<u8>) -> WebSocketContext {
     }
 }
 
-/// Reads what one client sends.
+/// Reads the messages of one client and hands their lines to its session.
 struct Reader {
     context: WebSocketContext,
     rate: RateLimit,
@@ -133,9 +134,9 @@ struct Reader {
 
 /// Outcome of a read.
 enum Received {
-    /// Nothing more for now.
+    /// Nothing more has arrived.
     Nothing,
-    /// A message.
+    /// A text message.
     Text(String),
     /// A ping, pong or unfinished message.
     Control,
@@ -147,7 +148,7 @@ impl Reader {
     async fn run(mut self: Box<Self>) {
         let silence = self.http.shared.live_limits.silence;
         let mut is_probed = false;
-        // Bytes that came with the handshake are there already.
+        // The first read does not wait: bytes may have arrived with the handshake.
         let mut is_first = true;
         loop {
             if !std::mem::take(&mut is_first) {
@@ -168,7 +169,7 @@ impl Reader {
         }
     }
 
-    /// Hands over all that has arrived; false when the session is over.
+    /// Hands all lines that have arrived to the session. Returns false when the session has ended.
     async fn read_all(&mut self) -> bool {
         loop {
             let mut pipe = Pipe {
@@ -177,7 +178,7 @@ impl Reader {
             };
             let received = received(self.context.read(&mut pipe));
             if let Received::Control | Received::End(_) = received {
-                // Answers to the client's control frames are due now.
+                // Passes tungstenite's answers to control frames on to the session.
                 let _ = self.context.flush(&mut pipe);
             }
             let own = pipe.out;
@@ -200,7 +201,7 @@ impl Reader {
         }
     }
 
-    /// Hands over the lines of a message. Returns why the session has to end, if it has to.
+    /// Hands the lines of a message to the session. Returns the reason if the session has to end.
     async fn lines(&mut self, text: &str) -> Option<Close> {
         let mut is_first = true;
         for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
@@ -245,7 +246,8 @@ fn received(read: Result<Message, SocketError>) -> Received {
     }
 }
 
-/// Reads from the connection; what is written is kept, so that the session sends it.
+/// The connection as tungstenite sees it. Reads go to the connection. Written bytes are collected,
+/// and the session sends them.
 struct Pipe<'a> {
     stream: &'a TcpStream,
     out: Vec<u8>,

@@ -1,4 +1,4 @@
-//! `GET /keywords/{token}/events`: one topic of one keyword as server-sent events.
+//! `GET /keywords/{token}/events`: streams one topic of one keyword as server-sent events.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -28,10 +28,10 @@ use crate::http::request_context::{RequestContext, blocking};
 use crate::http::resource::Scope;
 use crate::telemetry::Metrics;
 
-/// The topic of a stream.
+/// The query parameter that names the topic.
 const TOPIC: Text = Text(Head::new("topic", "What to follow"));
 
-/// The parameters of this route: the topic, and those of all topics of one keyword.
+/// The parameters of this route: `topic`, and the parameters of all topics of one keyword.
 pub(in crate::http) fn parameters() -> Vec<Parameter> {
     let of_topics = topics::stream_parameters().into_iter();
     std::iter::once(Parameter::Text(TOPIC))
@@ -40,9 +40,9 @@ pub(in crate::http) fn parameters() -> Vec<Parameter> {
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// A stream on which nothing happens carries a comment at least this often.
+/// Interval of the comments that are sent while there are no events.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
-/// Events are joined into a piece of the body up to this many bytes, about.
+/// Events are joined into one piece of the body until it has this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Answers `GET …/events`.
@@ -83,14 +83,14 @@ pub async fn get(State(http): State<Http>, request: Request) -> Result<Response,
     let silence = http.shared.live_limits.silence.min(COMMENT_EVERY);
     let pieces = futures_util::stream::unfold((body, listener), move |mut body| async move {
         let piece: Result<Option<Piece>, _> = tokio::time::timeout(silence, body.0.recv()).await;
-        // A comment shows both sides whether the other one is still there.
+        // A comment lets client and server detect a dead connection.
         let piece = piece.unwrap_or(Some(Ok(Bytes::from_static(b":\n\n"))))?;
         Some((piece, body))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
-        // Without it, proxies that buffer answers would hold events back.
+        // Tells nginx and similar proxies not to buffer the events.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
@@ -138,9 +138,9 @@ pub fn operation() -> Operation {
         .refused(503, "TryAgain")
 }
 
-/// The position from which the client resumes: the `id` of the last event it saw, which is
-/// `<epoch>:<seq>:<mark>` or `<epoch>:<seq>`. Any other id counts as none, because an `EventSource`
-/// could not take it back.
+/// The position from which the client resumes. `Last-Event-ID` has the `id` of the last event that
+/// the client saw: `<epoch>:<seq>:<mark>` or `<epoch>:<seq>`. Any other id is ignored, because an
+/// `EventSource` sends it again with each try and so would never connect.
 fn since_of(headers: &HeaderMap) -> Option<Position> {
     let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
     let (epoch, rest) = id.split_once(':')?;
@@ -151,8 +151,9 @@ fn since_of(headers: &HeaderMap) -> Option<Position> {
     decode::position_of(epoch, Sequence::new(seq.parse().ok()?), mark)
 }
 
-/// Refuses a keyword that is not tracked. When the views cannot be read now, the stream waits for
-/// them: an `EventSource` that gets any other status than 200 never connects again.
+/// Refuses a keyword that is not tracked. When the views cannot be read now, the keyword is let
+/// through and the stream waits: an `EventSource` that gets another status than 200 never connects
+/// again.
 async fn check_not_unknown(call: &RequestContext, keyword: &Keyword) -> Result<(), Problem> {
     let tidings = call.tidings();
     let views = tidings.views().clone();
@@ -180,7 +181,7 @@ impl Drop for Listener {
     }
 }
 
-/// A piece of the body; an error lets the connection be closed.
+/// A piece of the body. An error closes the connection.
 type Piece = Result<Bytes, TooSlow>;
 
 /// The client took nothing for `live.slow_ms`.
@@ -188,7 +189,7 @@ type Piece = Result<Bytes, TooSlow>;
 #[error("the client takes the events too slowly")]
 struct TooSlow;
 
-/// Writes the body of one answer, piece by piece.
+/// Writes the events of one session to the body of its answer, piece by piece.
 #[derive(Debug)]
 struct EventTransport {
     pieces: mpsc::Sender<Piece>,
@@ -213,7 +214,7 @@ impl Transport for EventTransport {
                 push_event(&mut piece, &message, &mut self.last);
                 self.metrics.live_lines.inc();
             }
-            // The messages may all be of kinds that the stream leaves out.
+            // The piece is empty when all messages were of kinds that the stream leaves out.
             if !piece.is_empty() {
                 let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
                 self.metrics.live_bytes.inc_by(bytes);
@@ -245,7 +246,8 @@ impl Transport for EventTransport {
                 let hint = format!("retry: {}\n\n", retry.as_millis());
                 let _ = self.pieces.try_send(Ok(hint.into()));
             }
-            // An error: the body must not look complete, and what waits to be written is dropped.
+            // The error closes the connection, so that the body does not look complete. Unsent
+            // pieces are dropped.
             Close::TooSlow => {
                 tokio::spawn(async move {
                     let _ = self.pieces.send(Err(TooSlow)).await;
@@ -256,7 +258,8 @@ impl Transport for EventTransport {
     }
 }
 
-/// Appends a message as an event. `subscribed` is left out: the stream itself says so.
+/// Appends a message as an event. `subscribed` and `pong` are left out: an open stream is a
+/// subscription, and its client sends no pings.
 fn push_event(piece: &mut String, message: &Message, last: &mut Option<Position>) {
     let kind = match message.kind() {
         MessageKind::Snapshot => "snapshot",
@@ -266,7 +269,8 @@ fn push_event(piece: &mut String, message: &Message, last: &mut Option<Position>
     };
     piece.push_str("event: ");
     piece.push_str(kind);
-    // After a part of a snapshot a client cannot resume; an error changes nothing.
+    // A part before the last has no position, so the client cannot resume there. An error leaves
+    // the position as it was.
     if message.kind() != MessageKind::Error {
         *last = message.position();
     }

@@ -1,5 +1,5 @@
-//! Topics and their parameters, as clients write them in a message or in a query. They are the live
-//! topics of the [resources](crate::http::resources).
+//! Reads topics and their parameters from a client's message or query. The topics are those of the
+//! [resources](crate::http::resources).
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::http::query::Query;
 use crate::http::resource::{ResourceEntry, Scope, TopicEntry};
 use crate::http::resources::RESOURCES;
 
-/// What is wrong with a topic, and what would be right.
+/// Why a topic is refused: what is wrong, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadTopic(pub(super) String);
 
@@ -34,7 +34,7 @@ fn topics() -> impl Iterator<Item = (&'static ResourceEntry, &'static TopicEntry
         .filter_map(|resource| Some((resource, resource.topic.as_ref()?)))
 }
 
-/// The names of the topics of this scope.
+/// Names of the topics of this scope.
 pub(in crate::http) fn names(scope: Scope) -> Vec<&'static str> {
     topics()
         .filter(|(resource, _)| resource.scope == scope)
@@ -42,7 +42,8 @@ pub(in crate::http) fn names(scope: Scope) -> Vec<&'static str> {
         .collect()
 }
 
-/// Names the topics that go without a keyword, up to the verb of a sentence.
+/// Lists the topics that are subscribed to without a keyword, as subject and verb of a sentence:
+/// "the topic overview goes".
 pub(super) fn topics_across_go() -> String {
     match names(Scope::Across).as_slice() {
         [one] => format!("the topic {one} goes"),
@@ -50,7 +51,7 @@ pub(super) fn topics_across_go() -> String {
     }
 }
 
-/// The topics that one keyword has when none are named.
+/// The topics of a `subscribe` that names a keyword and no topics.
 pub(super) fn defaults(countable: &KeywordSet, now: Timestamp) -> Vec<Topic> {
     topics()
         .filter(|(resource, topic)| resource.scope == Scope::Keyword && topic.is_default)
@@ -58,10 +59,10 @@ pub(super) fn defaults(countable: &KeywordSet, now: Timestamp) -> Vec<Topic> {
         .collect()
 }
 
-/// Reads a topic of a message, for a caller who may count these keywords.
+/// Reads a topic of a message, for a caller that may count `countable`.
 ///
 /// # Errors
-/// What is wrong, and what would be right.
+/// The text says what is wrong, and what would be right.
 pub fn topic(value: &Value, countable: &KeywordSet, now: Timestamp) -> Result<Topic, String> {
     read(value, countable, now).map_err(|error| error.0)
 }
@@ -112,7 +113,7 @@ fn named(
     Ok(topic.read(&query, countable, now)?)
 }
 
-/// Refuses a parameter that the topic does not take.
+/// Refuses parameters that the topic does not take.
 fn check_known<'a>(
     topic: &str,
     mut given: impl Iterator<Item = &'a str>,
@@ -132,7 +133,7 @@ fn check_known<'a>(
     )))
 }
 
-/// The parameters of all topics of one keyword, each once, with the topics that take it.
+/// The parameters of all topics of one keyword. Each is listed once, with the topics that take it.
 pub(in crate::http) fn stream_parameters() -> Vec<(Parameter, Vec<&'static str>)> {
     let mut parameters: Vec<(Parameter, Vec<&'static str>)> = Vec::new();
     for (resource, _) in topics().filter(|(resource, _)| resource.scope == Scope::Keyword) {
@@ -147,7 +148,7 @@ pub(in crate::http) fn stream_parameters() -> Vec<(Parameter, Vec<&'static str>)
     parameters
 }
 
-/// Reads the topic of one keyword that a stream's query names.
+/// Reads the topic that the query of an event stream names. It is a topic of one keyword.
 pub(super) fn of_stream(
     query: &Query,
     name: Option<&str>,

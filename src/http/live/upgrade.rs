@@ -1,4 +1,5 @@
-//! The handshake of a WebSocket (RFC 6455), from the request to the bare connection.
+//! The handshake of a WebSocket (RFC 6455). The headers of a request go in. The response comes out,
+//! and after it the bare connection.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use tungstenite::handshake::derive_accept_key;
 use crate::http::client_stream::ClientStream;
 use crate::http::problem::{Problem, shortened};
 
-/// Length of a client's key.
+/// Length of a client's key, in bytes.
 const KEY_BYTES: usize = 16;
 
 /// The sub-protocol of this server.
 pub(super) const PROTOCOL: &str = "tidings.v1";
 
-/// What the client's side of the handshake asks for.
+/// The client's side of a handshake, checked.
 #[derive(Debug)]
 pub(super) struct Handshake {
     accept: String,
@@ -32,9 +33,9 @@ impl Handshake {
     /// Reads the headers of a GET request.
     ///
     /// # Errors
-    /// [`Problem::UpgradeRequired`] when the request is no handshake, or of another version;
-    /// [`Problem::BadRequest`] when the key is malformed, or the client does not offer [`PROTOCOL`]
-    /// among its sub-protocols.
+    /// [`Problem::UpgradeRequired`] when the request is not a handshake of version 13.
+    /// [`Problem::BadRequest`] when the key is malformed, or when the client offers sub-protocols
+    /// and [`PROTOCOL`] is not among them.
     pub(super) fn read(version: Version, headers: &HeaderMap) -> Result<Self, Problem> {
         if version < Version::HTTP_11 {
             return Err(Problem::UpgradeRequired(
@@ -79,7 +80,7 @@ impl Handshake {
         })
     }
 
-    /// The server's answer.
+    /// The server's answer: 101.
     pub(super) fn answer(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -122,9 +123,9 @@ pub(super) fn not_get(method: &Method, path: &str) -> Response {
     ([(header::ALLOW, "GET")], problem).into_response()
 }
 
-/// The connection below, and what the client has sent on it already; `None` when the connection is
-/// not of this server's accept loop. `gone` is the longest time after which the session notices
-/// that its client is gone.
+/// The bare connection, and the bytes that the client has already sent on it. `None` when the
+/// connection is not from this server's accept loop. `gone` is the time within which the session
+/// notices that its client is gone.
 pub(super) fn bare(upgraded: Upgraded, gone: Duration) -> Option<(TcpStream, Vec<u8>)> {
     let parts = upgraded.downcast::<TokioIo<ClientStream>>().ok()?;
     let stream = parts.io.into_inner().into_bare(gone);
@@ -155,7 +156,7 @@ mod tests {
 
     #[test]
     fn key_is_answered_as_in_rfc_6455() {
-        // The example of its section 1.3.
+        // The key and the answer are those of RFC 6455, section 1.3.
         let handshake = read(&WHOLE).unwrap();
         assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         let answer = handshake.answer();

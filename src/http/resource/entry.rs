@@ -1,4 +1,5 @@
-//! What the registry holds of a resource.
+//! [`ResourceEntry`], one entry of the resource registry. It is made from a resource type and holds
+//! what the route, the descriptions and the live topic need, without that type's parameters.
 
 use axum::routing::{MethodRouter, get};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -12,34 +13,34 @@ use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
-/// What a resource is of.
+/// How many keywords a resource answers about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// One keyword, named by the path.
+    /// One keyword, named in the path.
     Keyword,
     /// Many keywords.
     Across,
 }
 
-/// A line of the registry.
+/// An entry of the registry: one resource.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceEntry {
-    /// Its name.
+    /// Name of the resource, of its operation and of its topic.
     pub name: &'static str,
-    /// The path of its route.
+    /// Path of the route, with `{token}` for a keyword.
     pub path: &'static str,
-    /// What it is of.
+    /// Whether it answers about one keyword or about many.
     pub scope: Scope,
-    /// Its parameters, besides `min_seq`.
+    /// Parameters of the route, without `min_seq`.
     pub parameters: &'static [Parameter],
-    /// Queries whose answers a test holds against the description.
+    /// Query strings for the test that checks answers against the description.
     pub examples: &'static [&'static str],
     pub(in crate::http) described: Described,
     pub(in crate::http) topic: Option<TopicEntry>,
     pub(in crate::http) route: fn() -> MethodRouter<Http>,
 }
 
-/// What the descriptions of the interface say of a resource.
+/// What the OpenAPI and AsyncAPI descriptions say about a resource.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Described {
     pub(in crate::http) summary: &'static str,
@@ -62,20 +63,21 @@ impl Described {
 /// The live topic of a resource.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct TopicEntry {
-    /// A subscribe that names no topics has this one.
+    /// Whether a `subscribe` without topics subscribes to this topic.
     pub(in crate::http) is_default: bool,
-    /// Its long lists; `None` for a topic whose messages are described by hand.
+    /// Names of the lists that may be too long for one message. `None` for an incremental topic,
+    /// whose messages are described by hand.
     pub(in crate::http) polled: Option<&'static [&'static str]>,
-    /// Reads the topic with its parameters, for a caller who may count these keywords.
+    /// Function that reads the topic from a query.
     pub(in crate::http) read: ReadTopic,
 }
 
-/// Reads a topic.
+/// A function that reads a topic from a query.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) enum ReadTopic {
-    /// One that the live system makes updates of itself.
+    /// For a topic of which the live system makes an update from each change.
     Incremental(fn(&Query, Timestamp) -> Result<Topic, Problem>),
-    /// One whose whole answer is made again.
+    /// For a topic of which the whole answer is made again. Takes the countable keywords too.
     Polled(fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>),
 }
 
@@ -92,7 +94,7 @@ impl TopicEntry {
             } => {
                 assert!(
                     long_lists.len() <= 2,
-                    "a message is cut at two lists at most"
+                    "a message is split at two lists at most"
                 );
                 Some(Self {
                     is_default,
@@ -108,7 +110,7 @@ impl TopicEntry {
         }
     }
 
-    /// Reads the topic with its parameters.
+    /// Reads the topic from the parameters in `query`, for a caller that may count `countable`.
     ///
     /// # Errors
     /// [`Problem`] when a parameter is wrong.
@@ -126,7 +128,7 @@ impl TopicEntry {
 }
 
 impl ResourceEntry {
-    /// A resource of one keyword.
+    /// The entry of a resource that answers about one keyword.
     pub(in crate::http) const fn of_keyword<R: KeywordResource>() -> Self {
         Self {
             name: R::NAME,
@@ -140,7 +142,7 @@ impl ResourceEntry {
         }
     }
 
-    /// A resource of many keywords.
+    /// The entry of a resource that answers about many keywords.
     pub(in crate::http) const fn across<R: AcrossResource>() -> Self {
         Self {
             name: R::NAME,
@@ -154,12 +156,12 @@ impl ResourceEntry {
         }
     }
 
-    /// Whether it has a live topic.
+    /// Whether the resource has a live topic.
     pub const fn has_topic(&self) -> bool {
         self.topic.is_some()
     }
 
-    /// The parameters that its live topic takes.
+    /// Parameters of the live topic.
     pub fn live_parameters(&self) -> Vec<Parameter> {
         let parameters = self.parameters.iter().copied();
         parameters
@@ -167,7 +169,7 @@ impl ResourceEntry {
             .collect()
     }
 
-    /// Whether a query names keywords, each of which may be unknown.
+    /// Whether a request names keywords. The answer is 404 when one of them is unknown.
     pub(in crate::http) fn names_keywords(&self) -> bool {
         let mut parameters = self.parameters.iter();
         self.scope == Scope::Keyword

@@ -1,13 +1,13 @@
-//! The seam for answers of the views: a resource.
+//! Resources: answers that are read from the views.
 //!
-//! A resource is a type in one file of [`super::resources`]: its name, its parameters, its typed
-//! query (the type itself) and its typed answer. One line in
-//! [`RESOURCES`](super::resources::RESOURCES) makes of it
-//! - a route, whose parameters are read strictly ([`route`]);
-//! - its entry and schema in `assets/openapi.json` ([`super::description`]);
-//! - a live topic, whose whole answer is made again at most once a second, with its entry in
-//!   `assets/asyncapi.json` ([`topic`]), unless the resource asks for none or for a better one;
-//! - the test that holds its answers against the description (`tests/http/openapi.rs`).
+//! A resource is a type in one file of [`super::resources`]. The type is the typed query. It names
+//! the path, the parameters and the type of the answer. One line in
+//! [`RESOURCES`](super::resources::RESOURCES) adds
+//! - a route, which refuses unknown and repeated parameters ([`route`]);
+//! - an entry and a schema in `assets/openapi.json` ([`super::description`]);
+//! - a live topic with its entry in `assets/asyncapi.json` ([`topic`]). By default the topic is
+//!   polled: its whole answer is made again at most once a second. [`Live`] chooses otherwise;
+//! - a test that checks the answers against the description (`tests/http/openapi.rs`).
 
 mod entry;
 mod route;
@@ -34,78 +34,79 @@ use crate::store::Views;
 pub(super) use entry::TopicEntry;
 pub use entry::{ResourceEntry, Scope};
 
-/// What all resources have. The type is the typed query.
+/// A resource. The implementing type is the typed query.
 pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
-    /// Its name: of its operation, and of its topic.
+    /// Name of the operation and of the topic.
     const NAME: &'static str;
-    /// The path of its route, with `{token}` for a keyword.
+    /// Path of the route, with `{token}` for a keyword.
     const PATH: &'static str;
-    /// One sentence for the descriptions of the interface.
+    /// One sentence for the OpenAPI and AsyncAPI descriptions.
     const SUMMARY: &'static str;
-    /// More for them; may be empty.
+    /// Further sentences for the OpenAPI description. Default: none.
     const DESCRIPTION: &'static str = "";
-    /// Its parameters, besides `min_seq`.
+    /// Parameters of the route, without `min_seq`.
     const PARAMETERS: &'static [Parameter];
-    /// Queries that a test asks with, to hold their answers against the description. `ai` is a
-    /// tracked keyword there.
+    /// Query strings for the test that checks answers against the description. In that test `ai` is
+    /// a tracked keyword.
     const EXAMPLES: &'static [&'static str] = &[""];
-    /// Its live topic.
+    /// Kind of the live topic.
     const LIVE: Live = Live::POLLED;
 
-    /// Its answer, as the wire has it.
+    /// The answer in its wire form.
     type Answer: Serialize + JsonSchema + Send + 'static;
 
-    /// Reads a query at a moment. What a polled topic derives from the time belongs into the
-    /// answer, which is made at many moments.
+    /// Reads the parameters of a query that arrives at `now`. A polled topic reads its query once
+    /// and answers many times: derive what changes with the clock when answering, not here.
     ///
     /// # Errors
     /// [`Problem`] when a parameter is wrong.
     fn read(query: &Query, now: Timestamp) -> Result<Self, Problem>;
 
-    /// The readings of the clock for which the answer made now stays the same while no event is
-    /// folded; `None` when the time does not matter.
+    /// The span of time, around `now`, in which the answer stays the same while no event is folded.
+    /// `None` when the answer does not depend on the time.
     fn current_during(&self, _now: Timestamp) -> Option<Range<Timestamp>> {
         None
     }
 }
 
-/// A resource of one keyword: answered from its rows, under one version of them.
+/// A resource of one keyword. The answer is read from one version of the keyword's rows.
 pub trait KeywordResource: Resource {
-    /// What is answered about a keyword that was untracked.
+    /// How a request for an untracked keyword is answered.
     const UNTRACKED: Untracked = Untracked::Refused;
 
-    /// Where the answer is made.
+    /// Lane on which the answer is made.
     fn lane(&self) -> Lane {
         Lane::Rows
     }
 
-    /// The question to the rows. It may be asked more than once.
+    /// Returns the function that makes the answer from the keyword's rows. It may be called more
+    /// than once.
     fn question(
         self,
         now: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<Self::Answer, RowsError> + Send + 'static;
 }
 
-/// A resource of many keywords: answered in one epoch.
+/// A resource of many keywords. All rows of one answer are of the same epoch.
 pub trait AcrossResource: Resource {
-    /// Where the answer is made.
+    /// Lane on which the answer is made.
     const LANE: Lane;
 
-    /// The keywords that the query names; the caller has to be allowed to read each.
+    /// Keywords that the query names. The caller needs permission to read each of them.
     fn keywords(&self) -> &[Keyword] {
         &[]
     }
 
-    /// About how many bytes the answer has; room for them is reserved before it is made. 0 for an
-    /// answer that is short, or that counts itself.
+    /// Estimated size of the answer in bytes. So much of the answer budget is reserved before the
+    /// answer is made. 0 for a short answer, and for one whose size is limited elsewhere.
     fn bytes(&self, _tidings: &Tidings) -> u64 {
         0
     }
 
-    /// The answer, over the keywords that may be counted.
+    /// Makes the answer from the `countable` keywords.
     ///
     /// # Errors
-    /// [`QueryError`].
+    /// [`QueryError`] when a named keyword is unknown or untracked, or when the store fails.
     fn answer(
         &self,
         views: &Views,
@@ -113,35 +114,36 @@ pub trait AcrossResource: Resource {
         now: Timestamp,
     ) -> Result<Self::Answer, QueryError>;
 
-    /// Adds what only the engine knows. Live topics have no use for it.
+    /// Adds the members that only the engine knows to the answer of a GET. Live topics don't call
+    /// it.
     fn add_engine_state(_answer: &mut Self::Answer, _tidings: &Tidings) {}
 }
 
 /// The live topic of a resource.
 #[derive(Debug, Clone, Copy)]
 pub enum Live {
-    /// It has none.
+    /// No live topic.
     None,
     /// The whole answer, made again at most once a second.
     Polled {
-        /// Members that are lists and may be too long for one message: at most two, in the order
-        /// in which they are sent.
+        /// Names of the lists that may be too long for one message, in the order in which they are
+        /// sent. At most two.
         long_lists: &'static [&'static str],
-        /// A subscribe that names no topics has this one.
+        /// Whether a `subscribe` without topics subscribes to this topic.
         is_default: bool,
     },
-    /// Updates from each change, which the live system makes itself. Its messages are described by
-    /// hand.
+    /// The live system makes an update from each change. The messages are described by hand in
+    /// `asyncapi_base.json`.
     Incremental {
-        /// Reads the topic with its parameters.
+        /// Function that reads the topic from a query.
         read: fn(&Query, Timestamp) -> Result<Topic, Problem>,
-        /// A subscribe that names no topics has this one.
+        /// Whether a `subscribe` without topics subscribes to this topic.
         is_default: bool,
     },
 }
 
 impl Live {
-    /// A polled topic whose messages are short.
+    /// A polled topic without long lists, which is not a default topic.
     pub const POLLED: Self = Self::Polled {
         long_lists: &[],
         is_default: false,

@@ -1,4 +1,5 @@
-//! The routes of resources: permission, strict parameters, `min_seq`, and the answer.
+//! The request handlers of resources. Each checks the permission, reads the parameters, waits for
+//! `min_seq` and makes the answer, in this order.
 
 use axum::extract::{Request, State};
 use axum::response::Response;

@@ -1,4 +1,5 @@
-//! The polled topics of resources.
+//! Polled topics of resources. A query goes in. A [`Topic`] comes out, whose question makes the
+//! answer as JSON whenever live asks for it.
 
 use std::ops::Range;
 
@@ -88,7 +89,7 @@ impl<R: AcrossResource> AcrossQuestion for Across<R> {
         match self.0.answer(views, countable, now) {
             Ok(answer) => Ok(encoded(&answer)?),
             Err(QueryError::Store(error)) => Err(error),
-            // A keyword that the query names may still turn up, or go.
+            // A keyword of the query is not there now. Live asks again, so this is no failure.
             Err(QueryError::Unknown(_) | QueryError::NotTracked(_)) => Err(StoreError::Absent),
         }
     }
