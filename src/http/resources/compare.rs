@@ -22,10 +22,10 @@ const KEYWORD: Keywords = Keywords {
     head: Head::new("keyword", "Once for each keyword"),
     max: 10,
 };
-/// A point of an answer has about so many bytes.
+/// Estimated size of one point of an answer, in bytes.
 const POINT_BYTES: u64 = 46;
 
-/// The volumes of a few keywords.
+/// A query for the volumes of a few keywords.
 #[derive(Debug, Clone)]
 pub struct Compare {
     keywords: Vec<Keyword>,

@@ -16,10 +16,10 @@ use crate::http::sequence_schema::SequenceSchema;
 use crate::queries::{QueryError, TrackedKeyword, tracked_keywords};
 use crate::store::Views;
 
-/// A keyword of the list has about so many bytes.
+/// Estimated size of one keyword of the list, in bytes.
 const KEYWORD_BYTES: u64 = 200;
 
-/// The list of tracked keywords.
+/// A query for the list of tracked keywords.
 #[derive(Debug, Clone)]
 pub struct TrackedKeywords;
 

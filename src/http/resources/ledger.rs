@@ -11,7 +11,7 @@ use crate::http::resource::{KeywordResource, Resource};
 use crate::projections::{KeywordSummary, Ledger, Rows, RowsError};
 use crate::queries::Untracked;
 
-/// The ledger of one keyword.
+/// A query for the ledger of one keyword.
 #[derive(Debug, Clone)]
 pub struct KeywordLedger;
 

@@ -1,4 +1,4 @@
-//! `GET /ledger`: what became of all records.
+//! `GET /ledger`: what became of the records of all keywords.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::http::resource::{AcrossResource, Live, Resource};
 use crate::queries::{QueryError, total_ledger};
 use crate::store::Views;
 
-/// The sum of all ledgers.
+/// A query for the sum of all ledgers.
 #[derive(Debug, Clone)]
 pub struct AllLedgers;
 

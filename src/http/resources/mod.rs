@@ -1,4 +1,5 @@
-//! The resources: one file each, and one line in [`RESOURCES`].
+//! The resources: one file each, and one line in [`RESOURCES`]. A file defines the query, its
+//! parameters, and the wire form of the answer. The computation is in `queries` or `projections`.
 
 mod compare;
 mod keywords;

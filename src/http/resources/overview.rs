@@ -1,4 +1,4 @@
-//! `GET /overview`: all keywords beside each other, and the tweets that were posted last.
+//! `GET /overview`: counts and ranks of all keywords over a window, and the newest tweets.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ const AT: Time = Time(
     .not_live(),
 );
 
-/// The overview over a window.
+/// A query for the overview over a window.
 #[derive(Debug, Clone)]
 pub struct Overview {
     window: Window,
@@ -55,8 +55,8 @@ pub struct OverviewAnswer {
     until: Moment,
 }
 
-/// A keyword among the others. It is given its wire form when it is written: there may be a hundred
-/// thousand.
+/// A ranked keyword. It is converted to [`Fields`] only while it is serialized, because there may
+/// be a hundred thousand of them.
 #[derive(Debug)]
 struct Item(RankedKeyword);
 
@@ -153,7 +153,7 @@ impl Resource for Overview {
         Ok(resource)
     }
 
-    /// Its window ends with the full minute after now.
+    /// The answer stays the same until the next full minute, when its window moves.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let until = end(now);
         Some(until.plus(-Timestamp::MINUTE)..until)

@@ -1,4 +1,4 @@
-//! The points of a volume, as answers have them.
+//! The wire form of a volume's points.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,7 +23,7 @@ impl From<&VolumePoint> for PointAnswer {
     }
 }
 
-/// All points of a series.
+/// Converts the points of a series to their wire form.
 pub fn points(points: &[VolumePoint]) -> Vec<PointAnswer> {
     points.iter().map(PointAnswer::from).collect()
 }

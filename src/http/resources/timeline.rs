@@ -16,7 +16,7 @@ use crate::projections::{
     KeywordSummary, Rows, RowsError, TimelinePage, TimelineQuery, TimelineScan,
 };
 
-/// A result page, and a live snapshot, hold at most so many tweets.
+/// Largest number of tweets in a result page or in a live snapshot.
 pub const MAX_LIMIT_TWEETS: usize = 200;
 
 const LIMIT: Number = Number {
@@ -33,7 +33,7 @@ const AUTHOR: Text = Text(Head::new("author", "Only this handle, whole, without 
 const Q: Text =
     Text(Head::new("q", "Only texts that contain this, both in normal form").not_live());
 
-/// A page of one keyword's timeline.
+/// A query for one result page of a keyword's timeline.
 #[derive(Debug, Clone)]
 pub struct Timeline(TimelineQuery);
 

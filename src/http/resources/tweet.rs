@@ -1,4 +1,5 @@
-//! A tweet as answers show it: the posted event's fields, with the latest metrics.
+//! The wire form of a tweet in answers and live messages: the fields of the posted event, with the
+//! latest metrics.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use crate::events::{TweetId, TweetMetrics, TweetPosted};
 use crate::http::response::{Moment, as_text};
 
 /// The posted event's fields and the latest metrics
-// What its event left out is left out.
+// A member that the event does not have is left out.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Tweet {
     #[schemars(extend("const" = "tweet.posted"))]

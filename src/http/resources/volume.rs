@@ -16,7 +16,7 @@ use crate::projections::volume::{Step, VolumeWindow};
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{Buckets, series};
 
-/// The volume of one keyword.
+/// A query for the volume of one keyword.
 #[derive(Debug, Clone)]
 pub struct Volume(Buckets);
 
@@ -74,14 +74,14 @@ impl KeywordResource for Volume {
     }
 }
 
-/// The window of the live topic without parameters.
+/// The window of the live topic when it is given no parameters.
 pub const DEFAULT_VOLUME: VolumeWindow = VolumeWindow {
     step: Step::Hour,
     offset_hours: 0,
     from: None,
 };
 
-/// Reads the live topic, whose window moves on with the clock.
+/// Reads the live topic. Its window has no `to`: it moves with the clock.
 fn topic(query: &Query, now: Timestamp) -> Result<Topic, Problem> {
     let window = VolumeWindow {
         step: query.word(&STEP)?,
