@@ -32,78 +32,101 @@ pub(super) fn push_all<T: Serialize>(text: &mut String, values: impl IntoIterato
     text.push(']');
 }
 
-/// Builds a message with two lists. Every part has both lists, and the client concatenates the
-/// parts of each. When the first list takes at most half of a message, only the second is split.
-pub(super) fn in_parts_of_two<T: Serialize, U: Serialize>(
-    kind: MessageKind,
-    position: Position,
-    prefix: &str,
-    (first, firsts): (&str, &[T]),
-    (second, seconds): (&str, &[U]),
-) -> Vec<Message> {
-    let mut whole = format!("{prefix},\"{first}\":");
-    push_all(&mut whole, firsts);
-    if whole.len() <= MAX_MESSAGE_BYTES / 2 {
-        return in_parts(kind, position, &whole, second, seconds, "");
-    }
-    let none = format!(",\"{second}\":[]");
-    let mut parts = in_parts(kind, position, prefix, first, firsts, &none);
-    if let Some(last) = parts.pop() {
-        // Parts with the second list follow, so this one is not the last.
-        let text = String::from_utf8_lossy(last.text());
-        let text = text.strip_suffix('}').unwrap_or(&text);
-        parts.push(Message::new(format!("{text},\"more\":true}}"), kind, None));
-    }
-    let prefix = format!("{prefix},\"{first}\":[]");
-    parts.extend(in_parts(kind, position, &prefix, second, seconds, ""));
-    parts
+/// A message whose lists may be too long for one line: what each of its parts repeats.
+///
+/// All parts but the last have `"more":true`, and no position to resume from, because the client
+/// has the whole state only after the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DividedMessage<'a> {
+    pub(super) kind: MessageKind,
+    pub(super) position: Position,
+    /// An object without its closing brace.
+    pub(super) prefix: &'a str,
+    /// Members after the lists. Empty, or begins with a comma.
+    pub(super) tail: &'a str,
 }
 
-/// Builds a message in one or more parts. Each part has `prefix`, a part of the array `name`, and
-/// `tail`. All parts but the last have `"more":true`, and no position to resume from, because the
-/// client has the whole state only after the last. `prefix` is an object without its closing brace.
-/// `tail` is empty or begins with a comma.
-pub(super) fn in_parts<T: Serialize>(
-    kind: MessageKind,
-    position: Position,
-    prefix: &str,
-    name: &str,
-    items: impl IntoIterator<Item = T>,
-    tail: &str,
-) -> Vec<Message> {
-    let mut parts = Vec::new();
-    let begin = |text: &mut String| {
-        text.push_str(prefix);
-        text.push_str(",\"");
-        text.push_str(name);
-        text.push_str("\":[");
-    };
-    let around = prefix.len() + name.len() + tail.len() + 32;
-    let mut text = String::new();
-    begin(&mut text);
-    let mut is_empty = true;
-    let mut item = String::new();
-    for value in items {
-        item.clear();
-        push(&mut item, &value);
-        let length = text.len() + item.len() + tail.len() + 32;
-        if !is_empty && length > MAX_MESSAGE_BYTES.max(around) {
-            text.push(']');
-            text.push_str(tail);
-            text.push_str(",\"more\":true}");
-            parts.push(Message::new(std::mem::take(&mut text), kind, None));
-            begin(&mut text);
-            is_empty = true;
+impl DividedMessage<'_> {
+    /// Builds the parts with the array `name`.
+    pub(super) fn with_list<T: Serialize>(
+        &self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+    ) -> Vec<Message> {
+        let (prefix, tail) = (self.prefix, self.tail);
+        let mut parts = Vec::new();
+        let begin = |text: &mut String| {
+            text.push_str(prefix);
+            text.push_str(",\"");
+            text.push_str(name);
+            text.push_str("\":[");
+        };
+        let around = prefix.len() + name.len() + tail.len() + 32;
+        let mut text = String::new();
+        begin(&mut text);
+        let mut is_empty = true;
+        let mut item = String::new();
+        for value in items {
+            item.clear();
+            push(&mut item, &value);
+            let length = text.len() + item.len() + tail.len() + 32;
+            if !is_empty && length > MAX_MESSAGE_BYTES.max(around) {
+                text.push(']');
+                text.push_str(tail);
+                text.push_str(",\"more\":true}");
+                parts.push(Message::new(std::mem::take(&mut text), self.kind, None));
+                begin(&mut text);
+                is_empty = true;
+            }
+            if !is_empty {
+                text.push(',');
+            }
+            text.push_str(&item);
+            is_empty = false;
         }
-        if !is_empty {
-            text.push(',');
-        }
-        text.push_str(&item);
-        is_empty = false;
+        text.push(']');
+        text.push_str(tail);
+        text.push('}');
+        parts.push(Message::new(text, self.kind, Some(self.position)));
+        parts
     }
-    text.push(']');
-    text.push_str(tail);
-    text.push('}');
-    parts.push(Message::new(text, kind, Some(position)));
-    parts
+
+    /// Builds the parts with two lists. Every part has both lists, and the client concatenates the
+    /// parts of each. When the first list takes at most half of a message, only the second is
+    /// split.
+    pub(super) fn with_lists<T: Serialize, U: Serialize>(
+        &self,
+        (first, firsts): (&str, &[T]),
+        (second, seconds): (&str, &[U]),
+    ) -> Vec<Message> {
+        let mut whole = format!("{},\"{first}\":", self.prefix);
+        push_all(&mut whole, firsts);
+        if whole.len() <= MAX_MESSAGE_BYTES / 2 {
+            let with_first = DividedMessage {
+                prefix: &whole,
+                ..*self
+            };
+            return with_first.with_list(second, seconds);
+        }
+        let tail = format!(",\"{second}\":[]{}", self.tail);
+        let of_first = DividedMessage {
+            tail: &tail,
+            ..*self
+        };
+        let mut parts = of_first.with_list(first, firsts);
+        if let Some(last) = parts.pop() {
+            // Parts with the second list follow, so this one is not the last.
+            let text = String::from_utf8_lossy(last.text());
+            let text = text.strip_suffix('}').unwrap_or(&text);
+            let text = format!("{text},\"more\":true}}");
+            parts.push(Message::new(text, self.kind, None));
+        }
+        let prefix = format!("{},\"{first}\":[]", self.prefix);
+        let of_second = DividedMessage {
+            prefix: &prefix,
+            ..*self
+        };
+        parts.extend(of_second.with_list(second, seconds));
+        parts
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::topics;
-use crate::access::{Action, KeywordSet, Principal};
+use crate::access::{Access, Action, KeywordSet, Principal};
 use crate::actors::live::{
     ErrorCode, Incoming, Position, Request, RequestId, Subscribe, Topic, Unsubscribe,
 };
@@ -17,17 +17,33 @@ use crate::http::Http;
 const MAX_ID_BYTES: usize = 128;
 /// The most topics that one message may name.
 const MAX_TOPICS: usize = 64;
-/// The members of each type of message. Any other member is refused, because the client may rely
-/// on something that this server does not know.
-const MEMBERS: [(&str, &[&str]); 3] = [
-    ("subscribe", &["type", "id", "keyword", "topics", "since"]),
-    ("unsubscribe", &["type", "id", "keyword", "topics"]),
-    ("ping", &["type", "id"]),
+/// The types of messages, with their names and members. Any other member is refused, because the
+/// client may rely on something that this server does not know.
+const TYPES: [(MessageType, &str, &[&str]); 3] = [
+    (
+        MessageType::Subscribe,
+        "subscribe",
+        &["type", "id", "keyword", "topics", "since"],
+    ),
+    (
+        MessageType::Unsubscribe,
+        "unsubscribe",
+        &["type", "id", "keyword", "topics"],
+    ),
+    (MessageType::Ping, "ping", &["type", "id"]),
 ];
 /// The members of `since`.
 const SINCE_MEMBERS: &[&str] = &["epoch", "seq", "mark"];
 /// An error repeats at most this many characters of an unknown name.
 const MAX_REPEATED_CHARS: usize = 80;
+
+/// The type of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MessageType {
+    Subscribe,
+    Unsubscribe,
+    Ping,
+}
 
 /// Why a message is refused, and the members of the error that answers it.
 struct Refusal {
@@ -37,9 +53,26 @@ struct Refusal {
     message: String,
 }
 
+impl Refusal {
+    /// The refusal of a message that is not understood.
+    fn misunderstood(id: RequestId, message: String) -> Box<Self> {
+        Box::new(Self {
+            id,
+            keyword: None,
+            code: ErrorCode::BadRequest,
+            message,
+        })
+    }
+}
+
 /// Decodes one line of a client.
 pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) -> Incoming {
-    match read(http, caller, text, now) {
+    let edge = Edge {
+        access: &*http.shared.access,
+        caller,
+        now,
+    };
+    match ClientMessage::read(text).and_then(|message| message.into_request(edge)) {
         Ok(request) => Incoming::Request(request),
         Err(refusal) => {
             let Refusal {
@@ -60,86 +93,128 @@ pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) 
     }
 }
 
-fn read(
-    http: &Http,
-    caller: &Principal,
-    text: &str,
+/// The permission hook, the caller, and the time at which a message is read.
+#[derive(Clone, Copy)]
+struct Edge<'a> {
+    access: &'a dyn Access,
+    caller: &'a Principal,
     now: Timestamp,
-) -> Result<Request, Box<Refusal>> {
-    let bad = |id: &RequestId, message: String| {
-        Box::new(Refusal {
-            id: id.clone(),
-            keyword: None,
-            code: ErrorCode::BadRequest,
-            message,
+}
+
+/// A message whose type is known. It has no members that its type does not have.
+struct ClientMessage {
+    id: RequestId,
+    kind: MessageType,
+    members: Map<String, Value>,
+}
+
+impl ClientMessage {
+    /// Reads a line. A refusal has the id of the message if the id could be read.
+    fn read(text: &str) -> Result<Self, Box<Refusal>> {
+        let refuse = |message| Refusal::misunderstood(RequestId::default(), message);
+        let members = serde_json::from_str(text)
+            .map_err(|error| refuse(format!("the message is not a JSON object: {error}")))?;
+        let id = id_of(text, &members).map_err(refuse)?;
+        match type_of(&members) {
+            Ok(kind) => Ok(Self { id, kind, members }),
+            Err(message) => Err(Refusal::misunderstood(id, message)),
+        }
+    }
+
+    /// Reads the request of the message, and checks the permission to subscribe.
+    fn into_request(self, edge: Edge<'_>) -> Result<Request, Box<Refusal>> {
+        let request = match self.kind {
+            MessageType::Ping => return Ok(Request::Ping(self.id)),
+            MessageType::Subscribe => self.subscribe(edge).map(Request::Subscribe),
+            MessageType::Unsubscribe => self.unsubscribe(edge).map(Request::Unsubscribe),
+        };
+        let request = request.map_err(|message| Refusal::misunderstood(self.id, message))?;
+        if let Request::Subscribe(wanted) = &request
+            && !edge
+                .access
+                .allows(edge.caller, wanted.keyword.as_ref(), Action::Read)
+        {
+            return Err(Box::new(Refusal {
+                id: wanted.id.clone(),
+                keyword: wanted.keyword.clone(),
+                code: ErrorCode::NotPermitted,
+                message: "you may not subscribe to this here".into(),
+            }));
+        }
+        Ok(request)
+    }
+
+    fn subscribe(&self, edge: Edge<'_>) -> Result<Subscribe, String> {
+        let keyword = keyword_of(&self.members)?;
+        let topics = match self.topics(edge)? {
+            Some(topics) => topics,
+            None if keyword.is_some() => topics::defaults(&edge.countable(), edge.now),
+            None => return Err(keyword_is_missing()),
+        };
+        fitting(keyword.as_ref(), &topics)?;
+        Ok(Subscribe {
+            id: self.id.clone(),
+            keyword,
+            topics,
+            since: since_of(&self.members)?,
         })
-    };
-    let no_id = RequestId::default();
-    let message: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| bad(&no_id, format!("the message is not a JSON object: {error}")))?;
-    let id = id_of(text, &message).map_err(|message| bad(&no_id, message))?;
-    let refuse = |message: String| bad(&id, message);
-    let kind = type_of(&message).map_err(refuse)?;
-    match kind {
-        "ping" => Ok(Request::Ping(id)),
-        "subscribe" => {
-            let keyword = keyword_of(&message).map_err(refuse)?;
-            let countable = http.shared.access.countable(caller);
-            let topics = match topics_of(&message, &countable, now).map_err(refuse)? {
-                Some(topics) => topics,
-                None if keyword.is_some() => topics::defaults(&countable, now),
-                None => {
-                    return Err(refuse(keyword_is_missing()));
-                }
-            };
-            fitting(keyword.as_ref(), &topics).map_err(refuse)?;
-            let since = since_of(&message).map_err(refuse)?;
-            let access = &http.shared.access;
-            if !access.allows(caller, keyword.as_ref(), Action::Read) {
-                return Err(Box::new(Refusal {
-                    id,
-                    keyword,
-                    code: ErrorCode::NotPermitted,
-                    message: "you may not subscribe to this here".into(),
-                }));
-            }
-            Ok(Request::Subscribe(Subscribe {
-                id,
-                keyword,
-                topics,
-                since,
-            }))
+    }
+
+    fn unsubscribe(&self, edge: Edge<'_>) -> Result<Unsubscribe, String> {
+        let keyword = keyword_of(&self.members)?;
+        let topics = self.topics(edge)?;
+        if keyword.is_none() && topics.is_none() {
+            return Err("a keyword is missing".into());
         }
-        _ => {
-            let keyword = keyword_of(&message).map_err(refuse)?;
-            let countable = http.shared.access.countable(caller);
-            let topics = topics_of(&message, &countable, now).map_err(refuse)?;
-            if keyword.is_none() && topics.is_none() {
-                return Err(refuse("a keyword is missing".into()));
+        Ok(Unsubscribe {
+            id: self.id.clone(),
+            keyword,
+            topics,
+        })
+    }
+
+    /// The topics that the message names, without repetitions. `None` when it names none.
+    fn topics(&self, edge: Edge<'_>) -> Result<Option<Vec<Topic>>, String> {
+        let given = match self.members.get("topics") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(given)) if (1..=MAX_TOPICS).contains(&given.len()) => given,
+            Some(_) => {
+                return Err(format!("topics must be a list of 1 to {MAX_TOPICS} topics"));
             }
-            Ok(Request::Unsubscribe(Unsubscribe {
-                id,
-                keyword,
-                topics,
-            }))
+        };
+        let countable = edge.countable();
+        let mut topics = Vec::with_capacity(given.len());
+        for value in given {
+            let topic = topics::read(value, &countable, edge.now).map_err(|error| error.0)?;
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
         }
+        Ok(Some(topics))
+    }
+}
+
+impl Edge<'_> {
+    /// The keywords that answers to the caller may count.
+    fn countable(&self) -> KeywordSet {
+        self.access.countable(self.caller)
     }
 }
 
 /// The type of a message. Refuses members that the type does not have.
-fn type_of(message: &Map<String, Value>) -> Result<&'static str, String> {
+fn type_of(message: &Map<String, Value>) -> Result<MessageType, String> {
     let names = "subscribe, unsubscribe and ping";
     let Some(given) = message.get("type").and_then(Value::as_str) else {
         return Err(format!("the message has no type; there are {names}"));
     };
-    let Some((kind, members)) = MEMBERS.iter().find(|(kind, _)| *kind == given) else {
+    let Some((kind, name, members)) = TYPES.iter().find(|(_, name, _)| *name == given) else {
         let given = shortened(given);
         return Err(format!(
             "there is no message of type {given:?}; there are {names}"
         ));
     };
-    only_members(kind, message, members)?;
-    Ok(kind)
+    only_members(name, message, members)?;
+    Ok(*kind)
 }
 
 /// Refuses an object that has other members than these.
@@ -195,28 +270,6 @@ fn keyword_of(message: &Map<String, Value>) -> Result<Option<Keyword>, String> {
             .map_err(|error| error.to_string()),
         Some(_) => Err("the keyword must be a text".into()),
     }
-}
-
-fn topics_of(
-    message: &Map<String, Value>,
-    countable: &KeywordSet,
-    now: Timestamp,
-) -> Result<Option<Vec<Topic>>, String> {
-    let given = match message.get("topics") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(given)) if (1..=MAX_TOPICS).contains(&given.len()) => given,
-        Some(_) => {
-            return Err(format!("topics must be a list of 1 to {MAX_TOPICS} topics"));
-        }
-    };
-    let mut topics = Vec::with_capacity(given.len());
-    for value in given {
-        let topic = topics::read(value, countable, now).map_err(|error| error.0)?;
-        if !topics.contains(&topic) {
-            topics.push(topic);
-        }
-    }
-    Ok(Some(topics))
 }
 
 /// Refuses a topic of one keyword without a keyword, and a topic of all keywords with one.
@@ -283,19 +336,19 @@ mod tests {
     #[test]
     fn unknown_members_are_refused() {
         let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
-        for (kind, members) in MEMBERS {
+        for (kind, name, members) in TYPES {
             let mut message = Map::new();
-            for name in members {
-                message.insert((*name).to_owned(), Value::Null);
+            for member in members {
+                message.insert((*member).to_owned(), Value::Null);
             }
-            message.insert("type".to_owned(), kind.into());
+            message.insert("type".to_owned(), name.into());
             assert_eq!(type_of(&message), Ok(kind));
-            for (other, _) in MEMBERS.iter().filter(|(other, _)| *other != kind) {
-                for name in ["as_of", "replay", "Type", "", other] {
+            for (_, other, _) in TYPES.iter().filter(|(other, ..)| *other != kind) {
+                for unknown in ["as_of", "replay", "Type", "", other] {
                     let mut message = message.clone();
-                    message.insert(name.to_owned(), Value::Null);
+                    message.insert(unknown.to_owned(), Value::Null);
                     let error = type_of(&message).unwrap_err();
-                    assert!(error.contains(&format!("{name:?}")), "{error}");
+                    assert!(error.contains(&format!("{unknown:?}")), "{error}");
                     assert!(error.ends_with(&members.join(", ")), "{error}");
                 }
             }

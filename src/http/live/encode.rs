@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::channel_name::{ChannelName, kind_of, push_position};
-use super::chunking::{MAX_MESSAGE_BYTES, in_parts, push, push_all};
+use super::chunking::{DividedMessage, MAX_MESSAGE_BYTES, push, push_all};
 use super::polled;
 use crate::actors::live::{
     DEFAULT_LIMIT, Encoder, ErrorCode, KeywordPosition, Message, MessageKind, PolledAnswer,
@@ -65,7 +65,13 @@ fn volume_message(
     let mut prefix = channel.prefix(prev, at.position);
     prefix.push_str(&format!(",\"until\":\"{}\"", part.until));
     let points = part.points.iter().map(PointShape::from);
-    in_parts(kind_of(prev), at.position, &prefix, "points", points, tail)
+    let message = DividedMessage {
+        kind: kind_of(prev),
+        position: at.position,
+        prefix: &prefix,
+        tail,
+    };
+    message.with_list("points", points)
 }
 
 fn volume_parameters(window: VolumeWindow) -> String {
@@ -104,14 +110,14 @@ impl Encoder for JsonEncoder {
         });
         let mut tail = String::from(",\"floor\":");
         push(&mut tail, &floor);
-        in_parts(
-            MessageKind::Snapshot,
-            at.position,
-            &channel.prefix(None, at.position),
-            "items",
-            page.items.iter().map(|tweet| Tweet::from(tweet.clone())),
-            &tail,
-        )
+        let message = DividedMessage {
+            kind: MessageKind::Snapshot,
+            position: at.position,
+            prefix: &channel.prefix(None, at.position),
+            tail: &tail,
+        };
+        let tweets = page.items.iter().map(|tweet| Tweet::from(tweet.clone()));
+        message.with_list("items", tweets)
     }
 
     fn timeline_update(
@@ -256,14 +262,13 @@ mod tests {
         let epoch = "0123456789abcdef".parse().unwrap();
         let position = Position::of_all(epoch, Sequence::new(1));
         let items: Vec<String> = (0..10).map(|_| "x".repeat(MAX_MESSAGE_BYTES / 3)).collect();
-        let lines = in_parts(
-            MessageKind::Snapshot,
+        let message = DividedMessage {
+            kind: MessageKind::Snapshot,
             position,
-            "{\"a\":1",
-            "items",
-            &items,
-            ",\"floor\":null",
-        );
+            prefix: "{\"a\":1",
+            tail: ",\"floor\":null",
+        };
+        let lines = message.with_list("items", &items);
         assert!(lines.len() > 1);
         let mut count = 0;
         for (index, line) in lines.iter().enumerate() {
@@ -282,14 +287,13 @@ mod tests {
         let epoch = "0000000000000000".parse().unwrap();
         let position = Position::of_all(epoch, Sequence::ZERO);
         let none: [u8; 0] = [];
-        let lines = in_parts(
-            MessageKind::Update,
+        let message = DividedMessage {
+            kind: MessageKind::Update,
             position,
-            "{\"a\":1",
-            "points",
-            none,
-            "",
-        );
+            prefix: "{\"a\":1",
+            tail: "",
+        };
+        let lines = message.with_list("points", none);
         assert_eq!(lines.len(), 1);
         assert_eq!(&lines[0].text()[..], b"{\"a\":1,\"points\":[]}");
     }

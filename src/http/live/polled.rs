@@ -6,7 +6,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::channel_name::{ChannelName, kind_of};
-use super::chunking::{in_parts, in_parts_of_two};
+use super::chunking::DividedMessage;
 use crate::actors::live::{Message, PolledAnswer, PolledTopic};
 use crate::events::{Keyword, Sequence};
 use crate::telemetry::whole;
@@ -91,15 +91,15 @@ fn try_encode(
         }
     }
     let (kind, position) = (kind_of(prev), answer.position);
+    let divided = DividedMessage {
+        kind,
+        position,
+        prefix: &prefix,
+        tail: "",
+    };
     Ok(match lists.as_slice() {
-        [] => vec![Message::new(prefix + "}", kind, Some(position))],
-        [(name, items)] => in_parts(kind, position, &prefix, name, items, ""),
-        [first, second, ..] => in_parts_of_two(
-            kind,
-            position,
-            &prefix,
-            (first.0, &first.1),
-            (second.0, &second.1),
-        ),
+        [] => vec![Message::new(format!("{prefix}}}"), kind, Some(position))],
+        [(name, items)] => divided.with_list(name, items),
+        [first, second, ..] => divided.with_lists((first.0, &first.1), (second.0, &second.1)),
     })
 }
