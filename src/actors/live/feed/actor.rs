@@ -272,15 +272,18 @@ impl FeedState {
         if has_flushed || has_rolled {
             self.context.feed.deliver(time.now).await;
         }
-        if has_flushed {
+        if has_flushed || self.polled.are_over(time.now) {
             self.poll_soon(myself)?;
         }
         self.schedule_roll(myself, time);
         Ok(())
     }
 
+    /// Schedules the next roll for the time at which the first window ends, of a volume or of a
+    /// polled topic.
     fn schedule_roll(&mut self, myself: &ActorRef<FeedMessage>, time: StepTime) {
-        if let Some(until) = self.volumes.next_roll() {
+        let ends = [self.volumes.next_roll(), self.polled.next_end(time.now)];
+        if let Some(until) = ends.into_iter().flatten().min() {
             let myself = myself.clone();
             self.roll.schedule(until, time, move || {
                 let _ = myself.cast(FeedMessage::Roll);
@@ -304,6 +307,7 @@ impl FeedState {
             }
         }
         self.context.feed.deliver(time.now).await;
+        self.schedule_roll(myself, time);
         if self.context.feed.keyword().is_none() {
             self.poll_soon(myself)?;
         }

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::poll;
 use super::registry::FeedRegistry;
-use super::shared::Feed;
+use super::shared::{Feed, FeedPhase};
 use crate::actors::live::budget::LiveBudget;
 use crate::actors::live::encoder::{Encoder, KeywordPosition};
 use crate::actors::live::feed_key::FeedViews;
@@ -155,16 +155,19 @@ impl FeedContext {
         self.readers.run(task).await
     }
 
-    /// The views of all keywords may give another answer than at `position`, or than while the
-    /// clock read what is in `current`.
+    /// The views may give another answer than at `position`, or than while the clock read what is
+    /// in `current`.
     pub(super) fn has_moved(
         &self,
         position: Position,
         current: Option<&Range<Timestamp>>,
         now: Timestamp,
     ) -> bool {
-        self.source.progress.lowest() > position.seq
-            || current.is_some_and(|current| !current.contains(&now))
+        let reached = match (self.feed.keyword(), self.feed.phase()) {
+            (Some(_), FeedPhase::Hot(at)) => at.seq,
+            _ => self.source.progress.lowest(),
+        };
+        reached > position.seq || current.is_some_and(|current| !current.contains(&now))
     }
 
     /// Reads the rows of one keyword off the event loop. Feeds take turns, so that a feed with many

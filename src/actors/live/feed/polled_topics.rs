@@ -73,6 +73,20 @@ impl PolledTopics {
             .retain(|held| !feed.drop_unsubscribed(&Topic::Polled(held.topic.clone())));
     }
 
+    /// The earliest time after `now` at which an answer changes without any event. `None` when no
+    /// answer depends on the time.
+    pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let current = self.held.iter().filter_map(|held| held.current.as_ref());
+        let ends = current.map(|current| current.end);
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// Whether the clock has left the window of an answer that subscribers hold.
+    pub(super) fn are_over(&self, now: Timestamp) -> bool {
+        let mut current = self.held.iter().filter_map(|held| held.current.as_ref());
+        current.any(|current| !current.contains(&now))
+    }
+
     /// How long to wait before the next [refresh](Self::refresh); `None` when there is nothing to
     /// refresh, or when it is scheduled already.
     pub(super) fn schedule_refresh(&mut self) -> Option<Duration> {
@@ -102,9 +116,7 @@ impl PolledTopics {
         let began = Instant::now();
         let mut failure = None;
         for held in &mut self.held {
-            if feed.keyword().is_none()
-                && !context.has_moved(held.position, held.current.as_ref(), now)
-            {
+            if !context.has_moved(held.position, held.current.as_ref(), now) {
                 continue;
             }
             // One topic that cannot be made keeps no other from being made.
