@@ -165,7 +165,7 @@ fn refused_event_streams_have_their_status() {
     for (path, headers, status) in [
         ("ai/events", &[][..], 400),
         ("ai/events?topic=overview", &[], 400),
-        ("ai/events?topic=ranking", &[], 400),
+        ("ai/events?topic=tweets", &[], 400),
         ("ai/events?topic=timeline&topic=volume", &[], 400),
         ("ai/events?topic=timeline&limit=201", &[], 400),
         ("ai/events?topic=timeline&step=day", &[], 400),

@@ -35,7 +35,7 @@ const TOPIC: Text = Text(Head::new("topic", "What to follow"));
 pub(in crate::http) fn parameters() -> Vec<Parameter> {
     let of_topics = topics::stream_parameters().into_iter();
     std::iter::once(Parameter::Text(TOPIC))
-        .chain(of_topics.map(|(parameter, _)| parameter))
+        .chain(of_topics.filter_map(|parameter| parameter.first()))
         .collect()
 }
 
@@ -116,10 +116,8 @@ pub fn operation() -> Operation {
         )
         .of_keyword()
         .parameter(topic);
-    for (parameter, topics) in topics::stream_parameters() {
-        let description = parameter.live_description().unwrap_or_default();
-        let description = format!("With {}. {description}", topics.join(" or "));
-        operation = operation.parameter(parameter.entry(&description));
+    for parameter in topics::stream_parameters() {
+        operation = operation.parameter(parameter.entry());
     }
     operation
         .parameter(json!({

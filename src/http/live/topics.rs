@@ -1,7 +1,7 @@
 //! Reads topics and their parameters from a client's message or query. The topics are those of the
 //! [resources](crate::http::resources).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::access::KeywordSet;
 use crate::actors::live::Topic;
@@ -133,19 +133,73 @@ fn check_known<'a>(
     )))
 }
 
-/// The parameters of all topics of one keyword. Each is listed once, with the topics that take it.
-pub(in crate::http) fn stream_parameters() -> Vec<(Parameter, Vec<&'static str>)> {
-    let mut parameters: Vec<(Parameter, Vec<&'static str>)> = Vec::new();
-    for (resource, _) in topics().filter(|(resource, _)| resource.scope == Scope::Keyword) {
-        for parameter in resource.live_parameters() {
-            let mut held = parameters.iter_mut();
-            match held.find(|(held, _)| held.name() == parameter.name()) {
-                Some((_, topics)) => topics.push(resource.name),
-                None => parameters.push((parameter, vec![resource.name])),
+/// A parameter of event streams. Topics may declare parameters of this name that differ.
+#[derive(Debug)]
+pub(in crate::http) struct StreamParameter {
+    name: &'static str,
+    /// The different declarations, each with its topics.
+    declared: Vec<(Parameter, Vec<&'static str>)>,
+}
+
+impl StreamParameter {
+    /// The first of its declarations, for the check of names. A value is read by the declaration of
+    /// the stream's topic.
+    pub(in crate::http) fn first(&self) -> Option<Parameter> {
+        self.declared.first().map(|(parameter, _)| *parameter)
+    }
+
+    /// Its entry in an OpenAPI operation: its meaning with each topic, and the schemas.
+    pub(in crate::http) fn entry(&self) -> Value {
+        let mut descriptions = Vec::new();
+        let mut schemas: Vec<Value> = Vec::new();
+        for (parameter, topics) in &self.declared {
+            let meaning = parameter.live_description().unwrap_or_default();
+            descriptions.push(format!("With {}. {meaning}", topics.join(" or ")));
+            let schema = parameter.schema();
+            if !schemas.contains(&schema) {
+                schemas.push(schema);
+            }
+        }
+        let schema = match schemas.as_slice() {
+            [one] => one.clone(),
+            several => json!({ "anyOf": several }),
+        };
+        json!({
+            "name": self.name, "in": "query", "description": descriptions.join(". "),
+            "schema": schema,
+        })
+    }
+}
+
+/// The parameters of all topics of one keyword. Each name is listed once.
+pub(in crate::http) fn stream_parameters() -> Vec<StreamParameter> {
+    let of_keyword = topics().filter(|(resource, _)| resource.scope == Scope::Keyword);
+    joined(of_keyword.map(|(resource, _)| (resource.name, resource.live_parameters())))
+}
+
+/// Joins the parameters of topics by their names.
+fn joined(topics: impl Iterator<Item = (&'static str, Vec<Parameter>)>) -> Vec<StreamParameter> {
+    let mut joined: Vec<StreamParameter> = Vec::new();
+    for (topic, parameters) in topics {
+        for parameter in parameters {
+            let name = parameter.name();
+            let index = joined.iter().position(|held| held.name == name);
+            let index = index.unwrap_or_else(|| {
+                let declared = Vec::new();
+                joined.push(StreamParameter { name, declared });
+                joined.len() - 1
+            });
+            let Some(held) = joined.get_mut(index) else {
+                continue;
+            };
+            let mut declared = held.declared.iter_mut();
+            match declared.find(|(declared, _)| *declared == parameter) {
+                Some((_, topics)) => topics.push(topic),
+                None => held.declared.push((parameter, vec![topic])),
             }
         }
     }
-    parameters
+    joined
 }
 
 /// Reads the topic that the query of an event stream names. It is a topic of one keyword.
@@ -174,9 +228,8 @@ pub(super) fn of_stream(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::http::parameter::{Head, Number, Word};
     use crate::http::resources::DEFAULT_VOLUME;
     use crate::projections::volume::{Step, VolumeWindow};
 
@@ -249,5 +302,48 @@ mod tests {
             let error = read(&given, &KeywordSet::All, now()).unwrap_err().0;
             assert!(error.contains(right), "{given}: {error}");
         }
+    }
+
+    #[test]
+    fn stream_parameter_says_what_each_topic_takes() {
+        let limit = |description, max| {
+            Parameter::Number(Number {
+                head: Head::new("limit", description),
+                min: 1,
+                max,
+                default: 20,
+            })
+        };
+        let window = Parameter::Word(Word {
+            head: Head::new("window", "The span"),
+            words: &["1h", "24h"],
+            default: "24h",
+        });
+        let joined = joined(
+            [
+                ("tweets", vec![limit("How many tweets", 200)]),
+                ("words", vec![limit("How many words", 100), window]),
+                ("names", vec![window, limit("How many words", 100)]),
+            ]
+            .into_iter(),
+        );
+        let entries: Vec<_> = joined.iter().map(StreamParameter::entry).collect();
+        let number =
+            |max| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": 20 });
+        assert_eq!(
+            entries,
+            [
+                json!({
+                    "name": "limit", "in": "query",
+                    "description":
+                        "With tweets. How many tweets. With words or names. How many words",
+                    "schema": { "anyOf": [number(200), number(100)] },
+                }),
+                json!({
+                    "name": "window", "in": "query", "description": "With words or names. The span",
+                    "schema": { "type": "string", "enum": ["1h", "24h"], "default": "24h" },
+                }),
+            ]
+        );
     }
 }
