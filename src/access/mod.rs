@@ -54,10 +54,8 @@ pub trait Access: std::fmt::Debug + Send + Sync + 'static {
     /// Whether `principal` may do `action` to `keyword`, or to all keywords if none is given.
     fn allows(&self, principal: &Principal, keyword: Option<&Keyword>, action: Action) -> bool;
 
-    /// The keywords that answers across keywords may count for `principal`.
-    fn countable(&self, _principal: &Principal) -> KeywordSet {
-        KeywordSet::All
-    }
+    /// The keywords that answers across keywords may count for `principal`: those that it may read.
+    fn countable(&self, principal: &Principal) -> KeywordSet;
 }
 
 /// The policy that allows everything to every caller.
@@ -67,5 +65,9 @@ pub struct AllowAll;
 impl Access for AllowAll {
     fn allows(&self, _: &Principal, _: Option<&Keyword>, _: Action) -> bool {
         true
+    }
+
+    fn countable(&self, _: &Principal) -> KeywordSet {
+        KeywordSet::All
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use tidings::actors::engine::fold_step;
 use tidings::events::{Event, Keyword, Record, Timestamp};
-use tidings::http::{Access, Action, HttpOptions, Principal, ROUTES};
+use tidings::http::{Access, Action, HttpOptions, KeywordSet, Principal, ROUTES};
 
 use crate::common::http::Answer;
 use crate::common::in_process::{Running, Setup};
@@ -187,6 +187,10 @@ impl Access for DenyAll {
     fn allows(&self, _: &Principal, _: Option<&Keyword>, _: Action) -> bool {
         false
     }
+
+    fn countable(&self, _: &Principal) -> KeywordSet {
+        KeywordSet::from_iter([])
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,6 +232,10 @@ impl Access for Fragile {
             "on purpose"
         );
         true
+    }
+
+    fn countable(&self, _: &Principal) -> KeywordSet {
+        KeywordSet::All
     }
 }
 

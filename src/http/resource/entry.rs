@@ -84,6 +84,7 @@ pub(in crate::http) enum ReadTopic {
 impl TopicEntry {
     const fn of(
         live: Live,
+        parameters: &[Parameter],
         polled: fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>,
     ) -> Option<Self> {
         match live {
@@ -95,6 +96,10 @@ impl TopicEntry {
                 assert!(
                     long_lists.len() <= 2,
                     "a message is split at two lists at most"
+                );
+                assert!(
+                    !name_keywords(parameters),
+                    "a query that names keywords has no polled topic"
                 );
                 Some(Self {
                     is_default,
@@ -137,7 +142,7 @@ impl ResourceEntry {
             parameters: R::PARAMETERS,
             examples: R::EXAMPLES,
             described: Described::of::<R>(),
-            topic: TopicEntry::of(R::LIVE, topic::of_keyword::<R>),
+            topic: TopicEntry::of(R::LIVE, R::PARAMETERS, topic::of_keyword::<R>),
             route: || get(route::of_keyword::<R>),
         }
     }
@@ -151,7 +156,7 @@ impl ResourceEntry {
             parameters: R::PARAMETERS,
             examples: R::EXAMPLES,
             described: Described::of::<R>(),
-            topic: TopicEntry::of(R::LIVE, topic::across::<R>),
+            topic: TopicEntry::of(R::LIVE, R::PARAMETERS, topic::across::<R>),
             route: || get(route::across::<R>),
         }
     }
@@ -159,6 +164,11 @@ impl ResourceEntry {
     /// Whether the resource has a live topic.
     pub const fn has_topic(&self) -> bool {
         self.topic.is_some()
+    }
+
+    /// Whether its live topic is polled: the whole answer, made again.
+    pub fn has_polled_topic(&self) -> bool {
+        self.topic.is_some_and(|topic| topic.polled.is_some())
     }
 
     /// Parameters of the live topic.
@@ -171,8 +181,49 @@ impl ResourceEntry {
 
     /// Whether a request names keywords. The answer is 404 when one of them is unknown.
     pub(in crate::http) fn names_keywords(&self) -> bool {
-        let mut parameters = self.parameters.iter();
-        self.scope == Scope::Keyword
-            || parameters.any(|parameter| matches!(parameter, Parameter::Keywords(_)))
+        self.scope == Scope::Keyword || name_keywords(self.parameters)
+    }
+}
+
+/// Whether one of the parameters names keywords.
+const fn name_keywords(parameters: &[Parameter]) -> bool {
+    match parameters {
+        [Parameter::Keywords(_), ..] => true,
+        [_, others @ ..] => name_keywords(others),
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::parameter::{Head, Keywords, Number};
+
+    const LIMIT: Parameter = Parameter::Number(Number {
+        head: Head::new("limit", "How many"),
+        min: 1,
+        max: 9,
+        default: 5,
+    });
+    const KEYWORD: Parameter = Parameter::Keywords(Keywords {
+        head: Head::new("keyword", "Which"),
+        max: 2,
+    });
+
+    fn unread(_: &Query, _: &KeywordSet, _: Timestamp) -> Result<Topic, Problem> {
+        Err(Problem::Internal)
+    }
+
+    #[test]
+    fn query_without_keywords_has_a_polled_topic() {
+        assert!(TopicEntry::of(Live::POLLED, &[LIMIT], unread).is_some());
+        assert!(TopicEntry::of(Live::None, &[LIMIT, KEYWORD], unread).is_none());
+    }
+
+    /// The registry is evaluated by the compiler, so the same does not compile there.
+    #[test]
+    #[should_panic(expected = "names keywords")]
+    fn query_that_names_keywords_has_no_polled_topic() {
+        TopicEntry::of(Live::POLLED, &[LIMIT, KEYWORD], unread);
     }
 }

@@ -26,7 +26,7 @@ use super::query::Query;
 use crate::access::KeywordSet;
 use crate::actors::engine::Tidings;
 use crate::actors::live::Topic;
-use crate::events::{Keyword, Timestamp};
+use crate::events::Timestamp;
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{QueryError, Untracked};
 use crate::store::Views;
@@ -44,7 +44,8 @@ pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
     const SUMMARY: &'static str;
     /// Further sentences for the OpenAPI description. Default: none.
     const DESCRIPTION: &'static str = "";
-    /// Parameters of the route, without `min_seq`.
+    /// Parameters of the route, without `min_seq`. The caller needs permission to read each keyword
+    /// that a parameter names.
     const PARAMETERS: &'static [Parameter];
     /// Query strings for the test that checks answers against the description. In that test `ai` is
     /// a tracked keyword.
@@ -92,11 +93,6 @@ pub trait AcrossResource: Resource {
     /// Lane on which the answer is made.
     const LANE: Lane;
 
-    /// Keywords that the query names. The caller needs permission to read each of them.
-    fn keywords(&self) -> &[Keyword] {
-        &[]
-    }
-
     /// Estimated size of the answer in bytes. So much of the answer budget is reserved before the
     /// answer is made. 0 for a short answer, and for one whose size is limited elsewhere.
     fn bytes(&self, _tidings: &Tidings) -> u64 {
@@ -124,7 +120,9 @@ pub trait AcrossResource: Resource {
 pub enum Live {
     /// No live topic.
     None,
-    /// The whole answer, made again at most once a second.
+    /// The whole answer, made again at most once a second. A resource whose parameters name
+    /// keywords does not compile with it: a topic of many keywords cannot tell its client that one
+    /// of them is refused, unknown or untracked.
     Polled {
         /// Names of the lists that may be too long for one message, in the order in which they are
         /// sent. At most two.

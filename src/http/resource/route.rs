@@ -9,7 +9,9 @@ use crate::access::Action;
 use crate::actors::engine::Scope;
 use crate::events::Timestamp;
 use crate::http::Http;
+use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
+use crate::http::query::Query;
 use crate::http::request_context::RequestContext;
 
 /// Answers a GET of a resource of one keyword.
@@ -23,6 +25,7 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     let query = call.query_of_resource(R::PARAMETERS)?;
     let now = Timestamp::now();
     let resource = R::read(&query, now)?;
+    ask_named(&call, &query, R::PARAMETERS)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
     let lane = resource.lane();
@@ -40,9 +43,7 @@ pub(super) async fn across<R: AcrossResource>(
     let query = call.query_of_resource(R::PARAMETERS)?;
     let now = Timestamp::now();
     let resource = R::read(&query, now)?;
-    for keyword in resource.keywords() {
-        call.ask(Some(keyword), Action::Read)?;
-    }
+    ask_named(&call, &query, R::PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
     let bytes = resource.bytes(call.tidings());
     let (tidings, countable) = (call.tidings().clone(), call.countable());
@@ -52,4 +53,20 @@ pub(super) async fn across<R: AcrossResource>(
         Ok(answer)
     })
     .await
+}
+
+/// Asks the permission hook about each keyword that the query names.
+fn ask_named(
+    call: &RequestContext,
+    query: &Query,
+    parameters: &[Parameter],
+) -> Result<(), Problem> {
+    for parameter in parameters {
+        if let Parameter::Keywords(parameter) = parameter {
+            for keyword in query.keywords(parameter)? {
+                call.ask(Some(&keyword), Action::Read)?;
+            }
+        }
+    }
+    Ok(())
 }

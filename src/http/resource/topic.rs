@@ -16,6 +16,7 @@ use crate::http::query::Query;
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::QueryError;
 use crate::store::{StoreError, Views};
+use crate::telemetry::{log_throttled, whole};
 
 /// The polled topic of a resource of one keyword.
 pub(super) fn of_keyword<R: KeywordResource>(
@@ -89,8 +90,15 @@ impl<R: AcrossResource> AcrossQuestion for Across<R> {
         match self.0.answer(views, countable, now) {
             Ok(answer) => Ok(encoded(&answer)?),
             Err(QueryError::Store(error)) => Err(error),
-            // A keyword of the query is not there now. Live asks again, so this is no failure.
-            Err(QueryError::Unknown(_) | QueryError::NotTracked(_)) => Err(StoreError::Absent),
+            // The query of a polled topic names no keywords. So the answer listed this one, and it
+            // was untracked while the answer was made. The next answer does not list it.
+            Err(error @ (QueryError::Unknown(_) | QueryError::NotTracked(_))) => {
+                log_throttled("polled-keyword-gone", move |count| {
+                    tracing::warn!(error = %whole(&error), count, topic = R::NAME, "a \
+                        keyword was untracked while an answer was made; the answer is made again");
+                });
+                Err(StoreError::Absent)
+            }
         }
     }
 

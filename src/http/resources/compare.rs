@@ -90,10 +90,6 @@ impl Resource for Compare {
 impl AcrossResource for Compare {
     const LANE: Lane = Lane::Scan;
 
-    fn keywords(&self) -> &[Keyword] {
-        &self.keywords
-    }
-
     fn bytes(&self, _: &Tidings) -> u64 {
         let series = u64::try_from(self.keywords.len()).unwrap_or(u64::MAX);
         let points = series.saturating_mul(self.buckets.count());
