@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tidings::http::{RESOURCES, ResourceEntry};
 
 /// The channels of one subscription, by topic with its parameters.
 #[derive(Debug, Default)]
@@ -29,15 +30,29 @@ pub struct Channel {
     is_partial: bool,
 }
 
-/// The name of a channel: its topic and the parameters that its lines name.
+/// The name of a channel: its topic and the parameters that are not the default.
 pub fn name_of(line: &Value) -> String {
     let mut name = line["topic"].as_str().unwrap().to_owned();
-    for parameter in ["limit", "step", "from", "tz"] {
-        if let Some(value) = line.get(parameter) {
-            name.push_str(&format!(" {parameter}={value}"));
-        }
+    for (parameter, value) in parameters_of(line) {
+        name.push_str(&format!(" {parameter}={value}"));
     }
     name
+}
+
+/// The parameters of a line's channel that are not the default, as its resource declares them.
+pub fn parameters_of(line: &Value) -> Vec<(&'static str, &Value)> {
+    let resource = RESOURCES
+        .iter()
+        .find(|resource| line["topic"] == resource.name);
+    let parameters = resource.map(ResourceEntry::live_parameters);
+    let parameters = parameters.iter().flatten();
+    parameters
+        .filter_map(|parameter| {
+            let value = line.get(parameter.name())?;
+            let is_default = parameter.schema().get("default") == Some(value);
+            (!is_default).then_some((parameter.name(), value))
+        })
+        .collect()
 }
 
 impl Held {

@@ -1,5 +1,6 @@
 //! The HTTP interface, asked over real connections.
 
+mod access;
 mod edge;
 mod holders;
 mod live;
@@ -10,5 +11,6 @@ mod problems;
 mod scans;
 mod subscriber;
 mod texts;
+mod topics;
 mod tweets;
 mod views;

@@ -109,7 +109,7 @@ fn address(resource: &ResourceEntry, keyword: &str, query: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn resources_answer_and_refuse_as_described() {
     let (running, seq) = filled().await;
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let ask = async |keyword: &str, query: &str, status: u16| {
             let path = address(resource, keyword, query);
             let reply = running.get(&path).await;

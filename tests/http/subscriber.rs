@@ -11,6 +11,7 @@ use tidings::actors::live::{
 use tidings::events::Keyword;
 use tokio::sync::mpsc;
 
+use crate::common::live_state::parameters_of;
 use crate::common::wait::DEADLINE;
 
 /// A transport that takes every line at once.
@@ -113,9 +114,14 @@ impl Subscriber {
 
 /// The name of a line's channel: its topic and parameters.
 fn channel_of(line: &Value) -> String {
-    let parameters = ["topic", "step", "tz", "from", "limit", "window"];
-    let given = parameters.map(|name| line[name].as_str().unwrap_or_default().to_owned());
-    given.join(" ").trim_end().to_owned()
+    let mut name = line["topic"].as_str().unwrap().to_owned();
+    for (_, value) in parameters_of(line) {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        name.push_str(&format!(" {value}"));
+    }
+    name
 }
 
 impl Held {

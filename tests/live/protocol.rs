@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidings::http::RESOURCES;
 use tungstenite::Message;
 
 use crate::common::http;
@@ -160,10 +161,21 @@ fn topics_default_to_those_of_the_dashboard() {
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "배우" }));
     client.next_of("subscribed");
-    let topics: Vec<_> = (0..2)
+    // Those of them that there are.
+    let of_dashboard = ["timeline", "volume", "ranking", "related"];
+    let expected: Vec<_> = of_dashboard
+        .into_iter()
+        .filter(|name| RESOURCES.iter().any(|resource| resource.name == *name))
+        .collect();
+    let topics: Vec<_> = (0..expected.len())
         .map(|_| client.next_of("snapshot")["topic"].clone())
         .collect();
-    assert_eq!(topics, ["timeline", "volume"]);
+    assert_eq!(topics, expected);
+    let more = client.until_pong(9);
+    assert!(
+        more.iter().all(|line| line["type"] != "snapshot"),
+        "{more:?}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub fn asyncapi() -> Value {
     // The base file refers to these two schemas.
     schemas.subschema_for::<Tweet>();
     schemas.subschema_for::<PointAnswer>();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let Some(long_lists) = resource.topic.and_then(|topic| topic.polled) else {
             continue;
         };
@@ -183,5 +183,29 @@ fn insert_all(base: &mut Value, pointer: &str, members: Map<String, Value>) {
 fn push(base: &mut Value, pointer: &str, value: Value) {
     if let Some(Value::Array(list)) = base.pointer_mut(pointer) {
         list.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The members that say which channel a message is of, and where it stands.
+    const OF_CHANNEL: [&str; 8] = [
+        "type", "topic", "keyword", "epoch", "prev", "seq", "mark", "more",
+    ];
+
+    #[test]
+    fn answers_and_parameters_leave_the_members_of_a_channel_alone() {
+        let mut schemas = schema::generator();
+        for resource in RESOURCES.iter().filter(|one| one.has_polled_topic()) {
+            let answer = schema::of_answer((resource.described.schema)(&mut schemas));
+            assert!(!answer.members.is_empty(), "{}", resource.name);
+            for name in OF_CHANNEL {
+                let is_taken =
+                    answer.members.contains_key(name) || parameters(resource).contains_key(name);
+                assert!(!is_taken, "{} has a member {name}", resource.name);
+            }
+        }
     }
 }

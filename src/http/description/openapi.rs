@@ -24,7 +24,7 @@ pub fn openapi() -> Value {
             methods.insert(method.to_ascii_lowercase(), operation.into_json());
         }
     };
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let answer = (resource.described.schema)(&mut schemas);
         let name = (resource.described.schema_name)();
         add(resource.path, "get", operation(resource, &name));

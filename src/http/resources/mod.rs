@@ -19,7 +19,7 @@ pub use tweet::Tweet;
 pub use volume::DEFAULT_VOLUME;
 
 /// Every resource, in the order in which live topics are listed.
-pub static RESOURCES: [ResourceEntry; 7] = [
+pub static RESOURCES: &[ResourceEntry] = &[
     ResourceEntry::across::<keywords::TrackedKeywords>(),
     ResourceEntry::of_keyword::<timeline::Timeline>(),
     ResourceEntry::of_keyword::<volume::Volume>(),

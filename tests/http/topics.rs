@@ -1,0 +1,194 @@
+//! The polled topics of all resources, and a question of a test's own.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::{Map, Value, json};
+use tidings::actors::live::{EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic};
+use tidings::events::Timestamp;
+use tidings::http::{KeywordSet, RESOURCES, ResourceEntry, Scope, topic};
+use tidings::projections::{KeywordSummary, Rows, RowsError};
+
+use crate::common::in_process::Running;
+use crate::http::subscriber::Subscriber;
+use crate::http::views::filled;
+
+/// The parameters of an example.
+fn given(example: &str) -> Map<String, Value> {
+    let pairs = example.split('&').filter_map(|pair| pair.split_once('='));
+    let value = |text: &str| {
+        text.parse::<u64>()
+            .map_or_else(|_| text.into(), Value::from)
+    };
+    pairs
+        .map(|(name, text)| (name.to_owned(), value(text)))
+        .collect()
+}
+
+/// The topic of a resource with these parameters, as a message names it.
+fn with(resource: &ResourceEntry, parameters: &Map<String, Value>) -> Result<Topic, String> {
+    let mut named = parameters.clone();
+    named.insert("topic".to_owned(), resource.name.into());
+    topic(&named.into(), &KeywordSet::All, Timestamp::now())
+}
+
+/// What a line of a channel says besides its channel and its position.
+fn content(line: &Value) -> Map<String, Value> {
+    let mut content = line.as_object().unwrap().clone();
+    for name in ["type", "topic", "epoch", "prev", "seq", "mark", "more"] {
+        content.remove(name);
+    }
+    if line["keyword"].is_string() {
+        content.remove("keyword");
+    }
+    content
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polled_topics_hold_what_their_routes_answer() {
+    let (running, seq) = filled().await;
+    for resource in RESOURCES.iter().filter(|one| one.has_polled_topic()) {
+        let live: Vec<_> = resource.live_parameters();
+        for example in resource.examples {
+            let parameters = given(example);
+            let wanted = with(resource, &parameters);
+            let is_live = |name: &String| live.iter().any(|one| one.name() == name);
+            if !parameters.keys().all(is_live) {
+                let refusal = wanted.unwrap_err();
+                assert!(refusal.contains("has no parameter"), "{example}: {refusal}");
+                continue;
+            }
+            let keyword = (resource.scope == Scope::Keyword).then_some("ai");
+            let mut subscriber = Subscriber::connect(&running.live).await;
+            subscriber
+                .subscribe(keyword, vec![wanted.unwrap()], None)
+                .await;
+            let path = resource.path.replace("{token}", "ai");
+            // The clock may move between the two.
+            loop {
+                let line = subscriber.next().await;
+                if line["type"] == "subscribed" {
+                    continue;
+                }
+                assert!(line.get("more").is_none(), "{line}");
+                let answer = running
+                    .get(&format!("{path}?{example}&min_seq={seq}"))
+                    .await;
+                let mut answer = answer.expect(200);
+                let answer = answer.as_object_mut().unwrap();
+                assert_eq!(answer.remove("epoch"), Some(line["epoch"].clone()));
+                assert_eq!(answer.remove("as_of"), Some(line["seq"].clone()));
+                // A line names those that are not the default.
+                let mut expected = parameters.clone();
+                expected.retain(|name, value| {
+                    let declared = live.iter().find(|one| one.name() == name);
+                    declared.is_some_and(|one| one.schema().get("default") != Some(value))
+                });
+                expected.append(answer);
+                if content(&line) == expected {
+                    break;
+                }
+                assert!(line.get("until").is_some(), "{line}: {expected:?}");
+            }
+        }
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_a_topic_does_not_take_are_refused() {
+    let (running, _) = filled().await;
+    for resource in RESOURCES.iter().filter(|one| one.has_topic()) {
+        let live: Vec<_> = resource.live_parameters();
+        let names = resource.parameters.iter().map(|one| one.name());
+        let unknown = names.filter(|name| live.iter().all(|one| one.name() != *name));
+        for name in unknown.chain(["as_of", "min_seq", "since", "nonsense"]) {
+            let parameters = Map::from_iter([(name.to_owned(), "1".into())]);
+            let refusal = with(resource, &parameters).unwrap_err();
+            assert!(refusal.contains(&format!("{name:?}")), "{refusal}");
+            for parameter in &live {
+                assert!(refusal.contains(parameter.name()), "{refusal}");
+            }
+            if resource.scope == Scope::Keyword {
+                stream_is_refused(&running, resource.name, &format!("{name}=1")).await;
+            }
+        }
+        for parameter in &live {
+            if let Some(wrong) = parameter.wrong_value() {
+                let parameters = Map::from_iter([(parameter.name().to_owned(), wrong.into())]);
+                let refusal = with(resource, &parameters).unwrap_err();
+                assert!(refusal.contains(parameter.name()), "{refusal}");
+                if resource.scope == Scope::Keyword {
+                    let query = format!("{}={wrong}", parameter.name());
+                    stream_is_refused(&running, resource.name, &query).await;
+                }
+            }
+        }
+    }
+    let refusal = topic(&json!("nonsense"), &KeywordSet::All, Timestamp::now()).unwrap_err();
+    for resource in RESOURCES.iter().filter(|one| one.has_topic()) {
+        assert!(refusal.contains(resource.name), "{refusal}");
+    }
+    running.stop().await;
+}
+
+async fn stream_is_refused(running: &Running, topic: &str, query: &str) {
+    let path = format!("/api/v1/keywords/ai/events?topic={topic}&{query}");
+    let answer = running.get(&path).await;
+    assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+    answer.problem();
+}
+
+/// Milliseconds for which [`Windowed`] answers the same.
+const WINDOW_MILLIS: i64 = 100;
+
+/// Answers with the end of the window that contains now.
+#[derive(Debug)]
+struct Windowed;
+
+impl KeywordQuestion for Windowed {
+    fn ask(
+        &self,
+        _: &KeywordSummary,
+        _: &dyn Rows,
+        now: Timestamp,
+    ) -> Result<EncodedAnswer, RowsError> {
+        let until = self.current_during(now).unwrap().end.to_string();
+        Ok(EncodedAnswer(
+            json!({ "until": until }).to_string().into_bytes().into(),
+        ))
+    }
+
+    fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
+        let start = now.plus(-now.millis().rem_euclid(WINDOW_MILLIS));
+        Some(start..start.plus(WINDOW_MILLIS))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_about_one_keyword_moves_with_the_clock_alone() {
+    let running = Running::start().await;
+    running.track("ai").await;
+    let mut subscriber = Subscriber::connect(&running.live).await;
+    let question = PolledQuestion::of_keyword(Windowed);
+    let windowed = PolledTopic::new("windowed", Vec::new(), &[], question);
+    subscriber
+        .subscribe(Some("ai"), vec![Topic::Polled(windowed)], None)
+        .await;
+    // By the end of their windows, with the type and the position of the line.
+    let mut met: BTreeMap<String, (Value, Value)> = BTreeMap::new();
+    while met.len() < 3 {
+        let line = subscriber.next().await;
+        if let Some(until) = line["until"].as_str() {
+            met.insert(
+                until.to_owned(),
+                (line["type"].clone(), line["seq"].clone()),
+            );
+        }
+    }
+    let met: Vec<_> = met.into_values().collect();
+    let (kinds, seqs): (Vec<_>, Vec<_>) = met.into_iter().unzip();
+    assert_eq!(kinds, ["snapshot", "update", "update"]);
+    assert_eq!(seqs, [1, 1, 1]);
+    running.stop().await;
+}
