@@ -1,16 +1,19 @@
-//! The stored form: what the embedded journal and the views keep of an event.
+//! The stored form of events: the bytes that the embedded journal and the views keep.
 //!
-//! One version byte, then bincode:
+//! In: an [`Event`], a [`Hollow`] or a payload. Out: its bytes, and from the bytes the same again.
+//!
+//! The form is one version byte, then bincode:
 //!
 //! | version | holds |
 //! |---|---|
-//! | 0 | a payload in wire form that could not be decoded when stored; each reading tries again |
+//! | 0 | a payload in wire form that was undecodable when stored; each read tries again |
 //! | 1 | an event |
-//! | 2 | an event, behind the text that says where it comes from |
-//! | 3 | what is left of an erased event |
+//! | 2 | the origin of an event (a text), then the event |
+//! | 3 | what is left of an erased event (a [`Hollow`]) |
 //!
-//! Nothing writes versions 2 and 3 yet; they are read. A later version adds an arm to [`decode`]
-//! that lifts the older one (the upcaster); golden fixtures in `tests/golden/` hold every version.
+//! Versions 2 and 3 are read, but nothing writes them yet. A later version adds an arm to
+//! [`decode`], the upcaster, which converts the older form. Golden files in `tests/golden/` have
+//! every version.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -19,15 +22,15 @@ pub use super::codec::{MAX_BYTES, StoredError, decode_first, decode_value, encod
 use super::types::{EventType, EventVisitor, KindVisitor};
 use super::{Event, EventKind, Hollow, Subject, Timestamp, json};
 
-/// The longest text that says where an event comes from, in bytes.
+/// Maximum length of the origin of an event, in bytes.
 pub const MAX_ORIGIN_BYTES: usize = 128;
 
-/// The longest stored form of an erased event, in bytes: version, type, time, hash of the id, four
-/// metrics.
+/// Maximum length of the stored form of an erased event, in bytes: version, type, time, hash of the
+/// id, four metrics.
 pub const MAX_HOLLOW_BYTES: usize = 1 + 1 + 9 + 16 + 4 * (1 + 9);
 
-/// By how many bytes that of an event can be longer than the event's own, where this has more than
-/// 40 bytes.
+/// The stored form of an erased event exceeds that of the event itself by at most this many bytes,
+/// if the event itself has more than 40 bytes.
 pub const HOLLOW_SURPLUS_BYTES: usize = 14;
 
 const WIRE: u8 = 0;
@@ -38,23 +41,23 @@ const HOLLOW: u8 = 3;
 /// A payload that is not an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecodable {
-    /// The payload as it came.
+    /// The payload, unchanged.
     pub payload: Bytes,
-    /// What is wrong with it.
+    /// Why it is not an event.
     pub reason: String,
 }
 
-/// Writes an event in the newest version.
+/// Encodes an event in the newest version.
 ///
 /// # Errors
-/// [`StoredError::Encode`] when it is not representable.
+/// [`StoredError::Encode`] when the event has no stored form.
 pub fn encode_event(event: &Event) -> Result<Bytes, StoredError> {
     let mut out = vec![VERSION_1];
     event.apply(StoreEvent(&mut out))?;
     Ok(out.into())
 }
 
-/// Appends the type of an event, its members, and those that were added to the type later.
+/// Appends the type of an event, its members, and the members that were added to the type later.
 struct StoreEvent<'a>(&'a mut Vec<u8>);
 
 impl EventVisitor for StoreEvent<'_> {
@@ -67,7 +70,7 @@ impl EventVisitor for StoreEvent<'_> {
     }
 }
 
-/// Reads the members of an event, of which nothing is left then.
+/// Reads the members of an event from bytes that hold nothing else.
 struct RestoreEvent<'a>(&'a [u8]);
 
 impl KindVisitor for RestoreEvent<'_> {
@@ -80,11 +83,10 @@ impl KindVisitor for RestoreEvent<'_> {
     }
 }
 
-/// Writes an event with the text that says where it comes from, such as `redrive:17` or
-/// `source:rss`.
+/// Encodes an event with its origin, a text such as `redrive:17` or `source:rss`.
 ///
 /// # Errors
-/// As [`encode_event`], and [`StoredError::Origin`].
+/// Those of [`encode_event`], and [`StoredError::Origin`].
 pub fn encode_event_from(origin: &str, event: &Event) -> Result<Bytes, StoredError> {
     check_origin(origin)?;
     let mut out = vec![WITH_ORIGIN];
@@ -93,17 +95,17 @@ pub fn encode_event_from(origin: &str, event: &Event) -> Result<Bytes, StoredErr
     Ok(out.into())
 }
 
-/// Writes what is left of an erased event.
+/// Encodes what is left of an erased event.
 ///
 /// # Errors
-/// [`StoredError::Encode`], which these values never cause.
+/// [`StoredError::Encode`]; these values never cause it.
 pub fn encode_hollow(hollow: &Hollow) -> Result<Bytes, StoredError> {
     let mut out = vec![HOLLOW];
     encode_value(hollow, &mut out)?;
     Ok(out.into())
 }
 
-/// Checks a text that says where an event comes from.
+/// Checks the origin of an event.
 ///
 /// # Errors
 /// [`StoredError::Origin`] when it isn't 1 to [`MAX_ORIGIN_BYTES`] printable ASCII characters.
@@ -117,7 +119,7 @@ pub fn check_origin(origin: &str) -> Result<(), StoredError> {
     }
 }
 
-/// Keeps a payload that is no event, just as it came.
+/// Stores a payload that is not an event, unchanged.
 pub fn encode_wire(payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(payload.len().saturating_add(1));
     out.put_u8(WIRE);
@@ -125,7 +127,7 @@ pub fn encode_wire(payload: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// The payload in wire form, where that is what is stored.
+/// Returns the payload, if the stored form is a payload in wire form.
 pub fn wire_payload(stored: &Bytes) -> Option<Bytes> {
     match stored.first() {
         Some(&WIRE) => Some(stored.slice(1..)),
@@ -133,7 +135,7 @@ pub fn wire_payload(stored: &Bytes) -> Option<Bytes> {
     }
 }
 
-/// Keeps what came over the wire: as an event if it is one, else as it came.
+/// Stores a payload from the wire: as an event if it is one, else unchanged.
 pub fn encode_payload(payload: &[u8], received_at: Timestamp) -> Bytes {
     json::decode(payload, received_at)
         .ok()
@@ -141,14 +143,14 @@ pub fn encode_payload(payload: &[u8], received_at: Timestamp) -> Bytes {
         .unwrap_or_else(|| encode_wire(payload))
 }
 
-/// What a stored form holds.
+/// The content of a stored form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     /// An event.
     Event {
         /// The event.
         event: Event,
-        /// Where it comes from, when that was kept.
+        /// The origin of the event, if it was stored.
         origin: Option<String>,
     },
     /// What is left of an erased event.
@@ -158,7 +160,7 @@ pub enum Stored {
 /// Reads the stored form of any version.
 ///
 /// # Errors
-/// [`Undecodable`] with the payload and the reason when it holds no event.
+/// [`Undecodable`] with the payload and the reason when there is no event.
 pub fn decode_any(stored: &Bytes, received_at: Timestamp) -> Result<Stored, Undecodable> {
     let plain = |event| Stored::Event {
         event,
@@ -188,7 +190,7 @@ pub fn decode_any(stored: &Bytes, received_at: Timestamp) -> Result<Stored, Unde
 /// Reads an event.
 ///
 /// # Errors
-/// [`Undecodable`] with the payload and the reason when there is none, or none any more.
+/// [`Undecodable`] with the payload and the reason when there is no event, or the event was erased.
 pub fn decode(stored: &Bytes, received_at: Timestamp) -> Result<Event, Undecodable> {
     match decode_any(stored, received_at)? {
         Stored::Event { event, .. } => Ok(event),

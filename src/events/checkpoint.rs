@@ -1,10 +1,13 @@
-//! How far a view has come, and in which journal.
+//! Checkpoints: the position that a view has reached, and the journal that the position belongs to.
+//!
+//! A [`Checkpoint`] names the journal, a position in it, and the hash of the record there. The hash
+//! tells apart two journals with the same positions.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Envelope, Event, EventKind, KeywordRecord, Sequence, TweetId};
 
-/// Which journal a sequence belongs to: a random number, drawn when the journal is created.
+/// Identifies one life of a journal: a random number, drawn when the journal is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(pub u64);
@@ -15,15 +18,15 @@ impl std::fmt::Display for Incarnation {
     }
 }
 
-/// What stands at a position: a hash of (sequence, type, 16-byte hash of the tweet's id), type and
-/// id empty when the record is undecodable. It covers neither a text nor an id, so that both can be
-/// erased in place.
+/// The mark of a position: a hash of (sequence, type, 16-byte hash of the id of the tweet). Type
+/// and id are empty when the record is undecodable. The hash covers neither texts nor the id
+/// itself, so that both can be erased in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordHash(pub u64);
 
 impl RecordHash {
-    /// The hash of one record.
+    /// Computes the hash of one record.
     pub fn of(envelope: &Envelope) -> Self {
         let identity = match &envelope.content {
             Content::Keyword(_, KeywordRecord::Event(event)) => Some(RecordIdentity::of(event)),
@@ -35,7 +38,7 @@ impl RecordHash {
         Self::of_identity(envelope.sequence, identity)
     }
 
-    /// The hash of the record at `sequence`; `None` stands for an undecodable one.
+    /// Computes the hash of the record at `sequence`. `None` stands for an undecodable record.
     pub fn of_identity(sequence: Sequence, identity: Option<RecordIdentity>) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&sequence.get().to_be_bytes());
@@ -50,7 +53,7 @@ impl RecordHash {
     }
 }
 
-/// A text that is no record hash.
+/// A text that is not a record hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a record hash is 16 hex digits")]
 pub struct RecordHashError;
@@ -71,17 +74,17 @@ impl std::fmt::Display for RecordHash {
     }
 }
 
-/// What a [`RecordHash`] covers of an event.
+/// The parts of an event that a [`RecordHash`] covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordIdentity {
-    /// The event's type; the hash covers its name on the wire.
+    /// The type of the event. The hash covers its name on the wire.
     pub kind: EventKind,
-    /// [`TweetId::id_hash`] of the tweet that it is about; `None` for an event about a keyword.
+    /// [`TweetId::id_hash`] of the tweet of the event; `None` for an event about a keyword.
     pub id_hash: Option<[u8; 16]>,
 }
 
 impl RecordIdentity {
-    /// The identity of an event. Costs a compression of BLAKE3 (about 0.1 µs).
+    /// The identity of an event. This costs one compression of BLAKE3 (about 0.1 µs).
     pub fn of(event: &Event) -> Self {
         Self {
             kind: event.kind(),
@@ -90,19 +93,19 @@ impl RecordIdentity {
     }
 }
 
-/// Through which record a shard's rows have taken the journal into account.
+/// The position through which the rows of a shard reflect the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The journal it speaks of.
+    /// The journal of the position.
     pub incarnation: Incarnation,
     /// The position; 0 before the first record.
     pub sequence: Sequence,
-    /// What the journal held there; the default at position 0.
+    /// The hash of the record at the position; the default value at position 0.
     pub hash: RecordHash,
 }
 
 impl Checkpoint {
-    /// Before the first record of a journal, which has the sequence `first`.
+    /// The checkpoint before the first record of a journal. That record has the sequence `first`.
     pub fn start_of(incarnation: Incarnation, first: Sequence) -> Self {
         Self {
             incarnation,
@@ -140,7 +143,7 @@ mod tests {
         }
     }
 
-    /// The bytes are part of checkpoints, of views and of what clients hold.
+    /// These bytes are stored in checkpoints and views, and clients keep them.
     #[test]
     fn hash_follows_from_sequence_type_and_the_first_16_bytes_of_the_hash_of_the_id() {
         let golden = |input: &[u8]| {
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_differ_in_what_is_covered_have_other_hashes() {
+    fn records_that_differ_in_covered_parts_have_different_hashes() {
         let all = [
             envelope(1, deleted("a")),
             envelope(2, deleted("a")),

@@ -1,55 +1,57 @@
-//! The one binary encoding of the project: bincode with variable-length integers, bounded.
+//! The binary encoding of the project: bincode with variable-length integers and a size limit.
+//! Stored events and rows use it.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The longest stored form, in bytes: a payload of 64 KiB and room for what the encoding adds.
+/// Maximum length of a stored form, in bytes: a payload of 64 KiB, and room for what the encoding
+/// adds.
 pub const MAX_BYTES: usize = 72 * 1024;
 
-/// The one bincode setting of the project.
+/// The bincode settings of the project.
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_BYTES>> =
     bincode::config::standard().with_limit::<MAX_BYTES>();
 
-/// A value that cannot be written in, or read from, the stored form.
+/// A value cannot be written in the stored form, or read from it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoredError {
-    /// Too large, or not representable.
+    /// The value is too large, or has no encoding.
     #[error("the event does not fit the stored form")]
     Encode(#[from] bincode::error::EncodeError),
-    /// Not what was written.
+    /// The bytes do not decode.
     #[error("the stored bytes are not what this version writes")]
     Decode(#[from] bincode::error::DecodeError),
-    /// Written by a later version of tidings.
+    /// The bytes were written by a later version of tidings.
     #[error("the stored bytes have version {0}; this tidings reads up to 3: use a newer one")]
     Version(u8),
-    /// The text that says where an event comes from is empty, too long, or not plain.
-    #[error("{0:?} does not say where an event comes from: 1 to 128 printable ASCII characters")]
+    /// The origin of an event is empty, too long, or has other characters than printable ASCII.
+    #[error("{0:?} is not the origin of an event: use 1 to 128 printable ASCII characters")]
     Origin(String),
     /// The event was erased.
     #[error("the event was erased")]
     Erased,
-    /// An erased event is about a keyword, which has nothing to erase.
-    #[error("the stored bytes say that an event about a keyword was erased, which never happens")]
+    /// An erased event is about a keyword. Such events have nothing to erase.
+    #[error("the stored bytes are an erased keyword event, and keyword events cannot be erased")]
     ErasedKeywordEvent,
-    /// Nothing is stored.
+    /// There are no bytes.
     #[error("the stored bytes are empty")]
     Empty,
-    /// Bytes left behind the value.
-    #[error("{0} bytes stand behind the stored value")]
+    /// Bytes follow the value.
+    #[error("{0} bytes follow the stored value")]
     Trailing(usize),
 }
 
 /// Appends a small value.
 ///
 /// # Errors
-/// [`StoredError::Encode`] when it is not representable.
+/// [`StoredError::Encode`] when the value has no encoding.
 pub fn encode_value<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
     bincode::serde::encode_into_std_write(value, out, CONFIG)?;
     Ok(())
 }
 
-/// Reads what [`encode_value`] wrote, and returns the bytes behind it.
+/// Decodes a value that [`encode_value`] wrote. Returns it and the bytes after it.
 ///
 /// # Errors
 /// [`StoredError::Decode`].
@@ -58,7 +60,7 @@ pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Sto
     Ok((value, bytes.get(read..).unwrap_or_default()))
 }
 
-/// Reads what [`encode_value`] wrote; nothing may stand behind it.
+/// Decodes a value that [`encode_value`] wrote. No bytes may follow it.
 ///
 /// # Errors
 /// [`StoredError::Decode`] or [`StoredError::Trailing`].

@@ -1,9 +1,8 @@
-//! Tokens of version 1 of the normal form, and what they are today.
+//! Converts tokens of version 1 of the normal form into keywords of the current version.
 //!
-//! Version 1 was plain NFKC. It made conjoining jamo of compatibility jamo (`ㅋㅋ` became
-//! U+110F U+110F), kept variation selectors, and refused every format character. A journal that
-//! was written under it may hold tokens that name no keyword today, or one that is spelled in
-//! another way.
+//! Version 1 was plain NFKC. It replaced compatibility jamo by conjoining jamo (`ㅋㅋ` became U+110F
+//! U+110F), kept variation selectors, and refused every format character. A journal of version 1
+//! can have tokens that name no keyword today, or a keyword that is spelled in another way today.
 
 use percent_encoding::percent_decode;
 use unicode_normalization::UnicodeNormalization;
@@ -12,23 +11,24 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use super::normal_form::compatibility_jamo_of;
 use super::{Keyword, KeywordError, Token};
 
-/// What a token of version 1 is today.
+/// The current meaning of a token of version 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CarriedToken {
-    /// It names the same keyword. Also a token that named none: it may name one now.
+    /// The token is unchanged: it names the same keyword. This includes tokens that named no
+    /// keyword under version 1; they may name one now.
     Same,
-    /// The keyword that it named has this form now, and so another token.
+    /// The keyword of the token has this form now, and so another token.
     Now(Keyword),
-    /// What it named is no keyword any more.
+    /// The keyword of the token is not a keyword any more.
     Gone(KeywordError),
 }
 
 impl CarriedToken {
-    /// What a token is today that stands in a journal of version 1.
+    /// Converts a token from a journal of version 1.
     ///
-    /// Conjoining jamo that stand alone become the compatibility jamo that they were made of. The
-    /// ones that had joined a syllable ("배우ㄳ" became "배욳") cannot be told from a syllable that
-    /// was written so, and stay.
+    /// Conjoining jamo outside syllables become the compatibility jamo from which version 1 made
+    /// them. Conjoining jamo that had joined a syllable ("배우ㄳ" became "배욳") look like a syllable
+    /// that was written so, and stay.
     pub fn of_version_1(token: &[u8]) -> Self {
         let Some(text) = named_by(token) else {
             return Self::Same;
@@ -41,7 +41,7 @@ impl CarriedToken {
     }
 }
 
-/// The keyword that a token named under version 1.
+/// Returns the keyword that a token named under version 1.
 fn named_by(token: &[u8]) -> Option<String> {
     let text = percent_decode(token).decode_utf8().ok()?;
     let is_keyword = (1..=Keyword::MAX_CODE_POINTS).contains(&text.chars().count())
@@ -69,7 +69,8 @@ fn is_control_or_format(character: char) -> bool {
     )
 }
 
-/// The text with compatibility jamo for the conjoining jamo that are in no syllable.
+/// Returns the text with compatibility jamo in place of the conjoining jamo that are in no
+/// syllable.
 fn with_compatibility_jamo(text: &str) -> String {
     let mut characters = text.chars().peekable();
     let mut before = None;
@@ -101,7 +102,7 @@ const fn is_vowel(character: char) -> bool {
     matches!(character, '\u{1160}'..='\u{11a7}' | '\u{d7b0}'..='\u{d7c6}')
 }
 
-/// A syllable without a final consonant.
+/// Whether a character is a syllable without a final consonant.
 const fn is_open_syllable(character: char) -> bool {
     let code = character as u32;
     0xac00 <= code && code <= 0xd7a3 && (code - 0xac00).is_multiple_of(28)
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The token that version 1 gave a keyword.
+    /// Returns the token that version 1 gave a keyword.
     fn token_before(text: &str) -> String {
         Token::of_text(&normal_form(text))
     }
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_name_the_same_and_tokens_that_named_nothing_are_the_same() {
+    fn tokens_of_unchanged_keywords_and_of_no_keyword_stay_the_same() {
         for written in [
             "아이폰",
             "us airways",
@@ -174,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_that_is_the_same_is_decoded_and_one_that_moved_is_not_lost(text in "\\PC{1,20}|[ㄱㅏㄳ\u{1100}\u{1161}\u{11a8}가각a\u{fe0f}❤]{1,8}") {
+        fn unchanged_tokens_decode_and_changed_ones_keep_their_keyword(text in "\\PC{1,20}|[ㄱㅏㄳ\u{1100}\u{1161}\u{11a8}가각a\u{fe0f}❤]{1,8}") {
             let token = token_before(&text);
             let named = named_by(token.as_bytes());
             match CarriedToken::of_version_1(token.as_bytes()) {

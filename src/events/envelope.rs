@@ -1,4 +1,7 @@
-//! What the journal hands out, and what it takes in.
+//! Records, which the journal takes, and envelopes, which it hands out.
+//!
+//! A [`Record`] has the bytes of an event without a sequence. [`Record::open`] decodes it into an
+//! [`Envelope`], which has the sequence and the event.
 
 use std::sync::Arc;
 
@@ -9,65 +12,65 @@ use super::{
     Event, Hollow, Keyword, Sequence, Subject, Timestamp, Token, binary, encode_fitting, json,
 };
 
-/// One record of the journal, decoded.
+/// One decoded record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Its position.
+    /// The position of the record.
     pub sequence: Sequence,
-    /// When the journal took it.
+    /// When the journal received the record.
     pub received_at: Timestamp,
-    /// What it says, and of which keyword.
+    /// The keyword of the record and its content.
     pub content: Content,
-    /// Where its event comes from, such as `redrive:17`, when the record says so. Hashes, folds and
+    /// The origin of the event, such as `redrive:17`, if the record has one. Hashes, folds and
     /// digests leave it out.
     pub origin: Option<Arc<str>>,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A record on a keyword's subject.
     Keyword(Keyword, KeywordRecord),
-    /// A record whose token names no keyword: it belongs to no keyword and is kept as rejected.
+    /// A record whose token does not name a keyword. It is kept in the rejected log.
     Unaddressed {
-        /// The token as it came.
+        /// The token, unchanged.
         token: Bytes,
-        /// The payload as it came.
+        /// The payload, unchanged.
         payload: Bytes,
         /// Why the token is refused.
         reason: String,
     },
 }
 
-/// A record on a keyword's subject.
+/// The content of a record on the subject of a keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeywordRecord {
     /// An event that can be folded.
     Event(Event),
-    /// A payload that cannot; it is counted and kept as rejected.
+    /// A payload that cannot be folded. It is counted and kept in the rejected log.
     Rejected {
-        /// The payload as it came.
+        /// The payload, unchanged.
         payload: Bytes,
         /// Why it is refused.
         reason: String,
     },
-    /// What is left of an event that was erased. It has the hash of the event.
+    /// What is left of an erased event. It has the hash of that event.
     Hollow(Hollow),
 }
 
-/// A record on a keyword's subject, and where it stands in the journal: what a fold takes.
+/// A record on the subject of a keyword with its position: the input of a fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeywordEnvelope {
-    /// Its position.
+    /// The position of the record.
     pub sequence: Sequence,
-    /// When the journal took it.
+    /// When the journal received the record.
     pub received_at: Timestamp,
-    /// What it says.
+    /// The content of the record.
     pub record: KeywordRecord,
 }
 
 impl KeywordRecord {
-    /// It says that the keyword is tracked, or is not any more.
+    /// Whether the record says that the keyword is tracked or untracked.
     pub const fn is_about_keyword(&self) -> bool {
         match self {
             Self::Event(event) => matches!(event.kind().subject(), Subject::Keyword),
@@ -77,7 +80,7 @@ impl KeywordRecord {
 }
 
 impl Envelope {
-    /// The event, when there is one.
+    /// The event, if the record has one.
     pub fn event(&self) -> Option<&Event> {
         match &self.content {
             Content::Keyword(_, KeywordRecord::Event(event)) => Some(event),
@@ -86,7 +89,7 @@ impl Envelope {
         }
     }
 
-    /// The keyword it is addressed to, when its token names one.
+    /// The keyword of the record, if its token names one.
     pub fn keyword(&self) -> Option<&Keyword> {
         match &self.content {
             Content::Keyword(keyword, _) => Some(keyword),
@@ -95,31 +98,32 @@ impl Envelope {
     }
 }
 
-/// How an event is written in a record.
+/// The form of an event in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// In the newest binary version.
+    /// The stored form in the newest version.
     Stored,
-    /// As JSON, as it goes over the wire.
+    /// The JSON of the wire.
     Wire,
 }
 
-/// A record before it is decoded: what a journal moves about.
+/// A record before it is decoded, as a journal stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// When the journal took it.
+    /// When the journal received the record.
     pub received_at: Timestamp,
-    /// The subject's token, as it came; a keyword's when [`Token::decode_strict`] says so.
+    /// The token of the subject, unchanged. [`Token::decode_strict`] tells whether it names a
+    /// keyword.
     pub token: Bytes,
-    /// The [`binary`] form of an event, or of a payload that is none.
+    /// The [`binary`] form of an event, or of a payload that is not an event.
     pub stored: Bytes,
 }
 
-/// Why an event of ours cannot be a record.
+/// Why an event of this process cannot become a record.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The clock is wrong: no event may have such a time.
+    /// The clock is wrong: events cannot have such a time.
     #[error(
         "the clock of this machine says {0}, and events have times from {earliest} to {latest}: \
         set the clock, then try again",
@@ -127,18 +131,18 @@ pub enum RecordError {
         latest = Timestamp::LATEST
     )]
     Clock(Timestamp),
-    /// The journal would reject it if it came from a publisher.
+    /// The event would be rejected if a publisher had sent it.
     #[error("the event is not valid: {0}")]
     Invalid(#[from] json::DecodeError),
-    /// It is larger than the stored form allows.
+    /// The event is larger than the stored form allows.
     #[error(transparent)]
     Stored(#[from] binary::StoredError),
 }
 
 impl Record {
-    /// A record of an event that this process makes or takes from a publisher. It is checked as
-    /// what a publisher sends: whatever is journaled can be exported, imported, and sent to another
-    /// journal.
+    /// Makes a record of an event that this process creates or accepts from a publisher. The event
+    /// is checked like one from a publisher, so whatever is journaled can be exported, imported,
+    /// and sent to another journal.
     ///
     /// # Errors
     /// [`RecordError`].
@@ -150,7 +154,8 @@ impl Record {
         Self::of_event_in(Form::Stored, keyword, event, received_at)
     }
 
-    /// The same in the form that a journal takes best.
+    /// Like [`Record::of_event`], in the given form of the event. Each journal has a form that it
+    /// stores best.
     ///
     /// # Errors
     /// [`RecordError`].
@@ -175,8 +180,8 @@ impl Record {
         })
     }
 
-    /// Decodes a payload that stands under a token, as [`Record::open`] would, without making a
-    /// record of it first.
+    /// Decodes a payload that came with a token, like [`Record::open`], but without making a record
+    /// of it first.
     pub fn open_wire(
         sequence: Sequence,
         received_at: Timestamp,
@@ -209,8 +214,8 @@ impl Record {
         }
     }
 
-    /// Decodes the record. `keyword` is what the token means, given by the caller because it
-    /// can remember tokens, of which there are few, while there are many records.
+    /// Decodes the record. `keyword` is the decoded token. The caller passes it, because it can
+    /// cache tokens: there are few tokens and many records.
     pub fn open(&self, sequence: Sequence, keyword: &Result<Keyword, String>) -> Envelope {
         let mut origin = None;
         let decoded = binary::decode_any(&self.stored, self.received_at);
@@ -232,7 +237,7 @@ impl Record {
             (Err(reason), decoded) => Content::Unaddressed {
                 token: self.token.clone(),
                 payload: match (binary::wire_payload(&self.stored), decoded) {
-                    // Also a good event stays as it came.
+                    // An event in wire form stays unchanged even if it is valid.
                     (Some(payload), _) => payload,
                     (None, Ok(Stored::Event { event, .. })) => encode_fitting(&event).into(),
                     (None, Ok(Stored::Hollow(_))) => Bytes::new(),
@@ -255,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_of_ours_is_checked_as_that_of_a_publisher() {
+    fn own_event_is_checked_like_an_event_of_a_publisher() {
         let keyword = Keyword::new("a").unwrap();
         let made = |at: Timestamp, received_at| {
             let event = Event::keyword_tracked(at);
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_ours_is_an_event_in_either_form() {
+    fn own_record_decodes_to_its_event_in_either_form() {
         let keyword = Keyword::new("a").unwrap();
         let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
         let event = Event::keyword_untracked(now);

@@ -1,15 +1,14 @@
-//! An event as JSON that a payload has room for.
+//! Encodes events as JSON that fits the size limit of payloads.
 
 use serde_json::Value;
 
 use super::{Event, json};
 
-/// Writes an event as publishers do, in at most [`json::MAX_PAYLOAD_BYTES`] wherever it was read
-/// from so many.
+/// Encodes an event as publishers do. The result has at most [`json::MAX_PAYLOAD_BYTES`] if the
+/// event came from a payload within that limit.
 ///
-/// [`json::encode`] writes metrics that are 0, and milliseconds, where a publisher may have left
-/// them out. An event that filled its payload is written without them: what is missing means the
-/// same.
+/// [`json::encode`] writes zero metrics and milliseconds, which a publisher may have left out. If
+/// the result is too long, it is written without them. The shorter form has the same meaning.
 pub fn encode_fitting(event: &Event) -> Vec<u8> {
     let json = json::encode(event);
     if json.len() <= json::MAX_PAYLOAD_BYTES {
@@ -18,7 +17,8 @@ pub fn encode_fitting(event: &Event) -> Vec<u8> {
     shortened(&json).unwrap_or(json)
 }
 
-/// The JSON of an event without what can be left out; `None` when it is no object.
+/// Returns the JSON of an event without the parts that can be left out; `None` when it is not an
+/// object.
 pub fn shortened(json: &[u8]) -> Option<Vec<u8>> {
     let mut event: Value = serde_json::from_slice(json).ok()?;
     let object = event.as_object_mut()?;
@@ -28,7 +28,7 @@ pub fn shortened(json: &[u8]) -> Option<Vec<u8>> {
         let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
         *at = format!("{seconds}Z");
     }
-    // An engagement that sets a metric to 0 says something; a tweet that has none does not.
+    // In an engagement, a metric of 0 is a new value. In a tweet it is the default.
     if object.get("type").and_then(Value::as_str) == Some("tweet.posted")
         && let Some(Value::Object(metrics)) = object.get_mut("metrics")
     {
@@ -46,7 +46,7 @@ mod tests {
     use crate::events::Timestamp;
 
     #[test]
-    fn an_event_that_fills_its_payload_fits_when_it_is_written_again() {
+    fn event_that_fills_its_payload_fits_when_encoded_again() {
         let now = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
         for at in [
             "2026-11-23T07:00:00Z",

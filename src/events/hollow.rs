@@ -1,10 +1,11 @@
-//! What is left of an erased event.
+//! Hollow events: what is left of an event after its content was erased.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, EventKind, MetricsPatch, RecordIdentity, Subject, Timestamp, TweetId};
 
-/// `{"type":"tweet.posted","at":"…","id_hash":"32 hex digits","metrics":{"likes":1}}`
+/// The JSON in exports: `{"type":"tweet.posted","at":"…","id_hash":"32 hex
+/// digits","metrics":{"likes":1}}`
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HollowJson {
@@ -15,23 +16,23 @@ struct HollowJson {
     metrics: MetricsPatch,
 }
 
-/// An event about a tweet whose content was erased. Its place in the journal stays, and so does
-/// what hashes and counts go by.
+/// An event about a tweet whose content was erased. Its position in the journal stays, and so does
+/// everything that record hashes and counts depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hollow {
-    /// What it was.
+    /// The type of the event.
     pub kind: EventKind,
     /// When it happened (event time).
     pub at: Timestamp,
-    /// The first 16 bytes of the BLAKE3 hash of the tweet's id.
+    /// The first 16 bytes of the BLAKE3 hash of the id of the tweet.
     pub id_hash: [u8; 16],
-    /// The metrics that it named; of a deletion none.
+    /// The metrics of the event. A deletion has none.
     pub metrics: MetricsPatch,
 }
 
 impl Hollow {
-    /// What erasing leaves of an event; `None` of an event about a keyword, which has nothing to
-    /// erase.
+    /// Returns what erasing leaves of an event; `None` for an event about a keyword, which has
+    /// nothing to erase.
     pub fn of(event: &Event) -> Option<Self> {
         Some(Self {
             kind: event.kind(),
@@ -41,7 +42,7 @@ impl Hollow {
         })
     }
 
-    /// As it stands in an export.
+    /// Encodes the JSON for exports.
     pub fn to_json(&self) -> Vec<u8> {
         let json = HollowJson {
             r#type: self.kind.name().to_owned(),
@@ -55,12 +56,12 @@ impl Hollow {
     /// Reads what [`Self::to_json`] wrote.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A text that says what is wrong with the JSON.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
         let json: HollowJson = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         let kind = EventKind::named(&json.r#type)
             .filter(|kind| kind.subject() == Subject::Tweet)
-            .ok_or_else(|| format!("{:?} is no type of events about tweets", json.r#type))?;
+            .ok_or_else(|| format!("{:?} is not a type of events about tweets", json.r#type))?;
         let id_hash = u128::from_str_radix(&json.id_hash, 16)
             .ok()
             .filter(|_| json.id_hash.len() == 32)
@@ -73,7 +74,7 @@ impl Hollow {
         })
     }
 
-    /// What the event's hash covers, which stays.
+    /// What the hash of the event covers. It is not erased.
     pub const fn identity(&self) -> RecordIdentity {
         RecordIdentity {
             kind: self.kind,

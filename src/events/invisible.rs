@@ -1,7 +1,8 @@
-//! Which characters are never shown.
+//! Characters that are never displayed.
 
-/// The property Default_Ignorable_Code_Point of Unicode (`DerivedCoreProperties.txt`), which holds
-/// unassigned code points too and has hardly changed since Unicode 6.
+/// Whether a character has the Unicode property Default_Ignorable_Code_Point
+/// (`DerivedCoreProperties.txt`). The property includes unassigned code points, and has hardly
+/// changed since Unicode 6.
 pub(super) const fn is_default_ignorable(character: char) -> bool {
     matches!(
         character,
@@ -32,7 +33,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_048))]
-        // The strategy has tables of its own.
+        // The strategy of proptest has Unicode tables of its own, independent of the ranges above.
         #[test]
         fn other_tables_agree(
             shown in "\\P{Default_Ignorable_Code_Point}{64}",

@@ -1,4 +1,6 @@
-//! Keywords in their normal form.
+//! Keywords: their normal form and the rules for their characters.
+//!
+//! In: a text. Out: a [`Keyword`] in normal form, or the rule that the text breaks.
 
 use std::sync::Arc;
 
@@ -7,9 +9,9 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use super::invisible::is_default_ignorable;
 use super::normal_form::normal_form;
 
-/// A keyword in [normal form](super::normal_form()): 1..=64 code points, at least one of which can
-/// be seen. It holds no control characters (Cc), and of the format characters (Cf) only tag
-/// characters and, between two other characters, joiners. Cheap to clone.
+/// A keyword in [normal form](super::normal_form()): 1..=64 code points, at least one of which is
+/// visible. It has no control characters (Cc). The only format characters (Cf) allowed are tag
+/// characters, and joiners between two other characters. A clone is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Keyword(Arc<str>);
 
@@ -20,26 +22,26 @@ pub enum KeywordError {
     /// Nothing is left after trimming.
     #[error("the keyword is empty; give 1 to 64 characters")]
     Empty,
-    /// Longer than [`Keyword::MAX_CODE_POINTS`].
+    /// The normal form is longer than [`Keyword::MAX_CODE_POINTS`].
     #[error("the keyword has {0} characters in normal form; at most 64 are allowed")]
     TooLong(usize),
-    /// Holds a control (Cc) or format (Cf) character.
+    /// The keyword has a control (Cc) or format (Cf) character.
     #[error(
         "the keyword holds the control or format character U+{0:04X} at character {1}; remove it"
     )]
     ControlCharacter(u32, usize),
-    /// A joiner (U+200C, U+200D) without another character on both sides.
+    /// The keyword has a joiner (U+200C, U+200D) without another character on both sides.
     #[error(
         "the keyword holds the joiner U+{0:04X} at character {1}, where it joins nothing; remove it"
     )]
     Joiner(u32, usize),
-    /// No character of it is shown.
+    /// The keyword has no visible character.
     #[error("the keyword has no character that can be seen; add one")]
     Invisible,
 }
 
 impl Keyword {
-    /// How many code points the normal form may have.
+    /// Maximum length of the normal form, in code points.
     pub const MAX_CODE_POINTS: usize = 64;
 
     /// Normalises `text` and checks it.
@@ -47,8 +49,9 @@ impl Keyword {
     /// # Errors
     /// [`KeywordError`] names the rule that the text breaks.
     pub fn new(text: &str) -> Result<Self, KeywordError> {
-        // What composes to one character has few of them, so that only white space and selectors
-        // make a short normal form of a long text. Hostile lengths are refused before the tables.
+        // Few characters compose into one character, so only white space and selectors give a long
+        // text a short normal form. Texts that are too long are refused here, before the Unicode
+        // tables are used.
         if text.len() > MAX_BYTES {
             let counted = text.split_whitespace().flat_map(str::chars);
             let left = counted.clone().map(char::len_utf8).sum::<usize>();
@@ -72,10 +75,10 @@ impl Keyword {
     }
 }
 
-/// The longest text, in bytes without its white space, that is looked at.
+/// Maximum length of the text before normalisation, in bytes without its white space.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Refuses control and format characters, but for those that a script or a flag needs.
+/// Refuses control and format characters, except those that a script or a flag needs.
 fn check_characters(normal: &str) -> Result<(), KeywordError> {
     let mut before = None;
     let mut characters = normal.chars().zip(1_usize..).peekable();
@@ -88,7 +91,8 @@ fn check_characters(normal: &str) -> Result<(), KeywordError> {
                 return Err(KeywordError::Joiner(code, position));
             }
         } else if is_control_or_format(character) && !is_tag(character) {
-            // White space controls (tab, newline) are spaces by now; what is left is hostile.
+            // White space controls (tab, newline) are spaces by now. The remaining ones are
+            // refused.
             return Err(KeywordError::ControlCharacter(code, position));
         }
         before = Some(character);
@@ -103,12 +107,13 @@ fn is_control_or_format(character: char) -> bool {
     )
 }
 
-/// The zero width non-joiner, which Persian words need, and the zero width joiner of emoji.
+/// Whether a character is the zero width non-joiner, which Persian words need, or the zero width
+/// joiner of emoji.
 const fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
 }
 
-/// A character of the flags of regions.
+/// Whether a character belongs to the flags of regions.
 const fn is_tag(character: char) -> bool {
     matches!(character, '\u{e0020}'..='\u{e007f}')
 }
@@ -206,7 +211,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
-        fn a_keyword_is_the_keyword_of_its_own_text(text in "\\PC{0,20}|[\u{200c}\u{200d}\u{fe0f}aㄱ\u{3164}\u{1100}👩]{1,6}") {
+        fn keyword_of_the_text_of_a_keyword_is_the_same(text in "\\PC{0,20}|[\u{200c}\u{200d}\u{fe0f}aㄱ\u{3164}\u{1100}👩]{1,6}") {
             if let Ok(keyword) = Keyword::new(&text) {
                 prop_assert_eq!(Keyword::new(keyword.as_str()), Ok(keyword));
             }

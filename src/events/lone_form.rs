@@ -1,4 +1,4 @@
-//! Normal forms of single characters, remembered.
+//! A cache of the normal forms of single characters.
 
 use std::sync::OnceLock;
 
@@ -7,20 +7,21 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use super::normal_form::is_variation_selector;
 
-/// The normal forms of characters that follow one another; `None` as [`lone_form`] says.
+/// The normal forms of consecutive characters; `None` where [`lone_form`] has none.
 type Page = Box<[Option<Box<str>>]>;
-/// The characters of a page.
+/// Number of characters in a page.
 const PAGE: usize = 256;
-/// So many pages hold all characters that are assigned but for tags, selectors and private use.
+/// Number of pages. They hold all assigned characters except tags, selectors and private use.
 const PAGES: usize = 0x324;
 
-/// A page is filled when a character of it is first asked for: 256 times the tables, once. All of
-/// them together take some MB.
+/// The pages. A page is filled when one of its characters is first requested, which takes 256
+/// look-ups in the Unicode tables. All pages together take some MB.
 static FILLED: [OnceLock<Page>; PAGES] = [const { OnceLock::new() }; PAGES];
 
-/// The normal form of a character that no character before it can change, and that none behind it
-/// changes that is of this kind, too; `None` of any other, of a capital sigma, and of variation
-/// selectors, which go.
+/// Returns the normal form of a character that can be normalised alone. No character before it
+/// changes it, and a character after it changes it only if that one has no lone form. Returns
+/// `None` for all other characters, for a capital sigma, and for variation selectors, which are
+/// removed.
 pub(super) fn lone_form(character: char) -> Option<&'static str> {
     let code = usize::try_from(u32::from(character)).ok()?;
     let page = FILLED.get(code / PAGE)?.get_or_init(|| fill(code / PAGE));
@@ -45,7 +46,8 @@ fn make(character: char) -> Option<Box<str>> {
     stands_alone.then(|| lower.nfkc().collect::<String>().into())
 }
 
-/// What it decomposes to begins with a character that doesn't join one before it.
+/// Whether the decomposition of `text` begins with a character that does not combine with the one
+/// before it.
 fn begins_stretch(text: &str) -> bool {
     text.nfkd().next().is_some_and(|first| {
         canonical_combining_class(first) == 0

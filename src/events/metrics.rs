@@ -18,7 +18,7 @@ members! {
 }
 
 members! {
-    /// The metrics that an event names; the others stay as they are.
+    /// The metrics that an event sets. Other metrics stay unchanged.
     #[derive(Copy, Default)]
     pub struct MetricsPatch {
         /// Likes.
@@ -33,7 +33,7 @@ members! {
 }
 
 impl MetricsPatch {
-    /// `metrics` with the values that this patch names.
+    /// Returns `metrics` with the values of this patch.
     #[must_use]
     pub fn applied_to(self, metrics: TweetMetrics) -> TweetMetrics {
         TweetMetrics {
@@ -44,7 +44,7 @@ impl MetricsPatch {
         }
     }
 
-    /// The patch names no metric.
+    /// Whether the patch sets no metric.
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }

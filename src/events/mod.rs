@@ -1,7 +1,8 @@
-//! What happened, as typed facts: keywords, events, envelopes and their two encodings.
+//! Events as typed facts: keywords, events, records and envelopes, and the two encodings of events.
 //!
-//! Everything here is pure and knows nothing of the other layers. JSON is spoken by publishers
-//! ([`json`]); the journal and the views keep the compact [`binary`] form.
+//! In: JSON from publishers ([`json`]), and stored bytes ([`binary`]), which the journal and the
+//! views keep. Out: [`Event`], [`Envelope`] and [`Record`]. All of it is pure and imports no other
+//! folder.
 
 pub mod binary;
 mod checkpoint;

@@ -1,37 +1,37 @@
-//! The normal form in which keywords and texts are compared.
+//! The normal form, in which keywords and texts are compared.
 //!
-//! One *pass* over a text:
+//! One *pass* over a text does this:
 //! 1. Variation selectors (U+FE00..=U+FE0F, U+E0100..=U+E01EF) are removed.
-//! 2. Hangul compatibility jamo (U+3131..=U+318E without U+3164) stay themselves, half-width jamo
-//!    (U+FFA1..=U+FFDC) become them. NFKC would make conjoining jamo of both, which then join
-//!    their neighbours: "배우ㄳ" would lose "배우". Every stretch between two of them is put into
-//!    NFKC for itself.
+//! 2. Hangul compatibility jamo (U+3131..=U+318E without U+3164) stay unchanged, and half-width
+//!    jamo (U+FFA1..=U+FFDC) become compatibility jamo. NFKC would make conjoining jamo of both,
+//!    which join their neighbours: "배우ㄳ" would lose "배우". NFKC is applied separately to every
+//!    stretch between two jamo.
 //! 3. White space (`White_Space`) is trimmed, and every run of it inside becomes one space.
 //!
 //! The normal form is a pass, then Unicode default lower case (with the final sigma), then a second
-//! pass, since lower case can undo NFKC. It is idempotent.
+//! pass, because lower case can undo NFKC. It is idempotent.
 //!
-//! [`normalise_into`] does all of this in one go over the text. A character that no neighbour can
-//! change ([`Class::Plain`]) is written straight away. Of others the normal form is remembered
-//! ([`lone_form`]); only what marks and the like join goes through the tables, as a stretch. A text
-//! with a capital sigma, whose lower case depends on what stands far around it, takes
-//! [`by_definition`].
+//! [`normalise_into`] computes this in one go over the text. A character that no neighbour can
+//! change ([`Class::Plain`]) is written at once. The normal form of other lone characters is cached
+//! ([`lone_form`]). Only stretches with combining characters go through the Unicode tables. A text
+//! with a capital sigma takes the slow path ([`by_definition`]), because the lower case of a sigma
+//! depends on distant characters.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::lone_form::lone_form;
 
-/// The version of the normal form. A journal names the one that its tokens are in: one that names
-/// no version has version 1, in which compatibility jamo became conjoining jamo and variation
+/// The version of the normal form. A journal names the version of its tokens. A journal without a
+/// version has version 1, in which compatibility jamo became conjoining jamo and variation
 /// selectors stayed.
 pub const NORMAL_FORM_VERSION: u16 = 2;
 
-/// The Hangul filler, which is no jamo: NFKC makes U+1160 of it, which cannot be seen.
+/// The Hangul filler, which is not a jamo: NFKC turns it into U+1160, which is invisible.
 const HANGUL_FILLER: char = '\u{3164}';
-/// The one letter whose lower case depends on its neighbours.
+/// The only letter whose lower case depends on its neighbours.
 const CAPITAL_SIGMA: char = 'Σ';
 
-/// The normal form of a text.
+/// Returns the normal form of a text.
 pub fn normal_form(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.is_ascii() {
@@ -49,9 +49,10 @@ pub fn normal_form(text: &str) -> String {
 }
 
 /// Appends the normal form of `text` to `out`. Stops as soon as it has appended more than
-/// `max_bytes` bytes, and then returns false: what it has appended is the beginning of the normal
-/// form, and at most the bytes of one stretch of marks longer than `max_bytes`. A text with a
-/// capital sigma costs its whole normal form, which has at most 12 times its bytes.
+/// `max_bytes` bytes, and then returns false. In that case the appended bytes are the beginning of
+/// the normal form. They exceed `max_bytes` by at most one stretch of combining characters. For a
+/// text with a capital sigma the whole normal form is computed, which is at most 12 times as long
+/// as the text.
 pub fn normalise_into(text: &str, max_bytes: usize, out: &mut String) -> bool {
     let mut writer = Writer::new(max_bytes, out);
     match writer.text(text) {
@@ -65,32 +66,32 @@ pub fn normalise_into(text: &str, max_bytes: usize, out: &mut String) -> bool {
     }
 }
 
-/// Why a text was not written to its end.
+/// Why writing stopped before the end of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
-    /// The limit is reached.
+    /// The limit was reached.
     Full,
-    /// The text has to be put into lower case as a whole.
+    /// A capital sigma was found, so the lower case of the text must be computed as a whole.
     Sigma,
 }
 
-/// How a character is treated.
+/// How a character is normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// ASCII white space.
     Space,
-    /// It is its own NFKC, starts a stretch that NFKC treats for itself, and its lower case is its
+    /// The character is its own NFKC, begins a new stretch for NFKC, and its lower case is its
     /// ASCII lower case.
     Plain,
-    /// A compatibility jamo: itself, or what a half-width one becomes.
+    /// A compatibility jamo, or the compatibility jamo of a half-width one.
     Jamo(char),
-    /// Left to the tables.
+    /// A character that needs the Unicode tables.
     Other,
 }
 
 impl Class {
-    /// Only a shortcut, but for jamo: a plain character that is called other costs time and
-    /// nothing else. The ranges are checked against the tables by a test.
+    /// Except for jamo, classes are only a shortcut: a plain character classed as other costs time
+    /// and changes nothing. A test checks the ranges against the tables.
     #[inline]
     const fn of(character: char) -> Self {
         match character {
@@ -100,7 +101,8 @@ impl Class {
             | '\u{430}'..='\u{45f}'
             // Arabic letters and digits.
             | '\u{621}'..='\u{64a}' | '\u{660}'..='\u{669}' | '\u{6cc}'
-            // Devanagari letters (those with nukta decompose), Thai letters but SARA AM.
+            // Devanagari letters (not those with nukta, which decompose), Thai letters except SARA
+            // AM.
             | '\u{904}'..='\u{939}' | '\u{e01}'..='\u{e31}'
             // Dashes, quotes and bullets; CJK brackets and commas; Hiragana and Katakana.
             | '\u{2012}'..='\u{2016}' | '\u{2018}'..='\u{2023}' | '\u{3001}'..='\u{3003}'
@@ -121,7 +123,7 @@ impl Class {
     }
 }
 
-/// The normal form of a character that nothing joins.
+/// The normal form of a character that combines with no neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lone {
     Space,
@@ -130,8 +132,8 @@ enum Lone {
 }
 
 impl Class {
-    /// The normal form of a character of this class that nothing joins; `None` where it takes the
-    /// tables.
+    /// Returns the normal form of a lone character of this class; `None` when the Unicode tables
+    /// are needed.
     fn lone(self, character: char) -> Option<Lone> {
         match self {
             Self::Space => Some(Lone::Space),
@@ -142,9 +144,9 @@ impl Class {
     }
 }
 
-/// The compatibility jamo that this character is, or is the half-width form of.
+/// Returns the compatibility jamo for a character that is one, or is the half-width form of one.
 const fn compatibility_jamo(character: char) -> Option<char> {
-    // What the half-width ranges hold has to be subtracted to come to U+3131 and what follows it.
+    // `offset` is what to subtract from a half-width jamo to get its compatibility jamo.
     let offset = match character {
         HANGUL_FILLER => return None,
         '\u{3131}'..='\u{318e}' => return Some(character),
@@ -158,7 +160,7 @@ const fn compatibility_jamo(character: char) -> Option<char> {
     char::from_u32(character as u32 - offset)
 }
 
-/// The compatibility jamo that NFKC makes this conjoining jamo of.
+/// Returns the compatibility jamo from which NFKC makes this conjoining jamo.
 pub(super) fn compatibility_jamo_of(conjoining: char) -> Option<char> {
     ('\u{3131}'..='\u{318e}')
         .filter(|jamo| *jamo != HANGUL_FILLER)
@@ -169,16 +171,16 @@ pub(super) const fn is_variation_selector(character: char) -> bool {
     matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Writes a normal form behind what `out` holds already.
+/// Appends a normal form to `out`.
 struct Writer<'o> {
     out: &'o mut String,
-    /// Where it begins in `out`.
+    /// Where the normal form begins in `out`.
     start: usize,
-    /// Through which length of `out` it may go.
+    /// Maximum length of `out`, in bytes.
     max: usize,
-    /// White space was met since the last character.
+    /// Whether white space came after the last character.
     space: bool,
-    /// The stretch in hand, in NFKC.
+    /// The current stretch in NFKC.
     composed: String,
 }
 
@@ -194,7 +196,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Takes back all that was written.
+    /// Removes everything that was written.
     fn restart(&mut self) {
         self.out.truncate(self.start);
         self.space = false;
@@ -235,8 +237,8 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Writes the ASCII characters that `text` begins with, but for one that is followed by
-    /// another than ASCII, and returns how many bytes they were.
+    /// Writes the ASCII characters at the start of `text`, except one that is followed by a
+    /// character outside ASCII. Returns the number of bytes read.
     fn ascii(&mut self, text: &str) -> Result<usize, Stop> {
         let mut bytes = text.as_bytes().iter();
         let mut written = 0;
@@ -253,7 +255,7 @@ impl<'o> Writer<'o> {
         Ok(written)
     }
 
-    /// Writes a stretch that goes through the tables.
+    /// Writes a stretch that needs the Unicode tables.
     fn stretch(&mut self, stretch: &str) -> Result<(), Stop> {
         let mut composed = std::mem::take(&mut self.composed);
         composed.clear();
@@ -306,7 +308,8 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// How many bytes of characters that may join the one before them a text begins with.
+/// Returns how many bytes at the start of `text` belong to characters that can combine with the one
+/// before them.
 fn joined(text: &str) -> usize {
     let behind = text
         .find(|character| Class::of(character) != Class::Other || lone_form(character).is_some());
@@ -317,7 +320,7 @@ fn without_selectors(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter(|c| !is_variation_selector(*c))
 }
 
-/// The normal form, as it is defined.
+/// The normal form by its definition. It is slower than [`Writer`].
 fn by_definition(text: &str) -> String {
     pass(&pass(text).to_lowercase())
 }
@@ -351,7 +354,7 @@ mod tests {
     use unicode_normalization::char::canonical_combining_class;
     use unicode_normalization::{IsNormalized, is_nfkc_quick};
 
-    /// Every character that may be assigned: behind these planes is nothing but private use.
+    /// Every character that can be assigned. The planes above these are private use only.
     fn every_character() -> impl Iterator<Item = char> {
         ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}')
     }
@@ -394,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_characters_are_what_the_tables_leave_alone() {
+    fn tables_leave_plain_characters_unchanged() {
         for c in every_character().filter(|c| Class::of(*c) == Class::Plain) {
             assert_eq!(
                 is_nfkc_quick(std::iter::once(c)),
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_alone_and_among_others_has_the_normal_form_of_the_definition() {
+    fn every_character_has_the_normal_form_of_the_definition() {
         let mut text = String::new();
         for c in every_character() {
             for (before, behind) in [
@@ -433,7 +436,7 @@ mod tests {
         }
     }
 
-    /// Characters that change, join or part their neighbours, and some that do nothing.
+    /// Characters that change, combine or separate their neighbours, and some without any effect.
     fn texts() -> impl Strategy<Value = String> {
         let character = prop_oneof![
             prop::sample::select(
@@ -449,14 +452,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8_192))]
         #[test]
-        fn the_normal_form_is_that_of_the_definition_and_idempotent(text in texts()) {
+        fn normal_form_matches_the_definition_and_is_idempotent(text in texts()) {
             let normal = normal_form(&text);
             prop_assert_eq!(&normal, &by_definition(&text));
             prop_assert_eq!(&normal_form(&normal), &normal);
         }
 
         #[test]
-        fn a_limit_gives_the_beginning_of_the_normal_form(text in texts(), max in 0..60_usize) {
+        fn limit_gives_the_beginning_of_the_normal_form(text in texts(), max in 0..60_usize) {
             let normal = normal_form(&text);
             let mut out = String::from("before ");
             let whole = normalise_into(&text, max, &mut out);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The position of a record in the journal, from 1 on. 0 is no position: it stands for "none".
+/// The position of a record in the journal, from 1. 0 is not a position: it stands for "none".
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Sequence(u64);
 
 impl Sequence {
-    /// No position: before any record of any journal.
+    /// No position. It is before every record of every journal.
     pub const ZERO: Self = Self(0);
 
     /// The sequence with this number.
@@ -29,19 +29,19 @@ impl Sequence {
         Self(self.0.saturating_add(1))
     }
 
-    /// The position before this one; 0 has none and stays 0.
+    /// The position before this one. 0 has none before it and stays 0.
     #[must_use]
     pub const fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The position `count` further on.
+    /// The position `count` records later.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))
     }
 
-    /// How many records lie after `earlier` up to here; 0 when `earlier` is not earlier.
+    /// The number of records after `earlier` through this one; 0 when `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

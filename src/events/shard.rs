@@ -1,11 +1,11 @@
-//! Where a keyword lives.
+//! Shards: the parts into which a journal divides its keywords.
 
-/// One of the shards, counted from 0.
+/// The number of a shard, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(u16);
 
 impl ShardId {
-    /// Its number, from 0.
+    /// The number as an index.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -17,17 +17,17 @@ impl std::fmt::Display for ShardId {
     }
 }
 
-/// Into how many shards a journal places its keywords; fixed when the journal is created.
+/// The number of shards of a journal, fixed when the journal is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardCount(u16);
 
-/// A journal claims a number of shards that cannot be.
+/// A journal has an impossible number of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a journal has 1 to 1,024 shards, not {0}")]
 pub struct UnsupportedShardCount(pub u16);
 
 impl ShardCount {
-    /// What new journals get, and what the stream transform of NATS is set to.
+    /// The number of shards of new journals, and of the stream transform of NATS.
     pub const DEFAULT: Self = Self(16);
 
     /// Checks a stored count.
@@ -52,14 +52,14 @@ impl ShardCount {
         (0..self.0).map(ShardId)
     }
 
-    /// The shard that counts and keeps all records whose token names no keyword: one, so that
-    /// they are kept in sequence order. It keeps what else belongs to no keyword's shard, too.
+    /// The shard for records whose token names no keyword. It counts and keeps all of them, so that
+    /// they are kept in sequence order. It also keeps everything else without a keyword.
     pub fn of_unaddressed(self) -> ShardId {
         self.shard_of(b"_")
     }
 
-    /// The shard of a subject's token: FNV-1a (32 bit) modulo the count, which is what NATS'
-    /// `partition(P,1)` computes, so that both journals place a keyword alike.
+    /// The shard of the token of a subject: FNV-1a (32 bit) modulo the count. `partition(P,1)` of
+    /// NATS computes the same, so both journals place a keyword in the same shard.
     pub fn shard_of(self, token: &[u8]) -> ShardId {
         let hash = token.iter().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_cannot_be_are_refused() {
+    fn impossible_counts_are_refused() {
         assert!(ShardCount::new(0).is_err());
         assert!(ShardCount::new(1025).is_err());
         assert_eq!(ShardCount::new(16).unwrap().all().count(), 16);

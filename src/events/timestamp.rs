@@ -1,4 +1,7 @@
-//! Moments in UTC, to the millisecond.
+//! Times in UTC, in milliseconds.
+//!
+//! In: RFC 3339 texts, or milliseconds since 1970. Out: times, their texts, and the bounds of
+//! minutes, hours and days.
 
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
@@ -17,9 +20,9 @@ pub struct Timestamp(i64);
 pub struct TimestampError(pub String);
 
 impl Timestamp {
-    /// 2000-01-01T00:00:00Z, the earliest time an event may have.
+    /// 2000-01-01T00:00:00Z, the earliest time of an event.
     pub const EARLIEST: Self = Self(946_684_800_000);
-    /// 9999-12-31T23:59:59.999Z, the last time RFC 3339 can write.
+    /// 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can express.
     pub const LATEST: Self = Self(253_402_300_799_999);
     /// A minute, in milliseconds.
     pub const MINUTE: i64 = 60_000;
@@ -61,19 +64,19 @@ impl Timestamp {
         }
     }
 
-    /// What the clock says. Only the outer layers (`actors`, `http`, `cli`) may ask.
+    /// Reads the clock. Only the outer layers (`actors`, `http`, `cli`) may call this.
     pub fn now() -> Self {
         let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
         Self(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
     }
 
-    /// Reads an RFC 3339 time with any offset; what is finer than a millisecond is cut off.
+    /// Parses an RFC 3339 time with any offset. Digits beyond milliseconds are cut off.
     ///
     /// # Errors
     /// [`TimestampError`] when the text is not RFC 3339.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let fail = || TimestampError(text.chars().take(64).collect());
-        // The parser would take anything between the date and the time.
+        // The parser accepts any character between date and time, so this check comes first.
         if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
             return Err(fail());
         }
@@ -86,7 +89,7 @@ impl Timestamp {
 }
 
 impl std::fmt::Display for Timestamp {
-    /// `2026-11-23T07:00:00.123Z`: always UTC, always three decimals.
+    /// Writes `2026-11-23T07:00:00.123Z`: always UTC, always three decimals.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -111,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn offsets_become_utc_and_finer_digits_are_cut() {
+    fn offsets_become_utc_and_digits_beyond_milliseconds_are_cut() {
         let moment = Timestamp::parse("2026-11-23T16:00:00.1239+09:00").unwrap();
         assert_eq!(moment.to_string(), "2026-11-23T07:00:00.123Z");
     }
@@ -134,13 +137,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_what_was_written_gives_the_same_moment(millis in 0_i64..253_402_300_799_999) {
+        fn parsing_a_written_time_gives_the_same_time(millis in 0_i64..253_402_300_799_999) {
             let moment = Timestamp::from_millis(millis);
             prop_assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment));
         }
 
         #[test]
-        fn buckets_contain_their_moments(millis in 0_i64..253_402_300_799_999) {
+        fn buckets_contain_their_times(millis in 0_i64..253_402_300_799_999) {
             let moment = Timestamp::from_millis(millis);
             let floor = moment.floor_to(Timestamp::HOUR);
             prop_assert!(floor <= moment && moment < floor.plus(Timestamp::HOUR));

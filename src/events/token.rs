@@ -1,6 +1,6 @@
-//! Keywords as they stand in NATS subjects and URL paths.
+//! Tokens: the form of keywords in NATS subjects and URL paths.
 //!
-//! What a publisher has to do to come from a keyword, as written, to its token:
+//! A publisher computes the token of a keyword in these steps:
 //! 1. Remove U+FE00..=U+FE0F and U+E0100..=U+E01EF.
 //! 2. Split the text at every Hangul jamo in U+3131..=U+318E (but U+3164) and half-width jamo in
 //!    U+FFA1..=U+FFDC. Put each piece between them into NFKC. Leave the jamo of the first range as
@@ -21,30 +21,31 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_
 
 use super::{Keyword, KeywordError};
 
-/// The percent-encoding of a keyword: every byte but `a-z 0-9 _ -` encoded, upper-case hex.
+/// The percent-encoding of a keyword: every byte is encoded except `a-z 0-9 _ -`, with upper-case
+/// hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(String);
 
-/// Why a subject's or path's text does not name a keyword.
+/// Why a token does not name a keyword.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The bytes behind the percent signs are not UTF-8.
+    /// The decoded bytes are not UTF-8.
     #[error("the token is not the percent-encoding of UTF-8 text")]
     NotUtf8,
-    /// The text it encodes cannot be a keyword.
+    /// The decoded text cannot be a keyword.
     #[error(transparent)]
     Keyword(#[from] KeywordError),
-    /// It names a keyword in another spelling, which would land in another shard.
+    /// The token names a keyword in another spelling, which would be in another shard.
     #[error("the token is not in normal form; publish to {right:?} instead")]
     NotNormal {
-        /// The one token this keyword has.
+        /// The token of the keyword.
         right: String,
     },
 }
 
-/// What is encoded: all but ASCII letters, digits, `_` and `-`. Upper-case letters don't occur in
-/// a normal form, so leaving them out of the set changes nothing.
+/// The characters that are encoded: all except ASCII letters, digits, `_` and `-`. A normal form
+/// has no upper-case letters, so it does not matter that the set leaves them out.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
 
 impl Token {
@@ -53,15 +54,15 @@ impl Token {
         Self(Self::of_text(keyword.as_str()))
     }
 
-    /// The percent-encoding of a text that need not be a keyword.
+    /// Encodes a text, which need not be a keyword.
     pub(super) fn of_text(text: &str) -> String {
         utf8_percent_encode(text, ENCODED).to_string()
     }
 
-    /// Reads a subject's token, which has to be in normal form.
+    /// Decodes the token of a subject, which must be in normal form.
     ///
     /// # Errors
-    /// [`TokenError`]; the reason names the right token where there is one.
+    /// [`TokenError`]. If the token names a keyword, the reason has its correct token.
     pub fn decode_strict(token: &[u8]) -> Result<Keyword, TokenError> {
         let keyword = Self::decode_lenient(token)?;
         let right = Self::of(&keyword);
@@ -72,7 +73,7 @@ impl Token {
         }
     }
 
-    /// Reads any percent-encoding of a keyword, as in a URL path, and normalises it.
+    /// Decodes any percent-encoding of a keyword, as in a URL path, and normalises it.
     ///
     /// # Errors
     /// [`TokenError::NotUtf8`] or the [`KeywordError`] of the text.
@@ -101,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn tokens_of_the_contract() {
+    fn tokens_match_the_documented_examples() {
         for (keyword, token) in [
             ("아이폰", "%EC%95%84%EC%9D%B4%ED%8F%B0"),
             ("us airways", "us%20airways"),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused_with_the_right_one() {
+    fn refusal_of_another_spelling_names_the_right_token() {
         for token in ["%ec%95%84%EC%9D%B4%ED%8F%B0", "아이폰"] {
             let error = Token::decode_strict(token.as_bytes()).unwrap_err();
             assert_eq!(
@@ -137,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_names_its_keyword(text in "\\PC{1,30}") {
+        fn token_decodes_to_its_keyword(text in "\\PC{1,30}") {
             if let Ok(keyword) = Keyword::new(&text) {
                 let token = Token::of(&keyword);
                 prop_assert_eq!(Token::decode_strict(token.as_str().as_bytes()), Ok(keyword));

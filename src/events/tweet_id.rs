@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A tweet's id: 1..=128 printable ASCII characters without space, unique across sources and
-/// compared as bytes.
+/// The id of a tweet: 1..=128 printable ASCII characters without space. It is unique across sources
+/// and compared by its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TweetId(Arc<str>);
 
-/// Why a text cannot be a tweet's id.
+/// A text is not the id of a tweet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an id: 1 to 128 printable ASCII characters (0x21 to 0x7E)")]
 pub struct TweetIdError(pub String);
@@ -19,7 +19,7 @@ impl TweetId {
     /// Checks a text.
     ///
     /// # Errors
-    /// [`TweetIdError`] when it is empty, too long, or holds another byte than 0x21..=0x7E.
+    /// [`TweetIdError`] when the text is empty, too long, or has bytes outside 0x21..=0x7E.
     pub fn new(text: &str) -> Result<Self, TweetIdError> {
         let printable = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
         if printable && (1..=128).contains(&text.len()) {
@@ -34,8 +34,8 @@ impl TweetId {
         &self.0
     }
 
-    /// The first 128 bits of the BLAKE3 hash of the id's bytes: what the id index of the views and
-    /// record hashes know the id by. Costs a compression (about 0.1 µs).
+    /// The first 128 bits of the BLAKE3 hash of the id. The id index of the views and record hashes
+    /// use it in place of the id. It costs one compression (about 0.1 µs).
     pub fn id_hash(&self) -> [u8; 16] {
         let mut first = [0; 16];
         for (to, from) in first

@@ -1,10 +1,12 @@
-//! A text with what the analyser says of it.
+//! A text with what the analyser says about it.
+//!
+//! In: the text of a tweet. Out: its normal form, computed once when it is first needed.
 
 use std::cell::OnceCell;
 
 use crate::events::normal_form;
 
-/// A text that is analysed when it is asked for, at most once. Costs nothing until then.
+/// A text that is analysed at most once, when the result is first needed.
 #[derive(Debug, Clone)]
 pub struct AnalysedText<'t> {
     text: &'t str,
@@ -12,7 +14,7 @@ pub struct AnalysedText<'t> {
 }
 
 impl<'t> AnalysedText<'t> {
-    /// A text that is not analysed yet.
+    /// Makes a value for a text that is not analysed yet.
     pub const fn new(text: &'t str) -> Self {
         Self {
             text,

@@ -1,22 +1,24 @@
-//! Where the extended grapheme clusters of a text begin (UAX 29).
+//! Boundaries of the extended grapheme clusters of a text (UAX 29).
+//!
+//! In: a text and byte positions. Out: whether a cluster begins at a position.
 
 use std::cell::{Cell, OnceCell};
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// How many positions of a text are checked one by one. A check may have to read all the text
-/// before its position, as in a row of flags, so many positions cost less when all are found at
-/// once.
+/// Maximum number of positions that are checked one by one. A check can read all the text before
+/// its position, for example in a row of flags. For many positions it is cheaper to find all
+/// boundaries at once.
 const CHECKED_ALONE: u32 = 8;
 
-/// The boundaries of one text. Positions that need the tables are checked one by one, until they
-/// are many: then all boundaries are found at once.
+/// The boundaries of one text. The first positions that need the tables are checked one by one;
+/// after [`CHECKED_ALONE`] of them all boundaries are found at once.
 #[derive(Debug)]
 pub(super) struct Boundaries<'t> {
     text: &'t str,
-    /// How many positions were checked.
+    /// Number of positions that were checked.
     checked: Cell<u32>,
-    /// A bit for every byte of the text, set where a cluster begins.
+    /// One bit for each byte of the text, set where a cluster begins.
     starts: OnceCell<Vec<u64>>,
 }
 
@@ -48,7 +50,7 @@ impl<'t> Boundaries<'t> {
         if checked < CHECKED_ALONE {
             self.checked.set(checked + 1);
             let mut cursor = GraphemeCursor::new(position, self.text.len(), true);
-            // The cursor has the whole text, so it cannot ask for more.
+            // The cursor has the whole text, so it never needs more context.
             return cursor.is_boundary(self.text, 0).unwrap_or(true);
         }
         let starts = self.starts.get_or_init(|| starts(self.text));
@@ -67,8 +69,8 @@ fn starts(text: &str) -> Vec<u64> {
     starts
 }
 
-/// Whether a character is a cluster of its own beside any other such character: a shortcut, which a
-/// test compares with the tables.
+/// Whether a character is a cluster of its own beside any other such character. This is a shortcut,
+/// which a test compares with the tables.
 const fn stands_alone(character: char) -> bool {
     matches!(
         character,
@@ -87,8 +89,8 @@ const fn stands_alone(character: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Characters that are new in the newest version have no clusters and no lower case until the
-    /// tables of these follow.
+    /// Characters of the newest Unicode version have no clusters and no lower case until the tables
+    /// of these follow.
     #[test]
     fn tables_are_of_one_version_or_the_one_before() {
         let version = unicode_normalization::UNICODE_VERSION.0;
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_checked_alone_and_together_are_judged_alike() {
+    fn checks_one_by_one_and_at_once_agree() {
         let text = "🇰🇷🇺🇸é👩\u{200d}💻हिन्दी\u{600}1한\u{302}".repeat(3);
         for (position, behind) in text.char_indices() {
             let before = text[..position].chars().next_back();
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_are_not_parted() {
+    fn position_inside_a_cluster_is_no_boundary() {
         let text = "a🇰🇷🇺🇸é👩\u{200d}💻한\u{301}हिन्दी";
         let boundaries = Boundaries::of(text);
         let expected: Vec<usize> = text

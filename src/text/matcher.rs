@@ -1,18 +1,21 @@
-//! Which keywords are in a text.
+//! The matcher: finds the keywords that occur in a text.
 //!
-//! All keywords are found in one pass (Aho and Corasick, 1975) over the normal form of the text, so
-//! the cost follows the length of the text and not the number of keywords. Occurrences may overlap
-//! and lie within each other. One counts if both of its edges are boundaries of extended grapheme
-//! clusters (UAX 29) and none is inside a word: 🇷🇺 is not in "🇰🇷🇺🇸", `हिन्द` not in "हिन्दी".
+//! In: the set of tracked keywords, and texts. Out: the keywords of each text, each once.
+//!
+//! One pass over the normal form of the text finds all keywords (Aho and Corasick, 1975), so the
+//! cost depends on the length of the text and not on the number of keywords. Occurrences can
+//! overlap and be nested. An occurrence counts if both of its edges are boundaries of extended
+//! grapheme clusters (UAX 29) and neither edge is inside a word: 🇷🇺 is not in "🇰🇷🇺🇸", and `हिन्द`
+//! is not in "हिन्दी".
 //!
 //! An edge is inside a word if the characters on both sides of it are letters, digits or `_` of
-//! scripts that put spaces between words, where at most seven marks and joiners are skipped on
-//! either side: `ai` is in "AI는", not in "paid", and `연기` is in "연기력".
+//! scripts that put spaces between words. Up to seven marks and joiners are skipped on either side.
+//! So `ai` is in "AI는" and not in "paid", and `연기` is in "연기력".
 //!
-//! Letters are the characters of general category L, digits those of Nd, marks those of M; joiners
-//! are U+200C and U+200D. Scripts without spaces, or whose words take endings, are Hangul, Han,
-//! Hiragana, Katakana, Thai, Lao, Khmer and Myanmar, by Script_Extensions, so that `ー`, which is
-//! common to two of them, is one of theirs.
+//! Letters are the characters of general category L, digits those of Nd, marks those of M. Joiners
+//! are U+200C and U+200D. The scripts without spaces between words, or with endings on words, are
+//! Hangul, Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar. The test uses Script_Extensions,
+//! so that `ー`, which Hiragana and Katakana share, belongs to them.
 
 use std::collections::BTreeSet;
 
@@ -23,25 +26,26 @@ use unicode_script::{Script, UnicodeScript};
 use super::boundaries::Boundaries;
 use crate::events::{Keyword, normal_form};
 
-/// Finds keywords in texts. Building one for 100,000 keywords takes 0.1 to 0.3 s and 10 to 40 MB,
-/// by their length, so share it, and build a new one when the keywords change.
+/// Finds keywords in texts. Building a matcher for 100,000 keywords takes 0.1 to 0.3 s and 10 to 40
+/// MB, depending on their lengths. So share one matcher, and build a new one when the keywords
+/// change.
 #[derive(Debug)]
 pub struct Matcher {
-    /// In order, each once.
+    /// The keywords in order, each once.
     keywords: Vec<Keyword>,
     parts: Vec<Part>,
 }
 
-/// An automaton over a range of the keywords. One automaton takes them all, up to some millions.
+/// An automaton over a range of the keywords. One automaton is enough for up to some millions.
 #[derive(Debug)]
 struct Part {
-    /// The index of the keyword that is its pattern 0.
+    /// The index of the keyword of pattern 0.
     first: usize,
     automaton: AhoCorasick,
 }
 
 impl Matcher {
-    /// A matcher for these keywords, in any order, repeated or not.
+    /// Builds a matcher for these keywords. They can be in any order and repeat.
     pub fn new(keywords: impl IntoIterator<Item = Keyword>) -> Self {
         let mut keywords: Vec<Keyword> = keywords.into_iter().collect();
         keywords.sort_unstable();
@@ -51,7 +55,7 @@ impl Matcher {
         Self { keywords, parts }
     }
 
-    /// The keywords that occur in a text, each once, in their order.
+    /// Returns the keywords that occur in a text, each once, in order.
     pub fn keywords_in(&self, text: &str) -> Vec<&Keyword> {
         if self.keywords.is_empty() {
             return Vec::new();
@@ -73,17 +77,17 @@ impl Matcher {
             .collect()
     }
 
-    /// How many keywords it looks for.
+    /// The number of keywords.
     pub fn keywords(&self) -> usize {
         self.keywords.len()
     }
 }
 
-/// Builds an automaton over keywords, of which the first has the index `first`. When one automaton
-/// cannot address so many states, builds two over half of the keywords each.
+/// Builds an automaton over `keywords`, of which the first one has the index `first`. If the
+/// keywords need more states than one automaton can address, builds one automaton for each half.
 fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
     let automaton = AhoCorasick::builder()
-        // The densest form, for a handful of keywords as for 100,000.
+        // The densest form, for a handful of keywords as well as for 100,000.
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(keywords.iter().map(Keyword::as_str));
     if let Ok(automaton) = automaton {
@@ -95,16 +99,17 @@ fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
     }
 }
 
-/// How many marks and joiners are skipped on either side of an edge to find the word it may be in.
+/// Maximum number of marks and joiners that are skipped on either side of an edge to find the word
+/// around it.
 const MAX_SKIPPED_CHARS: usize = 7;
 
-/// Whether an occurrence counts: neither edge is inside a cluster or a word.
+/// Whether an occurrence counts: [`is_edge`] accepts both of its ends.
 fn counts(text: &str, boundaries: &Boundaries<'_>, occurrence: &Match) -> bool {
     is_edge(text, boundaries, occurrence.start()) && is_edge(text, boundaries, occurrence.end())
 }
 
-/// Whether the characters before and after a position belong to two clusters, and not to one word
-/// of a script with spaces.
+/// Whether the characters before and after a position belong to two clusters, and not to the same
+/// word of a script with spaces.
 fn is_edge(text: &str, boundaries: &Boundaries<'_>, position: usize) -> bool {
     let Some((before, behind)) = text.split_at_checked(position) else {
         return false;
@@ -117,8 +122,8 @@ fn is_edge(text: &str, boundaries: &Boundaries<'_>, position: usize) -> bool {
     boundaries.between(neighbours.0, neighbours.1, position)
 }
 
-/// Whether the characters on one side of an edge, marks and joiners skipped, begin with one of a
-/// word of a script with spaces.
+/// Whether the first character on one side of an edge, after skipped marks and joiners, belongs to
+/// a word of a script with spaces.
 fn is_spaced_word(side: impl Iterator<Item = char>) -> bool {
     let mut skipped = 0;
     for character in side {
@@ -157,7 +162,7 @@ fn in_spaced_word(character: char) -> bool {
 
 fn is_unspaced(character: char) -> bool {
     let scripts = character.script_extension();
-    // Characters of all scripts (Common, Inherited) would count as letters of each.
+    // Characters that all scripts share (Common, Inherited) would count as letters of each script.
     let of_all = scripts.is_common() || scripts.is_inherited();
     !of_all
         && [
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_in_spaced_script_is_a_word_of_its_own() {
+    fn keyword_in_a_script_with_spaces_matches_whole_words_only() {
         for text in [
             "AI는", "한국AI", "ＡＩ!", "ai", "(AI)", "an ai.", "paid ai", "AIアイ", "人AI人",
         ] {
@@ -207,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_in_unspaced_script_may_be_in_a_word() {
+    fn keyword_in_a_script_without_spaces_matches_inside_a_word() {
         assert!(holds("연기력이 좋다", "연기"));
         assert!(holds("명연기", "연기"));
         assert!(holds("スーパーマン", "スーパー"));
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_in_a_script_without_spaces_is_found_in_running_text() {
+    fn keyword_in_a_script_without_spaces_matches_in_running_text() {
         assert!(holds("ยินดีต้อนรับสู่ประเทศไทยครับ", "ประเทศไทย"));
         assert!(holds("ดื่มน้ำเย็น", "น้ำ"));
         assert!(holds("ຍິນດີຕ້ອນຮັບສູ່ປະເທດລາວ", "ປະເທດລາວ"));
@@ -231,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyword_does_not_part_a_cluster() {
+    fn keyword_does_not_match_inside_a_cluster() {
         for (text, keyword) in [
             ("हिन्दी", "हिन्द"),
             ("🇰🇷🇺🇸", "🇷🇺"),
@@ -273,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn shortcuts_are_what_the_tables_say() {
+    fn shortcuts_agree_with_the_tables() {
         for character in '\0'..='\u{d7ff}' {
             let spaced = match character {
                 '\0'..='\u{7f}' => character.is_ascii_alphanumeric() || character == '_',
@@ -295,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_is_no_letter_needs_no_gap() {
+    fn edge_that_is_not_a_letter_needs_no_gap() {
         assert!(holds("c++b", "c++"));
         assert!(!holds("ac++b", "c++"));
         assert!(holds("foo@bar", "@"));
@@ -315,19 +320,19 @@ mod tests {
     }
 
     #[test]
-    fn an_occurrence_inside_a_word_does_not_hide_a_later_one() {
+    fn occurrence_inside_a_word_does_not_hide_a_later_one() {
         assert!(holds("paid ai", "ai"));
         assert!(holds("aaa aa", "aa"));
         assert!(!holds("aaa", "aa"));
     }
 
     #[test]
-    fn no_keywords_are_in_no_text() {
+    fn matcher_without_keywords_finds_nothing() {
         assert!(Matcher::new([]).keywords_in("ai").is_empty());
     }
 
-    /// Every occurrence of every keyword, by the letter of the rule; the alphabet of the property
-    /// below says by itself what is of a spaced word.
+    /// Finds every occurrence of every keyword by the letter of the rule. The test itself lists
+    /// which characters of the alphabet below belong to words with spaces.
     fn naive(keywords: &BTreeSet<String>, text: &str) -> Vec<String> {
         let text = normal_form(text);
         let spaced = |mut side: Box<dyn Iterator<Item = char> + '_>| {
@@ -365,7 +370,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
-        fn matcher_matches_a_naive_search(
+        fn matcher_agrees_with_a_naive_search(
             keywords in prop::collection::vec(texts("{1,4}"), 0..12),
             text in texts("{0,40}"),
         ) {

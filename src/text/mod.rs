@@ -1,5 +1,7 @@
-//! What a text says: its normal form, and which keywords are in it. Pure, and knows nothing but
-//! [`crate::events`].
+//! Analysis of texts: the normal form of a text, and which keywords occur in it.
+//!
+//! In: texts and the tracked keywords. Out: normal forms, and the keywords of a text. All of it is
+//! pure and imports only [`crate::events`].
 
 mod analysed_text;
 mod boundaries;
@@ -8,5 +10,6 @@ mod matcher;
 pub use analysed_text::AnalysedText;
 pub use matcher::Matcher;
 
-/// Changes whenever the same text would give other words; part of the epoch.
+/// The version of the analysis, a part of the epoch. It changes whenever the same text would give
+/// other words.
 pub const ANALYSER_VERSION: u32 = 0;

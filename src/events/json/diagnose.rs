@@ -1,7 +1,7 @@
-//! The diagnosing path of decoding: the authority on what is valid.
+//! The slow path of JSON decoding. It decides what is valid, and names what is wrong.
 //!
-//! It reads the members that the event's type has, and nothing else: what any other member holds
-//! does not matter. Of a repeated member the last one counts.
+//! It reads only the members of the type of the event. The values of other members do not matter.
+//! If a member is repeated, the last one counts.
 
 use super::{DecodeError, Field, Line, Source};
 use crate::events::members::raw_json::{self, RawValue};
@@ -9,13 +9,13 @@ use crate::events::members::{FoundMembers, kind_name};
 use crate::events::types::{EventType, KindVisitor};
 use crate::events::{Event, EventKind, Timestamp};
 
-/// The members that say what there is to read.
+/// The members from which the decoder learns what else to read.
 const HEADER: &[&str] = &["type", "keyword"];
 
 /// Reads a payload.
 ///
 /// # Errors
-/// [`DecodeError`] names the first member that is wrong, what it holds, and what would be right.
+/// [`DecodeError`] names the first wrong member, its value, and what it must be.
 pub(super) fn read(
     payload: &[u8],
     source: Source,
@@ -79,7 +79,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_417_200_000);
 
-    /// A good line of every type, with every member that the type has.
+    /// A valid line of every type, with every member of the type.
     fn lines() -> Vec<String> {
         let keywords = [None, Some(r#""ai""#), Some("null")];
         let examples = EventKind::ALL
@@ -104,7 +104,7 @@ mod tests {
         lines().swap_remove(0)
     }
 
-    /// The members of a line's type, `type` and `keyword` too.
+    /// Whether the type of a line has a member, `type` and `keyword` included.
     fn has_member(kind: EventKind, name: &str) -> bool {
         HEADER
             .iter()
@@ -112,7 +112,7 @@ mod tests {
             .any(|known| *known == name)
     }
 
-    /// What a member can hold that its reader would choke on.
+    /// Values that some readers of members refuse.
     fn values() -> impl Strategy<Value = Vec<u8>> {
         let odd = [
             r#""\ud83d""#,
@@ -144,7 +144,7 @@ mod tests {
         ]
     }
 
-    /// A line with a member more, before its first or behind its last one.
+    /// Returns a line with one more member, before its first or after its last one.
     fn with_member(line: &str, name: &str, value: &[u8], first: bool) -> Vec<u8> {
         let member = [format!("\"{name}\":").as_bytes(), value].concat();
         let inside = &line.as_bytes()[1..line.len() - 1];
@@ -156,7 +156,7 @@ mod tests {
         [b"{", parts[0], b",", parts[1], b"}"].concat()
     }
 
-    /// Both paths take the same lines, and read the same in them.
+    /// Checks that both paths accept the same lines and read the same events from them.
     fn check_agreement(line: &[u8]) -> Result<(), TestCaseError> {
         let diagnosed = read(line, Source::Line, NOW);
         prop_assert_eq!(decode_line(line, NOW), diagnosed);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_members_are_ignored_whatever_is_in_them() {
+    fn unknown_members_are_ignored_with_any_value() {
         let deepest = |open: &str, close: &str| {
             let depth = 60_000 / (open.len() + close.len());
             format!("{}1{}", open.repeat(depth), close.repeat(depth))
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_and_unknown_types_are_refused_with_the_types_there_are() {
+    fn refusal_of_reserved_and_unknown_types_lists_the_types() {
         for (kind, said) in [
             (
                 "tweet.erased",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_member_is_named_whatever_it_holds() {
+    fn wrong_member_is_named_for_any_value() {
         for (member, value, said) in [
             (
                 "text",
@@ -252,7 +252,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_048))]
         #[test]
-        fn a_foreign_member_changes_nothing(
+        fn unknown_member_changes_nothing(
             line in select(lines()), value in values(), first: bool,
             name in select(vec!["text", "author", "metrics", "id", "source", "lang", "bio", "Type"]),
         ) {

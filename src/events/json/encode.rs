@@ -1,4 +1,4 @@
-//! Writes events as publishers do.
+//! Encodes events as the JSON that publishers send.
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
@@ -6,7 +6,7 @@ use crate::events::members::Part;
 use crate::events::types::{EventType, EventVisitor};
 use crate::events::{Event, EventKind};
 
-/// Writes an event as publishers do.
+/// Encodes an event as JSON.
 pub fn encode(event: &Event) -> Vec<u8> {
     event.apply(Encode)
 }
@@ -17,7 +17,7 @@ impl EventVisitor for Encode {
     type Output = Vec<u8>;
 
     fn visit<T: EventType>(self, _: EventKind, event: &T) -> Vec<u8> {
-        // No member of an event fails to be written.
+        // Encoding the members of an event cannot fail.
         serde_json::to_vec(&EventObject(event)).unwrap_or_default()
     }
 }

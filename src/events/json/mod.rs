@@ -1,10 +1,12 @@
-//! The JSON that publishers speak.
+//! The JSON that publishers send: decoder and encoder.
 //!
-//! Decoding has two paths. The quick one (`quick`) takes the type from the first member of that
-//! name and lets serde read the members of the type; it takes every good event. What it refuses
-//! goes down the other (`diagnose`), which is the authority on what is valid, and names the
-//! member, what it holds, and what would be right. Both are driven by the tables of members in
-//! `events::types`, and whatever the quick path takes, the other reads in the same way.
+//! In: payloads of records and lines of NDJSON. Out: events, or the first reason why there is none.
+//!
+//! Decoding has two paths. The quick path (`quick`) takes the type from the first member named
+//! `type`, and serde reads the members of that type. It accepts every valid event. What it refuses
+//! goes to the slow path (`diagnose`), which decides what is valid. An error of the slow path names
+//! the member, its value, and what it must be. Both paths use the tables of members in
+//! `events::types`. They read the same event from every payload that the quick path accepts.
 
 mod diagnose;
 mod encode;
@@ -18,31 +20,32 @@ pub use super::members::{
 };
 use super::{Event, Timestamp};
 
-/// U+FEFF in UTF-8, which some programs write before the first line of a file.
+/// U+FEFF in UTF-8. Some programs write it before the first line of a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// The longest payload, in bytes.
+/// Maximum length of a payload, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// An event with the keyword that its line names, if it names one.
+/// An event, with the keyword that its line names, if it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The `keyword` field as written.
+    /// The `keyword` member, as written.
     pub keyword: Option<String>,
     /// The event.
     pub event: Event,
 }
 
-/// Where an event was written.
+/// The place of the JSON of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// On a keyword's subject: `keyword` is an unknown member like any other.
+    /// The payload of a record on the subject of a keyword. A `keyword` member is an unknown
+    /// member.
     Subject,
-    /// In a line, which may name its keyword.
+    /// A line, which can name its keyword.
     Line,
 }
 
-/// Decodes a payload that came on a keyword's subject; a `keyword` field in it is an unknown
-/// field like any other.
+/// Decodes a payload that came on the subject of a keyword. A `keyword` member is an unknown member
+/// like any other.
 ///
 /// # Errors
 /// [`DecodeError`] names the first thing that is wrong.
@@ -50,7 +53,7 @@ pub fn decode(payload: &[u8], received_at: Timestamp) -> Result<Event, DecodeErr
     read(payload, Source::Subject, received_at).map(|line| line.event)
 }
 
-/// Decodes a line of NDJSON, which may name its keyword.
+/// Decodes a line of NDJSON, which can name its keyword.
 ///
 /// # Errors
 /// [`DecodeError`] names the first thing that is wrong.
@@ -71,10 +74,10 @@ fn read(payload: &[u8], source: Source, received_at: Timestamp) -> Result<Line, 
     }
 }
 
-/// The keyword that a line names.
+/// Returns the keyword that a line names.
 ///
 /// # Errors
-/// [`DecodeError::WrongType`] when it is no string.
+/// [`DecodeError::WrongType`] when it is not a string.
 fn keyword_of(keyword: Option<Value>) -> Result<Option<String>, DecodeError> {
     match keyword {
         None | Some(Value::Null) => Ok(None),
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_this_type_does_not_have_may_hold_anything() {
+    fn field_of_another_type_can_have_any_value() {
         let json = r#"{"type":"tweet.deleted","id":"a","at":"2026-11-23T07:00:00Z","text":7,"metrics":[]}"#;
         assert!(matches!(
             decode(json.as_bytes(), NOW),
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rejection_names_the_field_and_what_would_be_right() {
+    fn every_rejection_names_the_field_and_what_it_must_be() {
         let posted = |replace: &str, with: &str| reason(&GOOD.replace(replace, with));
         for (found, named) in [
             (reason("{"), "not JSON: "),
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_may_name_a_keyword() {
+    fn lines_can_name_a_keyword() {
         let line = |keyword: &str| {
             decode_line(
                 format!(r#"{{"type":"keyword.tracked","at":"2026-11-23T07:00:00Z","keyword":{keyword}}}"#).as_bytes(),
@@ -229,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_what_was_encoded_gives_the_same_event(
+        fn decoding_an_encoded_event_gives_the_same_event(
             id in "[!-~]{1,128}", text in "\\PC{1,50}", handle in "\\PC{1,64}",
             at in 946_684_800_000_i64..1_795_417_200_000, likes in 0..=MAX_METRIC,
             lang in proptest::option::of("[a-z]{2}"),
@@ -246,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_event_or_a_reason(
+        fn decoding_any_bytes_gives_an_event_or_a_reason(
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             if let Err(error) = decode(&bytes, NOW) {

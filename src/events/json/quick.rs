@@ -11,7 +11,7 @@ use crate::events::members::raw_json::{self, RawValue};
 use crate::events::types::{EventType, KindVisitor};
 use crate::events::{EventKind, Timestamp};
 
-/// Reads a payload; `None` when the other path has to say what is wrong with it.
+/// Reads a payload; `None` when the slow path has to say what is wrong with it.
 pub(super) fn read(
     payload: &[u8],
     source: Source,
@@ -24,8 +24,8 @@ pub(super) fn read(
     })
 }
 
-/// The type that the payload names first. Its structure is not checked yet, and a later `type`
-/// counts more, so serde has to find the same one.
+/// Returns the type that the first `type` member names. The structure of the payload is not checked
+/// yet, and a later `type` member would count, so serde must find the same type.
 fn likely_kind(payload: &[u8]) -> Option<EventKind> {
     let mut members = RawValue::of(payload).members();
     let (_, kind) = members.find(|(name, _)| name == "type")?;
@@ -55,7 +55,7 @@ impl KindVisitor for Read<'_> {
     }
 }
 
-/// An event of type `T` as it was read; its keyword too when `IS_LINE`.
+/// An event of type `T` as serde reads it, with its keyword if `IS_LINE`.
 struct EventJson<'de, T: EventType, const IS_LINE: bool> {
     keyword: Option<Value>,
     members: T::Json<'de>,
@@ -94,7 +94,7 @@ impl<'de, T: EventType, const IS_LINE: bool> Visitor<'de> for EventJsonVisitor<T
             if name == "type" {
                 let BorrowedText(kind) = map.next_value()?;
                 if kind != T::NAME {
-                    return Err(A::Error::custom("the type is named twice"));
+                    return Err(A::Error::custom("the payload has a second, different type"));
                 }
             } else if IS_LINE && name == "keyword" {
                 json.keyword = map.next_value()?;

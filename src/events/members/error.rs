@@ -1,4 +1,4 @@
-//! Why a payload is not an event.
+//! Decode errors: why a payload is not an event.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use strum::VariantNames as _;
 
 use super::Field;
 
-/// Why a payload is not an event: what is wrong, where, and what would be right.
+/// Why a payload is not an event: the place, what is wrong, and what it must be.
 ///
-/// The name of the variant in snake case is the error's [`code`](Self::code). Publishers go by the
-/// codes, so a variant is never renamed.
+/// The [`code`](Self::code) of an error is the name of its variant in snake case. Publishers depend
+/// on the codes, so a variant is never renamed.
 #[derive(
     Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames,
 )]
@@ -21,7 +21,7 @@ pub enum DecodeError {
     TooLarge {
         /// Length of the payload.
         bytes: usize,
-        /// Greatest length allowed.
+        /// Maximum length.
         max: usize,
     },
     /// A byte of the payload starts no character.
@@ -36,13 +36,13 @@ pub enum DecodeError {
         /// The first flaw and its place.
         flaw: String,
     },
-    /// The payload is JSON of another kind than an object.
+    /// The payload is JSON, but not an object.
     #[error("an event is a JSON object, not {found}")]
     NotAnObject {
-        /// What it is.
+        /// The kind of JSON.
         found: &'static str,
     },
-    /// No event has this `type`.
+    /// The `type` does not exist.
     #[error("field \"type\" is {found:?}; it must be {expected}")]
     UnknownType {
         /// The first 64 characters of the `type`.
@@ -66,17 +66,17 @@ pub enum DecodeError {
     MissingField {
         /// The member.
         field: Field,
-        /// What it must be.
+        /// What the member must be.
         expected: Cow<'static, str>,
     },
-    /// A member is JSON of another kind than it must be.
+    /// A member is the wrong kind of JSON.
     #[error("field \"{field}\" is {found}; it must be {expected}")]
     WrongType {
         /// The member.
         field: Field,
-        /// What it is.
+        /// What the member is.
         found: Cow<'static, str>,
-        /// What it must be.
+        /// What the member must be.
         expected: Cow<'static, str>,
     },
     /// A member has a value that is not allowed.
@@ -93,7 +93,7 @@ impl DecodeError {
     /// Every code.
     pub const CODES: &'static [&'static str] = Self::VARIANTS;
 
-    /// The stable name of this kind of error, such as `missing_field`.
+    /// The stable code of this error, such as `missing_field`.
     pub fn code(&self) -> &'static str {
         self.into()
     }

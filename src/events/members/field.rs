@@ -1,13 +1,13 @@
-//! The name of a member, as errors show it.
+//! Names of members, as errors show them.
 
 use std::borrow::Cow;
 
 use super::DecodeError;
 
-/// The place of a member in an event: its name, and the member whose object holds it.
+/// The place of a member in an event: its name and the member that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// Name of the member that holds the object; empty for members of the event itself.
+    /// Name of the containing member; empty for members of the event itself.
     pub parent: &'static str,
     /// Name of the member.
     pub name: &'static str,
@@ -19,7 +19,7 @@ impl Field {
         Self { parent: "", name }
     }
 
-    /// The error that the member is missing.
+    /// Makes the error for a missing member.
     pub(in crate::events) fn missing(self, expected: impl Into<Cow<'static, str>>) -> DecodeError {
         DecodeError::MissingField {
             field: self,
@@ -27,7 +27,7 @@ impl Field {
         }
     }
 
-    /// The error that the member's value is not allowed. `problem` is the rest of the sentence that
+    /// Makes the error for a value that is not allowed. `problem` completes the sentence that
     /// begins with the member.
     pub(in crate::events) fn bad(self, problem: String) -> DecodeError {
         DecodeError::BadValue {

@@ -1,4 +1,8 @@
-//! The diagnosing decoder's reader: the members of one object, and what is wrong with them.
+//! The reader of the diagnosing decoder: it finds the members of one object and names what is wrong
+//! with them.
+//!
+//! In: the bytes of an object and the names of its members. Out: values, or a [`DecodeError`] with
+//! the place of the fault.
 
 use std::borrow::Cow;
 
@@ -7,11 +11,11 @@ use serde_json::Number;
 use super::raw_json::{self, RawValue};
 use super::{DecodeError, Field, MAX_METRIC, Rule};
 
-/// The members of one JSON object that its type has; `null` is the same as absent.
+/// The members of one JSON object that its type has. `null` is the same as absent.
 pub(in crate::events) struct FoundMembers<'a> {
     /// The last value of each member.
     members: Vec<(&'static str, RawValue<'a>)>,
-    /// Name of the member that holds the object; empty for the event itself.
+    /// Name of the member that contains the object; empty for the event itself.
     parent: &'static str,
 }
 
@@ -23,7 +27,7 @@ pub(in crate::events) struct Found<'a> {
 }
 
 impl<'a> FoundMembers<'a> {
-    /// The members of `object` that are in `names`. All others are skipped, whatever they hold.
+    /// Finds the members of `object` that are in `names`. All others are skipped with any value.
     pub(in crate::events) fn of(
         object: RawValue<'a>,
         parent: &'static str,
@@ -45,7 +49,7 @@ impl<'a> FoundMembers<'a> {
     /// Reads a member by its rule; `None` when it is absent or `null`.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is JSON of the wrong kind.
+    /// [`DecodeError`] when the member is the wrong kind of JSON.
     pub(in crate::events) fn read<R: Rule>(
         &self,
         name: &'static str,
@@ -54,10 +58,10 @@ impl<'a> FoundMembers<'a> {
         found.map(|found| R::diagnose(&found)).transpose()
     }
 
-    /// The text of a member; `None` when it is absent or `null`.
+    /// Returns the text of a member; `None` when it is absent or `null`.
     ///
     /// # Errors
-    /// As [`Found::text`].
+    /// Those of [`Found::text`].
     pub(in crate::events) fn text(
         &self,
         name: &'static str,
@@ -78,17 +82,18 @@ impl<'a> FoundMembers<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// The text that it is.
+    /// Returns the value as text.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is no string, or holds bytes or escapes that are no characters.
+    /// [`DecodeError`] when the value is not a string, or has bytes or escapes that are not
+    /// characters.
     pub(in crate::events) fn text(&self) -> Result<Cow<'a, str>, DecodeError> {
         let RawValue { bytes, position } = self.value;
         if kind_of(bytes) != Kind::String {
             return Err(self.wrong("a string"));
         }
         raw_json::check_utf8(bytes, position)?;
-        // The structure is sound, so that only half of a surrogate pair can be wrong in it.
+        // The structure is valid, so the only possible error is half of a surrogate pair.
         raw_json::text(bytes).ok_or_else(|| DecodeError::WrongType {
             field: self.field,
             found: "a string with half of a surrogate pair, which is no character".into(),
@@ -96,7 +101,7 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// The whole number that it is.
+    /// Returns the value as a whole number.
     ///
     /// # Errors
     /// [`DecodeError::WrongType`].
@@ -105,7 +110,7 @@ impl<'a> Found<'a> {
             .map_err(|_| self.wrong(format!("a whole number from 0 to {MAX_METRIC}")))
     }
 
-    /// The members in `names` of the object that it is.
+    /// Returns the members in `names` of a value that is an object.
     ///
     /// # Errors
     /// [`DecodeError::WrongType`].
@@ -152,7 +157,7 @@ impl Kind {
     }
 }
 
-/// The kind of a value whose structure has been checked, by its first byte.
+/// The kind of a value, from its first byte. The structure of the value must be checked before.
 fn kind_of(value: &[u8]) -> Kind {
     match value.first() {
         Some(b'n') => Kind::Null,
@@ -164,19 +169,19 @@ fn kind_of(value: &[u8]) -> Kind {
     }
 }
 
-/// The kind of a value whose structure has been checked, with its article.
+/// The name of the kind of a value, with an article. The structure must be checked before.
 pub(in crate::events) fn kind_name(value: &[u8]) -> &'static str {
     kind_of(value).name()
 }
 
-/// A value as an error shows it: a short number as it is, any other value by its kind.
+/// Describes a value for an error: a short number by its digits, any other value by its kind.
 pub(in crate::events) fn shown(value: &[u8]) -> Cow<'static, str> {
     let kind = kind_of(value);
     if kind != Kind::Number {
         return kind.name().into();
     }
     match serde_json::from_slice::<Number>(value) {
-        // A larger one is not kept digit by digit, and would be shown as another number.
+        // The digits of a larger number are not kept, so the error would show another number.
         Ok(number) if number.as_f64().is_none_or(|value| value.abs() <= 1e15) => {
             number.to_string().into()
         }

@@ -1,11 +1,11 @@
-//! Members of events: how each is written in JSON, read, checked and stored.
+//! Members of events: how each member is written in JSON, read, checked and stored.
 //!
-//! [`members!`] declares an object with its members and names a [`Rule`] for each. Everything that
-//! treats members goes by that one table:
+//! [`members!`] declares an object with its members and a [`Rule`] for each. This table drives all
+//! code that handles members:
 //!
 //! - the quick decoder ([`Members::read`]), which serde drives,
 //! - the diagnosing decoder ([`Members::diagnose`]), which names the first wrong member,
-//! - the check of values ([`Members::check`]), in which both decoders end,
+//! - the check of values ([`Members::check`]), which both decoders run last,
 //! - the encoder ([`Members::write`]),
 //! - the stored form (the serde form of the struct, and [`Members::store_added`]).
 
@@ -31,18 +31,18 @@ use super::codec::StoredError;
 
 /// How one kind of member is read, checked and written.
 pub(super) trait Rule {
-    /// The member's value in the event.
+    /// The value of the member in the event.
     type Value;
-    /// The member's JSON: of the right kind, its value not checked yet.
+    /// The JSON of the member: the right kind, with a value that is not checked yet.
     type Json<'de>: Deserialize<'de>;
 
     /// Reads a member that is present and not `null`.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is JSON of the wrong kind. Accepts what `Deserialize` accepts.
+    /// [`DecodeError`] when it is the wrong kind of JSON. Accepts what `Deserialize` accepts.
     fn diagnose<'a>(found: &Found<'a>) -> Result<Self::Json<'a>, DecodeError>;
 
-    /// Checks a member's value; `None` stands for an absent or `null` member.
+    /// Checks the value of a member. `None` stands for an absent or `null` member.
     ///
     /// # Errors
     /// [`DecodeError`] when it is missing, or has a value that is not allowed.
@@ -52,7 +52,7 @@ pub(super) trait Rule {
         received_at: Timestamp,
     ) -> Result<Self::Value, DecodeError>;
 
-    /// The JSON to write; `None` leaves the member out.
+    /// Returns the JSON to write; `None` leaves the member out.
     fn written(value: &Self::Value) -> Option<impl Serialize>;
 }
 
@@ -61,11 +61,11 @@ pub(super) trait Members: Sized {
     /// Names of the members.
     const NAMES: &'static [&'static str];
 
-    /// The members as they were read: each of the right kind or absent.
+    /// The members after reading. Each is absent or has the right kind.
     type Json<'de>: Default;
 
-    /// Reads the value of the member `name` from `map`; false, and nothing is read, when the object
-    /// has no such member. Of a repeated member the last one counts.
+    /// Reads the value of the member `name` from `map`. Returns false, and reads nothing, when the
+    /// object has no such member. If a member is repeated, the last one counts.
     fn read<'de, A: MapAccess<'de>>(
         json: &mut Self::Json<'de>,
         name: &str,
@@ -75,13 +75,13 @@ pub(super) trait Members: Sized {
     /// Reads the members in the order of the table.
     ///
     /// # Errors
-    /// [`DecodeError`] names the first one that is JSON of the wrong kind.
+    /// [`DecodeError`] names the first member that is the wrong kind of JSON.
     fn diagnose<'a>(members: &FoundMembers<'a>) -> Result<Self::Json<'a>, DecodeError>;
 
     /// Checks the values in the order of the table.
     ///
     /// # Errors
-    /// [`DecodeError`] names the first one that is missing or not allowed.
+    /// [`DecodeError`] names the first member that is missing or has a value that is not allowed.
     fn check(
         json: Self::Json<'_>,
         parent: &'static str,
@@ -91,23 +91,23 @@ pub(super) trait Members: Sized {
     /// Writes the members of one part, in the order of the table.
     fn write<M: SerializeMap>(&self, part: Part, map: &mut M) -> Result<(), M::Error>;
 
-    /// Appends the members that are marked `[added]`, without those at the end that have their
-    /// default value.
+    /// Appends the members that are marked `[added]`. Members at the end with their default value
+    /// are left out.
     ///
     /// # Errors
     /// [`StoredError::Encode`].
     fn store_added(&self, out: &mut Vec<u8>) -> Result<(), StoredError>;
 
-    /// Reads what [`Self::store_added`] wrote, and returns the bytes behind it. A member that
-    /// `rest` has no bytes for keeps its default value.
+    /// Reads what [`Self::store_added`] wrote, and returns the bytes after it. A member for which
+    /// `rest` has no bytes keeps its default value.
     ///
     /// # Errors
     /// [`StoredError::Decode`].
     fn restore_added<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], StoredError>;
 }
 
-/// The two parts in which JSON objects are written. Publishers and exports have always had `id` and
-/// `source` before the other members, whatever their order in the table.
+/// The two parts of a JSON object. `id` and `source` are written before the other members, whatever
+/// their order in the table, because publishers and exports have always had this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// `id` and `source`.
@@ -126,12 +126,13 @@ impl Part {
     }
 }
 
-/// Declares an object: one line for each member, `name: Type as Rule`.
+/// Declares an object, with one line for each member: `name: Type as Rule`.
 ///
-/// The order of the members is part of the stored form, and of what is reported first when several
-/// members are wrong. A member that is added later goes to the end and is marked `[added]`: records
-/// without it stay readable, and events that don't use it keep their bytes. Only types of events
-/// can have added members, because only their stored form ends with the record.
+/// The order of the members is part of the stored form. It also decides which error is reported
+/// when several members are wrong. A member that is added later goes to the end and is marked
+/// `[added]`. Records without it stay readable, and events that do not use it keep their bytes.
+/// Only event types can have added members, because only their stored form is at the end of the
+/// record.
 macro_rules! members {
     (
         $(#[$meta:meta])*
@@ -159,7 +160,7 @@ macro_rules! members {
             use $crate::events::members::{DecodeError, Field, FoundMembers, Members, Part, Rule};
             use $crate::events::{Timestamp, codec};
 
-            /// The members as they were read.
+            /// The members after reading.
             #[derive(Default)]
             pub(crate) struct Json<'de> {
                 $($member: Option<<$rule as Rule>::Json<'de>>,)*

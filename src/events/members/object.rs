@@ -1,4 +1,4 @@
-//! The rule of members that are JSON objects themselves.
+//! The rule for members that are JSON objects.
 
 use std::marker::PhantomData;
 
@@ -7,15 +7,15 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::{BorrowedText, DecodeError, Field, Found, Members, Part, Rule, Timestamp};
 
-/// An object with the members of `T`. An absent object has no members: `T` decides which are
-/// required.
+/// An object with the members of `T`. An absent object counts as one without members, and `T`
+/// decides which members are required.
 pub(in crate::events) struct Object<T>(PhantomData<T>);
 
-/// The members of an object as the quick decoder reads them. A derived `Deserialize` would also
-/// take an array for an object, and would refuse a repeated member.
+/// The members of an object as the quick decoder reads them. A derived `Deserialize` would accept
+/// an array as an object, and refuse a repeated member.
 pub(in crate::events) struct ObjectJson<'de, T: Members>(T::Json<'de>);
 
-/// An object on its way out.
+/// An object to be written.
 struct WrittenObject<'a, T>(&'a T);
 
 impl<T: Members> Rule for Object<T> {

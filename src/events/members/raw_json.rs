@@ -1,7 +1,7 @@
-//! The members of a JSON object as the bytes of their values, whatever those hold.
+//! Splits a JSON object into its members, each with the bytes of its value.
 //!
-//! Nothing here recurses or looks into a value further than to find its end, so that a value may
-//! be nested as deeply as its bytes allow, and hold escapes and bytes that are no characters.
+//! This code does not recurse, and only looks for the end of a value. So a value can be nested as
+//! deeply as its bytes allow, and can have escapes and bytes that are not characters.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use serde::de::IgnoredAny;
 
 use super::DecodeError;
 
-/// Checks that a payload is JSON as far as its structure goes: escapes need not be characters, and
-/// texts need not be UTF-8, unless they are read.
+/// Checks the structure of a JSON payload. Escapes need not be characters and texts need not be
+/// UTF-8, as long as they are not read.
 ///
 /// # Errors
-/// [`DecodeError`] with the first flaw and its place.
+/// [`DecodeError`] with the first flaw and its position.
 pub(in crate::events) fn check(payload: &[u8]) -> Result<(), DecodeError> {
     match serde_json::from_slice::<IgnoredAny>(payload) {
         Ok(IgnoredAny) => Ok(()),
@@ -26,10 +26,10 @@ pub(in crate::events) fn check(payload: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Checks bytes that stand at `position` of the payload.
+/// Checks that bytes are UTF-8. They begin at `position` of the payload.
 ///
 /// # Errors
-/// [`DecodeError`] with the place of the first byte that is none of a character.
+/// [`DecodeError`] with the position of the first byte that does not belong to a character.
 pub(in crate::events) fn check_utf8(bytes: &[u8], position: usize) -> Result<(), DecodeError> {
     std::str::from_utf8(bytes)
         .map(drop)
@@ -38,17 +38,17 @@ pub(in crate::events) fn check_utf8(bytes: &[u8], position: usize) -> Result<(),
         })
 }
 
-/// A value in a payload whose structure has been checked.
+/// A value in a payload. The structure of the payload has been checked.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::events) struct RawValue<'a> {
-    /// Its bytes, without white space around it.
+    /// The bytes of the value, without white space around it.
     pub(in crate::events) bytes: &'a [u8],
-    /// Where it begins in the payload.
+    /// The position in the payload at which the value begins.
     pub(in crate::events) position: usize,
 }
 
 impl<'a> RawValue<'a> {
-    /// The value that the whole payload is.
+    /// The whole payload as a value.
     pub(in crate::events) fn of(payload: &'a [u8]) -> Self {
         let bytes = payload.trim_ascii_start();
         Self {
@@ -57,12 +57,12 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// The value is an object.
+    /// Whether the value is an object.
     pub(in crate::events) fn is_object(self) -> bool {
         self.bytes.starts_with(b"{")
     }
 
-    /// The members of an object, in order, repeated ones too; of any other value none.
+    /// The members of an object in order, repeated ones included. Other values have no members.
     pub(in crate::events) fn members(self) -> Members<'a> {
         let inside = self.bytes.strip_prefix(b"{").unwrap_or_default();
         Members {
@@ -72,16 +72,16 @@ impl<'a> RawValue<'a> {
     }
 }
 
-/// Goes over the members of an object.
+/// Iterates over the members of an object.
 #[derive(Debug)]
 pub(in crate::events) struct Members<'a> {
     rest: &'a [u8],
-    /// Where `rest` begins in the payload.
+    /// The position of `rest` in the payload.
     position: usize,
 }
 
 impl<'a> Members<'a> {
-    /// Passes over so many bytes, and gives them out.
+    /// Skips `count` bytes and returns them.
     fn pass(&mut self, count: usize) -> &'a [u8] {
         let (passed, rest) = self
             .rest
@@ -92,7 +92,7 @@ impl<'a> Members<'a> {
         passed
     }
 
-    /// Passes over white space, commas and colons.
+    /// Skips white space, commas and colons.
     fn pass_between(&mut self) {
         let is_between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
         let count = self.rest.iter().take_while(|byte| is_between(byte)).count();
@@ -101,7 +101,7 @@ impl<'a> Members<'a> {
 }
 
 impl<'a> Iterator for Members<'a> {
-    /// A name, as far as it is characters, and the value.
+    /// The name, which is empty when its bytes are not characters, and the value.
     type Item = (Cow<'a, str>, RawValue<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -117,7 +117,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// A string's characters; `None` when its bytes or escapes are none.
+/// Returns the characters of a string; `None` when bytes or escapes are not characters.
 pub(in crate::events) fn text(string: &[u8]) -> Option<Cow<'_, str>> {
     let inside = string.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inside.contains(&b'\\') {
@@ -127,7 +127,7 @@ pub(in crate::events) fn text(string: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The length of the string that `bytes` begin with.
+/// Returns the length of the string at the start of `bytes`.
 fn string_length(bytes: &[u8]) -> usize {
     let mut length = 1;
     loop {
@@ -139,12 +139,12 @@ fn string_length(bytes: &[u8]) -> usize {
         if rest.get(found) == Some(&b'"') {
             return length;
         }
-        // What is escaped is no end.
+        // An escaped byte does not end the string.
         length = length.saturating_add(1);
     }
 }
 
-/// The length of the value that `bytes` begin with.
+/// Returns the length of the value at the start of `bytes`.
 fn value_length(bytes: &[u8]) -> usize {
     let mut length = 0;
     let mut depth = 0_usize;
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_member_is_found_with_all_of_its_value() {
+    fn every_member_is_found_with_its_whole_value() {
         let json = br#" { "a" : 1.5e3 ,"b":[{"x":"]}\""},[]], "\u0063":null,"d":{} , "e":"\ud83d,", "\udc00":true,"a":-0}  "#;
         let found = members(json);
         let expected: [(&str, &[u8]); 7] = [
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn any_depth_is_passed_over() {
+    fn value_of_any_depth_is_skipped() {
         let deep = format!(
             "{{\"a\":{}{},\"b\":1}}",
             "[".repeat(30_000),

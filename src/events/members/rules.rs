@@ -1,4 +1,6 @@
-//! The rules of members that are texts, times and numbers.
+//! The rules for members that are texts, times or numbers.
+//!
+//! In: the JSON of a member, or its absence. Out: the value of the member, or a [`DecodeError`].
 
 use std::borrow::Cow;
 
@@ -7,36 +9,38 @@ use serde::{Deserialize, Serialize};
 use super::{DecodeError, Field, Found, Rule};
 use crate::events::{Timestamp, TweetId};
 
-/// The longest text, in code points.
+/// Maximum length of a text, in code points.
 pub const MAX_TEXT_CODE_POINTS: usize = 10_000;
-/// The longest author handle, in code points.
+/// Maximum length of an author handle, in code points.
 pub const MAX_HANDLE_CODE_POINTS: usize = 64;
-/// The largest metric: the largest integer that every JSON reader keeps exactly, 2^53−1.
+/// Maximum value of a metric: 2^53−1, the largest integer that every JSON reader keeps exactly.
 pub const MAX_METRIC: u64 = (1 << 53) - 1;
-/// How far an event's `at` may lie after the moment at which the journal took it, in milliseconds.
+/// Maximum distance of the `at` of an event after the time at which the journal received it, in
+/// milliseconds.
 pub const MAX_AHEAD_MILLIS: i64 = Timestamp::DAY;
 
-/// A text that is read and not kept: borrowed, unless escapes have to be undone.
+/// A text that is read and not kept. It is borrowed, unless it has escapes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(in crate::events) struct BorrowedText<'a>(#[serde(borrow)] pub(in crate::events) Cow<'a, str>);
 
-/// The time of the event, required: RFC 3339, from 2000-01-01 to a day after the journal took it.
+/// The time of an event. Required: RFC 3339, from 2000-01-01 to one day after the journal received
+/// the event.
 pub(in crate::events) struct Time;
 
-/// The id of a tweet, required: 1..=128 printable ASCII characters.
+/// The id of a tweet. Required: 1..=128 printable ASCII characters.
 pub(in crate::events) struct Id;
 
 /// A required text of 1..=`MAX` code points.
 pub(in crate::events) struct Text<const MAX: usize>;
 
-/// A text of any length, or none.
+/// An optional text of any length.
 pub(in crate::events) struct OptionalText;
 
-/// A number of 0..=[`MAX_METRIC`], or none.
+/// An optional number in 0..=[`MAX_METRIC`].
 pub(in crate::events) struct Count;
 
-/// A number of 0..=[`MAX_METRIC`]; 0 when it is absent.
+/// A number in 0..=[`MAX_METRIC`]; 0 when it is absent.
 pub(in crate::events) struct CountOrZero;
 
 impl Rule for Time {
@@ -110,7 +114,7 @@ impl<const MAX: usize> Rule for Text<MAX> {
     fn check(json: Option<String>, field: Field, _: Timestamp) -> Result<String, DecodeError> {
         let text =
             json.ok_or_else(|| field.missing(format!("a string of 1 to {MAX} characters")))?;
-        // As many bytes are at most as many code points: no need to count them.
+        // A text has at most as many code points as bytes, so a short text needs no counting.
         let count = if text.len() <= MAX {
             text.len().min(1)
         } else {

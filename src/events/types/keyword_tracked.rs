@@ -1,19 +1,19 @@
-//! `keyword.tracked`
+//! The event type `keyword.tracked`.
 
 use super::{Event, EventType, Subject};
 use crate::events::Timestamp;
 use crate::events::members::{Time, members};
 
 members! {
-    /// The keyword is tracked from here on.
+    /// The keyword is tracked from this event on.
     pub struct KeywordTracked {
-        /// When it was asked for.
+        /// When tracking was requested.
         at: Timestamp as Time,
     }
 }
 
 impl Event {
-    /// A `keyword.tracked` of this time.
+    /// Makes a `keyword.tracked` event with this time.
     pub const fn keyword_tracked(at: Timestamp) -> Self {
         Self::KeywordTracked(KeywordTracked { at })
     }

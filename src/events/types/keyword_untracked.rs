@@ -1,4 +1,4 @@
-//! `keyword.untracked`
+//! The event type `keyword.untracked`.
 
 use super::{Event, EventType, Subject};
 use crate::events::Timestamp;
@@ -7,13 +7,13 @@ use crate::events::members::{Time, members};
 members! {
     /// The keyword is no longer tracked.
     pub struct KeywordUntracked {
-        /// When it was asked for.
+        /// When the end of tracking was requested.
         at: Timestamp as Time,
     }
 }
 
 impl Event {
-    /// A `keyword.untracked` of this time.
+    /// Makes a `keyword.untracked` event with this time.
     pub const fn keyword_untracked(at: Timestamp) -> Self {
         Self::KeywordUntracked(KeywordUntracked { at })
     }

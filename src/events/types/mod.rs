@@ -1,9 +1,9 @@
 //! The types of events, one file each, and the table of them.
 //!
 //! A file declares the members of its type with [`members!`](super::members) and implements
-//! [`EventType`]. The table below makes [`Event`] and [`EventKind`] of them, by which decoders,
-//! encoder and stored form find the type. A new type is a file, a `mod` and a line here, and an arm
-//! of the fold.
+//! [`EventType`]. The table below generates [`Event`] and [`EventKind`], from which decoders,
+//! encoder and stored form find the type. A new type is one file, one `mod` and one line here, and
+//! one arm of the fold.
 
 mod keyword_tracked;
 mod keyword_untracked;
@@ -27,13 +27,13 @@ event_types! {
     TweetEngaged(TweetEngaged) in tweet_engaged,
     /// A tweet was deleted.
     TweetDeleted(TweetDeleted) in tweet_deleted,
-    /// The keyword is tracked from here on.
+    /// The keyword is tracked from this event on.
     KeywordTracked(KeywordTracked) in keyword_tracked,
     /// The keyword is no longer tracked; its views are dropped.
     KeywordUntracked(KeywordUntracked) in keyword_untracked,
 }
 
-/// Types that later versions of tidings will have.
+/// Type names that are reserved for later versions of tidings.
 const RESERVED: [&str; 2] = ["tweet.erased", "keyword.trimmed"];
 
 /// A type of event.
@@ -41,25 +41,25 @@ pub(super) trait EventType: Members + Serialize + DeserializeOwned + Into<Event>
     /// The `type` on the wire.
     const NAME: &'static str;
 
-    /// What its events are about.
+    /// Whether its events are about a tweet or a keyword.
     const SUBJECT: Subject;
 
-    /// Events as a publisher writes them, each with the name of its fixtures in `tests/golden/`.
-    /// The first one has every member.
+    /// Example events in the JSON of publishers, each with the name of its golden files in
+    /// `tests/golden/`. The first example has every member.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
-    /// The tweet it is about; required when [`Self::SUBJECT`] is a tweet.
+    /// The tweet of the event. Required when [`Self::SUBJECT`] is a tweet.
     fn tweet_id(&self) -> Option<&TweetId> {
         None
     }
 
-    /// The metrics that it names. They stay when the event is erased.
+    /// The metrics of the event. They stay when the event is erased.
     fn metrics(&self) -> MetricsPatch {
         MetricsPatch::default()
     }
 }
 
-/// What the events of a type are about.
+/// The thing that the events of a type are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// A tweet.
@@ -68,21 +68,21 @@ pub enum Subject {
     Keyword,
 }
 
-/// Work to be done for the type of a kind; see [`EventKind::apply`].
+/// A function over the types of events; see [`EventKind::apply`].
 pub(super) trait KindVisitor {
     /// The result.
     type Output;
 
-    /// Does the work.
+    /// Runs the function for the type `T`.
     fn visit<T: EventType>(self) -> Self::Output;
 }
 
-/// Work to be done with an event of any type; see [`Event::apply`].
+/// A function over events of any type; see [`Event::apply`].
 pub(super) trait EventVisitor {
     /// The result.
     type Output;
 
-    /// Does the work.
+    /// Runs the function for an event of type `T`.
     fn visit<T: EventType>(self, kind: EventKind, event: &T) -> Self::Output;
 }
 
@@ -92,7 +92,7 @@ impl EventKind {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// Later versions of tidings will have a type of this name: its reserved form.
+    /// Returns the reserved name equal to `name`, if later versions will have such a type.
     pub(super) fn reserved(name: &str) -> Option<&'static str> {
         RESERVED.into_iter().find(|reserved| *reserved == name)
     }

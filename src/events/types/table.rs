@@ -1,13 +1,13 @@
-//! Makes the event enum and the matches over it of the table of types.
+//! Generates the event enum, and the matches over it, from the table of types.
 
-/// Declares the types of events, a line each: `Type(payload) in module`.
+/// Declares the types of events, one line each: `Type(payload) in module`.
 ///
-/// The order of the lines is part of the stored form; a new type goes to the end.
+/// The order of the lines is part of the stored form. A new type goes to the end.
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident($payload:ty) in $module:ident),* $(,)?) => {
         $(pub use self::$module::$name;)*
 
-        /// One past-tense fact about a keyword.
+        /// One fact about a keyword or a tweet, named in the past tense.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Event {
             $($(#[$doc])* $name($payload),)*
@@ -25,36 +25,36 @@ macro_rules! event_types {
             /// Every kind, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The `type` on the wire.
+            /// The `type` member on the wire.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => <$name as EventType>::NAME,)*
                 }
             }
 
-            /// What the events are about.
+            /// Whether the events are about a tweet or a keyword.
             pub const fn subject(self) -> Subject {
                 match self {
                     $(Self::$name => <$name as EventType>::SUBJECT,)*
                 }
             }
 
-            /// Names of the members beside `type`.
+            /// Names of the members other than `type`.
             pub const fn members(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$name => <$name as $crate::events::members::Members>::NAMES,)*
                 }
             }
 
-            /// Events as a publisher writes them, each with the name of its fixtures in
-            /// `tests/golden/`. The first one has every member.
+            /// Example events in the JSON of publishers, each with the name of its golden files in
+            /// `tests/golden/`. The first example has every member.
             pub const fn examples(self) -> &'static [(&'static str, &'static str)] {
                 match self {
                     $(Self::$name => <$name as EventType>::EXAMPLES,)*
                 }
             }
 
-            /// Does a work for the type of this kind.
+            /// Runs `visitor` for the type of this kind.
             pub(in crate::events) fn apply<V: KindVisitor>(self, visitor: V) -> V::Output {
                 match self {
                     $(Self::$name => visitor.visit::<$name>(),)*
@@ -63,7 +63,7 @@ macro_rules! event_types {
         }
 
         impl Event {
-            /// Its type.
+            /// The type of the event.
             pub const fn kind(&self) -> EventKind {
                 match self {
                     $(Self::$name(_) => EventKind::$name,)*
@@ -86,21 +86,21 @@ macro_rules! event_types {
                 self
             }
 
-            /// The tweet it is about, if it is about one.
+            /// The tweet that the event is about, if it is about one.
             pub fn tweet_id(&self) -> Option<&TweetId> {
                 match self {
                     $(Self::$name(event) => event.tweet_id(),)*
                 }
             }
 
-            /// The metrics that it names.
+            /// The metrics of the event.
             pub fn metrics(&self) -> MetricsPatch {
                 match self {
                     $(Self::$name(event) => event.metrics(),)*
                 }
             }
 
-            /// Does a work with the event in its own type.
+            /// Runs `visitor` for the event in its own type.
             pub(in crate::events) fn apply<V: EventVisitor>(&self, visitor: V) -> V::Output {
                 match self {
                     $(Self::$name(event) => visitor.visit::<$name>(EventKind::$name, event),)*

@@ -1,4 +1,4 @@
-//! Tests made from the table of types: a new type is held by them without a line here.
+//! Tests over the table of types. They cover a new type without a change here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn names_of_types_and_fixtures_are_unique() {
 }
 
 #[test]
-fn the_first_example_of_every_type_has_every_member() {
+fn first_example_of_every_type_has_every_member() {
     for kind in EventKind::ALL {
         let (_, example) = kind.examples().first().expect("an example");
         let object: Value = serde_json::from_str(example).unwrap();
@@ -54,7 +54,7 @@ fn the_first_example_of_every_type_has_every_member() {
 }
 
 #[test]
-fn every_example_is_the_same_event_in_json_and_in_the_stored_form() {
+fn every_example_is_the_same_event_in_json_and_stored_form() {
     for (kind, name, example) in examples() {
         let event = decoded(example);
         assert_eq!(
@@ -88,7 +88,7 @@ fn every_example_has_golden_files() {
 }
 
 #[test]
-fn the_guide_for_publishers_names_every_type_member_and_code() {
+fn guide_for_publishers_names_every_type_member_and_code() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/publishing.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let members = EventKind::ALL

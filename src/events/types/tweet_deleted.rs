@@ -1,4 +1,4 @@
-//! `tweet.deleted`
+//! The event type `tweet.deleted`.
 
 use super::{EventType, Subject};
 use crate::events::members::{Id, Time, members};

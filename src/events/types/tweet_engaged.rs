@@ -1,4 +1,4 @@
-//! `tweet.engaged`
+//! The event type `tweet.engaged`.
 
 use serde::Serialize;
 
@@ -13,12 +13,12 @@ members! {
         id: TweetId as Id,
         /// When the metrics were read.
         at: Timestamp as Time,
-        /// What was read: at least one metric.
+        /// The metrics, at least one.
         metrics: MetricsPatch as AtLeastOneMetric,
     }
 }
 
-/// Metrics, at least one of them.
+/// The rule for metrics of which at least one is set.
 struct AtLeastOneMetric;
 
 impl Rule for AtLeastOneMetric {

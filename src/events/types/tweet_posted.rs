@@ -1,4 +1,4 @@
-//! `tweet.posted`
+//! The event type `tweet.posted`.
 
 use super::{EventType, Subject};
 use crate::events::members::{
@@ -10,25 +10,25 @@ use crate::events::{MetricsPatch, Timestamp, TweetId, TweetMetrics};
 members! {
     /// A tweet as it was posted.
     pub struct TweetPosted {
-        /// Its id.
+        /// The id of the tweet.
         id: TweetId as Id,
-        /// When it was posted.
+        /// When the tweet was posted.
         at: Timestamp as Time,
-        /// Where it was posted, such as `x`.
+        /// The source of the tweet, such as `x`.
         source: Option<String> as OptionalText,
         /// The account that posted it.
         author: Author as Object<Author>,
-        /// 1..=10,000 code points.
+        /// The text: 1..=10,000 code points.
         text: String as Text<MAX_TEXT_CODE_POINTS>,
         /// Language tag, as published.
         lang: Option<String> as OptionalText,
-        /// Address of the tweet.
+        /// The URL of the tweet.
         url: Option<String> as OptionalText,
-        /// Id of the tweet it answers.
+        /// The id of the tweet that this one replies to.
         reply_to: Option<String> as OptionalText,
-        /// Id of the tweet it repeats.
+        /// The id of the tweet that this one repeats.
         repost_of: Option<String> as OptionalText,
-        /// Metrics at the time of publishing.
+        /// The metrics when the event was published.
         metrics: TweetMetrics as Object<TweetMetrics>,
     }
 }
@@ -36,11 +36,11 @@ members! {
 members! {
     /// The account that posted a tweet.
     pub struct Author {
-        /// 1..=64 code points.
+        /// The handle: 1..=64 code points.
         handle: String as Text<MAX_HANDLE_CODE_POINTS>,
         /// Display name.
         name: Option<String> as OptionalText,
-        /// Followers when the tweet was published.
+        /// The number of followers when the event was published.
         followers: Option<u64> as Count,
     }
 }
