@@ -1,8 +1,10 @@
-//! A digest of what a client can read of a keyword.
+//! Digests of what clients can read of a keyword, or of all keywords.
 //!
-//! It covers what the projections hold: the tweets with their latest metrics and the counts per
-//! minute; not the ledger, tombstones, epoch, sequences or lag. Equal content gives equal digests,
-//! however it came about: through another journal, in other commits, or with pages split elsewhere.
+//! In: the rows and the summary of a keyword. Out: a [`Digest`], which `verify` compares.
+//!
+//! The digest covers what the projections hold: the tweets with their latest metrics, and the
+//! counts per minute. It does not cover the ledger, tombstones, the epoch, sequences or the lag.
+//! Equal content gives equal digests, even when the journal, the commits or the page splits differ.
 
 use super::Projections;
 use super::registry::Registered;
@@ -20,7 +22,7 @@ impl std::fmt::Display for Digest {
     }
 }
 
-/// The digest of a whole view, made of its keywords' in keyword order.
+/// The digest of a whole view, computed from the digests of its keywords in keyword order.
 #[derive(Debug, Default)]
 pub struct ViewDigest(blake3::Hasher);
 
@@ -55,7 +57,7 @@ impl ViewDigest {
         self.0.update(&digest.0);
     }
 
-    /// The digest of all that was added.
+    /// Returns the digest of all keywords that were added.
     pub fn finish(&self) -> Digest {
         Digest(*self.0.finalize().as_bytes())
     }

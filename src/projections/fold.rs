@@ -16,37 +16,37 @@ use crate::events::{
     TweetEngaged, TweetId, TweetPosted,
 };
 
-/// What became of a record.
+/// The outcome of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FoldOutcome {
-    /// It took effect, or stated what was already so.
+    /// The event took effect, or stated what was already true.
     Folded,
-    /// A tweet that was seen before.
+    /// The tweet was seen before.
     Duplicate,
-    /// There was nothing for it to act on.
+    /// The event had nothing to act on.
     Ignored,
-    /// It could not be decoded.
+    /// The record could not be decoded.
     Rejected,
-    /// It was folded earlier and is not counted again.
+    /// The record was folded earlier and is not counted again.
     Skipped,
 }
 
-/// The rows that a batch of events has changed, to be put as one step.
+/// The row changes of one batch, which the store writes as one step.
 #[derive(Debug, Default)]
 pub struct RowChanges {
     /// All rows of the keyword are removed before `rows` are put.
     pub cleared: bool,
     /// The new rows, the summary among them.
     pub rows: Vec<RowChange>,
-    /// Whether the summary says that the keyword is tracked, if that changed.
+    /// What the summary says about tracking, if that changed.
     pub tracking: Option<Tracking>,
 }
 
 impl RowChanges {
-    /// The rows of a keyword that exists and of which nothing is folded yet.
+    /// Returns the rows of a keyword that exists but has no folded record.
     ///
     /// # Errors
-    /// [`RowsError`], never.
+    /// [`RowsError`]; this does not happen.
     pub fn existing() -> Result<Self, RowsError> {
         let summary = KeywordSummary {
             tracked: true,
@@ -69,19 +69,19 @@ pub struct KeywordView {
     projections: Projections,
     ids: Ids,
     changed: bool,
-    /// The identity of the record at `as_of`, while `summary.mark` is not made of it yet. A mark
-    /// costs a hash, so it is made once per batch and not once per event.
+    /// The identity of the record at `as_of` while `summary.mark` is not computed from it yet. A
+    /// mark costs a hash, so it is computed once per batch and not once per event.
     unmarked: Option<Option<RecordIdentity>>,
-    /// The oldest or newest tweet was deleted, and `summary` still has its time.
+    /// Whether the oldest or newest tweet was deleted while `summary` still has its time.
     span_is_stale: bool,
-    /// This batch has cleared the keyword: it reads no row that was put before.
+    /// Whether this batch has cleared the keyword. If so, the fold reads no row from before.
     cleared: bool,
     /// Present while the keyword has subscribers.
     recorder: Option<Box<Recorder>>,
 }
 
 impl KeywordView {
-    /// The state that the rows hold; an empty one when there are no rows.
+    /// Reads the state from the rows. Without rows the state is empty.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -118,17 +118,17 @@ impl KeywordView {
         Some(recorder.finish(&self.summary))
     }
 
-    /// The summary. Its mark is that of the last [`KeywordView::take_row_changes`] or
+    /// The summary. Its mark is up to date after [`KeywordView::take_row_changes`] and
     /// [`KeywordView::take_view_change`].
     pub const fn summary(&self) -> &KeywordSummary {
         &self.summary
     }
 
-    /// Folds one record of this keyword. Records come in sequence order; one at or below the
+    /// Folds one record of this keyword. Records come in sequence order. A record at or below the
     /// folded sequence changes nothing.
     ///
     /// # Errors
-    /// [`RowsError`]; the view is then half folded and must be dropped.
+    /// [`RowsError`]. The view is then folded in part and must be dropped.
     pub fn fold(
         &mut self,
         rows: &dyn Rows,
@@ -138,13 +138,13 @@ impl KeywordView {
             return Ok(FoldOutcome::Skipped);
         }
         let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
-        // The first record of a keyword makes it exist, and be tracked.
+        // The first record of a keyword creates it as tracked.
         if self.summary.as_of == Sequence::ZERO {
             self.summary.tracked = true;
         }
         let (outcome, identity) = match &envelope.record {
             KeywordRecord::Rejected { .. } => (FoldOutcome::Rejected, None),
-            // Nothing erases events yet.
+            // No event erases other events yet.
             KeywordRecord::Hollow(hollow) => (FoldOutcome::Ignored, Some(hollow.identity())),
             KeywordRecord::Event(event) => {
                 let hash = event.tweet_id().map(IdHash::of);
@@ -291,10 +291,10 @@ impl KeywordView {
         }
     }
 
-    /// The rows that changed since the last call; `None` when nothing was folded.
+    /// Returns the rows that changed since the last call; `None` when nothing was folded.
     ///
     /// # Errors
-    /// [`RowsError`]; the view must then be dropped.
+    /// [`RowsError`]. The view must then be dropped.
     pub fn take_row_changes(&mut self, rows: &dyn Rows) -> Result<Option<RowChanges>, RowsError> {
         if !std::mem::take(&mut self.changed) {
             return Ok(None);

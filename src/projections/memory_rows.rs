@@ -1,4 +1,4 @@
-//! Rows in memory: what tests fold into.
+//! Rows in memory, into which tests fold.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -17,7 +17,7 @@ impl MemoryRows {
         self.0.clear();
     }
 
-    /// Writes row changes, packed as a store writes them.
+    /// Writes row changes, packed like a store packs them.
     pub fn put(&mut self, changes: Vec<RowChange>) {
         for (key, row) in changes {
             match row {

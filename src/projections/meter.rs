@@ -1,4 +1,7 @@
-//! Counts the bytes that a query reads, and ends a query whose answer is not wanted any more.
+//! Counts the bytes that a query reads, and ends a query when its answer is no longer wanted.
+//!
+//! In: the bytes of each read, a limit, and the end of the client. Out: the sum, and an error that
+//! ends the query.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,8 +10,8 @@ use bytes::Bytes;
 
 use super::{RowKey, Rows, RowsError, Seek};
 
-/// Counts the bytes that one query looks at, and ends the query when its client is gone. Cheap to
-/// clone; clones count into the same number.
+/// Counts the bytes that one query reads, and ends the query when its client has gone. A clone is
+/// cheap and counts into the same number.
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     shared: Arc<Shared>,
@@ -17,7 +20,7 @@ pub struct Meter {
 #[derive(Debug)]
 struct Shared {
     bytes: AtomicU64,
-    /// The query ends once it has looked at more bytes than this.
+    /// The query ends after more bytes than this.
     limit: AtomicU64,
     is_abandoned: AtomicBool,
 }
@@ -33,10 +36,10 @@ impl Default for Shared {
 }
 
 impl Meter {
-    /// Counts `bytes` that the query is about to work on.
+    /// Counts `bytes` before the query works on them.
     ///
     /// # Errors
-    /// [`RowsError::Abandoned`] when the answer is not wanted any more, or the limit is passed.
+    /// [`RowsError::Abandoned`] when the answer is no longer wanted, or the limit is exceeded.
     pub fn look(&self, bytes: usize) -> Result<(), RowsError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -46,18 +49,17 @@ impl Meter {
         Ok(())
     }
 
-    /// How many bytes were looked at so far.
+    /// The number of bytes counted so far.
     pub fn bytes(&self) -> u64 {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Ends the query once it has looked at more than `bytes` in all; `u64::MAX` lets it look at
-    /// any number.
+    /// Sets the limit in bytes, over the whole query. `u64::MAX` means no limit.
     pub fn limit(&self, bytes: u64) {
         self.shared.limit.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether more bytes were looked at than the limit.
+    /// Whether the count exceeds the limit.
     pub fn is_over(&self) -> bool {
         self.bytes() > self.shared.limit.load(Ordering::Relaxed)
     }
@@ -68,15 +70,15 @@ impl Meter {
     }
 }
 
-/// Rows whose reading a [`Meter`] counts: every row, and the bytes that a query reports by
-/// [`Rows::look`].
+/// Rows whose reads are counted by a [`Meter`]: the bytes of every row, and the bytes that a query
+/// reports with [`Rows::look`].
 pub struct MeteredRows<'a> {
     rows: &'a dyn Rows,
     meter: &'a Meter,
 }
 
 impl<'a> MeteredRows<'a> {
-    /// Counts the reading of `rows`.
+    /// Wraps `rows`, so that `meter` counts their reads.
     pub fn new(rows: &'a dyn Rows, meter: &'a Meter) -> Self {
         Self { rows, meter }
     }
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn query_ends_beyond_its_limit_until_that_is_lifted() {
+    fn query_ends_beyond_its_limit_until_the_limit_is_lifted() {
         let meter = Meter::default();
         meter.limit(10);
         assert!(meter.look(10).is_ok());

@@ -8,8 +8,8 @@
 //! query ─► Rows (port; a store implements it)
 //! ```
 //!
-//! Pure and synchronous: no clock, no I/O, no randomness. Rows are read through the [`Rows`] port
-//! and changed by handing them back.
+//! All of this is pure and synchronous: no clock, no I/O, no randomness. A fold reads rows through
+//! the [`Rows`] port and returns the changed rows to its caller.
 
 mod digest;
 mod fold;
@@ -42,7 +42,8 @@ pub use timeline::{TimelinePage, TimelineQuery, TimelineScan};
 pub use tweet_key::TweetKey;
 pub use view_change::{ChangeKind, Delta, TimelineChange, TweetChange, ViewChange};
 
-// All projections, in the order in which they are fed and digested. A new one is a file and a line.
+// The list of all projections. The fold calls them and the digest covers them in this order. A new
+// projection is one file and one line here.
 registry::projections! {
     timeline: timeline::Timeline,
     volume: volume::Volume,

@@ -1,4 +1,7 @@
-//! What a projection is: the code that keeps one view of a keyword.
+//! The interface of projections. A projection is the code that keeps one view of a keyword.
+//!
+//! In: the events of a keyword that take effect, one by one. Out: row changes, and the digest of
+//! what clients can read.
 
 use super::row_format::RowFormat;
 use super::rows::{RowChange, Rows, RowsError};
@@ -7,36 +10,36 @@ use super::tweet_key::TweetKey;
 use crate::events::{Sequence, Timestamp, TweetMetrics, TweetPosted};
 use crate::text::AnalysedText;
 
-/// Keeps one view of a keyword in rows of its own. The value is the state in memory; its default
-/// is that of a keyword without rows.
+/// Keeps one view of a keyword in rows of its own. The value is the state in memory. Its default is
+/// the state of a keyword without rows.
 ///
-/// A projection is fed the events that take effect, in sequence order, and nothing else. What it
-/// does with them depends on nothing but the events: no clock, no settings, no randomness, no
-/// batches. After an error the state is not sound and is dropped.
+/// A projection receives the events that take effect, in sequence order. Its rows depend on these
+/// events alone: not on a clock, settings, randomness or the split into batches. After an error the
+/// state is invalid and is dropped.
 ///
-/// `projections/mod.rs` lists all projections; tests made from that list check that each one
-/// clears, digests and versions its rows.
+/// `projections/mod.rs` lists all projections. Tests run over that list and check that each
+/// projection clears, digests and versions its rows.
 pub trait Projection: Default + std::fmt::Debug + Send {
-    /// Grows whenever the same events would give other rows. It is a part of the fold version, so
-    /// that the views are folded again.
+    /// Grows whenever the same events would give other rows. It is a part of the fold version, so a
+    /// higher version makes the views be folded again.
     const VERSION: u32;
 
     /// The kinds of rows that the projection keeps. No other code writes rows of these kinds.
     const FORMATS: &'static [RowFormat];
 
-    /// The state that the rows hold.
+    /// Reads the state from the rows.
     ///
     /// # Errors
     /// [`RowsError`].
     fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError>;
 
-    /// A tweet came whose id is new.
+    /// A tweet with a new id was posted.
     ///
     /// # Errors
     /// [`RowsError`].
     fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError>;
 
-    /// A tweet of the views got new metrics. `tweet` has the metrics of before.
+    /// A tweet of the views got new metrics. `tweet` has the metrics from before the event.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -53,7 +56,7 @@ pub trait Projection: Default + std::fmt::Debug + Send {
     /// [`RowsError`].
     fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError>;
 
-    /// The keyword is untracked: all its rows go, of every kind.
+    /// The keyword was untracked. The store removes all its rows, of every kind.
     fn cleared(&mut self) {
         *self = Self::default();
     }
@@ -64,8 +67,8 @@ pub trait Projection: Default + std::fmt::Debug + Send {
     /// [`RowsError`] when a value does not fit its row.
     fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError>;
 
-    /// Adds what a client can read of the rows to the digest of the keyword. Equal content gives
-    /// equal bytes, however the rows came about.
+    /// Adds what clients can read of the rows to the digest of the keyword. Equal content gives
+    /// equal bytes, even when the rows were made by other batches or splits.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -76,21 +79,21 @@ pub trait Projection: Default + std::fmt::Debug + Send {
     ) -> Result<(), RowsError>;
 }
 
-/// A tweet as a fold hands it to the projections.
+/// A tweet in the form that the projections receive from the fold.
 #[derive(Debug)]
 pub struct FoldedTweet<'a> {
     /// The sequence of the event that is folded.
     pub sequence: Sequence,
-    /// Where the tweet stands in its timeline.
+    /// The position of the tweet in the timeline.
     pub key: TweetKey,
-    /// The tweet, with its metrics as they are before the event.
+    /// The tweet, with its metrics from before the event.
     pub tweet: &'a TweetPosted,
-    /// The text of the tweet; analysed when a projection asks for it, at most once.
+    /// The text of the tweet. It is analysed at most once, when a projection asks for it.
     pub text: AnalysedText<'a>,
 }
 
 impl<'a> FoldedTweet<'a> {
-    /// A tweet that the event at `sequence` concerns.
+    /// Makes the value for a tweet that the event at `sequence` concerns.
     pub fn new(sequence: Sequence, key: TweetKey, tweet: &'a TweetPosted) -> Self {
         Self {
             sequence,
@@ -101,13 +104,13 @@ impl<'a> FoldedTweet<'a> {
     }
 }
 
-/// New metrics of a tweet.
+/// A change of the metrics of a tweet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricsChange {
-    /// When they were read.
+    /// When the new metrics were read.
     pub at: Timestamp,
-    /// The metrics before.
+    /// The metrics before the event.
     pub before: TweetMetrics,
-    /// The metrics from now on.
+    /// The metrics after the event.
     pub after: TweetMetrics,
 }

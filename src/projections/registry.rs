@@ -1,4 +1,7 @@
-//! The registry of projections, and what stores and tests derive from it.
+//! The registry of projections, and what the store and the tests derive from it.
+//!
+//! In: the list of projections in `projections/mod.rs`. Out: the calls of the fold, the fold
+//! version, and the formats of all rows.
 
 use super::Projections;
 use super::ids;
@@ -7,12 +10,12 @@ use super::row_format::RowFormat;
 use super::rows::{RowKey, RowKind, Rows, RowsError};
 use super::summary::KeywordSummary;
 
-/// The version of everything in a fold that belongs to no projection: outcomes, summary and ids.
-/// It grows with each change of these, and by the version of a projection that is removed.
+/// The version of what belongs to no projection: outcomes, summary and ids. It grows with each
+/// change of these. When a projection is removed, its version is added here.
 const CORE_VERSION: u32 = 2;
 
-/// Changes whenever the same events would give other rows, or the store would keep them otherwise;
-/// part of the epoch. A new projection changes it too.
+/// The fold version, a part of the epoch. It changes whenever the same events would give other
+/// rows, or the store would keep them in another way. A new projection changes it too.
 pub const FOLD_VERSION: u32 = CORE_VERSION + sum_of_versions(Projections::ALL);
 
 const fn sum_of_versions(projections: &[Registered]) -> u32 {
@@ -22,7 +25,7 @@ const fn sum_of_versions(projections: &[Registered]) -> u32 {
     }
 }
 
-/// A projection as the registry lists it.
+/// An entry of the registry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Registered {
     pub(crate) version: u32,
@@ -40,8 +43,8 @@ impl Registered {
     }
 }
 
-/// Makes the struct that holds the state of every listed projection for one keyword. Its methods
-/// call the projections in the order of the list.
+/// Makes the struct with the state of every listed projection for one keyword. Its methods call the
+/// projections in the order of the list.
 macro_rules! projections {
     ($($field:ident: $projection:ty,)+) => {
         /// The state of all projections of one keyword.
@@ -51,7 +54,7 @@ macro_rules! projections {
         }
 
         impl Projections {
-            /// All projections.
+            /// The registry.
             pub(crate) const ALL: &'static [registry::Registered] =
                 &[$(registry::Registered::of::<$projection>(),)+];
 
@@ -103,8 +106,7 @@ macro_rules! projections {
 }
 pub(super) use projections;
 
-/// The formats of all rows that a keyword can have: the summary, the ids, and those of every
-/// projection.
+/// The formats of all rows of a keyword: the summary, the ids, and the rows of every projection.
 pub fn row_formats() -> impl Iterator<Item = &'static RowFormat> {
     let of_projections = Projections::ALL.iter().flat_map(|one| one.formats);
     [&KeywordSummary::FORMAT]
@@ -113,7 +115,7 @@ pub fn row_formats() -> impl Iterator<Item = &'static RowFormat> {
         .chain(of_projections)
 }
 
-/// A row as a store is to write it; `None` when that is as it is.
+/// Packs a row for the store to write; `None` when the row is written unchanged.
 pub fn pack_row(kind: RowKind, row: &[u8]) -> Option<Vec<u8>> {
     let format = row_formats().find(|format| format.kind == kind)?;
     format.pack?(row)

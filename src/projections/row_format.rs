@@ -1,22 +1,22 @@
-//! What the rows of one kind look like.
+//! The format of the rows of one kind: number, name, versions and packing.
 
 use super::rows::{RowKey, RowKind, RowsError};
 use crate::events::Sequence;
 
-/// Makes a row smaller, for a store that writes it; `None` keeps the row as it is.
+/// Makes a row smaller before a store writes it; `None` keeps the row unchanged.
 pub type PackRow = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// The format of the rows of one kind. What keeps the rows declares it.
+/// The format of the rows of one kind. The module that keeps the rows declares it.
 #[derive(Debug, Clone, Copy)]
 pub struct RowFormat {
     /// The kind.
     pub kind: RowKind,
-    /// The name of the kind, as error texts say it.
+    /// The name of the kind in error texts.
     pub name: &'static str,
-    /// The versions that rows begin with. New rows have the first one, unless the projection says
-    /// otherwise.
+    /// The versions with which rows of this kind begin. New rows begin with the first one, unless
+    /// the projection says otherwise.
     pub versions: &'static [u8],
-    /// How a store packs a row. It does so once for all changes of a row that it writes together.
+    /// How a store packs a row. The store packs a row once for all changes that it writes together.
     pub pack: Option<PackRow>,
 }
 
@@ -24,11 +24,11 @@ pub struct RowFormat {
 const HEADER_BYTES: usize = 1 + 8;
 
 impl RowFormat {
-    /// Begins a row of the newest version: the version, then `changed_at`, the sequence of the last
-    /// event that changed what the row holds. The sequence is that of the event and not of a
-    /// commit, so that any split of the events into batches gives the same row.
+    /// Begins a row of the newest version: the version, then `changed_at`. That is the sequence of
+    /// the last event that changed the content of the row. It is not the sequence of a commit, so
+    /// any split of the events into batches gives the same row.
     ///
-    /// Rows of new kinds begin so. The kinds of before have the version alone.
+    /// Rows of new kinds begin like this. Rows of older kinds begin with the version alone.
     pub fn begin(&self, changed_at: Sequence) -> Vec<u8> {
         let mut row = Vec::with_capacity(HEADER_BYTES);
         row.extend(self.versions.first());
@@ -36,7 +36,8 @@ impl RowFormat {
         row
     }
 
-    /// Reads what [`RowFormat::begin`] wrote: the version, `changed_at`, and the rest of the row.
+    /// Reads what [`RowFormat::begin`] wrote. Returns the version, `changed_at`, and the rest of
+    /// the row.
     ///
     /// # Errors
     /// [`RowsError::Damaged`] when the row is cut, or its version is not one of the format's.

@@ -1,6 +1,6 @@
-//! Rows of one keyword: their names, and the port through which a fold reads them.
+//! The rows of one keyword: their keys, and the port through which a fold reads them.
 //!
-//! Rows are pages and blobs that hold many small facts each, because a store pays by the row.
+//! A row is a page or a blob with many small facts, because a store has a cost for each row.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -21,7 +21,7 @@ impl RowKind {
     }
 }
 
-/// The name of a row, within one keyword. Rows of one kind are in the order of their suffixes.
+/// The key of a row within one keyword. Rows of one kind are in the order of their suffixes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey {
     kind: RowKind,
@@ -29,7 +29,7 @@ pub struct RowKey {
 }
 
 impl RowKey {
-    /// The row of this kind without a suffix: the only one, where a keyword has one row of a kind.
+    /// The key without a suffix. A keyword has at most one such row of a kind.
     pub fn of_kind(kind: RowKind) -> Self {
         Self {
             kind,
@@ -37,7 +37,7 @@ impl RowKey {
         }
     }
 
-    /// The row whose suffix goes on with `part`.
+    /// Appends `part` to the suffix.
     #[must_use]
     pub fn with(mut self, part: &[u8]) -> Self {
         self.suffix.extend_from_slice(part);
@@ -49,16 +49,16 @@ impl RowKey {
         self.kind
     }
 
-    /// What tells the rows of one kind apart.
+    /// The suffix, which tells the rows of one kind apart.
     pub fn suffix(&self) -> &[u8] {
         &self.suffix
     }
 }
 
-/// A row as a fold leaves it; `None` removes it.
+/// A changed row with its new value; `None` removes the row.
 pub type RowChange = (RowKey, Option<Bytes>);
 
-/// Rows could not be read, or are not in any form that a version of tidings writes.
+/// Rows could not be read, or have no form that a version of tidings writes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowsError {
@@ -68,18 +68,18 @@ pub enum RowsError {
     /// A row does not decode.
     #[error("the row {row} of the views is damaged: {what}")]
     Damaged {
-        /// Which row.
+        /// The key of the row.
         row: String,
         /// What is wrong.
         what: String,
     },
-    /// The client has gone, so the query was ended.
-    #[error("the query was ended, since its answer is not wanted any more")]
+    /// The client has gone, so the query ended.
+    #[error("the query was ended, because its answer is no longer wanted")]
     Abandoned,
 }
 
 impl RowsError {
-    /// The error of a row that does not decode.
+    /// Makes the error for a row that does not decode.
     pub fn damaged(row: &RowKey, what: impl std::fmt::Display) -> Self {
         Self::Damaged {
             row: row.to_string(),
@@ -88,31 +88,31 @@ impl RowsError {
     }
 }
 
-/// The rows of one keyword, as last put. Reading is deterministic: rows depend on nothing but
-/// the events folded so far, so a fold that reads them stays a pure function of its events.
+/// The rows of one keyword, as they were last put. Rows depend only on the events folded so far, so
+/// a fold that reads them is still a pure function of its events.
 pub trait Rows {
-    /// One row.
+    /// Reads one row.
     ///
     /// # Errors
     /// [`RowsError::Store`].
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError>;
 
-    /// The row that `seek` names, with its key.
+    /// Finds the row that `seek` describes, with its key.
     ///
     /// # Errors
     /// [`RowsError::Store`].
     fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError>;
 
-    /// Notes that a query is about to work on `bytes` bytes, besides reading their row.
+    /// Reports that a query is about to work on `bytes` bytes, in addition to reading the row.
     ///
     /// # Errors
-    /// [`RowsError::Abandoned`] when the answer is not wanted any more.
+    /// [`RowsError::Abandoned`] when the answer is no longer wanted.
     fn look(&self, _bytes: usize) -> Result<(), RowsError> {
         Ok(())
     }
 }
 
-/// Which row to find among those of one kind.
+/// Describes which row of one kind to find.
 #[derive(Debug, Clone, Copy)]
 pub enum Seek<K> {
     /// The last one at or before the key.
@@ -150,7 +150,7 @@ impl<K> Seek<K> {
     }
 }
 
-/// The rows of a keyword that has none.
+/// The rows of a keyword that has no rows.
 #[derive(Debug, Clone, Copy)]
 pub struct NoRows;
 

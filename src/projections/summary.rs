@@ -1,7 +1,7 @@
 //! The summary of a keyword: one row with its position, its ledger and its totals.
 //!
-//! Version 2 is written. Version 1, which ends with `id_runs`, is read, because views of an earlier
-//! version answer until those of this version have caught up.
+//! Rows are written in version 2. Version 1, which ends with `id_runs`, is still read, because
+//! views of an earlier version answer until the views of this version have caught up.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,11 @@ use crate::events::{RecordHash, Sequence, Timestamp, binary};
 /// Position, ledger and totals of a keyword.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KeywordSummary {
-    /// Whether the keyword is tracked. If not, only the ledger is kept.
+    /// Whether the keyword is tracked. An untracked keyword keeps only its ledger.
     pub tracked: bool,
     /// The sequence of the last record of this keyword that was folded (0 = none).
     pub as_of: Sequence,
-    /// The outcomes of its records.
+    /// Counts of the outcomes of the records of this keyword.
     pub ledger: Ledger,
     /// How many tweets are in the views.
     pub tweets: u64,
@@ -26,19 +26,20 @@ pub struct KeywordSummary {
     pub first_at: Option<Timestamp>,
     /// Time of the newest tweet in the views.
     pub last_at: Option<Timestamp>,
-    /// How many runs of ids there are on each level.
+    /// The number of runs of ids on each level.
     pub id_runs: Vec<u8>,
-    /// The hash of the record at `as_of`; [`RecordHash::default`] at 0, and in rows of version 1.
+    /// The hash of the record at `as_of`; [`RecordHash::default`] at sequence 0 and in rows of
+    /// version 1.
     pub mark: RecordHash,
-    /// When the journal took the record at `as_of`; 1970-01-01 where there is no mark.
+    /// When the journal received the record at `as_of`; 1970-01-01 if there is no mark.
     pub received_at: Timestamp,
-    /// A client that resumes from a position below this one gets a snapshot. Always 0 so far.
+    /// A client that resumes below this position gets a snapshot. Always 0 so far.
     pub resync_after: Sequence,
-    /// Rules: other texts that make a tweet match the keyword, in normal form. Empty so far.
+    /// Rules of the keyword: other texts with which a tweet matches, in normal form. Empty so far.
     pub any: Vec<String>,
-    /// Rules: texts that keep a tweet from matching the keyword, in normal form. Empty so far.
+    /// Rules of the keyword: texts with which a tweet does not match, in normal form. Empty so far.
     pub none: Vec<String>,
-    /// Reserved; 0 so far.
+    /// Reserved. Always 0 so far.
     pub flags: u32,
 }
 
@@ -69,21 +70,21 @@ impl From<SummaryV1> for KeywordSummary {
     }
 }
 
-/// How many records of a keyword had which outcome:
-/// `journaled = folded + duplicate + ignored + rejected`.
+/// The number of records of a keyword with each outcome: `journaled = folded + duplicate + ignored
+/// + rejected`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// All records.
     pub journaled: u64,
-    /// Took effect, or stated what was already so.
+    /// Records that took effect, or stated what was already true.
     pub folded: u64,
-    /// Tweets that were seen before.
+    /// Records with tweets that were seen before.
     pub duplicate: u64,
-    /// Had nothing to act on, or came while the keyword was untracked.
+    /// Records that had nothing to act on, or came while the keyword was untracked.
     pub ignored: u64,
-    /// Could not be decoded.
+    /// Records that could not be decoded.
     pub rejected: u64,
-    /// Tweets that were removed; not a part of the sum.
+    /// Tweets that were removed. Not a part of the sum.
     pub deleted: u64,
 }
 
@@ -112,14 +113,14 @@ impl Ledger {
     }
 }
 
-/// What a summary says about tracking. Rows hold it by the order of the variants.
+/// What a summary says about tracking. Rows store the index of the variant, so the order is fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tracking {
     /// The keyword is tracked.
     Tracked,
     /// The keyword was untracked.
     Dropped,
-    /// No record of the keyword was folded yet.
+    /// No record of the keyword is folded yet.
     Unfolded,
 }
 
@@ -127,7 +128,7 @@ const VERSION_1: u8 = 1;
 const VERSION: u8 = 2;
 
 impl KeywordSummary {
-    /// The format of the row.
+    /// The format of the summary row.
     pub const FORMAT: RowFormat = RowFormat {
         kind: RowKind::new(b'h'),
         name: "summary",
@@ -135,12 +136,12 @@ impl KeywordSummary {
         pack: None,
     };
 
-    /// The name of the row.
+    /// The key of the summary row.
     pub fn key() -> RowKey {
         RowKey::of_kind(Self::FORMAT.kind)
     }
 
-    /// What it says about tracking.
+    /// What the summary says about tracking.
     pub fn tracking(&self) -> Tracking {
         match (self.as_of, self.tracked) {
             (Sequence::ZERO, _) => Tracking::Unfolded,
@@ -149,25 +150,25 @@ impl KeywordSummary {
         }
     }
 
-    /// Counts a tweet that came into the views.
+    /// Counts a tweet that was added to the views.
     pub(super) fn add_tweet(&mut self, at: Timestamp) {
         self.tweets = self.tweets.saturating_add(1);
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
     }
 
-    /// Counts a tweet that left the views. Returns whether it may have been the oldest or the
-    /// newest one, so that `first_at` and `last_at` have to be found again.
+    /// Counts a tweet that was removed from the views. Returns whether it may have been the oldest
+    /// or the newest one; `first_at` and `last_at` must then be found again.
     pub(super) fn remove_tweet(&mut self, at: Timestamp) -> bool {
         self.tweets = self.tweets.saturating_sub(1);
         self.ledger.deleted = self.ledger.deleted.saturating_add(1);
         self.first_at == Some(at) || self.last_at == Some(at)
     }
 
-    /// The row.
+    /// Encodes the row.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when it does not fit a row.
+    /// [`RowsError::Damaged`] when the summary does not fit in a row.
     pub fn encode(&self) -> Result<Bytes, RowsError> {
         let mut row = vec![VERSION];
         binary::encode_value(self, &mut row)
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_later_version_and_cut_rows_are_damage() {
+    fn rows_of_a_later_version_and_cut_rows_are_damaged() {
         let row = example().encode().unwrap();
         let later = [&[VERSION + 1], &row[1..]].concat();
         for damaged in [&later[..], &row[..row.len() - 1], &[]] {

@@ -11,11 +11,11 @@ use crate::events::{
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
-/// Tweets of the history: more minutes than a span keeps by itself, more ids than fit beside the
-/// runs, more text than fits one page.
+/// Number of tweets in the history. They have more minutes than a span row holds, more ids than fit
+/// in the row of recent ids, and more text than fits in one page.
 const TWEETS: u64 = 300;
 
-/// A tweet of the history. Every seventh is an hour late.
+/// Makes a tweet of the history. Every seventh tweet is an hour late.
 pub(crate) fn tweet(number: u64) -> TweetPosted {
     let minute = i64::try_from(number).unwrap();
     let late = if number % 7 == 6 { 60 } else { 0 };
@@ -47,7 +47,7 @@ pub(crate) fn tweet(number: u64) -> TweetPosted {
     }
 }
 
-/// New likes for a tweet of the history, a day after it.
+/// Makes new likes for a tweet of the history, a day after it.
 pub(crate) fn engaged(number: u64, likes: u64) -> Event {
     let tweet = tweet(number);
     Event::TweetEngaged(TweetEngaged {
@@ -60,7 +60,7 @@ pub(crate) fn engaged(number: u64, likes: u64) -> Event {
     })
 }
 
-/// The end of a tweet of the history.
+/// Makes the deletion of a tweet of the history.
 pub(crate) fn deleted(number: u64) -> Event {
     let tweet = tweet(number);
     Event::TweetDeleted(TweetDeleted {
@@ -69,7 +69,7 @@ pub(crate) fn deleted(number: u64) -> Event {
     })
 }
 
-/// The whole history: tweets, of which each tenth is engaged and two are deleted.
+/// The whole history: tweets, of which every tenth is engaged and two are deleted.
 pub(crate) fn history() -> Vec<Event> {
     let mut events = Vec::new();
     for number in 0..TWEETS {
@@ -82,7 +82,7 @@ pub(crate) fn history() -> Vec<Event> {
     events
 }
 
-/// A keyword as tests fold it: its state and its rows.
+/// A keyword folded by a test: its state and its rows.
 #[derive(Debug)]
 pub(crate) struct TestKeyword {
     pub(crate) view: KeywordView,
@@ -98,7 +98,7 @@ impl TestKeyword {
         }
     }
 
-    /// Folds so many records that cannot be decoded: they move the position and change no view.
+    /// Folds `count` records that cannot be decoded. They advance the position and change no view.
     pub(crate) fn skip(&mut self, count: usize) {
         for _ in 0..count {
             let envelope = KeywordEnvelope {
@@ -114,7 +114,7 @@ impl TestKeyword {
         self.fold([]);
     }
 
-    /// Folds events as one batch, each of which takes effect.
+    /// Folds events as one batch. Each of them must take effect.
     pub(crate) fn fold(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
             let sequence = self.view.summary().as_of.next();

@@ -3,7 +3,7 @@
 use super::rows::{RowKey, RowKind};
 use crate::events::{Timestamp, TweetId, TweetPosted};
 
-/// Where a tweet stands in its timeline: by time, then by the bytes of its id.
+/// The position of a tweet in a timeline: its time, then the bytes of its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TweetKey {
     at: Timestamp,
@@ -24,7 +24,7 @@ impl TweetKey {
         Self::new(tweet.at, &tweet.id)
     }
 
-    /// Before every tweet at or after `at`.
+    /// The smallest key at or after `at`.
     pub fn start_of(at: Timestamp) -> Self {
         Self {
             at,
@@ -32,25 +32,26 @@ impl TweetKey {
         }
     }
 
-    /// Before every tweet.
+    /// The smallest key of all.
     pub fn first() -> Self {
         Self::start_of(Timestamp::from_millis(0))
     }
 
-    /// A key from its parts, as a row or cursor holds them.
+    /// Makes a key from its parts in a row or cursor.
     pub fn from_parts(at: Timestamp, id: &[u8]) -> Self {
         Self { at, id: id.into() }
     }
 
-    /// The key in the name of a row; `None` when the name has none.
+    /// Reads the key from the suffix of a row key; `None` when there is none.
     pub fn of_row(row: &RowKey) -> Option<Self> {
         let (at, id) = row.suffix().split_first_chunk::<8>()?;
         let at = Timestamp::from_millis(i64::from_be_bytes(*at));
         Some(Self::from_parts(at, id))
     }
 
-    /// The row of this kind that is named by this key: milliseconds in big-endian order, then the
-    /// bytes of the id. Rows are in the order of their keys, since no event is before 1970.
+    /// The key of the row of this kind that this tweet key names: milliseconds in big-endian order,
+    /// then the bytes of the id. Rows are in the order of their tweet keys, because no event is
+    /// before 1970.
     pub fn row(&self, kind: RowKind) -> RowKey {
         RowKey::of_kind(kind)
             .with(&self.at.millis().to_be_bytes())

@@ -1,19 +1,19 @@
-//! What a batch of events changed in the views of a keyword, for subscribers.
+//! View changes: what a batch of events changed in the views of a keyword, for subscribers.
 //!
-//! The fold records it in the same step as the rows, only while the keyword has subscribers.
+//! The fold records changes in the same step as the rows, and only while the keyword has
+//! subscribers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{KeywordSummary, Ledger, TweetKey};
 use crate::events::{RecordHash, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted};
 
-/// A batch that changes more tweets than this is not recorded tweet by tweet: a snapshot is
-/// shorter.
+/// Maximum number of tweet changes in a delta. For a larger batch a snapshot is shorter.
 const MAX_TWEETS: usize = 512;
 
-/// The short fields of a tweet, in bytes, about.
+/// Approximate size of the short fields of a tweet, in bytes.
 const FIELD_BYTES: usize = 256;
-/// The count of a minute, in bytes, about.
+/// Approximate size of the count of a minute, in bytes.
 const MINUTE_BYTES: usize = 48;
 
 /// A change of one tweet.
@@ -23,9 +23,9 @@ pub enum TweetChange {
     Added(Box<TweetPosted>),
     /// The tweet has new metrics.
     Engaged {
-        /// Where the tweet stands in its timeline.
+        /// The position of the tweet in the timeline.
         key: TweetKey,
-        /// Its id.
+        /// The position of the tweet in the timeline.
         id: TweetId,
         /// All its metrics after the change.
         metrics: TweetMetrics,
@@ -50,7 +50,8 @@ pub struct ViewChange {
 }
 
 impl ViewChange {
-    /// A change that was not recorded, because the keyword had no subscribers when the batch began.
+    /// Makes a change for a batch that was not recorded, because the keyword had no subscribers
+    /// when the batch began.
     pub fn unrecorded(before: Sequence, summary: &KeywordSummary) -> Self {
         Self {
             before,
@@ -65,7 +66,7 @@ impl ViewChange {
         }
     }
 
-    /// The size in memory, in bytes, about.
+    /// Approximate size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.kind {
@@ -79,7 +80,7 @@ impl ViewChange {
 }
 
 impl TweetChange {
-    /// The size in memory, in bytes, about.
+    /// Approximate size in memory, in bytes.
     fn bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
@@ -92,20 +93,20 @@ impl TweetChange {
 /// The content of a [`ViewChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// Every change.
+    /// All changes of the batch.
     Delta(Delta),
-    /// More changes than are worth recording: subscribers need a snapshot.
+    /// Too many changes to record. Subscribers need a snapshot.
     TooMuch,
-    /// The keyword was untracked, for good or for a while: its views were dropped.
+    /// The keyword was untracked at some point of the batch, so its views were dropped.
     Dropped,
 }
 
-/// Every change of a batch.
+/// All changes of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delta {
-    /// In the order of the events.
+    /// Changes of tweets, in the order of the events.
     pub tweets: Vec<TweetChange>,
-    /// By how much the count of each minute changed. No change is zero.
+    /// The change of the count of each minute. Minutes without a change are left out.
     pub minutes: BTreeMap<Timestamp, i64>,
 }
 
@@ -183,8 +184,8 @@ impl Delta {
     }
 }
 
-/// The joined changes of several batches in a row to a timeline: new tweets, new metrics, removed
-/// ids.
+/// The joined changes that several consecutive batches made to a timeline: new tweets, new metrics,
+/// removed ids.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelineChange {
     added: BTreeMap<TweetKey, TweetPosted>,
@@ -194,7 +195,7 @@ pub struct TimelineChange {
 }
 
 impl TimelineChange {
-    /// Adds the next change. Only the last state of each tweet is kept.
+    /// Adds the next change. The last state of each tweet replaces earlier ones.
     pub fn push(&mut self, change: TweetChange) {
         match change {
             TweetChange::Added(tweet) => {
@@ -230,7 +231,7 @@ impl TimelineChange {
         self.changed.values().rev()
     }
 
-    /// Removed tweets, also those that were both added and removed here.
+    /// Removed tweets, including tweets that were both added and removed here.
     pub fn removed(&self) -> impl Iterator<Item = &TweetId> {
         self.removed.iter()
     }
@@ -284,7 +285,7 @@ mod tests {
         TweetChange::Removed(TweetId::new(id).unwrap())
     }
 
-    /// (added with likes, changed with likes, removed), as texts.
+    /// Returns three lists as texts: added with likes, changed with likes, removed.
     fn delta(changes: Vec<TweetChange>) -> (Vec<String>, Vec<String>, Vec<String>) {
         let mut change = TimelineChange::default();
         for one in changes {

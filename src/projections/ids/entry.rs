@@ -1,18 +1,19 @@
-//! One id in 22 bytes: its hash and its state.
+//! One entry of the id index in 22 bytes: the hash of an id and its state.
 
 use crate::events::{Timestamp, TweetId};
 
 /// The hash that stands for an id: [`TweetId::id_hash`].
 ///
-/// Comparing hashes is as good as comparing ids. Among n ids two share a hash by chance with a
-/// probability of n² / 2^129: 10^-21 for a billion ids, far below that of a memory error. To make
-/// two on purpose takes 2^64 hashes. A hash has a fixed length, while an id has up to 128 bytes,
-/// and its bits are evenly spread, which the filters of the runs need.
+/// Comparing hashes replaces comparing ids. The probability that two of n ids share a hash is n² /
+/// 2^129: 10^-21 for a billion ids, far below that of a memory error. Finding two such ids on
+/// purpose takes 2^64 hashes. A hash has a fixed length, while an id has up to 128 bytes. The bits
+/// of a hash are evenly distributed, which the filters of the runs need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdHash([u8; 16]);
 
 impl IdHash {
-    /// The hash of an id. Costs a compression of BLAKE3 (about 0.1 µs), so compute it once.
+    /// Hashes an id. This costs one compression of BLAKE3 (about 0.1 µs), so callers compute it
+    /// once.
     pub fn of(id: &TweetId) -> Self {
         Self(id.id_hash())
     }
@@ -26,7 +27,7 @@ impl IdHash {
         self.0
     }
 
-    /// The 64 bits that decide the order, and the 64 bits that decide it between equals of these.
+    /// The high and the low 64 bits. Hashes are ordered by the high half, then by the low half.
     pub(super) fn halves(self) -> (u64, u64) {
         let [a, b, c, d, e, f, g, h, low @ ..] = self.0;
         (
@@ -35,7 +36,7 @@ impl IdHash {
         )
     }
 
-    /// The hash as a number of the same order; cheaper to compare.
+    /// The hash as a number with the same order. Numbers are cheaper to compare.
     pub(super) const fn number(self) -> u128 {
         u128::from_be_bytes(self.0)
     }
@@ -46,7 +47,7 @@ impl IdHash {
 pub enum IdState {
     /// A tweet with this id is in the views, at this time.
     Present(Timestamp),
-    /// The tweet is deleted, or its deletion came first. It never comes back.
+    /// The tweet is deleted, or its deletion came before it. A later post does not bring it back.
     Deleted,
 }
 
@@ -55,7 +56,7 @@ pub enum IdState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IdEntry(pub(super) [u8; Self::LENGTH]);
 
-/// The time that says deleted: 2^48 − 1 milliseconds, in the year 10889, which is later than
+/// The time bytes that mean deleted: 2^48 − 1 milliseconds, in the year 10889, which is later than
 /// [`Timestamp::LATEST`].
 const DELETED: [u8; 6] = [0xff; 6];
 
@@ -63,8 +64,8 @@ impl IdEntry {
     /// Bytes of an entry.
     pub(super) const LENGTH: usize = 22;
 
-    /// An entry. No event has a time outside 1970..=[`Timestamp::LATEST`]; such a time is moved to
-    /// the nearest one inside.
+    /// Makes an entry. No event has a time outside 1970..=[`Timestamp::LATEST`]; such a time is
+    /// clamped to this range.
     pub(super) fn new(hash: IdHash, state: IdState) -> Self {
         let time = match state {
             IdState::Present(at) => {
@@ -111,7 +112,10 @@ pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
     row
 }
 
-/// The entries of a row, or what is wrong with it.
+/// Returns the entries of a row.
+///
+/// # Errors
+/// A text that says what is wrong with the row.
 pub(super) fn decode(row: &[u8]) -> Result<&[[u8; IdEntry::LENGTH]], &'static str> {
     let Some((&ENTRIES_VERSION, body)) = row.split_first() else {
         return Err("not version 1");

@@ -2,11 +2,11 @@
 //! the run, with one cache line read.
 //!
 //! Blocks are 512 bits, as in Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom
-//! Filters" (2007). In a block each id sets one bit in each of the eight words (the split blocks of
-//! Parquet, with words of 64 bits), so a look-up is eight shifts without a branch. An id's block
-//! follows the order of its hash, so a filter built from a sorted run is written front to back.
+//! Filters" (2007). In its block each id sets one bit in each of the eight words (the split blocks
+//! of Parquet, with words of 64 bits), so a look-up is eight shifts without a branch. The blocks
+//! are in the order of the hashes, so a filter built from a sorted run is written front to back.
 //!
-//! False positives: 12 bits an id 0.6 %, 16 bits 0.1 %.
+//! False positives: 0.6 % with 12 bits an id, 0.1 % with 16 bits.
 
 use super::entry::IdHash;
 
@@ -19,7 +19,7 @@ const BLOCK_BITS: usize = 512;
 /// A block: 64 bytes.
 type Block = [u64; WORDS];
 
-/// A set of hashes that can be wrong when it says yes, but never when it says no.
+/// A set of hashes with false positives and without false negatives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IdFilter {
     blocks: Box<[Block]>,
@@ -29,7 +29,7 @@ impl IdFilter {
     /// Bytes of a block, in memory and in a row.
     pub(super) const BLOCK_BYTES: usize = 64;
 
-    /// A filter of these hashes with about `bits` bits for each.
+    /// Builds a filter of these hashes with about `bits` bits for each.
     pub(super) fn new(hashes: impl ExactSizeIterator<Item = IdHash>, bits: usize) -> Self {
         let count = (hashes.len() * bits).div_ceil(BLOCK_BITS).max(1);
         let mut blocks = vec![[0; WORDS]; count].into_boxed_slice();
@@ -44,7 +44,7 @@ impl IdFilter {
         Self { blocks }
     }
 
-    /// False when the hash is certainly not in the set.
+    /// Returns false when the hash is certainly not in the set.
     pub(super) fn may_hold(&self, hash: IdHash) -> bool {
         let (high, low) = hash.halves();
         self.blocks
@@ -70,7 +70,7 @@ impl IdFilter {
         }
     }
 
-    /// The filter with these blocks; `None` when a block is cut or there is none.
+    /// Reads a filter from its blocks; `None` when a block is cut or there is no block.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (words, []) = bytes.as_chunks() else {
             return None;
@@ -86,13 +86,14 @@ impl IdFilter {
     }
 }
 
-/// The block of a hash among `count`: its high half, scaled (Lemire's multiply-shift).
+/// The index of the block of a hash among `count` blocks: its high half, scaled (Lemire's
+/// multiply-shift).
 fn place(high: u64, count: usize) -> usize {
     let scaled = (u128::from(high) * count as u128) >> 64;
     usize::try_from(scaled).unwrap_or(usize::MAX)
 }
 
-/// A bit for each word, from six bits of the low half each.
+/// One bit for each word. Each bit comes from six bits of the low half.
 fn bits_of(low: u64) -> [u64; WORDS] {
     [0, 6, 12, 18, 24, 30, 36, 42].map(|shift| 1 << ((low >> shift) & 63))
 }

@@ -4,14 +4,15 @@ use super::entry::{IdEntry, IdHash, IdState, decode};
 use super::run::{RunPlace, pages_in};
 use super::{RECENT_IDS, RowKey, Rows, RowsError, place};
 
-/// Calls `visit` with every id that is not in the `seen` runs, and its state there. An id may come
-/// more than once: it is deleted if one of its entries says so.
+/// Calls `visit` with the id and state of every entry outside the `seen` runs. An id can have
+/// several entries. It is deleted if one of them says so.
 ///
-/// `runs` is how many runs each level has now ([`super::Ids::runs`]). `seen` is how many it had
-/// when all ids were visited before, and empty if they were not. The newest ids are always visited.
+/// `runs` is how many runs each level has now ([`super::Ids::runs`]). `seen` is how many runs each
+/// level had at the last visit of all ids, and is empty if there was none. The newest ids are
+/// always visited.
 ///
 /// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
+/// The error of `rows`, or [`RowsError::Damaged`].
 pub fn visit(
     rows: &dyn Rows,
     runs: &[u8],
@@ -30,7 +31,7 @@ pub fn visit(
     }
 }
 
-/// Calls `visit` with the newest ids of a keyword, from their row.
+/// Calls `visit` with the newest ids of a keyword, read from their row.
 ///
 /// # Errors
 /// [`RowsError::Damaged`].
@@ -40,9 +41,9 @@ pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Resul
 
 /// The runs that were written since `seen`.
 ///
-/// A level only gains runs until it is merged, with all levels below it, into one more run of the
-/// next level. So on the highest level that has changed, the runs after those of `seen` are new,
-/// and on the levels below it all runs are.
+/// A level only gains runs until it is merged. A merge moves the runs of the level and of all
+/// levels below it into one new run of the next level. So on the highest level that changed, the
+/// runs beyond the `seen` ones are new, and on every level below it all runs are new.
 fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
     let before = |level: usize| seen.get(level).copied().unwrap_or_default();
     let highest = runs

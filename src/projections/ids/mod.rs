@@ -1,22 +1,28 @@
 //! The id index of one keyword: which tweets were seen, when they were posted, and which are
-//! deleted. It makes duplicates count once, however late they come. Ids are kept for as long as the
+//! deleted. With it a duplicate counts once, however late it comes. Ids are kept for as long as the
 //! keyword is tracked.
 //!
-//! The shape is a log-structured merge tree in rows. The newest ids, at most [`RECENT`], are in
-//! memory and in one row. When there are [`RECENT`], they become a sorted run on level 0. When a
-//! level is full, its runs are merged into one run of the next level. Of several entries for an id
-//! the newest is valid; a deletion is kept. An id is changed at most once (deleted), so nearly
-//! every entry is the only one of its id.
+//! In: ids with their states ([`Ids::set`]). Out: the state of an id ([`Ids::find`]) and row
+//! changes.
 //!
-//! An insertion decides whether runs are merged, never the end of a batch, so any split of the same
-//! events into batches gives the same rows. Rows that the running batch made are kept in memory
-//! until [`Ids::take_row_changes`], and are read from there.
+//! The structure is a log-structured merge tree in rows. The newest ids, fewer than [`RECENT`], are
+//! in memory and in one row. When their number reaches [`RECENT`], they become a sorted run on
+//! level 0. When a level is full, its runs are merged into one run of the next level. If an id has
+//! several entries, the newest one is valid. A deletion is kept. An id changes at most once (it is
+//! deleted), so nearly every id has one entry.
 //!
-//! Costs, with levels of 128 · 8^n ids: an entry has 22 bytes and is written once for each level it
-//! passes, five times on its way to a million ids (110 bytes, and 9 of filters); a look-up of an
-//! unknown id is a hash, a search among the newest, and one cache line for each run, of which there
-//! are 15 on average at a million ids. In memory: 1.5 to 2 bytes an id in runs, 22 an id that is
-//! recent. A merge into level 4 reads and writes 11.5 MB, and is the largest before 67 million ids.
+//! Only insertions merge runs. The end of a batch does not, so any split of the same events into
+//! batches gives the same rows. Rows that the running batch made are kept in memory and read from
+//! there until [`Ids::take_row_changes`].
+//!
+//! Costs, with levels of 128 · 8^n ids:
+//!
+//! - An entry has 22 bytes. It is written once for each level that it passes: five times on the way
+//!   to a million ids (110 bytes, and 9 bytes of filters).
+//! - A look-up of an unknown id is a hash, a search among the newest ids, and one cache line for
+//!   each run. There are 15 runs on average at a million ids.
+//! - Memory is 1.5 to 2 bytes for an id in runs, and 22 bytes for a recent id.
+//! - A merge into level 4 reads and writes 11.5 MB. It is the largest merge below 67 million ids.
 
 mod entry;
 mod filter;
@@ -33,7 +39,7 @@ pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
 use run::{FILTER_FORMAT, RUN_FORMAT, Run, RunPlace};
 
-/// The newest ids, not yet in a run: one row.
+/// The row of the newest ids, which are not in a run yet.
 const RECENT_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'i'),
     name: "recent ids",
@@ -52,16 +58,17 @@ pub fn is_of_ids(row: &RowKey) -> bool {
     row.kind() == RECENT_FORMAT.kind || row.kind() == RUN_FORMAT.kind
 }
 
-/// How many of the newest ids are not in a run yet.
+/// With this many newest ids, a run is made of them.
 pub const RECENT: usize = 128;
 
-/// How many runs fill a level. Levels from 4 on, whose runs have half a million ids each, take more
-/// runs: asking a filter is cheap, and merging gigabytes at once is not.
+/// The number of runs that fill a level. Runs have half a million ids or more from level 4 on.
+/// These levels hold more runs, because a look-up in a filter is cheap and a merge of gigabytes is
+/// not.
 const fn fanout(level: usize) -> usize {
     if level < 4 { 8 } else { 128 }
 }
 
-/// The largest number of ids of a keyword whose levels have this many runs.
+/// The largest number of ids of a keyword, by the number of runs on each level.
 pub fn at_most(runs: &[u8]) -> u64 {
     let recent = u64::try_from(RECENT).unwrap_or(u64::MAX);
     let mut of_run = recent;
@@ -75,7 +82,7 @@ pub fn at_most(runs: &[u8]) -> u64 {
 
 /// The ids of one keyword.
 ///
-/// After an error of [`Rows`] the state is not sound: drop it and hydrate again.
+/// After an error of [`Rows`] the state is invalid: drop it and hydrate again.
 #[derive(Debug, Default)]
 pub struct Ids {
     /// Sorted by hash, fewer than [`RECENT`].
@@ -83,16 +90,16 @@ pub struct Ids {
     recent_changed: bool,
     /// The runs of each level, the oldest first.
     levels: Vec<Vec<Run>>,
-    /// Rows made and removed since the last [`Ids::take_row_changes`].
+    /// Rows that were made or removed since the last [`Ids::take_row_changes`].
     pending: BTreeMap<RowKey, Option<Bytes>>,
 }
 
 impl Ids {
-    /// The ids that the rows hold; `runs` is what [`Ids::runs`] was. Reads the newest ids and the
-    /// filters, but no page of a run.
+    /// Reads the state from the rows. `runs` is the last value of [`Ids::runs`]. Reads the newest
+    /// ids and the filters, but no page of a run.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`].
+    /// The error of `rows`, or [`RowsError::Damaged`].
     pub fn hydrate(rows: &dyn Rows, runs: &[u8]) -> Result<Self, RowsError> {
         let mut ids = Self::default();
         let key = RowKey::of_kind(RECENT_IDS);
@@ -114,7 +121,7 @@ impl Ids {
         Ok(ids)
     }
 
-    /// How many runs each level has, as [`Ids::hydrate`] needs it.
+    /// The number of runs on each level, for [`Ids::hydrate`].
     pub fn runs(&self) -> Vec<u8> {
         let count = |runs: &Vec<Run>| u8::try_from(runs.len()).unwrap_or(u8::MAX);
         self.levels.iter().map(count).collect()
@@ -123,7 +130,7 @@ impl Ids {
     /// The state of an id; `None` when it was never seen.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`].
+    /// The error of `rows`, or [`RowsError::Damaged`].
     pub fn find(&self, rows: &dyn Rows, hash: IdHash) -> Result<Option<IdState>, RowsError> {
         if let Ok(position) = self.recent_position(hash) {
             return Ok(self.recent.get(position).map(IdEntry::state));
@@ -139,10 +146,10 @@ impl Ids {
         Ok(None)
     }
 
-    /// Sets the state of an id, known or not.
+    /// Sets the state of a new or known id.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`], when runs have to be merged.
+    /// The error of `rows`, or [`RowsError::Damaged`]. Rows are read only when runs are merged.
     pub fn set(&mut self, rows: &dyn Rows, hash: IdHash, state: IdState) -> Result<(), RowsError> {
         let entry = IdEntry::new(hash, state);
         self.recent_changed = true;
@@ -171,7 +178,7 @@ impl Ids {
         }
     }
 
-    /// The size in memory between two batches, in bytes, about.
+    /// Approximate size in memory between two batches, in bytes.
     pub fn resident_bytes(&self) -> usize {
         let runs = self.levels.iter().flatten().map(Run::resident_bytes);
         size_of::<Self>() + self.recent.capacity() * IdEntry::LENGTH + runs.sum::<usize>()
@@ -206,8 +213,8 @@ impl Ids {
         {
             let runs = std::mem::take(runs);
             let mut entries = Vec::new();
-            // The newest run first: the sort is stable, so of equal ids the newest entry stays. The
-            // sort finds the sorted runs in its input and merges them.
+            // The newest run comes first and the sort is stable, so of entries with equal ids the
+            // newest one stays. The sort detects the sorted runs in its input and merges them.
             for (number, run) in runs.iter().enumerate().rev() {
                 let place = place(level, number);
                 run.read_all(place, &mut entries, |key| self.read(rows, key))?;
@@ -224,7 +231,7 @@ impl Ids {
         Ok(())
     }
 
-    /// A row that must exist.
+    /// Reads a row that must exist.
     fn read(&self, rows: &dyn Rows, key: &RowKey) -> Result<Bytes, RowsError> {
         let row = match self.pending.get(key) {
             Some(pending) => pending.clone(),
@@ -234,7 +241,7 @@ impl Ids {
     }
 }
 
-/// The place of a run. Levels and runs are few (see [`fanout`]).
+/// The place of a run. Levels and runs are few (see [`fanout`]), so the numbers fit their types.
 fn place(level: usize, run: usize) -> RunPlace {
     RunPlace {
         level: u8::try_from(level).unwrap_or(u8::MAX),

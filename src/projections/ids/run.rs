@@ -1,8 +1,9 @@
-//! A run: ids in the order of their hashes, on pages of equal length. An index says on which page
-//! an id would be (fences), and for most ids that the run does not have them (filter).
+//! A run: entries of ids in the order of their hashes, on pages with an equal number of entries.
 //!
-//! The index is in memory while the keyword is; the pages are read one by one. Pages are cut by
-//! count and not by hash, so that chosen ids cannot fill one row.
+//! The index of a run has two parts. The fences say on which page an id would be. The filter rules
+//! out most ids that are not in the run. The index stays in memory with its keyword; the pages are
+//! read one by one. A page is full at a fixed number of entries and not at a hash boundary, so ids
+//! chosen by an attacker cannot fill one row.
 
 use bytes::Bytes;
 
@@ -13,16 +14,16 @@ use crate::projections::{RowFormat, RowKey, RowKind, RowsError};
 /// Entries of a page, except the last page: 5.5 KiB.
 pub(super) const PAGE_ENTRIES: usize = 256;
 
-/// Bytes of a part of the index, except the last part.
+/// Bytes of one part of the index, except the last part.
 const PART_BYTES: usize = 6 * 1024;
 
-/// Version, pages, blocks of the filter.
+/// Bytes of the header: version, number of pages, number of blocks of the filter.
 const HEADER_BYTES: usize = 1 + 4 + 4;
 
 /// The version of the index.
 const VERSION: u8 = 1;
 
-/// Pages of runs, named by level, run and page.
+/// Format of pages. A page is named by level, run and page number.
 pub(super) const RUN_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'j'),
     name: "id run",
@@ -30,7 +31,8 @@ pub(super) const RUN_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Parts of a run's index, named by level, run and part. Only the first part begins with a version.
+/// Format of the parts of an index. A part is named by level, run and part number. Only the first
+/// part begins with a version.
 pub(super) const FILTER_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'f'),
     name: "id filter",
@@ -63,7 +65,7 @@ impl RunPlace {
             .with(&number.to_be_bytes())
     }
 
-    /// Bits of the filter for each id. Levels that hold few ids get more, because a look-up asks
+    /// Bits of the filter for each id. Levels with few ids get more bits, because a look-up asks
     /// the filters of all levels (the idea of Dayan, Athanassoulis and Idreos, "Monkey", 2017).
     const fn filter_bits(self) -> usize {
         if self.level < 3 { 16 } else { 12 }
@@ -79,7 +81,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Writes entries, which are sorted by hash, as a run at `place`: `put` gets its rows.
+    /// Writes entries, which must be sorted by hash, as a run at `place`. Calls `put` with each
+    /// row.
     pub(super) fn write(
         entries: &[IdEntry],
         place: RunPlace,
@@ -118,8 +121,8 @@ impl Run {
         Self::decode_index(&index, pages).ok_or_else(|| damaged("parts are missing or too long"))
     }
 
-    /// The state of an id in this run. Reads at most one page, and hardly ever any for an id that
-    /// is not in the run.
+    /// Finds the state of an id in this run. Reads at most one page. For an id outside the run it
+    /// rarely reads a page.
     pub(super) fn find(
         &self,
         hash: IdHash,
@@ -155,14 +158,14 @@ impl Run {
         Ok(())
     }
 
-    /// The names of all its rows.
+    /// The keys of all rows of the run.
     pub(super) fn rows(&self, place: RunPlace) -> impl Iterator<Item = RowKey> {
         let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
         let pages = (0..self.pages()).map(move |number| place.page(number));
         pages.chain((0..parts(length.unwrap_or(0))).map(move |number| place.part(number)))
     }
 
-    /// How many bytes of memory the index takes.
+    /// Size of the index in memory, in bytes.
     pub(super) fn resident_bytes(&self) -> usize {
         size_of::<Self>()
             + self.fences.len() * FENCE_BYTES
@@ -201,13 +204,13 @@ impl Run {
     }
 }
 
-/// How many pages a run has, by the first part of its index.
+/// Reads the number of pages of a run from the first part of its index.
 pub(super) fn pages_in(index: &[u8]) -> Option<u32> {
     let (pages, _) = decode_header(index)?;
     u32::try_from(pages).ok()
 }
 
-/// Pages and blocks, neither of them 0.
+/// Reads the numbers of pages and blocks. Neither of them is 0.
 fn decode_header(index: &[u8]) -> Option<(usize, usize)> {
     let [VERSION, a, b, c, d, e, f, g, h] = *index.first_chunk::<HEADER_BYTES>()? else {
         return None;
@@ -217,14 +220,14 @@ fn decode_header(index: &[u8]) -> Option<(usize, usize)> {
     (pages > 0 && blocks > 0).then_some((pages, blocks))
 }
 
-/// Bytes of an index.
+/// Length of an index in bytes.
 fn index_bytes(pages: usize, blocks: usize) -> Option<usize> {
     let fences = pages.checked_sub(1)?.checked_mul(FENCE_BYTES)?;
     let filter = blocks.checked_mul(IdFilter::BLOCK_BYTES)?;
     HEADER_BYTES.checked_add(fences)?.checked_add(filter)
 }
 
-/// Parts of an index of `length` bytes.
+/// Number of parts of an index of `length` bytes.
 fn parts(length: usize) -> u32 {
     u32::try_from(length.div_ceil(PART_BYTES)).unwrap_or(u32::MAX)
 }

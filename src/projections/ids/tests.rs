@@ -1,4 +1,4 @@
-//! The ids against a hash map, over any history of batches and restarts.
+//! Compares the id index with a hash map, over random histories of batches and restarts.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ fn present(number: usize) -> IdState {
     IdState::Present(at(number))
 }
 
-/// Ids and the rows they were put to.
+/// An id index and the rows that it was put to.
 #[derive(Debug, Default)]
 struct Kept {
     ids: Ids,
@@ -56,7 +56,7 @@ enum Step {
     Restart,
 }
 
-/// Ranges of few enough ids that they meet again, of lengths that fill levels 0 and 1 often and
+/// Ranges of ids from a small set, so that ids repeat. Their lengths fill levels 0 and 1 often, and
 /// level 2 at times.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let range = || {
@@ -86,7 +86,7 @@ proptest! {
         let mut whole = Kept::default();
         for step in &steps {
             match *step {
-                // As the fold does it: what is known stays.
+                // Like the fold, posting keeps the state of a known id.
                 Step::Post(first, count) => for number in first..first + count {
                     let known = model.get(&number).copied();
                     if number % 16 == 0 || known.is_none() {
@@ -125,9 +125,9 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
-    /// What is listed after each batch, only as far as it is new, adds up to what was set.
+    /// The listings of new entries after each batch add up to all entries that were set.
     #[test]
-    fn listings_of_what_is_new_add_up_to_all(steps in steps()) {
+    fn listings_of_new_entries_add_up_to_all_entries(steps in steps()) {
         let mut model: HashMap<IdHash, bool> = HashMap::new();
         let mut listed: HashMap<IdHash, bool> = HashMap::new();
         let mut seen = Vec::new();
@@ -174,7 +174,7 @@ fn every_id_is_found_after_it_passed_three_levels() {
         kept.set(number, IdState::Deleted);
     }
     kept.restart();
-    // 80,000 sets are 625 runs of level 0: octal 1161.
+    // 80,000 entries are 625 runs of level 0: octal 1161.
     assert_eq!(kept.ids.runs(), [1, 6, 1, 1]);
     for number in 0..COUNT {
         let state = if number % 7 == 0 {
@@ -189,7 +189,7 @@ fn every_id_is_found_after_it_passed_three_levels() {
 }
 
 #[test]
-fn rows_are_of_bounded_size_and_none_is_left_behind() {
+fn rows_have_bounded_size_and_merged_runs_leave_no_rows() {
     let mut kept = Kept::default();
     for number in 0..10_000 {
         kept.set(number, present(number));

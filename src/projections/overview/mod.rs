@@ -1,9 +1,13 @@
-//! How the keywords compare: counts over a window and the same span before it, shares, ranks and
-//! the course of each.
+//! Compares keywords: the counts of each over a window and over the span before it, shares and
+//! ranks.
 //!
-//! The window of length W that `at` asks for is `[end − W, end)`, `end` being the next full minute
-//! after `at`. [`counts`] is asked for each keyword, under one version of its rows; [`rank`] puts
-//! the answers together.
+//! In: the rows of each keyword, a moment `at` and a [`Window`]. Out: an [`Overview`].
+//!
+//! [`counts`] counts one keyword from one version of its rows. [`rank`] joins the counts of all
+//! keywords.
+//!
+//! A window of length W is `[end − W, end)`, where `end` is the first full minute after `at`. The
+//! span before it is `[end − 2·W, end − W)`.
 
 mod window;
 
@@ -14,67 +18,71 @@ use super::{Rows, RowsError};
 use crate::events::{Keyword, Timestamp};
 pub use window::{Window, WindowError};
 
-/// Buckets that the course of a keyword is drawn with.
+/// Number of buckets of [`KeywordCounts::spark`].
 pub const SPARK: usize = 24;
 
-/// The counts of one keyword.
+/// The counts of one keyword over a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeywordCounts {
-    /// Tweets in the window.
+    /// Number of tweets in the window.
     pub count: u64,
-    /// Tweets in the span of the same length before it.
+    /// Number of tweets in the span before the window, which has the same length.
     pub previous: u64,
-    /// The course of `count`: bucket i is `[start + ⌊i·W/24⌋, start + ⌊(i+1)·W/24⌋)` in minutes.
+    /// Number of tweets in each of 24 equal parts of the window. Bucket i is `[start + ⌊i·W/24⌋,
+    /// start + ⌊(i+1)·W/24⌋)`, with `start` and W in minutes.
     pub spark: [u64; SPARK],
 }
 
-/// The counts of one keyword, and what they tell of its newest tweet.
+/// The counts of one keyword, and a bound on the time of its newest tweet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeywordCount {
     /// The counts.
     pub counts: KeywordCounts,
-    /// Its newest tweet before the window's end is older than this; `None` when it has none in the
-    /// window and in the span before.
+    /// The newest tweet of the keyword before the end of the window is older than this time. `None`
+    /// only if the keyword has no tweet in the window and in the span before it.
     pub end_of_newest: Option<Timestamp>,
 }
 
-/// All keywords beside each other.
+/// All keywords with their counts, shares and ranks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overview {
-    /// The sum of the counts.
+    /// Sum of `count` over all keywords.
     pub total: u64,
-    /// The sum of the previous counts.
+    /// Sum of `previous` over all keywords.
     pub previous: u64,
-    /// In the order of their ranks.
+    /// The keywords, by ascending rank.
     pub keywords: Vec<RankedKeyword>,
 }
 
-/// A keyword among the others.
+/// One keyword of an overview.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankedKeyword {
     /// The keyword.
     pub keyword: Keyword,
-    /// Its counts.
+    /// The counts of the keyword.
     pub counts: KeywordCounts,
-    /// `count / total` in ten-thousandths (2,500 is a quarter), rounded half up; 0 if the total is.
+    /// `count / total` in ten-thousandths, rounded half up: 2,500 is a quarter. 0 if `total` is 0.
     pub share: u32,
-    /// From 1: by count, the greatest first, then by keyword.
+    /// Rank in the window, from 1. The keyword with the highest `count` is first; equal counts are
+    /// ordered by keyword.
     pub rank: u64,
-    /// From 1, by previous count in the same way, among those that had one.
+    /// Rank in the span before the window, from 1, by `previous` in the same order. `None` if
+    /// `previous` is 0.
     pub previous_rank: Option<u64>,
-    /// `previous_rank − rank`: positive when the keyword rose.
+    /// `previous_rank − rank`. Positive if the keyword rose.
     pub change: Option<i64>,
 }
 
-/// The end of a window: the next full minute, strictly after `at`.
+/// Returns the end of a window: the first full minute after `at`. It is later than `at` even if
+/// `at` is a full minute.
 pub const fn end(at: Timestamp) -> Timestamp {
     at.floor_to(Timestamp::MINUTE).plus(Timestamp::MINUTE)
 }
 
-/// The counts of one keyword over the window that ends at [`end`] of `at`.
+/// Counts the tweets of one keyword over the window that ends at [`end`]`(at)`.
 ///
 /// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
+/// The error of `rows`, or [`RowsError::Damaged`].
 pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<KeywordCount, RowsError> {
     let start = end(at).plus(-window.length());
     let minutes = window.length() / Timestamp::MINUTE;
@@ -100,7 +108,7 @@ pub fn counts(rows: &dyn Rows, at: Timestamp, window: Window) -> Result<KeywordC
     })
 }
 
-/// Ranks keywords, each of which is there once, in any order.
+/// Ranks keywords. `counted` has each keyword once, in any order.
 pub fn rank(mut counted: Vec<(Keyword, KeywordCounts)>) -> Overview {
     let total = counted.iter().map(|(_, counts)| counts.count).sum();
     let previous = counted.iter().map(|(_, counts)| counts.previous).sum();
@@ -135,7 +143,7 @@ pub fn rank(mut counted: Vec<(Keyword, KeywordCounts)>) -> Overview {
     }
 }
 
-/// `count / total` in ten-thousandths, rounded half up.
+/// Returns `count / total` in ten-thousandths, rounded half up; 0 if `total` is 0.
 fn share(count: u64, total: u64) -> u32 {
     let (count, total) = (u128::from(count), u128::from(total));
     let share = (20_000 * count + total).checked_div(2 * total).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The overview against numbers counted by hand, and against plain lists of tweets.
+//! Compares overviews with numbers counted by hand, and with counts over plain lists of tweets.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn rows_of(tweets: &[Timestamp]) -> MemoryRows {
 }
 
 #[test]
-fn the_window_ends_strictly_after_the_moment() {
+fn window_ends_at_the_first_full_minute_after_the_moment() {
     for (at, expected) in [
         ("2026-11-23T12:00:00Z", "2026-11-23T12:01:00Z"),
         ("2026-11-23T12:00:59.999Z", "2026-11-23T12:01:00Z"),
@@ -42,8 +42,8 @@ fn the_window_ends_strictly_after_the_moment() {
 }
 
 #[test]
-fn buckets_of_an_hour_are_two_and_three_minutes_in_turn() {
-    // The window of 12:00 is 11:01..12:01. Its buckets begin at minutes 0, 2, 5, 7, 10, … of it.
+fn buckets_of_an_hour_alternate_between_two_and_three_minutes() {
+    // The window of 12:00 is 11:01..12:01. Its buckets begin at its minutes 0, 2, 5, 7, 10, …
     let tweets = [
         "2026-11-23T10:00:59Z",
         "2026-11-23T10:01:00Z",
@@ -72,7 +72,7 @@ fn buckets_of_an_hour_are_two_and_three_minutes_in_turn() {
 }
 
 #[test]
-fn ranks_shares_and_changes() {
+fn rank_orders_by_count_and_computes_shares_and_changes() {
     let counted = |name, count, previous| {
         let spark = [0; SPARK];
         (
@@ -123,7 +123,7 @@ fn shares_are_rounded_half_up() {
     assert_eq!(share(u64::MAX, u64::MAX), 10_000);
 }
 
-/// Rows that count how often each is read.
+/// Rows that count the reads of each row.
 struct Counting(MemoryRows, RefCell<BTreeMap<RowKey, usize>>);
 
 impl Rows for Counting {
@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn counts_match_the_list(
+    fn counts_match_a_list_of_tweets(
         ages in prop::collection::vec(
             prop_oneof![0..3 * Timestamp::HOUR, 0..70 * Timestamp::DAY],
             0..80,
@@ -181,9 +181,9 @@ proptest! {
             let start = end - window.length();
             let minutes = window.length() / 60_000;
             let bound = |part: usize| {
- let part = i64::try_from(part).unwrap();
- start + (part * minutes).div_euclid(24) * 60_000
- };
+                let part = i64::try_from(part).unwrap();
+                start + (part * minutes).div_euclid(24) * 60_000
+            };
             let expected = KeywordCounts {
                 count: among(start, end),
                 previous: among(start - window.length(), start),
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn rank_is_one_more_than_the_number_ahead(
+    fn rank_is_one_more_than_the_number_of_keywords_ahead(
         counted in prop::collection::btree_map("[a-f]{1,2}", (0_u64..6, 0_u64..6), 0..20),
     ) {
         let list: Vec<_> = counted.iter().map(|(name, (count, previous))| {

@@ -1,27 +1,27 @@
-//! The spans of time that views are compared over.
+//! Windows: the spans of time over which keywords are compared.
 
 use crate::events::Timestamp;
 
-/// A span of time up to now, or another moment.
+/// The length of a window, which ends at a moment that the caller names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
-    /// `1h`
+    /// One hour, `1h`.
     Hour,
-    /// `24h`
+    /// 24 hours, `24h`.
     Day,
-    /// `7d`
+    /// Seven days, `7d`.
     Week,
-    /// `30d`
+    /// 30 days, `30d`.
     Month,
 }
 
-/// A text that names no [`Window`].
+/// A text that is not the name of a [`Window`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no window; use 1h, 24h, 7d or 30d")]
+#[error("{0:?} is not a window; use 1h, 24h, 7d or 30d")]
 pub struct WindowError(pub String);
 
 impl Window {
-    /// All of them, the shortest first.
+    /// All windows, the shortest first.
     pub const ALL: [Self; 4] = [Self::Hour, Self::Day, Self::Week, Self::Month];
 
     /// The length in milliseconds.
@@ -34,7 +34,7 @@ impl Window {
         }
     }
 
-    /// The name, as in queries and answers.
+    /// The name in queries and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hour => "1h",

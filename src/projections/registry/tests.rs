@@ -1,4 +1,4 @@
-//! Whatever is in the registry clears, digests and versions its rows.
+//! Checks for every projection of the registry that it clears, digests and versions its rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,20 +15,20 @@ fn tracked() -> Event {
     Event::keyword_tracked(Timestamp::EARLIEST)
 }
 
-/// A keyword with rows of every kind.
+/// Makes a keyword with rows of every kind.
 fn folded() -> TestKeyword {
     let mut keyword = TestKeyword::new();
     keyword.fold(history());
     keyword
 }
 
-/// The rows of one kind.
+/// Returns the rows of one kind.
 fn of_kind(rows: &MemoryRows, kind: RowKind) -> BTreeMap<RowKey, Vec<u8>> {
     let rows = rows.0.iter().filter(|(key, _)| key.kind() == kind);
     rows.map(|(key, row)| (key.clone(), row.to_vec())).collect()
 }
 
-/// The digest; `None` when the rows are damaged.
+/// Returns the digest; `None` when the rows are damaged.
 fn digest(keyword: &TestKeyword, rows: &MemoryRows) -> Option<Digest> {
     Digest::of(rows, keyword.view.summary()).ok()
 }
@@ -64,7 +64,7 @@ fn projections_and_their_rows_have_versions() {
 }
 
 #[test]
-fn fold_writes_rows_of_registered_kinds_alone() {
+fn fold_writes_only_rows_of_registered_kinds() {
     let kinds: BTreeSet<_> = row_formats().map(|format| format.kind).collect();
     for key in folded().rows.0.keys() {
         assert!(kinds.contains(&key.kind()), "{key}");
@@ -85,7 +85,7 @@ fn lost_row_of_any_projection_changes_the_digest() {
 }
 
 #[test]
-fn history_in_one_batch_or_event_by_event_gives_the_same_rows() {
+fn one_batch_and_single_events_give_the_same_rows() {
     let whole = folded();
     let mut single = TestKeyword::new();
     for event in history() {
@@ -96,11 +96,11 @@ fn history_in_one_batch_or_event_by_event_gives_the_same_rows() {
 }
 
 #[test]
-fn tracked_again_keyword_has_the_rows_of_a_new_one() {
+fn keyword_tracked_again_has_the_rows_of_a_new_keyword() {
     let again = || [tracked(), Event::TweetPosted(Box::new(tweet(1)))];
     let summary = KeywordSummary::key();
-    // Rows may name the sequence of their last change, so the new keyword stands where the others
-    // do.
+    // Rows can name the sequence of their last change, so the new keyword first reaches the
+    // position of the other one.
     let mut new = TestKeyword::new();
     new.skip(history().len() + 1);
     new.fold(again());

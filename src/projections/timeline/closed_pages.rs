@@ -1,4 +1,8 @@
-//! The closed pages of a timeline, as far as the running batch concerns them.
+//! The closed pages of a timeline: the pages that the running batch has read or changed, and the
+//! lower bounds of the newest pages.
+//!
+//! In: the tweet pages that the timeline closes, splits or changes. Out: the page for a tweet key,
+//! and row changes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -6,8 +10,8 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use super::page::{TweetPage, pack_page};
 use crate::projections::{RowChange, Rows, RowsError, Seek, TweetKey};
 
-/// How many bounds of closed pages stay in memory. What several publishers send at a time is late
-/// by a few pages.
+/// Maximum number of lower bounds of closed pages in memory. Tweets that several publishers send at
+/// the same time are late by a few pages.
 const MAX_NEAR_PAGES: usize = 32;
 
 /// A value of a row, and whether it has to be written.
@@ -36,15 +40,16 @@ impl<T> Touched<T> {
 /// The closed pages.
 #[derive(Debug, Default)]
 pub(super) struct ClosedPages {
-    /// The lower bounds of the newest closed pages: all of them from the first one here up to the
-    /// open page. With them a tweet that is a little late finds its page without reading rows.
+    /// The lower bounds of the newest closed pages, without gaps up to the open page. With them a
+    /// tweet that is a little late finds its page without reading rows.
     near: Vec<TweetKey>,
-    /// Pages that this batch has read or made, by lower bound; `None` when it has ended one.
+    /// Pages that this batch has read or made, by lower bound; `None` for a page that it has
+    /// removed.
     touched: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
 }
 
 impl ClosedPages {
-    /// Adds the page that was the open one until now.
+    /// Adds the page that was the open page until now.
     pub(super) fn add_newest(&mut self, page: TweetPage) {
         let lower = page.lower().clone();
         if self.near.is_empty() {
@@ -68,7 +73,7 @@ impl ClosedPages {
 
     fn add_bound(&mut self, lower: TweetKey) {
         let at = self.near.partition_point(|near| *near < lower);
-        // Below the first bound there may be others that are not known here.
+        // Below the first bound there may be pages whose bounds are not in memory.
         if at > 0 {
             self.near.insert(at, lower);
         }
@@ -77,14 +82,14 @@ impl ClosedPages {
         }
     }
 
-    /// Ends an empty page: the page before covers its span from now on.
+    /// Removes an empty page. The page before it covers its span from now on.
     pub(super) fn end(&mut self, lower: TweetKey) {
         self.near.retain(|near| *near != lower);
         self.touched.insert(lower, None);
     }
 
-    /// The lower bound of the closed page where a key belongs that is below `open`, the lower bound
-    /// of the open page.
+    /// Returns the lower bound of the closed page where `key` belongs. `key` is below `open`, the
+    /// lower bound of the open page.
     pub(super) fn lower_of(
         &mut self,
         rows: &dyn Rows,
@@ -107,7 +112,7 @@ impl ClosedPages {
             .ok_or_else(|| RowsError::damaged(&TweetPage::key(key), "no page covers it"))
     }
 
-    /// The lower bound of a closed page, among those of this batch and those in the rows.
+    /// Finds the lower bound of a closed page, among the pages of this batch and the rows.
     pub(super) fn find(
         &self,
         rows: &dyn Rows,
@@ -129,7 +134,7 @@ impl ClosedPages {
             }
         };
         let touched = touched.map(|(lower, _)| lower.clone());
-        // A page that this batch has ended is still in the rows: it is passed over.
+        // A page that this batch has removed is still in the rows and is skipped.
         let mut stored = TweetPage::seek(rows, seek)?.map(|(lower, _)| lower);
         while let Some(lower) = &stored
             && matches!(self.touched.get(lower), Some(None))
@@ -148,7 +153,7 @@ impl ClosedPages {
         })
     }
 
-    /// The page with this lower bound, read from its row when this batch has not done so yet.
+    /// Returns the page with this lower bound. Reads its row if this batch has not read it yet.
     pub(super) fn load(
         &mut self,
         rows: &dyn Rows,
@@ -168,7 +173,7 @@ impl ClosedPages {
             .ok_or_else(missing)
     }
 
-    /// Appends the rows that this batch has changed, and forgets its pages.
+    /// Appends the rows that this batch has changed, and drops all pages from memory.
     pub(super) fn take_row_changes(&mut self, is_kept_plain: bool, out: &mut Vec<RowChange>) {
         for (lower, page) in std::mem::take(&mut self.touched) {
             let key = TweetPage::key(&lower);

@@ -1,5 +1,5 @@
-//! One tweet in a page: time (8 bytes, big-endian milliseconds), length of the id (1), the id,
-//! length of the body (4, little-endian), the body (bincode).
+//! One tweet in a tweet page: its time (8 bytes, big-endian milliseconds), the length of the id (1
+//! byte), the id, the length of the body (4 bytes, little-endian), the body (bincode).
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::{Author, Timestamp, TweetId, TweetMetrics, TweetPosted, binary};
 use crate::projections::TweetKey;
 
-/// A tweet without its time and id, which precede it in the page.
+/// The fields of a tweet without time and id, which precede the body in the page.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
     source: Option<String>,
@@ -33,7 +33,7 @@ struct BodyRef<'a> {
     metrics: &'a TweetMetrics,
 }
 
-/// One tweet of a page, not yet decoded.
+/// One tweet of a page, not decoded yet.
 #[derive(Debug, Clone, Copy)]
 pub struct PageEntry<'a> {
     /// Its time.
@@ -44,7 +44,7 @@ pub struct PageEntry<'a> {
 }
 
 impl PageEntry<'_> {
-    /// The size in its page, in bytes, about.
+    /// Approximate size in its page, in bytes.
     pub const fn len(&self) -> usize {
         self.id.len().saturating_add(self.body.len())
     }
@@ -59,10 +59,10 @@ impl PageEntry<'_> {
         TweetKey::from_parts(self.at, self.id)
     }
 
-    /// The tweet, with the metrics it was posted with.
+    /// Decodes the tweet, with the metrics from its post.
     ///
     /// # Errors
-    /// What is wrong with the bytes.
+    /// A text that says what is wrong with the bytes.
     pub fn tweet(&self) -> Result<TweetPosted, String> {
         let id = std::str::from_utf8(self.id).map_err(|error| error.to_string())?;
         let body: Body = binary::decode_value(self.body).map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ impl PageEntry<'_> {
     }
 }
 
-/// Appends a tweet as a page holds it.
+/// Appends a tweet in the form that pages hold.
 pub(super) fn write_entry(
     tweet: &TweetPosted,
     out: &mut Vec<u8>,
@@ -110,7 +110,7 @@ pub(super) fn write_entry(
     Ok(())
 }
 
-/// The first tweet of `bytes`, and what follows it; `None` when it is cut.
+/// Returns the first tweet of `bytes` and the remaining bytes; `None` when the tweet is cut.
 pub(super) fn parse_entry(bytes: &[u8]) -> Option<(PageEntry<'_>, &[u8])> {
     let (at, rest) = bytes.split_first_chunk::<8>()?;
     let (length, rest) = rest.split_first()?;

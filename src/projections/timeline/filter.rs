@@ -1,19 +1,20 @@
-//! Which tweets of a timeline pass the filters of a query, and what is known of that already.
+//! Filters of a timeline query: decides which tweets pass, and keeps these decisions for later
+//! runs.
 
 use super::entry::PageEntry;
 use super::query::{TimelineQuery, tweet_of};
 use crate::events::normal_form;
 use crate::projections::{RowKey, Rows, RowsError};
 
-/// A tweet counts as at least this part of its size in the page, so that tweets with little text
-/// and long other fields are bounded too.
+/// A tweet costs at least a quarter of its size in the page. This bounds queries over tweets with
+/// little text and long other fields too.
 const MIN_PART_OF_ENTRY: usize = 4;
 
 /// The decision of a filter about one tweet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Verdict {
     pub(super) passes: bool,
-    /// Bytes of text that were looked at for it.
+    /// Bytes of text that the decision has read. They are its cost.
     bytes: u32,
 }
 
@@ -26,14 +27,14 @@ impl Verdict {
 /// The decisions of a filter about the tweets of one page so far.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    /// The hash of the page's row.
+    /// The hash of the row of the page.
     of_row: Option<blake3::Hash>,
-    /// By the index of a tweet in its page.
+    /// The decisions by index of the tweet in its page; `None` for tweets without a decision.
     pub(super) of_tweets: Vec<Option<Verdict>>,
 }
 
 impl Verdicts {
-    /// Forgets the decisions when the row of the page is another one.
+    /// Drops the decisions when the row of the page has changed.
     pub(super) fn keep_if_of(&mut self, row: &[u8]) {
         let hash = Some(blake3::hash(row));
         if self.of_row != hash {
@@ -42,7 +43,7 @@ impl Verdicts {
         }
     }
 
-    /// The cost of looking at the whole page, when it is known that none of its tweets passes.
+    /// The cost of all tweets of the page, if every one of them is known to fail the filter.
     pub(super) fn cost_when_none_passes(&self) -> Option<usize> {
         if self.of_tweets.is_empty() {
             return None;
@@ -54,7 +55,7 @@ impl Verdicts {
     }
 }
 
-/// The filters of a query, prepared once.
+/// The filters of a query, in the form in which texts are compared.
 #[derive(Debug)]
 pub(super) struct Filter {
     lang: Option<String>,
@@ -100,8 +101,8 @@ impl Filter {
     }
 }
 
-/// The characters of a text without case. Each goes through upper case and back, since the lower
-/// case of a sigma depends on its neighbours.
+/// The characters of a text, without case. Each character goes through upper case and back, because
+/// the lower case of a sigma depends on its neighbours.
 pub(super) fn without_case(text: &str) -> impl Iterator<Item = char> {
     let upper = text.chars().flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase)

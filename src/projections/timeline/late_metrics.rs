@@ -1,6 +1,6 @@
-//! Metrics that came after their tweets, for one tweet page.
+//! Late metrics: the metrics that tweets of one tweet page got after their post.
 //!
-//! They have a row of their own, because they change often and the texts of the page never do.
+//! They have a row of their own, because metrics change often and the texts of the page never do.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError, TweetKey};
 
 const VERSION: u8 = 1;
 
-/// Rows of [`LateMetrics`], named by the lower bound of their page.
+/// Rows of [`LateMetrics`]. The key has the lower bound of the page.
 pub const METRICS_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'e'),
     name: "metrics",
@@ -26,12 +26,12 @@ pub struct LateMetrics {
 }
 
 impl LateMetrics {
-    /// The row of the page with this lower bound.
+    /// The key of the row for the page with this lower bound.
     pub fn key(lower: &TweetKey) -> RowKey {
         lower.row(METRICS_FORMAT.kind)
     }
 
-    /// The late metrics of the page with this lower bound.
+    /// Reads the late metrics of the page with this lower bound.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -58,22 +58,23 @@ impl LateMetrics {
         self.of_tweet.remove(key).is_some()
     }
 
-    /// Removes and returns the metrics that belong to a page that starts at `lower`.
+    /// Removes and returns the metrics of the tweets at or after `lower`, the lower bound of a new
+    /// page.
     pub fn split_off(&mut self, lower: &TweetKey) -> Self {
         Self {
             of_tweet: self.of_tweet.split_off(lower),
         }
     }
 
-    /// Whether there are none.
+    /// Whether no tweet has late metrics.
     pub fn is_empty(&self) -> bool {
         self.of_tweet.is_empty()
     }
 
-    /// The row; `None` when there is nothing to keep.
+    /// Encodes the row; `None` when it would be empty.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when they do not fit a row.
+    /// [`RowsError::Damaged`] when the metrics do not fit in a row.
     pub fn encode(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         if self.is_empty() {
             return Ok(None);

@@ -1,13 +1,15 @@
-//! The timeline of a keyword: its tweets in order, in pages that partition the key space.
+//! The timeline of a keyword: its tweets in key order. Tweet pages divide the range of keys without
+//! gaps.
 //!
-//! The newest page stays open in memory, since most tweets belong there. Other pages are loaded
-//! when a late tweet, a deletion or new metrics concern them, and leave memory with the batch. A
-//! page is split by the insertion that makes it too large, never at the end of a batch, so the rows
-//! depend on the events alone. A page ends when its last tweet is deleted: the page before then
-//! covers its span. The first page has none before it and stays when it is empty.
+//! The newest page is open: it stays in memory, because most tweets belong there. Other pages are
+//! loaded when a late tweet, a deletion or new metrics concern them, and leave memory at the end of
+//! the batch. The insertion that makes a page too large splits it. The end of a batch never does,
+//! so the rows depend on the events alone. A page is removed when its last tweet is deleted; the
+//! page before it then covers its span. The first page has no page before it, so it stays even when
+//! it is empty.
 //!
-//! The timeline owns the tweets: [`Timeline::stored`] gives the fold the tweet that an event
-//! concerns, before any projection changes its rows.
+//! The timeline owns the tweets. The fold reads the tweet that an event concerns with
+//! [`Timeline::stored`], before any projection changes its rows.
 
 mod closed_pages;
 mod entry;
@@ -35,13 +37,13 @@ pub use scan::{MAX_TEXT_BYTES, TimelineScan};
 pub struct Timeline {
     open: TweetPage,
     open_changed: bool,
-    /// Late metrics of the tweets of the open page. They stay in memory too, so that the usual
-    /// split reads nothing.
+    /// Late metrics of the open page. They stay in memory, so that splitting the open page reads no
+    /// rows.
     open_metrics: Touched<LateMetrics>,
     closed: ClosedPages,
-    /// A tweet of this batch belonged to a closed page.
+    /// Whether a tweet of this batch belonged to a closed page.
     was_late: bool,
-    /// Late metrics of closed pages that this batch has read, by the lower bound of the page.
+    /// Late metrics of closed pages that this batch has read, by lower bound of the page.
     metrics: BTreeMap<TweetKey, Touched<LateMetrics>>,
 }
 
@@ -50,7 +52,7 @@ pub struct Timeline {
 pub struct StoredTweet {
     /// The tweet.
     pub tweet: TweetPosted,
-    /// When the metrics were read.
+    /// When the metrics of the tweet were read.
     pub metrics_at: Timestamp,
 }
 
@@ -93,8 +95,8 @@ impl Projection for Timeline {
         self.remove(rows, &tweet.key)
     }
 
-    /// Only the open page stays in memory. Late tweets come to the same pages again and again, so
-    /// the store packs these pages, once for all changes that it writes together.
+    /// Only the open page stays in memory. Late tweets return to the same closed pages again and
+    /// again, so the store packs these pages, once for all changes that it writes together.
     fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if std::mem::take(&mut self.open_changed) {
             out.push((TweetPage::open_key(), Some(self.open.encode())));
@@ -109,7 +111,7 @@ impl Projection for Timeline {
         Ok(())
     }
 
-    /// The number of tweets, then every tweet with its latest metrics, newest first.
+    /// Adds the number of tweets, then every tweet with its latest metrics, newest first.
     fn digest(
         rows: &dyn Rows,
         summary: &KeywordSummary,
@@ -199,7 +201,7 @@ impl Timeline {
         Ok(())
     }
 
-    /// The tweet with this key, which the ids say is here.
+    /// Returns the tweet with this key, which must be in the timeline according to the ids.
     ///
     /// # Errors
     /// [`RowsError`], also when the tweet is missing.

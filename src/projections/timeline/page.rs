@@ -1,9 +1,9 @@
 //! A tweet page: neighbouring tweets of a timeline in one row.
 //!
-//! In memory and on disk a page is the same run of bytes (`entry.rs`), so the newest page of a
-//! keyword costs no decoding to keep and no encoding to write. A row is its version, the lower
-//! bound of the page, and the tweets. Rows of closed pages are written and read seldom: a store
-//! compresses bound and tweets with zstd, behind their length.
+//! A page has the same bytes in memory and on disk (`entry.rs`). So keeping the newest page in
+//! memory needs no decoding, and writing it needs no encoding. A row is its version, the lower
+//! bound of the page, and the tweets. Closed pages are read and written rarely, so a store
+//! compresses bound and tweets with zstd and puts their uncompressed length in front.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -14,16 +14,16 @@ use super::entry::{PageEntry, parse_entry, write_entry};
 use crate::events::{Timestamp, TweetPosted, binary};
 use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey};
 
-/// A page that grows beyond this is split, so that a row stays small beside what a store rewrites
-/// at a time.
+/// A page that grows beyond this size is split. Rows then stay small in comparison with what a
+/// store rewrites at a time.
 pub const MAX_PAGE_BYTES: usize = 6 * 1024;
 
-/// By how many bytes the memory of a page grows: room for one or two tweets.
+/// The memory of a page grows by this many bytes: room for one or two tweets.
 const GROWTH_BYTES: usize = 768;
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;
 
-/// The newest page of the timeline, which takes most tweets: one row.
+/// The row of the open page, the newest one of the timeline. Most tweets are added to it.
 pub const OPEN_PAGE_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'o'),
     name: "open page",
@@ -31,7 +31,8 @@ pub const OPEN_PAGE_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Closed pages: the tweets from the key that names the row up to the next page's.
+/// Rows of closed pages. A page has the tweets from the key that names its row up to the key of the
+/// next page.
 pub const PAGE_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'p'),
     name: "page",
@@ -40,7 +41,7 @@ pub const PAGE_FORMAT: RowFormat = RowFormat {
 };
 
 const LEVEL: i32 = 1;
-/// No page is larger than a few stored tweets; a longer one is damaged.
+/// A page is never larger than a few stored tweets. A row with a greater length is damaged.
 const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
 
 thread_local! {
@@ -50,7 +51,7 @@ thread_local! {
         RefCell::new(zstd::bulk::Decompressor::new().ok());
 }
 
-/// Tweets from `lower` up to the next page, in key order.
+/// The tweets from `lower` up to the next page, in key order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TweetPage {
     lower: TweetKey,
@@ -79,7 +80,8 @@ impl TweetPage {
         lower.row(PAGE_FORMAT.kind)
     }
 
-    /// The row of the closed page that `seek` names by lower bounds, with its own.
+    /// Finds the row of the closed page that `seek` describes by lower bounds. Returns it with its
+    /// lower bound.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -95,12 +97,12 @@ impl TweetPage {
         Ok(Some((lower, row)))
     }
 
-    /// The lower bound: the least key that belongs here.
+    /// The lower bound: the smallest key that belongs to this page.
     pub const fn lower(&self) -> &TweetKey {
         &self.lower
     }
 
-    /// How many tweets it holds.
+    /// The number of tweets.
     pub const fn len(&self) -> usize {
         self.starts.len()
     }
@@ -126,9 +128,9 @@ impl TweetPage {
         self.entry(self.len().checked_sub(1)?)
     }
 
-    /// The index of the key, or else the index where it would be inserted.
+    /// Returns the index of the key, or the index at which it would be inserted.
     pub fn position(&self, key: &TweetKey) -> Result<usize, usize> {
-        // Nearly every tweet is newer than all before it.
+        // Nearly every tweet is newer than all tweets of the page.
         if self.last().is_none_or(|last| last.compare(key).is_lt()) {
             return Err(self.len());
         }
@@ -144,7 +146,7 @@ impl TweetPage {
         Err(low)
     }
 
-    /// Inserts a tweet, unless its key is there.
+    /// Inserts a tweet, unless the page has its key.
     ///
     /// # Errors
     /// [`RowsError::Damaged`] when the tweet cannot be encoded.
@@ -158,7 +160,8 @@ impl TweetPage {
             .get(index)
             .map_or(self.bytes.len(), |start| *start as usize);
         let before = self.bytes.len();
-        // Pages of many keywords are in memory; doubling would leave half of it unused.
+        // Pages of many keywords are in memory. Doubling the capacity would leave half of it
+        // unused.
         if self.bytes.capacity().saturating_sub(before) < GROWTH_BYTES {
             self.bytes.reserve_exact(GROWTH_BYTES);
         }
@@ -194,8 +197,8 @@ impl TweetPage {
         }
     }
 
-    /// Splits an overfull page and returns the upper part. A page that grew at its end gives up its
-    /// last tweet only, so that timelines written in order have full pages.
+    /// Splits an overfull page and returns the upper part. If the page grew at its end, the upper
+    /// part is its last tweet only, so that timelines written in order have full pages.
     pub fn split(&mut self, grew_at_end: bool) -> Self {
         let at = if grew_at_end {
             self.len().saturating_sub(1)
@@ -225,7 +228,7 @@ impl TweetPage {
         }
     }
 
-    /// Its row.
+    /// Encodes the row.
     pub fn encode(&self) -> Bytes {
         let mut row = Vec::with_capacity(self.bytes.len().saturating_add(160));
         row.push(PLAIN);
@@ -272,7 +275,7 @@ impl TweetPage {
     }
 }
 
-/// Packs the row of a closed page; `None` when the row stays as it is.
+/// Packs the row of a closed page; `None` when the row is written unchanged.
 pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
     let (&PLAIN, content) = row.split_first()? else {
         return None;
@@ -344,7 +347,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_keeps_its_tweets_in_order_through_any_change(
+        fn page_keeps_its_tweets_in_order_through_any_change(
             changes in proptest::collection::vec((any::<bool>(), 0_i64..6, 0_u8..4, ".{1,20}"), 1..60),
             split in any::<bool>(),
         ) {
@@ -380,7 +383,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn decoding_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = TweetPage::decode(&TweetPage::open_key(), &bytes);
         }
     }

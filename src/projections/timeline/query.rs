@@ -1,4 +1,8 @@
-//! Reading a timeline: which tweets to read, and the way through its pages, newest first.
+//! Timeline queries: their parameters, their result pages, and the walk through the tweet pages,
+//! newest first.
+//!
+//! In: a [`TimelineQuery`] and the rows of a keyword. Out: a [`TimelinePage`]. `scan.rs` applies
+//! the filters.
 
 use bytes::Bytes;
 
@@ -12,7 +16,7 @@ use crate::projections::{RowKey, Rows, RowsError, Seek, TweetKey};
 /// Which tweets of a timeline to read, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelineQuery {
-    /// How many at most.
+    /// Maximum number of tweets in the answer.
     pub limit: usize,
     /// Only tweets strictly older than this one.
     pub before: Option<TweetKey>,
@@ -20,17 +24,18 @@ pub struct TimelineQuery {
     pub from: Option<Timestamp>,
     /// Only tweets before this moment.
     pub to: Option<Timestamp>,
-    /// Only tweets in this language (whole, without case).
+    /// Only tweets in this language (the whole name, without case).
     pub lang: Option<String>,
-    /// Only tweets of this author's handle (whole, without case).
+    /// Only tweets by the author with this handle (the whole handle, without case).
     pub author: Option<String>,
-    /// Only tweets whose text, in normal form, contains this text, in normal form.
+    /// Only tweets whose text contains this text. Both texts are compared in normal form, and this
+    /// one must already be in it.
     pub text: Option<String>,
 }
 
 impl TimelineQuery {
-    /// Whether each tweet has to be read to decide if it belongs to the answer. The span of time is
-    /// no such filter: it says where to begin and to end.
+    /// Whether the query has to read each tweet to decide if it belongs to the answer. `from` and
+    /// `to` are no such filters: they only say where to begin and to end.
     pub const fn is_filtered(&self) -> bool {
         self.lang.is_some() || self.author.is_some() || self.text.is_some()
     }
@@ -44,17 +49,18 @@ impl TimelineQuery {
     }
 }
 
-/// Tweets, newest first.
+/// One result page of a timeline, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelinePage {
     /// The tweets with their latest metrics.
     pub items: Vec<TweetPosted>,
-    /// Where to go on (`before`), when there may be more. A filter that matches seldom gives fewer
-    /// items than the limit, even none, although there may be more.
+    /// The value of `before` for the next result page, if there may be more tweets. When a filter
+    /// matches rarely, a page can have fewer items than the limit, or none, although there are
+    /// more.
     pub next: Option<TweetKey>,
 }
 
-/// Reads a timeline.
+/// Reads one result page of a timeline.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -88,7 +94,7 @@ pub(super) enum Flow {
     Stop,
 }
 
-/// A page of the timeline, as its row.
+/// A tweet page, found as its row.
 pub(super) struct Found {
     pub(super) key: RowKey,
     pub(super) lower: TweetKey,
@@ -135,8 +141,8 @@ pub(super) fn newest_first(
     Ok(())
 }
 
-/// The tweet of an entry with its latest metrics. `late` holds those of its page once they were
-/// read.
+/// Returns the tweet of an entry with its latest metrics. `late` caches the late metrics of its
+/// page after the first read.
 pub(super) fn with_latest(
     rows: &dyn Rows,
     key: &RowKey,
@@ -157,7 +163,7 @@ pub(super) fn with_latest(
     Ok(tweet)
 }
 
-/// The tweet of an entry in the row `key`, with the metrics it was posted with.
+/// Returns the tweet of an entry in the row `key`, with the metrics from its post.
 pub(super) fn tweet_of(key: &RowKey, entry: &PageEntry<'_>) -> Result<TweetPosted, RowsError> {
     entry.tweet().map_err(|what| RowsError::damaged(key, what))
 }

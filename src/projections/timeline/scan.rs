@@ -1,8 +1,10 @@
-//! A timeline query that is run page by page, and may be run again.
+//! A timeline query that reads page by page and can be run again.
 //!
-//! An unfiltered query reads as many tweets as it answers. A filtered one may look at far more, so
-//! it is bounded by the bytes of text that it looks at: it then answers what it found, and the
-//! place where to go on.
+//! In: a [`TimelineQuery`] and the rows. Out: a [`TimelinePage`].
+//!
+//! An unfiltered query reads only the tweets that it answers. A filtered query can read far more,
+//! so the number of bytes of text that it reads is limited. At the limit it returns the tweets
+//! found so far and the key from which the next query continues.
 
 use std::collections::BTreeMap;
 
@@ -12,32 +14,32 @@ use super::page::TweetPage;
 use super::query::{Flow, Found, TimelinePage, TimelineQuery, newest_first, with_latest};
 use crate::projections::{Rows, RowsError, TweetKey};
 
-/// The most bytes of text that a filtered query looks at.
+/// Maximum number of bytes of text that a filtered query reads.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
 
-/// The longest text in normal form, in bytes: 10,000 code points, of which NFKC makes at most 33
-/// bytes each.
+/// Maximum length of one text in normal form, in bytes. A text has at most 10,000 code points, and
+/// NFKC makes at most 33 bytes of each.
 const MAX_BYTES_OF_ONE_TEXT: usize = 330_000;
 
-/// A timeline query that can be run again when the timeline has changed meanwhile. It remembers
-/// what its filter said about pages that did not change. Each run looks at half as much as the one
-/// before, so that the last run, during which the timeline must not change, is short.
+/// A timeline query that can be run again when the timeline has changed meanwhile. It keeps the
+/// decisions of its filter about pages that did not change. The budget halves with each run, so
+/// that the last run, during which the timeline must not change, is short.
 #[derive(Debug)]
 pub struct TimelineScan {
     query: TimelineQuery,
     filter: Filter,
-    /// The next run of a filtered query stops once it has looked at this many bytes of text.
+    /// Bytes of text after which the next run of a filtered query stops.
     budget: usize,
     known: BTreeMap<TweetKey, Verdicts>,
 }
 
 impl TimelineScan {
-    /// A query that looks at no more than [`MAX_TEXT_BYTES`].
+    /// Makes a query that reads at most [`MAX_TEXT_BYTES`] bytes of text.
     pub fn new(query: TimelineQuery) -> Self {
         Self::within(query, MAX_TEXT_BYTES - MAX_BYTES_OF_ONE_TEXT)
     }
 
-    /// A query that stops, if it is filtered, with the text at which it has looked at `budget`
+    /// Makes a query that, if it is filtered, stops after the text with which it has read `budget`
     /// bytes.
     pub fn within(query: TimelineQuery, budget: usize) -> Self {
         Self {
@@ -155,13 +157,13 @@ impl TimelineScan {
         self.query.from.is_some_and(|from| entry.at < from)
     }
 
-    /// Whether there is no room for one more tweet that passes.
+    /// Whether the answer has no room for one more tweet.
     fn is_full(&self, answer: &TimelinePage) -> bool {
         answer.items.len() >= self.query.limit
     }
 }
 
-/// How many tweets of a page are below a key.
+/// The number of tweets of a page below `upper`.
 fn count_below(page: &TweetPage, upper: Option<&TweetKey>) -> usize {
     upper.map_or(page.len(), |upper| {
         page.position(upper).unwrap_or_else(|index| index)

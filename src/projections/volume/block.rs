@@ -1,8 +1,10 @@
-//! Counts of slots of time, of which most are zero, and how rows hold them.
+//! Blocks of counts by time slot, of which most are zero, and their form in rows.
+//!
+//! In: a slot and a count. Out: the counts in the order of their slots, and the bytes of a row.
 
-/// A slot that is not zero: the slot in the upper 15 bits, the count in the lower 49, so that the
-/// order of cells is that of their slots. No journal has 2^49 events: writing them takes 170 years
-/// at 100,000 a second.
+/// A slot with a count above zero. The slot is in the upper 15 bits and the count in the lower 49,
+/// so that the order of cells is the order of their slots. No journal has 2^49 events: writing them
+/// takes 170 years at 100,000 a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cell(u64);
 
@@ -24,7 +26,7 @@ impl Cell {
     }
 }
 
-/// Counts by slot (below 2^15), without the zeros.
+/// Counts by slot (below 2^15). Slots with count zero have no cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Block {
     /// In the order of their slots.
@@ -32,10 +34,10 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Counts `more`, which is not zero.
+    /// Adds `more`, which is not zero, to the count of a slot.
     pub(super) fn add(&mut self, slot: u16, more: u64) {
         match self.cells.last_mut() {
-            // Most tweets come in the order of their times.
+            // Most tweets arrive in the order of their times.
             Some(last) if last.slot() == slot => last.0 += more,
             Some(last) if last.slot() > slot => match self.position(slot) {
                 Ok(position) => {
@@ -49,7 +51,7 @@ impl Block {
         }
     }
 
-    /// Counts one less; false when the count is zero.
+    /// Subtracts one from the count of a slot; returns false when the count is zero.
     pub(super) fn remove(&mut self, slot: u16) -> bool {
         let Ok(position) = self.position(slot) else {
             return false;
@@ -61,12 +63,12 @@ impl Block {
         true
     }
 
-    /// Slots that are not zero, with their counts, in order.
+    /// The slots with counts above zero, in order.
     pub(super) fn counts(&self) -> impl Iterator<Item = (u16, u64)> {
         self.cells.iter().map(|cell| (cell.slot(), cell.count()))
     }
 
-    /// How many slots are not zero.
+    /// The number of slots with counts above zero.
     pub(super) fn len(&self) -> usize {
         self.cells.len()
     }
@@ -76,13 +78,14 @@ impl Block {
         self.cells.capacity() * size_of::<Cell>()
     }
 
-    /// Gives back memory that is not in use.
+    /// Frees unused memory.
     pub(super) fn shrink(&mut self) {
         self.cells.shrink_to_fit();
     }
 
-    /// The row; `None` when all is zero. The version byte, then for each slot that is not zero its
-    /// distance from the one before (from 0 for the first) and its count, as LEB128.
+    /// Encodes the row; `None` when all counts are zero. The row is the version byte, then for each
+    /// slot with a count its distance from the slot before (from 0 for the first) and its count,
+    /// both as LEB128.
     pub(super) fn encode(&self, version: u8) -> Option<Vec<u8>> {
         if self.cells.is_empty() {
             return None;
@@ -98,7 +101,7 @@ impl Block {
         Some(row)
     }
 
-    /// The block in the bytes after the version of a row; `None` when they are not exactly what
+    /// Decodes the bytes after the version of a row. `None` when they are not exactly what
     /// [`Block::encode`] writes, or have a slot that is not below `slots`.
     pub(super) fn decode(mut rest: &[u8], slots: u16) -> Option<Self> {
         let mut cells = Vec::with_capacity(rest.len() / 2);
@@ -136,7 +139,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-/// Takes a number of at most nine bytes (63 bits) from the front; `None` when it is cut, or longer
+/// Takes a number of at most nine bytes (63 bits) from the front. `None` when it is cut, or longer
 /// than necessary.
 fn take_number(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
@@ -157,13 +160,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_row_reads_as_documented() {
+    fn row_has_the_documented_bytes() {
         let mut block = Block::default();
         assert_eq!(block.encode(1), None);
         for slot in [300, 2, 300] {
             block.add(slot, 1);
         }
-        // Slot 2, one; 298 further, two.
+        // Slot 2 with count 1, then slot 300 (298 further) with count 2.
         assert_eq!(block.encode(1), Some(vec![1, 2, 1, 0xaa, 0x02, 2]));
         assert!(!block.remove(3));
         assert!(block.remove(300) && block.remove(2));
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_a_row_are_refused() {
+    fn other_encodings_of_a_row_are_refused() {
         let refused: [&[u8]; 7] = [
             b"",
             b"\x01",
@@ -191,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_what_was_written_gives_the_same_block(
+        fn decoding_an_encoded_block_gives_the_same_block(
             counts in prop::collection::btree_map(0_u16..23_040, 1..=Cell::COUNT, 1..384),
         ) {
             let cells = counts.iter().map(|(slot, count)| Cell::new(*slot, *count));

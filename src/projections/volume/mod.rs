@@ -1,12 +1,16 @@
 //! The volume of a keyword: tweets per minute and per hour of event time.
 //!
-//! A row holds the counts of six hours or of sixteen days, without the zeros (`row.rs`). Days are
-//! not kept: a day is a sum of hours, because whole-hour offsets (`tz`) move where it begins.
+//! In: the times of tweets that are added or removed. Out: row changes, and the counts that
+//! `query.rs` and `series.rs` read.
 //!
-//! A row depends on the tweets and their order alone, so any split of the same events into batches
+//! A row holds the counts of six hours or of sixteen days, without zeros (`row.rs`). There are no
+//! counts of days in rows: a day is a sum of hours, because its begin depends on the time zone
+//! (`tz`, whole hours).
+//!
+//! A row depends only on the tweets and their order, so any split of the same events into batches
 //! gives the same rows. Between batches the row used last stays decoded if it is small. A tweet
-//! costs at most two look-ups, except the one at which a span changes from minutes to hours. A
-//! batch writes each row that it changed once.
+//! costs at most two look-ups, except the tweet at which a span changes from minutes to hours. A
+//! batch writes each changed row once.
 
 mod block;
 mod open_rows;
@@ -25,9 +29,9 @@ pub use query::{
 use row::{Besides, CountRow, MINUTES_FORMAT, Minutes, RowSpan, SPAN_FORMAT};
 pub use series::{VolumeCounts, VolumeGrid, VolumeWindow};
 
-/// The counts of one keyword, as far as the running batch needs them.
+/// The counts of one keyword that the running batch needs.
 ///
-/// After an error the state is not sound: drop it and begin with a new one.
+/// After an error the state is invalid: drop it and begin with a new one.
 #[derive(Debug, Default)]
 pub struct Volume {
     spans: OpenRows<RowSpan>,
@@ -35,10 +39,10 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Counts a tweet at its time.
+    /// Adds a tweet to the counts of its time.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`].
+    /// The error of `rows`, or [`RowsError::Damaged`].
     pub fn add(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
         let number = RowSpan::number(at);
         match self.spans.change(rows, number)?.add(number, at) {
@@ -57,10 +61,10 @@ impl Volume {
         Ok(())
     }
 
-    /// Uncounts a tweet that was counted at this time.
+    /// Removes a tweet from the counts of its time.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`], also when none was counted there.
+    /// The error of `rows`, or [`RowsError::Damaged`], also when no tweet is counted at that time.
     pub fn remove(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
         let none = |row| {
             let what = format!("no tweet is counted at {at}, so none can be removed");
@@ -84,7 +88,7 @@ impl Volume {
         self.spans.take_row_changes(out);
     }
 
-    /// The size in memory, in bytes, about.
+    /// Approximate size in memory, in bytes.
     pub fn resident_bytes(&self) -> usize {
         size_of::<Self>() + self.minutes.heap_bytes() + self.spans.heap_bytes()
     }
@@ -120,7 +124,7 @@ impl Projection for Volume {
         Ok(())
     }
 
-    /// The minutes that have tweets, with their counts, oldest first.
+    /// Adds the minutes with tweets and their counts, oldest first.
     fn digest(
         rows: &dyn Rows,
         summary: &KeywordSummary,

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use super::row::CountRow;
 use crate::projections::{RowChange, Rows, RowsError};
 
-/// A row with more slots in use than this (8 bytes each) does not stay decoded between batches.
-/// Decoding it costs about a microsecond, and its keyword has many tweets in each batch.
+/// Maximum number of used slots (8 bytes each) of a row that stays decoded between batches.
+/// Decoding a larger row costs about a microsecond, which is little for a keyword with many tweets
+/// in each batch.
 const KEPT_SLOTS: usize = 160;
 
-/// The rows of one kind that the running batch has changed, and the one used last.
+/// The rows of one kind that the running batch has changed, and the row used last.
 #[derive(Debug)]
 pub(super) struct OpenRows<R> {
-    /// The row used last, with its number; most tweets concern it.
+    /// The row used last, with its number. Most tweets concern it.
     last: Option<(u32, Open<R>)>,
     /// The other rows that changed.
     changed: BTreeMap<u32, Open<R>>,
@@ -34,7 +35,7 @@ impl<R> Default for OpenRows<R> {
 }
 
 impl<R: CountRow> OpenRows<R> {
-    /// The row with this number, for a change.
+    /// Returns the row with this number, to be changed.
     pub(super) fn change(&mut self, rows: &dyn Rows, number: u32) -> Result<&mut R, RowsError> {
         let mut open = match self.last.take() {
             Some((held, open)) if held == number => open,
@@ -72,7 +73,7 @@ impl<R: CountRow> OpenRows<R> {
             .take_if(|(_, open)| open.row.block().len() > KEPT_SLOTS);
     }
 
-    /// Bytes of memory beyond the structure itself, about.
+    /// Approximate memory beyond the structure itself, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         let last = self.last.iter().map(|(_, open)| open);
         last.chain(self.changed.values())

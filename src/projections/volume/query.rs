@@ -1,4 +1,7 @@
 //! Queries over the volume of a keyword.
+//!
+//! In: the rows of a keyword and a range of time. Out: counts per bucket, per minute, or between
+//! given bounds.
 
 use super::row::{CountRow, Minutes, RowSpan};
 use crate::events::Timestamp;
@@ -11,13 +14,13 @@ pub enum Step {
     Minute,
     /// 60 minutes.
     Hour,
-    /// 24 hours, from a midnight.
+    /// 24 hours, from a local midnight.
     Day,
 }
 
-/// The text is not the name of a [`Step`].
+/// A text that is not the name of a [`Step`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no step; use minute, hour or day")]
+#[error("{0:?} is not a step; use minute, hour or day")]
 pub struct StepError(pub String);
 
 impl Step {
@@ -30,8 +33,8 @@ impl Step {
         }
     }
 
-    /// How many buckets are in `[from, to)`, which are [aligned](align); 0 when `to` is not later.
-    /// Check it before [`points`], which makes all of them.
+    /// The number of buckets in `[from, to)`, which are [aligned](align); 0 when `to` is not later
+    /// than `from`. Check it before [`points`], which makes all buckets.
     pub fn buckets(self, from: Timestamp, to: Timestamp) -> u64 {
         let span = to.millis().saturating_sub(from.millis());
         u64::try_from(span / self.width()).unwrap_or(0)
@@ -66,12 +69,12 @@ impl std::fmt::Display for Step {
 pub struct VolumePoint {
     /// When the bucket begins.
     pub at: Timestamp,
-    /// The tweets in it.
+    /// The number of tweets in the bucket.
     pub count: u64,
 }
 
-/// Lowers `from` and raises `to` to where buckets begin. `offset_hours` is how far local time is
-/// ahead of UTC (+9 in Seoul); it moves days, whose midnights are local, and nothing else.
+/// Lowers `from` and raises `to` to bounds of buckets. `offset_hours` is how far local time is
+/// ahead of UTC (+9 in Seoul). It moves only days, which begin at local midnight.
 pub fn align(
     from: Timestamp,
     to: Timestamp,
@@ -87,13 +90,13 @@ pub fn align(
     )
 }
 
-/// Every bucket in `[from, to)`, zeros too, oldest first. Aligns the times.
+/// Returns every bucket in `[from, to)`, zeros included, oldest first. Aligns the times first.
 ///
-/// Reads a row for each sixteen days, and for minutes at most one more for each six hours with
-/// tweets. Makes a point for every bucket: check [`Step::buckets`] first.
+/// Reads one row for each sixteen days. With minutes it reads at most one more for each six hours
+/// with tweets. Makes a point for every bucket, so check [`Step::buckets`] first.
 ///
 /// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
+/// The error of `rows`, or [`RowsError::Damaged`].
 pub fn points(
     rows: &dyn Rows,
     from: Timestamp,
@@ -130,24 +133,25 @@ pub fn points(
     Ok(points)
 }
 
-/// The numbers of tweets between neighbouring moments.
+/// The numbers of tweets between consecutive bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CountsBetween {
-    /// One count for each two neighbours.
+    /// The number of tweets between each bound and the next one.
     pub counts: Vec<u64>,
-    /// The end of the last minute or hour with one of these tweets, at most the last moment. The
-    /// newest of the tweets is older. `None` when there are none.
+    /// The newest tweet before the last bound is older than this time. It is the end of the minute
+    /// or hour that counts this tweet, and not later than the last bound. `None` when no tweets are
+    /// counted.
     pub end_of_newest: Option<Timestamp>,
 }
 
-/// The numbers of tweets between each two neighbours of `bounds`, which ascend and are whole
-/// minutes.
+/// Counts the tweets between each bound and the next one. `bounds` are whole minutes in ascending
+/// order.
 ///
-/// Reads a row for each sixteen days, and for each bound inside an hour with tweets at most one row
-/// of minutes. Reads no row twice.
+/// Reads one row for each sixteen days, and at most one row of minutes for each bound inside an
+/// hour with tweets. Reads no row twice.
 ///
 /// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
+/// The error of `rows`, or [`RowsError::Damaged`].
 pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<CountsBetween, RowsError> {
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Ok(CountsBetween::default());
@@ -170,7 +174,7 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<CountsBet
             whole += count;
         }
         let mut before = whole;
-        // Only an hour can begin before a whole minute and end behind it.
+        // Only an hour can begin before a whole minute and end after it.
         if let Some((hour, ..)) = slots.peek().filter(|(at, ..)| at < bound) {
             before += minutes_between(rows, &mut minutes, *hour, *bound)?;
         }
@@ -184,8 +188,8 @@ pub fn counts_between(rows: &dyn Rows, bounds: &[Timestamp]) -> Result<CountsBet
     })
 }
 
-/// The tweets in `[from, to)`, both in one hour of a span that has rows of minutes. `held` is the
-/// row read last.
+/// Counts the tweets in `[from, to)`, which is inside one hour of a span with rows of minutes.
+/// `held` caches the row read last.
 fn minutes_between(
     rows: &dyn Rows,
     held: &mut Option<(u32, Minutes)>,
@@ -203,12 +207,12 @@ fn minutes_between(
     Ok(inside.map(|(_, count)| count).sum())
 }
 
-/// Calls `each` for every minute that has tweets, oldest first, with its count: from the minute of
-/// `first` through that of `last`. Reads a row for each sixteen days, and rows of minutes only
-/// where there are tweets.
+/// Calls `each` with the start and count of every minute that has tweets, oldest first, from the
+/// minute of `first` through the minute of `last`. Reads one row for each sixteen days, and rows of
+/// minutes only where there are tweets.
 ///
 /// # Errors
-/// What `rows` fails with, or [`RowsError::Damaged`].
+/// The error of `rows`, or [`RowsError::Damaged`].
 pub fn for_each_minute(
     rows: &dyn Rows,
     first: Timestamp,
@@ -229,7 +233,7 @@ pub fn for_each_minute(
                 visit(at, count);
             } else if at < to && from < at.plus(width) {
                 let number = Minutes::number(at);
-                // The first hour of a row of minutes stands for all minutes of the row.
+                // The first hour of each row of minutes reads all minutes of the row.
                 if read.replace(number) != Some(number) {
                     let row = Minutes::read(rows, number)?;
                     row.counts(number).for_each(|(at, count)| visit(at, count));
@@ -240,7 +244,8 @@ pub fn for_each_minute(
     })
 }
 
-/// Calls `each` for every span that has moments in `[from, to)`, oldest first, with its number.
+/// Calls `each` with the number and the counts of every span that overlaps `[from, to)`, oldest
+/// first.
 fn for_each_span(
     rows: &dyn Rows,
     from: Timestamp,

@@ -1,9 +1,9 @@
-//! The rows of counts, and which minute is in which row.
+//! The rows of counts: which minute is in which row, and when a span changes from minutes to hours.
 //!
-//! A [`RowSpan`] is the row of sixteen days. While few of its minutes have tweets, it holds these
-//! minutes. From then on it holds hours, and a row of [`Minutes`] for each six hours holds the
-//! minutes. So a keyword with few tweets has one row where another has sixty: a store pays by the
-//! row.
+//! A [`RowSpan`] is the row of sixteen days. While few of its minutes have tweets, it holds counts
+//! of minutes. After that it holds counts of hours, and the minutes are in rows of [`Minutes`], one
+//! for each six hours. So a keyword with few tweets has one row for sixteen days, and not up to 65.
+//! This matters because a store has a cost for each row.
 
 use super::block::Block;
 use crate::events::Timestamp;
@@ -12,19 +12,20 @@ use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError};
 /// Minutes of a [`Minutes`] row.
 const MINUTES: u16 = 360;
 
-/// Hours of a [`RowSpan`], and minutes.
+/// Hours of a [`RowSpan`].
 const SPAN_HOURS: u16 = 384;
 const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 
-/// With more minutes than this (most take two or three bytes) a [`RowSpan`] holds hours.
+/// Maximum number of minutes with tweets in a [`RowSpan`] of minutes. Most of them take two or
+/// three bytes.
 const FEW: usize = 128;
 
-/// The version byte of counts whose slots are those of the kind of row, and the one of a span that
-/// holds minutes.
+/// The version byte of rows of minutes, and of spans with counts of hours. [`FEW_VERSION`] is the
+/// one of spans with counts of minutes.
 const VERSION: u8 = 1;
 const FEW_VERSION: u8 = 2;
 
-/// Rows of [`Minutes`], named by their number in big-endian order.
+/// Rows of [`Minutes`]. The key has the row number in big-endian order.
 pub(super) const MINUTES_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'm'),
     name: "minutes",
@@ -32,7 +33,7 @@ pub(super) const MINUTES_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Rows of [`RowSpan`], named by their number in big-endian order.
+/// Rows of [`RowSpan`]. The key has the row number in big-endian order.
 pub(super) const SPAN_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'r'),
     name: "span",
@@ -40,24 +41,24 @@ pub(super) const SPAN_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Counts that are one row of a kind whose rows are numbered by time.
+/// Counts that are one row of a kind. Rows of the kind are numbered by time.
 pub(super) trait CountRow: Sized {
-    /// The row's key.
+    /// The key of the row with this number.
     fn key(number: u32) -> RowKey;
 
-    /// The counts where there is no row: all zero.
+    /// The counts of a row that does not exist: all zero.
     fn empty() -> Self;
 
-    /// The counts of a row; `None` when it is not exactly what [`CountRow::encode`] writes.
+    /// Decodes a row; `None` when it is not exactly what [`CountRow::encode`] writes.
     fn decode(row: &[u8]) -> Option<Self>;
 
-    /// The row; `None` when all is zero.
+    /// Encodes the row; `None` when all counts are zero.
     fn encode(&self) -> Option<Vec<u8>>;
 
     /// The counts.
     fn block(&self) -> &Block;
 
-    /// Gives back memory that is not in use.
+    /// Frees unused memory.
     fn shrink(&mut self);
 
     /// Reads a row.
@@ -72,14 +73,14 @@ pub(super) trait CountRow: Sized {
     }
 }
 
-/// Minutes since 1970. No event is outside 1970..=[`Timestamp::LATEST`]; such a moment is moved to
-/// the nearest one inside.
+/// Minutes since 1970. No event is outside 1970..=[`Timestamp::LATEST`]; such a time is clamped to
+/// this range.
 fn minutes_since_epoch(at: Timestamp) -> u32 {
     let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
     u32::try_from(millis / Timestamp::MINUTE).unwrap_or(u32::MAX)
 }
 
-/// The row that a minute is in, and its slot there, when each row has `slots`.
+/// The number of the row of a minute, and its slot in that row, for rows of `slots` slots.
 fn place(minute: u32, slots: u16) -> (u32, u16) {
     let slot = minute % u32::from(slots);
     (
@@ -88,7 +89,7 @@ fn place(minute: u32, slots: u16) -> (u32, u16) {
     )
 }
 
-/// When a slot begins, in rows of `slots` that are `width` milliseconds wide.
+/// The start of a slot, in rows of `slots` slots that are `width` milliseconds wide.
 fn start(number: u32, slots: u16, slot: u16, width: i64) -> Timestamp {
     Timestamp::from_millis((i64::from(number) * i64::from(slots) + i64::from(slot)) * width)
 }
@@ -98,7 +99,7 @@ fn start(number: u32, slots: u16, slot: u16, width: i64) -> Timestamp {
 pub(super) struct Minutes(Block);
 
 impl Minutes {
-    /// The number of the row that a moment is in.
+    /// The number of the row of a time.
     pub(super) fn number(at: Timestamp) -> u32 {
         place(minutes_since_epoch(at), MINUTES).0
     }
@@ -107,17 +108,17 @@ impl Minutes {
         place(minutes_since_epoch(at), MINUTES).1
     }
 
-    /// Counts `more` in the minute of a moment in this row.
+    /// Adds `more` to the count of the minute of `at`, which is in this row.
     pub(super) fn add(&mut self, at: Timestamp, more: u64) {
         self.0.add(Self::slot(at), more);
     }
 
-    /// Counts one less; false when the count is zero.
+    /// Subtracts one from the count of the minute of `at`; returns false when the count is zero.
     pub(super) fn remove(&mut self, at: Timestamp) -> bool {
         self.0.remove(Self::slot(at))
     }
 
-    /// When each minute that has tweets begins, and how many, oldest first.
+    /// The start and count of each minute that has tweets, oldest first.
     pub(super) fn counts(&self, number: u32) -> impl Iterator<Item = (Timestamp, u64)> {
         let counts = self.0.counts();
         counts.map(move |(slot, count)| (start(number, MINUTES, slot, Timestamp::MINUTE), count))
@@ -153,28 +154,28 @@ impl CountRow for Minutes {
     }
 }
 
-/// The tweets in sixteen days.
+/// The counts of sixteen days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowSpan {
-    /// Per minute, while few minutes have tweets. No other row has them.
+    /// Counts per minute, while few minutes have tweets. The span then has no [`Minutes`] rows.
     Few(Block),
-    /// Per hour; rows of [`Minutes`] have the minutes.
+    /// Counts per hour. The counts per minute are in rows of [`Minutes`].
     Many(Block),
 }
 
-/// Where the minute of a tweet has to be counted besides its [`RowSpan`].
+/// What has to be counted in rows of [`Minutes`] after a change of a [`RowSpan`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Besides {
-    /// Nowhere.
+    /// Nothing.
     Nowhere,
-    /// In its row of [`Minutes`].
+    /// The minute of the tweet.
     Minute,
-    /// All minutes of the span, this one too, go into their rows, with these counts.
+    /// All minutes of the span, including that of the tweet, with these counts.
     All(Vec<(Timestamp, u64)>),
 }
 
 impl RowSpan {
-    /// The number of the row that a moment is in.
+    /// The number of the row of a time.
     pub(super) fn number(at: Timestamp) -> u32 {
         place(minutes_since_epoch(at), SPAN_MINUTES).0
     }
@@ -183,7 +184,7 @@ impl RowSpan {
         place(minutes_since_epoch(at), SPAN_MINUTES).1
     }
 
-    /// Counts one more at a moment in this row, which has this number.
+    /// Counts one tweet at a time in this row, which has this number.
     pub(super) fn add(&mut self, number: u32, at: Timestamp) -> Besides {
         let slot = Self::slot(at);
         match self {
@@ -208,7 +209,7 @@ impl RowSpan {
         }
     }
 
-    /// Counts one less; `None` when the count is zero.
+    /// Removes one tweet; `None` when the count is zero.
     pub(super) fn remove(&mut self, at: Timestamp) -> Option<Besides> {
         let slot = Self::slot(at);
         match self {
@@ -217,7 +218,7 @@ impl RowSpan {
                 if !hours.remove(slot / 60) {
                     return None;
                 }
-                // A row without counts is not kept: the next read finds none.
+                // A row without counts is removed, so the next read finds no row.
                 if hours.len() == 0 {
                     *self = Self::empty();
                 }
@@ -226,7 +227,7 @@ impl RowSpan {
         }
     }
 
-    /// When each slot that has tweets begins, its width, and how many, oldest first.
+    /// The start, width in milliseconds, and count of each slot that has tweets, oldest first.
     pub(super) fn counts(&self, number: u32) -> impl Iterator<Item = (Timestamp, i64, u64)> {
         let (block, slots, width) = match self {
             Self::Few(minutes) => (minutes, SPAN_MINUTES, Timestamp::MINUTE),
@@ -282,7 +283,7 @@ mod tests {
         Timestamp::from_millis(minute * Timestamp::MINUTE + 59_999)
     }
 
-    /// The first minute of a span.
+    /// The first minute of a span, in minutes since 1970.
     const FIRST: i64 = 1_299 * 23_040;
 
     #[test]
@@ -291,7 +292,7 @@ mod tests {
         for minute in 0..128 {
             assert_eq!(span.add(1_299, at(FIRST + minute)), Besides::Nowhere);
         }
-        // A minute more of one that is there makes no difference.
+        // Another tweet in a known minute makes no difference.
         assert_eq!(span.add(1_299, at(FIRST + 60)), Besides::Nowhere);
         let row = span.encode().unwrap();
         assert_eq!((row.len(), row[0]), (257, 2));

@@ -1,9 +1,12 @@
 //! The volume of a keyword for live subscribers: windows of buckets that follow the fold and the
 //! clock.
 //!
-//! The counts of one width of bucket are read once, for all windows of that width. From then on
-//! they follow the changes of the minutes. Buckets after the end of the windows are kept too,
-//! because a tweet may be dated up to a day ahead.
+//! In: the rows once, then the changes of minutes from each fold. Out: points for snapshots and
+//! updates.
+//!
+//! The counts are read once for each bucket width and shared by all windows of that width. After
+//! that, changes of minutes are applied to them. Buckets after the end of the windows are kept too,
+//! because a tweet can be dated up to a day ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,31 +15,32 @@ use super::{Step, VolumePoint, align, points};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError};
 
-/// Where buckets begin.
+/// The bounds of buckets: their width, and the offset of local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VolumeGrid {
     /// The width of a bucket.
     pub step: Step,
-    /// How many hours local time is ahead of UTC. It moves days alone, and is 0 for other widths.
+    /// How many hours local time is ahead of UTC. It only moves days, and is 0 for other widths.
     pub offset_hours: i8,
 }
 
-/// Which buckets to show: from a fixed moment, or the last 24 hours, through the bucket of now.
+/// The range of buckets to show: from a fixed time, or the last 24 hours, through the current
+/// bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VolumeWindow {
-    /// Their width.
+    /// The width of a bucket.
     pub step: Step,
-    /// How many hours local time is ahead of UTC; it moves days.
+    /// How many hours local time is ahead of UTC. It only moves days.
     pub offset_hours: i8,
-    /// Where they begin; `None` for 24 hours before the end.
+    /// The start of the range; `None` for 24 hours before its end.
     pub from: Option<Timestamp>,
 }
 
 impl VolumeWindow {
-    /// The start of the first bucket and the end of the last one. The start is after the end when a
-    /// fixed start is in the future.
+    /// Returns the start of the first bucket and the end of the last one. The start is later than
+    /// the end when a fixed start is in the future.
     pub fn span(self, now: Timestamp) -> (Timestamp, Timestamp) {
-        // The moment after `now`, so that a `now` at the start of a bucket is in the span.
+        // Adding a millisecond puts a `now` at the start of a bucket inside the span.
         let to = now.plus(1);
         let (_, until) = align(to, to, self.step, self.offset_hours);
         let from = self.from.unwrap_or(until.plus(-Timestamp::DAY));
@@ -44,13 +48,13 @@ impl VolumeWindow {
         (from, until)
     }
 
-    /// The times for which the window ends where it ends at `now`.
+    /// The range of times that give the same end of the window as `now`.
     pub fn current_during(self, now: Timestamp) -> Range<Timestamp> {
         let (_, until) = self.span(now);
         until.plus(-self.step.width())..until
     }
 
-    /// Where its buckets begin.
+    /// The bounds of the buckets of this window.
     pub fn grid(self) -> VolumeGrid {
         VolumeGrid {
             step: self.step,
@@ -62,21 +66,21 @@ impl VolumeWindow {
     }
 }
 
-/// The counts of the buckets of a [`VolumeGrid`] from a moment on.
+/// The counts of the buckets of a [`VolumeGrid`], from a start on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeCounts {
     grid: VolumeGrid,
     start: Timestamp,
-    /// Buckets at or after `start` that are not zero.
+    /// Buckets at or after `start` with counts above zero.
     counts: BTreeMap<Timestamp, u64>,
 }
 
 impl VolumeCounts {
-    /// Reads the counts of the buckets from `start`, where one begins, to `until` or the newest
-    /// tweet, which is at `last_at`.
+    /// Reads the counts of the buckets from `start`, a bound of a bucket, to `until`, or to the
+    /// newest tweet if that is later. `last_at` is the time of the newest tweet.
     ///
     /// # Errors
-    /// What `rows` fails with, or [`RowsError::Damaged`].
+    /// The error of `rows`, or [`RowsError::Damaged`].
     pub fn read(
         rows: &dyn Rows,
         grid: VolumeGrid,
@@ -97,7 +101,7 @@ impl VolumeCounts {
         })
     }
 
-    /// Applies changes of minutes, and adds the buckets that changed to `moved`.
+    /// Applies changes of minutes. Adds the starts of the changed buckets to `moved`.
     pub fn apply<'m>(
         &mut self,
         minutes: impl IntoIterator<Item = (&'m Timestamp, &'m i64)>,
@@ -118,7 +122,8 @@ impl VolumeCounts {
         }
     }
 
-    /// The buckets that have other counts in `newer`, from the later of both starts on.
+    /// The starts of the buckets whose counts differ between `self` and `newer`, from the later one
+    /// of both starts.
     pub fn differences(&self, newer: &Self) -> BTreeSet<Timestamp> {
         let start = self.start.max(newer.start);
         let both = self
@@ -130,12 +135,12 @@ impl VolumeCounts {
             .collect()
     }
 
-    /// Where the first bucket begins.
+    /// The start of the first bucket.
     pub const fn start(&self) -> Timestamp {
         self.start
     }
 
-    /// Drops the buckets before `start`, where one begins.
+    /// Drops the buckets before `start`, a bound of a bucket.
     pub fn drop_before(&mut self, start: Timestamp) {
         if start > self.start {
             self.counts = self.counts.split_off(&start);
@@ -143,18 +148,18 @@ impl VolumeCounts {
         }
     }
 
-    /// How many buckets are not zero.
+    /// The number of buckets with counts above zero.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// All buckets are zero.
+    /// Whether all buckets are zero.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// The points of all buckets from `start`, where one begins, to `until`: zeros too, oldest
-    /// first.
+    /// The points of all buckets from `start`, a bound of a bucket, to `until`, zeros included,
+    /// oldest first.
     pub fn points(&self, start: Timestamp, until: Timestamp) -> Vec<VolumePoint> {
         let width = self.grid.step.width();
         std::iter::successors(Some(start), |at| Some(at.plus(width)))
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_the_same_exactly_while_the_window_is_current() {
+    fn span_is_the_same_exactly_for_times_in_current_during() {
         for (step, offset) in [(Step::Minute, 0), (Step::Hour, 5), (Step::Day, -7)] {
             let window = window(step, offset);
             let now = moment("2026-11-23T07:30:30.500Z");
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_were_read_again_differ_where_they_do() {
+    fn differences_are_the_buckets_whose_counts_differ() {
         let mut old = counts(window(Step::Hour, 0), "2026-11-23T07:30:00Z");
         let changes = [("2026-11-23T05:00:00Z", 1), ("2026-11-23T06:00:00Z", 1)];
         apply(&mut old, &changes);

@@ -1,4 +1,4 @@
-//! The volume against a map of minutes, over any history of batches.
+//! Compares the volume with a plain map of minutes, over random histories of batches.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +23,12 @@ fn rows_of(times: &[Timestamp]) -> MemoryRows {
     rows
 }
 
-/// The tweets in `[from, to)`, both whole minutes.
+/// Sums the counts in `[from, to)`, both whole minutes.
 fn count(rows: &MemoryRows, from: Timestamp, to: Timestamp) -> u64 {
     counts_between(rows, &[from, to]).unwrap().counts[0]
 }
 
-/// How many of `times` lie in `[from, to)`.
+/// Counts how many of `times` lie in `[from, to)`.
 fn among(times: &[Timestamp], from: Timestamp, to: Timestamp) -> u64 {
     times.iter().filter(|at| from <= **at && **at < to).count() as u64
 }
@@ -51,7 +51,7 @@ fn days_begin_at_local_midnight() {
 }
 
 #[test]
-fn aligned_times_stay_and_empty_spans_have_no_points() {
+fn aligned_times_stay_unchanged_and_empty_spans_have_no_points() {
     let noon = time("2026-11-23T12:00:00Z");
     assert_eq!(align(noon, noon, Step::Hour, 0), (noon, noon));
     let rows = rows_of(&[noon]);
@@ -77,7 +77,7 @@ fn times_before_all_counts_are_zero() {
 }
 
 #[test]
-fn removing_what_was_not_counted_is_damage() {
+fn removing_an_uncounted_tweet_is_damage() {
     let (rows, mut volume) = (MemoryRows::default(), Volume::default());
     let noon = time("2026-11-23T12:00:00Z");
     volume.add(&rows, noon).unwrap();
@@ -88,7 +88,7 @@ fn removing_what_was_not_counted_is_damage() {
 }
 
 #[test]
-fn rows_are_small_and_so_is_what_stays_in_memory() {
+fn rows_and_resident_state_are_small() {
     let start = time("2026-11-23T00:00:00Z");
     let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for minute in 0..16 * 1_440 {
@@ -119,7 +119,7 @@ fn rows_are_small_and_so_is_what_stays_in_memory() {
 }
 
 #[test]
-fn the_last_minute_is_listed_when_it_has_just_begun() {
+fn minute_that_has_just_begun_is_listed() {
     let noon = time("2026-11-23T12:00:00Z");
     let rows = rows_of(&[noon.plus(-1), noon]);
     let mut listed = Vec::new();
@@ -141,7 +141,7 @@ fn steps_are_named() {
 #[derive(Debug, Clone)]
 enum Deed {
     Add(Timestamp),
-    /// The counted tweet at this place (modulo their number) goes.
+    /// Removes the counted tweet at this index (modulo their number).
     Remove(usize),
     EndBatch,
     Restart,
@@ -149,7 +149,7 @@ enum Deed {
 
 const START: i64 = 1_795_000_000_123;
 
-/// Times in a few hours, which are enough to fill a span, and in some months.
+/// Times within a few hours, enough to fill a span, and within some months.
 fn times() -> impl Strategy<Value = Timestamp> {
     let near = 0_i64..4 * Timestamp::HOUR;
     let far = 0_i64..60 * Timestamp::DAY;
@@ -166,7 +166,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 1..400)
 }
 
-/// The tweets that are left, the rows in the split that the deeds ask for, and in one batch.
+/// Returns the tweets that are left, the rows after the requested split into batches, and the rows
+/// after one batch.
 fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
     let mut tweets: Vec<Timestamp> = Vec::new();
     let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
@@ -246,7 +247,7 @@ proptest! {
     }
 
     #[test]
-    fn counts_between_bounds_are_counts(
+    fn counts_between_match_counts_of_each_span(
         deeds in deeds(),
         bounds in prop::collection::btree_set(times(), 0..30),
     ) {
@@ -258,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn emptied_span_is_like_a_new_one(restarts: bool, at in times()) {
+    fn emptied_span_equals_a_new_one(restarts: bool, at in times()) {
         let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
         let put = |volume: &mut Volume, rows: &mut MemoryRows| {
             let mut changes = Vec::new();
@@ -282,7 +283,7 @@ proptest! {
     }
 
     #[test]
-    fn deleted_tweets_leave_nothing(deeds in deeds()) {
+    fn deleted_tweets_leave_no_rows(deeds in deeds()) {
         let (tweets, mut rows, _) = perform(&deeds);
         let mut volume = Volume::default();
         for at in tweets {

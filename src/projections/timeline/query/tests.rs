@@ -39,7 +39,8 @@ fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
     rows
 }
 
-/// All items, page by page, each page cut at `budget`; and how many pages there were.
+/// Reads all items, one result page after another. Each page is cut at `budget`. Returns the items
+/// and the number of pages.
 fn paged(rows: &dyn Rows, query: &TimelineQuery, budget: usize) -> (Vec<TweetPosted>, usize) {
     let mut query = query.clone();
     let mut items = Vec::new();
@@ -61,7 +62,7 @@ fn paged(rows: &dyn Rows, query: &TimelineQuery, budget: usize) -> (Vec<TweetPos
     unreachable!()
 }
 
-/// Texts of which some are many times as long in normal form.
+/// Texts, of which some are many times longer in normal form.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         "[abc ]{0,30}x",
@@ -96,7 +97,7 @@ fn queries() -> impl Strategy<Value = TimelineQuery> {
     )
 }
 
-/// What a query is to find, without any bound.
+/// What a query has to find, without any budget.
 fn all_of(tweets: &[TweetPosted], query: &TimelineQuery) -> Vec<TweetPosted> {
     let is_wanted = |tweet: &&TweetPosted| {
         query.from.is_none_or(|from| tweet.at >= from)
@@ -120,7 +121,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn pages_of_any_budget_hold_what_an_unbounded_scan_finds(
+    fn pages_of_any_budget_hold_the_items_of_an_unbounded_scan(
         tweets in posted(),
         query in queries(),
         budget in budgets(),
@@ -181,7 +182,7 @@ fn text_that_normalising_lengthens_is_counted_in_normal_form() {
 }
 
 #[test]
-fn number_of_tweets_is_no_bound() {
+fn number_of_tweets_does_not_bound_a_scan() {
     let mut tweets: Vec<_> = (1..30_000)
         .map(|number| tweet(number, &format!("t{number}"), "of no interest", None))
         .collect();
@@ -192,7 +193,7 @@ fn number_of_tweets_is_no_bound() {
 }
 
 #[test]
-fn tweets_of_little_text_and_much_else_are_bounded_too() {
+fn scan_of_tweets_with_little_text_and_long_other_fields_is_bounded() {
     let tweets: Vec<_> = (0..40)
         .map(|number| TweetPosted {
             url: Some("u".repeat(60_000)),
