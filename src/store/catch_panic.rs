@@ -1,4 +1,4 @@
-//! Calls into sled that turn its panics into errors.
+//! Guards for calls into sled: they turn panics of sled into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::StoreError;
 
 thread_local! {
-    /// True while a call into sled runs on this thread, whose panic becomes an error.
+    /// True while a guarded call into sled runs on this thread. A panic of that call becomes an
+    /// error.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -31,8 +32,7 @@ pub(super) fn guarded<T>(
     }
 }
 
-/// Keeps the panics of sled that become errors from being printed. Called once, at the start of the
-/// process.
+/// Keeps panics of guarded calls from being printed. Called once, at the start of the process.
 pub fn silence_guarded_panics() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -42,7 +42,7 @@ pub fn silence_guarded_panics() {
     }));
 }
 
-/// A handle of sled. Dropping the last one closes the files, which panics when the disk fails.
+/// A handle of sled. Dropping the last handle closes the files, and panics when the disk fails.
 #[derive(Debug, Clone)]
 pub(super) struct Handle<T>(Option<T>);
 
@@ -51,7 +51,7 @@ impl<T> Handle<T> {
         Self(Some(handle))
     }
 
-    /// The handle; it is there until this is dropped.
+    /// Returns the handle, which exists until `self` is dropped.
     pub(super) fn get(&self) -> Result<&T, StoreError> {
         self.0.as_ref().ok_or(StoreError::Absent)
     }
@@ -59,7 +59,7 @@ impl<T> Handle<T> {
     /// Drops the handle.
     ///
     /// # Errors
-    /// [`StoreError::Panicked`] when it was the last one and the files could not be closed.
+    /// [`StoreError::Panicked`] when it was the last handle and the files could not be closed.
     pub(super) fn close(mut self) -> Result<(), StoreError> {
         let handle = self.0.take();
         guarded("be closed", move || {
@@ -73,9 +73,9 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.0.is_some() {
             let handle = Self(self.0.take());
-            // Closing a store syncs its file first and reports that error.
+            // Closing a store syncs its file before this and reports that error.
             if let Err(error) = handle.close() {
-                tracing::debug!(%error, "a handle of sled did not close its files");
+                tracing::debug!(%error, "closing the files of a sled handle failed");
             }
         }
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_of_sled_is_an_error_and_one_on_drop_is_none_of_ours() {
+    fn panic_of_sled_is_an_error_and_is_ignored_on_drop() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {

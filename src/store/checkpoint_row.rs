@@ -1,7 +1,7 @@
-//! The shard's own rows.
+//! The checkpoint row of a shard.
 //!
-//! Version 2 is written. Version 1, which names the epoch without its parts, is read: views of an
-//! older tidings answer until those of this one have caught up.
+//! Rows are written in version 2. Version 1, which has the epoch without its parts, is still read:
+//! views of an older tidings answer until the views of this version have caught up.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,14 @@ use crate::events::{Checkpoint, binary};
 const VERSION_1: u8 = 1;
 const VERSION: u8 = 2;
 
-/// How far a shard's rows have come, and in which epoch they were made.
+/// The position that the rows of a shard have reached, and the epoch in which they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointRow {
-    /// Rows of another epoch are of no use.
+    /// The epoch of the rows. Rows of another epoch cannot be used.
     pub epoch: Epoch,
-    /// What the epoch is the hash of; `None` in rows of version 1.
+    /// The parts from which the epoch is hashed; `None` in rows of version 1.
     pub parts: Option<EpochParts>,
-    /// The position through which every keyword that is not behind has its rows.
+    /// The position through which the rows are complete, except for lagging keywords.
     pub checkpoint: Checkpoint,
 }
 
@@ -36,7 +36,7 @@ struct RecordV2 {
 }
 
 impl CheckpointRow {
-    /// The record of rows that were made in the epoch of these parts.
+    /// Makes the checkpoint row of rows that were made in the epoch of these parts.
     pub fn new(parts: EpochParts, checkpoint: Checkpoint) -> Self {
         Self {
             epoch: parts.epoch(),

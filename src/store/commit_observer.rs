@@ -1,14 +1,14 @@
-//! Observing commits, for what has to be written beside them.
+//! The port for observing commits. An observer can keep other data in step with the committed rows.
 
 use std::fmt;
 
 use super::CheckpointRow;
 
-/// Receives the rows of every commit of a store, whichever thread writes it. A store copy, which
-/// commits nothing new, is not observed.
+/// Receives the rows of every commit of a store, from the thread that writes the commit. Copying a
+/// store writes nothing new, so it is not observed.
 pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
-    /// The commit under way writes a row in this shard, or removes it (`None`). Keys and rows are
-    /// as sled stores them. After a failed commit the same rows come again.
+    /// The current commit writes a row in this shard, or removes it (`None`). Keys and rows are as
+    /// sled stores them. After a failed commit the same rows come again.
     fn row(&self, shard: usize, key: &[u8], row: Option<&[u8]>);
 
     /// The rows of this shard since the last call are written, with this checkpoint.
@@ -26,7 +26,7 @@ mod tests {
     use crate::projections::RowChanges;
     use crate::store::Store;
 
-    /// The number of rows of each commit, the last one under way.
+    /// The number of rows of each commit. The last one counts the current commit.
     #[derive(Debug)]
     struct Counts(Mutex<Vec<usize>>);
 

@@ -1,11 +1,15 @@
-//! One thread that writes the commits of all shards.
+//! The commit thread, which writes the commits of all shards.
 //!
-//! sled frees the nodes that a thread has replaced when the same thread calls it again, so that
-//! many threads with few commits each would keep much memory. Commits that wait together share one
-//! flush.
+//! In: frozen rows with their checkpoint row, from every shard. Out: one sled batch for each
+//! commit, and its result.
 //!
-//! The rows of a failed commit stay in memory. The next commit opens the database again first; if
-//! the last attempt to do so was a moment ago, it fails with the same error.
+//! There is one thread, because sled frees the nodes that a thread has replaced when the same
+//! thread calls it again. Many threads with few commits each would keep much memory. Commits that
+//! wait at the same time share one flush.
+//!
+//! The rows of a failed commit stay in memory. The next commit first opens the database again. If
+//! the last attempt to do so was less than [`RECOVER_EVERY`](super::RECOVER_EVERY) ago, the commit
+//! fails with the same error.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,7 +27,7 @@ struct Request {
     done: oneshot::Sender<Result<CommitFigures, StoreError>>,
 }
 
-/// The handle of the thread, which ends when the handle is dropped.
+/// The handle of the thread. The thread ends when the handle is dropped.
 #[derive(Debug)]
 pub(super) struct CommitThread {
     requests: Option<Sender<Request>>,
@@ -42,7 +46,7 @@ impl CommitThread {
         })
     }
 
-    /// Commits a shard's rows; the receiver resolves when they are durable.
+    /// Commits the rows of a shard. The receiver resolves when they are durable.
     pub(super) fn commit(
         &self,
         rows: Arc<ShardRows>,

@@ -1,9 +1,9 @@
-//! A log with one value per keyword: rows of many changes each, of which the last one about a
+//! Compacted logs: one value per keyword, in rows of many changes each. The last change of a
 //! keyword counts.
 //!
-//! It is for values that every start reads and that rarely change. A row per keyword would take
-//! more memory than everything else that an idle keyword needs, because sled keeps the rows that
-//! were read, and some bytes per leaf of a few rows.
+//! Such a log is for values that every start reads and that rarely change. One row per keyword
+//! would take more memory than all other data of an idle keyword, because sled keeps rows that were
+//! read in memory, with some bytes for each of their leaves.
 
 use std::collections::BTreeMap;
 
@@ -14,27 +14,28 @@ use serde::de::DeserializeOwned;
 use super::{ShardRows, StoreError, layout};
 use crate::events::{Keyword, binary};
 
-/// Changes per row: at most 33 KiB, with the longest keywords.
+/// Number of changes per row. A row has at most 33 KiB, with the longest keywords.
 const CHANGES_PER_ROW: usize = 128;
 
-/// The log is compacted at a start when it has this many changes more than twice its keywords.
-/// Between two starts it grows more slowly than the journal, which has an event for each change.
+/// A start compacts the log when the number of its changes exceeds twice the number of its keywords
+/// by more than this. Between two starts the log grows more slowly than the journal, which has an
+/// event for each change.
 const MAX_SURPLUS_CHANGES: usize = 1024;
 
-/// The log as it was read.
+/// A log as read from its rows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptLog<T> {
     /// The last value of each keyword, in keyword order.
     pub last: Vec<(Keyword, T)>,
-    /// Most of the changes are out of date, so that the log should be compacted.
+    /// Whether most changes are out of date, so that the log should be compacted.
     pub is_wasteful: bool,
 }
 
-/// Rows of a log to put; `None` is a row to remove.
+/// Rows of a log to put; `None` removes the row.
 pub(super) type LogRows = Vec<(Vec<u8>, Option<Bytes>)>;
 
 impl ShardRows {
-    /// Reads the log of this kind; `None` when nothing was ever put.
+    /// Reads the log of this kind; `None` when it was never written.
     pub(super) fn log<T: DeserializeOwned>(
         &self,
         kind: u8,
@@ -64,8 +65,8 @@ impl ShardRows {
         }))
     }
 
-    /// The rows to put so that a log of this kind has these changes. They have to be put before the
-    /// next call.
+    /// Returns the rows to put, so that the log of this kind has these changes too. They must be
+    /// put before the next call.
     pub(super) fn log_with<T: Serialize + DeserializeOwned + Copy>(
         &self,
         kind: u8,
@@ -82,7 +83,7 @@ impl ShardRows {
         rows_of(kind, last, &open)
     }
 
-    /// The rows to put so that a log of this kind has these values and no others.
+    /// Returns the rows to put, so that the log of this kind has these values and no others.
     pub(super) fn compacted_log<T: Serialize + Copy>(
         &self,
         kind: u8,
@@ -115,7 +116,8 @@ impl ShardRows {
     }
 }
 
-/// The rows of these changes from the row `first` on, and the row with the number of rows.
+/// Returns the rows of these changes from the row number `first` on, and the row with the number of
+/// rows.
 fn rows_of<T: Serialize>(
     kind: u8,
     first: u32,

@@ -1,4 +1,7 @@
-//! Epochs: which life of the views an answer belongs to.
+//! Epochs: one life of the views. Every answer names the epoch of its rows.
+//!
+//! In: the journal, the versions of fold and analyser, and the generation. Out: their hash, the
+//! [`Epoch`].
 
 use serde::{Deserialize, Serialize};
 
@@ -7,31 +10,32 @@ use crate::events::Incarnation;
 use crate::projections::FOLD_VERSION;
 use crate::text::ANALYSER_VERSION;
 
-/// Within one epoch, equal sequences mean equal views. Shown as 16 hex digits.
+/// The epoch of views. Within one epoch, equal sequences mean equal views. Displayed as 16 hex
+/// digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(u64);
 
-/// The parts whose hash is the epoch. They are stored beside the epoch, so that a later version can
-/// tell which of them differs.
+/// The parts from which the epoch is hashed. They are stored with the epoch, so that a later
+/// version can tell which part differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochParts {
-    /// The journal that the rows were made from.
+    /// The journal from which the rows were made.
     pub incarnation: Incarnation,
-    /// The version of the fold that made them.
+    /// The version of the fold that made the rows.
     pub fold: u32,
-    /// The version of the analyser that made them.
+    /// The version of the analyser that made the rows.
     pub analyser: u32,
-    /// The generation that they were made in.
+    /// The generation in which the rows were made.
     pub generation: Generation,
 }
 
-/// The last fold version whose rows name their epoch without its parts, and the only version of the
-/// analyser of its time.
+/// The last fold version whose rows store the epoch without its parts, and the only version of the
+/// analyser at that time.
 const LAST_WITHOUT_PARTS: (u32, u32) = (3, 0);
 
 impl EpochParts {
-    /// The parts of the rows that this version makes.
+    /// The parts of rows that this version of tidings makes.
     pub const fn current(incarnation: Incarnation, generation: Generation) -> Self {
         Self {
             incarnation,
@@ -41,8 +45,8 @@ impl EpochParts {
         }
     }
 
-    /// The parts of an epoch that was stored without them, as fold versions before 4 did; `None`
-    /// when the rows are of another journal or another generation.
+    /// Returns the parts of an epoch that was stored without them, as fold versions before 4 did;
+    /// `None` when the rows are of another journal or another generation.
     pub fn of_bare(epoch: Epoch, incarnation: Incarnation, generation: Generation) -> Option<Self> {
         let (last_fold, analyser) = LAST_WITHOUT_PARTS;
         (0..=last_fold)
@@ -55,7 +59,7 @@ impl EpochParts {
             .find(|parts| parts.epoch() == epoch)
     }
 
-    /// Their hash.
+    /// The epoch: the hash of the parts.
     pub fn epoch(&self) -> Epoch {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.incarnation.0.to_be_bytes());
@@ -67,20 +71,19 @@ impl EpochParts {
         Epoch(u64::from_be_bytes(first))
     }
 
-    /// True when the fold and the analyser are the same, so that equal records have equal rows and
-    /// equal hashes.
+    /// Whether fold and analyser are the same. Equal records then give equal rows and equal hashes.
     pub const fn has_versions_of(&self, other: &Self) -> bool {
         self.fold == other.fold && self.analyser == other.analyser
     }
 
-    /// True when a new generation of the same journal has begun since the rows were made, because
-    /// they contradicted the journal.
+    /// Whether a new generation of the same journal has begun since the rows were made. It begins
+    /// when the rows contradict the journal.
     pub fn is_superseded_by(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation && self.generation != current.generation
     }
 
-    /// True when an older version made the rows from the same journal in the same generation, so
-    /// that they are right as that version folds.
+    /// Whether an older version made the rows from the same journal in the same generation. Such
+    /// rows are correct by the fold of that version.
     pub fn is_older_than(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation
             && self.generation == current.generation
@@ -90,7 +93,7 @@ impl EpochParts {
 }
 
 impl Epoch {
-    /// The epoch of the rows that this version makes.
+    /// The epoch of rows that this version of tidings makes.
     pub fn of(incarnation: Incarnation, generation: Generation) -> Self {
         EpochParts::current(incarnation, generation).epoch()
     }
@@ -102,7 +105,7 @@ impl std::fmt::Display for Epoch {
     }
 }
 
-/// A text that is no epoch.
+/// A text that is not an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an epoch is 16 hex digits")]
 pub struct EpochError;
@@ -124,7 +127,7 @@ impl std::str::FromStr for Epoch {
 mod tests {
     use super::*;
 
-    /// Clients and rows hold it.
+    /// Clients and rows keep this value.
     #[test]
     fn epoch_is_this_hash_of_its_parts() {
         let parts = EpochParts {
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn older_is_what_an_earlier_version_made_of_the_same_journal_and_generation() {
+    fn rows_are_older_if_an_earlier_version_made_them_from_the_same_journal_and_generation() {
         let current = EpochParts::current(Incarnation(1), Generation(2));
         let is_older = |change: fn(&mut EpochParts)| {
             let mut parts = current;

@@ -1,4 +1,4 @@
-//! What can go wrong with the views on disk.
+//! The errors of the store.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -13,18 +13,18 @@ pub enum StoreError {
     /// sled returned an error.
     #[error("the views could not {action}")]
     Sled {
-        /// What was tried, as a verb.
+        /// The failed action, as a verb.
         action: &'static str,
-        /// sled's error.
+        /// The error of sled.
         #[source]
         source: sled::Error,
     },
-    /// sled panicked, which it does on some kinds of damage.
+    /// sled panicked. It does so on some kinds of damage.
     #[error("the views could not {action}: {what}")]
     Panicked {
-        /// What was tried, as a verb.
+        /// The failed action, as a verb.
         action: &'static str,
-        /// The panic's message.
+        /// The message of the panic.
         what: String,
     },
     /// A row does not decode.
@@ -33,30 +33,30 @@ pub enum StoreError {
     /// The rows contradict each other.
     #[error("the views are damaged: {0}")]
     Inconsistent(String),
-    /// A fold or query met a row that it could not read.
+    /// A fold or query could not read a row.
     #[error(transparent)]
     Rows(#[from] RowsError),
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("the views could not {action} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// The failed action, as a verb.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A write failed. Committed rows stay readable, uncommitted ones stay in memory, and the write
-    /// is tried again.
+    /// A write failed. Committed rows stay readable, uncommitted rows stay in memory, and the write
+    /// is retried.
     #[error(transparent)]
     Unwritten(Box<StoreError>),
-    /// After a failed write the rows on disk are older than the last commit.
+    /// After a failed write, the rows on disk are older than the last commit.
     #[error(
         "the disk lost rows that were committed; they are folded again from an earlier position"
     )]
     Reverted,
-    /// The views are being replaced; ask again in a moment.
+    /// The views are being replaced. Callers can retry after a moment.
     #[error("the views are being opened; try again in a moment")]
     Absent,
 }
@@ -74,8 +74,8 @@ impl StoreError {
         }
     }
 
-    /// True when the rows are damaged, so that they have to be folded again from the journal. A
-    /// full disk, a missing permission or another process on the folder is no damage.
+    /// Whether the rows are damaged, so that they have to be folded again from the journal. A full
+    /// disk, a missing permission or another process that uses the folder is not damage.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Sled {
@@ -97,7 +97,7 @@ impl StoreError {
         }
     }
 
-    /// True when a write failed because of the machine, and may succeed later.
+    /// Whether a write failed because of the machine. It may succeed later.
     pub fn is_unwritten(&self) -> bool {
         match self {
             Self::Unwritten(_) => true,
@@ -108,7 +108,7 @@ impl StoreError {
         }
     }
 
-    /// A copy of the error, for another caller that waited for the same call.
+    /// Returns a copy of the error, for another caller that waits for the same call.
     pub(super) fn repeated(&self) -> Self {
         match self {
             Self::Sled { action, source } => Self::Sled {
@@ -137,7 +137,7 @@ impl StoreError {
         }
     }
 
-    /// True when another handle, of this or another process, has the folder open.
+    /// Whether another handle, of this or another process, has the folder open.
     pub fn is_in_use(&self) -> bool {
         match self {
             Self::Sled {
@@ -149,7 +149,7 @@ impl StoreError {
     }
 }
 
-/// True for errors that come from the machine, not from the bytes of the files.
+/// Whether an error comes from the machine and not from the bytes of the files.
 const fn is_circumstance(kind: ErrorKind) -> bool {
     matches!(
         kind,

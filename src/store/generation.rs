@@ -1,8 +1,9 @@
-//! The generation of the views: the part of an epoch besides the journal and the versions.
+//! Generations: the part of an epoch that tells apart views of the same journal and the same
+//! versions.
 //!
-//! It changes when the journal contradicts the views. It is kept in a file beside the views, so
-//! that it outlives them: 16 hex digits, then one line for each journal that was replaced by
-//! another.
+//! The generation changes when the journal contradicts the views. It is in a file beside the views,
+//! so that it remains when they are removed. The file has 16 hex digits, then one line for each
+//! journal that was replaced by another one.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::events::{Incarnation, RecordHash, Sequence};
 
-/// How many replaced journals are remembered.
+/// Maximum number of replaced journals in the file.
 const MAX_LEFT: usize = 256;
 
 /// A generation of the views. The first one is 0.
@@ -22,13 +23,13 @@ pub struct Generation(pub(super) u64);
 /// A contradiction between the views and the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The journal that the views were made from.
+    /// The journal from which the views were made.
     pub of: Incarnation,
-    /// The journal that there is now.
+    /// The current journal.
     pub now: Incarnation,
     /// A folded position that the journal contradicts.
     pub sequence: Sequence,
-    /// The hash of the record that was folded there.
+    /// The hash of the record that was folded at that position.
     pub hash: RecordHash,
 }
 
@@ -46,16 +47,16 @@ impl Generation {
         dir.join("generation")
     }
 
-    /// The generation kept in `dir`; the first one where none is kept.
+    /// Reads the generation in `dir`; the first generation when there is no file.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the file can't be read, [`StoreError::Inconsistent`] when it holds
-    /// no generation.
+    /// [`StoreError::Io`] when the file cannot be read, [`StoreError::Inconsistent`] when it has no
+    /// generation.
     pub fn load(dir: &Path) -> Result<Self, StoreError> {
         Ok(Kept::load(dir)?.generation)
     }
 
-    /// A fresh random generation, kept in `dir` from now on, durably. For a journal that no other
+    /// Draws a new random generation and stores it durably in `dir`. For a journal that no other
     /// server reads.
     ///
     /// # Errors
@@ -68,13 +69,14 @@ impl Generation {
         Kept::load(dir)?.replace(Self(drawn), dir)
     }
 
-    /// The generation that follows from a contradiction, kept in `dir` from now on, durably. For a
-    /// journal that other servers read as well: those that stood at the same position, and had
-    /// folded the same, come to the same generation, whenever they look.
+    /// Derives a generation from a contradiction and stores it durably in `dir`. For a journal that
+    /// other servers read too: servers that had folded the same records to the same position get
+    /// the same generation, whenever they find the contradiction.
     ///
     /// A journal that was created again begins with the first generation, as it does for a server
-    /// with a new data folder: its incarnation makes the epoch a new one. A replaced journal that
-    /// comes back does not, since clients may hold its first epoch.
+    /// with a new data folder. Its incarnation already makes the epoch a new one. A replaced
+    /// journal that comes back gets another generation, because clients may still have its first
+    /// epoch.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -91,7 +93,7 @@ impl Generation {
             Self::FIRST
         } else {
             let next = Self::of(found);
-            // The same contradiction once more is a new one.
+            // The same contradiction can come again. The generation must change then too.
             if !is_another && next == kept.generation {
                 Self(next.0.wrapping_add(1))
             } else {
@@ -140,7 +142,7 @@ impl Kept {
             })
     }
 
-    /// Keeps another generation, durably.
+    /// Stores another generation durably.
     fn replace(self, next: Generation, dir: &Path) -> Result<Generation, StoreError> {
         let path = Generation::file(dir);
         let mut text = format!("{:016x}\n", next.0);
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_with_the_same_contradictions_get_the_same_generations() {
+    fn servers_with_the_same_contradictions_get_the_same_generations() {
         let (one, other) = (folder(), folder());
         let mut all = vec![Generation::FIRST];
         for sequence in [5, 9, 9, 9, 5] {
@@ -204,7 +206,7 @@ mod tests {
             next_after(&folder, &contradiction(1, 2, 7)),
             Generation::FIRST
         );
-        // The same start once more, after a crash.
+        // The same start again, after a crash.
         assert_eq!(
             next_after(&folder, &contradiction(1, 2, 7)),
             Generation::FIRST
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_generation_is_a_new_one_each_time_and_forgets_no_journal() {
+    fn renewed_generation_differs_each_time_and_keeps_the_replaced_journals() {
         let folder = folder();
         next_after(&folder, &contradiction(1, 2, 7));
         let first = Generation::renew(folder.path()).unwrap();
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_no_generation_is_named() {
+    fn error_names_a_file_without_a_generation() {
         let folder = folder();
         for text in ["", "x\n", "0000000000000001\nx\n"] {
             std::fs::write(folder.path().join("generation"), text).unwrap();

@@ -1,28 +1,29 @@
 //! A multimap in memory from a tweet id to the keywords that have seen it, 20 bytes an entry.
 //!
-//! Entries lie in segments. A segment has a sorted part for binary search, and a short unsorted
-//! part that is scanned, and merged into the sorted part when it is full. The segment of an id
-//! follows from a hash with a random key per index, so that ids cannot be chosen to fill one
-//! segment.
+//! Entries are in segments. A segment has a sorted part for binary search, and a short unsorted
+//! part that is scanned. When the unsorted part is full, it is merged into the sorted part. The
+//! segment of an id follows from a hash with a random key per index, so an attacker cannot choose
+//! ids that fill one segment.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::projections::ids::IdHash;
 
-/// Segments of an index, a power of two. With ten million entries a segment has 2,400, 48 KiB.
+/// Number of segments of an index, a power of two. With ten million entries a segment has 2,400 of
+/// them, in 48 KiB.
 const SEGMENTS: usize = 4096;
-/// Entries that a segment keeps unsorted, at most.
+/// Maximum number of unsorted entries of a segment.
 const MAX_UNSORTED: usize = 64;
 
-/// A keyword by a number of this index.
+/// The number of a keyword in this index.
 pub(super) type KeywordNumber = u32;
 
-/// Bytes of an entry: the id's hash, then the keyword's number times two, plus one when the keyword
-/// has seen the id's deletion. Big-endian, so that entries sort by id, then by keyword.
+/// Bytes of an entry: the hash of the id, then the number of the keyword times two, plus one when
+/// the id is deleted in that keyword. Big-endian, so that entries sort by id, then by keyword.
 const ENTRY_BYTES: usize = 20;
 const HASH_BYTES: usize = 16;
 
-/// An id that a keyword has seen.
+/// An id that was seen in a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry([u8; ENTRY_BYTES]);
 
@@ -55,7 +56,7 @@ impl Entry {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// True for an entry of the same id and keyword.
+    /// Whether an entry has the same id and keyword.
     fn is_like(&self, other: &Self) -> bool {
         self.id() == other.id() && self.keyword() == other.keyword()
     }
@@ -86,12 +87,12 @@ impl Segment {
         }
     }
 
-    /// Sorts all entries, and keeps one for each id and keyword.
+    /// Sorts all entries, and keeps one entry for each id and keyword.
     fn sort(&mut self) {
         self.sorted.append(&mut self.unsorted);
-        // The sort finds the part that is sorted already, and merges.
+        // The sort detects the part that is sorted already, and merges.
         self.sorted.sort();
-        // A deletion sorts behind the entry that it deletes, and is kept.
+        // A deletion sorts after the entry that it deletes, and is the one that is kept.
         self.sorted.dedup_by(|later, first| {
             let same = later.is_like(first);
             if same {
@@ -102,7 +103,7 @@ impl Segment {
     }
 }
 
-/// Which keywords have seen an id.
+/// A multimap from ids to the keywords in which they were seen.
 #[derive(Debug)]
 pub(super) struct IndexSegments {
     segments: Box<[Segment]>,
@@ -119,7 +120,8 @@ impl IndexSegments {
         }
     }
 
-    /// Adds an entry without a check for duplicates; [`IndexSegments::sort`] has to follow.
+    /// Adds an entry without a check for duplicates. The caller must call [`IndexSegments::sort`]
+    /// afterwards.
     pub(super) fn push(&mut self, id: IdHash, keyword: KeywordNumber, is_deleted: bool) {
         let segment = self.segment_of(id);
         if let Some(segment) = self.segments.get_mut(segment) {
@@ -134,8 +136,8 @@ impl IndexSegments {
         }
     }
 
-    /// Adds an entry, or marks the one that is there as deleted; true when it was not there. A
-    /// deletion is never taken back.
+    /// Adds an entry, or marks the existing one as deleted. Returns true when there was none. A
+    /// deletion is never undone.
     pub(super) fn set(&mut self, id: IdHash, keyword: KeywordNumber, is_deleted: bool) -> bool {
         let entry = Entry::new(id, keyword, is_deleted);
         let segment = self.segment_of(id);
@@ -155,7 +157,7 @@ impl IndexSegments {
         true
     }
 
-    /// The keywords that have seen an id, each once, and whether they have seen its deletion.
+    /// The keywords in which an id was seen, each once, and whether the id is deleted there.
     pub(super) fn of(&self, id: IdHash) -> impl Iterator<Item = (KeywordNumber, bool)> {
         let segment = self.segments.get(self.segment_of(id));
         let entries = segment.into_iter().flat_map(move |segment| segment.of(id));

@@ -1,4 +1,4 @@
-//! The rows of one keyword, by the row keys of the projections.
+//! The rows of one keyword in the store. They implement [`Rows`], the port of the projections.
 
 use std::ops::Bound;
 
@@ -9,12 +9,12 @@ use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
 use crate::projections::{RowKey, Rows, RowsError, Seek};
 
-/// The rows of one keyword, read through the memtables.
+/// The rows of one keyword: the memtables over the rows in sled.
 #[derive(Debug)]
 pub struct KeywordRows<'a> {
     shard: &'a ShardRows,
     keyword: Keyword,
-    /// When set, the caller holds the memtables' lock, so that no rows are put.
+    /// Set when the caller holds the lock of the memtables. No rows are put while it does.
     held: Option<&'a Memtables>,
 }
 
@@ -73,7 +73,8 @@ impl Rows for KeywordRows<'_> {
     }
 }
 
-/// Where the rows end that start with `start`. Its last byte is the zero byte that ends a keyword.
+/// The end of the range of keys that start with `start`. The last byte of `start` is the zero byte
+/// that ends a keyword.
 fn end(start: &[u8]) -> Vec<u8> {
     let mut end = start.to_vec();
     end.pop();

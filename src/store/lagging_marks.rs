@@ -1,12 +1,12 @@
-//! Marks of lagging keywords: those whose rows are behind the checkpoint. The next start reads
-//! them.
+//! Marks of lagging keywords: keywords whose rows are behind the checkpoint of their shard. The
+//! next start reads the marks.
 
 use bytes::Bytes;
 
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
 
-/// The row's value. Only its presence counts.
+/// The value of a mark. Only its presence counts.
 const MARK: &[u8] = &[1];
 
 impl ShardRows {
@@ -16,7 +16,7 @@ impl ShardRows {
         self.writing().pending.insert(layout::behind(keyword), mark);
     }
 
-    /// The keywords that are behind the checkpoint, in keyword order.
+    /// The lagging keywords, in keyword order.
     ///
     /// # Errors
     /// [`StoreError`].

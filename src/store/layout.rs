@@ -1,23 +1,24 @@
-//! How the name of a row becomes a key of sled.
+//! The keys of rows in sled.
 //!
-//! A key is the row's kind (one byte), the keyword in normal form, a zero byte (which no keyword
-//! holds), and what tells rows of one kind apart, in an order that bytes sort like numbers. The
-//! kind comes first so that the rows which change all the time (summaries, open pages, newest ids)
-//! are neighbours: sled rewrites a leaf of sixteen neighbours at a time.
+//! A key has four parts: the kind of the row (one byte), the keyword in normal form, a zero byte
+//! (which no keyword has), and the suffix that tells rows of one kind apart. Suffixes sort as bytes
+//! in the order of the numbers in them. The kind comes first, so that the rows that change all the
+//! time (summaries, open pages, newest ids) are neighbours: sled rewrites a leaf of sixteen
+//! neighbours at a time.
 
 use crate::events::Keyword;
 use crate::projections::{KeywordSummary, RowKey, RowKind, ids, row_formats};
 
 /// The checkpoint and epoch of the shard.
 pub(super) const SHARD: &[u8] = b"c";
-/// How many records with invalid tokens the shard has seen.
+/// The number of records with invalid tokens in the shard.
 pub(super) const UNADDRESSED: &[u8] = b"u";
-/// Keywords whose rows are behind the checkpoint.
+/// Marks of lagging keywords, whose rows are behind the checkpoint.
 const BEHIND: u8 = b'b';
 /// The log of which keywords are tracked.
 pub(super) const TRACKED_LOG: u8 = b'l';
 
-/// What the rows of a kind start with, of one keyword.
+/// The prefix of the keys of one kind and keyword.
 pub(super) fn start(kind: RowKind, keyword: &Keyword) -> Vec<u8> {
     numbered_start(kind.number(), keyword)
 }
@@ -31,44 +32,44 @@ fn numbered_start(kind: u8, keyword: &Keyword) -> Vec<u8> {
     key
 }
 
-/// The key of a keyword's row.
+/// The key of a row of a keyword.
 pub(super) fn key(keyword: &Keyword, row: &RowKey) -> Vec<u8> {
     let mut key = start(row.kind(), keyword);
     key.extend_from_slice(row.suffix());
     key
 }
 
-/// The name of the row whose key starts with `start`, which is that of a kind and keyword.
+/// The row key in a key of sled that starts with `start`, the prefix of its kind and keyword.
 pub(super) fn row_key(kind: RowKind, start: &[u8], key: &[u8]) -> Option<RowKey> {
     let suffix = key.strip_prefix(start)?;
     Some(RowKey::of_kind(kind).with(suffix))
 }
 
-/// What the rows of a keyword's view start with, kind by kind.
+/// The prefixes of all rows of a keyword, one for each kind.
 pub(super) fn all_of(keyword: &Keyword) -> impl Iterator<Item = Vec<u8>> + '_ {
     row_formats().map(|format| start(format.kind, keyword))
 }
 
-/// The key of the mark that a keyword is behind.
+/// The key of the mark of a lagging keyword.
 pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
     numbered_start(BEHIND, keyword)
 }
 
-/// The key of a row of a log; that of the row which says how many there are is the kind alone.
+/// The key of a row of a log. The row with the number of rows has the kind alone as its key.
 pub(super) fn log_row(kind: u8, number: u32) -> Vec<u8> {
     let mut key = vec![kind];
     key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
-/// What all marks of keywords that are behind start with.
+/// The prefix of the marks of all lagging keywords.
 pub(super) const ALL_BEHIND: &[u8] = &[BEHIND];
-/// What all rows of newest ids start with.
+/// The prefix of all rows of newest ids.
 pub(super) const ALL_RECENT_IDS: &[u8] = &[ids::RECENT_IDS.number()];
-/// What all summaries start with.
+/// The prefix of all summaries.
 pub(super) const ALL_SUMMARIES: &[u8] = &[KeywordSummary::FORMAT.kind.number()];
 
-/// The keyword in a key of one row per keyword.
+/// The keyword in a key of a kind with one row per keyword.
 pub(super) fn keyword_of(key: &[u8]) -> Option<Keyword> {
     let (_, rest) = key.split_first()?;
     let text = std::str::from_utf8(rest.strip_suffix(b"\0")?).ok()?;
@@ -83,8 +84,9 @@ mod tests {
     use crate::projections::test_history::{self, TestKeyword};
     use crate::projections::timeline::page::TweetPage;
 
-    /// Keys and rows of a history that gives rows of every kind, by the kind's byte: how many
-    /// there are, and the beginning of their hash. Packed pages count as they are when unpacked.
+    /// Makes the rows of a history that gives rows of every kind. Returns for each kind the number
+    /// of rows and the first digits of the hash over keys and rows. Packed pages are hashed in
+    /// their unpacked form.
     fn rows_by_kind() -> BTreeMap<char, (usize, String)> {
         let keyword = Keyword::new("ai \u{ac00}").unwrap();
         let mut folded = TestKeyword::new();
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_the_store_are_no_kinds_of_rows() {
+    fn kinds_of_the_store_differ_from_kinds_of_projections() {
         let of_store = [SHARD[0], UNADDRESSED[0], BEHIND, TRACKED_LOG];
         for format in row_formats() {
             assert!(!of_store.contains(&format.kind.number()), "{}", format.name);

@@ -9,24 +9,25 @@ use bytes::Bytes;
 /// Changed rows by key; `None` is a row to remove.
 pub(super) type RowMap = BTreeMap<Vec<u8>, Option<Bytes>>;
 
-/// The write-back memtables over one sled tree, the newest first.
+/// The memtables over one sled tree, the newest first. Their rows are written back by commits.
 #[derive(Debug, Default)]
 pub(super) struct Memtables {
-    /// Put since the last commit began.
+    /// Rows that were put since the last commit began.
     pub(super) pending: RowMap,
-    /// Being written to sled now.
+    /// Rows that the running commit writes to sled.
     pub(super) committing: Option<Arc<RowMap>>,
 }
 
 impl Memtables {
-    /// The row as the memtables hold it; `None` when only sled knows it.
+    /// Returns the row in the memtables; `None` when no memtable has it. It can
+    /// then be in sled.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.pending
             .get(key)
             .or_else(|| self.committing.as_ref().and_then(|rows| rows.get(key)))
     }
 
-    /// The nearest key in a range, from its end when `backwards`.
+    /// The nearest key in a range: the first one, or the last one when `backwards`.
     pub(super) fn nearest(
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),

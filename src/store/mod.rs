@@ -1,13 +1,15 @@
 //! The views on disk: rows in memory over sled, committed with their checkpoint in one batch.
 //!
 //! - [`Store`]: the sled database of one folder, with [`ShardRows`] for each shard.
-//! - [`ShardRows`]: the rows of one shard. Its shard actor alone puts rows; any thread reads them.
+//! - [`ShardRows`]: the rows of one shard. Only its shard actor puts rows; any thread reads them.
 //!   Put rows stay in a memtable until a commit writes them.
 //! - [`Views`]: the store that readers see. It stays when a damaged store is replaced.
 //! - [`TweetIndex`]: which keywords hold a tweet.
 //! - [`ViewsFolder`], [`Seal`], [`Generation`]: the files beside the rows.
 //!
-//! No other module names sled. Its panics become errors in `catch_panic`.
+//! In: row changes from folds, and checkpoints. Out: rows for folds, queries and commit observers.
+//!
+//! Only this module imports sled. `catch_panic` turns panics of sled into errors.
 
 mod catch_panic;
 mod checkpoint_row;

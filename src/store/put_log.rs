@@ -1,4 +1,5 @@
-//! The keywords of a shard whose tweet ids were put, noted for one reader: the tweet index.
+//! The put log of a shard: the keywords whose tweet ids were put. Its one reader is the tweet
+//! index.
 
 use std::collections::HashMap;
 
@@ -7,10 +8,10 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::events::Keyword;
 
 /// The keywords whose ids were put since the reader last took them, each at most once. Without a
-/// reader nothing is noted.
+/// reader the log stays empty.
 #[derive(Debug, Default)]
 pub(super) struct PutLog {
-    /// By keyword, whether its rows were cleared.
+    /// For each keyword, whether its rows were cleared.
     put: Mutex<Option<HashMap<Keyword, bool>>>,
 }
 

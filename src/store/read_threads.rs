@@ -1,18 +1,18 @@
 //! Threads that read views and encode answers. Their priority is lower than that of the event loop
-//! and the folds, so that posting, folding and writing to clients go on however much is read.
+//! and the folds, so many reads do not slow down posting, folding and writing to clients.
 
 use tokio::runtime::{self, Handle, Runtime};
 
-/// Threads for one purpose. They start when there is work and end when they have been idle.
+/// Threads for one purpose. They start when there is work and end after they were idle.
 #[derive(Debug)]
 pub struct ReadThreads {
-    /// A runtime that is used for its blocking threads alone.
+    /// A runtime of which only the blocking threads are used.
     runtime: Option<Runtime>,
 }
 
 impl ReadThreads {
-    /// Up to `count` threads with this name and this niceness, from 0 (the priority of all other
-    /// work) to 19.
+    /// Makes up to `count` threads with this name and this niceness, from 0 (the priority of all
+    /// other work) to 19.
     pub fn new(name: &'static str, count: usize, niceness: i32) -> Self {
         let runtime = runtime::Builder::new_current_thread()
             .max_blocking_threads(count.max(1))
@@ -29,7 +29,7 @@ impl ReadThreads {
         }
     }
 
-    /// The runtime to hand work to, with [`Handle::spawn_blocking`].
+    /// The runtime for the work, with [`Handle::spawn_blocking`].
     pub fn handle(&self) -> Handle {
         match &self.runtime {
             Some(runtime) => runtime.handle().clone(),
@@ -38,12 +38,12 @@ impl ReadThreads {
     }
 }
 
-/// Sets the niceness of the calling thread, so that threads of a lower one go first.
+/// Sets the niceness of the calling thread, so that threads with a lower niceness run first.
 pub fn give_way(niceness: i32) {
-    // Only on Linux: elsewhere this would concern the whole process.
+    // Only on Linux. On other systems this would change the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
-        tracing::debug!(%error, "reading has the priority of all other work");
+        tracing::debug!(%error, "the priority of a read thread could not be lowered");
     }
     #[cfg(not(target_os = "linux"))]
     let _ = niceness;

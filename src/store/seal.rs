@@ -1,9 +1,8 @@
-//! A seal over the views after a clean stop.
+//! Seals: the lengths and checksums of all files of the views, written at a clean stop.
 //!
-//! sled checks what it reads, but it may miss a flipped bit in its snapshot or a lost tail. So a
-//! clean stop writes the length and the checksum of every file to the seal. The next open compares
-//! them, and removes the seal before it changes a file. After a crash there is no seal, and only
-//! sled's own checks apply.
+//! sled checks what it reads, but it can miss a flipped bit in its snapshot or a lost tail. The
+//! seal closes this gap: the next open compares every file with the seal, and removes the seal
+//! before it changes a file. After a crash there is no seal, and only the checks of sled apply.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
-/// The files of a folder at the time it was sealed.
+/// The files of a folder when it was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
-    /// Every file, sorted by name.
+    /// All files, sorted by name.
     files: Vec<SealedFile>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct SealedFile {
-    /// Relative to the folder.
+    /// The path relative to the folder.
     name: String,
     bytes: u64,
     crc32c: u32,
@@ -32,12 +31,12 @@ impl Seal {
         dir.with_extension("seal")
     }
 
-    /// True when a folder has a seal, intact or not.
+    /// Whether a folder has a seal, valid or not.
     pub(super) fn is_on(dir: &Path) -> bool {
         dir.exists() && Self::file(dir).exists()
     }
 
-    /// Seals a folder. Nothing may write to it afterwards.
+    /// Seals a folder. Nothing may write to the folder afterwards.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -66,7 +65,7 @@ impl Seal {
     ///
     /// # Errors
     /// [`StoreError::Io`] when the seal cannot be removed; [`StoreError::Inconsistent`] when the
-    /// folder differs from it.
+    /// folder differs from the seal.
     pub fn open(dir: &Path) -> Result<(), StoreError> {
         let path = Self::file(dir);
         let text = match std::fs::read(&path) {
@@ -80,14 +79,14 @@ impl Seal {
                 let found = Self::of(dir).map_err(|error| error.to_string())?;
                 sealed.difference(&found).map_or(Ok(()), Err)
             });
-        // A seal that does not fit stays until the folder is discarded.
+        // A seal that does not match stays until the folder is discarded.
         intact.map_err(StoreError::Inconsistent)?;
         std::fs::remove_file(&path)
             .and_then(|()| sync_parent(&path))
             .map_err(StoreError::io("remove", &path))
     }
 
-    /// Removes the seal unread.
+    /// Removes the seal without reading it.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -102,7 +101,8 @@ impl Seal {
     }
 
     /// Renames a folder and then its seal. In this order a crash in between leaves a folder without
-    /// a seal, which can be opened; with the seal of another folder it would count as damaged.
+    /// a seal, which can be opened. A folder with the seal of another folder would count as
+    /// damaged.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_change_after_a_clean_stop_is_noticed() {
+    fn any_change_after_a_clean_stop_is_detected() {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("views");
         std::fs::create_dir_all(dir.join("blobs")).unwrap();

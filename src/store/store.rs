@@ -1,4 +1,6 @@
-//! The store of one folder: all shards, opened, healed, flushed and sealed together.
+//! The store of one folder: opens, checks, flushes and seals all shards together.
+//!
+//! In: [`StoreOptions`]. Out: the rows of each shard, and a folder that the next start can check.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,11 +17,11 @@ use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The folder; it is created when it is missing.
+    /// The folder. It is created if it does not exist.
     pub dir: PathBuf,
-    /// How much sled may keep in memory, in bytes.
+    /// Maximum size of the cache of sled in memory, in bytes.
     pub cache_bytes: u64,
-    /// How many shards.
+    /// Number of shards.
     pub shards: ShardCount,
     /// The parts of the epoch in which the rows are read and written.
     pub parts: EpochParts,
@@ -38,10 +40,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, or creates it. A sealed folder must be as the last clean stop left it.
+    /// Opens the folder, or creates it. A sealed folder must be unchanged since the last clean
+    /// stop.
     ///
     /// # Errors
-    /// [`StoreError`]; when it [is damage](StoreError::is_damage), [`Store::discard`] the folder
+    /// [`StoreError`]. When it [is damage](StoreError::is_damage), [`Store::discard`] the folder
     /// and open it again.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         Seal::open(&options.dir)?;
@@ -68,8 +71,8 @@ impl Store {
         })
     }
 
-    /// Moves the folder aside, in place of the one that was moved aside before. The views can be
-    /// folded again from the journal; the damaged files stay for a look at what happened.
+    /// Moves the folder aside. It replaces the folder that was moved aside before. The views can be
+    /// folded again from the journal. The damaged files stay for a diagnosis.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -87,7 +90,7 @@ impl Store {
         Ok(Some(aside))
     }
 
-    /// Removes a folder and its seal, if they are there.
+    /// Removes a folder and its seal, if they exist.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -112,7 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// The same store with the epoch of its rows. Rows of another epoch are only read.
+    /// Returns the same store with the epoch of its rows. Rows of another epoch are only read.
     #[must_use]
     pub fn in_epoch(self, epoch: Epoch) -> Self {
         Self { epoch, ..self }
@@ -128,17 +131,17 @@ impl Store {
         self.parts
     }
 
-    /// The epoch of its rows.
+    /// The epoch of the rows.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Its folder.
+    /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// How many shards it has.
+    /// The number of shards.
     pub const fn count(&self) -> ShardCount {
         self.count
     }
@@ -156,32 +159,34 @@ impl Store {
     /// The rows of a shard.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    /// [`StoreError::Inconsistent`] for a shard that the store does not have.
     pub fn shard(&self, shard: ShardId) -> Result<&Arc<ShardRows>, StoreError> {
         self.shards
             .get(shard.index())
             .ok_or_else(|| StoreError::Inconsistent(format!("there is no shard {shard}")))
     }
 
-    /// The rows of a keyword's shard.
+    /// The rows of the shard of a keyword.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] when the store lacks the shard, which [`Store::open`] excludes.
+    /// [`StoreError::Inconsistent`] when the store does not have the shard; [`Store::open`] rules
+    /// this out.
     pub fn rows_of(&self, keyword: &Keyword) -> Result<&Arc<ShardRows>, StoreError> {
         self.shard(self.shard_of(keyword))
     }
 
-    /// Lets an observer receive all commits from now on; false when there is one already.
+    /// Sets the observer, which receives all commits from now on. Returns false when there is one
+    /// already.
     pub fn observe(&self, observer: Arc<dyn CommitObserver>) -> bool {
         self.database.observe(observer)
     }
 
     /// Freezes the rows put in a shard so far and commits them with the checkpoint on the commit
     /// thread. The receiver resolves when they are durable, and fails when the store is closed
-    /// first.
+    /// before.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] for a shard that this store doesn't have.
+    /// [`StoreError::Inconsistent`] for a shard that the store does not have.
     pub fn commit(
         &self,
         shard: ShardId,
@@ -192,7 +197,7 @@ impl Store {
         Ok(self.commit_thread.commit(rows, record))
     }
 
-    /// Makes all commits so far durable; blocks on the disk.
+    /// Makes all commits so far durable. Blocks on the disk.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -208,8 +213,8 @@ impl Store {
         self.database.size_on_disk()
     }
 
-    /// Flushes, closes and seals the store. It is left without a seal when another handle is still
-    /// in use, which might write.
+    /// Flushes, closes and seals the store. It gets no seal when another handle is still in use,
+    /// because that handle might write.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -230,7 +235,9 @@ impl Store {
             }
             Err(shared) => {
                 shared.flush()?;
-                tracing::warn!("the views are still read, so they are left without a seal");
+                tracing::warn!(
+                    "the views are still being read, so they were closed without a seal"
+                );
                 Ok(())
             }
         }
@@ -239,7 +246,7 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
-    /// A store for a test of rows.
+    /// Opens a store for a test of rows.
     pub(crate) fn of_test(data: &Path) -> Self {
         let generation = super::Generation::load(data).unwrap();
         Self::open(&StoreOptions {

@@ -1,13 +1,13 @@
 //! The tracked log: which keywords of a shard are tracked, in few rows. A start reads it instead of
-//! every summary row. A change is put together with the keyword's summary row.
+//! every summary row. A change of the log is put together with the summary row of the keyword.
 
 use super::{KeptLog, ShardRows, Store, StoreError, layout};
 use crate::events::Keyword;
 use crate::projections::{KeywordSummary, Tracking};
 
 impl ShardRows {
-    /// The tracking state of every keyword. Views of a version before the tracked log have it in
-    /// their summary rows only.
+    /// Reads the tracking state of every keyword. Views of a version before the tracked log have it
+    /// in their summary rows only.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,7 +44,7 @@ impl ShardRows {
         Ok(all)
     }
 
-    /// Puts these tracking states in place of the whole log.
+    /// Replaces the whole tracked log by these tracking states.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -57,8 +57,8 @@ impl ShardRows {
 }
 
 impl Store {
-    /// The tracked keywords, as the rows say it. A keyword of which nothing is folded yet counts:
-    /// its first record tracks it.
+    /// The tracked keywords according to the rows. A keyword without folded records counts, because
+    /// its first record makes it tracked.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -70,8 +70,8 @@ impl Store {
         Ok(all)
     }
 
-    /// The tracked keywords; compacts logs that have become wasteful. Only for the process that
-    /// writes the rows, at its start.
+    /// The tracked keywords. Also compacts logs that should be compacted. Only the process that
+    /// writes the rows may call it, at its start.
     ///
     /// # Errors
     /// [`StoreError`].

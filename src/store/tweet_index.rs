@@ -1,11 +1,11 @@
 //! The tweet index: which keywords hold a tweet.
 //!
-//! The first query builds an index of the tweet ids of all tracked keywords in memory, so that a
-//! query takes as long with 100,000 keywords as with one; an index without queries is dropped. It
-//! is built from the keywords' rows and kept up to date by the shards' put logs.
+//! The first query builds an index of the tweet ids of all tracked keywords in memory, so a query
+//! takes as long with 100,000 keywords as with one. The index is built from the rows of the
+//! keywords, and the put logs of the shards keep it up to date. It is dropped when no queries come.
 //!
-//! An index holds at most [`MAX_INDEXED`] ids. If there are more, the keywords with the most ids
-//! are left out and looked up one by one through their filters (2 bytes an id).
+//! An index has at most [`MAX_INDEXED`] ids. If there are more, the keywords with the most ids are
+//! left out of it. They are looked up one by one through their filters (2 bytes an id).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -19,7 +19,7 @@ use crate::events::{Keyword, Sequence, TweetId};
 use crate::projections::KeywordSummary;
 use crate::projections::ids::{self, IdHash, IdState, Ids};
 
-/// Ids in an index, at 20 bytes each: 240 MB.
+/// Maximum number of ids in an index. At 20 bytes each they take 240 MB.
 const MAX_INDEXED: u64 = 12_000_000;
 
 /// Finds the tracked keywords that hold a tweet.
@@ -33,32 +33,32 @@ pub struct TweetIndex {
 /// The index in memory.
 #[derive(Debug)]
 struct Known {
-    /// The store that it was built from.
+    /// The store from which it was built.
     store: Weak<Store>,
     /// The time of the last query.
     asked: Instant,
     index: IndexSegments,
-    /// Entries of the index, also those of untracked keywords.
+    /// Number of entries, including those of untracked keywords.
     indexed: u64,
-    /// Entries of untracked keywords.
+    /// Number of entries of untracked keywords.
     stale: u64,
-    /// The keyword of each number of the index; `None` for an untracked one.
+    /// The keyword for each number of the index; `None` for an untracked keyword.
     numbers: Vec<Option<Keyword>>,
     small: HashMap<Keyword, Indexed>,
-    /// Keywords with too many ids for the index, each with the position of its ids.
+    /// Keywords with too many ids for the index. Each has the position at which its ids were read.
     large: HashMap<Keyword, (Sequence, Ids)>,
 }
 
-/// The part of a keyword that is in the index.
+/// A keyword that is in the index.
 #[derive(Debug)]
 struct Indexed {
     number: KeywordNumber,
-    /// The number of id runs per level that the index holds.
+    /// The number of id runs per level that the index includes.
     runs: Box<[u8]>,
     entries: u64,
 }
 
-/// The ids of a keyword, as its rows have them.
+/// The ids of a keyword in its rows.
 enum Found {
     Untracked,
     Tracked {
@@ -68,7 +68,7 @@ enum Found {
 }
 
 impl TweetIndex {
-    /// An index that is built at the first query.
+    /// Makes an index, which the first query builds.
     pub fn new(views: Views) -> Self {
         Self {
             views,
@@ -77,10 +77,10 @@ impl TweetIndex {
         }
     }
 
-    /// The tracked keywords that hold a tweet: it was posted there and not deleted. `also` are
-    /// keywords to which it is being posted; they count unless the tweet was deleted there before.
-    /// With `fresh` the answer is of the rows now, else at least of those at the last fresh query.
-    /// Blocks on the disk.
+    /// Returns the tracked keywords that hold a tweet: the tweet was posted there and not deleted.
+    /// `also` are keywords to which the tweet is being posted. They count unless the tweet was
+    /// deleted there before. With `fresh` the answer reflects the current rows, otherwise at least
+    /// the rows at the last fresh query. Blocks on the disk.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -95,7 +95,7 @@ impl TweetIndex {
         let mut guard = self.known.lock();
         let current = guard.take().filter(|known| known.is_of(&store));
         let is_new = current.is_none();
-        // After an error the index is gone, not half read.
+        // After an error the index is dropped, so it is never incomplete.
         let mut known = match current {
             Some(known) => known,
             None => Known::read(&self.views, &store, self.max_indexed)?,
@@ -112,7 +112,7 @@ impl TweetIndex {
         answer
     }
 
-    /// Drops the index when the last query is longer ago than `after`.
+    /// Drops the index when the last query was longer ago than `after`.
     pub fn forget_unasked(&self, after: Duration) {
         let mut guard = self.known.lock();
         if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after)
@@ -144,7 +144,8 @@ impl Known {
         };
         let mut sizes = Vec::new();
         for shard in store.shards() {
-            // Before its rows are read, so that keywords put meanwhile are read once more.
+            // The put log is watched before the rows are read, so keywords that are put meanwhile
+            // are read again.
             shard.put_log().watch();
             let summaries = views.summaries_of(store, shard)?.into_iter();
             let tracked = summaries.filter(|(_, summary)| summary.tracked);
@@ -153,14 +154,16 @@ impl Known {
                 (size, keyword, summary.id_runs.is_empty())
             }));
         }
-        // The fewest ids first, so that as many keywords as can be are in the index.
+        // Keywords with the fewest ids come first, so that as many keywords as possible are in the
+        // index.
         sizes.sort_unstable();
         let mut room = max_indexed;
         for (size, keyword, has_no_runs) in sizes {
             match room.checked_sub(size) {
                 Some(rest) if has_no_runs => {
                     room = rest;
-                    // Its ids are in one row, which is read below with those of its neighbours.
+                    // All ids of this keyword are in one row. They are read below, together with
+                    // those of its neighbours.
                     let (runs, ids) = (Vec::new(), Vec::new());
                     known.add(keyword, Found::Tracked { runs, ids });
                 }
@@ -171,7 +174,7 @@ impl Known {
                 }
                 None => {
                     room = 0;
-                    // Its filters are read by the first query.
+                    // The first query reads its filters.
                     known.large.insert(keyword, Default::default());
                 }
             }
@@ -181,12 +184,12 @@ impl Known {
             views.noticing_damage(store, read)?;
         }
         known.index.sort();
-        // Rows that were put between the two readings may have been merged.
+        // Rows that were put between the two reads may have been merged.
         known.refresh(views, store)?;
         Ok(known)
     }
 
-    /// Adds the newest ids of a keyword that has no id runs.
+    /// Adds the newest ids of a keyword without id runs.
     fn add_recent(&mut self, keyword: &Keyword, row: &[u8]) -> Result<(), StoreError> {
         let Some(known) = self.small.get_mut(keyword) else {
             return Ok(());
@@ -225,7 +228,7 @@ impl Known {
         Ok(())
     }
 
-    /// True when it has grown beyond its limit, or half of it is of untracked keywords.
+    /// Whether the index exceeds its limit, or half of its entries belong to untracked keywords.
     const fn is_worn(&self, max_indexed: u64) -> bool {
         self.indexed > max_indexed.saturating_add(max_indexed / 8)
             || (self.stale > 1_000 && self.stale > self.indexed / 2)
@@ -257,7 +260,7 @@ impl Known {
                 if !summary.tracked {
                     return Ok(None);
                 }
-                // A merge moves the runs to other rows.
+                // A merge moves the runs to other rows, so they are read again.
                 if *of != summary.as_of {
                     *ids = Ids::hydrate(rows, &summary.id_runs)?;
                     *of = summary.as_of;
@@ -280,7 +283,7 @@ impl Known {
         number
     }
 
-    /// Adds a keyword that is not in the index; its entries have to be sorted afterwards.
+    /// Adds a keyword that is not in the index. Its entries must be sorted afterwards.
     fn add(&mut self, keyword: Keyword, found: Found) {
         let Found::Tracked { runs, ids } = found else {
             return;
@@ -322,7 +325,7 @@ impl Known {
         }
     }
 
-    /// Removes a keyword; its entries become stale.
+    /// Removes a keyword. Its entries become stale.
     fn forget(&mut self, keyword: &Keyword) {
         self.large.remove(keyword);
         let Some(known) = self.small.remove(keyword) else {
@@ -336,7 +339,7 @@ impl Known {
     }
 }
 
-/// Reads the ids of a keyword that are not in the `seen` runs, under one version of its rows.
+/// Reads the ids of a keyword outside the `seen` runs, from one version of its rows.
 fn find(views: &Views, keyword: &Keyword, seen: &[u8]) -> Result<Found, StoreError> {
     let found = views.read(keyword, |summary: &KeywordSummary, rows| {
         if !summary.tracked {
@@ -362,7 +365,7 @@ mod tests {
     use crate::projections::RowChanges;
     use crate::projections::ids::RECENT;
 
-    /// Keywords whose rows are put as a fold does it.
+    /// Keywords whose rows are put like a fold puts them.
     struct Scene {
         _data: tempfile::TempDir,
         views: Views,
@@ -398,7 +401,7 @@ mod tests {
             }
         }
 
-        /// Puts ids in a keyword, posted or deleted.
+        /// Puts ids in a keyword, as posted or deleted.
         fn put(&mut self, number: u32, ids: impl Iterator<Item = u32>, state: IdState) {
             let keyword = keyword(number);
             let store = self.views.store().unwrap();
@@ -489,9 +492,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn tweet_index_finds_exactly_the_holders(steps in steps()) {
-            // All in the index, some, and none.
+            // All keywords in the index, some, and none.
             for max_indexed in [MAX_INDEXED, 600, 0] {
-                // A scene each: the shards' logs are for one reader.
+                // Each limit has a scene of its own, because a put log has one reader.
                 let mut scene = Scene::new();
                 let holders = TweetIndex {
                     max_indexed,
@@ -535,7 +538,7 @@ mod tests {
         }
     }
 
-    /// One reader follows the shards' logs: an index that is given back ends them.
+    /// A put log has one reader. Dropping the index ends the log.
     #[test]
     fn puts_are_not_noted_without_a_reader() {
         let mut scene = Scene::new();

@@ -1,4 +1,7 @@
-//! The read side: queries on rows of one version, without going through an actor's mailbox.
+//! The read side of the store. Queries read rows of one version, without the mailbox of an actor.
+//!
+//! In: the store to show, and queries on a keyword. Out: an [`Answer`] with the position and the
+//! epoch of its rows.
 
 use std::sync::Arc;
 
@@ -9,18 +12,18 @@ use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence};
 use crate::projections::{KeywordSummary, Meter, MeteredRows, Rows, RowsError};
 
-/// How often a query is tried while its keyword keeps changing. The last try holds the lock, so
-/// that puts wait for it.
+/// Maximum number of attempts of a query while its keyword keeps changing. The last attempt holds
+/// the lock, so puts wait for it.
 const TRIES: usize = 5;
 
-/// The views that readers see; cheap to clone. All clones show the same store, and a damaged store
-/// is replaced by a new one behind them.
+/// The views that readers see. A clone is cheap. All clones show the same store, and a damaged
+/// store is replaced for all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Views {
     current: Arc<ArcSwapOption<Store>>,
-    /// Counts the reads that met damage.
+    /// Number of reads that met damage.
     damage: Arc<watch::Sender<u64>>,
-    /// Counts the calls of [`Views::show`].
+    /// Number of calls of [`Views::show`].
     shown: Arc<watch::Sender<u64>>,
     /// Counts the bytes that are read through this handle, and can end a query.
     meter: Option<Meter>,
@@ -33,7 +36,7 @@ pub struct Answer<T> {
     pub value: T,
     /// The epoch of the rows.
     pub epoch: Epoch,
-    /// The last record of the keyword that was taken into account.
+    /// The sequence of the last record of the keyword that is included.
     pub as_of: Sequence,
 }
 
@@ -45,7 +48,8 @@ impl Views {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The same views; `meter` counts what is read through the new handle, and can end a query.
+    /// Returns another handle on the same views. `meter` counts what is read through it, and can
+    /// end a query.
     #[must_use]
     pub fn metered(&self, meter: Meter) -> Self {
         Self {
@@ -54,17 +58,17 @@ impl Views {
         }
     }
 
-    /// Changes whenever a store is shown.
+    /// A receiver that changes whenever a store is shown.
     pub fn shown(&self) -> watch::Receiver<u64> {
         self.shown.subscribe()
     }
 
-    /// Hides the store: queries fail with [`StoreError::Absent`] until the next one is shown.
+    /// Hides the store. Queries fail with [`StoreError::Absent`] until a store is shown.
     pub fn hide(&self) {
         self.current.store(None);
     }
 
-    /// The store that is shown.
+    /// The current store.
     ///
     /// # Errors
     /// [`StoreError::Absent`].
@@ -72,12 +76,13 @@ impl Views {
         self.current.load_full().ok_or(StoreError::Absent)
     }
 
-    /// Changes whenever a reader meets damage.
+    /// A receiver that changes whenever a read meets damage.
     pub fn damage(&self) -> watch::Receiver<u64> {
         self.damage.subscribe()
     }
 
-    /// Passes a result of `store` on, and counts damage if the store is still shown.
+    /// Returns a result of `store` unchanged, and counts damage if the store is still the current
+    /// one.
     pub(super) fn noticing_damage<T>(
         &self,
         store: &Arc<Store>,
@@ -115,7 +120,7 @@ impl Views {
         self.noticing_damage(&store, read())
     }
 
-    /// Every keyword that ever existed, in keyword order, also those not tracked any more.
+    /// Every keyword that ever existed, in keyword order. Untracked keywords are included.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -125,8 +130,9 @@ impl Views {
         Ok(summaries)
     }
 
-    /// Every keyword that ever existed, with the value that `pick` returns for its summary; without
-    /// those for which it returns `None`. In no order.
+    /// Calls `pick` with the summary of every keyword that ever existed, and returns the keywords
+    /// with the values. Leaves out keywords for which `pick` returns `None`. The order is
+    /// arbitrary.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -173,8 +179,8 @@ impl Views {
         self.noticing_damage(store, read)
     }
 
-    /// Runs a query on one keyword under one version of its rows; `None` when it never existed.
-    /// The query may run more than once.
+    /// Runs a query on one keyword, on one version of its rows; `None` when the keyword never
+    /// existed. The query can run more than once.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -194,7 +200,7 @@ impl Views {
             .map_or(Ok(()), |meter| meter.look(bytes))
     }
 
-    /// How many records came whose token names no keyword.
+    /// The number of records whose token names no keyword.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -224,7 +230,7 @@ fn read_in<T>(
         epoch: store.epoch(),
         as_of: summary.as_of,
     };
-    // Every fold of a keyword rewrites its summary with a later position, so an unchanged summary
+    // Every fold of a keyword rewrites its summary with a later position. So an unchanged summary
     // means that no other row has changed.
     let rows = shard.of(keyword);
     let mut before = rows.get(&KeywordSummary::key())?;

@@ -1,18 +1,18 @@
-//! Where the views are, below the data folder.
+//! The folder of the views, inside the data folder: its parts, and how views are swapped and
+//! removed.
 //!
 //! ```text
 //! data/views/        may be a volume of its own, or a link: it is never renamed or removed
 //!   current/         the views, with current.seal beside them after a clean stop
-//!   current.damaged/ the last views that could not be read, kept to be looked into
-//!   old/             views that an older version made, as long as they answer, with old.seal
-//!   gone/            what is being removed
-//!   next/            views in the making, of `views rebuild` and `views compact`
-//!   verify/          views in the making, of `views verify`
+//!   current.damaged/ the last views that could not be read, kept for a diagnosis
+//!   old/             views of an older version, as long as they answer, with old.seal
+//!   gone/            retired views, which are being removed
+//!   next/            views that `views rebuild` or `views compact` is making
+//!   verify/          views that `views verify` is making
 //! ```
 //!
-//! Views are swapped by renaming folders inside. Of what a killed process leaves, the next start
-//! finishes a swap that was under way, then removes `gone`; `next` and `verify` are removed by the
-//! next start of a server.
+//! Views are swapped by renaming folders inside. The next start after a kill finishes an
+//! interrupted swap, then removes `gone`. The next start of a server removes `next` and `verify`.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::seal::sync_parent;
 use super::{Seal, Store, StoreError};
 
-/// The entries of the folder that are not files of sled, besides the seals.
+/// The entries of the folder that are not files of sled. Seals are not listed here.
 const OWN: [&str; 7] = [
     "current",
     "current.damaged",
@@ -30,7 +30,7 @@ const OWN: [&str; 7] = [
     "verify",
     TAKING,
 ];
-/// Views of the earlier layout on their way to `current`.
+/// Views of the earlier layout while they are moved to `current`.
 const TAKING: &str = "taking-over";
 
 /// The folder of the views of a data folder.
@@ -41,7 +41,7 @@ pub struct ViewsFolder {
 }
 
 impl ViewsFolder {
-    /// The folder of a data folder.
+    /// The views folder of a data folder.
     pub fn of(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
@@ -49,12 +49,12 @@ impl ViewsFolder {
         }
     }
 
-    /// The views.
+    /// The current views.
     pub fn current(&self) -> PathBuf {
         self.root.join("current")
     }
 
-    /// Views of an older version, which answer until the current ones have caught up.
+    /// Views of an older version, which answer until the current views have caught up.
     pub fn old(&self) -> PathBuf {
         self.root.join("old")
     }
@@ -64,7 +64,7 @@ impl ViewsFolder {
         self.root.join("next")
     }
 
-    /// Views that `views verify` folds to compare with.
+    /// Views that `views verify` folds for its comparison.
     pub fn verify(&self) -> PathBuf {
         self.root.join("verify")
     }
@@ -89,17 +89,17 @@ impl ViewsFolder {
     }
 
     /// Finishes a [`Self::swap_in_next`] that a kill interrupted: the next views are sealed, and
-    /// there are no current ones.
+    /// there are no current views.
     fn finish_swap(&self) -> Result<(), StoreError> {
         if Seal::is_on(&self.next()) && !self.current().exists() {
-            // A seal of the earlier current views.
+            // The seal of the previous current views.
             Seal::remove(&self.current())?;
             Seal::rename(&self.next(), &self.current())?;
         }
         Ok(())
     }
 
-    /// Removes views that a killed process was folding. No other process may be folding any.
+    /// Removes views that a killed process was folding. No other process may be folding views.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -109,7 +109,7 @@ impl ViewsFolder {
         Store::remove(&self.verify())
     }
 
-    /// Puts the next views in the place of the current ones.
+    /// Replaces the current views by the next ones.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -119,8 +119,7 @@ impl ViewsFolder {
         self.remove_gone()
     }
 
-    /// Moves views to `gone`, so that no start opens them. If they are open, they can still be
-    /// read.
+    /// Moves views to `gone`, so that no start opens them. Open views can still be read.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -140,17 +139,19 @@ impl ViewsFolder {
         Store::remove(&self.gone())
     }
 
-    /// In the earlier layout the files of sled lay in the folder itself, and all else beside it.
+    /// Takes over the earlier layout, in which the files of sled were in the folder itself, and all
+    /// other files beside the folder.
     fn take_over(&self) -> Result<(), StoreError> {
         let taking = self.root.join(TAKING);
         let mut files = self.files_of_sled()?;
         if has_entries(&self.current())? {
             self.remove_those_of_an_older_binary(&files)?;
         } else if !files.is_empty() || taking.exists() {
-            tracing::info!(folder = %self.root.display(), "taking over the views of the layout \
-                before");
+            tracing::info!(folder = %self.root.display(), "taking over the views of the earlier \
+                layout");
             std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
-            // The database goes last: while it is in its old place, nothing counts as taken over.
+            // The database goes last. As long as it is in its old place, nothing counts as taken
+            // over.
             files.sort_by_key(|path| path.file_name().is_some_and(|name| name == "db"));
             for file in files {
                 let name = file.file_name().unwrap_or_default();
@@ -162,8 +163,8 @@ impl ViewsFolder {
         self.remove_strays()
     }
 
-    /// Removes views of the earlier layout that an older binary made in between. The views of this
-    /// layout stay: they are checked against the journal and go on from their checkpoint.
+    /// Removes views of the earlier layout that an older binary made after an upgrade. The views of
+    /// this layout stay: they are checked against the journal and continue from their checkpoint.
     fn remove_those_of_an_older_binary(&self, files: &[PathBuf]) -> Result<(), StoreError> {
         let taking = self.root.join(TAKING);
         if files.is_empty() && !taking.exists() {
@@ -171,7 +172,7 @@ impl ViewsFolder {
         }
         tracing::warn!(
             folder = %self.root.display(),
-            "views of the layout before lie beside those of this one; they are removed"
+            "removing views of the earlier layout, because there are views of this layout"
         );
         for file in files {
             let removed = if file.is_dir() {
@@ -203,8 +204,8 @@ impl ViewsFolder {
         Ok(files)
     }
 
-    /// Copies the seal, which may lie on another volume than the views. The old one is removed when
-    /// the views are in their place.
+    /// Copies the seal, because it can be on another volume than the views. The old seal is removed
+    /// when the views are in their place.
     fn take_over_seal(&self) -> Result<(), StoreError> {
         let before = self.data.join("views.seal");
         match std::fs::read(&before) {
@@ -214,8 +215,8 @@ impl ViewsFolder {
         }
     }
 
-    /// Takes over or removes the folders that the earlier layout kept beside the views. Old views
-    /// on another volume cannot be renamed and are removed, since they only answer during an
+    /// Takes over or removes the folders that the earlier layout had beside the views. Old views on
+    /// another volume cannot be renamed. They are removed, because they only answer during an
     /// upgrade.
     fn remove_strays(&self) -> Result<(), StoreError> {
         let beside = |name: &str| self.data.join(name);
@@ -239,7 +240,7 @@ impl ViewsFolder {
     }
 }
 
-/// True for a folder that exists and is not empty.
+/// Whether a folder exists and is not empty.
 fn has_entries(folder: &Path) -> Result<bool, StoreError> {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => Ok(entries.next().is_some()),
@@ -252,7 +253,7 @@ fn has_entries(folder: &Path) -> Result<bool, StoreError> {
 mod tests {
     use super::*;
 
-    /// A data folder of the layout before, with a file per kind.
+    /// Makes a data folder of the earlier layout, with one file of each kind.
     fn layout_before(data: &Path) {
         let views = data.join("views");
         std::fs::create_dir_all(views.join("blobs")).unwrap();
@@ -294,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_before_is_taken_over_whatever_it_was_interrupted_by() {
+    fn earlier_layout_is_taken_over_after_any_interruption() {
         let data = tempfile::tempdir().unwrap();
         layout_before(data.path());
         ViewsFolder::of(data.path()).prepare().unwrap();
         is_taken_over(data.path());
 
-        // Interrupted between any two steps.
+        // The move is interrupted between any two steps.
         for moved in 0..=4 {
             let data = tempfile::tempdir().unwrap();
             layout_before(data.path());
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_that_a_kill_interrupted_is_finished() {
+    fn swap_interrupted_by_a_kill_is_finished() {
         for (killed_after, starts_a_server) in (0..4).flat_map(|at| [(at, true), (at, false)]) {
             let data = tempfile::tempdir().unwrap();
             let folder = ViewsFolder::of(data.path());
@@ -351,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn views_that_an_older_binary_made_after_an_upgrade_make_way() {
+    fn views_made_by_an_older_binary_after_an_upgrade_are_removed() {
         for is_taking in [false, true] {
             let data = tempfile::tempdir().unwrap();
             let folder = ViewsFolder::of(data.path());
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_and_nothing_of_a_killed_rebuild_does() {
+    fn link_to_the_views_folder_stays_and_a_killed_rebuild_is_removed() {
         let data = tempfile::tempdir().unwrap();
         let volume = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(volume.path(), data.path().join("views")).unwrap();

@@ -6,22 +6,22 @@ use crate::events::ShardCount;
 use crate::store::catch_panic::{Handle, guarded};
 use crate::store::{CheckpointRow, StoreError, layout};
 
-/// sled moves a leaf that is larger than a quarter of this into a file of its own. A leaf has at
-/// most about 16 rows, and no row is larger than a stored event.
+/// Size of a segment of sled. sled moves a leaf that is larger than a quarter of a segment into a
+/// file of its own. A leaf has at most about 16 rows, and no row is larger than a stored event.
 pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 
-/// The name of the file of a test write.
+/// The file name of the test write.
 pub(super) const TEST_FILE: &str = "test-write";
 
 /// The handles of an open database.
 pub(super) struct OpenHandles {
     pub(super) db: Handle<sled::Db>,
-    /// A tree per shard, in shard order.
+    /// One tree for each shard, in shard order.
     pub(super) trees: Vec<Handle<sled::Tree>>,
 }
 
 impl OpenHandles {
-    /// Opens the folder, or creates it.
+    /// Opens the folder. Creates it if it does not exist.
     pub(super) fn open(
         dir: &Path,
         cache_bytes: u64,
@@ -48,14 +48,14 @@ impl OpenHandles {
     }
 }
 
-/// The checkpoint of a tree's last commit.
+/// Returns the checkpoint of the last commit of a tree.
 pub(super) fn record_of(tree: &sled::Tree) -> Result<Option<CheckpointRow>, StoreError> {
     let row = guarded("read a row", || tree.get(layout::SHARD))?;
     row.map(|row| CheckpointRow::decode(&row)).transpose()
 }
 
-/// Removes the files that a killed process can leave: a half-written snapshot of sled, with which
-/// every open fails, and the file of a test write.
+/// Removes files that a killed process can leave: a half-written snapshot of sled, with which every
+/// open fails, and the file of a test write.
 fn remove_leftovers(dir: &Path) -> Result<(), StoreError> {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Ok(());

@@ -1,9 +1,9 @@
-//! The sled database of a folder, which can be closed and opened again while it is read.
+//! The sled database of a folder. It can be closed and opened again while it is in use.
 //!
-//! After a failed write, also one on a full disk, sled takes no more writes until it is opened
-//! again; reads still work. So the old handles stay after a failed commit, until a test write shows
-//! that the disk takes writes again. Then the database is closed and opened, and its checkpoints
-//! are compared with the last commits. Reads wait during that time, without blocking the runtime,
+//! After a failed write, for example on a full disk, sled accepts no more writes until it is opened
+//! again. Reads still work. So the old handles stay after a failed commit, until a test write shows
+//! that the disk accepts writes again. Then the database is closed and opened, and its checkpoints
+//! are compared with the last commits. Reads wait during that time without blocking the runtime,
 //! and no fold begins. If the database cannot be opened, reads fail until it can.
 
 mod handles;
@@ -24,26 +24,26 @@ use crate::events::ShardCount;
 
 pub use recovery::RECOVER_EVERY;
 
-/// A database with a tree per shard.
+/// A database with one tree for each shard.
 pub(super) struct Database {
     dir: PathBuf,
     cache_bytes: u64,
     count: ShardCount,
     db: RwLock<Option<Handle<sled::Db>>>,
     trees: Vec<RwLock<Option<Handle<sled::Tree>>>>,
-    /// The commits of every shard, in shard order.
+    /// The last commits of every shard, in shard order.
     standing: Mutex<Vec<Standing>>,
-    /// The time of the last attempt to open it again.
+    /// The time of the last attempt to open the database again.
     tried: Mutex<Option<Instant>>,
-    /// Read-locked by folds, write-locked to open the database again.
+    /// Read-locked by folds, write-locked while the database is opened again.
     folding: Arc<tokio::sync::RwLock<()>>,
-    /// Why it was last closed or could not be opened: [`StoreError::Unwritten`].
+    /// The reason why it was last closed or could not be opened: [`StoreError::Unwritten`].
     closed: Mutex<Option<StoreError>>,
-    /// Receives what is committed.
+    /// The observer of commits, if there is one.
     observer: OnceLock<Arc<dyn CommitObserver>>,
 }
 
-/// While it is held, the database is not closed and opened again.
+/// A guard. The database is not closed while a guard is held.
 #[derive(Debug)]
 pub struct KeptOpen {
     _folding: OwnedRwLockReadGuard<()>,
@@ -54,7 +54,7 @@ pub struct KeptOpen {
 struct Standing {
     /// The checkpoint of the last commit that is known to be on disk.
     committed: Option<CheckpointRow>,
-    /// The checkpoint of a failed commit, which may be on disk.
+    /// The checkpoint of a failed commit, which may or may not be on disk.
     attempted: Option<CheckpointRow>,
 }
 
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens the folder, or creates it.
+    /// Opens the folder. Creates it if it does not exist.
     pub(super) fn open(
         dir: &Path,
         cache_bytes: u64,
@@ -78,7 +78,7 @@ impl Database {
             .iter()
             .map(|tree| {
                 Ok(Standing {
-                    // A row that does not decode is reported when the shard reads it.
+                    // A row that does not decode is reported when its shard reads it.
                     committed: record_of(tree.get()?).unwrap_or_default(),
                     attempted: None,
                 })
@@ -101,7 +101,8 @@ impl Database {
         })
     }
 
-    /// Lets an observer receive all commits from now on; false when there is one already.
+    /// Sets the observer, which receives all commits from now on. Returns false when there is one
+    /// already.
     pub(super) fn observe(&self, observer: Arc<dyn CommitObserver>) -> bool {
         self.observer.set(observer).is_ok()
     }
@@ -111,10 +112,10 @@ impl Database {
         self.observer.get().map(|observer| &**observer)
     }
 
-    /// Reads from a shard's tree.
+    /// Reads from the tree of a shard.
     ///
     /// # Errors
-    /// [`StoreError::Unwritten`] when a failed write is the reason.
+    /// [`StoreError::Unwritten`] when the read fails because of a failed write.
     pub(super) fn read<T>(
         &self,
         shard: usize,
@@ -132,9 +133,10 @@ impl Database {
         })
     }
 
-    /// The error of a write as [`StoreError::Unwritten`] when the system refused it, so that it is
-    /// tried again. An input or output error counts as refused only when sled takes no more writes
-    /// after it; else a read inside the write has failed, which is damage.
+    /// Converts the error of a write. It becomes [`StoreError::Unwritten`], after which the write
+    /// is retried, if the operating system refused the write. An input or output error counts as
+    /// refused only when sled accepts no more writes after it. Otherwise a read inside the write
+    /// has failed, which is damage.
     pub(super) fn unwritten(&self, error: StoreError) -> StoreError {
         if self.has_failed() || !error.is_damage() {
             self.refused(error)
@@ -157,10 +159,10 @@ impl Database {
         }
     }
 
-    /// A shard's tree, once the database is open.
+    /// Returns the tree of a shard, if the database is open.
     ///
     /// # Errors
-    /// [`StoreError::Unwritten`] when it could not be opened again after a failed write.
+    /// [`StoreError::Unwritten`] when the database could not be opened again after a failed write.
     pub(super) fn tree(&self, shard: usize) -> Result<Handle<sled::Tree>, StoreError> {
         self.trees
             .get(shard)
@@ -168,11 +170,11 @@ impl Database {
             .ok_or_else(|| self.why_closed())
     }
 
-    /// Keeps the database open for a fold, whose reads must not fail in between. The holder must
-    /// not wait for a commit, because a commit may wait for this guard.
+    /// Keeps the database open for a fold, whose reads must not fail in between. The caller must
+    /// not wait for a commit while it holds the guard, because the commit may wait for the guard.
     ///
     /// # Errors
-    /// [`StoreError::Unwritten`] while the database is opened again, or could not be.
+    /// [`StoreError::Unwritten`] while the database is being opened again, and if that failed.
     pub(super) fn keep_open(&self) -> Result<KeptOpen, StoreError> {
         let folding = Arc::clone(&self.folding).try_read_owned();
         let folding = folding.map_err(|_| self.why_closed())?;
@@ -210,7 +212,7 @@ impl Database {
         guarded("measure itself", || db.size_on_disk())
     }
 
-    /// The failed write after which sled takes no more writes, if there is one.
+    /// Returns the failed write after which sled accepts no more writes, if there is one.
     fn failure(&self) -> Option<StoreError> {
         let db = reading(&self.db);
         match db.as_ref().and_then(|db| db.get().ok()) {
@@ -252,11 +254,11 @@ impl Database {
     /// Flushes, syncs and closes the database.
     ///
     /// # Errors
-    /// [`StoreError`]; the database is closed all the same.
+    /// [`StoreError`]. The database is closed even then.
     pub(super) fn close(self) -> Result<(), StoreError> {
         let flushed = self.flush();
         let synced = flushed.and_then(|()| {
-            // sled panics when this fails, so it is done here first.
+            // sled panics when its own sync fails, so the file is synced here first.
             let path = self.dir.join("db");
             std::fs::File::open(&path)
                 .and_then(|file| file.sync_all())
@@ -267,13 +269,13 @@ impl Database {
             closed = closed.and(tree.into_inner().map_or(Ok(()), Handle::close));
         }
         closed = closed.and(self.db.into_inner().map_or(Ok(()), Handle::close));
-        // A failed sync makes the closing fail as well; its error names the reason.
+        // A failed sync makes the closing fail too. The error of the sync has the reason.
         synced.and(closed)
     }
 }
 
-/// Locks for reading. Only while the database is opened again does that wait, and then it lets the
-/// other tasks of the runtime's worker go on.
+/// Locks for reading. This waits only while the database is opened again. The other tasks of the
+/// worker thread go on meanwhile.
 fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     if let Some(held) = lock.try_read() {
         return held;
@@ -286,7 +288,8 @@ fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     }
 }
 
-/// The system's error with its code. sled returns copies that hold only its debug text.
+/// Returns the error of the operating system with its code. sled returns copies with only its debug
+/// text.
 fn system_error(error: std::io::Error) -> std::io::Error {
     let text = error.to_string();
     let code = text
@@ -308,12 +311,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_system_refused_to_write_is_tried_again() {
+    fn only_writes_that_the_system_refused_are_retried() {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
         let full = database.unwritten(refused(28));
         assert!(full.is_unwritten(), "{full}");
-        // An input or output error of a read inside a commit: sled goes on taking writes.
+        // An input or output error of a read inside a commit: sled still accepts writes.
         let damage = database.unwritten(refused(5));
         assert!(damage.is_damage() && !damage.is_unwritten(), "{damage}");
         let corrupt = StoreError::Sled {
@@ -324,12 +327,12 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_could_not_be_opened_again_says_why_until_it_can() {
+    fn reads_fail_with_the_reason_until_the_database_is_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
         let read = || database.read(0, "read a row", |tree| tree.get("key"));
         assert_eq!(read().unwrap(), None);
-        // As a failed reopening leaves it.
+        // The state after a failed attempt to open the database again.
         *database.closed() = Some(database.unwritten(refused(28)));
         for tree in &database.trees {
             *tree.write() = None;
@@ -345,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_that_wait_for_the_database_do_not_stop_the_runtime() {
+    fn reads_that_wait_for_the_database_do_not_block_the_runtime() {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
         let database = Arc::new(database);
@@ -369,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_sleds_errors_name_the_system_error() {
+    fn system_error_is_read_from_copies_of_sled_errors() {
         let full = || std::io::Error::from_raw_os_error(28);
         let mut error = sled::Error::Io(full());
         for _ in 0..3 {

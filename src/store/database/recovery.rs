@@ -1,4 +1,7 @@
 //! Opening the database again after a write has failed.
+//!
+//! A test write shows that the disk accepts writes again. Then the database is closed and opened,
+//! and its checkpoints are compared with the last commits.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -10,18 +13,18 @@ use super::handles::{OpenHandles, SEGMENT_BYTES, TEST_FILE, record_of};
 use super::{Database, Standing};
 use crate::store::StoreError;
 
-/// Least time between two attempts to open the database again: every shard asks for one.
+/// Minimum time between two attempts to open the database again. All shards ask for it.
 pub const RECOVER_EVERY: Duration = Duration::from_millis(500);
-/// Bytes of the test write: the room that sled needs for a segment and a snapshot.
+/// Bytes of the test write: the space that sled needs for a segment and a snapshot.
 const TEST_BYTES: usize = 2 * SEGMENT_BYTES;
-/// How long recovery waits for a handle that is still in use ...
+/// Maximum time that recovery waits for a handle that is still in use.
 const IN_USE_WAIT: Duration = Duration::from_secs(5);
-/// ... and how long it pauses between two looks.
+/// Pause between two checks for handles in use.
 const IN_USE_PAUSE: Duration = Duration::from_millis(20);
 
 impl Database {
-    /// Notes an attempt to open the database again; `false` when the last one was less than
-    /// [`RECOVER_EVERY`] ago.
+    /// Notes an attempt to open the database again. Returns `false` when the last attempt was less
+    /// than [`RECOVER_EVERY`] ago.
     fn may_try(&self) -> bool {
         let mut tried = self.tried.lock();
         let now = Instant::now();
@@ -32,12 +35,12 @@ impl Database {
         true
     }
 
-    /// Opens the database again after a write has failed, once the disk takes writes; does nothing
-    /// when none has failed.
+    /// Opens the database again after a failed write, if the disk accepts writes again. Does
+    /// nothing when no write has failed.
     ///
     /// # Errors
-    /// [`StoreError::Unwritten`] as long as the disk takes none; [`StoreError::Reverted`] when what
-    /// was committed is not there any more.
+    /// [`StoreError::Unwritten`] while the disk accepts no writes; [`StoreError::Reverted`] when
+    /// committed rows are no longer on disk.
     pub(in crate::store) fn recover(&self) -> Result<(), StoreError> {
         let Some(failure) = self.failure() else {
             return Ok(());
@@ -54,9 +57,9 @@ impl Database {
         self.reopen()
     }
 
-    /// Closes the database and opens it again, while readers wait.
+    /// Closes the database and opens it again. Readers wait meanwhile.
     fn reopen(&self) -> Result<(), StoreError> {
-        // All locks are taken, always in this order, before anything is closed.
+        // All locks are taken before anything is closed, always in this order.
         let mut trees: Vec<_> = self.trees.iter().map(|tree| tree.write()).collect();
         let mut db = self.db.write();
         for tree in &mut trees {
@@ -79,7 +82,7 @@ impl Database {
         Ok(())
     }
 
-    /// Compares the checkpoints on disk with those that were committed.
+    /// Compares the checkpoints on disk with those of the last commits.
     fn check_commits(&self, open: &OpenHandles) -> Result<(), StoreError> {
         let mut standing = self.standing();
         for (tree, standing) in open.trees.iter().zip(standing.iter_mut()) {
@@ -95,8 +98,8 @@ impl Database {
         Ok(())
     }
 
-    /// Waits until no fold runs, and lets none begin; `None` when one runs for longer than
-    /// [`IN_USE_WAIT`], because its shard may wait for a commit.
+    /// Waits until no fold runs, and lets none begin. Returns `None` when a fold runs for longer
+    /// than [`IN_USE_WAIT`], because its shard may be waiting for a commit.
     fn stop_folding(&self) -> Option<RwLockWriteGuard<'_, ()>> {
         let until = Instant::now() + IN_USE_WAIT;
         let mut stopped = std::pin::pin!(self.folding.write());

@@ -1,4 +1,6 @@
-//! Commits of a shard: the frozen rows and the checkpoint, as one sled batch.
+//! Commits of a shard: writes the frozen rows and the checkpoint as one sled batch.
+//!
+//! In: the rows that were put since the last commit. Out: durable rows, and the size of the commit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::store::{CheckpointRow, StoreError, layout};
 /// Rows per sled batch when a shard is copied.
 const COPY_BATCH_ROWS: usize = 1000;
 
-/// A commit with fewer packed rows packs them on its own thread alone.
+/// A commit with fewer rows to pack than this packs them on one thread.
 const MIN_ROWS_FOR_A_THREAD: usize = 16;
 
 /// The size of a commit.
@@ -27,8 +29,9 @@ pub struct CommitFigures {
 }
 
 impl ShardRows {
-    /// Freezes all rows put so far for the next [`Self::write_frozen`]. The writer calls it at the
-    /// position of the commit's checkpoint; rows put later are not part of the commit.
+    /// Freezes all rows put so far for the next [`Self::write_frozen`]. The caller does this at the
+    /// position of the checkpoint of the commit. Rows that are put later are not part of the
+    /// commit.
     pub(in crate::store) fn freeze(&self) {
         let mut memtables = self.writing();
         let newer = std::mem::take(&mut memtables.pending);
@@ -43,10 +46,10 @@ impl ShardRows {
         memtables.committing = Some(Arc::new(rows));
     }
 
-    /// Writes all rows put so far and the checkpoint as one sled batch. One caller at a time. It
-    /// blocks on the disk only as far as sled's buffers do;
-    /// [`Store::flush`](crate::store::Store::flush) makes it durable. After an error the rows are
-    /// still frozen; sled may have written some of them.
+    /// Writes all rows put so far and the checkpoint as one sled batch. Only one caller at a time
+    /// is allowed. The call waits for the disk only when the buffers of sled are full;
+    /// [`Store::flush`](crate::store::Store::flush) makes the commit durable. After an error the
+    /// rows stay frozen, and sled may have written some of them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -57,8 +60,8 @@ impl ShardRows {
         Ok(written)
     }
 
-    /// Writes the frozen rows and the checkpoint, and keeps the rows in memory until
-    /// [`Self::settle`], so that they can be read, and written again if the flush fails.
+    /// Writes the frozen rows and the checkpoint. The rows stay in memory until [`Self::settle`],
+    /// so that they can be read, and written again if the flush fails.
     pub(in crate::store) fn write_frozen(
         &self,
         record: &CheckpointRow,
@@ -67,7 +70,7 @@ impl ShardRows {
         self.write(&rows, record)
     }
 
-    /// Drops the frozen rows from memory: the commit with this checkpoint is on disk.
+    /// Drops the frozen rows from memory. The commit with this checkpoint is on disk.
     pub(in crate::store) fn settle(&self, record: &CheckpointRow) {
         self.database.committed(self.index, *record);
         self.writing().committing = None;
@@ -129,9 +132,9 @@ impl ShardRows {
     }
 }
 
-/// Lets sled free the nodes that a batch has replaced. sled frees a few nodes per call, and a batch
-/// is one call however many nodes it replaces. Without these reads memory grows with every batch
-/// (measured: 6 GiB after a million events over 10,000 keywords).
+/// Makes sled free the nodes that a batch has replaced. sled frees a few nodes per call, and a
+/// batch is one call even if it replaces many nodes. Without these reads memory grows with every
+/// batch (measured: 6 GiB after a million events over 10,000 keywords).
 fn reclaim(tree: &sled::Tree, replaced: u64) -> Result<(), StoreError> {
     for _ in 0..replaced {
         guarded("read a row", || tree.get(layout::SHARD))?;
@@ -139,8 +142,8 @@ fn reclaim(tree: &sled::Tree, replaced: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The packed form of the rows whose kind is packed, by key. Packing takes most of a commit's
-/// processor time, so two threads share it.
+/// Packs the rows of packed kinds, by key. Packing takes most of the processor time of a commit, so
+/// two threads share it.
 fn packed_rows(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
     let packs = row_formats().filter_map(|format| Some((format.kind.number(), format.pack?)));
     let packs: Vec<(u8, PackRow)> = packs.collect();
@@ -167,7 +170,7 @@ fn packed_rows(rows: &RowMap) -> HashMap<&[u8], Vec<u8>> {
         });
         let mut packed = pack(here);
         packed.extend(match helper {
-            // Rows that could not be packed are stored unpacked.
+            // Rows that could not be packed are stored without packing.
             Some(Ok(helper)) => helper.join().unwrap_or_default(),
             Some(Err(_)) | None => pack(there),
         });

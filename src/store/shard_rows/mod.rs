@@ -1,9 +1,9 @@
-//! One shard's rows: a write-back layer over one sled tree.
+//! The rows of one shard: memtables over one sled tree.
 //!
 //! A put changes the memtable, and readers see it at once. A commit writes all rows put since the
-//! last one, together with the checkpoint, as one sled batch; new rows go to the next memtable
-//! meanwhile. A row that changes a thousand times between two commits is written once. Rows that a
-//! crash loses are folded again from the checkpoint.
+//! last commit, together with the checkpoint, as one sled batch. Meanwhile new rows go to the next
+//! memtable. A row that changes a thousand times between two commits is written once. Rows that are
+//! lost in a crash are folded again from the checkpoint.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub use commit::CommitFigures;
 #[derive(Debug)]
 pub struct ShardRows {
     database: Arc<Database>,
-    /// Which of the database's trees.
+    /// The index of the tree in the database.
     index: usize,
     memtables: RwLock<Memtables>,
     put_log: PutLog,
-    /// Held while rows of the tracked log are read, changed and put.
+    /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
 }
 
@@ -57,12 +57,12 @@ impl ShardRows {
         self.tracked_log_lock.lock()
     }
 
-    /// The rows of one keyword as they are at each call.
+    /// The rows of one keyword. Each call reads their current state.
     pub fn of(&self, keyword: &Keyword) -> KeywordRows<'_> {
         KeywordRows::new(self, keyword, None)
     }
 
-    /// The rows of one keyword under the memtables that the caller holds.
+    /// The rows of one keyword, with the memtables that the caller has locked.
     pub(super) fn held<'a>(
         &'a self,
         keyword: &Keyword,
@@ -71,7 +71,7 @@ impl ShardRows {
         KeywordRows::new(self, keyword, Some(memtables))
     }
 
-    /// Puts all changed rows of a keyword; readers see all of them or none.
+    /// Puts all changed rows of a keyword. Readers see all of them or none.
     ///
     /// # Errors
     /// [`StoreError`] when the rows to remove, or the tracked log, cannot be read.
@@ -107,12 +107,12 @@ impl ShardRows {
         Ok(())
     }
 
-    /// The keywords whose tweet ids were put.
+    /// The log of keywords whose tweet ids were put.
     pub(super) const fn put_log(&self) -> &PutLog {
         &self.put_log
     }
 
-    /// True when rows were put that are not frozen for a commit.
+    /// Whether rows were put that are not frozen for a commit.
     pub fn has_pending(&self) -> bool {
         !self.reading().pending.is_empty()
     }
@@ -135,7 +135,7 @@ impl ShardRows {
     }
 
     /// Adds to the number of records whose token names no keyword. `through` is the position of the
-    /// last of them; records that are read again are not counted twice.
+    /// last of them. Records that are read again are not counted twice.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -162,7 +162,7 @@ impl ShardRows {
     pub fn record(&self) -> Result<Option<CheckpointRow>, StoreError> {
         match self.get(layout::SHARD, None)? {
             Some(row) => CheckpointRow::decode(&row).map(Some),
-            None if self.read("look into a shard", |tree| Ok(tree.is_empty()))? => Ok(None),
+            None if self.read("read a shard", |tree| Ok(tree.is_empty()))? => Ok(None),
             None => Err(StoreError::Inconsistent(
                 "a shard has rows but no checkpoint".into(),
             )),
@@ -191,7 +191,7 @@ impl ShardRows {
         self.for_each_keyword(layout::ALL_RECENT_IDS, visit)
     }
 
-    /// Calls `visit` with every row of a kind of which a keyword has at most one.
+    /// Calls `visit` with every row of a kind that has at most one row per keyword.
     pub(super) fn for_each_keyword(
         &self,
         kind: &[u8],
@@ -203,8 +203,8 @@ impl ShardRows {
     /// Keeps the database open for a fold.
     ///
     /// # Errors
-    /// [`StoreError::Unwritten`] while the database is opened again after a failed write, or could
-    /// not be opened.
+    /// [`StoreError::Unwritten`] while the database is being opened again after a failed write, and
+    /// if that failed.
     pub fn keep_open(&self) -> Result<KeptOpen, StoreError> {
         self.database.keep_open()
     }

@@ -1,4 +1,6 @@
-//! Reads of a shard's rows: each merges the memtables with the rows in sled.
+//! Reads of the rows of a shard. Each read merges the memtables with the rows in sled.
+//!
+//! In: a key, a range or a prefix. Out: rows, where a row in a memtable hides the row in sled.
 
 use std::ops::Bound;
 
@@ -73,7 +75,7 @@ impl ShardRows {
             };
             match row {
                 Some(row) => return Ok(Some((key, row))),
-                // A removed row hides the row in sled: the search goes on behind it.
+                // A removed row hides the row in sled, so the search continues beyond it.
                 None if backwards => range.1 = Bound::Excluded(key),
                 None => range.0 = Bound::Excluded(key),
             }
@@ -96,7 +98,7 @@ impl ShardRows {
         prefix: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        // The memtables are copied first: a row that is committed meanwhile is in the copy.
+        // The memtables are copied first, so a row that is committed meanwhile is in the copy.
         let mut newer: RowMap = RowMap::new();
         {
             let memtables = self.reading();
