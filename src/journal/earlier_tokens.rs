@@ -1,12 +1,15 @@
-//! Whether a journal of an earlier version of the normal form can be taken over as it is.
+//! Checks whether a journal of an earlier version of the normal form can be taken over unchanged.
+//!
+//! In: the tokens of the journal, each once. Out: an error with the tokens that changed, if there
+//! are any.
 
 use crate::events::{CarriedToken, NORMAL_FORM_VERSION};
 use crate::journal::JournalError;
 
-/// So many tokens that changed are named in an error; the rest of them is only counted.
+/// Maximum number of changed tokens that an error names. Further ones are only counted.
 const MAX_NAMED_TOKENS: usize = 20;
 
-/// The tokens of a journal that name another keyword than they did, or none.
+/// The tokens of a journal that name another keyword than before, or none.
 #[derive(Debug, Default)]
 pub(in crate::journal) struct ChangedTokens {
     named: Vec<String>,
@@ -14,7 +17,7 @@ pub(in crate::journal) struct ChangedTokens {
 }
 
 impl ChangedTokens {
-    /// Looks at a token of a journal of version 1; each is to be given once.
+    /// Checks a token of a journal of version 1. Each token must be passed once.
     pub(in crate::journal) fn look_at(&mut self, token: &[u8]) {
         let now = match CarriedToken::of_version_1(token) {
             CarriedToken::Same => return,
@@ -28,10 +31,10 @@ impl ChangedTokens {
         }
     }
 
-    /// Refuses a journal in which there are any.
+    /// Refuses the journal if any token has changed.
     ///
     /// # Errors
-    /// [`JournalError::EarlierTokens`] names them, and the way out.
+    /// [`JournalError::EarlierTokens`] names the tokens and says what to do.
     pub(in crate::journal) fn refuse_any(self) -> Result<(), JournalError> {
         if self.count == 0 {
             return Ok(());
@@ -53,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changed_tokens_are_named_with_what_they_are_now() {
+    fn changed_tokens_are_named_with_their_new_meaning() {
         let mut changed = ChangedTokens::default();
         changed.look_at(b"ai");
         changed.look_at(b"\xff");

@@ -1,27 +1,27 @@
-//! What can go wrong with a journal.
+//! The errors of journals.
 
 use std::path::PathBuf;
 
 use crate::events::{RecordHash, Sequence};
 
-/// Why a journal did not do what it was asked.
+/// Why a call to a journal failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("the journal could not {action} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// The failed action, as a verb.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// Bytes are not what was written.
+    /// The bytes differ from what was written.
     #[error(
-        "the journal is damaged in {path} at byte {offset}, behind sequence {after}: {what}. \
+        "the journal is damaged in {path} at byte {offset}, after sequence {after}: {what}. \
         Restore the file from a backup, or export what is readable with `tidings journal export \
         --skip-damaged`"
     )]
@@ -30,69 +30,68 @@ pub enum JournalError {
         path: PathBuf,
         /// Where the bad bytes begin.
         offset: u64,
-        /// The last sequence before them that is sound.
+        /// The sequence of the last sound record before them.
         after: Sequence,
         /// What is wrong.
         what: String,
     },
-    /// Another process holds the journal.
+    /// Another process uses the journal.
     #[error("{path} is in use by another tidings: stop it first, or ask it with --server")]
     InUse {
         /// The lock file.
         path: PathBuf,
     },
-    /// A record is larger than the journal takes.
-    #[error("a record of {bytes} bytes is larger than the {max} that the journal takes")]
+    /// A record is larger than the limit.
+    #[error("a record of {bytes} bytes is larger than the limit of {max} bytes")]
     TooLarge {
-        /// Its size.
+        /// The size of the record.
         bytes: usize,
-        /// What is allowed.
+        /// The limit.
         max: usize,
     },
-    /// An append is larger than what is taken at once.
-    #[error("an append of {bytes} bytes is larger than the {max} that the journal takes at once")]
+    /// An append is larger than the limit.
+    #[error("an append of {bytes} bytes is larger than the limit of {max} bytes")]
     TooMuch {
-        /// Its size.
+        /// The size of the append.
         bytes: usize,
-        /// What is allowed.
+        /// The limit.
         max: usize,
     },
-    /// A write failed in such a way that the records may be on disk or not.
+    /// A write failed, and it is unknown whether the records are on disk.
     #[error(
-        "whether the journal holds these records is not known ({reason}). Send them again: what \
-        came twice is counted once"
+        "it is unknown whether the journal has these records ({reason}). Send them again: repeated \
+        records are counted once"
     )]
     Uncertain {
-        /// What failed, with the system's answer.
+        /// What failed, with the error of the operating system.
         reason: String,
     },
-    /// An earlier write failed and could not be repaired yet. None of the records is in the
-    /// journal.
-    #[error("the journal takes nothing in until it can write again: {reason}")]
+    /// An earlier write failed and is not repaired yet. None of the records is in the journal.
+    #[error("the journal accepts no records until it can write again: {reason}")]
     Stalled {
-        /// What failed, with the system's answer.
+        /// What failed, with the error of the operating system.
         reason: String,
     },
-    /// The journal was written under an earlier version of the normal form of keywords, and holds
-    /// tokens that name another keyword now, or none.
+    /// The journal was written under an earlier version of the normal form. It has tokens that name
+    /// another keyword now, or none.
     #[error(
-        "the journal holds tokens that mean something else since version {version} of the normal \
-        form: {tokens}. Export it with `tidings journal export FILE`, put it aside, and make a new \
-        one with `tidings journal import FILE`, which brings keywords into the new form"
+        "the journal has tokens with another meaning in version {version} of the normal form: \
+        {tokens}. Export the journal with `tidings journal export FILE`, move it away, and make a \
+        new one with `tidings journal import FILE`, which converts keywords to the new form"
     )]
     EarlierTokens {
-        /// The version that is current.
+        /// The current version.
         version: u16,
-        /// The tokens with what they are now, of many only some.
+        /// The changed tokens with their new meaning. A long list is cut.
         tokens: String,
     },
-    /// What is to be read lies before the first record of the journal.
+    /// The position to read is before the first record of the journal.
     #[error(
-        "the journal begins at sequence {first}, and sequence {wanted} is to be read: what lies \
-        before was trimmed"
+        "sequence {wanted} cannot be read, because the journal begins at sequence {first}: earlier \
+        records were trimmed"
     )]
     BelowFirst {
-        /// The position that was asked for.
+        /// The requested position.
         wanted: Sequence,
         /// The first position of the journal.
         first: Sequence,
@@ -108,62 +107,60 @@ pub enum JournalError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What it found.
+        /// Why it cannot be read.
         what: String,
     },
-    /// The broker did not do what it was asked, or did not answer.
+    /// The NATS server refused a request or did not answer.
     #[error("NATS could not {action}: {reason}")]
     Broker {
-        /// What was asked, as a verb.
+        /// The requested action, as a verb.
         action: &'static str,
-        /// Its answer, or that there was none.
+        /// The answer of the server, or that there was none.
         reason: String,
     },
-    /// The broker did not answer in time.
+    /// The NATS server did not answer in time.
     #[error("NATS did not answer in time when it was asked to {action}")]
     Silent {
-        /// What was asked, as a verb.
+        /// The requested action, as a verb.
         action: &'static str,
     },
-    /// The broker's stream is not set up as a journal.
+    /// The configuration of the stream does not fit a journal.
     #[error(
-        "the stream {stream} is not set up as the journal needs it: {differences}. Change it with \
+        "the stream {stream} is not configured as a journal: {differences}. Change it with \
         `nats stream edit`, or name another account or server"
     )]
     Misconfigured {
-        /// The stream.
+        /// The name of the stream.
         stream: String,
-        /// Each field with what it is and what it has to be.
+        /// Each wrong field with its value and the value that it must have.
         differences: String,
     },
-    /// An acknowledgement failed to come, so it isn't known what the broker holds.
+    /// An acknowledgement is missing, so it is unknown which records the stream has.
     #[error(
-        "NATS acknowledged {acknowledged} of {records} records, and whether it holds the others is \
-        not known ({reason}). Send them again: what came twice is counted once"
+        "NATS acknowledged {acknowledged} of {records} records, and it is unknown whether it has \
+        the others ({reason}). Send them again: repeated records are counted once"
     )]
     Unacknowledged {
-        /// So many are in the journal for certain.
+        /// Number of records that are in the journal for certain.
         acknowledged: u64,
-        /// So many were to be appended.
+        /// Number of records in the append.
         records: u64,
-        /// What was the matter with the first that was not acknowledged.
+        /// The error of the first record that was not acknowledged.
         reason: String,
     },
-    /// A token that no subject can hold.
-    #[error(
-        "the token {token:?} cannot be part of a NATS subject, so JetStream cannot hold its records"
-    )]
+    /// A NATS subject cannot contain the token.
+    #[error("the token {token:?} cannot be part of a NATS subject, so JetStream cannot store it")]
     NoSubject {
         /// The token, as text.
         token: String,
     },
-    /// What was read is not what the journal holds now: a broker's stream was created again,
+    /// The journal no longer has the records that were read: the stream was created again or
     /// shortened, or its sequences were used again.
     #[error("the journal is no longer the one that was read: {what}")]
     Changed {
-        /// How it shows.
+        /// The change that was found.
         what: String,
-        /// The last position that was read, and the hash of what stood there, where it is known.
+        /// The last position that was read, and the hash of the record there, if it is known.
         read: Option<(Sequence, RecordHash)>,
     },
 }

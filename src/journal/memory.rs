@@ -1,4 +1,4 @@
-//! A journal in memory, for tests: the same behaviour, nothing durable.
+//! A journal in memory, for tests. It behaves like the other journals, but nothing is durable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::events::{
     Envelope, Incarnation, Keyword, Record, RecordHash, Sequence, ShardCount, Token,
 };
 
-/// A journal in memory. Any [`Record`] can be appended, also one that no event can be made of.
+/// A journal in memory. Any [`Record`] can be appended, even one that cannot be made from an event.
 #[derive(Debug)]
 pub struct MemoryJournal {
     incarnation: Incarnation,
@@ -26,21 +26,21 @@ pub struct MemoryJournal {
 
 #[derive(Debug)]
 struct Shelf {
-    /// By sequence, from 1; `None` where a record was taken away.
+    /// The records by sequence, from 1; `None` where a record was removed.
     records: Vec<Option<Record>>,
-    /// Where the journal begins.
+    /// The first position of the journal.
     first: Sequence,
-    /// `None` when the journal is closed.
+    /// The sender of the journal head; `None` when the journal is closed.
     moves: Option<watch::Sender<Sequence>>,
 }
 
 impl MemoryJournal {
-    /// An empty journal with 16 shards.
+    /// Makes an empty journal with 16 shards.
     pub fn new(incarnation: Incarnation) -> Self {
         Self::with_shards(incarnation, ShardCount::DEFAULT)
     }
 
-    /// An empty journal.
+    /// Makes an empty journal.
     pub fn with_shards(incarnation: Incarnation, shards: ShardCount) -> Self {
         let (moves, head) = watch::channel(Sequence::ZERO);
         let shelf = Shelf {
@@ -57,7 +57,7 @@ impl MemoryJournal {
         }
     }
 
-    /// Takes a record away, as a broker may that was damaged; its position stays empty.
+    /// Removes a record and leaves its position empty, like a damaged broker.
     pub fn forget(&self, sequence: Sequence) {
         if let Some(place) = place_of(sequence)
             && let Some(record) = lock(&self.shelf).records.get_mut(place)
@@ -66,7 +66,7 @@ impl MemoryJournal {
         }
     }
 
-    /// Takes all records before `first` away: the journal begins there from now on.
+    /// Removes all records before `first`, so that the journal begins there.
     pub fn trim(&self, first: Sequence) {
         let mut shelf = lock(&self.shelf);
         for record in shelf
@@ -79,7 +79,7 @@ impl MemoryJournal {
         shelf.first = first;
     }
 
-    /// Puts another record in the place of one, as a broker may that re-uses sequences.
+    /// Replaces a record by another one, like a broker that uses a sequence again.
     pub fn replace(&self, sequence: Sequence, other: Record) {
         if let Some(place) = place_of(sequence)
             && let Some(record) = lock(&self.shelf).records.get_mut(place)
@@ -202,8 +202,8 @@ impl JournalReader for MemoryReader {
 }
 
 impl MemoryReader {
-    /// The records up to `head`. The batch ends with a record, so that there is a hash of its
-    /// end: `None` when there is none.
+    /// Returns the records up to `head`. A batch ends with a record, because it needs the hash at
+    /// its end. `None` when there is no record.
     fn batch(&self, head: Sequence, max: usize) -> Option<Batch> {
         let shelf = lock(&self.shelf);
         let mut batch = Batch {
@@ -277,7 +277,7 @@ mod tests {
     use crate::events::{Event, Keyword, Timestamp};
 
     #[tokio::test]
-    async fn a_trimmed_journal_is_read_from_its_first_position_and_not_below() {
+    async fn trimmed_journal_is_read_from_its_first_position_and_not_below() {
         let journal = MemoryJournal::new(Incarnation(1));
         let start = journal.start();
         assert_eq!((journal.first(), start.sequence), (FIRST, Sequence::ZERO));

@@ -1,7 +1,9 @@
-//! The log of events, the only truth: a port with one implementation per way to keep it.
+//! The journal: the log of events, and the only data that cannot be made again. [`Journal`] is the
+//! port; each way to keep a journal implements it.
 //!
-//! A journal takes [`Record`]s in groups, makes each group durable before it answers, and hands
-//! records out again as [`Envelope`]s in sequence order. Views are disposable; this is not.
+//! In: groups of [`Record`]s. A journal makes each group durable before it answers. Out:
+//! [`Envelope`]s in sequence order. Views can be thrown away, because they are folded from the
+//! journal.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -35,127 +37,126 @@ pub use jetstream::{
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog, RejectedPage};
 
-/// The first position of journals that nothing was trimmed from.
+/// The first position of journals that were never trimmed.
 const FIRST: Sequence = Sequence::new(1);
 
-/// A journal in use; cheap to clone.
+/// A handle of a journal in use. A clone is cheap.
 pub type JournalHandle = Arc<dyn Journal>;
 
-/// What a power loss may take of what was acknowledged.
+/// Which acknowledged records a power loss can destroy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing: every group is on disk before it is acknowledged.
+    /// None: every group is on disk before it is acknowledged.
     Synced,
-    /// Nothing unless most replicas fail together.
+    /// None, unless most replicas fail together.
     Replicated,
-    /// The last moments: acknowledged before it is on disk.
+    /// Those of the last moments: records are acknowledged before they are on disk.
     Buffered,
-    /// Everything: kept in memory only (tests).
+    /// All: records are only in memory (tests).
     Volatile,
 }
 
-/// How a journal is reached.
+/// The connection to a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
-    /// It is in this process.
+    /// The journal is in this process.
     Local,
-    /// It is elsewhere, and answers.
+    /// The journal is in another process, which answers.
     Connected,
-    /// It is elsewhere, and doesn't answer.
+    /// The journal is in another process, which does not answer.
     Disconnected,
 }
 
-/// The port. All methods may be called from any task.
+/// The port of journals. All methods may be called from any task.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
-    /// Which journal this is now. It changes under a running process only when a broker's stream
-    /// was created again; every reader of the old one then fails with [`JournalError::Changed`].
+    /// The incarnation of the journal. It changes in a running process only when the stream of a
+    /// broker was created again. Every reader of the old stream then fails with
+    /// [`JournalError::Changed`].
     fn incarnation(&self) -> Incarnation;
 
-    /// Into how many shards it places keywords.
+    /// The number of shards.
     fn shards(&self) -> ShardCount;
 
-    /// What a power loss may take.
+    /// Which acknowledged records a power loss can destroy.
     fn durability(&self) -> Durability;
 
-    /// In which form it takes events best.
+    /// The form of events that the journal stores best.
     fn form(&self) -> Form {
         Form::Stored
     }
 
-    /// The version of the normal form that its tokens are in. An earlier one only where the
-    /// journal is only looked at: a journal is not opened for appending unless its tokens are in
-    /// today's.
+    /// The version of the normal form of its tokens. It is an earlier one only for a journal that
+    /// is opened for reading: appending requires tokens in the current normal form.
     fn normal_form(&self) -> u16 {
         NORMAL_FORM_VERSION
     }
 
-    /// Whether it can be reached now.
+    /// Whether the journal can be reached at present.
     fn connection(&self) -> Connection {
         Connection::Local
     }
 
-    /// Why it takes no records in at present, with the system's answer; `None` while it does, as
-    /// far as is known. It tries by itself to take in again.
+    /// Why the journal accepts no records at present, with the error of the operating system;
+    /// `None` while it does, as far as is known. The journal retries by itself.
     fn unwritable(&self) -> Option<Arc<str>> {
         None
     }
-    /// Why it cannot be read at present, with the broker's answer; `None` while it can, as far as
-    /// is known. It tries by itself to read again.
+    /// Why the journal cannot be read at present, with the answer of the broker; `None` while it
+    /// can, as far as is known. The journal retries by itself.
     fn unreadable(&self) -> Option<Arc<str>> {
         None
     }
-    /// Whether other servers may read it too. They have to come to the same answers, so nothing
-    /// that a client sees may be drawn at random then.
+    /// Whether other servers may read the journal too. All of them must give the same answers, so
+    /// nothing that clients see may then be random.
     fn is_shared(&self) -> bool {
         self.connection() != Connection::Local
     }
 
-    /// The last durable position, and every later one as it comes.
+    /// The last durable position. The receiver gets every later one.
     fn head(&self) -> watch::Receiver<Sequence>;
 
-    /// The first position: records begin here, and reading below it is
-    /// [`JournalError::BelowFirst`]. A journal that holds no record yet begins here too.
+    /// The first position. Reading below it is [`JournalError::BelowFirst`]. An empty journal has a
+    /// first position too.
     fn first(&self) -> Sequence {
         FIRST
     }
 
-    /// The checkpoint of a view that has taken nothing into account: reading behind its sequence
-    /// hands out all records.
+    /// The checkpoint of a view without any record. Reading after its sequence gives all records.
     fn start(&self) -> Checkpoint {
         Checkpoint::start_of(self.incarnation(), self.first())
     }
 
-    /// Appends records, in order, and answers when they are durable. Into the embedded journal
-    /// no others get between them; into a broker's stream, to which others may write, they
-    /// can. After an error none of them is in the journal, unless the error says that it isn't
-    /// known. Appending nothing answers with the head, which a broker is asked for: it may be ahead
-    /// of what [`Journal::head`] knows yet.
+    /// Appends records in order, and returns when they are durable. In the embedded journal no
+    /// other records come between them; in a stream of a broker they can, because other processes
+    /// write to it. After an error none of the records is in the journal, unless the error says
+    /// that this is unknown. An empty append returns the journal head. A broker is asked for it, so
+    /// it can be higher than the known [`Journal::head`].
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError>;
 
-    /// Reads on from the record behind `after`.
+    /// Opens a reader of the records after `after`.
     ///
     /// # Errors
-    /// [`JournalError::BelowFirst`] when that lies below [`Journal::first`].
+    /// [`JournalError::BelowFirst`] when records after `after` are below [`Journal::first`].
     async fn read(
         &self,
         after: Sequence,
         selection: Selection,
     ) -> Result<Box<dyn JournalReader>, JournalError>;
 
-    /// What stands at a position; `None` where the journal holds nothing (any more). Costs one
-    /// request to a broker, or opening one segment and reading at most one chunk of it once its
-    /// frames are known.
+    /// The hash of the record at a position; `None` where the journal has no record. It costs one
+    /// request to a broker. In the embedded journal it opens one segment and reads at most one
+    /// chunk of it, if the marks of the segment are known.
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError>;
 
-    /// Where records that cannot be folded are kept.
+    /// The log of records that cannot be folded.
     fn rejected(&self) -> Arc<dyn RejectedLog>;
 
-    /// Ends the journal cleanly; appends from here on are refused.
+    /// Closes the journal cleanly. Later appends are refused.
     async fn close(&self) -> Result<(), JournalError>;
 }
 
-/// Checks that the records behind `after` can be read from a journal that begins at `first`.
+/// Checks that the records after `after` can be read from a journal that begins at `first`.
 ///
 /// # Errors
 /// [`JournalError::BelowFirst`].
@@ -167,48 +168,48 @@ fn check_first(first: Sequence, after: Sequence) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// Which records a reader hands out.
+/// Selects the records that a reader hands out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All.
+    /// All records.
     All,
-    /// One keyword's.
+    /// The records of one keyword.
     Keyword(Keyword),
 }
 
-/// The sequences that an append was given.
+/// The sequences that an append got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// How many records were appended.
+    /// Number of records that were appended.
     pub count: u64,
-    /// The last one's sequence; the head when nothing was appended.
+    /// The sequence of the last record; the journal head when nothing was appended.
     pub last: Sequence,
 }
 
-/// A position in the journal that moves on as it is read.
+/// A read position in the journal.
 #[async_trait]
 pub trait JournalReader: Send {
-    /// The next records, at most `max` (and no more than fit a few MiB), as soon as there is at
-    /// least one position to move on by. A batch may hold no envelope when none was selected.
-    /// Dropping the future loses nothing: the next call hands out the same records.
+    /// Returns the next records, at most `max` and at most a few MiB. Returns as soon as the
+    /// position can advance. A batch can have no envelopes when no record was selected. Dropping
+    /// the future loses nothing: the next call returns the same records.
     async fn next(&mut self, max: usize) -> Result<Batch, JournalError>;
 }
 
 /// Records in sequence order.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The selected records of positions behind the last batch's `end` and up to this one's.
+    /// The selected records after the `end` of the previous batch, up to `end`.
     pub envelopes: Vec<Envelope>,
-    /// Through which position this batch has read, selected or not.
+    /// The position through which this batch has read, including records that were not selected.
     pub end: Sequence,
-    /// What stands at `end`, for checkpoints.
+    /// The hash of the record at `end`, for checkpoints.
     pub end_hash: RecordHash,
-    /// Positions that should hold a record but don't (never on an undamaged embedded journal).
+    /// Positions without a record. An undamaged embedded journal has none.
     pub missing: Vec<RangeInclusive<u64>>,
 }
 
 impl Batch {
-    /// The checkpoint of a view that has taken this batch into account.
+    /// The checkpoint of a view that includes this batch.
     pub fn checkpoint(&self, incarnation: Incarnation) -> Checkpoint {
         Checkpoint {
             incarnation,

@@ -1,4 +1,7 @@
 //! The rejected log: every record that could not be folded, once, with its reason and position.
+//!
+//! In: entries from the shards, in sequence order per subject. Out: pages of entries, oldest first.
+//! An entry that is already stored is skipped.
 
 use std::collections::HashMap;
 
@@ -9,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::JournalError;
 use crate::events::{Incarnation, Sequence, Timestamp};
 
-/// How much of a payload is kept, in bytes.
+/// Maximum length of a stored payload, in bytes. Longer ones are cut.
 pub const MAX_KEPT_BYTES: usize = 64 * 1024;
 
-/// The longest stable name of a reason, in bytes.
+/// Maximum length of the code of a reason, in bytes.
 pub const MAX_CODE_BYTES: usize = 64;
 
-/// Whether a text can be the stable name of a reason.
+/// Whether a text can be the code of a reason.
 pub(super) fn is_code(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=MAX_CODE_BYTES).contains(&text.len()) && text.bytes().all(plain)
@@ -24,40 +27,41 @@ pub(super) fn is_code(text: &str) -> bool {
 /// One rejected record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedEntry {
-    /// The journal that held it.
+    /// The incarnation of the journal of the record.
     pub incarnation: Incarnation,
-    /// Its position there.
+    /// The position of the record in that journal.
     pub sequence: Sequence,
-    /// When the journal took it.
+    /// When the journal received the record.
     pub received_at: Timestamp,
-    /// Its token as it came.
+    /// The token of the record, unchanged.
     pub token: Bytes,
-    /// The token names a keyword.
+    /// Whether the token names a keyword.
     pub addressed: bool,
-    /// The stable name of the reason, where one was kept: 1 to [`MAX_CODE_BYTES`] bytes of
-    /// `a-z 0-9 _`.
+    /// The code of the reason, if it was stored: 1 to [`MAX_CODE_BYTES`] bytes of `a-z 0-9 _`.
     #[serde(skip)]
     pub code: Option<String>,
     /// Why it was rejected.
     pub reason: String,
-    /// The payload's length in bytes.
+    /// The length of the whole payload in bytes.
     pub length: u64,
-    /// The payload's first [`MAX_KEPT_BYTES`] bytes.
+    /// The first [`MAX_KEPT_BYTES`] bytes of the payload.
     pub payload: Bytes,
 }
 
-/// Where rejected records are kept.
+/// The port of rejected logs.
 #[async_trait]
 pub trait RejectedLog: std::fmt::Debug + Send + Sync + 'static {
-    /// Keeps the entries, which come in sequence order per subject, and answers when they are
-    /// durable. An entry at or below the last one of its subject and incarnation is there
-    /// already and is skipped, so that a refold writes nothing twice. Answers how many it wrote.
+    /// Stores the entries and returns when they are durable. The entries of a subject must be in
+    /// sequence order. An entry at or below the last one of its subject and incarnation is already
+    /// stored and is skipped, so a refold writes nothing twice. Returns how many entries were
+    /// written.
     ///
-    /// A subject is the token where it names a keyword, and one common subject for all others.
+    /// The subject of an entry is its token if that names a keyword. All other entries have one
+    /// common subject.
     async fn append(&self, entries: Vec<RejectedEntry>) -> Result<u64, JournalError>;
 
-    /// The next entries, oldest first: at least one if there is one, and otherwise no more than a
-    /// few MiB. `after` is where the page before ended; 0 begins with the oldest entry.
+    /// Returns the next entries, oldest first: at least one if there is one, and at most a few MiB.
+    /// `after` is the `end` of the previous page; 0 begins with the oldest entry.
     async fn page(&self, after: u64) -> Result<RejectedPage, JournalError>;
 
     /// All entries, oldest first, in memory.
@@ -73,23 +77,23 @@ pub trait RejectedLog: std::fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A stretch of the rejected log.
+/// One page of the rejected log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RejectedPage {
-    /// Its entries, oldest first.
+    /// The entries, oldest first.
     pub entries: Vec<RejectedEntry>,
-    /// Where the next page goes on; `None` when there is none.
+    /// The value of `after` for the next page; `None` when there is none.
     pub end: Option<u64>,
-    /// How many bytes the entries have.
+    /// The size of the entries in bytes.
     bytes: usize,
 }
 
-/// A page of so many entries, or of so many bytes, takes no further entry.
+/// Maximum number of entries of a page. The next constant limits its bytes.
 const MAX_PAGE_ENTRIES: usize = 1_000;
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl RejectedPage {
-    /// Takes the entry at a position of the log; false when the page is full with it.
+    /// Adds the entry at a position of the log. Returns false when the page is full after it.
     pub(crate) fn push(&mut self, position: u64, entry: RejectedEntry) -> bool {
         let bytes = entry.token.len() + entry.reason.len() + entry.payload.len();
         self.bytes = self.bytes.saturating_add(bytes);
@@ -100,15 +104,15 @@ impl RejectedPage {
     }
 }
 
-/// The last entry of each subject: what the skipping of entries that are there already goes by.
+/// The last entry of each subject. It tells which entries are already stored and must be skipped.
 #[derive(Debug, Default)]
 pub(super) struct LastPositions {
-    /// By token, and `None` for all records that name no keyword.
+    /// By token; `None` for all records that name no keyword.
     last: HashMap<Option<Bytes>, (Incarnation, Sequence)>,
 }
 
 impl LastPositions {
-    /// The entry, or one behind it, is there already.
+    /// Whether the entry, or a later one of its subject, is already stored.
     pub(super) fn holds(&self, entry: &RejectedEntry) -> bool {
         self.last
             .get(&subject(entry))
@@ -117,15 +121,15 @@ impl LastPositions {
             })
     }
 
-    /// The entry is the last of its subject now.
+    /// Notes that the entry is now the last one of its subject.
     pub(super) fn note(&mut self, entry: &RejectedEntry) {
-        // Copied: the token may be a slice of something large.
+        // Copied, because the token can be a slice of a large buffer.
         let subject = subject(entry).map(|token| Bytes::copy_from_slice(&token));
         self.last
             .insert(subject, (entry.incarnation, entry.sequence));
     }
 
-    /// Notes all that `later` holds.
+    /// Adopts all positions of `later`.
     pub(super) fn take_over(&mut self, later: Self) {
         self.last.extend(later.last);
     }

@@ -1,4 +1,4 @@
-//! What the tokens of records mean.
+//! A cache of decoded tokens.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 use crate::events::{Keyword, Token};
 
-/// What tokens mean, remembered, since there are few tokens and many records.
+/// The keywords of tokens. They are cached, because there are few tokens and many records.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     places: HashMap<Bytes, usize>,
     meanings: Vec<Result<Keyword, String>>,
 }
 
-/// How many tokens are remembered; beyond it all are forgotten, and learned again.
+/// Maximum number of cached tokens. When it is reached, the cache is emptied.
 const MAX_TOKENS: usize = 200_000;
 
 impl Tokens {
-    /// The keyword that a token names, or why it names none.
+    /// Returns the keyword of a token, or why it names none.
     pub(crate) fn meaning(&mut self, token: &[u8]) -> &Result<Keyword, String> {
         let place = match self.places.get(token) {
             Some(place) => *place,
@@ -40,7 +40,7 @@ impl Tokens {
     }
 }
 
-/// Never given: every place is one of a meaning.
+/// Never returned: every place in the map has a meaning.
 static UNKNOWN: Result<Keyword, String> = Err(String::new());
 
 #[cfg(test)]

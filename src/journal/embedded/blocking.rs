@@ -1,8 +1,9 @@
-//! Work that blocks on the disk, away from the tasks.
+//! Runs work that blocks on the disk outside the async tasks.
 
 use crate::journal::JournalError;
 
-/// Runs `work` where it may block. It runs to its end even when the future is dropped.
+/// Runs `work` on a thread that may block. The work runs to its end even when the future is
+/// dropped.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, JournalError> {

@@ -1,31 +1,32 @@
-//! A journal record as a body of the segment log.
+//! The layout of a journal record in the segment log.
 //!
 //! ```text
 //! received_at i64 │ length of the token u16 │ token │ stored form
 //! received_at i64 │ length of the token u16 + 2^15 │ padding u32 │ token │ stored form │ zeros
 //! ```
 //!
-//! Numbers are little endian. Every body can be written over in place with the [hollow](binary)
-//! form of its event: a short stored form is padded to the hollow form's length, and a long one has
-//! room for that and the count.
+//! Numbers are little endian. Every body can be overwritten in place with the [hollow](binary) form
+//! of its event. A short stored form is padded to the length of its hollow form. A long one has
+//! room for the hollow form and the padding count.
 
 use crate::events::{Record, Timestamp, binary};
 use crate::journal::JournalError;
 use crate::journal::segments::{FrameBuilder, RECORD_HEADER_BYTES};
 
-/// The longest token, in bytes. The longest that names a keyword has 64 × 4 × 3 of them.
+/// Maximum length of a token, in bytes. The longest token that names a keyword has 64 × 4 × 3
+/// bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// The longest body, in bytes.
+/// Maximum length of a body, in bytes.
 const MAX_BODY_BYTES: usize = 10 + MAX_TOKEN_BYTES + binary::MAX_BYTES;
-/// Set in the length of a token that a count of padding follows.
+/// This bit in the length of a token says that a padding count follows.
 const PADDED: u16 = 1 << 15;
-/// How many bytes the count of padding takes.
+/// Bytes of the padding count.
 const COUNT_BYTES: usize = 4;
-/// The shortest stored form with its padding, in bytes.
+/// Minimum length of a stored form with its padding, in bytes.
 const MIN_STORED_BYTES: usize = 40;
 
-/// How many bytes of padding follow a stored form of `length` bytes; `None` when it has room for
-/// its hollow form as it is, and for the count that this needs.
+/// Bytes of padding after a stored form of `length` bytes. `None` when the stored form has room for
+/// its hollow form, and for the padding count that the hollow form needs.
 fn padding(length: usize) -> Option<u32> {
     if length >= binary::MAX_HOLLOW_BYTES + COUNT_BYTES {
         return None;
@@ -37,7 +38,7 @@ fn padding(length: usize) -> Option<u32> {
     Some(u32::try_from(padded.saturating_sub(length)).unwrap_or_default())
 }
 
-/// How many bytes a record takes in a frame.
+/// Returns how many bytes a record takes in a frame.
 ///
 /// # Errors
 /// [`JournalError::TooLarge`].
@@ -58,7 +59,7 @@ pub(super) fn checked_size(record: &Record) -> Result<usize, JournalError> {
         .saturating_add(RECORD_HEADER_BYTES))
 }
 
-/// Adds a record, whose size has been checked, to a frame.
+/// Adds a record to a frame. Its size must have been checked.
 pub(super) fn push(record: &Record, frame: &mut FrameBuilder) {
     with_parts(record, |parts| frame.push(parts));
 }
@@ -94,8 +95,8 @@ pub(super) struct GroupBody<'a> {
 }
 
 impl<'a> GroupBody<'a> {
-    /// Takes a body apart; `None` when it isn't one, which a sound checksum rules out unless
-    /// something else wrote it.
+    /// Splits a body into its parts. `None` when it is not a body; with a valid checksum this only
+    /// happens if another program wrote it.
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
         let (received_at, rest) = body.split_first_chunk()?;
         let (token_length, rest) = rest.split_first_chunk()?;
@@ -135,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_record_is_taken_and_no_larger() {
+    fn largest_record_is_accepted_and_larger_ones_are_refused() {
         assert!(checked_size(&record(4096, binary::MAX_BYTES)).is_ok());
         assert!(checked_size(&record(4097, 1)).is_err());
         assert!(checked_size(&record(0, MAX_BODY_BYTES - 9)).is_err());
     }
 
-    /// The body of a record as it is written.
+    /// The written body of a record.
     fn written(record: &Record) -> Vec<u8> {
         let mut body = Vec::new();
         with_parts(record, |parts| body = parts.concat());
@@ -152,13 +153,13 @@ mod tests {
         body
     }
 
-    /// The room for a stored form in a padded body of the same length.
+    /// The number of bytes for a stored form in the body of this record, padding included.
     fn room(record: &Record) -> usize {
         written(record).len() - (8 + 2 + COUNT_BYTES + record.token.len())
     }
 
     #[test]
-    fn every_length_is_read_as_it_was_written() {
+    fn record_of_any_length_is_read_as_written() {
         for length in 0..120 {
             let record = record(5, length);
             let body = written(&record);
@@ -173,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_event_has_room_for_what_erasing_leaves_of_it(
+        fn body_of_every_event_has_room_for_its_hollow_form(
             id in "[a-z]{1,60}", text in "[a-z]{1,40}", at in any::<u32>(), small: bool,
             counts in prop::array::uniform4(prop::option::of(
                 prop_oneof![0..300_u64, Just(json::MAX_METRIC)],
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_padded_body_that_is_cut_is_none() {
+    fn cut_padded_body_is_none() {
         let body = written(&record(5, 20));
         for length in 0..body.len() {
             let parsed = GroupBody::parse(&body[..length]);
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_body_is_none() {
+    fn cut_body_is_none() {
         let mut body = 5_i64.to_le_bytes().to_vec();
         body.extend_from_slice(&3_u16.to_le_bytes());
         body.extend_from_slice(b"abcSTORED");

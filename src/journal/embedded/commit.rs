@@ -1,8 +1,11 @@
-//! The thread that writes the journal: it joins the appends that wait into one group, makes it
-//! durable, and answers them all.
+//! The commit thread of the journal. It joins waiting appends into one group, makes the group
+//! durable, and answers all appends.
 //!
-//! While the log is stalled by a failed write, appends are refused at once, and the thread tries to
-//! repair the log with a pause that grows between tries.
+//! In: appends of records, from any task. Out: frames in the segment log, the new journal head, and
+//! the results of the appends.
+//!
+//! While a failed write stalls the log, appends are refused at once. The thread tries to repair the
+//! log, with a pause that grows between attempts.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +20,12 @@ use crate::journal::segments::{FrameBuilder, Writer};
 use crate::journal::{Appended, JournalError};
 use crate::telemetry::whole;
 
-/// The pause behind the second try to repair a stalled log; the first is made at once.
+/// Pause after the first attempt to repair a stalled log. The first attempt is made at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause between two tries.
+/// Maximum pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Why nothing is taken in at present, for everybody to see; `None` while it is.
+/// Why the journal accepts no records at present; `None` while it does.
 pub(super) type Obstacle = Option<Arc<str>>;
 
 /// Records of one append, with their size in a frame.
@@ -38,8 +41,8 @@ enum Message {
     Close(oneshot::Sender<Result<(), JournalError>>),
 }
 
-/// The way to the thread. When it is dropped, what waits is written, and the thread ended, as if
-/// the process ended there: without an end mark.
+/// The handle of the thread. When it is dropped, waiting appends are written and the thread ends
+/// without an end mark, as if the process had ended.
 #[derive(Debug)]
 pub(super) struct GroupCommitter {
     queue: Mutex<Option<Sender<Message>>>,
@@ -47,10 +50,11 @@ pub(super) struct GroupCommitter {
 }
 
 impl GroupCommitter {
-    /// Starts the thread. Groups are closed at `group_bytes`; an append is never split.
+    /// Starts the thread. A group is closed when it reaches `group_bytes`; an append is never
+    /// split.
     ///
     /// # Errors
-    /// The system's answer when there is no thread to be had.
+    /// The error of the operating system when no thread can be started.
     pub(super) fn start(
         writer: Writer,
         group_bytes: usize,
@@ -76,14 +80,14 @@ impl GroupCommitter {
         })
     }
 
-    /// Appends, and answers when it is durable.
+    /// Appends records. Returns when they are durable.
     pub(super) async fn append(&self, append: Append) -> Result<Appended, JournalError> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::Append(append, answer))?;
         answered.await.unwrap_or(Err(JournalError::Closed))
     }
 
-    /// Writes what waits, then the end mark.
+    /// Writes the waiting appends, then the end mark.
     pub(super) async fn close(&self) -> Result<(), JournalError> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::Close(answer))?;
@@ -112,11 +116,11 @@ impl Drop for GroupCommitter {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        // Waits for at most one group's sync, so that the files are not written to any more.
+        // This waits for the sync of at most one group. After it, nothing is written to the files.
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            tracing::error!("the journal's thread panicked");
+            tracing::error!("the commit thread of the journal panicked");
         }
     }
 }
@@ -126,7 +130,7 @@ struct Worker {
     waiting: Receiver<Message>,
     head: watch::Sender<Sequence>,
     obstacle: watch::Sender<Obstacle>,
-    /// When the log is repaired next, while it is stalled.
+    /// The time of the next repair, while the log is stalled.
     repairs: Option<Repairs>,
     group_bytes: usize,
     frame: FrameBuilder,
@@ -149,7 +153,8 @@ impl Worker {
                 Message::Append(append, answer) => carried = self.commit(append, answer),
                 Message::Close(answer) => {
                     let finished = self.writer.repair().and_then(|()| self.writer.finish());
-                    // Readers at the end learn that nothing more comes before the closer goes on.
+                    // Readers at the end of the journal learn that no records follow, before
+                    // `close` returns.
                     drop(self);
                     let _ = answer.send(finished);
                     return;
@@ -158,7 +163,8 @@ impl Worker {
         }
     }
 
-    /// The next message; repairs a stalled log while none comes. `None` when none will come.
+    /// Returns the next message. Repairs a stalled log while no message comes. `None` when the
+    /// handle was dropped.
     fn next_message(&mut self) -> Option<Message> {
         loop {
             let Some(repairs) = self.repairs else {
@@ -189,7 +195,7 @@ impl Worker {
         self.show_obstacle();
     }
 
-    /// Shows whether the log is stalled, and by what.
+    /// Publishes whether the log is stalled, and why.
     fn show_obstacle(&mut self) {
         let stalled = self.writer.stalled();
         self.repairs = stalled.map(|_| {
@@ -207,7 +213,8 @@ impl Worker {
         });
     }
 
-    /// Commits a group that begins with this append. Returns the message that did not fit in.
+    /// Commits a group that begins with this append. Returns the message that did not fit into the
+    /// group.
     fn commit(
         &mut self,
         first: Append,
@@ -249,8 +256,8 @@ impl Worker {
     fn answer(&self, answers: Vec<Answer>, written: Result<Sequence, JournalError>) {
         match written {
             Ok(head) => {
-                // The journal head moves first, so that a publisher can read what it wrote when
-                // it is answered.
+                // The journal head moves before the answers are sent, so that a publisher can read
+                // its records as soon as it has the answer.
                 self.head.send_replace(head);
                 for (answer, appended) in answers {
                     let _ = answer.send(Ok(appended));
@@ -265,7 +272,7 @@ impl Worker {
     }
 }
 
-/// The error once more, for the next one who waits.
+/// A copy of the error, for the next append of the group.
 fn same(error: &JournalError) -> JournalError {
     match error {
         JournalError::Io {

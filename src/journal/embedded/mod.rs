@@ -1,10 +1,11 @@
-//! The journal in segment files of our own: the default, and the one for a single machine.
+//! The journal in segment files on the own disk. It is the default, and the one for a single
+//! machine.
 //!
-//! Follow an append: [`EmbeddedJournal`] checks the sizes and hands the records to the thread of
-//! [`commit`], which joins all that wait into one frame ([`body`] says how a record is laid out),
-//! has it written and synced by the segment log, moves the head, and answers. A [`reader`] waits
-//! for the head and reads up to it. What could not be folded goes to the log of [`rejected`],
-//! which is kept in the same way beside it.
+//! The way of an append: [`EmbeddedJournal`] checks the sizes and passes the records to the commit
+//! thread ([`commit`]). The thread joins waiting records into one frame ([`body`] has the layout of
+//! a record). The segment log writes and syncs the frame. Then the thread moves the journal head
+//! and answers. A [`reader`] waits for the journal head and reads up to it. Records that cannot be
+//! folded go to the [`rejected`] log, which is beside the journal and has the same file format.
 
 mod blocking;
 mod body;
@@ -35,16 +36,16 @@ use crate::events::{Incarnation, NORMAL_FORM_VERSION, Record, RecordHash, Sequen
 
 pub use survey::{Salvage, Salvaged, SegmentSummary, Summary, Verified, verify};
 
-/// How an embedded journal is kept.
+/// The options of an embedded journal.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// From how many bytes on a segment file is followed by the next.
+    /// Size in bytes at which a segment file is closed and the next one begins.
     pub segment_bytes: u64,
-    /// How many bytes of waiting appends are joined into one group.
+    /// Maximum size in bytes of the waiting appends that are joined into one group.
     pub group_bytes: usize,
-    /// Into how many shards a new journal places keywords. An existing one keeps its own.
+    /// Number of shards of a new journal. An existing journal keeps its own.
     pub shards: ShardCount,
-    /// The incarnation of a new journal; `None` draws one. An existing one keeps its own.
+    /// Incarnation of a new journal; `None` draws a random one. An existing journal keeps its own.
     pub incarnation: Option<Incarnation>,
 }
 
@@ -74,12 +75,12 @@ pub struct EmbeddedJournal {
 impl EmbeddedJournal {
     /// Opens the journal in `dir`, or creates it, and its rejected log in `dir/rejected`. Checks
     /// all of the last segment, and cuts off a torn end with a warning. Blocks on the disk. The
-    /// caller sees to it that no other process has it open. A journal whose tokens are in an
-    /// earlier version of the normal form is read through, and taken over if all of them are the
-    /// same in today's.
+    /// caller makes sure that no other process has the journal open. If the tokens of the journal
+    /// are in an earlier version of the normal form, the whole journal is read. It is taken over if
+    /// all its tokens are the same in the current version.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when the last segment is, [`JournalError::Unsupported`],
+    /// [`JournalError::Damaged`] when the last segment is damaged, [`JournalError::Unsupported`],
     /// [`JournalError::EarlierTokens`] or [`JournalError::Io`].
     pub fn open(dir: &Path, options: &EmbeddedOptions) -> Result<Self, JournalError> {
         let incarnation = match options.incarnation {
@@ -116,17 +117,17 @@ impl EmbeddedJournal {
         })
     }
 
-    /// Opens the journal in `dir` for reading only: creates, changes and cuts nothing. A torn end
-    /// is left out. Blocks on the disk.
+    /// Opens the journal in `dir` for reading only. Creates, changes and cuts nothing, and leaves
+    /// out a torn end. Blocks on the disk.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`JournalError::Unsupported`] when there is no journal.
+    /// Those of [`Self::open`], and [`JournalError::Unsupported`] when there is no journal.
     pub fn open_read_only(dir: &Path) -> Result<Self, JournalError> {
         let Some(opened) = Log::open_read_only(dir, Kind::Journal)? else {
             return Err(no_journal(dir));
         };
         let rejected = EmbeddedRejectedLog::open_read_only(&rejected_dir(dir))?;
-        // Without a sender: a reader at the end learns that nothing more comes.
+        // The sender is dropped, so a reader at the end learns that no records follow.
         let (_, head) = watch::channel(opened.head);
         let (_, obstacle) = watch::channel(None);
         Ok(Self {
@@ -139,7 +140,7 @@ impl EmbeddedJournal {
         })
     }
 
-    /// The folder it is in.
+    /// The folder of the journal.
     pub fn dir(&self) -> &Path {
         self.log.dir()
     }

@@ -1,4 +1,6 @@
 //! Reading the journal as envelopes.
+//!
+//! In: the records of the segment log up to the journal head. Out: batches of [`Envelope`]s.
 
 use std::sync::Arc;
 
@@ -12,9 +14,9 @@ use crate::journal::segments::{Log, RawRecord, SegmentCursor};
 use crate::journal::tokens::Tokens;
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
 
-/// How many bytes of selected records a batch holds at most (and one record more).
+/// Maximum size in bytes of the selected records of a batch. The last record can exceed it.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// How many bytes a batch reads over at most to find them.
+/// Maximum number of bytes that are scanned to fill a batch.
 const SCAN_BYTES: usize = 16 * 1024 * 1024;
 
 /// A reader of the embedded journal.
@@ -22,11 +24,12 @@ const SCAN_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct EmbeddedReader {
     log: Arc<Log>,
     head: watch::Receiver<Sequence>,
-    /// The token of the keyword that is read, if only one is.
+    /// The token of the selected keyword, if only one keyword is read.
     only: Option<Arc<[u8]>>,
-    /// Through which position all has been handed out.
+    /// The position through which records were handed out.
     after: Sequence,
-    /// Stands behind `after`; away while a batch is being read, and lost with it.
+    /// The read position after `after`. It is taken out while a batch is read, and lost if that
+    /// read is dropped.
     position: Option<ReadPosition>,
 }
 
@@ -79,7 +82,7 @@ impl JournalReader for EmbeddedReader {
     }
 }
 
-/// A position in the journal, for code that may block.
+/// A read position in the journal, for code that may block.
 #[derive(Debug)]
 pub(super) struct ReadPosition {
     cursor: SegmentCursor,
@@ -88,7 +91,7 @@ pub(super) struct ReadPosition {
 }
 
 impl ReadPosition {
-    /// Behind `after`, which is below the head.
+    /// Opens the position after `after`, which must be below the journal head.
     pub(super) fn behind(log: &Arc<Log>, after: Sequence) -> Result<Self, JournalError> {
         Ok(Self {
             cursor: SegmentCursor::behind(log, after)?,
@@ -97,7 +100,7 @@ impl ReadPosition {
         })
     }
 
-    /// Reads on, up to `head`.
+    /// Reads the next batch, up to `head`.
     fn batch(
         &mut self,
         head: Sequence,
@@ -136,7 +139,7 @@ impl ReadPosition {
         Ok(batch)
     }
 
-    /// The next record, decoded; `None` at `head`.
+    /// Reads and decodes the next record; `None` at `head`.
     pub(super) fn next(&mut self, head: Sequence) -> Result<Option<Envelope>, JournalError> {
         Ok(if self.cursor.advance(head)? {
             Some(open(&self.cursor.record(), &mut self.tokens))
@@ -152,7 +155,7 @@ pub(super) fn open(raw: &RawRecord<'_>, tokens: &mut Tokens) -> Envelope {
     record.open(raw.sequence, tokens.meaning(&record.token))
 }
 
-/// The record as it was appended, sharing the bytes that were read.
+/// The record as it was appended. It shares the bytes of the read chunk.
 fn record(raw: &RawRecord<'_>) -> Record {
     match GroupBody::parse(raw.body) {
         Some(body) => Record {
@@ -160,7 +163,7 @@ fn record(raw: &RawRecord<'_>) -> Record {
             token: raw.share(body.token),
             stored: raw.share(body.stored),
         },
-        // Not reachable with what this module writes; shown as a rejected record without a keyword.
+        // This module writes no such body. It is shown as a rejected record without a keyword.
         None => Record {
             received_at: crate::events::Timestamp::EARLIEST,
             token: bytes::Bytes::new(),

@@ -1,8 +1,8 @@
-//! The rejected log in segment files, beside the journal.
+//! The rejected log in segment files, beside the embedded journal.
 //!
 //! A record of the segment log is an entry in its stored form: a version byte, in version 2 the
-//! code, then the entry in the project's binary encoding. Entries without a code have version 1.
-//! Golden fixtures hold every version.
+//! code, then the entry in the binary encoding of the project. An entry without a code has version
+//! 1. Golden files have every version.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,11 @@ use crate::journal::{JournalError, RejectedEntry, RejectedLog, RejectedPage};
 
 const VERSION_1: u8 = 1;
 const WITH_CODE: u8 = 2;
-/// How much of a reason is kept, in bytes.
+/// Maximum length of a stored reason, in bytes. Longer ones are cut.
 const MAX_REASON_BYTES: usize = 2048;
-/// How much of a token is kept, in bytes.
+/// Maximum length of a stored token, in bytes. Longer ones are cut.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// How many bytes of entries are written as one group.
+/// Maximum size in bytes of the entries that are written as one group.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// The rejected log of an embedded journal.
@@ -32,7 +32,7 @@ pub(super) struct EmbeddedRejectedLog {
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` when it was opened for reading only and there is none yet.
+    /// `None` when the log was opened for reading only and does not exist yet.
     log: Option<Arc<Log>>,
     state: Mutex<State>,
 }
@@ -40,7 +40,7 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     writer: Option<Writer>,
-    /// What to answer when there is no writer.
+    /// Whether appends are refused because the log was opened for reading only.
     read_only: bool,
     head: Sequence,
     last: LastPositions,
@@ -48,7 +48,7 @@ struct State {
 }
 
 impl EmbeddedRejectedLog {
-    /// Opens the log, or creates it, and reads it through for the last positions.
+    /// Opens the log, or creates it, and reads all of it to find the last position of each subject.
     pub(super) fn open(dir: &Path, new: NewLog, segment_bytes: u64) -> Result<Self, JournalError> {
         let opened = Log::open(dir, Kind::Rejected, new, segment_bytes)?;
         let mut last = LastPositions::default();
@@ -64,7 +64,7 @@ impl EmbeddedRejectedLog {
         ))
     }
 
-    /// Opens the log, if there is one, for reading only.
+    /// Opens the log for reading only, if it exists.
     pub(super) fn open_read_only(dir: &Path) -> Result<Self, JournalError> {
         let (log, head) = match Log::open_read_only(dir, Kind::Rejected)? {
             None => (None, Sequence::ZERO),
@@ -92,7 +92,7 @@ impl EmbeddedRejectedLog {
         }
     }
 
-    /// Writes the end mark; appends from here on are refused. Blocks on the disk.
+    /// Writes the end mark. Later appends are refused. Blocks on the disk.
     pub(super) fn finish(&self) -> Result<(), JournalError> {
         let mut state = self.inner.lock();
         match state.writer.take() {
@@ -143,10 +143,10 @@ impl State {
                     JournalError::Closed
                 });
             };
-            // The caller tries again after a pause, which paces repairs too.
+            // The caller retries after a pause, so repairs are paced too.
             writer.repair()?;
             self.frame.restart(writer.next(), GROUP_BYTES);
-            // Noted for good when the group is durable.
+            // The positions are adopted when the group is durable.
             let mut group = LastPositions::default();
             while self.frame.len() < GROUP_BYTES
                 && let Some((entry, behind)) = rest.split_first()
@@ -167,8 +167,8 @@ impl State {
     }
 }
 
-/// Reads the entries behind `after`, each with its position in the log, as long as `visit` answers
-/// true.
+/// Calls `visit` with the entries after `after` and their positions in the log, until `visit`
+/// returns false.
 fn each(
     log: &Arc<Log>,
     after: Sequence,
@@ -192,7 +192,8 @@ fn each(
     Ok(())
 }
 
-/// The stored form of an entry, cut to what is kept of it.
+/// Encodes the stored form of an entry. Cuts its reason, token and payload to their maximum
+/// lengths.
 fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
     let mut kept = entry.clone();
     kept.payload.truncate(MAX_KEPT_BYTES);
@@ -218,7 +219,7 @@ fn encode(entry: &RejectedEntry) -> Result<Vec<u8>, JournalError> {
     Ok(out)
 }
 
-/// Reads the stored form of any version.
+/// Decodes the stored form of any version.
 fn decode(bytes: &[u8]) -> Result<RejectedEntry, binary::StoredError> {
     match bytes.split_first() {
         Some((&VERSION_1, value)) => binary::decode_value(value),

@@ -1,5 +1,8 @@
-//! What there is of an embedded journal, told without changing it: a summary, all damage, and
-//! what can still be read.
+//! Surveys of an embedded journal, which change nothing: a summary, all damage, and the readable
+//! records.
+//!
+//! In: the folder of a journal. Out: a [`Summary`], the result of a whole walk ([`verify`]), or the
+//! readable records one by one ([`Salvage`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,36 +14,37 @@ use crate::journal::JournalError;
 use crate::journal::segments::{Kind, Log, Walk, Walked};
 use crate::journal::tokens::Tokens;
 
-/// What an embedded journal consists of.
+/// A summary of an embedded journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Which journal it is.
+    /// The incarnation of the journal.
     pub incarnation: Incarnation,
-    /// Into how many shards it places keywords.
+    /// The number of shards.
     pub shards: ShardCount,
-    /// The last record; as of the call.
+    /// The last record when the summary was made.
     pub head: Sequence,
-    /// When it was opened it ended with an end mark: it had been stopped, not killed.
+    /// Whether the journal ended with an end mark when it was opened. It has one after a clean
+    /// stop, and none after a kill.
     pub closed_cleanly: bool,
-    /// Its files, in order.
+    /// The segment files, in order.
     pub segments: Vec<SegmentSummary>,
 }
 
-/// One file.
+/// A summary of one segment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentSummary {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Sequence of its first record.
+    /// The sequence of the first record.
     pub first: Sequence,
-    /// Sequence of its last record; the one before `first` when it holds none.
+    /// The sequence of the last record. Without records it is the one before `first`.
     pub last: Sequence,
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     pub bytes: u64,
 }
 
 impl EmbeddedJournal {
-    /// What the journal consists of now. Asks the system for the sizes of its files.
+    /// Returns the current summary of the journal. Reads the sizes of its files.
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -71,19 +75,19 @@ impl EmbeddedJournal {
     }
 }
 
-/// What a walk over a whole journal found.
+/// The result of a walk over a whole journal.
 #[derive(Debug)]
 pub struct Verified {
-    /// How many sound records.
+    /// The number of sound records.
     pub records: u64,
-    /// The last position, sound or not.
+    /// The last position, sound or damaged.
     pub last: Sequence,
-    /// Every damage, as [`JournalError::Damaged`] or [`JournalError::Unsupported`], in order.
+    /// All damage in order, as [`JournalError::Damaged`] or [`JournalError::Unsupported`].
     pub damages: Vec<JournalError>,
 }
 
-/// Reads every byte of the journal in `dir`, and of its rejected log, and names all damage.
-/// Changes nothing. A torn end is no damage. Blocks on the disk.
+/// Reads every byte of the journal in `dir` and of its rejected log, and names all damage. Changes
+/// nothing. A torn end is not damage. Blocks on the disk.
 ///
 /// # Errors
 /// [`JournalError::Unsupported`] when there is no journal, or [`JournalError::Io`].
@@ -120,7 +124,8 @@ pub fn verify(dir: &Path) -> Result<Verified, JournalError> {
     Ok(verified)
 }
 
-/// A walk over what is left of a journal that may be damaged. All methods block on the disk.
+/// A walk over the readable records of a journal that may be damaged. All methods block on the
+/// disk.
 #[derive(Debug)]
 pub struct Salvage {
     log: Arc<Log>,
@@ -128,21 +133,21 @@ pub struct Salvage {
     tokens: Tokens,
 }
 
-/// What a salvage came upon.
+/// One step of a salvage.
 #[derive(Debug)]
 pub enum Salvaged {
     /// A sound record.
     Record(Envelope),
-    /// Damage; behind it the walk goes on.
+    /// Damage. The walk continues after it.
     Damage(JournalError),
 }
 
 impl Salvage {
-    /// Begins with the first record of the journal in `dir`. Changes nothing.
+    /// Starts at the first record of the journal in `dir`. Changes nothing.
     ///
     /// # Errors
-    /// [`JournalError::Unsupported`] when there is no journal, [`JournalError::Damaged`] when not
-    /// even its incarnation can be read, or [`JournalError::Io`].
+    /// [`JournalError::Unsupported`] when there is no journal, [`JournalError::Damaged`] when its
+    /// incarnation cannot be read, or [`JournalError::Io`].
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let Some(log) = Log::survey(dir, Kind::Journal)? else {
             return Err(no_journal(dir));
@@ -154,17 +159,17 @@ impl Salvage {
         })
     }
 
-    /// Which journal it is.
+    /// The incarnation of the journal.
     pub fn incarnation(&self) -> Incarnation {
         self.log.incarnation()
     }
 
-    /// Into how many shards it places keywords.
+    /// The number of shards.
     pub fn shards(&self) -> ShardCount {
         self.log.shards()
     }
 
-    /// The version of the normal form that its tokens are in.
+    /// The version of the normal form of its tokens.
     pub fn normal_form(&self) -> u16 {
         self.log.normal_form()
     }
@@ -173,7 +178,8 @@ impl Salvage {
 impl Iterator for Salvage {
     type Item = Result<Salvaged, JournalError>;
 
-    /// The next sound record, or the next damage. [`JournalError::Io`] when a file can't be read.
+    /// Returns the next sound record, or the next damage. [`JournalError::Io`] when a file cannot
+    /// be read.
     fn next(&mut self) -> Option<Self::Item> {
         match self.walk.step() {
             Ok(Walked::End) => None,

@@ -1,4 +1,4 @@
-//! Taking over a journal of an earlier version of the normal form.
+//! Takes over a journal of an earlier version of the normal form.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::journal::JournalError;
 use crate::journal::earlier_tokens::ChangedTokens;
 use crate::journal::segments::{Log, SegmentCursor, Writer};
 
-/// So many tokens are remembered as looked at; beyond it all are forgotten.
+/// Maximum number of tokens that are remembered as checked. When it is reached, all are forgotten.
 const MAX_REMEMBERED_TOKENS: usize = 200_000;
 
-/// Sees to it that the tokens of the log are in today's normal form, and that the log says so from
-/// here on. Reads all of a log that does not say so yet.
+/// Checks that the tokens of the log are in the current normal form, and then marks the log with
+/// that version. Reads the whole log if it is not marked yet.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when some are not, and those of reading and writing.
+/// [`JournalError::EarlierTokens`] when some tokens are not, and errors of reading and writing.
 pub(super) fn take_over(
     log: &Arc<Log>,
     head: Sequence,

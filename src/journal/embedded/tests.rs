@@ -1,4 +1,4 @@
-//! The embedded journal as its users see it.
+//! Tests of the embedded journal through its public interface.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// All that a journal hands out up to its head, in batches of at most `max`.
+/// Reads all records up to the journal head, in batches of at most `max`.
 async fn read_all(journal: &EmbeddedJournal, selection: Selection, max: usize) -> Vec<Batch> {
     let head = *journal.head().borrow();
     let mut reader = journal.read(Sequence::ZERO, selection).await.unwrap();
@@ -94,7 +94,7 @@ fn expected(records: &[Record]) -> Vec<Envelope> {
 }
 
 #[tokio::test]
-async fn appended_records_are_read_also_after_a_stop() {
+async fn appended_records_are_read_before_and_after_a_restart() {
     let dir = TempDir::new().unwrap();
     let records = vec![
         posted("아이폰", 1, "첫 트윗"),
@@ -130,7 +130,7 @@ async fn appended_records_are_read_also_after_a_stop() {
     let nothing = journal.append(Vec::new()).await.unwrap();
     assert_eq!((nothing.count, nothing.last), (0, Sequence::new(5)));
     drop(journal);
-    // Nothing was written, so the end mark still stands.
+    // Nothing was written, so the end mark is still there.
     assert!(open_at(dir.path()).summary().unwrap().closed_cleanly);
 }
 
@@ -170,7 +170,7 @@ async fn segments_are_rolled_and_read_over_from_any_position() {
 }
 
 #[tokio::test]
-async fn one_keyword_is_selected_and_the_end_has_its_hash_all_the_same() {
+async fn selected_keyword_is_read_and_batches_have_the_hash_of_their_end() {
     let dir = TempDir::new().unwrap();
     let journal = open_at(dir.path());
     let records: Vec<_> = (1..=30)
@@ -199,7 +199,7 @@ async fn one_keyword_is_selected_and_the_end_has_its_hash_all_the_same() {
     assert_eq!(journal.hash_at(Sequence::new(31)).await.unwrap(), None);
 }
 
-/// Asks for the next batch, and drops the future if it isn't ready at once.
+/// Asks for the next batch. Drops the future if the batch is not ready at once.
 async fn ask_once(reader: &mut dyn JournalReader) -> Option<Batch> {
     let mut asked = reader.next(10);
     std::future::poll_fn(|context| {
@@ -212,7 +212,7 @@ async fn ask_once(reader: &mut dyn JournalReader) -> Option<Batch> {
 }
 
 #[tokio::test]
-async fn a_reader_at_the_end_waits_and_a_dropped_call_loses_nothing() {
+async fn reader_at_the_end_waits_and_a_dropped_call_loses_nothing() {
     let dir = TempDir::new().unwrap();
     let journal = open_at(dir.path());
     let mut reader = journal.read(Sequence::ZERO, Selection::All).await.unwrap();
@@ -317,7 +317,7 @@ async fn oversized_record_refuses_the_whole_append() {
 }
 
 #[test]
-fn a_read_only_journal_has_to_exist_and_is_not_touched() {
+fn read_only_journal_must_exist_and_is_not_changed() {
     let dir = TempDir::new().unwrap();
     let missing = EmbeddedJournal::open_read_only(&dir.path().join("none"));
     assert!(matches!(missing, Err(JournalError::Unsupported { .. })));
@@ -375,7 +375,7 @@ fn rejection(token: &'static [u8], addressed: bool, sequence: u64) -> RejectedEn
     }
 }
 
-/// The rule of the rejected log, on any implementation.
+/// Checks the skipping rule of the rejected log, for any implementation.
 async fn check_skipping(log: &dyn RejectedLog) {
     let first = vec![
         rejection(b"a", true, 3),
@@ -385,16 +385,16 @@ async fn check_skipping(log: &dyn RejectedLog) {
         rejection(b"a", true, 8),
     ];
     assert_eq!(log.append(first.clone()).await.unwrap(), 4);
-    // A refold brings them again, and goes on.
+    // A refold appends the same entries again, and then new ones.
     assert_eq!(log.append(first).await.unwrap(), 0);
     let more = vec![
         rejection(b"b", true, 9),
-        // All that name no keyword have one subject.
+        // All records that name no keyword have one subject.
         rejection(b"B", false, 6),
         rejection(b"B", false, 10),
     ];
     assert_eq!(log.append(more).await.unwrap(), 2);
-    // Another journal's sequences say nothing about this one's.
+    // Sequences of another journal do not count.
     let mut other = rejection(b"a", true, 1);
     other.incarnation = Incarnation(8);
     assert_eq!(log.append(vec![other.clone()]).await.unwrap(), 1);
@@ -409,7 +409,7 @@ async fn kept(log: &dyn RejectedLog) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn the_rejected_log_keeps_each_once_over_restarts() {
+async fn rejected_log_keeps_each_entry_once_over_restarts() {
     let dir = TempDir::new().unwrap();
     let journal = open_at(dir.path());
     check_skipping(&*journal.rejected()).await;
@@ -436,14 +436,14 @@ async fn the_rejected_log_keeps_each_once_over_restarts() {
 }
 
 #[tokio::test]
-async fn the_rejected_log_in_memory_has_the_same_rule() {
+async fn rejected_log_in_memory_skips_by_the_same_rule() {
     let log = crate::journal::MemoryRejectedLog::default();
     check_skipping(&log).await;
     assert_eq!(kept(&log).await, KEPT);
 }
 
 #[tokio::test]
-async fn rejected_entries_are_cut_to_what_is_kept() {
+async fn rejected_entries_are_cut_to_their_maximum_lengths() {
     let dir = TempDir::new().unwrap();
     let journal = open_at(dir.path());
     let mut entry = rejection(b"a", true, 1);

@@ -1,9 +1,9 @@
-//! What a stream is asked: what it is, and single messages.
+//! Requests about a stream: its state, its configuration, and single messages.
 //!
-//! Messages are asked of the stream's leader (`STREAM.MSG.GET`), not of any replica (direct get),
-//! since what is compared with a checkpoint has to be the truth. The answer carries subject,
-//! headers and payload as JSON and base64, so that it also shows messages that break the client's
-//! parser when they are delivered.
+//! Messages are requested from the leader of the stream (`STREAM.MSG.GET`), not from any replica
+//! (direct get), because a message that is compared with a checkpoint must be current. The answer
+//! has subject, headers and payload as JSON and base64. So it also returns messages that break the
+//! parser of the client library when they are delivered.
 
 use std::collections::BTreeMap;
 
@@ -19,35 +19,35 @@ use serde_json::{Value, json};
 use crate::events::Timestamp;
 use crate::journal::JournalError;
 
-/// "No message found", in the API's own numbers.
+/// The error code "no message found" of the JetStream API.
 const NO_MESSAGE: u64 = 10_037;
-/// "Stream not found".
+/// The error code "stream not found".
 const NO_STREAM: u64 = 10_059;
 
-/// One stream.
+/// The requests about one stream.
 #[derive(Debug, Clone)]
 pub(super) struct StreamApi {
     pub(super) context: Context,
     pub(super) name: &'static str,
 }
 
-/// A message as it is stored.
+/// A stored message.
 #[derive(Debug, Clone)]
 pub(super) struct StoredMessage {
     pub(super) subject: String,
     pub(super) sequence: u64,
     pub(super) headers: Headers,
     pub(super) payload: Bytes,
-    /// When the stream took it.
+    /// When the stream received the message.
     pub(super) at: Timestamp,
 }
 
-/// The header block of a message, read leniently.
+/// The header block of a message. It is parsed leniently.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Headers(String);
 
 impl Headers {
-    /// The first value of this name.
+    /// The first value with this name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;
@@ -71,7 +71,7 @@ struct SubjectsAnswer {
 
 #[derive(Deserialize)]
 struct SubjectsState {
-    /// With the number of messages of each.
+    /// The number of messages of each subject.
     #[serde(default)]
     subjects: Option<BTreeMap<String, IgnoredAny>>,
 }
@@ -93,7 +93,7 @@ struct WireMessage {
 }
 
 impl StreamApi {
-    /// What the stream is; `None` when there is none.
+    /// Returns the state of the stream; `None` when it does not exist.
     pub(super) async fn describe(&self) -> Result<Option<Info>, JournalError> {
         self.ask("describe its stream", "STREAM.INFO", &json!({}), NO_STREAM)
             .await
@@ -111,8 +111,8 @@ impl StreamApi {
             })
     }
 
-    /// Sets one entry of the stream's metadata. All else stays as it is, also settings of servers
-    /// that are newer than the client.
+    /// Sets one entry of the metadata of the stream. All other settings stay as they are, including
+    /// settings of servers that are newer than the client library.
     pub(super) async fn set_metadata(&self, name: &str, value: &str) -> Result<(), JournalError> {
         let action = "change the metadata of a stream";
         let gone = || JournalError::Broker {
@@ -138,8 +138,8 @@ impl StreamApi {
         updated.map(drop).ok_or_else(gone)
     }
 
-    /// The next subjects of its messages behind so many, as many as the server gives at once (up to
-    /// 100,000); none at the end.
+    /// Returns the next subjects of the messages, after the first `offset` ones. The server gives
+    /// up to 100,000 at once. Empty at the end.
     pub(super) async fn subjects(&self, offset: usize) -> Result<Vec<String>, JournalError> {
         let action = "list the subjects of its stream";
         let question = json!({ "subjects_filter": ">", "offset": offset });
@@ -155,7 +155,7 @@ impl StreamApi {
         self.message(&json!({ "seq": sequence })).await
     }
 
-    /// The first message at or behind a sequence whose subject matches.
+    /// The first message at or after a sequence whose subject matches.
     pub(super) async fn next(
         &self,
         sequence: u64,
@@ -194,7 +194,7 @@ impl StreamApi {
         }))
     }
 
-    /// Asks; `None` when the answer is the error `absent`.
+    /// Sends a request; `None` when the answer is the error `absent`.
     async fn ask<T: DeserializeOwned>(
         &self,
         action: &'static str,

@@ -1,8 +1,8 @@
-//! Appending: publishes pipelined, and waits for every acknowledgement.
+//! Appends records: publishes them in a pipeline and waits for every acknowledgement.
 //!
-//! Records get no `Nats-Msg-Id`: it would cost the server memory for every record for two minutes,
-//! and what it is for is done better by the fold, which counts a tweet once for ever. A record
-//! whose acknowledgement is lost is reported as not known; sending it again counts it once.
+//! Records get no `Nats-Msg-Id`. It would cost the server memory for every record for two minutes,
+//! and the fold already counts a repeated tweet once, without a time limit. A record whose
+//! acknowledgement is lost is reported as unknown. Sending it again is safe.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -19,21 +19,22 @@ use crate::events::binary::{self, Stored};
 use crate::events::{Record, Timestamp, encode_fitting};
 use crate::journal::{Appended, JournalError};
 
-/// A record that was received so much earlier than now, in milliseconds, keeps its time in a
-/// header. What comes in just now has the stream's time, which is the same but for the way there.
+/// A record that was received more than this before now, in milliseconds, keeps its time in a
+/// header. A newer record gets the time of the stream, which is only a little later.
 const OLDER_MILLIS: i64 = 100;
 
-/// A failed append is shown for so long, unless another succeeds.
+/// How long a failed append is shown in the health, unless another append succeeds.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
-/// Appends records for everybody.
+/// Appends the records of all callers.
 #[derive(Debug)]
 pub(super) struct Appender {
     pipeline: Pipeline,
     keeper: Arc<Keeper>,
-    /// Records of one append follow one another as far as this process can see to it.
+    /// Held while the records of one append are sent, so that no other append of this process comes
+    /// between them.
     order: Mutex<()>,
-    /// Why an append failed, and when, if none has succeeded since.
+    /// The reason and time of the last failed append, if none has succeeded since.
     failure: std::sync::Mutex<Option<(Arc<str>, Instant)>>,
 }
 
@@ -47,8 +48,8 @@ impl Appender {
         }
     }
 
-    /// Why records are refused at present: what the last append met, if that was a moment ago.
-    /// Whether the next would be taken shows only when there is one.
+    /// The reason for which records are probably refused now: that of the last append, if it failed
+    /// a moment ago. Only an append can show whether records are accepted again.
     pub(super) fn refused(&self) -> Option<Arc<str>> {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure
@@ -60,7 +61,7 @@ impl Appender {
     /// Appends records and waits until all are acknowledged.
     ///
     /// # Errors
-    /// [`JournalError::NoSubject`] before anything was sent; [`JournalError::Unacknowledged`].
+    /// [`JournalError::NoSubject`] before any record was sent; [`JournalError::Unacknowledged`].
     pub(super) async fn append(&self, records: &[Record]) -> Result<Appended, JournalError> {
         let now = Timestamp::now();
         let outgoing = records
@@ -108,7 +109,8 @@ impl Outgoing {
     }
 }
 
-/// The JSON of an event, with where it comes from; what is no event goes as it came.
+/// Returns the JSON of the event and its origin. A payload that is not an event is returned
+/// unchanged.
 fn payload(record: &Record) -> (Bytes, Option<String>) {
     if let Some(payload) = binary::wire_payload(&record.stored) {
         return (payload, None);
@@ -120,7 +122,7 @@ fn payload(record: &Record) -> (Bytes, Option<String>) {
     }
 }
 
-/// One token of a subject that can be published to.
+/// Whether the token can be part of a subject to publish to.
 fn fits_subject(token: &str) -> bool {
     !token.is_empty()
         && !token

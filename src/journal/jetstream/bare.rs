@@ -1,4 +1,4 @@
-//! What the stream can do for a client that does nothing else: what tidings is measured against.
+//! A bare JetStream client without the work of tidings. `bench` measures tidings against it.
 
 use std::collections::VecDeque;
 use std::future::IntoFuture as _;
@@ -18,7 +18,7 @@ use crate::journal::JournalError;
 /// Messages per pull request.
 const BATCH: usize = 10_000;
 
-/// A client of the stream of events.
+/// A bare client of the stream of events.
 #[derive(Debug)]
 pub struct BareJetStream {
     asking: Context,
@@ -29,7 +29,7 @@ impl BareJetStream {
     /// Connects.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
+    /// [`JournalError::Broker`] when the server refuses or does not answer in time.
     pub async fn connect(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let link = Link::open(options, "tidings bench").await?;
         Ok(Self {
@@ -58,8 +58,8 @@ impl BareJetStream {
         Ok(false)
     }
 
-    /// Publishes messages with as many acknowledgements in flight as the journal allows itself, and
-    /// waits for all of them.
+    /// Publishes messages and waits for all acknowledgements. Uses as many acknowledgements in
+    /// flight as the journal does.
     ///
     /// # Errors
     /// [`JournalError::Broker`] at the first message that is not acknowledged.
@@ -83,8 +83,8 @@ impl BareJetStream {
         Ok(())
     }
 
-    /// Reads so many messages from the beginning with one consumer that acknowledges nothing, and
-    /// drops them.
+    /// Reads `messages` messages from the beginning and drops them. Uses one consumer without
+    /// acknowledgements.
     ///
     /// # Errors
     /// [`JournalError::Broker`].
@@ -123,7 +123,7 @@ impl BareJetStream {
             .map_err(|error| failed(&error))
     }
 
-    /// What the stream of events takes on disk, in bytes.
+    /// Returns the size of the stream of events on disk, in bytes.
     ///
     /// # Errors
     /// [`JournalError::Broker`].
@@ -132,7 +132,7 @@ impl BareJetStream {
         Ok(info.map(|info| info.state.bytes).unwrap_or_default())
     }
 
-    /// Removes the journal's streams with all that they hold.
+    /// Removes the streams of the journal with all their messages.
     ///
     /// # Errors
     /// [`JournalError::Broker`].

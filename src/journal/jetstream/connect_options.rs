@@ -1,4 +1,7 @@
-//! How NATS is reached: servers, identity and TLS, as options of the client library.
+//! Options of the connection to NATS: servers, identity and TLS, converted for the client library.
+//!
+//! In: [`JetStreamOptions`] from the settings. Out: the options of the client library, and log
+//! lines for the events of a connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,17 +15,17 @@ use super::connection::{ANSWER_WITHIN, FIRST_PAUSE, LONGEST_PAUSE, LinkHealth, l
 use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
-/// How long one attempt to connect may take.
+/// Maximum duration of one attempt to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// How often the server is asked for a sign of life; two missing ones end the connection.
+/// Interval of pings to the server. Two missing answers end the connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
 
-/// A text that is shown nowhere.
+/// A text that is never displayed or logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides a text.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -34,30 +37,32 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// How NATS is reached, and how its streams are kept.
+/// How to connect to NATS, and how its streams are kept.
 #[derive(Debug, Clone)]
 pub struct JetStreamOptions {
-    /// Servers of one cluster, such as `nats://127.0.0.1:4222`; one that answers is enough.
+    /// URLs of the servers of one cluster, such as `nats://127.0.0.1:4222`. One reachable server is
+    /// enough.
     pub urls: Vec<String>,
     /// A credentials file (user JWT and seed).
     pub credentials: Option<PathBuf>,
-    /// A file that holds an nkey seed.
+    /// A file with an nkey seed.
     pub nkey: Option<PathBuf>,
     /// A token.
     pub token: Option<Secret>,
-    /// A user and a password, where they don't stand in the URL.
+    /// A user and a password, if they are not in the URL.
     pub user: Option<(String, Secret)>,
-    /// A PEM file of the authorities that may sign the server's certificate.
+    /// A PEM file with the authorities that may sign the certificate of the server.
     pub ca: Option<PathBuf>,
-    /// PEM files of our own certificate and its key.
+    /// PEM files of the client certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Whether TLS begins before the server says anything.
+    /// Whether the TLS handshake comes before the first message of the server.
     pub tls_first: bool,
-    /// What answers are addressed to begins with; `None`: `_INBOX`.
+    /// Prefix of the subjects for answers. `None` means `_INBOX`.
     pub inbox_prefix: Option<String>,
-    /// How many servers keep each stream. `None`: one for a new stream, any for an existing one.
+    /// Number of servers that keep each stream. `None` means one for a new stream, and any number
+    /// for an existing one.
     pub replicas: Option<usize>,
-    /// How long a server that cannot be reached is waited for at the start.
+    /// How long a start waits for a server that cannot be reached.
     pub wait: Duration,
 }
 
@@ -79,7 +84,7 @@ impl Default for JetStreamOptions {
     }
 }
 
-/// The options of a connection that reports its events to `turn` and `health`.
+/// Makes the options of a connection that reports its events to `turn` and `health`.
 ///
 /// # Errors
 /// [`JournalError::Io`] when a file with credentials cannot be read.
@@ -112,7 +117,7 @@ pub(super) async fn connect_options(
     Ok(connect)
 }
 
-/// Counts a change of the connection, keeps a complaint of the server, and logs the event.
+/// Counts changes of the connection, keeps complaints of the server, and logs the event.
 fn on_event(event: Event, turn: &watch::Sender<u64>, health: &Mutex<LinkHealth>) {
     match &event {
         Event::Connected | Event::Disconnected | Event::SlowConsumer(_) => {
@@ -130,7 +135,7 @@ fn on_event(event: Event, turn: &watch::Sender<u64>, health: &Mutex<LinkHealth>)
     }
 }
 
-/// Adds the credentials of the options. A user that is given in them counts more than one in a URL.
+/// Adds the credentials of the options. A user in the options takes precedence over one in a URL.
 async fn with_identity(
     mut connect: ConnectOptions,
     options: &JetStreamOptions,
@@ -177,7 +182,7 @@ fn with_tls(mut connect: ConnectOptions, options: &JetStreamOptions) -> ConnectO
     connect
 }
 
-/// The identity in a URL: a user and a password, or a token.
+/// Reads the identity in a URL: a user and a password, or a token.
 fn identity_in(url: &str) -> Option<(String, Option<String>)> {
     let url = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (identity, _) = url.rsplit_once('@')?;
@@ -188,7 +193,7 @@ fn identity_in(url: &str) -> Option<(String, Option<String>)> {
     })
 }
 
-/// URLs for people to see, with commas between them.
+/// The URLs for display, separated by commas, without passwords.
 pub fn without_passwords(urls: &[String]) -> String {
     let shown: Vec<_> = urls
         .iter()
@@ -201,7 +206,7 @@ pub fn without_passwords(urls: &[String]) -> String {
     shown.join(",")
 }
 
-/// What tells the log lines about an event from others'.
+/// The throttling key of the log lines for an event.
 const fn log_cause(event: &Event) -> &'static str {
     match event {
         Event::ServerError(_) => "nats-server-error",
@@ -225,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_may_contain_credentials() {
+    fn credentials_in_a_url_are_read() {
         let both = |user: &str, password: &str| Some((user.to_owned(), Some(password.to_owned())));
         assert_eq!(identity_in("nats://u:p@a:1"), both("u", "p"));
         assert_eq!(identity_in("u:p%40%3A@a:1"), both("u", "p@:"));

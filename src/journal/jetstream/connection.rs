@@ -1,4 +1,8 @@
-//! A connection to NATS, and how it is made again when it is lost or useless.
+//! A connection to NATS, and when it is made again.
+//!
+//! In: the options of the journal. Out: contexts for requests, appends and reads over one
+//! connection. A connection that is lost is made again by the client library, and a useless one by
+//! [`Link::renew`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,25 +18,25 @@ use super::pipeline::Pipeline;
 use crate::journal::JournalError;
 use crate::telemetry::{log_throttled, whole};
 
-/// How long an answer may take. One that was lost with its connection must not hold up reading
-/// much longer than that.
+/// Maximum wait for an answer. It is short, because reading waits for it, even if the answer was
+/// lost with its connection.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// How long an acknowledgement may take.
+/// Maximum wait for an acknowledgement.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
-/// Acknowledgements that are waited for at a time.
+/// Maximum number of acknowledgements in flight.
 pub(super) const MAX_ACKS_IN_FLIGHT: usize = 4_096;
-/// Pauses between attempts to connect again: short, since folding has to go on soon after the
-/// server is back.
+/// Pauses between attempts to connect again. They are short, because folding has to continue soon
+/// after the server is back.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a connection that still stands is made again, at most.
+/// Minimum time between two renewals of a working connection.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
-/// A connection over which questions are not answered for so long is made again, though something
-/// is heard over it.
+/// A connection without answers to requests for this long is renewed, even if it delivers other
+/// messages.
 const USELESS_AFTER: Duration = Duration::from_secs(15);
 
-/// A connection, and how often it was lost or found again.
+/// A connection, and the number of its changes (lost or made again).
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) client: Client,
@@ -40,27 +44,27 @@ pub(super) struct Link {
     health: Arc<Mutex<LinkHealth>>,
 }
 
-/// What is known of a connection besides that it stands.
+/// The health of a connection that is not lost.
 #[derive(Debug, Default)]
 pub(super) struct LinkHealth {
-    /// What the server complained of last.
+    /// The last complaint of the server.
     complaint: Option<String>,
-    /// When the connection was last made again by us.
+    /// When this process last renewed the connection.
     renewed: Option<Instant>,
-    /// Since when questions are not answered in time, if the last one was not.
+    /// The time since which requests get no answer, if the last one got none.
     silent: Option<Instant>,
-    /// When anything else was heard last, such as an acknowledgement.
+    /// When another message was last received, such as an acknowledgement.
     heard: Option<Instant>,
 }
 
 impl LinkHealth {
-    /// Keeps what the server complained of.
+    /// Keeps a complaint of the server.
     pub(super) fn complains(&mut self, complaint: String) {
         self.complaint = Some(complaint);
     }
 
-    /// One answer that is late says little. The connection is of no use when none comes and nothing
-    /// else does, or when none has come for long.
+    /// Whether the connection is useless. One late answer is not enough: either nothing at all is
+    /// received, or no request has been answered for a long time.
     fn is_useless(&self) -> bool {
         let silent = self.silent.map_or(Duration::ZERO, |since| since.elapsed());
         let hears = self.heard.is_some_and(|at| at.elapsed() < RENEW_EVERY);
@@ -69,10 +73,10 @@ impl LinkHealth {
 }
 
 impl Link {
-    /// Connects; once it has, the client connects again by itself for ever.
+    /// Connects. After that the client library connects again by itself, without a limit.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
+    /// [`JournalError::Broker`] when the server refuses or does not answer in time.
     pub(super) async fn open(options: &JetStreamOptions, name: &str) -> Result<Self, JournalError> {
         let addresses = options
             .urls
@@ -108,19 +112,19 @@ impl Link {
         }
     }
 
-    /// For questions to JetStream.
+    /// The context for requests to JetStream.
     pub(super) fn asking(&self) -> Context {
         ContextBuilder::new()
             .timeout(ANSWER_WITHIN)
             .build(self.client.clone())
     }
 
-    /// For publishing much.
+    /// A pipeline for publishing many messages.
     pub(super) fn pipeline(&self) -> Pipeline {
         Pipeline::new(self.client.clone(), ACKNOWLEDGE_WITHIN)
     }
 
-    /// For publishing by the client library's own means.
+    /// The context for publishing with the client library alone.
     pub(super) fn publishing(&self) -> Context {
         ContextBuilder::new()
             .timeout(ACKNOWLEDGE_WITHIN)
@@ -130,10 +134,10 @@ impl Link {
             .build(self.client.clone())
     }
 
-    /// Makes a connection that stands again, since what is asked over it gets no answer. A server
-    /// that takes a permission away ends the subscriptions that need it, and does not bring them
-    /// back with the permission; a new connection subscribes to all of them. Does nothing when the
-    /// connection was lost, or made again a moment ago.
+    /// Renews a connection that still exists, because requests over it get no answer. A server that
+    /// takes a permission away ends the subscriptions that need it, and does not restore them with
+    /// the permission. A new connection subscribes to all of them. Does nothing when the connection
+    /// was lost, or renewed a moment ago.
     pub(super) async fn renew(&self) {
         if !self.is_connected() {
             return;
@@ -148,11 +152,11 @@ impl Link {
         log_throttled("nats-renewed", |count| {
             tracing::warn!(count, "NATS does not answer; connecting to it again");
         });
-        // An error says that the client has ended, which everything else notices too.
+        // An error means that the client has ended. All other calls notice this too.
         let _ = self.client.force_reconnect().await;
     }
 
-    /// A reason, with what the server complained of last, such as a missing permission.
+    /// Returns `reason` with the last complaint of the server, such as a missing permission.
     pub(super) fn with_complaint(&self, reason: &str) -> String {
         match &lock(&self.health).complaint {
             Some(complaint) => format!("{reason}; the server said: {complaint}"),
@@ -160,19 +164,19 @@ impl Link {
         }
     }
 
-    /// Forgets the last complaint, since the server answers.
+    /// Notes an answer: drops the last complaint.
     pub(super) fn answers(&self) {
         let mut health = lock(&self.health);
         health.complaint = None;
         health.silent = None;
     }
 
-    /// Something else than an answer was heard.
+    /// Notes a message that is not an answer.
     pub(super) fn hears(&self) {
         lock(&self.health).heard = Some(Instant::now());
     }
 
-    /// A question was not answered in time: makes the connection again if it is of no use.
+    /// Notes that a request got no answer in time. Renews the connection if it is useless.
     pub(super) async fn is_silent(&self) {
         let useless = {
             let mut health = lock(&self.health);
@@ -189,7 +193,7 @@ impl Link {
     }
 }
 
-/// Trying again changes nothing about these.
+/// Whether another attempt would fail in the same way.
 fn is_final(kind: ConnectErrorKind) -> bool {
     use ConnectErrorKind as Kind;
     match kind {
@@ -214,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_late_answer_does_not_end_a_connection() {
+    fn late_answer_does_not_end_a_connection() {
         let now = Instant::now();
         let before = |seconds| now.checked_sub(Duration::from_secs(seconds));
         let useless = |silent, heard| {

@@ -1,4 +1,4 @@
-//! Keeps the standing of the stream current.
+//! The task that keeps the known state of the stream current.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::standing::Keeper;
 use crate::telemetry::whole;
 
-/// How often the stream is asked.
+/// Interval of the requests for the state of the stream.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// Asks the stream again and again, until the journal is closed or gone.
+/// Requests the state of the stream repeatedly, until the journal is closed or dropped.
 pub(super) async fn keep_current(keeper: Weak<Keeper>) {
     let mut silent = false;
     loop {

@@ -1,4 +1,7 @@
-//! A message of the stream as an envelope, and where it stands.
+//! Decodes messages of the stream into envelopes, and reads their positions.
+//!
+//! In: a delivered message or one that was requested by itself. Out: an [`Envelope`], or the hash
+//! of the record.
 
 use std::sync::Arc;
 
@@ -6,26 +9,26 @@ use super::api::{Headers, StoredMessage};
 use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, binary};
 use crate::journal::tokens::Tokens;
 
-/// When the journal of an imported record took it.
+/// The header with the time at which the journal of an imported record received it.
 pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
-/// Where the event comes from. Nothing of ours sends it yet; it is read.
+/// The header with the origin of the event. It is read, but tidings does not send it yet.
 pub(super) const ORIGIN: &str = "Tidings-Origin";
 
-/// Where a delivered message stands, from its reply subject.
+/// The position of a delivered message, read from its reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamPlace {
-    /// In the stream.
+    /// The sequence in the stream.
     pub(super) sequence: u64,
-    /// In what the consumer has delivered: without gaps.
+    /// The sequence in the deliveries of the consumer, which has no gaps.
     pub(super) delivered: u64,
-    /// When the stream took it.
+    /// When the stream received the message.
     pub(super) at: Timestamp,
 }
 
 impl StreamPlace {
-    /// Reads `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<nanoseconds>.<pending>`,
-    /// which may have a domain and an account before the stream, and more behind. `None` when it
-    /// is another subject: then it is the server that speaks, not a stored message.
+    /// Parses `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<nanoseconds>.<pending>`.
+    /// A domain and an account may come before the stream, and more parts at the end. `None` for
+    /// other subjects: the message is then a status of the server and not a stored message.
     pub(super) fn parse(reply: &str) -> Option<Self> {
         let parts = reply.strip_prefix("$JS.ACK.")?;
         let skipped = match memchr::memchr_iter(b'.', parts.as_bytes()).count() {
@@ -43,7 +46,7 @@ impl StreamPlace {
     }
 }
 
-/// The subject's token: what stands behind the shard in `tweets.<shard>.<token>`.
+/// The token in a subject: the part after the shard in `tweets.<shard>.<token>`.
 pub(super) fn token_of(subject: &str) -> &str {
     subject.splitn(3, '.').nth(2).unwrap_or(subject)
 }
@@ -66,7 +69,7 @@ pub(super) fn open_delivered(
     }
 }
 
-/// Decodes a message that was asked for.
+/// Decodes a message that was requested by itself.
 pub(super) fn open_stored(message: &StoredMessage, tokens: &mut Tokens) -> Envelope {
     let received_at = received_at_of(message.headers.get(RECEIVED_AT), message.at);
     let token = token_of(&message.subject);
@@ -82,19 +85,20 @@ pub(super) fn open_stored(message: &StoredMessage, tokens: &mut Tokens) -> Envel
     }
 }
 
-/// The hash of what stands there.
+/// The hash of the record in a message.
 pub(super) fn hash_of(message: &StoredMessage) -> RecordHash {
     RecordHash::of(&open_stored(message, &mut Tokens::default()))
 }
 
-/// A header can only name an earlier time, so no record comes to lie in the future.
+/// Returns the earlier one of the time in the header and the time of the stream, so that no record
+/// is in the future.
 fn received_at_of(header: Option<&str>, at: Timestamp) -> Timestamp {
     header
         .and_then(|text| Timestamp::parse(text).ok())
         .map_or(at, |claimed| claimed.min(at))
 }
 
-/// What is not a text that says where an event comes from says nothing.
+/// Returns the origin in the header; `None` when it is not a valid origin.
 fn origin_of(header: Option<&str>) -> Option<Arc<str>> {
     header
         .filter(|origin| binary::check_origin(origin).is_ok())
@@ -120,7 +124,7 @@ fn open(
 }
 
 impl Headers {
-    /// A number in a header.
+    /// Reads a number from a header.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()
     }
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_moves_the_time_back_only() {
+    fn header_only_moves_the_time_back() {
         let at = Timestamp::from_millis(1_700_000_000_000);
         let later = at.plus(1).to_string();
         let earlier = at.plus(-5).to_string();
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_read_where_it_is_one() {
+    fn valid_origin_is_read_and_others_are_ignored() {
         assert_eq!(origin_of(Some("source:rss")).as_deref(), Some("source:rss"));
         for header in [None, Some(""), Some("two words"), Some("\u{e9}")] {
             assert_eq!(origin_of(header), None, "{header:?}");

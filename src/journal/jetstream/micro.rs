@@ -1,5 +1,5 @@
-//! The server as a NATS micro service: it shows in `nats micro ls`, and answers requests of
-//! `tidings.status` with its state.
+//! Registers the server as a NATS micro service. `nats micro ls` lists it, and it answers requests
+//! to `tidings.status` with its status.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use super::connection::Link;
 use crate::journal::JournalError;
 use crate::telemetry::whole;
 
-/// The subject that answers.
+/// The subject of the endpoint.
 const STATUS: &str = "tidings.status";
 const DESCRIPTION: &str = "Turns a stream of tweets into live, per-keyword knowledge";
 
-/// How the server does, as JSON.
+/// Returns the status of the server as JSON.
 pub type StatusAnswer = Arc<dyn Fn() -> Bytes + Send + Sync>;
 
-/// A service that is there until it is stopped. Has a connection of its own.
+/// The registered service, until it is stopped. It has a connection of its own.
 #[derive(Debug)]
 pub struct MicroService {
     service: Service,
@@ -29,7 +29,7 @@ pub struct MicroService {
 }
 
 impl MicroService {
-    /// Starts it; `address` is where the server's HTTP answers.
+    /// Starts the service. `address` is the HTTP address of the server.
     ///
     /// # Errors
     /// [`JournalError::Broker`].
@@ -39,7 +39,7 @@ impl MicroService {
         status: StatusAnswer,
     ) -> Result<Self, JournalError> {
         let failed = |error: async_nats::Error| JournalError::Broker {
-            action: "take tidings as a service",
+            action: "register tidings as a service",
             reason: error.to_string(),
         };
         let link = Link::open(options, "tidings status").await?;
@@ -53,7 +53,7 @@ impl MicroService {
             .map_err(failed)?;
         let endpoint = service.endpoint_builder().name("status");
         let mut endpoint = endpoint.add(STATUS).await.map_err(failed)?;
-        // The server knows of it before anybody is told that tidings is there.
+        // After the flush the server has the endpoint, so the caller can announce the start.
         link.client
             .flush()
             .await
@@ -69,10 +69,10 @@ impl MicroService {
         Ok(Self { service, answering })
     }
 
-    /// Ends it.
+    /// Stops the service.
     pub async fn stop(self) {
         if let Err(error) = self.service.stop().await {
-            tracing::debug!(error = %whole(error.as_ref()), "the service was gone already");
+            tracing::debug!(error = %whole(error.as_ref()), "the service had already ended");
         }
         self.answering.abort();
     }

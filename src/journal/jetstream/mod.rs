@@ -1,13 +1,17 @@
-//! The journal in a NATS JetStream stream: the one for several machines, and for publishers that
-//! speak NATS.
+//! The journal in a NATS JetStream stream: for several machines, and for publishers that use NATS.
 //!
-//! Events stand in the stream `TWEETS`, one message each, under `tweets.<shard>.<token>`, to which
-//! the stream itself maps the publishers' `tweets.<token>`; what could not be folded goes to the
-//! stream `REJECTED`. [`streams`] creates and checks them, [`append`] publishes, [`reader`] reads
-//! through the consumers of [`pull`], [`standing`] knows at all times what the stream is, and
-//! notices when it is no longer what was read. [`message`] decodes, [`api`] asks for single
-//! messages, [`connection`] connects: once for asking and appending, once for reading, so that
-//! what breaks the one does not hold up the other.
+//! Events are in the stream `TWEETS`, one message each, with the subject `tweets.<shard>.<token>`.
+//! The stream maps the subject `tweets.<token>` of publishers to it. Records that cannot be folded
+//! go to the stream `REJECTED`.
+//!
+//! - [`streams`] creates and checks the streams.
+//! - [`append`] publishes records.
+//! - [`reader`] reads through the consumers of [`pull`].
+//! - [`standing`] keeps the current state of the stream, and notices when it no longer has what was
+//!   read.
+//! - [`message`] decodes messages, and [`api`] requests single ones.
+//! - [`connection`] connects. There is one connection for requests and appends, and one for
+//!   reading, so that a failure of one does not delay the other.
 
 mod api;
 mod append;
@@ -55,7 +59,7 @@ pub use connect_options::{JetStreamOptions, Secret, without_passwords};
 pub use micro::{MicroService, StatusAnswer};
 pub use publisher::JetStreamPublisher;
 
-/// How long closing waits for what is on its way out.
+/// How long `close` waits for messages that are being sent.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A journal in a JetStream stream.
@@ -70,12 +74,12 @@ pub struct JetStreamJournal {
 }
 
 impl JetStreamJournal {
-    /// Connects, and creates the streams or checks them. A stream whose tokens are in an earlier
-    /// version of the normal form is taken over if all of them are the same in today's.
+    /// Connects, and creates or checks the streams. A stream whose tokens are in an earlier version
+    /// of the normal form is taken over if all its tokens are the same in the current version.
     ///
     /// # Errors
     /// [`JournalError::Broker`] when NATS or its JetStream does not answer in time,
-    /// [`JournalError::Misconfigured`] when a stream is another than the journal needs,
+    /// [`JournalError::Misconfigured`] when a stream does not fit a journal,
     /// [`JournalError::EarlierTokens`] and [`JournalError::Unsupported`].
     pub async fn open(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let (journal, info) = Self::connect(options).await?;
@@ -83,10 +87,10 @@ impl JetStreamJournal {
         Ok(journal)
     }
 
-    /// The same for those that append nothing: tokens are taken as they are.
+    /// Like [`Self::open`], for callers that append nothing. Tokens are not checked.
     ///
     /// # Errors
-    /// As [`Self::open`], but for the last two.
+    /// Those of [`Self::open`], except the last two.
     pub async fn open_to_read(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let (mut journal, info) = Self::connect(options).await?;
         journal.normal_form = streams::normal_form_of(&info.config);
@@ -144,13 +148,13 @@ impl Journal for JetStreamJournal {
     }
 
     fn shards(&self) -> ShardCount {
-        // What the stream's transform says, which was checked.
+        // The number in the transform of the stream, which was checked.
         ShardCount::DEFAULT
     }
 
-    /// [`Durability::Replicated`] when more than one server keeps the stream. A single server acks
-    /// before it syncs, unless it is set up otherwise (`sync_interval: always`), which it does
-    /// not tell: so the worse is assumed.
+    /// [`Durability::Replicated`] when more than one server keeps the stream. A single server
+    /// acknowledges before it syncs, unless it is configured otherwise (`sync_interval: always`).
+    /// It does not report this setting, so the weaker durability is assumed.
     fn durability(&self) -> Durability {
         self.keeper.standing().durability
     }
@@ -186,7 +190,8 @@ impl Journal for JetStreamJournal {
 
     async fn append(&self, records: Vec<Record>) -> Result<Appended, JournalError> {
         if records.is_empty() {
-            // Others publish to the stream, too. Where it doesn't answer, what is known will do.
+            // Other processes publish to the stream too, so its state is requested. If no answer
+            // comes, the known state is used.
             if self.link.is_connected() {
                 let _ = self.keeper.look().await;
             }
@@ -228,7 +233,7 @@ impl Journal for JetStreamJournal {
         if !self.keeper.close() {
             return Err(JournalError::Closed);
         }
-        // What is not sent by then was not acknowledged to anybody either.
+        // Messages that are not sent by then were not acknowledged to their callers either.
         let _ = tokio::time::timeout(CLOSE_WITHIN, self.link.client.flush()).await;
         let _ = tokio::time::timeout(CLOSE_WITHIN, self.reading.client.flush()).await;
         Ok(())

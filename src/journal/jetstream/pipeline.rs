@@ -1,10 +1,12 @@
-//! Publishing many messages at a time, and hearing what became of them.
+//! The publishing pipeline: sends many messages at a time and collects their acknowledgements.
 //!
-//! The messages of a run are all answered to one subject. A subject for each, let alone an inbox, a
-//! timer and an entry in a map, as the client library keeps them, would cost this process as much
-//! as all the rest of publishing, and nats-server a search among its subscriptions for each answer,
-//! where it remembers what it found for the last thousand subjects. The price is that an answer
-//! doesn't tell which message it is for; so where not all are good, only their number is known.
+//! In: the messages of a run. Out: how many of them are in the stream, and the first failure.
+//!
+//! All messages of a run have the same reply subject. The client library uses a reply subject, a
+//! timer and a map entry for each message. That would cost this process as much as all other work
+//! of publishing. It would also cost nats-server a search among its subscriptions for each answer,
+//! while it caches the results for the last thousand subjects. The price is that an answer does not
+//! say which message it is for, so after a failure only the number of stored messages is known.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,9 +21,9 @@ use tokio::time::timeout;
 use crate::events::Sequence;
 use crate::journal::{Appended, JournalError};
 
-/// So many answers of one run are waited for at a time …
+/// Maximum number of answers of one run that are in flight.
 const MAX_MESSAGES_PER_RUN: usize = 1_024;
-/// … and so many of all runs together.
+/// Maximum number of answers of all runs together that are in flight.
 const MAX_MESSAGES_IN_FLIGHT: usize = 4 * MAX_MESSAGES_PER_RUN;
 
 /// A message ready to be sent.
@@ -32,16 +34,16 @@ pub(super) struct Outgoing {
     pub(super) payload: Bytes,
 }
 
-/// What became of the messages of a run.
+/// The result of publishing the messages of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PublishOutcome {
-    /// How many were to be sent.
+    /// Number of messages in the run.
     pub(super) messages: usize,
-    /// How many are known to be in the stream.
+    /// Number of messages that are known to be in the stream.
     pub(super) acknowledged: usize,
-    /// The last sequence that one of them was given.
+    /// The highest sequence that the stream gave to one of them.
     pub(super) last: Sequence,
-    /// Why the others are not known to be there; `None` when all are.
+    /// Why the other messages are not known to be in the stream; `None` when all are.
     pub(super) failure: Option<String>,
 }
 
@@ -55,7 +57,7 @@ impl PublishOutcome {
         }
     }
 
-    /// All or nothing, as the caller sees it.
+    /// Returns success only if all messages are in the stream.
     ///
     /// # Errors
     /// [`JournalError::Unacknowledged`].
@@ -75,35 +77,36 @@ impl PublishOutcome {
     }
 }
 
-/// Publishes for everybody over one connection.
+/// Publishes the messages of all callers over one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Pipeline {
     client: Client,
-    /// How long nothing at all may be heard.
+    /// Maximum time without any answer.
     patience: Duration,
     room: Arc<Semaphore>,
-    /// Inboxes that no run uses now.
+    /// Inboxes that no run uses at present.
     inboxes: Arc<Mutex<Vec<Inbox>>>,
 }
 
-/// Where the answers of one run at a time come in.
+/// Receives the answers of one run at a time.
 #[derive(Debug)]
 struct Inbox {
     subject: String,
     answers: Subscriber,
-    /// Runs so far: who comes too late for its own run is not taken for another's.
+    /// Number of runs so far. It is part of the subject, so that a late answer is not counted for
+    /// another run.
     runs: u64,
 }
 
-/// What has been heard of the messages of one run.
+/// The state of one run.
 struct Run {
-    /// Where they are answered to.
+    /// The reply subject of its messages.
     subject: Subject,
     waiting: usize,
     outcome: PublishOutcome,
 }
 
-/// What JetStream answers to a message.
+/// The answer of JetStream to a message.
 #[derive(Deserialize)]
 struct Acknowledgement {
     seq: Option<u64>,
@@ -125,9 +128,9 @@ impl Pipeline {
         }
     }
 
-    /// Publishes in order. Answers are heard when many are due, or all is sent; nothing more is
-    /// sent behind a failure that is heard of. `turn` is given back when all is sent, before the
-    /// last answers are there.
+    /// Publishes the messages in order. Answers are received when many are in flight, and at the
+    /// end. After a failed answer no more messages are sent. `turn` is released when all messages
+    /// are sent, before the last answers arrive.
     pub(super) async fn send<T: Send>(&self, outgoing: Vec<Outgoing>, turn: T) -> PublishOutcome {
         let messages = outgoing.len();
         let room = u32::try_from(messages.min(MAX_MESSAGES_PER_RUN)).unwrap_or(u32::MAX);
@@ -135,7 +138,10 @@ impl Pipeline {
             return PublishOutcome::failed(messages, "the connection is closed");
         };
         let Some(Ok(mut inbox)) = soon(self.inbox(), self.patience).await else {
-            return PublishOutcome::failed(messages, "not sent: the connection takes nothing");
+            return PublishOutcome::failed(
+                messages,
+                "not sent: the connection accepts no messages",
+            );
         };
         inbox.runs += 1;
         let subject = format!("{}.{}", inbox.subject, inbox.runs);
@@ -151,7 +157,7 @@ impl Pipeline {
             match soon(self.publish(message, reply), self.patience).await {
                 Some(Ok(())) => run.waiting += 1,
                 Some(Err(error)) => run.fail(error.to_string()),
-                None => run.fail("not sent: the connection takes nothing".to_owned()),
+                None => run.fail("not sent: the connection accepts no messages".to_owned()),
             }
         }
         drop(turn);
@@ -221,12 +227,12 @@ impl Run {
         }
     }
 
-    /// The first reason is the one that is told.
+    /// Keeps the first reason.
     fn fail(&mut self, why: String) {
         self.outcome.failure.get_or_insert(why);
     }
 
-    /// Takes the next answer; when none comes for too long, what is waited for is given up.
+    /// Receives the next answer. When none comes in time, the run fails.
     async fn hear(&mut self, inbox: &mut Inbox, patience: Duration) {
         match soon(inbox.answers.next(), patience).await {
             Some(Some(message)) => return self.take(&message),
@@ -254,7 +260,7 @@ impl Run {
     }
 }
 
-/// What a future gives within a time. Mostly it is there already, and needs no timer.
+/// Returns the result of a future within a time. Mostly it is ready at once and needs no timer.
 async fn soon<F: Future>(future: F, patience: Duration) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     match future.as_mut().now_or_never() {
@@ -263,7 +269,7 @@ async fn soon<F: Future>(future: F, patience: Duration) -> Option<F::Output> {
     }
 }
 
-/// The sequence that a message was given, or why it isn't known to be there.
+/// Returns the sequence of a message, or why it is not known to be in the stream.
 fn answer_of(message: &Message) -> Result<Sequence, String> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Err("no stream takes the subject, or JetStream is not ready".to_owned());
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_runs_own_answers_count_and_one_failure_is_the_runs() {
+    fn run_counts_only_its_own_answers_and_keeps_the_first_failure() {
         let mut run = Run::new("i.2".into(), 4);
         run.waiting = 3;
         for (subject, payload) in [
@@ -328,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_acknowledgement_is_no_success() {
+    fn malformed_acknowledgement_is_a_failure() {
         let no_responders = Message {
             status: Some(StatusCode::NO_RESPONDERS),
             ..message("i.1", "")

@@ -1,4 +1,4 @@
-//! Publishing without reading: needs no other permission than to publish to `tweets.*`.
+//! A publisher that does not read. It needs no other permission than to publish to `tweets.*`.
 
 use super::connect_options::JetStreamOptions;
 use super::connection::Link;
@@ -6,7 +6,7 @@ use super::pipeline::{Outgoing, Pipeline};
 use crate::events::{Record, Timestamp};
 use crate::journal::{Appended, JournalError};
 
-/// Publishes records to a stream that another process keeps.
+/// Publishes records to a stream that another process created.
 #[derive(Debug)]
 pub struct JetStreamPublisher {
     pipeline: Pipeline,
@@ -16,7 +16,7 @@ impl JetStreamPublisher {
     /// Connects.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when no answer comes in time, or the answer is no.
+    /// [`JournalError::Broker`] when the server refuses or does not answer in time.
     pub async fn connect(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let link = Link::open(options, "tidings publish").await?;
         Ok(Self {
@@ -24,11 +24,11 @@ impl JetStreamPublisher {
         })
     }
 
-    /// Publishes records in order, and waits until all are acknowledged.
+    /// Publishes records in order. Returns when all are acknowledged.
     ///
     /// # Errors
-    /// [`JournalError::NoSubject`] before anything was sent; [`JournalError::Unacknowledged`],
-    /// after which sending all of them again is safe.
+    /// [`JournalError::NoSubject`] before any record was sent; [`JournalError::Unacknowledged`],
+    /// after which sending all records again is safe.
     pub async fn publish(&self, records: &[Record]) -> Result<Appended, JournalError> {
         let now = Timestamp::now();
         let outgoing = records

@@ -1,9 +1,9 @@
-//! One consumer, and the pull requests that keep it delivering.
+//! A consumer, and the pull requests that keep it delivering.
 //!
-//! The consumer acknowledges nothing, lives in the server's memory, and is thrown away at the
-//! first doubt: where reading stands is the views' checkpoint, not the consumer's. What the server
-//! says of itself is told from stored messages by the reply subject, never by a status line, which
-//! a publisher could have written into its message.
+//! The consumer has no acknowledgements and lives in the memory of the server. It is dropped as
+//! soon as anything looks wrong, because the checkpoint of the views is the read position, not the
+//! consumer. The reply subject tells status messages of the server from stored messages. A status
+//! line does not, because a publisher could write one into its message.
 
 use std::time::Duration;
 
@@ -18,30 +18,30 @@ use super::message::StreamPlace;
 use crate::events::Sequence;
 use crate::journal::JournalError;
 
-/// Messages per request: another half of it is on its way while one is folded, and all of it fits
-/// into what the client keeps for a subscription (65,536).
+/// Messages per pull request. Another half of it is on its way while one batch is folded. All of it
+/// fits into the client's buffer for a subscription (65,536 messages).
 const BATCH: usize = 20_000;
-/// Bytes per request: bounds what large messages take in memory.
+/// Bytes per pull request. This limits the memory that large messages take.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const EXPIRES: Duration = Duration::from_secs(5);
-/// A consumer that says nothing for so long, heartbeats included, is gone.
+/// A consumer without any message for this long, heartbeats included, is gone.
 const SILENCE: Duration = Duration::from_millis(2_500);
-/// The server forgets a consumer that is not asked for so long.
+/// The server removes a consumer after this time without requests.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 
-/// What came.
+/// What the consumer delivered.
 #[derive(Debug)]
 pub(super) enum Got {
     /// A stored message.
     Message(StreamPlace, Box<Message>),
-    /// A sign of life.
+    /// A heartbeat or another status.
     Nothing,
-    /// The consumer is of no use any more.
+    /// The consumer cannot be used any more.
     Lost(String),
 }
 
-/// A consumer that delivers.
+/// An open consumer.
 #[derive(Debug)]
 pub(super) struct Pull {
     client: Client,
@@ -51,15 +51,15 @@ pub(super) struct Pull {
     ask: String,
     inbox: String,
     subscription: Subscriber,
-    /// Messages that were asked for and did not come yet.
+    /// Number of requested messages that have not come yet.
     outstanding: usize,
-    /// The last one that was delivered, in the consumer's own count.
+    /// The sequence of the last delivered message, in the count of the consumer.
     delivered: u64,
     heard: Instant,
 }
 
 impl Pull {
-    /// Creates a consumer of what stands behind `after`.
+    /// Creates a consumer of the messages after `after`.
     pub(super) async fn open(
         client: &Client,
         context: &Context,
@@ -110,7 +110,7 @@ impl Pull {
         Ok(pull)
     }
 
-    /// What comes next, waiting for it. Dropping the future loses nothing.
+    /// Waits for the next delivery. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Got {
         if self.outstanding <= BATCH / 2
             && let Err(reason) = self.ask().await
@@ -125,18 +125,19 @@ impl Pull {
         }
     }
 
-    /// What is there already.
+    /// Returns the next delivery if it has already arrived.
     pub(super) fn ready(&mut self) -> Option<Got> {
         if self.outstanding <= BATCH / 2 {
-            // Time to ask for more, which takes waiting.
+            // It is time to request more messages, which needs `next`.
             return None;
         }
-        // The runtime's share for one task is counted per message, and is far below a batch.
+        // Tokio counts each message against the budget of the task. A batch exceeds that budget, so
+        // the count is switched off here.
         let message = tokio::task::unconstrained(self.subscription.next()).now_or_never()?;
         Some(self.sort(message))
     }
 
-    /// How many the consumer holds that were not delivered; `None` when some are on the way.
+    /// Number of messages that the consumer has not delivered; `None` when some are on their way.
     pub(super) async fn undelivered(&self) -> Option<u64> {
         let stream = self.context.get_stream_no_info(self.stream).await.ok()?;
         let info = stream.consumer_info(&self.consumer).await.ok()?;
@@ -158,7 +159,7 @@ impl Pull {
         self.outstanding = self.outstanding.saturating_sub(1);
         if place.delivered != self.delivered.saturating_add(1) {
             return Got::Lost(format!(
-                "message {} came after {}, so some were lost on the way",
+                "message {} came after {}, so messages in between were lost",
                 place.delivered, self.delivered
             ));
         }
@@ -166,12 +167,12 @@ impl Pull {
         Got::Message(place, Box::new(message))
     }
 
-    /// The server says how it goes.
+    /// Handles a status message of the server.
     fn status(&mut self, message: &Message) -> Got {
         let description = message.description.as_deref().unwrap_or_default();
         match message.status.map(|status| status.as_u16()) {
             Some(100) => Got::Nothing,
-            // A request has ended: by time, by bytes, or because nothing is there.
+            // A request has ended: it expired, it reached its size, or there are no messages.
             Some(404 | 408 | 409) if !is_end(description) => {
                 let left = message
                     .headers
@@ -209,7 +210,7 @@ impl Pull {
     }
 }
 
-/// A request may end because the consumer has.
+/// Whether a request ended because its consumer ended.
 fn is_end(description: &str) -> bool {
     [
         "Consumer Deleted",
@@ -226,7 +227,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 impl Drop for Pull {
-    /// Takes the consumer away; the server would forget it a little later.
+    /// Removes the consumer. Otherwise the server would remove it a little later.
     fn drop(&mut self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let context = self.context.clone();

@@ -1,5 +1,7 @@
-//! The rejected log as a stream: subject `rejected.<token>`, or `rejected._` for what names no
-//! keyword, with everything about the record in headers.
+//! The rejected log as a stream. The subject is `rejected.<token>`, or `rejected._` for records
+//! that name no keyword. Headers have all facts about the record.
+//!
+//! In: entries from the shards. Out: pages of entries for `rejected ls`, without repetitions.
 
 use std::collections::HashMap;
 
@@ -19,14 +21,14 @@ use crate::telemetry::whole;
 
 const REASON: &str = "Tidings-Reason";
 const SUBJECT: &str = "Tidings-Subject";
-/// The token, where it holds bytes that a header cannot.
+/// The header with the token, if the token has bytes that a header cannot have.
 const TOKEN: &str = "Tidings-Token-Base64";
 const SEQUENCE: &str = "Tidings-Sequence";
-/// The stable name of the reason, where there is one.
+/// The header with the code of the reason, if there is one.
 const CODE: &str = "Tidings-Code";
 const LENGTH: &str = "Tidings-Length";
 const INCARNATION: &str = "Tidings-Incarnation";
-/// How much of a reason is kept, in bytes.
+/// Maximum length of a stored reason, in bytes. Longer ones are cut.
 const MAX_REASON_BYTES: usize = 2048;
 const PREFIX: &str = "rejected.";
 const UNADDRESSED: &str = "rejected._";
@@ -48,7 +50,7 @@ impl RejectedLog for JetStreamRejectedLog {
         let mut next = after.saturating_add(1);
         while let Some(message) = self.api.next(next, ">").await? {
             next = message.sequence.saturating_add(1);
-            // Anybody may publish there; what is none of ours is passed over.
+            // Other programs can publish to the subject. Messages that are not entries are skipped.
             if let Some(entry) = entry(&message)
                 && !page.push(message.sequence, entry)
             {
@@ -60,17 +62,18 @@ impl RejectedLog for JetStreamRejectedLog {
 }
 
 impl JetStreamRejectedLog {
-    /// Writes what is not there yet; answers how much that was.
+    /// Writes the entries that the stream does not have yet. Returns how many were written.
     ///
-    /// Entries of one subject are sent one after the other, each when the one before it is
-    /// acknowledged. The last entry of a subject so tells that all before it are there.
+    /// Entries of one subject are sent one by one: each one waits for the acknowledgement of the
+    /// one before. So the last entry of a subject shows that all entries before it are in the
+    /// stream.
     async fn try_append(&self, entries: &[RejectedEntry]) -> Result<u64, JournalError> {
         let mut last = HashMap::new();
         let mut written = 0_u64;
         let mut waiting = HashMap::new();
         for entry in entries {
             let subject = subject_of(entry);
-            // Looked up each time: another process, or an earlier life, may have written there.
+            // Looked up each time, because another process may have written to the subject.
             let standing = match last.get(&subject) {
                 Some(standing) => *standing,
                 None => self.last(&subject).await?,
@@ -119,7 +122,7 @@ async fn acknowledged(coming: PublishAckFuture) -> Result<(), JournalError> {
 
 fn not_published(error: &PublishError) -> JournalError {
     JournalError::Broker {
-        action: "keep a rejected record",
+        action: "store a rejected record",
         reason: whole(error).to_string(),
     }
 }
@@ -155,7 +158,7 @@ fn message(entry: &RejectedEntry) -> PublishMessage {
     message
 }
 
-/// A header's value: one line, not too long.
+/// A header value: one line, cut to its maximum length.
 fn one_line(text: &str) -> String {
     let mut line: String = text
         .chars()
@@ -165,7 +168,7 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// The entry that a message holds.
+/// Decodes the entry in a message.
 fn entry(message: &StoredMessage) -> Option<RejectedEntry> {
     let headers = &message.headers;
     let incarnation = u64::from_str_radix(headers.get(INCARNATION)?, 16).ok()?;

@@ -1,8 +1,8 @@
-//! What the stream is known to be, kept current by asking it and by own appends.
+//! The known state of the stream. Requests and own appends keep it current.
 //!
-//! Everybody else goes by this, not by what a consumer says: the head that lag is measured
-//! against, and whether the stream is still the one that was read (a *turn* is counted whenever it
-//! was created again, emptied, or lost its end).
+//! All other files use this state and not what a consumer reports. It has the head from which the
+//! lag is computed, and says whether the stream is still the one that was read. A *turn* is counted
+//! whenever the stream was created again, was emptied, or lost its end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,50 +18,50 @@ use crate::events::{Incarnation, Sequence};
 use crate::journal::{Durability, JournalError};
 use crate::telemetry::whole;
 
-/// A stream that has not answered for so long cannot be read.
+/// A stream without an answer for this long cannot be read.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How often a question that was cut off by a new connection is asked again.
+/// Maximum number of times that a request is repeated after a new connection cut it off.
 const MAX_ASKED_AGAIN: u32 = 3;
 
-/// What the stream is known to be.
+/// The known state of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamStanding {
-    /// Which journal it is.
+    /// The incarnation of the journal.
     pub(super) incarnation: Incarnation,
-    /// How often what was read may have become untrue.
+    /// Number of turns: how often the read records may have become wrong.
     pub(super) turn: u64,
-    /// The first message it holds.
+    /// The first message of the stream.
     pub(super) first: Sequence,
-    /// The last sequence it has given out; 0 when it holds nothing.
+    /// The last sequence of the stream; 0 when it never had a message.
     pub(super) last: Sequence,
     pub(super) durability: Durability,
-    /// It answered when it was asked last.
+    /// Whether the stream answered the last request.
     pub(super) answers: bool,
 }
 
-/// The end of a stream from which messages were taken away.
+/// The end of a stream from which messages were removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct End {
-    /// The last sequence that was given out, ...
+    /// The last sequence of the stream when it was searched.
     last: Sequence,
-    /// ... and how many messages were missing when the stream was searched.
+    /// Number of missing messages when the stream was searched.
     deleted: u64,
-    /// The last message there was.
+    /// The sequence of the last existing message.
     message: Sequence,
 }
 
-/// Whether the stream answers, and can be read.
+/// Whether the stream answers and can be read.
 #[derive(Debug)]
 struct Hearing {
-    /// When it answered last.
+    /// The time of the last answer.
     answered: Instant,
-    /// What it did instead since then.
+    /// The error of the last request, if it failed.
     failure: Option<String>,
-    /// Why its messages cannot be read though it answers.
+    /// Why messages cannot be read although the stream answers.
     unread: Option<String>,
 }
 
-/// The one place where it is kept.
+/// Keeps the known state of the stream. There is one for each journal.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) api: StreamApi,
@@ -69,18 +69,19 @@ pub(super) struct Keeper {
     wanted: Config,
     replicas: Option<usize>,
     standing: watch::Sender<StreamStanding>,
-    /// The last message there is: [`StreamStanding::last`], but for messages taken away at the end.
+    /// The sequence of the last existing message. It differs from [`StreamStanding::last`] only
+    /// when messages were removed at the end.
     head: watch::Sender<Sequence>,
-    /// What is known of the stream's end, where messages were taken away.
+    /// The end of the stream, if messages were removed.
     end: Mutex<End>,
-    /// What made the last turn.
+    /// The cause of the last turn.
     reason: Mutex<String>,
     hearing: Mutex<Hearing>,
     closed: watch::Sender<bool>,
 }
 
 impl Keeper {
-    /// Begins with a checked stream.
+    /// Starts with a stream that was checked.
     pub(super) fn new(
         api: StreamApi,
         link: Link,
@@ -122,10 +123,11 @@ impl Keeper {
         *self.closed.borrow()
     }
 
-    /// Nothing is appended or read from here on. False when it was so already.
+    /// Closes the journal: nothing is appended or read any more. Returns false when it was closed
+    /// already.
     pub(super) fn close(&self) -> bool {
         let first = !self.closed.send_replace(true);
-        // Wakes what waits for a change.
+        // This wakes the tasks that wait for a change.
         self.standing.send_modify(|_| {});
         first
     }
@@ -141,12 +143,12 @@ impl Keeper {
         }
     }
 
-    /// Something was heard from the server, though not what the stream is.
+    /// Notes a message of the server that is not an answer to a request for the state.
     pub(super) fn hears(&self) {
         self.link.hears();
     }
 
-    /// The stream's messages cannot be read for this reason, or can be read again.
+    /// Sets why the messages of the stream cannot be read; `None` when they can.
     pub(super) fn set_unread(&self, reason: Option<String>) {
         self.hearing().unread = reason;
     }
@@ -155,7 +157,7 @@ impl Keeper {
         self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The error for readers of the stream before it took a turn.
+    /// The error for readers that began before the last turn.
     pub(super) fn changed(&self) -> JournalError {
         let what = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         JournalError::Changed {
@@ -164,7 +166,7 @@ impl Keeper {
         }
     }
 
-    /// The stream holds records through this sequence, as appending or reading has shown.
+    /// Notes that the stream has records through this sequence. An append or a read has shown it.
     pub(super) fn appended(&self, incarnation: Incarnation, last: Sequence) {
         self.standing.send_if_modified(|standing| {
             let further = standing.incarnation == incarnation && last > standing.last;
@@ -176,7 +178,7 @@ impl Keeper {
         self.move_head();
     }
 
-    /// Finds the last message there is, where messages are known to be taken away.
+    /// Finds the last existing message, if the stream reports that messages were removed.
     async fn look_for_end(&self, info: &Info) -> Result<(), JournalError> {
         let deleted = info.state.deleted_count.unwrap_or_default();
         let known = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,11 +189,11 @@ impl Keeper {
         self.search_end(info).await
     }
 
-    /// Finds the last message there is, though the stream says nothing of any that is missing: one
-    /// whose bytes are damaged on disk is not handed out, and counted all the same.
+    /// Finds the last existing message even if the stream reports no missing messages. A message
+    /// whose bytes are damaged on disk is not delivered, but it is counted.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when the stream doesn't answer.
+    /// [`JournalError::Broker`] when the stream does not answer.
     pub(super) async fn find_end(&self) -> Result<(), JournalError> {
         let info = self.ask().await?;
         if info.state.messages == 0 {
@@ -204,12 +206,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// No reader gets to a sequence that holds nothing, so the end is the last one that holds a
-    /// message.
+    /// Searches the last sequence that has a message. It counts as the end, because no reader can
+    /// reach a sequence without a message.
     async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
         let deleted = info.state.deleted_count.unwrap_or_default();
         let last = info.state.last_sequence;
-        // The first message is there; the last one is searched by halves, if it isn't.
+        // The first message exists. A binary search finds the last one.
         let (mut there, mut max) = (info.state.first_sequence, last);
         let mut middle = last;
         while there < max {
@@ -234,13 +236,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Asks the stream what it is, and tells everybody.
+    /// Requests the state of the stream and publishes it to all tasks.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when it doesn't answer, or is gone, and
-    /// [`JournalError::Misconfigured`] when it was created again in another way.
+    /// [`JournalError::Broker`] when the stream does not answer or does not exist, and
+    /// [`JournalError::Misconfigured`] when it was created again with a wrong configuration.
     pub(super) async fn look(&self) -> Result<StreamStanding, JournalError> {
-        // What it is held against is taken before it is asked: an append may get ahead of the
+        // The state to compare with is read before the request, because an append can overtake the
         // answer.
         let before = self.standing().last;
         let seen = self.ask_over_turns().await;
@@ -267,8 +269,8 @@ impl Keeper {
         }
     }
 
-    /// Asks again at once when a new connection was made meanwhile, since the answer went to the
-    /// one before.
+    /// Requests the state. Repeats the request at once after a new connection, because the answer
+    /// went to the old one.
     async fn ask_over_turns(&self) -> Result<Info, JournalError> {
         let mut turns = self.link.turns.clone();
         for _ in 0..MAX_ASKED_AGAIN {
@@ -329,7 +331,7 @@ impl Keeper {
         seen
     }
 
-    /// A reader found that the stream does not hold what was read.
+    /// Counts a turn: a reader found that the stream no longer has a record that was read.
     pub(super) fn turn(&self, what: String) -> JournalError {
         tracing::error!("{what}: what was folded is no longer what the journal holds");
         self.reason

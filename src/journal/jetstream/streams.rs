@@ -1,4 +1,7 @@
-//! How the streams are set up: created where they are missing, else checked.
+//! The configuration of the streams. Missing streams are created, and existing ones are checked.
+//!
+//! In: the number of replicas, and the configuration that a stream has. Out: the wrong fields, if
+//! there are any.
 
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType, SubjectTransform};
 
@@ -6,17 +9,17 @@ use super::api::StreamApi;
 use crate::events::{Incarnation, NORMAL_FORM_VERSION};
 use crate::journal::JournalError;
 
-/// The stream of events.
+/// The name of the stream of events.
 pub(super) const EVENTS: &str = "TWEETS";
-/// The stream of what could not be folded.
+/// The name of the stream of rejected records.
 pub(super) const REJECTED: &str = "REJECTED";
-/// Where publishers send to.
+/// The subjects to which publishers send.
 const EVENT_SUBJECTS: &str = "tweets.*";
-/// What the stream makes of it: the shard comes before the token.
+/// The subjects in the stream. The stream inserts the shard before the token.
 const EVENT_PLACES: &str = "tweets.{{partition(16,1)}}.{{wildcard(1)}}";
 const REJECTED_SUBJECTS: &str = "rejected.*";
-/// The stream's metadata that names the version of the normal form that the tokens are in. A stream
-/// without it is of version 1.
+/// The metadata key with the version of the normal form of the tokens. A stream without it has
+/// version 1.
 pub(super) const NORMAL_FORM: &str = "tidings-normal-form";
 
 /// The configuration of the stream of events.
@@ -33,7 +36,7 @@ pub(super) fn events(replicas: Option<usize>) -> Config {
     }
 }
 
-/// The configuration of the stream of what could not be folded.
+/// The configuration of the stream of rejected records.
 pub(super) fn rejected(replicas: Option<usize>) -> Config {
     Config {
         description: Some("What tidings could not fold, with its reason and position".into()),
@@ -58,16 +61,16 @@ fn base(name: &str, subjects: &str, replicas: Option<usize>) -> Config {
     }
 }
 
-/// The version of the normal form that the tokens of the stream of events are in.
+/// The version of the normal form of the tokens in the stream of events.
 pub(super) fn normal_form_of(config: &Config) -> u16 {
     let marked = config.metadata.get(NORMAL_FORM);
     marked.map_or(1, |version| version.parse().unwrap_or(u16::MAX))
 }
 
-/// Creates the stream when there is none, and checks it.
+/// Checks the stream. Creates it if it does not exist.
 ///
 /// # Errors
-/// [`JournalError::Misconfigured`] with every field that differs; [`JournalError::Broker`].
+/// [`JournalError::Misconfigured`] with every wrong field; [`JournalError::Broker`].
 pub(super) async fn create_or_check(
     api: &StreamApi,
     wanted: &Config,
@@ -78,22 +81,22 @@ pub(super) async fn create_or_check(
     }
     let created = api.create(wanted).await;
     match api.describe().await? {
-        // Another tidings may have been quicker, which is as good.
+        // Another tidings may have created the stream first.
         Some(info) => {
             tracing::info!(stream = api.name, "the stream was created");
             check(info, wanted, replicas)
         }
         None => Err(created.err().unwrap_or(JournalError::Broker {
             action: "create a stream",
-            reason: format!("{} is gone again", api.name),
+            reason: format!("{} was removed after its creation", api.name),
         })),
     }
 }
 
-/// Checks the stream as it is.
+/// Checks an existing stream.
 ///
 /// # Errors
-/// [`JournalError::Misconfigured`] with every field that differs.
+/// [`JournalError::Misconfigured`] with every wrong field.
 pub(super) fn check(
     info: Info,
     wanted: &Config,
@@ -110,8 +113,8 @@ pub(super) fn check(
     }
 }
 
-/// Only what bears on which records there are, and under which subjects. A number of replicas is
-/// held against a stream only where the settings name one.
+/// Compares only the fields that decide which records the stream has, and under which subjects. The
+/// number of replicas is compared only if the settings name one.
 fn differences(found: &Config, wanted: &Config, replicas: Option<usize>) -> Vec<String> {
     let mut all = Vec::new();
     let mut compare = |field: &str, found: String, wanted: String| {
@@ -178,9 +181,9 @@ fn limit(limit: i64) -> String {
     }
 }
 
-/// Which journal a stream is: its name and the moment of its creation, which is another one when it
-/// is created again, and stays the same through restarts and moves. A restored stream keeps it with
-/// nats-server up to 2.14, and has a new one with 2.15.
+/// The incarnation of a stream: a hash of its name and the time of its creation. The time changes
+/// when the stream is created again, and stays the same through restarts and moves. A restored
+/// stream keeps it with nats-server up to 2.14, and gets a new one with 2.15.
 pub(super) fn incarnation_of(info: &Info) -> Incarnation {
     let mut hasher = blake3::Hasher::new();
     hasher.update(info.config.name.as_bytes());

@@ -1,4 +1,4 @@
-//! Taking over a stream of an earlier version of the normal form.
+//! Takes over a stream of an earlier version of the normal form.
 
 use async_nats::jetstream::stream::Info;
 
@@ -9,13 +9,13 @@ use crate::events::NORMAL_FORM_VERSION;
 use crate::journal::JournalError;
 use crate::journal::earlier_tokens::ChangedTokens;
 
-/// Sees to it that the tokens of the stream of events are in today's normal form, and that its
-/// metadata says so from here on. Where the metadata cannot be changed, that is logged, and the
-/// tokens are looked at again at the next start.
+/// Checks that the tokens of the stream of events are in the current normal form, and then marks
+/// the metadata of the stream with that version. If the metadata cannot be changed, this is logged,
+/// and the next start checks the tokens again.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when some are not, [`JournalError::Unsupported`] when the stream
-/// is of a later version, and [`JournalError::Broker`].
+/// [`JournalError::EarlierTokens`] when some tokens are not, [`JournalError::Unsupported`] when the
+/// stream is of a later version, and [`JournalError::Broker`].
 pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), JournalError> {
     let version = normal_form_of(&info.config);
     if version == NORMAL_FORM_VERSION {

@@ -1,4 +1,4 @@
-//! Reading a file in large chunks that can be shared without copying.
+//! Reads a file in large chunks that are shared without copying.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -9,21 +9,21 @@ use bytes::{Bytes, BytesMut};
 use super::segment::io_error;
 use crate::journal::JournalError;
 
-/// How many bytes are read at once when records are wanted: much for one call, and still at hand
-/// in the processor's caches when it is decoded.
+/// Bytes per read when records are wanted. It is large for one system call, and small enough to
+/// stay in the caches of the processor until it is decoded.
 pub(super) const CHUNK_BYTES: u64 = 1024 * 1024;
-/// How many when frames are passed over.
+/// Bytes per read when frames are skipped.
 pub(super) const SEEK_BYTES: u64 = 64 * 1024;
 
-/// A file, and the part of it that was read last.
+/// A file, and the chunk of it that was read last.
 #[derive(Debug)]
 pub(super) struct Chunks {
     file: File,
     path: PathBuf,
     chunk: Bytes,
-    /// Where in the file the chunk begins.
+    /// The offset of the chunk in the file.
     start: u64,
-    /// How many bytes are read at once.
+    /// Bytes per read.
     pub(super) at_once: u64,
 }
 
@@ -38,13 +38,13 @@ impl Chunks {
         }
     }
 
-    /// The part that was read last.
+    /// The chunk that was read last.
     pub(super) const fn chunk(&self) -> &Bytes {
         &self.chunk
     }
 
-    /// The `length` bytes at `offset`, reading on when they aren't at hand; `None` when they go
-    /// beyond `end`. Nothing beyond `end` is read, since it may still change.
+    /// Returns the `length` bytes at `offset`, and reads a new chunk if needed; `None` when they go
+    /// beyond `end`. Bytes beyond `end` are not read, because they may still change.
     pub(super) fn look(
         &mut self,
         offset: u64,
@@ -62,14 +62,14 @@ impl Chunks {
         Ok(self.at_hand(offset, length))
     }
 
-    /// The `length` bytes at `offset`, if they are in the chunk.
+    /// Returns the `length` bytes at `offset`, if they are in the chunk.
     pub(super) fn at_hand(&self, offset: u64, length: usize) -> Option<&[u8]> {
         let start = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         self.chunk.get(start..start.checked_add(length)?)
     }
 
     fn refill(&mut self, offset: u64, length: usize) -> Result<(), JournalError> {
-        // The buffer is used again unless something that was read from it is still held.
+        // The buffer is reused, unless bytes that were read from it are still in use.
         let mut chunk = match std::mem::take(&mut self.chunk).try_into_mut() {
             Ok(chunk) if chunk.capacity() >= length => chunk,
             Ok(_) | Err(_) => BytesMut::with_capacity(length),

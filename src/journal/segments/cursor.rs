@@ -1,4 +1,6 @@
-//! A position in a log that moves on record by record, over segments, up to a durable head.
+//! A read position in a log. It moves record by record, over segments, up to the durable head.
+//!
+//! In: the segments of a [`Log`]. Out: raw records in sequence order, or the damage on the way.
 
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use super::segment::{Segment, before};
 use crate::events::Sequence;
 use crate::journal::{FIRST, JournalError};
 
-/// A position in a log. All methods may block on the disk.
+/// A read position in a log. All methods may block on the disk.
 #[derive(Debug)]
 pub(in crate::journal) struct SegmentCursor {
     log: Arc<Log>,
@@ -18,11 +20,11 @@ pub(in crate::journal) struct SegmentCursor {
 }
 
 impl SegmentCursor {
-    /// A cursor whose first record is the one behind `after`. `after` is not beyond the head.
+    /// Opens a cursor whose first record is the one after `after`, which must not be beyond the
+    /// head.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when bytes on the way there are not what was written, or
-    /// [`JournalError::Io`].
+    /// [`JournalError::Damaged`] when bytes on the way to it are damaged, or [`JournalError::Io`].
     pub(in crate::journal) fn behind(
         log: &Arc<Log>,
         after: Sequence,
@@ -51,8 +53,8 @@ impl SegmentCursor {
             self.reader.jump(mark);
         }
         let found = self.reader.pass_to(wanted, &self.segment);
-        // Not found: it isn't written yet, or lies in a segment that is missing, which the next
-        // call to advance tells.
+        // Not found: the record is not written yet, or it is in a missing segment. The next call of
+        // `advance` reports a missing segment.
         if self.or_damage(found)? {
             while self.reader.next() < wanted {
                 let moved = self.reader.advance();
@@ -62,11 +64,11 @@ impl SegmentCursor {
         Ok(())
     }
 
-    /// Moves to the next record; false when that lies beyond `head`.
+    /// Moves to the next record. Returns false when it is beyond `head`.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when its bytes are not what was written, or
-    /// [`JournalError::Io`]. The cursor is of no use then.
+    /// [`JournalError::Damaged`] when its bytes are damaged, or [`JournalError::Io`]. The cursor
+    /// must not be used after an error.
     pub(in crate::journal) fn advance(&mut self, head: Sequence) -> Result<bool, JournalError> {
         loop {
             if self.reader.next() > head {
@@ -80,14 +82,15 @@ impl SegmentCursor {
         }
     }
 
-    /// The record that [`Self::advance`] moved to.
+    /// The record to which [`Self::advance`] moved.
     pub(in crate::journal) fn record(&self) -> RawRecord<'_> {
         self.reader.record_read()
     }
 
-    /// At the end of what was known of the segment, with more to come.
+    /// Continues at the known end of the segment, when more records follow.
     fn go_on(&mut self) -> Result<(), JournalError> {
-        // The end first: the writer publishes a segment's last end before the next segment.
+        // The end is read after the next segment is looked up: the writer publishes the last end of
+        // a segment before the next segment.
         let next = self.log.segment_behind(&self.segment);
         let end = self.segment.end();
         if end != u64::MAX && end > self.reader.end() {
@@ -101,7 +104,7 @@ impl SegmentCursor {
             what,
         };
         let Some(next) = next else {
-            return Err(missing("the file ends here and should not".into()));
+            return Err(missing("the file ends too early".into()));
         };
         if next.first != self.reader.next() {
             return Err(missing(format!(
@@ -131,7 +134,7 @@ impl SegmentCursor {
     }
 }
 
-/// Opens a segment that has to be one of this log.
+/// Opens a segment, which must belong to this log.
 pub(super) fn open(log: &Log, segment: &Segment) -> Result<SegmentReader, JournalError> {
     let (reader, header) = SegmentReader::open(segment, log.kind())?;
     if header.incarnation != log.incarnation() || header.shards != log.shards() {

@@ -1,4 +1,4 @@
-//! Files and folders of a log, made durable.
+//! Creates files and folders of a log durably.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -7,7 +7,8 @@ use std::path::Path;
 use super::segment::{SegmentHeader, io_error, path_of};
 use crate::journal::JournalError;
 
-/// Creates a segment with its header, over a half created one, and makes both durable.
+/// Creates a segment with its header, and makes both durable. Overwrites a segment whose creation
+/// was interrupted.
 pub(super) fn create_segment(dir: &Path, header: &SegmentHeader) -> Result<File, JournalError> {
     let path = path_of(dir, header.first);
     let created = OpenOptions::new()

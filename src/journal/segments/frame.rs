@@ -1,16 +1,18 @@
-//! Frames and records as bytes.
+//! The byte layout of frames and records.
+//!
+//! In: records of a group, or bytes of a file. Out: the bytes of a frame, or its header.
 
 use crate::events::{Incarnation, Sequence};
 
-/// How many bytes a frame's header and an end mark take.
+/// Bytes of the header of a frame. An end mark has the same length.
 pub(super) const FRAME_HEADER_BYTES: usize = 28;
-/// How many bytes stand before a record's body.
+/// Bytes before the body of a record.
 pub(in crate::journal) const RECORD_HEADER_BYTES: usize = 8;
-/// How many bytes of records a frame may hold: far above what a group is meant to have, since one
-/// append is never split.
+/// Maximum size of the records of a frame, in bytes. It is far above the size of a group, because
+/// one append is never split.
 pub(in crate::journal) const MAX_FRAME_BYTES: usize = 1 << 30;
 
-/// Bytes that occur in no UTF-8 text, so that they are rare among payloads.
+/// The first bytes of a frame. No UTF-8 text has them, so they are rare in payloads.
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xf5, b'T', b'G', 0xf6];
 const END_MAGIC: [u8; 4] = [0xf5, b'T', b'E', 0xf6];
 
@@ -19,26 +21,26 @@ const END_MAGIC: [u8; 4] = [0xf5, b'T', b'E', 0xf6];
 pub(super) enum Introduces {
     /// A group of records.
     Frame,
-    /// Nothing more: the log was closed cleanly.
+    /// The end: the log was closed cleanly.
     End,
 }
 
-/// A frame's header, or an end mark.
+/// The header of a frame, or an end mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     pub(super) introduces: Introduces,
-    /// Bytes of records behind the header.
+    /// Bytes of records after the header.
     pub(super) length: u32,
-    /// Sequence of the first record.
+    /// The sequence of the first record.
     pub(super) first: Sequence,
-    /// How many records.
+    /// The number of records.
     pub(super) count: u32,
-    /// Checksum of the header before.
+    /// The checksum of the previous header.
     pub(super) chain: u32,
 }
 
 impl FrameHeader {
-    /// The end mark of a log whose next record would be `next`.
+    /// The end mark of a log. The next record would have the sequence `next`.
     pub(super) const fn end_mark(next: Sequence, chain: u32) -> Self {
         Self {
             introduces: Introduces::End,
@@ -49,7 +51,7 @@ impl FrameHeader {
         }
     }
 
-    /// The header's bytes and its checksum, which the next one's `chain` repeats.
+    /// Encodes the header. Returns its bytes, and its checksum for the `chain` of the next header.
     pub(super) fn encode(&self, incarnation: Incarnation) -> ([u8; FRAME_HEADER_BYTES], u32) {
         let magic = match self.introduces {
             Introduces::Frame => FRAME_MAGIC,
@@ -73,8 +75,8 @@ impl FrameHeader {
         (bytes, crc)
     }
 
-    /// Reads a header and its checksum from the front of `bytes`; `None` when it isn't one of
-    /// this log's.
+    /// Decodes a header at the start of `bytes`, and its checksum; `None` when it is not a header
+    /// of this log.
     pub(super) fn decode(bytes: &[u8], incarnation: Incarnation) -> Option<(Self, u32)> {
         let introduces = match bytes.get(..4)? {
             magic if magic == FRAME_MAGIC => Introduces::Frame,
@@ -96,7 +98,7 @@ impl FrameHeader {
         Some((header, crc))
     }
 
-    /// The sequence behind the frame's last record.
+    /// The sequence after the last record of the frame.
     pub(super) const fn next(&self) -> Sequence {
         // A lossless cast: `u64::from` is not const.
         self.first.plus(self.count as u64)
@@ -107,7 +109,7 @@ fn seed(incarnation: Incarnation) -> u32 {
     crc32c::crc32c(&incarnation.0.to_le_bytes())
 }
 
-/// The checksum of a record: over its sequence, its length and its body.
+/// The checksum of a record, over its sequence, its length and its body.
 pub(super) fn record_crc(sequence: Sequence, length: u32, parts: &[&[u8]]) -> u32 {
     let mut front = [0; 12];
     let fields = sequence.get().to_le_bytes().into_iter();
@@ -119,29 +121,29 @@ pub(super) fn record_crc(sequence: Sequence, length: u32, parts: &[&[u8]]) -> u3
     })
 }
 
-/// The little-endian number at a place.
+/// Reads the little-endian number at an offset.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let (number, _) = bytes.get(at..)?.split_first_chunk()?;
     Some(u32::from_le_bytes(*number))
 }
 
-/// The little-endian number at a place.
+/// Reads the little-endian number at an offset.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     let (number, _) = bytes.get(at..)?.split_first_chunk()?;
     Some(u64::from_le_bytes(*number))
 }
 
-/// A frame in the making: a group of records that is going to be written at once.
+/// Builds a frame: a group of records that is written at once.
 #[derive(Debug)]
 pub(in crate::journal) struct FrameBuilder {
-    /// Room for the header, then the records.
+    /// Space for the header, then the records.
     bytes: Vec<u8>,
     first: Sequence,
     count: u32,
 }
 
 impl FrameBuilder {
-    /// An empty frame.
+    /// Makes an empty frame.
     pub(in crate::journal) fn new() -> Self {
         Self {
             bytes: vec![0; FRAME_HEADER_BYTES],
@@ -150,8 +152,8 @@ impl FrameBuilder {
         }
     }
 
-    /// Starts over with `first` as the first record's sequence. Keeps the buffer unless it has
-    /// grown beyond `keep` bytes.
+    /// Starts a new frame, whose first record has the sequence `first`. Keeps the buffer unless it
+    /// has grown beyond `keep` bytes.
     pub(in crate::journal) fn restart(&mut self, first: Sequence, keep: usize) {
         self.bytes.truncate(FRAME_HEADER_BYTES);
         self.bytes.shrink_to(keep);
@@ -159,8 +161,8 @@ impl FrameBuilder {
         self.count = 0;
     }
 
-    /// Adds a record whose body is the parts, one behind the other, and which have `length` bytes
-    /// together. The caller keeps the frame below [`MAX_FRAME_BYTES`].
+    /// Adds a record. Its body is the concatenation of `parts`. The caller keeps the frame below
+    /// [`MAX_FRAME_BYTES`].
     pub(in crate::journal) fn push(&mut self, parts: &[&[u8]]) {
         let length = parts.iter().map(|part| part.len()).sum::<usize>();
         let length = u32::try_from(length).unwrap_or(u32::MAX);
@@ -173,7 +175,7 @@ impl FrameBuilder {
         self.count = self.count.saturating_add(1);
     }
 
-    /// The sequence that the next record pushed gets.
+    /// The sequence of the next record that is pushed.
     pub(in crate::journal) fn next(&self) -> Sequence {
         self.first.plus(u64::from(self.count))
     }
@@ -183,12 +185,12 @@ impl FrameBuilder {
         self.bytes.len().saturating_sub(FRAME_HEADER_BYTES)
     }
 
-    /// Holds no record.
+    /// Whether the frame has no records.
     pub(in crate::journal) const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Fills in the header. Returns the whole frame, its header, and the header's checksum.
+    /// Fills in the header. Returns the whole frame, its header, and the checksum of the header.
     pub(super) fn seal(
         &mut self,
         chain: u32,
@@ -228,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_header_is_read_as_it_was_written(
+        fn header_is_read_as_written(
             length: u32, first: u64, count: u32, chain: u32, end: bool,
         ) {
             let mut header = header(length, first, count, chain);
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_and_any_other_log_is_noticed() {
+    fn flipped_bits_and_headers_of_other_logs_are_refused() {
         let (bytes, _) = header(700, 12, 3, 0xdead_beef).encode(ONE);
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;

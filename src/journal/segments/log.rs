@@ -1,4 +1,7 @@
-//! A log as its readers see it.
+//! The read side of a log: its segments, shared by its writer and its readers.
+//!
+//! In: segments from `open.rs` and the writer. Out: the segment of a sequence, and facts about the
+//! log.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,8 +22,8 @@ pub(in crate::journal) struct Log {
 }
 
 impl Log {
-    /// The log of the segments that lie in `dir`, all of which have, or should have, the header's
-    /// incarnation and shards. The header is the last segment's, or the last one that can be read.
+    /// Makes the log of the segments in `dir`. All of them must have the incarnation and shards of
+    /// `header`, which is the header of the last segment, or the last header that can be read.
     pub(super) fn of(dir: &Path, header: &SegmentHeader, segments: Vec<Arc<Segment>>) -> Self {
         Self {
             dir: dir.to_path_buf(),
@@ -32,22 +35,22 @@ impl Log {
         }
     }
 
-    /// Where its files are.
+    /// The folder of the files.
     pub(in crate::journal) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Which log it is.
+    /// The incarnation of the log.
     pub(in crate::journal) const fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
-    /// Into how many shards it places keywords.
+    /// The number of shards.
     pub(in crate::journal) const fn shards(&self) -> ShardCount {
         self.shards
     }
 
-    /// The version of the normal form that its tokens were in when it was opened.
+    /// The version of the normal form of its tokens when the log was opened.
     pub(in crate::journal) const fn normal_form(&self) -> u16 {
         self.normal_form
     }
@@ -56,8 +59,8 @@ impl Log {
         self.kind
     }
 
-    /// The header that a new segment gets that begins with `first`. Other segments have, or should
-    /// have, the same but for the normal form.
+    /// The header of a new segment that begins with `first`. The other segments of the log must
+    /// have the same header, except for the normal form.
     pub(super) const fn header(&self, first: Sequence, chain: u32) -> SegmentHeader {
         SegmentHeader {
             kind: self.kind,
@@ -69,8 +72,8 @@ impl Log {
         }
     }
 
-    /// The segment that holds `sequence`, or the one in which it will be written; `None` when it
-    /// lies before all segments.
+    /// The segment of `sequence`, or the one in which it will be written; `None` when it is before
+    /// all segments.
     pub(super) fn segment_of(&self, sequence: Sequence) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let behind = segments.partition_point(|segment| segment.first <= sequence);
@@ -80,14 +83,14 @@ impl Log {
             .cloned()
     }
 
-    /// The segment behind this one, if there is one yet.
+    /// The segment after this one, if it exists.
     pub(super) fn segment_behind(&self, segment: &Segment) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let behind = segments.partition_point(|other| other.first <= segment.first);
         segments.get(behind).cloned()
     }
 
-    /// The position before the first record: a cursor behind it reads all.
+    /// The position before the first record. A cursor after it reads all records.
     pub(in crate::journal) fn start(&self) -> Sequence {
         FIRST.previous()
     }
@@ -128,7 +131,7 @@ impl Log {
     }
 }
 
-/// The path that the segment with this first sequence has.
+/// The path of the segment with this first sequence.
 pub(super) fn segment_path(log: &Log, first: Sequence) -> PathBuf {
     path_of(&log.dir, first)
 }

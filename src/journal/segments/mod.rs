@@ -1,5 +1,5 @@
-//! A log of opaque records in segment files: what the embedded journal and its rejected log stand
-//! on.
+//! The segment log: opaque records in segment files. The embedded journal and its rejected log use
+//! it.
 //!
 //! ```text
 //! folder   00000000000000000001.segment  00000000000000210733.segment  …   named by first sequence
@@ -12,18 +12,19 @@
 //! end mark a frame's header with its own magic, no records, and `first` = the next sequence
 //! ```
 //!
-//! `form` is the version of the normal form that the tokens of the records are in; segments of
-//! version 1 hold 0 there, and tokens in version 1 of it. That of a log is its last segment's.
+//! `form` is the version of the normal form of the tokens in the records. Segments of version 1
+//! have 0 there, and their tokens are in version 1 of the normal form. The version of a log is that
+//! of its last segment.
 //!
-//! All numbers are little endian, all checksums CRC-32C. A frame is one group commit: it is on
-//! disk before it is acknowledged, read, or followed by the next, so that only the last one can be
-//! torn by a crash. `chain` is the checksum of the header before (in a segment's header: of the
-//! last frame of the segment before), so that no frame can be missing or moved unseen; it does not
-//! cover the records, so that a body can be erased in place. The checksums of headers are seeded
-//! with the incarnation, so that no payload can look like a frame of this very log.
+//! All numbers are little endian, and all checksums are CRC-32C. A frame is one group commit. It is
+//! on disk before it is acknowledged, read, or followed by the next frame, so a crash can only tear
+//! the last frame. `chain` is the checksum of the previous header (in the header of a segment: of
+//! the last frame of the previous segment). So a missing or moved frame is detected. `chain` does
+//! not cover the records, so a body can be erased in place. The checksums of headers are seeded
+//! with the incarnation, so no payload can look like a frame of the same log.
 //!
-//! A log has one [`Writer`], and any number of [`SegmentCursor`]s that read up to where the
-//! writer's last group ends. [`verify`] walks everything and names all damage.
+//! A log has one [`Writer`], and any number of [`SegmentCursor`]s that read up to the end of the
+//! last group. [`verify`] walks the whole log and names all damage.
 
 mod chunks;
 mod cursor;

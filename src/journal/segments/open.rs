@@ -1,4 +1,7 @@
-//! Opening a log: for writing, for reading only, or to see what is left of it.
+//! Opens a log: for writing, for reading only, or for a survey of damage.
+//!
+//! In: a folder and the properties of a new log. Out: the read side, the writer, and the head of
+//! the log.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -20,33 +23,33 @@ struct Loaded {
     scanned: Scanned,
 }
 
-/// What a new log is given.
+/// The properties of a new log.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::journal) struct NewLog {
-    /// What tells it from every other log.
+    /// The incarnation, which differs for every log.
     pub(in crate::journal) incarnation: Incarnation,
-    /// Into how many shards it places keywords.
+    /// The number of shards.
     pub(in crate::journal) shards: ShardCount,
 }
 
-/// A log that was opened, with its writer when it was opened for writing.
+/// An opened log, with its writer if it was opened for writing.
 #[derive(Debug)]
 pub(in crate::journal) struct OpenedLog<W> {
     /// The read side.
     pub(in crate::journal) log: Arc<Log>,
     /// The write side.
     pub(in crate::journal) writer: W,
-    /// The last record's sequence.
+    /// The sequence of the last record.
     pub(in crate::journal) head: Sequence,
-    /// It ends with an end mark.
+    /// Whether the log ends with an end mark.
     pub(in crate::journal) closed_cleanly: bool,
 }
 
 impl Log {
-    /// Opens a log for writing, or creates it. Cuts off a torn tail, with a warning.
+    /// Opens a log for writing, or creates it. Cuts off a torn end, with a warning.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when the last segment is, [`JournalError::Unsupported`] or
+    /// [`JournalError::Damaged`] when the last segment is damaged, [`JournalError::Unsupported`] or
     /// [`JournalError::Io`].
     pub(in crate::journal) fn open(
         dir: &Path,
@@ -103,10 +106,10 @@ impl Log {
         })
     }
 
-    /// Opens a log for reading only and touches no file. A torn tail is left out.
+    /// Opens a log for reading only and changes no file. A torn end is left out.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Those of [`Self::open`].
     pub(in crate::journal) fn open_read_only(
         dir: &Path,
         kind: Kind,
@@ -121,10 +124,10 @@ impl Log {
         }))
     }
 
-    /// Opens a log that may be damaged anywhere, to see what is left of it.
+    /// Opens a log that may be damaged anywhere, to find its damage and its readable records.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when no segment has a sound header, else as [`Self::open`].
+    /// [`JournalError::Damaged`] when no segment has a sound header, else those of [`Self::open`].
     pub(in crate::journal) fn survey(
         dir: &Path,
         kind: Kind,
@@ -137,7 +140,7 @@ impl Log {
         let Some(last) = segments.pop() else {
             return Ok(None);
         };
-        // Where the last segment is sound, its torn tail is no damage.
+        // If the last segment is sound, its torn end is not damage.
         let end = match scan(&last, kind) {
             Ok(scanned) => scanned.end.offset,
             Err(JournalError::Damaged { .. }) => u64::MAX,
@@ -181,14 +184,14 @@ impl Log {
     }
 }
 
-/// Cuts off what a crash left of a group.
+/// Cuts off the rest of a group that a crash interrupted.
 fn cut(file: &File, segment: &Segment, scanned: &Scanned, bytes: u64) -> Result<(), JournalError> {
     tracing::warn!(
         path = %segment.path.display(),
         offset = scanned.end.offset,
         bytes,
         sequence = before(scanned.end.next).get(),
-        "cutting off the torn end of the log: {bytes} bytes behind sequence {} that were never \
+        "cutting off the torn end of the log: {bytes} bytes after sequence {} that were never \
         acknowledged",
         before(scanned.end.next)
     );
@@ -199,15 +202,15 @@ fn cut(file: &File, segment: &Segment, scanned: &Scanned, bytes: u64) -> Result<
 
 /// The segment files of a folder.
 struct Files {
-    /// Those that may hold records, in order.
+    /// Files that can have records, in order.
     whole: Vec<(Sequence, PathBuf)>,
-    /// A last one whose creation was cut short.
+    /// The last file, if its creation was interrupted.
     half: Option<PathBuf>,
 }
 
 impl Files {
-    /// The header is on disk before the first frame is written, so that a file no longer than a
-    /// header holds nothing.
+    /// The header is on disk before the first frame is written. So a file that is not longer than a
+    /// header has no records.
     fn of(dir: &Path, kind: Kind) -> Result<Self, JournalError> {
         let mut whole = list(dir)?;
         let mut half = None;

@@ -1,4 +1,6 @@
-//! Reading the frames and records of one segment, with every check there is.
+//! Reads the frames and records of one segment, and checks all their checksums and lengths.
+//!
+//! In: the bytes of a segment file. Out: records in order, or the flaw at which they end.
 
 use std::fs::File;
 
@@ -12,67 +14,68 @@ use super::segment::{EndMark, FRAMES_START, Kind, Segment, SegmentHeader, before
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
 
-/// A record as it lies in a chunk of the file.
+/// A record in a chunk of the file.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::journal) struct RawRecord<'a> {
-    /// Its position.
+    /// The sequence of the record.
     pub(in crate::journal) sequence: Sequence,
-    /// Its body.
+    /// The body of the record.
     pub(in crate::journal) body: &'a [u8],
     chunk: &'a Bytes,
 }
 
 impl RawRecord<'_> {
-    /// Part of the body, without copying it.
+    /// Returns a part of the body without copying it.
     pub(in crate::journal) fn share(&self, part: &[u8]) -> Bytes {
         self.chunk.slice_ref(part)
     }
 }
 
-/// Bytes that are not what was written.
+/// A place with bytes that differ from what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flaw {
-    /// Where the frame or record begins that they belong to.
+    /// Where the frame or record with these bytes begins.
     pub(super) offset: u64,
-    /// The last sound sequence before them.
+    /// The sequence of the last sound record before them.
     pub(super) after: Sequence,
     /// What is wrong.
     pub(super) what: String,
-    /// What a crash in the middle of a group commit can leave behind; not so a sound header in
-    /// the wrong place.
+    /// Whether a crash in the middle of a group commit can have caused the flaw. It cannot cause a
+    /// sound header in the wrong place.
     pub(super) may_be_torn: bool,
 }
 
-/// Why nothing was read.
+/// Why a read failed.
 #[derive(Debug)]
 pub(super) enum ReadError {
     /// The file could not be read.
     Failed(JournalError),
-    /// It could, but holds something else.
+    /// The file was read and has a flaw.
     Flawed(Flaw),
 }
 
-/// A position in a segment.
+/// A read position in a segment.
 #[derive(Debug)]
 pub(super) struct SegmentReader {
     chunks: Chunks,
     incarnation: Incarnation,
-    /// The next byte to look at.
+    /// The offset of the next byte to read.
     offset: u64,
-    /// Where the segment's frames end, as far as is known.
+    /// The known end of the frames of the segment.
     end: u64,
-    /// Where the frame that is being read ends, and how many of its records are left.
+    /// The end of the current frame, and the number of its remaining records.
     frame: Option<(u64, u32)>,
-    /// The next record's sequence.
+    /// The sequence of the next record.
     next: Sequence,
-    /// The checksum of the last frame's header.
+    /// The checksum of the header of the last frame.
     chain: u32,
-    /// Where the body of the record read last lies, and how long it is.
+    /// The offset and length of the body of the last record.
     body: (u64, usize),
 }
 
 impl SegmentReader {
-    /// At the front of a segment, with its header. Reads as far as the segment is known to go.
+    /// Opens the segment at its front and reads its header. Reads up to the known end of the
+    /// segment.
     pub(super) fn open(
         segment: &Segment,
         kind: Kind,
@@ -81,7 +84,7 @@ impl SegmentReader {
         Ok((Self::over(file, segment, &header)?, header))
     }
 
-    /// At the front of a segment whose header can't be believed.
+    /// Opens a segment whose header is damaged, at its front.
     pub(super) fn open_headless(
         segment: &Segment,
         believed: &SegmentHeader,
@@ -112,37 +115,37 @@ impl SegmentReader {
         self.next
     }
 
-    /// The log it belongs to.
+    /// The incarnation of the log.
     pub(super) const fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
-    /// The checksum of the last frame's header.
+    /// The checksum of the header of the last frame.
     pub(super) const fn chain(&self) -> u32 {
         self.chain
     }
 
-    /// The next byte to look at.
+    /// The offset of the next byte to read.
     pub(super) const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Where the frames end, as far as is known.
+    /// The known end of the frames.
     pub(super) const fn end(&self) -> u64 {
         self.end
     }
 
-    /// More frames are durable now.
+    /// Moves the end, because more frames are durable.
     pub(super) fn set_end(&mut self, end: u64) {
         self.end = end.max(self.end);
     }
 
-    /// Leaves off `bytes` at the end of the file, which are no frames.
+    /// Moves the end back by `bytes`, because the last bytes are not frames.
     pub(super) fn shorten(&mut self, bytes: u64) {
         self.end = self.end.saturating_sub(bytes);
     }
 
-    /// The place it stands at, when that is between two frames.
+    /// The current position, if it is between two frames.
     pub(super) fn mark(&self) -> Option<EndMark> {
         self.frame.is_none().then_some(EndMark {
             next: self.next,
@@ -151,7 +154,7 @@ impl SegmentReader {
         })
     }
 
-    /// The place behind the frame whose last record was just read.
+    /// The position after the current frame, if its last record was just read.
     pub(super) fn frame_passed(&self) -> Option<EndMark> {
         (self.frame == Some((self.offset, 0))).then_some(EndMark {
             next: self.next,
@@ -160,7 +163,7 @@ impl SegmentReader {
         })
     }
 
-    /// Goes to a place between two frames.
+    /// Moves to a position between two frames.
     pub(super) fn jump(&mut self, mark: EndMark) {
         self.offset = mark.offset;
         self.next = mark.next;
@@ -168,7 +171,7 @@ impl SegmentReader {
         self.frame = None;
     }
 
-    /// Takes the bytes at the present offset for a frame whatever stood before them.
+    /// Continues with the frame at this offset, without checking its `chain` and sequence.
     pub(super) fn resume_at(&mut self, offset: u64, header: &FrameHeader) {
         self.jump(EndMark {
             next: header.first,
@@ -177,9 +180,9 @@ impl SegmentReader {
         });
     }
 
-    /// Leaves out the record or frame that was found flawed, as far as its lengths can be
-    /// believed: to the next record of the frame when there is one that is sound, else to the
-    /// frame's end. False when nothing tells where to go on.
+    /// Skips the flawed record or frame, as far as its lengths can be trusted: to the next sound
+    /// record of the frame, or else to the end of the frame. Returns false when no trusted length
+    /// is left.
     pub(super) fn skip_flawed(&mut self) -> Result<bool, JournalError> {
         let Some((frame_end, left)) = self.frame else {
             return Ok(false);
@@ -200,7 +203,7 @@ impl SegmentReader {
                 }
                 match self.record(frame_end) {
                     Ok(()) => {
-                        // Only looked at: it is handed out by the next call.
+                        // The record is only checked here. The next call returns it.
                         self.offset = behind;
                         self.next = next.next();
                         return Ok(true);
@@ -216,7 +219,7 @@ impl SegmentReader {
         Ok(frame_end <= self.end)
     }
 
-    /// Moves to the next record; false at the segment's end.
+    /// Moves to the next record. Returns false at the end of the segment.
     pub(super) fn advance(&mut self) -> Result<bool, ReadError> {
         self.chunks.at_once = CHUNK_BYTES;
         loop {
@@ -236,7 +239,7 @@ impl SegmentReader {
         }
     }
 
-    /// The record that [`Self::advance`] moved to.
+    /// The record to which [`Self::advance`] moved.
     pub(super) fn record_read(&self) -> RawRecord<'_> {
         let (offset, length) = self.body;
         RawRecord {
@@ -246,8 +249,8 @@ impl SegmentReader {
         }
     }
 
-    /// Passes over whole frames until the one that holds `sequence`, and marks the way. False at
-    /// the segment's end.
+    /// Skips whole frames until the one with `sequence`, and marks positions on the way. Returns
+    /// false at the end of the segment.
     pub(super) fn pass_to(
         &mut self,
         sequence: Sequence,
@@ -255,7 +258,7 @@ impl SegmentReader {
     ) -> Result<bool, ReadError> {
         self.chunks.at_once = SEEK_BYTES;
         while self.offset < self.end {
-            // The next seek into this segment passes over less.
+            // With the mark, the next seek in this segment skips fewer frames.
             if let Some(mark) = self.mark() {
                 segment.mark(mark);
             }
@@ -274,7 +277,7 @@ impl SegmentReader {
         Ok(false)
     }
 
-    /// Reads the header at the offset, which has to follow the last.
+    /// Reads the header at the current offset. It must follow the previous header.
     fn enter_frame(&mut self) -> Result<(), ReadError> {
         let incarnation = self.incarnation;
         let decoded = self
@@ -285,11 +288,11 @@ impl SegmentReader {
             return Err(self.flaw(true, "there is no sound frame header"));
         };
         if header.introduces == Introduces::End {
-            return Err(self.flaw(false, "an end mark stands inside"));
+            return Err(self.flaw(false, "there is an end mark before the end"));
         }
         if header.first != self.next || header.chain != self.chain || header.count == 0 {
             let what = format!(
-                "a frame that begins with sequence {} stands where {} should follow",
+                "a frame begins with sequence {}, but {} should follow",
                 header.first, self.next
             );
             return Err(self.flaw(false, &what));
@@ -305,7 +308,7 @@ impl SegmentReader {
         Ok(())
     }
 
-    /// Reads the record at the offset, in the frame that ends at `frame_end`.
+    /// Reads the record at the current offset, in the frame that ends at `frame_end`.
     fn record(&mut self, frame_end: u64) -> Result<(), ReadError> {
         let (offset, sequence) = (self.offset, self.next);
         let length = self
@@ -316,7 +319,7 @@ impl SegmentReader {
         let size = u64::from(length).saturating_add(RECORD_HEADER_BYTES as u64);
         let behind = offset.saturating_add(size);
         if behind > frame_end {
-            return Err(self.flaw(true, "a record reaches over its frame's end"));
+            return Err(self.flaw(true, "a record is longer than its frame"));
         }
         let whole = usize::try_from(size).unwrap_or(usize::MAX);
         let sound = self

@@ -1,5 +1,7 @@
-//! Checking the last segment when a log is opened: what is sound, and whether what is not was
+//! Checks the last segment when a log is opened: which frames are sound, and whether the rest was
 //! torn by a crash or is damage.
+//!
+//! In: the last segment. Out: the end of its sound frames, and what follows them.
 
 use super::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, Introduces};
 use super::reader::{Flaw, ReadError, SegmentReader};
@@ -7,33 +9,33 @@ use super::segment::{EndMark, Kind, Segment, SegmentHeader, before};
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
 
-/// How a log ends.
+/// The end of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// With an end mark: it was closed.
+    /// An end mark: the log was closed.
     Marked,
-    /// With a frame: the process ended without closing it.
+    /// A frame: the process ended without closing the log.
     Open,
-    /// With bytes of a group that was never acknowledged.
+    /// Bytes of a group that was never acknowledged.
     Torn {
-        /// How many.
+        /// The number of these bytes.
         bytes: u64,
     },
 }
 
-/// A last segment that is sound, but for its tail.
+/// A last segment that is sound, except for its end.
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) header: SegmentHeader,
-    /// Where the frames end, the sequence that follows, and the last header's checksum.
+    /// The end of the frames: its offset, the next sequence, and the checksum of the last header.
     pub(super) end: EndMark,
     pub(super) tail: Tail,
 }
 
-/// Reads all of a log's last segment, marking the way.
+/// Reads the whole last segment of a log and marks positions on the way.
 ///
 /// # Errors
-/// [`JournalError::Damaged`] when what is wrong can't be a torn tail.
+/// [`JournalError::Damaged`] when a flaw cannot be a torn end.
 pub(super) fn scan(segment: &Segment, kind: Kind) -> Result<Scanned, JournalError> {
     let (mut reader, header) = SegmentReader::open(segment, kind)?;
     let end_mark = end_mark(&mut reader, header.incarnation)?;
@@ -92,7 +94,7 @@ pub(super) fn scan(segment: &Segment, kind: Kind) -> Result<Scanned, JournalErro
     })
 }
 
-/// The error of a flaw.
+/// Converts a flaw into an error.
 pub(super) fn damage(segment: &Segment, flaw: Flaw) -> JournalError {
     JournalError::Damaged {
         path: segment.path.clone(),
@@ -102,7 +104,7 @@ pub(super) fn damage(segment: &Segment, flaw: Flaw) -> JournalError {
     }
 }
 
-/// The end mark at the very end of the file, if there is one.
+/// The end mark at the end of the file, if there is one.
 pub(super) fn end_mark(
     reader: &mut SegmentReader,
     incarnation: Incarnation,
@@ -120,9 +122,10 @@ pub(super) fn end_mark(
         .filter(|header| header.introduces == Introduces::End))
 }
 
-/// Whether the bytes behind the last sound frame are the end mark that belongs there, changed in
-/// no more than two bytes. A group that was cut short differs from it in more: in its magic, its
-/// length and its count. Bytes that a power loss left zero are no change, unless a single bit is.
+/// Whether the bytes after the last sound frame are its end mark with a change in at most two
+/// bytes. An interrupted group differs in more bytes: magic, length and count. If all differing
+/// bytes are zero and more than one bit differs, a power loss may have left them unwritten, and
+/// this is not such a change.
 fn is_changed_end_mark(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalError> {
     if reader.end().saturating_sub(sound.offset) != FRAME_HEADER_BYTES as u64 {
         return Ok(false);
@@ -146,16 +149,16 @@ fn is_changed_end_mark(reader: &mut SegmentReader, sound: &EndMark) -> Result<bo
     Ok(changed.len() <= 2 && !may_be_unwritten)
 }
 
-/// Whether the bytes behind the last sound frame can be a group that was being written when the
-/// process died: nothing was ever written behind them.
+/// Whether the bytes after the last sound frame can be an interrupted group. They can if nothing
+/// was ever written after them.
 fn is_torn(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalError> {
     let incarnation = reader.incarnation();
     let frame = reader
         .look(sound.offset, FRAME_HEADER_BYTES)?
         .and_then(|bytes| FrameHeader::decode(bytes, incarnation));
     if let Some((header, _)) = frame {
-        // Its length can be believed. Whatever stands behind it was written when this frame had
-        // been made durable, so that it was whole once.
+        // The length in a sound header can be trusted. Bytes after the frame are only written when
+        // the frame is durable, so the frame was once whole.
         let frame_end = sound
             .offset
             .saturating_add(FRAME_HEADER_BYTES as u64)
@@ -168,7 +171,7 @@ fn is_torn(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalE
     Ok(next_frame(reader, behind, sound.next)?.is_none())
 }
 
-/// The first sound frame header at or behind `from` that is not of an earlier group than `next`.
+/// The first sound frame header at or after `from`. Groups before `next` do not count.
 pub(super) fn next_frame(
     reader: &mut SegmentReader,
     from: u64,
@@ -200,7 +203,7 @@ pub(super) fn next_frame(
         if left <= WINDOW {
             return Ok(None);
         }
-        // A header may lie across two windows.
+        // A header can be in two windows, so the windows overlap.
         start = start.saturating_add(WINDOW - (FRAME_HEADER_BYTES as u64 - 1));
     }
 }

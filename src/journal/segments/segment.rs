@@ -1,4 +1,7 @@
-//! One segment file: its name, its header, and where its frames lie.
+//! One segment file: its name, its header, and the positions of its frames.
+//!
+//! The header names the log, the version and the first sequence. The marks of a segment let a seek
+//! begin near its record.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,19 +13,19 @@ use super::frame::{u32_at, u64_at};
 use crate::events::{Incarnation, NORMAL_FORM_VERSION, Sequence, ShardCount};
 use crate::journal::JournalError;
 
-/// How many bytes a segment's header takes, in every version.
+/// Bytes of the header of a segment, in every version.
 pub(super) const SEGMENT_HEADER_BYTES: usize = 40;
-/// The same, as a position in the file.
+/// The header length as an offset in the file: the start of the frames.
 pub(super) const FRAMES_START: u64 = SEGMENT_HEADER_BYTES as u64;
 
 const MAGIC: [u8; 8] = *b"\xf5TIDING\xf6";
-/// The version that is written.
+/// The version of new segments.
 const VERSION: u16 = 2;
-/// The version before the header named the normal form.
+/// The version before the header had the normal form.
 const VERSION_1: u16 = 1;
 const EXTENSION: &str = "segment";
 
-/// Which log a segment belongs to, so that none is taken for another.
+/// The log of a segment. It prevents that a segment of one log is read as one of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::journal) enum Kind {
     /// The journal.
@@ -39,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// What to call it.
+    /// The name in error texts.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Journal => "journal",
@@ -48,31 +51,31 @@ impl Kind {
     }
 }
 
-/// What stands at the front of a segment.
+/// The header at the front of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) kind: Kind,
     pub(super) shards: ShardCount,
-    /// The version of the normal form that the tokens in the segment are in.
+    /// The version of the normal form of the tokens in the segment.
     pub(super) normal_form: u16,
     pub(super) incarnation: Incarnation,
-    /// Sequence of the segment's first record.
+    /// The sequence of the first record of the segment.
     pub(super) first: Sequence,
-    /// Checksum of the last frame's header of the segment before; 0 in the first.
+    /// The checksum of the last frame header of the previous segment; 0 in the first segment.
     pub(super) chain: u32,
 }
 
-/// Why the front of a file is no segment header.
+/// Why the front of a file is not a segment header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BadHeader {
-    /// Not what was written.
+    /// The bytes differ from what was written.
     Damaged(&'static str),
-    /// Whole, but not for us.
+    /// The header is whole, but of an unknown version or another kind.
     Unsupported(String),
 }
 
 impl SegmentHeader {
-    /// The header's bytes.
+    /// Encodes the header.
     pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let fields = [
@@ -95,7 +98,7 @@ impl SegmentHeader {
         bytes
     }
 
-    /// Reads a header of the given kind from the front of `bytes`.
+    /// Decodes a header of the given kind at the front of `bytes`.
     pub(super) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, BadHeader> {
         let fields = Fields::read(bytes).ok_or(BadHeader::Damaged("its header is cut short"))?;
         if !bytes.starts_with(&MAGIC) || fields.crc != fields.right_crc {
@@ -168,36 +171,36 @@ impl Fields {
     }
 }
 
-/// A place between two frames.
+/// A position between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EndMark {
-    /// The sequence of the first record behind it.
+    /// The sequence of the first record after it.
     pub(super) next: Sequence,
-    /// Its position in the file.
+    /// The offset in the file.
     pub(super) offset: u64,
-    /// The checksum of the header before it.
+    /// The checksum of the frame header before it.
     pub(super) chain: u32,
 }
 
-/// How far apart the marks of a segment are, in bytes: a seek walks at most so many bytes of
-/// frame headers.
+/// Distance between the marks of a segment, in bytes. A seek skips at most this many bytes of
+/// frames.
 const MARK_EVERY: u64 = 256 * 1024;
 
 /// A segment of an open log, shared by the writer and the readers.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// Sequence of the first record.
+    /// The sequence of the first record.
     pub(super) first: Sequence,
-    /// The file.
+    /// The path of the file.
     pub(super) path: PathBuf,
-    /// Up to which byte groups are durable; [`u64::MAX`] when all of the file is.
+    /// The offset up to which groups are durable; [`u64::MAX`] when the whole file is.
     end: AtomicU64,
-    /// Some places between frames, in order.
+    /// Some positions between frames, in order.
     marks: Mutex<Vec<EndMark>>,
 }
 
 impl Segment {
-    /// A segment whose file is not written any more.
+    /// A finished segment. Nothing more is written to its file.
     pub(super) fn finished(first: Sequence, path: PathBuf) -> Self {
         Self::ending_at(first, path, u64::MAX)
     }
@@ -212,17 +215,17 @@ impl Segment {
         }
     }
 
-    /// Up to which byte groups are durable; [`u64::MAX`] when all of the file is.
+    /// The offset up to which groups are durable; [`u64::MAX`] when the whole file is.
     pub(super) fn end(&self) -> u64 {
         self.end.load(Ordering::Acquire)
     }
 
-    /// Groups are durable up to here now.
+    /// Notes that groups are durable up to `end`.
     pub(super) fn grow_to(&self, end: u64) {
         self.end.store(end, Ordering::Release);
     }
 
-    /// Remembers a place unless it is close behind the last one.
+    /// Keeps a position, unless it is close to the last one.
     pub(super) fn mark(&self, mark: EndMark) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let last = marks.last().map_or(FRAMES_START, |last| last.offset);
@@ -231,7 +234,7 @@ impl Segment {
         }
     }
 
-    /// The last place known from which `sequence` is ahead.
+    /// The last marked position at or before `sequence`.
     pub(super) fn nearest(&self, sequence: Sequence) -> Option<EndMark> {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let behind = marks.partition_point(|mark| mark.next <= sequence);
@@ -254,7 +257,7 @@ impl Segment {
                 Ok(header)
             } else {
                 Err(BadHeader::Damaged(
-                    "its header does not begin where its name says",
+                    "the first sequence in its header differs from its name",
                 ))
             }
         });
@@ -274,17 +277,17 @@ impl Segment {
     }
 }
 
-/// The position before one.
+/// The position before this one.
 pub(super) const fn before(sequence: Sequence) -> Sequence {
     Sequence::new(sequence.get().saturating_sub(1))
 }
 
-/// The file of the segment that begins with `first`.
+/// The path of the segment that begins with `first`.
 pub(super) fn path_of(dir: &Path, first: Sequence) -> PathBuf {
     dir.join(format!("{:020}.{EXTENSION}", first.get()))
 }
 
-/// All segment files of a folder, in order; none when the folder doesn't exist.
+/// All segment files of a folder, in order. Empty when the folder does not exist.
 ///
 /// # Errors
 /// [`JournalError::Io`].
@@ -311,7 +314,7 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(Sequence, PathBuf)>, JournalError>
     Ok(found)
 }
 
-/// Makes an error of the system's answer.
+/// Makes an error from the error of the operating system.
 pub(super) fn io_error(
     action: &'static str,
     path: &Path,
@@ -340,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read_as_it_was_written() {
+    fn header_is_read_as_written() {
         let bytes = header().encode();
         assert_eq!(SegmentHeader::decode(&bytes, Kind::Journal), Ok(header()));
         assert!(matches!(
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_is_damage() {
+    fn any_flipped_bit_in_the_header_is_damage() {
         let bytes = header().encode();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;
@@ -370,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_version_1_is_of_version_1_of_the_normal_form() {
+    fn header_of_version_1_has_version_1_of_the_normal_form() {
         let read = SegmentHeader::decode(&with(8, 1), Kind::Journal).unwrap();
         assert_eq!(
             read,
@@ -399,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_mark_lies_before_the_sequence() {
+    fn nearest_mark_is_before_the_sequence() {
         let segment = Segment::finished(Sequence::new(1), PathBuf::new());
         for (next, offset) in [(10, 100), (20, 300_000), (30, 310_000), (40, 700_000)] {
             segment.mark(EndMark {

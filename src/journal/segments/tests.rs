@@ -1,4 +1,4 @@
-//! Damage of every kind, told from what a crash leaves behind.
+//! Tests of damage of every kind, and of how it is told from the traces of a crash.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ fn build(dir: &Path, groups: &[Vec<Vec<u8>>], segment_bytes: u64, clean: bool) {
     }
 }
 
-/// What a read gives up to the head: the bodies, and the error that ended it, if one did.
+/// Reads up to the head. Returns the bodies, and the error that ended the read, if there was one.
 fn read(log: &std::sync::Arc<Log>, head: Sequence) -> (Vec<Vec<u8>>, Option<JournalError>) {
     let mut bodies = Vec::new();
     if head == Sequence::ZERO {
@@ -63,7 +63,7 @@ fn read(log: &std::sync::Arc<Log>, head: Sequence) -> (Vec<Vec<u8>>, Option<Jour
     }
 }
 
-/// The sound records of a walk, by sequence, and the damages.
+/// Walks the log. Returns the sound records by sequence, and the damage.
 fn walk(dir: &Path) -> (Vec<(u64, Vec<u8>)>, Vec<JournalError>) {
     let Some(log) = Log::survey(dir, Kind::Journal).unwrap() else {
         return (Vec::new(), Vec::new());
@@ -82,19 +82,19 @@ fn walk(dir: &Path) -> (Vec<(u64, Vec<u8>)>, Vec<JournalError>) {
     }
 }
 
-/// A stretch of a segment file that is checked as one.
+/// A range of a segment file with a checksum of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Unit {
     start: usize,
     end: usize,
     /// The last sequence before it.
     after: u64,
-    /// The number of its group in the file; `None` for the segment's header.
+    /// The number of its group in the file; `None` for the header of the segment.
     group: Option<usize>,
     record: bool,
 }
 
-/// The units of a segment that holds the groups, which begin behind sequence `after`.
+/// The units of a segment with these groups, whose first record comes after `after`.
 fn units(groups: &[Vec<Vec<u8>>], mut after: u64) -> Vec<Unit> {
     let mut start = 40;
     let mut units = vec![Unit {
@@ -206,7 +206,7 @@ fn every_flipped_bit_is_refused_where_it_is_or_without_an_end_mark_torn_with_the
 }
 
 #[test]
-fn every_flipped_bit_in_an_earlier_segment_is_met_by_the_read_and_walked_around() {
+fn every_flipped_bit_in_an_earlier_segment_ends_the_read_and_is_skipped_by_the_walk() {
     let groups = small_groups();
     let all = groups.concat();
     let dir = TempDir::new().unwrap();
@@ -231,7 +231,7 @@ fn every_flipped_bit_in_an_earlier_segment_is_met_by_the_read_and_walked_around(
         assert_located(&error.unwrap(), &first, unit, &what);
         let sound = usize::try_from(unit.after).unwrap();
         assert_eq!(bodies, all[..sound], "{what}");
-        // Behind the damage it is read as ever.
+        // After the damage the log is read as usual.
         let mut cursor = SegmentCursor::behind(&opened.log, Sequence::new(8)).unwrap();
         assert!(cursor.advance(opened.head).unwrap());
         assert_eq!(cursor.record().body, b"nine");
@@ -254,7 +254,8 @@ fn every_flipped_bit_in_an_earlier_segment_is_met_by_the_read_and_walked_around(
             Unit { group: None, .. } => assert!(lost.is_empty(), "{what}: lost {lost:?}"),
             Unit { record: false, .. } => assert_eq!(lost, in_group, "{what}"),
             Unit { record: true, .. } => {
-                // Only this one; when its length is wrong, perhaps those behind it in the group.
+                // Only this record is lost. If its length is wrong, later ones of its group can be
+                // lost too.
                 assert!(lost.contains(&(unit.after + 1)), "{what}: lost {lost:?}");
                 assert!(
                     lost.iter()
@@ -272,7 +273,7 @@ fn every_flipped_bit_in_an_earlier_segment_is_met_by_the_read_and_walked_around(
 }
 
 #[test]
-fn every_truncation_is_cut_to_whole_groups_and_written_on() {
+fn every_truncated_log_is_cut_to_whole_groups_and_continued() {
     let groups = small_groups();
     let units = units(&groups, 0);
     for clean in [false, true] {
@@ -280,7 +281,7 @@ fn every_truncation_is_cut_to_whole_groups_and_written_on() {
         build(dir.path(), &groups, u64::MAX, clean);
         let path = only_segment(dir.path());
         let right = std::fs::read(&path).unwrap();
-        // Without its end mark a closed log is as one that wasn't.
+        // Without its end mark, a closed log looks like one that was not closed.
         let from = if clean { right.len() - 28 } else { 40 };
         for length in from..right.len() {
             std::fs::write(&path, &right[..length]).unwrap();
@@ -311,7 +312,7 @@ fn every_truncation_is_cut_to_whole_groups_and_written_on() {
 }
 
 #[test]
-fn garbage_at_the_end_is_cut_but_not_when_it_hides_damage() {
+fn garbage_at_the_end_is_cut_unless_it_hides_damage() {
     let groups = small_groups();
     let units = units(&groups, 0);
     let dir = TempDir::new().unwrap();
@@ -326,7 +327,7 @@ fn garbage_at_the_end_is_cut_but_not_when_it_hides_damage() {
     assert_eq!(mark.len(), FRAME_HEADER_BYTES);
     let zero_ended = [&mark[..26], &[0, 0]].concat();
     let zero_begun = [&[0, 0], &mark[2..]].concat();
-    // What a crash while the end mark is written may leave, zeros, and anything else.
+    // What a crash during the write of the end mark can leave, zeros, and other bytes.
     for garbage in [
         &mark[..27],
         &mark[..1],
@@ -343,7 +344,7 @@ fn garbage_at_the_end_is_cut_but_not_when_it_hides_damage() {
         assert_eq!(read(&opened.log, opened.head).0, groups.concat());
         assert_eq!(std::fs::read(&path).unwrap(), right);
     }
-    // Bytes behind the last group say that it was whole once.
+    // Bytes after the last group show that the group was once whole.
     let last_record = units.last().unwrap();
     let mut damaged = [&right[..], &[0; 100]].concat();
     damaged[last_record.start + 9] ^= 1;
@@ -366,7 +367,7 @@ fn garbage_at_the_end_is_cut_but_not_when_it_hides_damage() {
 }
 
 #[test]
-fn a_payload_that_looks_like_a_frame_of_another_log_is_a_payload() {
+fn payload_with_a_frame_of_another_log_is_read_as_a_payload() {
     let other = TempDir::new().unwrap();
     let new = NewLog {
         incarnation: Incarnation(1),
@@ -392,7 +393,7 @@ fn a_payload_that_looks_like_a_frame_of_another_log_is_a_payload() {
 }
 
 #[test]
-fn a_segment_whose_creation_was_cut_short_is_created_again() {
+fn segment_whose_creation_was_interrupted_is_created_again() {
     let groups = small_groups();
     let dir = TempDir::new().unwrap();
     build(dir.path(), &groups, 100, false);
@@ -421,7 +422,7 @@ fn a_segment_whose_creation_was_cut_short_is_created_again() {
         assert_eq!(read(&opened.log, head).0, groups.concat());
         assert_eq!(std::fs::read(path).unwrap(), header);
     }
-    // The very first one: a new log.
+    // The first segment of all: a new log.
     let dir = TempDir::new().unwrap();
     std::fs::write(path_of(dir.path(), Sequence::new(1)), &header[..17]).unwrap();
     assert!(
@@ -435,7 +436,7 @@ fn a_segment_whose_creation_was_cut_short_is_created_again() {
 }
 
 #[test]
-fn a_missing_or_foreign_segment_is_named() {
+fn missing_segment_and_segment_of_another_log_are_named() {
     let groups: Vec<_> = (0..6_u8).map(|n| vec![vec![n; 50]]).collect();
     let dir = TempDir::new().unwrap();
     build(dir.path(), &groups, 100, false);
@@ -459,7 +460,7 @@ fn a_missing_or_foreign_segment_is_named() {
         assert_eq!(walk(dir.path()).1.len(), 1);
         std::fs::write(path, bytes).unwrap();
     }
-    // The same sequences of another log.
+    // A segment with the same sequences from another log.
     let other = TempDir::new().unwrap();
     let new = NewLog {
         incarnation: Incarnation(1),
@@ -474,13 +475,13 @@ fn a_missing_or_foreign_segment_is_named() {
     assert_eq!(sound, 2);
     let error = error.unwrap().to_string();
     assert!(error.contains("another journal"), "{error}");
-    // And of another kind.
+    // A segment of another kind.
     let error = Log::open(dir.path(), Kind::Rejected, NEW, 100).unwrap_err();
     assert!(matches!(error, JournalError::Unsupported { .. }), "{error}");
 }
 
 #[test]
-fn the_end_mark_is_only_removed_by_a_write() {
+fn end_mark_is_only_removed_by_a_write() {
     let groups = small_groups();
     let dir = TempDir::new().unwrap();
     build(dir.path(), &groups, u64::MAX, true);
@@ -532,7 +533,7 @@ fn any_groups() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn flips_before_the_last_group_are_never_passed_over(
+    fn flips_before_the_last_group_are_never_missed(
         groups in any_groups(),
         segment_bytes in 200_u64..200_000,
         clean: bool,
@@ -575,11 +576,11 @@ proptest! {
             };
             prop_assert_eq!(&in_path, path);
             prop_assert!(after.next() >= *first);
-            // The unit that begins at the offset named holds the flipped byte.
+            // The unit that begins at the reported offset has the flipped byte.
             let offset = usize::try_from(offset).unwrap();
             prop_assert!(offset <= flipped);
             let next = usize::try_from(after.get()).unwrap();
-            // There is no record behind the end mark.
+            // No record follows the end mark.
             let record = all.get(next).map_or(0, Vec::len) + 8;
             let longest = record.max(usize::try_from(FRAMES_START).unwrap());
             prop_assert!(flipped < offset + longest);

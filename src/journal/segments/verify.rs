@@ -1,4 +1,6 @@
-//! Walking over a log that may be damaged, naming every damage and going on behind it.
+//! Walks over a log that may be damaged. Names all damage and continues after it.
+//!
+//! In: an opened log. Out: every sound record and every damage, in order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,30 +13,30 @@ use super::segment::{Segment, before};
 use crate::events::Sequence;
 use crate::journal::{FIRST, JournalError};
 
-/// A walk over all that is left of a log.
+/// A walk over the readable records of a log.
 #[derive(Debug)]
 pub(in crate::journal) struct Walk {
     log: Arc<Log>,
     ahead: VecDeque<Arc<Segment>>,
     here: Option<(Arc<Segment>, SegmentReader)>,
-    /// The sequence and chain that should come next; no chain behind damage.
+    /// The expected next sequence and chain. After damage the chain is unknown.
     next: Sequence,
     chain: Option<u32>,
 }
 
-/// What a step came upon.
+/// One step of a walk.
 #[derive(Debug)]
 pub(in crate::journal) enum Walked {
-    /// A sound record, which [`Walk::record`] gives.
+    /// A sound record; [`Walk::record`] returns it.
     Record,
-    /// A [`JournalError::Damaged`]; the walk goes on behind it.
+    /// A [`JournalError::Damaged`]. The walk continues after it.
     Damage(JournalError),
-    /// The end.
+    /// The end of the log.
     End,
 }
 
 impl Walk {
-    /// A walk from the first record.
+    /// Starts a walk at the first record.
     pub(in crate::journal) fn over(log: &Arc<Log>) -> Self {
         Self {
             log: Arc::clone(log),
@@ -45,20 +47,20 @@ impl Walk {
         }
     }
 
-    /// The last sequence that was passed, sound or not.
+    /// The last sequence that was passed, sound or damaged.
     pub(in crate::journal) const fn passed(&self) -> Sequence {
         before(self.next)
     }
 
-    /// The record that [`Self::step`] came upon.
+    /// The record at which [`Self::step`] stopped.
     pub(in crate::journal) fn record(&self) -> Option<RawRecord<'_>> {
         self.here.as_ref().map(|(_, reader)| reader.record_read())
     }
 
-    /// Goes on to the next record or damage.
+    /// Moves to the next record or damage.
     ///
     /// # Errors
-    /// [`JournalError::Io`] when a file can't be read.
+    /// [`JournalError::Io`] when a file cannot be read.
     pub(in crate::journal) fn step(&mut self) -> Result<Walked, JournalError> {
         loop {
             let Some((segment, reader)) = &mut self.here else {
@@ -90,7 +92,7 @@ impl Walk {
         }
     }
 
-    /// Opens the next segment. Answers what is wrong with its header or its place.
+    /// Opens the next segment. Returns what is wrong with its header or its position, if anything.
     fn enter(&mut self, segment: Arc<Segment>) -> Result<Option<JournalError>, JournalError> {
         let misplaced = |what: String| JournalError::Damaged {
             path: segment.path.clone(),
@@ -112,7 +114,7 @@ impl Walk {
             }
             Ok(reader) => (reader, None),
             Err(wrong @ (JournalError::Damaged { .. } | JournalError::Unsupported { .. })) => {
-                // The frames may be sound all the same.
+                // The frames may be sound even if the header is not.
                 let believed = self
                     .log
                     .header(segment.first, self.chain.unwrap_or_default());
@@ -137,8 +139,8 @@ impl Walk {
         Ok(wrong)
     }
 
-    /// Goes on behind a flaw: with the next sound record or frame of the segment, or else with
-    /// the next segment.
+    /// Continues after a flaw: with the next sound record or frame of the segment, or else with the
+    /// next segment.
     fn resume(&mut self) -> Result<(), JournalError> {
         let Some((_, reader)) = &mut self.here else {
             return Ok(());

@@ -1,14 +1,15 @@
-//! Writing groups: one frame, one write, one sync each.
+//! Writes groups: one frame, one write and one sync for each group.
 //!
-//! After a failed write the log is *stalled*: it refuses groups of that size and larger until
-//! [`Writer::repair`] has brought the disk into a known state and has seen that it can be written
-//! again. What repair does depends on what failed:
+//! After a failed write the log is *stalled*. It refuses groups of that size and larger, until
+//! [`Writer::repair`] has brought the disk into a known state and has tested that it can be
+//! written. The repair depends on the failure:
 //!
-//! - The write failed and what it left was cut off again: a test write of the same size.
-//! - What the write left could not be cut off, or a sync failed: the bytes behind the last
-//!   acknowledged group are unknown, and so may be the block in which that group ends. The block
-//!   is written again, the rest is cut off and synced, the last groups are read back, and a new
-//!   segment is begun, so that nothing is written behind blocks that failed.
+//! - The write failed, and its bytes were cut off again: the repair makes a test write of the same
+//!   size.
+//! - The bytes of the write could not be cut off, or a sync failed: the bytes after the last
+//!   acknowledged group are unknown, and so is the block in which that group ends. The repair
+//!   writes this block again, cuts off the rest, syncs, and reads the last groups back. It then
+//!   begins a new segment, so that nothing is written after blocks that failed.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -25,47 +26,48 @@ use crate::events::Sequence;
 use crate::journal::JournalError;
 use crate::telemetry::whole;
 
-/// The unit in which file systems write, in bytes.
+/// Bytes of a block, the unit in which file systems write.
 const BLOCK_BYTES: u64 = 4096;
-/// The largest test write, in bytes.
+/// Maximum size of a test write, in bytes.
 const MAX_TEST_BYTES: u64 = 1024 * 1024;
 
-/// The one that writes a log. All methods block on the disk.
+/// Writes a log. All methods block on the disk.
 #[derive(Debug)]
 pub(in crate::journal) struct Writer {
     log: Arc<Log>,
     segment: Arc<Segment>,
     file: File,
-    /// Where the next frame goes, the sequence it begins with, and its `chain`.
+    /// The offset of the next frame, its first sequence, and its `chain`.
     end: EndMark,
-    /// An end mark stands there.
+    /// Whether an end mark is at that offset.
     end_mark: bool,
-    /// From how many bytes on the next segment is begun.
+    /// Size in bytes at which the next segment is begun.
     segment_bytes: u64,
-    /// Nothing goes into this segment any more, whether or not the next could be created.
+    /// Whether this segment is full. If so, nothing is written to it, even if the next segment
+    /// could not be created.
     full: bool,
-    /// Why nothing is written until it is repaired.
+    /// The failed write, while the log is stalled.
     stall: Option<Stall>,
 }
 
 /// A write that failed.
 #[derive(Debug, Clone)]
 struct Stall {
-    /// What failed, with the system's answer.
+    /// What failed, with the error of the operating system.
     reason: String,
-    /// How many bytes were to be written.
+    /// Number of bytes of the failed write.
     bytes: u64,
-    /// Bytes behind the end may be on disk.
+    /// Whether unknown bytes after the end may be on disk.
     uncertain: bool,
 }
 
 /// Why a repair failed.
 #[derive(Debug, thiserror::Error)]
 enum Unrepaired {
-    /// The bytes behind the end are unknown.
+    /// The bytes after the end are unknown.
     #[error(transparent)]
     Uncertain(JournalError),
-    /// There are none, but nothing can be written.
+    /// There are no bytes after the end, but nothing can be written.
     #[error(transparent)]
     Refused(JournalError),
 }
@@ -91,22 +93,23 @@ impl Writer {
         }
     }
 
-    /// The sequence that the next record gets.
+    /// The sequence of the next record.
     pub(in crate::journal) const fn next(&self) -> Sequence {
         self.end.next
     }
 
-    /// Why nothing is written until [`Self::repair`] succeeds, with the system's answer.
+    /// Why the log is stalled until [`Self::repair`] succeeds, with the error of the operating
+    /// system.
     pub(in crate::journal) fn stalled(&self) -> Option<&str> {
         self.stall.as_ref().map(|stall| stall.reason.as_str())
     }
 
-    /// Writes a frame that was begun with [`Self::next`], and returns the sequence of its last
-    /// record when it is durable.
+    /// Writes a frame that was begun with [`Self::next`]. Returns the sequence of its last record
+    /// when the frame is durable.
     ///
     /// # Errors
-    /// [`JournalError::Io`] and [`JournalError::Stalled`]: nothing of it is in the log.
-    /// [`JournalError::Uncertain`]: whether it is isn't known. After any of them the log is
+    /// [`JournalError::Io`] and [`JournalError::Stalled`]: the frame is not in the log.
+    /// [`JournalError::Uncertain`]: it is unknown whether it is. After each of them the log is
     /// stalled.
     pub(in crate::journal) fn write(
         &mut self,
@@ -148,14 +151,14 @@ impl Writer {
     /// Writes the end mark.
     ///
     /// # Errors
-    /// As [`Self::write`].
+    /// Those of [`Self::write`].
     pub(in crate::journal) fn finish(&mut self) -> Result<(), JournalError> {
         self.refuse_when_stalled(u64::MAX)?;
         if self.end_mark {
             return Ok(());
         }
         if self.full {
-            // A next segment may have been left behind half created; the mark belongs to the end.
+            // A half-created next segment may exist. The mark belongs into the last segment.
             self.begin_segment()?;
         }
         let mark = FrameHeader::end_mark(self.end.next, self.end.chain);
@@ -171,12 +174,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the log one whose tokens are in today's normal form, durably: the header of its last
-    /// segment says so. The caller has seen to it that they are.
+    /// Marks the log as being in the current normal form, durably, in the header of its last
+    /// segment. The caller has checked all tokens.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: it may be tried again with the log
-    /// opened again.
+    /// [`JournalError::Io`]. The caller can open the log again and retry.
     pub(in crate::journal) fn begin_normal_form(&mut self) -> Result<(), JournalError> {
         self.refuse_when_stalled(u64::MAX)?;
         self.remove_end_mark()?;
@@ -184,8 +186,8 @@ impl Writer {
             self.full = true;
             return self.begin_segment();
         }
-        // It holds nothing yet. A header that a crash leaves half written makes a segment whose
-        // creation was cut short.
+        // The segment has no records yet. A crash can leave a half-written header; such a segment
+        // counts as one whose creation was interrupted.
         let header = self.log.header(self.end.next, self.end.chain);
         self.file
             .write_all_at(&header.encode(), 0)
@@ -193,11 +195,11 @@ impl Writer {
             .map_err(io_error("write to", &self.segment.path))
     }
 
-    /// Tries to bring a stalled log into a state in which it can be written; does nothing when it
-    /// isn't stalled. May be called again after an error.
+    /// Tries to make a stalled log writable. Does nothing when the log is not stalled. Can be
+    /// called again after an error.
     ///
     /// # Errors
-    /// [`JournalError::Stalled`] with what failed this time.
+    /// [`JournalError::Stalled`] with the failure of this attempt.
     pub(in crate::journal) fn repair(&mut self) -> Result<(), JournalError> {
         let Some(stall) = self.stall.clone() else {
             return Ok(());
@@ -209,7 +211,7 @@ impl Writer {
             }
             Err(error) => {
                 let reason = whole(&error).to_string();
-                // What a failed repair leaves behind is as unknown as what it was to repair.
+                // After a failed repair the bytes are as unknown as before it.
                 let uncertain = !matches!(error, Unrepaired::Refused(_));
                 self.stall(reason.clone(), stall.bytes, uncertain);
                 Err(JournalError::Stalled { reason })
@@ -229,13 +231,13 @@ impl Writer {
         self.test_write(stall.bytes.min(MAX_TEST_BYTES))
     }
 
-    /// Cuts off what may stand behind the end, and makes sure that everything before it is on
-    /// disk as it was acknowledged.
+    /// Cuts off bytes after the end, and makes sure that everything before the end is on disk as it
+    /// was acknowledged.
     fn restore_end(&mut self) -> Result<(), JournalError> {
         let path = self.segment.path.clone();
         let end = self.end.offset;
         let start = end - end % BLOCK_BYTES;
-        // A handle of its own: the file system may have been mounted again meanwhile.
+        // A new handle is opened, because the file system may have been mounted again.
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -273,13 +275,13 @@ impl Writer {
             offset: reader.offset(),
             after: before(reader.next()),
             what: format!(
-                "it should end behind sequence {}, which was acknowledged",
+                "it should end after sequence {}, which was acknowledged",
                 before(self.end.next)
             ),
         })
     }
 
-    /// Writes and syncs zeros behind the end, and cuts them off. A crash in between leaves a torn
+    /// Writes and syncs zeros after the end, and cuts them off. A crash in between leaves a torn
     /// end, which the next start cuts off.
     fn test_write(&self, bytes: u64) -> Result<(), Unrepaired> {
         let zeros = vec![0; usize::try_from(bytes).unwrap_or_default()];
@@ -302,7 +304,8 @@ impl Writer {
             .map_err(Unrepaired::Refused)
     }
 
-    /// A disk with no room for a large group may have room for a smaller one, which is tried.
+    /// A disk without space for a large group can have space for a smaller one, so smaller groups
+    /// are tried.
     fn refuse_when_stalled(&self, bytes: u64) -> Result<(), JournalError> {
         match &self.stall {
             Some(stall) if stall.uncertain || self.full || bytes >= stall.bytes => {
@@ -314,8 +317,8 @@ impl Writer {
         }
     }
 
-    /// The mark is kept until there is something to write, so that a log that was only opened
-    /// stays as well protected as it was.
+    /// The mark is kept until the first write, so that a log that was only opened stays protected
+    /// by it.
     fn remove_end_mark(&mut self) -> Result<(), JournalError> {
         if self.end_mark {
             let cut = self
@@ -332,8 +335,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Creates the next segment. When that fails, this one is not written to all the same, since
-    /// a whole next segment may already be on disk.
+    /// Creates the next segment. If that fails, nothing more is written to the current segment,
+    /// because a complete next segment may already be on disk.
     fn begin_segment(&mut self) -> Result<(), JournalError> {
         let header = self.log.header(self.end.next, self.end.chain);
         let file = create_segment(self.log.dir(), &header)?;
@@ -347,7 +350,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes back a write that failed in the middle.
+    /// Undoes a write that failed in the middle.
     fn cut_back(&mut self, error: std::io::Error, bytes: u64) -> JournalError {
         let cut = self
             .file
@@ -370,7 +373,7 @@ impl Writer {
         }
     }
 
-    /// A sync failed, so that what was written may be on disk or not.
+    /// Stalls the log after a failed sync: it is unknown whether the bytes are on disk.
     fn uncertain(&mut self, error: std::io::Error, bytes: u64) -> JournalError {
         let error = io_error("sync", &self.segment.path)(error);
         let reason = whole(&error).to_string();

@@ -1,10 +1,10 @@
-//! Reading the stream as envelopes.
+//! Reads the stream as envelopes.
 //!
-//! The reader owns its position. A consumer is thrown away at the first doubt (silence, a gap in
-//! what it delivers, a new connection, or a lag that does not shrink) and another is opened behind
-//! the position, after asking the stream whether it still holds there what was read. A message
-//! that no consumer can deliver, because its subject or headers break the client's parser, is
-//! asked for by itself.
+//! The reader owns its position. It drops its consumer as soon as anything looks wrong: silence, a
+//! gap in the deliveries, a new connection, or a lag that does not shrink. Then it checks that the
+//! stream still has the last record that was read, and opens another consumer after the position. A
+//! message that no consumer can deliver, because its subject or headers break the parser of the
+//! client library, is requested by itself.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -27,11 +27,11 @@ mod reopen;
 
 use reopen::{FRUITLESS, USELESS};
 
-/// How many bytes of payloads wait to be handed out, at most.
+/// Maximum size in bytes of the payloads that wait to be handed out.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
-/// A lag that has not shrunk for so long is the consumer's fault.
+/// When the lag has not shrunk for this long, the consumer is replaced.
 const WATCHDOG: Duration = Duration::from_secs(3);
-/// A filtered reader that got nothing for so long looks how far it has come.
+/// After this time without messages, a filtered reader checks how far it has come.
 const QUIET: Duration = Duration::from_millis(50);
 
 /// A reader of the stream.
@@ -40,31 +40,31 @@ pub(super) struct JetStreamReader {
     keeper: Arc<Keeper>,
     link: Link,
     filter: Option<String>,
-    /// What the stream was when this reader began.
+    /// The known state of the stream when this reader began.
     bound: StreamStanding,
     changes: watch::Receiver<StreamStanding>,
-    /// Through which position all has been handed out.
+    /// The position through which records were handed out.
     after: Sequence,
-    /// Through which position all has been taken in.
+    /// The position through which records were received.
     read: Sequence,
-    /// What stands at `after`, where it is known.
+    /// The hash of the record at `after`, if it is known.
     after_hash: Option<RecordHash>,
-    /// What was taken in and not handed out yet, up to `read`.
+    /// Records that were received and not handed out yet, up to `read`.
     waiting: VecDeque<Envelope>,
     waiting_bytes: usize,
     missing: VecDeque<RangeInclusive<u64>>,
     tokens: Tokens,
     pull: Option<Pull>,
-    /// Consumers in a row that delivered nothing though something was there.
+    /// Number of consecutive consumers that delivered nothing although the stream had messages.
     fruitless: u32,
     progress: Instant,
 }
 
 impl JetStreamReader {
-    /// A reader behind `after`.
+    /// Opens a reader of the records after `after`.
     ///
     /// # Errors
-    /// [`JournalError::Broker`] when the stream cannot be asked what stands at `after`.
+    /// [`JournalError::Broker`] when the record at `after` cannot be requested from the stream.
     pub(super) async fn open(
         keeper: Arc<Keeper>,
         link: Link,
@@ -72,7 +72,7 @@ impl JetStreamReader {
         selection: &Selection,
     ) -> Result<Self, JournalError> {
         let bound = keeper.standing();
-        // A keyword's last record may have been taken away since; that is for `views verify`.
+        // The last record of a keyword may have been removed since. `views verify` checks this.
         let (filter, after_hash) = match selection {
             Selection::Keyword(keyword) => (Some(subject_of(keyword)), None),
             Selection::All if after < FIRST => (None, None),
@@ -100,7 +100,7 @@ impl JetStreamReader {
         })
     }
 
-    /// The stream is still the one that this reader began with.
+    /// Checks that the stream is still the one with which this reader began.
     fn check(&mut self) -> Result<(), JournalError> {
         if self.keeper.is_closed() {
             return Err(JournalError::Closed);
@@ -111,7 +111,7 @@ impl JetStreamReader {
         }
         if self.filter.is_none() && self.read >= FIRST && now.first > self.read {
             let what = format!(
-                "the stream begins at sequence {} now, behind {}, which was read",
+                "the stream begins at sequence {} now, after {}, which was read",
                 now.first, self.read
             );
             return Err(self.keeper.turn(what));
@@ -119,7 +119,7 @@ impl JetStreamReader {
         Ok(())
     }
 
-    /// What stands at `read`, where it is known.
+    /// The hash of the record at `read`, if it is known.
     fn read_hash(&self) -> Option<RecordHash> {
         let taken_in = self.waiting.back().map(RecordHash::of);
         taken_in.or(self.after_hash)
@@ -139,7 +139,7 @@ impl JetStreamReader {
             missing.push(range);
         }
         self.after = end;
-        // What was read is there, though the stream was last asked before it came.
+        // The stream has the record that was read, even if its last known state is older.
         self.keeper.appended(self.bound.incarnation, end);
         Some(Batch {
             envelopes,
@@ -149,7 +149,7 @@ impl JetStreamReader {
         })
     }
 
-    /// Takes in what a consumer delivered.
+    /// Handles a delivery of the consumer.
     fn on(&mut self, got: Got) {
         match got {
             Got::Message(place, message) => {
@@ -162,15 +162,15 @@ impl JetStreamReader {
         }
     }
 
-    /// The consumer gives a sign of life. Where nothing is left to read it works, though it has
-    /// delivered no message.
+    /// Handles a heartbeat of the consumer. If nothing is left to read, the consumer works even
+    /// without a message.
     fn hear(&mut self) {
         if !self.is_behind() {
             self.works();
         }
     }
 
-    /// A consumer works again.
+    /// Notes that a consumer works.
     fn works(&mut self) {
         if self.fruitless > FRUITLESS {
             tracing::info!(through = %self.read, "reading the journal goes on");
@@ -188,7 +188,7 @@ impl JetStreamReader {
             return;
         }
         let from = self.read.next().get();
-        // What was taken away before the first message is no gap: the stream begins there.
+        // Messages that were removed before the first one are not a gap: the stream begins there.
         let begins_here = self.read < FIRST;
         if self.filter.is_none() && sequence.get() > from && !begins_here {
             self.missing
@@ -201,8 +201,8 @@ impl JetStreamReader {
         self.progress = Instant::now();
     }
 
-    /// Tells why nothing can be read. The reader of one keyword tells nothing: what is said here is
-    /// about folding as a whole.
+    /// Reports why nothing can be read. A reader of one keyword reports nothing, because the report
+    /// is about folding as a whole.
     fn tell(&self, reason: Option<&str>) {
         if self.filter.is_none() {
             let reason = reason.map(|reason| self.link.with_complaint(reason));
@@ -210,7 +210,7 @@ impl JetStreamReader {
         }
     }
 
-    /// The journal holds more than was read, as far as this reader can know.
+    /// Whether the journal has more records than were read, as far as this reader knows.
     fn is_behind(&self) -> bool {
         *self.keeper.head().borrow() > self.read
     }
@@ -220,12 +220,12 @@ impl JetStreamReader {
             if self.fruitless >= USELESS && self.is_behind() {
                 self.tell(Some(reason));
             }
-            tracing::debug!(reason, after = %self.read, "a consumer is given up");
+            tracing::debug!(reason, after = %self.read, "dropping a consumer");
             self.fruitless = self.fruitless.saturating_add(1);
         }
     }
 
-    /// Takes in what has been delivered meanwhile, up to a batch.
+    /// Receives the messages that have arrived, up to a batch.
     fn gather(&mut self, max: usize) {
         while self.waiting.len() < max
             && self.waiting_bytes < WAITING_BYTES
@@ -235,7 +235,7 @@ impl JetStreamReader {
         }
     }
 
-    /// How far a filtered reader has come when nothing more is there for it.
+    /// The batch without envelopes that moves a filtered reader on when it has no messages left.
     async fn idle_end(&mut self) -> Option<Batch> {
         let head = *self.keeper.head().borrow();
         if self.filter.is_none() || head <= self.read || !self.waiting.is_empty() {
@@ -257,14 +257,14 @@ impl JetStreamReader {
         })
     }
 
-    /// Behind the head, and not getting nearer.
+    /// Whether the reader is below the journal head and does not come closer.
     fn is_stuck(&self) -> bool {
         self.filter.is_none() && self.is_behind() && self.progress.elapsed() > WATCHDOG
     }
 }
 
 impl Drop for JetStreamReader {
-    /// Another reader takes over, or none, and says for itself how it does.
+    /// Drops the report. The next reader makes its own.
     fn drop(&mut self) {
         if self.fruitless >= USELESS {
             self.tell(None);
@@ -294,7 +294,7 @@ impl JetStreamReader {
                 return Ok(batch);
             }
             if self.link.turns.has_changed().unwrap_or(false) {
-                self.lose("the connection is another one");
+                self.lose("the connection was made again");
             }
             if self.is_stuck() {
                 self.lose("the lag does not shrink");
@@ -312,7 +312,7 @@ impl JetStreamReader {
                 biased;
                 got = pull.next() => self.on(got),
                 _ = self.changes.changed() => {}
-                _ = self.link.turns.changed() => self.lose("the connection is another one"),
+                _ = self.link.turns.changed() => self.lose("the connection was made again"),
                 () = tokio::time::sleep(quiet) => {
                     if let Some(batch) = self.idle_end().await {
                         return Ok(batch);
@@ -323,7 +323,7 @@ impl JetStreamReader {
     }
 }
 
-/// Where a keyword's messages stand in the stream.
+/// The subject of the messages of a keyword in the stream.
 fn subject_of(keyword: &Keyword) -> String {
     let token = Token::of(keyword);
     let shard = ShardCount::DEFAULT.shard_of(token.as_str().as_bytes());

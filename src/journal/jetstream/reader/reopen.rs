@@ -1,4 +1,4 @@
-//! Goes on after a consumer that failed, or that hands nothing out.
+//! Continues reading after a consumer failed or delivered nothing.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::journal::jetstream::pull::Pull;
 use crate::journal::jetstream::streams;
 use crate::telemetry::whole;
 
-/// After so many consumers without a message, messages are asked for without one.
+/// After this many consumers without a message, messages are requested one by one.
 pub(super) const FRUITLESS: u32 = 2;
-/// After so many consumers without a message a new connection is made.
+/// After this many consumers without a message, the connection is renewed.
 pub(super) const USELESS: u32 = 3;
-/// Messages that are asked for without a consumer, before one is tried again.
+/// Number of messages that are requested one by one before the next consumer is tried.
 const ASKED_AT_ONCE: usize = 64;
 
 impl JetStreamReader {
-    /// Opens a consumer behind the position, if the stream still holds what was read.
+    /// Opens a consumer after the position, if the stream still has the last record that was read.
     pub(super) async fn reopen(&mut self) -> Result<(), JournalError> {
         if self.fruitless > 0 {
             tokio::time::sleep(jitter(self.fruitless)).await;
@@ -81,7 +81,7 @@ impl JetStreamReader {
         Ok(())
     }
 
-    /// Asks for the next messages without a consumer; answers whether there were any.
+    /// Requests the next messages without a consumer. Returns whether there were any.
     async fn ask_one_by_one(&mut self) -> Result<bool, JournalError> {
         let filter = self.filter.clone().unwrap_or_else(|| ">".into());
         let mut found = false;
@@ -99,7 +99,7 @@ impl JetStreamReader {
     }
 }
 
-/// A pause that grows with each attempt, and differs between servers.
+/// A pause that grows with each attempt. It differs between servers.
 fn jitter(attempt: u32) -> Duration {
     let longest = 20_u64.saturating_mul(1 << attempt.min(5));
     let chance = getrandom::u64().unwrap_or(longest);
