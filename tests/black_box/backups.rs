@@ -1,4 +1,4 @@
-//! Exports and imports through pipes and devices, onto files that are no exports, and from a
+//! Exports and imports through pipes and devices, onto files that are not exports, and from a
 //! read-only file system.
 
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! A journal in front of another one, with the differences that a test sets.
+//! A journal double: another journal with the differences that a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,19 +29,19 @@ impl JournalDouble {
         }
     }
 
-    /// Reports this connection.
+    /// Makes the double report this connection.
     pub fn connected(mut self, connection: Connection) -> Self {
         self.connection = Some(connection);
         self
     }
 
-    /// Stays open when it is closed, as a broker does.
+    /// Makes the double stay open when it is closed, like a broker.
     pub fn kept_open(mut self) -> Self {
         self.is_kept_open = true;
         self
     }
 
-    /// Refuses appends after this number, as a full disk does.
+    /// Makes the double refuse appends after this number, like a full disk.
     pub fn full_after(mut self, appends: u64) -> Self {
         self.appends_left = Some(AtomicU64::new(appends));
         self

@@ -21,7 +21,7 @@ pub const KEYWORDS: [&str; 12] = [
     "음악",
 ];
 
-/// The sample, or the file that TIDINGS_POSTS names.
+/// The path of the sample, or of the file that TIDINGS_POSTS names.
 pub fn path() -> PathBuf {
     std::env::var_os("TIDINGS_POSTS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/posts-ko.ndjson.zst"),

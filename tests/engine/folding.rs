@@ -1,4 +1,4 @@
-//! Folding on a memory journal: checkpoints, restarts, quarantine, and keyword actors that leave
+//! The engine on a memory journal: checkpoints, restarts, quarantine, and keyword actors that leave
 //! memory.
 
 use std::sync::Arc;
@@ -185,7 +185,7 @@ async fn panicking_keyword_is_quarantined_alone_and_refolds_on_release() {
     let failures = Arc::new(AtomicUsize::new(0));
     let fold = poisoned(bad.clone(), Arc::clone(&failing), Arc::clone(&failures));
     let mut full = options(data.path());
-    // A release is not refused by the limit of keywords.
+    // The limit of keywords does not prevent a release.
     full.keywords_max = 1;
     let tidings = start_with(full, &journal, fold).await;
     let both = |n: usize| [record("bad", &posted(n)), record("good", &posted(n))];
@@ -249,7 +249,7 @@ fn resident(metrics: &ProcessMetrics) -> i64 {
     found.map_or(0, |number| number.parse().unwrap())
 }
 
-/// With any limit of resident actors, more keywords than that are folded and catch up.
+/// For any limit of resident actors, more keywords than that are folded and catch up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn more_keywords_than_resident_actors_are_all_folded() {
     let journal = memory();

@@ -124,7 +124,7 @@ async fn epoch_of(data: &Path, journal: &JournalHandle) -> Epoch {
     epoch
 }
 
-/// The server that starts later meets the damage in another form.
+/// The server that starts later finds the damage in another form.
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_with_the_same_damage_get_equal_epochs() {
     for connection in [Connection::Connected, Connection::Local] {
@@ -158,7 +158,7 @@ async fn replicas_with_the_same_damage_get_equal_epochs() {
     }
 }
 
-/// The hash that a keyword's summary names is that of the journal's record.
+/// The hash in the summary of a keyword is the hash of the record in the journal.
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_are_the_hashes_of_the_records_in_the_journal() {
     let data = tempfile::tempdir().unwrap();
@@ -185,7 +185,7 @@ async fn marks_are_the_hashes_of_the_records_in_the_journal() {
     tidings.shutdown().await.unwrap();
 }
 
-/// A copy of the whole data folder is restored, and other events are journaled after that.
+/// A copy of the whole data folder is restored. Other events are journaled after that.
 #[tokio::test(flavor = "multi_thread")]
 async fn restored_folder_keeps_the_epoch_and_gets_other_marks() {
     let data = tempfile::tempdir().unwrap();

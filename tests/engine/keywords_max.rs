@@ -85,7 +85,7 @@ impl Outcome {
     }
 }
 
-/// A random history that tracks and untracks keywords, with new ones all the time.
+/// A random history that tracks and untracks keywords, with new keywords all the time.
 fn troubled(seed: u64, events: usize) -> History {
     let mut chance = Chance::of(seed);
     (0..events)
@@ -241,7 +241,7 @@ fn mix(earlier: &Path, later: &Path, mixed: &Path, mut is_late: impl FnMut(u16) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn concurrent_track_requests_get_no_more_than_the_free_places() {
+async fn concurrent_track_requests_do_not_exceed_the_limit() {
     let journaled = Journaled::of(&History::new()).await;
     let data = tempfile::tempdir().unwrap();
     let tidings = journaled.start(data.path(), 8).await;

@@ -53,7 +53,7 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Not a test by itself: the process that the tests below start. Prints each acknowledgement.
+/// Not a test: the process that the tests below start. It prints each acknowledgement.
 #[tokio::test]
 #[ignore = "started by the other tests"]
 async fn process_under_test() {
@@ -70,7 +70,7 @@ async fn process_under_test() {
     }
 }
 
-/// Opens, writes over segments, closes, opens again, writes, closes.
+/// Opens the journal, writes over segments, closes, opens again, writes, closes.
 async fn write_and_close(dir: &Path) {
     for _ in 0..2 {
         let journal = EmbeddedJournal::open(dir, &options()).unwrap();
@@ -94,7 +94,7 @@ async fn write_and_close(dir: &Path) {
     }
 }
 
-/// Writes more than fits, then a record that fits.
+/// Writes until the disk is full, then writes a record that fits.
 async fn write_until_full(dir: &Path) {
     let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
     journal.append(vec![record(1, 1000)]).await.unwrap();
@@ -114,12 +114,12 @@ async fn write_until_full(dir: &Path) {
         .append((0..100).map(|_| record(0, 1000)).collect())
         .await
         .unwrap_err();
-    // Ends as if killed.
+    // The process ends as if it were killed.
     say("done");
     std::process::exit(0);
 }
 
-/// Appends one by one and prints each outcome.
+/// Appends records one by one and prints each outcome.
 async fn write_over_faults(dir: &Path) {
     let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
     for number in 1..=6 {
@@ -143,8 +143,8 @@ fn kind_of(error: &JournalError) -> &'static str {
     }
 }
 
-/// Appends one by one and repeats each until it is written. Prints each refusal and each success.
-/// Ends as if killed.
+/// Appends records one by one and repeats each until it is written. Prints each refusal and each
+/// success, and ends as if it were killed.
 async fn write_until_taken(dir: &Path) {
     let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
     for number in 1..=INSISTED {
@@ -186,7 +186,7 @@ fn process(starter: &[&str], dir: &Path, plan: &str) -> Command {
         ])
         .env(DIR, dir)
         .env(PLAN, plan)
-        // Cargo sets it, and the dynamic loader would open files in each of its folders.
+        // Cargo sets the variable. The dynamic loader would open files in each of its folders.
         .env_remove("LD_LIBRARY_PATH")
         .stdin(Stdio::null());
     command
@@ -210,7 +210,7 @@ async fn read_all(journal: &EmbeddedJournal) -> Vec<Bytes> {
                 tidings::events::KeywordRecord::Rejected { payload, .. },
             ) = envelope.content
             else {
-                panic!("not what was written");
+                panic!("a record differs from the written one");
             };
             payloads.push(payload);
         }
@@ -218,7 +218,7 @@ async fn read_all(journal: &EmbeddedJournal) -> Vec<Bytes> {
     payloads
 }
 
-/// Checks a journal after a kill: it holds what was acknowledged, it is undamaged, and it takes
+/// Checks a journal after a kill: it has every acknowledged record, it is undamaged, and it accepts
 /// appends.
 async fn check_and_go_on(dir: &Path, said: &[String], what: &str) {
     let last = |verb: &str| {
@@ -392,8 +392,8 @@ async fn failed_write_or_sync_refuses_one_append_only() {
     }
 }
 
-/// Runs the plan `insist` under strace. Checks that the journal holds each record once and in
-/// order, and all acknowledged ones. Returns the output and whether the process reached its end.
+/// Runs the plan `insist` under strace. Checks that the journal has each record once and in order,
+/// including all acknowledged ones. Returns the output and whether the process reached its end.
 async fn insist(arguments: &[&str], journal: &Path) -> (Vec<String>, bool) {
     let mut starter = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
     starter.extend(arguments);

@@ -1,4 +1,4 @@
-//! Every stored form of every version, byte by byte. The fixtures in `tests/golden/` are never
+//! The bytes of every stored form in every version. The fixtures in `tests/golden/` are never
 //! changed; a new version of a form adds new ones.
 
 use std::path::{Path, PathBuf};
@@ -176,7 +176,7 @@ fn payloads_have_the_bytes_of_version_0() {
         let undecodable = binary::decode(&fixture, received_at()).unwrap_err();
         assert_eq!(undecodable.payload, payload, "{name}");
     }
-    // A payload that is decodable by now is an event.
+    // A payload that can be decoded now is read as an event.
     let fixture = bytes_of("event-v0-posted.bin");
     let (_, event) = events().swap_remove(0);
     assert_eq!(binary::encode_wire(&json::encode(&event)), fixture);
@@ -293,7 +293,7 @@ async fn empty_journal_of_version_1_is_upgraded_in_place() {
 }
 
 /// The fixture was written before the normal form changed, for the keywords 아이폰, ㅋㅋ, ❤️, 배우ㄳ and
-/// ai, with three tokens that named none.
+/// ai, and with three tokens that named no keyword.
 #[tokio::test]
 async fn journal_with_changed_tokens_is_refused_and_unchanged() {
     let dir = TempDir::new().unwrap();

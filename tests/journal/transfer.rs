@@ -134,10 +134,10 @@ async fn import_recreates_the_exported_journal() {
     }
 }
 
-/// Any record that a server of this or an earlier version may have journaled.
+/// Any record that a server of this version or an earlier one can have journaled.
 fn any_record() -> impl Strategy<Value = Record> {
     let millis = prop_oneof![
-        // Times of wrong clocks.
+        // Times of clocks that were wrong.
         -1_000_000_000_000_i64..4_000_000_000_000,
         946_684_800_000_i64..1_800_000_000_000,
     ];
@@ -204,8 +204,7 @@ proptest! {
     }
 }
 
-/// An event that fills the payload limit of 64 KiB, and is longer when all optional members are
-/// written.
+/// An event that fills the payload limit of 64 KiB. With all optional members it is longer.
 #[tokio::test]
 async fn largest_event_survives_export_and_import() {
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();

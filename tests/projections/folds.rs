@@ -1,6 +1,6 @@
-//! The folds against a naive model of a keyword, over hostile histories: each record is folded
-//! once, batches and restarts change nothing, the ledger accounts for every record, and the digest
-//! depends on the content alone.
+//! Compares the folds with a naive model of a keyword, over hostile histories. Each record is
+//! folded once, batches and restarts change nothing, the ledger accounts for every record, and the
+//! digest depends only on the content.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use super::model::{Fate, Filter, Model};
 use crate::common::events;
 use crate::common::histories::{self, History};
 
-/// Writes the row changes of a view.
+/// Writes the row changes of a view into rows.
 fn put(rows: &mut MemoryRows, view: &mut KeywordView) {
     if let Some(changes) = view.take_row_changes(&*rows).unwrap() {
         if changes.cleared {
@@ -29,7 +29,7 @@ fn put(rows: &mut MemoryRows, view: &mut KeywordView) {
     }
 }
 
-/// Folds a history. Writes the rows after the records that `cuts` names and at the end.
+/// Folds a history. Writes the rows after the records in `cuts` and at the end.
 fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MemoryRows, Vec<FoldOutcome>) {
     let mut rows = MemoryRows::default();
     let mut view = KeywordView::hydrate(&rows).unwrap();
@@ -255,7 +255,8 @@ proptest! {
 }
 
 proptest! {
-    // Long enough for runs of ids to merge and for the timeline to have many pages.
+    // The histories are long enough for runs of ids to merge and for the timeline to have many
+    // pages.
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]

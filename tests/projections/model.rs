@@ -1,5 +1,5 @@
-//! A model of one keyword, written from the table "What each event does" alone: plain ordered maps,
-//! no rows, no pages, no batches. The folds must agree with it.
+//! A model of one keyword, written only from the table "What each event does": plain ordered maps,
+//! without rows, pages or batches. The folds must agree with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub enum Fate {
 pub struct Model {
     /// Whether it is tracked; `None` before the first record.
     pub tracked: Option<bool>,
-    /// The last record taken into account.
+    /// The last record that is included.
     pub as_of: Sequence,
     /// The outcome of every record, in order.
     pub fates: Vec<Fate>,
@@ -88,7 +88,7 @@ impl Model {
                 let Some((known_at, known)) = self.metrics.get_mut(&engaged.id) else {
                     return Fate::Ignored;
                 };
-                // Records come in sequence order, so at an equal time this one is the later.
+                // Records come in sequence order, so at an equal time this one is newer.
                 if engaged.at < *known_at {
                     return Fate::Ignored;
                 }
