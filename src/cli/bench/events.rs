@@ -1,4 +1,4 @@
-//! Events to measure with: made up, always the same ones, or taken from real posts.
+//! The events of a benchmark: generated, the same in every run, or taken from a file of real posts.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ use crate::text::Matcher;
 /// Where the events come from.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// Made up.
+    /// Generated events.
     Made(Made),
-    /// Posts that match a keyword, over and over, each pass with new ids and later times.
+    /// Posts that match a keyword. When all were used, the next pass has new ids and later times.
     Posts(Posts),
 }
 
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    /// How many keywords the events are spread over.
+    /// Number of keywords that the events are spread over.
     pub(super) fn keywords(&self) -> usize {
         match self {
             Self::Made(made) => made.keywords.len(),
@@ -39,17 +39,17 @@ const SYLLABLES: [&str; 20] = [
     "qua", "ster", "ing", "ment", "al",
 ];
 const WORDS: usize = 20_000;
-/// 2023-11-14T22:13:20Z.
+/// Time of the first event: 2023-11-14T22:13:20Z.
 const FIRST_AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-/// Between two made-up events, over all keywords.
+/// Milliseconds between two generated events, over all keywords.
 const STEP_MILLIS: i64 = 3;
 
-/// Made-up events of one size, in time order, evenly over the keywords.
+/// Generates events of one size, in time order, spread evenly over the keywords.
 #[derive(Debug)]
 pub(super) struct Made {
     keywords: Vec<Keyword>,
     words: Vec<String>,
-    /// Of JSON.
+    /// Size of an event's JSON, in bytes.
     event_bytes: usize,
     random: Random,
     number: u64,
@@ -123,7 +123,9 @@ impl Made {
         Some((keyword, Event::TweetPosted(Box::new(tweet))))
     }
 
-    /// Few words come often, many seldom: of two drawn positions the smaller, three times.
+    /// Draws the index of a word; low indexes are frequent, high ones rare. It is the smallest of
+    /// three
+    /// uniform draws.
     fn zipf(&mut self) -> usize {
         let mut bound = self.words.len();
         for _ in 0..3 {
@@ -133,12 +135,12 @@ impl Made {
     }
 }
 
-/// How far apart two passes over the posts are: a little more than the posts' own span.
+/// Milliseconds by which each pass shifts the posts' times: a little more than the posts' own span.
 const PASS_MILLIS: i64 = 118 * Timestamp::DAY;
-/// So many passes fit between the posts' time and today.
+/// Number of passes that fit between the posts' time and today.
 const PASSES: i64 = 32;
 
-/// Real posts, each addressed to every keyword that it contains.
+/// Real posts; each event is one post for one keyword that it contains.
 #[derive(Debug)]
 pub(super) struct Posts {
     matched: Vec<(Keyword, TweetPosted)>,
@@ -200,7 +202,7 @@ impl Posts {
     }
 }
 
-/// Xorshift: the same numbers on every machine.
+/// Xorshift generator: the same numbers on every machine.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn made_up_events_have_the_size_that_was_asked_for() {
+    fn generated_events_have_the_requested_size() {
         let mut made = Made::new(10, 572).unwrap();
         for _ in 0..200 {
             let (_, event) = made.next().unwrap();

@@ -1,22 +1,22 @@
-//! Reading what a server sends, as cheaply as a load client must: frames are cut, lines are
-//! searched for the few things that are counted, nothing is parsed.
+//! Reads WebSocket frames for the load clients at low cost: splits bytes into frames and searches
+//! the lines for the few values that are counted. No JSON is parsed.
 
 use memchr::memmem;
 
-/// A frame that is complete.
+/// A complete frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
-    /// Lines of JSON.
+    /// A text frame: lines of JSON.
     Text(&'a [u8]),
-    /// The connection's end, with its code.
+    /// A close frame, with its code.
     Close(u16),
-    /// Asks for a sign of life, which holds the same.
+    /// A ping, with the payload that the pong repeats.
     Ping(&'a [u8]),
-    /// Something else.
+    /// Any other frame.
     Other,
 }
 
-/// The first frame of some bytes, and how many of them it takes; `None` when it isn't complete.
+/// Returns the first frame of `bytes` and its length in bytes; `None` while it is incomplete.
 pub(super) fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     let (&[head, length], rest) = bytes.split_first_chunk::<2>()?;
     let (length, rest) = match length & 0x7f {
@@ -44,7 +44,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     Some((frame, taken))
 }
 
-/// A message to a server: a final text frame, masked with zeros as a client may.
+/// Encodes a message to a server: one final text frame, masked with a key of zeros.
 pub(super) fn text(payload: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u16::try_from(payload.len()) {
@@ -59,7 +59,7 @@ pub(super) fn text(payload: &str) -> Vec<u8> {
     frame
 }
 
-/// The answer to a ping, which holds at most 125 bytes.
+/// Encodes the pong for a ping, whose payload has at most 125 bytes.
 pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
     let payload = payload.get(..payload.len().min(125)).unwrap_or_default();
     let mut frame = vec![0x8a, 0x80 | u8::try_from(payload.len()).unwrap_or_default()];
@@ -68,20 +68,20 @@ pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a line of a timeline says.
+/// A line of a timeline subscription, as far as the benchmark counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
-    /// The state at a sequence.
+    /// A snapshot at a sequence.
     Snapshot { seq: u64 },
-    /// How it went on.
+    /// An update from one sequence to the next.
     Update { prev: u64, seq: u64 },
-    /// A subscription has begun: resumed, or with a snapshot.
+    /// A subscription has begun, with a snapshot or resumed (`recovered`).
     Subscribed { recovered: bool },
-    /// Something else.
+    /// Any other line.
     Other,
 }
 
-/// What a line says.
+/// Classifies a line.
 pub(super) fn said(line: &[u8]) -> Said {
     let head = line.get(..line.len().min(400)).unwrap_or_default();
     let number = |name: &str| after(head, name.as_bytes()).and_then(leading_number);
@@ -101,7 +101,7 @@ pub(super) fn said(line: &[u8]) -> Said {
     Said::Other
 }
 
-/// The epoch that a line names.
+/// The epoch in a line.
 pub(super) fn epoch(line: &[u8]) -> Option<&str> {
     let text = after(line, b"\"epoch\":\"")?;
     std::str::from_utf8(text.get(..16)?).ok()
@@ -117,7 +117,7 @@ pub(super) fn numbers<'l>(
         .filter_map(|at| leading_number(line.get(at + finder.needle().len()..)?))
 }
 
-/// Where a tweet of this client's begins.
+/// The first bytes of a tweet that the benchmark published.
 pub(super) const TWEET: &[u8] = b"{\"type\":\"tweet.posted\",\"id\":\"b:";
 
 fn after<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_cut_wherever_the_bytes_end() {
+    fn a_frame_is_none_until_all_its_bytes_are_there() {
         let mut bytes = vec![0x81, 2, b'h', b'i', 0x81, 126, 1, 0];
         bytes.extend_from_slice(&[b'x'; 256]);
         bytes.extend_from_slice(&[0x88, 2, 0x03, 0xf4]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_searched_for_what_counts() {
+    fn lines_are_classified_and_their_values_found() {
         let update = br#"{"type":"update","keyword":"k","topic":"timeline","epoch":"0123456789abcdef","prev":12,"seq":15,"added":[{"type":"tweet.posted","id":"b:8","at":""},{"type":"tweet.posted","id":"b:7","at":""}],"changed":[],"removed":[]}"#;
         assert_eq!(said(update), Said::Update { prev: 12, seq: 15 });
         assert_eq!(epoch(update), Some("0123456789abcdef"));
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_answered_with_what_they_hold() {
+    fn a_pong_repeats_the_payload_of_the_ping() {
         assert_eq!(first(&[0x89, 1, b'x', 0x81]), Some((Frame::Ping(b"x"), 3)));
         assert_eq!(pong(b"x"), [0x8a, 0x81, 0, 0, 0, 0, b'x']);
         assert_eq!(pong(b""), [0x8a, 0x80, 0, 0, 0, 0]);
     }
 
     #[test]
-    fn messages_are_masked_text() {
+    fn a_message_is_a_masked_text_frame() {
         assert_eq!(text("hi"), [0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
         let long = text(&"x".repeat(300));
         assert_eq!(&long[..4], [0x81, 0xfe, 1, 44]);

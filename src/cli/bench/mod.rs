@@ -1,4 +1,4 @@
-//! `tidings bench …`: measures this machine.
+//! `tidings bench …`: the commands that measure performance on this machine.
 
 use clap::Subcommand;
 
@@ -15,11 +15,11 @@ mod server;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchAction {
-    /// Events a second from the journal through the fold to committed views, beside a bare read
+    /// Events per second from the journal to committed views, compared with a bare read
     Ingest(ingest::IngestBenchArguments),
-    /// Deliveries a second to live clients, their latency, and what clients cost the server
+    /// Deliveries per second to live clients, their latency, and what clients cost the server
     Live(live::LiveBenchArguments),
-    /// What hostile requests cost, and good clients beside many of them at once
+    /// Cost of hostile requests, and the waiting times of good clients during an attack
     Attack(attack::AttackBenchArguments),
 }
 

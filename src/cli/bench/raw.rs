@@ -1,5 +1,5 @@
-//! Connections to a server without an HTTP client between: what a hostile client sends, and no less
-//! or more is read than it wants.
+//! Plain TCP connections to a server, without an HTTP client. A benchmark controls exactly which
+//! bytes are sent and how many are read.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// How a client connects.
+/// The local end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct From {
-    /// Its own address.
+    /// The client's own address.
     pub(super) address: IpAddr,
-    /// The size of its receive buffer in bytes; default: the system's.
+    /// Size of the receive buffer, in bytes; `None`: the system's default.
     pub(super) receive: Option<u32>,
 }
 
@@ -21,14 +21,14 @@ pub(super) struct From {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answered {
     pub(super) status: u16,
-    /// Bytes of head and body.
+    /// Size of head and body, in bytes.
     pub(super) bytes: u64,
 }
 
-/// How long connecting may take.
+/// Time limit for connecting.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(20);
 
-/// Connects.
+/// Opens a connection.
 pub(super) async fn connect(to: SocketAddr, from: From) -> anyhow::Result<TcpStream> {
     let socket = match to {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -47,12 +47,12 @@ pub(super) async fn connect(to: SocketAddr, from: From) -> anyhow::Result<TcpStr
     Ok(stream)
 }
 
-/// The head of a request for `path`; the connection ends with the answer.
+/// The head of a GET request for `path`. The server closes the connection after the answer.
 pub(super) fn get(to: SocketAddr, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n")
 }
 
-/// Sends a request, and reads until the server ends the connection.
+/// Sends a request and reads until the server closes the connection.
 pub(super) async fn exchange(
     to: SocketAddr,
     from: From,
@@ -80,7 +80,7 @@ pub(super) async fn exchange(
     })
 }
 
-/// Bytes of `HTTP/1.1 200`.
+/// Length of `HTTP/1.1 200`, in bytes.
 const STATUS_BYTES: usize = 12;
 
 fn status_of(head: &[u8]) -> Option<u16> {
@@ -92,7 +92,7 @@ fn status_of(head: &[u8]) -> Option<u16> {
         .ok()
 }
 
-/// Makes a connection a WebSocket of the live protocol.
+/// Upgrades a connection to a WebSocket of the live protocol.
 pub(super) async fn upgrade(stream: &mut TcpStream, to: SocketAddr) -> anyhow::Result<()> {
     let handshake = format!(
         "GET /api/v1/live HTTP/1.1\r\nHost: {to}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,5 +1,5 @@
-//! The server under load: one of our own in a process beside this one, so that what it takes can be
-//! told apart, or one that runs already.
+//! The server under load. It is either a child process, so that its cost can be told apart from the
+//! cost of the clients, or a server that runs already.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long a server may take to start or to stop.
+/// Time limit for a server to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server under load.
@@ -19,14 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct BenchServer {
     address: SocketAddr,
     own: Option<Own>,
-    /// Its process; more than one where several servers are behind the address.
+    /// The server's processes; more than one when several servers share the address.
     pids: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Own {
     child: Child,
-    /// Removed with the server, unless the folder was given.
+    /// The scratch folder, removed when this is dropped; `None` when a data folder was given.
     _scratch: Option<tempfile::TempDir>,
     start: Start,
 }
@@ -34,18 +34,18 @@ struct Own {
 /// How a server is started.
 #[derive(Debug, Default)]
 pub(super) struct Start {
-    /// On the first processor alone.
+    /// Runs the server on the first processor only.
     pub(super) pinned: bool,
     /// Settings such as `live.flush_ms=5`.
     pub(super) settings: Vec<String>,
-    /// The program; default: this one.
+    /// The program; default: this program.
     pub(super) program: Option<PathBuf>,
     /// The data folder; default: a scratch folder.
     pub(super) data: Option<PathBuf>,
 }
 
 impl BenchServer {
-    /// Starts one.
+    /// Starts a server as a child process.
     pub(super) async fn start(mut start: Start) -> anyhow::Result<Self> {
         let mut scratch = None;
         if start.data.is_none() {
@@ -67,7 +67,7 @@ impl BenchServer {
         })
     }
 
-    /// Takes one that runs; `pids` are its processes, as far as they are on this machine.
+    /// Connects to a running server; `pids` are its processes on this machine.
     pub(super) async fn running(url: &str, pids: Vec<u32>) -> anyhow::Result<Self> {
         let authority = url
             .strip_prefix("http://")
@@ -93,8 +93,8 @@ impl BenchServer {
         format!("http://{}", self.address)
     }
 
-    /// Stops it as an operator does, or kills it, and starts it again at the same address with the
-    /// same data.
+    /// Stops the server (with SIGKILL if `kill`), then starts it again on the same address and
+    /// data.
     pub(super) async fn restart(&mut self, kill: bool) -> anyhow::Result<()> {
         let Some(own) = &mut self.own else {
             bail!("only a server that this command started can be restarted; leave --server out");
@@ -111,7 +111,7 @@ impl BenchServer {
         Ok(())
     }
 
-    /// It still runs; always so for one that this command did not start.
+    /// True while the server's process runs; always true for a server that was started elsewhere.
     pub(super) fn is_running(&mut self) -> bool {
         let Some(own) = &mut self.own else {
             return true;
@@ -126,7 +126,8 @@ impl BenchServer {
         }
     }
 
-    /// What it has taken so far; `None` where no process is known or `/proc` doesn't tell.
+    /// Processor time and memory used so far; `None` when no process is known or `/proc` has no
+    /// entry.
     pub(super) fn usage(&self) -> Option<ServerUsage> {
         let mut sum: Option<ServerUsage> = None;
         for pid in &self.pids {
@@ -141,12 +142,12 @@ impl BenchServer {
         sum
     }
 
-    /// Its process, where it is known.
+    /// The server's process, if known.
     pub(super) fn pid(&self) -> Option<u32> {
         self.pids.first().copied()
     }
 
-    /// How many live clients it has sent away because they took nothing.
+    /// Number of live clients that the server has closed as too slow.
     pub(super) async fn sent_away(&self) -> anyhow::Result<u64> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let request = client.get(format!("{}/metrics", self.url()));
@@ -157,7 +158,7 @@ impl BenchServer {
     }
 }
 
-/// Resident memory of a process.
+/// Resident memory of a process, in KiB.
 pub(super) fn resident_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| {
@@ -166,21 +167,21 @@ pub(super) fn resident_kib(pid: u32) -> Option<u64> {
     })
 }
 
-/// Processor time that this process has taken.
+/// Processor time that this process has used.
 pub(super) fn own_cpu() -> Option<Duration> {
     cpu_of("self")
 }
 
 fn cpu_of(process: &str) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Fields 14 and 15, counted behind the name, which may hold anything.
+    // Fields 14 and 15. They are counted from the end of the name, which may contain spaces.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
-    // A tick is a hundredth of a second on Linux.
+    // A tick is 10 ms on Linux.
     Some(Duration::from_millis(ticks.saturating_mul(10)))
 }
 
-/// What a server has taken of the machine.
+/// Processor time and memory used by a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ServerUsage {
     pub(super) cpu: Duration,
@@ -214,7 +215,7 @@ async fn spawn(start: &Start, address: SocketAddr) -> anyhow::Result<(Child, Soc
         .stdout(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().context(if start.pinned {
-        "the server cannot be started on one processor; is taskset there?"
+        "the server cannot be started on one processor; is taskset installed?"
     } else {
         "the server cannot be started"
     })?;
@@ -233,7 +234,7 @@ async fn spawn(start: &Start, address: SocketAddr) -> anyhow::Result<(Child, Soc
     Ok((child, address))
 }
 
-/// Asks a process to end, and waits until it has.
+/// Sends a process SIGTERM and waits until it has ended.
 async fn terminate(child: &mut Child) -> anyhow::Result<()> {
     let pid = child.id().context("the server has ended already")?;
     let asked = Command::new("kill")

@@ -1,4 +1,4 @@
-//! What something costs the server: processor time and memory.
+//! Measures what a piece of work costs the server: processor time and memory.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,42 +9,43 @@ use anyhow::Context as _;
 
 use crate::cli::bench::server::{BenchServer, ServerUsage, resident_kib};
 
-/// A server is quiet when it took no more than this beyond its idle rate ...
+/// The server counts as quiet when it uses no more processor time than this beyond its idle rate
+/// ...
 const QUIET: Duration = Duration::from_millis(30);
-/// ... for so long: longer than the pause between two commits.
+/// ... for this long, which is longer than the pause between two commits.
 const QUIET_FOR: Duration = Duration::from_millis(1500);
-/// It is not waited for longer than this.
+/// Time limit for the server to become quiet.
 const QUIET_WITHIN: Duration = Duration::from_secs(300);
-/// Memory is looked at so often.
+/// Interval at which memory is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// After a measure memory may be above the one before by this much, in KiB ...
+/// Memory counts as given back when it is at most this many KiB above the value before the work.
 const GIVEN_BACK_KIB: u64 = 8 * 1024;
-/// ... or so long has been waited for it to be given back.
+/// Time limit for memory to be given back.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(15);
 
-/// What a server takes when nothing is asked of it.
+/// What an idle server uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Idle {
-    /// Of one processor.
+    /// Processor time, as a share of one processor.
     pub(super) share: f64,
     pub(super) resident_kib: u64,
 }
 
-/// What something cost.
+/// What a piece of work cost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cost {
-    /// Processor time, without what the server takes when idle.
+    /// Processor time, in seconds, without the server's idle processor time.
     pub(super) cpu_seconds: f64,
-    /// By how much memory was above that before, at the most.
+    /// Largest growth of memory, in KiB.
     pub(super) grown_kib: u64,
-    /// Until it was done, which may be before the server was quiet again.
+    /// Seconds until the work was done. The server may have become quiet later.
     pub(super) seconds: f64,
-    /// The server was quiet again in the end.
+    /// The server was quiet at the end.
     pub(super) is_over: bool,
 }
 
 impl Idle {
-    /// Waits until a server is quiet, and looks at it for a while.
+    /// Waits until a server is quiet, then measures what it uses.
     pub(super) async fn of(server: &BenchServer) -> anyhow::Result<Self> {
         quiet(server, 0.05).await?;
         let before = usage(server)?;
@@ -59,7 +60,7 @@ impl Idle {
     }
 }
 
-/// Does some work, and waits until the server is quiet again: what did that cost it?
+/// Runs `work`, waits until the server is quiet again, and returns what it cost.
 pub(super) async fn of<T>(
     server: &BenchServer,
     idle: Idle,
@@ -88,7 +89,7 @@ pub(super) async fn of<T>(
     Ok((value, cost))
 }
 
-/// Waits until a server takes little more than its idle share; false when it did not come to that.
+/// Waits until a server uses little more than its idle share; false after the time limit.
 pub(super) async fn quiet(server: &BenchServer, idle: f64) -> anyhow::Result<bool> {
     let began = Instant::now();
     while began.elapsed() < QUIET_WITHIN {
@@ -108,7 +109,7 @@ pub(super) fn usage(server: &BenchServer) -> anyhow::Result<ServerUsage> {
         .context("the server is gone, or /proc does not tell what it takes")
 }
 
-/// Watches a server's memory.
+/// Samples a server's memory.
 pub(super) struct Watch {
     done: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<u64>,
@@ -130,7 +131,7 @@ impl Watch {
         Ok(Self { done, thread })
     }
 
-    /// The most it had, in KiB.
+    /// Stops sampling; returns the largest value, in KiB.
     pub(super) fn stop(self) -> u64 {
         self.done.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What is told of an attack, and what the goals are.
+//! The figures of `bench attack` and their goals, as JSON and as text.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use super::cost::{Cost, Idle};
 use super::scene::Posted;
 use crate::cli::bench::live::figures::{fraction, millis};
 
-/// Goals: processor seconds and MiB of a read, microseconds of a line, how many times longer a good
-/// client waits at the 99th percentile, MiB above the idle server.
+/// Goals: processor seconds and MiB of a read, microseconds of a line, ratio of a good client's
+/// 99th percentiles beside and without the attack, MiB above the idle server.
 const READ_SECONDS: f64 = 1.0;
 const READ_MIB: f64 = 64.0;
 const LINE_MICROS: f64 = 12.0;
 const RATIO: f64 = 5.0;
 const PEAK_MIB: f64 = 700.0;
 
-/// All that was measured.
+/// All figures of an attack.
 #[derive(Debug, Serialize)]
 pub(super) struct AttackFigures {
     pub(super) tweets: u64,
     pub(super) keywords: u32,
     pub(super) heavy: u64,
-    /// Of one processor, when nothing is asked.
+    /// Idle processor time, as a share of one processor.
     pub(super) idle_share: f64,
     pub(super) idle_mib: f64,
     pub(super) reads: Vec<ReadFigures>,
     pub(super) posts: Vec<Post>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) together: Option<Together>,
-    /// The server's process was there at the end.
+    /// The server's process was running at the end.
     pub(super) server_survived: bool,
-    /// It ended when it was asked to, without being killed.
+    /// The server ended on SIGTERM, without being killed.
     pub(super) stopped_by_itself: bool,
 }
 
@@ -58,7 +58,7 @@ impl Default for AttackFigures {
 pub(super) struct ReadFigures {
     pub(super) how: &'static str,
     pub(super) what: &'static str,
-    /// 0 when no answer came in time.
+    /// The status code; 0 when no answer came in time.
     pub(super) status: u16,
     pub(super) bytes: u64,
     pub(super) cpu_seconds: f64,
@@ -68,27 +68,27 @@ pub(super) struct ReadFigures {
     pub(super) is_over: bool,
 }
 
-/// Lines of one kind.
+/// Posted lines of one kind.
 #[derive(Debug, Serialize)]
 pub(super) struct Post {
     pub(super) what: &'static str,
     pub(super) lines: u64,
     pub(super) journaled: u64,
     pub(super) bytes_per_line: f64,
-    /// Folding and committing included.
+    /// Processor time per line, with folding and committing.
     pub(super) cpu_micros_per_line: f64,
-    /// Until the last body was answered; what was folded by then is in it.
+    /// Processor time per line until the last body was answered; includes what was folded by then.
     pub(super) answered_micros_per_line: f64,
-    /// Of the lines' bytes.
+    /// Processor time per KiB of lines.
     pub(super) cpu_micros_per_kib: f64,
-    /// Where lines go to several keywords.
+    /// Processor time per copy, for lines that go to several keywords.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cpu_micros_per_copy: Option<f64>,
     pub(super) grown_mib: f64,
     pub(super) seconds: f64,
 }
 
-/// How long good clients waited for something.
+/// How long good clients waited, by percentile.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Latency {
     pub(super) count: usize,
@@ -101,7 +101,7 @@ pub(super) struct Latency {
 /// Everything at once.
 #[derive(Debug, Serialize)]
 pub(super) struct Together {
-    /// How often hostile clients came.
+    /// Connections of hostile clients, by kind.
     pub(super) abandoned: u64,
     pub(super) non_readers: u64,
     pub(super) uploads: u64,
@@ -111,13 +111,13 @@ pub(super) struct Together {
     pub(super) peak_above_idle_mib: f64,
     pub(super) later_above_idle_mib: f64,
     pub(super) cpu_seconds_beside: f64,
-    /// While memory was waited for, with no client there.
+    /// Processor time after the attack, with no client connected, while memory was given back.
     pub(super) cpu_seconds_after: f64,
-    /// Good clients alone and beside the attack.
+    /// Waiting times of good clients: without the attack, beside it.
     pub(super) reads: [Latency; 2],
     pub(super) posts: [Latency; 2],
     pub(super) live: [Latency; 2],
-    /// p99 beside / p99 alone.
+    /// p99 beside the attack divided by p99 without it.
     pub(super) reads_ratio: f64,
     pub(super) posts_ratio: f64,
     pub(super) live_ratio: f64,
@@ -154,7 +154,7 @@ impl ReadFigures {
             self.cpu_seconds,
             self.grown_mib,
             self.seconds,
-            if self.is_over { "" } else { ", not over" }
+            if self.is_over { "" } else { ", server still busy" }
         )
     }
 }
@@ -195,7 +195,7 @@ impl Post {
             .cpu_micros_per_copy
             .map_or_else(String::new, |micros| format!("{micros:>8.1} µs a copy"));
         format!(
-            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line ({:.1} when answered){:>9.1} \
+            "{} {:<52}{:>8} lines of {:>7.0} bytes{:>9.1} µs a line ({:.1} until answered){:>9.1} \
             µs a KiB{copies}{:>8.1} MiB",
             mark(micros_of_goal > LINE_MICROS),
             self.what,
@@ -227,7 +227,7 @@ impl Latency {
         }
     }
 
-    /// How many times longer than the other at the 99th percentile.
+    /// Ratio of the 99th percentiles of `self` and `other`.
     pub(super) fn ratio(&self, other: &Self) -> f64 {
         self.p99_ms / other.p99_ms.max(0.001)
     }
@@ -244,7 +244,7 @@ impl Together {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
-                "hostile clients came: {} abandoned requests, {} that never read, {} half uploads, \
+                "connections of hostile clients: {} abandoned requests, {} that never read, {} half uploads, \
                 {} greedy ({:.0} MiB)",
                 self.abandoned, self.non_readers, self.uploads, self.greedy, self.greedy_mib
             ),
@@ -286,7 +286,7 @@ impl AttackFigures {
         self.idle_mib = fraction(idle.resident_kib, 1024);
     }
 
-    /// Lines that miss a goal begin with `!`.
+    /// The figures as text. Lines that miss a goal begin with `!`.
     pub(super) fn text(&self) -> String {
         let mut lines = vec![format!(
             "{} tweets in {} keywords and {} heavy ones; idle: {:.0} MiB, {:.1} % of a processor",
@@ -303,7 +303,7 @@ impl AttackFigures {
             lines.push("! the server ended under the attack".into());
         }
         if !self.stopped_by_itself {
-            lines.push("! the server had to be killed in the end".into());
+            lines.push("! the server did not stop on SIGTERM and was killed".into());
         }
         lines.join("\n")
     }

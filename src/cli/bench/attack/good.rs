@@ -1,4 +1,4 @@
-//! Good clients: they read answers of a few rows, post, and subscribe to a keyword.
+//! Good clients: readers of small answers, a publisher, and live subscribers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,9 +22,9 @@ const READERS: u64 = 4;
 const LIVE: u64 = 10;
 /// Time between two requests of a reader or of the publisher.
 const EVERY: Duration = Duration::from_millis(50);
-/// Lines of a body.
+/// Lines per body.
 const LINES: usize = 10;
-/// An answer that takes longer counts as a failure, with this as its time.
+/// Time limit of an answer. A later answer counts as a failure that took this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the end waits for updates that are on their way.
 const LAST_ONES: Duration = Duration::from_secs(3);
@@ -34,7 +34,7 @@ const GOOD: raw::From = raw::From {
     receive: None,
 };
 
-/// How long good clients waited.
+/// Waiting times of good clients.
 #[derive(Debug)]
 pub(super) struct Waited {
     pub(super) reads: Latency,
@@ -66,11 +66,12 @@ struct Shared {
     reads: Mutex<Tally>,
     posts: Mutex<Tally>,
     live: Mutex<Tally>,
-    /// Tweets that live clients have not received: when each was posted, and by how many it is due.
+    /// Tweets that live clients have not received yet: posting time, and number of clients still
+    /// due.
     due: Mutex<HashMap<String, (Instant, u64)>>,
 }
 
-/// Runs good clients for this long.
+/// Runs good clients for the given time.
 pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waited> {
     let shared = Arc::new(Shared::default());
     let http = reqwest::Client::builder()
@@ -84,7 +85,8 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
         live.spawn(async move { subscribe(&shared, to, joined).await });
     }
     drop(joined);
-    // Each reports its snapshot. For a client without one, every update counts as missed.
+    // Each live client reports its snapshot. For a client without one, every update counts as
+    // missed.
     let all = async {
         for _ in 0..LIVE {
             let _ = joining.recv().await;
@@ -123,8 +125,8 @@ pub(super) async fn run(scene: &Scene, length: Duration) -> anyhow::Result<Waite
     })
 }
 
-/// Moments at which requests are due. A request counts from the moment at which it was due, so that
-/// a server that stalls is not asked less and measured better.
+/// Moments at which requests are due. The time of a request starts when it is due, not when it is
+/// sent: a stalled server receives fewer requests, and would otherwise look fast.
 struct Due {
     began: Instant,
     left: u32,
@@ -141,7 +143,7 @@ impl Due {
         }
     }
 
-    /// The next moment, once it has come.
+    /// Waits for the next moment.
     async fn next(&mut self) -> Option<Instant> {
         self.left = self.left.checked_sub(1)?;
         let due = self.began + EVERY * self.number;
@@ -156,7 +158,7 @@ impl Due {
     }
 }
 
-/// Reads and posts over HTTP.
+/// A client that reads and posts over HTTP.
 #[derive(Clone)]
 struct GoodClient {
     shared: Arc<Shared>,
@@ -226,7 +228,7 @@ impl GoodClient {
             let failed = answer.await.is_err();
             Tally::took(&shared.posts, due.elapsed(), failed);
             if failed {
-                // The tweets may not be journaled, so that they are not due.
+                // The tweets may not be in the journal, so they are no longer due.
                 let mut due = shared.due.lock();
                 for id in ids {
                     due.remove(&id);
@@ -236,7 +238,7 @@ impl GoodClient {
     }
 }
 
-/// Subscribes to the timeline, and again whenever the server disconnects it.
+/// Subscribes to the timeline, and subscribes again after every disconnect.
 async fn subscribe(
     shared: &Shared,
     to: std::net::SocketAddr,
@@ -281,7 +283,7 @@ async fn listen(
                     let pong = frames::pong(payload);
                     stream.write_all(&pong).await.context("pong")?;
                 }
-                Frame::Close(_) => anyhow::bail!("the server said goodbye"),
+                Frame::Close(_) => anyhow::bail!("the server sent a close frame"),
                 Frame::Other => {}
             }
             taken += length;
@@ -290,7 +292,7 @@ async fn listen(
     }
 }
 
-/// Notes the tweets of a frame as received. A snapshot may hold some that were received before.
+/// Marks the tweets of a frame as received. A snapshot may repeat tweets.
 fn hear(shared: &Shared, finder: &memmem::Finder<'_>, payload: &[u8]) {
     for at in finder.find_iter(payload) {
         let Some(rest) = payload.get(at + b"\"id\":\"".len()..) else {

@@ -1,15 +1,14 @@
-//! `tidings bench attack`: what hostile requests cost a server, and what good clients notice.
+//! `tidings bench attack`: what hostile requests cost a server, and how they affect good clients.
 //!
-//! The server is a process of its own, started with its defaults and filled over HTTP. Three parts,
-//! each of which can be run alone:
+//! The server is a child process, started with its defaults and filled over HTTP. There are three
+//! parts; each can be run alone:
 //!
-//! - [`reads`]: the costliest GET and subscription of every route, one after the other.
-//! - [`posts`]: the processor time of a posted line, for lines of many kinds.
+//! - [`reads`]: the most expensive GET and subscription of every route, one after the other.
+//! - [`posts`]: the processor time per posted line, for many kinds of lines.
 //! - [`together`]: abandoned requests, clients that never read, half uploads and greedy live
-//!   clients all at once, with [`good`] clients alone and beside them.
-//!
-//! [`scene`] fills the server, [`cost`] takes its figures, [`figures`] prints them. Every loop is
-//! bounded.
+//!   clients, all at the same time, with [`good`] clients alone and beside them.
+//! ¶ [`scene`] fills the server, [`cost`] measures it, [`figures`] prints the results. Every loop
+//! is bounded.
 
 use std::path::PathBuf;
 
@@ -33,63 +32,63 @@ mod together;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AttackBenchArguments {
-    /// How many ordinary tweets the server holds
+    /// Number of ordinary tweets on the server
     #[arg(
         long,
         default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u64).range(1_000..)
     )]
     tweets: u64,
-    /// Over how many keywords
+    /// Number of keywords that they are spread over
     #[arg(
         long,
         default_value_t = 10_000,
         value_parser = clap::value_parser!(u32).range(1_000..=99_000)
     )]
     keywords: u32,
-    /// How many tweets of 10,000 × U+FDFA it holds besides
+    /// Number of additional tweets of 10,000 × U+FDFA
     #[arg(
         long,
         default_value_t = 10_000,
         value_parser = clap::value_parser!(u64).range(0..=100_000)
     )]
     heavy: u64,
-    /// How many lines are posted of each kind; fewer where one line stands for many
+    /// Lines posted of each kind; fewer for kinds whose lines are very expensive
     #[arg(
         long,
         default_value_t = 20_000,
         value_parser = clap::value_parser!(u64).range(1_000..=1_000_000)
     )]
     lines: u64,
-    /// How long good clients are measured, alone and beside the attack
+    /// Seconds that good clients are measured, without and beside the attack
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// How long after the attack memory is looked at again, in seconds
+    /// Seconds after the attack until memory is measured again
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     after: u32,
-    /// What to measure; default: all
+    /// Parts to run; default: all
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// The server's program; default: this one
+    /// The server's program; default: this program
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// The server's data folder, which is kept, and not filled again when it was before; default: a
+    /// The server's data folder, which is kept, and reused when it is filled already; default: a
     /// scratch folder
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// A setting of the server, such as live.flush_ms=5; may be given more than once
+    /// A setting for the server, such as live.flush_ms=5; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     with: Vec<String>,
 }
 
-/// What is measured.
+/// The parts of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// The costliest GET and subscription of every route
+    /// The most expensive GET and subscription of every route
     Reads,
-    /// Lines of many kinds
+    /// Posted lines of many kinds
     Posts,
-    /// Everything at once, beside good clients
+    /// All attacks at once, beside good clients
     Together,
 }
 
@@ -120,14 +119,14 @@ pub(in crate::cli) async fn run(
     let mut figures = AttackFigures::default();
     let measured = measure(&mut server, &arguments, invocation, &mut figures).await;
     figures.server_survived = server.is_running();
-    // A server that is still busy with what was asked of it is not waited for.
+    // A server that is still busy with the requests is killed after the time limit.
     let pid = server.pid();
     if let Err(error) = server.stop().await {
-        tracing::warn!(%error, ?pid, "the server did not end by itself and was killed");
+        tracing::warn!(%error, ?pid, "the server did not stop on SIGTERM and was killed");
         figures.stopped_by_itself = false;
     }
     if let Err(error) = &measured {
-        tracing::error!("the attack was not measured to its end: {error:#}");
+        tracing::error!("the measurement stopped early: {error:#}");
     }
     invocation.output.show(&figures, AttackFigures::text)?;
     measured?;

@@ -1,18 +1,18 @@
-//! The processor time of a posted line, folding and committing included, for lines of many kinds.
+//! The processor time per posted line, with folding and committing, for many kinds of lines.
 
 use super::cost::{self, Idle};
 use super::figures::Post;
 use super::scene::{HEAVY, HEAVY_CHARACTERS, Posted, Scene, keyword, posted, text};
 use crate::cli::bench::server::BenchServer;
 
-/// Bytes of a body, at most.
+/// Maximum size of a body, in bytes.
 const BODY_BYTES: usize = 12 * 1024 * 1024;
 
-/// Lines of one kind.
+/// A kind of line.
 struct Kind {
     what: &'static str,
-    /// Only one in this many of the requested lines is made: a line of this kind is as costly as
-    /// many.
+    /// One line is made for every `one_in` lines requested, because a line of this kind costs as
+    /// much as many ordinary ones.
     one_in: u64,
     line: fn(&Scene, u64) -> String,
 }
@@ -121,14 +121,14 @@ impl Scene {
     }
 }
 
-/// A line that posts a tweet and names its keyword; the same one for the same number.
+/// A line that posts a tweet and names its keyword. Equal numbers give equal lines.
 fn naming_its_keyword(scene: &Scene, number: u64) -> String {
     let keyword = keyword(number, scene.keywords);
     let id = scene.id('a', number);
     posted(&id, scene.now, &text(number), Some(&keyword))
 }
 
-/// A text of `count` keywords.
+/// A text that consists of `count` keywords.
 fn naming(scene: &Scene, first: u64, count: u64) -> String {
     let names: Vec<String> = (first..first + count)
         .map(|number| keyword(number, scene.keywords))
@@ -182,7 +182,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Bodies of the lines of one kind, and their bytes.
+/// Bodies with the lines of one kind, and their total size in bytes.
 fn bodies(scene: &Scene, kind: &Kind, count: u64) -> (Vec<String>, u64) {
     let mut bodies = vec![String::new()];
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! The costliest GET and subscription of every route, one after the other.
+//! The most expensive GET and subscription of every route, one after the other.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,9 +24,9 @@ pub(super) const ATTACKER: raw::From = raw::From {
     receive: None,
 };
 
-/// Messages that open as many channels as a client may have, each of 10,000 points.
+/// Messages that open as many channels as one client may have, each with 10,000 points.
 pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
-    // Each channel has another beginning; 64 of them fit into a message.
+    // Each channel has a different start; a message holds 64 of them.
     (0..15_i64)
         .map(|message| {
             let topics = (0..64_i64).map(|topic| {
@@ -43,7 +43,7 @@ pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
         .collect()
 }
 
-/// The costliest GET requests: what each is about, and its path.
+/// The most expensive GET requests: label and path.
 pub(super) fn gets(scene: &Scene) -> Vec<(&'static str, String)> {
     let mut gets = timelines();
     gets.extend(counts(scene));
@@ -62,15 +62,15 @@ fn of(keyword: &str, rest: &str) -> String {
     format!("/api/v1/keywords/{keyword}/{rest}")
 }
 
-/// Timelines; a filter that no tweet meets reads all of them.
+/// Timelines. A filter that matches no tweet reads all of them.
 fn timelines() -> Vec<(&'static str, String)> {
     [
-        ("texts of U+FDFA, q met by none", "heavy", "q=zzz"),
-        ("texts of U+FDFA, author met by none", "heavy", "author=zzz"),
+        ("texts of U+FDFA, q without a match", "heavy", "q=zzz"),
+        ("texts of U+FDFA, author without a match", "heavy", "author=zzz"),
         ("texts of U+FDFA, newest 200", "heavy", "limit=200"),
-        ("100,000 tweets, q met by none", "big", "q=zzz"),
-        ("100,000 tweets, author met by none", "big", "author=zzz"),
-        ("100,000 tweets, lang met by none", "big", "lang=zz"),
+        ("100,000 tweets, q without a match", "big", "q=zzz"),
+        ("100,000 tweets, author without a match", "big", "author=zzz"),
+        ("100,000 tweets, lang without a match", "big", "lang=zz"),
         ("newest 200", "big", "limit=200"),
     ]
     .map(|(what, keyword, query)| (what, of(keyword, &format!("timeline?{query}"))))
@@ -112,7 +112,7 @@ fn counts(scene: &Scene) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The costliest subscriptions: what each is about, and its messages.
+/// The most expensive subscriptions: label and messages.
 fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
     let one = |keyword: &str, topic: &str| {
         vec![format!(
@@ -137,7 +137,7 @@ fn subscriptions(scene: &Scene) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// Measures all of them.
+/// Measures all reads and subscriptions.
 pub(super) async fn measure(
     server: &BenchServer,
     scene: &Scene,
@@ -192,7 +192,7 @@ async fn one(
     Ok(read)
 }
 
-/// Status and bytes of an answer; both 0 when none came in time.
+/// Status and size of an answer; both 0 when none came in time.
 async fn within(
     asking: impl Future<Output = anyhow::Result<raw::Answered>>,
 ) -> anyhow::Result<(u16, u64)> {
@@ -202,7 +202,7 @@ async fn within(
     }
 }
 
-/// Subscribes, and reads until nothing more comes.
+/// Subscribes, and reads until no more bytes come.
 async fn subscribe(to: SocketAddr, messages: &[String]) -> anyhow::Result<(u16, u64)> {
     let mut stream = raw::connect(to, ATTACKER).await?;
     raw::upgrade(&mut stream, to).await?;

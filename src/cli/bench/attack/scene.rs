@@ -1,12 +1,11 @@
-//! What the server holds when it is attacked.
+//! The content of the attacked server.
 //!
-//! - `kw00000` and so on: the ordinary tweets but a tenth, evenly.
-//! - `big`: a tenth of the ordinary tweets.
-//! - `heavy`: tweets of 10,000 × U+FDFA, of each of which the normal form makes eighteen
+//! - `kw00000` and so on: nine tenths of the ordinary tweets, spread evenly.
+//! - `big`: one tenth of the ordinary tweets.
+//! - `heavy`: tweets of 10,000 × U+FDFA. The normal form turns each U+FDFA into eighteen
 //!   characters.
-//! - `good`: what the good clients write and read.
-//!
-//! Ordinary tweets lie evenly in the last 29 days.
+//! - `good`: the tweets of the good clients.
+//! ¶ The times of ordinary tweets are spread evenly over the last 29 days.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -22,22 +21,22 @@ use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
 use crate::events::Timestamp;
 
-/// Bytes of a body while filling.
+/// Maximum size of a body while filling, in bytes.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
-/// How long folding what was posted may take.
+/// Time limit for folding the posted lines.
 const FOLDED_WITHIN: Duration = Duration::from_secs(300);
-/// Code points of a heavy text: as many as a text may have.
+/// Code points of a heavy text: the maximum of a text.
 pub(super) const HEAVY_CHARACTERS: usize = 10_000;
-/// U+FDFA, the character of which NFKC makes the most.
+/// U+FDFA, the character that NFKC expands most.
 pub(super) const HEAVY: &str = "\u{fdfa}";
 
-/// A filled server.
+/// A server with its content.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) address: SocketAddr,
     pub(super) client: ServerClient,
     pub(super) keywords: u64,
-    /// When filling began.
+    /// Start time of the filling.
     pub(super) now: Timestamp,
     tweets: u64,
     heavy: u64,
@@ -59,7 +58,7 @@ impl Scene {
         })
     }
 
-    /// Fills the server, unless it was before.
+    /// Fills the server, unless an earlier run filled it.
     pub(super) async fn fill(&self) -> anyhow::Result<()> {
         if self.is_filled().await? {
             return Ok(());
@@ -79,7 +78,8 @@ impl Scene {
             bar.inc(1);
             if body.len() >= BODY_BYTES {
                 self.post(std::mem::take(&mut body)).await?;
-                // Folding keeps pace, so that filling needs no more memory than serving.
+                // Each body is folded before the next is posted, so that filling needs no more
+                // memory than serving.
                 self.folded().await?;
             }
         }
@@ -120,7 +120,7 @@ impl Scene {
         posted(&format!("o:{number}"), at, &text(number), Some(&keyword))
     }
 
-    /// Posts lines, and answers what became of them.
+    /// Posts lines; returns how many were accepted.
     pub(super) async fn post(&self, body: String) -> anyhow::Result<Posted> {
         let body = Some(("application/x-ndjson", body.into_bytes()));
         let answer: Value = self
@@ -134,7 +134,7 @@ impl Scene {
         })
     }
 
-    /// Waits until all that was posted is folded.
+    /// Waits until all posted lines are folded.
     pub(super) async fn folded(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
@@ -151,20 +151,20 @@ impl Scene {
             }
             ensure!(
                 began.elapsed() < FOLDED_WITHIN,
-                "what was posted was not folded in time; readyz says {status}"
+                "the posted lines were not folded in time; readyz says {status}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// A query for all that `big` and its like have, in buckets of a minute: 10,000 points.
+    /// A query over all of `big` or `heavy` in buckets of a minute: 10,000 points.
     pub(super) fn widest_minutes(&self) -> String {
         let to = self.now;
         let from = to.plus(-9_999 * 60_000);
         format!("step=minute&from={from}&to={to}")
     }
 
-    /// Fails when the server no longer answers from a few rows.
+    /// Fails when the server no longer answers small requests.
     pub(super) async fn answers(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         while began.elapsed() < FOLDED_WITHIN {
@@ -178,14 +178,14 @@ impl Scene {
     }
 }
 
-/// What became of a body.
+/// The result of a posted body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posted {
     pub(super) lines: u64,
     pub(super) journaled: u64,
 }
 
-/// A keyword of the ordinary ones.
+/// The name of an ordinary keyword.
 pub(super) fn keyword(number: u64, keywords: u64) -> String {
     format!("kw{:05}", number % keywords.max(1))
 }
@@ -202,7 +202,7 @@ pub(super) fn posted(id: &str, at: Timestamp, text: &str, keyword: Option<&str>)
     format!("{line}\n")
 }
 
-/// A text of some 270 characters that contains no keyword; another one for each number.
+/// A text of about 270 characters that contains no keyword; each number gives another text.
 pub(super) fn text(number: u64) -> String {
     const WORDS: [&str; 16] = [
         "morning",

@@ -1,5 +1,5 @@
 //! Hostile clients, all at once: abandoned requests, clients that never read, half uploads, greedy
-//! live clients. They come from eight addresses, none of which a good client has.
+//! live clients. They connect from eight addresses that no good client uses.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,20 +22,20 @@ const NON_READERS: u64 = 200;
 const UPLOADS: u64 = 60;
 const GREEDY: u64 = 4;
 
-/// All abandoned requests come within this time.
+/// The period over which the abandoned requests are spread.
 const ABANDONED_WITHIN: Duration = Duration::from_secs(2);
-/// An abandoned request is given up after this.
+/// Time after which a client gives an abandoned request up.
 const ABANDONED_AFTER: Duration = Duration::from_millis(100);
-/// A disconnected client connects again after this.
+/// Pause before a disconnected client reconnects.
 const BACK_AFTER: Duration = Duration::from_millis(500);
 /// The receive buffer of a client that never reads, in bytes.
 const NARROW: u32 = 4096;
-/// The announced length of an upload, and how much of it is sent at once, in bytes.
+/// Announced length of an upload, and the part of it that is sent at once, in bytes.
 const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);
-/// The rest comes a byte at a time, this far apart, so that the upload is not idle.
+/// Interval at which the rest is sent, one byte at a time, so that the upload is never idle.
 const DRIP_EVERY: Duration = Duration::from_secs(4);
 
-/// The niceness of hostile clients, from 0 (none) to 19.
+/// Niceness of the threads of hostile clients, from 0 (none) to 19.
 const NICENESS: i32 = 5;
 
 /// Connections of hostile clients, by kind.
@@ -45,11 +45,11 @@ pub(super) struct SiegeCounts {
     pub(super) non_readers: AtomicU64,
     pub(super) uploads: AtomicU64,
     pub(super) greedy: AtomicU64,
-    /// Bytes that greedy live clients were sent.
+    /// Bytes received by greedy live clients.
     pub(super) greedy_bytes: AtomicU64,
 }
 
-/// Hostile clients at work; they end when it is dropped.
+/// Running hostile clients; dropping it ends them.
 pub(super) struct Siege {
     pub(super) counts: Arc<SiegeCounts>,
     to: SocketAddr,
@@ -58,7 +58,7 @@ pub(super) struct Siege {
 }
 
 impl Siege {
-    /// The clients run on threads of a low priority: on their own machines they would take no
+    /// Starts the clients on threads of low priority. On machines of their own they would take no
     /// processor time from the server or from good clients.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Siege {
             let client = async move {
                 let part = f64::from(u32::try_from(number).unwrap_or_default()) / 600.0;
                 tokio::time::sleep(ABANDONED_WITHIN.mul_f64(part)).await;
-                // Half of them send the costliest request.
+                // Every second request is the most expensive one.
                 let request = nth(&requests, if number % 2 == 0 { 0 } else { number / 2 });
                 counts.abandoned.fetch_add(1, Ordering::Relaxed);
                 let _ = abandon(to, from(number, None), &request).await;
@@ -113,7 +113,7 @@ impl Siege {
             "/api/v1/keywords/heavy/timeline?limit=200".to_owned(),
             "/api/v1/keywords".to_owned(),
         ];
-        // Many requests on one connection, so that their answers pile up.
+        // Many requests on one connection, so that answers queue up.
         let request = |path| format!("GET {path} HTTP/1.1\r\nHost: {to}\r\n\r\n").repeat(32);
         let never_read: Arc<[String]> = paths.into_iter().map(request).collect();
         for number in 0..NON_READERS {
@@ -170,13 +170,13 @@ impl Drop for Siege {
     }
 }
 
-/// The request of a number; they are used in turns.
+/// The request with this number, modulo the number of requests.
 fn nth(requests: &[String], number: u64) -> String {
     let index = usize::try_from(number).unwrap_or_default() % requests.len().max(1);
     requests.get(index).cloned().unwrap_or_default()
 }
 
-/// One of eight addresses.
+/// One of the eight addresses.
 fn from(number: u64, receive: Option<u32>) -> raw::From {
     let last = 2 + u8::try_from(number % 8).unwrap_or_default();
     raw::From {
@@ -185,7 +185,7 @@ fn from(number: u64, receive: Option<u32>) -> raw::From {
     }
 }
 
-/// Connects again whenever the server disconnects it, as long as the siege lasts.
+/// Reconnects after every disconnect, until the siege ends.
 async fn again<F: Future<Output = anyhow::Result<()>>>(
     count: &AtomicU64,
     mut attack: impl FnMut() -> F,
@@ -211,7 +211,7 @@ async fn never_read_an_answer(
 ) -> anyhow::Result<()> {
     let mut stream = raw::connect(to, from).await?;
     loop {
-        // Ends with an error when the server resets the connection.
+        // Fails when the server resets the connection.
         stream.write_all(requests.as_bytes()).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -238,7 +238,7 @@ async fn upload_half(to: SocketAddr, from: raw::From, piece: &[u8]) -> anyhow::R
     }
 }
 
-/// Waits until the server answers or ends the connection.
+/// Waits until the server sends a byte or ends the connection.
 async fn ended(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut buffer = vec![0; 4096];
     let count = stream.read(&mut buffer).await?;

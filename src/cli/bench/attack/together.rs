@@ -1,4 +1,4 @@
-//! Everything at once, beside good clients.
+//! All attacks at once, beside good clients.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::siege::Siege;
 use crate::cli::bench::live::figures::fraction;
 use crate::cli::bench::server::BenchServer;
 
-/// Measures good clients alone, then beside the attack, and the server's memory meanwhile and
-/// after.
+/// Measures good clients without and beside the attack, and the server's memory during and after
+/// it.
 pub(super) async fn measure(
     server: &BenchServer,
     scene: &Scene,
@@ -22,7 +22,7 @@ pub(super) async fn measure(
     let length = Duration::from_secs(arguments.seconds.into());
     scene.answers().await?;
     let idle = Idle::of(server).await?;
-    // What is read for the first time is not what is measured.
+    // Warm-up: the first reads are not measured.
     good::run(scene, Duration::from_secs(3)).await?;
     let alone = good::run(scene, length).await?;
     let before = usage(server)?;

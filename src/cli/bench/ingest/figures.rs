@@ -1,4 +1,4 @@
-//! What was measured, for people and machines.
+//! The figures of `bench ingest`, as JSON and as text.
 
 use std::time::Duration;
 
@@ -10,47 +10,47 @@ use super::memory::{EARLY_EVENTS, ResidentMemory};
 pub(super) struct IngestFigures {
     pub(super) events: u64,
     pub(super) keywords: usize,
-    /// Of the events as publishers send them.
+    /// Size of all events as JSON, in bytes.
     pub(super) json_bytes: u64,
     pub(super) journal_bytes: u64,
     pub(super) views_bytes: u64,
     pub(super) bare_read_seconds: f64,
-    /// From the start of the actors until everything was folded and could be read.
+    /// Seconds from the start of the actors until all events were folded and readable.
     pub(super) folded_seconds: f64,
-    /// Until everything was committed and closed.
+    /// Seconds until all was committed and closed.
     pub(super) committed_seconds: f64,
     pub(super) bare_read_per_second: f64,
     pub(super) committed_per_second: f64,
-    /// Committed rate / bare read rate.
+    /// Committed rate divided by the rate of the bare read.
     pub(super) of_bare_read: f64,
     pub(super) commits: f64,
     pub(super) rows_per_commit: f64,
     pub(super) bytes_per_commit: f64,
-    /// Resident memory, in MiB.
+    /// Resident memory at the start, in MiB.
     pub(super) rss_start_mib: u64,
     pub(super) rss_early_mib: Option<u64>,
     pub(super) rss_peak_mib: u64,
-    /// Only with JetStream.
+    /// Publishing figures; JetStream only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) publishing: Option<Publishing>,
 }
 
-/// Publishing to JetStream, bare and through `POST /tweets`.
+/// Publishing to JetStream: directly, and through `POST /tweets`.
 #[derive(Debug, Serialize)]
 pub(super) struct Publishing {
-    /// Messages published with many acknowledgements in flight, and nothing else.
+    /// Messages per second by a client that only publishes, with many acknowledgements in flight.
     pub(super) bare_publish_per_second: f64,
-    /// Lines of bodies that were answered, while the server folded them, too.
+    /// Lines of answered bodies. The server folded them at the same time.
     pub(super) posted: u64,
     pub(super) posted_seconds: f64,
     pub(super) posted_per_second: f64,
-    /// Posted rate / bare publish rate.
+    /// Posted rate divided by the bare publish rate.
     pub(super) of_bare_publish: f64,
-    /// From the first body until the last line was folded.
+    /// Seconds from the first body until the last line was folded.
     pub(super) posted_and_folded_seconds: f64,
 }
 
-/// What the fold took.
+/// Times and memory of the fold.
 #[derive(Debug)]
 pub(super) struct Folding {
     pub(super) folded: Duration,
@@ -61,7 +61,7 @@ pub(super) struct Folding {
     pub(super) memory: ResidentMemory,
 }
 
-/// What there was to fold.
+/// The journal before the fold: events and sizes.
 #[derive(Debug)]
 pub(super) struct Filled {
     pub(super) events: u64,

@@ -1,6 +1,6 @@
-//! The same on a stream of NATS JetStream, beside what the stream can do at its best: published to
-//! and read by a client that does nothing else, right before and right after, since machines change
-//! from minute to minute.
+//! The ingest benchmark on a NATS JetStream stream. A client that does nothing else publishes to
+//! the stream before the fold and reads it right after, because the speed of a machine changes
+//! within minutes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::events::{Event, Keyword, Token, json};
 use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
 
-/// Messages that are made before the first is published.
+/// Number of messages that are generated before publishing starts.
 const MADE_AHEAD: u64 = 100_000;
 /// Time limit for the journal to know the end of its stream.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ impl StreamBench<'_> {
             views_bytes: bytes_in(&views_dir(folder))?,
         };
         let (_, before) = fill(bare, &mut source, arguments.posted).await?;
-        // After those, since events come in about the order of their times.
+        // The bodies come after the filled events, because events are in time order.
         let bodies = bodies(&mut source, arguments.posted)?;
         let (posted, folded) = post(bodies, arguments, folder, invocation).await?;
         let (_, after) = fill(bare, &mut source, arguments.posted).await?;
@@ -117,7 +117,7 @@ impl StreamBench<'_> {
     }
 }
 
-/// The last sequence of the stream, once it has this many events.
+/// Waits until the stream holds this many events; returns its last sequence.
 async fn reached(journal: &JetStreamJournal, events: u64) -> anyhow::Result<u64> {
     let mut head = journal.head();
     let reached = head.wait_for(|head| head.get() >= events);
@@ -136,7 +136,7 @@ fn next(source: &mut Source) -> anyhow::Result<(Keyword, Event)> {
     source.next().context("the source of events is exhausted")
 }
 
-/// Fills the stream; answers how much JSON that was, and how long publishing took.
+/// Fills the stream; returns the size of the JSON in bytes and how long publishing took.
 async fn fill(
     bare: &BareJetStream,
     source: &mut Source,
@@ -185,8 +185,8 @@ fn bodies(source: &mut Source, lines: u64) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(bodies)
 }
 
-/// Posts bodies to a whole server, which folds them meanwhile; answers how long it took until all
-/// were answered, and until all were folded.
+/// Posts bodies to a server that folds at the same time. Returns the time until all bodies were
+/// answered, and until all lines were folded.
 async fn post(
     bodies: Vec<Vec<u8>>,
     arguments: &IngestBenchArguments,
@@ -199,7 +199,7 @@ async fn post(
     let app = App::start(&settings, &AtomicBool::new(false)).await?;
     let client = ServerClient::new(Some(&format!("http://{}", app.address())), &settings)?;
     let ask = async |path: &str| client.ask::<Value>(Method::GET, path, None).await;
-    // Not before it has taken up where the fold ended.
+    // Posting starts only when the server has folded all that the stream holds.
     let head = arguments.events.saturating_add(arguments.posted);
     while ask(&format!("/api/v1/ledger?min_seq={head}"))
         .await
@@ -226,7 +226,7 @@ async fn post(
     Ok((posted, folded))
 }
 
-/// What the server answers to a body.
+/// The server's answer to a body.
 #[derive(Deserialize)]
 struct Answer {
     lines: u64,
@@ -234,7 +234,7 @@ struct Answer {
     seq: u64,
 }
 
-/// One client; answers the last sequence that it was told.
+/// One posting client; returns the last sequence that the server answered.
 async fn post_some(
     client: ServerClient,
     bodies: Arc<Mutex<std::vec::IntoIter<Vec<u8>>>>,

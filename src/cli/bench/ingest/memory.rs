@@ -1,4 +1,4 @@
-//! How much memory this process holds while something is measured.
+//! Resident memory of this process during a measurement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::telemetry::Metrics;
 
-/// The memory after so many events is what the peak is compared with.
+/// Number of events after which memory is sampled, to compare the peak with.
 pub(super) const EARLY_EVENTS: u64 = 500_000;
 
-/// Watches this process's resident memory.
+/// Samples this process's resident memory.
 pub(super) struct Memory {
     done: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<ResidentMemory>,
@@ -19,7 +19,7 @@ pub(super) struct Memory {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ResidentMemory {
     pub(super) start: u64,
-    /// After [`EARLY_EVENTS`].
+    /// Memory after [`EARLY_EVENTS`] events.
     pub(super) early: Option<u64>,
     pub(super) peak: u64,
 }
@@ -54,7 +54,7 @@ impl Memory {
     }
 }
 
-/// From `/proc`; 0 where there is none.
+/// Reads resident memory from `/proc`, in MiB; 0 on systems without `/proc`.
 fn resident_mib() -> u64 {
     std::fs::read_to_string("/proc/self/status")
         .unwrap_or_default()

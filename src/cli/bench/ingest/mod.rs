@@ -1,9 +1,9 @@
 //! `tidings bench ingest`: how fast events become committed views.
 //!
-//! Fills a journal, reads it without doing anything with what is read, then starts the same actors
-//! that a server runs and waits until all is folded and committed. With `--nats`, [`jetstream`]
-//! does so on a stream, and posts further events over HTTP. All figures come from one run, because
-//! machines differ and change; their ratios are what to compare.
+//! Fills a journal, measures a bare read of it, then starts the engine of a server and waits until
+//! all events are folded and committed. With `--nats`, [`jetstream`] does the same on a stream, and
+//! posts further events over HTTP. All figures come from one run. Compare their ratios: absolute
+//! figures differ between machines and between runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,26 +32,26 @@ use memory::Memory;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct IngestBenchArguments {
-    /// How many events
+    /// Number of events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) events: u64,
-    /// Over how many keywords
+    /// Number of keywords that they are spread over
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) keywords: u32,
-    /// Bytes of JSON of a made-up event
+    /// Size of a generated event's JSON, in bytes
     #[arg(long, default_value_t = 572, value_parser = clap::value_parser!(u32).range(300..=60_000))]
     pub(super) event_bytes: u32,
-    /// Take real posts instead of making events up, NDJSON, plain or zstd; the keywords are then
+    /// Use real posts instead of generated events (NDJSON, plain or zstd); the keywords are then
     /// those of the demo
     #[arg(long, value_name = "FILE")]
     pub(super) posts: Option<PathBuf>,
-    /// With --nats: how many further events are posted over HTTP
+    /// With --nats: number of further events posted over HTTP
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) posted: u64,
-    /// With --nats: how many clients post at a time
+    /// With --nats: number of clients that post at the same time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) clients: u32,
-    /// Where to work; default: a scratch folder that is removed at the end
+    /// Working folder; default: a scratch folder that is removed at the end
     #[arg(long, value_name = "FOLDER")]
     pub(super) folder: Option<PathBuf>,
 }
@@ -112,7 +112,7 @@ async fn measure(
     Ok(IngestFigures::of(&filled, bare_read, &folding, None))
 }
 
-/// Folds and commits all that the journal holds, and closes it.
+/// Folds and commits all events of the journal, then closes it.
 async fn fold(
     journal: JournalHandle,
     folder: &Path,
@@ -176,7 +176,7 @@ async fn bare_read(journal: &dyn Journal) -> anyhow::Result<Duration> {
     Ok(began.elapsed())
 }
 
-/// A metric's value in the text that a scraper gets.
+/// The value of a metric in the Prometheus text.
 fn value(text: &str, name: &str) -> f64 {
     text.lines()
         .filter_map(|line| line.strip_prefix(name)?.trim().parse().ok())

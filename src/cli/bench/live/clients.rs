@@ -1,4 +1,4 @@
-//! The clients: one thread, one task and one connection for each.
+//! The live clients of a benchmark: one thread for all of them, one task and one connection each.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -18,27 +18,27 @@ use super::tally::Tally;
 use crate::cli::bench::frames::{self, Frame, Said};
 use crate::cli::bench::raw;
 
-/// Clients that connect at a time: the rest wait their turn, as behind a balancer.
+/// Maximum number of clients that connect at the same time.
 const CONNECTING: usize = 256;
-/// So many bytes are read at a time.
+/// Maximum bytes of one read.
 const READ_BYTES: usize = 256 * 1024;
-/// What a client that never reads lets the system keep for it, so that it is soon full.
+/// Receive buffer of a client that never reads, in bytes: small, so that it is full soon.
 const STUCK_BYTES: u32 = 4096;
-/// How long a handshake may take.
+/// Time limit for a WebSocket handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// After how long to come back when the server does not say.
+/// Pause before a reconnect when the server names none.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Which clients to run.
+/// Describes the clients to run.
 #[derive(Debug, Clone)]
 pub(super) struct Crowd {
     pub(super) address: SocketAddr,
     pub(super) clients: usize,
-    /// They subscribe to these in turn.
+    /// The clients subscribe to these keywords in turn.
     pub(super) keywords: Arc<[String]>,
-    /// They subscribe and then never read.
+    /// The clients subscribe and then never read.
     pub(super) are_stuck: bool,
-    /// They come back when the server goes, and go on where they were.
+    /// The clients reconnect after a restart of the server and resume.
     pub(super) come_back: bool,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Running {
 }
 
 impl Crowd {
-    /// Starts them in a thread of their own.
+    /// Starts the clients in a thread of their own.
     pub(super) fn run(self, tally: Arc<Tally>) -> anyhow::Result<Running> {
         let (ending, end) = tokio::sync::watch::channel(false);
         let failure = Arc::new(Mutex::new(None));
@@ -105,7 +105,8 @@ impl Crowd {
         }
         loop {
             tokio::select! {
-                // An error of one is one too many: the figures would be others.
+                // The error of one client ends the measurement: without that client the figures are
+                // wrong.
                 ended = tasks.join_next() => match ended {
                     Some(ended) => ended??,
                     None => return Ok(()),
@@ -117,7 +118,7 @@ impl Crowd {
 }
 
 impl Running {
-    /// Ends them, and answers what went wrong.
+    /// Stops the clients; returns the first error.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.ending.send_replace(true);
         tokio::task::spawn_blocking(move || self.thread.join())
@@ -125,13 +126,13 @@ impl Running {
             .unwrap_or_else(|_| bail!("the clients panicked"))
     }
 
-    /// Why they have ended, which they do only when something is wrong.
+    /// The reason why the clients ended early, if they did.
     pub(super) fn failure(&self) -> Option<String> {
         let failure = self.failure.lock();
         let ended = || {
             self.thread
                 .is_finished()
-                .then(|| "they are gone".to_owned())
+                .then(|| "their thread has ended".to_owned())
         };
         failure.clone().or_else(ended)
     }
@@ -143,13 +144,13 @@ struct One {
     crowd: Crowd,
     tally: Arc<Tally>,
     places: Arc<tokio::sync::Semaphore>,
-    /// All clients read into the same bytes, one after the other.
+    /// The read buffer, shared: all clients run on one thread.
     shared: Arc<Mutex<Vec<u8>>>,
-    /// The beginning of a frame whose end has not come yet.
+    /// The beginning of an incomplete frame.
     rest: Vec<u8>,
-    /// Answers to pings, without which the server would take the client for gone.
+    /// Pongs to send. Without them the server closes the connection as dead.
     pongs: Vec<u8>,
-    /// The epoch and sequence that it holds.
+    /// The epoch and sequence of the client's state.
     held: Option<(String, u64)>,
     newest: Option<u64>,
 }
@@ -208,7 +209,7 @@ impl One {
             .context("a client could not connect in time")?
     }
 
-    /// Reads until the connection ends; answers after how long to come back.
+    /// Reads until the connection ends; returns the pause before the reconnect.
     async fn listen(&mut self, mut stream: TcpStream) -> anyhow::Result<Duration> {
         let finder = memmem::Finder::new(frames::TWEET);
         if self.crowd.are_stuck {
@@ -243,7 +244,7 @@ impl One {
         }
     }
 
-    /// Takes in what was read; answers after how long to come back when the server says goodbye.
+    /// Handles the bytes of a read; returns the pause before the reconnect after a close frame.
     fn take(
         &mut self,
         finder: &memmem::Finder<'_>,
@@ -268,8 +269,8 @@ impl One {
         retry
     }
 
-    /// Takes in whole frames; answers how many bytes they were, and when to come back if one said
-    /// so.
+    /// Handles all complete frames; returns their length in bytes, and the pause before the
+    /// reconnect if one was a close frame.
     fn frames(
         &mut self,
         finder: &memmem::Finder<'_>,
@@ -327,7 +328,7 @@ impl One {
                 *is_fresh = false;
             }
             Said::Subscribed { recovered: false } => {
-                // What it held is over; the snapshot says what is.
+                // The resume was refused: the snapshot that follows sets a new state.
                 self.held = None;
             }
             Said::Other => {}
@@ -348,7 +349,7 @@ impl One {
     }
 }
 
-/// The pause that a close frame of a restart asks for.
+/// The pause that the close frame of a restart names.
 fn retry_of(frame: &[u8]) -> Duration {
     let name = b"\"retry_ms\":";
     let millis = memmem::find(frame, name).and_then(|at| {

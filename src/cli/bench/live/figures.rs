@@ -1,10 +1,10 @@
-//! The figures of a measurement, as JSON and as text.
+//! The figures of `bench live`, as JSON and as text.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// All figures. Those that a measurement does not take are left out of its JSON.
+/// All figures. The JSON leaves out the figures that a measure does not take.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct LiveFigures {
     pub(super) measure: &'static str,
@@ -14,73 +14,73 @@ pub(super) struct LiveFigures {
     pub(super) tweets: u64,
     pub(super) deliveries: u64,
     pub(super) deliveries_per_second: f64,
-    /// Deliveries for each second that a processor of the server worked.
+    /// Deliveries per second of the server's processor time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deliveries_per_cpu_second: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) server_cpu_seconds: Option<f64>,
-    /// Of this process: publisher and all clients.
+    /// Processor time of this process: publisher and all clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_cpu_seconds: Option<f64>,
     pub(super) frames: u64,
-    /// Bytes on the wire of a delivered tweet, with its part of the frame.
+    /// Bytes on the wire per delivered tweet, including its share of the frame.
     pub(super) bytes_per_delivery: f64,
-    /// From just before publishing to receipt, in milliseconds.
+    /// Latency from just before publishing to receipt, in milliseconds.
     pub(super) latency_p50_ms: f64,
     pub(super) latency_p99_ms: f64,
     pub(super) latency_max_ms: f64,
-    /// Memory of the server for each client, with its socket, actor and subscription.
+    /// Server memory per client in KiB, including socket, actor and subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kib_per_client: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) server_mib: Option<f64>,
-    /// Seconds until all clients were back, from the request to stop the server, ...
+    /// Seconds from the request to stop the server until all clients were back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) back_after_seconds: Option<f64>,
-    /// ... and from the moment at which it listened again.
+    /// Seconds from when the server listened again until all clients were back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) back_after_start_seconds: Option<f64>,
-    /// Clients that resumed.
+    /// Number of clients that resumed without a snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recovered: Option<usize>,
-    /// Good clients without and beside clients that never read; medians.
+    /// Medians for good clients, without and with clients that never read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stuck: Option<StuckFigures>,
-    /// Folding without and with clients; medians.
+    /// Medians for folding, without and with clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fold: Option<FoldFigures>,
-    /// Updates that did not follow on the client's state.
+    /// Updates whose `prev` was not the client's sequence.
     pub(super) gaps: u64,
-    /// Snapshots for a client that had one already.
+    /// Snapshots sent to a client that had one already.
     pub(super) resyncs: u64,
 }
 
-/// Good clients without and beside clients that never read.
+/// Good clients, without and with clients that never read.
 #[derive(Debug, Serialize)]
 pub(super) struct StuckFigures {
     pub(super) stuck: u32,
-    /// How many of them the server disconnected as too slow, in all pairs.
+    /// Clients that the server closed as too slow, over all pairs.
     pub(super) sent_away: u64,
-    /// The most by which the server's memory grew, beside them.
+    /// Largest growth of the server's memory while the clients were stuck, in MiB.
     pub(super) grown_mib: f64,
     pub(super) p99_alone_ms: f64,
     pub(super) p99_beside_ms: f64,
-    /// The median of the pairs' ratios.
+    /// Median of the pairs' ratios.
     pub(super) p99_ratio: f64,
-    /// Each pair: p99 alone and beside.
+    /// p99 of each pair: without, with.
     pub(super) pairs_ms: Vec<[f64; 2]>,
 }
 
-/// Folding without and with clients.
+/// Folding, without and with clients.
 #[derive(Debug, Serialize)]
 pub(super) struct FoldFigures {
     pub(super) alone_per_second: f64,
     pub(super) beside_per_second: f64,
-    /// The median of the pairs' ratios.
+    /// Median of the pairs' ratios.
     pub(super) ratio: f64,
-    /// Each pair: tweets a second alone and beside.
+    /// Tweets per second of each pair: without, with.
     pub(super) pairs_per_second: Vec<[f64; 2]>,
-    /// Processor time of the server for a tweet, in microseconds, alone and beside.
+    /// Server processor time per tweet without clients, in microseconds.
     pub(super) alone_cpu_micros: Option<f64>,
     pub(super) beside_cpu_micros: Option<f64>,
 }
@@ -109,7 +109,7 @@ pub(in crate::cli::bench) fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// The median of some values; 0 for none.
+/// The median of some values; 0 when there are none.
 pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -121,7 +121,7 @@ pub(in crate::cli::bench) fn median(values: impl IntoIterator<Item = f64>) -> f6
     }
 }
 
-/// Lines of text, each a name and a value in two columns.
+/// Lines of text: a name column and a value column.
 #[derive(Default)]
 struct TextLines(Vec<String>);
 
@@ -200,7 +200,7 @@ impl StuckFigures {
     fn push(&self, lines: &mut TextLines) {
         lines.push(
             "never read",
-            &format!("{}, {} disconnected in all", self.stuck, self.sent_away),
+            &format!("{}; disconnected over all pairs: {}", self.stuck, self.sent_away),
         );
         lines.push(
             "p99 without, beside",

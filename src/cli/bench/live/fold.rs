@@ -1,4 +1,4 @@
-//! How fast tweets are folded without and with clients.
+//! Measures how fast tweets are folded, without and with clients.
 
 use std::time::Instant;
 
@@ -10,11 +10,11 @@ use super::figures::{FoldFigures, LiveFigures, median, per};
 use super::load::{Load, publish};
 use crate::cli::client::{ClientError, ServerClient};
 
-/// Tweets of one request.
+/// Tweets per request.
 const BODY_TWEETS: usize = 1000;
-/// How often one asks whether all is folded, 5 seconds each time.
+/// Maximum number of `min_seq` requests while waiting for the fold; each waits up to 5 seconds.
 const TRIES: u32 = 12;
-/// Requests on their way at a time.
+/// Maximum number of requests in flight.
 const REQUESTS: usize = 4;
 
 /// One half of a pair.
@@ -24,11 +24,11 @@ struct Half {
     cpu_micros: Option<f64>,
 }
 
-/// Publishes as fast as the server takes it, without and with subscribers.
+/// Publishes as fast as the server accepts, without and with subscribers.
 pub(super) async fn fold(load: &Load) -> anyhow::Result<LiveFigures> {
     let before = load.mark();
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    // What is made once is not measured.
+    // Warm-up: one-time allocations are not measured.
     half(load).await?;
     for _ in 0..load.arguments.pairs {
         alone.push(half(load).await?);
@@ -92,8 +92,8 @@ async fn half(load: &Load) -> anyhow::Result<Half> {
     })
 }
 
-/// Waits until all is folded. A server waits for 5 seconds itself and then says that one should
-/// ask again.
+/// Waits until all tweets are folded. The server holds each request for up to 5 seconds and then
+/// answers that the client should retry.
 async fn folded(client: &ServerClient, head: u64) -> anyhow::Result<()> {
     let path = format!("/api/v1/ledger?min_seq={head}");
     let mut refused = None;
@@ -109,5 +109,5 @@ async fn folded(client: &ServerClient, head: u64) -> anyhow::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
-    Err(refused.map_or_else(|| anyhow!("not folded"), Into::into))
+    Err(refused.map_or_else(|| anyhow!("the tweets were not folded in time"), Into::into))
 }

@@ -1,4 +1,4 @@
-//! What all measures do: let clients join, publish, wait, and take the server's figures.
+//! The steps shared by all measures: connect clients, publish, wait, and read the server's figures.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +16,10 @@ use crate::cli::bench::server::{BenchServer, ServerUsage, own_cpu};
 use crate::cli::client::ServerClient;
 use crate::events::Timestamp;
 
-/// Nothing that is waited for takes so long.
+/// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server, and the clients that load it.
+/// A server and the state of its load clients.
 pub(super) struct Load {
     pub(super) arguments: LiveBenchArguments,
     pub(super) client: ServerClient,
@@ -28,7 +28,7 @@ pub(super) struct Load {
     pub(super) tally: Arc<Tally>,
 }
 
-/// Where a measurement begins.
+/// Counters at the start of a measurement.
 pub(super) struct LoadMark {
     pub(super) at: Instant,
     pub(super) usage: Option<ServerUsage>,
@@ -39,7 +39,7 @@ pub(super) struct LoadMark {
 }
 
 impl Load {
-    /// Has the server track the keywords.
+    /// Sends the commands that track the keywords.
     pub(super) async fn track(&self) -> anyhow::Result<()> {
         for keyword in self.keywords.iter() {
             let body = json!({ "keyword": keyword }).to_string();
@@ -70,7 +70,7 @@ impl Load {
         Duration::from_secs(self.arguments.seconds.into())
     }
 
-    /// Starts clients, and waits until each holds a snapshot.
+    /// Starts clients and waits until each of them holds a snapshot.
     pub(super) async fn join(&self, crowd: Crowd) -> anyhow::Result<Running> {
         let clients = crowd.clients;
         let before = self.tally.subscribed.load(Ordering::Relaxed);
@@ -82,7 +82,7 @@ impl Load {
         Ok(running)
     }
 
-    /// Waits until the clients' progress is this.
+    /// Waits until the clients' progress reaches `progress`.
     pub(super) async fn reach(&self, running: &Running, progress: u64) -> anyhow::Result<()> {
         self.wait("all clients have all tweets", running, || {
             self.tally.progress.load(Ordering::Relaxed) >= progress
@@ -104,7 +104,7 @@ impl Load {
             let tally = &self.tally;
             ensure!(
                 began.elapsed() < PATIENCE,
-                "it did not come within a minute that {what}; {} are subscribed, their progress is \
+                "waited a minute, but not yet: {what}; {} are subscribed, their progress is \
                 {}",
                 tally.subscribed.load(Ordering::Relaxed),
                 tally.progress.load(Ordering::Relaxed),
@@ -114,14 +114,14 @@ impl Load {
         Ok(())
     }
 
-    /// Holds what reached the clients against what they were to get.
+    /// Compares the number of tweets that reached the clients with the number published.
     pub(super) fn check_all_came(&self) -> anyhow::Result<()> {
         let tally = &self.tally;
         let (came, due) = (
             tally.deliveries.load(Ordering::Relaxed),
             tally.progress.load(Ordering::Relaxed),
         );
-        // A snapshot holds tweets that no update brought.
+        // A snapshot may contain tweets that no update brought.
         ensure!(
             came == due || tally.resyncs.load(Ordering::Relaxed) > 0,
             "{came} tweets came in updates, {due} were published to the clients"
@@ -129,13 +129,13 @@ impl Load {
         Ok(())
     }
 
-    /// The body of a round: so many tweets of each keyword.
+    /// The body of a round: `burst` tweets for each keyword.
     pub(super) fn round(&self, burst: usize) -> String {
         let length = usize::try_from(self.arguments.text).unwrap_or(usize::MAX);
         self.round_of(burst, length)
     }
 
-    /// The same with a text of another length, in characters.
+    /// Like [`Self::round`], with a text of `length` characters.
     pub(super) fn round_of(&self, burst: usize, length: usize) -> String {
         let first = self.tally.publishing(burst);
         let at = Timestamp::now().to_string();
@@ -160,7 +160,8 @@ impl Load {
         Ok(())
     }
 
-    /// Publishes at the rate for as long as is measured, and waits until all have it.
+    /// Publishes at the given rate for the measured time, then waits until all clients have all
+    /// tweets.
     pub(super) async fn publish_steadily(&self, running: &Running) -> anyhow::Result<u64> {
         let began = Instant::now();
         let start = self.tally.progress.load(Ordering::Relaxed);
@@ -243,7 +244,7 @@ impl Load {
     }
 }
 
-/// Publishes lines; answers the last sequence written.
+/// Publishes lines; returns the last sequence written.
 pub(super) async fn publish(client: &ServerClient, body: String) -> anyhow::Result<u64> {
     let body = Some(("application/x-ndjson", body.into_bytes()));
     let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;

@@ -1,4 +1,4 @@
-//! What clients get and cost when all is well, and after a restart.
+//! Measures healthy clients, and clients after a restart.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -9,12 +9,12 @@ use super::clients::Crowd;
 use super::figures::{LiveFigures, fraction};
 use super::load::{Load, publish};
 
-/// Rounds of tweets in a closed loop: the next begins as soon as one has reached all clients.
+/// Rounds of tweets in a closed loop: a round starts when the one before has reached all clients.
 pub(super) async fn burst(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     let burst = usize::try_from(load.arguments.burst)?;
     let per_round = u64::try_from(load.clients()?)? * u64::from(load.arguments.burst);
-    // A first round warms up what is made once.
+    // Warm-up round: one-time allocations are not measured.
     load.publish_round(burst).await?;
     load.reach(&running, per_round).await?;
     load.tally.count();
@@ -61,9 +61,9 @@ pub(super) async fn rate(load: &Load) -> anyhow::Result<LiveFigures> {
     Ok(figures)
 }
 
-/// Memory of clients that only listen.
+/// Memory of clients that receive nothing.
 pub(super) async fn idle(load: &Load) -> anyhow::Result<LiveFigures> {
-    // What the first client makes is not counted for each.
+    // What the server allocates once, for its first client, is not part of the figure.
     let first = load
         .join(Crowd {
             clients: 1,
@@ -89,7 +89,7 @@ pub(super) async fn idle(load: &Load) -> anyhow::Result<LiveFigures> {
     })
 }
 
-/// How soon all clients are back after the server restarted, and whether they go on from there.
+/// Time until all clients are back after a restart of the server, and how many of them resume.
 pub(super) async fn reconnect(load: &mut Load) -> anyhow::Result<LiveFigures> {
     load.publish_round(1).await?;
     let running = load

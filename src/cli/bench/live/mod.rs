@@ -1,11 +1,10 @@
 //! `tidings bench live`: how fast tweets reach clients, and what clients cost.
 //!
-//! The clients are in this process, the server in another one, so that what the server takes can be
-//! told apart. A delivery is one tweet that reached one client. Every loop is bounded.
-//!
-//! - [`clients`]: the clients; [`tally`]: what they have seen.
-//! - [`load`]: what all measures do with clients and server.
-//! - [`measures`], [`stuck`], [`fold`]: what is measured; [`figures`]: what is told of it.
+//! The clients run in this process and the server in another one, so that their costs can be told
+//! apart. A delivery is one tweet that reached one client. Every loop is bounded.
+//! ¶ - [`clients`]: the clients; [`tally`]: the counters that they share.
+//! - [`load`]: the steps shared by all measures.
+//! - [`measures`], [`stuck`], [`fold`]: the measures; [`figures`]: the figures as JSON and text.
 
 use std::sync::Arc;
 
@@ -35,47 +34,47 @@ pub(in crate::cli) struct LiveBenchArguments {
     /// What to measure
     #[arg(value_enum, default_value_t = Measure::Burst)]
     measure: Measure,
-    /// How many clients
+    /// Number of clients
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     clients: u32,
-    /// Over how many keywords, one for each client
+    /// Number of keywords; each client subscribes to one
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     keywords: u32,
-    /// With burst: tweets of each keyword in a round
+    /// With burst: tweets per keyword and round
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     burst: u32,
-    /// With burst: rounds on their way at a time
+    /// With burst: maximum number of rounds in flight
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// With rate and stuck: tweets a second in sum
+    /// With rate and stuck: tweets per second, over all keywords
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// With stuck: clients that never read
+    /// With stuck: number of clients that never read
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     stuck: u32,
-    /// With stuck and fold: how often to measure without and with; the figures are medians
+    /// With stuck and fold: number of pairs (without and with clients); the figures are medians
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pairs: u32,
-    /// How long to measure; with stuck and fold each half of a pair
+    /// Seconds to measure; with stuck and fold, of each half of a pair
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Characters of a tweet's text; with 128 of them a tweet is some 300 bytes of JSON
+    /// Characters of a tweet's text; with 128 characters a tweet is about 300 bytes of JSON
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     text: u32,
-    /// With reconnect: the server is killed (SIGKILL) instead of asked to stop
+    /// With reconnect: kill the server (SIGKILL) instead of asking it to stop
     #[arg(long)]
     kill: bool,
-    /// A server that runs already; default: one of its own
+    /// URL of a running server; default: start one
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The process of that server, to tell what it takes; more than one where several servers are
-    /// behind the address
+    /// Process id of that server, to measure its cost; repeat it when several servers share the
+    /// address
     #[arg(long, value_name = "PID", requires = "server")]
     pid: Vec<u32>,
-    /// The server on the first processor, the clients on the second, by taskset
+    /// Run the server on the first processor and the clients on the second (needs taskset)
     #[arg(long)]
     pin: bool,
-    /// A setting of the server of its own, such as live.flush_ms=5; may be given more than once
+    /// A setting for the server that is started, such as live.flush_ms=5; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     with: Vec<String>,
 }
@@ -83,21 +82,22 @@ pub(in crate::cli) struct LiveBenchArguments {
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
-    /// Deliveries a second: rounds of tweets, the next as soon as one has reached all clients
+    /// Deliveries per second: rounds of tweets, each started when the one before has reached all
+    /// clients
     Burst,
     /// Latency at a steady rate
     Rate,
-    /// Memory of clients that only listen
+    /// Memory of clients that receive nothing
     Idle,
-    /// How soon all clients are back after the server restarted
+    /// Time until all clients are back after a restart of the server
     Reconnect,
-    /// Good clients without and beside ones that never read
+    /// Latency of good clients, without and with clients that never read
     Stuck,
-    /// How fast tweets are folded without and with clients
+    /// Tweets folded per second, without and with clients
     Fold,
 }
 
-/// Connections that a server has to spare besides those of the clients.
+/// Connections that the server allows beyond those of the clients.
 const SPARE_CONNECTIONS: u32 = 1000;
 
 pub(in crate::cli) async fn run(
@@ -138,7 +138,7 @@ pub(in crate::cli) async fn run(
     invocation.output.show(&figures, LiveFigures::text)?;
     ensure!(
         figures.gaps == 0,
-        "{} updates did not follow on what the client held",
+        "{} updates did not continue the state of the client",
         figures.gaps
     );
     Ok(CommandOutcome::Done)
@@ -156,7 +156,7 @@ async fn measure(load: &mut Load) -> anyhow::Result<LiveFigures> {
     }
 }
 
-/// The settings of a server of its own: room for all clients, then what was given.
+/// Settings of the server that is started: limits that fit all clients, then the `--with` settings.
 fn settings(arguments: &LiveBenchArguments) -> Vec<String> {
     let connections = arguments
         .clients
@@ -170,7 +170,7 @@ fn settings(arguments: &LiveBenchArguments) -> Vec<String> {
     settings
 }
 
-/// Moves this process, which runs nothing of note yet, to the second processor.
+/// Moves this process to the second processor, before it starts any work.
 async fn pin_to_second() -> anyhow::Result<()> {
     let own = std::process::id().to_string();
     let moved = tokio::process::Command::new("taskset")

@@ -1,7 +1,7 @@
-//! Good clients without and beside clients that never read.
+//! Measures good clients, without and with clients that never read.
 //!
-//! The system takes some MiB for a connection before its reader's not reading is felt, so those
-//! that never read are sent long tweets first. The figures are of the time after that.
+//! The kernel buffers some MiB for each connection. The stuck clients are therefore sent long
+//! tweets first, until their buffers are full. The measurement starts after that.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,22 +14,22 @@ use super::figures::{LiveFigures, StuckFigures, fraction, median, millis};
 use super::load::{Load, publish};
 use super::tally::Tally;
 
-/// A server may take so long to send away who takes nothing, beyond the time measured.
+/// Time limit for the server to close the stuck clients, beyond the measured time.
 const SENT_AWAY_WITHIN: Duration = Duration::from_secs(60);
 
-/// What those that never read are sent until nothing more goes: so many rounds ...
+/// Number of rounds that fill the buffers of the stuck clients.
 const FILLING_ROUNDS: usize = 64;
-/// ... of so many tweets with texts of so many characters, 6 MiB in all.
+/// Tweets of such a round, and characters of a tweet's text: 6 MiB over all rounds.
 const FILLING: (usize, usize) = (10, 10_000);
 
-/// One pair: the good clients' p99 without and beside, and by how much memory grew.
+/// One pair: p99 of the good clients without and with stuck clients, and the growth of memory.
 struct Pair {
     alone: f64,
     beside: f64,
     grown_mib: f64,
 }
 
-/// Measures pairs, and waits after each until all that never read were sent away.
+/// Measures all pairs. After each pair it waits until the server has closed all stuck clients.
 pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     load.publish_round(1).await?;
@@ -52,7 +52,7 @@ pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
                 began.elapsed() < SENT_AWAY_WITHIN,
                 "only {sent_away} of {due} clients that never read were sent away in time"
             );
-            // What is due to them has to go on being due.
+            // The server closes a stuck client only while an update is due to it.
             load.publish_round(1).await?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -74,7 +74,7 @@ pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
     Ok(figures)
 }
 
-/// One pair; those that never read are still there when it ends.
+/// Measures one pair; the stuck clients are still connected when it ends.
 async fn one(load: &Load, running: &Running, tweets: &mut u64) -> anyhow::Result<(Pair, Running)> {
     load.tally.count();
     *tweets += load.publish_steadily(running).await?;
@@ -89,7 +89,7 @@ async fn one(load: &Load, running: &Running, tweets: &mut u64) -> anyhow::Result
         ..load.crowd()
     }
     .run(Arc::clone(&stuck_tally))?;
-    load.wait("those that never read are there", &stuck, || {
+    load.wait("all stuck clients are subscribed", &stuck, || {
         stuck_tally.subscribed.load(Ordering::Relaxed) >= wanted
     })
     .await?;
@@ -109,7 +109,7 @@ async fn one(load: &Load, running: &Running, tweets: &mut u64) -> anyhow::Result
     };
     *tweets += tokio::select! {
         tweets = loading => tweets?,
-        () = watching => bail!("watching ended"),
+        () = watching => bail!("the watch on the server's memory ended"),
     };
     let beside = millis(load.tally.latency(990));
     let grown = peak.saturating_sub(before.map_or(0, |usage| usage.resident_kib));
@@ -121,7 +121,7 @@ async fn one(load: &Load, running: &Running, tweets: &mut u64) -> anyhow::Result
     Ok((pair, stuck))
 }
 
-/// Publishes until the system takes nothing more for those that never read.
+/// Publishes until the buffers of the stuck clients are full.
 async fn fill(load: &Load, running: &Running) -> anyhow::Result<()> {
     let (tweets, length) = FILLING;
     let each = u64::try_from(tweets)? * u64::try_from(load.clients()?)?;

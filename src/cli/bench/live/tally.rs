@@ -1,4 +1,4 @@
-//! What clients have seen, counted.
+//! Counters of what the clients received.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -6,33 +6,33 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A tenth of a millisecond is what latencies are told apart by.
+/// Resolution of latencies.
 const LATENCY_STEP: Duration = Duration::from_micros(100);
-/// Latencies are counted up to ten seconds.
+/// Number of counted steps: latencies up to ten seconds.
 const LATENCY_STEPS: usize = 100_000;
 
-/// What clients have seen; shared by all threads.
+/// Counters shared by all client threads.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// Tweets received, each by each client.
+    /// Tweets received, summed over the clients.
     pub(super) deliveries: AtomicU64,
-    /// Summed over the clients: the number of the newest tweet that each has.
+    /// Sum over the clients of each client's newest tweet number.
     pub(super) progress: AtomicU64,
     pub(super) frames: AtomicU64,
     pub(super) bytes: AtomicU64,
-    /// Clients that hold a snapshot, or have gone on where they were.
+    /// Clients that hold a snapshot or have resumed.
     pub(super) subscribed: AtomicUsize,
-    /// Subscriptions that went on where they were.
+    /// Subscriptions that resumed without a snapshot.
     pub(super) recovered: AtomicUsize,
-    /// Updates that didn't follow on what the client held.
+    /// Updates whose `prev` was not the client's sequence.
     pub(super) gaps: AtomicU64,
-    /// Snapshots that a client got when it held one already.
+    /// Snapshots that a client received although it had one already.
     pub(super) resyncs: AtomicU64,
     /// Connections that the server closed.
     pub(super) closed: AtomicUsize,
     counting: AtomicBool,
     latencies: Mutex<Vec<u32>>,
-    /// When each tweet was published, by its number.
+    /// The publishing time of each tweet, by its number.
     published: Mutex<Vec<Instant>>,
 }
 
@@ -54,8 +54,7 @@ impl Tally {
         })
     }
 
-    /// Takes note that tweets are being published; they have the next numbers, from the one
-    /// answered.
+    /// Registers tweets before they are published; returns the number of the first one.
     pub(super) fn publishing(&self, count: usize) -> u64 {
         let now = Instant::now();
         let mut published = self.published.lock();
@@ -64,13 +63,13 @@ impl Tally {
         u64::try_from(first).unwrap_or(u64::MAX)
     }
 
-    /// Counts latencies from now on.
+    /// Starts counting latencies.
     pub(super) fn count(&self) {
         self.latencies.lock().fill(0);
         self.counting.store(true, Ordering::Relaxed);
     }
 
-    /// The latencies below which so many thousandths of the deliveries were.
+    /// The latency below which `thousandths` of the deliveries lie.
     pub(super) fn latency(&self, thousandths: u64) -> Duration {
         let counts = self.latencies.lock();
         let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
