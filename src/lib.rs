@@ -2,9 +2,9 @@
 //!
 //! Data flows one way: [`journal`] → [`actors::engine`] → [`projections`] → [`store`] →
 //! [`queries`] → [`http`].
-//! The modules below are listed from the innermost to the outermost: none imports one below it, but
-//! that [`settings`] and [`telemetry`] may be imported by all. `docs/architecture.md` follows one
-//! tweet and one query through them; `docs/glossary.md` says what each word means.
+//! The modules below are listed from the innermost to the outermost. None imports a module listed
+//! below it, except that all may import [`settings`] and [`telemetry`]. `docs/architecture.md`
+//! follows one tweet and one query through them; `docs/glossary.md` defines the terms.
 
 pub mod telemetry;
 

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-/// Folding makes and frees many small values on all threads. The system's allocator takes more time
-/// for it, and others keep for good what a busy hour took (`docs/performance.md` has the figures).
+/// Folding allocates and frees many small values on all threads. The system's allocator is slower
+/// at this, and other allocators do not return memory after a peak (figures:
+/// `docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    // reqwest brings no cryptography of its own. A second provider can only be refused when one is
-    // installed already, which serves as well.
+    // reqwest is built without a cryptography provider. Installing one fails only when one is
+    // already installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     tidings::cli::main()
 }

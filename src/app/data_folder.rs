@@ -1,4 +1,4 @@
-//! The data folder, and the lock that lets one process at a time work on its files.
+//! The data folder and its lock: one process at a time works on its files.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -8,38 +8,38 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataFolderError {
-    /// It is not there, and cannot be created.
+    /// The folder does not exist and cannot be created.
     #[error("the data folder {} cannot be created", path.display())]
     Create {
         /// The folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A command needs it, and it is not there.
+    /// The folder does not exist, and the command needs it.
     #[error(
         "there is no data folder {}; name one with --data, or start a server with `tidings serve` \
         to create it",
         .0.display()
     )]
     Missing(PathBuf),
-    /// Its lock file cannot be written.
+    /// The lock file cannot be written.
     #[error("{} cannot be opened for writing", path.display())]
     Unwritable {
         /// The lock file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Its lock file cannot be locked.
+    /// The lock file cannot be locked.
     #[error("{} cannot be locked", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process holds it.
+    /// Another process holds the folder.
     #[error(
         "the data folder {} is in use by the tidings with process id {holder}; stop it first \
         (commands on files need it for themselves), or name another folder with --data",
@@ -53,22 +53,23 @@ pub enum DataFolderError {
     },
 }
 
-/// A data folder that this process holds; given back when dropped, also by a crash, because the
-/// lock is the operating system's.
+/// A data folder that this process holds. Dropping it releases the lock; the operating system
+/// releases the lock when the process crashes.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
     lock: Lock,
 }
 
-/// How a folder is held.
+/// The kind of lock on a folder.
 #[derive(Debug)]
 enum Lock {
-    /// By this process alone.
+    /// Held by this process alone.
     Exclusive(File),
-    /// For reading, in a folder that cannot be written. No server holds it meanwhile.
+    /// Held for reading, in a folder that cannot be written. No server can hold it at the same
+    /// time.
     Shared(#[expect(dead_code, reason = "it is held")] File),
-    /// Not at all: the folder cannot be written and has no lock file that can be opened.
+    /// Not locked: the folder cannot be written and has no lock file that can be opened.
     None,
 }
 
@@ -85,7 +86,7 @@ impl DataFolder {
         Self::exclusively(path)?.map_err(|source| unwritable(path, source))
     }
 
-    /// Takes a folder that has to be there, because the command changes what it holds.
+    /// Takes an existing folder, for a command that changes its files.
     ///
     /// # Errors
     /// [`DataFolderError`].
@@ -94,9 +95,10 @@ impl DataFolder {
         Self::exclusively(path)?.map_err(|source| unwritable(path, source))
     }
 
-    /// Takes a folder for a command that changes nothing in it. One that cannot be written (a
-    /// file system that is read-only or full, a lack of permission) is read as it is, under a
-    /// shared lock where there is a lock file; `note` is called with a sentence that says so.
+    /// Takes a folder for a command that only reads it. A folder that cannot be written (because
+    /// the file system is read-only or full, or permissions are missing) is read under a shared
+    /// lock, or without a lock if it has no lock file. `note` is then called with a sentence that
+    /// says so.
     ///
     /// # Errors
     /// [`DataFolderError`].
@@ -116,7 +118,7 @@ impl DataFolder {
             Err(_) => Lock::None,
         };
         let with = match lock {
-            Lock::None => "without a lock, so that no server may be writing to it",
+            Lock::None => "without a lock: make sure that no server writes to it",
             Lock::Exclusive(_) | Lock::Shared(_) => "under a shared lock",
         };
         note(&format!(
@@ -136,8 +138,7 @@ impl DataFolder {
         Ok(())
     }
 
-    /// Takes the folder for this process alone. The inner error is that its lock file cannot be
-    /// written.
+    /// Takes the folder for this process alone. The inner error: the lock file cannot be written.
     fn exclusively(path: &Path) -> Result<io::Result<Self>, DataFolderError> {
         let opened = OpenOptions::new()
             .read(true)
@@ -159,7 +160,7 @@ impl DataFolder {
                 });
             }
         }
-        // The name of the holder only makes a message better, and a disk may be full.
+        // The process id is only used in messages, so a full disk is no error here.
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
@@ -169,17 +170,17 @@ impl DataFolder {
         }))
     }
 
-    /// This process may write to it.
+    /// True when this process may write to the folder.
     pub const fn is_writable(&self) -> bool {
         matches!(self.lock, Lock::Exclusive(_))
     }
 
-    /// The folder.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the journal is.
+    /// The folder of the embedded journal.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }
@@ -188,7 +189,7 @@ impl DataFolder {
 impl Drop for DataFolder {
     fn drop(&mut self) {
         if let Lock::Exclusive(file) = &self.lock {
-            // What stays in the file is only ever read while a process holds the lock.
+            // The content may stay: it is read only while a process holds the lock.
             let _ = file.set_len(0);
         }
     }
@@ -205,10 +206,10 @@ fn unwritable(folder: &Path, source: io::Error) -> DataFolderError {
     }
 }
 
-/// Another process has the lock.
+/// The error when another process has the lock.
 fn in_use(folder: &Path, lock: File) -> DataFolderError {
     let mut holder = String::new();
-    // The name of the holder only makes the message better.
+    // The process id only improves the message.
     let _ = lock.take(32).read_to_string(&mut holder);
     let holder = match holder.trim() {
         "" => "(unknown)",
@@ -220,7 +221,7 @@ fn in_use(folder: &Path, lock: File) -> DataFolderError {
     }
 }
 
-/// The folder, or the whole file system, takes nothing from this process.
+/// True when the folder or its file system refuses writes.
 fn is_unwritable(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Why the server cannot start, stop cleanly, or go on.
+//! Errors of starting, stopping and running the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,29 +14,29 @@ use crate::settings::SettingsError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppError {
-    /// A setting of HTTP makes no sense.
+    /// An invalid setting of HTTP.
     #[error(transparent)]
     Hosts(#[from] HostsError),
-    /// A setting makes no sense.
+    /// An invalid setting.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] DataFolderError),
-    /// The data folder holds a part of a journal that is being imported.
+    /// The data folder holds an unfinished import of a journal.
     #[error(
-        "an import into {} was cut short; finish it with `tidings journal import FILE`, or remove \
-        {} to go on with the part that is there",
+        "an import into {} is unfinished; finish it with `tidings journal import FILE`, or remove \
+        {} to use the records that were imported",
         folder.display(),
         state.display()
     )]
     UnfinishedImport {
         /// The data folder.
         folder: PathBuf,
-        /// The file that says so.
+        /// The file that records the unfinished import.
         state: PathBuf,
     },
-    /// An address cannot be listened on.
+    /// The address cannot be bound.
     #[error(
         "{address} cannot be listened on; choose another address with the setting {setting}, port \
         0 for any free one"
@@ -46,7 +46,7 @@ pub enum AppError {
         address: SocketAddr,
         /// The setting that names it.
         setting: &'static str,
-        /// The system's answer.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The journal cannot be opened.
@@ -55,36 +55,35 @@ pub enum AppError {
     /// The engine cannot be started.
     #[error(transparent)]
     Engine(#[from] StartError),
-    /// Nothing can be live.
+    /// Live cannot be started.
     #[error(transparent)]
     Live(#[from] LiveStartError),
     /// HTTP cannot be served.
     #[error("HTTP cannot be served")]
     Serve(#[source] std::io::Error),
-    /// Something was not closed cleanly.
+    /// A part was not closed cleanly.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
-    /// A task ended early.
+    /// A task panicked or was cancelled.
     #[error(transparent)]
     TaskEnded(#[from] tokio::task::JoinError),
 }
 
 impl AppError {
-    /// The command line or a settings file asks for something that makes no sense.
+    /// True when the cause is the command line or a settings file.
     pub const fn is_usage(&self) -> bool {
         matches!(self, Self::Hosts(_) | Self::Settings(_))
     }
 }
 
-/// Why the process has to end although nothing asked it to: a part has ended that nothing in the
-/// process starts again.
+/// The part whose end makes the process exit: nothing in the process restarts it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FatalEnd {
-    /// Nothing folds any more.
+    /// The engine has ended; nothing is folded.
     #[error("the engine has ended, so nothing is folded any more: {0}")]
     Engine(String),
-    /// No live client is served any more.
+    /// Live has ended; no live client is served.
     #[error("the live actor has ended, so no live client is served any more: {0}")]
     Live(String),
 }

@@ -1,4 +1,4 @@
-//! Opening the journal that the settings name.
+//! Opens the journal that the settings name.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::options::{embedded_options, jetstream_options};
 use crate::journal::{EmbeddedJournal, JetStreamJournal, JournalHandle};
 use crate::settings::{NatsSettings, Settings};
 
-/// Opens the journal that the settings name: JetStream's, or the embedded one of a data folder,
-/// which is created in an empty one.
+/// Opens the journal that the settings name: JetStream's, or the embedded one of a data folder. An
+/// embedded journal is created if the folder has none.
 ///
 /// # Errors
 /// [`AppError`].
@@ -27,7 +27,7 @@ pub async fn open_journal(
     Ok(Arc::new(journal.await??))
 }
 
-/// Opens the journal in JetStream for reading, whatever version of the normal form it is in.
+/// Opens the journal in JetStream for reading, with any version of the normal form.
 ///
 /// # Errors
 /// [`AppError`].
@@ -36,7 +36,7 @@ pub async fn read_jetstream(nats: &NatsSettings) -> Result<JournalHandle, AppErr
     Ok(Arc::new(journal))
 }
 
-/// Opens the embedded journal of a data folder for reading only; there has to be one.
+/// Opens the existing embedded journal of a data folder for reading.
 ///
 /// # Errors
 /// [`AppError`].

@@ -1,4 +1,4 @@
-//! How many connections there may be, and the sockets that they come through.
+//! The limit on connections, and the sockets that accept them.
 
 use std::net::SocketAddr;
 
@@ -7,14 +7,15 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::error::AppError;
 use crate::telemetry::whole;
 
-/// Open files that clients leave to the journal, the views, NATS and metrics; half of all when the
-/// process may not have twice as many.
+/// Open files reserved for the journal, the views, NATS and metrics. When the process may have
+/// fewer than twice as many, half of its open files are reserved.
 const RESERVED_FILES: u64 = 512;
 
-/// Connections that may wait to be accepted: after a restart all clients come at once.
+/// Maximum number of connections that wait to be accepted. It is large because all clients
+/// reconnect at once after a restart.
 const BACKLOG: u32 = 4096;
 
-/// Binds an address that a setting names.
+/// Binds the address of a setting.
 pub(super) async fn bind(
     address: SocketAddr,
     setting: &'static str,
@@ -36,8 +37,8 @@ pub(super) async fn bind(
     })
 }
 
-/// Every client takes a file handle: as many as the system lets this process have. Returns how many
-/// these are.
+/// Raises the limit on open files to the maximum that the system allows, because every client takes
+/// one. Returns the limit.
 pub(super) fn allow_files() -> u64 {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
     let files = raised.or_else(|error| {
@@ -50,8 +51,8 @@ pub(super) fn allow_files() -> u64 {
     })
 }
 
-/// How many connections there may be when the process may have `files` open files. Some are kept
-/// for the journal, the views and NATS: a client must not take the last one.
+/// The limit on connections when the process may have `files` open files. Some are reserved for the
+/// journal, the views and NATS, so that clients cannot use up the last one.
 pub(super) fn connections_within(connections: usize, files: u64) -> usize {
     let kept = RESERVED_FILES.min(files / 2);
     let allowed = usize::try_from(files.saturating_sub(kept)).unwrap_or(usize::MAX);
@@ -63,8 +64,8 @@ pub(super) fn connections_within(connections: usize, files: u64) -> usize {
         used = allowed,
         files,
         kept,
-        "http.connections is lowered, since the process may not open so many files; raise the \
-        limit (ulimit -n, LimitNOFILE), or lower the setting"
+        "http.connections is lowered, because the process may not open that many files; raise \
+        the limit (ulimit -n, LimitNOFILE), or lower the setting"
     );
     allowed
 }

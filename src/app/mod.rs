@@ -1,12 +1,12 @@
-//! The server as a whole: builds the parts from the settings, from the innermost out, and stops
-//! them from the outermost in.
+//! The composition root: builds the parts of the server from the settings, starting with the
+//! innermost, and stops them starting with the outermost.
 //!
 //! ```text
 //! settings ─► data folder ─► journal ─► engine ─► live ─► HTTP
 //! ```
 //!
-//! `serve`, `demo` and `bench` start an [`App`]; other commands use single parts. The folder's
-//! other files say how the settings set up each part.
+//! `serve`, `demo` and `bench` start an [`App`]; other commands use single parts. The other files
+//! of this folder map the settings to the options of each part.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,13 +35,13 @@ pub use error::{AppError, FatalEnd};
 pub use journals::{open_journal, read_jetstream, read_journal};
 pub(crate) use options::{engine_options, jetstream_options};
 
-/// How long requests at hand may take when the server stops.
+/// Time limit for running requests when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// What answers clients: HTTP, metrics that listen elsewhere, live, and the service on NATS.
+/// The parts that answer clients: HTTP, a separate listener for metrics, live, the NATS service.
 type Serving = (Server, Option<Server>, Live, Option<MicroService>);
 
-/// Connections that `http.metrics_listen` serves at a time.
+/// Maximum number of connections to `http.metrics_listen`.
 const METRICS_CONNECTIONS: usize = 64;
 
 /// The running server.
@@ -52,25 +52,25 @@ pub struct App {
     live: Live,
     tidings: Tidings,
     service: Option<MicroService>,
-    // Given back last.
+    // Dropped last: it releases the lock.
     _folder: DataFolder,
 }
 
-/// The sockets of a server that is being started.
+/// The bound sockets of a server that is starting.
 struct Listeners {
     main: TcpListener,
     metrics: Option<TcpListener>,
 }
 
 impl App {
-    /// Starts all parts from the innermost out; HTTP answers when this returns, views may still be
-    /// catching up. `serves` is set before the first answer is given: from then on the server has
-    /// to be [stopped](Self::stop) in order.
+    /// Starts all parts, the innermost first. HTTP answers when this returns; the views may still
+    /// be catching up. `serves` is set before the first answer; from then on the server has to be
+    /// [stopped](Self::stop) in order.
     ///
     /// # Errors
     /// [`AppError`].
     pub async fn start(settings: &Settings, serves: &AtomicBool) -> Result<Self, AppError> {
-        // A wrong list of hosts is found before anything on disk is touched.
+        // A wrong list of hosts is found before any file is changed.
         let http_options = options::http_options(settings)?;
         let folder = DataFolder::take(&settings.data)?;
         check_clock();
@@ -80,14 +80,14 @@ impl App {
                 state: import_state(&folder.journal()),
             });
         }
-        // Before the journal is opened: a wrong address is found at once.
+        // Sockets are bound before the journal is opened, so that a wrong address is found at once.
         let listeners = Listeners::bind(settings).await?;
         let journal = open_journal(settings, &folder).await?;
         let parts = (folder, journal, listeners);
         Self::start_on(settings, parts, http_options, serves).await
     }
 
-    /// Starts what stands on a journal, for tests that bring their own.
+    /// Starts all parts except the journal; for tests with a journal of their own.
     ///
     /// # Errors
     /// [`AppError`].
@@ -105,7 +105,7 @@ impl App {
         Self::start_on(settings, parts, http_options, &AtomicBool::new(false)).await
     }
 
-    /// Starts what stands on the journal.
+    /// Starts all parts above the journal.
     async fn start_on(
         settings: &Settings,
         (folder, journal, listeners): (DataFolder, JournalHandle, Listeners),
@@ -129,7 +129,7 @@ impl App {
                 _folder: folder,
             }),
             Err(error) => {
-                // What is folded by now is committed, and the journal gets its end mark.
+                // Commits what was folded; the journal then gets its end mark.
                 if let Err(reason) = tidings.shutdown().await {
                     tracing::error!(error = %whole(&reason), "the engine could not stop");
                 }
@@ -138,7 +138,7 @@ impl App {
         }
     }
 
-    /// Starts what answers clients.
+    /// Starts the parts that answer clients.
     async fn start_serving(
         settings: &Settings,
         tidings: &Tidings,
@@ -171,13 +171,13 @@ impl App {
         Ok((server, metrics_server, live, service))
     }
 
-    /// Where HTTP answers.
+    /// The address of HTTP.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Waits until a part has ended that nothing in the process starts again. The process then has
-    /// to end, so that it is started again as a whole.
+    /// Waits until a part has ended that nothing in the process restarts. The process then has to
+    /// exit and be restarted as a whole.
     pub async fn ended(&self) -> FatalEnd {
         tokio::select! {
             reason = self.tidings.ended() => FatalEnd::Engine(reason),
@@ -185,13 +185,13 @@ impl App {
         }
     }
 
-    /// Stops all parts from the outermost in: takes in nothing more, finishes what was taken in,
-    /// commits it, and closes the journal.
+    /// Stops all parts, the outermost first: stops accepting, finishes and commits what was
+    /// accepted, and closes the journal.
     ///
     /// # Errors
     /// [`AppError::Shutdown`].
     pub async fn stop(self) -> Result<(), AppError> {
-        // Together, since a stream of events is a request that ends only with its session.
+        // At the same time, because an event stream is a request that ends only with its session.
         tokio::join!(
             self.server.stop(FINISH_REQUESTS_WITHIN),
             self.live.stop(FINISH_REQUESTS_WITHIN)
@@ -219,7 +219,7 @@ impl Listeners {
     }
 }
 
-/// Shows the server among the services of NATS. A failure is not fatal.
+/// Registers the server as a NATS service. A failure is logged and is not fatal.
 async fn service(
     nats: &NatsSettings,
     address: SocketAddr,
@@ -235,25 +235,25 @@ async fn service(
     Ok(started.ok())
 }
 
-/// Logs a wrong clock at the start: with one, the server answers but takes in nothing.
+/// Logs a wrong clock at the start: with it, the server answers but accepts no events.
 fn check_clock() {
     let now = Timestamp::now();
     if now < Timestamp::EARLIEST {
         tracing::error!(
-            "the clock of this machine says {now}: nothing is tracked and no tweet is taken in \
-            until it is set"
+            "the clock of this machine says {now}: no keyword is tracked and no tweet accepted \
+            until the clock is set"
         );
     }
 }
 
 fn log_durability(durability: Durability) {
     let grade = match durability {
-        Durability::Synced => "what is acknowledged is on disk; a power loss takes nothing",
-        Durability::Replicated => "what is acknowledged is on most replicas",
+        Durability::Synced => "acknowledged events are on disk and survive a power loss",
+        Durability::Replicated => "acknowledged events are on most replicas",
         Durability::Buffered => {
-            "what is acknowledged may not be on disk yet; a power loss takes the last moments"
+            "acknowledged events may not be on disk yet; a power loss can lose the latest"
         }
-        Durability::Volatile => "nothing is kept beyond the process",
+        Durability::Volatile => "events are lost when the process ends",
     };
     tracing::info!(?durability, "{grade}");
 }

@@ -1,4 +1,4 @@
-//! How the settings set up the parts.
+//! Maps the settings to the options of each part.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::http::{
 use crate::journal::{EmbeddedOptions, JetStreamOptions, Secret};
 use crate::settings::{NatsSettings, Settings, SettingsError};
 
-/// How the engine is set up.
+/// The options of the engine.
 pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Options {
     engine::Options {
         data: data.to_owned(),
@@ -28,7 +28,7 @@ pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Option
     }
 }
 
-/// How the embedded journal is set up.
+/// The options of the embedded journal.
 pub(super) fn embedded_options(settings: &Settings) -> EmbeddedOptions {
     EmbeddedOptions {
         segment_bytes: settings.journal.segment_bytes,
@@ -36,10 +36,10 @@ pub(super) fn embedded_options(settings: &Settings) -> EmbeddedOptions {
     }
 }
 
-/// How JetStream is reached.
+/// The options of the connection to JetStream.
 ///
 /// # Errors
-/// [`SettingsError`] when a NATS context is named that cannot be read.
+/// [`SettingsError`] when the named NATS context cannot be read.
 pub(crate) fn jetstream_options(nats: &NatsSettings) -> Result<JetStreamOptions, SettingsError> {
     let nats = nats.resolved()?;
     Ok(JetStreamOptions {
@@ -59,7 +59,7 @@ pub(crate) fn jetstream_options(nats: &NatsSettings) -> Result<JetStreamOptions,
     })
 }
 
-/// How live sessions are set up.
+/// The options of live sessions.
 pub(super) fn live_options(settings: &Settings) -> LiveOptions {
     let live = &settings.live;
     LiveOptions {
@@ -73,7 +73,7 @@ pub(super) fn live_options(settings: &Settings) -> LiveOptions {
     }
 }
 
-/// How a server of HTTP is limited when the process may have `files` open files.
+/// The limits of an HTTP server when the process may have `files` open files.
 pub(super) fn server_limits(settings: &Settings, files: u64) -> ServerLimits {
     ServerLimits {
         connections: connections_within(settings.http.connections, files),
@@ -82,7 +82,7 @@ pub(super) fn server_limits(settings: &Settings, files: u64) -> ServerLimits {
     }
 }
 
-/// How HTTP is set up.
+/// The options of HTTP.
 pub(super) fn http_options(settings: &Settings) -> Result<HttpOptions, HostsError> {
     Ok(HttpOptions {
         hosts: Hosts::new(&settings.http.hosts)?,
@@ -113,10 +113,10 @@ mod tests {
     use super::*;
     use crate::settings::{Given, layers};
 
-    /// `config/default.toml` has the defaults of a server; those of the types are for other
+    /// `config/default.toml` has the defaults of a server. The types' own defaults serve other
     /// callers.
     #[test]
-    fn types_default_to_what_the_default_settings_say() {
+    fn type_defaults_equal_the_default_settings() {
         fn same(of_settings: &impl Debug, of_type: &impl Debug) {
             assert_eq!(format!("{of_settings:#?}"), format!("{of_type:#?}"));
         }

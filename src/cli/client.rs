@@ -110,7 +110,7 @@ impl ServerClient {
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(REQUEST_TIMEOUT);
-        // A proxy that the environment names is not used for the loopback.
+        // Requests to the loopback bypass a proxy that the environment names.
         let host = url.host_str().unwrap_or_default();
         if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
             http = http.no_proxy();

@@ -8,7 +8,7 @@ use super::output::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArguments {
-    /// The shell
+    /// The shell that the script is for
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -1,5 +1,5 @@
-//! `tidings demo`: a server with four months of sample tweets that end now, and new ones every
-//! moment.
+//! `tidings demo`: a server with four months of sample tweets that end now, and a new tweet every
+//! few hundred milliseconds.
 //!
 //! The demo publishes to its own server over HTTP, as any client does.
 
@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::events::{Keyword, Timestamp};
 use crate::telemetry::whole;
 
-/// Real posts of four months, CC0; `assets/NOTICE.md` says where they come from.
+/// Real posts of four months, CC0; `assets/NOTICE.md` names their source.
 const POSTS: &[u8] = include_bytes!("../../assets/posts-ko.ndjson.zst");
 /// The keywords that the demo tracks.
 pub(super) const KEYWORDS: [&str; 12] = [

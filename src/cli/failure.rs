@@ -10,12 +10,12 @@ use crate::app::AppError;
 use crate::settings::SettingsError;
 use crate::telemetry::whole;
 
-/// How a command ended that has printed its result.
+/// The outcome of a command that has printed its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CommandOutcome {
-    /// It did what was asked.
+    /// All requested work was done.
     Done,
-    /// It did a part of it, or nothing.
+    /// A part of the work was not done.
     Failed,
     /// `views verify` found a difference.
     Different,
@@ -31,7 +31,7 @@ impl CommandOutcome {
     }
 }
 
-/// An argument is wrong in a way that the parser does not find.
+/// An argument is wrong; found after parsing.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UsageError(String);
@@ -59,10 +59,10 @@ pub(super) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     }
 }
 
-/// Prints the help, or what is wrong with the command line.
+/// Prints the help, or the error of the command line.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // The help and the version, on standard output and in colours.
+        // Help and version go to standard output, with colours.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_no_failure() {
+    fn a_closed_standard_output_is_no_failure() {
         let left = || io::Error::from(io::ErrorKind::BrokenPipe);
         let printing = Err::<(), _>(OutputError::from(left())).context("printing");
         assert!(closed_early(&printing.unwrap_err()));

@@ -18,11 +18,11 @@ pub(super) enum KeywordsAction {
         #[command(flatten)]
         server: ServerOption,
     },
-    /// Track keywords; one that is tracked already stays as it is
+    /// Track keywords; a keyword that is tracked already is left as it is
     Track(NamedKeywords),
     /// Untrack keywords: their views are dropped, their ledgers stay
     Untrack(NamedKeywords),
-    /// Release quarantined keywords, so that they fold again
+    /// Release quarantined keywords: they fold again
     Release(NamedKeywords),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct ServerOption {
 
 #[derive(Debug, Args)]
 pub(super) struct NamedKeywords {
-    /// In any spelling; keywords are brought into normal form
+    /// Keywords in any spelling; they are brought into normal form
     #[arg(required = true, value_name = "KEYWORD")]
     keywords: Vec<String>,
     #[command(flatten)]
@@ -116,7 +116,7 @@ async fn each(
     invocation: &Invocation,
 ) -> anyhow::Result<CommandOutcome> {
     let client = ServerClient::new(named.server.server.as_deref(), &invocation.settings)?;
-    // All are checked before the first request.
+    // All keywords are checked before the first request is sent.
     let keywords = named
         .keywords
         .iter()
@@ -162,7 +162,7 @@ async fn ask(
     }
 }
 
-/// Tracks one keyword; it may be tracked already.
+/// Tracks one keyword. Succeeds also when it is tracked already.
 pub(super) async fn track(client: &ServerClient, keyword: &Keyword) -> Result<(), ClientError> {
     let body = json!({ "keyword": keyword.as_str() }).to_string();
     let body = Some(("application/json", body.into_bytes()));

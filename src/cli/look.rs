@@ -60,7 +60,7 @@ pub(super) struct ViewsLook {
 }
 
 impl ViewsLook {
-    /// Opens the journal of a data folder that this command [looks](DataFolder::look) at.
+    /// Opens the journal of a data folder for reading.
     pub(super) async fn open(folder: DataFolder, settings: &Settings) -> anyhow::Result<Self> {
         let copy = if folder.is_writable() {
             None
@@ -103,8 +103,7 @@ impl ViewsLook {
     }
 }
 
-/// Views in the views folder that are not copied: only a running server reads them, or nothing
-/// does.
+/// Entries of the views folder that are not copied: no command reads them.
 const NOT_COPIED: [&str; 4] = ["old", "gone", "verify", "current.damaged"];
 
 /// Copies what lies beside the journal in a data folder: the views and the small files about them.

@@ -62,19 +62,19 @@ struct GlobalArguments {
     /// The data folder (setting `data`)
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
-    /// The address to serve HTTP at (setting `listen`); port 0 takes any free port
+    /// The address to serve HTTP on (setting `listen`); port 0 takes any free port
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where NATS JetStream is (setting `nats.url`); without it the journal is embedded
+    /// The address of NATS JetStream (setting `nats.url`); without it the journal is embedded
     #[arg(long, global = true, value_name = "URL")]
     nats: Option<String>,
-    /// A context of the `nats` command that says where NATS is (setting `nats.context`)
+    /// A context of the `nats` command with the address of NATS (setting `nats.context`)
     #[arg(long, global = true, value_name = "NAME")]
     context: Option<String>,
     /// Any setting, such as `commit.interval_ms=500`; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Text for people, or JSON for machines
+    /// Text for people, or JSON for programs
     #[arg(
         long,
         global = true,
@@ -87,7 +87,7 @@ struct GlobalArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server with sample tweets and new ones every moment
+    /// Run a server with sample tweets, and new ones several times a second
     Demo,
     /// Run the server
     Serve,
@@ -105,13 +105,13 @@ enum Command {
     /// List, compare, rebuild and compact the views; works on files, with the server stopped
     #[command(subcommand)]
     Views(views::ViewsAction),
-    /// Measure this machine
+    /// Measure performance on this machine
     #[command(subcommand)]
     Bench(bench::BenchAction),
-    /// Show the settings in force
+    /// Show the settings in force, and where each came from
     #[command(subcommand)]
     Config(config::ConfigAction),
-    /// Print completions for a shell
+    /// Print the completion script of a shell
     Completions(completions::CompletionsArguments),
 }
 
@@ -124,8 +124,8 @@ struct Invocation {
 }
 
 impl Invocation {
-    /// NATS as a flag of this command names it. NATS in the settings file or the environment is
-    /// where a server keeps its journal; a client command goes through the server then.
+    /// The settings of NATS if a flag of this command names it. NATS in the settings file or the
+    /// environment is the server's journal: a client command then goes through the server.
     fn nats_asked_for(&self) -> Option<&NatsSettings> {
         let asked = ["nats.url", "nats.context"]
             .iter()
@@ -166,9 +166,9 @@ fn run(line: CommandLine, output: Output) -> anyhow::Result<CommandOutcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the system gives no threads")?;
+        .context("the threads of the runtime cannot be started")?;
     let outcome = runtime.block_on(dispatch(line.command, &invocation));
-    // Without a wait: a blocked read of standard input cannot be interrupted.
+    // Does not wait for threads: a blocked read of standard input cannot be interrupted.
     runtime.shutdown_background();
     outcome
 }

@@ -19,7 +19,7 @@ pub(super) enum Format {
     /// Text for people.
     #[default]
     Text,
-    /// JSON for machines: one document, or one per line for an endless output.
+    /// JSON for programs: one document, or one per line when the output has no end.
     Json,
 }
 
@@ -44,7 +44,7 @@ impl From<io::Error> for OutputError {
     }
 }
 
-/// Prints in the format that was asked for.
+/// Prints in the requested format.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
     format: Format,
@@ -97,16 +97,17 @@ impl Output {
         }
     }
 
-    /// Prints a note on standard error. A failure to do so cannot be reported anywhere.
+    /// Prints a note on standard error. Write errors are ignored: there is no other place to report
+    /// them.
     pub(super) fn note(self, text: &str) {
         let _ = writeln!(io::stderr(), "{}", escaped(text, Lines::Many));
     }
 }
 
-/// The most items of a list that a command names; the others are counted.
+/// Maximum number of list items that a command names; further items are counted.
 pub(super) const MAX_NAMED: usize = 100;
 
-/// A list of which the first [`MAX_NAMED`] items are kept and the others are counted.
+/// A list that keeps its first [`MAX_NAMED`] items and counts the others.
 #[derive(Debug)]
 pub(super) struct CappedList<T> {
     named: Vec<T>,
@@ -159,14 +160,14 @@ impl<T> FromIterator<T> for CappedList<T> {
 }
 
 impl<T: Serialize> Serialize for CappedList<T> {
-    /// Serializes the kept items as an array. A field beside it has the number of the others.
+    /// Serializes the kept items as an array. A separate field has the number of the others.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.named.serialize(serializer)
     }
 }
 
-/// A list that is printed while it is read, so that it may be larger than memory: a JSON array with
-/// a value on each line, or tables below one another.
+/// Prints a list while it is read, so that the list may be larger than memory: as a JSON array with
+/// one value per line, or as a sequence of tables.
 #[derive(Debug)]
 pub(super) struct Listing<const N: usize> {
     output: Output,
@@ -231,7 +232,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     write_out(&format!("{}\n", text.trim_end_matches('\n')))
 }
 
-/// Escapes a foreign text for use within a line: line ends and tabs too.
+/// Escapes a text for use within a line, including line ends and tabs.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, Lines::One)
 }
@@ -261,8 +262,8 @@ fn escaped(text: &str, lines: Lines) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// JSON with its control and format characters as JSON escapes. Outside of strings JSON has none
-/// but line ends and tabs.
+/// Replaces control and format characters of a JSON text by JSON escapes. Outside of strings, JSON
+/// has no such characters except line ends and tabs.
 fn escaped_json(json: &str) -> Cow<'_, str> {
     let is_kept = |c: char| is_plain(c) || matches!(c, '\n' | '\t');
     if json.chars().all(is_kept) {
@@ -281,9 +282,9 @@ fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// True for a character that is printed as it is. Control and format characters, the bidirectional
-/// ones among them, and the separators of lines and paragraphs are escaped. Joiners and tags are
-/// kept: a keyword in normal form may hold them, and they only shape their neighbours.
+/// True for a character that is printed unescaped. Control characters, format characters (also the
+/// bidirectional ones) and separators of lines and paragraphs are escaped. Joiners and tags are
+/// kept: a keyword in normal form may contain them, and they only affect adjacent characters.
 fn is_plain(c: char) -> bool {
     match c.general_category() {
         GeneralCategory::Control
@@ -296,7 +297,7 @@ fn is_plain(c: char) -> bool {
     }
 }
 
-/// Rows under headings, in columns as wide as their cells. A wide character counts as two columns.
+/// A table whose columns are as wide as their widest cell. A wide character counts as two columns.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[Cow<'_, str>; N]> = rows
         .iter()
@@ -325,7 +326,7 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 }
 
 /// Writes log lines to standard error. A pretty line is one line, with control characters escaped.
-/// A JSON line is written exactly.
+/// Log lines are JSON.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogOutput {
     /// The lines are JSON.
@@ -346,7 +347,7 @@ impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for LogOutput {
 }
 
 impl io::Write for LogOutput {
-    /// Takes a whole event: the formatter writes each with one call.
+    /// Receives a whole event: the formatter writes each event with one call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         if self.is_json {
             io::stderr().write_all(event)?;
@@ -409,7 +410,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_holds_what_a_terminal_obeys(text in any::<String>()) {
+        fn escaped_text_has_no_control_characters(text in any::<String>()) {
             prop_assert!(plain(&text).chars().all(is_plain));
             let lines = escaped(&text, Lines::Many);
             prop_assert!(lines.chars().all(|c| is_plain(c) || c == '\n' || c == '\t'));

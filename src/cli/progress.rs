@@ -1,4 +1,4 @@
-//! Progress bars, drawn on standard error when it is a terminal and nowhere else.
+//! Progress bars on standard error, drawn only when it is a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

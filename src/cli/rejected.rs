@@ -1,4 +1,4 @@
-//! `tidings rejected …`: the log of records that could not be folded, with the server stopped.
+//! `tidings rejected …`: reads and re-drives the rejected log, with the server stopped.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) enum RejectedAction {
         /// Its sequence in the journal
         sequence: u64,
     },
-    /// Append the payloads again that can be decoded by now; entries stay in the log
+    /// Append the payloads again that can be decoded now; entries stay in the log
     Redrive {
         /// Their sequences in the journal
         #[arg(required_unless_present = "all", value_name = "SEQUENCE")]
@@ -189,7 +189,7 @@ struct Done {
     rejected: CappedList<(u64, String)>,
 }
 
-/// The outcome of one entry, or the number of entries that are not named.
+/// The outcome of one entry, or the number of entries that are left out.
 #[derive(Debug, Serialize)]
 struct Redriven {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,7 +197,7 @@ struct Redriven {
     redriven: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// The number of entries that are not named; there is no sequence then.
+    /// Number of entries left out; `sequence` is absent then.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<u64>,
 }
@@ -241,7 +241,7 @@ impl Done {
                 Err(error) => self.rejected.push((sequence, error.to_string())),
             }
         }
-        // They count as re-driven when they are in the journal.
+        // Entries count as re-driven only after the journal has their records.
         journal.append(records).await?;
         redriven
             .into_iter()
@@ -278,8 +278,7 @@ impl Done {
     }
 }
 
-/// Decodes an entry to the record that is appended. A token in another spelling becomes the
-/// keyword's own.
+/// Decodes an entry to the record to append. The token's keyword is brought into normal form.
 fn decoded(entry: &RejectedEntry, now: Timestamp) -> anyhow::Result<Record> {
     let kept = u64::try_from(entry.payload.len())?;
     if kept < entry.length {

@@ -12,7 +12,8 @@ use super::signals::StopSignals;
 use crate::app::{App, AppError};
 use crate::telemetry::whole;
 
-/// Time limit of an orderly stop. Then the process ends; the journal makes that safe.
+/// Time limit of an orderly stop. After it the process exits; acknowledged events are in the
+/// journal.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
@@ -28,7 +29,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
                 return Ok(CommandOutcome::Done);
             }
             tracing::info!(signal, "stopping as soon as the start is complete");
-            // It answers already, and may have been ready.
+            // HTTP answers already, and the server may have been ready: it is stopped in order.
             return within(async { starting.await?.stop().await }).await;
         }
     };
@@ -36,7 +37,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     serve(app, signals.next()).await
 }
 
-/// Prints the address of the server as one line of standard output, which programs can wait for.
+/// Prints the server's address as one line on standard output. Programs can wait for this line.
 pub(super) fn announce(app: &App, invocation: &Invocation) -> anyhow::Result<()> {
     let address = format!("http://{}", app.address());
     invocation
@@ -46,8 +47,8 @@ pub(super) fn announce(app: &App, invocation: &Invocation) -> anyhow::Result<()>
         })
 }
 
-/// Serves until a signal comes, or until a part ends that cannot be started again. In that case the
-/// other parts are stopped in order, and the error names the part.
+/// Serves until a signal arrives or until a part ends for good. In the second case the other parts
+/// are stopped in order, and the error names the part.
 async fn serve(
     app: App,
     signal: impl Future<Output = &'static str>,
@@ -59,9 +60,9 @@ async fn serve(
         }
         fatal = app.ended() => fatal,
     };
-    tracing::error!("{fatal}; the process ends, so that it can be started again");
+    tracing::error!("{fatal}; the process exits, so that its supervisor can restart it");
     if let Err(error) = stop(app).await {
-        tracing::warn!(error = %whole(error.as_ref()), "the rest was not stopped cleanly");
+        tracing::warn!(error = %whole(error.as_ref()), "the other parts were not stopped cleanly");
     }
     Err(fatal.into())
 }
@@ -81,8 +82,8 @@ async fn within(
             Ok(CommandOutcome::Done)
         }
         Err(_) => bail!(
-            "the server did not stop within {} s and was ended; nothing that was acknowledged is \
-            lost, the next start takes up from the journal",
+            "the server did not stop within {} s and was ended; no acknowledged event is \
+            lost, the next start continues from the journal",
             STOP_WITHIN.as_secs()
         ),
     }
@@ -105,8 +106,8 @@ mod tests {
     };
     use crate::settings::{self, Given, Settings};
 
-    /// A journal in memory. Once it is broken, every actor that asks which journal it is panics:
-    /// the shards, and then the root that starts them again.
+    /// A journal in memory. While it is broken, each call for its incarnation panics, and with it
+    /// the calling actor: first the shards, then the root that restarts them.
     #[derive(Debug)]
     struct BreakableJournal {
         journal: MemoryJournal,
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn process_ends_well_at_a_signal() {
+    async fn process_exits_successfully_after_a_signal() {
         let (_data, app) = started(Arc::new(MemoryJournal::new(Incarnation(1)))).await;
         let outcome = serve(app, std::future::ready("SIGTERM")).await.unwrap();
         assert_eq!(outcome, CommandOutcome::Done);

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for SIGTERM, SIGINT and SIGHUP from the moment it is made. A SIGHUP that the process
-/// was started to ignore, as `nohup` does, stays ignored.
+/// Listens for SIGTERM, SIGINT and SIGHUP from its creation on. A SIGHUP that was ignored when the
+/// process started (`nohup`) stays ignored.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     terminate: Signal,
@@ -43,7 +43,7 @@ impl StopSignals {
     }
 }
 
-/// True when the process was started with SIGHUP ignored. Only Linux shows that.
+/// True when the process started with SIGHUP ignored; detected on Linux only.
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .ok()
@@ -51,7 +51,7 @@ fn ignores_hangup() -> bool {
         .is_some_and(|mask| mask & 1 != 0)
 }
 
-/// The mask of ignored signals, SIGHUP being its lowest bit.
+/// The mask of ignored signals; SIGHUP is its lowest bit.
 fn ignored(status: &str) -> Option<u64> {
     let mask = status
         .lines()

@@ -1,7 +1,7 @@
 //! The layers of settings, merged key by key.
 //!
-//! The default layer has every key, with a value of the right kind. An unknown key in a later layer
-//! is an error that names the nearest key.
+//! The default layer has every key with a value of the right type. An unknown key in a later layer
+//! is an error that suggests the nearest key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,13 +15,13 @@ use toml::{Table, Value};
 
 use super::SettingsError;
 
-/// The prefix of variables that are settings.
+/// The prefix of environment variables that are settings.
 const VARIABLE_PREFIX: &str = "TIDINGS_";
 
 /// Size limit of a settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyPlace {
     /// `config/default.toml`, part of the binary.
@@ -45,16 +45,16 @@ impl fmt::Display for KeyPlace {
     }
 }
 
-/// A value and where it came from.
+/// A value and its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingEntry {
     /// The value in force.
     pub value: Value,
-    /// Where it came from.
+    /// The source of the value.
     pub place: KeyPlace,
 }
 
-/// Every key, dotted (`commit.events`), with its value in force.
+/// Every key, dotted (`commit.events`), with the value in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layers(BTreeMap<String, SettingEntry>);
 
@@ -77,14 +77,14 @@ impl Layers {
         self.0.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 
-    /// True when the value of `key` is not the default one.
+    /// True when the value of `key` does not come from the defaults.
     pub fn is_given(&self, key: &str) -> bool {
         self.0
             .get(key)
             .is_some_and(|entry| entry.place != KeyPlace::Default)
     }
 
-    /// Where the value of `key` came from.
+    /// The source of the value of `key`.
     pub fn place(&self, key: &str) -> KeyPlace {
         self.0
             .get(key)
@@ -102,7 +102,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Lays variables over the other layers; those without the prefix are skipped.
+    /// Puts variables over the other layers. Variables without the prefix are skipped.
     pub(super) fn lay_variables(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -134,7 +134,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Lays a value that was written without TOML's quotes; it gets the kind of the default.
+    /// Sets a value written without TOML quotes; it is parsed as the type of the default.
     fn put_text(&mut self, key: &str, text: &str, place: KeyPlace) -> Result<(), SettingsError> {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
@@ -242,7 +242,7 @@ impl Layers {
         self.address(key).map(Some)
     }
 
-    /// The value of a key that takes one of a few words.
+    /// The value of a key that accepts a fixed set of words.
     pub(super) fn choice<T: Copy>(
         &self,
         key: &str,
@@ -279,7 +279,8 @@ fn parse(text: &str, path: &Path) -> Result<Table, SettingsError> {
     })
 }
 
-/// Turns tables into dotted keys. An empty table stays a key, so that an unknown section is found.
+/// Turns tables into dotted keys. An empty table is kept as a key, so that an unknown section is
+/// found.
 fn flatten(table: Table) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (key, value) in table {

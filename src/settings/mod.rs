@@ -30,7 +30,7 @@ pub enum SettingsError {
     File {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -39,7 +39,7 @@ pub enum SettingsError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong.
+        /// The place in the file, and the error.
         #[source]
         source: toml::de::Error,
     },
@@ -48,54 +48,54 @@ pub enum SettingsError {
     Unknown {
         /// The key as given.
         key: String,
-        /// Where it was given.
+        /// The source of the key.
         place: KeyPlace,
-        /// The nearest key, or where to find all.
+        /// The nearest key, or how to list all keys.
         suggestion: String,
     },
-    /// The key does not take the value.
+    /// The value does not fit the key.
     #[error("the setting {key} is {found} (from {place}); it must be {right}")]
     Invalid {
         /// The key.
         key: String,
         /// The value as given.
         found: String,
-        /// Where it was given.
+        /// The source of the value.
         place: KeyPlace,
-        /// The values that the key takes.
+        /// The values that the key accepts.
         right: String,
     },
     /// A context of the `nats` command cannot be used.
     #[error(transparent)]
     Context(#[from] ContextError),
-    /// A flag or variable does not have the form of a setting.
+    /// A flag or variable is not written like a setting.
     #[error("{name} is not of the form {form}")]
     Form {
-        /// What was given.
+        /// The flag or variable.
         name: String,
-        /// How it should look.
+        /// The form it should have.
         form: &'static str,
     },
 }
 
-/// All settings, in force.
+/// All settings in force.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where HTTP is served.
+    /// The address that serves HTTP.
     pub listen: SocketAddr,
     /// The folder of journal, views and rejected log.
     pub data: PathBuf,
-    /// What is logged, and how.
+    /// Level, filter and format of the log.
     pub log: LogSettings,
     /// The HTTP server.
     pub http: HttpSettings,
-    /// Scans.
+    /// Limits of scans.
     pub query: QuerySettings,
     /// The embedded journal.
     pub journal: JournalSettings,
     /// Limits and times of keywords.
     pub keywords: KeywordSettings,
-    /// When changed rows are written.
+    /// When a shard commits.
     pub commit: CommitSettings,
     /// How events are folded.
     pub fold: FoldSettings,
@@ -107,7 +107,7 @@ pub struct Settings {
     pub nats: Option<NatsSettings>,
 }
 
-/// What is logged, and how.
+/// Level, filter and format of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// A level or a filter in the syntax of `tracing_subscriber::EnvFilter`.
@@ -119,9 +119,9 @@ pub struct LogSettings {
 /// The HTTP server.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Names under which clients may address the server.
+    /// Host names that the server accepts in requests.
     pub hosts: Vec<String>,
-    /// How many connections may be open at a time.
+    /// Maximum number of open connections.
     pub connections: usize,
     /// Time limit for the head of a request.
     pub header_timeout: Duration,
@@ -131,98 +131,98 @@ pub struct HttpSettings {
     pub body_timeout: Duration,
     /// A client that reads nothing of its answer for this long is reset.
     pub write_idle_timeout: Duration,
-    /// Bytes of request bodies in memory, over all clients, at most.
+    /// Maximum size of request bodies in memory, over all clients, in bytes.
     pub body_budget: u64,
-    /// Bytes of answers that wait to be written, over all clients, at most.
+    /// Maximum size of answers that wait to be written, over all clients, in bytes.
     pub answer_budget: u64,
-    /// A separate address for `/metrics`.
+    /// A separate address for `/metrics`; `None`: `listen`.
     pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Limits of scans: queries that may read many rows.
 #[derive(Debug, Clone, Copy)]
 pub struct QuerySettings {
-    /// Scans that run at a time; 0 is twice the number of cores.
+    /// Maximum number of running scans; 0: twice the number of cores.
     pub workers: usize,
-    /// Scans that may wait.
+    /// Maximum number of waiting scans.
     pub waiting: usize,
 }
 
 /// The embedded journal.
 #[derive(Debug, Clone, Copy)]
 pub struct JournalSettings {
-    /// At this size, in bytes, a segment is closed.
+    /// Size at which a segment is closed, in bytes.
     pub segment_bytes: u64,
 }
 
 /// Limits and times of keywords.
 #[derive(Debug, Clone, Copy)]
 pub struct KeywordSettings {
-    /// Requests to track a new keyword are refused while so many are tracked.
+    /// Number of tracked keywords from which requests to track new ones are refused.
     pub max: usize,
-    /// Keywords with their state in memory, at most; the one unused longest is dropped first. At
-    /// least 2.
+    /// Maximum number of keywords with their state in memory. Beyond it the one unused for longest
+    /// leaves memory. Minimum: 2.
     pub resident: usize,
-    /// A tweet posted with a keyword that never existed tracks it.
+    /// A tweet posted with a keyword that was never tracked tracks it.
     pub auto_track: bool,
-    /// A keyword without an event or a query for this long leaves memory.
+    /// Time without an event or a query after which a keyword leaves memory.
     pub idle: Duration,
 }
 
-/// When a shard commits: at whichever comes first.
+/// When a shard commits: at the limit that is reached first.
 #[derive(Debug, Clone, Copy)]
 pub struct CommitSettings {
-    /// After this many events.
+    /// Number of folded events.
     pub events: u64,
-    /// After this long.
+    /// Time since the last commit.
     pub interval: Duration,
 }
 
 /// How events are folded.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldSettings {
-    /// Events of a batch, at most.
+    /// Maximum number of events per batch.
     pub batch_events: usize,
 }
 
 /// The store of the views.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreSettings {
-    /// Bytes of the store's cache.
+    /// Size of the store's cache, in bytes.
     pub cache_bytes: u64,
 }
 
 /// Live clients.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveSettings {
-    /// Least time between two updates of a channel.
+    /// Minimum time between two updates of a channel.
     pub flush: Duration,
-    /// Live clients at a time, at most.
+    /// Maximum number of live clients.
     pub sessions: usize,
-    /// Subscriptions of one client, at most.
+    /// Maximum number of subscriptions per client.
     pub subscriptions: usize,
-    /// A client that reads nothing for this long is disconnected.
+    /// Time after which a client that reads nothing is disconnected.
     pub slow: Duration,
-    /// A client that sends nothing for this long is pinged.
+    /// Time after which a client that sends nothing is pinged.
     pub silence: Duration,
-    /// Messages that a client may send at once.
+    /// Maximum number of messages that a client may send at once.
     pub burst: u32,
-    /// Messages that a client may send per second in the long run.
+    /// Maximum number of messages per second that a client may send over a longer time.
     pub rate: u32,
-    /// How long a client that reconnects can resume.
+    /// Time that a disconnected client has to resume.
     pub linger: Duration,
-    /// Bytes of updates that are kept per channel for that.
+    /// Maximum size of the updates kept per channel for resuming clients, in bytes.
     pub ring_bytes: usize,
-    /// Bytes held for the channels of all clients together, at most.
+    /// Maximum memory for the channels of all clients together, in bytes.
     pub budget: usize,
 }
 
-/// The settings on the command line.
+/// The settings given on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     /// `--config FILE`.
     pub file: Option<PathBuf>,
-    /// Flags: the name, the key, and the value as written.
+    /// Flags: name, key, and value as written.
     pub flags: Vec<(String, String, String)>,
 }
 
@@ -359,12 +359,12 @@ fn millis(
     layers.whole(key, allowed).map(Duration::from_millis)
 }
 
-/// A checked number as `u32`; the ranges of counts end below its maximum.
+/// A checked number as `u32`; the maximum of every count fits.
 fn count(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// A checked number as `usize`; the ranges of sizes end below its maximum.
+/// A checked number as `usize`; the maximum of every size fits.
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_lie_over_variables_over_the_file_over_the_defaults() {
+    fn flags_override_variables_override_the_file_override_the_defaults() {
         let (_folder, mut given) =
             file("listen = \"127.0.0.1:1\"\n[commit]\nevents = 1\ninterval_ms = 11\n");
         let variables = [
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused_with_the_nearest_that_exists() {
+    fn unknown_key_is_refused_with_the_nearest_known_key() {
         let error = read(&Given::default(), &[("TIDINGS_LISTN", "x")]).unwrap_err();
         let text = error.to_string();
         assert!(
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_read_and_a_value_of_the_wrong_kind_names_it_and_its_place() {
+    fn every_key_refuses_a_wrong_type_with_its_name_and_source() {
         let defaults = Layers::of_defaults(DEFAULTS).unwrap();
         for (key, _) in defaults.entries() {
             let wrong = match key.rsplit_once('.') {
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_range_and_of_the_wrong_shape_are_refused() {
+    fn values_out_of_range_or_of_wrong_form_are_refused() {
         for (variable, value, right) in [
             ("TIDINGS_LISTEN", "4820", "an IP address and a port"),
             ("TIDINGS_LISTEN", "127.0.0.1", "an IP address and a port"),

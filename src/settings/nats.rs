@@ -1,5 +1,5 @@
-//! The address of NATS and the credentials for it: from the settings, or from a context of the
-//! `nats` command.
+//! The address of NATS and its credentials, from the settings or from a context of the `nats`
+//! command.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::{Layers, SettingsError, size};
 
-/// The server of a context that names none, as in the `nats` command.
+/// The default address of a context without one, as in the `nats` command.
 const DEFAULT_URL: &str = "nats://127.0.0.1:4222";
 
-/// The journal in NATS JetStream.
+/// The connection to the journal in NATS JetStream.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NatsSettings {
-    /// The context of the `nats` command for values that are not set here.
+    /// The context of the `nats` command that supplies unset values.
     pub context: Option<String>,
     /// Addresses of the servers of one cluster.
     pub urls: Vec<String>,
@@ -26,11 +26,11 @@ pub struct NatsSettings {
     pub token: Option<String>,
     /// The user and the password, from a context. In the settings they are part of the URL.
     pub user: Option<(String, String)>,
-    /// The authorities that may sign the server's certificate.
+    /// The file of certificate authorities that may sign the server's certificate.
     pub ca: Option<PathBuf>,
     /// The client certificate and its key, from a context.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Whether TLS begins before the server's first message, from a context.
+    /// True when TLS starts before the server's first message; from a context.
     pub tls_first: bool,
     /// The prefix of inbox subjects, from a context.
     pub inbox_prefix: Option<String>,
@@ -55,7 +55,7 @@ impl std::fmt::Debug for NatsSettings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// No folder is known to hold contexts.
+    /// The folder of contexts cannot be determined.
     #[error(
         "NATS contexts are in $XDG_CONFIG_HOME/nats/context or ~/.config/nats/context, and neither \
         XDG_CONFIG_HOME nor HOME is set"
@@ -72,25 +72,25 @@ pub enum ContextError {
     File {
         /// The file.
         path: PathBuf,
-        /// Which contexts there are.
+        /// The names of the existing contexts.
         known: String,
-        /// The system's answer.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The file is no context.
+    /// The file is not a context.
     #[error("the NATS context {path} is not what the nats command writes: {source}")]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong.
+        /// The place in the file, and the error.
         #[source]
         source: serde_json::Error,
     },
-    /// The context asks for something that tidings does not do.
+    /// The context sets a field that tidings does not support.
     #[error(
-        "the NATS context {path} sets {field}, which tidings does not know; use a context without \
-        it"
+        "the NATS context {path} sets {field}, which tidings does not support; use a context \
+        without it"
     )]
     Unsupported {
         /// The file.
@@ -130,7 +130,7 @@ pub(super) fn read(layers: &Layers) -> Result<Option<NatsSettings>, SettingsErro
             .text(key)
             .map(|text| (!text.is_empty()).then_some(text))
     };
-    // All keys are read, so that a wrong one is also found with an embedded journal.
+    // All keys are read, so that an invalid value is found also with an embedded journal.
     let settings = NatsSettings {
         context: given("nats.context")?.map(str::to_owned),
         urls: urls(layers.text("nats.url")?),
@@ -156,8 +156,7 @@ fn urls(text: &str) -> Vec<String> {
 }
 
 impl NatsSettings {
-    /// Fills unset values from the context, if one is named. Credentials are taken from one place
-    /// as a whole.
+    /// Fills unset values from the context, if one is named. Credentials all come from one source.
     ///
     /// # Errors
     /// [`SettingsError::Context`].
@@ -245,7 +244,7 @@ impl Context {
     }
 }
 
-/// The names of all contexts, for the error of an unknown one.
+/// The names of all contexts, for the error about an unknown one.
 fn known(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries
@@ -256,9 +255,9 @@ fn known(folder: &Path) -> String {
         .collect();
     names.sort();
     if names.is_empty() {
-        "there are no contexts; `nats context add` makes one".to_owned()
+        "there is no context; `nats context add` makes one".to_owned()
     } else {
-        format!("there are: {}", names.join(", "))
+        format!("existing contexts: {}", names.join(", "))
     }
 }
 
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn contexts_are_looked_for_where_the_nats_command_keeps_them() {
+    fn contexts_are_read_from_the_folder_of_the_nats_command() {
         let os = |text: &str| Some(OsString::from(text));
         let at = |config, home| folder(config, home).unwrap();
         assert_eq!(
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_says_what_is_not_set() {
+    fn context_supplies_unset_values() {
         let context = r#"{"description":"x","url":"nats://a:1,nats://b:2","user":"u","password":"p","creds":"~/c.creds",
             "ca":"/ca.pem","cert":"/c.pem","key":"/k.pem","tls_first":true,"inbox_prefix":"_I","color_scheme":"blue"}"#;
         let home = Some(Path::new("/home/a"));
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_settings_are_named() {
+    fn error_names_the_unusable_setting() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("there.json"), "{}").unwrap();
         let text = Context::load(folder.path(), "here")

@@ -1,4 +1,4 @@
-//! The labels of metrics. Each has a bounded set of values: none is a keyword, a path or an
+//! The labels of metrics. Each has a bounded set of values, so that none is a keyword, a path or an
 //! address.
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,14 +20,14 @@ pub struct ActorLabel {
 /// Why something ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabel {
-    /// One of a few words.
+    /// One of a fixed set of words.
     pub reason: &'static str,
 }
 
-/// What waits.
+/// What is waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WaitingLabel {
-    /// One of a few words, such as `journal` or `commit`.
+    /// One of a fixed set of words, such as `journal` or `commit`.
     pub what: &'static str,
 }
 

@@ -1,5 +1,5 @@
-//! A throttle for log lines that a request, a client or a broken disk could cause thousands of
-//! times: at most one line per cause and interval, with the number of occurrences.
+//! Limits log lines that a request, a client or a broken disk could cause thousands of times: at
+//! most one line per cause and interval, with the number of occurrences.
 //!
 //! ```ignore
 //! use crate::telemetry::log_throttled;
@@ -9,9 +9,9 @@
 //! });
 //! ```
 //!
-//! The first occurrence of a cause is written at once. Later ones are counted; when the interval is
-//! over, one line is written for all of them, with the text of the last one. Where no tokio runtime
-//! runs, that line waits for the next occurrence after the interval.
+//! The first occurrence of a cause is logged at once. Later ones are counted. At the end of the
+//! interval one line is logged for all of them, with the text of the last one. Without a tokio
+//! runtime, that line is logged by the next occurrence after the interval.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -21,35 +21,35 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// The interval in which a cause writes at most one line.
+/// The interval in which a cause logs at most one line.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 static PROCESS: LazyLock<LogThrottle> = LazyLock::new(|| LogThrottle::new(INTERVAL));
 
-/// Writes a log line through the throttle of the process: at most one per `cause` in ten seconds.
+/// Logs through the throttle of the process: at most one line per `cause` in ten seconds.
 ///
-/// `write` gets the number of occurrences that the line stands for, and should log it as `count`.
-/// It may run later and on another task, so it owns what it names. A cause is a short constant: the
-/// number of causes is bounded by the code, never by what clients send.
+/// `write` receives the number of occurrences that the line stands for, and should log it as
+/// `count`. It may run later and on another task, so it owns its values. A cause is a short
+/// constant: the number of causes is bounded by the code and does not depend on clients.
 pub fn log_throttled(cause: &'static str, write: impl FnOnce(u64) + Send + 'static) {
     PROCESS.log(cause, write);
 }
 
-/// A throttle with an interval of its own; clones share their counts.
+/// A throttle with its own interval; clones share their counts.
 #[derive(Debug, Clone)]
 struct LogThrottle {
     interval: Duration,
     causes: Arc<Mutex<BTreeMap<&'static str, Interval>>>,
 }
 
-/// The interval of a cause, begun by a line that was written.
+/// The running interval of a cause. It starts when a line is logged.
 #[derive(Default)]
 struct Interval {
-    /// When the next line may be written.
+    /// When the next line may be logged.
     ends: Option<Instant>,
     /// Occurrences since the last line.
     untold: u64,
-    /// Writes the line of the last one.
+    /// Logs the line of the last occurrence.
     last: Option<Box<dyn FnOnce(u64) + Send>>,
     /// True while a task waits for the end.
     is_awaited: bool,
@@ -97,11 +97,11 @@ impl LogThrottle {
             interval.last = None;
             std::mem::take(&mut interval.untold)
         };
-        // Not under the lock: a subscriber of the log may log itself.
+        // Called without the lock, because a log subscriber may log itself.
         write(count);
     }
 
-    /// Writes one line for all that occurred in an interval, when it has ended.
+    /// Logs one line at the end of an interval, for all its occurrences.
     async fn tell_after(self, cause: &'static str, ends: Instant) {
         tokio::time::sleep_until(ends).await;
         let told = {
@@ -126,7 +126,7 @@ impl LogThrottle {
 mod tests {
     use super::*;
 
-    /// Lines that were written: cause, detail and count.
+    /// Logged lines: cause, detail and count.
     type Lines = Arc<Mutex<Vec<(&'static str, u32, u64)>>>;
 
     fn counted(throttle: &LogThrottle, lines: &Lines, cause: &'static str, detail: u32) {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_runtime_the_next_occurrence_tells() {
+    fn without_a_runtime_the_next_occurrence_logs() {
         let throttle = LogThrottle::new(Duration::ZERO);
         let lines = Lines::default();
         counted(&throttle, &lines, "full", 0);

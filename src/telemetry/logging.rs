@@ -1,12 +1,12 @@
-//! The log of the process: its format, its filter, and where it goes.
+//! The log of the process: format, filter and destination.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people, in colour when standard error is a terminal.
+    /// For people; in colour when standard error is a terminal.
     #[default]
     Pretty,
     /// One JSON object per line.
@@ -25,7 +25,7 @@ impl std::str::FromStr for LogFormat {
     }
 }
 
-/// Why logging could not be set up.
+/// Why logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
@@ -44,12 +44,12 @@ pub enum TelemetryError {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Something else has set up logging already.
+    /// Logging is set up already.
     #[error("logging is set up already")]
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends the process's log lines to standard error, those that `filter` lets through.
+/// Sends the log lines that pass `filter` to standard error.
 ///
 /// # Errors
 /// [`TelemetryError`] when the filter does not parse or logging is set up already.
@@ -57,7 +57,7 @@ pub fn init_tracing<W>(format: LogFormat, filter: &str, writer: W) -> Result<(),
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // sled repeats a failed write many times a second, and the store logs it as well.
+    // sled logs a failed write many times a second; the store logs the same failure.
     let quiet = if filter.contains("sled") {
         filter.to_owned()
     } else {
@@ -73,8 +73,8 @@ where
         .with_env_filter(filter)
         .with_writer(writer);
     match format {
-        // Without colours: the writer escapes control characters, and could not tell the colours
-        // of the formatter from those in a field's value.
+        // Without colours: the writer escapes control characters, and cannot tell the formatter's
+        // colours from control characters in a field's value.
         LogFormat::Pretty => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     }

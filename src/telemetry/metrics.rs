@@ -15,11 +15,11 @@ use super::labels::{ActorLabel, ReasonLabel, RequestLabels, RouteLabel, ShardLab
 /// The content type of [`Metrics::encode`].
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Makes [`Metrics`] of a table: one entry per metric, whose name is `tidings_` and the field's
-/// name, and whose help text is the field's documentation.
+/// Makes [`Metrics`] from a table with one entry per metric. The metric's name is `tidings_` and
+/// the field's name; its help text is the field's documentation.
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $field:ident: $kind:ty $(= $new:expr)?,)+) => {
-        /// All metrics of the process; cheap to clone. No metric has a label per keyword, since
+        /// All metrics of the process; cheap to clone. No metric has a label per keyword, because
         /// the number of keywords is unbounded.
         #[derive(Debug, Clone)]
         pub struct Metrics {
@@ -28,7 +28,7 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// Metrics that all stand at zero.
+            /// All metrics, each at zero.
             pub fn new() -> Self {
                 let mut registry = Registry::with_prefix("tidings");
                 $(
@@ -45,34 +45,33 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Records taken into account by a fold: `folded + duplicate + ignored + rejected`.
+    /// Records counted by folds: `folded + duplicate + ignored + rejected`.
     journaled: Counter,
-    /// Records that took effect, or stated what was so already.
+    /// Records that changed a view or confirmed its state.
     folded: Counter,
-    /// Tweets seen before.
+    /// Tweets that were folded before.
     duplicate: Counter,
-    /// Records that had nothing to act on.
+    /// Records without effect, such as the deletion of a tweet that is deleted already.
     ignored: Counter,
     /// Records that could not be decoded.
     rejected: Counter,
-    /// Positions at which the journal should hold a record and doesn't.
+    /// Sequences at which the journal should have a record but has none.
     journal_missing: Counter,
-    /// How often the journal turned out to be another one than was read.
+    /// Times that the journal was found to be a different one.
     journal_changed: Counter,
-    /// 1 while the journal can be reached, 0 while it can't.
+    /// 1 while the journal can be reached, else 0.
     journal_connected: Gauge,
-    /// 1 while the journal takes records in, as far as is known, 0 while it can't.
+    /// 1 while the journal accepts records, as far as is known, else 0.
     journal_writable: Gauge,
-    /// Causes for which something waits now, per what waits.
+    /// Number of current causes of waiting, per waiting part.
     waiting: Family<WaitingLabel, Gauge>,
     /// Journal head minus folded position, per shard.
     lag: Family<ShardLabel, Gauge>,
-    /// Records per batch that a shard was handed.
+    /// Records per batch of a shard.
     batch_size: Histogram = records(),
     /// Time to fold a batch, in seconds.
     fold_seconds: Histogram = seconds(),
-    /// Time from when a record was journaled to when its batch was folded, in seconds: of the
-    /// oldest record of each batch.
+    /// Time from journaling to folding of the oldest record of each batch, in seconds.
     fold_lag_seconds: Histogram = lag_seconds(),
     /// Time to commit, in seconds.
     commit_seconds: Histogram = seconds(),
@@ -104,22 +103,22 @@ metrics! {
     query_refused: Counter,
     /// Queries whose client disconnected before the answer.
     query_abandoned: Counter,
-    /// Bytes of rows and texts that answers were made from.
+    /// Bytes of rows and texts read for answers.
     query_bytes: Counter,
-    /// Connections that were reset because the client took nothing of its answer, by reason.
+    /// Connections that were reset because the client read nothing of its answer, by reason.
     http_reset: Family<ReasonLabel, Counter>,
-    /// Bytes of request bodies in memory: being read, or taken in.
+    /// Request bodies in memory, in bytes, until they are answered.
     http_body_bytes: Gauge,
     /// Bodies that were refused because `http.body_budget` was spent.
     http_body_refused: Counter,
-    /// Slow bodies that gave way to others, because `http.body_budget` was spent.
+    /// Slow bodies that were ended to make room for others, because `http.body_budget` was spent.
     http_body_gave_way: Counter,
     /// Bytes of answers that wait to be written.
     http_answer_bytes: Gauge,
     /// Answers that were refused because `http.answer_budget` was spent.
     http_answer_refused: Counter,
-    /// Answers whose clients took nothing and gave way to others, because `http.answer_budget` was
-    /// spent.
+    /// Answers that were ended to make room for others, because their clients read nothing and
+    /// `http.answer_budget` was spent.
     http_answer_gave_way: Counter,
     /// Live sessions that ended, by reason.
     live_closed: Family<ReasonLabel, Counter>,
@@ -129,9 +128,9 @@ metrics! {
     live_bytes: Counter,
     /// Snapshots made for live clients; many clients share one.
     live_snapshots: Counter,
-    /// Times that a feed sent snapshots because too much had changed for single updates.
+    /// Times that a feed sent snapshots because too much had changed for an update.
     live_breaks: Counter,
-    /// Bytes that are held for the channels of live clients; `live.budget` is their limit.
+    /// Memory held for the channels of live clients, in bytes; the limit is `live.budget`.
     live_memory_bytes: Gauge,
     /// Replay buffers of channels that were trimmed to keep to `live.budget`.
     live_cuts: Counter,
@@ -206,7 +205,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts a connection that was reset because the client took nothing of its answer.
+    /// Counts a connection that was reset because the client read nothing of its answer.
     pub fn http_client_reset(&self, reason: &'static str) {
         self.http_reset.get_or_create(&ReasonLabel { reason }).inc();
     }
@@ -241,10 +240,10 @@ impl Metrics {
         self.batch_size.observe(records);
     }
 
-    /// All metrics in the OpenMetrics text format.
+    /// Encodes all metrics in the OpenMetrics text format.
     pub fn encode(&self) -> String {
         let mut out = String::new();
-        // Writing into a string cannot fail; the format has no other error.
+        // Writing to a string cannot fail, and encoding has no other error.
         text::encode(&mut out, &self.registry).unwrap_or_default();
         out
     }

@@ -18,28 +18,28 @@ use crate::maintenance::{self, Compression, ExportProgress, Exported, Exporter, 
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ExportArguments {
-    /// Where to: a file, packed with zstd when it ends in `.zst`, or `-` for standard output. A
-    /// file that an earlier export left unfinished is gone on with; any other that exists is
-    /// refused. Pipes and devices are written straight through
+    /// Target: a file, compressed with zstd when its name ends in `.zst`, or `-` for standard
+    /// output. An unfinished export in that file is continued; any other existing file is refused.
+    /// Pipes and devices are written directly
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
-    /// Pass over damaged stretches, naming each, instead of stopping at the first
+    /// Skip damaged stretches and name each, instead of stopping at the first
     #[arg(long)]
     skip_damaged: bool,
 }
 
-/// What was exported.
+/// The result of the export.
 #[derive(Debug, Serialize)]
 struct Report {
     records: u64,
     last: u64,
     digest: String,
     records_digest: String,
-    /// What was passed over.
+    /// Damaged stretches that were skipped.
     damages: CappedList<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     damages_unlisted: Option<u64>,
-    /// Payloads, too long for any event, that were cut.
+    /// Number of rejected payloads that were shortened to the maximum length of an event.
     cut: u64,
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn run(
         cut: exported.cut,
     };
     if is_standard_output(&arguments.file) {
-        // Standard output holds the export and nothing else.
+        // The report goes to standard error: standard output holds only the export.
         invocation.output.note(&text_of(&report));
     } else {
         invocation.output.show(&report, text_of)?;
@@ -90,8 +90,8 @@ pub(super) async fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// `-`, or another name of what standard output is, such as `/dev/stdout`. The null device is no
-/// place where anything could be mixed up.
+/// True for `-`, and for another name of the same file, such as `/dev/stdout`. The null device does
+/// not count: an export and a report may both go there.
 fn is_standard_output(file: &Path) -> bool {
     let identity = |path: &Path| {
         let found = std::fs::metadata(path).ok()?;
@@ -121,7 +121,7 @@ fn moving(bar: &ProgressBar) -> impl FnMut(ExportProgress) + Send + 'static {
     move |progress| bar.set_position(progress.through.get())
 }
 
-/// Exports what is sound; answers the damage beside it.
+/// Exports the undamaged records; returns the damaged stretches beside them.
 fn salvage(dir: &Path, file: &Path) -> Result<(Exported, CappedList<String>), TransferError> {
     let salvage = Salvage::open(dir)?;
     let exporter = begin(file, salvage.incarnation())?;
@@ -145,13 +145,13 @@ fn text_of(report: &Report) -> String {
         if report.damages.count() == 0 {
             String::new()
         } else {
-            format!(", {} damaged stretches passed over", report.damages.count())
+            format!(", {} damaged stretches skipped", report.damages.count())
         },
         if report.cut == 0 {
             format!("; digest {}", report.digest)
         } else {
             format!(
-                ", {} payloads that are too long for any event cut; digest {}",
+                ", {} rejected payloads shortened (they exceed the size of an event); digest {}",
                 report.cut, report.digest
             )
         },

@@ -1,4 +1,4 @@
-//! `tidings journal import`: an export becomes a journal again.
+//! `tidings journal import`: makes a journal from an export.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,23 +17,23 @@ use crate::maintenance::{self, CarriedKeyword, ExportProgress, Imported, import_
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ImportArguments {
-    /// Where from: a file or a pipe, plain or zstd, or `-` for standard input
+    /// Source: a file or a pipe, plain or zstd, or `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// What was imported.
+/// The result of the import.
 #[derive(Debug, Serialize)]
 struct Report {
     records: u64,
     resumed: u64,
     digest: String,
     records_digest: String,
-    /// Records that are not as the export has them.
+    /// Number of records that differ from the export.
     cut: u64,
     retimed: u64,
     rejected: u64,
-    /// Keywords that are spelled in another way today, or are none any more.
+    /// Keywords whose normal form has changed, or which are no longer valid.
     keywords: CappedList<Carried>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keywords_unlisted: Option<u64>,
@@ -42,11 +42,11 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Carried {
     from: String,
-    /// `null` when it is no keyword any more.
+    /// The keyword today; `null` when it is no longer valid.
     to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Another keyword has become the same.
+    /// Another keyword has the same normal form now.
     joined: bool,
     records: u64,
 }
@@ -68,12 +68,12 @@ impl Carried {
         let (from, records) = (plain(&self.from), self.records);
         match (&self.to, &self.reason) {
             (Some(to), _) if self.joined => format!(
-                "{from} is {to} now, as another keyword is; its {records} records are counted with \
-                those of that one"
+                "{from} and another keyword are both {to} now; its {records} records are counted \
+                together with those of the other"
             ),
             (Some(to), _) => format!("{from} is {to} now ({records} records)"),
             (None, reason) => format!(
-                "{from} is no keyword any more ({}); its {records} records are kept as rejected",
+                "{from} is no longer a keyword ({}); its {records} records are kept as rejected",
                 reason.as_deref().unwrap_or_default()
             ),
         }
@@ -81,21 +81,21 @@ impl Carried {
 }
 
 impl Report {
-    /// What is to be known beside the numbers.
+    /// Remarks beside the numbers.
     fn notes(&self) -> Vec<String> {
         [
             (
                 self.cut,
-                "rejected payloads are longer than any event, and were cut to just that",
+                "rejected payloads exceed the size of an event and were shortened to it",
             ),
             (
                 self.retimed,
-                "events about keywords have a time from a wrong clock; they have the nearest one \
-                that is allowed now",
+                "events about keywords had a time outside the allowed range; they now have the \
+                nearest allowed time",
             ),
             (
                 self.rejected,
-                "tweets have a time that is not allowed; they are kept as rejected",
+                "tweets have a time outside the allowed range; they are kept as rejected",
             ),
         ]
         .into_iter()
@@ -110,11 +110,11 @@ impl Report {
     }
 }
 
-/// What is imported.
+/// The input of an import.
 enum Source {
-    /// A plain file, which is checked before anything is written.
+    /// A regular file. It is checked before anything is written.
     File(PathBuf),
-    /// What can be read once only.
+    /// An input that can be read only once.
     Stream {
         stream: Box<dyn Read + Send>,
         name: PathBuf,
@@ -152,7 +152,7 @@ pub(super) async fn run(
     arguments: ImportArguments,
     invocation: &Invocation,
 ) -> anyhow::Result<CommandOutcome> {
-    // Before a data folder is made for nothing.
+    // The source is opened first: when it fails, no data folder is created.
     let source = Source::open(&arguments.file)?;
     let folder = DataFolder::take(&invocation.settings.data)?;
     let journal = open_journal(&invocation.settings, &folder).await?;
@@ -176,7 +176,7 @@ pub(super) async fn run(
         }
     };
     bar.finish_and_clear();
-    // What was taken in stays there, also when the rest could not be.
+    // The records that were imported are kept even when the import failed.
     journal.close().await?;
     let report = Report::from(imported?);
     invocation.output.show(&report, text_of)?;

@@ -1,4 +1,4 @@
-//! `tidings journal ls`: which journal there is, and its files.
+//! `tidings journal ls`: identifies the journal and lists its files.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::cli::look;
 use crate::cli::output::table;
 use crate::journal::SegmentSummary;
 
-/// What a journal is and holds.
+/// The journal's identity, its end and its segments.
 #[derive(Debug, Serialize)]
 struct Listing {
     incarnation: String,

@@ -14,13 +14,13 @@ pub(super) use tail::readable;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalAction {
-    /// Which journal it is, how far it goes, and its segments
+    /// The journal's identity and last sequence, and its segments
     Ls,
     /// Write all events as NDJSON, with their sequences and a closing digest
     Export(export::ExportArguments),
-    /// Read an export into an empty journal, or go on with an import that was cut short
+    /// Read an export into an empty journal, or continue an interrupted import
     Import(import::ImportArguments),
-    /// The last events, a line of JSON each
+    /// The last events, one line of JSON each
     Tail(tail::TailArguments),
 }
 

@@ -11,12 +11,12 @@ use crate::cli::look;
 use crate::events::{Content, Envelope, KeywordRecord, Sequence, json};
 use crate::journal::Selection;
 
-/// How many records are read at once.
+/// Records per read.
 const BATCH: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TailArguments {
-    /// How many
+    /// Number of events
     #[arg(long, short = 'n', default_value_t = 10)]
     lines: u64,
 }
@@ -41,7 +41,7 @@ pub(super) async fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// One record as JSON, for people and machines alike: there is no shorter way to say it all.
+/// One record as JSON. The text format is the same: no shorter form shows everything.
 fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
     let mut line = Map::new();
     let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
@@ -80,7 +80,7 @@ fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
     Ok(Value::Object(line).to_string())
 }
 
-/// Bytes as JSON can hold them: as text, or in base64 under a name that says so.
+/// Bytes as a JSON member: as text, or in base64 under a name that ends in `_base64`.
 pub(in crate::cli) fn readable(name: &str, bytes: &[u8]) -> (String, Value) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (name.to_owned(), text.into()),
@@ -99,7 +99,7 @@ mod tests {
     use crate::events::{Keyword, Timestamp};
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_in_base64() {
+    fn bytes_that_are_not_utf8_are_shown_in_base64() {
         let record = KeywordRecord::Rejected {
             payload: Bytes::from_static(b"\xff\x00"),
             reason: "not UTF-8".to_owned(),

@@ -1,8 +1,8 @@
 //! `tidings publish`: sends NDJSON, plain or zstd, to a running server, or straight to JetStream.
 //!
-//! [`source`] cuts the input into lines, [`rewrite`] names their keyword and moves their times,
-//! [`sender`] sends them in bodies, again where it has to, and so does [`nats`] to JetStream. A
-//! line that the server refuses is named with its number in the file, and stops no other.
+//! [`source`] splits the input into lines. [`rewrite`] sets their keyword and shifts their times.
+//! [`sender`] sends them to a server in bodies, with retries; [`nats`] sends them to JetStream. A
+//! rejected line is reported with its number in the file, and the other lines are sent.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,36 +36,36 @@ use rewrite::Rewrite;
 use sender::{PublishBody, PublishReport, Sender};
 use source::{Input, SourceLines, SourceRead};
 
-/// How long a body waits for more lines after its first, where they come slowly.
+/// Maximum time that a body waits for further lines after its first.
 const GATHER_FOR: Duration = Duration::from_millis(100);
-/// How many lines may wait to be sent, and how many bytes they may have.
+/// Maximum number of lines that wait to be sent, and their maximum bytes.
 const LINES_AHEAD: usize = 4_096;
 const BYTES_AHEAD: usize = 8 * 1024 * 1024;
-/// With `--rate`, how many bodies are sent in a second.
+/// Bodies per second with `--rate`.
 const BODIES_PER_SECOND: u32 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct PublishArguments {
-    /// NDJSON, one event a line, plain or zstd; `-` for standard input
+    /// NDJSON, one event per line, plain or zstd; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Publish all lines to this keyword, whatever they contain
+    /// Publish all lines to this keyword, whatever their text contains
     #[arg(long)]
     keyword: Option<String>,
     /// The server to publish to; default: the local one
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// At most so many lines a second
+    /// Maximum number of lines per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Move all times by one span, so that the newest is now
+    /// Shift all times by one span, so that the newest is now
     #[arg(long, value_enum, value_name = "WHEN")]
     retime: Option<Retime>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Retime {
-    /// When the command is run
+    /// The time at which the command runs
     Now,
 }
 
@@ -105,8 +105,8 @@ pub(super) async fn run(
     let sent = tokio::select! {
         sent = gathered.send_all(&mut sender, &bar) => sent,
         signal = signals.next() => Err(anyhow!(
-            "{signal} came before all lines were sent; publishing the input again is safe, since \
-            what comes twice is counted once"
+            "{signal} came before all lines were sent; publishing the input again is safe, because \
+            a repeated event is counted once"
         )),
     };
     bar.finish_and_clear();
@@ -115,9 +115,9 @@ pub(super) async fn run(
         output.note(&format!("stopped early; so far: {}", text_of(&report)));
         return Err(error);
     }
-    let read = reading.await.context("reading was cut short")?;
+    let read = reading.await.context("the reading thread panicked")?;
     output.show(&report, text_of)?;
-    read.with_context(|| format!("{} was read in part only", arguments.file.display()))?;
+    read.with_context(|| format!("{} was read only in part", arguments.file.display()))?;
     Ok(if report.rejected.is_empty() {
         CommandOutcome::Done
     } else {
@@ -135,10 +135,10 @@ fn keyword_of(arguments: &PublishArguments) -> anyhow::Result<Option<Keyword>> {
     Ok(Some(keyword))
 }
 
-/// A line that was read, with what it holds of the bytes that may wait.
+/// A line that was read, with its permit from the limit on waiting bytes.
 type WaitingLine = (SourceRead, OwnedSemaphorePermit);
 
-/// Reads lines on a thread of their own, ahead of what is sent.
+/// Reads lines on a thread of its own, ahead of sending.
 fn read_ahead(lines: SourceLines) -> (mpsc::Receiver<WaitingLine>, JoinHandle<anyhow::Result<()>>) {
     let (send, receive) = mpsc::channel(LINES_AHEAD);
     let (runtime, room) = (Handle::current(), Arc::new(Semaphore::new(BYTES_AHEAD)));
@@ -156,8 +156,8 @@ fn read_ahead(lines: SourceLines) -> (mpsc::Receiver<WaitingLine>, JoinHandle<an
     (receive, reading)
 }
 
-/// Where to publish: to NATS where `--nats` says so, else to a server. A server's own journal may
-/// be in NATS, too; that alone is no reason to go past it.
+/// Where to publish: to NATS if `--nats` or `--context` is given, else to a server. NATS as the
+/// journal of a server is no reason to bypass the server.
 fn nats_of<'a>(
     arguments: &PublishArguments,
     invocation: &'a Invocation,
@@ -170,7 +170,7 @@ fn nats_of<'a>(
     }
 }
 
-/// Where the lines go.
+/// The destination of the lines.
 #[derive(Debug)]
 enum Way<'a> {
     Server(Sender<'a>),
@@ -200,9 +200,9 @@ impl Way<'_> {
     }
 }
 
-/// Makes bodies of the lines that come.
+/// Collects lines into bodies.
 struct Gathering {
-    /// Lines, each with what it holds of the bytes that may wait.
+    /// Lines with their permits from the limit on waiting bytes.
     receive: mpsc::Receiver<WaitingLine>,
     rewrite: Rewrite,
     rate: Option<u32>,
@@ -236,8 +236,8 @@ impl Gathering {
         }
     }
 
-    /// Fills a body with lines until it has `max` of them, is full, or its first line has waited
-    /// for long enough. True when no more lines come.
+    /// Fills a body until it has `max` lines, is full, or its first line has waited for
+    /// [`GATHER_FOR`]. Returns true when the input has ended.
     async fn gather(
         &mut self,
         body: &mut PublishBody,

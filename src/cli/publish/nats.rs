@@ -1,7 +1,7 @@
-//! Sends lines straight to JetStream, each to its keyword's subject.
+//! Sends lines directly to JetStream, each to the subject of its keyword.
 //!
-//! NATS matches no texts, so a line has to name its keyword. What is not acknowledged is sent
-//! again, which is safe: a tweet that is journaled twice is folded once, by its id.
+//! NATS does not match texts, so each line must name its keyword. Unacknowledged records are sent
+//! again. This is safe: a tweet that is journaled twice is folded once, by its id.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::cli::output::Output;
 use crate::events::{Form, Keyword, Record, Timestamp, json};
 use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
-/// How long records are sent again that are not acknowledged.
+/// Time limit for the retries of unacknowledged records.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The first pause between two tries; each is twice the one before, up to the longest.
+/// First pause between two tries; each further pause is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -40,24 +40,24 @@ impl NatsSender {
         }
     }
 
-    /// Ends the score; refused lines come in the order of the input.
+    /// Finishes the report. Rejected lines are in the order of the input.
     pub(super) fn finish(mut self) -> PublishReport {
         self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
     }
 
-    /// Counts a line as refused that is not worth sending.
+    /// Counts a line as rejected without sending it, because it is too long.
     pub(super) fn refuse_here(&mut self, number: u64) {
         self.report.lines = self.report.lines.saturating_add(1);
         let reason = format!("the line has more than {MAX_LINE_BYTES} bytes");
         self.reject(number, reason);
     }
 
-    /// Sends a body until all its good lines are acknowledged.
+    /// Sends a body until all its valid lines are acknowledged.
     ///
     /// # Errors
-    /// What stayed without acknowledgement for too long, and why.
+    /// Names the unacknowledged records and the last cause, when the time limit is over.
     pub(super) async fn send(&mut self, body: &PublishBody) -> anyhow::Result<()> {
         let mut records = Vec::new();
         let lines = (0..body.lines()).filter_map(|index| body.line(index));
@@ -86,7 +86,7 @@ impl NatsSender {
                     self.report.resent = self.report.resent.saturating_add(1);
                     self.notes.say_trying_again(&format!(
                         "NATS acknowledged {acknowledged} of {count} events ({reason}); sending \
-                        all of them again, which is safe: what came twice is counted once"
+                        all of them again, which is safe: a repeated event is counted once"
                     ));
                     sleep(pause).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
@@ -103,14 +103,14 @@ impl NatsSender {
     }
 }
 
-/// A line as a record, or why it is none.
+/// A line as a record, or the reason why it cannot be one.
 fn record_of(line: &[u8]) -> Result<Record, String> {
     let now = Timestamp::now();
     let line = json::decode_line(line, now).map_err(|rejection| rejection.to_string())?;
     let Some(keyword) = line.keyword else {
         return Err(
-            "it names no keyword, and NATS matches no texts: give it a \"keyword\", publish with \
-            --keyword, or publish to a server with --server"
+            "it names no keyword, and NATS does not match texts: give it a \"keyword\", publish \
+            with --keyword, or publish to a server with --server"
                 .into(),
         );
     };
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_without_keyword_is_refused_with_what_to_do() {
+    fn line_without_keyword_is_refused_with_a_remedy() {
         let line = br#"{"type":"tweet.deleted","id":"a","at":"2026-01-01T00:00:00Z"}"#;
         assert!(record_of(line).unwrap_err().contains("--keyword"));
         let line =

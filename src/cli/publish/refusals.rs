@@ -1,6 +1,6 @@
-//! What is said of refused lines: the first ones each, the others as a number.
+//! Reports rejected lines: names the first ones and counts the others.
 //!
-//! An input may have any number of bad lines, so neither memory nor the terminal keeps them all.
+//! An input may have any number of bad lines, so only a bounded number of them is kept or printed.
 
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
@@ -8,21 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::cli::output::{MAX_NAMED, Output, plain};
 use crate::ingest::TRY_AGAIN;
 
-/// So much of a reason is kept, in bytes.
+/// Maximum kept length of a reason, in bytes.
 const MAX_REASON_BYTES: usize = 2_048;
 
-/// A refused line; in an answer counted within the body, in a report within the input.
+/// A rejected line. In a server's answer its number counts within the body, in a report within the
+/// input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::cli) struct Rejected {
     pub(in crate::cli) line: u64,
-    /// What kind of fault it is, where the server says so.
+    /// The code of the error, if the server sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) code: Option<String>,
     pub(in crate::cli) reason: String,
 }
 
 impl Rejected {
-    /// A line that is refused before it is sent.
+    /// A line that is rejected before it is sent.
     pub(super) fn here(line: u64, reason: String) -> Self {
         Self {
             line,
@@ -31,19 +32,19 @@ impl Rejected {
         }
     }
 
-    /// The server could not decide in time.
+    /// True when the server could not decide in time.
     pub(super) fn is_undecided(&self) -> bool {
         self.code.as_deref() == Some(TRY_AGAIN)
     }
 }
 
-/// Refused lines, the first ones named.
+/// Rejected lines; the first ones are named.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::cli) struct Refusals {
-    /// The first ones, in the order of the input.
+    /// The first rejected lines, in the order of the input.
     #[serde(rename = "rejected")]
     named: Vec<Rejected>,
-    /// How many more there are.
+    /// Number of the other rejected lines.
     #[serde(rename = "rejected_unlisted", skip_serializing_if = "is_zero")]
     unnamed: u64,
 }
@@ -54,7 +55,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Refusals {
-    /// How many lines were refused.
+    /// Number of rejected lines.
     pub(in crate::cli) fn count(&self) -> u64 {
         let named = u64::try_from(self.named.len()).unwrap_or(u64::MAX);
         named.saturating_add(self.unnamed)
@@ -64,7 +65,7 @@ impl Refusals {
         self.count() == 0
     }
 
-    /// Adds a line, and says so as long as lines are named.
+    /// Adds a rejected line, and prints it while the limit of named lines is not reached.
     pub(super) fn push(&mut self, mut rejected: Rejected, notes: &mut Notes) {
         if self.named.len() >= MAX_NAMED {
             if self.unnamed == 0 {
@@ -83,19 +84,19 @@ impl Refusals {
         self.named.push(rejected);
     }
 
-    /// Adds lines of which only the number is known.
+    /// Adds rejected lines of which only the number is known.
     pub(super) fn push_unnamed(&mut self, count: u64) {
         self.unnamed = self.unnamed.saturating_add(count);
     }
 
-    /// Brings the named lines into the order of the input.
+    /// Sorts the named lines into the order of the input.
     pub(super) fn sort(&mut self) {
         self.named.sort_by_key(|rejected| rejected.line);
     }
 }
 
-/// Notes on standard error beside a progress bar. With JSON output there are none: the report
-/// says it all.
+/// Notes on standard error beside a progress bar. With JSON output there are none: the report has
+/// the same facts.
 #[derive(Debug)]
 pub(super) struct Notes {
     output: Output,
@@ -112,15 +113,15 @@ impl Notes {
         }
     }
 
-    /// Says that something is tried again. After many such notes there are no more: the report
-    /// counts them.
+    /// Notes a retry. After many such notes further ones are omitted; the report counts the
+    /// retries.
     pub(super) fn say_trying_again(&mut self, text: &str) {
         self.tries = self.tries.saturating_add(1);
         if self.tries <= MAX_NAMED {
             self.say(&plain(text));
         }
         if self.tries == MAX_NAMED {
-            self.say("further tries are not mentioned");
+            self.say("further retries are not mentioned");
         }
     }
 
@@ -137,7 +138,7 @@ mod tests {
     use crate::cli::output::Format;
 
     #[test]
-    fn the_first_lines_are_named_and_the_rest_is_counted() {
+    fn first_lines_are_named_and_the_others_are_counted() {
         let mut notes = Notes::new(Output::new(Format::Json), ProgressBar::hidden());
         let mut refusals = Refusals::default();
         for line in (1..=1_000).rev() {

@@ -1,5 +1,5 @@
-//! Changes lines on their way: names a keyword, moves times. What is no JSON object goes on as it
-//! is, so that the server says what is wrong with it.
+//! Changes lines before they are sent: sets a keyword, shifts times. A line that is not a JSON
+//! object is passed on unchanged, so that the server names its error.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use serde_json::value::RawValue;
 use super::source::SourceRead;
 use crate::events::{Keyword, Timestamp};
 
-/// What is changed in every line.
+/// The changes made to every line.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Rewrite {
-    /// The keyword it is for.
+    /// The keyword that every line gets.
     pub(in crate::cli) keyword: Option<Keyword>,
-    /// By how many milliseconds `at` moves.
+    /// Milliseconds added to every `at`.
     pub(in crate::cli) shift_millis: Option<i64>,
 }
 
-/// The members of an object, each as it was written.
+/// The members of an object; each value is kept as it was written.
 type Members<'a> = BTreeMap<Cow<'a, str>, Cow<'a, RawValue>>;
 
 impl Rewrite {
@@ -60,8 +60,8 @@ fn time_of(raw: &RawValue) -> Option<Timestamp> {
     Timestamp::parse(&text).ok()
 }
 
-/// By how many milliseconds the newest of the lines has to move to be at `end`; `None` when no
-/// line has a time.
+/// The shift in milliseconds that moves the newest of the lines to `end`; `None` when no line has a
+/// time.
 pub(in crate::cli) fn shift_to(
     end: Timestamp,
     lines: impl Iterator<Item = io::Result<SourceRead>>,

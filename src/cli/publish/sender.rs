@@ -1,4 +1,4 @@
-//! Sends lines in bodies, again where an answer failed to come, and keeps the score.
+//! Sends lines to a server in bodies, with retries, and keeps the report.
 //!
 //! Sending a body twice is safe: a tweet that is journaled twice is folded once, by its id.
 
@@ -14,22 +14,22 @@ use super::source::MAX_LINE_BYTES;
 use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::output::Output;
 
-/// The most lines of a body.
+/// Maximum number of lines per body.
 pub(in crate::cli) const MAX_LINES: usize = 1_000;
-/// A body of this many bytes takes no further line.
+/// A body of at least this many bytes takes no further line.
 const FULL_BYTES: usize = 3 * 1024 * 1024;
-/// How long a server that has answered before is waited for.
+/// Time limit for retries when the server has answered before.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a server that never answered is waited for.
+/// Time limit for retries when the server never answered.
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 /// The first wait before a body is sent again; each further one is twice as long, up to
 /// [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How often lines are sent again that the server could not decide upon in time.
+/// Maximum number of tries for lines that the server could not decide in time.
 const UNDECIDED_TRIES: u32 = 5;
 
-/// Lines to be sent together.
+/// Lines that are sent together.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct PublishBody {
     numbers: Vec<u64>,
@@ -68,7 +68,7 @@ impl PublishBody {
     }
 }
 
-/// What the server answers to a body.
+/// The server's answer to a body.
 #[derive(Debug, Deserialize)]
 struct Answer {
     accepted: u64,
@@ -80,7 +80,7 @@ struct Answer {
     seq: u64,
 }
 
-/// The score.
+/// The result of publishing.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::cli) struct PublishReport {
     /// Lines that were not blank.
@@ -91,14 +91,14 @@ pub(in crate::cli) struct PublishReport {
     pub(in crate::cli) journaled: u64,
     /// Lines that concern no tracked keyword.
     pub(in crate::cli) unmatched: u64,
-    /// Lines that were refused.
+    /// Lines that were rejected.
     #[serde(flatten)]
     pub(in crate::cli) rejected: Refusals,
     /// The last sequence written.
     pub(in crate::cli) seq: u64,
     /// Bodies that were sent more than once.
     pub(in crate::cli) resent: u64,
-    /// How long it took.
+    /// Duration in seconds.
     pub(in crate::cli) seconds: f64,
 }
 
@@ -123,14 +123,14 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Ends the score; refused lines come in the order of the input.
+    /// Finishes the report. Rejected lines are in the order of the input.
     pub(in crate::cli) fn finish(mut self) -> PublishReport {
         self.report.rejected.sort();
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
     }
 
-    /// Counts a line as refused that is not worth sending.
+    /// Counts a line as rejected without sending it, because it is too long.
     pub(in crate::cli) fn refuse_here(&mut self, number: u64) {
         self.report.lines = self.report.lines.saturating_add(1);
         let reason = format!("the line has more than {MAX_LINE_BYTES} bytes");
@@ -140,7 +140,7 @@ impl<'a> Sender<'a> {
     /// Sends a body until it is answered.
     ///
     /// # Errors
-    /// [`ClientError`] when the server refuses the body, or stays away too long.
+    /// [`ClientError`] when the server refuses the body, or gives no answer within the time limit.
     pub(in crate::cli) async fn send(&mut self, mut body: PublishBody) -> Result<(), ClientError> {
         let lines = u64::try_from(body.lines()).unwrap_or(u64::MAX);
         self.report.lines = self.report.lines.saturating_add(lines);
@@ -198,7 +198,7 @@ impl<'a> Sender<'a> {
                 self.report.resent = self.report.resent.saturating_add(1);
             }
             self.notes.say_trying_again(&format!(
-                "{error}; sending again in {:.1} s, which is safe: what came twice is counted once",
+                "{error}; sending again in {:.1} s, which is safe: repeated events count once",
                 pause.as_secs_f64()
             ));
             sleep(pause).await;
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_a_body_are_found_again() {
+    fn lines_of_a_body_are_found_by_index() {
         let mut body = PublishBody::default();
         body.push(3, b"abc");
         body.push(7, b"d");

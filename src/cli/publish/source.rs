@@ -1,4 +1,4 @@
-//! Cuts a file, a pipe or standard input into lines, of bounded length, with their numbers.
+//! Splits a file, a pipe or standard input into numbered lines of bounded length.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read as _, Seek as _};
@@ -6,38 +6,38 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// A longer line is not even sent: the server takes 64 KiB.
+/// Maximum length of a line, in bytes. A longer line is not sent; the server accepts 64 KiB.
 pub(in crate::cli) const MAX_LINE_BYTES: u64 = 1024 * 1024;
 
 /// The first bytes of every zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What an editor may put before a text.
+/// The UTF-8 byte order mark, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What is read, once or twice.
+/// The input, which is read once or twice.
 pub(in crate::cli) enum Input {
     /// A plain file, opened again each time.
     File(PathBuf),
-    /// A copy of a stream, in a file without a name.
+    /// A copy of a stream, in an unnamed temporary file.
     Copy(File),
-    /// A stream, such as a pipe, that can be read once; `None` when it was.
+    /// A stream that can be read once, such as a pipe; `None` after it was read.
     Stream(Option<Box<dyn io::Read + Send>>),
     /// Bytes in memory.
     Bytes(Vec<u8>),
 }
 
-/// One line.
+/// A line as read.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum SourceRead {
-    /// Its number in the input, from 1, and what it holds, without the line's end.
+    /// A line: its number in the input, from 1, and its bytes without the line end.
     Line { number: u64, bytes: Vec<u8> },
-    /// It has more than [`MAX_LINE_BYTES`].
+    /// A line of more than [`MAX_LINE_BYTES`].
     TooLong { number: u64 },
 }
 
 impl SourceRead {
-    /// How many bytes it has.
+    /// Size of the line in bytes.
     pub(in crate::cli) fn bytes(&self) -> usize {
         match self {
             Self::Line { bytes, .. } => bytes.len(),
@@ -47,8 +47,8 @@ impl SourceRead {
 }
 
 impl Input {
-    /// The input that `path` names, `-` being standard input. What can be read once only, such as
-    /// a pipe, is copied to a temporary file first when it is needed `twice`.
+    /// The input at `path`; `-` is standard input. An input that can be read only once, such as a
+    /// pipe, is copied to a temporary file when it is needed `twice`.
     pub(in crate::cli) fn of(path: &Path, twice: bool) -> anyhow::Result<Self> {
         let mut stream: Box<dyn io::Read + Send> = if path == Path::new("-") {
             Box::new(io::stdin())
@@ -81,7 +81,7 @@ impl Input {
         Ok(Self::Copy(copy))
     }
 
-    /// Its lines from the first on; blank ones are left out, but counted.
+    /// Iterates over the lines from the start. Blank lines are counted but not returned.
     pub(in crate::cli) fn lines(&mut self) -> anyhow::Result<SourceLines> {
         let raw: Box<dyn io::Read + Send> = match self {
             Self::File(path) => Box::new(
@@ -100,7 +100,7 @@ impl Input {
     }
 }
 
-/// An iterator over lines; it ends at the first error.
+/// Iterates over lines; ends at the first error.
 pub(in crate::cli) struct SourceLines {
     reader: Box<dyn BufRead + Send>,
     number: u64,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_counted_but_not_handed_out() {
+    fn blank_lines_are_counted_but_not_returned() {
         assert_eq!(lines(b"a\n\n \t\r\nb"), [line(1, "a"), line(4, "b")]);
         assert_eq!(lines(b""), []);
         assert_eq!(lines(b"\n"), []);
@@ -229,13 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn packed_lines_are_the_same_lines() {
+    fn compressed_input_gives_the_same_lines() {
         let packed = zstd::encode_all(&b"a\nb\n"[..], 3).unwrap();
         assert_eq!(lines(&packed), [line(1, "a"), line(2, "b")]);
     }
 
     #[test]
-    fn a_line_without_end_is_passed_over_in_bounded_memory() {
+    fn endless_line_is_skipped_in_bounded_memory() {
         let longest = usize::try_from(MAX_LINE_BYTES).unwrap();
         let mut bytes = vec![b'x'; longest];
         bytes.extend_from_slice(b"\n");

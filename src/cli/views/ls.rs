@@ -85,7 +85,7 @@ fn text_of(listing: &Listing) -> String {
     )
 }
 
-/// One line that says how far the views are behind.
+/// One line that says how far the views are behind the journal.
 fn lag_text(listing: &Listing) -> String {
     let (position, head) = (listing.position, listing.head);
     if listing.unfolded == 0 {

@@ -20,13 +20,13 @@ mod verify;
 pub(super) enum ViewsAction {
     /// List every keyword, and say how far the views are behind the journal; changes nothing
     Ls,
-    /// Fold what is behind, and print a digest of the views, per keyword and of all
+    /// Fold the unfolded events, and print a digest of the views, per keyword and of all
     Digest,
-    /// Fold the journal beside the views and compare; exit code 3 when something differs
+    /// Fold the journal into scratch files and compare; exit code 3 when something differs
     Verify,
     /// Fold the whole journal again and replace the views
     Rebuild,
-    /// Copy the rows into new files, which frees the space of overwritten ones
+    /// Copy the rows into new files; this frees the space of overwritten rows
     Compact,
 }
 

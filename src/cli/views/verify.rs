@@ -26,11 +26,11 @@ struct Report {
     behind_unlisted: u64,
     /// Why the views could not be compared.
     unusable: Option<String>,
-    /// Damage of the journal's files, each with its place.
+    /// Damaged stretches of the journal's files, each with its place.
     journal_damages: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_damages_unlisted: u64,
-    /// Ranges of sequences, first and last, at which the journal should hold a record and doesn't.
+    /// Ranges of missing sequences (first and last).
     journal_missing: CappedList<(u64, u64)>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_missing_unlisted: u64,
@@ -217,7 +217,7 @@ fn text_of(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// The last line: what the comparison came to.
+/// The last line: the result of the comparison.
 fn conclusion(report: &Report) -> String {
     if let Some(what) = &report.unusable {
         return format!(

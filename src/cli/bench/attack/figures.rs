@@ -154,7 +154,11 @@ impl ReadFigures {
             self.cpu_seconds,
             self.grown_mib,
             self.seconds,
-            if self.is_over { "" } else { ", server still busy" }
+            if self.is_over {
+                ""
+            } else {
+                ", server still busy"
+            }
         )
     }
 }
@@ -244,8 +248,8 @@ impl Together {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
-                "connections of hostile clients: {} abandoned requests, {} that never read, {} half uploads, \
-                {} greedy ({:.0} MiB)",
+                "hostile connections: {} abandoned requests, {} that never read, \
+                {} half uploads, {} greedy ({:.0} MiB)",
                 self.abandoned, self.non_readers, self.uploads, self.greedy, self.greedy_mib
             ),
             format!(

@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_millis(50);
 const LINES: usize = 10;
 /// Time limit of an answer. A later answer counts as a failure that took this long.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the end waits for updates that are on their way.
+/// Time after the measurement in which late updates are still counted.
 const LAST_ONES: Duration = Duration::from_secs(3);
 /// The good clients' address.
 const GOOD: raw::From = raw::From {

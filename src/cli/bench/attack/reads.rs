@@ -16,7 +16,7 @@ use crate::events::Timestamp;
 
 /// Time limit of an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// A subscription counts as answered when nothing has come for this long.
+/// A subscription counts as answered after this long without a byte.
 const SILENT: Duration = Duration::from_secs(5);
 /// The attacker's address.
 pub(super) const ATTACKER: raw::From = raw::From {
@@ -66,10 +66,18 @@ fn of(keyword: &str, rest: &str) -> String {
 fn timelines() -> Vec<(&'static str, String)> {
     [
         ("texts of U+FDFA, q without a match", "heavy", "q=zzz"),
-        ("texts of U+FDFA, author without a match", "heavy", "author=zzz"),
+        (
+            "texts of U+FDFA, author without a match",
+            "heavy",
+            "author=zzz",
+        ),
         ("texts of U+FDFA, newest 200", "heavy", "limit=200"),
         ("100,000 tweets, q without a match", "big", "q=zzz"),
-        ("100,000 tweets, author without a match", "big", "author=zzz"),
+        (
+            "100,000 tweets, author without a match",
+            "big",
+            "author=zzz",
+        ),
         ("100,000 tweets, lang without a match", "big", "lang=zz"),
         ("newest 200", "big", "limit=200"),
     ]

@@ -200,7 +200,10 @@ impl StuckFigures {
     fn push(&self, lines: &mut TextLines) {
         lines.push(
             "never read",
-            &format!("{}; disconnected over all pairs: {}", self.stuck, self.sent_away),
+            &format!(
+                "{}; disconnected over all pairs: {}",
+                self.stuck, self.sent_away
+            ),
         );
         lines.push(
             "p99 without, beside",
