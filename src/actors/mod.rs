@@ -1,4 +1,4 @@
-//! The actors: [`engine`] folds the journal into views, [`live`] sends clients what changes.
+//! The actors: [`engine`] folds the journal into views, [`live`] sends the changes to clients.
 
 pub mod engine;
 pub mod live;

@@ -128,7 +128,7 @@ fn journal_on_a_failed_disk_reports_it_and_recovers() {
         let named = causes(&server);
         assert_eq!(named.len(), 1, "{named:?}");
         assert!(
-            named[0].starts_with("the journal takes nothing in: "),
+            named[0].starts_with("the journal accepts no records: "),
             "{named:?}"
         );
         assert!(
@@ -208,7 +208,7 @@ fn full_disk_stops_writing_but_not_reading_until_there_is_room() {
         eventually("journal and commits are named", || {
             reads_go_on(server);
             let named = causes(server);
-            ["the journal takes nothing in", "rows are not committed"]
+            ["the journal accepts no records", "rows are not committed"]
                 .iter()
                 .all(|what| named.iter().any(|cause| cause.starts_with(what)))
         });

@@ -1,4 +1,4 @@
-//! Waiting until the keywords of a shard have folded one batch.
+//! Waits until the keywords of a shard have folded one batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,12 +26,12 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(crate) keyword: Keyword,
-    /// `None` when its actor panicked or had ended.
+    /// The error of the fold; `None` when the actor panicked or had ended.
     pub(crate) error: Option<StoreError>,
 }
 
-/// Reports how one keyword's part of a batch ended. Dropped without a report, for instance by a
-/// panic, it reports a failure.
+/// Reports the outcome of one keyword's part of a batch. A ticket that is dropped without a report,
+/// as in a panic, reports a failure.
 #[derive(Debug)]
 pub(super) struct BarrierTicket {
     shared: Arc<Shared>,

@@ -1,7 +1,8 @@
-//! What waits at present, and why: for instance for a full disk, or a broker that does not answer.
+//! The causes for which parts of the engine wait at present, such as a full disk or a silent
+//! broker.
 //!
-//! A part of the engine that cannot go on enters a cause here, and removes it when it goes on. The
-//! causes are shown in `readyz` and in the metric `waiting`, and logged once per cause and
+//! A part of the engine that cannot continue enters a cause here and removes it when it continues.
+//! The causes are shown in `readyz` and in the metric `waiting`, and logged once per cause and
 //! interval.
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use parking_lot::Mutex;
 use crate::events::ShardId;
 use crate::telemetry::{Metrics, log_throttled};
 
-/// What waits.
+/// The operation that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Waiting {
     /// Appending records to the journal.
@@ -23,7 +24,7 @@ pub(super) enum Waiting {
     Opening,
     /// Committing a shard's rows.
     Commit(ShardId),
-    /// Keeping a shard's records that cannot be folded in the rejected log.
+    /// Writing a shard's unfoldable records to the rejected log.
     Rejected(ShardId),
 }
 
@@ -59,7 +60,7 @@ impl Waiting {
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::Journal => "the journal takes nothing in",
+            Self::Journal => "the journal accepts no records",
             Self::Reading => "the journal cannot be read",
             Self::Opening => "the views are not open",
             Self::Commit(_) => "rows are not committed",
@@ -87,13 +88,13 @@ impl Causes {
         causes
     }
 
-    /// Enters a cause; the reason is an error with all its sources.
+    /// Enters a cause; `reason` is an error with all its sources.
     pub(super) fn waits(&self, waiting: Waiting, reason: &str) {
         self.waiting.lock().insert(waiting, Arc::from(reason));
         self.count(waiting);
         let (what, reason) = (waiting.sentence(), reason.to_owned());
         log_throttled(waiting.log_cause(), move |count| {
-            tracing::error!(reason, count, "{what}; it is tried again and again");
+            tracing::error!(reason, count, "{what}; retrying");
         });
     }
 
@@ -106,12 +107,12 @@ impl Causes {
         if waited {
             self.count(waiting);
             if !others {
-                tracing::info!(after = waiting.sentence(), "it goes on");
+                tracing::info!(after = waiting.sentence(), "the cause has ended");
             }
         }
     }
 
-    /// Removes the causes of shards, which are being started again.
+    /// Removes the causes of shards, because the shards are being restarted.
     pub(super) fn forget_shards(&self) {
         self.waiting
             .lock()
@@ -120,7 +121,7 @@ impl Causes {
         self.metrics.set_waiting("rejected", 0);
     }
 
-    /// Every cause as a sentence. Shards that wait for the same reason are named together.
+    /// Every cause as a sentence. Shards with the same reason share one sentence.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut shards: BTreeMap<(&str, Arc<str>), Vec<ShardId>> = BTreeMap::new();
         let mut sentences = Vec::new();
@@ -159,7 +160,7 @@ mod tests {
     use crate::events::ShardCount;
 
     #[test]
-    fn shards_that_wait_for_the_same_are_named_together() {
+    fn shards_with_the_same_reason_share_a_sentence() {
         let causes = Causes::new(Metrics::new());
         let shards: Vec<_> = ShardCount::DEFAULT.all().collect();
         causes.waits(Waiting::Journal, "no space");
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(
             causes.all(),
             [
-                "the journal takes nothing in: no space",
+                "the journal accepts no records: no space",
                 "records that cannot be folded are not kept in the rejected log (shards 1, 3): \
                 full",
                 "records that cannot be folded are not kept in the rejected log (shards 2): gone",

@@ -1,4 +1,4 @@
-//! Where the engine hands the changes of its folds. The engine does not know who listens.
+//! The engine's output for the changes of its folds. The engine does not know the receiver.
 
 use std::fmt;
 use std::sync::atomic::{Ordering, fence};
@@ -8,18 +8,18 @@ use crate::events::Keyword;
 use crate::projections::ViewChange;
 use crate::store::Epoch;
 
-/// Receives what folds alter. The engine calls it from the actors of the keywords, so both methods
-/// return at once.
+/// Receives the changes of folds. The engine calls it on the actors of the keywords, so both
+/// methods return at once.
 pub trait ChangeSink: fmt::Debug + Send + Sync + 'static {
-    /// Changes of the keyword are wanted. A fold records what it alters only if they are.
+    /// True when changes of the keyword are wanted. A fold records its changes only then.
     fn wants(&self, keyword: &Keyword) -> bool;
 
-    /// Takes the change of one fold. The fold's rows, which are of this epoch, are put before the
-    /// call.
+    /// Receives the change of one fold. The fold's rows, which are of this epoch, are in the store
+    /// before the call.
     fn publish(&self, keyword: &Keyword, epoch: Epoch, change: ViewChange);
 }
 
-/// The engine's sink, once one is attached.
+/// Holds the engine's sink once one is attached.
 #[derive(Debug, Default)]
 pub(in crate::actors) struct ChangeSinkSlot(OnceLock<Arc<dyn ChangeSink>>);
 
@@ -31,8 +31,8 @@ impl ChangeSinkSlot {
 
     /// The sink, if it wants changes of the keyword.
     pub(super) fn wanting(&self, keyword: &Keyword) -> Option<&dyn ChangeSink> {
-        // A fold puts its rows before it asks, a subscriber reads them after the sink is attached:
-        // either the fold sees the sink, or the subscriber sees the rows.
+        // A fold puts its rows before this check, and a subscriber reads rows after the sink is
+        // attached. So either the fold sees the sink, or the subscriber sees the rows.
         fence(Ordering::SeqCst);
         let sink = &**self.0.get()?;
         sink.wants(keyword).then_some(sink)

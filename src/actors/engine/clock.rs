@@ -1,4 +1,4 @@
-//! The wall clock as an argument, and noticing that it was set.
+//! The wall clock as a value, and the detection of a clock that was set.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::events::Timestamp;
 
-/// A wall clock counts as set if it deviates by more than this from the elapsed time.
+/// A wall clock counts as set when it deviates from the elapsed time by more than this.
 const TOLERANCE: Duration = Duration::from_millis(100);
 
 /// Reads the time of day; cheap to clone.
@@ -21,12 +21,12 @@ impl Clock {
         Self::of(Timestamp::now)
     }
 
-    /// A clock that reads what `read` returns, for tests.
+    /// A clock that returns the result of `read`; for tests.
     pub fn of(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 
-    /// Its reading.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }
@@ -56,8 +56,8 @@ impl ClockWatch {
         Self { wall, at }
     }
 
-    /// The wall clock was set, forwards or backwards, since this last returned true. A clock that
-    /// drifts counts as set each time that the drift exceeds the tolerance.
+    /// True when the wall clock was set, forwards or backwards, since the last call that returned
+    /// true. A drifting clock counts as set each time the drift exceeds the tolerance.
     pub(in crate::actors) fn was_set(&mut self, wall: Timestamp, at: Instant) -> bool {
         let elapsed = at.saturating_duration_since(self.at).as_millis();
         let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
@@ -92,7 +92,7 @@ mod tests {
         assert!(!was_set(4, Timestamp::DAY + 1_000));
         assert!(was_set(5, 5_000));
         assert!(!was_set(65, 65_000));
-        // A drift adds up.
+        // The drift accumulates.
         assert!(!was_set(70, 69_950));
         assert!(was_set(80, 79_890));
     }

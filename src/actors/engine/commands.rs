@@ -1,4 +1,4 @@
-//! Commands to the running engine, and waiting until what was written is folded.
+//! Commands to the running engine, and waiting until written records are folded.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use crate::events::{Event, Keyword, Record, RecordError, Sequence, Timestamp};
 use crate::journal::{Connection, JournalError};
 use crate::store::StoreError;
 
-/// How long a caller waits for what it wrote to be folded.
+/// Time limit for waiting until a caller's records are folded.
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
-/// After so long this process knows the head of a journal that is elsewhere.
+/// Maximum delay until this process knows the head of a journal in a broker.
 pub(in crate::actors) const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// It is journaled but was not folded in time.
+    /// The command is journaled but was not folded in time.
     #[error("it is written down but not folded yet; try again in a moment")]
     TryAgain,
-    /// No more keywords are tracked.
+    /// The limit of tracked keywords is reached.
     #[error("{max} keywords are tracked, which is the limit (keywords.max)")]
     TooMany {
         /// The limit.
         max: usize,
     },
-    /// There is no such keyword.
+    /// The keyword does not exist.
     #[error("there is no keyword {0}")]
     UnknownKeyword(Keyword),
-    /// The journal did not take it.
+    /// The journal did not accept the event.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The event cannot be journaled: the clock is wrong.
+    /// The event cannot be journaled, because the clock is wrong.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The views could not be asked.
+    /// The views cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A task ended early.
+    /// A task panicked or was cancelled.
     #[error("the views could not be asked: {0}")]
     TaskEnded(#[from] tokio::task::JoinError),
 }
@@ -47,18 +47,18 @@ pub enum CommandError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReachedError {
-    /// The journal doesn't hold it.
+    /// The journal does not hold the position.
     #[error("the journal's last sequence is {head}")]
     BeyondHead {
-        /// Its last sequence.
+        /// The journal head.
         head: Sequence,
     },
-    /// It was not folded in time.
+    /// The position was not folded in time.
     #[error("the position is not folded yet; try again in a moment")]
     TryAgain,
 }
 
-/// What is to have reached a position.
+/// The keywords that must have folded a position.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// One keyword.
@@ -68,12 +68,12 @@ pub enum Scope<'a> {
 }
 
 impl Tidings {
-    /// While so many keywords are tracked, requests to track a new one are refused.
+    /// The number of tracked keywords from which requests to track a new one are refused.
     pub(crate) fn keywords_max(&self) -> usize {
         self.core().options.keywords_max
     }
 
-    /// Reserves a place for a keyword that is to be tracked; `None` when all are taken.
+    /// Reserves a place for a keyword that is to be tracked; `None` when the limit is reached.
     pub(crate) fn reserve(&self, keyword: &Keyword) -> Option<TrackReservation> {
         let tracked_keywords = &self.core().tracked_keywords;
         tracked_keywords.reserve(keyword, self.keywords_max())
@@ -93,7 +93,7 @@ impl Tidings {
         };
         let reservation = self.reserve(keyword).ok_or_else(too_many)?;
         let (this, keyword) = (self.clone(), keyword.clone());
-        // A task of its own: the command goes on and keeps its reservation when the caller is gone.
+        // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
             let at = Timestamp::now();
             let event = Event::keyword_tracked(at);
@@ -107,7 +107,7 @@ impl Tidings {
         Ok(true)
     }
 
-    /// Keeps reservations until all that the journal holds now is folded.
+    /// Keeps reservations until the current content of the journal is folded.
     pub(crate) fn keep_until_folded(&self, reservations: Vec<TrackReservation>) {
         let core = self.core().clone();
         let head = core.head();
@@ -137,7 +137,7 @@ impl Tidings {
         Ok(true)
     }
 
-    /// Waits until the keyword's shard has folded what the journal held at the start.
+    /// Waits until the keyword's shard has folded the journal head of the engine's start.
     async fn be_current(&self, keyword: &Keyword) -> Result<(), CommandError> {
         let core = self.core();
         let current = core.progress.shard_is_current(core.shard_of(keyword));
@@ -159,7 +159,7 @@ impl Tidings {
             .map_err(|_| CommandError::TryAgain)
     }
 
-    /// Ends a keyword's quarantine; false when it was in none.
+    /// Ends a keyword's quarantine; false when it was not quarantined.
     ///
     /// # Errors
     /// [`CommandError::TryAgain`] while the views are being opened.
@@ -192,7 +192,8 @@ impl Tidings {
             .map_err(|_| ReachedError::TryAgain)
     }
 
-    /// The journal holds a position. What others publish to a broker is known a moment late.
+    /// Waits until the journal head is at a position. Records that other clients publish to a
+    /// broker are known after a moment.
     async fn journaled(&self, sequence: Sequence) -> Result<(), ReachedError> {
         let mut head = self.journal().head();
         if *head.borrow() >= sequence {

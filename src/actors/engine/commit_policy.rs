@@ -1,7 +1,7 @@
-//! When a shard's rows are committed, and how many events are not committed yet.
+//! Decides when a shard's rows are committed, and counts its uncommitted events.
 //!
-//! A commit that the disk refuses does not stop the shard: the rows stay in memory, and the commit
-//! is tried again after a pause. Folding goes on until the limit of uncommitted events is reached.
+//! A failed commit does not stop the shard: the rows stay in memory, and the commit is retried
+//! after a pause. Folding continues until the limit of uncommitted events is reached.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,29 +17,29 @@ use crate::events::{Checkpoint, Sequence, ShardId};
 use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
 use crate::telemetry::whole;
 
-/// The most uncommitted events, in multiples of `commit.events`.
+/// Maximum number of uncommitted events, in multiples of `commit.events`.
 const MAX_UNCOMMITTED_COMMITS: u64 = 8;
 
-/// A shard that is more than `commit.events` behind the journal head is catching up: it commits by
-/// time only after this many intervals. A crash loses nothing by it, since the journal is folded
-/// again, and a row that is committed half as often costs half as much.
+/// A shard that is more than `commit.events` behind the journal head is catching up. It commits by
+/// time only after this many intervals: a row that is committed half as often costs half as much,
+/// and after a crash the journal is folded again.
 const CATCHING_UP_INTERVALS: u32 = 5;
 
-/// Pauses between tries after a failed commit: the first and the longest.
+/// First pause before a failed commit is retried.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How often the last commit of the shard is tried.
+/// Number of tries of the shard's last commit.
 const LAST_TRIES: u32 = 2;
 
-/// The commits of one shard: one at a time, on another thread than the folds.
+/// The commits of one shard: one at a time, on a thread apart from the folds.
 pub(super) struct CommitPolicy {
     core: Core,
     store: Arc<Store>,
     shard: ShardId,
     rows: Arc<ShardRows>,
-    /// Commit after this many events, if not earlier.
+    /// Number of events after which a commit is due.
     events: u64,
-    /// Commit after this time, if not earlier.
+    /// Time after which a commit is due.
     interval: Duration,
     /// The journal head.
     head: watch::Receiver<Sequence>,
@@ -49,9 +49,9 @@ pub(super) struct CommitPolicy {
     uncommitted: u64,
     last: Instant,
     running: Option<Running>,
-    /// The last commit failed, and the next is due at this time, after a pause of this length.
+    /// Deadline and pause of the next try, if the last commit failed.
     retry: Option<(Instant, Duration)>,
-    /// Why it failed.
+    /// Why the last commit failed.
     failure: Option<String>,
 }
 
@@ -62,7 +62,7 @@ struct Running {
     done: oneshot::Receiver<Result<CommitFigures, StoreError>>,
 }
 
-/// The commit thread has ended before it answered.
+/// The commit thread ended without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the thread that commits rows has ended")]
 struct CommitterGone;
@@ -91,13 +91,13 @@ impl CommitPolicy {
         }
     }
 
-    /// Takes note that `count` events were folded.
+    /// Counts folded events.
     pub(crate) fn folded(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.uncommitted = self.uncommitted.saturating_add(count);
     }
 
-    /// Begins a commit through `position` if one is due. Waits for the disk only when the limit of
+    /// Starts a commit through `position` if one is due. Waits for the disk only when the limit of
     /// uncommitted events is reached.
     pub(super) async fn begin_if_due(
         &mut self,
@@ -129,8 +129,8 @@ impl CommitPolicy {
         Ok(())
     }
 
-    /// The limit of uncommitted events is reached and the disk refuses commits: no more events are
-    /// to be folded.
+    /// True when the limit of uncommitted events is reached and commits fail: then no more events
+    /// are folded.
     pub(super) fn holds_back(&self) -> bool {
         self.retry.is_some() && self.is_full()
     }
@@ -139,8 +139,8 @@ impl CommitPolicy {
         self.in_memory_only() >= self.events.saturating_mul(MAX_UNCOMMITTED_COMMITS)
     }
 
-    /// Commits everything through `position` before the shard ends; the error says why that was not
-    /// possible.
+    /// Commits everything through `position` before the shard ends. The error is the cause of the
+    /// failure.
     pub(crate) async fn finish(&mut self, position: Checkpoint) -> Result<(), String> {
         let said = |error: &ActorProcessingErr| whole(error.as_ref()).to_string();
         self.finish_running().await.map_err(|error| said(&error))?;
@@ -149,7 +149,7 @@ impl CommitPolicy {
                 break;
             }
             if self.retry.is_some() {
-                // The store does not ask the disk again earlier.
+                // The store does not retry the disk before this time.
                 tokio::time::sleep(RECOVER_EVERY).await;
             }
             self.begin(position)
@@ -162,13 +162,13 @@ impl CommitPolicy {
         }
     }
 
-    /// There is something to commit. Rows can change while the position stays, for instance those
-    /// of a keyword that catches up.
+    /// True when there is something to commit. Rows can change at an unchanged position, for
+    /// example those of a keyword that catches up.
     fn is_dirty(&self, position: Checkpoint) -> bool {
         position != self.committed || self.retry.is_some() || self.rows.has_pending()
     }
 
-    /// The number of events whose rows are not known to be on disk.
+    /// Number of events whose rows are not known to be on disk.
     fn in_memory_only(&self) -> u64 {
         let running = self.running.as_ref().map_or(0, |running| running.events);
         self.uncommitted.saturating_add(running)
@@ -196,7 +196,7 @@ impl CommitPolicy {
         self.settle(&running, outcome)
     }
 
-    /// Takes note of the outcome of the running commit, if it has ended.
+    /// Records the outcome of the running commit, if it has ended.
     fn settle_if_done(&mut self) -> Result<(), ActorProcessingErr> {
         let Some(mut running) = self.running.take() else {
             return Ok(());
@@ -251,7 +251,7 @@ mod tests {
     use crate::actors::engine::options::Options;
 
     #[tokio::test]
-    async fn a_commit_thread_that_ended_without_an_answer_is_a_failure() {
+    async fn commit_thread_that_ends_without_an_answer_is_a_failure() {
         let data = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::of_test(data.path()));
         let shard = store.count().all().next().unwrap();

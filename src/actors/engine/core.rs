@@ -1,4 +1,4 @@
-//! What the actors of the engine share.
+//! The state that the actors of the engine share.
 
 use std::fmt;
 use std::ops::Deref;
@@ -21,7 +21,7 @@ pub(in crate::actors) struct Core(Arc<CoreParts>);
 
 /// What [`Core`] gives access to.
 pub(in crate::actors) struct CoreParts {
-    /// How the engine is set up, its clock included.
+    /// The options, including the clock.
     pub(in crate::actors) options: Options,
     pub(in crate::actors) journal: JournalHandle,
     /// The read side of the store that is shown at present.
@@ -29,17 +29,17 @@ pub(in crate::actors) struct CoreParts {
     /// How far every shard has folded.
     pub(in crate::actors) progress: FoldProgress,
     pub(in crate::actors) metrics: Metrics,
-    /// Where folds hand their changes.
+    /// Receives the changes of folds.
     pub(in crate::actors) changes: ChangeSinkSlot,
     pub(super) tracked_keywords: TrackedKeywords,
-    /// What waits at present, and for what.
+    /// The causes for which parts of the engine wait at present.
     pub(super) causes: Causes,
-    /// The fold, or a test's in its place.
+    /// The fold step; tests may replace it.
     pub(super) fold: FoldStep,
 }
 
 impl Core {
-    /// The parts of an engine that has folded nothing yet and shows no views.
+    /// The parts of an engine that has folded nothing and shows no views.
     pub(super) fn new(
         options: Options,
         journal: JournalHandle,
@@ -69,12 +69,12 @@ impl Deref for Core {
 }
 
 impl CoreParts {
-    /// The journal's last sequence.
+    /// The journal head.
     pub(in crate::actors) fn head(&self) -> Sequence {
         *self.journal.head().borrow()
     }
 
-    /// Where a keyword lives.
+    /// The shard of a keyword.
     pub(in crate::actors) fn shard_of(&self, keyword: &Keyword) -> ShardId {
         let shards = self.journal.shards();
         shards.shard_of(Token::of(keyword).as_str().as_bytes())

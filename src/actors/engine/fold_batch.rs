@@ -1,5 +1,5 @@
 //! One batch of the journal: its records by keyword, and the fold of one keyword's share. Shards
-//! and a replay without actors both go through here.
+//! use it, and so does a replay without actors.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::events::{Content, Envelope, Keyword, KeywordEnvelope, Sequence};
 use crate::projections::KeywordView;
 use crate::store::{ShardRows, StoreError};
 
-/// The records of a batch, by what is to be done with them.
+/// The records of a batch, partitioned by keyword.
 #[derive(Debug, Default)]
 pub(crate) struct PartitionedBatch {
-    /// What each keyword folds.
+    /// The records of each keyword.
     pub(crate) records: HashMap<Keyword, Vec<KeywordEnvelope>>,
     /// The sequences of records whose token names no keyword.
     pub(crate) unaddressed: Vec<Sequence>,
@@ -45,7 +45,8 @@ impl PartitionedBatch {
 /// Folds records of a keyword and puts the rows that they change. False when none changed.
 ///
 /// # Errors
-/// [`StoreError`]; then some records may be folded in memory, and the view is to be hydrated again.
+/// [`StoreError`]: some records may then be folded in memory only, and the view has to be hydrated
+/// again.
 pub(crate) fn fold_batch<'a>(
     fold: &FoldStep,
     view: &mut KeywordView,

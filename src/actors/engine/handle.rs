@@ -18,9 +18,9 @@ use crate::store::{StoreError, TweetIndex, Views};
 use crate::telemetry::{Metrics, whole};
 use crate::text::Matcher;
 
-/// A part of the tweet index that was not asked for so long leaves memory ...
+/// Time without a query after which a part of the tweet index leaves memory ...
 const FORGET_HOLDERS_AFTER: Duration = Duration::from_secs(600);
-/// ... at the next of these looks.
+/// ... checked at this interval.
 const FORGET_HOLDERS_EVERY: Duration = Duration::from_secs(5);
 
 /// The running engine; cheap to clone.
@@ -63,7 +63,7 @@ impl Tidings {
         Self::start_with(options, journal, metrics, fold_step()).await
     }
 
-    /// The same with a fold step of the caller's, for tests that let it fail.
+    /// Like [`Self::start`], with the caller's fold step; for tests of a failing fold.
     ///
     /// # Errors
     /// [`StartError`].
@@ -100,18 +100,18 @@ impl Tidings {
         Ok(Self { shared })
     }
 
-    /// Hands the changes of all folds to this sink from now on; false when there is one already.
+    /// Sends the changes of all folds to this sink from now on; false when a sink is attached
+    /// already.
     pub fn attach(&self, changes: Arc<dyn ChangeSink>) -> bool {
         self.core().changes.attach(changes)
     }
 
-    /// Waits until nothing folds any more and nothing will start it again; answers why. After
-    /// that, the process has to end.
+    /// Waits until the engine has ended for good; returns the reason. The process then has to exit.
     pub async fn ended(&self) -> String {
         self.shared.root_watch.ended().await
     }
 
-    /// What the actors share.
+    /// The state that the actors share.
     pub(in crate::actors) fn core(&self) -> &Core {
         &self.shared.core
     }
@@ -136,19 +136,19 @@ impl Tidings {
         self.core().tracked_keywords.matcher()
     }
 
-    /// How many keywords are tracked.
+    /// Number of tracked keywords.
     pub fn tracked_count(&self) -> usize {
         self.core().tracked_keywords.count()
     }
 
-    /// A keyword is tracked.
+    /// True when the keyword is tracked.
     pub fn is_tracked(&self, keyword: &Keyword) -> bool {
         self.core().tracked_keywords.contains(keyword)
     }
 
-    /// The tracked keywords that hold a tweet, in keyword order. A keyword whose rows are behind
-    /// may hold it, so it counts as a holder: its fold ignores an event of a tweet that it lacks.
-    /// `also` and `fresh` as in [`TweetIndex::of`]. Blocks.
+    /// The tracked keywords that hold a tweet, in keyword order. A lagging keyword counts as a
+    /// holder, because its unread records may hold the tweet; its fold ignores an event of a tweet
+    /// that it lacks. `also` and `fresh` as in [`TweetIndex::of`]. Blocks.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -166,10 +166,10 @@ impl Tidings {
         Ok(holders)
     }
 
-    /// The set of tracked keywords is that of the journal, although the views are still catching
-    /// up: previous views answer that have folded all that the journal held at the start, and since
-    /// then only this process could change the set, which it [refuses](Self::track) until the views
-    /// are current.
+    /// True when the set of tracked keywords is current although the views are still catching up.
+    /// This holds while previous views answer: they have folded everything that the journal held at
+    /// the start, and only this process could change the set since. It [refuses](Self::track) to do
+    /// so until the views are current.
     pub fn knows_tracked(&self) -> bool {
         let core = self.core();
         core.tracked_keywords.is_frozen()
@@ -177,7 +177,7 @@ impl Tidings {
             && core.progress.lowest() >= core.progress.target()
     }
 
-    /// What a keyword is doing.
+    /// The status of a keyword.
     pub fn keyword_status(&self, keyword: &Keyword) -> KeywordStatus {
         let core = self.core();
         core.progress.status(keyword, core.shard_of(keyword))
@@ -190,17 +190,17 @@ impl Tidings {
         core.head().since(position)
     }
 
-    /// Previous views answer until those of this version have caught up.
+    /// True while previous views answer, because those of this version are still catching up.
     pub fn shows_older_views(&self) -> bool {
         self.core().progress.is_frozen()
     }
 
-    /// The lowest position that all shards have folded.
+    /// The lowest folded position of all shards.
     pub fn position(&self) -> Sequence {
         self.core().progress.lowest()
     }
 
-    /// How the engine is.
+    /// The status of the engine.
     pub fn status(&self) -> Status {
         self.shared.health.status()
     }
@@ -208,7 +208,7 @@ impl Tidings {
     /// Stops folding, commits, closes the views and then the journal.
     ///
     /// # Errors
-    /// What could not be closed cleanly; nothing is lost by it, but the next start takes longer.
+    /// The part that was not closed cleanly. No event is lost, but the next start takes longer.
     pub async fn shutdown(&self) -> Result<(), ShutdownError> {
         let views = self.shared.root.finish().await;
         let journal = self.core().journal.close().await;
@@ -223,7 +223,7 @@ impl Tidings {
     }
 }
 
-/// What could not be closed cleanly.
+/// The part that was not closed cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShutdownError {

@@ -1,4 +1,4 @@
-//! Whether the engine is ready, and how far each shard lags.
+//! The engine's readiness, and the lag of each shard.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,48 +12,50 @@ use super::core::Core;
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{Connection, Durability};
 
-/// A shard lags too far if it has not folded what the journal held this long ago.
+/// A shard lags too far when it has not folded the journal head of this long ago.
 const LAG_ALLOWED: Duration = Duration::from_secs(10);
 const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 
-/// How the engine is.
+/// The status of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// Answers are up to date, except for a lag of seconds.
+    /// Answers are up to date, except for a lag of some seconds.
     pub ready: bool,
-    /// What the journal held at the start is not folded yet.
+    /// The journal head of the engine's start is not folded yet.
     pub starting: bool,
     /// The journal head.
     pub head: Sequence,
     /// Every shard, in order.
     pub shards: Vec<ShardStatus>,
-    /// What waits at present, each with the reason. The engine is not ready while anything waits.
+    /// Causes for which parts of the engine wait, with reasons. The engine is not ready while there
+    /// are any.
     pub causes: Vec<String>,
     /// Keywords in quarantine.
     pub quarantined: Vec<Keyword>,
-    /// How much of what was acknowledged a power loss may take.
+    /// What a power loss can take of the acknowledged events.
     pub durability: Durability,
-    /// Whether the journal can be reached.
+    /// The connection to the journal.
     pub connection: Connection,
-    /// How many keywords are tracked.
+    /// Number of tracked keywords.
     pub tracked: usize,
-    /// Requests to track a new keyword are refused while this many are tracked.
+    /// Number of tracked keywords from which requests to track a new one are refused.
     pub keywords_max: usize,
 }
 
 impl Status {
-    /// More keywords are tracked than the limit allows. They came through the journal.
+    /// True when more keywords are tracked than the limit allows; they were tracked through the
+    /// journal.
     pub const fn has_too_many_keywords(&self) -> bool {
         self.tracked > self.keywords_max
     }
 }
 
-/// How one shard is.
+/// The status of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardStatus {
-    /// Which one.
+    /// The shard.
     pub shard: ShardId,
-    /// The position through which it has folded.
+    /// The folded position of the shard.
     pub position: Sequence,
     /// The journal head minus that position.
     pub lag: u64,
@@ -64,7 +66,7 @@ pub struct ShardStatus {
 pub(super) struct Health {
     core: Core,
     heads: Mutex<VecDeque<(Instant, Sequence)>>,
-    /// The time since which the journal cannot be reached.
+    /// When the journal became unreachable.
     unreachable_since: Mutex<Option<Instant>>,
 }
 
@@ -88,7 +90,7 @@ impl Health {
         health
     }
 
-    /// How the engine is now.
+    /// The current status of the engine.
     pub(crate) fn status(&self) -> Status {
         self.sample();
         let head = self.core.head();
@@ -126,7 +128,7 @@ impl Health {
         }
     }
 
-    /// Asks the journal whether it can be written and read, and shows the causes if not.
+    /// Checks whether the journal can be written and read, and enters or removes the causes.
     fn check_journal(&self) {
         let obstacle = self.core.journal.unwritable();
         let writable = obstacle.is_none();
@@ -140,7 +142,7 @@ impl Health {
         }
     }
 
-    /// Remembers the journal head, and shows the lag in the metrics.
+    /// Records the journal head, and shows the lag in the metrics.
     fn sample(&self) {
         self.check_journal();
         let head = self.core.head();
@@ -179,7 +181,8 @@ impl Health {
         }
     }
 
-    /// The journal cannot be reached for too long: its head, and so the lag, are not known.
+    /// True when the journal has been unreachable for too long: its head and the lag are then
+    /// unknown.
     fn is_unreachable_for_long(&self) -> bool {
         self.unreachable_since
             .lock()

@@ -1,8 +1,9 @@
 //! The keyword actor.
 //!
-//! Owns the in-memory state of one keyword. Fed by its shard, a part of a batch at a time; when its
-//! rows are behind the shard's position, it catches up by reading the journal itself. Ends when it
-//! is idle (its state goes, its rows stay), and dies when a fold panics; its shard restarts it.
+//! Owns the in-memory state of one keyword. In: its part of each batch, from its shard. While its
+//! rows are behind the shard's position, it reads the journal itself. Out: rows, and changes to the
+//! sink. An idle actor is ended by its shard: the state leaves memory, the rows stay. A panic in a
+//! fold ends the actor, and its shard restarts it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +22,9 @@ use crate::projections::{FoldOutcome, KeywordView, Rows, RowsError, ViewChange};
 use crate::store::{Epoch, ShardRows, StoreError};
 use crate::telemetry::CountedActor;
 
-/// How many records a keyword reads at a time when it catches up.
+/// Records per read while a keyword catches up.
 const CATCH_UP_RECORDS: usize = 4096;
-/// Pause before another try to read rows that cannot be read because a write failed.
+/// Pause before unreadable rows are read again, after a failed write.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// One fold step. Production uses [`fold_step`]; a test may inject one that fails.
@@ -58,17 +59,19 @@ impl KeywordHandle {
         Ok(Self(actor))
     }
 
-    /// Sends it its part of a batch. The ticket reports the outcome, also if the actor has ended.
+    /// Sends the actor its part of a batch. The ticket reports the outcome, also when the actor has
+    /// ended.
     pub(crate) fn fold(&self, records: Vec<KeywordEnvelope>, ticket: BarrierTicket) {
         let _ = self.0.cast(KeywordMessage::Fold { records, ticket });
     }
 
-    /// Lets it read a batch to catch up. It answers the shard with [`ShardHandle::read_on`].
+    /// Lets the actor read one batch to catch up. It reports to the shard with
+    /// [`ShardHandle::read_on`].
     pub(crate) fn catch_up(&self) {
         let _ = self.0.cast(KeywordMessage::CatchUp);
     }
 
-    /// Ends it. It has to be idle: messages in its mailbox are lost.
+    /// Ends the actor. It has to be idle: messages in its mailbox are lost.
     pub(in crate::actors) fn stop(&self) {
         self.0.stop(None);
     }
@@ -78,7 +81,7 @@ impl KeywordHandle {
     }
 }
 
-/// What a keyword actor is asked to do.
+/// Messages of a keyword actor.
 pub(super) enum KeywordMessage {
     /// Fold these records, put the rows, return the ticket.
     Fold {
@@ -89,7 +92,7 @@ pub(super) enum KeywordMessage {
     CatchUp,
 }
 
-/// What a keyword actor needs.
+/// Arguments of a keyword actor.
 pub(super) struct KeywordArguments {
     pub(super) core: Core,
     pub(super) keyword: Keyword,
@@ -102,14 +105,14 @@ pub(super) struct KeywordArguments {
 
 pub(super) struct KeywordState {
     own: KeywordArguments,
-    /// Hydrated when the first records come.
+    /// The view; hydrated when the first records arrive.
     view: Option<KeywordView>,
     /// Reads the journal while the keyword catches up.
     reader: Option<Box<dyn JournalReader>>,
     /// The position through which `reader` has read.
     read_to: Sequence,
-    /// The count of this actor and its permit. Given back when the actor stops, not when its state
-    /// is dropped: the shard may keep the state for as long as it waits for a permit.
+    /// This actor's place in the metric and its permit. Released when the actor stops, not when its
+    /// state is dropped: the shard may keep the state while it waits for a permit.
     held: Option<(CountedActor, ResidentPermit)>,
 }
 

@@ -1,4 +1,4 @@
-//! The lagging keywords of a shard: their rows are behind its position, because they failed.
+//! The lagging keywords of a shard: keywords whose rows are behind its position after a failure.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::events::{Keyword, Sequence};
 use crate::projections::{KeywordSummary, RowChanges, Rows};
 use crate::store::{ShardRows, StoreError};
 
-/// The lagging keywords: marked in the rows for the next start, known to the shard, and shown in
+/// The lagging keywords. They are marked in the rows for the next start, and shown in
 /// [`FoldProgress`](super::progress::FoldProgress).
 pub(super) struct LaggingKeywords {
     core: Core,
     rows: Arc<ShardRows>,
     behind: BTreeSet<Keyword>,
-    /// The recent failures of keywords, including those that have caught up since.
+    /// The recent failures of keywords, including keywords that have caught up since.
     failures: HashMap<Keyword, RestartPolicy>,
 }
 
@@ -72,14 +72,14 @@ impl LaggingKeywords {
         self.show(keyword, false, Sequence::ZERO);
     }
 
-    /// Takes the mark off a keyword that has caught up with its shard.
+    /// Removes the mark of a keyword that has caught up with its shard.
     pub(super) fn is_live(&mut self, keyword: &Keyword) {
         self.behind.remove(keyword);
         self.rows.mark_behind(keyword, false);
         self.core.progress.set_behind(keyword, None);
     }
 
-    /// Counts a failure, and decides what follows from it.
+    /// Counts a failure, and decides between a restart and quarantine.
     pub(super) fn failed(&mut self, keyword: &Keyword) -> RestartDecision {
         let failures = self.failures.entry(keyword.clone()).or_default();
         failures.add(Instant::now())
@@ -97,12 +97,12 @@ impl LaggingKeywords {
         self.core.metrics.quarantined.inc();
         tracing::error!(
             %keyword, reason,
-            "keyword is quarantined; mend the cause, then run `tidings keywords release`"
+            "keyword is quarantined; fix the cause, then run `tidings keywords release`"
         );
         Ok(())
     }
 
-    /// Ends the quarantine of a keyword, and forgets its failures.
+    /// Ends the quarantine of a keyword, and clears its failures.
     pub(super) fn release(&mut self, keyword: &Keyword) {
         tracing::info!(%keyword, "keyword is released from quarantine");
         self.core.metrics.quarantined.dec();
@@ -110,7 +110,7 @@ impl LaggingKeywords {
     }
 
     fn show(&self, keyword: &Keyword, quarantined: bool, position: Sequence) {
-        // Its position stays as first shown until it reads on.
+        // Shows the position known so far until the keyword reads on.
         let known = self.core.progress.behind(keyword);
         let behind = Behind {
             quarantined,

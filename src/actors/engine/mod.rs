@@ -8,8 +8,8 @@
 //!
 //! In: batches of the journal. Out: rows of the store, and changes to a [`ChangeSink`], which live
 //! implements. The root supervises the reader and the shards; a shard supervises its keyword
-//! actors. [`Tidings`] is the handle of all of them; no other module sees an actor. What they share
-//! is one `Core`.
+//! actors. [`Tidings`] is the handle of the engine; no other module sees an actor. `Core` is the
+//! state that the actors share.
 
 mod batch_barrier;
 mod causes;

@@ -1,4 +1,4 @@
-//! Opening the views for a journal: damaged views are healed, views that do not fit are rebuilt.
+//! Opens the views for a journal: heals damaged views, rebuilds views that do not fit.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::store::{
 };
 use crate::telemetry::whole;
 
-/// Tries, and the pause between them, while another process or query still holds the store.
+/// Number of tries, and the pause between them, while another process or a query holds the store.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -24,10 +24,10 @@ pub enum OpeningError {
     /// The views can neither be opened nor rebuilt.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The journal cannot be asked what it holds.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The thread that opened them ended early.
+    /// The thread that opened the views panicked or was cancelled.
     #[error("opening the views was cut short")]
     Cut(#[from] tokio::task::JoinError),
 }
@@ -43,7 +43,7 @@ pub struct OpenedViews {
     pub old: Option<PreviousViews>,
 }
 
-/// What was found on disk.
+/// The state of the views on disk.
 enum Found {
     /// The rows fit the journal.
     Fitting(Store, Vec<Checkpoint>),
@@ -51,7 +51,7 @@ enum Found {
     Outdated(Outdated),
     /// The rows cannot be read.
     Damaged(StoreError),
-    /// The rows were made from another journal; the text says how that shows.
+    /// The rows were made from another journal; the text says what contradicts this one.
     Foreign(String, Contradiction),
 }
 
@@ -65,18 +65,18 @@ struct Outdated {
     checkpoints: Vec<Checkpoint>,
 }
 
-/// Where the views are, below the data folder.
+/// The folder of the views, below the data folder.
 pub fn views_dir(data: &Path) -> PathBuf {
     ViewsFolder::of(data).current()
 }
 
 /// Opens the views in `data`, for this journal.
 ///
-/// Rows that cannot be read are moved aside and rebuilt in the same epoch, since the journal still
-/// holds what they were made from. Rows whose checkpoint shows that they are of another journal
-/// (re-created, shortened, re-used sequences) are rebuilt in a new epoch. A crash between the start
-/// of the epoch and the rebuild leaves rows of the earlier generation, which are rebuilt in the
-/// epoch that has begun.
+/// Rows that cannot be read are moved aside and rebuilt in the same epoch, because the journal
+/// still holds the events that they were made from. Rows whose checkpoint belongs to another
+/// journal (re-created, shortened, re-used sequences) are rebuilt in a new epoch. A crash between
+/// the start of the epoch and the rebuild leaves rows of the earlier generation; these are rebuilt
+/// in the new epoch.
 ///
 /// # Errors
 /// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
@@ -113,7 +113,7 @@ pub async fn open_views(
             let kept = previous_views::dir(data);
             let were_right = outdated.epoch.is_some();
             drop(outdated);
-            // Views of a still earlier version are complete, and these were not.
+            // Views of a still older version are complete; these views were not.
             if were_right && !kept.exists() {
                 Seal::rename(&first.dir, &kept)?;
             } else {
@@ -142,7 +142,7 @@ pub async fn open_views(
     Ok(opened)
 }
 
-/// Opens the views of an older version, where there are some that can be believed.
+/// Opens the views of an older version, if they exist and are valid.
 async fn open_old(
     data: &Path,
     options: &StoreOptions,
@@ -174,8 +174,7 @@ async fn open_old(
     }
 }
 
-/// Opens the views in `data` as they are. The text says why that cannot be done; the views are
-/// unchanged then.
+/// Opens the views in `data` without changing them. The text says why that is not possible.
 pub(crate) async fn open_unhealed(
     data: &Path,
     cache_bytes: u64,
@@ -203,9 +202,9 @@ pub(crate) async fn open_unhealed(
     })
 }
 
-/// Begins a new epoch, because the journal contradicts the views: in a random generation; or, if
-/// other servers read the same journal, in a generation that all of them derive from what was
-/// found.
+/// Begins a new epoch, because the journal contradicts the views. The generation is random; if
+/// other servers read the same journal, it is derived from the contradiction, so that all of them
+/// get the same one.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -221,7 +220,7 @@ pub(crate) fn begin_generation(
     }
 }
 
-/// Discards what is there and opens an empty store.
+/// Discards the rows on disk and opens an empty store.
 async fn empty(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedViews, OpeningError> {
     let dir = options.dir.clone();
     let store = tokio::task::spawn_blocking(move || {
@@ -289,8 +288,8 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
     }))
 }
 
-/// What in the journal contradicts the checkpoints. Of several contradictions, the one with the
-/// highest position, since other servers that have folded the same journal stand there too.
+/// The contradiction between the journal and the checkpoints. Of several, the one with the highest
+/// position is returned, because other servers that have folded the same journal find it too.
 async fn contradiction(
     records: &[Option<CheckpointRow>],
     current: &EpochParts,
@@ -300,7 +299,7 @@ async fn contradiction(
     let mut seen = Vec::new();
     for record in records.iter().flatten() {
         let checkpoint = record.checkpoint;
-        // Shards often stand at the same position.
+        // Shards often have the same checkpoint.
         if seen.contains(&checkpoint) {
             continue;
         }
@@ -326,15 +325,16 @@ async fn contradiction(
     Ok(highest)
 }
 
-/// The parts of a checkpoint row's epoch, if they are known.
+/// The epoch of a checkpoint row, as far as its parts are known.
 fn parts_of(record: &CheckpointRow, current: &EpochParts) -> Option<EpochParts> {
     record
         .parts
         .or_else(|| EpochParts::of_bare(record.epoch, current.incarnation, current.generation))
 }
 
-/// What in the journal contradicts a checkpoint. The decoder decides what a record's hash covers,
-/// so hashes are compared only if the rows are `comparable`: of this version of fold and analyser.
+/// The contradiction between the journal and one checkpoint. The decoder decides what a record's
+/// hash covers, so hashes are compared only if the rows are `comparable`: of this version of fold
+/// and analyser.
 async fn mismatch(
     checkpoint: &Checkpoint,
     comparable: bool,
@@ -357,7 +357,7 @@ async fn mismatch(
     })
 }
 
-/// Opens a store, which a query under way may still hold after a restart of the actors.
+/// Opens a store. A running query may still hold it after a restart of the actors.
 fn open_patiently(options: &StoreOptions) -> Result<Store, StoreError> {
     let mut tries = 0;
     loop {

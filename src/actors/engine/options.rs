@@ -1,37 +1,37 @@
-//! How the engine is set up.
+//! The options of the engine.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::clock::Clock;
 
-/// How the engine is set up.
+/// The options of the engine.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The data folder.
     pub data: PathBuf,
     /// The size of sled's cache, in bytes.
     pub cache_bytes: u64,
-    /// The most records that the reader sends to the shards at a time.
+    /// Maximum number of records that the reader sends to the shards at a time.
     pub batch_records: usize,
-    /// Requests to track a new keyword are refused while this many are tracked.
+    /// Number of tracked keywords from which requests to track a new one are refused.
     pub keywords_max: usize,
-    /// The most keyword actors in memory, over all shards; at least 2.
+    /// Maximum number of keyword actors in memory, over all shards; at least 2.
     pub keywords_resident: usize,
     /// When shards commit, and what they keep in memory.
     pub shard: ShardOptions,
-    /// Where windows and polled topics read the time.
+    /// The clock for windows and polled topics.
     pub clock: Clock,
 }
 
 /// When a shard commits and what it keeps in memory.
 #[derive(Debug, Clone)]
 pub struct ShardOptions {
-    /// Commit after this many events, if not earlier.
+    /// Number of events after which a commit is due.
     pub commit_events: u64,
-    /// Commit after this time, if not earlier.
+    /// Time after which a commit is due.
     pub commit_interval: Duration,
-    /// A keyword that folds nothing for this time leaves memory.
+    /// Time without a fold after which a keyword leaves memory.
     pub idle: Duration,
 }
 

@@ -12,7 +12,7 @@ use crate::events::Sequence;
 use crate::store::{Store, StoreError, ViewsFolder};
 use crate::telemetry::whole;
 
-/// How long queries under way may take.
+/// Time limit for running queries on the previous views.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Views of an older version, which no longer change.
@@ -25,13 +25,16 @@ pub struct PreviousViews {
 }
 
 impl PreviousViews {
-    /// Shows the keywords that these views track as the tracked ones.
+    /// Shows the tracked keywords of these views as the tracked ones.
     pub(super) fn show_tracked(&self, tracked_keywords: &TrackedKeywords) {
         match self.store.tracked() {
             Ok(tracked) => tracked_keywords.freeze(tracked),
-            // The next query meets the damage too, and the new views are shown.
+            // The next query meets the same damage, and the new views are then shown.
             Err(error) => {
-                tracing::warn!(error = %whole(&error), "the previous views cannot say what they track");
+                tracing::warn!(
+                    error = %whole(&error),
+                    "the tracked keywords of the previous views cannot be read"
+                );
             }
         }
     }
@@ -59,8 +62,8 @@ pub(crate) fn remove_retired(data: &Path) -> Result<(), StoreError> {
     ViewsFolder::of(data).remove_gone()
 }
 
-/// Removes retired views when nothing holds their store any more. The next start removes what
-/// stays.
+/// Removes retired views when their store is no longer in use. If that fails, the next start
+/// removes them.
 pub(super) async fn remove_when_unused(old: Arc<Store>, data: PathBuf) {
     let Some(old) = sole(old, ANSWERS_WITHIN).await else {
         return;
@@ -74,7 +77,7 @@ pub(super) async fn remove_when_unused(old: Arc<Store>, data: PathBuf) {
     }
 }
 
-/// A store, once nothing else holds it; `None` if it is held for longer than `within`.
+/// The store itself, once it has no other holder; `None` after the time limit `within`.
 pub(super) async fn sole(mut store: Arc<Store>, within: Duration) -> Option<Store> {
     let deadline = tokio::time::Instant::now() + within;
     loop {

@@ -1,4 +1,4 @@
-//! How far every shard has folded, to be read and waited for.
+//! The folded position of every shard, to be read and waited for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use crate::events::{Keyword, Sequence, ShardCount, ShardId};
 
-/// What a keyword is doing.
+/// The state of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeywordStatus {
-    /// Folds new records as they come.
+    /// Folds new records as they arrive.
     Live,
     /// Still folds earlier records.
     CatchingUp,
@@ -19,25 +19,25 @@ pub enum KeywordStatus {
     Quarantined,
 }
 
-/// How a lagging keyword stands: its rows are behind its shard's position.
+/// A lagging keyword: its rows are behind its shard's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors) struct Behind {
     pub(super) quarantined: bool,
-    /// The position through which its own rows have folded.
+    /// The position through which its own rows are folded.
     pub(crate) position: Sequence,
 }
 
 /// Positions of all shards; cheap to clone.
 ///
-/// The folded position of a shard is the shown one, except while previous views answer: then the
-/// shown position stands still until the new views have caught up.
+/// The shown position of a shard is its folded position, except while previous views answer: then
+/// the shown position is fixed until the new views have caught up.
 #[derive(Debug, Clone)]
 pub(in crate::actors) struct FoldProgress {
     /// The shown position of each shard.
     shards: Arc<[watch::Sender<Sequence>]>,
     /// The folded position of each shard.
     folded: Arc<[watch::Sender<Sequence>]>,
-    /// Previous views answer: the shown positions stand still.
+    /// True while previous views answer: the shown positions are fixed.
     frozen: Arc<watch::Sender<bool>>,
     behind: Arc<RwLock<BTreeMap<Keyword, Behind>>>,
     /// Counts changes of `behind`.
@@ -64,7 +64,7 @@ impl FoldProgress {
         }
     }
 
-    /// Starts again from these positions, with the journal head to catch up to.
+    /// Restarts from these positions, with the journal head to catch up to.
     pub(super) fn restart(&self, positions: impl IntoIterator<Item = Sequence>, head: Sequence) {
         self.target.send_replace(head);
         let both = self.shards.iter().zip(self.folded.iter());
@@ -77,7 +77,7 @@ impl FoldProgress {
         self.behind_changes.send_modify(|count| *count += 1);
     }
 
-    /// Shows these positions, whatever is folded, until [`Self::thaw`].
+    /// Shows these positions instead of the folded ones, until [`Self::thaw`].
     pub(crate) fn freeze(&self, positions: impl IntoIterator<Item = Sequence>) {
         self.frozen.send_replace(true);
         for (shard, position) in self.shards.iter().zip(positions) {
@@ -85,16 +85,16 @@ impl FoldProgress {
         }
     }
 
-    /// Shows what is folded from now on.
+    /// Shows the folded positions from now on.
     pub(super) fn thaw(&self) {
-        // Positions that are reached from now on are shown by `reach`, earlier ones below.
+        // `reach` shows positions that are reached from now on; the loop below shows earlier ones.
         self.frozen.send_replace(false);
         for (shown, folded) in self.shards.iter().zip(self.folded.iter()) {
             shown.send_modify(|shown| *shown = *folded.borrow());
         }
     }
 
-    /// Previous views answer.
+    /// True while previous views answer.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
         *self.frozen.borrow()
     }
@@ -125,7 +125,7 @@ impl FoldProgress {
         }
     }
 
-    /// Waits until a shard shows what the journal held when folding began.
+    /// Waits until a shard shows the journal head of the time when folding began.
     pub(super) async fn shard_is_current(&self, shard: ShardId) {
         let _ = self.frozen.subscribe().wait_for(|frozen| !frozen).await;
         self.shard_reaches(shard, self.target()).await;
@@ -194,7 +194,8 @@ impl FoldProgress {
         }
     }
 
-    /// A keyword, or its shard unless the keyword lags, has folded through `sequence`.
+    /// True when a keyword has folded through `sequence`; for a keyword that does not lag, its
+    /// shard.
     pub(in crate::actors) fn has_folded(
         &self,
         keyword: &Keyword,
@@ -210,7 +211,7 @@ impl FoldProgress {
     /// Waits until a shard has folded through `sequence`.
     pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
         if let Some(shard) = self.shards.get(shard.index()) {
-            // There is no error: `self` keeps the sender.
+            // There is no error, because `self` keeps the sender.
             let _ = shard
                 .subscribe()
                 .wait_for(|position| *position >= sequence)
@@ -218,7 +219,8 @@ impl FoldProgress {
         }
     }
 
-    /// Waits until a keyword, or its shard unless the keyword lags, has folded through `sequence`.
+    /// Waits until a keyword has folded through `sequence`; for a keyword that does not lag, its
+    /// shard.
     pub(super) async fn keyword_reaches(
         &self,
         keyword: &Keyword,

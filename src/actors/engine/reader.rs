@@ -1,9 +1,10 @@
 //! The reader actor.
 //!
-//! Owns the position at which the engine reads the journal. Sends every batch to every shard: the
-//! shard's events, and the end of the batch even without events, so that idle shards move on. Waits
-//! for the shards with at most two batches in flight, because mailboxes are unbounded. Dies when
-//! the journal cannot be read or a shard has ended; the root then starts all of them again.
+//! Owns the position at which the engine reads the journal. In: batches of the journal. Out: to
+//! every shard its events and the end of the batch; shards without events get the end too, so that
+//! their positions advance. Waits for the shards with at most two batches in flight, because
+//! mailboxes are unbounded. Fails when the journal cannot be read or a shard has ended; the root
+//! then restarts all of them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -16,9 +17,9 @@ use crate::events::{Envelope, Incarnation, Keyword, Sequence, ShardCount, ShardI
 use crate::journal::{Batch, JournalError, JournalReader, Selection};
 use crate::telemetry::CountedActor;
 
-/// The most batches that the shards fold at a time.
+/// Maximum number of batches in flight.
 const MAX_BATCHES_IN_FLIGHT: usize = 2;
-/// The most keywords whose shard is remembered; when there are more, all are forgotten.
+/// Maximum number of keywords in the cache of shards; the cache is cleared beyond it.
 const MAX_KNOWN_KEYWORDS: usize = 200_000;
 
 /// Access to the reader, for the root.
@@ -39,18 +40,18 @@ impl ReaderHandle {
     }
 }
 
-/// What a reader is asked to do.
+/// Messages of the reader.
 pub(super) enum ReaderMessage {
     /// Read the next batch and send it to the shards.
     Read,
 }
 
-/// What a reader needs.
+/// Arguments of the reader.
 pub(super) struct ReaderArguments {
     pub(super) core: Core,
     /// The journal for which the views were opened.
     pub(crate) incarnation: Incarnation,
-    /// The position to read from, which is the lowest of the shards.
+    /// The position to read from: the lowest position of the shards.
     pub(crate) after: Sequence,
     /// In shard order.
     pub(crate) shards: Vec<(ShardId, ShardHandle)>,
@@ -60,7 +61,7 @@ pub(super) struct ReaderState {
     own: ReaderArguments,
     count: ShardCount,
     reader: Box<dyn JournalReader>,
-    /// The shards of keywords that occurred.
+    /// Cache: the shards of keywords that occurred.
     known: HashMap<Keyword, ShardId>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
     _alive: CountedActor,
@@ -119,7 +120,7 @@ impl ReaderState {
             tracing::error!(
                 from = missing.start(),
                 to = missing.end(),
-                "the journal holds nothing at these positions; folding goes on after them"
+                "the journal has no records at these positions; folding continues after them"
             );
             let count = missing
                 .end()
@@ -151,7 +152,7 @@ impl ReaderState {
         self.in_flight.push_back(answers);
     }
 
-    /// The shard of an envelope. Remembered per keyword: there are few keywords and many records.
+    /// The shard of an envelope. Cached per keyword, because keywords are few and records many.
     fn shard_of(&mut self, envelope: &Envelope) -> ShardId {
         let Some(keyword) = envelope.keyword() else {
             return self.count.of_unaddressed();

@@ -1,4 +1,4 @@
-//! Keeping records that cannot be folded in the rejected log, before a checkpoint passes them.
+//! Writes unfoldable records to the rejected log, before a checkpoint passes them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::events::{Content, Envelope, Incarnation, KeywordRecord, Token};
 use crate::journal::{Journal, JournalError, MAX_KEPT_BYTES, RejectedEntry};
 
-/// Pauses between tries of a command; after the last, the error is returned.
+/// Pauses between the tries of a command. The last try returns the error.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
@@ -16,24 +16,23 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(20),
     Duration::from_secs(30),
 ];
-/// Pauses between tries of a shard: the first and the longest.
+/// First pause between the tries of a shard.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Keeps a shard's rejected records, and decides when records that could not be kept are tried
-/// again.
+/// Writes a shard's rejected records to the log, and schedules the retries.
 #[derive(Debug, Default)]
 pub(super) struct RejectedRecords {
-    /// When the next try is due after a failed one, and the pause before it.
+    /// Deadline and pause of the next try, if the last one failed.
     retry: Option<(Instant, Duration)>,
 }
 
 impl RejectedRecords {
-    /// Keeps the entries in the journal's rejected log, durably. False when the last try failed and
-    /// the next is not due yet.
+    /// Writes the entries to the journal's rejected log, durably. False when the last try failed
+    /// and the next is not due.
     ///
     /// # Errors
-    /// Why the log does not take them; a later try may succeed.
+    /// The error of the log; a later try may succeed.
     pub(crate) async fn keep(
         &mut self,
         journal: &dyn Journal,
@@ -63,7 +62,7 @@ impl RejectedRecords {
     }
 }
 
-/// The rejected log's entry for a record that cannot be folded.
+/// The rejected log's entry for an unfoldable record.
 pub(crate) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<RejectedEntry> {
     let (token, addressed, payload, reason) = match &envelope.content {
         Content::Keyword(_, KeywordRecord::Event(_) | KeywordRecord::Hollow(_)) => return None,
@@ -90,7 +89,7 @@ pub(crate) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<Rej
     })
 }
 
-/// Keeps the entries in the journal's rejected log, durably, for a command. `failed` is called for
+/// Writes the entries to the journal's rejected log, durably; for a command. `failed` is called for
 /// every failed try except the last.
 pub(crate) async fn keep(
     journal: &dyn Journal,

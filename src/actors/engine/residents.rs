@@ -2,11 +2,11 @@
 //!
 //! Every keyword actor holds a permit until it stops. A shard that finds no permit free ends the
 //! least recently used of its own idle actors. At their next tick, the other shards end actors that
-//! were unused even longer. So the least recently used actors of all shards end.
+//! have been unused for longer. So the least recently used actors of all shards end.
 //!
-//! A shard that waits for a permit holds none that it could give back, so shards do not wait for
-//! each other in a circle. A keyword that catches up holds its permit until it has caught up,
-//! whatever its shard does; therefore such keywords may hold only half of the permits.
+//! A shard that waits for a permit has no idle actor whose permit it could free, so shards cannot
+//! deadlock. A keyword that catches up keeps its permit until it has caught up; therefore such
+//! keywords may hold at most half of the permits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,17 +25,18 @@ use crate::events::Keyword;
 pub(super) struct ResidentLimit {
     permits: Arc<Semaphore>,
     catching_up: Arc<Semaphore>,
-    /// How many shards wait for a permit.
+    /// Number of shards that wait for a permit.
     waiting: Arc<AtomicUsize>,
-    /// A keyword that has to catch up found no permit; its shard asks again at its next tick.
+    /// True when a keyword that has to catch up found no permit; its shard asks again at its next
+    /// tick.
     wanted: Arc<AtomicBool>,
-    /// Numbers the uses of actors, so that they have an order over all shards.
+    /// Numbers the uses of actors. The order holds over all shards.
     uses: Arc<AtomicU64>,
-    /// The highest last use of an actor that was ended for want of a permit.
+    /// The highest last use of an actor that was ended because permits ran out.
     gone: Arc<AtomicU64>,
 }
 
-/// Room for one keyword actor; given back when it is dropped.
+/// Permission for one keyword actor in memory; released on drop.
 #[derive(Debug)]
 pub(super) struct ResidentPermit {
     _resident: OwnedSemaphorePermit,
@@ -71,7 +72,7 @@ impl ResidentLimit {
         })
     }
 
-    /// Waits until an actor of any shard has given its permit back.
+    /// Waits until an actor of any shard has released its permit.
     async fn permit(&self) -> Result<ResidentPermit, ActorProcessingErr> {
         let _waiting = Waiting::of(&self.waiting);
         let resident = Arc::clone(&self.permits).acquire_owned().await?;
@@ -97,11 +98,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// An actor in memory. Its state gives the permit back when it ends.
+/// An actor in memory. Its state releases the permit when it ends.
 pub(super) trait Ends {
-    /// Which actor it is.
+    /// The actor's id.
     fn id(&self) -> ActorId;
-    /// Ends it. It has to be idle: messages in its mailbox are lost.
+    /// Ends the actor. It has to be idle: messages in its mailbox are lost.
     fn stop(&self);
 }
 
@@ -121,7 +122,7 @@ pub(super) struct Residents<A> {
     limit: ResidentLimit,
     by_keyword: HashMap<Keyword, Resident<A>>,
     by_actor: HashMap<ActorId, Keyword>,
-    /// By the number of their last use.
+    /// Keywords by the number of their last use.
     by_use: BTreeMap<u64, Keyword>,
 }
 
@@ -130,9 +131,9 @@ struct Resident<A> {
     actor: A,
     last_use: u64,
     last_used: Instant,
-    /// It has failed, or is catching up: it is not idle, whatever its last use was.
+    /// True for an actor that has failed or catches up: it is not idle, whatever its last use.
     is_behind: bool,
-    /// Held while it catches up.
+    /// The permit of catching up, while it lasts.
     catching_up: Option<OwnedSemaphorePermit>,
 }
 
@@ -221,13 +222,13 @@ impl<A: Ends + Clone> Residents<A> {
         self.take_up(keyword);
     }
 
-    /// Room for an actor, if a permit is free.
+    /// A permit for an actor, if one is free.
     pub(super) fn try_room(&self) -> Option<ResidentPermit> {
         self.limit.try_permit()
     }
 
-    /// Room for an actor that catches up; an idle actor ends for it if no permit is free. `None`
-    /// when there is no room now.
+    /// A permit for an actor that catches up. If none is free, an idle actor is ended. `None` when
+    /// no permit can be freed now.
     pub(super) async fn room_to_catch_up(
         &mut self,
     ) -> Result<Option<(ResidentPermit, OwnedSemaphorePermit)>, ActorProcessingErr> {
@@ -246,7 +247,7 @@ impl<A: Ends + Clone> Residents<A> {
         Ok(Some((permit, place)))
     }
 
-    /// Waits for room for an actor, until another actor of this or another shard has ended.
+    /// Waits for a permit, until another actor of this or another shard has ended.
     pub(super) async fn room(&self) -> Result<ResidentPermit, ActorProcessingErr> {
         self.limit.permit().await
     }
@@ -267,7 +268,7 @@ impl<A: Ends + Clone> Residents<A> {
     }
 
     /// Ends idle actors: those unused for the time `idle`; those unused for longer than an actor of
-    /// another shard that was ended for want of a permit; and one for each shard that waits.
+    /// another shard that was ended because permits ran out; and one for each waiting shard.
     pub(super) fn end_idle(&mut self, idle: Duration) {
         let gone = self.limit.gone.load(Ordering::Relaxed);
         let is_due = |keyword: &&Keyword| {
@@ -289,11 +290,11 @@ impl<A: Ends + Clone> Residents<A> {
         for _ in 0..self.limit.waiting.load(Ordering::Relaxed) {
             self.end_longest_unused(self.now());
         }
-        // The first shard that has an idle actor ends it for the keyword that has to catch up.
+        // The first shard with an idle actor ends it for the keyword that has to catch up.
         if self.limit.wanted.load(Ordering::Relaxed) && self.end_longest_unused(self.now()) {
             self.limit.wanted.store(false, Ordering::Relaxed);
         }
-        // After many actors were resident, the maps would keep their capacity for ever.
+        // The maps would otherwise keep their capacity after a peak of actors.
         let room = self.by_keyword.len().saturating_mul(2);
         self.by_keyword.shrink_to(room);
         self.by_actor.shrink_to(room);
@@ -317,7 +318,7 @@ mod tests {
 
     use super::*;
 
-    /// An actor that gives its permit back when it is told to stop.
+    /// An actor that releases its permit when it is stopped.
     #[derive(Debug, Clone)]
     struct Fake {
         id: u64,
@@ -345,7 +346,7 @@ mod tests {
         }
     }
 
-    /// Uses a keyword, with what a shard does for it; false when there was no room.
+    /// Uses a keyword as a shard does; false when there was no permit.
     fn use_keyword(shard: &mut Residents<Fake>, number: u64) -> bool {
         if shard.take_up(&keyword(number)).is_some() {
             return true;
@@ -376,7 +377,10 @@ mod tests {
         assert!(use_keyword(&mut shard, 1));
         assert!(use_keyword(&mut shard, 3));
         assert!(shard.end_longest_unused(round), "4 was not used since");
-        assert!(!shard.end_longest_unused(round), "the others were");
+        assert!(
+            !shard.end_longest_unused(round),
+            "all others were used since"
+        );
         assert_eq!(resident(&shard), [1, 3]);
     }
 
@@ -404,7 +408,7 @@ mod tests {
         let mut room = std::pin::pin!(other.room());
         tokio::select! {
             biased;
-            _ = &mut room => panic!("there is none yet"),
+            _ = &mut room => panic!("a permit before any was released"),
             () = std::future::ready(()) => {}
         }
         one.end_idle(Duration::from_secs(3600));

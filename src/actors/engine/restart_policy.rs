@@ -1,4 +1,4 @@
-//! When to try a failing keyword again, and when to stop trying.
+//! Decides when a failed keyword is restarted, and when it is quarantined.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// A keyword with this many failures within [`WINDOW`] is quarantined.
 pub(super) const MAX_FAILURES: usize = 5;
-/// Older failures are forgotten.
+/// The period in which failures count.
 pub(super) const WINDOW: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -17,17 +17,17 @@ pub(super) struct RestartPolicy {
     at: VecDeque<Instant>,
 }
 
-/// What to do about a failure.
+/// The reaction to a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RestartDecision {
-    /// Start it again after this pause.
+    /// Restart after this pause.
     Restart(Duration),
-    /// Quarantine it until it is released.
+    /// Quarantine until the keyword is released.
     Quarantine,
 }
 
 impl RestartPolicy {
-    /// Takes a failure into account.
+    /// Counts a failure.
     pub(crate) fn add(&mut self, now: Instant) -> RestartDecision {
         while self.at.front().is_some_and(|at| now - *at > WINDOW) {
             self.at.pop_front();

@@ -1,19 +1,19 @@
-//! Watching a root actor, so that the process does not outlive it.
+//! Watches a root actor, so that the process ends with it.
 //!
-//! A root restarts what fails below it. Nothing restarts a root: when one ends, the process has to
-//! end too, and the service manager starts it again.
+//! A root restarts failed actors below it. Nothing restarts a root: when a root ends, the process
+//! has to end too, and the service manager restarts it.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
 
 use crate::telemetry::whole;
 
-/// Tells when a root actor has ended, and why; cheap to clone.
+/// Reports the end of a root actor, and the reason; cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::actors) struct RootWatch(watch::Receiver<Option<String>>);
 
 impl RootWatch {
-    /// Spawns a root actor under a watch of its own.
+    /// Spawns a root actor under its own watch.
     pub(in crate::actors) async fn spawn<A: Actor>(
         root: A,
         arguments: A::Arguments,
@@ -29,7 +29,7 @@ impl RootWatch {
         }
     }
 
-    /// Waits until the root has ended; answers why.
+    /// Waits until the root has ended; returns the reason.
     pub(in crate::actors) async fn ended(&self) -> String {
         let mut end = self.0.clone();
         let reason = end.wait_for(Option::is_some).await;
@@ -38,7 +38,7 @@ impl RootWatch {
     }
 }
 
-/// The supervisor of one root actor. It ends when the root has.
+/// The supervisor of one root actor. It ends with the root.
 struct RootWatcher;
 
 impl Actor for RootWatcher {
@@ -76,7 +76,7 @@ impl Actor for RootWatcher {
 mod tests {
     use super::*;
 
-    /// Panics, or fails, as soon as it is told to.
+    /// Panics or fails when it receives a message.
     struct Failing;
 
     enum Failure {

@@ -8,11 +8,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::events::Keyword;
 use crate::text::Matcher;
 
-/// The tracked keywords; cheap to clone. The matcher is built when it is asked for after a change,
-/// so that tracking many keywords at once builds it once.
-///
-/// The set belongs to the views that are shown: while previous views answer, it stands still, and
-/// what the new views fold is kept aside.
+/// The tracked keywords; cheap to clone. The matcher is rebuilt on demand after a change, so that
+/// tracking many keywords at once builds it once.
+/// ¶ The set belongs to the shown views. While previous views answer, it is fixed, and changes by
+/// the new views are kept aside.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrackedKeywords {
     tracked: Arc<RwLock<TrackedSets>>,
@@ -23,17 +22,16 @@ pub(super) struct TrackedKeywords {
 struct TrackedSets {
     keywords: BTreeSet<Keyword>,
     version: u64,
-    /// What the new views track, while previous views are shown.
+    /// The tracked keywords of the new views, while previous views are shown.
     folded: Option<BTreeSet<Keyword>>,
-    /// How many reservations each keyword has.
+    /// Number of reservations of each keyword.
     reserved: BTreeMap<Keyword, usize>,
-    /// How many reserved keywords are not tracked yet.
+    /// Number of reserved keywords that are not tracked yet.
     arriving: usize,
 }
 
-/// A reservation for a keyword whose `keyword.tracked` is on its way through the journal: of two
-/// requests for the last place, one is refused. To be dropped when the event is folded, or when it
-/// was not journaled.
+/// A reservation for a keyword whose `keyword.tracked` is not folded yet: of two requests for the
+/// last free place, one is refused. Dropped when the event is folded, or when it was not journaled.
 #[derive(Debug)]
 pub(crate) struct TrackReservation {
     tracked_keywords: TrackedKeywords,
@@ -102,7 +100,7 @@ impl TrackedKeywords {
         tracked.count_arriving();
     }
 
-    /// Shows these keywords, whatever is folded, until [`Self::thaw`].
+    /// Shows these keywords instead of the folded ones, until [`Self::thaw`].
     pub(crate) fn freeze(&self, keywords: impl IntoIterator<Item = Keyword>) {
         let mut tracked = self.tracked.write();
         let keywords = keywords.into_iter().collect();
@@ -112,7 +110,7 @@ impl TrackedKeywords {
         tracked.count_arriving();
     }
 
-    /// Shows what is folded from now on.
+    /// Shows the folded keywords from now on.
     pub(super) fn thaw(&self) {
         let mut tracked = self.tracked.write();
         if let Some(folded) = tracked.folded.take() {
@@ -122,7 +120,7 @@ impl TrackedKeywords {
         }
     }
 
-    /// It shows what previous views track.
+    /// True while the keywords of previous views are shown.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
         self.tracked.read().folded.is_some()
     }
@@ -146,7 +144,7 @@ impl TrackedKeywords {
         }
     }
 
-    /// How many keywords are tracked, and shown as tracked.
+    /// Number of tracked keywords, as shown.
     pub(crate) fn count(&self) -> usize {
         self.tracked.read().keywords.len()
     }
@@ -176,7 +174,7 @@ impl TrackedKeywords {
                 _ => (tracked.keywords.clone(), tracked.version),
             }
         };
-        // Without a lock on the set: folds do not wait while the matcher is built.
+        // Without a lock on the set, so that folds do not wait while the matcher is built.
         let matcher = Arc::new(Matcher::new(keywords));
         *built = (version, Some(Arc::clone(&matcher)));
         matcher
@@ -202,7 +200,7 @@ mod tests {
         drop((last, tracked));
         assert!(
             tracked_keywords.reserve(&keyword("c"), 2).is_none(),
-            "b may come"
+            "b still has its place"
         );
         drop(same);
         assert!(tracked_keywords.reserve(&keyword("c"), 2).is_some());
@@ -220,6 +218,6 @@ mod tests {
         }
         drop(held);
         let two = ["b", "c"].map(|text| tracked_keywords.reserve(&keyword(text), 2));
-        assert!(two.iter().all(Option::is_some), "a went");
+        assert!(two.iter().all(Option::is_some), "a was untracked");
     }
 }

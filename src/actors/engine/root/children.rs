@@ -21,8 +21,8 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Spawns them. They fold on from the checkpoints of the opened views, which belong to the
-    /// journal of this incarnation.
+    /// Spawns the reader and the shards. They continue from the checkpoints of the opened views,
+    /// which belong to the journal of this incarnation.
     pub(super) async fn spawn(
         core: &Core,
         incarnation: Incarnation,
@@ -72,10 +72,10 @@ impl Children {
         self.shards.get(shard.index()).map(|(_, handle)| handle)
     }
 
-    /// Lets all shards fold what they have received and commit, at the same time. Returns the
-    /// store, and why a shard could not commit.
+    /// Makes all shards fold their received batches and commit, in parallel. Returns the store, and
+    /// the cause if a shard could not commit.
     pub(super) async fn finish(self) -> (Arc<Store>, Result<(), String>) {
-        // The reader holds nothing; the batches that it has sent are in the shards' mailboxes.
+        // The reader holds no records: batches that it has sent are in the shards' mailboxes.
         let _ = self.reader.cell().kill_and_wait(Some(STOP_WAIT)).await;
         let finished = self.shards.iter().map(|(shard, handle)| async move {
             let finished = handle.finish().await;

@@ -2,9 +2,9 @@
 //!
 //! Owns the store of the views, the reader and the shards, which it supervises. When one of them
 //! fails, or a query meets damaged rows, it stops all of them, opens the views again (healing or
-//! rebuilding them) and starts the reader and the shards, after a pause that grows while that keeps
-//! failing. Ends when it is asked to finish. Nothing restarts it: when it fails, the process ends
-//! ([`RootWatch`]).
+//! rebuilding them) and restarts the reader and the shards. The pause before a restart grows while
+//! restarts fail. The root ends when it is asked to finish. Nothing restarts it: when it fails, the
+//! process ends ([`RootWatch`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ mod children;
 mod recovery;
 mod view_switch;
 
-/// How long the children may take to end when they are stopped.
+/// Time limit for stopped children to end.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// Access to the root, for the handle of the engine.
@@ -39,31 +39,31 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct RootHandle(ActorRef<RootMessage>);
 
 impl RootHandle {
-    /// Spawns the root; the watch tells when it has ended.
+    /// Spawns the root; the watch reports its end.
     pub(super) async fn spawn(core: Core) -> Result<(Self, RootWatch), SpawnErr> {
         let (actor, watch) = RootWatch::spawn(RootActor, core).await?;
         Ok((Self(actor), watch))
     }
 
-    /// Ends a keyword's quarantine; false when it was in none, `None` while no shard runs.
+    /// Ends a keyword's quarantine; false when it was not quarantined, `None` while no shard runs.
     pub(super) async fn release(&self, shard: ShardId, keyword: Keyword) -> Option<bool> {
         let (found, answer) = oneshot::channel();
         let _ = self.0.cast(RootMessage::FindShard { shard, found });
         answer.await.ok()?.release(keyword).await
     }
 
-    /// Folds what the shards have received, commits, and closes the views; the error says why the
-    /// views were not closed cleanly.
+    /// Folds the batches that the shards have received, commits, and closes the views. The error
+    /// says why the views were not closed cleanly.
     pub(crate) async fn finish(&self) -> Result<(), String> {
         let (finished, answer) = oneshot::channel();
         let _ = self.0.cast(RootMessage::Finish { finished });
         answer
             .await
-            .unwrap_or_else(|_| Err("the actors are gone".into()))
+            .unwrap_or_else(|_| Err("the actors have ended".into()))
     }
 }
 
-/// What the root is asked to do.
+/// Messages of the root.
 pub(super) enum RootMessage {
     /// Start the children again after a failure.
     Start,
@@ -90,7 +90,7 @@ pub(super) struct RootState {
     core: Core,
     /// The reader and the shards, while they run.
     children: Option<Children>,
-    /// The store of children that were stopped.
+    /// The store of stopped children.
     retired: Option<Arc<Store>>,
     view_switch: ViewSwitch,
     recovery: Recovery,
@@ -211,7 +211,7 @@ impl RootState {
         }
     }
 
-    /// What contradicts the views, after the journal became another one than was read.
+    /// The contradiction to the views, after the journal was found to be another one.
     fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
         let now = self.core.journal.incarnation();
         let of = self.children.as_ref();
@@ -238,7 +238,7 @@ impl RootState {
     }
 
     async fn on_swap(&mut self, target: Sequence) {
-        // A message that was sent before the last restart has another target.
+        // A message from before the last restart has another target.
         if self.core.progress.target() == target {
             self.swap(true).await;
         }
@@ -282,8 +282,8 @@ impl RootState {
             .map_err(|error| whole(&error).to_string())
     }
 
-    /// The store of the children that were stopped, once nothing else holds it. Waits for queries
-    /// under way, and until the last states of the children are dropped.
+    /// The store of the stopped children, once it has no other holder. Waits for running queries,
+    /// and until the states of the children are dropped.
     async fn take_retired(&mut self) -> Option<Store> {
         sole(self.retired.take()?, STOP_WAIT).await
     }
@@ -312,8 +312,8 @@ impl RootState {
         Ok(())
     }
 
-    /// Opens the views and reads which keywords are tracked. Views in which only that is damaged
-    /// are moved aside and rebuilt like others.
+    /// Opens the views and reads the tracked keywords. If only these are damaged, the views are
+    /// moved aside and rebuilt too.
     async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
         let Options {
             data, cache_bytes, ..
@@ -343,7 +343,7 @@ impl RootState {
         self.view_switch.hide(&self.core);
         myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         for child in myself.get_children() {
-            // It did not stop in time, and must not run beside its successor.
+            // A child that did not stop in time must not run beside its successor.
             let _ = child.kill_and_wait(Some(STOP_WAIT)).await;
         }
         self.core.causes.forget_shards();

@@ -1,4 +1,4 @@
-//! What has to be done between a failure and the next start, and the pause before it.
+//! The work and the pause between a failure and the next start.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::telemetry::whole;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Children that ran for this time count as sound: the next pause is the first one again.
+/// Children that ran for this long count as healthy: the next pause is the shortest again.
 const SOUND_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) struct Recovery {
-    /// The views on disk cannot be trusted.
+    /// The views on disk are damaged.
     discard: bool,
-    /// The journal no longer holds what clients were shown: a new epoch has to begin, even if the
+    /// The journal no longer holds what clients were shown: a new epoch begins, even if the
     /// checkpoints on disk still fit the journal.
     renew: Option<Contradiction>,
     pause: Duration,
@@ -35,23 +35,22 @@ impl Recovery {
         }
     }
 
-    /// Takes note that all children run.
+    /// Records that all children run.
     pub(super) fn started(&mut self) {
         self.started = Instant::now();
     }
 
-    /// Takes note that the journal is another one now.
+    /// Records that the journal is another one now.
     pub(super) const fn journal_changed(&mut self, found: Contradiction) {
         self.renew = Some(found);
     }
 
-    /// Takes note that the views cannot be trusted.
+    /// Records that the views are damaged.
     pub(super) const fn damaged(&mut self) {
         self.discard = true;
     }
 
-    /// Takes note of a failure. Returns the pause before the next start, which grows while starts
-    /// keep failing.
+    /// Records a failure. Returns the pause before the next start, which grows while starts fail.
     pub(super) fn failed(&mut self, damaged: bool) -> Duration {
         self.discard |= damaged;
         if self.started.elapsed() > SOUND_AFTER {
@@ -79,7 +78,7 @@ impl Recovery {
         }
     }
 
-    /// Begins a new epoch if one has to begin.
+    /// Begins a new epoch if that is required.
     pub(super) fn renew_epoch(
         &mut self,
         data: &Path,

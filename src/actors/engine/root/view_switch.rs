@@ -1,4 +1,4 @@
-//! Which views answer queries, and from when on.
+//! Decides which views answer queries, and from which position on.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::events::Sequence;
 use crate::store::{Epoch, Store};
 use crate::telemetry::whole;
 
-/// What is shown now, as far as it decides what is shown next.
+/// The views that are shown now.
 #[derive(Default)]
 pub(super) struct ViewSwitch {
-    /// The previous views, as long as they answer.
+    /// The previous views, while they answer.
     old: Option<Arc<Store>>,
     /// The epoch of the views that were shown last.
     epoch: Option<Epoch>,
 }
 
 impl ViewSwitch {
-    /// The position through which clients have seen answers of this epoch. What a client saw is not
-    /// taken back: after a failure, views of the same epoch answer only from there on.
+    /// The position through which clients have seen answers of this epoch. Clients must not see an
+    /// earlier state: after a failure, views of the same epoch answer only from this position on.
     pub(super) fn seen(&self, core: &Core, epoch: Epoch, head: Sequence) -> Sequence {
         if self.epoch == Some(epoch) {
             core.progress.highest().min(head)
@@ -31,13 +31,13 @@ impl ViewSwitch {
         }
     }
 
-    /// The previous views answer.
+    /// True while the previous views answer.
     pub(super) const fn is_old(&self) -> bool {
         self.old.is_some()
     }
 
     /// Shows the views of a store: at once; or when they have folded through the position that
-    /// clients have `seen`; or, if previous views answer meanwhile, when they have folded through
+    /// clients have `seen`; or, if previous views answer until then, when they have folded through
     /// the journal `head`.
     pub(super) fn begin(
         &mut self,
@@ -65,7 +65,7 @@ impl ViewSwitch {
             let store = Arc::downgrade(store);
             tokio::spawn(async move {
                 progress.all_reach(seen).await;
-                // It is gone if the children were stopped meanwhile.
+                // The store is gone if the children were stopped in the meantime.
                 if let Some(store) = store.upgrade() {
                     shown.show(store);
                 }
@@ -79,7 +79,8 @@ impl ViewSwitch {
             return;
         };
         let data = core.options.data.clone();
-        // Before the new views are shown: after that, a crash must not bring the old ones back.
+        // Before the new views are shown: afterwards, a crash must not make the old views answer
+        // again.
         let retired = tokio::task::spawn_blocking({
             let data = data.clone();
             move || previous_views::retire(&data)
@@ -87,7 +88,7 @@ impl ViewSwitch {
         if let Ok(Err(error)) = retired.await {
             tracing::error!(error = %whole(&error), "the previous views could not be moved aside");
         }
-        // Views are shown before positions that rise, and after positions that fall.
+        // Views are shown before positions rise, and after positions fall.
         if !caught_up {
             core.progress.thaw();
         }

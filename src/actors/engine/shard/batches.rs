@@ -1,4 +1,4 @@
-//! How a shard folds its parts of batches, and commits.
+//! How a shard folds its parts of batches and commits them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::events::{Envelope, Keyword, KeywordEnvelope};
 use crate::store::KeptOpen;
 use crate::telemetry::whole;
 
-/// Lagging keywords that are let read on at a time, each a batch.
+/// Maximum number of lagging keywords that read on at a time, one batch each.
 const MAX_READ_ON_KEYWORDS: usize = 8;
 
 impl ShardState {
@@ -28,7 +28,7 @@ impl ShardState {
         open: KeptOpen,
     ) -> Result<(), ActorProcessingErr> {
         if part.end.sequence <= self.position.sequence {
-            // The reader began at the position of a shard that was behind this one.
+            // The batch is folded already: the reader began at the lower position of another shard.
             let _ = folded.send(());
             return Ok(());
         }
@@ -42,7 +42,7 @@ impl ShardState {
         self.rows
             .count_unaddressed(unaddressed, part.end.sequence)?;
         self.fold_all(myself, partitioned.records).await?;
-        // A commit may have to open the database again, which waits for this guard.
+        // A commit may reopen the database, which waits for this guard.
         drop(open);
         self.position = part.end;
         self.own
@@ -64,8 +64,8 @@ impl ShardState {
         self.commit_if_due().await
     }
 
-    /// Sends every keyword its records, and waits until they are folded. Keywords take turns where
-    /// fewer actors may be in memory than keywords have records.
+    /// Sends every keyword its records, and waits until they are folded. If memory allows fewer
+    /// actors than keywords have records, the keywords take turns.
     async fn fold_all(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -78,7 +78,7 @@ impl ShardState {
                 continue;
             }
             if !self.residents.contains(&keyword) && !self.has_folded(&keyword)? {
-                // It counts as tracked from now on, however long its fold takes.
+                // The keyword counts as tracked from now on, however long its fold takes.
                 self.own.core.tracked_keywords.set(&keyword, true);
             }
             let actor = match self.residents.take_up(&keyword) {
@@ -93,9 +93,8 @@ impl ShardState {
         self.finish_barrier(barrier).await
     }
 
-    /// Room for one more keyword actor, for which an idle one ends if need be. Where none is idle,
-    /// those that fold this batch finish first; `began` is the use after which an actor counts as
-    /// one of them.
+    /// A permit for one more keyword actor; if none is free, an idle actor is ended. If no actor is
+    /// idle, the actors that fold this batch finish first: those used at `began` or later.
     async fn permit(
         &mut self,
         barrier: &mut BatchBarrier,
@@ -116,7 +115,7 @@ impl ShardState {
     async fn finish_barrier(&mut self, barrier: BatchBarrier) -> Result<(), ActorProcessingErr> {
         for failure in barrier.finish().await {
             if let Some(error) = failure.error {
-                // The rows can't be read: no keyword of this shard can go on.
+                // The rows cannot be read, so no keyword of this shard can continue.
                 return Err(error.into());
             }
             let position = self.position.sequence;
@@ -126,7 +125,7 @@ impl ShardState {
         Ok(())
     }
 
-    /// Commits if a commit is due. Lets the reader and lagging keywords read on unless too much is
+    /// Commits if a commit is due. Lets the reader and lagging keywords read on, unless too much is
     /// uncommitted.
     pub(super) async fn commit_if_due(&mut self) -> Result<(), ActorProcessingErr> {
         self.commits.begin_if_due(self.position).await?;
@@ -134,8 +133,8 @@ impl ShardState {
             for folded in self.withheld.drain(..) {
                 let _ = folded.send(());
             }
-            // A few at a time, since each may put a batch of rows before it is counted. The rest
-            // follow when these have read on, or with the next tick.
+            // A few at a time, because each may put a batch of rows before it is counted. The
+            // others follow when these have read on, or with the next tick.
             for _ in 0..MAX_READ_ON_KEYWORDS {
                 let Some(keyword) = self.to_read_on.pop_first() else {
                     break;
@@ -148,7 +147,7 @@ impl ShardState {
         Ok(())
     }
 
-    /// Folds the waiting parts, in order, as far as their rejected records can be kept in the
+    /// Folds the waiting parts in order, as far as their rejected records can be written to the
     /// rejected log.
     pub(super) async fn fold_waiting(
         &mut self,
@@ -175,7 +174,7 @@ impl ShardState {
             }
             let open = match self.rows.keep_open() {
                 Ok(open) => open,
-                // The commit that waits names the reason.
+                // The reason is reported by the commit that waits.
                 Err(error) if error.is_unwritten() => return Ok(()),
                 Err(error) => return Err(error.into()),
             };

@@ -15,8 +15,8 @@ use crate::store::StoreError;
 use crate::telemetry::whole;
 
 impl ShardState {
-    /// Lets a lagging keyword read its next batch, as soon as there is room in memory for the
-    /// batch; ends its lag when it has caught up.
+    /// Lets a lagging keyword read its next batch, as soon as memory allows the batch; ends the lag
+    /// when the keyword has caught up.
     pub(super) async fn on_read_on(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -89,7 +89,7 @@ impl ShardState {
         Ok(())
     }
 
-    /// The keyword's rows hold the result of at least one record.
+    /// True when the keyword's rows hold the result of at least one record.
     pub(super) fn has_folded(&self, keyword: &Keyword) -> Result<bool, StoreError> {
         let row = self.rows.of(keyword).get(&KeywordSummary::key())?;
         let summary = row.map(|row| KeywordSummary::decode(&row)).transpose()?;
@@ -117,7 +117,7 @@ impl ShardState {
         Ok(actor)
     }
 
-    /// Lets a lagging keyword catch up, as soon as there is room for its actor.
+    /// Starts the catching up of a lagging keyword, as soon as there is a permit for its actor.
     pub(super) async fn start_catching_up(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -128,8 +128,8 @@ impl ShardState {
         self.start_lagging(myself).await
     }
 
-    /// Starts lagging keywords as far as there is room for their actors and for uncommitted rows.
-    /// They read on with the next [`commit_if_due`](Self::commit_if_due).
+    /// Starts lagging keywords, as far as permits for their actors and memory for uncommitted rows
+    /// allow. They read on with the next [`commit_if_due`](Self::commit_if_due).
     pub(super) async fn start_lagging(
         &mut self,
         myself: &ActorRef<ShardMessage>,

@@ -1,9 +1,10 @@
 //! The shard actor.
 //!
-//! Owns `keyword → actor` for its share of the keywords, and is the only writer of its rows. Fed
-//! by the reader with every batch: the events of its keywords, and the end of the batch even where
-//! it has no events. Dies when its rows cannot be read or trusted; the root then opens the views
-//! again. Restarts keywords that panic, after a pause, and quarantines those that keep failing.
+//! Owns `keyword → actor` for its share of the keywords, and is the only writer of their rows. In:
+//! from the reader, for every batch, the events of its keywords and the end of the batch (the end
+//! also without events). Out: commits of rows and checkpoint. Fails when its rows cannot be read or
+//! trusted; the root then opens the views again. Restarts keywords that panic, after a pause, and
+//! quarantines those that keep failing.
 //!
 //! `batches` folds and commits, `keywords` starts, restarts and releases keyword actors.
 
@@ -27,9 +28,9 @@ use crate::telemetry::CountedActor;
 mod batches;
 mod keywords;
 
-/// How long the keyword actors may take to end.
+/// Time limit for the keyword actors to end.
 const CHILDREN_STOP_WITHIN: Duration = Duration::from_secs(5);
-/// How often a shard checks what is due.
+/// Interval at which a shard checks for due work.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Access to a shard, for the reader, the root and the shard's keywords.
@@ -53,8 +54,8 @@ impl ShardHandle {
         answer
     }
 
-    /// Tells the shard through which position a keyword that catches up has read, and how many
-    /// events it has folded since its last report.
+    /// Reports to the shard the position through which a catching-up keyword has read, and the
+    /// number of events folded since its last report.
     pub(super) fn read_on(&self, keyword: Keyword, position: Sequence, folded: usize) {
         let _ = self.0.cast(ShardMessage::ReadOn {
             keyword,
@@ -63,18 +64,19 @@ impl ShardHandle {
         });
     }
 
-    /// Ends a keyword's quarantine; false when it was in none, `None` when the shard has ended.
+    /// Ends a keyword's quarantine; false when it was not quarantined, `None` when the shard has
+    /// ended.
     pub(super) async fn release(&self, keyword: Keyword) -> Option<bool> {
         let (released, answer) = oneshot::channel();
         let _ = self.0.cast(ShardMessage::Release { keyword, released });
         answer.await.ok()
     }
 
-    /// Commits what is folded and ends the shard; the error says why the commit failed.
+    /// Commits the folded events and ends the shard. The error says why the commit failed.
     pub(crate) async fn finish(&self) -> Result<(), String> {
         let (finished, answer) = oneshot::channel();
         let _ = self.0.cast(ShardMessage::Finish { finished });
-        let gone = |_| Err("it is being started again".to_owned());
+        let gone = |_| Err("the shard is being restarted".to_owned());
         answer.await.unwrap_or_else(gone)
     }
 
@@ -92,14 +94,14 @@ pub(super) struct ShardBatch {
     pub(crate) end: Checkpoint,
 }
 
-/// What a shard is asked to do.
+/// Messages of a shard.
 pub(super) enum ShardMessage {
     /// Fold a part of a batch, then move on to its end.
     Fold {
         part: ShardBatch,
         folded: oneshot::Sender<()>,
     },
-    /// End idle keywords, start those that wait, commit if a commit is due.
+    /// End idle keywords, start waiting ones, commit if a commit is due.
     Tick,
     /// A lagging keyword has read through a position.
     ReadOn {
@@ -120,13 +122,13 @@ pub(super) enum ShardMessage {
     },
 }
 
-/// What a shard needs.
+/// Arguments of a shard.
 pub(super) struct ShardArguments {
     pub(super) core: Core,
     pub(super) shard: ShardId,
     pub(super) checkpoint: Checkpoint,
     pub(super) store: Arc<Store>,
-    /// How many keyword actors may be in memory, over all shards.
+    /// The limit of keyword actors in memory, over all shards.
     pub(super) limit: ResidentLimit,
 }
 
@@ -136,15 +138,15 @@ pub(super) struct ShardState {
     /// Keywords with an actor.
     residents: Residents<KeywordHandle>,
     lagging: LaggingKeywords,
-    /// Lagging keywords that wait for room to catch up.
+    /// Lagging keywords that wait for a permit to catch up.
     to_start: VecDeque<Keyword>,
     /// The position through which every keyword that does not lag has put its rows.
     position: Checkpoint,
     commits: CommitPolicy,
     /// Parts of batches that wait until their rejected records are in the rejected log.
     waiting: VecDeque<(ShardBatch, oneshot::Sender<()>)>,
-    /// Answers to the reader that are held back until a commit succeeds, so that the reader sends
-    /// no more.
+    /// Answers to the reader that are withheld until a commit succeeds, so that the reader sends no
+    /// further batches.
     withheld: Vec<oneshot::Sender<()>>,
     /// Lagging keywords that read on when a commit succeeds.
     to_read_on: BTreeSet<Keyword>,
@@ -252,7 +254,7 @@ impl ShardState {
         myself: &ActorRef<ShardMessage>,
         finished: oneshot::Sender<Result<(), String>>,
     ) -> Result<(), ActorProcessingErr> {
-        // They hold the rows, which are closed when the shard has ended.
+        // The keyword actors hold the rows, which are closed after the shard has ended.
         myself
             .stop_children_and_wait(None, Some(CHILDREN_STOP_WITHIN))
             .await;
