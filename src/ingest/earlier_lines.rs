@@ -1,8 +1,8 @@
-//! The tweets in earlier lines of a body that are not folded yet.
+//! The earlier lines of a body that are not folded yet, by tweet.
 //!
-//! A line without a keyword goes to the keywords that hold its tweet, by all lines before it. The
-//! views know the holders by what is folded; [`EarlierLines`] knows them by the lines since the
-//! last fold. So a body whose lines depend on each other does not wait for a fold at each line.
+//! A line without a keyword goes to the keywords that hold its tweet, after all lines before it.
+//! The views know the holders through the last fold; [`EarlierLines`] adds the lines since. So a
+//! body whose lines depend on each other does not wait for a fold at each line.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,17 +12,18 @@ use crate::events::{Event, Keyword, TweetId};
 #[derive(Debug, Default)]
 pub(super) struct EarlierLines {
     tweets: HashMap<TweetId, TweetLines>,
-    /// How often a keyword was untracked, which drops all of its tweets.
+    /// Number of times that each keyword was untracked. Untracking drops all of its tweets.
     cleared: HashMap<Keyword, u32>,
 }
 
 /// The lines about one tweet.
 #[derive(Debug, Default)]
 struct TweetLines {
-    /// The keywords to which it was posted, each with how often the keyword had been untracked
-    /// before.
+    /// The keywords to which the tweet was posted. The number is the keyword's count in `cleared`
+    /// at that line.
     posted: Vec<(Keyword, u32)>,
-    /// The keywords in which it was deleted, counted alike. A deletion also holds for later posts.
+    /// The keywords in which the tweet was deleted, with the same number. A deletion also holds for
+    /// later posts.
     deleted: HashSet<(Keyword, u32)>,
 }
 
@@ -74,7 +75,8 @@ impl EarlierLines {
         current.map(|(keyword, _)| keyword.clone()).collect()
     }
 
-    /// A keyword that holds the tweet by the views still holds it after the earlier lines.
+    /// True when a keyword that holds the tweet in the views still holds it after the earlier
+    /// lines.
     pub(super) fn leaves(&self, id: &TweetId, keyword: &Keyword) -> bool {
         !self.cleared.contains_key(keyword)
             && self
@@ -83,12 +85,13 @@ impl EarlierLines {
                 .is_none_or(|said| !said.deleted.contains(&(keyword.clone(), 0)))
     }
 
-    /// Earlier lines have untracked the keyword, so the views say nothing about its tweets.
+    /// True when earlier lines have untracked the keyword: the views say nothing about its tweets
+    /// then.
     pub(super) fn is_cleared(&self, keyword: &Keyword) -> bool {
         self.cleared.contains_key(keyword)
     }
 
-    /// Earlier lines have untracked a keyword.
+    /// True when earlier lines have untracked a keyword.
     pub(super) fn has_cleared(&self) -> bool {
         !self.cleared.is_empty()
     }

@@ -3,12 +3,12 @@
 use super::IngestCounts;
 use crate::events::Record;
 
-/// Records are appended when there are so many …
+/// Number of records at which a group is appended ...
 const MAX_GROUP_RECORDS: usize = 16_384;
-/// … or when they have so many bytes.
+/// ... and its size in bytes.
 const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
 
-/// Records that wait to be appended, and what is to be counted once they are.
+/// Records that wait to be appended, and the counts to add afterwards.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     records: Vec<Record>,
@@ -26,13 +26,13 @@ impl Group {
         self.records.is_empty()
     }
 
-    /// It is to be appended before it grows any more.
+    /// True when the group has to be appended before it grows further.
     pub(super) const fn is_full(&self) -> bool {
         self.records.len() >= MAX_GROUP_RECORDS || self.bytes >= MAX_GROUP_BYTES
     }
 
-    /// Takes as many records from the front as are to be appended at once. There may be more than
-    /// that: one line goes to as many keywords as it names or matches.
+    /// Takes the first records, as many as are appended at once. The group may have more: one line
+    /// goes to all keywords that it names or matches.
     pub(super) fn take_part(&mut self) -> Vec<Record> {
         let mut bytes = 0_usize;
         let fits = self.records.iter().take_while(|record| {
@@ -57,7 +57,7 @@ mod tests {
     use crate::events::Timestamp;
 
     #[test]
-    fn a_line_for_many_keywords_is_appended_in_parts_that_leave_nothing_out() {
+    fn line_for_many_keywords_is_appended_in_complete_parts() {
         let stored = Bytes::from(vec![0; 60_000]);
         let record = |number: i64| Record {
             received_at: Timestamp::from_millis(number),

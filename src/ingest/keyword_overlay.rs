@@ -1,4 +1,4 @@
-//! Which keywords are tracked, as a body sees it: by the views, and by the body's earlier lines.
+//! The tracked keywords as a body sees them: the views, changed by the body's earlier lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::events::Keyword;
 use crate::store::StoreError;
 use crate::text::Matcher;
 
-/// How a keyword stands.
+/// The state of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TrackState {
-    /// The journal holds no event of it.
+    /// The journal holds no event of the keyword.
     Unknown,
-    /// It is tracked.
+    /// The keyword is tracked.
     Tracked,
-    /// It was tracked, and is no longer.
+    /// The keyword was tracked, and is no longer tracked.
     Untracked,
 }
 
-/// The keywords as a body sees them.
+/// The tracked keywords as a body sees them.
 #[derive(Debug)]
 pub(super) struct KeywordOverlay {
     tidings: Tidings,
-    /// The matcher was made of all keywords that the journal says are tracked, although the views
-    /// were not current.
+    /// True when the matcher contains all tracked keywords of the journal although the views were
+    /// not current.
     knew_all: bool,
     matcher: Arc<Matcher>,
     /// The keywords that lines of this body have tracked (true) or untracked.
     changed: BTreeMap<Keyword, bool>,
-    /// The keywords that lines of this body have added, in parts that double in size, so that
-    /// adding them one at a time builds few large matchers.
+    /// The keywords that lines of this body have added. The parts double in size, so that adding
+    /// keywords one at a time builds few large matchers.
     added: Vec<(Vec<Keyword>, Matcher)>,
     /// The reservations of keywords that lines of this body track.
     reservations: Vec<TrackReservation>,
@@ -40,7 +40,7 @@ pub(super) struct KeywordOverlay {
 impl KeywordOverlay {
     pub(super) fn of(tidings: Tidings) -> Self {
         Self {
-            // Asked before the matcher is.
+            // Read before the matcher.
             knew_all: tidings.knows_tracked(),
             matcher: tidings.matcher(),
             tidings,
@@ -50,12 +50,13 @@ impl KeywordOverlay {
         }
     }
 
-    /// A text can be matched with all tracked keywords, although the views are not current.
+    /// True when a text can be matched with all tracked keywords although the views are not
+    /// current.
     pub(super) fn knows_all(&self) -> bool {
         self.knew_all && self.tidings.knows_tracked()
     }
 
-    /// Whether a keyword is tracked. May block on the disk.
+    /// The state of a keyword. May block on the disk.
     pub(super) fn standing(&self, keyword: &Keyword) -> Result<TrackState, StoreError> {
         match self.changed.get(keyword) {
             Some(true) => return Ok(TrackState::Tracked),
@@ -70,14 +71,14 @@ impl KeywordOverlay {
         })
     }
 
-    /// Tracks a keyword that is not tracked; false when as many keywords are tracked as may be.
+    /// Tracks a keyword that is not tracked; false when the limit is reached.
     pub(super) fn track(&mut self, keyword: &Keyword) -> bool {
         match self.tidings.reserve(keyword) {
             Some(reservation) => self.reservations.push(reservation),
             None => return false,
         }
         if self.changed.insert(keyword.clone(), true).is_some() {
-            // An earlier line has added it, or the views know it: a matcher has it already.
+            // A matcher contains the keyword: an earlier line has added it, or the views know it.
             return true;
         }
         let mut part = vec![keyword.clone()];

@@ -1,61 +1,61 @@
-//! Why a line of a body is refused.
+//! The errors of the lines of a body.
 
 use crate::events::json::DecodeError;
 use crate::events::{EventKind, Keyword, KeywordError, RecordError};
 use crate::store::StoreError;
 
-/// The code of lines that may be sent again as they are.
+/// The code of lines that can be sent again unchanged.
 pub const TRY_AGAIN: &str = "try_again";
 
-/// Why a line is refused. [`Self::code`] is for programs and stable, the text is for people.
+/// Why a line is rejected. [`Self::code`] is stable and for programs; the text is for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
-    /// It is no event.
+    /// The line is not an event.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// It names something that is no keyword.
+    /// The line names an invalid keyword.
     #[error("field \"keyword\": {0}")]
     Keyword(#[from] KeywordError),
-    /// Its event is about a keyword, and it names none.
+    /// The event is about a keyword, and the line names none.
     #[error("field \"keyword\" is missing; {kind} needs the keyword that it is about")]
     KeywordMissing {
         /// The type of the event.
         kind: EventKind,
     },
-    /// Its keyword was untracked.
+    /// The keyword was untracked.
     #[error("not_tracked: the keyword {:?} was untracked; track it again first", .0.as_str())]
     Untracked(Keyword),
-    /// Its keyword never existed, and lines may not track new ones.
+    /// The keyword never existed, and lines may not track new ones.
     #[error(
         "not_tracked: the keyword {:?} never existed, and keywords.auto_track is off; track it \
         first",
         .0.as_str()
     )]
     NeverTracked(Keyword),
-    /// Its keyword would be one too many.
+    /// The limit of tracked keywords is reached.
     #[error("too_many: {max} keywords are tracked, as many as keywords.max allows")]
     TooManyKeywords {
         /// The limit.
         max: usize,
     },
-    /// What becomes of it depends on events that are not folded yet since the start.
+    /// The result depends on events of before the start that are not folded yet.
     #[error("try_again: the views are still catching up with the journal")]
     CatchingUp,
-    /// What becomes of it depends on earlier lines, which were not folded in time.
+    /// The result depends on earlier lines, which were not folded in time.
     #[error("try_again: what was journaled before this line was not folded within 5 seconds")]
     NotFolded,
     /// The views cannot be read at present.
     #[error("try_again: {0}")]
     Unreadable(#[from] StoreError),
-    /// Its event cannot be stored.
+    /// The event cannot be stored.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
 impl LineError {
-    /// The codes of lines that are events and are refused all the same; the codes of lines that are
-    /// no events are [`DecodeError::CODES`].
+    /// The codes of events that are rejected. The codes of lines that are not events are
+    /// [`DecodeError::CODES`].
     pub const CODES: [&str; 5] = [
         "bad_keyword",
         "not_tracked",
@@ -64,7 +64,7 @@ impl LineError {
         "unstorable",
     ];
 
-    /// What kind of fault it is. The word stays the same over versions.
+    /// The kind of the error. The word is the same in all versions.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Decode(error) => error.code(),
@@ -76,7 +76,7 @@ impl LineError {
         }
     }
 
-    /// What is wrong with the line, and what would be right.
+    /// The error, and what would be right.
     pub fn reason(&self) -> String {
         self.to_string()
     }
@@ -86,9 +86,9 @@ impl LineError {
 mod tests {
     use super::*;
 
-    /// Programs of before the code was sent read the first word of the text.
+    /// Older clients read the first word of the text.
     #[test]
-    fn text_begins_with_the_code_where_it_always_did() {
+    fn text_begins_with_the_code_where_older_clients_expect_it() {
         let keyword = || Keyword::new("a").unwrap();
         for error in [
             LineError::Untracked(keyword()),

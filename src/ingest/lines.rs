@@ -4,8 +4,8 @@ use bytes::{Buf, Bytes};
 
 use crate::events::json::BYTE_ORDER_MARK;
 
-/// The lines of a body, counted from 1. Blank lines are skipped and not counted, so is a byte order
-/// mark at the start; a line may end with CR LF, and the last one with nothing.
+/// The lines of a body, counted from 1. Blank lines are skipped and not counted. A byte order mark
+/// at the start is skipped. A line may end with CR LF; the last one may end without a line end.
 #[derive(Debug)]
 pub(super) struct BodyLines {
     rest: Bytes,
@@ -23,7 +23,7 @@ impl BodyLines {
         }
     }
 
-    /// How many lines were returned so far.
+    /// Number of lines returned so far.
     pub(super) fn counted(&self) -> u64 {
         self.count
     }

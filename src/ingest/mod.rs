@@ -8,11 +8,11 @@
 //!
 //! A line that names its keyword goes to that keyword. Without one, a posted tweet goes to every
 //! tracked keyword that occurs in its text, and an event about a tweet goes to every keyword that
-//! holds the tweet. A bad line never stops the others, the order is kept, and what is accepted is
-//! durable when it is reported.
+//! holds the tweet. A bad line does not stop the others. Lines keep their order. Accepted lines are
+//! durable when they are reported.
 //!
-//! While the views are catching up with the journal, only lines are taken whose keywords are known
-//! without the views: tweets for keywords that are known to be tracked.
+//! While the views are catching up with the journal, only tweets for keywords that are known to be
+//! tracked are accepted, because their keywords are known without the views.
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -35,8 +35,8 @@ mod names;
 mod phase;
 mod routing;
 
-/// When a body has tracked or untracked more keywords than this, it waits for all shards instead of
-/// each keyword.
+/// Maximum number of changed keywords for which a body waits one by one; for more it waits for all
+/// shards.
 const MAX_KEYWORDS_WAITED_FOR: usize = 64;
 
 /// Publishes bodies of events; cheap to clone.
@@ -46,24 +46,24 @@ pub struct Intake {
     auto_track: bool,
 }
 
-/// What became of a body.
+/// The result of a body.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IngestReport {
-    /// The number of lines that are not blank.
+    /// Number of lines that are not blank.
     pub lines: u64,
-    /// What is in the journal.
+    /// The journaled lines and events.
     pub counts: IngestCounts,
     /// Lines that concern no keyword: neither accepted nor rejected.
     pub unmatched: u64,
-    /// Refused lines, in order.
+    /// Rejected lines, in order.
     pub rejected: Vec<RejectedLine>,
-    /// How many more lines were refused.
+    /// Number of further rejected lines.
     pub rejected_unlisted: u64,
-    /// The last sequence written; the journal's head when none was.
+    /// The last written sequence; the journal head if none was written.
     pub seq: Sequence,
 }
 
-/// What was journaled.
+/// The journaled lines and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IngestCounts {
     /// Lines that were journaled at least once.
@@ -72,41 +72,41 @@ pub struct IngestCounts {
     pub journaled: u64,
 }
 
-/// A refused line.
+/// A rejected line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedLine {
-    /// Its number; the first one is 1, blank ones don't count.
+    /// The line's number, from 1; blank lines are not counted.
     pub line: u64,
-    /// What kind of fault it is, for programs; see [`LineError::code`].
+    /// The kind of the error, for programs; see [`LineError::code`].
     pub code: &'static str,
-    /// What is wrong with it, and what would be right.
+    /// The error, and what would be right.
     pub reason: String,
 }
 
-/// Why a body was not published as a whole.
+/// Why a body was not published completely.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
     /// The keywords of its lines are not known yet; nothing was journaled.
     #[error("the views are still catching up with the journal")]
     Starting,
-    /// The journal took only a part of the records.
+    /// The journal accepted only a part of the records.
     #[error("the journal refused a part of the body")]
     Journal {
-        /// What was journaled for certain; some lines after it may be in the journal as well.
+        /// The records that are certainly journaled; some later lines may be in the journal too.
         taken: Box<IngestReport>,
-        /// Why the journal took no more.
+        /// The error of the journal.
         #[source]
         source: JournalError,
     },
-    /// A task ended early; what it journaled is not known.
+    /// A task panicked or was cancelled; the journaled part is unknown.
     #[error("the body was not taken in to its end")]
     TaskEnded(#[from] tokio::task::JoinError),
 }
 
 impl Intake {
-    /// An intake of this engine. With `auto_track`, a keyword that a line names for the first time
-    /// is tracked from then on.
+    /// An intake for this engine. With `auto_track`, a keyword that a line names for the first time
+    /// is tracked.
     pub fn new(tidings: Tidings, auto_track: bool) -> Self {
         Self {
             tidings,
@@ -114,13 +114,13 @@ impl Intake {
         }
     }
 
-    /// Publishes a body of NDJSON. What the report counts as accepted is durable.
+    /// Publishes a body of NDJSON. Lines that the report counts as accepted are durable.
     ///
     /// # Errors
-    /// [`IntakeError`] says what was journaled nevertheless.
+    /// [`IntakeError`] contains the journaled part.
     pub async fn publish(&self, body: Bytes) -> Result<IngestReport, IntakeError> {
         let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
-        // Blocks: with many keywords, building the matcher takes a while.
+        // Blocks, because building a matcher over many keywords takes a while.
         let mut routing = tokio::task::spawn_blocking(move || {
             Routing::of(tidings, auto_track, body, Timestamp::now())
         })
@@ -134,7 +134,7 @@ impl Intake {
             })
             .await?;
             if let Err(error) = self.append(&mut routing).await {
-                // Records that were not acknowledged may be in the journal.
+                // Unacknowledged records may be in the journal.
                 let reservations = routing.keywords.take_reservations();
                 self.tidings.keep_until_folded(reservations);
                 return Err(error);
@@ -152,7 +152,7 @@ impl Intake {
         Ok(routing.report)
     }
 
-    /// Waits until all that is journaled now is folded.
+    /// Waits until the present content of the journal is folded.
     async fn wait_for_fold(&self) -> Waited {
         let head = self.head();
         let reached = self.tidings.reached(Scope::All, head).await;
@@ -167,7 +167,7 @@ impl Intake {
         *self.tidings.journal().head().borrow()
     }
 
-    /// Appends the group, and counts it only then.
+    /// Appends the group, then adds its counts.
     async fn append(&self, routing: &mut Routing) -> Result<(), IntakeError> {
         let mut group = std::mem::take(&mut routing.group);
         if group.is_empty() {
@@ -194,9 +194,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Waits a while until the views show the keywords that the body has tracked or untracked, so
-    /// that the next body finds them so. The records are durable already, so a keyword that takes
-    /// longer is no failure.
+    /// Waits for a limited time until the views show the keywords that the body has tracked or
+    /// untracked, so that the next body finds them. The records are durable already, so a slow
+    /// keyword is not an error.
     async fn keywords_settle(&self, routing: &mut Routing) {
         let seq = routing.report.seq;
         let changed: Vec<_> = routing.keywords.changed().collect();
@@ -218,7 +218,7 @@ impl Intake {
         };
         if timeout(FOLD_WAIT, settled).await != Ok(true) {
             log_throttled("keywords-unsettled", move |count| {
-                tracing::warn!(%seq, count, "keywords of posted bodies are not tracked yet");
+                tracing::warn!(%seq, count, "the views do not show the keywords of posted bodies yet");
             });
             let reservations = routing.keywords.take_reservations();
             self.tidings.keep_until_folded(reservations);

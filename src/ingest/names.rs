@@ -1,5 +1,5 @@
-//! Caches for the keywords of a body: each spelling is brought into normal form once, each keyword
-//! is encoded once.
+//! Caches for the keywords of a body: each spelling is normalised once, each keyword is encoded
+//! once.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::events::{Keyword, KeywordError, Token};
 
-/// The most spellings that are remembered at a time.
+/// Maximum number of cached spellings.
 const MAX_SPELLED: usize = 16_384;
 
 /// The keywords of a body by spelling, and their tokens.

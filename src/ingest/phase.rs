@@ -1,4 +1,4 @@
-//! How far the views have come, as the lines of a body find out.
+//! The progress of the views, as the lines of a body observe it.
 //!
 //! ```text
 //!            the first wait                        every further wait
@@ -10,11 +10,11 @@
 
 use crate::events::Sequence;
 
-/// How far the views have come.
+/// The progress of the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The views are catching up with what the journal held at the start, and no line of the body
-    /// has waited for them yet.
+    /// The views are catching up with the journal's content at the start. No line of the body has
+    /// waited for them yet.
     Early,
     /// A line has waited, and the views are still catching up.
     StillEarly(FoldState),
@@ -22,30 +22,29 @@ pub(super) enum Phase {
     Current(FoldState),
 }
 
-/// Whether what was journaled before the line at hand is folded.
+/// Whether the records before the current line are folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FoldState {
     /// No line has waited for it yet.
     Unasked,
-    /// It is folded through this position, lines of the body included.
+    /// Folded through this position, which includes lines of the body.
     Through {
         position: Sequence,
-        /// The holders of a tweet have been asked for since, so that what was read then may be
-        /// reused.
+        /// True when the holders of a tweet were read since, so that the result may be reused.
         has_asked: bool,
     },
-    /// It was not folded in time.
+    /// Not folded in time.
     Late,
 }
 
-/// What became of a wait for the fold.
+/// The result of a wait for the fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waited {
     /// The journal head when the wait began.
     pub(super) head: Sequence,
-    /// All through there was folded in time.
+    /// True when everything through `head` was folded in time.
     pub(super) in_time: bool,
-    /// The views have caught up with what the journal held at the start.
+    /// True when the views have caught up with the journal's content at the start.
     pub(super) is_current: bool,
 }
 
@@ -85,7 +84,7 @@ impl Phase {
         }
     }
 
-    /// Takes note that the holders of a tweet were asked for.
+    /// Records that the holders of a tweet were read.
     pub(super) const fn asked(&mut self) {
         if let Self::StillEarly(FoldState::Through { has_asked, .. })
         | Self::Current(FoldState::Through { has_asked, .. }) = self

@@ -1,4 +1,4 @@
-//! Decides for each line of a body to which keywords its event goes.
+//! Decides to which keywords the event of each line goes.
 
 use bytes::Bytes;
 
@@ -14,37 +14,38 @@ use crate::actors::engine::Tidings;
 use crate::events::json::{self, Line};
 use crate::events::{Event, Form, Keyword, Record, RecordError, Timestamp, TweetId, binary};
 
-/// The most refused lines that a report lists, which a body of 20 KiB can have, ...
+/// Maximum number of rejected lines that a report lists; a body of 20 KiB can have that many.
 const MAX_LISTED_LINES: usize = 10_000;
-/// ... and the most bytes of their reasons in sum; the rest is only counted.
+/// ... and maximum total size of their reasons, in bytes. Further lines are only counted.
 const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
-/// A body may wait for this many folds, ...
+/// Number of folds that a body may wait for, ...
 const MAX_FOLDS: u64 = 8;
-/// ... and for one more with each this many lines.
+/// ... plus one for each this many lines.
 const LINES_PER_FOLD: u64 = 1024;
 
-/// Why routing stops for a moment.
+/// The reason why routing pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pause {
-    /// There are enough records for a group.
+    /// The group has enough records.
     Group,
-    /// All before the next line has to be folded first: the line needs the holders of a tweet, the
-    /// state of keywords that the views don't know yet, or room that lines before it have made.
+    /// All records before the next line have to be folded first: the line needs the holders of a
+    /// tweet, the state of keywords that the views don't know yet, or places that earlier lines have
+    /// freed.
     Fold,
     /// No line is left.
     Finished,
 }
 
-/// Where a line goes.
+/// The destination of a line.
 #[derive(Debug)]
 enum Routed {
     /// To these keywords.
     To(Vec<Keyword>),
-    /// That depends on what was journaled before, which has to be folded first.
+    /// It depends on records that have to be folded first.
     AfterFold,
 }
 
-/// A body on its way into the journal.
+/// The routing of one body.
 #[derive(Debug)]
 pub(super) struct Routing {
     tidings: Tidings,
@@ -56,15 +57,15 @@ pub(super) struct Routing {
     held: Option<(u64, Bytes)>,
     pub(super) keywords: KeywordOverlay,
     phase: Phase,
-    /// Lines that were refused because the views are not current.
+    /// Number of lines that were rejected because the views are not current.
     pub(super) undecided: u64,
-    /// How often a fold was waited for.
+    /// Number of folds that were waited for.
     folds: u64,
-    /// Lines since the last fold.
+    /// The lines since the last fold.
     earlier: EarlierLines,
     pub(super) group: Group,
     pub(super) report: IngestReport,
-    /// Of the reasons in the report.
+    /// Size of the listed reasons, in bytes.
     listed_bytes: usize,
 }
 
@@ -75,7 +76,7 @@ impl Routing {
         body: Bytes,
         received_at: Timestamp,
     ) -> Self {
-        // Asked before the keywords are: what becomes current between the two counts as early.
+        // Read before the keywords: views that become current in between count as early.
         let phase = Phase::at_start(!tidings.status().starting);
         Self {
             keywords: KeywordOverlay::of(tidings.clone()),
@@ -95,8 +96,8 @@ impl Routing {
         }
     }
 
-    /// Routes lines until something has to be done about them; `waited` says what became of the
-    /// wait that it paused for last. Blocks.
+    /// Routes lines until a pause is needed; `waited` is the result of the wait of the last pause.
+    /// Blocks.
     pub(super) fn run(&mut self, waited: Option<Waited>) -> Pause {
         if let Some(waited) = waited {
             self.resume(waited);
@@ -118,7 +119,7 @@ impl Routing {
         Pause::Finished
     }
 
-    /// Goes on after a wait for the fold.
+    /// Continues after a wait for the fold.
     fn resume(&mut self, waited: Waited) {
         let was_early = self.phase == Phase::Early;
         self.phase = self.phase.after(waited);
@@ -128,7 +129,7 @@ impl Routing {
             drop(self.keywords.take_reservations());
         }
         if was_early && self.phase.is_current() {
-            // No line has changed any of them yet: such a line would have had to wait.
+            // No line has changed a keyword yet: such a line would have had to wait.
             self.keywords = KeywordOverlay::of(self.tidings.clone());
         }
     }
@@ -184,7 +185,7 @@ impl Routing {
         Ok(Routed::To(vec![keyword]))
     }
 
-    /// Journals `keyword.tracked` before the event of a keyword that is new.
+    /// Journals `keyword.tracked` before the first event of a new keyword.
     fn track_first(&mut self, keyword: &Keyword) -> Result<(), RecordError> {
         let at = self.received_at;
         let tracked = Record::of_event(keyword, &Event::keyword_tracked(at), at)?;
@@ -192,8 +193,8 @@ impl Routing {
         Ok(())
     }
 
-    /// As many keywords are tracked as may be, unless lines of this body made room, which counts
-    /// once they are folded.
+    /// The answer when the limit of keywords is reached. If lines of this body freed places, these
+    /// count after they are folded.
     fn without_room(&self) -> Result<Routed, LineError> {
         match (self.earlier.has_cleared(), self.phase.fold()) {
             (true, FoldState::Late) => Err(LineError::NotFolded),
@@ -204,10 +205,10 @@ impl Routing {
         }
     }
 
-    /// Routes an event whose line names its keyword before the views are current. Tweets of a
-    /// keyword that was tracked when the views last knew are taken: if it is no longer tracked,
-    /// their fold ignores them. All else depends on what the journal holds since then, or changes
-    /// which keywords are tracked, and has to wait.
+    /// Routes an event whose line names its keyword, before the views are current. A tweet for a
+    /// keyword that was tracked in the last known state is accepted: if the keyword is no longer
+    /// tracked, the fold ignores the tweet. Any other event depends on later records of the
+    /// journal, or changes which keywords are tracked, and has to wait.
     fn addressed_early(&mut self, keyword: Keyword, event: &Event) -> Result<Routed, LineError> {
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
         match self.keywords.standing(&keyword) {
@@ -216,7 +217,7 @@ impl Routing {
         }
     }
 
-    /// The line at hand has to wait until the views are current.
+    /// The current line has to wait until the views are current.
     fn when_current(&mut self) -> Result<Routed, LineError> {
         if self.phase == Phase::Early {
             return Ok(Routed::AfterFold);
@@ -240,7 +241,7 @@ impl Routing {
         }
     }
 
-    /// Routes what is said about a tweet to the keywords that hold it.
+    /// Routes an event about a tweet to the keywords that hold the tweet.
     fn route_to_holders(&mut self, id: &TweetId) -> Result<Routed, LineError> {
         let (position, has_asked) = match self.phase.fold() {
             FoldState::Unasked => return Ok(Routed::AfterFold),
@@ -253,7 +254,7 @@ impl Routing {
         };
         let holders = self.holders(id, !has_asked)?;
         self.phase.asked();
-        // Other publishers may have posted it since this body's last fold.
+        // Other publishers may have posted the tweet since this body's last fold.
         let head = *self.tidings.journal().head().borrow();
         let may_be_late = holders.is_empty() && head > position;
         Ok(if may_be_late && self.may_fold_again() {
@@ -263,7 +264,7 @@ impl Routing {
         })
     }
 
-    /// The keywords that hold a tweet, by what is folded and by the lines since.
+    /// The keywords that hold a tweet, according to the fold and the lines since.
     fn holders(&self, id: &TweetId, fresh: bool) -> Result<Vec<Keyword>, LineError> {
         let (posted_after_clearing, also): (Vec<_>, Vec<_>) = self
             .earlier
@@ -278,16 +279,16 @@ impl Routing {
         Ok(holders)
     }
 
-    /// Bounds the folds that a body waits for by its lines, whatever others write meanwhile.
+    /// Limits the folds that a body waits for by its number of lines, whatever other clients write.
     fn may_fold_again(&self) -> bool {
         self.folds < MAX_FOLDS + self.report.lines / LINES_PER_FOLD
     }
 
-    /// Puts an event into the group, once for each keyword.
+    /// Adds an event to the group, once for each keyword.
     fn put(&mut self, keywords: &[Keyword], event: &Event, line: &Bytes) -> Result<(), LineError> {
         let stored = match self.tidings.journal().form() {
             Form::Stored => binary::encode_event(event).map_err(RecordError::from)?,
-            // As it came: a keyword in it is a field like any unknown one.
+            // Stored as received: a keyword in the line is then an unknown field.
             Form::Wire => binary::encode_wire(line),
         };
         self.journal(keywords, &stored);
@@ -300,7 +301,7 @@ impl Routing {
         Ok(())
     }
 
-    /// Adds a record for each keyword; the records share the event's stored form.
+    /// Adds a record for each keyword. The records share the event's stored form.
     fn journal(&mut self, keywords: &[Keyword], stored: &Bytes) {
         for keyword in keywords {
             self.group.push(Record {

@@ -13,7 +13,7 @@ use crate::events::{Checkpoint, Keyword, Sequence};
 use crate::journal::Journal;
 use crate::store::{Store, StoreError, Views};
 
-/// Views that are open for a command, with the checkpoint of each shard.
+/// Views opened for a command, with the checkpoint of each shard.
 #[derive(Debug)]
 pub struct OpenViews {
     /// The read side.
@@ -25,14 +25,14 @@ pub struct OpenViews {
 /// Views that were opened without healing.
 #[derive(Debug)]
 pub enum UnhealedViews {
-    /// They can be read.
+    /// The views can be read.
     Readable(OpenViews),
-    /// They cannot be read; the text says why. None of them was changed.
+    /// The views cannot be read; the text says why. They were not changed.
     Unusable(String),
 }
 
 impl OpenViews {
-    /// Opens the views as they are: nothing is healed or folded.
+    /// Opens the views unchanged: nothing is healed or folded.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -82,7 +82,7 @@ impl OpenViews {
         }
     }
 
-    /// Folds what the journal holds after the checkpoints. Lagging keywords stay lagging.
+    /// Folds the records after the checkpoints. Lagging keywords stay lagging.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -111,7 +111,7 @@ impl OpenViews {
                 *checkpoint = record.checkpoint;
             }
         }
-        // The views have caught up, so the previous ones are not needed any more.
+        // The views have caught up, so the previous views are no longer needed.
         let data = self.store.dir().parent().and_then(Path::parent);
         if let Some(data) = data {
             previous_views::retire(data)?;

@@ -14,8 +14,8 @@ use crate::journal::Journal;
 use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, ViewsFolder};
 
 /// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
-/// differ from what the journal folds to, a new epoch begins, so that no client takes the new
-/// numbers for a continuation of the old ones. Returns whether a new epoch began.
+/// differ from the fold of the journal, a new epoch begins, so that clients do not continue from
+/// the old numbers. Returns whether a new epoch began.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.
@@ -43,7 +43,7 @@ pub async fn rebuild(
     fresh_views.show(Arc::clone(&fresh));
     let expected = digests(&fresh_views)?;
     let mut old = OpenViews::open(data, cache_bytes, journal).await?;
-    // After a crash the old views may be behind the journal; that is no damage.
+    // After a crash the old views may be behind the journal; this is no damage.
     old.catch_up(journal, |_| {}).await?;
     let behind = old.behind()?;
     let found = digests(&old.views)?.0;
@@ -73,8 +73,8 @@ pub async fn rebuild(
     Ok(damage.is_some())
 }
 
-/// What showed that the views were damaged: the last folded record of the keyword, by the first
-/// views in `all` that know the keyword.
+/// The last folded record of the damaged keyword, from the first views in `all` that know the
+/// keyword.
 fn contradiction(
     now: Incarnation,
     damage: &ViewDifference,
@@ -93,7 +93,7 @@ fn contradiction(
     }
 }
 
-/// Copies the rows into a fresh folder and swaps it in, which frees the space of overwritten rows.
+/// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows.
 /// Returns the bytes on disk before and after.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Folding a journal without actors, for rebuilding, comparing and measuring the views of a stopped
-//! server. Runs the same fold over the same rows.
+//! Folds a journal without actors, to rebuild, compare or measure the views of a stopped server.
+//! The fold and the rows are those of the engine.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,28 +13,27 @@ use crate::projections::{Digest, KeywordSummary, KeywordView, ViewDigest};
 use crate::store::{Store, StoreError, Views};
 use crate::telemetry::whole;
 
-/// The most records per batch; each batch is one commit.
+/// Maximum number of records per batch; each batch is one commit.
 const BATCH_RECORDS: usize = 16_384;
-/// Keywords kept in memory between batches, at most.
+/// Maximum number of keywords kept in memory between batches.
 const MAX_RESIDENT_KEYWORDS: usize = 10_000;
 
-/// What a replay folds, and into what.
+/// The input and output of a replay.
 #[derive(Debug, Clone, Copy)]
 pub struct Replay<'a> {
     /// The journal that is read.
     pub journal: &'a dyn Journal,
     /// The store that the rows are written to.
     pub store: &'a Store,
-    /// Where each shard of the store stands.
+    /// The checkpoint of each shard of the store.
     pub after: &'a [Checkpoint],
-    /// Through this position.
+    /// The last position to fold.
     pub until: Sequence,
 }
 
 impl Replay<'_> {
-    /// Folds and commits. `limit` returns the last position that a keyword is to fold, for
-    /// comparing with views that stand there. Returns the positions at which the journal should
-    /// hold a record and does not.
+    /// Folds and commits. `limit` returns the last position that a keyword folds, for a comparison
+    /// with views at that position. Returns the missing sequences of the journal.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -63,7 +62,7 @@ impl Replay<'_> {
         Ok(missing)
     }
 
-    /// Keeps the records that cannot be folded, before a checkpoint passes them.
+    /// Writes unfoldable records to the rejected log, before a checkpoint passes them.
     async fn keep_rejected(&self, batch: &Batch) -> Result<(), OpeningError> {
         let incarnation = self.journal.incarnation();
         let entry = |envelope| rejected_records::entry(incarnation, envelope);
@@ -95,7 +94,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Commits the shards that stood before the checkpoint.
+    /// Commits the shards whose checkpoint is lower.
     fn commit(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         for (shard, from) in self.store.shards().iter().zip(self.after) {
             if checkpoint.sequence > from.sequence {
@@ -143,15 +142,15 @@ impl ResidentViews {
 /// The digest of one keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeywordDigest {
-    /// Which one.
+    /// The keyword.
     pub keyword: Keyword,
     /// Its summary.
     pub summary: KeywordSummary,
-    /// What a client can read; `None` when it is not tracked.
+    /// The digest of everything that a client can read; `None` when the keyword is not tracked.
     pub digest: Option<Digest>,
 }
 
-/// The digests of all keywords in keyword order, and of the tracked ones in sum.
+/// The digests of all keywords in keyword order, and the digest of all tracked ones.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -160,7 +159,7 @@ pub fn digests(views: &Views) -> Result<(Vec<KeywordDigest>, Digest), StoreError
     let mut sum = ViewDigest::default();
     for (keyword, summary) in views.summaries()? {
         if summary.as_of == Sequence::ZERO {
-            // It exists but nothing of it is folded, so there is nothing to compare.
+            // The keyword exists without folded records, so there is nothing to compare.
             continue;
         }
         let digest = if summary.tracked {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::journal::Journal;
 use crate::store::{EpochParts, Store, StoreError, StoreOptions};
 
-/// A folder for a second store, beside the views. It is empty at first.
+/// An initially empty folder for a second store, beside the views.
 pub(super) struct Scratch {
     dir: PathBuf,
 }

@@ -1,11 +1,11 @@
-//! Counts what the journal holds beyond the checkpoints of the views.
+//! Counts the journaled events beyond the checkpoints of the views.
 
 use std::ops::RangeInclusive;
 
 use crate::events::{Checkpoint, Content, Envelope, Sequence, ShardCount, ShardId, Token};
 use crate::journal::{Journal, JournalError, Selection};
 
-/// Records that are read at once.
+/// Records per read.
 const BATCH_RECORDS: usize = 16_384;
 
 /// Journaled events that the views have not folded, counted through the journal head.
@@ -15,8 +15,7 @@ pub struct UnfoldedEvents {
     pub head: Sequence,
     /// Every shard, in order.
     pub shards: Vec<UnfoldedShard>,
-    /// Positions beyond the lowest checkpoint at which the journal should hold a record and
-    /// doesn't.
+    /// Sequences beyond the lowest checkpoint that are missing from the journal.
     pub missing: Vec<RangeInclusive<u64>>,
 }
 
@@ -25,9 +24,9 @@ pub struct UnfoldedEvents {
 pub struct UnfoldedShard {
     /// The shard.
     pub shard: ShardId,
-    /// Its checkpoint.
+    /// The checkpoint of the shard.
     pub position: Sequence,
-    /// Its events beyond the checkpoint.
+    /// Number of its events beyond the checkpoint.
     pub events: u64,
 }
 

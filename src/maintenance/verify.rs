@@ -1,4 +1,4 @@
-//! Comparing the views of a stopped server with a fold of the journal.
+//! Compares the views of a stopped server with a fold of the journal.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -18,51 +18,50 @@ use crate::store::{Views, ViewsFolder};
 /// The result of comparing views with their journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
-    /// How many keywords were compared.
+    /// Number of compared keywords.
     pub keywords: usize,
     /// The lowest position through which they were compared.
     pub position: Sequence,
-    /// The digest of the views as they stand.
+    /// The digest of the views on disk.
     pub digest: Digest,
     /// Lagging keywords, which were compared at their own position.
     pub behind: Vec<Keyword>,
-    /// How many journaled events lie beyond the compared positions.
+    /// Number of journaled events beyond the compared positions.
     pub unfolded: u64,
-    /// Positions through the journal head at which the journal should hold a record and does
-    /// not.
+    /// Sequences through the journal head that are missing from the journal.
     pub missing: Vec<RangeInclusive<u64>>,
     /// The keywords that differ, in keyword order.
     pub differences: Vec<ViewDifference>,
 }
 
-/// The outcome of a request to compare.
+/// The outcome of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
     /// The views were compared.
     Compared(Box<Verification>),
-    /// The views cannot be read, and are unchanged; the text says why.
+    /// The views cannot be read; the text says why. They were not changed.
     Unusable(String),
 }
 
-/// A keyword whose rows differ from what the journal folds to.
+/// A keyword whose rows differ from the fold of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewDifference {
-    /// Which one.
+    /// The keyword.
     pub keyword: Keyword,
-    /// The rows as found; `None` when it has none.
+    /// The rows on disk; `None` when there are none.
     pub found: Option<ViewsStanding>,
-    /// The rows that the journal folds to; `None` when it holds no record of the keyword.
+    /// The rows of the fold; `None` when the journal holds no record of the keyword.
     pub expected: Option<ViewsStanding>,
 }
 
 /// The state of a keyword, for comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViewsStanding {
-    /// The digest of what a client can read; `None` when the keyword is not tracked.
+    /// The digest of everything that a client can read; `None` when the keyword is not tracked.
     pub digest: Option<Digest>,
-    /// Its ledger.
+    /// The keyword's ledger.
     pub ledger: Ledger,
-    /// The last record that was folded.
+    /// The last folded record.
     pub as_of: Sequence,
 }
 
@@ -76,7 +75,7 @@ impl From<&KeywordDigest> for ViewsStanding {
     }
 }
 
-/// Folds the journal into a scratch store and compares it with the views, keyword by keyword, each
+/// Folds the journal into a scratch store and compares it with the views. Each keyword is compared
 /// at its own position.
 ///
 /// # Errors
@@ -127,9 +126,9 @@ pub async fn verify(
     Ok(Comparison::Compared(Box::new(verification)))
 }
 
-/// The last position that each keyword has folded. Some keywords stand after their shard's
-/// checkpoint: a commit may fall between the two ends of a batch, and the checkpoint is that of the
-/// last whole batch.
+/// The last folded position of each keyword. Some keywords are beyond their shard's checkpoint: a
+/// commit may fall between the two ends of a batch, and the checkpoint is that of the last complete
+/// batch.
 struct FoldLimits<'a> {
     open: &'a OpenViews,
     behind: &'a HashMap<Keyword, Sequence>,
@@ -167,7 +166,7 @@ impl<'a> FoldLimits<'a> {
     }
 }
 
-/// The keywords of which found and expected rows differ, in keyword order.
+/// The keywords whose rows on disk differ from the expected ones, in keyword order.
 pub(super) fn differences(
     found: &[KeywordDigest],
     expected: &[KeywordDigest],

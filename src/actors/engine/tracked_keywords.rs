@@ -10,7 +10,8 @@ use crate::text::Matcher;
 
 /// The tracked keywords; cheap to clone. The matcher is rebuilt on demand after a change, so that
 /// tracking many keywords at once builds it once.
-/// ¶ The set belongs to the shown views. While previous views answer, it is fixed, and changes by
+///
+/// The set belongs to the shown views. While previous views answer, it is fixed, and changes by
 /// the new views are kept aside.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrackedKeywords {

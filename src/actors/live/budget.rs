@@ -1,9 +1,9 @@
-//! The memory that the channels of all live clients may take together.
+//! The memory limit for the channels of all live clients.
 //!
-//! Charged are: encoded messages as long as a replay buffer, a snapshot or a slow session holds
-//! them, the counts of volumes, deltas that wait to be encoded, and each feed and channel itself.
-//! Over the limit the replay buffers that were unused longest are trimmed. While that does not
-//! help, large snapshots wait, and new channels are refused.
+//! The charges are: encoded messages while a replay buffer, a snapshot or a slow session holds
+//! them, the counts of volumes, pending deltas, and each feed and channel itself. Over the limit,
+//! the replay buffers unused for longest are trimmed. If that is not enough, large snapshots wait,
+//! and new channels are refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use tokio::time::Instant;
 
 use crate::telemetry::Metrics;
 
-/// Least time between two searches for replay buffers to trim.
+/// Minimum time between two searches for trimmable replay buffers.
 const MIN_TRIM_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a snapshot takes, roughly.
+/// The size class of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// At most a hundred KiB, or shared by all subscribers.
+    /// At most about a hundred KiB, or shared by all subscribers.
     Light,
-    /// More.
+    /// Larger.
     Heavy,
 }
 
@@ -32,11 +32,11 @@ pub(super) enum Weight {
 pub(super) struct LiveBudget(Arc<State>);
 
 struct State {
-    /// In bytes.
+    /// The limit in bytes.
     limit: usize,
-    /// Their gauge `live_memory_bytes` is what is charged now.
+    /// The gauge `live_memory_bytes` is the charged amount.
     metrics: Metrics,
-    /// Counts uses of replay buffers, to tell which was unused longest.
+    /// Counts uses of replay buffers, to find the one unused for longest.
     uses: AtomicU64,
     last_trim: Mutex<Option<Instant>>,
 }
@@ -51,7 +51,7 @@ impl fmt::Debug for LiveBudget {
 }
 
 impl LiveBudget {
-    /// A budget of `limit` bytes, which shows in these metrics.
+    /// A budget of `limit` bytes; its charges show in these metrics.
     pub(super) fn new(limit: usize, metrics: Metrics) -> Self {
         Self(Arc::new(State {
             limit,
@@ -66,7 +66,7 @@ impl LiveBudget {
         self.0.limit
     }
 
-    /// How many bytes are charged.
+    /// The charged bytes.
     pub(super) fn used(&self) -> usize {
         usize::try_from(self.0.metrics.live_memory_bytes.get()).unwrap_or_default()
     }
@@ -90,19 +90,18 @@ impl LiveBudget {
         self.0.metrics.live_memory_bytes.dec_by(bytes);
     }
 
-    /// More is charged than the limit.
+    /// True when the charges exceed the limit.
     pub(super) fn is_over(&self) -> bool {
         self.used() > self.0.limit
     }
 
-    /// There is no room for anything heavy.
+    /// True when there is no room for anything heavy.
     pub(super) fn is_short(&self) -> bool {
         !self.has_room(Weight::Heavy, 0)
     }
 
-    /// There is room to begin something of this weight, and to charge `bytes` for it. Heavy things
-    /// may use three quarters of the limit, light ones all of it: heavy ones do not keep light ones
-    /// out.
+    /// True when there is room for `bytes` of this weight. Heavy items may use three quarters of
+    /// the limit and light ones all of it, so that heavy items cannot exclude light ones.
     pub(super) fn has_room(&self, weight: Weight, bytes: usize) -> bool {
         let limit = match weight {
             Weight::Light => self.0.limit,
@@ -121,8 +120,7 @@ impl LiveBudget {
         self.0.uses.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of replay buffers are to be trimmed; `None` when there is room, or when
-    /// trimming was tried a moment ago.
+    /// Bytes of replay buffers to trim; `None` when there is room, or shortly after another trim.
     pub(super) fn bytes_to_trim(&self) -> Option<usize> {
         let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
         if !self.is_short() {
@@ -136,18 +134,18 @@ impl LiveBudget {
         Some(excess)
     }
 
-    /// Counts a replay buffer that was trimmed.
+    /// Counts a trimmed replay buffer.
     pub(super) fn count_trim(&self) {
         self.0.metrics.live_cuts.inc();
     }
 
-    /// Counts a channel that was refused.
+    /// Counts a refused channel.
     pub(super) fn count_refused(&self) {
         self.0.metrics.live_refused.inc();
     }
 }
 
-/// Bytes that are charged to a budget until this is dropped.
+/// Bytes charged to a budget; dropping this releases them.
 #[derive(Debug)]
 pub(super) struct LiveCharge {
     budget: LiveBudget,
@@ -155,12 +153,12 @@ pub(super) struct LiveCharge {
 }
 
 impl LiveCharge {
-    /// How many bytes are charged.
+    /// The charged bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Charges this many bytes from now on.
+    /// Changes the charge to this many bytes.
     pub(super) fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
             self.budget.add(bytes - self.bytes);

@@ -1,4 +1,4 @@
-//! What all live actors share.
+//! The context that all live actors share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,10 +24,11 @@ use crate::events::{Keyword, Sequence, ShardId, Timestamp};
 use crate::journal::Connection;
 use crate::telemetry::Metrics;
 
-/// Feeds that may read the views at a time, at least; else as many as there are processors.
+/// Minimum number of feeds that may read the views at the same time; default: the number of
+/// processors.
 const MIN_READERS: usize = 2;
 
-/// What live actors share; cheap to clone.
+/// The context of live actors; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct LiveContext(Arc<SharedContext>);
 
@@ -35,7 +36,7 @@ pub(super) struct LiveContext(Arc<SharedContext>);
 pub(super) struct SharedContext {
     core: Core,
     registry: FeedRegistry,
-    /// Feeds that have just begun go here, to be served.
+    /// Receives new feeds, so that the supervisor starts their actors.
     new_feeds: mpsc::UnboundedSender<Arc<Feed>>,
     live_views: FeedViews,
     pub(super) encoder: Arc<dyn Encoder>,
@@ -87,7 +88,7 @@ impl std::ops::Deref for LiveContext {
 }
 
 impl SharedContext {
-    /// The wall clock's reading.
+    /// The current time of the wall clock.
     pub(super) fn now(&self) -> Timestamp {
         self.live_views.clock.now()
     }
@@ -104,7 +105,7 @@ impl SharedContext {
         self.core.head()
     }
 
-    /// How late the journal head is known: not at all if no other process writes to the journal.
+    /// Maximum delay of the known journal head: zero if no other process writes to the journal.
     pub(super) fn head_known_within(&self) -> Duration {
         match self.core.journal.connection() {
             Connection::Local => Duration::ZERO,
@@ -116,19 +117,19 @@ impl SharedContext {
         self.core.shard_of(keyword)
     }
 
-    /// How many sessions are open.
+    /// Number of open sessions.
     pub(super) fn open_sessions(&self) -> usize {
         self.open_sessions.load(Ordering::Acquire)
     }
 
-    /// A permit for one more session; `None` when there are as many as may be.
+    /// A permit for one more session; `None` when the limit is reached.
     pub(super) fn permit(&self) -> Option<SessionPermit> {
         let permit = SessionPermit(Arc::clone(&self.open_sessions));
         let open = self.open_sessions.fetch_add(1, Ordering::AcqRel);
         (open < self.options.sessions).then_some(permit)
     }
 
-    /// What the actor of a feed works with.
+    /// The context of a feed's actor.
     pub(super) fn feed_context(&self, feed: &Arc<Feed>) -> FeedContext {
         FeedContext {
             shard: feed.keyword().map(|keyword| self.shard_of(keyword)),
@@ -144,8 +145,8 @@ impl SharedContext {
         }
     }
 
-    /// The budget has room, or room can be made, for those of the wanted channels that have no
-    /// subscribers yet.
+    /// True when the budget has room, or room can be made, for the wanted channels without
+    /// subscribers.
     pub(super) fn has_room(&self, wanted: &Subscribe, now: Timestamp) -> bool {
         let key = FeedKey::live(wanted.keyword.clone());
         let new: Vec<_> = wanted
@@ -165,7 +166,7 @@ impl SharedContext {
         }
     }
 
-    /// Adds a subscriber to a feed, which begins if there is none.
+    /// Adds a subscriber to a feed; creates the feed if it does not exist.
     pub(super) fn subscribe(
         &self,
         key: &FeedKey,
@@ -180,7 +181,7 @@ impl SharedContext {
     }
 }
 
-/// A place among the open sessions, given back when it is dropped.
+/// A place among the open sessions; released on drop.
 #[derive(Debug)]
 pub(super) struct SessionPermit(Arc<AtomicUsize>);
 

@@ -1,5 +1,5 @@
-//! Turns states and changes into messages; implemented where the wire format is known. It
-//! encodes and asks nothing.
+//! Turns states and changes into messages. It is implemented where the wire format is known; it
+//! encodes and runs no queries.
 
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{VolumePoint, VolumeWindow};
@@ -29,9 +29,9 @@ pub struct VolumePart<'a> {
     pub points: &'a [VolumePoint],
 }
 
-/// Encodes messages. No message is longer than 256 KiB.
+/// Encodes messages of at most 256 KiB each.
 pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
-    /// The newest tweets, in several messages where they are long.
+    /// The newest tweets, in several messages if they are long.
     fn timeline_snapshot(
         &self,
         at: KeywordPosition<'_>,
@@ -40,7 +40,7 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
     ) -> Vec<Message>;
 
     /// The changes of a timeline since `prev`; `None` when they are too long for a message. The
-    /// parameters of a channel can be inserted.
+    /// message has a gap for the parameters of a channel.
     fn timeline_update(
         &self,
         at: KeywordPosition<'_>,
@@ -48,8 +48,8 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         change: &TimelineChange,
     ) -> Option<Message>;
 
-    /// The parameters of a channel as they are inserted in an update of its timeline; `None` when
-    /// they are the defaults.
+    /// The parameters of a channel as text for the gap of a timeline update; `None` when they are
+    /// the defaults.
     fn timeline_parameters(&self, limit: usize) -> Option<String>;
 
     /// All points of a window.
@@ -63,8 +63,8 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         part: VolumePart<'_>,
     ) -> Vec<Message>;
 
-    /// The answer of a polled topic: a snapshot, or an update since `prev`; in several messages
-    /// where it is long.
+    /// The answer of a polled topic: a snapshot, or an update since `prev`; in several messages if
+    /// it is long.
     fn polled(
         &self,
         topic: &PolledTopic,
@@ -73,10 +73,10 @@ pub trait Encoder: std::fmt::Debug + Send + Sync + 'static {
         answer: &PolledAnswer,
     ) -> Vec<Message>;
 
-    /// A subscription has begun.
+    /// The message that a subscription has begun.
     fn subscribed(&self, id: &RequestId, keyword: Option<&Keyword>, recovered: bool) -> Message;
 
-    /// A request is refused, or a subscription has ended.
+    /// The message that a request is refused, or that a subscription has ended.
     fn error(
         &self,
         id: &RequestId,

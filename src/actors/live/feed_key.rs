@@ -1,11 +1,11 @@
-//! What names a feed, and the views that it shows.
+//! The key of a feed, and its views.
 
 use crate::actors::engine::clock::Clock;
 use crate::actors::engine::progress::FoldProgress;
 use crate::events::Keyword;
 use crate::store::Views;
 
-/// Which views a feed shows. Positions of different sources are never compared.
+/// The views that a feed shows. Positions of different sources are not comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) enum ViewSource {
     /// The views that the engine folds while the journal grows.
@@ -13,16 +13,16 @@ pub(super) enum ViewSource {
     Live,
 }
 
-/// Names a feed. With a [`Topic`](super::topic::Topic) it names a channel.
+/// The key of a feed. Together with a [`Topic`](super::topic::Topic) it identifies a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct FeedKey {
     pub(super) source: ViewSource,
-    /// `None`: the feed of all keywords.
+    /// The keyword; `None` for the feed of all keywords.
     pub(super) keyword: Option<Keyword>,
 }
 
 impl FeedKey {
-    /// The feed of a keyword, or of all keywords, over the engine's views.
+    /// The key of a keyword's feed, or of the feed of all keywords, over the engine's views.
     pub(super) const fn live(keyword: Option<Keyword>) -> Self {
         Self {
             source: ViewSource::Live,
@@ -31,7 +31,7 @@ impl FeedKey {
     }
 }
 
-/// The views that a feed shows, how far they are folded, and the clock that moves their windows.
+/// The views of a feed, their progress, and the clock that moves their windows.
 #[derive(Debug, Clone)]
 pub(super) struct FeedViews {
     pub(super) views: Views,

@@ -1,9 +1,7 @@
-//! Asks the journal whether a mark that a client names is its own, where no replay buffer has the
-//! mark.
+//! Checks the mark that a client names with the journal, when no replay buffer has that mark.
 //!
-//! Clients that return all at once ask about few positions, and each position is read once. The
-//! number of questions that wait is bounded: a question beyond it is answered with no, which costs
-//! the client a snapshot.
+//! Clients that return at the same time name few positions, and each position is read once. The
+//! number of pending checks is bounded: a further check fails, which costs the client a snapshot.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,19 +15,19 @@ use super::subscriber::SubscriberSlot;
 use crate::events::{RecordHash, Sequence};
 use crate::journal::JournalHandle;
 
-/// Positions of the journal that are read at a time.
+/// Maximum number of concurrent reads of the journal.
 const MAX_READS: usize = 2;
-/// Questions that may wait.
+/// Maximum number of pending checks.
 const MAX_QUESTIONS: usize = 1024;
-/// Hashes that are remembered.
+/// Maximum number of cached hashes.
 const MAX_REMEMBERED: usize = 1024;
-/// A journal that does not answer within this time is out of reach.
+/// Time limit for the journal's answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Whether a mark is the journal's own, once that is known.
+/// The result of a check, once it is known.
 pub(super) type MarkAnswer = Arc<OnceLock<bool>>;
 
-/// Asks the journal; cheap to clone.
+/// The checks; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct MarkChecks(Arc<State>);
 
@@ -44,9 +42,9 @@ struct State {
 #[derive(Debug, Default)]
 struct Remembered {
     hashes: HashMap<Sequence, RecordHash>,
-    /// The oldest first.
+    /// Cached positions, the oldest first.
     order: VecDeque<Sequence>,
-    /// Counts how often everything was forgotten.
+    /// Number of times that the cache was cleared.
     generation: u64,
 }
 
@@ -60,8 +58,8 @@ impl MarkChecks {
         }))
     }
 
-    /// Asks whether the journal's record at `sequence` has this mark. The subscriber is notified
-    /// when the answer is there. A record that is missing or out of reach has another mark.
+    /// Checks whether the journal's record at `sequence` has this mark. The subscriber is notified
+    /// of the result. A missing or unreachable record counts as a different mark.
     pub(super) fn ask(
         &self,
         sequence: Sequence,
@@ -84,7 +82,7 @@ impl MarkChecks {
         answer
     }
 
-    /// Forgets all hashes: the journal may be another one now.
+    /// Clears the cache: the journal may be another one now.
     pub(super) fn forget(&self) {
         let mut remembered = self.0.remembered.lock();
         *remembered = Remembered {

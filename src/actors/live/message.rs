@@ -1,4 +1,4 @@
-//! One encoded message on its way to clients.
+//! An encoded message to clients.
 
 use bytes::Bytes;
 
@@ -6,17 +6,17 @@ use super::budget::{LiveBudget, LiveCharge};
 use crate::events::{RecordHash, Sequence};
 use crate::store::Epoch;
 
-/// Memory of an encoded message beside its text, in bytes, about.
+/// Approximate memory of an encoded message beside its text, in bytes.
 const MESSAGE_BYTES: usize = 192;
 
 /// Position of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The life of the views.
+    /// The epoch of the views.
     pub epoch: Epoch,
-    /// The last record that was taken into account.
+    /// The last record that the channel includes.
     pub seq: Sequence,
-    /// The hash of that record; `None` when there is no record, or the hash is not known.
+    /// The hash of that record; `None` when there is no record, or its hash is unknown.
     pub mark: Option<RecordHash>,
 }
 
@@ -28,7 +28,7 @@ impl Position {
         Self { epoch, seq, mark }
     }
 
-    /// The same position, without its mark if views of an older version answer.
+    /// The same position; without its mark if views of an older version answer.
     #[must_use]
     pub const fn unmarked_if(self, are_older: bool) -> Self {
         if are_older { self.without_mark() } else { self }
@@ -50,7 +50,7 @@ impl Position {
     }
 }
 
-/// What a message says.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
     /// The state of a channel, or a part of it.
@@ -69,14 +69,14 @@ pub enum MessageKind {
 #[derive(Debug, Clone)]
 pub struct Message {
     text: Bytes,
-    /// Where the parameters of a channel can be inserted, in bytes from the start.
+    /// The byte offset at which the parameters of a channel can be inserted.
     gap: Option<usize>,
     kind: MessageKind,
     position: Option<Position>,
 }
 
 impl Message {
-    /// A message of this text.
+    /// A message with this text.
     pub fn new(mut text: String, kind: MessageKind, position: Option<Position>) -> Self {
         text.shrink_to_fit();
         Self {
@@ -87,8 +87,8 @@ impl Message {
         }
     }
 
-    /// The same message, with the place at which the parameters of a channel can be inserted: bytes
-    /// from the start, between two characters.
+    /// The same message, with a gap for the parameters of a channel at this byte offset, which is
+    /// between two characters.
     #[must_use]
     pub fn with_gap(self, gap: usize) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Message {
         }
     }
 
-    /// The same message, charged to a budget as long as a copy of it is held.
+    /// The same message, charged to a budget while a copy of it exists.
     pub(super) fn charged(mut self, budget: &LiveBudget) -> Self {
         let charge = budget.charge(self.text.len() + MESSAGE_BYTES);
         self.text = Bytes::from_owner(Charged {
@@ -121,38 +121,38 @@ impl Message {
         }
     }
 
-    /// Its JSON, which is UTF-8.
+    /// The message's JSON text, in UTF-8.
     pub fn text(&self) -> &Bytes {
         &self.text
     }
 
-    /// What it says.
+    /// The message's kind.
     pub const fn kind(&self) -> MessageKind {
         self.kind
     }
 
-    /// Position of its channel with this message applied.
+    /// The position of the channel after this message.
     pub const fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Its length in bytes.
+    /// The length in bytes.
     pub fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// The text is empty, which it never is.
+    /// True when the text is empty; no message is.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 }
 
-/// Bytes of all messages together.
+/// Total length of the messages, in bytes.
 pub(super) fn bytes_of(messages: &[Message]) -> usize {
     messages.iter().map(Message::len).sum()
 }
 
-/// A text and the charge for it.
+/// A text and its charge.
 struct Charged {
     text: Bytes,
     _charge: LiveCharge,

@@ -5,17 +5,18 @@
 //!               (one per keyword)               (one per channel)  (one per client)
 //! ```
 //!
-//! A fold publishes its delta to its feed and continues; it never waits. The feed actor joins the
+//! A fold publishes its delta to its feed and continues without waiting. The feed actor joins the
 //! deltas of some milliseconds into one update per channel, encodes it once, and keeps it in a
-//! bounded replay buffer. Sessions take what is due from the buffers at the pace of their clients.
-//! A subscriber that has fallen out of a buffer gets a new snapshot, never a gap.
+//! bounded replay buffer. Sessions take updates from the buffers at the pace of their clients. A
+//! subscriber that needs an update that is no longer in the buffer gets a new snapshot, so there is
+//! never a gap.
 //!
 //! A *channel* is a [`Topic`] of one keyword, or of all keywords, with its parameters. The wire
-//! format is not known here: an [`Encoder`] encodes, a [`Transport`] writes.
+//! format is not known here: an [`Encoder`] encodes messages, a [`Transport`] writes them.
 //!
 //! - `feed`: the feed of each keyword, and its channels.
-//! - `session`: clients; `subscriber`: how feeds reach them.
-//! - `supervisor`: starts and restarts both; `context`: what all of them share.
+//! - `session`: the clients; `subscriber`: the interface between feeds and sessions.
+//! - `supervisor`: starts and restarts both; `context`: the state that they share.
 
 mod budget;
 mod context;

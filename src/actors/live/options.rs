@@ -5,19 +5,20 @@ use std::time::Duration;
 /// Limits and times of live sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveOptions {
-    /// Least time between two updates of a channel.
+    /// Minimum time between two updates of a channel.
     pub flush: Duration,
-    /// Largest number of open sessions.
+    /// Maximum number of open sessions.
     pub sessions: usize,
-    /// Largest number of channels that one session subscribes to.
+    /// Maximum number of channels per session.
     pub subscriptions: usize,
-    /// A client that completes no write for this long while something is due is too slow.
+    /// Time without a completed write, while an update is due, after which a client is closed as
+    /// too slow.
     pub slow: Duration,
-    /// How long a feed without subscribers is kept, so that a client that returns can resume.
+    /// Time that a feed without subscribers is kept, so that a returning client can resume.
     pub linger: Duration,
-    /// Bytes of updates that each channel keeps.
+    /// Maximum size of the updates that each channel keeps, in bytes.
     pub ring_bytes: usize,
-    /// Bytes that may be held for the channels of all clients together.
+    /// Maximum memory for the channels of all clients together, in bytes.
     pub budget: usize,
 }
 
@@ -36,7 +37,7 @@ impl Default for LiveOptions {
 }
 
 impl LiveOptions {
-    /// Least time between two writes of updates in one session. It is a little shorter than the
+    /// Minimum time between two writes of updates in one session. It is a little shorter than the
     /// time between two updates of a channel, so that a subscriber of one keyword never waits for
     /// both.
     pub(super) fn write_interval(&self) -> Duration {

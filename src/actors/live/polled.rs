@@ -1,7 +1,7 @@
-//! Polled topics: answers that are made again as a whole, at most once a second.
+//! Polled topics: topics whose whole answer is made again, at most once a second.
 //!
-//! Who serves clients says what is asked: a [`PolledTopic`] carries its question. The live system
-//! asks it of the views, and hands the encoded answer to the [encoder](super::Encoder).
+//! The code that serves clients defines the question; a [`PolledTopic`] carries it. Live runs the
+//! question on the views and passes the encoded answer to the [encoder](super::Encoder).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,8 +14,8 @@ use crate::events::Timestamp;
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::store::{StoreError, Views};
 
-/// A polled topic with its parameters; cheap to clone. Topics of equal name and parameters, over
-/// the same keywords, are equal and share a channel.
+/// A polled topic with its parameters; cheap to clone. Topics with equal names, parameters and
+/// keywords are equal and share a channel.
 #[derive(Debug, Clone)]
 pub struct PolledTopic(Arc<PolledDetails>);
 
@@ -28,9 +28,9 @@ struct PolledDetails {
 }
 
 impl PolledTopic {
-    /// A topic of this name. `parameters` are those that are not the default, each with its encoded
-    /// value; equal parameters are encoded alike. `long_lists` names at most two members of the
-    /// answer that are lists and may be too long for one message.
+    /// Makes a topic. `parameters` are the non-default parameters with their encoded values; equal
+    /// parameters have equal encodings. `long_lists` names at most two list members of the answer
+    /// that may be too long for one message.
     pub fn new(
         name: &'static str,
         parameters: Vec<(&'static str, String)>,
@@ -45,17 +45,17 @@ impl PolledTopic {
         }))
     }
 
-    /// Its name.
+    /// The topic's name.
     pub fn name(&self) -> &'static str {
         self.0.name
     }
 
-    /// Its parameters that are not the default, each with its encoded value.
+    /// The non-default parameters with their encoded values.
     pub fn parameters(&self) -> &[(&'static str, String)] {
         &self.0.parameters
     }
 
-    /// Members of the answer that are lists and may be too long for one message.
+    /// List members of the answer that may be too long for one message.
     pub fn long_lists(&self) -> &'static [&'static str] {
         self.0.long_lists
     }
@@ -65,7 +65,7 @@ impl PolledTopic {
         &self.0.question
     }
 
-    /// It is of all keywords, not of one.
+    /// True when the topic is over all keywords.
     pub fn is_of_all(&self) -> bool {
         match self.0.question {
             PolledQuestion::OfKeyword(_) => false,
@@ -73,7 +73,7 @@ impl PolledTopic {
         }
     }
 
-    /// What equal topics have in common.
+    /// The parts by which topics are compared.
     fn identity(&self) -> (&'static str, &[(&'static str, String)], Option<&KeywordSet>) {
         let countable = match &self.0.question {
             PolledQuestion::OfKeyword(_) => None,
@@ -97,12 +97,12 @@ impl Hash for PolledTopic {
     }
 }
 
-/// What a polled topic asks.
+/// The question of a polled topic.
 #[derive(Debug, Clone)]
 pub enum PolledQuestion {
     /// A question about one keyword.
     OfKeyword(Arc<dyn KeywordQuestion>),
-    /// A question about all keywords that may be counted.
+    /// A question about all countable keywords.
     Across(KeywordSet, Arc<dyn AcrossQuestion>),
 }
 
@@ -112,7 +112,7 @@ impl PolledQuestion {
         Self::OfKeyword(Arc::new(question))
     }
 
-    /// A question about these keywords.
+    /// A question about the countable keywords.
     pub fn across(countable: KeywordSet, question: impl AcrossQuestion) -> Self {
         Self::Across(countable, Arc::new(question))
     }
@@ -120,7 +120,7 @@ impl PolledQuestion {
 
 /// A question about one keyword.
 pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
-    /// The answer from the keyword's rows, under one version of them. May block.
+    /// Returns the answer from the keyword's rows, under one version of them. May block.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -131,14 +131,14 @@ pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<EncodedAnswer, RowsError>;
 
-    /// The readings of the clock for which the answer made now stays the same while no event is
-    /// folded; `None` when the time does not matter.
+    /// The period in which the present answer stays the same while no event is folded; `None` when
+    /// it does not depend on the time.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
 }
 
 /// A question about many keywords.
 pub trait AcrossQuestion: fmt::Debug + Send + Sync + 'static {
-    /// The answer over the keywords that may be counted. May block.
+    /// Returns the answer over the countable keywords. May block.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -160,9 +160,9 @@ pub struct EncodedAnswer(pub Box<[u8]>);
 /// An answer of a polled topic.
 #[derive(Debug, Clone)]
 pub struct PolledAnswer {
-    /// Of when it is.
+    /// The position of the views at the answer.
     pub position: Position,
-    /// The readings of the clock for which it stays the same without any event; `None` for all.
+    /// The period in which it stays the same without an event; `None` for ever.
     pub current: Option<Range<Timestamp>>,
     /// The answer.
     pub answer: EncodedAnswer,

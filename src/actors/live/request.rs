@@ -1,4 +1,4 @@
-//! What clients ask for.
+//! The requests of clients.
 
 use super::message::{Message, Position};
 use super::topic::Topic;
@@ -14,60 +14,60 @@ pub struct RequestId(pub Option<Box<str>>);
 pub struct Subscribe {
     /// Id of the request.
     pub id: RequestId,
-    /// `None`: topics of all keywords.
+    /// The keyword; `None` for topics of all keywords.
     pub keyword: Option<Keyword>,
     /// The topics to subscribe to.
     pub topics: Vec<Topic>,
     /// The position from which the client resumes; it may be of another epoch. `None` when the
-    /// client names none, or none that this server could have written.
+    /// client names no position, or one that no server writes.
     pub since: Option<Position>,
 }
 
-/// Unsubscribe.
+/// Unsubscribe from topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe {
-    /// Id of the request.
+    /// The id of the request.
     pub id: RequestId,
-    /// `None`: topics of all keywords.
+    /// The keyword; `None` for topics of all keywords.
     pub keyword: Option<Keyword>,
-    /// `None`: all topics.
+    /// The topics; `None` for all of them.
     pub topics: Option<Vec<Topic>>,
 }
 
-/// A message that is understood.
+/// A valid message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Subscribe.
+    /// Subscribe to topics.
     Subscribe(Subscribe),
-    /// Unsubscribe.
+    /// Unsubscribe from topics.
     Unsubscribe(Unsubscribe),
     /// Answer with a pong.
     Ping(RequestId),
 }
 
-/// What came in from a client.
+/// Input from a client.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A message that is understood.
+    /// A valid message.
     Request(Request),
-    /// A message that is not understood, with the answer to it.
+    /// An invalid message, with the answer to it.
     Misunderstood(Message),
     /// A request that is refused, with the answer to it.
     Refused(Message),
-    /// Bytes of the transport itself, to be sent between two messages.
+    /// Bytes of the transport itself, such as a pong, to be sent between two messages.
     Control(Vec<u8>),
     /// The client closes the connection, or the session has to end.
     End(Close),
 }
 
-/// Why a request is refused, or a subscription ended.
+/// Why a request is refused, or a subscription ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// There is no such keyword, or it is not tracked any more.
+    /// The keyword does not exist, or is no longer tracked.
     NotTracked,
     /// The client has no permission.
     NotPermitted,
-    /// The message is not understood.
+    /// The message is invalid.
     BadRequest,
     /// The client has too many subscriptions.
     TooMany,

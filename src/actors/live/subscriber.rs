@@ -1,4 +1,4 @@
-//! The subscribers of a feed, and how a feed delivers to all of them.
+//! The subscribers of a feed, and the delivery to all of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,28 +10,28 @@ use tokio::runtime::Handle;
 
 use crate::events::Timestamp;
 
-/// A task delivers to this many subscribers, which takes some 0.1 ms, before it yields.
+/// Number of subscribers that a task serves before it yields; this takes about 0.1 ms.
 const MAX_DELIVERED_BEFORE_YIELD: usize = 32;
-/// Subscribers are divided among the processors when each gets at least this many.
+/// Subscribers are divided among the processors if each gets at least this many.
 const MIN_SUBSCRIBERS_PER_TASK: usize = 256;
 
-/// What receives the updates of a feed.
+/// Receives the updates of a feed.
 pub(super) trait Subscriber: fmt::Debug + Send + Sync + 'static {
-    /// Takes what is new and writes it on the caller's task, without waiting. `now` is the wall
-    /// clock's reading in the feed's step. False when the subscriber is at work on another task: it
-    /// is to be notified instead.
+    /// Takes new messages and writes them on the caller's task, without waiting. `now` is the time
+    /// of the feed's step. False when the subscriber is running on another task: then it has to be
+    /// notified.
     fn deliver(&self, now: Timestamp) -> bool;
 
-    /// Sends the subscriber a message that there is something new.
+    /// Sends the subscriber a message that there are new messages.
     fn notify(&self);
 }
 
-/// A subscriber in a feed, and whether it waits for news.
+/// A subscriber in a feed, and whether it waits for a wake-up.
 #[derive(Debug)]
 pub(super) struct SubscriberSlot<S: ?Sized = dyn Subscriber> {
-    /// The subscriber has taken all there was and wants to know when there is more.
+    /// True when the subscriber has taken all messages and waits for a wake-up.
     wants_wakeup: AtomicBool,
-    /// Last, so that flag and subscriber share one allocation.
+    /// The last field, so that flag and subscriber share one allocation.
     subscriber: S,
 }
 
@@ -43,8 +43,8 @@ impl SubscriberSlot {
         })
     }
 
-    /// Asks for a wake-up. Called before a pull, so that an update after the pull wakes the
-    /// subscriber again.
+    /// Requests a wake-up. Called before a pull, so that an update after the pull wakes the
+    /// subscriber.
     pub(super) fn want_wakeup(&self) {
         self.wants_wakeup.store(true, Ordering::SeqCst);
     }
@@ -56,12 +56,12 @@ impl SubscriberSlot {
         }
     }
 
-    /// Notifies the subscriber, whether it has been woken or not.
+    /// Notifies the subscriber, whether or not it has been woken already.
     pub(super) fn notify(&self) {
         self.subscriber.notify();
     }
 
-    /// Lets the subscriber take what is due and write it, on this task. A subscriber at work is
+    /// Lets the subscriber take and write due messages on this task. A running subscriber is
     /// notified instead.
     fn deliver(&self, now: Timestamp) {
         if self.wants_wakeup.swap(false, Ordering::SeqCst) && !self.subscriber.deliver(now) {
@@ -80,7 +80,7 @@ struct Numbered {
     made: u64,
 }
 
-/// Names a subscriber within its feed.
+/// Identifies a subscriber within its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SubscriberNumber(u64);
 
@@ -102,15 +102,16 @@ impl Subscribers {
         self.0.lock().slots.is_empty()
     }
 
-    /// Wakes all subscribers that wait.
+    /// Wakes all waiting subscribers.
     pub(super) fn wake(&self) {
         for subscriber in self.0.lock().slots.values() {
             subscriber.wake();
         }
     }
 
-    /// Lets all subscribers that wait take what is there and write it to their clients. A message
-    /// to each would cost more than the write. Many subscribers are divided among the processors.
+    /// Lets all waiting subscribers take messages and write them to their clients. A message to
+    /// each subscriber would cost more than the write. Many subscribers are divided among the
+    /// processors.
     pub(super) async fn deliver(&self, now: Timestamp) {
         let subscribers: Vec<_> = self.0.lock().slots.values().cloned().collect();
         let workers = Handle::current().metrics().num_workers();
@@ -125,14 +126,15 @@ impl Subscribers {
             .collect();
         for (part, task) in subscribers.chunks(size).zip(tasks) {
             if task.await.is_err() {
-                // A session panicked. Those behind it in the part may not have been reached.
+                // A session panicked. The subscribers after it in the part may not have been
+                // served.
                 part.iter().for_each(|subscriber| subscriber.notify());
             }
         }
     }
 }
 
-/// Delivers to some subscribers, and yields the processor in between.
+/// Delivers to some subscribers, and yields now and then.
 async fn deliver_to(subscribers: Vec<Arc<SubscriberSlot>>, now: Timestamp) {
     for some in subscribers.chunks(MAX_DELIVERED_BEFORE_YIELD) {
         some.iter().for_each(|subscriber| subscriber.deliver(now));

@@ -1,8 +1,8 @@
-//! The live actor, and the handle in front of it.
+//! The live actor, and its handle.
 //!
-//! Supervises the feed actors and the session actors. Fed by sessions whose keyword has no feed
-//! yet, and by the store when other views are shown. Restarts a failed feed actor after a pause; a
-//! failed session is over, and its client connects again. Dies with the process.
+//! Supervises the feed actors and the session actors. In: new feeds from sessions, and a signal
+//! from the store when other views are shown. Restarts a failed feed actor after a pause. A failed
+//! session is over, and its client connects again. The live actor ends with the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,27 +31,27 @@ use crate::actors::engine::root_watch::RootWatch;
 use crate::events::Timestamp;
 use crate::telemetry::whole;
 
-/// A feed actor that failed is restarted after this.
+/// Pause before a failed feed actor is restarted.
 const RESTART_AFTER: Duration = Duration::from_millis(200);
-/// The wall clock is checked this often, to notice that it was set.
+/// Interval at which the wall clock is checked for being set.
 const CHECK_CLOCK_EVERY: Duration = Duration::from_millis(500);
-/// Least time after which a client connects again when the server restarts.
+/// Minimum time before a client connects again after a restart of the server.
 const MIN_RETRY: Duration = Duration::from_millis(100);
-/// The retry times of all clients spread over this for each, so that 2,000 connect in a second.
+/// The retry times spread over this time per session, so that 2,000 clients connect per second.
 const RETRY_PER_SESSION: Duration = Duration::from_micros(500);
-/// The retry times spread over this at most.
+/// Maximum time over which the retry times spread.
 const MAX_RETRY: Duration = Duration::from_secs(10);
-/// How often [`Live::stop`] looks whether sessions are open.
+/// Interval at which [`Live::stop`] checks for open sessions.
 const CHECK_SESSIONS_EVERY: Duration = Duration::from_millis(5);
 
 /// Why a session could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// As many sessions are open as may be: the limit.
+    /// The maximum number of sessions is open.
     #[error("{0} live sessions are open, which is the limit (live.sessions)")]
     TooMany(usize),
-    /// The server stops; the client should connect again after about this long.
+    /// The server is stopping; the client should connect again after about this time.
     #[error("the server is stopping")]
     Stopping(Duration),
     /// The session actor could not be started.
@@ -63,7 +63,7 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveStartError {
-    /// The engine hands its changes to another sink already.
+    /// The engine has another change sink already.
     #[error("the engine hands its changes to another sink already")]
     Attached,
     /// The live actor could not be started.
@@ -71,7 +71,7 @@ pub enum LiveStartError {
     Spawn(#[from] SpawnErr),
 }
 
-/// The handle of all that is live; cheap to clone.
+/// The handle of live; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
     context: LiveContext,
@@ -80,7 +80,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Lets clients subscribe to what the engine folds, encoded by this encoder.
+    /// Starts live: clients can subscribe to the engine's changes, encoded by this encoder.
     ///
     /// # Errors
     /// [`LiveStartError`].
@@ -108,8 +108,8 @@ impl Live {
         })
     }
 
-    /// Waits until the live actor has ended, which nothing restarts; returns why. The process has
-    /// to end then.
+    /// Waits until the live actor has ended; returns the reason. Nothing restarts it, so the
+    /// process has to exit.
     pub async fn ended(&self) -> String {
         self.watch.ended().await
     }
@@ -119,18 +119,18 @@ impl Live {
         &self.context.options
     }
 
-    /// How many sessions are open.
+    /// Number of open sessions.
     pub fn sessions(&self) -> usize {
         self.context.open_sessions()
     }
 
-    /// The reading of the clock by which windows move.
+    /// The time of the clock that moves windows.
     pub fn now(&self) -> Timestamp {
         self.context.now()
     }
 
-    /// Begins a session that writes to this transport. A session that `is_single` ends with its
-    /// only subscription.
+    /// Opens a session that writes to this transport. A session with `is_single` ends with its only
+    /// subscription.
     ///
     /// # Errors
     /// [`OpenError`]; the transport is given back.
@@ -158,8 +158,8 @@ impl Live {
             .map_err(|error| (OpenError::Spawn(error), None))
     }
 
-    /// Ends all sessions. Each client is told to connect again after a time of its own, so that
-    /// they don't all connect at once. Waits until all sessions are over, at most `within`.
+    /// Ends all sessions. Each client is told to connect again after a different time, so that the
+    /// connections are spread. Waits until all sessions have ended, at most `within`.
     pub async fn stop(&self, within: Duration) {
         self.context.is_stopping.store(true, Ordering::Release);
         let open = self.sessions();
@@ -176,9 +176,9 @@ impl Live {
     }
 }
 
-/// Steps of the live actor.
+/// Messages of the live actor.
 pub(super) enum LiveMessage {
-    /// Serve a feed that has just begun, or whose actor failed.
+    /// Start the actor of a new feed, or of a feed whose actor failed.
     StartFeed(Arc<Feed>),
     /// Other views are shown now.
     ViewsChanged,
@@ -188,7 +188,7 @@ pub(super) enum LiveMessage {
     Stop { open: usize },
 }
 
-/// What the live actor needs.
+/// Arguments of the live actor.
 struct LiveArguments {
     context: LiveContext,
     new_feeds: mpsc::UnboundedReceiver<Arc<Feed>>,
@@ -263,7 +263,7 @@ impl Actor for LiveActor {
             SupervisionEvent::ActorStarted(actor) => {
                 if let Some(session) = SessionHandle::of(&actor) {
                     if state.context.is_stopping.load(Ordering::Acquire) {
-                        // It was opened just before the stop, which has not seen it.
+                        // The session opened just before the stop, which did not include it.
                         let retry = MIN_RETRY + random_part_of(MAX_RETRY / 2);
                         session.close(Close::Restart(retry));
                     }
@@ -302,7 +302,7 @@ impl LiveState {
         }
     }
 
-    /// Moves windows at once when the clock was set, not when their buckets would have ended.
+    /// Moves windows at once when the clock was set, without waiting for the end of their buckets.
     fn on_check_clock(&mut self) {
         if self.clock.was_set(self.context.now(), Instant::now()) {
             for (handle, _) in self.feeds.values() {
@@ -343,7 +343,7 @@ impl LiveState {
     }
 }
 
-/// A random part of a span; half of it where the system has no random numbers.
+/// A random part of a span; half of it if the system supplies no random numbers.
 fn random_part_of(span: Duration) -> Duration {
     let drawn = getrandom::u32().unwrap_or(u32::MAX / 2);
     let thousandth = span / 1000;

@@ -1,17 +1,17 @@
-//! What can be subscribed to.
+//! The topics of subscriptions.
 
 use super::budget::Weight;
 use super::polled::PolledTopic;
 use crate::events::Timestamp;
 use crate::projections::volume::VolumeWindow;
 
-/// A topic with its parameters. With a keyword, or with none where it is of all keywords, it names
-/// a channel.
+/// A topic with its parameters. Together with a keyword, or with all keywords, it identifies a
+/// channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// The tweets of a keyword, newest first.
     Timeline {
-        /// How many of them a snapshot holds.
+        /// Number of tweets in a snapshot.
         limit: usize,
     },
     /// The counts of a keyword's tweets, bucket by bucket.
@@ -20,23 +20,23 @@ pub enum Topic {
     Polled(PolledTopic),
 }
 
-/// A snapshot that is expected to have more bytes is heavy.
+/// Maximum expected size of a light snapshot, in bytes.
 const MAX_LIGHT_BYTES: u64 = 100 * 1024;
-/// A tweet of a snapshot has about so many bytes.
+/// Expected size of a tweet in a snapshot, in bytes.
 const TWEET_BYTES: u64 = 1024;
-/// A point of a snapshot has about so many bytes.
+/// Expected size of a point in a snapshot, in bytes.
 const POINT_BYTES: u64 = 52;
 
-/// Snapshots of a timeline hold so many tweets by default.
+/// Default number of tweets in a timeline snapshot.
 pub const DEFAULT_LIMIT: usize = 50;
 
 impl Topic {
-    /// The channel of all timelines of a keyword.
+    /// The channel shared by all timelines of a keyword.
     pub(super) const TIMELINES: Self = Self::Timeline {
         limit: DEFAULT_LIMIT,
     };
 
-    /// The channel that its updates are those of: all timelines of a keyword have the same.
+    /// The channel with the topic's updates: all timelines of a keyword share one.
     pub(super) fn channel(&self) -> Self {
         match self {
             Self::Timeline { .. } => Self::TIMELINES,
@@ -44,8 +44,7 @@ impl Topic {
         }
     }
 
-    /// About how many bytes a snapshot has; none for a polled topic, since its subscribers share
-    /// it.
+    /// Expected size of a snapshot, in bytes; 0 for a polled topic, whose subscribers share it.
     pub(super) fn snapshot_bytes(&self, now: Timestamp) -> u64 {
         match self {
             Self::Timeline { limit } => {
@@ -61,7 +60,7 @@ impl Topic {
         }
     }
 
-    /// What a snapshot takes.
+    /// The size class of a snapshot.
     pub(super) fn weight(&self, now: Timestamp) -> Weight {
         if self.snapshot_bytes(now) <= MAX_LIGHT_BYTES {
             Weight::Light
@@ -70,8 +69,8 @@ impl Topic {
         }
     }
 
-    /// How many updates are worth keeping for subscribers that are behind: timelines are resumed,
-    /// and a snapshot of any other topic is as short as some of its updates.
+    /// Number of updates worth keeping for subscribers that are behind. Timelines can be resumed; a
+    /// snapshot of any other topic is as short as some of its updates.
     pub(super) const fn max_updates_kept(&self) -> usize {
         match self {
             Self::Timeline { .. } => 1024,
@@ -80,7 +79,7 @@ impl Topic {
         }
     }
 
-    /// It is of all keywords, not of one.
+    /// True when the topic is over all keywords.
     pub fn is_of_all(&self) -> bool {
         match self {
             Self::Timeline { .. } | Self::Volume(_) => false,

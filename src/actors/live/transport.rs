@@ -1,4 +1,4 @@
-//! What writes to one client; implemented for WebSockets and server-sent events.
+//! The writer to one client; implemented for WebSockets and server-sent events.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::message::Message;
 
-/// The connection is closed: nothing can be written any more.
+/// The connection is closed: nothing more can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
 
 /// Writes to one client, without waiting for it.
 pub trait Transport: Send + 'static {
-    /// Writes as many messages as the client takes now, and removes them. True when nothing is left
-    /// to write.
+    /// Writes as many messages as the client accepts now, and removes them from the list. True when
+    /// all bytes were written.
     ///
     /// # Errors
     /// [`Gone`].
@@ -22,16 +22,16 @@ pub trait Transport: Send + 'static {
     /// Takes bytes of the transport itself, to be written between two messages.
     fn control(&mut self, bytes: &[u8]);
 
-    /// Asks the client for a sign of life.
+    /// Pings the client.
     fn probe(&mut self);
 
-    /// How many writes were completed.
+    /// Number of completed writes.
     fn completed(&self) -> u64;
 
-    /// Resolves when more can be written.
+    /// Resolves when the transport can be written again.
     fn writable(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Sends a goodbye, if the client takes it, and ends the connection.
+    /// Sends a close message, if the client accepts it, and ends the connection.
     fn close(self: Box<Self>, why: Close);
 }
 
@@ -40,11 +40,11 @@ pub trait Transport: Send + 'static {
 pub enum Close {
     /// The client closed the connection.
     Gone,
-    /// The server stops; the client should connect again after about this long.
+    /// The server is stopping; the client should connect again after about this time.
     Restart(Duration),
-    /// The client took nothing for `live.slow_ms`.
+    /// The client read nothing for `live.slow_ms`.
     TooSlow,
-    /// The client sent messages that are not understood.
+    /// The client sent invalid messages.
     BadMessage(&'static str),
     /// The client sent a message that is too long.
     TooLarge,
@@ -52,14 +52,14 @@ pub enum Close {
     Protocol(u16, String),
     /// There are too many sessions, or the client sends too many messages.
     TooMany(&'static str),
-    /// The client gave no sign of life.
+    /// The client did not answer a ping.
     Silent,
     /// The only subscription of the session is over.
     Finished,
 }
 
 impl Close {
-    /// Its name in metrics.
+    /// The reason's name in metrics.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Gone => "gone",

@@ -124,8 +124,7 @@ impl Made {
     }
 
     /// Draws the index of a word; low indexes are frequent, high ones rare. It is the smallest of
-    /// three
-    /// uniform draws.
+    /// three uniform draws.
     fn zipf(&mut self) -> usize {
         let mut bound = self.words.len();
         for _ in 0..3 {

@@ -1,5 +1,5 @@
-//! Imports of an export whose keywords are in an earlier version of the normal form: each record is
-//! moved to the token that its keyword has today, and each keyword that changed is reported.
+//! Imports an export whose keywords are in an earlier version of the normal form: moves each record
+//! to the present token of its keyword, and reports each changed keyword.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -11,32 +11,33 @@ use percent_encoding::percent_decode;
 use super::restore::store_own_event;
 use crate::events::{CarriedToken, Form, Keyword, NORMAL_FORM_VERSION, Record, Token};
 
-/// The most changed keywords that are remembered by name.
+/// Maximum number of changed keywords that are kept by name.
 const MAX_REMEMBERED: usize = 100_000;
-/// The most unchanged tokens that are remembered by hash, to find out whether another keyword
-/// became one of them; and the most tokens that are remembered with their meaning.
+/// Maximum number of unchanged tokens that are kept by hash, to detect another keyword with the
+/// same token; also the maximum number of tokens that are kept with their meaning.
 const MAX_SAME: usize = 1_000_000;
 const MAX_KNOWN: usize = 200_000;
 
-/// A keyword whose normal form changed since the export.
+/// A keyword whose normal form has changed since the export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedKeyword {
-    /// Its spelling in the export, percent-encoded where it is not UTF-8.
+    /// The spelling in the export; percent-encoded where it is not UTF-8.
     pub from: String,
-    /// Its spelling today; `None` when it is no keyword any more, so that its records are rejected.
+    /// The present spelling; `None` when it is no longer a keyword, so that its records are
+    /// rejected.
     pub to: Option<String>,
-    /// Why it is no keyword.
+    /// Why it is no longer a keyword.
     pub reason: Option<String>,
-    /// Another keyword of the export has the same spelling today.
+    /// Another keyword of the export has the same present spelling.
     pub joined: bool,
-    /// How many records it has.
+    /// Number of its records.
     pub records: u64,
 }
 
-/// Moves records to the tokens of today.
+/// Moves records to the present tokens.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
-    /// The export's tokens are those of version 1.
+    /// True when the tokens of the export are those of version 1.
     is_older: bool,
     known: HashMap<Bytes, CarriedToken>,
     same: HashSet<u64>,
@@ -44,7 +45,7 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
-    /// A carrier for an export whose tokens are in this version of the normal form.
+    /// A carrier for an export whose tokens have this version of the normal form.
     pub(crate) fn of(version: u16) -> Self {
         Self {
             is_older: version < NORMAL_FORM_VERSION,
@@ -52,7 +53,7 @@ impl Carrier {
         }
     }
 
-    /// Moves a record to the token of today.
+    /// Moves a record to its present token.
     pub(super) fn carry(&mut self, record: &mut Record, form: Form) {
         if !self.is_older {
             return;
@@ -75,7 +76,7 @@ impl Carrier {
             }
             CarriedToken::Now(keyword) => {
                 record.token = Token::of(keyword).to_string().into();
-                // The exporting version may not have known the token, and then exported a payload.
+                // The exporting version may not have known the token; it then exported a payload.
                 store_own_event(record, form);
                 (Some(keyword.to_string()), None)
             }
@@ -130,11 +131,11 @@ mod tests {
     use super::*;
     use crate::events::{Envelope, Event, Sequence, Timestamp, binary};
 
-    /// Tokens that version 1 gave: conjoining jamo for ㅋㅋ, and a selector behind the heart.
+    /// Tokens of version 1: conjoining jamo for ㅋㅋ, and a selector behind the heart.
     const KK: &[u8] = b"%E1%84%8F%E1%84%8F";
     const RED_HEART: &[u8] = b"%E2%9D%A4%EF%B8%8F";
     const HEART: &[u8] = b"%E2%9D%A4";
-    /// The Hangul filler's NFKC, which cannot be seen.
+    /// The NFKC of the Hangul filler, an invisible character.
     const FILLER: &[u8] = b"%E1%85%A0";
 
     fn record(token: &'static [u8], payload: &[u8]) -> Record {
@@ -181,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_today_stay() {
+    fn present_tokens_stay() {
         let mut carrier = Carrier::of(NORMAL_FORM_VERSION);
         assert_eq!(carried(&mut carrier, KK), KK);
         assert_eq!(carrier.finish(), []);
     }
 
     #[test]
-    fn an_event_that_was_exported_as_a_payload_is_one_again() {
+    fn event_exported_as_a_payload_becomes_an_event_again() {
         let at = Timestamp::from_millis(0);
         let json = crate::events::json::encode(&Event::keyword_tracked(at));
         let opened = |received_at| -> Envelope {
@@ -197,9 +198,9 @@ mod tests {
             Carrier::of(1).carry(&mut record, Form::Stored);
             record.open(Sequence::new(1), &Ok(Keyword::new("ㅋㅋ").unwrap()))
         };
-        // Of a server whose clock was wrong: its own events have the time of their journaling.
+        // The server's own event, journaled with a wrong clock: its time is that of the journaling.
         assert_eq!(opened(at).event(), Some(&Event::keyword_tracked(at)));
-        // Of a publisher, which was rejected then.
+        // A publisher's event, which was rejected when it was journaled.
         assert_eq!(opened(Timestamp::EARLIEST).event(), None);
     }
 }

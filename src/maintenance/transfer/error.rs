@@ -1,24 +1,24 @@
-//! What can go wrong with an export or an import.
+//! The errors of exports and imports.
 
 use std::path::{Path, PathBuf};
 
 use crate::journal::JournalError;
 
-/// Why an export or an import was not done.
+/// Why an export or an import failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
     /// The journal cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("could not {action} {path}: {source}")]
     File {
         /// The operation that failed, as a verb.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -28,28 +28,28 @@ pub enum TransferError {
         /// The folder.
         path: PathBuf,
     },
-    /// A line is not one of an exported journal.
+    /// A line is not part of an exported journal.
     #[error("{path}, line {line}: {what}")]
     Line {
         /// The file.
         path: PathBuf,
         /// The line's number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The error of the line.
         what: String,
     },
     /// The last line is missing.
     #[error(
         "{path} is cut short: it ends after {records} records, without its last line. An import \
-        keeps those, and goes on when it is run again with the whole file"
+        keeps those, and continues when it is run again with the whole file"
     )]
     CutShort {
         /// The file.
         path: PathBuf,
-        /// How many records it holds.
+        /// Number of its records.
         records: u64,
     },
-    /// The bytes are not those that were exported.
+    /// The bytes differ from the exported ones.
     #[error("{path} was changed or damaged after it was exported: its digest does not match")]
     Digest {
         /// The file.
@@ -57,8 +57,8 @@ pub enum TransferError {
     },
     /// The same, found after all records were imported.
     #[error(
-        "{path} was changed or damaged after it was exported: its digest does not match. What it \
-        held is in the journal by now: remove the journal, and import a sound export"
+        "{path} was changed or damaged after it was exported: its digest does not match. The \
+        records are in the journal already: remove the journal, and import an undamaged export"
     )]
     Spoiled {
         /// The stream.
@@ -69,18 +69,18 @@ pub enum TransferError {
         "the journal holds {records} records already; import into an empty data folder instead"
     )]
     NotEmpty {
-        /// How many records it holds.
+        /// Number of its records.
         records: u64,
     },
     /// The journal holds a part of another export.
     #[error(
-        "{path} is not the export that this import was begun with: {what}; go on with that one, or \
+        "{path} is not the export of the unfinished import: {what}; continue with that export, or \
         import into an empty journal"
     )]
     OtherExport {
         /// The file.
         path: PathBuf,
-        /// How that shows.
+        /// The difference that shows it.
         what: String,
     },
     /// The file is an export of another journal.
@@ -89,7 +89,7 @@ pub enum TransferError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is a whole export.
+    /// The file is a complete export.
     #[error("{path} holds a whole export already; choose another file, or remove it first")]
     Complete {
         /// The file.
@@ -98,7 +98,7 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    /// An error of this operation on this file, from the system's answer.
+    /// An error of this operation on this file.
     pub(crate) fn file(
         action: &'static str,
         path: &Path,

@@ -1,8 +1,8 @@
-//! Writes a journal as lines, from which [`import`](mod@super::import) makes a journal again.
+//! Writes a journal as lines; [`import`](mod@super::import) makes a journal from them.
 //!
-//! A plain file itself says how far the export has come and whether it is whole, so an export that
-//! was cut short goes on where it ended ([`unfinished`](super::unfinished)). Pipes and devices are
-//! written straight through. Memory holds one block of lines.
+//! A plain file shows how far its export has come and whether it is complete, so that an unfinished
+//! export is continued at its end ([`unfinished`](super::unfinished)). Pipes and devices are
+//! written directly. Memory holds one block of lines.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -16,12 +16,12 @@ use crate::journal::{Journal, JournalError, Selection};
 use crate::journal::{Salvage, Salvaged};
 use crate::maintenance::TransferError;
 
-/// The bytes of lines that are compressed and written at once.
+/// Size of the lines that are compressed and written at once, in bytes.
 pub(crate) const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 /// zstd's default level: more effort gains little.
 const ZSTD_LEVEL: i32 = 3;
 
-/// How the lines are written.
+/// The compression of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Uncompressed.
@@ -31,7 +31,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The compression that a file name asks for: zstd if it ends in `.zst`.
+    /// The compression for a file name: zstd if it ends in `.zst`.
     pub fn of(file: &Path) -> Self {
         match file.extension() {
             Some(extension) if extension == "zst" => Self::Zstd,
@@ -40,10 +40,10 @@ impl Compression {
     }
 }
 
-/// A whole export.
+/// A complete export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// How many records it holds.
+    /// Number of its records.
     pub records: u64,
     /// The sequence of the last record.
     pub last: Sequence,
@@ -51,14 +51,14 @@ pub struct Exported {
     pub digest: String,
     /// BLAKE3 of the records' lines, in hex: equal for journals of equal records.
     pub records_digest: String,
-    /// How many payloads were cut in this attempt, because they are too long for any event.
+    /// Number of payloads that this attempt shortened, because they are too long for any event.
     pub cut: u64,
 }
 
 /// The progress of an export or an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportProgress {
-    /// How many records are done, including those of an earlier attempt.
+    /// Number of processed records, including those of an earlier attempt.
     pub records: u64,
     /// The position through which the journal was read (export) or written (import).
     pub through: Sequence,
@@ -66,7 +66,7 @@ pub struct ExportProgress {
     pub end: Option<Sequence>,
 }
 
-/// An export that is being written. All methods block on the file.
+/// An unfinished export. All methods block on the file.
 pub struct Exporter {
     path: PathBuf,
     out: Box<dyn Write + Send>,
@@ -74,7 +74,7 @@ pub struct Exporter {
     file: Option<File>,
     compression: Compression,
     incarnation: Incarnation,
-    /// Version of the normal form of the journal's tokens.
+    /// The version of the normal form of the journal's tokens.
     normal_form: u16,
     headed: bool,
     digests: Digests,
@@ -92,13 +92,13 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl Exporter {
-    /// Begins an export of the journal with this incarnation to a new file, or goes on with a plain
-    /// file that holds an export that was cut short. Any other plain file is left unchanged. A pipe
-    /// or a device is written straight through; opening a pipe waits for its reader.
+    /// Starts an export of the journal with this incarnation to a new file, or continues an
+    /// unfinished export in a plain file. Any other plain file is left unchanged. A pipe or a
+    /// device is written directly; opening a pipe waits for its reader.
     ///
     /// # Errors
-    /// [`TransferError::Complete`] when the file is a whole export already,
-    /// [`TransferError::OtherJournal`] when it is one of another journal,
+    /// [`TransferError::Complete`] when the file is a complete export already,
+    /// [`TransferError::OtherJournal`] when it is an export of another journal,
     /// [`TransferError::Line`] when it is something else, [`TransferError::Folder`], or
     /// [`TransferError::File`].
     pub fn to_file(
@@ -154,7 +154,7 @@ impl Exporter {
         })
     }
 
-    /// Begins an export to a stream, such as standard output, which cannot be resumed. `name` is
+    /// Starts an export to a stream, such as standard output, which cannot be resumed. `name` is
     /// its name in errors.
     pub fn to_stream(
         out: Box<dyn Write + Send>,
@@ -181,7 +181,7 @@ impl Exporter {
         Sequence::new(self.digests.last)
     }
 
-    /// How many records are in the export.
+    /// Number of records in the export.
     pub fn records(&self) -> u64 {
         self.digests.count
     }
@@ -291,10 +291,11 @@ pub async fn export(
     exporter.finish()
 }
 
-/// Exports what is left of a damaged embedded journal. `skipped` is called for each damage.
+/// Exports the undamaged records of a damaged embedded journal. `skipped` is called for each
+/// damaged stretch.
 ///
 /// # Errors
-/// As [`export`].
+/// The errors of [`export`].
 pub fn export_salvaged(
     salvage: Salvage,
     mut exporter: Exporter,

@@ -1,8 +1,8 @@
 //! Makes a journal from an export.
 //!
-//! The journal has to be empty, or to hold the beginning of the same export: an import that was cut
-//! short compares the records that are there, and goes on after them. A small state file beside the
-//! journal names the export until all of it is imported.
+//! The journal has to be empty, or to hold the beginning of the same export: a resumed import
+//! compares the records in the journal with the export, and continues after them. A small state
+//! file beside the journal names the export until it is completely imported.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -21,38 +21,38 @@ use crate::journal::tokens::Tokens;
 use crate::journal::{Journal, JournalReader, Selection};
 use crate::maintenance::TransferError;
 
-/// The most records that are appended at once ...
+/// Maximum number of records that are appended at once ...
 const BATCH_RECORDS: usize = 4096;
-/// ... and the most bytes of their lines.
+/// ... and maximum size of their lines, in bytes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// A finished import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// How many records the export holds.
+    /// Number of records in the export.
     pub records: u64,
-    /// How many of them an earlier attempt had imported.
+    /// Number of them that an earlier attempt had imported.
     pub resumed: u64,
     /// The digest of the export.
     pub digest: String,
     /// The digest of its records' lines.
     pub records_digest: String,
-    /// How many records are not as in the export.
+    /// Numbers of records that differ from the export.
     pub changes: ImportChanges,
-    /// Keywords whose normal form changed since the export.
+    /// Keywords whose normal form has changed since the export.
     pub carried: Vec<CarriedKeyword>,
 }
 
-/// How many records an import changed. It leaves none out.
+/// Numbers of records that an import changed. It omits none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ImportChanges {
-    /// Payloads that are too long for any event, and therefore rejected. They are cut to a byte
-    /// more than an event may have.
+    /// Payloads that are too long for any event, and therefore rejected. They are shortened to one
+    /// byte more than the maximum of an event.
     pub cut: u64,
-    /// Events about keywords that were journaled while a clock was wrong. They have the nearest
-    /// time that is allowed.
+    /// Events about keywords that were journaled with a wrong clock. They get the nearest allowed
+    /// time.
     pub retimed: u64,
-    /// Tweets with a time that is not allowed. They are kept as rejected.
+    /// Tweets with a time outside the allowed range. They are kept as rejected.
     pub rejected: u64,
 }
 
@@ -72,19 +72,20 @@ pub fn import_state(dir: &Path) -> PathBuf {
     dir.join("import.json")
 }
 
-/// Whether an import into the journal in `dir` was begun and not finished.
+/// True when an import into the journal in `dir` is unfinished.
 pub fn import_unfinished(dir: &Path) -> bool {
     import_state(dir).exists()
 }
 
-/// Imports a plain file, compressed with zstd or not. Reads the file twice, since the closing
-/// digest is checked before anything is written. `state` is the state file, such as
+/// Imports a plain file, with or without zstd compression. Reads the file twice, because the
+/// closing digest is checked before anything is written. `state` is the state file, such as
 /// [`import_state`]. Blocks on the file between appends.
 ///
 /// # Errors
 /// [`TransferError::CutShort`] when the file has no closing line: its records are in the journal,
 /// and the import can be resumed with the whole file. [`TransferError::Digest`] when bytes were
-/// changed: nothing was written. Otherwise any [`TransferError`]; the records before it are kept.
+/// changed: nothing was written. Otherwise any [`TransferError`]; the records before the error are
+/// kept.
 pub async fn import(
     journal: &dyn Journal,
     file: &Path,
@@ -93,7 +94,7 @@ pub async fn import(
 ) -> Result<Imported, TransferError> {
     let end = match check_export(file) {
         Ok(checked) => Some(Sequence::new(checked.records)),
-        // The records that are there are imported all the same.
+        // The records before the cut are imported.
         Err(TransferError::CutShort { .. }) => None,
         Err(error) => return Err(error),
     };
@@ -101,11 +102,11 @@ pub async fn import(
     take_in(journal, lines, state, end, progress).await
 }
 
-/// Imports a stream, such as standard input or a pipe, compressed with zstd or not. `name` is its
-/// name in errors.
+/// Imports a stream, such as standard input or a pipe, with or without zstd compression. `name` is
+/// its name in errors.
 ///
 /// # Errors
-/// As [`import`], but a wrong digest is found after everything is written:
+/// The errors of [`import`], except that a wrong digest is found after everything is written:
 /// [`TransferError::Spoiled`].
 pub async fn import_stream(
     journal: &dyn Journal,
@@ -121,10 +122,10 @@ pub async fn import_stream(
     }
 }
 
-/// The content of an export file whose digest is right.
+/// The content of an export file with a correct digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// How many records it holds.
+    /// Number of its records.
     pub records: u64,
     /// The digest of the export.
     pub digest: String,
@@ -217,7 +218,7 @@ struct ImportBatch<'a> {
     /// The last sequence of the export, if it is known.
     end: Option<Sequence>,
     records: Vec<Record>,
-    /// The length of their lines.
+    /// Size of their lines, in bytes.
     bytes: usize,
 }
 
@@ -236,7 +237,7 @@ impl<'a> ImportBatch<'a> {
         }
     }
 
-    /// Adds the record of the line at this position, and appends the batch if it is full.
+    /// Adds the record of the line at this position; appends the batch if it is full.
     async fn push(
         &mut self,
         record: Record,
@@ -252,14 +253,15 @@ impl<'a> ImportBatch<'a> {
         Ok(())
     }
 
-    /// Appends what waits. Returns the journal head.
+    /// Appends the waiting records. Returns the journal head.
     async fn append(&mut self) -> Result<Sequence, TransferError> {
         self.bytes = 0;
         let records = std::mem::take(&mut self.records);
         Ok(self.journal.append(records).await?.last)
     }
 
-    /// Appends the rest after the last line. The journal held `resumed` records at the start.
+    /// Appends the remaining records after the last line. The journal held `resumed` records at the
+    /// start.
     async fn finish(mut self, lines: &ExportLines, resumed: u64) -> Result<(), TransferError> {
         let through = self.append().await?;
         if lines.records() < resumed {

@@ -9,7 +9,7 @@ use crate::maintenance::TransferError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The lines of an export, with the digest of those read so far.
+/// The lines of an export, with the digest of the lines read so far.
 pub(super) struct ExportLines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
@@ -55,12 +55,12 @@ impl ExportLines {
         &self.path
     }
 
-    /// How many record lines were counted.
+    /// Number of counted record lines.
     pub(crate) const fn records(&self) -> u64 {
         self.digests.count
     }
 
-    /// The next line without its end; `None` at the end, or where a line is cut short.
+    /// The next line without its line end; `None` at the end, or where a line is incomplete.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, TransferError> {
         self.line.clear();
         let max = MAX_LINE_BYTES as u64;
@@ -69,7 +69,7 @@ impl ExportLines {
             .read_until(b'\n', &mut self.line);
         match read {
             Ok(_) => {}
-            // A zstd frame that is cut short ends like a file.
+            // An incomplete zstd frame ends like a file.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(TransferError::file("read", &self.path)(error)),
         }
@@ -87,13 +87,13 @@ impl ExportLines {
     /// Reads the first line.
     pub(crate) fn header(&mut self) -> Result<Header, TransferError> {
         let is_begun = self.next()?.is_some();
-        // An editor may have put a byte order mark before the first line.
+        // An editor may have added a byte order mark.
         if self.line.starts_with(BYTE_ORDER_MARK) {
             self.line.drain(..BYTE_ORDER_MARK.len());
         }
         let header = match self.line.strip_suffix(b"\n").filter(|_| is_begun) {
             Some(line) => Header::parse(line),
-            None => Err("there is no whole first line".into()),
+            None => Err("the first line is incomplete".into()),
         };
         let header = header.map_err(|what| self.wrong_at(1, what))?;
         self.digests.header(&self.line);
@@ -105,7 +105,7 @@ impl ExportLines {
         self.digests.record(&self.line);
     }
 
-    /// Counts the last line read, if it was parsed.
+    /// Counts the last line read, after it was parsed.
     pub(crate) fn record(
         &mut self,
         parsed: Result<Parsed, String>,
@@ -125,7 +125,7 @@ impl ExportLines {
     pub(crate) fn end(&mut self, closing: &Closing) -> Result<(), TransferError> {
         let mut right = self.digests.closing();
         if right.last == 0 {
-            // A mere check does not count the record lines.
+            // A check alone does not count the record lines.
             right.last = closing.last;
         }
         if right != *closing {
@@ -135,7 +135,7 @@ impl ExportLines {
         }
         if self.next()?.is_some() || !self.line.is_empty() {
             let number = self.number;
-            return Err(self.wrong_at(number, "something stands behind the last line".into()));
+            return Err(self.wrong_at(number, "the closing line is not the last one".into()));
         }
         Ok(())
     }

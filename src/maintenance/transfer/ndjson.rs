@@ -1,4 +1,4 @@
-//! The lines of an export, written and read.
+//! The format of an export's lines: writing and parsing.
 //!
 //! ```text
 //! {"tidings_journal":2,"incarnation":"00c0ffee00c0ffee","first":1,"normal_form":2}
@@ -8,16 +8,15 @@
 //! {"records":3,"last":3,"digest":"…","records_digest":"…"}
 //! ```
 //!
-//! The digests are BLAKE3, in hex: `digest` of all bytes before the last line, `records_digest` of
-//! the record lines alone, which is equal for journals of equal records. Sequences rise; records
-//! that are left out were missing or damaged.
+//! The digests are BLAKE3, in hex. `digest` covers all bytes before the last line. `records_digest`
+//! covers the record lines alone, so it is equal for journals of equal records. Sequences rise; a
+//! gap means that records were missing or damaged.
 //!
-//! Every record of a journal has a line, and every such line is read again: see [`parse_record`].
+//! Every record of a journal has a line, and every such line can be parsed: see [`parse_record`].
 //!
-//! Version 1 had no `normal_form` (the version of the normal form that the tokens are in), and is
-//! read as of version 1 of that. Version 2 may have two members more in a record: `origin` beside
-//! an event, which says where it came from, such as `redrive:12`, and `hollow` in place of an event
-//! that was erased.
+//! Version 1 has no `normal_form` (the version of the normal form of the tokens); it is read as 1.
+//! In version 2 a record may have two more members: `origin` beside an event, which names its
+//! source, such as `redrive:12`; and `hollow` in place of an erased event.
 
 use std::io::Write;
 
@@ -33,13 +32,13 @@ use crate::events::{
     Token, binary, encode_fitting, json,
 };
 
-/// The version of the format that is written. Versions through it are read.
+/// The version that is written. Earlier versions are read too.
 const VERSION: u32 = 2;
-/// The longest line, in bytes: a payload of [`MAX_EXPORTED_BYTES`] whose every byte is escaped, and
-/// some room.
+/// Maximum length of a line, in bytes: a payload of [`MAX_EXPORTED_BYTES`] with every byte escaped,
+/// and some margin.
 pub(super) const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
-/// The most bytes of a payload that are exported: the default limit of NATS. A longer payload is
-/// rejected anyway.
+/// Maximum exported size of a payload, in bytes: the default limit of NATS. A longer payload is
+/// rejected in any case.
 const MAX_EXPORTED_BYTES: usize = 1024 * 1024;
 
 /// The first line.
@@ -50,7 +49,7 @@ pub(super) struct Header {
     incarnation: String,
     /// Sequence of the first record.
     pub(crate) first: u64,
-    /// Version of the normal form of the tokens.
+    /// The version of the normal form of the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     normal_form: Option<u16>,
 }
@@ -70,15 +69,15 @@ impl Header {
         self.normal_form.unwrap_or(1)
     }
 
-    /// The first line up to where its first sequence stands.
+    /// The first line up to the number of its first sequence.
     pub(super) fn before_first(incarnation: Incarnation) -> String {
         format!("{{\"tidings_journal\":{VERSION},\"incarnation\":\"{incarnation}\",\"first\":")
     }
 
-    /// Reads a first line.
+    /// Parses a first line.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Describes the error of the line.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -86,7 +85,7 @@ impl Header {
         }
         let Ok(Version { tidings_journal }) = serde_json::from_slice(line) else {
             return Err(
-                "this is no exported journal: it does not begin with {\"tidings_journal\":…}"
+                "this is not an exported journal: it does not begin with {\"tidings_journal\":…}"
                     .into(),
             );
         };
@@ -108,7 +107,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The journal it was made from.
+    /// The incarnation of the exported journal.
     pub(crate) fn incarnation(&self) -> Result<Incarnation, String> {
         u64::from_str_radix(&self.incarnation, 16)
             .map(Incarnation)
@@ -127,7 +126,7 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    /// Reads a line if it is a last one.
+    /// Parses a closing line; `None` for any other line.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         if line.starts_with(b"{\"records\":") {
             serde_json::from_slice(line).ok()
@@ -144,7 +143,7 @@ pub(super) fn write_line<T: Serialize>(value: &T, out: &mut Vec<u8>) -> std::io:
     Ok(())
 }
 
-/// Writes a record as a line. Answers whether its payload was cut.
+/// Writes a record as a line. Returns true when its payload was shortened.
 pub(super) fn write_record(envelope: &Envelope, out: &mut Vec<u8>) -> std::io::Result<bool> {
     let mut is_cut = false;
     let mut cut = |payload: &Bytes| {
@@ -188,7 +187,7 @@ pub(super) fn write_record(envelope: &Envelope, out: &mut Vec<u8>) -> std::io::R
     Ok(is_cut)
 }
 
-/// Writes a field as text, or, if it is no text, in base 64 under the name with `_base64`.
+/// Writes a field as text; or, if it is not UTF-8, in base 64 under its name with `_base64`.
 fn write_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
@@ -224,24 +223,24 @@ struct RecordLine {
     origin: Option<String>,
 }
 
-/// A record line that was read.
+/// A parsed record line.
 #[derive(Debug)]
 pub(super) struct Parsed {
     /// Its sequence in the export.
     pub(crate) sequence: u64,
     /// The record to append.
     pub(crate) record: Record,
-    /// What is not as in the line.
+    /// The difference from the line, if any.
     pub(super) change: Option<LineChange>,
 }
 
-/// Reads a record line for a journal that takes this form of events.
+/// Parses a record line for a journal that stores this form of events.
 ///
 /// An exported event stays an event, and a rejected payload stays rejected. An event about a
-/// keyword may have any time, since only its order decides whether the keyword is tracked.
+/// keyword may have any time, because only its position decides whether the keyword is tracked.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Describes the error of the line.
 pub(super) fn parse_record(line: &[u8], form: Form) -> Result<Parsed, String> {
     let line: RecordLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received_at = Timestamp::parse(&line.received_at)
@@ -286,7 +285,7 @@ pub(super) fn parse_record(line: &[u8], form: Form) -> Result<Parsed, String> {
     })
 }
 
-/// The most bytes of a payload that are imported: a byte more than an event may have.
+/// Maximum imported size of a payload, in bytes: one more than an event may have.
 const MAX_PAYLOAD_BYTES: usize = json::MAX_PAYLOAD_BYTES + 1;
 
 fn either(
@@ -305,31 +304,31 @@ fn either(
     }
 }
 
-/// The digests of an export that is being written or read.
+/// The digests of an export while it is written or read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digests {
     all: blake3::Hasher,
     records: blake3::Hasher,
-    /// How many records.
+    /// Number of records.
     pub(crate) count: u64,
-    /// The last one's sequence.
+    /// The sequence of the last record.
     pub(crate) last: u64,
 }
 
 impl Digests {
-    /// Takes the first line, with its end.
+    /// Adds the first line, with its line end.
     pub(crate) fn header(&mut self, line: &[u8]) {
         self.all.update(line);
     }
 
-    /// Takes a record's line, with its end.
+    /// Adds a record's line, with its line end.
     pub(crate) fn record(&mut self, line: &[u8]) {
         self.all.update(line);
         self.records.update(line);
         self.count = self.count.saturating_add(1);
     }
 
-    /// The last line that belongs here.
+    /// The closing line for these records.
     pub(super) fn closing(&self) -> Closing {
         Closing {
             records: self.count,
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_about_a_keyword_has_any_time_where_it_is_stored_and_a_valid_one_where_it_is_sent() {
+    fn keyword_event_has_any_time_in_storage_and_a_valid_time_on_the_wire() {
         let line = r#"{"sequence":1,"received_at":"1970-01-01T00:00:05.000Z","token":"a","event":{"type":"keyword.tracked","at":"1970-01-01T00:00:05.000Z"}}"#;
         let stored = parsed(line, Form::Stored);
         assert_eq!(stored.change, None);
@@ -373,20 +372,20 @@ mod tests {
     }
 
     #[test]
-    fn a_tweet_with_a_time_that_is_not_allowed_is_kept_as_rejected() {
+    fn tweet_with_a_time_out_of_range_is_kept_as_rejected() {
         let line = r#"{"sequence":1,"received_at":"2010-01-01T00:00:00.000Z","token":"a","event":{"type":"tweet.deleted","id":"1","at":"1999-01-01T00:00:00.000Z"}}"#;
         for form in [Form::Stored, Form::Wire] {
             let kept = parsed(line, form);
             assert_eq!(kept.change, Some(LineChange::Rejected));
             assert_eq!(opened(&kept.record).event(), None);
         }
-        // What is no event at all was not exported by a tidings.
+        // A line that is not an event was not exported by tidings.
         let nonsense = line.replace("tweet.deleted", "tweet.imagined");
         assert!(parse_record(nonsense.as_bytes(), Form::Stored).is_err());
     }
 
     #[test]
-    fn a_payload_that_is_too_long_stays_rejected_and_fits_a_line() {
+    fn too_long_payload_stays_rejected_and_fits_a_line() {
         let payload = Bytes::from(vec![1; 3 * MAX_EXPORTED_BYTES]);
         let envelope = Envelope {
             sequence: Sequence::new(1),

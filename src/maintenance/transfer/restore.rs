@@ -1,23 +1,23 @@
-//! Puts what a line of an export holds into the stored form of a record.
+//! Restores the stored form of a record from a line of an export.
 
 use serde_json::Value;
 
 use crate::events::{Event, Form, Hollow, Record, Subject, Timestamp, binary, json, shortened};
 
-/// What an import changes in a record.
+/// The change of a record by an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineChange {
-    /// An event whose time no publisher may send gets the nearest allowed time, because the journal
-    /// checks the time. Earlier versions journaled such events when the clock was wrong.
+    /// The event's time is out of range, so it gets the nearest allowed time, because the journal
+    /// checks it. Earlier versions journaled such events when the clock was wrong.
     Retimed,
-    /// A tweet with such a time is kept as rejected.
+    /// The tweet's time is out of range, so the tweet is kept as rejected.
     Rejected,
-    /// A payload that is longer than any event, and therefore rejected, is cut to a byte more than
+    /// The payload is longer than any event, so it is rejected and shortened to one byte more than
     /// an event may have.
     Cut,
 }
 
-/// Puts the origin of an event into its stored form. A payload has none.
+/// Adds the origin of an event to its stored form. A payload has no origin.
 pub(super) fn keep_origin(record: &mut Record, origin: &str) -> Result<(), binary::StoredError> {
     binary::check_origin(origin)?;
     if binary::wire_payload(&record.stored).is_none()
@@ -28,7 +28,7 @@ pub(super) fn keep_origin(record: &mut Record, origin: &str) -> Result<(), binar
     Ok(())
 }
 
-/// Stores what is left of an erased event. It has no wire form, so there it is kept as rejected.
+/// Stores an erased event. It has no wire form, so a journal of wire forms keeps it as rejected.
 pub(super) fn store_hollow(
     record: &mut Record,
     json: &[u8],
@@ -48,7 +48,7 @@ pub(super) fn store_hollow(
     })
 }
 
-/// Stores a payload as an event if a server wrote it: the time of such an event is that of its
+/// Stores a payload as an event if a server wrote it. The time of such an event is that of its
 /// journaling, even if the clock was wrong. Other payloads stay payloads.
 pub(super) fn store_own_event(record: &mut Record, form: Form) {
     let own = binary::wire_payload(&record.stored).filter(|payload| {
@@ -60,13 +60,14 @@ pub(super) fn store_own_event(record: &mut Record, form: Form) {
     }
 }
 
-/// Stores an event in the form that the journal takes. The change says what is not as exported.
+/// Stores an event in the form of the journal. The result is the difference from the export, if
+/// any.
 pub(super) fn store_event(
     record: &mut Record,
     json: &[u8],
     form: Form,
 ) -> Result<Option<LineChange>, String> {
-    // Earlier versions exported some events in a longer form than they came in.
+    // Earlier versions exported some events in a longer form than they were received in.
     let short = (json.len() > json::MAX_PAYLOAD_BYTES)
         .then(|| shortened(json))
         .flatten();
@@ -90,8 +91,7 @@ pub(super) fn store_event(
     Ok(change)
 }
 
-/// The event with the time that it names, allowed or not; `None` when anything else is wrong with
-/// it.
+/// The event with the time in its line, allowed or not; `None` when it has another error.
 fn at_any_time(json: &[u8]) -> Option<Event> {
     let mut object: Value = serde_json::from_slice(json).ok()?;
     let written = object.get_mut("at")?;
@@ -105,8 +105,7 @@ fn at_any_time(json: &[u8]) -> Option<Event> {
     })
 }
 
-/// Moves the record's time into the allowed range. Returns the nearest time that its event may have
-/// then.
+/// Moves the record's time into the allowed range. Returns the nearest allowed time of its event.
 fn retime(record: &mut Record, at: Timestamp) -> Timestamp {
     record.received_at = record.received_at.max(Timestamp::EARLIEST);
     at.clamp(Timestamp::EARLIEST, record.received_at)

@@ -1,8 +1,8 @@
 //! Recognizes an unfinished export in a file.
 //!
-//! An export that was cut short goes on after its last whole line, or, when it is compressed, after
-//! its last whole zstd frame (a frame holds whole lines). What follows is cut off, so it has to be
-//! the torn end of an export: any other file is left untouched. The file may have any length and
+//! An unfinished export is continued after its last complete line, or, when it is compressed, after
+//! its last complete zstd frame (a frame holds complete lines). The rest is removed, so it must be
+//! the torn end of an export: any other file is left unchanged. The file may have any length and
 //! content, so at most one line or frame is in memory.
 
 use std::fs::File;
@@ -14,17 +14,17 @@ use super::ndjson::{Closing, Digests, Header, MAX_LINE_BYTES, sequence_of};
 use crate::events::Incarnation;
 use crate::maintenance::TransferError;
 
-/// A frame of an export holds at most a block and the line that filled it.
+/// Maximum size of a frame of an export, in bytes: a block, and the line that filled it.
 const MAX_FRAME_BYTES: usize = BLOCK_BYTES + MAX_LINE_BYTES;
 /// The first bytes of every zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// An export that was begun, or an empty file.
+/// An unfinished export, or an empty file.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// The length of the whole lines or frames, in bytes.
+    /// Length of the complete lines or frames, in bytes.
     pub(crate) bytes: u64,
-    /// The first line was read.
+    /// True when the first line was read.
     pub(super) has_header: bool,
     /// The digest of the lines.
     pub(super) digests: Digests,
@@ -58,7 +58,7 @@ impl Unfinished {
                 .and_then(|_| reader.rewind())
                 .map_err(TransferError::file("read", path))?;
             if !ZSTD_MAGIC.starts_with(&start) {
-                return Err(reading.foreign("it is not packed with zstd"));
+                return Err(reading.foreign("it is not compressed with zstd"));
             }
         }
         let mut block = Vec::new();
@@ -78,7 +78,7 @@ impl Unfinished {
                 .map_err(TransferError::file("read", path))?;
         }
         if !reading.found.has_header && !is_beginning(&block, incarnation) {
-            return Err(reading.foreign("it is no unfinished export of this journal"));
+            return Err(reading.foreign("it is not an unfinished export of this journal"));
         }
         Ok(reading.found)
     }
@@ -91,7 +91,7 @@ struct Reading<'p> {
 }
 
 impl Reading<'_> {
-    /// Adds whole lines.
+    /// Adds complete lines.
     fn take(&mut self, block: &[u8]) -> Result<(), TransferError> {
         for line in block.split_inclusive(|byte| *byte == b'\n') {
             let number = self.number();
@@ -148,9 +148,9 @@ impl Reading<'_> {
 enum Block {
     /// A whole line or frame.
     Whole,
-    /// The end of the file, or a line or frame that the end cuts short. It has been read.
+    /// The end of the file, or an incomplete line or frame before it, which was read.
     Torn,
-    /// Bytes that no export holds.
+    /// Bytes that cannot be part of an export.
     Foreign(&'static str),
 }
 
@@ -175,17 +175,17 @@ fn read_frame<R: BufRead>(reader: &mut R, lines: &mut Vec<u8>) -> std::io::Resul
     let read = decoder.take(max.saturating_add(1)).read_to_end(lines);
     Ok(match read {
         Ok(_) if lines.len() > MAX_FRAME_BYTES => {
-            Block::Foreign("a frame of it is larger than any of an export")
+            Block::Foreign("one of its frames is larger than any frame of an export")
         }
         Ok(_) if lines.ends_with(b"\n") => Block::Whole,
-        Ok(_) => Block::Foreign("a frame of it does not hold whole lines"),
+        Ok(_) => Block::Foreign("one of its frames does not hold complete lines"),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Block::Torn,
-        Err(_) => Block::Foreign("it is damaged, or not packed with zstd"),
+        Err(_) => Block::Foreign("it is damaged, or not compressed with zstd"),
     })
 }
 
-/// Whether an export of this journal may begin with these bytes: a part of its first line, or that
-/// line and more.
+/// True when an export of this journal may begin with these bytes: a part of its first line, or
+/// that line and more.
 fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
     if let Some(end) = memchr::memchr(b'\n', torn) {
         let line = torn.get(..end).unwrap_or_default();
@@ -198,5 +198,5 @@ fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
     }
 }
 
-/// The most bytes after the incarnation in the first line: two numbers with their names.
+/// Maximum number of bytes after the incarnation in the first line: two numbers with their names.
 const MAX_HEADER_REST: usize = 64;

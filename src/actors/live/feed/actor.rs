@@ -1,11 +1,12 @@
 //! The feed actor.
 //!
-//! Owns how one feed's channels move: joins the deltas of folds into updates, at once when nothing
-//! was sent for a flush interval, else when the interval is over; makes snapshots for subscribers
-//! that start; moves windows with the clock. Fed by folds and sessions through the [`Feed`]. Each
-//! step reads the clock once. Dies when the keyword has had no subscribers for some time, or when
-//! it is untracked; restarted by the [supervisor](crate::actors::live::supervisor) after a failure:
-//! its subscribers start again with snapshots.
+//! Owns the progress of one feed's channels. In: deltas of folds and requests of sessions, through
+//! the [`Feed`]. Out: updates and snapshots in the channels. It joins deltas into updates: at once
+//! if the last flush is at least a flush interval ago, else at the end of the interval. It makes
+//! snapshots for new subscribers, and moves windows with the clock. Each step reads the clock once.
+//! The actor ends when the keyword has had no subscribers for some time, or is untracked. After a
+//! failure the [supervisor](crate::actors::live::supervisor) restarts it, and its subscribers start
+//! again with snapshots.
 //!
 //! [`Feed`]: super::shared::Feed
 
@@ -30,10 +31,10 @@ use crate::actors::live::topic::Topic;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
 
-/// Views that cannot be read now are read again after this.
+/// Pause before unreadable views are read again.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Starts the actor of a feed under a supervisor.
+/// Spawns the actor of a feed under a supervisor.
 pub(in crate::actors::live) async fn spawn(
     context: FeedContext,
     supervisor: ActorCell,
@@ -68,7 +69,7 @@ impl Actor for FeedActor {
         context.feed.signal_to(SignalSender::new(move |signal| {
             let _ = to_myself.cast(signal.into());
         }));
-        // How far a failed actor came is unknown.
+        // The progress of a failed actor is unknown.
         context.feed.cool_down();
         myself.cast(FeedMessage::Hydrate)?;
         myself.send_interval(context.linger, || FeedMessage::Tidy);
@@ -122,7 +123,7 @@ impl FeedState {
             Ok(Some(position)) => {
                 feed.stand_at(position);
                 feed.deliver(time.now).await;
-                // Steps of their own, with a reading of the clock that is later than this read.
+                // Separate steps: their reading of the clock is later than this read of the views.
                 myself.cast(FeedMessage::Serve)?;
                 myself.cast(FeedMessage::Flush)?;
             }
@@ -162,7 +163,7 @@ impl FeedState {
         Ok(())
     }
 
-    /// Makes updates of the deltas that wait; false when there are none.
+    /// Makes updates of the pending deltas; false when there are none.
     fn flush(&mut self, at: Position, myself: &ActorRef<FeedMessage>, time: StepTime) -> bool {
         let feed = &self.context.feed;
         let pending = feed.take_pending();
@@ -222,7 +223,7 @@ impl FeedState {
             return Ok(());
         }
         if let Some(output) = self.context.output() {
-            // Snapshots are made at the reading of the clock to which the windows have moved.
+            // Snapshots use the same reading of the clock as the windows.
             self.volumes.move_with_clock(output, time.now);
         }
         let (volumes, polled) = (&mut self.volumes, &mut self.polled);
@@ -231,7 +232,7 @@ impl FeedState {
             .make_wanted(&self.context, volumes, polled, (at, time.now))
             .await;
         if outcome.has_more {
-            // Updates come in between.
+            // A separate step, so that updates come in between.
             myself.cast(FeedMessage::Serve)?;
         }
         if outcome.has_failed {
@@ -262,8 +263,8 @@ impl FeedState {
         let FeedPhase::Hot(at) = self.context.feed.phase() else {
             return Ok(());
         };
-        // Flushed first: a roll then stands at the latest fold, and snapshots that were read from
-        // the rows are not ahead of it.
+        // The flush comes first: a roll then starts from the latest fold, and snapshots that were
+        // read from the rows are not ahead of it.
         let has_flushed = self.flush(at, myself, time);
         let has_rolled = match self.context.output() {
             Some(output) => self.volumes.move_with_clock(output, time.now),
@@ -301,7 +302,7 @@ impl FeedState {
             Ok(true) => {}
             Err(error) => {
                 log_unreadable(error);
-                // Those that could be made are delivered.
+                // Delivers the snapshots that could be made.
                 self.context.feed.deliver(time.now).await;
                 return self.poll_soon(myself);
             }
@@ -363,7 +364,7 @@ impl FeedState {
     }
 }
 
-/// Logs that the views cannot be read. Views that are being replaced are not worth a line.
+/// Logs that the views cannot be read. Views that are being replaced are not logged.
 fn log_unreadable(error: StoreError) {
     if !matches!(error, StoreError::Absent) {
         log_throttled("feed-unreadable", move |count| {

@@ -1,4 +1,4 @@
-//! One channel as all its subscribers share it: its replay buffer, and snapshots to start from.
+//! One channel, shared by all its subscribers: its replay buffer, and its snapshots.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::actors::live::message::{Message, Position};
 use crate::actors::live::topic::Topic;
 use crate::events::{RecordHash, Sequence, Timestamp};
 
-/// Memory of a channel beside its messages, in bytes, about: here, in its feed and in its sessions.
+/// Approximate memory of a channel beside its messages, in bytes: here, in its feed and in
+/// sessions.
 pub(in crate::actors::live) const CHANNEL_BYTES: usize = 1536;
 
-/// Where one subscriber stands in a channel.
+/// The position of one subscriber in a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum ChannelCursor {
-    /// The subscriber needs a snapshot. `asked` is the round of making snapshots in which it has
-    /// asked for one; a snapshot of any later round holds all that was folded before.
+    /// The subscriber needs a snapshot. `asked` is the round of making snapshots in which it
+    /// requested one; a snapshot of any later round includes everything folded before the request.
     Start { asked: Option<u64> },
-    /// The subscriber holds the channel's state at `seq`, and needs the update with this number
-    /// next.
+    /// The subscriber has the channel's state at `seq`; the next update that it needs is `next`.
     At { next: u64, seq: Sequence },
 }
 
@@ -29,43 +29,43 @@ impl ChannelCursor {
     /// Initial cursor: no snapshot requested yet.
     pub(in crate::actors::live) const BEGIN: Self = Self::Start { asked: None };
 
-    /// A snapshot is being made for the subscriber, or is ready to be taken.
+    /// True when the subscriber has requested a snapshot and has not taken it.
     pub(in crate::actors::live) const fn is_waiting(&self) -> bool {
         matches!(self, Self::Start { asked: Some(_) })
     }
 }
 
-/// Whether a subscriber can continue where it was.
+/// Whether a subscriber can resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum Resume {
-    /// It can, from here.
+    /// It can resume at this cursor.
     At(ChannelCursor),
-    /// It can, if the journal's record at its position has this mark.
+    /// It can resume if the journal's record at its position has this mark.
     IfOurs(RecordHash),
-    /// An update since is missing, or its state is of another journal.
+    /// It cannot: an update in between is missing, or its state is of another journal.
     No,
 }
 
 /// Outcome of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum Pulled {
-    /// All there is.
+    /// All due messages were taken.
     All,
-    /// As much as the batch has room for; there is more.
+    /// The batch is full; more messages are due.
     Part,
-    /// A snapshot has to be made first. True when this pull is the first to ask for it.
+    /// A snapshot has to be made first. True when this pull is the first to request it.
     Waits(bool),
-    /// A snapshot has to be asked for, but the session waits for as many as it may.
+    /// A snapshot is needed, but the session already waits for the maximum number of them.
     Queued,
 }
 
-/// What a subscriber asks of a channel.
+/// The arguments of a pull.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::actors::live) struct PullRequest<'a> {
     pub(in crate::actors::live) topic: &'a Topic,
-    /// The parameters that its updates of a timeline name.
+    /// The parameters that its timeline updates name.
     pub(in crate::actors::live) parameters: Option<&'a str>,
-    /// It may ask for a snapshot, if it needs one.
+    /// True when the subscriber may request a snapshot.
     pub(in crate::actors::live) may_wait: bool,
     /// Reading of the wall clock.
     pub(in crate::actors::live) now: Timestamp,
@@ -75,7 +75,7 @@ pub(in crate::actors::live) struct PullRequest<'a> {
 #[derive(Debug)]
 pub(in crate::actors::live) struct MessageBatch<'a> {
     messages: &'a mut VecDeque<Message>,
-    /// Bytes that may still be taken; the last message may exceed them.
+    /// Bytes that may still be taken; the last message may exceed this.
     room: usize,
 }
 
@@ -91,13 +91,13 @@ impl<'a> MessageBatch<'a> {
         self.room == 0
     }
 
-    /// Takes a message of a channel.
+    /// Adds a message of a channel.
     fn take(&mut self, message: Message) {
         self.room = self.room.saturating_sub(message.len());
         self.messages.push_back(message);
     }
 
-    /// Takes an answer to the client, which uses up no room.
+    /// Adds an answer to the client, which does not count against the limit.
     pub(in crate::actors::live) fn answer(&mut self, message: Message) {
         self.messages.push_back(message);
     }
@@ -107,12 +107,12 @@ impl<'a> MessageBatch<'a> {
 #[derive(Debug)]
 pub(super) struct Channel {
     buffer: ReplayBuffer,
-    /// An update to the sequence that a subscriber holds already has nothing new for it.
+    /// True when updates to the subscriber's own sequence are skipped, because they add nothing.
     skips_equal: bool,
     snapshots: SnapshotCache,
     pub(super) subscribers: usize,
     budget: LiveBudget,
-    /// The number of its last use.
+    /// The number of the last use.
     used: u64,
     _charge: LiveCharge,
 }
@@ -125,7 +125,7 @@ impl Channel {
         };
         Self {
             buffer: ReplayBuffer::new(limits),
-            // Channels of other topics move with the clock, too.
+            // Channels of other topics also move with the clock.
             skips_equal: *topic == Topic::TIMELINES,
             snapshots: SnapshotCache::default(),
             subscribers: 0,
@@ -158,35 +158,35 @@ impl Channel {
             .collect()
     }
 
-    /// The number of its last use, and how many bytes a [trim](Self::trim) frees.
+    /// The number of the last use, and the number of bytes that a [trim](Self::trim) frees.
     pub(super) fn trimmable(&self) -> (u64, usize) {
         (self.used, self.buffer.bytes() + self.snapshots.bytes())
     }
 
-    /// Frees what can be read from the views again: subscribers that are behind get snapshots, the
-    /// others continue.
+    /// Frees what the views can supply again. Subscribers that are behind get snapshots; the others
+    /// continue.
     pub(super) fn trim(&mut self) {
         self.buffer.trim();
         self.snapshots.clear();
     }
 
-    /// Lets all subscribers start again with snapshots.
+    /// Makes all subscribers start again with snapshots.
     pub(super) fn break_off(&mut self) {
         self.buffer.clear();
         self.snapshots.clear();
     }
 
-    /// Notes that a subscriber does not wait for a snapshot any more.
+    /// Records that a subscriber no longer waits for a snapshot.
     pub(super) fn end_wait(&mut self, topic: &Topic) {
         self.snapshots.end_wait(topic);
     }
 
-    /// Takes the topics of which a snapshot is wanted, and begins a round of making them.
+    /// Takes the topics with requested snapshots, and starts a round of making them.
     pub(super) fn take_wanted(&mut self) -> Vec<Topic> {
         self.snapshots.take_wanted()
     }
 
-    /// Notes that a snapshot is still wanted, if a subscriber still waits for it.
+    /// Repeats the request for a snapshot, if a subscriber still waits for it.
     pub(super) fn want_again(&mut self, topic: &Topic) {
         self.snapshots.want_again(topic);
     }
@@ -203,7 +203,7 @@ impl Channel {
         self.snapshots.put(topic, snapshot, self.buffer.next());
     }
 
-    /// Where a subscriber continues that holds the state at `since`. The channel stands at `now`.
+    /// Where a subscriber with the state at `since` continues. The channel's position is `now`.
     pub(super) fn resume(&self, since: Position, now: Position) -> Resume {
         let seq = since.seq;
         let next = match self.buffer.after(seq) {
@@ -229,8 +229,8 @@ impl Channel {
         }
     }
 
-    /// Adds to `batch` what a subscriber at `cursor` is missing. `as_of` is the last position that
-    /// a fold has published; `None` where that isn't known.
+    /// Adds the messages that a subscriber at `cursor` is missing to `batch`. `as_of` is the last
+    /// position that a fold has published; `None` if it is unknown.
     pub(super) fn pull(
         &mut self,
         request: &PullRequest<'_>,
@@ -272,8 +272,7 @@ impl Channel {
         Pulled::Part
     }
 
-    /// Takes a snapshot, if there is one that is fresh enough; else the subscriber waits for one,
-    /// or is queued.
+    /// Takes a snapshot if a fresh one exists; else the subscriber waits for one, or is queued.
     fn pull_snapshot(
         &mut self,
         request: &PullRequest<'_>,
@@ -395,7 +394,7 @@ mod tests {
         push(&mut channel, 4, 5);
         push(&mut channel, 5, 8);
         push(&mut channel, 8, 8);
-        // What the snapshot holds already is left out, a roll without an event is not.
+        // Updates that the snapshot includes are left out; a roll without an event is not.
         let expected = ["=5", "5-8", "8-8"].map(str::to_owned).to_vec();
         assert_eq!(pull(&mut channel, &mut cursor, 99), (Pulled::All, expected));
         assert_eq!(pull(&mut channel, &mut cursor, 99), (Pulled::All, vec![]));
@@ -407,7 +406,7 @@ mod tests {
         let mut first = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut first, 99).0, Pulled::Waits(true));
         assert_eq!(channel.take_wanted(), [TIMELINE]);
-        // The second asks while the snapshot is made, which may have been read before.
+        // The second subscriber asks while a snapshot is being made: its rows may be read already.
         let mut second = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut second, 99).0, Pulled::Waits(true));
         put(&mut channel, 5);
@@ -419,7 +418,7 @@ mod tests {
         put(&mut channel, 8);
         let fresh = (Pulled::All, vec!["=8".to_owned()]);
         assert_eq!(pull(&mut channel, &mut second, 99), fresh);
-        // No update has followed the snapshot: a third subscriber may take it, too.
+        // No update has followed the snapshot, so a third subscriber may take it too.
         let mut third = ChannelCursor::BEGIN;
         assert_eq!(pull(&mut channel, &mut third, 99), fresh);
         let (mut fourth, mut out) = (ChannelCursor::BEGIN, VecDeque::new());
@@ -475,10 +474,10 @@ mod tests {
         assert!(budget.used() > idle + MAX_KEPT_SNAPSHOT_BYTES);
         assert_eq!(pull(&mut channel, &mut first, 99).1.len(), 1);
         assert!(budget.used() > idle);
-        // The second leaves without having taken it.
+        // The second subscriber leaves without having taken the snapshot.
         channel.end_wait(&TIMELINE);
         assert_eq!(budget.used(), idle);
-        // No subscriber waits for a snapshot that is made too late.
+        // No subscriber waits for this snapshot when it is ready.
         let mut late = ChannelCursor::BEGIN;
         pull(&mut channel, &mut late, 99);
         channel.take_wanted();
@@ -503,7 +502,7 @@ mod tests {
         assert_eq!((pulled, cursor), (Pulled::Queued, ChannelCursor::BEGIN));
         assert!(channel.take_wanted().is_empty());
         put(&mut channel, 1);
-        // What is there already may be taken.
+        // A snapshot that exists already may be taken.
         let as_of = Some(Sequence::new(1));
         let pulled = channel.pull(&request, as_of, &mut cursor, &mut batch);
         assert_eq!((pulled, out.len()), (Pulled::All, 1));
@@ -575,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_resumes_only_where_nothing_is_missing() {
+    fn client_resumes_only_where_no_update_is_missing() {
         let mut channel = channel(1000);
         let at = |seq: u64| position(seq, 0);
         assert_eq!(channel.resume(at(3), at(4)), Resume::No);
@@ -596,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_mark_is_asked_of_the_journal() {
+    fn unknown_mark_is_checked_with_the_journal() {
         let mut channel = channel(1000);
         for (prev, seq) in [(2, 4), (4, 6), (6, 9)] {
             let message = Message::new(
@@ -627,7 +626,7 @@ mod tests {
             assert!(is_at(channel.resume(position(seq, 0), now)), "{seq}");
         }
         assert_eq!(channel.resume(position(1, 7), now), Resume::No);
-        // Where all is that is known, the replay buffer may be cut.
+        // The replay buffer may be trimmed: everything needed is known here.
         channel.trim();
         assert!(is_at(channel.resume(now, now)));
         assert_eq!(channel.resume(position(9, 1), now), Resume::No);

@@ -1,4 +1,4 @@
-//! What a feed actor works with, and what it reads of the views, off the event loop.
+//! The context of a feed actor, and its reads of the views, off the event loop.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::telemetry::{Metrics, log_throttled};
 /// Niceness of the threads that read and encode for live clients, from 0 (none) to 19.
 const NICENESS: i32 = 10;
 
-/// What a feed actor works with.
+/// The context of a feed actor.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct FeedContext {
     pub(in crate::actors::live) feed: Arc<Feed>,
@@ -34,14 +34,14 @@ pub(in crate::actors::live) struct FeedContext {
     pub(in crate::actors::live) budget: LiveBudget,
     pub(in crate::actors::live) readers: Arc<Readers>,
     pub(in crate::actors::live) metrics: Metrics,
-    /// Least time between two updates of a channel.
+    /// Minimum time between two updates of a channel.
     pub(in crate::actors::live) flush: Duration,
-    /// How long the feed is kept without subscribers.
+    /// Time that the feed is kept without subscribers.
     pub(in crate::actors::live) linger: Duration,
 }
 
 impl FeedContext {
-    /// Where the updates of the keyword's channels go; `None` for the feed of all keywords.
+    /// The output of the keyword's updates; `None` for the feed of all keywords.
     pub(super) fn output(&self) -> Option<KeywordOutput<'_>> {
         Some(KeywordOutput {
             feed: &self.feed,
@@ -70,7 +70,7 @@ impl FeedContext {
         }))
     }
 
-    /// The keyword may still turn up in what the journal held at the start.
+    /// True while the keyword may still occur in the journal before the head of the start.
     pub(super) fn is_catching_up(&self) -> bool {
         let progress = &self.source.progress;
         self.shard
@@ -113,8 +113,7 @@ impl FeedContext {
         .await
     }
 
-    /// The answer of a polled topic at this reading of the clock; `None` when the keyword is not
-    /// tracked.
+    /// The answer of a polled topic at this time; `None` when the keyword is not tracked.
     pub(super) async fn polled(
         &self,
         topic: &PolledTopic,
@@ -126,19 +125,19 @@ impl FeedContext {
                 let task = move || poll::keyword(&source, &keyword, &*question, now);
                 self.read(task).await
             }
-            // It takes long, and feeds of one keyword do not wait for it.
+            // This takes long, but feeds of one keyword do not wait for it.
             (PolledQuestion::Across(countable, question), None) => {
                 let task = move || poll::across(&source, &countable, &*question, now);
                 self.readers.run(task).await
             }
-            // A subscribe that mixes these up is refused before it comes here.
+            // Such a subscription is refused before it reaches the feed.
             (PolledQuestion::OfKeyword(_), None) | (PolledQuestion::Across(..), Some(_)) => {
                 Ok(None)
             }
         }
     }
 
-    /// Encodes an answer. The answer of all keywords may be long, so it is not encoded on the event
+    /// Encodes an answer. The answer over all keywords may be long, so it is encoded off the event
     /// loop.
     pub(super) async fn encode(
         &self,
@@ -155,8 +154,8 @@ impl FeedContext {
         self.readers.run(task).await
     }
 
-    /// The views may give another answer than at `position`, or than while the clock read what is
-    /// in `current`.
+    /// True when the views may give another answer than at `position`, or the time is outside
+    /// `current`.
     pub(super) fn has_moved(
         &self,
         position: Position,
@@ -171,7 +170,7 @@ impl FeedContext {
     }
 
     /// Reads the rows of one keyword off the event loop. Feeds take turns, so that a feed with many
-    /// subscribers does not keep the others waiting for long.
+    /// subscribers does not delay the others for long.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         task: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
@@ -182,13 +181,13 @@ impl FeedContext {
         answer
     }
 
-    /// Keeps what is held for live clients within the budget.
+    /// Trims memory for live clients to the budget.
     pub(super) fn make_room(&self) {
         self.registry.make_room(&self.budget);
     }
 }
 
-/// Where the updates of a keyword's channels go, and what encodes them.
+/// The output of a keyword's updates, and its encoder.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeywordOutput<'a> {
     pub(super) feed: &'a Feed,
@@ -208,13 +207,13 @@ impl<'a> KeywordOutput<'a> {
 /// The threads on which feeds read the views and encode long answers.
 #[derive(Debug)]
 pub(in crate::actors::live) struct Readers {
-    /// For reading one keyword.
+    /// Permits for reading one keyword.
     permits: Semaphore,
     threads: ReadThreads,
 }
 
 impl Readers {
-    /// Threads for this many feeds of a keyword at a time, and for the feed of all keywords.
+    /// Threads for `count` concurrent reads of one keyword, and for the feed of all keywords.
     pub(in crate::actors::live) fn new(count: usize) -> Self {
         Self {
             permits: Semaphore::new(count),

@@ -1,10 +1,10 @@
-//! What the supervisor holds of a feed actor, and what is sent to it.
+//! The handle of a feed actor, and its messages.
 
 use ractor::{ActorId, ActorRef};
 
 use super::signal::FeedSignal;
 
-/// What the supervisor holds of a feed actor.
+/// The supervisor's handle of a feed actor.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct FeedHandle(ActorRef<FeedMessage>);
 
@@ -32,21 +32,21 @@ impl FeedHandle {
     }
 }
 
-/// Steps of a feed actor.
+/// Messages of a feed actor.
 pub(in crate::actors::live) enum FeedMessage {
     /// Read the position of the views.
     Hydrate,
-    /// Make updates of the deltas that wait, as soon as the throttle allows.
+    /// Make updates of the pending deltas, as soon as the throttle allows.
     Flush,
-    /// Make the snapshots that are wanted.
+    /// Make the requested snapshots.
     Serve,
-    /// Move windows with the clock.
+    /// Move the windows with the clock.
     Roll,
-    /// Make the answers of polled topics again.
+    /// Refresh the answers of polled topics.
     Poll,
-    /// The position of the views is unknown again.
+    /// Read the position of the views again.
     Reset,
-    /// Forget what has no subscribers any more, and end if that is the whole feed.
+    /// Drop channels without subscribers, and end the feed if it has none.
     Tidy,
 }
 

@@ -5,9 +5,9 @@
 //!                                                  └─ snapshots, polled topics, volumes ─►
 //! ```
 //!
-//! [`registry`] finds the feed of a keyword. [`shared`] is what the keyword actor, the feed actor
-//! and the sessions hold together. [`actor`] is the only one that encodes and that writes to
-//! channels; [`context`] is what it works with. Sessions pull from channels.
+//! [`registry`] finds the feed of a keyword. [`shared`] is the state that the keyword actor, the
+//! feed actor and the sessions share. Only [`actor`] encodes and writes to channels; [`context`] is
+//! its access to the views. Sessions pull from channels.
 
 pub(super) mod actor;
 pub(super) mod channel;

@@ -1,5 +1,5 @@
-//! The deltas that folds have published and the feed actor has not taken yet, and how it joins them
-//! into one step of the channels.
+//! The deltas that folds have published and the feed actor has not taken yet. They are joined into
+//! one step of the channels.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use crate::events::{Sequence, Timestamp};
 use crate::projections::{ChangeKind, TimelineChange, ViewChange};
 use crate::store::Epoch;
 
-/// Changes of tweets that may wait; more of them are worth a snapshot.
+/// Maximum number of pending changes of tweets. For more changes a snapshot is cheaper.
 const MAX_WAITING_CHANGES: usize = 4096;
-/// Bytes of deltas that may wait; an update of more would not fit a message.
+/// Maximum size of pending deltas, in bytes. An update of more would not fit into a message.
 const MAX_WAITING_BYTES: usize = 512 * 1024;
-/// Bytes of deltas that may wait while the budget is exceeded.
+/// Maximum size of pending deltas while the budget is exceeded, in bytes.
 const MAX_WAITING_BYTES_OVER_BUDGET: usize = 32 * 1024;
 
-/// What one fold altered, in which epoch of the views.
+/// The changes of one fold, and their epoch.
 #[derive(Debug)]
 pub(super) struct PendingDelta {
     pub(super) epoch: Epoch,
     pub(super) change: ViewChange,
 }
 
-/// The deltas that wait, in order. When they become too many, only the position that they lead to
-/// is kept.
+/// The pending deltas, in order. Beyond the limits they are replaced by one delta that has their span
+/// and no changes.
 #[derive(Debug)]
 pub(super) struct PendingDeltas {
     pending: Vec<PendingDelta>,
-    /// How many changes of tweets they have together, about.
+    /// Approximate number of their tweet changes.
     waiting: usize,
     budget: LiveBudget,
     charge: LiveCharge,
@@ -60,7 +60,7 @@ impl PendingDeltas {
         }
     }
 
-    /// Takes all that waits.
+    /// Takes all pending deltas.
     pub(super) fn take(&mut self) -> Vec<PendingDelta> {
         self.waiting = 0;
         self.charge.set(0);
@@ -71,12 +71,12 @@ impl PendingDeltas {
         self.pending.is_empty()
     }
 
-    /// The last position that a fold has published, if its delta still waits.
+    /// The last position that a fold has published, if its delta is pending.
     pub(super) fn as_of(&self) -> Option<Sequence> {
         self.pending.last().map(|pending| pending.change.as_of)
     }
 
-    /// Replaces all deltas by the span that they cover.
+    /// Replaces all deltas by one that has their span and no changes.
     fn collapse(&mut self) {
         let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) else {
             return;
@@ -100,21 +100,21 @@ impl PendingDeltas {
 /// The next step of a keyword's channels.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Coalesced {
-    /// None: all deltas are in the channels already.
+    /// No step: the channels contain all deltas already.
     Nothing,
-    /// Move to a position by these changes.
+    /// A step to a position, with these changes.
     Update {
         position: Position,
         timeline: TimelineChange,
-        /// How the counts of minutes moved, delta by delta, each with its position.
+        /// The changes of minute counts: for each delta its position and the changes.
         minutes: Vec<(Sequence, BTreeMap<Timestamp, i64>)>,
     },
-    /// Start again at a position: the changes that led there are unknown, or too many.
+    /// A new start at a position: the changes up to there are unknown, or too many.
     Broken(Position),
 }
 
-/// Joins deltas that follow on `at`. Left out are deltas of another epoch, and deltas that are in
-/// the channels already because the rows were read after they were put.
+/// Joins the deltas that follow `at`. Deltas of another epoch are left out. So are deltas that the
+/// channels contain already, because the rows were read after the fold.
 pub(super) fn coalesce(at: Position, pending: Vec<PendingDelta>) -> Coalesced {
     let mut position = at;
     let mut timeline = TimelineChange::default();

@@ -1,4 +1,4 @@
-//! Asks the questions of polled topics.
+//! Runs the questions of polled topics.
 
 use crate::access::KeywordSet;
 use crate::actors::live::feed_key::FeedViews;
@@ -8,7 +8,7 @@ use crate::events::{Keyword, Timestamp};
 use crate::queries;
 use crate::store::StoreError;
 
-/// Asks about one keyword, under one version of its rows.
+/// Runs a question about one keyword, under one version of its rows.
 pub(super) fn keyword(
     source: &FeedViews,
     keyword: &Keyword,
@@ -33,7 +33,7 @@ pub(super) fn keyword(
     }))
 }
 
-/// Asks about many keywords, in one epoch.
+/// Runs a question about many keywords, in one epoch.
 pub(super) fn across(
     source: &FeedViews,
     countable: &KeywordSet,

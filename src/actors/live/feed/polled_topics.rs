@@ -1,5 +1,5 @@
-//! Polled topics: their whole answer is made again for all subscribers, at most once a second, and
-//! for subscribers that start.
+//! Polled topics. Their whole answer is made for all subscribers at most once a second, and for
+//! each new subscriber.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::actors::live::topic::Topic;
 use crate::events::Timestamp;
 use crate::store::StoreError;
 
-/// Views that cannot be read now are read again after this.
+/// Pause before unreadable views are read again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Least time between two refreshes.
+/// Minimum time between two refreshes.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// After a refresh at least this many times as long passes as it took.
+/// The pause after a refresh, as a multiple of the duration of the refresh.
 const PAUSE_PER_COST: u32 = 4;
 
 /// The polled topics that have subscribers.
@@ -36,24 +36,24 @@ pub(super) struct PolledTopics {
 /// One topic.
 struct Held {
     topic: PolledTopic,
-    /// Position of the latest update. Subscribers that have started since may be ahead.
+    /// Position of the latest update. Later subscribers may be ahead of it.
     position: Position,
     current: Option<Range<Timestamp>>,
-    /// The answer that was made last.
+    /// The last answer.
     last: Arc<PolledAnswer>,
     made: Instant,
     cost: Duration,
-    /// For the last answer, which takes about what its messages do.
+    /// The charge for the last answer; it is about as large as its messages.
     charge: LiveCharge,
 }
 
-/// Position of a snapshot, the readings of the clock for which it is current, and its messages.
+/// Position, period of validity by the clock, and messages of a snapshot.
 type PolledSnapshot = (Position, Option<Range<Timestamp>>, Vec<Message>);
 
 impl Held {
-    /// The last answer can be handed out again: it is of all keywords, making it again now would
-    /// take too much of the time, and the clock has not left its window. The answer of one keyword
-    /// is made for each request: it takes little to make.
+    /// True when the last answer can be reused: it is over all keywords, a refresh now would cost
+    /// too much time, and the time is within its window. The answer of one keyword is cheap, and is
+    /// made for each request.
     fn is_still_good(&self, now: Timestamp) -> bool {
         let current = self.last.current.as_ref();
         self.topic.is_of_all()
@@ -63,7 +63,7 @@ impl Held {
 }
 
 impl PolledTopics {
-    /// Forgets all answers. A refresh that is scheduled stays so.
+    /// Drops all answers. A scheduled refresh stays scheduled.
     pub(super) fn clear(&mut self) {
         self.held.clear();
     }
@@ -81,14 +81,14 @@ impl PolledTopics {
         ends.filter(|end| *end > now).min()
     }
 
-    /// Whether the clock has left the window of an answer that subscribers hold.
+    /// True when the clock has left the window of an answer that subscribers hold.
     pub(super) fn are_over(&self, now: Timestamp) -> bool {
         let mut current = self.held.iter().filter_map(|held| held.current.as_ref());
         current.any(|current| !current.contains(&now))
     }
 
-    /// How long to wait before the next [refresh](Self::refresh); `None` when there is nothing to
-    /// refresh, or when it is scheduled already.
+    /// The wait before the next [refresh](Self::refresh); `None` when there is no topic, or when a
+    /// refresh is scheduled already.
     pub(super) fn schedule_refresh(&mut self) -> Option<Duration> {
         if self.held.is_empty() || std::mem::replace(&mut self.is_scheduled, true) {
             return None;
@@ -97,11 +97,11 @@ impl PolledTopics {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Makes the answers again and pushes those that differ. False when no topic has subscribers.
+    /// Makes all answers again and pushes changed ones. False when no topic has subscribers.
     ///
     /// # Errors
-    /// [`StoreError`], of the first topic that cannot be made now; the others were. The next
-    /// refresh is due soon.
+    /// The [`StoreError`] of the first topic that failed; the other topics were refreshed. The next
+    /// refresh is then due soon.
     pub(super) async fn refresh(
         &mut self,
         context: &FeedContext,
@@ -119,7 +119,7 @@ impl PolledTopics {
             if !context.has_moved(held.position, held.current.as_ref(), now) {
                 continue;
             }
-            // One topic that cannot be made keeps no other from being made.
+            // A failure of one topic does not stop the others.
             if let Err(error) = held.refresh(context, now).await {
                 failure = failure.or(Some(error));
             }
@@ -134,8 +134,8 @@ impl PolledTopics {
         failure.map_or(Ok(true), Err)
     }
 
-    /// The whole answer of a topic for subscribers that start: as it is now, unless it is of all
-    /// keywords, takes long to make, and was made a moment ago. Nothing is pushed to the others.
+    /// The whole answer of a topic for new subscribers. It is current, except that an expensive
+    /// answer over all keywords may be a moment old. Nothing is pushed to other subscribers.
     pub(super) async fn snapshot(
         &mut self,
         context: &FeedContext,
@@ -181,7 +181,7 @@ impl PolledTopics {
 }
 
 impl Held {
-    /// Makes the answer again, and pushes it if it differs.
+    /// Makes the answer again, and pushes it if it changed.
     async fn refresh(&mut self, context: &FeedContext, now: Timestamp) -> Result<(), StoreError> {
         let begun = Instant::now();
         let Some(answer) = context.polled(&self.topic, now).await? else {
@@ -225,7 +225,7 @@ mod tests {
     use crate::store::{Epoch, Views};
     use crate::telemetry::Metrics;
 
-    /// Is asked nothing.
+    /// A question that is never run.
     #[derive(Debug)]
     struct Unasked;
 

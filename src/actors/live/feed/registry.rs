@@ -1,4 +1,4 @@
-//! Which keywords have subscribers, and the feed of each.
+//! The registry of feeds: finds the feed of a keyword with subscribers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::events::Keyword;
 use crate::projections::{ChangeKind, ViewChange};
 use crate::store::{Epoch, Views};
 
-/// All feeds; cheap to clone.
+/// The registry; cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct FeedRegistry {
     feeds: Arc<RwLock<HashMap<FeedKey, Arc<Feed>>>>,
-    /// How many feeds there are, so that a fold without subscribers takes no lock.
+    /// Number of feeds, so that a fold without subscribers takes no lock.
     count: Arc<AtomicUsize>,
     /// The engine's views.
     views: Views,
@@ -29,7 +29,7 @@ pub(in crate::actors::live) struct FeedRegistry {
 }
 
 impl ChangeSink for FeedRegistry {
-    /// The keyword has subscribers, or had some a moment ago.
+    /// True when the keyword has a feed, which lives for a time without subscribers.
     fn wants(&self, keyword: &Keyword) -> bool {
         self.find(keyword).is_some()
     }
@@ -46,21 +46,21 @@ impl ChangeSink for FeedRegistry {
         if change.kind != ChangeKind::Dropped {
             feed.publish(epoch, change);
         } else if change.as_of <= self.progress.target() {
-            // The journal held the event at the start; it may track the keyword again after it.
+            // The event is from before the start; a later event may track the keyword again.
             feed.reset();
         } else {
-            // At once, so that new subscribers of the keyword get a feed of its next life.
+            // Removed at once, so that new subscribers of the keyword get a new feed.
             self.remove(&feed);
             feed.end();
             feed.subscribers().wake();
-            // Outside the registry its memory cannot be trimmed: its actor stops soon.
+            // Memory of a feed outside the registry cannot be trimmed; its actor stops soon.
             feed.expire();
         }
     }
 }
 
 impl FeedRegistry {
-    /// No feeds yet.
+    /// A registry without feeds.
     pub(in crate::actors::live) fn new(views: Views, progress: FoldProgress) -> Self {
         Self {
             feeds: Arc::default(),
@@ -71,8 +71,8 @@ impl FeedRegistry {
     }
 
     fn find(&self, keyword: &Keyword) -> Option<Arc<Feed>> {
-        // Either this sees the subscriber, or the subscriber reads the rows that were put before
-        // this.
+        // Either this load sees the subscriber, or the subscriber reads the rows that were put
+        // before.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::SeqCst) == 0 {
             return None;
@@ -102,14 +102,14 @@ impl FeedRegistry {
         (feed, number, is_new)
     }
 
-    /// The channel of a topic exists.
+    /// True when the channel of a topic exists.
     pub(in crate::actors::live) fn has_channel(&self, key: &FeedKey, topic: &Topic) -> bool {
         let feeds = self.feeds.read();
         feeds.get(key).is_some_and(|feed| feed.has_channel(topic))
     }
 
-    /// Frees memory if the budget asks for it: trims the channels that were unused longest, and
-    /// lets feeds without subscribers end.
+    /// Frees memory if the budget is exceeded: trims the channels unused for longest, and ends
+    /// feeds without subscribers.
     pub(in crate::actors::live) fn make_room(&self, budget: &LiveBudget) {
         let Some(mut excess) = budget.bytes_to_trim() else {
             return;
@@ -123,8 +123,7 @@ impl FeedRegistry {
                 feed.expire();
             }
         }
-        // Half of what can be trimmed stays, so that what was made just now is taken before it is
-        // trimmed.
+        // Half of the trimmable bytes stay, so that new updates are taken before they are trimmed.
         let all: usize = channels.iter().map(|(_, bytes, ..)| *bytes).sum();
         excess = excess.min(all.div_ceil(2));
         channels.sort_unstable_by_key(|(used, ..)| *used);
@@ -138,12 +137,12 @@ impl FeedRegistry {
         }
     }
 
-    /// Removes a feed, so that the next subscriber begins another.
+    /// Removes a feed, so that the next subscriber starts a new one.
     pub(super) fn remove(&self, feed: &Arc<Feed>) {
         self.remove_from(&mut self.feeds.write(), feed);
     }
 
-    /// Removes a feed without subscribers; false when it has some.
+    /// Removes a feed without subscribers; false when it has subscribers.
     pub(super) fn remove_unsubscribed(&self, feed: &Arc<Feed>) -> bool {
         let mut feeds = self.feeds.write();
         let is_unsubscribed = feed.subscribers().is_empty();

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::actors::live::message::{Message, Position};
 use crate::events::Sequence;
 
-/// Limits of a replay buffer; the newest update is kept whatever its size.
+/// Limits of a replay buffer; the newest update is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReplayLimits {
     pub(super) bytes: usize,
     pub(super) updates: usize,
 }
 
-/// What changed in a channel from one sequence to another.
+/// The change of a channel from one sequence to another.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct Update {
     pub(in crate::actors::live) prev: Sequence,
@@ -21,12 +21,12 @@ pub(in crate::actors::live) struct Update {
     pub(in crate::actors::live) messages: Arc<[Message]>,
 }
 
-/// A bounded buffer of updates, numbered in order. Together they lead from the oldest one's `prev`
-/// to the newest one's `seq` without a gap.
+/// A bounded buffer of numbered updates. They lead without a gap from the oldest one's `prev` to
+/// the newest one's `seq`.
 #[derive(Debug)]
 pub(super) struct ReplayBuffer {
     updates: VecDeque<Update>,
-    /// The number of the oldest update kept.
+    /// The number of the oldest kept update.
     first: u64,
     bytes: usize,
     limits: ReplayLimits,
@@ -45,7 +45,7 @@ impl ReplayBuffer {
     pub(super) fn push(&mut self, update: Update) {
         self.bytes = self.bytes.saturating_add(length(&update));
         self.updates.push_back(update);
-        // The newest one always stays: a subscriber that keeps up never falls out.
+        // The newest update is always kept: a subscriber that keeps up never needs a snapshot.
         while self.updates.len() > self.limits.updates
             || (self.bytes > self.limits.bytes && self.updates.len() > 1)
         {
@@ -56,12 +56,12 @@ impl ReplayBuffer {
         }
     }
 
-    /// How many bytes of updates are kept.
+    /// Size of the kept updates, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets all updates. Subscribers that have taken them all continue, the others need
+    /// Drops all updates. Subscribers that have taken all of them continue; the others need
     /// snapshots.
     pub(super) fn trim(&mut self) {
         self.first = self.next();
@@ -69,14 +69,14 @@ impl ReplayBuffer {
         self.bytes = 0;
     }
 
-    /// Forgets all updates; all subscribers need snapshots.
+    /// Drops all updates; all subscribers need snapshots.
     pub(super) fn clear(&mut self) {
         self.first = self.next() + 1;
         self.updates.clear();
         self.bytes = 0;
     }
 
-    /// The number that the next update will have.
+    /// The number of the next update.
     pub(super) fn next(&self) -> u64 {
         self.first + u64::try_from(self.updates.len()).unwrap_or(u64::MAX)
     }
@@ -92,7 +92,7 @@ impl ReplayBuffer {
             .and_then(|index| self.updates.get(index)))
     }
 
-    /// Position of the channel at `seq`; `None` when no update that is kept led there.
+    /// Position of the channel at `seq`; `None` when no kept update led there.
     pub(super) fn position_at(&self, seq: Sequence) -> Option<Position> {
         let behind = self.updates.partition_point(|update| update.seq <= seq);
         let update = self.updates.get(behind.checked_sub(1)?)?;

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use crate::events::Timestamp;
 
-/// A roll waits at least this long: subscribers whose snapshots are ahead of the fold may not be
-/// able to take it yet.
+/// Minimum wait before a roll: subscribers whose snapshots are ahead of the fold may not be able to
+/// take it sooner.
 const MIN_WAIT: Duration = Duration::from_millis(5);
 
-/// When a step of the feed actor began, by both clocks.
+/// Start of a step of the feed actor, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StepTime {
     /// Reading of the wall clock.
@@ -24,7 +24,7 @@ pub(super) struct StepTime {
 pub(super) struct RollTimer(Option<(Timestamp, JoinHandle<()>)>);
 
 impl RollTimer {
-    /// Calls `roll` when the clock reads `until`, in place of what was scheduled before.
+    /// Calls `roll` when the clock reads `until`; replaces an earlier schedule.
     pub(super) fn schedule(
         &mut self,
         until: Timestamp,
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(rolls.load(Ordering::SeqCst), 1);
         tokio::time::sleep(Duration::from_secs(7_200)).await;
         assert_eq!(rolls.load(Ordering::SeqCst), 1);
-        // A window whose end has passed rolls after the least wait, unless it is cancelled.
+        // A window whose end has passed rolls after the minimum wait, unless it is cancelled.
         let late = StepTime {
             now: noon.plus(Timestamp::DAY),
             at: Instant::now(),

@@ -1,7 +1,7 @@
-//! One feed: what a keyword's folds publish, and what its subscribers take.
+//! The shared state of one feed: deltas from folds, and channels for subscribers.
 //!
-//! The keyword actor, the feed actor and the session actors share it. Its locks are held for a few
-//! moves of pointers at most.
+//! The keyword actor, the feed actor and the session actors share it. Its locks are held only for a
+//! few pointer operations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::ViewChange;
 use crate::store::Epoch;
 
-/// Memory of a feed beside its channels, in bytes, about: here and in its actor.
+/// Approximate memory of a feed beside its channels, in bytes: here and in its actor.
 const FEED_BYTES: usize = 12 * 1024;
 
-/// What a feed is doing.
+/// The phase of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum FeedPhase {
     /// The position of its views is not known yet.
     Cold,
-    /// Everything through this position is in the channels.
+    /// The channels contain everything through this position.
     Hot(Position),
-    /// The keyword is not tracked, or not any more.
+    /// The keyword is not tracked, or no longer tracked.
     Ended,
 }
 
-/// How far a feed is, for a new subscriber.
+/// The progress of a feed, for a new subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) struct FeedStatus {
     pub(in crate::actors::live) phase: FeedPhase,
@@ -59,11 +59,11 @@ struct State {
     phase: FeedPhase,
     pending: PendingDeltas,
     channels: HashMap<Topic, Channel>,
-    /// To the feed actor, once it has started.
+    /// Reaches the feed actor, once it has started.
     signals: Option<SignalSender>,
-    /// [`FeedSignal::Flush`] was sent, and the feed actor has not taken the deltas since.
+    /// True after [`FeedSignal::Flush`] was sent, until the feed actor takes the deltas.
     flush_is_signalled: bool,
-    /// [`FeedSignal::Tidy`] was sent because a channel was forgotten, and is not handled yet.
+    /// True after [`FeedSignal::Tidy`] was sent for a dropped channel, until it is handled.
     tidy_is_signalled: bool,
 }
 
@@ -126,9 +126,9 @@ impl Feed {
         self.state.lock()
     }
 
-    // For the fold.
+    // Methods for the fold.
 
-    /// Takes the delta of a fold, whose rows are put already.
+    /// Takes the delta of a fold, whose rows are in the store already.
     pub(in crate::actors::live) fn publish(&self, epoch: Epoch, change: ViewChange) {
         let mut state = self.state();
         if state.phase == FeedPhase::Ended {
@@ -140,14 +140,14 @@ impl Feed {
         }
     }
 
-    /// Lets the feed actor read the position of the views again.
+    /// Makes the feed actor read the position of the views again.
     pub(in crate::actors::live) fn reset(&self) {
         self.state().signal(FeedSignal::Reset);
     }
 
-    // For the feed actor.
+    // Methods for the feed actor.
 
-    /// Sets where signals go from now on.
+    /// Sets the receiver of signals.
     pub(super) fn signal_to(&self, sender: SignalSender) {
         self.state().signals = Some(sender);
     }
@@ -156,14 +156,14 @@ impl Feed {
         self.state().phase
     }
 
-    /// Takes the deltas that wait; the next one is signalled again.
+    /// Takes the pending deltas; the next delta is signalled again.
     pub(super) fn take_pending(&self) -> Vec<PendingDelta> {
         let mut state = self.state();
         state.flush_is_signalled = false;
         state.pending.take()
     }
 
-    /// Records that everything through this position is in the channels.
+    /// Records that the channels contain everything through this position.
     pub(super) fn stand_at(&self, position: Position) {
         let mut state = self.state();
         if state.phase != FeedPhase::Ended {
@@ -171,21 +171,21 @@ impl Feed {
         }
     }
 
-    /// Puts an update in a channel, if it has subscribers.
+    /// Adds an update to a channel, if the channel has subscribers.
     pub(super) fn push(&self, channel: &Topic, update: Update) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.push(update);
         }
     }
 
-    /// Takes the topics of which a subscriber waits for a snapshot.
+    /// Takes the topics for which a subscriber waits for a snapshot.
     pub(super) fn take_wanted(&self) -> Vec<Topic> {
         let mut state = self.state();
         let channels = state.channels.values_mut();
         channels.flat_map(Channel::take_wanted).collect()
     }
 
-    /// Notes that a snapshot could not be made yet.
+    /// Records that a snapshot could not be made yet.
     pub(super) fn want_again(&self, topic: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(&topic.channel()) {
             channel.want_again(topic);
@@ -198,7 +198,7 @@ impl Feed {
         }
     }
 
-    /// Lets all subscribers start again with snapshots, at this position.
+    /// Makes all subscribers start again with snapshots, at this position.
     pub(super) fn restart_at(&self, position: Position) {
         let mut state = self.state();
         state.channels.values_mut().for_each(Channel::break_off);
@@ -207,8 +207,8 @@ impl Feed {
         }
     }
 
-    /// Lets all subscribers start again with snapshots, once the position of the views is known.
-    /// Deltas that wait are dropped: they are in the rows that are read then.
+    /// Makes all subscribers start again with snapshots, once the position of the views is known.
+    /// Pending deltas are dropped: the rows that are read then include them.
     pub(super) fn cool_down(&self) {
         let mut state = self.state();
         state.channels.values_mut().for_each(Channel::break_off);
@@ -218,20 +218,20 @@ impl Feed {
         }
     }
 
-    /// Lets the subscribers of all channels start again with snapshots.
+    /// Makes the subscribers of all channels start again with snapshots.
     pub(super) fn break_off(&self) {
         let mut state = self.state();
         state.channels.values_mut().for_each(Channel::break_off);
     }
 
-    /// Lets the subscribers of one channel start again with a snapshot.
+    /// Makes the subscribers of one channel start again with a snapshot.
     pub(super) fn break_off_channel(&self, channel: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.break_off();
         }
     }
 
-    /// Drops the channel of a topic without subscribers; false when it has some.
+    /// Drops the channel of a topic without subscribers; false when it has subscribers.
     pub(super) fn drop_unsubscribed(&self, channel: &Topic) -> bool {
         let mut state = self.state();
         let unsubscribed = state
@@ -244,7 +244,7 @@ impl Feed {
         unsubscribed
     }
 
-    /// Ends the feed, unless a delta waits. True when the feed has ended.
+    /// Ends the feed, unless a delta is pending. True when the feed has ended.
     pub(super) fn end_unless_pending(&self) -> bool {
         let mut state = self.state();
         if state.pending.is_empty() {
@@ -260,15 +260,14 @@ impl Feed {
         state.pending.take();
     }
 
-    /// Notes that the feed actor is about to forget what belongs to forgotten channels.
+    /// Records that the feed actor is about to drop the state of dropped channels.
     pub(super) fn begin_tidying(&self) {
         self.state().tidy_is_signalled = false;
     }
 
-    // For the budget.
+    // Methods for the budget.
 
-    /// The channels that can be trimmed: the number of the last use, how many bytes trimming frees,
-    /// and the topic.
+    /// The channels that can be trimmed: number of the last use, bytes that trimming frees, topic.
     pub(in crate::actors::live) fn trimmable(&self) -> Vec<(u64, usize, Topic)> {
         let state = self.state();
         let channels = state.channels.iter();
@@ -279,21 +278,21 @@ impl Feed {
             .collect()
     }
 
-    /// Frees what a channel can read from the views again.
+    /// Frees the memory of a channel that the views can supply again.
     pub(in crate::actors::live) fn trim(&self, channel: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.trim();
         }
     }
 
-    /// Lets the feed actor end the feed before its time, if it has no subscribers.
+    /// Makes the feed actor end the feed early, if it has no subscribers.
     pub(in crate::actors::live) fn expire(&self) {
         self.state().signal(FeedSignal::Tidy);
     }
 
-    // For the sessions.
+    // Methods for the sessions.
 
-    /// Counts a subscriber of a topic in; its channel begins, if it has not begun.
+    /// Adds a subscriber of a topic; creates the channel if it does not exist.
     pub(in crate::actors::live) fn join(&self, topic: &Topic) {
         let mut state = self.state();
         let topic = topic.channel();
@@ -304,8 +303,8 @@ impl Feed {
         channel.subscribers += 1;
     }
 
-    /// Counts a subscriber of a topic out that stood at `cursor`. A channel that cannot be resumed
-    /// is forgotten with its last subscriber.
+    /// Removes a subscriber of a topic, whose cursor was `cursor`. A channel that cannot be resumed
+    /// is dropped with its last subscriber.
     pub(in crate::actors::live) fn leave(&self, topic: &Topic, cursor: ChannelCursor) {
         self.end_wait(topic, cursor);
         let mut state = self.state();
@@ -321,7 +320,7 @@ impl Feed {
         }
     }
 
-    /// Notes that a subscriber at `cursor` does not wait for a snapshot any more.
+    /// Records that a subscriber at `cursor` no longer waits for a snapshot.
     pub(in crate::actors::live) fn end_wait(&self, topic: &Topic, cursor: ChannelCursor) {
         if cursor.is_waiting()
             && let Some(channel) = self.state().channels.get_mut(&topic.channel())
@@ -330,7 +329,7 @@ impl Feed {
         }
     }
 
-    /// The channel of a topic exists.
+    /// True when the channel of a topic exists.
     pub(in crate::actors::live) fn has_channel(&self, topic: &Topic) -> bool {
         self.state().channels.contains_key(&topic.channel())
     }
@@ -343,7 +342,7 @@ impl Feed {
         }
     }
 
-    /// Where a subscriber continues that holds the timeline's state at a position of this epoch.
+    /// The cursor of a subscriber with the timeline's state at a position of this epoch.
     pub(in crate::actors::live) fn resume(&self, since: Position) -> Resume {
         let state = self.state();
         let FeedPhase::Hot(now) = state.phase else {
@@ -353,7 +352,7 @@ impl Feed {
         channel.map_or(Resume::No, |channel| channel.resume(since, now))
     }
 
-    /// Adds to `batch` what a subscriber at `cursor` is missing of a topic.
+    /// Adds the messages of a topic that a subscriber at `cursor` is missing to `batch`.
     pub(in crate::actors::live) fn pull(
         &self,
         request: &PullRequest<'_>,
@@ -380,7 +379,7 @@ impl Feed {
         self.subscribers.add(subscriber)
     }
 
-    /// Delivers to all subscribers that wait. Never called by a fold.
+    /// Delivers to all waiting subscribers. Never called by a fold.
     pub(super) async fn deliver(&self, now: Timestamp) {
         self.subscribers.deliver(now).await;
     }

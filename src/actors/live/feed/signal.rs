@@ -1,15 +1,15 @@
-//! How the shared feed reaches its actor.
+//! Signals from the shared feed to its actor.
 
 use std::fmt;
 
-/// What the feed actor is asked for through the shared feed.
+/// A signal to the feed actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FeedSignal {
-    /// A fold has published something.
+    /// A fold has published a delta.
     Flush,
     /// A subscriber waits for a snapshot.
     Serve,
-    /// Channels were forgotten, or the feed may end before its time.
+    /// Channels were dropped, or the feed may end early.
     Tidy,
     /// The position of the views has to be read again.
     Reset,

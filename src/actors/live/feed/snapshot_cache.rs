@@ -1,4 +1,4 @@
-//! The snapshots of one channel: those that are made, and those that subscribers wait for.
+//! The snapshots of one channel: finished ones, and requests for new ones.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,16 +9,16 @@ use crate::actors::live::message::{Message, bytes_of};
 use crate::actors::live::topic::Topic;
 use crate::events::{Sequence, Timestamp};
 
-/// A longer snapshot is forgotten when no subscriber waits for it any more.
+/// A longer snapshot is dropped when no subscriber waits for it, in bytes.
 pub(super) const MAX_KEPT_SNAPSHOT_BYTES: usize = 16 * 1024;
-/// A snapshot that this many updates have followed is of no use to subscribers that still wait.
+/// A snapshot followed by this many updates is of no use to waiting subscribers.
 const MAX_UPDATES_BEHIND: u64 = 32;
 
 /// The state of a channel from which subscribers start.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct Snapshot {
     pub(in crate::actors::live) seq: Sequence,
-    /// The readings of the clock for which it is what a GET would answer; `None` for all.
+    /// The period in which a GET would give the same answer; `None` for ever.
     pub(in crate::actors::live) current: Option<Range<Timestamp>>,
     pub(in crate::actors::live) messages: Arc<[Message]>,
 }
@@ -28,14 +28,14 @@ impl Snapshot {
         bytes_of(&self.messages)
     }
 
-    /// It is what a GET would answer at this reading of the clock.
+    /// True when a GET would give the same answer at this time.
     pub(super) fn is_current_at(&self, now: Timestamp) -> bool {
         let current = self.current.as_ref();
         current.is_none_or(|current| current.contains(&now))
     }
 }
 
-/// A snapshot, the number of the update that follows it, and the round in which it was made.
+/// A snapshot, the number of the update after it, and the round in which it was made.
 #[derive(Debug)]
 struct CachedSnapshot {
     snapshot: Snapshot,
@@ -43,61 +43,62 @@ struct CachedSnapshot {
     round: u64,
 }
 
-/// The snapshots of one channel, by topic: topics that share a replay buffer may start differently.
+/// The snapshots of one channel, by topic: topics with a common replay buffer may have different
+/// snapshots.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotCache {
     cached: HashMap<Topic, CachedSnapshot>,
     wanted: HashSet<Topic>,
-    /// How many rounds of making snapshots have begun.
+    /// Number of rounds of making snapshots that have started.
     rounds: u64,
-    /// How many subscribers wait for a snapshot of each topic.
+    /// Number of subscribers that wait for a snapshot of each topic.
     waiting: HashMap<Topic, usize>,
 }
 
 impl SnapshotCache {
-    /// How many bytes of snapshots are kept.
+    /// Size of the kept snapshots, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let cached = self.cached.values();
         cached.map(|cached| cached.snapshot.bytes()).sum()
     }
 
-    /// Forgets all snapshots that are made.
+    /// Drops all finished snapshots.
     pub(super) fn clear(&mut self) {
         self.cached.clear();
     }
 
-    /// Forgets the snapshots that too many updates have followed.
+    /// Drops the snapshots that too many updates have followed.
     pub(super) fn forget_overtaken(&mut self, buffer: &ReplayBuffer) {
         self.cached.retain(|_, cached| {
             buffer.next() - cached.next <= MAX_UPDATES_BEHIND && buffer.get(cached.next).is_ok()
         });
     }
 
-    /// Takes the topics of which a snapshot is wanted, and begins a round of making them.
+    /// Takes the topics with requested snapshots, and starts a round of making them.
     pub(super) fn take_wanted(&mut self) -> Vec<Topic> {
         self.rounds += 1;
         self.wanted.drain().collect()
     }
 
-    /// Asks for a snapshot; true when it was not asked for already.
+    /// Requests a snapshot; true when it was not requested already.
     pub(super) fn want(&mut self, topic: &Topic) -> bool {
         self.wanted.insert(topic.clone())
     }
 
-    /// Asks for a snapshot that could not be made yet, if a subscriber still waits for it.
+    /// Requests a snapshot that could not be made, if a subscriber still waits for it.
     pub(super) fn want_again(&mut self, topic: &Topic) {
         if self.waiting.contains_key(topic) {
             self.wanted.insert(topic.clone());
         }
     }
 
-    /// Counts in a subscriber that waits; returns the round in which it has asked.
+    /// Adds a waiting subscriber; returns the round of its request.
     pub(super) fn begin_wait(&mut self, topic: &Topic) -> u64 {
         *self.waiting.entry(topic.clone()).or_default() += 1;
         self.rounds
     }
 
-    /// Counts out a subscriber that waited. With the last one a long snapshot is forgotten.
+    /// Removes a waiting subscriber. A long snapshot is dropped with the last one.
     pub(super) fn end_wait(&mut self, topic: &Topic) {
         if let Some(waiting) = self.waiting.get_mut(topic) {
             *waiting = waiting.saturating_sub(1);
@@ -113,12 +114,12 @@ impl SnapshotCache {
         self.wanted.remove(topic);
     }
 
-    /// The snapshot is short, or a subscriber waits for it.
+    /// True when the snapshot is short, or a subscriber waits for it.
     pub(super) fn is_worth_keeping(&self, topic: &Topic, snapshot: &Snapshot) -> bool {
         snapshot.bytes() <= MAX_KEPT_SNAPSHOT_BYTES || self.waiting.contains_key(topic)
     }
 
-    /// Keeps a snapshot, which the update with the number `next` follows.
+    /// Keeps a snapshot; the next update has the number `next`.
     pub(super) fn put(&mut self, topic: &Topic, snapshot: Snapshot, next: u64) {
         let cached = CachedSnapshot {
             snapshot,
@@ -128,9 +129,9 @@ impl SnapshotCache {
         self.cached.insert(topic.clone(), cached);
     }
 
-    /// A snapshot that holds all that was folded before its subscriber asked for it, and the number
-    /// of the update that follows it. It was made in a later round, or is the last state of the
-    /// channel according to `is_last`, which is given that number and the snapshot.
+    /// A snapshot that includes everything folded before its request, and the number of the next
+    /// update. Such a snapshot was made in a later round, or is the last state of the channel:
+    /// `is_last`, called with that number and the snapshot, decides.
     pub(super) fn fresh(
         &self,
         topic: &Topic,

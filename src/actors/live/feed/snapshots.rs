@@ -1,4 +1,4 @@
-//! Makes the snapshots that subscribers wait for.
+//! Makes the requested snapshots of a feed.
 
 use std::time::Duration;
 
@@ -14,38 +14,38 @@ use crate::events::Timestamp;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
 
-/// After this long the feed actor turns to updates before it makes more snapshots.
+/// After this long the feed actor processes updates before it makes more snapshots.
 const MAX_STEP: Duration = Duration::from_millis(10);
-/// While channels break off again and again, snapshots are made at most this often.
+/// Minimum time between two rounds of snapshots while channels break off repeatedly.
 const MIN_MEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Decides when snapshots are made, and makes them.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotMaker {
-    /// The channels were broken off, and no snapshot was made since.
+    /// True after the channels broke off, until a snapshot is made.
     is_broken: bool,
-    /// When snapshots were first made after the channels had been broken off.
+    /// The time of the first snapshots after the channels last broke off.
     last_mended: Option<Instant>,
     /// Deadline of the scheduled snapshot retry, if one is pending.
     retry_due: Option<Instant>,
 }
 
-/// What is left after a step of making snapshots.
+/// The rest after a step of making snapshots.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SnapshotOutcome {
-    /// The step has taken its time; more snapshots are wanted.
+    /// The time of the step is over; more snapshots are requested.
     pub(super) has_more: bool,
-    /// Some snapshots could not be made, and are to be tried again later.
+    /// Some snapshots could not be made, and are due for a retry.
     pub(super) has_failed: bool,
 }
 
 impl SnapshotMaker {
-    /// Notes that all channels were broken off.
+    /// Records that all channels broke off.
     pub(super) const fn channels_broke_off(&mut self) {
         self.is_broken = true;
     }
 
-    /// How long to wait before snapshots are made, if channels broke off twice in a short time.
+    /// The wait before snapshots are made, if channels broke off twice in a short time.
     pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
         if !self.is_broken {
             return None;
@@ -59,7 +59,7 @@ impl SnapshotMaker {
         None
     }
 
-    /// True when a retry is to be scheduled after `wait`, because none is pending.
+    /// True when the caller has to schedule a retry after `wait`, because none is pending.
     pub(super) fn schedule_retry(&mut self, wait: Duration) -> bool {
         let now = Instant::now();
         let is_pending = self.retry_due.is_some_and(|due| now < due);
@@ -69,8 +69,7 @@ impl SnapshotMaker {
         !is_pending
     }
 
-    /// Makes the wanted snapshots of a feed at this position and reading of the clock, the shortest
-    /// first.
+    /// Makes the requested snapshots of a feed at this position and time, the shortest first.
     pub(super) async fn make_wanted(
         &mut self,
         context: &FeedContext,
@@ -86,7 +85,8 @@ impl SnapshotMaker {
         let began = Instant::now();
         let mut has_made = false;
         while let Some(topic) = wanted.next() {
-            // One is made whatever the budget says, so that all of them are in the end.
+            // The first snapshot of a step is made even over the budget, so that every request is
+            // served.
             if has_made && !has_room(context, &topic, now) {
                 feed.want_again(&topic);
                 outcome.has_failed = true;
@@ -97,7 +97,7 @@ impl SnapshotMaker {
             match make(context, volumes, polled, &topic, (at, now)).await {
                 Ok(Some(snapshot)) => feed.put_snapshot(&topic, snapshot),
                 // The views are of another epoch, or the keyword was just untracked: a reset or the
-                // end of the feed is on its way.
+                // end of the feed follows.
                 Ok(None) => {
                     feed.want_again(&topic);
                     outcome.has_failed = true;
@@ -117,7 +117,7 @@ impl SnapshotMaker {
     }
 }
 
-/// The budget has room for a snapshot, or room can be made.
+/// True when the budget has room for a snapshot, or room can be made.
 fn has_room(context: &FeedContext, topic: &Topic, now: Timestamp) -> bool {
     let weight = topic.weight(now);
     context.budget.has_room(weight, 0) || {

@@ -1,27 +1,27 @@
-//! How often a feed flushes: at once when the last flush is long enough ago, else as soon as it is.
+//! Limits how often a feed flushes.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What to do about a request to flush.
+/// The answer to a request to flush.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FlushDecision {
     /// Flush now.
     Now,
-    /// Request again after this.
+    /// Repeat the request after this time.
     After(Duration),
     /// A later request is scheduled already.
     OnItsWay,
 }
 
-/// Keeps a least time between the flushes of one feed.
+/// Enforces a minimum time between the flushes of one feed.
 #[derive(Debug)]
 pub(super) struct FlushThrottle {
-    /// Least time between two flushes.
+    /// Minimum time between two flushes.
     flush: Duration,
     last: Option<Instant>,
-    /// When the delayed request is made again, if one is scheduled.
+    /// Deadline of the delayed request, if one is scheduled.
     next: Option<Instant>,
 }
 
@@ -34,13 +34,13 @@ impl FlushThrottle {
         }
     }
 
-    /// Notes that the feed has flushed.
+    /// Records a flush.
     pub(super) const fn flushed(&mut self, now: Instant) {
         self.last = Some(now);
     }
 
-    /// Decides whether to flush now. A delayed request can come too early, because a feed also
-    /// flushes when a window rolls; it is then delayed again.
+    /// Decides whether to flush now. A delayed request can be early, because a feed also flushes
+    /// when a window rolls; it is then delayed again.
     pub(super) fn request_flush(&mut self, now: Instant) -> FlushDecision {
         let free = self.last.map(|last| last + self.flush);
         let Some(free) = free.filter(|free| now < *free) else {

@@ -1,7 +1,7 @@
-//! The volume windows of one bucket width, and the counts that they share.
+//! The volume windows of one bucket width, and their shared counts.
 //!
-//! A clock that was set back takes the end of a window back, too: its subscribers get a snapshot
-//! then, since an update lets buckets leave only at the beginning.
+//! When the clock was set back, the end of a window moves back too. Its subscribers then get a
+//! snapshot, because an update can only remove buckets at the start.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,20 +17,20 @@ use crate::actors::live::topic::Topic;
 use crate::events::{Sequence, Timestamp};
 use crate::projections::volume::{VolumeCounts, VolumePoint, VolumeWindow};
 
-/// A window that has grown to more points is ended.
+/// Maximum number of points of a window; a longer window is ended.
 pub(super) const MAX_POINTS: u64 = 10_000;
-/// Memory of the count of one bucket, in bytes, about.
+/// Approximate memory of the count of one bucket, in bytes.
 const COUNT_BYTES: usize = 32;
 
 /// The windows of one bucket width.
 #[derive(Debug)]
 pub(super) struct VolumeGridWindows {
     counts: VolumeCounts,
-    /// Through which position the counts have taken the fold into account. The subscribers of a
-    /// window may be ahead, when their snapshot was read from the rows.
+    /// The position through which the counts include the fold. The subscribers of a window may be
+    /// ahead, when their snapshot was read from the rows.
     position: Position,
-    /// The furthest position of a snapshot that was read from the rows. Until the counts are there,
-    /// windows stay where they are: the subscribers that are ahead would not take the update.
+    /// The furthest position of a snapshot that was read from the rows. Windows do not move until
+    /// the counts reach it: subscribers that are ahead would not take the update.
     ahead: Sequence,
     windows: HashMap<VolumeWindow, WindowSpan>,
     charge: LiveCharge,
@@ -66,17 +66,17 @@ impl VolumeGridWindows {
             .then(|| (self.position, self.counts.points(span.start, span.until)))
     }
 
-    /// Notes that a snapshot was read from the rows at this position.
+    /// Records that a snapshot was read from the rows at this position.
     pub(super) fn note_snapshot_ahead(&mut self, seq: Sequence) {
         self.ahead = self.ahead.max(seq);
     }
 
-    /// Adds a window, if it is not there already.
+    /// Adds a window, unless it exists.
     pub(super) fn add(&mut self, window: VolumeWindow, span: WindowSpan) {
         self.windows.entry(window).or_insert(span);
     }
 
-    /// Forgets windows without subscribers; false when none is left.
+    /// Drops windows without subscribers; false when no window is left.
     pub(super) fn has_subscribers(&mut self, feed: &Feed) -> bool {
         self.windows
             .retain(|window, _| !feed.drop_unsubscribed(&Topic::Volume(*window)));
@@ -84,12 +84,12 @@ impl VolumeGridWindows {
         !self.windows.is_empty()
     }
 
-    /// When the next bucket of some window begins.
+    /// The start of the next bucket of any window.
     pub(super) fn next_roll(&self) -> Option<Timestamp> {
         self.windows.values().map(|span| span.until).min()
     }
 
-    /// Continues with counts that were read from the rows, and sends what moved meanwhile.
+    /// Continues with counts read from the rows, and sends what changed.
     pub(super) fn replace(
         &mut self,
         output: KeywordOutput<'_>,
@@ -110,7 +110,7 @@ impl VolumeGridWindows {
         }
     }
 
-    /// Moves with the fold to a position, and with the clock.
+    /// Moves the counts to a position of the fold, and the windows with the clock.
     pub(super) fn apply(
         &mut self,
         output: KeywordOutput<'_>,
@@ -133,15 +133,15 @@ impl VolumeGridWindows {
         self.send(output, prev, &moved, now);
     }
 
-    /// Moves with the clock; true when there is something to deliver.
+    /// Moves the windows with the clock; true when there is something to deliver.
     pub(super) fn move_with_clock(&mut self, output: KeywordOutput<'_>, now: Timestamp) -> bool {
         let has_news = self.send(output, self.position.seq, &BTreeSet::new(), now);
         self.forget_unneeded();
         has_news
     }
 
-    /// Sends to each window the buckets that moved since `prev` or entered, if there are any. True
-    /// when there is something to deliver.
+    /// Sends each window its buckets that changed since `prev` or entered. True when there is
+    /// something to deliver.
     fn send(
         &mut self,
         output: KeywordOutput<'_>,
@@ -182,7 +182,7 @@ impl VolumeGridWindows {
         has_news
     }
 
-    /// Forgets the counts before all windows.
+    /// Drops the counts before the start of all windows.
     fn forget_unneeded(&mut self) {
         if let Some(start) = self.windows.values().map(|span| span.start).min() {
             self.counts.drop_before(start);
@@ -199,7 +199,7 @@ const fn part_of(window: VolumeWindow, span: WindowSpan, points: &[VolumePoint])
     }
 }
 
-/// The points of buckets that moved or entered, each once, oldest first.
+/// The points of changed and entered buckets, each once, oldest first.
 fn points_of(
     counts: &VolumeCounts,
     span: WindowSpan,
@@ -215,7 +215,7 @@ fn points_of(
     points
 }
 
-/// Sends an update of a window; false when the window has grown too long and ends.
+/// Sends an update of a window; false when the window has too many points and ends.
 fn send(
     output: KeywordOutput<'_>,
     position: Position,
@@ -236,7 +236,7 @@ fn send(
         let (id, keyword) = (RequestId::default(), Some(output.keyword));
         let encoder = output.encoder;
         let message = encoder.error(&id, keyword, ErrorCode::BadRequest, &text);
-        // An error does not move the channel.
+        // An error message does not change the channel's position.
         (position.seq, vec![message])
     };
     let update = Update {

@@ -1,7 +1,7 @@
 //! The volume channels of one feed: windows of counts that move with the fold and the clock.
 //!
 //! Windows of one bucket width share their counts (a [grid](super::volume_grid)), so that a window
-//! costs little beside its channel, however long it is.
+//! of any length costs little memory beside its channel.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{VolumeCounts, VolumeGrid, VolumePoint, VolumeWindow};
 use crate::store::StoreError;
 
-/// A snapshot of more points is encoded off the event loop.
+/// Maximum points of a snapshot encoded on the event loop; a longer one is encoded on another
+/// thread.
 const MAX_POINTS_ENCODED_HERE: usize = 256;
 
 /// The windows that have subscribers.
@@ -27,11 +28,11 @@ pub(super) struct VolumeWindows {
     budget: LiveBudget,
 }
 
-/// The snapshot of a window that is wanted.
+/// The request for a window's snapshot.
 #[derive(Debug)]
 pub(super) struct WindowRequest {
     pub(super) at: Position,
-    /// The last position that a fold has published: the snapshot is not older.
+    /// The last position that a fold has published: the snapshot must not be older.
     pub(super) as_of: Sequence,
     pub(super) keyword: Keyword,
     pub(super) window: VolumeWindow,
@@ -46,7 +47,7 @@ impl VolumeWindows {
         }
     }
 
-    /// Forgets everything; subscribers get snapshots.
+    /// Drops all windows; subscribers get snapshots.
     pub(super) fn clear(&mut self) {
         self.grids.clear();
     }
@@ -55,15 +56,16 @@ impl VolumeWindows {
         self.grids.retain(|_, grid| grid.has_subscribers(feed));
     }
 
-    /// When the next bucket of some window begins.
+    /// The start of the next bucket of any window.
     pub(super) fn next_roll(&self) -> Option<Timestamp> {
         let grids = self.grids.values();
         grids.filter_map(VolumeGridWindows::next_roll).min()
     }
 
-    /// The state of a window at `as_of` or later, read from the rows unless the counts are as new
-    /// and reach as far back; `None` when the keyword is not tracked, or the rows are of another
-    /// epoch. Comes after [`move_with_clock`](Self::move_with_clock) with the same time.
+    /// The state of a window at `as_of` or later. It is read from the rows, unless the counts are
+    /// recent enough and reach far enough back. `None` when the keyword is not tracked, or the rows
+    /// are of another epoch. Called after [`move_with_clock`](Self::move_with_clock) with the same
+    /// time.
     pub(super) async fn snapshot(
         &mut self,
         context: &FeedContext,
@@ -101,8 +103,9 @@ impl VolumeWindows {
         Ok(Some((position, messages)))
     }
 
-    /// The start of the counts that are read for a window that begins before those that are held: a
-    /// little earlier than needed, so that ever longer windows don't read them again each time.
+    /// Start of the counts to read for a window that starts before the present counts. It is a
+    /// little earlier than needed, so that a series of longer windows does not read them again each
+    /// time.
     fn reach_back(&self, window: VolumeWindow, span: WindowSpan) -> Timestamp {
         let Some(grid) = self.grids.get(&window.grid()) else {
             return span.start;
@@ -114,7 +117,7 @@ impl VolumeWindows {
         start.min(grid.start())
     }
 
-    /// Continues with counts that were read from the rows, and sends what moved meanwhile.
+    /// Continues with counts read from the rows, and sends what changed.
     fn replace(
         &mut self,
         output: KeywordOutput<'_>,
@@ -134,7 +137,7 @@ impl VolumeWindows {
         }
     }
 
-    /// Moves with the fold to a position, and with the clock.
+    /// Moves the counts to a position of the fold, and the windows with the clock.
     pub(super) fn apply(
         &mut self,
         output: KeywordOutput<'_>,
@@ -147,7 +150,7 @@ impl VolumeWindows {
         }
     }
 
-    /// Moves with the clock; true when there is something to deliver.
+    /// Moves the windows with the clock; true when there is something to deliver.
     pub(super) fn move_with_clock(&mut self, output: KeywordOutput<'_>, now: Timestamp) -> bool {
         let mut has_news = false;
         for grid in self.grids.values_mut() {

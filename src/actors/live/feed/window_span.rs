@@ -1,22 +1,22 @@
-//! The part of the time that the subscribers of a volume hold, and how the clock moves it.
+//! The time span that the subscribers of a volume have, and its moves with the clock.
 
 use std::cmp::Ordering;
 
 use crate::events::Timestamp;
 use crate::projections::volume::VolumeWindow;
 
-/// The part of the time that a window's subscribers hold.
+/// The time span that a window's subscribers have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WindowSpan {
     pub(super) start: Timestamp,
     pub(super) until: Timestamp,
 }
 
-/// How a window's span has moved with the clock.
+/// The move of a window's span with the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WindowMove {
     Stays,
-    /// The buckets from here on entered.
+    /// Buckets from this time on entered.
     Forwards(Timestamp),
     Backwards,
 }
@@ -31,7 +31,7 @@ impl WindowSpan {
         (self.start..self.until).contains(at)
     }
 
-    /// Moves to this reading of the clock.
+    /// Moves the span to this time.
     pub(super) fn turn(&mut self, window: VolumeWindow, now: Timestamp) -> WindowMove {
         let old = std::mem::replace(self, Self::of(window, now));
         match self.until.cmp(&old.until) {

@@ -1,14 +1,14 @@
 //! The session actor.
 //!
-//! Owns one client: what it subscribes to and how far it has received it. Fed by its transport with
-//! the client's messages, and woken by feeds that have something new. Takes what is due from its
-//! feeds when the client can take it, joins it into one write, and keeps a least time between
-//! writes; while the client takes nothing, nothing is taken from the feeds. Dies when the client
-//! leaves, is too slow, or breaks the rules; never restarted, the client connects again.
+//! Owns one client: its subscriptions, and what it has received. In: the client's messages from its
+//! transport, and wake-ups from feeds with new messages. Out: due messages, joined into one write,
+//! with a minimum time between writes. While the client reads nothing, nothing is taken from the
+//! feeds. The actor ends when the client leaves, is too slow, or breaks the rules. It is never
+//! restarted; the client connects again.
 //!
-//! Its [state](super::state) is under a lock, so that a feed actor with news for thousands of
-//! sessions takes and writes for each session at rest, instead of sending each a message: a message
-//! costs more than a write.
+//! Its [state](super::state) is under a lock. So a feed actor with updates for thousands of
+//! sessions takes and writes for each idle session itself: sending a message to each session would
+//! cost more than the write.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use super::handle::{SessionHandle, SessionMessage};
 use super::state::{SessionArguments, SessionState};
 
-/// Starts a session under a supervisor.
+/// Spawns a session actor under a supervisor.
 pub(in crate::actors::live) async fn spawn(
     arguments: SessionArguments,
     supervisor: ActorCell,

@@ -1,4 +1,4 @@
-//! What a transport and the supervisor hold of a session actor, and what they send to it.
+//! The handle of a session actor for its transport and the supervisor, and its messages.
 
 use ractor::{ActorCell, ActorRef};
 use tokio::sync::oneshot;
@@ -26,15 +26,15 @@ impl SessionHandle {
             .then(|| Self(actor.clone().into()))
     }
 
-    /// Hands over what came in, and waits until it is taken: while the client takes no answers, its
-    /// messages are not read. False when the session is over.
+    /// Passes input from the client, and waits until it is handled: while the client reads no
+    /// answers, its messages are not read. False when the session has ended.
     pub async fn incoming(&self, incoming: Incoming) -> bool {
         let (taken, answer) = oneshot::channel();
         let message = SessionMessage::Incoming { incoming, taken };
         self.0.cast(message).is_ok() && answer.await.is_ok()
     }
 
-    /// Asks the client for a sign of life, because it has been silent for long.
+    /// Pings the client, because it has been silent for long.
     pub fn probe(&self) {
         let _ = self.0.cast(SessionMessage::Probe);
     }
@@ -44,29 +44,29 @@ impl SessionHandle {
         let _ = self.0.cast(SessionMessage::Close(why));
     }
 
-    /// The feed of a subscription has something new.
+    /// Notifies the session that the feed of a subscription has new messages.
     pub(super) fn wake(&self, id: SubscriptionId) {
         let _ = self.0.cast(SessionMessage::Wake(id));
     }
 }
 
-/// Steps of a session actor.
+/// Messages of a session actor.
 pub(in crate::actors::live) enum SessionMessage {
-    /// The feed of a subscription has something new.
+    /// The feed of a subscription has new messages.
     Wake(SubscriptionId),
-    /// Something came in from the client.
+    /// Input from the client.
     Incoming {
         incoming: Incoming,
         taken: oneshot::Sender<()>,
     },
-    /// The client can take more.
+    /// The transport can be written again.
     Unblocked,
     /// A pause is over.
     Resume,
-    /// Check whether the client has completed a write since there were this many.
+    /// Check whether the client has completed a write beyond this number.
     CheckProgress { completed: u64 },
-    /// Ask the client for a sign of life.
+    /// Ping the client.
     Probe,
-    /// End.
+    /// End the session.
     Close(Close),
 }

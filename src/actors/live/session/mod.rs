@@ -1,8 +1,8 @@
-//! The session of one client: what it subscribes to, and how far it has received it.
+//! The session of one client: its subscriptions, and what it has received.
 //!
-//! [`handle`] is how transports and feeds reach a session. [`actor`] dispatches messages to
-//! [`state`], which writes what is due to the transport. [`subscriptions`] begins and ends
-//! subscriptions; [`subscription`] pulls one keyword's channels from its feed.
+//! [`handle`] is the access for transports and feeds. [`actor`] dispatches messages to [`state`],
+//! which writes due messages to the transport. [`subscriptions`] adds and removes subscriptions;
+//! [`subscription`] pulls one keyword's channels from its feed.
 
 pub(super) mod actor;
 mod handle;

@@ -1,4 +1,4 @@
-//! A request to subscribe that is not answered, and whether its client can resume.
+//! An unanswered subscribe request, and whether its client can resume.
 
 use std::sync::Arc;
 
@@ -15,35 +15,35 @@ use crate::actors::live::subscriber::SubscriberSlot;
 use crate::actors::live::topic::Topic;
 use crate::events::{RecordHash, Sequence};
 
-/// A request to subscribe that is not answered.
+/// An unanswered subscribe request.
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) request: RequestId,
     pub(super) topics: Vec<Topic>,
     since: Option<Position>,
-    /// Whether the mark of `since` is this journal's, once that was asked.
+    /// The check of the mark in `since` with the journal, once it was started.
     mark_is_ours: Option<MarkAnswer>,
     asked_at: Instant,
 }
 
-/// How a request to subscribe is answered.
+/// The answer to a subscribe request.
 #[derive(Debug)]
 pub(super) enum Recovery {
-    /// The timeline continues at this cursor.
+    /// Resume: the timeline continues at this cursor.
     At(ChannelCursor),
-    /// With a snapshot.
+    /// Start with a snapshot.
     Snapshot,
-    /// Not yet: the views have to catch up with what the client has seen.
+    /// No answer yet: the views have to catch up with the client's position.
     Later,
-    /// Not yet: the journal was asked about the mark.
+    /// No answer yet: the journal is checking the mark.
     Asked,
 }
 
-/// The feed that a request is about.
+/// The feed of a subscribe request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenedFeed<'a> {
     pub(super) feed: &'a Feed,
-    /// Notified when the journal has answered.
+    /// The subscriber that is notified of the result of the check.
     pub(super) subscriber: &'a Arc<SubscriberSlot>,
     /// Position of the feed's channels.
     pub(super) position: Position,
@@ -62,7 +62,7 @@ impl Opening {
         }
     }
 
-    /// How the request is answered.
+    /// The answer to the request.
     pub(super) fn recovery(&mut self, context: &LiveContext, opened: OpenedFeed<'_>) -> Recovery {
         let since = match self.since {
             Some(since) if since.epoch == opened.position.epoch => since,
@@ -82,7 +82,7 @@ impl Opening {
         }
     }
 
-    /// Asks the journal whether its record at a position has this mark.
+    /// Checks the mark of a position with the journal.
     fn ask_mark(
         &mut self,
         context: &LiveContext,
@@ -102,8 +102,8 @@ impl Opening {
         }
     }
 
-    /// The views may still reach a position that the client has seen. A client of another server on
-    /// the same stream may know of a position a moment before this server does.
+    /// True when the views may still reach a position that the client has seen. A client of another
+    /// server on the same stream may know a position a moment before this server does.
     fn may_still_come(&self, context: &LiveContext, feed: &Feed, seq: Sequence) -> bool {
         let Some(keyword) = feed.keyword() else {
             return false;

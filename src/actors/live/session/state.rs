@@ -1,7 +1,7 @@
-//! What a session holds, and all that it does.
+//! The state of a session, and all its steps.
 //!
-//! Everything here runs under the session's lock: on its actor, for the client's messages and for
-//! timers, or on the task of a feed actor that finds the session at rest. Nothing here waits.
+//! Every step runs under the session's lock: on its actor, for the client's messages and timers, or
+//! on the task of a feed actor that finds the session idle. No step waits.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,53 +25,53 @@ use crate::actors::live::transport::{Close, Gone, Transport};
 use crate::events::Timestamp;
 use crate::telemetry::CountedActor;
 
-/// Bytes of messages that are taken at a time, about: as much is held for a client that takes
-/// nothing.
+/// Approximate bytes of messages taken at a time, which is also the amount held for a client that
+/// reads nothing.
 const MAX_TAKEN_BYTES: usize = 16 * 1024;
-/// Messages in a row that may be misunderstood before the session ends.
+/// Maximum number of consecutive invalid messages; then the session ends.
 const MAX_MISUNDERSTOOD_IN_A_ROW: u32 = 5;
-/// A view that has to catch up is looked at again after this.
+/// Pause before a view that has to catch up is checked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// A subscription of a single stream that found the budget used up is tried again after this.
+/// Pause before a single-stream subscription without room in the budget is retried.
 const BUSY_RETRY: Duration = Duration::from_millis(500);
-/// A list of messages with more room is given back when it is empty.
+/// An empty message list with a larger capacity is freed.
 const MAX_IDLE_MESSAGES: usize = 64;
 
-/// What a session needs.
+/// Arguments of a session.
 pub(in crate::actors::live) struct SessionArguments {
     pub(in crate::actors::live) context: LiveContext,
     pub(in crate::actors::live) transport: Box<dyn Transport>,
     pub(in crate::actors::live) permit: SessionPermit,
-    /// The session has one subscription, and ends with it.
+    /// True when the session has one subscription, and ends with it.
     pub(in crate::actors::live) is_single: bool,
 }
 
-/// One client: what it subscribes to, and how far it has received it.
+/// One client: its subscriptions, and what it has received.
 pub(in crate::actors::live) struct SessionState {
-    /// Itself, for its subscribers.
+    /// A reference to this state, for its subscribers.
     this: Weak<Mutex<Self>>,
     context: LiveContext,
-    /// `None` when the session is over.
+    /// The transport; `None` when the session has ended.
     transport: Option<Box<dyn Transport>>,
     is_single: bool,
-    /// Reading of the wall clock; not before any that a feed has delivered with.
+    /// The time of the wall clock; never earlier than a time that a feed has delivered with.
     now: Timestamp,
     subscriptions: Subscriptions,
-    /// A subscription of a single stream that waits for room in the budget.
+    /// A single-stream subscription that waits for room in the budget.
     postponed: Option<Subscribe>,
-    /// Messages that are taken, but not written.
+    /// Messages that were taken from the feeds and are not written yet.
     messages: VecDeque<Message>,
-    /// The client takes nothing now.
+    /// True while the transport cannot be written.
     is_blocked: bool,
-    /// Acknowledges what came in while the client took nothing.
+    /// Acknowledges the input that arrived while the transport could not be written.
     unacknowledged: Option<oneshot::Sender<()>>,
-    /// A check of the client's progress is scheduled.
+    /// True while a check of the client's progress is scheduled.
     is_watched: bool,
     /// The earliest time of the next write of updates.
     next_write: Instant,
-    /// [`SessionMessage::Resume`] is scheduled.
+    /// True while [`SessionMessage::Resume`] is scheduled.
     is_paused: bool,
-    /// Messages in a row that were misunderstood.
+    /// Number of consecutive invalid messages.
     misunderstood: u32,
     _permit: SessionPermit,
     _alive: CountedActor,
@@ -85,7 +85,7 @@ impl fmt::Debug for SessionState {
     }
 }
 
-/// One subscription of a session, for its feed.
+/// One subscription of a session, as a subscriber of its feed.
 #[derive(Debug)]
 struct SessionSubscriber {
     session: SessionHandle,
@@ -133,7 +133,7 @@ impl SessionState {
         })
     }
 
-    /// Reads the clock, at the beginning of a step of the actor.
+    /// Reads the clock, at the start of a step of the actor.
     pub(super) fn read_clock(&mut self) {
         self.now = self.context.now();
     }
@@ -142,7 +142,7 @@ impl SessionState {
         if let Some(subscription) = self.subscriptions.find(id) {
             subscription.is_due = true;
             if subscription.is_opening() {
-                // What the client has asked for does not wait for the next write of updates.
+                // Messages that the client has asked for do not wait for the next write of updates.
                 self.next_write = Instant::now();
             }
             self.take_and_write(myself);
@@ -242,7 +242,7 @@ impl SessionState {
         self.write(myself);
     }
 
-    /// Subscribes to what a client asks for.
+    /// Handles a subscribe request.
     fn subscribe(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
         if !self.context.has_room(&wanted, self.now) {
             self.postpone(myself, wanted);
@@ -271,8 +271,8 @@ impl SessionState {
         self.next_write = Instant::now();
     }
 
-    /// The budget is used up: the subscription of a single stream waits for room, any other client
-    /// is told to try again.
+    /// The budget is used up. The subscription of a single stream waits for room; any other is
+    /// answered with `busy`.
     fn postpone(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
         self.context.budget.count_refused();
         if self.is_single {
@@ -293,7 +293,7 @@ impl SessionState {
         self.messages.push_back(refusal);
     }
 
-    /// Takes and writes what is due, as far as the client takes it.
+    /// Takes due messages and writes them, as far as the client reads them.
     fn take_and_write(&mut self, myself: &ActorRef<SessionMessage>) {
         while !self.is_blocked && self.transport.is_some() && self.subscriptions.are_due() {
             let now = Instant::now();
@@ -317,7 +317,7 @@ impl SessionState {
         }
     }
 
-    /// Takes what is due, up to a size; true when there is more.
+    /// Takes due messages, up to a size; true when there are more.
     fn take(&mut self, myself: &ActorRef<SessionMessage>, now: Instant) -> bool {
         let mut batch = MessageBatch::new(&mut self.messages, MAX_TAKEN_BYTES);
         let request = TakeRequest {
@@ -335,14 +335,14 @@ impl SessionState {
         taken.has_more
     }
 
-    /// Ends a session whose only subscription is over, when its last message is written.
+    /// Ends a session whose only subscription is over, after its last message is written.
     fn end_if_finished(&mut self, myself: &ActorRef<SessionMessage>) {
         if self.is_single && self.subscriptions.are_over() && self.messages.is_empty() {
             self.end(myself, Close::Finished);
         }
     }
 
-    /// Writes what was taken, as far as the client takes it.
+    /// Writes the taken messages, as far as the client reads them.
     fn write(&mut self, myself: &ActorRef<SessionMessage>) {
         let Some(transport) = self.transport.as_mut().filter(|_| !self.is_blocked) else {
             return;

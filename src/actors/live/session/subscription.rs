@@ -1,4 +1,4 @@
-//! What one session subscribes to of one keyword, or of all keywords.
+//! One session's subscription to one keyword, or to all keywords.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::actors::live::subscriber::{SubscriberNumber, SubscriberSlot};
 use crate::actors::live::topic::Topic;
 use crate::events::{Keyword, Sequence, Timestamp};
 
-/// Names a subscription within its session. Later ones are greater.
+/// Identifies a subscription within its session. Later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::actors::live) struct SubscriptionId(pub(super) u64);
 
@@ -26,13 +26,14 @@ pub(super) struct Subscription {
     pub(super) id: SubscriptionId,
     /// The id of the request that was answered last.
     request: RequestId,
-    /// There may be something to take.
+    /// True when there may be messages to take.
     pub(super) is_due: bool,
-    /// Some of its channels ask for a snapshot when the session waits for fewer.
+    /// True when some of its channels request a snapshot as soon as the session may wait for one
+    /// more.
     pub(super) is_queued: bool,
-    /// When the views are looked at again, if that is scheduled.
+    /// Deadline of the next check of the views, if one is scheduled.
     next_look: Option<Instant>,
-    /// The requests that are not answered, in order.
+    /// The unanswered requests, in order.
     openings: VecDeque<Opening>,
     channels: Vec<SubscribedChannel>,
     feed: Arc<Feed>,
@@ -40,33 +41,33 @@ pub(super) struct Subscription {
     number: SubscriberNumber,
 }
 
-/// A channel, and where the session stands in it.
+/// A channel, and the session's position in it.
 #[derive(Debug)]
 struct SubscribedChannel {
     topic: Topic,
     cursor: ChannelCursor,
-    /// The parameters that its updates of a timeline name.
+    /// The parameters that its timeline updates name.
     parameters: Option<Box<str>>,
 }
 
-/// Outcome of taking what is due.
+/// Outcome of taking due messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakeOutcome {
-    /// All there is was taken.
+    /// All due messages were taken.
     All,
-    /// The batch is full; there is more.
+    /// The batch is full; more messages are due.
     Part,
-    /// The views have to catch up with what the client has seen; try again in a moment.
+    /// The views have to catch up with the client's position; retry in a moment.
     Later,
-    /// The subscription is over; its last message was taken.
+    /// The subscription has ended; its last message was taken.
     Over,
 }
 
-/// What a subscription works with while it takes what is due.
+/// Arguments of taking due messages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TakeRequest<'a> {
     pub(super) context: &'a LiveContext,
-    /// Reading of the wall clock.
+    /// The time of the wall clock.
     pub(super) now: Timestamp,
 }
 
@@ -90,7 +91,7 @@ impl Subscription {
         }
     }
 
-    /// The feed that it subscribes to.
+    /// The feed of the subscription.
     pub(super) fn key(&self) -> &FeedKey {
         self.feed.key()
     }
@@ -99,7 +100,7 @@ impl Subscription {
         self.feed.keyword()
     }
 
-    /// Subscribes to these topics; those that were subscribed to already start again.
+    /// Subscribes to these topics; a topic with a subscription already starts again.
     pub(super) fn open(
         &mut self,
         context: &LiveContext,
@@ -133,7 +134,7 @@ impl Subscription {
             .push_back(Opening::new(request, topics, since));
     }
 
-    /// Unsubscribes from these topics; `None` is all of them. True when the subscription is over.
+    /// Unsubscribes from these topics; `None` means all. True when the subscription has ended.
     pub(super) fn close(&mut self, topics: Option<&[Topic]>) -> bool {
         let feed = &self.feed;
         self.channels.retain(|channel| {
@@ -150,14 +151,14 @@ impl Subscription {
         self.channels.is_empty() && self.openings.is_empty()
     }
 
-    /// A request is not answered, or a snapshot is still to come.
+    /// True when a request is unanswered, or a snapshot is still to come.
     pub(super) fn is_opening(&self) -> bool {
         let begins =
             |channel: &SubscribedChannel| matches!(channel.cursor, ChannelCursor::Start { .. });
         !self.openings.is_empty() || self.channels.iter().any(begins)
     }
 
-    /// True when a look at `then` is to be scheduled, because none is.
+    /// True when the caller has to schedule a check at `then`, because none is scheduled.
     pub(super) fn schedule_look(&mut self, now: Instant, then: Instant) -> bool {
         let is_scheduled = self.next_look.is_some_and(|next| now < next);
         if !is_scheduled {
@@ -166,12 +167,12 @@ impl Subscription {
         !is_scheduled
     }
 
-    /// How many requests are not answered.
+    /// Number of unanswered requests.
     pub(super) fn unanswered(&self) -> usize {
         self.openings.len()
     }
 
-    /// How many of its channels wait for a snapshot.
+    /// Number of its channels that wait for a snapshot.
     pub(super) fn waiting(&self) -> usize {
         let channels = self.channels.iter();
         channels
@@ -179,7 +180,7 @@ impl Subscription {
             .count()
     }
 
-    /// How many channels it subscribes to.
+    /// Number of its channels.
     pub(super) fn len(&self) -> usize {
         self.channels.len()
     }
@@ -188,8 +189,9 @@ impl Subscription {
         self.channels.iter().any(|channel| channel.topic == *topic)
     }
 
-    /// Takes what is due: answers to requests, then messages of the channels until the batch is
-    /// full. `may_wait` counts how many more channels of the session may wait for a snapshot.
+    /// Takes due messages: answers to requests, then messages of the channels, until the batch is
+    /// full. `may_wait` is the number of further channels of the session that may wait for a
+    /// snapshot.
     pub(super) fn take(
         &mut self,
         request: TakeRequest<'_>,
@@ -217,8 +219,8 @@ impl Subscription {
         self.pull(request.now, batch, may_wait)
     }
 
-    /// Tells the client that the keyword is not tracked: once for each request that is not
-    /// answered, else once.
+    /// Tells the client that the keyword is not tracked: once for each unanswered request, or once
+    /// if there is none.
     fn say_not_tracked(&mut self, context: &LiveContext, batch: &mut MessageBatch<'_>) {
         let mut ended: Vec<_> = self.openings.drain(..).map(|one| one.request).collect();
         if ended.is_empty() {
@@ -231,10 +233,10 @@ impl Subscription {
         }
     }
 
-    /// Answers the requests in order. The feed stands at `position`, and the fold has published
-    /// through `as_of`.
+    /// Answers the requests in order. The feed is at `position`; the fold has published through
+    /// `as_of`.
     ///
-    /// # Errors
+    /// The outcome of taking, when a request cannot be answered yet.
     /// The outcome of taking, when a request cannot be answered yet.
     fn answer(
         &mut self,

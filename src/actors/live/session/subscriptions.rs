@@ -1,4 +1,4 @@
-//! All subscriptions of one session, and how many of their channels may wait for snapshots.
+//! The subscriptions of one session, and the limit on snapshots that they wait for.
 
 use std::sync::Arc;
 
@@ -9,30 +9,30 @@ use crate::actors::live::feed_key::FeedKey;
 use crate::actors::live::request::{Subscribe, Unsubscribe};
 use crate::actors::live::subscriber::SubscriberSlot;
 
-/// Channels of a session that may wait for snapshots at a time; the others ask later. Without this
-/// limit more snapshots could be made for one client than it can take.
+/// Maximum number of a session's channels that wait for a snapshot; the others ask later. Without
+/// it more snapshots could be made for one client than it can read.
 const MAX_WAITING_SNAPSHOTS: usize = 16;
 
 /// The subscriptions of one session.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
-    /// In the order of their ids.
+    /// Subscriptions in the order of their ids.
     list: Vec<Subscription>,
     made: u64,
-    /// How many more channels may wait for snapshots.
+    /// Number of further channels that may wait for snapshots.
     may_wait: usize,
-    /// Some channels ask for snapshots when fewer wait.
+    /// True when some channels will request a snapshot as soon as fewer wait.
     has_queued: bool,
 }
 
-/// The client subscribes to as many channels as it may.
+/// The client has the maximum number of channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooMany;
 
-/// Outcome of taking what is due.
+/// Outcome of taking due messages.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// The batch is full, and there is more.
+    /// The batch is full, and more messages are due.
     pub(super) has_more: bool,
     /// Subscriptions whose views have to catch up.
     pub(super) later: Vec<SubscriptionId>,
@@ -50,7 +50,7 @@ impl Default for Subscriptions {
 }
 
 impl Subscriptions {
-    /// There were subscriptions, and none is left.
+    /// True when there were subscriptions, and none is left.
     pub(super) fn are_over(&self) -> bool {
         self.made > 0 && self.list.is_empty()
     }
@@ -68,8 +68,7 @@ impl Subscriptions {
         self.list.get_mut(index)
     }
 
-    /// Subscribes to what a client asks for. `subscriber` makes the subscriber of a subscription
-    /// that is new.
+    /// Handles a subscribe request. `subscriber` makes the subscriber of a new subscription.
     ///
     /// # Errors
     /// [`TooMany`].
@@ -107,7 +106,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Unsubscribes from what a client names.
+    /// Handles an unsubscribe request.
     pub(super) fn close(&mut self, unwanted: &Unsubscribe) {
         let key = FeedKey::live(unwanted.keyword.clone());
         if let Some(index) = self.list.iter().position(|held| *held.key() == key)
@@ -119,7 +118,7 @@ impl Subscriptions {
         self.count_waiting();
     }
 
-    /// Takes what is due until the batch is full.
+    /// Takes due messages until the batch is full.
     pub(super) fn take(&mut self, request: TakeRequest<'_>, batch: &mut MessageBatch<'_>) -> Taken {
         let mut taken = Taken::default();
         loop {
@@ -130,7 +129,7 @@ impl Subscriptions {
         }
     }
 
-    /// Takes what is due from each subscription, until the batch is full.
+    /// Takes due messages from each subscription, until the batch is full.
     fn take_once(
         &mut self,
         request: TakeRequest<'_>,
@@ -170,14 +169,14 @@ impl Subscriptions {
         }
     }
 
-    /// Counts how many channels wait for snapshots, after some began or ended.
+    /// Counts the channels that wait for snapshots, after some started or ended.
     fn count_waiting(&mut self) {
         let waiting: usize = self.list.iter().map(Subscription::waiting).sum();
         self.may_wait = MAX_WAITING_SNAPSHOTS.saturating_sub(waiting);
         self.ask_queued();
     }
 
-    /// Lets queued channels ask for snapshots, if fewer wait than may. True when there are any.
+    /// Lets queued channels request snapshots, as far as the limit allows. True when there are any.
     fn ask_queued(&mut self) -> bool {
         let mut is_any = false;
         if self.may_wait > 0 {

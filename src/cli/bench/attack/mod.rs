@@ -7,7 +7,8 @@
 //! - [`posts`]: the processor time per posted line, for many kinds of lines.
 //! - [`together`]: abandoned requests, clients that never read, half uploads and greedy live
 //!   clients, all at the same time, with [`good`] clients alone and beside them.
-//! ¶ [`scene`] fills the server, [`cost`] measures it, [`figures`] prints the results. Every loop
+//!
+//! [`scene`] fills the server, [`cost`] measures it, [`figures`] prints the results. Every loop
 //! is bounded.
 
 use std::path::PathBuf;

@@ -5,7 +5,8 @@
 //! - `heavy`: tweets of 10,000 × U+FDFA. The normal form turns each U+FDFA into eighteen
 //!   characters.
 //! - `good`: the tweets of the good clients.
-//! ¶ The times of ordinary tweets are spread evenly over the last 29 days.
+//!
+//! The times of ordinary tweets are spread evenly over the last 29 days.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -2,7 +2,8 @@
 //!
 //! The clients run in this process and the server in another one, so that their costs can be told
 //! apart. A delivery is one tweet that reached one client. Every loop is bounded.
-//! ¶ - [`clients`]: the clients; [`tally`]: the counters that they share.
+//!
+//! - [`clients`]: the clients; [`tally`]: the counters that they share.
 //! - [`load`]: the steps shared by all measures.
 //! - [`measures`], [`stuck`], [`fold`]: the measures; [`figures`]: the figures as JSON and text.
 
