@@ -10,6 +10,7 @@
 )]
 
 mod circles;
+mod documents;
 mod source;
 
 use std::fs;
