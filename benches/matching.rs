@@ -1,6 +1,6 @@
-//! What the normal form of a text and the search for keywords in it cost, by script, beside the
-//! plain way: lower case, and a search for every keyword. Run with `cargo bench --bench matching`;
-//! to compare two builds, run both in turns.
+//! Measures the normal form of a text and the search for keywords in it, by script. Each is
+//! compared with a simple method: lower case, and a search for every keyword. Run with `cargo bench
+//! --bench matching`; to compare two builds, run both in turns.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The tests of the whole: one crate, so that they share what [`common`] has and are linked once.
+//! The integration tests: one crate, so that they share [`common`] and are linked once.
 //!
 //! | folder | what is under test |
 //! |---|---|

@@ -15,7 +15,7 @@ use crate::common::lines::tweet;
 use crate::common::server::{Server, wait_for};
 use crate::common::views;
 
-/// A data folder of a stopped server with this number of tweets.
+/// Makes the data folder of a stopped server with this number of tweets.
 fn filled(data: &Path, tweets: usize) {
     let server = Server::start(data);
     let lines: Vec<String> = (0..tweets)
@@ -37,7 +37,7 @@ fn fifo(folder: &Path) -> PathBuf {
     path
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 fn ended(mut command: Command) -> Ended {
     let mut child = command
         .stdout(Stdio::piped())
@@ -93,7 +93,7 @@ fn export_through_pipes_imports_again() {
         "{exported:?}"
     );
     assert_eq!(reading.join().unwrap(), right);
-    // Other names of standard output: messages about the export are not mixed into it.
+    // Other names of standard output: messages about the export must not be mixed into it.
     for name in ["/dev/stdout", "/dev/fd/1"] {
         let exported = run(&mut export(&data, Path::new(name)), b"").expect_code(0);
         assert_eq!(exported.stdout, right, "{name}");
@@ -136,7 +136,7 @@ fn unwritable_export_ends_with_the_reason() {
     assert!(full.stderr.contains("No space left"), "{full:?}");
     assert_eq!(full.stderr.lines().count(), 1, "{full:?}");
 
-    // A reader that closes the pipe has no complete export, so the command fails.
+    // After the reader has closed the pipe the export is incomplete, so the command fails.
     let mut child = export(&data, Path::new("-"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -297,7 +297,7 @@ fn read_only_data_folder_can_be_inspected_and_exported() {
     let server = Server::start(&restored);
     assert_eq!(views::totals(&server)["a"], 50);
 
-    // A server that holds the folder is detected where its lock can be read.
+    // The lock of a running server is detected if the lock file can be read.
     let held = Server::start(&data);
     let refused = read_only(&disk, &on(&["journal", "ls"])).expect_code(1);
     assert!(
@@ -305,7 +305,7 @@ fn read_only_data_folder_can_be_inspected_and_exported() {
         "{refused:?}"
     );
     held.stop();
-    // Without a lock file no lock can be taken; the command warns.
+    // Without a lock file there is no lock; the command warns.
     fs::remove_file(data.join("lock")).unwrap();
     let looked = read_only(&disk, &on(&["journal", "ls", "--output", "json"])).expect_code(0);
     assert!(looked.stderr.contains("without a lock"), "{looked:?}");

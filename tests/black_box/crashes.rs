@@ -1,5 +1,5 @@
-//! kill -9 at random moments while tweets are published: nothing that was acknowledged is lost,
-//! and nothing is counted twice.
+//! kill -9 at random moments while tweets are published: no acknowledged tweet is lost, and none is
+//! counted twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,12 +12,12 @@ use crate::common::lines::tweet;
 use crate::common::server::{Server, publish_to};
 use crate::common::views;
 
-/// How long a server lives at most, in milliseconds: a few commits.
+/// Maximum time until the kill, in milliseconds: a few commits.
 const LIVES_FOR: u64 = 1_500;
 /// Keywords, over all shards.
 const KEYWORDS: u64 = 20;
 
-/// The ids that must be there, and those that may be, per keyword.
+/// The ids that must be in the views, and the ids that may be, per keyword.
 #[derive(Debug, Default)]
 pub struct Sent {
     pub acknowledged: BTreeMap<String, BTreeSet<String>>,
@@ -25,8 +25,8 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Checks that every acknowledged tweet is there once, and no tweet that was not sent. Returns
-    /// the number of tweets of each keyword.
+    /// Checks that every acknowledged tweet is in the views once, and that no other tweets are.
+    /// Returns the number of tweets of each keyword.
     pub fn check(&self, server: &Server) -> BTreeMap<String, u64> {
         let totals = views::totals(server);
         let none = BTreeSet::new();
@@ -53,7 +53,7 @@ impl Sent {
                 part("folded") + part("duplicate") + part("ignored") + part("rejected"),
                 "{ledger}"
             );
-            // Besides the tweets there is one keyword.tracked; no tweet was sent twice.
+            // The ledger also counts one `keyword.tracked`; no tweet was sent twice.
             assert_eq!(part("folded"), count + 1, "{keyword}: {ledger}");
             assert_eq!(part("duplicate"), 0, "{keyword}: {ledger}");
             settled.insert(keyword.clone(), count);
@@ -62,7 +62,7 @@ impl Sent {
     }
 }
 
-/// Publishes small bodies until the server is gone.
+/// Publishes small bodies until the server has ended.
 fn publish_until_gone(address: std::net::SocketAddr, trial: u64) -> Sent {
     let mut sent = Sent::default();
     let mut chance = Chance::of(trial + 1_000_000);
@@ -127,7 +127,7 @@ fn kill_during_publishing_loses_and_doubles_nothing() {
             publish_until_gone(address, trial)
         });
         publishing.recv().unwrap();
-        // The moment of the kill is random; there is no condition to await.
+        // The moment of the kill is random, so there is no condition to await.
         std::thread::sleep(Duration::from_millis(chance.below(LIVES_FOR)));
         server.kill();
         last = publisher.join().unwrap();

@@ -42,7 +42,7 @@ fn demo_fills_itself_and_leaves_nothing_behind() {
             tweets.len() == KEYWORDS.len() && tweets.iter().all(|count| *count > 500)
         })
     });
-    // The re-timed sample ends now, so the last day has tweets.
+    // The shifted sample ends now, so the last day has tweets.
     eventually("the last day has tweets", || {
         get("/api/v1/overview?window=24h")
             .and_then(|overview| overview["total"].as_u64())

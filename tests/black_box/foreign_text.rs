@@ -1,4 +1,4 @@
-//! Text of other people in the output of commands: it never reaches a terminal as a command.
+//! Foreign text in the output of commands never reaches a terminal as a command.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::common::server::Server;
 const HOSTILE: &str =
     "\u{1b}[31mred\u{7}\u{9b}2J\u{202e}txt\r\nerror: spoofed\u{2028}\u{feff}\u{7f}";
 
-/// Characters that a terminal executes or hides.
+/// True for characters that a terminal executes or hides.
 fn is_obeyed(c: char) -> bool {
     matches!(
         c.general_category(),
@@ -26,7 +26,7 @@ fn is_obeyed(c: char) -> bool {
     ) && !matches!(c, '\n' | '\t')
 }
 
-/// Checks that the text output holds no such character and no foreign line.
+/// Checks that the text output contains no such character and no spoofed line.
 fn check(what: &str, ended: &Ended) {
     for text in [&ended.stdout, &ended.stderr] {
         let found = text.chars().find(|c| is_obeyed(*c));
@@ -63,7 +63,7 @@ fn commands_on_files_print_no_foreign_commands() {
         "import",
         &on_files(&data, ["journal", "import", path]).expect_code(0),
     );
-    // It folds, which fills the rejected log.
+    // This command folds, which fills the rejected log.
     let digest = on_files(&data, ["views", "digest"]);
     check("views digest", &digest.expect_code(0));
     let odd_name = scratch
@@ -124,7 +124,7 @@ fn answering(status: &'static str, body: String) -> String {
                 body.len()
             );
             connection.write_all(answer.as_bytes()).unwrap();
-            // Waits until the client has read the answer or is gone.
+            // Waits until the client has read the answer or has disconnected.
             let _ = connection.read(&mut chunk);
         }
     });

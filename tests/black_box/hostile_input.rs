@@ -1,4 +1,4 @@
-//! Bad input of every kind beside good input: the answer is precise, and no valid line is lost.
+//! Invalid input of many kinds beside valid input: errors are precise, and no valid line is lost.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ fn post(address: SocketAddr, body: &[u8]) -> Answer {
     http::ask(address, "POST", "/api/v1/tweets", &[NDJSON], body).unwrap()
 }
 
-/// A good tweet with some fields replaced.
+/// A valid tweet with some fields replaced.
 fn odd(changes: &Value) -> String {
     let mut event: Value =
         serde_json::from_str(&tweet("a", "odd", "2020-01-01T00:00:00Z")).unwrap();
@@ -233,7 +233,7 @@ fn foreign_requests_are_refused() {
 }
 
 #[test]
-fn bytes_that_are_no_request_leave_other_clients_unaffected() {
+fn invalid_requests_leave_other_clients_unaffected() {
     let scratch = tempfile::tempdir().unwrap();
     let server = Server::start(scratch.path());
     server.publish(&tweet("a", "1", "2020-01-01T00:00:00Z"));
@@ -246,7 +246,7 @@ fn bytes_that_are_no_request_leave_other_clients_unaffected() {
         b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \
         chunked\r\n\r\nzz\r\n",
     ] {
-        // Both an answer and a closed connection are right.
+        // Both an answer and a closed connection are correct.
         if let Ok(answer) = http::say(server.address(), bytes) {
             assert!((400..600).contains(&answer.status), "{}", answer.status);
         }

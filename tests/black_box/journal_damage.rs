@@ -1,5 +1,5 @@
-//! Damaged files of the journal. A torn end is cut with a warning; any other damage is located and
-//! refused.
+//! Damaged files of the journal. A torn end is truncated with a warning; any other damage is
+//! located and refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::common::lines::tweet;
 use crate::common::server::Server;
 use crate::common::views;
 
-/// The last bytes that an orderly stop writes.
+/// Length of the end mark that an orderly stop writes, in bytes.
 const END_MARK_BYTES: usize = 28;
 
 fn segments(data: &Path) -> Vec<PathBuf> {
@@ -49,8 +49,8 @@ fn torn_journal_end_is_cut_with_a_warning() {
         .unwrap()
         .set_len(length - 3)
         .unwrap();
-    // The views must not hold the records that are cut: views beyond the end of the journal belong
-    // to another journal.
+    // The views must not hold the truncated records: views beyond the end of the journal count as
+    // those of another journal.
     fs::remove_dir_all(scratch.path().join("views")).unwrap();
     let server = Server::start(scratch.path());
     let ids = views::ids(&server, "a");
@@ -107,7 +107,7 @@ fn flipped_bit_after_an_orderly_stop_is_refused() {
     let file = segments(&data).pop().unwrap();
     let sound = fs::read(&file).unwrap();
     let name = file.file_name().unwrap().to_str().unwrap();
-    // Steps that hit headers and records alike.
+    // Offsets that hit headers and records.
     let steps = (0..sound.len()).step_by(sound.len() / 40);
     for at in steps.chain(sound.len() - END_MARK_BYTES..sound.len()) {
         flip(&file, at);
@@ -147,7 +147,7 @@ fn damage_in_an_earlier_segment_is_found_by_verify() {
     let verified = on_files(scratch.path(), ["views", "verify"]).expect_code(3);
     let name = files[0].file_name().unwrap().to_str().unwrap();
     assert!(verified.stdout.contains(name), "{}", verified.stdout);
-    // A start does not read the damage: the views are beyond it.
+    // The start does not read the damaged records, because the views are beyond them.
     let server = Server::start(scratch.path());
     assert_eq!(views::totals(&server)["a"], 400);
 }

@@ -1,4 +1,4 @@
-//! The built binary from outside: real processes, real files, HTTP over the loopback.
+//! The built binary from outside: processes, files, and HTTP over the loopback.
 
 mod backups;
 mod commands;

@@ -1,4 +1,4 @@
-//! As many clients as the limit of open files: the journal and the views keep their files.
+//! With as many clients as the limit on open files, the journal and the views keep their files.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -27,8 +27,8 @@ fn clients_leave_open_files_for_the_journal_and_the_views() {
     let files = format!("/proc/{}/fd", server.id());
     let open = || std::fs::read_dir(&files).unwrap().count();
     eventually("the limit of connections", || open() >= 128);
-    // The client that posts needs a connection. Segments are created and rows written beside the
-    // others.
+    // The posting client needs a connection. Segments are created and rows are written while the
+    // other connections stay open.
     idle.truncate(120);
     for body in 0..4 {
         let text = "x".repeat(5_000);

@@ -22,7 +22,7 @@ pub fn export(file: &Path, records: &[Value]) {
     }
     text.push_str(&body);
     let (all, only) = (blake3::hash(text.as_bytes()), blake3::hash(body.as_bytes()));
-    // The last line is recognized by its first member.
+    // The closing line is recognized by its first member.
     text.push_str(&format!(
         r#"{{"records":{0},"last":{0},"digest":"{all}","records_digest":"{only}"}}"#,
         records.len()
@@ -50,11 +50,11 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
         &file,
         &[
             json!({"received_at": then, "token": "a", "payload": posted("1", "2009-01-01T00:00:00Z")}),
-            // Too far in the future when it was received, but not now.
+            // Too far in the future at its time of receipt, but not today.
             json!({"received_at": then, "token": "a", "payload": posted("2", "2020-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "a", "payload": "nonsense"}),
             json!({"received_at": then, "token": "a", "payload_base64": "/wA="}),
-            // Another spelling of the token, which names no keyword.
+            // Another spelling of the token; it names no keyword.
             json!({"received_at": then, "token": "A", "payload": posted("3", "2009-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "%FF", "payload": posted("4", "2009-01-01T00:00:00Z")}),
         ],
@@ -70,7 +70,7 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
         server.stop();
     };
     ledgers(4, 1);
-    // The rejected log is written once, however often the journal is folded.
+    // Each entry is written once, even if the journal is folded again.
     on_files(&data, ["views", "rebuild"]).expect_code(0);
     ledgers(4, 1);
     let listing = rejected(&data, &["ls"]).expect_code(0).json();

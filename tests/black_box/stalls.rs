@@ -1,5 +1,5 @@
 //! A server that cannot write still answers. `readyz` and the metrics name the cause. The server
-//! recovers by itself and loses nothing that was acknowledged.
+//! recovers by itself and loses no acknowledged event.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -46,8 +46,8 @@ fn metric(server: &Server, name: &str) -> String {
         .to_owned()
 }
 
-/// Publishes tweets with these numbers. Repeats each until it is acknowledged. Returns the number
-/// of refusals.
+/// Publishes tweets with these numbers, and repeats each until it is acknowledged. Returns the
+/// number of refused requests.
 fn insist(server: &Server, numbers: std::ops::Range<u32>) -> usize {
     let mut refused = 0;
     for number in numbers {
@@ -66,14 +66,14 @@ fn insist(server: &Server, numbers: std::ops::Range<u32>) -> usize {
     refused
 }
 
-/// Checks that the server holds the tweets with these numbers once each, also after a restart, and
-/// that its views match its journal.
+/// Checks that the server holds each of these tweets once, also after a restart, and that its views
+/// match its journal.
 fn holds_all(server: Server, data: &Path, numbers: std::ops::Range<u32>) {
     server.wait_until_folded();
     let right: BTreeSet<_> = numbers.map(|number| number.to_string()).collect();
     let found: BTreeSet<_> = views::ids(&server, "a").into_keys().collect();
     assert_eq!(found, right);
-    // A server under strace is killed by its own id: strace forwards no signal.
+    // strace does not forward signals, so the server under strace is killed by its own id.
     let id = std::fs::read_to_string(data.join("lock")).unwrap();
     send("TERM", id.trim().parse().unwrap());
     let (status, stderr) = server.wait();
@@ -93,7 +93,7 @@ fn journal_on_a_failed_disk_reports_it_and_recovers() {
     server.stop();
     let segment = data.join("journal/00000000000000000001.segment");
     let segment = segment.to_str().unwrap();
-    // The journal's thread syncs once to cut off the end mark, and once per group; then its
+    // The journal's thread syncs once to remove the end mark, and once per group; after that its
     // repairs fail for about two seconds.
     for (error, text) in [("EIO", "os error 5"), ("EROFS", "os error 30")] {
         let fault = format!("inject=fdatasync:error={error}:when=3");
@@ -147,14 +147,14 @@ fn journal_on_a_failed_disk_reports_it_and_recovers() {
     }
 }
 
-/// A server with a limit on the size of its files, which can be changed while it runs. With size 0
+/// A server with a limit on the size of its files, which can be changed while it runs. With limit 0
 /// it can write nothing, as on a full disk.
 struct Bounded(Server);
 
 impl Bounded {
     fn start(data: &Path, arguments: &[&str]) -> Self {
         let mut command = clean(Command::new("env"));
-        // The signal that comes with a refused write would end the process.
+        // Ignores the signal that comes with a refused write; it would end the process.
         command
             .arg("--ignore-signal=XFSZ")
             .arg(env!("CARGO_BIN_EXE_tidings"))
@@ -174,7 +174,7 @@ impl Bounded {
     }
 }
 
-/// Every route that reads still answers.
+/// Checks that every read route still answers.
 fn reads_go_on(server: &Server) {
     for path in [
         "/api/v1/keywords",
@@ -387,7 +387,7 @@ fn folding_pauses_with_much_uncommitted_while_posting_continues() {
             .any(|cause| cause.starts_with("rows are not committed"))
     });
     reads_go_on(server);
-    // The events of eight commits, and those that were being read.
+    // The events of eight commits, and the batches in flight.
     let folded = views::ids(server, "a").len();
     assert!((few..few + 200).contains(&folded), "{folded} of {all}");
     assert!(!causes(server).iter().any(|cause| cause.contains("journal")));

@@ -1,4 +1,4 @@
-//! How a server stops. No other process works on its files while it runs.
+//! How a server stops, and the lock on its files.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ fn signal_stops_the_server_in_order_and_loses_nothing() {
         let started = Instant::now();
         let (status, stderr) = server.end_with(signal);
         assert!(status.success(), "{status} {stderr}");
-        // The specified limit, not a measurement of speed.
+        // The specified time limit, not a measurement of speed.
         assert!(started.elapsed() < Duration::from_secs(10));
         let server = Server::start(scratch.path());
         assert_eq!(views::ids(&server, "a").len(), 1);

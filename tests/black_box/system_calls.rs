@@ -1,7 +1,7 @@
-//! kill -9 at each system call by which an open, an append, a commit or a stop changes files.
+//! kill -9 at each system call with which an open, an append, a commit or a stop changes files.
 //!
-//! strace first records the calls, then injects the signal at one after the other: at the n-th call
-//! of a kind on a file, in the thread that reaches its n-th call first.
+//! strace first records the calls. Each trial then injects the signal at one call: the n-th call of
+//! a kind on a file, counted per thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::common::command::on_files;
 use crate::common::lines::tweet;
 use crate::common::server::{NotStarted, Server, try_send, was_killed};
 
-/// Calls that change files or sync them.
+/// System calls that change or sync files.
 const CALLS: &str = "openat,write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,ftruncate,\
                      fallocate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
-/// Trials at a time.
+/// Number of trials that run at the same time.
 const ABREAST: usize = 3;
 
-/// Runs a server through open, three bodies with a commit after each, and an orderly stop. Returns
-/// the exit status of strace, which is that of its server.
+/// Runs a server through its start, three bodies with a commit after each, and an orderly stop.
+/// Returns the exit status of strace, which is that of the server.
 fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
     let mut server = match Server::try_start_traced(data, strace) {
         Ok(server) => server,
@@ -60,11 +60,11 @@ fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
 /// A system call at which the server is killed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
-    /// Its name.
+    /// The call's name.
     name: String,
     /// The file or folder that it touches, relative to the data folder.
     path: String,
-    /// The number of this call among those of one thread on this path.
+    /// The number of the call, counted per thread and path.
     count: u64,
 }
 
@@ -107,7 +107,8 @@ fn record(data: &Path, log: &Path) -> BTreeSet<Call> {
     calls
 }
 
-/// One trial. Returns whether the signal came; it may not come where threads share work by chance.
+/// Runs one trial. Returns true if the signal was sent; with threads that share work by chance it
+/// may not be.
 fn killed_at(call: &Call) -> bool {
     let Call { name, path, count } = call;
     let scratch = tempfile::tempdir().unwrap();

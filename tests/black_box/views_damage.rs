@@ -1,5 +1,4 @@
-//! The folder of the views is damaged in every way: the server heals by itself, and no answer is
-//! wrong.
+//! The folder of the views is damaged in many ways: the server heals it, and no answer is wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use crate::common::posts::{self, KEYWORDS};
 use crate::common::server::Server;
 use crate::common::views;
 
-/// A data folder with a part of the sample, and the answers that it must give.
+/// A data folder with a part of the sample, and the correct answers.
 struct Sound {
     _scratch: tempfile::TempDir,
     stopped: PathBuf,
@@ -35,7 +34,7 @@ fn sound() -> Sound {
     }
     server.wait_until_folded();
     let answers = views::everything(&server);
-    // A copy of the files while the server runs, which is the state after a kill.
+    // A copy of the files while the server runs equals the state after a kill.
     server.kill();
     copy(&stopped, &killed);
     Server::start(&stopped).stop();
@@ -81,13 +80,13 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Damages the folder and returns a description.
+/// Damages the folder; returns a description of the damage.
 fn damage(views: &Path, chance: &mut Chance) -> String {
     let files = files_below(views);
     let file = chance.pick(&files).clone();
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let mut bytes = fs::read(&file).unwrap();
-    // sled allocates ahead; only bytes in use are damaged.
+    // sled allocates files in advance; only used bytes are damaged.
     let used = bytes.iter().rposition(|byte| *byte != 0);
     let length = used.map_or(0, |last| last as u64 + 1);
     match chance.below(6) {

@@ -1,4 +1,4 @@
-//! `views ls` on the files of a stopped server: what it says, and that it changes no file.
+//! `views ls` on the files of a stopped server: its output, and that it changes no file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ const NO_COMMITS: [&str; 4] = [
     "commit.events=10000000",
 ];
 
-/// Every file below a data folder with its bytes, but for the lock.
+/// Every file below a data folder with its bytes, except the lock.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut contents = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -56,7 +56,7 @@ fn views_ls_before_the_first_commit_counts_the_whole_journal() {
     let before = contents(data);
 
     let listing = ls(data);
-    // keyword.tracked and twenty tweets.
+    // `keyword.tracked` and twenty tweets.
     assert_eq!(listing["head"], 21, "{listing}");
     assert_eq!(listing["position"], 0);
     assert_eq!(listing["unfolded"], 21);

@@ -1,4 +1,4 @@
-//! Random numbers that a run can repeat: the seed is the number of the trial.
+//! Repeatable random numbers: the seed is the number of the trial.
 
 /// xorshift64*.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Chance {
     }
 }
 
-/// How many trials the environment asks for, else `otherwise`.
+/// The number of trials in the environment variable `name`, else `otherwise`.
 pub fn trials(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text

@@ -1,4 +1,4 @@
-//! The engine in this process: how it is set up, its journals, and what it folded.
+//! The engine in the test process: its options, its journals, and its results.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -56,12 +56,12 @@ pub fn in_memory(incarnation: u64) -> JournalHandle {
     Arc::new(MemoryJournal::new(Incarnation(incarnation)))
 }
 
-/// A journal in memory that stays open when an engine closes it, for the next one.
+/// A journal in memory that stays open when an engine closes it, for the next engine.
 pub fn memory() -> JournalHandle {
     JournalDouble::of(in_memory(7)).kept_open().handle()
 }
 
-/// A journal that other processes write to, too.
+/// A journal that other processes can also write to.
 pub fn shared(journal: JournalHandle) -> JournalHandle {
     JournalDouble::of(journal)
         .connected(Connection::Connected)

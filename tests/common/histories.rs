@@ -1,5 +1,6 @@
-//! Hostile histories of one keyword: few ids and fewer times, so that events collide; late tweets,
-//! deletions before their tweets, repetitions, and a keyword that is untracked and tracked again.
+//! Hostile histories of one keyword. Ids and times are few, so that events collide. The histories
+//! include late tweets, deletions before their tweets, repetitions, and a keyword that is untracked
+//! and tracked again.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,13 +10,13 @@ use tidings::events::{
     TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
-/// The moment around which histories take place, next to boundaries of a minute, an hour and a day.
+/// The time around which histories take place, near boundaries of a minute, an hour and a day.
 pub const NOON: i64 = 1_795_435_200_000;
 
-/// Records in sequence order. The sequences have gaps, as those of one keyword among many.
+/// Records in sequence order. The sequences have gaps, like those of one keyword among many.
 pub type History = Vec<(Sequence, KeywordRecord)>;
 
-/// The time at which the journal received the record of a sequence.
+/// The time of receipt of the record at a sequence.
 pub fn received_at(sequence: Sequence) -> Timestamp {
     let millis = i64::try_from(sequence.get()).unwrap();
     Timestamp::from_millis(NOON + 1_000 * millis)
@@ -43,8 +44,8 @@ pub fn histories(longest: usize, ids: u16) -> impl Strategy<Value = History> {
     })
 }
 
-/// The ends of batches in a history of up to `longest` records, by record number, and whether each
-/// is a restart, too.
+/// The ends of batches in a history of up to `longest` records, by record number. The flag marks an
+/// end that is also a restart.
 pub fn cuts(longest: usize) -> impl Strategy<Value = Vec<(usize, bool)>> {
     prop_oneof![
         1 => Just((0..longest).map(|place| (place, false)).collect()),

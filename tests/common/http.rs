@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client that can also send what a correct client cannot.
+//! A small HTTP/1.1 client that can also send invalid requests.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer that these bytes begin with; all that follows its head counts as the body.
+    /// Parses an answer from its bytes; everything after its head counts as the body.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let answer = Self::read_head(&mut rest).ok()?;
@@ -27,7 +27,7 @@ impl Answer {
         })
     }
 
-    /// Reads an answer and as much of a body as its head announces.
+    /// Reads an answer with a body of the announced length.
     fn read(mut reader: impl io::BufRead) -> io::Result<Self> {
         let answer = Self::read_head(&mut reader)?;
         let mut body = Vec::new();
@@ -50,7 +50,7 @@ impl Answer {
         Ok(Self { body, ..answer })
     }
 
-    /// Reads a head, and leaves the body empty.
+    /// Reads a head; the body is empty.
     fn read_head(reader: &mut impl io::BufRead) -> io::Result<Self> {
         let mut line = String::new();
         reader.read_line(&mut line)?;
@@ -101,7 +101,7 @@ impl Answer {
         }
     }
 
-    /// The last part of the `type` of a problem. The answer must be a whole problem.
+    /// The last part of the `type` of a problem. Fails if the answer is not a complete problem.
     pub fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),
@@ -124,7 +124,7 @@ fn cut() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 
-/// A request that closes its connection, with these headers besides `Host` and `Content-Length`.
+/// A request with these headers besides `Host` and `Content-Length`; it closes its connection.
 pub fn request(
     address: SocketAddr,
     method: &str,
@@ -166,7 +166,7 @@ pub fn ask(
 pub fn say(address: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    // A server that refuses a body may close before it has read it all; its answer counts.
+    // A server that refuses a body may close before it has read the whole body; its answer counts.
     let said = stream.write_all(bytes);
     match Answer::read(BufReader::new(stream)) {
         Ok(answer) => Ok(answer),

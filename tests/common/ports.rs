@@ -1,17 +1,17 @@
-//! Ports that belong to one test, also while nothing listens on them.
+//! Ports reserved for one test, also while nothing listens on them.
 //!
-//! A server that is stopped and started again has to come back on its port, and some programs must
-//! be told their port before they run. A port that the system chose (port 0) may be given to
-//! another socket in between. The ports of this module are below those that Linux gives away by
-//! itself, and a UDP socket of the same number marks each as taken for other test processes.
+//! A restarted server needs its earlier port, and some programs need a port before they run. The
+//! system may assign a port that it chose (port 0) to another socket in between. The ports of this
+//! module are below the range that Linux assigns. A UDP socket with the same number reserves each
+//! port against other test processes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Mutex;
 
-/// Linux gives away 32768 to 60999, unless it is configured otherwise.
+/// Ports below the range that Linux assigns by default, 32768 to 60999.
 const PORTS: std::ops::Range<u16> = 10_000..32_768;
 
-/// The marks of this process, which are held until it ends.
+/// The reservations of this process, held until it ends.
 static MARKS: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
 
 /// An address of the loopback whose port no other test gets.

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A description. Objects may have only the members that their schemas name.
+/// An API description. Objects may have only the members that their schemas name.
 #[derive(Debug)]
 pub struct Description {
     document: Value,
-    /// The same with each schema closed to members that it does not name.
+    /// The same description with each schema closed to unnamed members.
     closed: Value,
     /// By schema.
     validators: RefCell<BTreeMap<String, Validator>>,
@@ -34,7 +34,7 @@ impl Description {
         &self.document
     }
 
-    /// Where a reference leads; a value that is no reference is returned as it is.
+    /// The target of a reference; any other value is returned unchanged.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         resolve(&self.document, value)
     }
@@ -75,7 +75,7 @@ impl Description {
             .unwrap_or_else(|error| panic!("{error} in {schema}"))
     }
 
-    /// The components of these kinds that no reference names. Every reference must lead somewhere.
+    /// The components of these kinds that no reference names. Fails if a reference has no target.
     pub fn unused(&self, kinds: &[&str]) -> Vec<String> {
         let mut used = BTreeSet::new();
         self.collect_references(&self.document, &mut used);
@@ -119,7 +119,7 @@ fn parts(value: &Value) -> Vec<&Value> {
 }
 
 /// Closes the schemas of all members and items below `value`. The parts of an `allOf` stay open,
-/// since each names some members of the same object.
+/// because each names some members of the same object.
 fn close_members(document: &Value, value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -161,7 +161,7 @@ fn names_members(document: &Value, schema: &Value) -> bool {
     resolved.get("properties").is_some() || parts.any(|part| names_members(document, part))
 }
 
-/// A time as every answer has it: RFC 3339 in UTC, with milliseconds.
+/// True for a time in the format of answers: RFC 3339 in UTC, with milliseconds.
 fn is_time(text: &str) -> bool {
     text.len() == "2026-11-23T07:00:00.000Z".len()
         && text.ends_with('Z')

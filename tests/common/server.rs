@@ -1,4 +1,4 @@
-//! A server under test: started on a port of its own, ended by its process id.
+//! A server under test. It runs on its own port and is ended by its process id.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -62,7 +62,7 @@ impl Server {
         Self::of(command)
     }
 
-    /// Starts a command that serves.
+    /// Starts a command that runs a server.
     pub fn of(mut command: Command) -> Result<Self, NotStarted> {
         let mut child = command
             .stdout(Stdio::piped())
@@ -96,17 +96,17 @@ impl Server {
         }
     }
 
-    /// The address on which it listens.
+    /// The address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The same as a URL.
+    /// The URL of the server.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Waits until it has folded the journal.
+    /// Waits until the server has folded the journal.
     pub fn wait_until_ready(&self) {
         eventually("the server is ready", || {
             http::ask(self.address, "GET", "/readyz", &[], b"")
@@ -114,20 +114,20 @@ impl Server {
         });
     }
 
-    /// Waits until it is ready or has ended. Returns whether it is ready.
+    /// Waits until the server is ready or has ended. Returns true if it is ready.
     pub fn ready_or_gone(&mut self) -> bool {
         self.comes_or_gone("the server is ready", |address| {
             http::ask(address, "GET", "/readyz", &[], b"").is_ok_and(|answer| answer.status == 200)
         })
     }
 
-    /// The number of commits; `None` if it has ended.
+    /// The number of commits; `None` if the server has ended.
     pub fn commits(&self) -> Option<u64> {
         commits(self.address)
     }
 
-    /// Waits until there are more commits than `before`, or it has ended. Returns whether there are
-    /// more.
+    /// Waits until there are more commits than `before`, or the server has ended. Returns true if
+    /// there are more.
     pub fn committed_or_gone(&mut self, before: Option<u64>) -> bool {
         self.comes_or_gone("the views are committed", |address| {
             commits(address) > before
@@ -184,31 +184,31 @@ impl Server {
         });
     }
 
-    /// Its process id.
+    /// The process id of the server.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Kills it with SIGKILL and returns its log.
+    /// Kills the server with SIGKILL and returns its log.
     pub fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.stderr.take().unwrap().join().unwrap()
     }
 
-    /// Sends a signal to it and waits for its end.
+    /// Sends a signal to the server and waits until it has ended.
     pub fn end_with(self, signal: &str) -> (ExitStatus, String) {
         send(signal, self.id());
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until the server has ended.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = wait_for(&mut self.child);
         (status, self.stderr.take().unwrap().join().unwrap())
     }
 
-    /// Stops it in order and returns its log.
+    /// Stops the server with SIGTERM and returns its log.
     pub fn stop(self) -> String {
         let (status, stderr) = self.end_with("TERM");
         assert!(status.success(), "{status}\n{stderr}");
@@ -274,7 +274,7 @@ pub fn send(signal: &str, id: u32) {
     assert!(try_send(signal, id), "signal {signal} to {id}");
 }
 
-/// Sends a signal to a process that may have ended. Returns whether it was there.
+/// Sends a signal to a process that may have ended. Returns true if the process existed.
 pub fn try_send(signal: &str, id: u32) -> bool {
     let sent = Command::new("kill")
         .args(["-s", signal, &id.to_string()])
@@ -283,7 +283,7 @@ pub fn try_send(signal: &str, id: u32) -> bool {
     sent.unwrap().success()
 }
 
-/// Waits for a child's end.
+/// Waits until a child process has ended.
 pub fn wait_for(child: &mut Child) -> ExitStatus {
     let mut status = None;
     eventually("the process has ended", || {
@@ -293,7 +293,7 @@ pub fn wait_for(child: &mut Child) -> ExitStatus {
     status.unwrap()
 }
 
-/// Whether a process was ended by SIGKILL.
+/// True if a process was ended by SIGKILL.
 pub fn was_killed(status: ExitStatus) -> bool {
     // strace ends with the status of its tracee, or with 128 + 9.
     status.signal() == Some(9) || status.code() == Some(137)

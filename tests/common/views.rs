@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::common::server::Server;
 
-/// The path of a keyword's answers; any percent-encoding will do.
+/// The path of a keyword's view.
 pub fn path(keyword: &str, view: &str) -> String {
     let token = utf8_percent_encode(keyword, NON_ALPHANUMERIC);
     format!("/api/v1/keywords/{token}/{view}")
 }
 
-/// The ids of a keyword's timeline, read page by page, each with its number of occurrences.
+/// The ids of a keyword's timeline with the number of their occurrences, read page by page.
 pub fn ids(server: &Server, keyword: &str) -> BTreeMap<String, u64> {
     let mut ids = BTreeMap::new();
     let mut before = String::new();

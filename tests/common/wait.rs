@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The longest that a test waits for anything. Only a failing test reaches it.
+/// Time limit of every wait. Only a failing test reaches it.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The pause between two checks of a condition that cannot be awaited.

@@ -1,4 +1,4 @@
-//! Circles of imports: between the files of a folder that has none, and between folders.
+//! Import cycles: between the files of a folder, and between folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::source::{bare, tokens_of, without_tests};
 
-/// Folders in which no files import each other in a circle.
+/// Folders whose files must not have an import cycle.
 const WITHOUT_CIRCLES: [&str; 2] = ["actors/live", "http/live"];
 
 /// Modules by path, such as `actors/live/feed`, each with the modules that it imports.
@@ -41,7 +41,7 @@ fn folders_of_a_folder_form_no_circle() {
         } else {
             format!("{folder}/")
         };
-        // The folder directly in `folder` that a module lies in.
+        // The direct sub-folder of `folder` that contains a module.
         let part_of = |module: &str| {
             let part = module.strip_prefix(&inside)?.split('/').next()?;
             let path = format!("{inside}{part}");
@@ -64,7 +64,7 @@ fn parent(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
 }
 
-/// The imports of all files below `src/`, their tests apart.
+/// The imports of all files below `src/`, without their tests.
 fn imports_of_src() -> Imports {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = crate::sources(&root);
@@ -84,7 +84,7 @@ fn imports_of_src() -> Imports {
     imports.collect()
 }
 
-/// The modules that the paths of a file name, besides itself.
+/// The modules that the paths in a file name, except the file's own.
 fn targets_of(module: &str, tokens: &[String], modules: &BTreeSet<String>) -> BTreeSet<String> {
     let token = |index: usize| tokens.get(index).map_or("", String::as_str);
     let own: Vec<&str> = module.split('/').collect();
@@ -125,7 +125,7 @@ fn targets_of(module: &str, tokens: &[String], modules: &BTreeSet<String>) -> BT
     targets
 }
 
-/// Every path that a `use` tree holds, which begins at `start`.
+/// Every path in the `use` tree that starts at `start`.
 fn paths_from(tokens: &[String], start: usize) -> Vec<Vec<&str>> {
     let token = |index: usize| tokens.get(index).map_or("", String::as_str);
     if token(start) == "{" {
@@ -142,8 +142,8 @@ fn paths_from(tokens: &[String], start: usize) -> Vec<Vec<&str>> {
     paths
 }
 
-/// A circle of imports, if there is one: what is left when everything is removed, again and again,
-/// that imports nothing of the rest, or that nothing of the rest imports.
+/// An import cycle, if there is one. Modules that import none of the others, or that none of the
+/// others imports, are removed repeatedly; the rest contains a cycle.
 fn circle(imports: &Imports) -> Option<BTreeSet<String>> {
     let mut rest: BTreeSet<&String> = imports.keys().collect();
     loop {

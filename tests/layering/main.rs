@@ -1,5 +1,5 @@
-//! Imports point one way: this test reads every path in `src/` and fails on an import against the
-//! order of the layers, and on a crate in a layer that must not name it.
+//! Imports point one way: the test reads every path in `src/` and fails on an import against the
+//! order of the layers, and on a crate that the layer must not name.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,8 @@ use std::path::Path;
 
 use source::{bare, tokens_of, without_tests};
 
-/// Each layer with those that it may import, besides itself and [`SEEN_BY_ALL`]; innermost first.
+/// Each layer with the layers that it may import, besides itself and [`SEEN_BY_ALL`]; innermost
+/// first.
 const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("settings", &[]),
@@ -120,11 +121,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Layers that every other one may import, `settings` and `telemetry` each other too.
+/// Layers that every other layer may import; they may also import each other.
 const SEEN_BY_ALL: [&str; 2] = ["settings", "telemetry"];
 
-/// Paths that a layer must not name outside its tests, and why.
-const STRANGERS: &[(&str, &[&str], &str)] = &[
+/// Paths that a layer must not name outside its tests, with the reason.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "events",
         &["tokio", "ractor", "sled", "axum", "std::fs", "std::net"],
@@ -157,17 +158,17 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
             "getrandom",
             "Timestamp::now",
         ],
-        "folds are pure: no clock, no I/O, no chance",
+        "folds are pure: no clock, no I/O, no randomness",
     ),
     (
         "store",
         &["ractor", "axum", "Timestamp::now"],
-        "rows know nothing of who runs",
+        "the store knows no actors",
     ),
     (
         "access",
         &["tokio", "ractor", "sled", "axum", "std::fs", "std::net"],
-        "what a caller may see is pure",
+        "access is pure",
     ),
     (
         "queries",
@@ -177,7 +178,7 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
     (
         "journal",
         &["ractor", "axum", "sled"],
-        "the log knows nothing of who reads",
+        "the journal knows no readers",
     ),
     (
         "telemetry",
@@ -192,33 +193,29 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
     (
         "actors::engine",
         &["axum", "hyper", "sled"],
-        "actors know nothing of the wire or the disk",
+        "actors know neither the wire format nor the disk",
     ),
     (
         "actors::live",
         &["axum", "hyper", "sled"],
-        "actors know nothing of the wire or the disk",
+        "actors know neither the wire format nor the disk",
     ),
     (
         "ingest",
         &["ractor", "axum", "hyper", "sled"],
-        "ingest has handles only",
+        "ingest uses handles only",
     ),
     (
         "maintenance",
         &["ractor", "axum", "hyper", "sled"],
         "maintenance works on files, journals and rows",
     ),
-    ("http", &["sled", "ractor"], "the edge has handles only"),
-    (
-        "app",
-        &["sled", "ractor", "axum"],
-        "the whole is made of handles",
-    ),
+    ("http", &["sled", "ractor"], "the edge uses handles only"),
+    ("app", &["sled", "ractor", "axum"], "app uses handles only"),
     (
         "cli",
         &["sled", "ractor", "axum"],
-        "commands have handles only",
+        "commands use handles only",
     ),
     (
         "main",
@@ -231,7 +228,7 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
 const MAX_COLUMNS: usize = 100;
 
 /// Layers that may name `anyhow`.
-const TELLERS: [&str; 2] = ["cli", "main"];
+const ANYHOW_LAYERS: [&str; 2] = ["cli", "main"];
 
 #[test]
 fn imports_follow_the_order_of_the_layers() {
@@ -258,7 +255,8 @@ fn lines_have_at_most_100_columns() {
     let mut found = Vec::new();
     for path in &files {
         for (number, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
-            // A line with a text in quotes may be longer where the text is one word or raw.
+            // A line with a string literal may be longer, because the string may be one word or
+            // raw.
             if line.chars().count() > MAX_COLUMNS && !line.contains('"') {
                 found.push(format!("{}:{}", path.display(), number + 1));
             }
@@ -267,7 +265,7 @@ fn lines_have_at_most_100_columns() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The source files below a folder, without those that are a module of tests.
+/// The source files below a folder, without modules of tests.
 fn sources(root: &Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     collect(root, &mut files);
@@ -286,7 +284,7 @@ fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// The violations of a file, given its path within `src/`.
+/// The violations in a file; `path` is relative to `src/`.
 fn violations(path: &str, text: &str) -> Vec<String> {
     let modules: Vec<&str> = path
         .trim_end_matches(".rs")
@@ -321,17 +319,17 @@ fn violations(path: &str, text: &str) -> Vec<String> {
         }
     }
     let production = without_tests(&tokens);
-    if let Some((_, strangers, why)) = STRANGERS.iter().find(|(name, _, _)| *name == layer) {
-        for stranger in *strangers {
-            if names_path(&production, stranger) {
-                found.push(format!("{path}: {layer} must not know {stranger}: {why}"));
+    if let Some((_, forbidden, why)) = FORBIDDEN.iter().find(|(name, _, _)| *name == layer) {
+        for path_name in *forbidden {
+            if names_path(&production, path_name) {
+                found.push(format!("{path}: {layer} must not know {path_name}: {why}"));
             }
         }
     }
-    if !TELLERS.contains(&layer.as_str()) && names_path(&tokens, "anyhow") {
+    if !ANYHOW_LAYERS.contains(&layer.as_str()) && names_path(&tokens, "anyhow") {
         found.push(format!(
             "{path}: anyhow is for {} only",
-            TELLERS.join(" and ")
+            ANYHOW_LAYERS.join(" and ")
         ));
     }
     found
@@ -365,7 +363,7 @@ fn crate_targets(tokens: &[String], modules: &[&str]) -> Vec<String> {
                     after += 2;
                 }
                 let depth = modules.len().saturating_sub(ups);
-                // Within the layer, or one of a module inside the file.
+                // The path stays within the layer, or names a module inside the file.
                 if depth > 1 || (depth == 1 && modules[0] != "actors") {
                     continue;
                 }
@@ -384,7 +382,7 @@ fn crate_targets(tokens: &[String], modules: &[&str]) -> Vec<String> {
     targets
 }
 
-/// The first two names of every path that a `use` tree holds, which begins at `start`.
+/// The first two names of every path in the `use` tree that starts at `start`.
 fn paths_from(tokens: &[String], start: usize) -> Vec<Vec<&str>> {
     let token = |index: usize| tokens.get(index).map_or("", String::as_str);
     if token(start) != "{" {
@@ -403,7 +401,7 @@ fn paths_from(tokens: &[String], start: usize) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// Where the names begin that stand at `start`: there, or at each entry of the braces there.
+/// The positions of the names at `start`: one, or one per entry of the braces there.
 fn ends_of(tokens: &[String], start: usize) -> Vec<usize> {
     let token = |index: usize| tokens.get(index).map_or("", String::as_str);
     if token(start) != "{" {
@@ -425,8 +423,8 @@ fn ends_of(tokens: &[String], start: usize) -> Vec<usize> {
     found
 }
 
-/// `path`, such as `sled` or `std::fs`, is named from its beginning: in a path, or imported, or in
-/// the braces of an import.
+/// True when a path such as `sled` or `std::fs` is named from its start: in a path, in an import,
+/// or in the braces of an import.
 fn names_path(tokens: &[String], path: &str) -> bool {
     let parts: Vec<&str> = path.split("::").collect();
     let token = |index: usize| tokens.get(index).map_or("", String::as_str);

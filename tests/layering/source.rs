@@ -1,6 +1,6 @@
-//! Rust source as tokens, as far as it takes to find paths.
+//! Tokens of Rust source, as far as finding paths needs them.
 
-/// The source without comments, strings and characters.
+/// The source without comments, strings and character literals.
 pub fn bare(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = |index: usize| characters.get(index).copied().unwrap_or('\0');
@@ -58,7 +58,7 @@ pub fn bare(text: &str) -> String {
                 index += 1;
                 out.push(' ');
             }
-            // A character, not a lifetime.
+            // A character literal, not a lifetime.
             ('\'', '\\') => {
                 index += 3;
                 while index < characters.len() && at(index) != '\'' {
@@ -76,7 +76,7 @@ pub fn bare(text: &str) -> String {
     out
 }
 
-/// The number of `#` before the quote of a raw string that may begin here.
+/// The number of `#` before the quote of a raw string, if one starts here.
 fn raw_quote(characters: &[char], start: usize) -> Option<usize> {
     let hashes = characters[start..]
         .iter()
@@ -85,7 +85,7 @@ fn raw_quote(characters: &[char], start: usize) -> Option<usize> {
     (characters.get(start + hashes) == Some(&'"')).then_some(hashes)
 }
 
-/// Names, `::`, and single other characters.
+/// Splits code into names, `::`, and other single characters.
 pub fn tokens_of(code: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut characters = code.chars().peekable();
