@@ -11,7 +11,7 @@ const DOCUMENTS: [&str; 3] = [
 ];
 
 /// The words before the name in the definition of an item.
-const DEFINITIONS: [&str; 6] = ["struct", "enum", "trait", "type", "fn", "const"];
+const DEFINITIONS: [&str; 7] = ["struct", "enum", "trait", "type", "fn", "const", "static"];
 
 #[test]
 fn every_path_in_the_documents_exists() {
