@@ -28,7 +28,7 @@ pub(super) enum KeywordsAction {
 
 #[derive(Debug, Args)]
 pub(super) struct ServerOption {
-    /// The server to ask; default: the local one
+    /// The server; default: the local one
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }

@@ -39,7 +39,7 @@ pub enum LineError {
         /// The limit.
         max: usize,
     },
-    /// The result depends on events of before the start that are not folded yet.
+    /// The result depends on events from before the start that are not folded yet.
     #[error("try_again: the views are still catching up with the journal")]
     CatchingUp,
     /// The result depends on earlier lines, which were not folded in time.
@@ -76,7 +76,7 @@ impl LineError {
         }
     }
 
-    /// The error, and what would be right.
+    /// Describes the error and the correct form.
     pub fn reason(&self) -> String {
         self.to_string()
     }

@@ -79,7 +79,7 @@ pub struct RejectedLine {
     pub line: u64,
     /// The kind of the error, for programs; see [`LineError::code`].
     pub code: &'static str,
-    /// The error, and what would be right.
+    /// Describes the error and the correct form.
     pub reason: String,
 }
 

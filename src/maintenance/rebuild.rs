@@ -1,4 +1,4 @@
-//! Rebuilding and compacting the views of a stopped server.
+//! Rebuilds and compacts the views of a stopped server.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -87,7 +87,7 @@ pub struct Settings {
     pub data: PathBuf,
     /// Level, filter and format of the log.
     pub log: LogSettings,
-    /// The HTTP server.
+    /// Limits and times of the HTTP server.
     pub http: HttpSettings,
     /// Limits of scans.
     pub query: QuerySettings,
@@ -101,7 +101,7 @@ pub struct Settings {
     pub fold: FoldSettings,
     /// The store of the views.
     pub store: StoreSettings,
-    /// Live clients.
+    /// Limits and times of live clients.
     pub live: LiveSettings,
     /// The journal in NATS JetStream; `None` when it is embedded.
     pub nats: Option<NatsSettings>,
@@ -116,7 +116,7 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
-/// The HTTP server.
+/// Limits and times of the HTTP server.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// Host names that the server accepts in requests.
@@ -192,7 +192,7 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
 }
 
-/// Live clients.
+/// Limits and times of live clients.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveSettings {
     /// Minimum time between two updates of a channel.

@@ -24,7 +24,7 @@ pub struct ReasonLabel {
     pub reason: &'static str,
 }
 
-/// What is waiting.
+/// The part that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WaitingLabel {
     /// One of a fixed set of words, such as `journal` or `commit`.

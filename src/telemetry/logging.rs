@@ -40,7 +40,7 @@ pub enum TelemetryError {
     Filter {
         /// The filter as given.
         filter: String,
-        /// What is wrong with it.
+        /// The error of the filter.
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },

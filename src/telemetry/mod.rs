@@ -1,4 +1,4 @@
-//! What an operator sees of the process: metrics in the OpenMetrics text format, and log lines.
+//! Metrics in the OpenMetrics text format, and log lines.
 //!
 //! - [`Metrics`]: every metric, in one table; each clone counts into the same numbers.
 //! - [`init_tracing`]: the format and the filter of the log.

@@ -80,7 +80,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
     for (keyword, count) in &expected {
         let ledger = server.get(&views::path(keyword, "ledger"));
         assert_eq!(ledger["duplicate"], *count, "{keyword}");
-        // keyword.tracked is folded, too.
+        // `keyword.tracked` is folded too.
         assert_eq!(ledger["folded"], *count + 1, "{keyword}");
         assert_eq!(ledger["journaled"], 2 * *count + 1, "{keyword}");
     }

@@ -26,7 +26,7 @@ pub fn event(kind: &str, at: &str) -> Value {
     json!({ "type": kind, "at": at })
 }
 
-/// The same with these fields, too.
+/// The same line with these additional fields.
 pub fn with(mut line: Value, fields: Value) -> Value {
     let Value::Object(fields) = fields else {
         panic!("the fields are no object");

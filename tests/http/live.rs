@@ -161,7 +161,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
 }
 
 /// A client of the timeline and the hourly volume, some time before the hour turns. On a machine
-/// that is so slow that the turn comes before the subscription, it is tried with more time.
+/// that is too slow to subscribe before the turn, it tries again with more time.
 async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
     let second = Timestamp::HOUR / 3_600;
     for lead in [1, 4, 16, 64].map(|seconds| seconds * second) {

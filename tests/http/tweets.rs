@@ -336,7 +336,7 @@ async fn many_bad_lines_are_counted_and_the_first_are_listed() {
     running.stop().await;
 }
 
-/// A server on a journal that refuses appends after so many.
+/// A server on a journal that refuses appends after this number of them.
 async fn on_a_journal_full_after(appends: u64) -> Running {
     Running::with(Setup {
         journal: JournalDouble::of(engine::in_memory(7))

@@ -109,7 +109,7 @@ fn every_line_is_described_and_every_message_occurs() {
         checked.line(message);
         client.say(message);
     }
-    // So long that a snapshot comes in parts, and older than those that the overview shows.
+    // Long enough for a snapshot in several parts, and older than the tweets of the overview.
     let long = "다".repeat(9_000);
     let mut body = String::new();
     for index in 0..40 {

@@ -1,4 +1,4 @@
-//! The folds and their queries, held against a model of one keyword.
+//! The folds and their queries, compared with a model of one keyword.
 
 mod folds;
 mod model;

@@ -19,7 +19,7 @@ use crate::telemetry::Metrics;
 #[derive(Debug, Clone)]
 pub(in crate::actors) struct Core(Arc<CoreParts>);
 
-/// What [`Core`] gives access to.
+/// The shared state behind [`Core`].
 pub(in crate::actors) struct CoreParts {
     /// The options, including the clock.
     pub(in crate::actors) options: Options,

@@ -32,7 +32,7 @@ pub struct Status {
     pub causes: Vec<String>,
     /// Keywords in quarantine.
     pub quarantined: Vec<Keyword>,
-    /// What a power loss can take of the acknowledged events.
+    /// Whether acknowledged events survive a power loss.
     pub durability: Durability,
     /// The connection to the journal.
     pub connection: Connection,

@@ -23,7 +23,7 @@ const GIVEN_BACK_KIB: u64 = 8 * 1024;
 /// Time limit for memory to be given back.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(15);
 
-/// What an idle server uses.
+/// Processor time and memory of an idle server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Idle {
     /// Processor time, as a share of one processor.
@@ -31,7 +31,7 @@ pub(super) struct Idle {
     pub(super) resident_kib: u64,
 }
 
-/// What a piece of work cost.
+/// The cost of a piece of work.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cost {
     /// Processor time, in seconds, without the server's idle processor time.

@@ -32,7 +32,7 @@ mod tally;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LiveBenchArguments {
-    /// What to measure
+    /// The measure to take
     #[arg(value_enum, default_value_t = Measure::Burst)]
     measure: Measure,
     /// Number of clients
@@ -80,7 +80,7 @@ pub(in crate::cli) struct LiveBenchArguments {
     with: Vec<String>,
 }
 
-/// What is measured.
+/// A measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
     /// Deliveries per second: rounds of tweets, each started when the one before has reached all
