@@ -29,8 +29,8 @@ pub(super) enum Pause {
     /// The group has enough records.
     Group,
     /// All records before the next line have to be folded first: the line needs the holders of a
-    /// tweet, the state of keywords that the views don't know yet, or places that earlier lines have
-    /// freed.
+    /// tweet, the state of keywords that the views don't know yet, or places that earlier lines
+    /// have freed.
     Fold,
     /// No line is left.
     Finished,

@@ -23,8 +23,8 @@ pub(super) struct PendingDelta {
     pub(super) change: ViewChange,
 }
 
-/// The pending deltas, in order. Beyond the limits they are replaced by one delta that has their span
-/// and no changes.
+/// The pending deltas, in order. Beyond the limits they are replaced by one delta that has their
+/// span and no changes.
 #[derive(Debug)]
 pub(super) struct PendingDeltas {
     pending: Vec<PendingDelta>,
