@@ -49,8 +49,9 @@ pub struct Lingering {
 }
 
 impl Lingering {
-    /// Limits on discarding: bytes, and time.
+    /// Largest number of bytes that are discarded.
     const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
+    /// Longest time for discarding.
     const TIME: Duration = Duration::from_secs(5);
 
     /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because its client sends

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// of a few lines. The limit on connections bounds their sum.
 pub const FREE_BYTES: u64 = 64 * 1024;
 
-/// Pause after a search for holders that could give way which did not find enough.
+/// Pause after a search for holders to give way that did not find enough bytes.
 const SEARCH_EVERY: Duration = Duration::from_millis(50);
 
 /// A holder of bytes of a budget: a body or an answer of one client.

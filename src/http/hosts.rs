@@ -34,14 +34,14 @@ pub enum HostsError {
     NotAHost(String),
     /// An entry has a wildcard.
     #[error(
-        "{0:?} in http.hosts has a \"*\", which stands for nothing there; write each name under \
-        which clients ask, such as \"example.org\" for any port, or \"example.org:8443\" for one"
+        "{0:?} in http.hosts has a \"*\", but wildcards are not supported; list each host that \
+        clients use, such as \"example.org\" for any port, or \"example.org:8443\" for one"
     )]
     Wildcard(String),
     /// The list is empty.
     #[error(
-        "http.hosts is empty, so that every request would be refused; write each name under which \
-        clients ask, such as \"example.org\""
+        "http.hosts is empty, so every request would be refused; list each host that clients use, \
+        such as \"example.org\""
     )]
     Empty,
 }

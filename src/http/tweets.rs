@@ -82,7 +82,7 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     .await
     .map_err(|error| {
         log_throttled("body-cut", move |count| {
-            tracing::error!(error = %whole(&error), count, "bodies were not taken in");
+            tracing::error!(error = %whole(&error), count, "bodies were not ingested");
         });
         Problem::Internal
     })??;
@@ -115,8 +115,8 @@ impl From<IntakeError> for Problem {
             IntakeError::Journal { taken, source } => {
                 let counts = taken.counts;
                 let detail = format!(
-                    "{}; {} lines were journaled before, in order: send the others again when it \
-                    works",
+                    "{}; {} lines were journaled before, in order: send the others again when the \
+                    journal works",
                     whole(&source),
                     counts.accepted
                 );
@@ -131,7 +131,7 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::TaskEnded(error) => {
                 log_throttled("body-cut", move |count| {
-                    tracing::error!(error = %whole(&error), count, "bodies were not taken in");
+                    tracing::error!(error = %whole(&error), count, "bodies were not ingested");
                 });
                 Self::Internal
             }

@@ -104,9 +104,9 @@ fn count(
 
 /// Returns the newest tweets before `end`.
 ///
-/// `candidates` are the keywords that may have such tweets, each with the exclusive upper bound of
+/// `candidates` are the keywords that may have such tweets, each with an exclusive upper bound of
 /// the time of its newest. The keywords are read in descending order of these bounds. Reading stops
-/// when the bound of the next keyword is not after the oldest tweet of a full list.
+/// when the list is full and the next bound is not after its oldest tweet.
 fn latest(
     views: &Views,
     mut candidates: BinaryHeap<(Timestamp, Keyword)>,

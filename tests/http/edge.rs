@@ -1,4 +1,5 @@
-//! Requests and connections, well-formed or not.
+//! Tests of the edge: hosts and origins, malformed requests, time-outs, and limits on connections
+//! and bodies.
 
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ async fn garbage_is_refused_without_effect_on_other_clients() {
             .unwrap();
         assert_eq!(&body, b"{\"status\":\"ok\"}");
     }
-    // A valid request with garbage behind it: the request is answered, the rest refused.
+    // A valid request followed by garbage: the request is answered, the garbage is refused.
     let pipelined = format!("{head}\x01\x02garbage\r\n\r\n");
     let answer = running.exchange(pipelined.as_bytes()).await;
     let text = String::from_utf8_lossy(&answer);
@@ -235,7 +236,7 @@ async fn oversized_body_is_refused_in_any_encoding() {
         (413, "body-too-large")
     );
 
-    // In chunks: refused when the limit is passed.
+    // In chunks: refused when the limit is exceeded.
     let mut chunked = head("Transfer-Encoding: chunked\r\n").into_bytes();
     for _ in 0..17 {
         chunked.extend_from_slice(b"100000\r\n");

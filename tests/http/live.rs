@@ -1,4 +1,4 @@
-//! Live updates in one process: clocks that are set, and views that are still catching up.
+//! Tests of live updates in one process, where a test can set the clock and delay the views.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -50,7 +50,7 @@ fn windows() -> Vec<(&'static str, VolumeWindow)> {
     ]
 }
 
-/// Whether the state of every channel ends where its window ends now.
+/// Whether the state of every channel ends at the present end of its window.
 fn are_at(subscriber: &Subscriber, off: &Off) -> bool {
     let now = off.now();
     let volumes = windows().len();
@@ -111,7 +111,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
         old.next().await;
     }
 
-    // Only the clock changes: it is right again.
+    // Only the clock changes, back to the right time.
     off.set(0);
     while !are_at(&old, &off) {
         old.next().await;
@@ -145,7 +145,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
                     assert_eq!(answer["points"], json!(points), "{name}");
                     break;
                 }
-                // The clock turned between the two.
+                // The window moved between the update and the GET.
                 subscriber.next().await;
             }
         }
@@ -160,8 +160,9 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
     running.stop().await;
 }
 
-/// A client of the timeline and the hourly volume, some time before the hour turns. On a machine
-/// that is too slow to subscribe before the turn, it tries again with more time.
+/// Starts a server and subscribes a client to the timeline and the hourly volume, shortly before a
+/// full hour of the server's clock. Repeats it with more time when a slow machine subscribes only
+/// after the full hour.
 async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
     let second = Timestamp::HOUR / 3_600;
     for lead in [1, 4, 16, 64].map(|seconds| seconds * second) {
@@ -189,10 +190,11 @@ async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
         }
         running.stop().await;
     }
-    panic!("no subscription began before the hour turned");
+    panic!("no subscription began before the full hour");
 }
 
-/// The hour turns while updates wait for the flush; the next window moves an hour later.
+/// The window moves while updates wait for the flush. It moves again only an hour later, so the
+/// updates must not wait for that.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
     let (off, turn, running, mut subscriber) = subscribed_before_the_turn().await;
@@ -279,7 +281,7 @@ async fn live_root_that_failed_is_reported_with_its_reason() {
         ..Setup::default()
     })
     .await;
-    // The live root looks at the clock in a moment.
+    // The live root reads the clock, which panics now.
     is_broken.store(true, Ordering::Release);
     let reason = tokio::time::timeout(DEADLINE, running.live.ended())
         .await

@@ -1,4 +1,4 @@
-//! The HTTP interface, asked over real connections.
+//! Tests of the HTTP interface over real connections.
 
 mod access;
 mod edge;

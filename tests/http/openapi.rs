@@ -1,4 +1,4 @@
-//! The OpenAPI description matches the routes and their answers.
+//! Tests that the OpenAPI description matches the routes and their answers.
 
 use std::collections::BTreeSet;
 
@@ -99,7 +99,7 @@ fn schema_check_reports_violations() {
     }
 }
 
-/// The address of a resource of a keyword, or of all, with a query.
+/// The path of a resource for this keyword, with a query.
 fn address(resource: &ResourceEntry, keyword: &str, query: &str) -> String {
     let path = resource.path.replace("{token}", keyword);
     let joint = if query.is_empty() { "" } else { "?" };

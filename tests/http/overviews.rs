@@ -1,5 +1,5 @@
-//! Overviews of the past: the newest tweets before a moment, and the bytes that are read to find
-//! them.
+//! Tests of overviews at past moments: which tweets are the newest before a moment, and how many
+//! bytes are read to find them.
 
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ async fn publish(running: &Running, tweets: &[Sent], text: &str) {
     running.get(&format!("/api/v1/ledger?min_seq={seq}")).await;
 }
 
-/// The ten newest tweets before a moment, by time ↓, id ↓, keyword ↑.
+/// The ten newest tweets before a moment, ordered by time (descending), id (descending) and keyword
+/// (ascending).
 fn newest_before(tweets: &[Sent], end: Timestamp) -> Vec<(String, String)> {
     let mut before: Vec<_> = tweets.iter().filter(|(.., at)| *at < end).collect();
     before.sort_by(|(keyword_a, id_a, at_a), (keyword_b, id_b, at_b)| {
@@ -127,7 +128,7 @@ async fn past_overview_reads_the_tweets_of_few_keywords() {
     running.stop().await;
 }
 
-/// Allows everything, but lets answers across keywords count one keyword alone.
+/// An access policy that allows every action, but has only one countable keyword.
 #[derive(Debug)]
 struct CountsOnly(Keyword);
 

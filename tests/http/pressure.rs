@@ -1,5 +1,5 @@
-//! Many clients that send half a body or never read: memory and connections stay within limits, and
-//! other clients are answered.
+//! Tests with many clients that send half a body or never read. Memory and connections stay within
+//! their limits, and other clients are answered.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn start(write_idle: Duration, body_budget: u64, answer_budget: u64) -> Ru
     .await
 }
 
-/// Sends a request and does not read; the receive buffer of the system is small.
+/// Sends a request over a connection that is never read and has a small receive buffer.
 async fn never_reads(running: &Running, request: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -49,7 +49,7 @@ fn reset_for(metrics: &Metrics, reason: &'static str) -> u64 {
         .get()
 }
 
-/// Reads to the end, which must be a reset.
+/// Reads until the connection ends. Asserts that it ends with a reset.
 async fn is_reset(mut stream: TcpStream) {
     let mut unread = Vec::new();
     let end = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut unread)).await;
@@ -109,7 +109,7 @@ async fn unread_event_stream_is_reset() {
             })
             .collect();
         running.publish_all(&lines).await;
-        assert!(number < 100_000, "the stream goes on");
+        assert!(number < 100_000, "the stream was not reset");
     }
     is_reset(stream).await;
     until("the end of the stream", || {
@@ -181,7 +181,7 @@ async fn unread_answers_stay_within_the_budget_and_are_evicted() {
     for _ in 0..40 {
         clients.push(never_reads(&running, &get(&path)).await);
     }
-    // Two fit; the others are refused.
+    // Two answers fit into the budget, the others are refused.
     until("a refusal", || {
         running.metrics.http_answer_refused.get() > 0
     })
@@ -202,7 +202,7 @@ async fn unread_answers_stay_within_the_budget_and_are_evicted() {
         assert_eq!(reply.header("retry-after"), Some("1"));
         assert!(
             tokio::time::Instant::now() < deadline,
-            "it is never answered"
+            "the client that reads got no answer in time"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -255,7 +255,10 @@ async fn unfinished_bodies_stay_within_the_budget_beside_small_ones() {
         }
         assert_eq!((reply.status, reply.problem().as_str()), (503, "busy"));
         assert_eq!(reply.header("retry-after"), Some("1"));
-        assert!(tokio::time::Instant::now() < deadline, "it is never taken");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the complete body was not accepted in time"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for client in clients {

@@ -1,4 +1,4 @@
-//! Every refusal of a request.
+//! Tests of refused requests: the problem names the error and the remedy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,7 +221,7 @@ async fn every_route_checks_access() {
     running.stop().await;
 }
 
-/// Panics when it is asked about one keyword.
+/// An access policy that panics when it is asked about one keyword.
 #[derive(Debug)]
 struct Fragile;
 
@@ -282,8 +282,8 @@ async fn stalled_view_is_awaited_then_reported() {
     insta::assert_json_snapshot!("try_again", shown(&reply));
     assert_eq!(reply.header("retry-after"), Some("1"));
 
-    // The holders of a tweet aren't known, so a line that needs them is refused; other lines are
-    // accepted.
+    // The holders of the tweet cannot be read, so the line that needs them is rejected. The other
+    // line is accepted.
     let body = format!(
         "{}\n{}\n",
         posted("t1", "2015-06-01T00:00:00Z", "slow"),

@@ -1,4 +1,5 @@
-//! Scans read a bounded amount, end with their client, and do not delay other clients.
+//! Tests of scans: they read a bounded amount, end when their client leaves, and do not delay other
+//! clients.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -113,7 +114,7 @@ async fn one_address_gets_a_quarter_of_all_permits() {
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert!(running.metrics.query_refused.get() > 0);
 
-    // The first scan of another address waits for one scan, then it is answered.
+    // The first scan of another address is answered as soon as one running scan has ended.
     let mut scans = Vec::new();
     for _ in 0..2 {
         scans.push(ask(&running, "127.0.0.2", LONG_SCAN).await);
@@ -201,7 +202,7 @@ async fn abandoned_scans_stop_without_delaying_reads_and_posts() {
     let more = metrics.query_bytes.get() - looked_at;
     assert!(
         more < 10_000,
-        "{more} bytes were read after the client had gone"
+        "{more} bytes were read after the client had left"
     );
     running.stop().await;
 }

@@ -1,4 +1,5 @@
-//! A live client in this process, with the state that a correct client keeps.
+//! [`Subscriber`]: a live client inside the test process, with the state that a correct client
+//! keeps.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -45,7 +46,7 @@ impl Transport for Collector {
 pub struct Subscriber {
     session: SessionHandle,
     lines: mpsc::UnboundedReceiver<Value>,
-    /// By topic and parameters.
+    /// State of each channel, by topic and parameters.
     pub held: BTreeMap<String, Held>,
 }
 
@@ -152,7 +153,7 @@ impl Held {
             self.points.insert(at, point["count"].as_u64().unwrap());
         }
         if !is_snapshot && line.get("from").is_none() {
-            // As many buckets leave at the beginning as enter at the end.
+            // The window has a fixed length: each new bucket at its end removes one at its start.
             while self.points.len() > before {
                 self.points.pop_first();
             }

@@ -1,4 +1,4 @@
-//! Texts and keywords of many scripts, and lines in every allowed form.
+//! Tests with texts and keywords of many scripts, and with unusual but allowed lines.
 
 use serde_json::json;
 

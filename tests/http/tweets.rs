@@ -1,4 +1,4 @@
-//! `POST /tweets`: the outcome of each line.
+//! Tests of `POST /tweets`: the outcome of each line.
 
 use serde_json::{Value, json};
 use tidings::http::HttpOptions;
@@ -171,14 +171,15 @@ async fn later_lines_see_effects_of_earlier_lines() {
         ]))
         .await
         .json();
-    // t1, t2, t3 twice, its metrics twice, its deletion once, t6.
+    // Journaled are t1, t2, t3 (for two keywords), the metrics of t3 (two), the deletion of t3
+    // (one), and t6.
     assert_eq!(counts(&taken), (12, 9, 8, 2, vec![8]), "{taken}");
     assert!(reason(&taken, 0).starts_with("not_tracked"), "{taken}");
     let seq = taken["seq"].as_u64().unwrap();
     assert_eq!(ids(&running, "ai", seq).await, ["t6"]);
     assert_eq!(ids(&running, "%EC%97%B0%EA%B8%B0", seq).await, ["t2"]);
     let ledger = running.get("/api/v1/ledger").await.json();
-    // These eight, keyword.tracked three times (once by auto_track), and keyword.untracked.
+    // The 8 records above, 3 of keyword.tracked (one by auto_track), and 1 of keyword.untracked.
     assert_eq!(ledger["journaled"], 12, "{ledger}");
     assert_eq!(ledger["ignored"], 0, "{ledger}");
     running.stop().await;
@@ -214,11 +215,11 @@ async fn body_sees_keywords_tracked_by_the_previous_body() {
     running.stop().await;
 }
 
-/// The index of holders outlives a body and follows later changes.
+/// The index of holders is kept between bodies and is updated by each of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn body_finds_holders_left_by_previous_bodies() {
     let running = Running::start().await;
-    // So many tweets that the older ids are in runs.
+    // Enough tweets that the older ids are stored in runs.
     let many: Vec<Value> = (0..300)
         .map(|number| of("many", posted(&format!("m{number}"), AT, "x")))
         .collect();
@@ -336,7 +337,7 @@ async fn many_bad_lines_are_counted_and_the_first_are_listed() {
     running.stop().await;
 }
 
-/// A server on a journal that refuses appends after this number of them.
+/// A server on a journal that refuses appends after the first `appends`.
 async fn on_a_journal_full_after(appends: u64) -> Running {
     Running::with(Setup {
         journal: JournalDouble::of(engine::in_memory(7))

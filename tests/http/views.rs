@@ -1,4 +1,4 @@
-//! One answer of every route that reads views.
+//! Tests of the routes that read views: answers, result pages, filters, entity tags.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Small runs of each measurement of `bench live`.
+//! Tests of `bench live`: a small run of each measurement.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn measure(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn bench_counts_what_reached_the_clients() {
+fn bench_counts_deliveries_to_clients() {
     for arguments in [
         &["burst", "--clients", "20", "--keywords", "2"][..],
         // The clients answer repeated pings.

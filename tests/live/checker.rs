@@ -1,5 +1,5 @@
-//! A client that applies the lines it receives has the state that a GET returns, under random
-//! events.
+//! Tests that a client which applies each received line has the state that a GET returns, while
+//! random events are published.
 
 use std::time::Duration;
 
@@ -29,10 +29,10 @@ struct Subscriber {
     away: u64,
     /// Reads nothing for this number of comparisons.
     asleep: u64,
-    /// The next line must say whether the client resumed.
+    /// The next line must be `subscribed`, which says whether the client resumed.
     is_opening: bool,
-    /// Compared every this many times: topics that are sent once a second are not awaited each
-    /// time.
+    /// The client takes part in each comparison whose number is a multiple of this. It is more than
+    /// 1 for topics that are sent once a second, to save waiting time.
     every: u64,
 }
 
@@ -68,7 +68,7 @@ impl Subscriber {
         self.is_opening = true;
     }
 
-    /// Applies a line; false when the subscription has ended.
+    /// Applies a line. Returns false when the subscription has ended.
     fn take(&mut self, line: &Value) -> bool {
         match line["type"].as_str().unwrap() {
             "subscribed" => {
@@ -221,7 +221,7 @@ impl Publisher {
             .unwrap()
     }
 
-    /// An id that was used or will be.
+    /// An id that was used, or will be used soon.
     fn some_id(&mut self) -> String {
         let newest = self.made + 2;
         let oldest = newest.saturating_sub(80);
@@ -265,7 +265,8 @@ impl Publisher {
             .collect()
     }
 
-    /// More than the replay buffer holds, so that a client that doesn't read falls out of it.
+    /// Publishes more than the replay buffer holds, so that a client that does not read needs a
+    /// snapshot.
     fn flood(&mut self, server: &Server, keyword: &str) {
         for _ in 0..60 {
             let body: String = (0..5)

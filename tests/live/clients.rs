@@ -1,4 +1,4 @@
-//! The clients of `docs/live.md`, unchanged, against a server that restarts.
+//! Tests of the client programs in `docs/live.md`, against a server that restarts.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ const DOCUMENT: &str = include_str!("../../docs/live.md");
 const ADDRESS: &str = "ws://127.0.0.1:4820";
 const TIMELINE: &str = "/api/v1/keywords/%EB%B0%B0%EC%9A%B0/timeline?limit=200";
 
-/// The program of the guide in this language, changed to use this server.
+/// The program of the guide in this language, with the address of this server.
 fn program(language: &str, server: &Server) -> String {
     let block = DOCUMENT.split(&format!("```{language}\n")).nth(1).unwrap();
     let text = block.split("```").next().unwrap();
@@ -23,7 +23,7 @@ fn program(language: &str, server: &Server) -> String {
     text.replace(ADDRESS, &format!("ws://{}", server.address()))
 }
 
-/// A running program, and the lines that it prints; killed when dropped.
+/// A running program, and the lines that it prints. Dropping it kills the program.
 struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -48,7 +48,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Reads until its state equals a GET.
+    /// Reads the printed lines until the client's state equals a GET.
     fn reaches(&self, server: &Server) {
         server.wait_until_folded();
         let says = server.get(TIMELINE);
@@ -77,7 +77,7 @@ fn at(second: u32) -> String {
     format!("2026-11-23T07:00:{second:02}.000Z")
 }
 
-/// Follows a client through updates, an orderly restart, and a kill.
+/// Checks the state of a client after updates, after an orderly restart, and after a kill.
 fn check_client(language: &str, start: impl Fn(&Path) -> Command) {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());

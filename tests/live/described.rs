@@ -1,4 +1,4 @@
-//! Every line and every example of `docs/live.md` matches `assets/asyncapi.json`.
+//! Tests that every line, and every example of `docs/live.md`, matches `assets/asyncapi.json`.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ fn every_line_is_described_and_every_message_occurs() {
         checked.line(message);
         client.say(message);
     }
-    // Long enough for a snapshot in several parts, and older than the tweets of the overview.
+    // Texts so long that the snapshot comes in parts. They are too old to be in the overview.
     let long = "다".repeat(9_000);
     let mut body = String::new();
     for index in 0..40 {

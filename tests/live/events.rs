@@ -1,4 +1,4 @@
-//! Live updates as server-sent events.
+//! Tests of live updates as server-sent events.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ impl Stream {
         Self { reader }
     }
 
-    /// The next event; `None` at the end of the stream. Skips the sizes of chunks.
+    /// The next event. `None` at the end of the stream. Skips the chunk sizes of HTTP.
     pub fn next(&mut self) -> Option<Event> {
         let (mut kind, mut id, mut data) = (None, None, None);
         loop {

@@ -1,4 +1,4 @@
-//! Clients that request more than their share: the memory for all of them is bounded.
+//! Tests with clients that request more than their share: memory stays within `live.budget`.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -87,18 +87,18 @@ fn greedy_clients_take_little_memory_and_return_it() {
     assert!(grown < 64 << 20, "grown by {grown} bytes");
     assert!(metric(&server, "live_memory_bytes") < 64 << 20);
     drop(greedy);
-    eventually("what was held for them is given back", || {
+    eventually("the memory of the closed clients is released", || {
         metric(&server, "live_memory_bytes") < 128 << 10
     });
     assert!(good.until_pong(1).len() < 10);
     server.stop();
 }
 
-/// Sends a stream with the kind of its first event, once that has arrived.
+/// Receives a stream and the kind of its first event, once that event has arrived.
 type FirstEvent = mpsc::Receiver<(Stream, String)>;
 
-/// Opens streams of one channel each until one waits for the budget. Returns it with the streams
-/// before it, which hold the rest of the budget.
+/// Opens streams of one channel each, until one waits for the budget. Returns that stream, and the
+/// earlier ones, which hold the rest of the budget.
 fn first_that_waits(server: &Server) -> (FirstEvent, Vec<Stream>) {
     let mut granted = Vec::new();
     for days in 900..990_i32 {
@@ -148,7 +148,7 @@ fn over_budget_new_channels_are_refused_and_streams_wait() {
             break;
         }
     }
-    let refused = refused.expect("everything was granted");
+    let refused = refused.expect("no subscription was refused");
     assert_eq!(refused["code"], "busy");
     assert!(refused["message"].as_str().unwrap().contains("live.budget"));
     greedy.until_pong(100);

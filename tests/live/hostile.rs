@@ -1,4 +1,4 @@
-//! Slow, silent and hostile clients: they are closed without effect on others.
+//! Tests with slow, silent and hostile clients: they are closed without effect on others.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -41,7 +41,7 @@ fn client_that_never_reads_is_closed_without_effect_on_others() {
     let mut published = 0;
     let mut received = 0;
     // Waits until the system's buffers are full and the send time-out has passed.
-    eventually("the client that never reads is sent away", || {
+    eventually("the client that never reads is closed", || {
         for _ in 0..20 {
             published += 1;
             server.publish(&posted_to("ai", &format!("x:{published}"), AT, &text));
@@ -83,14 +83,13 @@ fn slow_client_gets_a_snapshot_and_never_a_gap() {
         }
         seq = line["seq"].as_u64().unwrap();
     }
-    assert!(snapshots > 0, "the client never fell out of the ring");
+    assert!(snapshots > 0, "the client got no second snapshot");
 }
 
 #[test]
 fn silent_client_is_closed() {
     let (server, _data) = start(&["live.silence_ms=200"]);
-    // A client that finishes the handshake and then neither reads nor writes, so it answers no
-    // pings.
+    // After the handshake this client neither reads nor writes, so it answers no pings.
     let mut silent = TcpStream::connect(server.address()).unwrap();
     let handshake = format!(
         "GET /api/v1/live HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: \

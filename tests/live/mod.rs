@@ -1,4 +1,4 @@
-//! Live clients against the built binary: real processes, real sockets.
+//! Tests of live clients against the built binary, over real sockets.
 //!
 //! [`checker`] compares the state of a client that follows the protocol with the answer of a GET.
 

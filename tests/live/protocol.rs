@@ -1,4 +1,4 @@
-//! Each message of the protocol, and each refusal.
+//! Tests of each message of the live protocol, and of each refusal.
 
 use std::time::Duration;
 
@@ -179,7 +179,7 @@ fn topics_default_to_those_of_the_dashboard() {
 }
 
 #[test]
-fn client_resumes_whole_or_gets_a_snapshot() {
+fn client_resumes_without_a_gap_or_gets_a_snapshot() {
     let Fixture { server, _data } = start();
     server.publish(&posted_to("ai", "x:1", AT, "one"));
     server.wait_until_folded();
@@ -490,7 +490,7 @@ fn unknown_member_is_a_bad_request() {
         );
         let told = error["message"].as_str().unwrap();
         assert!(told.contains(&format!("no member {unknown:?}")), "{told}");
-        assert!(client.until_pong(1).is_empty(), "{message} was obeyed");
+        assert!(client.until_pong(1).is_empty(), "{message} had an effect");
     }
 }
 
@@ -535,7 +535,7 @@ fn limit_errors_name_the_limit_and_keep_the_session() {
     client.subscribe("배우", json!(["timeline"]));
     assert_eq!(client.next_of("subscribed")["keyword"], "배우");
     let mut second = Client::connect(&server);
-    // The subscription has its permit when it is answered.
+    // The pong shows that the second session has its permit.
     assert!(second.until_pong(1).is_empty());
     let mut third = Client::connect(&server);
     assert_eq!(third.closed().code, 4429);

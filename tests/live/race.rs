@@ -1,5 +1,6 @@
-//! The check of [`crate::live::checker`] without pauses: publishing never stops, the server is
-//! killed and restarted, and whenever a client is at the position of an answer, both must be equal.
+//! The test of [`crate::live::checker`] without pauses. Events are published all the time, and the
+//! server is killed and restarted. Whenever a client has the position of a GET's answer, its state
+//! must equal that answer.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,7 +32,7 @@ struct World {
     snapshots: AtomicU64,
 }
 
-/// Publishes random events until the end, also while the server is down.
+/// Publishes random events until the test ends, also while the server is down.
 fn publish(world: &World) {
     let mut chance = Chance::of(world.seed);
     let mut made = 0_u64;
@@ -61,7 +62,7 @@ fn publish(world: &World) {
     }
 }
 
-/// Half of the resuming clients send the mark.
+/// Whether a client that resumes at `seq` sends the mark. About half of them do.
 fn trial_of_mark(seq: u64) -> bool {
     seq.is_multiple_of(2)
 }
@@ -95,7 +96,7 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Returns false when the server is down.
+    /// Connects and subscribes. Returns false when the server is down.
     fn connect(&mut self) -> bool {
         let Ok(mut client) = Client::connect_to(self.world.address) else {
             return false;
@@ -122,7 +123,7 @@ impl Subscriber<'_> {
         true
     }
 
-    /// Reads for a short time; false when the connection is lost.
+    /// Reads for a short time. Returns false when the connection is lost.
     fn read(&mut self) -> bool {
         let Some(client) = &mut self.client else {
             return false;
@@ -334,7 +335,7 @@ fn snapshot_plus_updates_equals_get_while_events_arrive() {
     server.stop();
 }
 
-/// Ends all threads when one does.
+/// Tells all threads to end when it is dropped, so that a failed thread ends the test.
 struct Over<'w>(&'w AtomicBool);
 
 impl Drop for Over<'_> {

@@ -1,4 +1,4 @@
-//! A server that stops or is killed, and clients that reconnect.
+//! Tests of clients that reconnect to a server that stopped or was killed.
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ fn stopping_server_sends_spread_retry_hints() {
     pauses.dedup();
     assert!(
         pauses.len() > 1,
-        "all clients would come at once: {pauses:?}"
+        "all clients would reconnect at once: {pauses:?}"
     );
     let (status, stderr) = server.wait();
     assert!(status.success(), "{stderr}");

@@ -1,4 +1,5 @@
-//! A data folder that was restored from a copy has the same epoch and positions with other tweets.
+//! Tests of resuming after a data folder was restored from a copy: epoch and positions are the same
+//! as before, but the tweets are others.
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,8 @@ fn position(server: &Server) -> Value {
     json!({ "epoch": line["epoch"], "seq": line["seq"], "mark": line["mark"] })
 }
 
-/// Whether a resuming client recovers. Its next lines must agree.
+/// Whether a client that resumes from `since` is told that it recovered. Asserts that it gets a
+/// snapshot exactly when it did not recover.
 fn recovered(server: &Server, since: &Value) -> bool {
     let mut client = Client::connect(server);
     client.say(

@@ -1,4 +1,4 @@
-//! Event streams that are lost, slow, or too many.
+//! Tests of event streams that are lost, slow, or too many.
 
 use std::time::Duration;
 
@@ -93,7 +93,8 @@ fn repeatedly_resumed_event_stream_equals_get() {
             _ => begun += 1,
         }
         drop(stream);
-        // Missed updates: sometimes none, sometimes more than the replay buffer holds.
+        // Updates that the client misses: sometimes none, sometimes more than the replay buffer
+        // holds.
         for _ in 0..chance.below(4) {
             made += 1;
             let text = "나".repeat(2_000);
@@ -145,7 +146,7 @@ fn event_streams_count_as_sessions() {
     assert_eq!(third.status, 503, "{}", third.text());
     assert!(third.header("retry-after").is_some());
     drop(first);
-    eventually("the place of one that went is free", || {
+    eventually("the permit of the closed stream is free", || {
         let mut free = false;
         let answer = std::net::TcpStream::connect(server.address()).map(|mut stream| {
             use std::io::{Read as _, Write as _};

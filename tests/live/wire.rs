@@ -1,4 +1,4 @@
-//! The rules of WebSocket: a client that breaks them is closed without effect on others.
+//! Tests of WebSocket framing: a client that breaks the rules is closed without effect on others.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -61,7 +61,7 @@ fn bare(server: &Server) -> TcpStream {
         !head
             .to_ascii_lowercase()
             .contains("sec-websocket-extensions"),
-        "nothing was offered: {head}"
+        "the server chose a sub-protocol that was not offered: {head}"
     );
     stream
 }
@@ -117,13 +117,13 @@ fn each_transport_violation_has_its_close_code() {
             [frame(0x01, b"{"), frame(0x81, b"{}")].concat(),
         ),
         ("a compressed text", 1002, frame(0xc1, b"x")),
-        ("an opcode that is none", 1002, frame(0x8b, b"")),
+        ("an undefined opcode", 1002, frame(0x8b, b"")),
         ("a binary frame", 4400, frame(0x82, b"{}")),
         ("a binary frame in fragments", 4400, {
             [frame(0x02, b"{"), frame(0x80, b"}")].concat()
         }),
         (
-            "UTF-8 that is cut",
+            "truncated UTF-8",
             1007,
             frame(0x81, "{\"type\":\"배".as_bytes().split_last().unwrap().1),
         ),
@@ -252,7 +252,7 @@ fn sessions(server: &Server) -> u64 {
 }
 
 #[test]
-fn vanished_clients_leave_nothing() {
+fn vanished_clients_leave_no_sessions() {
     let (server, _data) = start(&["live.linger_ms=200"]);
     let keywords: Vec<String> = (0..50).map(|index| format!("k{index}")).collect();
     server.track(&keywords.iter().map(String::as_str).collect::<Vec<_>>());

@@ -275,7 +275,7 @@ fn close_frame(why: &Close) -> Option<(u16, String)> {
     Some(match why {
         Close::Gone => return None,
         Close::Restart(retry) => (1012, format!("{{\"retry_ms\":{}}}", retry.as_millis())),
-        Close::TooSlow => (4408, "nothing was taken for too long".to_owned()),
+        Close::TooSlow => (4408, "the client read nothing for too long".to_owned()),
         Close::BadMessage(why) => (4400, (*why).to_owned()),
         Close::TooLarge => (
             1009,

@@ -40,7 +40,7 @@ pub(in crate::http) fn parameters() -> Vec<Parameter> {
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Interval of the comments that are sent while there are no events.
+/// Longest time without an event after which a comment is sent.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// Events are joined into one piece of the body until it has this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -182,7 +182,7 @@ impl Drop for Listener {
 /// A piece of the body. An error closes the connection.
 type Piece = Result<Bytes, TooSlow>;
 
-/// The client took nothing for `live.slow_ms`.
+/// The error that ends a stream whose client took nothing for `live.slow_ms`.
 #[derive(Debug, thiserror::Error)]
 #[error("the client takes the events too slowly")]
 struct TooSlow;

@@ -1,5 +1,5 @@
-//! [`ResourceEntry`], one entry of the resource registry. It is made from a resource type and holds
-//! what the route, the descriptions and the live topic need, without that type's parameters.
+//! [`ResourceEntry`]: one entry of the resource registry. It is made from a resource type. It holds
+//! constants and functions of that type, for the route, the descriptions and the live topic.
 
 use axum::routing::{MethodRouter, get};
 use schemars::{JsonSchema, Schema, SchemaGenerator};

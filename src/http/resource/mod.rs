@@ -93,8 +93,9 @@ pub trait AcrossResource: Resource {
     /// Lane on which the answer is made.
     const LANE: Lane;
 
-    /// Estimated size of the answer in bytes. So much of the answer budget is reserved before the
-    /// answer is made. 0 for a short answer, and for one whose size is limited elsewhere.
+    /// Estimated size of the answer in bytes, which is reserved in the answer budget before the
+    /// answer is made. 0 when no estimate is needed. The finished answer is counted by its own
+    /// length in any case.
     fn bytes(&self, _tidings: &Tidings) -> u64 {
         0
     }
