@@ -1,6 +1,6 @@
 //! The HTTP interface: routes, wire shapes, and the checks at the edge.
 //!
-//! A request passes [`Server`] (connections, time-outs), [`middleware`] (host, origin, panics,
+//! A request passes [`Server`] (connections, time-outs), the middleware (host, origin, panics,
 //! metrics) and one handler. The handler asks [`Access`] for permission, reads its parameters, and
 //! answers from the views. Answers never wait for an actor's mailbox, and blocking work runs off
 //! the event loop.
