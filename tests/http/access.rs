@@ -1,4 +1,5 @@
-//! A caller who may not read one keyword, on every way to it.
+//! Tests that a denied keyword is refused on every route, event stream and subscription, and that
+//! no answer across keywords counts it.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::common::live_client::Client;
 const DENIED: &str = "hidden";
 const ALLOWED: &str = "open";
 
-/// Denies one keyword, whatever is asked for.
+/// An access policy that denies every action on one keyword.
 #[derive(Debug)]
 struct DeniesOne;
 
@@ -36,7 +37,8 @@ fn tweet(of: &str, number: u64) -> Record {
     events::record(of, &events::posted(events::tweet(&id, events::NOW, of)))
 }
 
-/// Both keywords are tracked and have a tweet. The caller of every request may read one alone.
+/// Starts a server with two tracked keywords that have a tweet each. Every caller may read only one
+/// of them.
 async fn start() -> Running {
     let running = Running::with(Setup {
         http: HttpOptions {
@@ -150,7 +152,7 @@ async fn event_streams_of_a_denied_keyword_are_refused() {
     running.stop().await;
 }
 
-/// Reads until every one of these topics has had a line of this type, and its last part.
+/// Reads until the last part of a line of this type has arrived for each of these topics.
 fn read_all(client: &mut Client, kind: &str, topics: &[&str]) {
     let mut left: Vec<_> = topics.to_vec();
     while !left.is_empty() {

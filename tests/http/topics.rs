@@ -1,4 +1,4 @@
-//! The polled topics of all resources, and a question of a test's own.
+//! Tests of polled topics: those of all resources, and one whose answer changes with the clock.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -32,7 +32,7 @@ fn with(resource: &ResourceEntry, parameters: &Map<String, Value>) -> Result<Top
     topic(&named.into(), &KeywordSet::All, Timestamp::now())
 }
 
-/// What a line of a channel says besides its channel and its position.
+/// The members of a line, without those of its channel and its position.
 fn content(line: &Value) -> Map<String, Value> {
     let mut content = line.as_object().unwrap().clone();
     for name in ["type", "topic", "epoch", "prev", "seq", "mark", "more"] {
@@ -64,7 +64,7 @@ async fn polled_topics_hold_what_their_routes_answer() {
                 .subscribe(keyword, vec![wanted.unwrap()], None)
                 .await;
             let path = resource.path.replace("{token}", "ai");
-            // The clock may move between the two.
+            // The clock may move between the line and the GET, so this compares until they agree.
             loop {
                 let line = subscriber.next().await;
                 if line["type"] == "subscribed" {
@@ -78,7 +78,7 @@ async fn polled_topics_hold_what_their_routes_answer() {
                 let answer = answer.as_object_mut().unwrap();
                 assert_eq!(answer.remove("epoch"), Some(line["epoch"].clone()));
                 assert_eq!(answer.remove("as_of"), Some(line["seq"].clone()));
-                // A line names those that are not the default.
+                // A line has only the parameters that differ from their default.
                 let mut expected = parameters.clone();
                 expected.retain(|name, value| {
                     let declared = live.iter().find(|one| one.name() == name);
@@ -139,7 +139,7 @@ async fn stream_is_refused(running: &Running, topic: &str, query: &str) {
     answer.problem();
 }
 
-/// Milliseconds for which [`Windowed`] answers the same.
+/// Length of the window of [`Windowed`], in milliseconds.
 const WINDOW_MILLIS: i64 = 100;
 
 /// Answers with the end of the window that contains now.
@@ -175,7 +175,7 @@ async fn answer_about_one_keyword_moves_with_the_clock_alone() {
     subscriber
         .subscribe(Some("ai"), vec![Topic::Polled(windowed)], None)
         .await;
-    // By the end of their windows, with the type and the position of the line.
+    // The type and the position of each line, by the end of its window.
     let mut met: BTreeMap<String, (Value, Value)> = BTreeMap::new();
     while met.len() < 3 {
         let line = subscriber.next().await;

@@ -190,7 +190,7 @@ fn push(base: &mut Value, pointer: &str, value: Value) {
 mod tests {
     use super::*;
 
-    /// The members that say which channel a message is of, and where it stands.
+    /// Names of the members that identify the channel and the position of a message.
     const OF_CHANNEL: [&str; 8] = [
         "type", "topic", "keyword", "epoch", "prev", "seq", "mark", "more",
     ];

@@ -93,7 +93,7 @@ pub(super) fn line(http: &Http, caller: &Principal, text: &str, now: Timestamp) 
     }
 }
 
-/// The permission hook, the caller, and the time at which a message is read.
+/// The authorization policy, the caller, and the time at which a message is read.
 #[derive(Clone, Copy)]
 struct Edge<'a> {
     access: &'a dyn Access,

@@ -166,7 +166,7 @@ impl ResourceEntry {
         self.topic.is_some()
     }
 
-    /// Whether its live topic is polled: the whole answer, made again.
+    /// Whether the resource has a polled topic.
     pub fn has_polled_topic(&self) -> bool {
         self.topic.is_some_and(|topic| topic.polled.is_some())
     }

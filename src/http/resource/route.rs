@@ -55,7 +55,7 @@ pub(super) async fn across<R: AcrossResource>(
     .await
 }
 
-/// Asks the permission hook about each keyword that the query names.
+/// Asks the authorization policy about each keyword that the query names.
 fn ask_named(
     call: &RequestContext,
     query: &Query,
