@@ -95,10 +95,10 @@ impl DataFolder {
         Self::exclusively(path)?.map_err(|source| unwritable(path, source))
     }
 
-    /// Takes a folder for a command that only reads it. A folder that cannot be written (because
-    /// the file system is read-only or full, or permissions are missing) is read under a shared
-    /// lock, or without a lock if it has no lock file. `note` is then called with a sentence that
-    /// says so.
+    /// Takes a folder for a command that need not write to it. A folder that cannot be written
+    /// (because the file system is read-only or full, or permissions are missing) is read under a
+    /// shared lock, or without a lock if it has no lock file. `note` is then called with a sentence
+    /// that says so.
     ///
     /// # Errors
     /// [`DataFolderError`].

@@ -1,12 +1,20 @@
-//! The journal and the views for commands that change nothing. They also work on a data folder that
-//! cannot be written, as on a file system that went read-only.
+//! The journal and the views for commands that also work on a data folder that cannot be written,
+//! as on a file system that went read-only.
+//!
+//! `journal ls|tail|export` and `rejected ls|show` read the journal and change nothing. `views ls`
+//! changes nothing either: it reads a copy of the views, because sled writes to a store that it
+//! opens. `views digest` folds the views on, and `views verify` folds a second store beside them;
+//! both take a copy only where the data folder cannot be written.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
 use tempfile::TempDir;
+use tokio::fs::File;
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::sync::watch;
 
 use super::Invocation;
@@ -18,6 +26,10 @@ use crate::journal::{
     RejectedEntry, RejectedLog, RejectedPage, Selection,
 };
 use crate::settings::Settings;
+use crate::store::ViewsFolder;
+
+/// How much of a file is copied at a time.
+const COPIED_BYTES: usize = 1 << 20;
 
 /// A journal that is only read.
 #[derive(Debug)]
@@ -27,7 +39,7 @@ pub(super) struct JournalLook {
     _folder: Option<DataFolder>,
 }
 
-/// Locks the data folder for a command that only reads it.
+/// Locks the data folder; one that cannot be written is locked for reading.
 pub(super) fn data_folder(invocation: &Invocation) -> Result<DataFolder, DataFolderError> {
     DataFolder::look(&invocation.settings.data, |note| {
         invocation.output.note(&plain(note));
@@ -49,23 +61,23 @@ pub(super) async fn journal(invocation: &Invocation) -> anyhow::Result<JournalLo
     })
 }
 
-/// A data folder whose views are only read.
+/// A data folder with its journal and views, or a copy of the views.
 #[derive(Debug)]
 pub(super) struct ViewsLook {
     pub(super) journal: JournalHandle,
     folder: DataFolder,
-    /// A copy of the views, for a folder that cannot be or must not be written: sled writes when it
-    /// opens a store. Removed when dropped.
+    /// The copy of the views, if there is one. Removed when dropped.
     copy: Option<TempDir>,
 }
 
 impl ViewsLook {
-    /// Opens the journal of a data folder for reading.
+    /// Opens the journal and the views of a data folder; of a folder that cannot be written, a
+    /// journal that is only read and a copy of the views.
     pub(super) async fn open(folder: DataFolder, settings: &Settings) -> anyhow::Result<Self> {
         let copy = if folder.is_writable() {
             None
         } else {
-            Some(copy_of_views(folder.path())?)
+            Some(copy_of_views(&folder).await?)
         };
         let journal: JournalHandle = if copy.is_some() && settings.nats.is_none() {
             Arc::new(OnlyRead(read_journal(&folder).await?))
@@ -86,7 +98,7 @@ impl ViewsLook {
             Some(nats) => read_jetstream(nats).await?,
             None => Arc::new(read_journal(&folder).await?),
         };
-        let copy = Some(copy_of_views(folder.path())?);
+        let copy = Some(copy_of_views(&folder).await?);
         Ok(Self {
             journal,
             folder,
@@ -103,50 +115,71 @@ impl ViewsLook {
     }
 }
 
-/// Entries of the views folder that are not copied: no command reads them.
-const NOT_COPIED: [&str; 4] = ["old", "gone", "verify", "current.damaged"];
-
-/// Copies what lies beside the journal in a data folder: the views and the small files about them.
-fn copy_of_views(data: &Path) -> anyhow::Result<TempDir> {
-    let copy = tempfile::Builder::new().prefix("tidings-views-").tempdir();
-    let copied = copy.and_then(|copy| {
-        for entry in std::fs::read_dir(data)? {
-            let entry = entry?;
-            let (name, from) = (entry.file_name(), entry.path());
-            let is_needed = name == "views" || (from.is_file() && name != "lock");
-            if is_needed {
-                copy_all(&from, &copy.path().join(name), &NOT_COPIED)?;
-            }
-        }
-        Ok(copy)
-    });
-    copied.with_context(|| {
+/// Copies the views, and the small files about them that lie beside the journal. The copy is made
+/// beside the data folder, where there is mostly enough space; or in the folder for temporary files
+/// if the data folder or its parent cannot be written.
+async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<TempDir> {
+    let data = folder.path();
+    if folder.is_writable()
+        && let Some(parent) = data.canonicalize()?.parent()
+        && let Ok(copy) = copy_into(parent, data).await
+    {
+        return Ok(copy);
+    }
+    let temporary = std::env::temp_dir();
+    copy_into(&temporary, data).await.with_context(|| {
         format!(
             "the views of {} cannot be copied to {} to be read there; name another folder for the \
             copy with TMPDIR",
             data.display(),
-            std::env::temp_dir().display()
+            temporary.display()
         )
     })
 }
 
-/// Copies a file, or a folder without its entries of the names `skipped`.
-fn copy_all(from: &Path, to: &Path, skipped: &[&str]) -> std::io::Result<()> {
-    if !from.is_dir() {
-        let mut file = std::fs::File::create(to)?;
-        // Without the permissions of the original, since the copy is written to.
-        std::io::copy(&mut std::fs::File::open(from)?, &mut file)?;
-        return Ok(());
-    }
-    std::fs::create_dir(to)?;
-    for entry in std::fs::read_dir(from)? {
+/// Copies the views into a new folder in `place`, which is removed if that fails.
+async fn copy_into(place: &Path, data: &Path) -> io::Result<TempDir> {
+    let copy = tempfile::Builder::new()
+        .prefix("tidings-views-")
+        .tempdir_in(place)?;
+    let unread = ViewsFolder::of(data).unread();
+    for entry in std::fs::read_dir(data)? {
         let entry = entry?;
-        let name = entry.file_name();
-        if !skipped.iter().any(|skipped| name == *skipped) {
-            copy_all(&entry.path(), &to.join(name), &[])?;
+        let (name, from) = (entry.file_name(), entry.path());
+        let is_needed = name == "views" || (from.is_file() && name != "lock");
+        if is_needed {
+            copy_all(from, copy.path().join(name), &unread).await?;
+        }
+    }
+    Ok(copy)
+}
+
+/// Copies a file, or a folder without the paths `skipped`. May be dropped at any time.
+async fn copy_all(from: PathBuf, to: PathBuf, skipped: &[PathBuf]) -> io::Result<()> {
+    let mut left = vec![(from, to)];
+    while let Some((from, to)) = left.pop() {
+        if skipped.contains(&from) {
+            continue;
+        }
+        if !from.is_dir() {
+            copy_file(&from, &to).await?;
+            continue;
+        }
+        std::fs::create_dir(&to)?;
+        for entry in std::fs::read_dir(&from)? {
+            let entry = entry?;
+            left.push((entry.path(), to.join(entry.file_name())));
         }
     }
     Ok(())
+}
+
+/// Copies a file without its permissions, since the copy is written to.
+async fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = BufReader::with_capacity(COPIED_BYTES, File::open(from).await?);
+    let mut to = File::create(to).await?;
+    tokio::io::copy_buf(&mut from, &mut to).await?;
+    to.flush().await
 }
 
 /// A journal that cannot be written. A fold of it writes nothing to its rejected log.

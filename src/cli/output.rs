@@ -166,6 +166,12 @@ impl<T: Serialize> Serialize for CappedList<T> {
     }
 }
 
+/// True when a [`CappedList`] leaves no items out. The field that counts them is then omitted.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Prints a list while it is read, so that the list may be larger than memory: as a JSON array with
 /// one value per line, or as a sequence of tables.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The views of a stopped server, open for a command.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,8 +121,11 @@ impl OpenViews {
     }
 
     /// The lagging keywords, with their own positions.
-    pub(super) fn behind(&self) -> Result<HashMap<Keyword, Sequence>, StoreError> {
-        let mut behind = HashMap::new();
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn behind(&self) -> Result<BTreeMap<Keyword, Sequence>, StoreError> {
+        let mut behind = BTreeMap::new();
         for shard in self.store.shards() {
             for keyword in shard.behind()? {
                 let summary = self.views.summary(&keyword)?;

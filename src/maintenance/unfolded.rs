@@ -114,6 +114,62 @@ pub(super) fn joined(mut ranges: Vec<RangeInclusive<u64>>) -> Vec<RangeInclusive
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{Event, Incarnation, Keyword, Record, Timestamp};
+    use crate::journal::MemoryJournal;
+
+    #[tokio::test]
+    async fn events_are_counted_beyond_the_checkpoint_of_their_own_shard() {
+        let shards = ShardCount::DEFAULT;
+        let journal = MemoryJournal::with_shards(Incarnation(1), shards);
+        let at = Timestamp::EARLIEST;
+        let tracked = |word| {
+            let keyword = Keyword::new(word).unwrap();
+            Record::of_event(&keyword, &Event::keyword_tracked(at), at).unwrap()
+        };
+        let unaddressed = Record {
+            token: b"A".as_slice().into(),
+            ..tracked("a")
+        };
+        // "a" has the odd positions, "b" the even ones up to 10, and no keyword the last one.
+        let words = ["a", "b"].iter().cycle().take(11);
+        let mut records: Vec<_> = words.map(|word| tracked(word)).collect();
+        records.push(unaddressed);
+        journal.append(records).await.unwrap();
+        let [of_a, of_b] = ["a", "b"].map(|word| shards.shard_of(word.as_bytes()));
+        let of_none = shards.of_unaddressed();
+        assert!(of_a != of_b && of_a != of_none && of_b != of_none);
+        let checkpoints = |positions: &dyn Fn(ShardId) -> u64| -> Vec<Checkpoint> {
+            let at = |shard| Checkpoint {
+                sequence: Sequence::new(positions(shard)),
+                ..journal.start()
+            };
+            shards.all().map(at).collect()
+        };
+        let counted = |unfolded: &UnfoldedEvents| {
+            [of_a, of_b, of_none].map(|shard| unfolded.shards[shard.index()].events)
+        };
+
+        let apart = checkpoints(&|shard| match shard {
+            shard if shard == of_a => 7,
+            shard if shard == of_b => 2,
+            shard if shard == of_none => 11,
+            _ => 12,
+        });
+        journal.forget(Sequence::new(5));
+        journal.forget(Sequence::new(8));
+        let unfolded = UnfoldedEvents::count(&journal, &apart, |_| {})
+            .await
+            .unwrap();
+        assert_eq!(counted(&unfolded), [2, 3, 1]);
+        assert_eq!((unfolded.position().get(), unfolded.events()), (2, 6));
+        assert_eq!(unfolded.missing, [5..=5, 8..=8]);
+
+        let at_head = checkpoints(&|_| 12);
+        let unfolded = UnfoldedEvents::count(&journal, &at_head, |_| {})
+            .await
+            .unwrap();
+        assert_eq!((unfolded.position().get(), unfolded.events()), (12, 0));
+    }
 
     #[test]
     fn ranges_that_overlap_or_touch_become_one() {

@@ -1,6 +1,6 @@
 //! Compares the views of a stopped server with a fold of the journal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub struct Verification {
     pub position: Sequence,
     /// The digest of the views on disk.
     pub digest: Digest,
-    /// Lagging keywords, which were compared at their own position.
+    /// Lagging keywords in keyword order, which were compared at their own position.
     pub behind: Vec<Keyword>,
-    /// Number of journaled events beyond the compared positions.
+    /// Number of journaled events beyond the checkpoints, each beyond the one of its own shard.
     pub unfolded: u64,
     /// Sequences through the journal head that are missing from the journal.
     pub missing: Vec<RangeInclusive<u64>>,
@@ -91,7 +91,7 @@ pub async fn verify(
         UnhealedViews::Unusable(what) => return Ok(Comparison::Unusable(what)),
     };
     let behind = open.behind()?;
-    let (found, digest) = digests(&open.views)?;
+    let (found, digest) = digests_of(open.views.clone()).await?;
     let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
     let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
     let limits = FoldLimits::of(&open, &behind, &found);
@@ -110,7 +110,7 @@ pub async fn verify(
     missing.extend(unfolded.missing);
     let fresh_views = Views::default();
     fresh_views.show(Arc::new(fresh));
-    let (expected, _) = digests(&fresh_views)?;
+    let (expected, _) = digests_of(fresh_views.clone()).await?;
     let verification = Verification {
         keywords: found.len(),
         position,
@@ -126,19 +126,24 @@ pub async fn verify(
     Ok(Comparison::Compared(Box::new(verification)))
 }
 
+/// Computes digests off the event loop.
+async fn digests_of(views: Views) -> Result<(Vec<KeywordDigest>, Digest), OpeningError> {
+    Ok(tokio::task::spawn_blocking(move || digests(&views)).await??)
+}
+
 /// The last folded position of each keyword. Some keywords are beyond their shard's checkpoint: a
 /// commit may fall between the two ends of a batch, and the checkpoint is that of the last complete
 /// batch.
 struct FoldLimits<'a> {
     open: &'a OpenViews,
-    behind: &'a HashMap<Keyword, Sequence>,
+    behind: &'a BTreeMap<Keyword, Sequence>,
     stands: HashMap<&'a Keyword, Sequence>,
 }
 
 impl<'a> FoldLimits<'a> {
     fn of(
         open: &'a OpenViews,
-        behind: &'a HashMap<Keyword, Sequence>,
+        behind: &'a BTreeMap<Keyword, Sequence>,
         found: &'a [KeywordDigest],
     ) -> Self {
         let stands = found.iter().map(|one| (&one.keyword, one.summary.as_of));
@@ -189,4 +194,59 @@ pub(super) fn differences(
             expected: expected.get(keyword).copied(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, Incarnation, Record, Timestamp};
+    use crate::journal::MemoryJournal;
+
+    const CACHE_BYTES: u64 = 1 << 20;
+
+    async fn fold(open: &OpenViews, journal: &MemoryJournal, until: u64) {
+        let replay = Replay {
+            journal,
+            store: &open.store,
+            after: &open.checkpoints,
+            until: Sequence::new(until),
+        };
+        let whole = |_: &Keyword| Sequence::new(u64::MAX);
+        replay.run(whole, |_| {}).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn events_beyond_different_checkpoints_are_counted_and_not_compared() {
+        let data = tempfile::tempdir().unwrap();
+        let journal = MemoryJournal::new(Incarnation(1));
+        let at = Timestamp::EARLIEST;
+        let [a, b] = ["a", "b"].map(|word| Keyword::new(word).unwrap());
+        let tracked = |keyword| Record::of_event(keyword, &Event::keyword_tracked(at), at).unwrap();
+        let records = [&a, &b].into_iter().cycle().take(20).map(tracked);
+        journal.append(records.collect()).await.unwrap();
+
+        // All shards are committed through 8, then that of "a" alone through 14.
+        let open = OpenViews::open(data.path(), CACHE_BYTES, &journal);
+        let mut open = open.await.unwrap();
+        fold(&open, &journal, 8).await;
+        let ahead = open.store.shard_of(&a).index();
+        assert_ne!(ahead, open.store.shard_of(&b).index());
+        for (index, shard) in open.store.shards().iter().enumerate() {
+            open.checkpoints[index] = shard.record().unwrap().unwrap().checkpoint;
+            if index != ahead {
+                open.checkpoints[index].sequence = Sequence::new(u64::MAX);
+            }
+        }
+        fold(&open, &journal, 14).await;
+        open.close().unwrap();
+
+        let compared = verify(data.path(), CACHE_BYTES, &journal, |_| {}).await;
+        let Comparison::Compared(found) = compared.unwrap() else {
+            panic!("the views cannot be compared");
+        };
+        assert_eq!(found.differences, []);
+        assert_eq!((found.keywords, found.position.get()), (2, 8));
+        // "a" has 15, 17 and 19 beyond 14; "b" has the even ones from 10 to 20 beyond 8.
+        assert_eq!(found.unfolded, 3 + 6);
+    }
 }

@@ -88,10 +88,26 @@ impl ViewsFolder {
         self.remove_gone()
     }
 
-    /// Finishes a [`Self::swap_in_next`] that a kill interrupted: the next views are sealed, and
+    /// Paths that reading the current views does not need: only a running server reads them, or
+    /// nothing does.
+    pub fn unread(&self) -> Vec<PathBuf> {
+        let damaged = self.root.join("current.damaged");
+        let mut unread = vec![self.old(), self.gone(), self.verify(), damaged];
+        if !self.is_swapping() {
+            unread.push(self.next());
+        }
+        unread
+    }
+
+    /// True when a kill has interrupted [`Self::swap_in_next`]: the next views are sealed, and
     /// there are no current views.
+    fn is_swapping(&self) -> bool {
+        Seal::is_on(&self.next()) && !self.current().exists()
+    }
+
+    /// Finishes a [`Self::swap_in_next`] that a kill interrupted.
     fn finish_swap(&self) -> Result<(), StoreError> {
-        if Seal::is_on(&self.next()) && !self.current().exists() {
+        if self.is_swapping() {
             // The seal of the previous current views.
             Seal::remove(&self.current())?;
             Seal::rename(&self.next(), &self.current())?;

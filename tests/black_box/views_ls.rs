@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tidings::actors::engine::{FoldStep, Scope, fold_step};
 
-use crate::common::command::on_files;
+use crate::common::command::{binary, on_files, run};
+use crate::common::engine::{append, embedded, options, start_with};
+use crate::common::events::{NOW, numbered_at, record};
 use crate::common::lines::tweet;
-use crate::common::server::Server;
+use crate::common::server::{Server, send, wait_for};
+use crate::common::wait::eventually;
 
 /// Settings of a server that commits nothing before it stops.
 const NO_COMMITS: [&str; 4] = [
@@ -96,7 +102,7 @@ fn views_ls_shows_committed_rows_and_counts_the_events_beyond_them() {
     assert_eq!(listing["keywords"][0]["tweets"], 20);
     let said = on_files(data, ["views", "ls"]).expect_code(0).stdout;
     assert!(
-        said.ends_with("folded through sequence 21; the journal holds no event beyond it\n"),
+        said.ends_with("sequence 21; the journal holds no event beyond the checkpoints\n"),
         "{said}"
     );
 
@@ -135,4 +141,100 @@ fn views_ls_leaves_damaged_views_as_they_are() {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
     assert_eq!(contents(data), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_ls_names_lagging_keywords() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    let journal = embedded(&data.join("journal"));
+    let fold = fold_step();
+    let fold: FoldStep = Arc::new(move |view, rows, keyword, envelope| {
+        assert!(
+            !(keyword.as_str() == "bad" && envelope.sequence.get() > 2),
+            "on purpose"
+        );
+        fold(view, rows, keyword, envelope)
+    });
+    let tidings = start_with(options(data), &journal, fold).await;
+    let both = |n: usize| ["bad", "good"].map(|word| record(word, &numbered_at(n, NOW)));
+    let last = append(&journal, (0..10).flat_map(both).collect()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    tidings.shutdown().await.unwrap();
+    drop(journal);
+
+    let listing = ls(data);
+    assert_eq!(listing["behind"], json!(["bad"]), "{listing}");
+    assert_eq!(
+        (&listing["position"], &listing["unfolded"]),
+        (&json!(20), &json!(0))
+    );
+    let said = on_files(data, ["views", "ls"]).expect_code(0).stdout;
+    assert!(said.contains("\nbad is behind the others\n"), "{said}");
+}
+
+/// The copies of views in a folder.
+fn copies(folder: &Path) -> Vec<PathBuf> {
+    let names = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    names
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .contains("tidings-views-")
+        })
+        .collect()
+}
+
+#[test]
+fn views_ls_copies_only_what_it_reads_and_removes_the_copy() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let server = Server::start(&data);
+    publish(&server, 0..20);
+    server.stop();
+    // A rebuild that was killed has left a link that cannot be copied.
+    let next = data.join("views/next");
+    fs::create_dir(&next).unwrap();
+    std::os::unix::fs::symlink("nowhere", next.join("db")).unwrap();
+    let listed = ls(&data);
+    assert_eq!(listed["keywords"][0]["tweets"], 20, "{listed}");
+    assert_eq!(copies(scratch.path()), Vec::<PathBuf>::new());
+
+    // Beside the data folder, so the folder for temporary files does not matter.
+    let mut command = binary();
+    command.env("TMPDIR", "/nowhere").arg("--data").arg(&data);
+    run(command.args(["views", "ls"]), b"").expect_code(0);
+
+    // Removed after an error, too.
+    let rows = data.join("views/current/db");
+    let mut bytes = fs::read(&rows).unwrap();
+    bytes[10] ^= 1;
+    fs::write(&rows, bytes).unwrap();
+    on_files(&data, ["views", "ls"]).expect_code(1);
+    assert_eq!(copies(scratch.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn views_ls_removes_its_copy_when_a_signal_ends_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let server = Server::start(&data);
+    publish(&server, 0..20);
+    server.stop();
+    // Opening it waits for a writer, and none comes.
+    let pipe = data.join("views/current/pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut command = binary();
+    command.arg("--data").arg(&data).args(["views", "ls"]);
+    let mut listing = command.stderr(Stdio::null()).spawn().unwrap();
+    eventually("the views are being copied", || {
+        !copies(scratch.path()).is_empty()
+    });
+    send("TERM", listing.id());
+    assert_eq!(wait_for(&mut listing).code(), Some(1));
+    assert_eq!(copies(scratch.path()), Vec::<PathBuf>::new());
 }

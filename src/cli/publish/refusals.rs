@@ -5,7 +5,7 @@
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::output::{MAX_NAMED, Output, plain};
+use crate::cli::output::{MAX_NAMED, Output, is_zero, plain};
 use crate::ingest::TRY_AGAIN;
 
 /// Maximum kept length of a reason, in bytes.
@@ -47,11 +47,6 @@ pub(in crate::cli) struct Refusals {
     /// Number of the other rejected lines.
     #[serde(rename = "rejected_unlisted", skip_serializing_if = "is_zero")]
     unnamed: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl Refusals {

@@ -8,7 +8,7 @@ use super::{KeywordRow, progress_to_head};
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look::{self, ViewsLook};
-use crate::cli::output::table;
+use crate::cli::output::{CappedList, is_zero, table};
 use crate::maintenance::{OpenViews, UnfoldedEvents, UnhealedViews, digests};
 
 /// All keywords, and how far their views are behind the journal.
@@ -18,10 +18,14 @@ struct Listing {
     position: u64,
     /// The journal head.
     head: u64,
-    /// Journaled events that are not folded.
+    /// Journaled events beyond the checkpoints.
     unfolded: u64,
     /// The shards that have unfolded events.
     unfolded_by_shard: Vec<ShardLag>,
+    /// Lagging keywords: the checkpoint of their shard has passed events that they lack.
+    behind: CappedList<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    behind_unlisted: u64,
     keywords: Vec<KeywordRow>,
     /// The digest of all tracked keywords.
     digest: String,
@@ -50,6 +54,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     let (bar, moved) = progress_to_head("events", journal);
     let unfolded = open.unfolded(journal, moved).await?;
     bar.finish_and_clear();
+    let behind: CappedList<_> = open.behind()?.keys().map(ToString::to_string).collect();
     let views = open.views.clone();
     let (keywords, digest) = tokio::task::spawn_blocking(move || digests(&views)).await??;
     open.close()?;
@@ -59,6 +64,8 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
         head: unfolded.head.get(),
         unfolded: unfolded.events(),
         unfolded_by_shard: lags(&unfolded),
+        behind_unlisted: behind.more(),
+        behind,
         keywords: keywords.iter().map(KeywordRow::from).collect(),
         digest: digest.to_string(),
     };
@@ -78,18 +85,24 @@ fn lags(unfolded: &UnfoldedEvents) -> Vec<ShardLag> {
 
 fn text_of(listing: &Listing) -> String {
     let rows: Vec<_> = listing.keywords.iter().map(KeywordRow::columns).collect();
-    format!(
-        "{}\n{}",
-        table(KeywordRow::HEADINGS, &rows),
-        lag_text(listing)
-    )
+    let mut lines = vec![table(KeywordRow::HEADINGS, &rows)];
+    let behind = &listing.behind;
+    let named = behind.named().iter();
+    lines.extend(named.map(|keyword| format!("{keyword} is behind the others")));
+    if behind.more() > 0 {
+        lines.push(format!("{} more keywords are behind", behind.more()));
+    }
+    lines.push(lag_text(listing));
+    lines.join("\n")
 }
 
 /// One line that says how far the views are behind the journal.
 fn lag_text(listing: &Listing) -> String {
     let (position, head) = (listing.position, listing.head);
     if listing.unfolded == 0 {
-        return format!("folded through sequence {position}; the journal holds no event beyond it");
+        return format!(
+            "folded through sequence {position}; the journal holds no event beyond the checkpoints"
+        );
     }
     let shards: Vec<_> = listing
         .unfolded_by_shard

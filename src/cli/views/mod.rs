@@ -1,5 +1,6 @@
 //! `tidings views …`: the views on disk, with the server stopped.
 
+use anyhow::bail;
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use super::Invocation;
 use super::failure::CommandOutcome;
 use super::look::{self, ViewsLook};
 use super::progress;
+use super::signals::StopSignals;
 use crate::app::{DataFolder, open_journal};
 use crate::events::Sequence;
 use crate::journal::Journal;
@@ -75,11 +77,23 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     let data = &invocation.settings.data;
     match action {
-        ViewsAction::Ls => ls::run(invocation).await,
-        ViewsAction::Digest => digest(invocation).await,
-        ViewsAction::Verify => verify::run(invocation).await,
+        ViewsAction::Ls => stoppable(ls::run(invocation)).await,
+        ViewsAction::Digest => stoppable(digest(invocation)).await,
+        ViewsAction::Verify => stoppable(verify::run(invocation)).await,
         ViewsAction::Rebuild => rebuild(invocation, &DataFolder::take_existing(data)?).await,
         ViewsAction::Compact => compact(invocation, &DataFolder::take_existing(data)?).await,
+    }
+}
+
+/// Runs a command that may work on a copy of the views. A signal drops the command, and the copy
+/// with it.
+async fn stoppable(
+    command: impl Future<Output = anyhow::Result<CommandOutcome>>,
+) -> anyhow::Result<CommandOutcome> {
+    let mut signals = StopSignals::listen()?;
+    tokio::select! {
+        ended = command => ended,
+        signal = signals.next() => bail!("{signal} ended the command before it was done"),
     }
 }
 

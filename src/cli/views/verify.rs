@@ -5,9 +5,8 @@ use serde::Serialize;
 use super::progress_to_head;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
-use crate::cli::look;
-use crate::cli::look::ViewsLook;
-use crate::cli::output::{CappedList, plain};
+use crate::cli::look::{self, ViewsLook};
+use crate::cli::output::{CappedList, is_zero, plain};
 use crate::journal::{self, Verified};
 use crate::maintenance::{self, Comparison, Verification, ViewsStanding};
 
@@ -16,7 +15,7 @@ use crate::maintenance::{self, Comparison, Verification, ViewsStanding};
 struct Report {
     /// The lowest position through which all shards were compared.
     position: u64,
-    /// Journaled events beyond the positions that were compared; `null` when nothing was compared.
+    /// Journaled events beyond the checkpoints; `null` when nothing was compared.
     unfolded: Option<u64>,
     keywords: usize,
     digest: Option<String>,
@@ -37,11 +36,6 @@ struct Report {
     differences: CappedList<Difference>,
     #[serde(skip_serializing_if = "is_zero")]
     differences_unlisted: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 #[derive(Debug, Serialize)]
