@@ -240,25 +240,10 @@ impl TimelineChange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Author;
 
     fn tweet(id: &str, minute: i64) -> TweetPosted {
-        TweetPosted {
-            id: TweetId::new(id).unwrap(),
-            at: Timestamp::EARLIEST.plus(minute * Timestamp::MINUTE),
-            source: None,
-            author: Author {
-                handle: "a".into(),
-                name: None,
-                followers: None,
-            },
-            text: "t".into(),
-            lang: None,
-            url: None,
-            reply_to: None,
-            repost_of: None,
-            metrics: TweetMetrics::default(),
-        }
+        let at = Timestamp::EARLIEST.plus(minute * Timestamp::MINUTE);
+        TweetPosted::of_test(id, at, "t")
     }
 
     fn likes(likes: u64) -> TweetMetrics {

@@ -67,3 +67,26 @@ impl EventType for TweetPosted {
         self.metrics.into()
     }
 }
+
+#[cfg(test)]
+impl TweetPosted {
+    /// A tweet with the required members only.
+    pub(crate) fn of_test(id: &str, at: Timestamp, text: &str) -> Self {
+        Self {
+            id: TweetId::new(id).unwrap(),
+            at,
+            source: None,
+            author: Author {
+                handle: "someone".into(),
+                name: None,
+                followers: None,
+            },
+            text: text.into(),
+            lang: None,
+            url: None,
+            reply_to: None,
+            repost_of: None,
+            metrics: TweetMetrics::default(),
+        }
+    }
+}

@@ -10,28 +10,14 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::events::{
-    Author, Content, Envelope, Event, Keyword, KeywordRecord, Timestamp, Token, TweetId,
-    TweetMetrics, TweetPosted, binary,
+    Content, Envelope, Event, Keyword, KeywordRecord, Timestamp, Token, TweetPosted, binary,
 };
 use crate::journal::{Batch, RejectedEntry};
 
 pub(super) fn posted(keyword: &str, number: u64, text: &str) -> Record {
-    let event = Event::TweetPosted(Box::new(TweetPosted {
-        id: TweetId::new(&format!("x:{number}")).unwrap(),
-        at: Timestamp::EARLIEST.plus(i64::try_from(number).unwrap() * 1000),
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: text.into(),
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
-    }));
+    let at = Timestamp::EARLIEST.plus(i64::try_from(number).unwrap() * 1000);
+    let tweet = TweetPosted::of_test(&format!("x:{number}"), at, text);
+    let event = Event::TweetPosted(Box::new(tweet));
     let keyword = Keyword::new(keyword).unwrap();
     Record::of_event(&keyword, &event, event.at().plus(5)).unwrap()
 }

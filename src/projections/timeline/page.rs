@@ -317,26 +317,10 @@ fn read_key(bytes: &[u8]) -> Option<(TweetKey, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Author, TweetId, TweetMetrics};
     use proptest::prelude::*;
 
     fn tweet(at: i64, id: &str, text: &str) -> TweetPosted {
-        TweetPosted {
-            id: TweetId::new(id).unwrap(),
-            at: Timestamp::from_millis(at),
-            source: None,
-            author: Author {
-                handle: "a".into(),
-                name: None,
-                followers: None,
-            },
-            text: text.into(),
-            lang: None,
-            url: None,
-            reply_to: None,
-            repost_of: None,
-            metrics: TweetMetrics::default(),
-        }
+        TweetPosted::of_test(id, Timestamp::from_millis(at), text)
     }
 
     fn tweets(page: &TweetPage) -> Vec<TweetPosted> {

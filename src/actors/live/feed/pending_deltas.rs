@@ -150,28 +150,13 @@ pub(super) fn coalesce(at: Position, pending: Vec<PendingDelta>) -> Coalesced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Author, Incarnation, RecordHash, TweetId, TweetMetrics, TweetPosted};
+    use crate::events::{Incarnation, RecordHash, TweetPosted};
     use crate::projections::{Delta, Ledger, TweetChange};
     use crate::store::Generation;
     use crate::telemetry::Metrics;
 
     fn posted(seq: u64, text: &str) -> PendingDelta {
-        let tweet = TweetPosted {
-            id: TweetId::new("x:1").unwrap(),
-            at: Timestamp::EARLIEST,
-            source: None,
-            author: Author {
-                handle: "a".into(),
-                name: None,
-                followers: None,
-            },
-            text: text.into(),
-            lang: None,
-            url: None,
-            reply_to: None,
-            repost_of: None,
-            metrics: TweetMetrics::default(),
-        };
+        let tweet = TweetPosted::of_test("x:1", Timestamp::EARLIEST, text);
         let delta = Delta {
             tweets: vec![TweetChange::Added(Box::new(tweet))],
             ..Delta::default()

@@ -5,25 +5,13 @@ use super::super::Timeline;
 use super::super::filter::without_case;
 use super::super::scan::MAX_TEXT_BYTES;
 use super::*;
-use crate::events::{Author, TweetId, TweetMetrics, normal_form};
+use crate::events::normal_form;
 use crate::projections::{MemoryRows, Meter, MeteredRows, Projection};
 
 fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
     TweetPosted {
-        id: TweetId::new(id).unwrap(),
-        at: Timestamp::from_millis(at),
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: text.into(),
         lang: lang.map(Into::into),
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
+        ..TweetPosted::of_test(id, Timestamp::from_millis(at), text)
     }
 }
 
