@@ -46,6 +46,9 @@ pub(super) struct ClosedPages {
     /// Pages that this batch has read or made, by lower bound; `None` for a page that it has
     /// removed.
     touched: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
+    /// The tweet that was looked up last, and the lower bound of its page. An event looks its tweet
+    /// up before it changes it.
+    found: Option<(TweetKey, TweetKey)>,
 }
 
 impl ClosedPages {
@@ -67,6 +70,7 @@ impl ClosedPages {
     }
 
     fn insert(&mut self, page: TweetPage) {
+        self.found = None;
         let lower = page.lower().clone();
         self.touched.insert(lower, Some(Touched::made(page)));
     }
@@ -84,8 +88,14 @@ impl ClosedPages {
 
     /// Removes an empty page. The page before it covers its span from now on.
     pub(super) fn end(&mut self, lower: TweetKey) {
+        self.found = None;
         self.near.retain(|near| *near != lower);
         self.touched.insert(lower, None);
+    }
+
+    /// Remembers the lower bound of the page where a tweet is, for the next look-up of this tweet.
+    pub(super) fn remember(&mut self, key: &TweetKey, lower: &TweetKey) {
+        self.found = Some((key.clone(), lower.clone()));
     }
 
     /// Returns the lower bound of the closed page where `key` belongs. `key` is below `open`, the
@@ -96,6 +106,11 @@ impl ClosedPages {
         key: &TweetKey,
         open: &TweetKey,
     ) -> Result<TweetKey, RowsError> {
+        if let Some((found, lower)) = &self.found
+            && found == key
+        {
+            return Ok(lower.clone());
+        }
         while self.near.first().is_none_or(|first| key < first) && self.near.len() < MAX_NEAR_PAGES
         {
             let first = self.near.first().unwrap_or(open);
@@ -175,6 +190,7 @@ impl ClosedPages {
 
     /// Appends the rows that this batch has changed, and drops all pages from memory.
     pub(super) fn take_row_changes(&mut self, is_kept_plain: bool, out: &mut Vec<RowChange>) {
+        self.found = None;
         for (lower, page) in std::mem::take(&mut self.touched) {
             let key = TweetPage::key(&lower);
             match page {

@@ -225,7 +225,11 @@ impl Timeline {
         at: Timestamp,
         metrics: TweetMetrics,
     ) -> Result<(), RowsError> {
-        let lower = self.page(rows, key)?.lower().clone();
+        let lower = if key >= self.open.lower() {
+            self.open.lower().clone()
+        } else {
+            self.closed.lower_of(rows, key, self.open.lower())?
+        };
         let late = self.metrics_of_page(rows, &lower)?;
         late.value.set(key.clone(), at, metrics);
         late.changed = true;
@@ -278,6 +282,7 @@ impl Timeline {
             return Ok(&self.open);
         }
         let lower = self.closed.lower_of(rows, key, self.open.lower())?;
+        self.closed.remember(key, &lower);
         Ok(&self.closed.load(rows, &lower)?.value)
     }
 
@@ -321,5 +326,71 @@ impl Touched<LateMetrics> {
             out.push((key, row));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::events::Sequence;
+    use crate::projections::{MemoryRows, RowKey};
+
+    /// Counts the searches for a row.
+    struct CountedRows<'a>(&'a MemoryRows, Cell<usize>);
+
+    impl Rows for CountedRows<'_> {
+        fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+            self.0.get(key)
+        }
+
+        fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+            self.1.set(self.1.get() + 1);
+            self.0.seek(seek)
+        }
+    }
+
+    #[test]
+    fn event_of_an_old_tweet_searches_its_page_once() {
+        let text = "x".repeat(5_000);
+        let tweet = |number: i64| {
+            let at = Timestamp::from_millis(number);
+            TweetPosted::of_test(&format!("x:{number}"), at, &text)
+        };
+        let mut rows = MemoryRows::default();
+        let mut timeline = Timeline::default();
+        for number in 0..100 {
+            let tweet = tweet(number);
+            timeline.add(&rows, &TweetKey::of(&tweet), &tweet).unwrap();
+        }
+        let mut changes = Vec::new();
+        timeline.take_row_changes(&mut changes).unwrap();
+        rows.put(changes);
+
+        let mut timeline = Timeline::hydrate(&rows).unwrap();
+        let rows = CountedRows(&rows, Cell::new(0));
+        // The bounds of near pages are read at first.
+        timeline.stored(&rows, &TweetKey::of(&tweet(20))).unwrap();
+        for (number, is_deletion) in [(10, false), (11, true), (10, true)] {
+            let tweet = tweet(number);
+            let before = rows.1.get();
+            let key = TweetKey::of(&tweet);
+            let stored = timeline.stored(&rows, &key).unwrap();
+            let folded = FoldedTweet::new(Sequence::new(1), key, &tweet);
+            if is_deletion {
+                timeline.deleted(&rows, &folded).unwrap();
+            } else {
+                let change = MetricsChange {
+                    at: stored.metrics_at,
+                    before: stored.tweet.metrics,
+                    after: stored.tweet.metrics,
+                };
+                timeline.engaged(&rows, &folded, &change).unwrap();
+            }
+            assert_eq!(rows.1.get(), before + 1, "{number}");
+        }
     }
 }
