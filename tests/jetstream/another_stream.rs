@@ -89,7 +89,7 @@ fn stream_recreated_while_running_starts_an_epoch() {
     assert_eq!(epoch(&fresh), epoch(&server), "replicas agree");
     fresh.stop();
     let said = server.stop();
-    assert!(said.contains("was created a"), "{said}");
+    assert!(said.contains("was created again"), "{said}");
 }
 
 #[test]
