@@ -44,8 +44,8 @@ impl Replay<'_> {
     ) -> Result<Vec<RangeInclusive<u64>>, OpeningError> {
         let mut missing = Vec::new();
         let mut resident = ResidentViews::new();
-        let start = self.after.iter().map(|at| at.sequence).min();
-        let mut position = start.unwrap_or_default();
+        let lowest = self.after.iter().map(|at| at.sequence).min();
+        let mut position = lowest.unwrap_or(self.journal.start().sequence);
         let mut reader = self.journal.read(position, Selection::All).await?;
         while position < self.until {
             let max = usize::try_from(self.until.since(position)).unwrap_or(usize::MAX);

@@ -6,14 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tidings::actors::engine::{FoldStep, KeywordStatus, Scope, Tidings, fold_step};
-use tidings::events::{Event, Keyword, Record, Sequence, TweetDeleted, TweetId, binary};
-use tidings::journal::JournalHandle;
+use tidings::events::{
+    Event, Incarnation, Keyword, Record, Sequence, TweetDeleted, TweetId, binary,
+};
+use tidings::journal::{JournalHandle, MemoryJournal};
 use tidings::maintenance::digests;
 use tidings::projections::{Ledger, TimelineQuery, timeline};
 use tidings::telemetry::Metrics as ProcessMetrics;
 
 use crate::common::engine::{append, in_memory, memory, options, start, start_with};
 use crate::common::events::{NOW, keyword, numbered_at, record};
+use crate::common::journal_double::JournalDouble;
 
 /// Tweets spread over some minutes.
 fn posted(id: usize) -> Event {
@@ -238,6 +241,37 @@ async fn lagging_keyword_catches_up_after_a_restart() {
     let bad = keyword("bad");
     tidings.reached(Scope::Keyword(&bad), last).await.unwrap();
     assert_eq!(ledger(&tidings, "bad"), ledger(&tidings, "good"));
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keyword_that_folded_nothing_catches_up_from_the_first_position() {
+    let data = tempfile::tempdir().unwrap();
+    let trimmed = Arc::new(MemoryJournal::new(Incarnation(7)));
+    let journal = JournalDouble::of(Arc::clone(&trimmed) as JournalHandle);
+    let journal = journal.kept_open().handle();
+    let of = |word: &'static str| (0..10).map(move |n| record(word, &posted(n))).collect();
+    append(&journal, of("good")).await;
+    trimmed.trim(Sequence::new(6));
+    let last = append(&journal, of("bad")).await;
+    let fold = poisoned(
+        keyword("bad"),
+        Arc::new(AtomicBool::new(true)),
+        Arc::default(),
+    );
+    let tidings = start_with(options(data.path()), &journal, fold).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    tidings.shutdown().await.unwrap();
+
+    let tidings = start(data.path(), &journal).await;
+    let bad = keyword("bad");
+    tidings.reached(Scope::Keyword(&bad), last).await.unwrap();
+    assert_eq!(ledger(&tidings, "bad").folded, 10);
+    assert_eq!(
+        ledger(&tidings, "good").folded,
+        5,
+        "the others were trimmed"
+    );
     tidings.shutdown().await.unwrap();
 }
 

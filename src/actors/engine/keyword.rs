@@ -198,9 +198,16 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
         let open = state.own.rows.keep_open()?;
         let as_of = state.view()?.summary().as_of;
         drop(open);
+        let journal = &state.own.core.journal;
+        let after = if as_of == Sequence::ZERO {
+            // None of its records is folded: they may be anywhere in the journal.
+            journal.start().sequence
+        } else {
+            as_of
+        };
         let selection = Selection::Keyword(state.own.keyword.clone());
-        state.reader = Some(state.own.core.journal.read(as_of, selection).await?);
-        state.read_to = as_of;
+        state.reader = Some(journal.read(after, selection).await?);
+        state.read_to = after;
     }
     let Some(reader) = state.reader.as_mut() else {
         return Ok(());
