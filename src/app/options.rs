@@ -5,6 +5,7 @@ use std::path::Path;
 use super::listen::connections_within;
 use crate::actors::engine::{self, Clock, ShardOptions};
 use crate::actors::live::LiveOptions;
+use crate::events::Timestamp;
 use crate::http::{
     BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits, ServerLimits,
 };
@@ -24,7 +25,7 @@ pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Option
             commit_interval: settings.commit.interval,
             idle: settings.keywords.idle,
         },
-        clock: Clock::system(),
+        clock: Clock::of(Timestamp::now),
     }
 }
 

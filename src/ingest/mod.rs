@@ -22,7 +22,7 @@ use self::phase::Waited;
 use self::routing::{Pause, Routing};
 use crate::actors::engine::FOLD_WAIT;
 use crate::actors::engine::{Scope, Tidings};
-use crate::events::{Sequence, Timestamp};
+use crate::events::Sequence;
 use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
@@ -122,7 +122,8 @@ impl Intake {
         let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
         // Blocks, because building a matcher over many keywords takes a while.
         let mut routing = tokio::task::spawn_blocking(move || {
-            Routing::of(tidings, auto_track, body, Timestamp::now())
+            let now = tidings.now();
+            Routing::of(tidings, auto_track, body, now)
         })
         .await?;
         let mut waited = None;

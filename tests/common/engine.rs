@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
-use tidings::events::{Incarnation, Record, Sequence};
+use tidings::events::{Incarnation, Record, Sequence, Timestamp};
 use tidings::journal::{
     Connection, EmbeddedJournal, EmbeddedOptions, JournalHandle, MemoryJournal,
 };
@@ -17,7 +17,7 @@ use crate::common::journal_double::JournalDouble;
 pub fn options(data: &Path) -> Options {
     Options {
         data: data.to_owned(),
-        clock: Clock::system(),
+        clock: Clock::of(Timestamp::now),
         cache_bytes: 16 << 20,
         batch_records: 64,
         keywords_max: 100_000,

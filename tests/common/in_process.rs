@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::actors::live::{Live, LiveOptions};
+use tidings::events::Timestamp;
 use tidings::http::{Http, HttpOptions, Server, ServerLimits, json_encoder, router};
 use tidings::journal::JournalHandle;
 use tidings::telemetry::Metrics;
@@ -38,7 +39,7 @@ impl Default for Setup {
             http: HttpOptions::default(),
             limits: ServerLimits::default(),
             live: LiveOptions::default(),
-            clock: Clock::system(),
+            clock: Clock::of(Timestamp::now),
         }
     }
 }

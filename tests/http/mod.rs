@@ -1,6 +1,7 @@
 //! Tests of the HTTP interface over real connections.
 
 mod access;
+mod clock;
 mod edge;
 mod holders;
 mod live;

@@ -55,7 +55,7 @@ fn options(data: &Path) -> Options {
             commit_interval: Duration::from_millis(5),
             idle: Duration::from_secs(600),
         },
-        clock: Clock::system(),
+        clock: Clock::of(Timestamp::now),
     }
 }
 

@@ -124,28 +124,15 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Layers that every other layer may import; they may also import each other.
 const SEEN_BY_ALL: [&str; 2] = ["settings", "telemetry"];
 
-/// Paths that a layer must not name outside its tests, with the reason.
-const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+/// Layers, the paths that they must not name outside their tests, and the reason.
+const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
-        "events",
+        &["events", "text", "access"],
         &["tokio", "ractor", "sled", "axum", "std::fs", "std::net"],
-        "events are pure",
+        "it is pure",
     ),
     (
-        "text",
-        &[
-            "tokio",
-            "ractor",
-            "sled",
-            "axum",
-            "std::fs",
-            "std::net",
-            "Timestamp::now",
-        ],
-        "text is pure",
-    ),
-    (
-        "projections",
+        &["projections"],
         &[
             "tokio",
             "ractor",
@@ -156,73 +143,45 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
             "std::net",
             "std::time",
             "getrandom",
-            "Timestamp::now",
         ],
         "folds are pure: no clock, no I/O, no randomness",
     ),
+    (&["store"], &["ractor", "axum"], "the store knows no actors"),
     (
-        "store",
-        &["ractor", "axum", "Timestamp::now"],
-        "the store knows no actors",
-    ),
-    (
-        "access",
-        &["tokio", "ractor", "sled", "axum", "std::fs", "std::net"],
-        "access is pure",
-    ),
-    (
-        "queries",
-        &["tokio", "ractor", "sled", "axum", "Timestamp::now"],
-        "queries get the time as an argument, and run nothing",
-    ),
-    (
-        "journal",
+        &["journal", "telemetry"],
         &["ractor", "axum", "sled"],
-        "the journal knows no readers",
+        "it knows no readers",
     ),
     (
-        "telemetry",
-        &["ractor", "axum", "sled"],
-        "telemetry is seen by all layers",
+        &["queries", "settings", "main"],
+        &["tokio", "ractor", "sled", "axum"],
+        "it runs nothing",
     ),
     (
-        "settings",
-        &["ractor", "axum", "sled", "tokio"],
-        "settings are seen by all layers",
-    ),
-    (
-        "actors::engine",
+        &["actors::engine", "actors::live"],
         &["axum", "hyper", "sled"],
         "actors know neither the wire format nor the disk",
     ),
     (
-        "actors::live",
-        &["axum", "hyper", "sled"],
-        "actors know neither the wire format nor the disk",
-    ),
-    (
-        "ingest",
+        &["ingest", "maintenance"],
         &["ractor", "axum", "hyper", "sled"],
-        "ingest uses handles only",
+        "it works on handles, journals and rows",
     ),
+    (&["http"], &["sled", "ractor"], "the edge uses handles only"),
     (
-        "maintenance",
-        &["ractor", "axum", "hyper", "sled"],
-        "maintenance works on files, journals and rows",
-    ),
-    ("http", &["sled", "ractor"], "the edge uses handles only"),
-    ("app", &["sled", "ractor", "axum"], "app uses handles only"),
-    (
-        "cli",
+        &["app", "cli"],
         &["sled", "ractor", "axum"],
-        "commands use handles only",
-    ),
-    (
-        "main",
-        &["sled", "ractor", "axum", "tokio"],
-        "main only starts the command line",
+        "it uses handles only",
     ),
 ];
+
+/// The names of the system's clock.
+const SYSTEM_CLOCK: [&str; 2] = ["Timestamp::now", "SystemTime"];
+
+/// Layers that may name it: those that set a server up or are clients, and the journal, which
+/// compares when a record was received with the moment at which a broker takes it. All others get
+/// the time as an argument, or from the engine's clock.
+const CLOCK_READERS: [&str; 3] = ["app", "cli", "journal"];
 
 /// The maximum length of a line of code or comment, in columns.
 const MAX_COLUMNS: usize = 100;
@@ -319,10 +278,24 @@ fn violations(path: &str, text: &str) -> Vec<String> {
         }
     }
     let production = without_tests(&tokens);
-    if let Some((_, forbidden, why)) = FORBIDDEN.iter().find(|(name, _, _)| *name == layer) {
+    let of_layer = FORBIDDEN
+        .iter()
+        .filter(|(layers, _, _)| layers.contains(&layer.as_str()));
+    for (_, forbidden, why) in of_layer {
         for path_name in *forbidden {
             if names_path(&production, path_name) {
                 found.push(format!("{path}: {layer} must not know {path_name}: {why}"));
+            }
+        }
+    }
+    if !CLOCK_READERS.contains(&layer.as_str()) {
+        for clock in SYSTEM_CLOCK {
+            let clock_tokens = tokens_of(clock);
+            let mut parts = production.windows(clock_tokens.len());
+            if parts.any(|part| part == clock_tokens) {
+                found.push(format!(
+                    "{path}: {layer} must not read the system's clock: {clock}"
+                ));
             }
         }
     }
@@ -509,6 +482,13 @@ fn forbidden_crates_are_found() {
             "use std::{collections::BTreeMap, time::Instant};",
         ),
         ("projections/x.rs", "let now = Timestamp::now();"),
+        (
+            "actors/engine/x.rs",
+            "let clock = Clock::of(crate::events::Timestamp::now);",
+        ),
+        ("actors/live/x.rs", "let now = Timestamp::now();"),
+        ("ingest/x.rs", "let now = SystemTime::now();"),
+        ("http/x.rs", "use std::time::SystemTime;"),
         ("text/x.rs", "let x = std::fs::read(\"a\");"),
         (
             "actors/engine/x.rs",
@@ -541,6 +521,11 @@ fn allowed_imports_and_comments_are_not_reported() {
             "fn f<'a>(x: &'a str) -> &'a str { x } #[cfg(test)] mod tests { use std::fs; }",
         ),
         ("store/x.rs", "use sled::Batch;"),
+        ("app/x.rs", "let clock = Clock::of(Timestamp::now);"),
+        (
+            "actors/live/x.rs",
+            "let now = clock.now(); #[cfg(test)] mod tests { fn f() { Timestamp::now(); } }",
+        ),
         (
             "cli/journal.rs",
             "use super::journal; use crate::journal::Journal; pub(super) fn tail() {}",

@@ -16,12 +16,7 @@ const TOLERANCE: Duration = Duration::from_millis(100);
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The system's clock.
-    pub fn system() -> Self {
-        Self::of(Timestamp::now)
-    }
-
-    /// A clock that returns the result of `read`; for tests.
+    /// A clock that returns the result of `read`: [`Timestamp::now`] for the system's clock.
     pub fn of(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
@@ -29,12 +24,6 @@ impl Clock {
     /// The current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
-    }
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self::system()
     }
 }
 

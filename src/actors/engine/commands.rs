@@ -95,7 +95,7 @@ impl Tidings {
         let (this, keyword) = (self.clone(), keyword.clone());
         // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
-            let at = Timestamp::now();
+            let at = this.now();
             let event = Event::keyword_tracked(at);
             let tracked = this.command(&keyword, &event, at).await;
             if tracked.is_err() {
@@ -131,7 +131,7 @@ impl Tidings {
             Some(_) => return Ok(false),
             None => return Err(CommandError::UnknownKeyword(keyword.clone())),
         }
-        let at = Timestamp::now();
+        let at = self.now();
         self.command(keyword, &Event::keyword_untracked(at), at)
             .await?;
         Ok(true)

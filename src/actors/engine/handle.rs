@@ -12,7 +12,7 @@ use super::options::Options;
 use super::progress::KeywordStatus;
 use super::root::{RootHandle, startup_error};
 use super::root_watch::RootWatch;
-use crate::events::{Keyword, Sequence, TweetId};
+use crate::events::{Keyword, Sequence, Timestamp, TweetId};
 use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{StoreError, TweetIndex, Views};
 use crate::telemetry::{Metrics, whole};
@@ -129,6 +129,11 @@ impl Tidings {
     /// The metrics of the process.
     pub fn metrics(&self) -> &Metrics {
         &self.core().metrics
+    }
+
+    /// The reading of the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.core().options.clock.now()
     }
 
     /// The matcher over all tracked keywords, as of now.

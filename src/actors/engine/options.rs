@@ -20,7 +20,7 @@ pub struct Options {
     pub keywords_resident: usize,
     /// When shards commit, and what they keep in memory.
     pub shard: ShardOptions,
-    /// The clock for windows and polled topics.
+    /// The clock of the engine and of everything that works with its handle.
     pub clock: Clock,
 }
 
@@ -50,7 +50,7 @@ impl Options {
                 commit_interval: Duration::from_secs(1),
                 idle: Duration::from_secs(600),
             },
-            clock: Clock::system(),
+            clock: Clock::of(crate::events::Timestamp::now),
         }
     }
 }

@@ -7,7 +7,6 @@ use axum::response::Response;
 use super::{AcrossResource, KeywordResource};
 use crate::access::Action;
 use crate::actors::engine::Scope;
-use crate::events::Timestamp;
 use crate::http::Http;
 use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
@@ -23,7 +22,7 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     let keyword = call.keyword()?;
     call.ask(Some(&keyword), Action::Read)?;
     let query = call.query_of_resource(R::PARAMETERS)?;
-    let now = Timestamp::now();
+    let now = call.tidings().now();
     let resource = R::read(&query, now)?;
     ask_named(&call, &query, R::PARAMETERS)?;
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
@@ -41,7 +40,7 @@ pub(super) async fn across<R: AcrossResource>(
     let call = RequestContext::of(http, request);
     call.ask(None, Action::Read)?;
     let query = call.query_of_resource(R::PARAMETERS)?;
-    let now = Timestamp::now();
+    let now = call.tidings().now();
     let resource = R::read(&query, now)?;
     ask_named(&call, &query, R::PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
