@@ -515,7 +515,7 @@ async fn bad_export_line_is_named() {
     }
     for (head, what) in [
         ("", "first line"),
-        ("{}\n", "no exported journal"),
+        ("{}\n", "not an exported journal"),
         (&format!("{}\n", head.replace(":1,", ":3,")), "version 3"),
         (
             &format!("{}\n", head.replace("00\"", "zz\"").replace("01\"", "zz\"")),
