@@ -205,6 +205,8 @@ impl<'o> Writer<'o> {
     fn text(&mut self, text: &str) -> Result<(), Stop> {
         let mut rest = text;
         loop {
+            let ready = self.ready(rest);
+            rest = rest.get(ready..).unwrap_or_default();
             let ascii = self.ascii(rest)?;
             rest = rest.get(ascii..).unwrap_or_default();
             let Some(first) = rest.chars().next() else {
@@ -235,6 +237,27 @@ impl<'o> Writer<'o> {
             }
             rest = behind;
         }
+    }
+
+    /// Writes the [`ready`] part of `text` at once, as far as the limit allows. Returns the number
+    /// of bytes read.
+    fn ready(&mut self, text: &str) -> usize {
+        // A space may come before it.
+        let room = self.max.saturating_sub(self.out.len() + 1);
+        let length = ready(text, room);
+        let ready = text.get(..length).unwrap_or_default();
+        if ready.is_empty() {
+            return 0;
+        }
+        if std::mem::take(&mut self.space) && self.out.len() > self.start {
+            self.out.push(' ');
+        }
+        let start = self.out.len();
+        self.out.push_str(ready);
+        if let Some(written) = self.out.get_mut(start..) {
+            written.make_ascii_lowercase();
+        }
+        length
     }
 
     /// Writes the ASCII characters at the start of `text`, except one that is followed by a
@@ -305,6 +328,40 @@ impl<'o> Writer<'o> {
         }
         self.out.push(character);
         Ok(())
+    }
+}
+
+/// Returns how many bytes at the start of `text`, at most `room`, are in normal form except for
+/// their ASCII case, whatever follows: Hangul syllables, and ASCII with single spaces inside. Most
+/// texts are mostly that.
+fn ready(text: &str, room: usize) -> usize {
+    let bytes = text.as_bytes();
+    // The last character may combine with what follows, so it is ready when the next one is read.
+    let mut ready = 0;
+    let mut end = 0;
+    while let Some(byte) = bytes.get(end) {
+        let length = match byte {
+            b'!'..=b'~' => 1,
+            b' ' if end > 0 && bytes.get(end + 1).is_some_and(|next| *next > b' ') => 1,
+            0xea..=0xed if is_hangul_syllable(bytes, end) => 3,
+            _ => return ready,
+        };
+        if end + length > room {
+            return ready;
+        }
+        ready = end;
+        end += length;
+    }
+    end
+}
+
+/// Whether a Hangul syllable (U+AC00..=U+D7A3) stands at a position where a character begins.
+fn is_hangul_syllable(bytes: &[u8], position: usize) -> bool {
+    match bytes.get(position..position + 3) {
+        Some([0xea, second, _]) => *second >= 0xb0,
+        Some([0xeb | 0xec, _, _]) => true,
+        Some([0xed, second, third]) => *second < 0x9e || (*second == 0x9e && *third <= 0xa3),
+        _ => false,
     }
 }
 
