@@ -9,6 +9,7 @@
 //! | [`black_box`] | the built binary on the embedded journal |
 //! | [`live`] | live clients of the built binary |
 //! | [`jetstream`] | the built binary against nats-server |
+//! | [`text`] | what the analyser makes of texts |
 
 #![allow(
     clippy::unwrap_used,
@@ -28,3 +29,4 @@ mod jetstream;
 mod journal;
 mod live;
 mod projections;
+mod text;

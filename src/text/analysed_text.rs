@@ -4,6 +4,7 @@
 
 use std::cell::OnceCell;
 
+use super::{Analyser, TweetKeys};
 use crate::events::normal_form;
 
 /// A text that is analysed at most once, when the result is first needed.
@@ -11,6 +12,7 @@ use crate::events::normal_form;
 pub struct AnalysedText<'t> {
     text: &'t str,
     normal_form: OnceCell<String>,
+    keys: OnceCell<TweetKeys>,
 }
 
 impl<'t> AnalysedText<'t> {
@@ -19,6 +21,7 @@ impl<'t> AnalysedText<'t> {
         Self {
             text,
             normal_form: OnceCell::new(),
+            keys: OnceCell::new(),
         }
     }
 
@@ -31,6 +34,16 @@ impl<'t> AnalysedText<'t> {
     pub fn normal_form(&self) -> &str {
         self.normal_form.get_or_init(|| normal_form(self.text))
     }
+
+    /// Its words, hashtags and mentions. The analyser that is asked first makes them, so a text is
+    /// asked with one analyser only.
+    pub fn keys(&self, analyser: &Analyser) -> &TweetKeys {
+        self.keys.get_or_init(|| {
+            let mut keys = TweetKeys::new();
+            analyser.keys_of_normal_form(self.normal_form(), &mut keys);
+            keys
+        })
+    }
 }
 
 #[cfg(test)]
@@ -42,5 +55,14 @@ mod tests {
         let text = AnalysedText::new("  The ＡＩ  Phone");
         assert_eq!(text.normal_form(), "the ai phone");
         assert_eq!(text.as_str(), "  The ＡＩ  Phone");
+    }
+
+    #[test]
+    fn keys_are_those_of_the_text() {
+        let text = AnalysedText::new("The ＡＩ  Phone #New @lumi");
+        let keys = text.keys(&Analyser::default());
+        assert!(keys.words().eq(["ai", "phone"]));
+        assert!(keys.hashtags().eq(["new"]));
+        assert!(keys.mentions().eq(["lumi"]));
     }
 }

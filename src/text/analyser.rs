@@ -1,0 +1,221 @@
+//! Extracts the keys of a text: words, hashtags and mentions.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::korean::{self, Before};
+use super::lexicon::{Lexicon, SYLLABLE};
+use super::segments::{Kind, is_han, segments};
+use super::stop_words::{self, is_stop_word};
+use super::tweet_keys::TweetKeys;
+use super::user_words::UserWords;
+use crate::events::{NORMAL_FORM_VERSION, normal_form, normalise_into};
+
+/// The version of the rules in this folder. Raised whenever a change of the rules gives any text
+/// different keys.
+const RULES_VERSION: u32 = 1;
+
+/// Maximum length of a word, in code points. It is that of a keyword.
+const LONGEST_WORD: usize = 64;
+/// Maximum length of a word in Han characters. A longer run is a sentence.
+const LONGEST_HAN: usize = 6;
+
+/// Settings of the analyser.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnalyserSettings {
+    /// Words that are always found, even if the rules would drop or split them. They may contain
+    /// spaces and punctuation.
+    pub user_words: Vec<String>,
+}
+
+/// Extracts keys from texts. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Analyser {
+    user_words: Arc<UserWords>,
+}
+
+impl Analyser {
+    /// Makes an analyser with these settings.
+    pub fn new(settings: &AnalyserSettings) -> Self {
+        Self {
+            user_words: Arc::new(UserWords::new(&settings.user_words)),
+        }
+    }
+
+    /// Replaces the contents of `out` with the keys of a text.
+    pub fn keys(&self, text: &str, out: &mut TweetKeys) {
+        out.clear();
+        normalise_into(text, usize::MAX, &mut out.text);
+        self.analyse(out);
+    }
+
+    /// Replaces the contents of `out` with the keys of a text that is in normal form already.
+    pub fn keys_of_normal_form(&self, normal_form: &str, out: &mut TweetKeys) {
+        out.clear();
+        out.text.push_str(normal_form);
+        self.analyse(out);
+    }
+
+    fn analyse(&self, out: &mut TweetKeys) {
+        let mut text = std::mem::take(&mut out.text);
+        if text.contains('’') {
+            text = text.replace('’', "'");
+        }
+        let mut occurrences = Vec::new();
+        self.user_words.find(&text, |word| occurrences.push(word));
+        let mut entities = Vec::new();
+        let mut before = Preceding::default();
+        segments(&text, |kind, range| {
+            match kind {
+                Kind::Hashtag => out.add_hashtag(range.clone()),
+                Kind::Mention => out.add_mention(range.clone()),
+                Kind::Url => {}
+                Kind::Hangul | Kind::Word if overlaps(&occurrences, &range) => {}
+                Kind::Hangul => {
+                    if let Some(word) = hangul_word(&text, range.clone(), &before) {
+                        out.add_word(word);
+                    }
+                }
+                Kind::Word => {
+                    if let Some(word) = word(&text, range.clone()) {
+                        out.add_word(word);
+                    }
+                }
+            }
+            if !occurrences.is_empty() && !matches!(kind, Kind::Hangul | Kind::Word) {
+                entities.push(range.clone());
+            }
+            before = Preceding {
+                kind: Some(kind),
+                range,
+            };
+        });
+        for word in occurrences {
+            if !overlaps(&entities, &word) {
+                out.add_word(word);
+            }
+        }
+        out.text = text;
+        out.finish();
+    }
+}
+
+/// The segment before the one in hand.
+#[derive(Debug, Default)]
+struct Preceding {
+    kind: Option<Kind>,
+    range: Range<usize>,
+}
+
+impl Preceding {
+    /// The text of the segment, if it ends at `position`.
+    fn adjoining<'t>(&self, text: &'t str, position: usize) -> Option<&'t str> {
+        let adjoins = self.kind.is_some() && self.range.end == position;
+        text.get(self.range.clone()).filter(|_| adjoins)
+    }
+}
+
+fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
+    let overlapping = |other: &Range<usize>| other.start < range.end && range.start < other.end;
+    ranges.iter().any(overlapping)
+}
+
+/// The word of a run of Hangul syllables.
+fn hangul_word(text: &str, run: Range<usize>, preceding: &Preceding) -> Option<Range<usize>> {
+    let adjoining = preceding.adjoining(text, run.start);
+    let before = match adjoining {
+        None => Before::Nothing,
+        Some(number) if preceding.kind == Some(Kind::Word) && is_number(number) => Before::Number,
+        Some(_) => Before::Word,
+    };
+    let syllables = text.get(run.clone())?;
+    if let Some(letter) = adjoining
+        && letter.len() == 1
+        && before == Before::Word
+        && korean::begins_with_syllable_noun(syllables)
+    {
+        return Some(run.start - 1..run.start + SYLLABLE);
+    }
+    let noun = korean::noun(syllables, before)?;
+    let word = run.start + noun.start * SYLLABLE..run.start + noun.end * SYLLABLE;
+    let is_whole = word == run && syllables.ends_with(['고', '게']);
+    (!is_whole || !leads_to_verb(text.get(run.end..)?)).then_some(word)
+}
+
+/// Whether the text continues with a verb that can only follow an ending. In "사고 싶다", 사고 is a
+/// verb, not an accident.
+fn leads_to_verb(text: &str) -> bool {
+    const VERBS: [&str; 11] = [
+        "싶", "있", "계", "되", "된", "될", "됐", "됩", "돼", "말", "나서",
+    ];
+    text.strip_prefix(' ')
+        .is_some_and(|next| VERBS.iter().any(|verb| next.starts_with(verb)))
+}
+
+/// The word of a segment of another script.
+fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
+    let whole = text.get(segment.clone())?;
+    let inner = |c: char| c != '_' && c != '\u{200c}' && c != '\u{200d}';
+    let start = segment.start + whole.find(inner)?;
+    let mut word = text
+        .get(start..segment.end)?
+        .trim_end_matches(|c| !inner(c));
+    if is_stop_word(word) {
+        return None;
+    }
+    if let Some(owner) = word.strip_suffix("'s") {
+        word = owner;
+    }
+    if word.is_ascii() {
+        let has_letter = word.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if !has_letter || !(2..=LONGEST_WORD).contains(&word.len()) {
+            return None;
+        }
+    } else {
+        let has_letter = word.chars().any(char::is_alphabetic);
+        let longest = if word.chars().all(is_han) {
+            LONGEST_HAN
+        } else {
+            LONGEST_WORD
+        };
+        if !has_letter || !(2..=longest).contains(&word.chars().count()) {
+            return None;
+        }
+    }
+    (!is_stop_word(word)).then_some(start..start + word.len())
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+}
+
+/// Returns a number that identifies how texts are analysed. It changes with the rules, the normal
+/// form, the lexicon, the stop words and the settings.
+pub fn analyser_version(settings: &AnalyserSettings) -> u64 {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&RULES_VERSION.to_le_bytes());
+    hash.update(&NORMAL_FORM_VERSION.to_le_bytes());
+    for lexicon in Lexicon::bytes() {
+        hash.update(blake3::hash(lexicon).as_bytes());
+    }
+    for list in stop_words::lists() {
+        hash.update(blake3::hash(list.as_bytes()).as_bytes());
+    }
+    let mut words: Vec<String> = settings
+        .user_words
+        .iter()
+        .map(|word| normal_form(word))
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    for word in words {
+        hash.update(word.as_bytes());
+        // No word contains a line feed.
+        hash.update(b"\n");
+    }
+    hash.finalize()
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_le_bytes(*first))
+}
