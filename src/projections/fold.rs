@@ -153,7 +153,7 @@ impl KeywordView {
                     id_hash: hash.map(IdHash::bytes),
                 };
                 (
-                    self.fold_event(rows, envelope.sequence, event, hash)?,
+                    self.fold_event(rows, envelope, event, hash)?,
                     Some(identity),
                 )
             }
@@ -170,7 +170,7 @@ impl KeywordView {
     fn fold_event(
         &mut self,
         rows: &dyn Rows,
-        sequence: Sequence,
+        envelope: &KeywordEnvelope,
         event: &Event,
         hash: Option<IdHash>,
     ) -> Result<FoldOutcome, RowsError> {
@@ -185,12 +185,12 @@ impl KeywordView {
                 Ok(FoldOutcome::Folded)
             }
             _ if !self.summary.tracked => Ok(FoldOutcome::Ignored),
-            Event::TweetPosted(tweet) => self.fold_posted(rows, sequence, tweet, of(&tweet.id)),
+            Event::TweetPosted(tweet) => self.fold_posted(rows, envelope, tweet, of(&tweet.id)),
             Event::TweetEngaged(engaged) => {
-                self.fold_engaged(rows, sequence, engaged, of(&engaged.id))
+                self.fold_engaged(rows, envelope, engaged, of(&engaged.id))
             }
             Event::TweetDeleted(deleted) => {
-                self.fold_deleted(rows, sequence, deleted, of(&deleted.id))
+                self.fold_deleted(rows, envelope, deleted, of(&deleted.id))
             }
         }
     }
@@ -198,15 +198,21 @@ impl KeywordView {
     fn fold_posted(
         &mut self,
         rows: &dyn Rows,
-        sequence: Sequence,
+        envelope: &KeywordEnvelope,
         tweet: &TweetPosted,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
         if self.ids.find(rows, hash)?.is_some() {
             return Ok(FoldOutcome::Duplicate);
         }
-        self.ids.set(rows, hash, IdState::Present(tweet.at))?;
-        let folded = FoldedTweet::new(sequence, TweetKey::of(tweet), tweet);
+        let KeywordEnvelope {
+            sequence,
+            received_at,
+            ..
+        } = *envelope;
+        self.ids
+            .set(rows, hash, IdState::Present(tweet.at), sequence)?;
+        let folded = FoldedTweet::new(sequence, received_at, TweetKey::of(tweet), tweet);
         self.projections.posted(rows, &folded)?;
         self.summary.add_tweet(tweet.at);
         if let Some(recorder) = &mut self.recorder {
@@ -218,7 +224,7 @@ impl KeywordView {
     fn fold_engaged(
         &mut self,
         rows: &dyn Rows,
-        sequence: Sequence,
+        envelope: &KeywordEnvelope,
         engaged: &TweetEngaged,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
@@ -226,7 +232,9 @@ impl KeywordView {
             return Ok(FoldOutcome::Ignored);
         };
         let key = TweetKey::new(posted_at, &engaged.id);
-        let StoredTweet { tweet, metrics_at } = self.projections.timeline.stored(rows, &key)?;
+        let StoredTweet {
+            tweet, metrics_at, ..
+        } = self.projections.timeline.stored(rows, &key)?;
         if engaged.at < metrics_at {
             return Ok(FoldOutcome::Ignored);
         }
@@ -235,7 +243,7 @@ impl KeywordView {
             before: tweet.metrics,
             after: engaged.metrics.applied_to(tweet.metrics),
         };
-        let folded = FoldedTweet::new(sequence, key, &tweet);
+        let folded = FoldedTweet::new(envelope.sequence, envelope.received_at, key, &tweet);
         self.projections.engaged(rows, &folded, &change)?;
         if let Some(recorder) = &mut self.recorder {
             recorder.engaged(folded.key, &engaged.id, change.after);
@@ -246,7 +254,7 @@ impl KeywordView {
     fn fold_deleted(
         &mut self,
         rows: &dyn Rows,
-        sequence: Sequence,
+        envelope: &KeywordEnvelope,
         deleted: &TweetDeleted,
         hash: IdHash,
     ) -> Result<FoldOutcome, RowsError> {
@@ -255,7 +263,8 @@ impl KeywordView {
             Some(IdState::Present(posted_at)) => {
                 let key = TweetKey::new(posted_at, &deleted.id);
                 let stored = self.projections.timeline.stored(rows, &key)?;
-                let folded = FoldedTweet::new(sequence, key, &stored.tweet);
+                let folded =
+                    FoldedTweet::new(envelope.sequence, envelope.received_at, key, &stored.tweet);
                 self.projections.deleted(rows, &folded)?;
                 self.span_is_stale |= self.summary.remove_tweet(posted_at);
                 if let Some(recorder) = &mut self.recorder {
@@ -264,7 +273,8 @@ impl KeywordView {
             }
             None => {}
         }
-        self.ids.set(rows, hash, IdState::Deleted)?;
+        self.ids
+            .set(rows, hash, IdState::Deleted, envelope.sequence)?;
         Ok(FoldOutcome::Folded)
     }
 

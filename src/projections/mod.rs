@@ -26,6 +26,7 @@ mod summary;
 pub(crate) mod test_history;
 pub mod timeline;
 mod tweet_key;
+mod varint;
 mod view_change;
 pub mod volume;
 

@@ -84,6 +84,8 @@ pub trait Projection: Default + std::fmt::Debug + Send {
 pub struct FoldedTweet<'a> {
     /// The sequence of the event that is folded.
     pub sequence: Sequence,
+    /// When the journal received that event.
+    pub received_at: Timestamp,
     /// The position of the tweet in the timeline.
     pub key: TweetKey,
     /// The tweet, with its metrics from before the event.
@@ -93,10 +95,17 @@ pub struct FoldedTweet<'a> {
 }
 
 impl<'a> FoldedTweet<'a> {
-    /// Makes the value for a tweet that the event at `sequence` concerns.
-    pub fn new(sequence: Sequence, key: TweetKey, tweet: &'a TweetPosted) -> Self {
+    /// Makes the value for a tweet that the event at `sequence` concerns. The journal received the
+    /// event at `received_at`.
+    pub fn new(
+        sequence: Sequence,
+        received_at: Timestamp,
+        key: TweetKey,
+        tweet: &'a TweetPosted,
+    ) -> Self {
         Self {
             sequence,
+            received_at,
             key,
             text: AnalysedText::new(&tweet.text),
             tweet,

@@ -12,7 +12,7 @@ use super::summary::KeywordSummary;
 
 /// The version of what belongs to no projection: outcomes, summary and ids. It grows with each
 /// change of these. When a projection is removed, its version is added here.
-const CORE_VERSION: u32 = 2;
+const CORE_VERSION: u32 = 3;
 
 /// The fold version, a part of the epoch. It changes whenever the same events would give other
 /// rows, or the store would keep them in another way. A new projection changes it too.

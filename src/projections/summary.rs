@@ -1,7 +1,10 @@
 //! The summary of a keyword: one row with its position, its ledger and its totals.
 //!
-//! Rows are written in version 2. Version 1, which ends with `id_runs`, is still read, because
-//! views of an earlier version answer until the views of this version have caught up.
+//! Rows are written in version 3. Version 2 has no `changed_at`. Version 1 has none either and ends
+//! with `id_runs`. Both are still read, because views of an earlier version answer until the views
+//! of this version have caught up.
+//!
+//! Every record changes the summary, so `changed_at` is `as_of`.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -125,14 +128,15 @@ pub enum Tracking {
 }
 
 const VERSION_1: u8 = 1;
-const VERSION: u8 = 2;
+const VERSION_2: u8 = 2;
+const VERSION: u8 = 3;
 
 impl KeywordSummary {
     /// The format of the summary row.
     pub const FORMAT: RowFormat = RowFormat {
         kind: RowKind::new(b'h'),
         name: "summary",
-        versions: &[VERSION, VERSION_1],
+        versions: &[VERSION],
         pack: None,
     };
 
@@ -170,7 +174,7 @@ impl KeywordSummary {
     /// # Errors
     /// [`RowsError::Damaged`] when the summary does not fit in a row.
     pub fn encode(&self) -> Result<Bytes, RowsError> {
-        let mut row = vec![VERSION];
+        let mut row = Self::FORMAT.begin_as(VERSION, self.as_of, 64);
         binary::encode_value(self, &mut row)
             .map_err(|error| RowsError::damaged(&Self::key(), error))?;
         Ok(row.into())
@@ -181,12 +185,13 @@ impl KeywordSummary {
     /// # Errors
     /// [`RowsError::Damaged`].
     pub fn decode(row: &[u8]) -> Result<Self, RowsError> {
-        let decoded = match row.split_first() {
-            Some((&VERSION, body)) => binary::decode_value(body),
-            Some((&VERSION_1, body)) => binary::decode_value::<SummaryV1>(body).map(Self::from),
-            _ => return Err(RowsError::damaged(&Self::key(), "unknown version")),
+        let key = Self::key();
+        let (version, _, body) = Self::FORMAT.open_or_bare(&[VERSION_2, VERSION_1], &key, row)?;
+        let decoded = match version {
+            VERSION_1 => binary::decode_value::<SummaryV1>(body).map(Self::from),
+            _ => binary::decode_value(body),
         };
-        decoded.map_err(|error| RowsError::damaged(&Self::key(), error))
+        decoded.map_err(|error| RowsError::damaged(&key, error))
     }
 }
 
@@ -222,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_version_2_are_these_bytes() {
+    fn rows_of_versions_2_and_3_are_these_bytes() {
         let summary = KeywordSummary {
             mark: RecordHash(0x0123_4567_89ab_cdef),
             received_at: Timestamp::from_millis(1_700_000_000_250),
@@ -232,12 +237,13 @@ mod tests {
             flags: 5,
             ..example()
         };
+        let body = "01fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002fdefcdab8967452301fdf4d1ca9f17030000fc701101000209ec9584ec9db4ed8fb0066970686f6e6501046361736505";
         let row = summary.encode().unwrap();
-        assert_eq!(
-            hex(&row),
-            "0201fb3906fb2c01fa28090102f801fd00d0ca9f170300000003010002fdefcdab8967452301fdf4d1ca9f17030000fc701101000209ec9584ec9db4ed8fb0066970686f6e6501046361736505"
-        );
-        assert_eq!(KeywordSummary::decode(&row).unwrap(), summary);
+        assert_eq!(hex(&row), format!("030000000000000639{body}"));
+        let earlier = bytes_of(&format!("02{body}"));
+        for row in [&row[..], &earlier] {
+            assert_eq!(KeywordSummary::decode(row).unwrap(), summary);
+        }
     }
 
     #[test]

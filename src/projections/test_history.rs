@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::{FoldOutcome, KeywordView, MemoryRows};
+use super::{FoldOutcome, KeywordView, MemoryRows, RowKey, RowKind};
 use crate::events::{
     Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Timestamp, TweetDeleted,
     TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
 /// 2026-11-23T12:00:00Z.
-const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 /// Number of tweets in the history. They have more minutes than a span row holds, more ids than fit
 /// in the row of recent ids, and more text than fits in one page.
@@ -80,6 +80,25 @@ pub(crate) fn history() -> Vec<Event> {
     }
     events.extend([engaged(TWEETS - 1, 7), deleted(20), deleted(TWEETS - 2)]);
     events
+}
+
+/// The rows of the history as fold version 4 wrote them. The file holds for each row its kind (1
+/// byte), the length of its suffix (1 byte), the suffix, the length of the row (4 bytes,
+/// big-endian), and the row.
+pub(crate) fn rows_of_fold_4() -> MemoryRows {
+    let mut file = &include_bytes!("../../tests/golden/rows-fold-4.bin")[..];
+    let mut rows = MemoryRows::default();
+    while let [kind, suffix, rest @ ..] = file {
+        let (suffix, rest) = rest.split_at(usize::from(*suffix));
+        let (length, rest) = rest.split_first_chunk().unwrap();
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap();
+        let (row, rest) = rest.split_at(length);
+        let key = RowKey::of_kind(RowKind::new(*kind)).with(suffix);
+        rows.0.insert(key, Bytes::copy_from_slice(row));
+        file = rest;
+    }
+    assert!(file.is_empty());
+    rows
 }
 
 /// A keyword folded by a test: its state and its rows.

@@ -411,7 +411,8 @@ mod tests {
             for number in ids {
                 let is_deleted = state == IdState::Deleted;
                 if is_deleted || !kept.model.contains_key(&number) {
-                    kept.ids.set(&rows, IdHash::of(&id(number)), state).unwrap();
+                    let (hash, at) = (IdHash::of(&id(number)), Sequence::new(self.seq + 1));
+                    kept.ids.set(&rows, hash, state, at).unwrap();
                     *kept.model.entry(number).or_default() |= is_deleted;
                 }
             }

@@ -1,6 +1,7 @@
 //! One entry of the id index in 22 bytes: the hash of an id and its state.
 
-use crate::events::{Timestamp, TweetId};
+use crate::events::{Sequence, Timestamp, TweetId};
+use crate::projections::{RowFormat, RowKey, RowsError};
 
 /// The hash that stands for an id: [`TweetId::id_hash`].
 ///
@@ -99,13 +100,17 @@ impl IdEntry {
     }
 }
 
-/// The version that rows of entries begin with.
-pub(super) const ENTRIES_VERSION: u8 = 1;
+/// The version of rows of entries.
+pub(super) const ENTRIES_VERSION: u8 = 2;
 
-/// A row of entries: a version byte, then the entries, sorted by hash.
-pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(1 + entries.len() * IdEntry::LENGTH);
-    row.push(ENTRIES_VERSION);
+/// The earlier version, whose rows have no `changed_at`.
+const BARE_ENTRIES_VERSION: u8 = 1;
+
+/// Encodes a row of entries, which must be sorted by hash. `changed_at` is the sequence of the
+/// event that changed the row last.
+pub(super) fn encode(format: &RowFormat, changed_at: Sequence, entries: &[IdEntry]) -> Vec<u8> {
+    let bytes = entries.len() * IdEntry::LENGTH;
+    let mut row = format.begin_as(ENTRIES_VERSION, changed_at, bytes);
     for entry in entries {
         row.extend_from_slice(&entry.0);
     }
@@ -115,19 +120,22 @@ pub(super) fn encode(entries: &[IdEntry]) -> Vec<u8> {
 /// Returns the entries of a row.
 ///
 /// # Errors
-/// A text that says what is wrong with the row.
-pub(super) fn decode(row: &[u8]) -> Result<&[[u8; IdEntry::LENGTH]], &'static str> {
-    let Some((&ENTRIES_VERSION, body)) = row.split_first() else {
-        return Err("not version 1");
-    };
+/// [`RowsError::Damaged`].
+pub(super) fn decode<'r>(
+    format: &RowFormat,
+    key: &RowKey,
+    row: &'r [u8],
+) -> Result<&'r [[u8; IdEntry::LENGTH]], RowsError> {
+    let (_, _, body) = format.open_or_bare(&[BARE_ENTRIES_VERSION], key, row)?;
     match body.as_chunks() {
         (entries, []) => Ok(entries),
-        _ => Err("it ends inside an entry"),
+        _ => Err(RowsError::damaged(key, "it ends inside an entry")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::RECENT_FORMAT;
     use super::*;
 
     #[test]
@@ -153,10 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_no_version_wrote_are_refused() {
-        assert!(decode(&[]).is_err());
-        assert!(decode(&[2]).is_err());
-        assert!(decode(&[1, 0]).is_err());
-        assert_eq!(decode(&[1]), Ok(&[][..]));
+    fn rows_of_both_versions_are_these_bytes() {
+        let (format, key) = (&RECENT_FORMAT, RowKey::of_kind(RECENT_FORMAT.kind));
+        let entry = IdEntry(*b"sixteen bytes...at_six");
+        let row = encode(format, Sequence::new(0x0102), &[entry]);
+        assert_eq!(row, b"\x02\0\0\0\0\0\0\x01\x02sixteen bytes...at_six");
+        let earlier = b"\x01sixteen bytes...at_six";
+        for row in [&row[..], earlier] {
+            assert_eq!(decode(format, &key, row).unwrap(), &[entry.0][..]);
+        }
+        assert!(decode(format, &key, &[1]).unwrap().is_empty());
+        for damaged in [&[][..], &[3], &[1, 0], &[2, 0], &row[..row.len() - 1]] {
+            assert!(decode(format, &key, damaged).is_err(), "{damaged:?}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Lists the ids of one keyword from its rows, without reading filters.
 
 use super::entry::{IdEntry, IdHash, IdState, decode};
-use super::run::{RunPlace, pages_in};
-use super::{RECENT_IDS, RowKey, Rows, RowsError, place};
+use super::run::{RUN_FORMAT, RunPlace, pages_in};
+use super::{RECENT_FORMAT, RECENT_IDS, RowFormat, RowKey, Rows, RowsError, place};
 
 /// Calls `visit` with the id and state of every entry outside the `seen` runs. An id can have
 /// several entries. It is deleted if one of them says so.
@@ -22,7 +22,7 @@ pub fn visit(
     for place in unseen(runs, seen) {
         for page in 0..pages(rows, place)? {
             let key = place.page(page);
-            visit_row(&key, &present(rows, &key)?, &mut visit)?;
+            visit_row(&RUN_FORMAT, &key, &present(rows, &key)?, &mut visit)?;
         }
     }
     match rows.get(&RowKey::of_kind(RECENT_IDS))? {
@@ -36,7 +36,12 @@ pub fn visit(
 /// # Errors
 /// [`RowsError::Damaged`].
 pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Result<(), RowsError> {
-    visit_row(&RowKey::of_kind(RECENT_IDS), row, &mut visit)
+    visit_row(
+        &RECENT_FORMAT,
+        &RowKey::of_kind(RECENT_IDS),
+        row,
+        &mut visit,
+    )
 }
 
 /// The runs that were written since `seen`.
@@ -63,11 +68,12 @@ fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
 }
 
 fn visit_row(
+    format: &RowFormat,
     key: &RowKey,
     row: &[u8],
     visit: &mut impl FnMut(IdHash, IdState),
 ) -> Result<(), RowsError> {
-    for bytes in decode(row).map_err(|what| RowsError::damaged(key, what))? {
+    for bytes in decode(format, key, row)? {
         let entry = IdEntry(*bytes);
         visit(entry.hash(), entry.state());
     }
@@ -76,8 +82,7 @@ fn visit_row(
 
 fn pages(rows: &dyn Rows, place: RunPlace) -> Result<u32, RowsError> {
     let key = place.part(0);
-    let pages = pages_in(&present(rows, &key)?);
-    pages.ok_or_else(|| RowsError::damaged(&key, "no header"))
+    pages_in(&key, &present(rows, &key)?)
 }
 
 fn present(rows: &dyn Rows, key: &RowKey) -> Result<bytes::Bytes, RowsError> {

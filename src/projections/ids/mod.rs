@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{RowChange, RowFormat, RowKey, RowKind, Rows, RowsError};
+use crate::events::Sequence;
 use entry::{ENTRIES_VERSION, IdEntry, decode, encode};
 pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
@@ -87,7 +88,9 @@ pub fn at_most(runs: &[u8]) -> u64 {
 pub struct Ids {
     /// Sorted by hash, fewer than [`RECENT`].
     recent: Vec<IdEntry>,
-    recent_changed: bool,
+    /// Sequence of the last event that changed the newest ids since the last
+    /// [`Ids::take_row_changes`], if any did.
+    recent_changed_at: Option<Sequence>,
     /// The runs of each level, the oldest first.
     levels: Vec<Vec<Run>>,
     /// Rows that were made or removed since the last [`Ids::take_row_changes`].
@@ -104,7 +107,7 @@ impl Ids {
         let mut ids = Self::default();
         let key = RowKey::of_kind(RECENT_IDS);
         if let Some(row) = rows.get(&key)? {
-            let entries = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
+            let entries = decode(&RECENT_FORMAT, &key, &row)?;
             if entries.len() >= RECENT {
                 return Err(RowsError::damaged(&key, "too many ids"));
             }
@@ -146,13 +149,19 @@ impl Ids {
         Ok(None)
     }
 
-    /// Sets the state of a new or known id.
+    /// Sets the state of a new or known id. `sequence` is that of the event.
     ///
     /// # Errors
     /// The error of `rows`, or [`RowsError::Damaged`]. Rows are read only when runs are merged.
-    pub fn set(&mut self, rows: &dyn Rows, hash: IdHash, state: IdState) -> Result<(), RowsError> {
+    pub fn set(
+        &mut self,
+        rows: &dyn Rows,
+        hash: IdHash,
+        state: IdState,
+        sequence: Sequence,
+    ) -> Result<(), RowsError> {
         let entry = IdEntry::new(hash, state);
-        self.recent_changed = true;
+        self.recent_changed_at = Some(sequence);
         match self.recent_position(hash) {
             Ok(position) => {
                 if let Some(known) = self.recent.get_mut(position) {
@@ -165,15 +174,16 @@ impl Ids {
             return Ok(());
         }
         let entries = std::mem::take(&mut self.recent);
-        self.add_run(0, &entries);
-        self.merge_full_levels(rows)
+        self.add_run(0, &entries, sequence);
+        self.merge_full_levels(rows, sequence)
     }
 
     /// Appends the rows that changed since the last call.
     pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         out.extend(std::mem::take(&mut self.pending));
-        if std::mem::take(&mut self.recent_changed) {
-            let row = (!self.recent.is_empty()).then(|| encode(&self.recent).into());
+        if let Some(changed_at) = self.recent_changed_at.take() {
+            let row = || encode(&RECENT_FORMAT, changed_at, &self.recent).into();
+            let row = (!self.recent.is_empty()).then(row);
             out.push((RowKey::of_kind(RECENT_IDS), row));
         }
     }
@@ -191,7 +201,7 @@ impl Ids {
     }
 
     /// Writes sorted entries as the newest run of a level.
-    fn add_run(&mut self, level: usize, entries: &[IdEntry]) {
+    fn add_run(&mut self, level: usize, entries: &[IdEntry], sequence: Sequence) {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
         }
@@ -199,12 +209,12 @@ impl Ids {
             return;
         };
         let place = place(level, runs.len());
-        runs.push(Run::write(entries, place, |key, row| {
+        runs.push(Run::write(entries, place, sequence, |key, row| {
             self.pending.insert(key, Some(row));
         }));
     }
 
-    fn merge_full_levels(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
+    fn merge_full_levels(&mut self, rows: &dyn Rows, sequence: Sequence) -> Result<(), RowsError> {
         let mut level = 0;
         while let Some(runs) = self
             .levels
@@ -225,7 +235,7 @@ impl Ids {
                 let gone = run.rows(place(level, number)).map(|key| (key, None));
                 self.pending.extend(gone);
             }
-            self.add_run(level + 1, &entries);
+            self.add_run(level + 1, &entries, sequence);
             level += 1;
         }
         Ok(())

@@ -9,19 +9,26 @@ use bytes::Bytes;
 
 use super::entry::{ENTRIES_VERSION, IdEntry, IdHash, IdState, decode, encode};
 use super::filter::IdFilter;
+use crate::events::Sequence;
+use crate::projections::row_format::ROW_HEADER_BYTES;
 use crate::projections::{RowFormat, RowKey, RowKind, RowsError};
 
 /// Entries of a page, except the last page: 5.5 KiB.
 pub(super) const PAGE_ENTRIES: usize = 256;
 
-/// Bytes of one part of the index, except the last part.
-const PART_BYTES: usize = 6 * 1024;
+/// Bytes of one part of the index behind the header of its row, except the last part.
+const PART_BYTES: usize = 6 * 1024 - ROW_HEADER_BYTES;
 
-/// Bytes of the header: version, number of pages, number of blocks of the filter.
-const HEADER_BYTES: usize = 1 + 4 + 4;
+/// Bytes of the header: number of pages, number of blocks of the filter.
+const HEADER_BYTES: usize = 4 + 4;
 
-/// The version of the index.
-const VERSION: u8 = 1;
+/// The version of the parts of an index.
+const VERSION: u8 = 2;
+
+/// The earlier version. Its rows have no `changed_at`, and only the first part has the version.
+/// Only the number of pages is read from them, for listings. The rest of the index serves folds,
+/// and no fold continues from rows of an earlier version.
+const BARE_VERSION: u8 = 1;
 
 /// Format of pages. A page is named by level, run and page number.
 pub(super) const RUN_FORMAT: RowFormat = RowFormat {
@@ -31,8 +38,7 @@ pub(super) const RUN_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// Format of the parts of an index. A part is named by level, run and part number. Only the first
-/// part begins with a version.
+/// Format of the parts of an index. A part is named by level, run and part number.
 pub(super) const FILTER_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'f'),
     name: "id filter",
@@ -82,15 +88,17 @@ pub(super) struct Run {
 
 impl Run {
     /// Writes entries, which must be sorted by hash, as a run at `place`. Calls `put` with each
-    /// row.
+    /// row. `changed_at` is the sequence of the event that caused the run.
     pub(super) fn write(
         entries: &[IdEntry],
         place: RunPlace,
+        changed_at: Sequence,
         mut put: impl FnMut(RowKey, Bytes),
     ) -> Self {
         let pages = || entries.chunks(PAGE_ENTRIES);
         for (number, page) in (0..).zip(pages()) {
-            put(place.page(number), encode(page).into());
+            let row = encode(&RUN_FORMAT, changed_at, page);
+            put(place.page(number), row.into());
         }
         let fences = pages().skip(1).filter_map(|page| page.first());
         let run = Self {
@@ -98,7 +106,9 @@ impl Run {
             filter: IdFilter::new(entries.iter().map(IdEntry::hash), place.filter_bits()),
         };
         for (number, part) in (0..).zip(run.encode_index().chunks(PART_BYTES)) {
-            put(place.part(number), Bytes::copy_from_slice(part));
+            let mut row = FILTER_FORMAT.begin_as(VERSION, changed_at, part.len());
+            row.extend_from_slice(part);
+            put(place.part(number), row.into());
         }
         run
     }
@@ -109,14 +119,18 @@ impl Run {
         mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<Self, RowsError> {
         let first_key = place.part(0);
-        let first = read(&first_key)?;
+        let first_row = read(&first_key)?;
         let damaged = |what| RowsError::damaged(&first_key, what);
-        let (pages, blocks) = decode_header(&first).ok_or_else(|| damaged("no header"))?;
+        let (_, _, first) = FILTER_FORMAT.open(&first_key, &first_row)?;
+        let (pages, blocks) = decode_header(first).ok_or_else(|| damaged("no header"))?;
         let length = index_bytes(pages, blocks).ok_or_else(|| damaged("too long"))?;
         let mut index = Vec::with_capacity(length.min(64 * 1024));
-        index.extend_from_slice(&first);
+        index.extend_from_slice(first);
         for number in 1..parts(length) {
-            index.extend_from_slice(&read(&place.part(number))?);
+            let key = place.part(number);
+            let row = read(&key)?;
+            let (_, _, part) = FILTER_FORMAT.open(&key, &row)?;
+            index.extend_from_slice(part);
         }
         Self::decode_index(&index, pages).ok_or_else(|| damaged("parts are missing or too long"))
     }
@@ -135,7 +149,7 @@ impl Run {
         let number = self.fences.partition_point(|fence| *fence <= hash.bytes());
         let key = place.page(u32::try_from(number).unwrap_or(u32::MAX));
         let row = read(&key)?;
-        let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
+        let page = decode(&RUN_FORMAT, &key, &row)?;
         let found =
             page.binary_search_by(|bytes| IdEntry(*bytes).hash().number().cmp(&hash.number()));
         let entry = found.ok().and_then(|position| page.get(position));
@@ -152,7 +166,7 @@ impl Run {
         for number in 0..self.pages() {
             let key = place.page(number);
             let row = read(&key)?;
-            let page = decode(&row).map_err(|what| RowsError::damaged(&key, what))?;
+            let page = decode(&RUN_FORMAT, &key, &row)?;
             out.extend(page.iter().map(|bytes| IdEntry(*bytes)));
         }
         Ok(())
@@ -179,7 +193,6 @@ impl Run {
     fn encode_index(&self) -> Vec<u8> {
         let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
         let mut out = Vec::with_capacity(length.unwrap_or(0));
-        out.push(VERSION);
         out.extend_from_slice(&self.pages().to_be_bytes());
         let blocks = u32::try_from(self.filter.blocks()).unwrap_or(u32::MAX);
         out.extend_from_slice(&blocks.to_be_bytes());
@@ -204,17 +217,19 @@ impl Run {
     }
 }
 
-/// Reads the number of pages of a run from the first part of its index.
-pub(super) fn pages_in(index: &[u8]) -> Option<u32> {
-    let (pages, _) = decode_header(index)?;
-    u32::try_from(pages).ok()
+/// Reads the number of pages of a run from the row of the first part of its index.
+///
+/// # Errors
+/// [`RowsError::Damaged`].
+pub(super) fn pages_in(key: &RowKey, row: &[u8]) -> Result<u32, RowsError> {
+    let (_, _, index) = FILTER_FORMAT.open_or_bare(&[BARE_VERSION], key, row)?;
+    let pages = decode_header(index).and_then(|(pages, _)| u32::try_from(pages).ok());
+    pages.ok_or_else(|| RowsError::damaged(key, "no header"))
 }
 
 /// Reads the numbers of pages and blocks. Neither of them is 0.
 fn decode_header(index: &[u8]) -> Option<(usize, usize)> {
-    let [VERSION, a, b, c, d, e, f, g, h] = *index.first_chunk::<HEADER_BYTES>()? else {
-        return None;
-    };
+    let [a, b, c, d, e, f, g, h] = *index.first_chunk::<HEADER_BYTES>()?;
     let pages = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
     let blocks = usize::try_from(u32::from_be_bytes([e, f, g, h])).ok()?;
     (pages > 0 && blocks > 0).then_some((pages, blocks))

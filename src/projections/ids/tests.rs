@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::events::{Timestamp, TweetId};
+use crate::projections::KeywordSummary;
 use crate::projections::memory_rows::MemoryRows;
+use crate::projections::test_history::{self, TestKeyword};
 
 fn hash(number: usize) -> IdHash {
     IdHash::of(&TweetId::new(&format!("x:{number}")).unwrap())
@@ -25,11 +27,16 @@ fn present(number: usize) -> IdState {
 struct Kept {
     ids: Ids,
     rows: MemoryRows,
+    sequence: Sequence,
 }
 
 impl Kept {
     fn set(&mut self, number: usize, state: IdState) {
-        self.ids.set(&self.rows, hash(number), state).unwrap();
+        self.sequence = self.sequence.next();
+        let hash = hash(number);
+        self.ids
+            .set(&self.rows, hash, state, self.sequence)
+            .unwrap();
     }
 
     fn find(&self, number: usize) -> Option<IdState> {
@@ -205,7 +212,7 @@ fn rows_have_bounded_size_and_merged_runs_leave_no_rows() {
         assert!(row.len() <= 6 * 1024, "{key:?}");
         if is_of_ids(key) {
             pages += 1;
-            entries += decode(row).unwrap().len();
+            entries += decode(&RECENT_FORMAT, key, row).unwrap().len();
         }
     }
     assert_eq!((pages, entries), (6 + 4 + 32 + 1, 10_000));
@@ -263,4 +270,22 @@ fn damaged_rows_are_named() {
     let refused = ids.find(&rows, hash(in_run.unwrap())).unwrap_err();
     let named = place(0, 0).page(0).to_string();
     assert!(refused.to_string().contains(&named), "{refused}");
+}
+
+#[test]
+fn rows_of_the_version_before_are_listed() {
+    let mut folded = TestKeyword::new();
+    folded.fold(test_history::history());
+    let listed = |rows: &MemoryRows| {
+        let mut listed = Vec::new();
+        let summary = rows.get(&KeywordSummary::key()).unwrap().unwrap();
+        let runs = KeywordSummary::decode(&summary).unwrap().id_runs;
+        assert!(!runs.is_empty());
+        visit(rows, &runs, &[], |id, state| listed.push((id, state))).unwrap();
+        listed
+    };
+    assert_eq!(
+        listed(&test_history::rows_of_fold_4()),
+        listed(&folded.rows)
+    );
 }

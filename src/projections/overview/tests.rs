@@ -7,6 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::events::Sequence;
 use crate::projections::memory_rows::MemoryRows;
 use crate::projections::volume::Volume;
 use crate::projections::{RowKey, Seek};
@@ -22,7 +23,7 @@ fn time(text: &str) -> Timestamp {
 fn rows_of(tweets: &[Timestamp]) -> MemoryRows {
     let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for at in tweets {
-        volume.add(&rows, *at).unwrap();
+        volume.add(&rows, *at, Sequence::new(1)).unwrap();
     }
     let mut changes = Vec::new();
     volume.take_row_changes(&mut changes);

@@ -35,7 +35,7 @@ fn digest(keyword: &TestKeyword, rows: &MemoryRows) -> Option<Digest> {
 
 #[test]
 fn fold_version_is_not_below_those_of_rows_on_disk() {
-    const { assert!(FOLD_VERSION >= 4) };
+    const { assert!(FOLD_VERSION >= 7) };
 }
 
 #[test]
@@ -54,11 +54,34 @@ fn projections_and_their_rows_have_versions() {
         assert!(!projection.formats.is_empty(), "{projection:?}");
     }
     let folded = folded();
-    for format in Projections::ALL.iter().flat_map(|one| one.formats) {
+    for format in row_formats() {
         let rows = of_kind(&folded.rows, format.kind);
         assert!(!rows.is_empty(), "the history gives no row {}", format.name);
         for (key, row) in rows {
-            assert!(format.versions.contains(&row[0]), "{key}: {row:?}");
+            format.open(&key, &row).unwrap();
+        }
+    }
+}
+
+#[test]
+fn rows_name_the_event_that_changed_them_last() {
+    let mut keyword = TestKeyword::new();
+    for event in history() {
+        let before = keyword.rows.clone();
+        keyword.fold([event]);
+        let sequence = keyword.view.summary().as_of;
+        for (key, row) in &keyword.rows.0 {
+            let format = row_formats().find(|format| format.kind == key.kind());
+            let open = |row| format.unwrap().open(key, row).unwrap();
+            let (_, changed_at, body) = open(row);
+            match before.0.get(key) {
+                Some(earlier) if earlier == row => assert!(changed_at < sequence, "{key}"),
+                Some(earlier) => assert_ne!(open(earlier).2, body, "{key}"),
+                None => {}
+            }
+            if before.0.get(key) != Some(row) {
+                assert_eq!(changed_at, sequence, "{key}");
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod late_metrics;
 pub(crate) mod page;
 mod query;
 mod scan;
+mod stored;
 
 use std::collections::BTreeMap;
 
@@ -25,12 +26,13 @@ use super::{
     FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, Rows, RowsError,
     Seek, TweetKey,
 };
-use crate::events::{Event, Timestamp, TweetMetrics, TweetPosted, json};
+use crate::events::{Event, Sequence, Timestamp, json};
 use closed_pages::{ClosedPages, Touched};
-use late_metrics::{LateMetrics, METRICS_FORMAT};
+use late_metrics::{EngagedMetrics, LateMetrics, METRICS_FORMAT};
 use page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage};
 pub use query::{TimelinePage, TimelineQuery, for_each_tweet, query};
 pub use scan::{MAX_TEXT_BYTES, TimelineScan};
+pub use stored::{StoredTweet, for_each_stored};
 
 /// The state of a timeline in memory.
 #[derive(Debug)]
@@ -47,15 +49,6 @@ pub struct Timeline {
     metrics: BTreeMap<TweetKey, Touched<LateMetrics>>,
 }
 
-/// A tweet of the timeline, with its latest metrics.
-#[derive(Debug)]
-pub struct StoredTweet {
-    /// The tweet.
-    pub tweet: TweetPosted,
-    /// When the metrics of the tweet were read.
-    pub metrics_at: Timestamp,
-}
-
 impl Default for Timeline {
     fn default() -> Self {
         Self::with_open(TweetPage::new(TweetKey::first()), LateMetrics::default())
@@ -63,7 +56,7 @@ impl Default for Timeline {
 }
 
 impl Projection for Timeline {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const FORMATS: &'static [RowFormat] = &[OPEN_PAGE_FORMAT, PAGE_FORMAT, METRICS_FORMAT];
 
     fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
@@ -79,7 +72,7 @@ impl Projection for Timeline {
     }
 
     fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
-        self.add(rows, &tweet.key, tweet.tweet)
+        self.add(rows, tweet)
     }
 
     fn engaged(
@@ -88,11 +81,16 @@ impl Projection for Timeline {
         tweet: &FoldedTweet<'_>,
         change: &MetricsChange,
     ) -> Result<(), RowsError> {
-        self.set_metrics(rows, &tweet.key, change.at, change.after)
+        let engaged = EngagedMetrics {
+            sequence: tweet.sequence,
+            at: change.at,
+            metrics: change.after,
+        };
+        self.set_metrics(rows, &tweet.key, engaged)
     }
 
     fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
-        self.remove(rows, &tweet.key)
+        self.remove(rows, &tweet.key, tweet.sequence)
     }
 
     /// Only the open page stays in memory. Late tweets return to the same closed pages again and
@@ -141,16 +139,11 @@ impl Timeline {
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn add(
-        &mut self,
-        rows: &dyn Rows,
-        key: &TweetKey,
-        tweet: &TweetPosted,
-    ) -> Result<(), RowsError> {
-        let page = self.page_for_change(rows, key)?;
+    pub fn add(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        let page = self.page_for_change(rows, &tweet.key)?;
         let lower = page.lower().clone();
-        let grows_at_end = page.position(key) == Err(page.len());
-        page.insert(key, tweet)?;
+        let grows_at_end = page.position(&tweet.key) == Err(page.len());
+        page.insert(tweet)?;
         if page.is_overfull() {
             let upper = page.split(grows_at_end);
             self.keep_upper_part(rows, &lower, upper)?;
@@ -165,7 +158,7 @@ impl Timeline {
         upper: TweetPage,
     ) -> Result<(), RowsError> {
         let metrics = self.metrics_of_page(rows, lower)?;
-        let moved = metrics.value.split_off(upper.lower());
+        let moved = metrics.value.split_off(upper.lower(), upper.changed_at());
         metrics.changed |= !moved.is_empty();
         let moved = Touched {
             changed: !moved.is_empty(),
@@ -184,17 +177,22 @@ impl Timeline {
         Ok(())
     }
 
-    /// Removes a tweet.
-    fn remove(&mut self, rows: &dyn Rows, key: &TweetKey) -> Result<(), RowsError> {
+    /// Removes a tweet. `sequence` is that of the event.
+    fn remove(
+        &mut self,
+        rows: &dyn Rows,
+        key: &TweetKey,
+        sequence: Sequence,
+    ) -> Result<(), RowsError> {
         let page = self.page_for_change(rows, key)?;
         let Ok(index) = page.position(key) else {
             return Ok(());
         };
-        page.remove(index);
+        page.remove(index, sequence);
         let lower = page.lower().clone();
         let is_empty = page.len() == 0;
         let metrics = self.metrics_of_page(rows, &lower)?;
-        metrics.changed |= metrics.value.remove(key);
+        metrics.changed |= metrics.value.remove(key, sequence);
         if is_empty && lower != *self.open.lower() && lower != TweetKey::first() {
             self.closed.end(lower);
         }
@@ -211,19 +209,16 @@ impl Timeline {
         let damaged = |what| RowsError::damaged(&TweetPage::key(&lower), what);
         let entry = page.position(key).ok().and_then(|index| page.entry(index));
         let entry = entry.ok_or_else(|| damaged("a tweet that the ids know is missing".into()))?;
-        let mut tweet = entry.tweet().map_err(damaged)?;
-        let late = self.metrics_of_page(rows, &lower)?.value.get(key);
-        let (metrics_at, metrics) = late.unwrap_or((tweet.at, tweet.metrics));
-        tweet.metrics = metrics;
-        Ok(StoredTweet { tweet, metrics_at })
+        let mut stored = StoredTweet::of(&entry).map_err(damaged)?;
+        stored.engage(self.metrics_of_page(rows, &lower)?.value.get(key));
+        Ok(stored)
     }
 
     fn set_metrics(
         &mut self,
         rows: &dyn Rows,
         key: &TweetKey,
-        at: Timestamp,
-        metrics: TweetMetrics,
+        engaged: EngagedMetrics,
     ) -> Result<(), RowsError> {
         let lower = if key >= self.open.lower() {
             self.open.lower().clone()
@@ -231,7 +226,7 @@ impl Timeline {
             self.closed.lower_of(rows, key, self.open.lower())?
         };
         let late = self.metrics_of_page(rows, &lower)?;
-        late.value.set(key.clone(), at, metrics);
+        late.value.set(key.clone(), engaged);
         late.changed = true;
         Ok(())
     }
@@ -336,7 +331,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::events::Sequence;
+    use crate::events::TweetPosted;
     use crate::projections::{MemoryRows, RowKey};
 
     /// Counts the searches for a row.
@@ -362,9 +357,11 @@ mod tests {
         };
         let mut rows = MemoryRows::default();
         let mut timeline = Timeline::default();
+        let sequence = Sequence::new(1);
         for number in 0..100 {
             let tweet = tweet(number);
-            timeline.add(&rows, &TweetKey::of(&tweet), &tweet).unwrap();
+            let folded = FoldedTweet::new(sequence, tweet.at, TweetKey::of(&tweet), &tweet);
+            timeline.add(&rows, &folded).unwrap();
         }
         let mut changes = Vec::new();
         timeline.take_row_changes(&mut changes).unwrap();
@@ -379,7 +376,7 @@ mod tests {
             let before = rows.1.get();
             let key = TweetKey::of(&tweet);
             let stored = timeline.stored(&rows, &key).unwrap();
-            let folded = FoldedTweet::new(Sequence::new(1), key, &tweet);
+            let folded = FoldedTweet::new(sequence, tweet.at, key, &tweet);
             if is_deletion {
                 timeline.deleted(&rows, &folded).unwrap();
             } else {

@@ -1,18 +1,22 @@
 //! A tweet page: neighbouring tweets of a timeline in one row.
 //!
 //! A page has the same bytes in memory and on disk (`entry.rs`). So keeping the newest page in
-//! memory needs no decoding, and writing it needs no encoding. A row is its version, the lower
-//! bound of the page, and the tweets. Closed pages are read and written rarely, so a store
-//! compresses bound and tweets with zstd and puts their uncompressed length in front.
+//! memory needs no decoding, and writing it needs no encoding. A row is its version, the sequence
+//! of the event that changed it last, the lower bound of the page, and the tweets. Closed pages are
+//! read and written rarely, so a store compresses bound and tweets with zstd and puts their
+//! uncompressed length in front.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use bytes::Bytes;
 
-use super::entry::{PageEntry, parse_entry, write_entry};
-use crate::events::{Timestamp, TweetPosted, binary};
-use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey};
+use super::entry::{PageEntry, parse_entry, upcast_entries, write_entry};
+use crate::events::{Sequence, Timestamp, binary};
+use crate::projections::row_format::ROW_HEADER_BYTES;
+use crate::projections::{
+    FoldedTweet, RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey,
+};
 
 /// A page that grows beyond this size is split. Rows then stay small in comparison with what a
 /// store rewrites at a time.
@@ -20,8 +24,12 @@ pub const MAX_PAGE_BYTES: usize = 6 * 1024;
 
 /// The memory of a page grows by this many bytes: room for one or two tweets.
 const GROWTH_BYTES: usize = 768;
-const PLAIN: u8 = 1;
-const COMPRESSED: u8 = 2;
+const PLAIN: u8 = 3;
+const COMPRESSED: u8 = 4;
+
+/// The earlier versions, whose rows have neither `changed_at` nor the records of the tweets.
+const BARE_PLAIN: u8 = 1;
+const BARE_COMPRESSED: u8 = 2;
 
 /// The row of the open page, the newest one of the timeline. Most tweets are added to it.
 pub const OPEN_PAGE_FORMAT: RowFormat = RowFormat {
@@ -55,6 +63,8 @@ thread_local! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TweetPage {
     lower: TweetKey,
+    /// The sequence of the event that changed it last.
+    changed_at: Sequence,
     bytes: Vec<u8>,
     /// Where each tweet starts in `bytes`.
     starts: Vec<u32>,
@@ -65,6 +75,7 @@ impl TweetPage {
     pub const fn new(lower: TweetKey) -> Self {
         Self {
             lower,
+            changed_at: Sequence::ZERO,
             bytes: Vec::new(),
             starts: Vec::new(),
         }
@@ -100,6 +111,12 @@ impl TweetPage {
     /// The lower bound: the smallest key that belongs to this page.
     pub const fn lower(&self) -> &TweetKey {
         &self.lower
+    }
+
+    /// The sequence of the event that changed the page last. [`Sequence::ZERO`] for a new page, and
+    /// in rows of earlier versions.
+    pub const fn changed_at(&self) -> Sequence {
+        self.changed_at
     }
 
     /// The number of tweets.
@@ -150,10 +167,11 @@ impl TweetPage {
     ///
     /// # Errors
     /// [`RowsError::Damaged`] when the tweet cannot be encoded.
-    pub fn insert(&mut self, key: &TweetKey, tweet: &TweetPosted) -> Result<(), RowsError> {
-        let Err(index) = self.position(key) else {
+    pub fn insert(&mut self, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        let Err(index) = self.position(&tweet.key) else {
             return Ok(());
         };
+        self.changed_at = tweet.sequence;
         let appends = index == self.len();
         let start = self
             .starts
@@ -180,11 +198,12 @@ impl TweetPage {
         Ok(())
     }
 
-    /// Removes the tweet at this index.
-    pub fn remove(&mut self, index: usize) {
+    /// Removes the tweet at this index. `sequence` is that of the event.
+    pub fn remove(&mut self, index: usize, sequence: Sequence) {
         if index >= self.len() {
             return;
         }
+        self.changed_at = sequence;
         let start = self.starts.remove(index);
         let end = self
             .starts
@@ -197,8 +216,9 @@ impl TweetPage {
         }
     }
 
-    /// Splits an overfull page and returns the upper part. If the page grew at its end, the upper
-    /// part is its last tweet only, so that timelines written in order have full pages.
+    /// Splits a page that an insertion has made overfull, and returns the upper part. If the page
+    /// grew at its end, the upper part is its last tweet only, so that timelines written in order
+    /// have full pages.
     pub fn split(&mut self, grew_at_end: bool) -> Self {
         let at = if grew_at_end {
             self.len().saturating_sub(1)
@@ -223,6 +243,7 @@ impl TweetPage {
         self.bytes.shrink_to_fit();
         Self {
             lower,
+            changed_at: self.changed_at,
             bytes,
             starts,
         }
@@ -230,8 +251,8 @@ impl TweetPage {
 
     /// Encodes the row.
     pub fn encode(&self) -> Bytes {
-        let mut row = Vec::with_capacity(self.bytes.len().saturating_add(160));
-        row.push(PLAIN);
+        let body_bytes = self.bytes.len().saturating_add(160);
+        let mut row = PAGE_FORMAT.begin_as(PLAIN, self.changed_at, body_bytes);
         write_key(&self.lower, &mut row);
         row.extend_from_slice(&self.bytes);
         row.into()
@@ -243,24 +264,28 @@ impl TweetPage {
     /// [`RowsError::Damaged`] when it is not what [`TweetPage::encode`] or [`pack_page`] wrote.
     pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
         let damaged = |what: &str| RowsError::damaged(key, what);
+        let bare = [BARE_PLAIN, BARE_COMPRESSED];
+        let (version, changed_at, body) = PAGE_FORMAT.open_or_bare(&bare, key, row)?;
         let decompressed;
-        let content = match row.split_first() {
-            Some((&PLAIN, content)) => content,
-            Some((&COMPRESSED, rest)) => {
-                let (length, compressed) = rest
-                    .split_first_chunk::<4>()
-                    .ok_or_else(|| damaged("no length"))?;
-                let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-                decompressed = decompress(compressed, length.min(MAX_DECOMPRESSED))
-                    .map_err(|error| RowsError::damaged(key, error))?;
-                &decompressed
-            }
-            Some((version, _)) => return Err(damaged(&format!("unknown version {version}"))),
-            None => return Err(damaged("empty")),
+        let content = if version == COMPRESSED || version == BARE_COMPRESSED {
+            let (length, compressed) = body
+                .split_first_chunk::<4>()
+                .ok_or_else(|| damaged("no length"))?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            decompressed = decompress(compressed, length.min(MAX_DECOMPRESSED))
+                .map_err(|error| RowsError::damaged(key, error))?;
+            &decompressed
+        } else {
+            body
         };
         let (lower, bytes) = read_key(content).ok_or_else(|| damaged("no lower bound"))?;
+        let bytes = if bare.contains(&version) {
+            upcast_entries(bytes).ok_or_else(|| damaged("a tweet is cut"))?
+        } else {
+            bytes.to_vec()
+        };
         let mut starts = Vec::with_capacity(16);
-        let mut rest = bytes;
+        let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let start = bytes.len().saturating_sub(rest.len());
             starts.push(u32::try_from(start).map_err(|_| damaged("too long"))?);
@@ -269,7 +294,8 @@ impl TweetPage {
         }
         Ok(Self {
             lower,
-            bytes: bytes.to_vec(),
+            changed_at,
+            bytes,
             starts,
         })
     }
@@ -277,7 +303,8 @@ impl TweetPage {
 
 /// Packs the row of a closed page; `None` when the row is written unchanged.
 pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
-    let (&PLAIN, content) = row.split_first()? else {
+    let (header, content) = row.split_at_checked(ROW_HEADER_BYTES)?;
+    let (&PLAIN, changed_at) = header.split_first()? else {
         return None;
     };
     let compressed =
@@ -285,8 +312,9 @@ pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
     if compressed.len() >= content.len() {
         return None;
     }
-    let mut packed = Vec::with_capacity(compressed.len().saturating_add(5));
+    let mut packed = Vec::with_capacity(compressed.len().saturating_add(ROW_HEADER_BYTES + 4));
     packed.push(COMPRESSED);
+    packed.extend_from_slice(changed_at);
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
     packed.extend_from_slice(&length.to_le_bytes());
     packed.extend_from_slice(&compressed);
@@ -317,16 +345,60 @@ fn read_key(bytes: &[u8]) -> Option<(TweetKey, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::TweetPosted;
     use proptest::prelude::*;
 
     fn tweet(at: i64, id: &str, text: &str) -> TweetPosted {
         TweetPosted::of_test(id, Timestamp::from_millis(at), text)
     }
 
+    /// Inserts a tweet that the journal received 1.5 seconds after its time.
+    fn insert(page: &mut TweetPage, tweet: &TweetPosted, sequence: u64) {
+        let received_at = tweet.at.plus(1_500);
+        let sequence = Sequence::new(sequence);
+        let folded = FoldedTweet::new(sequence, received_at, TweetKey::of(tweet), tweet);
+        page.insert(&folded).unwrap();
+    }
+
     fn tweets(page: &TweetPage) -> Vec<TweetPosted> {
         (0..page.len())
             .map(|index| page.entry(index).unwrap().tweet().unwrap())
             .collect()
+    }
+
+    #[test]
+    fn rows_of_both_versions_are_these_bytes() {
+        const BODY: &[u8] = b"\0\x07someone\0\0\x02ai\0\0\0\0\0\0\0\0";
+        let mut page = TweetPage::new(TweetKey::from_parts(Timestamp::from_millis(6), b"x:0"));
+        let tweet = tweet(7, "x:1", "ai");
+        insert(&mut page, &tweet, 0x0102);
+        let row = page.encode();
+        let lower = b"\0\0\0\0\0\0\0\x06\x03x:0";
+        let start = b"\0\0\0\0\0\0\0\x07\x03x:1";
+        let golden = [
+            &b"\x03\0\0\0\0\0\0\x01\x02"[..],
+            lower,
+            start,
+            b"\x1a\0\0\0\x82\x02\xb8\x17",
+            BODY,
+        ];
+        assert_eq!(row, golden.concat());
+        let key = TweetPage::open_key();
+        assert_eq!(TweetPage::decode(&key, &row).unwrap(), page);
+
+        let content = [lower, start, &b"\x16\0\0\0"[..], BODY].concat();
+        let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+        let compressed = zstd::bulk::compress(&content, 1).unwrap();
+        for row in [
+            [&[1], &content[..]].concat(),
+            [&[2], &length[..], &compressed].concat(),
+        ] {
+            let earlier = TweetPage::decode(&key, &row).unwrap();
+            assert_eq!(earlier.lower(), page.lower());
+            assert_eq!(earlier.changed_at(), Sequence::ZERO);
+            assert_eq!(tweets(&earlier), std::slice::from_ref(&tweet));
+            assert_eq!(earlier.first().unwrap().record().unwrap().received_at, None);
+        }
     }
 
     proptest! {
@@ -337,18 +409,21 @@ mod tests {
         ) {
             let mut page = TweetPage::new(TweetKey::first());
             let mut model = std::collections::BTreeMap::new();
-            for (insert, at, id, text) in changes {
+            for (sequence, (is_new, at, id, text)) in (1..).zip(changes) {
                 let tweet = tweet(at, &format!("t{id}"), &text);
                 let key = TweetKey::of(&tweet);
-                if insert {
-                    page.insert(&key, &tweet).unwrap();
+                let before = page.clone();
+                if is_new {
+                    insert(&mut page, &tweet, sequence);
                     model.entry(key).or_insert(tweet);
                 } else if let Ok(index) = page.position(&key) {
-                    page.remove(index);
+                    page.remove(index, Sequence::new(sequence));
                     prop_assert!(model.remove(&key).is_some());
                 } else {
                     prop_assert!(!model.contains_key(&key));
                 }
+                let is_changed = tweets(&page) != tweets(&before);
+                prop_assert_eq!(page.changed_at().get() == sequence, is_changed);
             }
             let expected: Vec<_> = model.into_values().collect();
             prop_assert_eq!(&tweets(&page), &expected);

@@ -156,9 +156,9 @@ pub(super) fn with_latest(
     };
     let mut tweet = tweet_of(key, entry)?;
     if !late.is_empty()
-        && let Some((_, metrics)) = late.get(&entry.key())
+        && let Some(late) = late.get(&entry.key())
     {
-        tweet.metrics = metrics;
+        tweet.metrics = late.metrics;
     }
     Ok(tweet)
 }

@@ -21,7 +21,7 @@ mod series;
 use super::{
     FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, Rows, RowsError,
 };
-use crate::events::Timestamp;
+use crate::events::{Sequence, Timestamp};
 use open_rows::OpenRows;
 pub use query::{
     CountsBetween, Step, StepError, VolumePoint, align, counts_between, for_each_minute, points,
@@ -39,44 +39,55 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Adds a tweet to the counts of its time.
+    /// Adds a tweet to the counts of its time. `sequence` is that of the event.
     ///
     /// # Errors
     /// The error of `rows`, or [`RowsError::Damaged`].
-    pub fn add(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
+    pub fn add(
+        &mut self,
+        rows: &dyn Rows,
+        at: Timestamp,
+        sequence: Sequence,
+    ) -> Result<(), RowsError> {
         let number = RowSpan::number(at);
-        match self.spans.change(rows, number)?.add(number, at) {
+        let span = self.spans.change(rows, number, sequence)?;
+        let mut add_minute = |at, count| {
+            let row = self.minutes.change(rows, Minutes::number(at), sequence)?;
+            row.add(at, count);
+            Ok(())
+        };
+        match span.add(number, at) {
             Besides::Nowhere => Ok(()),
-            Besides::Minute => self.add_minute(rows, at, 1),
+            Besides::Minute => add_minute(at, 1),
             Besides::All(minutes) => {
                 let mut minutes = minutes.into_iter();
-                minutes.try_for_each(|(minute, count)| self.add_minute(rows, minute, count))
+                minutes.try_for_each(|(minute, count)| add_minute(minute, count))
             }
         }
     }
 
-    fn add_minute(&mut self, rows: &dyn Rows, at: Timestamp, count: u64) -> Result<(), RowsError> {
-        let row = self.minutes.change(rows, Minutes::number(at))?;
-        row.add(at, count);
-        Ok(())
-    }
-
-    /// Removes a tweet from the counts of its time.
+    /// Removes a tweet from the counts of its time. `sequence` is that of the event.
     ///
     /// # Errors
     /// The error of `rows`, or [`RowsError::Damaged`], also when no tweet is counted at that time.
-    pub fn remove(&mut self, rows: &dyn Rows, at: Timestamp) -> Result<(), RowsError> {
+    pub fn remove(
+        &mut self,
+        rows: &dyn Rows,
+        at: Timestamp,
+        sequence: Sequence,
+    ) -> Result<(), RowsError> {
         let none = |row| {
             let what = format!("no tweet is counted at {at}, so none can be removed");
             RowsError::damaged(&row, what)
         };
         let number = RowSpan::number(at);
-        let besides = self.spans.change(rows, number)?.remove(at);
+        let besides = self.spans.change(rows, number, sequence)?.remove(at);
         if besides.ok_or_else(|| none(RowSpan::key(number)))? == Besides::Nowhere {
             return Ok(());
         }
         let number = Minutes::number(at);
-        let removed = self.minutes.change(rows, number)?.remove(at);
+        let row = self.minutes.change(rows, number, sequence)?;
+        let removed = row.remove(at);
         removed
             .then_some(())
             .ok_or_else(|| none(Minutes::key(number)))
@@ -95,7 +106,7 @@ impl Volume {
 }
 
 impl Projection for Volume {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const FORMATS: &'static [RowFormat] = &[MINUTES_FORMAT, SPAN_FORMAT];
 
     fn hydrate(_: &dyn Rows) -> Result<Self, RowsError> {
@@ -103,7 +114,7 @@ impl Projection for Volume {
     }
 
     fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
-        self.add(rows, tweet.tweet.at)
+        self.add(rows, tweet.tweet.at, tweet.sequence)
     }
 
     fn engaged(
@@ -116,7 +127,7 @@ impl Projection for Volume {
     }
 
     fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
-        self.remove(rows, tweet.tweet.at)
+        self.remove(rows, tweet.tweet.at, tweet.sequence)
     }
 
     fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::row::CountRow;
+use crate::events::Sequence;
 use crate::projections::{RowChange, Rows, RowsError};
 
 /// Maximum number of used slots (8 bytes each) of a row that stays decoded between batches.
@@ -22,7 +23,9 @@ pub(super) struct OpenRows<R> {
 #[derive(Debug)]
 struct Open<R> {
     row: R,
-    changed: bool,
+    /// Sequence of the last event that changed the row since the last
+    /// [`OpenRows::take_row_changes`], if any did.
+    changed_at: Option<Sequence>,
 }
 
 impl<R> Default for OpenRows<R> {
@@ -35,37 +38,45 @@ impl<R> Default for OpenRows<R> {
 }
 
 impl<R: CountRow> OpenRows<R> {
-    /// Returns the row with this number, to be changed.
-    pub(super) fn change(&mut self, rows: &dyn Rows, number: u32) -> Result<&mut R, RowsError> {
+    /// Returns the row with this number, to be changed by the event at `sequence`.
+    pub(super) fn change(
+        &mut self,
+        rows: &dyn Rows,
+        number: u32,
+        sequence: Sequence,
+    ) -> Result<&mut R, RowsError> {
         let mut open = match self.last.take() {
             Some((held, open)) if held == number => open,
             other => {
-                if let Some((held, open)) = other.filter(|(_, open)| open.changed) {
+                if let Some((held, open)) = other.filter(|(_, open)| open.changed_at.is_some()) {
                     self.changed.insert(held, open);
                 }
                 match self.changed.remove(&number) {
                     Some(open) => open,
                     None => Open {
                         row: R::read(rows, number)?,
-                        changed: false,
+                        changed_at: None,
                     },
                 }
             }
         };
-        open.changed = true;
+        open.changed_at = Some(sequence);
         Ok(&mut self.last.insert((number, open)).1.row)
     }
 
     /// Appends the rows that changed since the last call.
     pub(super) fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
-        let mut hand_out =
-            |number, row: &R| out.push((R::key(number), row.encode().map(Into::into)));
+        let mut hand_out = |number, row: &R, changed_at| {
+            out.push((R::key(number), row.encode(changed_at).map(Into::into)));
+        };
         for (number, open) in std::mem::take(&mut self.changed) {
-            hand_out(number, &open.row);
+            if let Some(changed_at) = open.changed_at {
+                hand_out(number, &open.row, changed_at);
+            }
         }
         if let Some((number, open)) = &mut self.last {
-            if std::mem::take(&mut open.changed) {
-                hand_out(*number, &open.row);
+            if let Some(changed_at) = open.changed_at.take() {
+                hand_out(*number, &open.row, changed_at);
             }
             open.row.shrink();
         }

@@ -6,7 +6,7 @@
 //! This matters because a store has a cost for each row.
 
 use super::block::Block;
-use crate::events::Timestamp;
+use crate::events::{Sequence, Timestamp};
 use crate::projections::{RowFormat, RowKey, RowKind, Rows, RowsError};
 
 /// Minutes of a [`Minutes`] row.
@@ -20,16 +20,22 @@ const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 /// three bytes.
 const FEW: usize = 128;
 
-/// The version byte of rows of minutes, and of spans with counts of hours. [`FEW_VERSION`] is the
-/// one of spans with counts of minutes.
-const VERSION: u8 = 1;
-const FEW_VERSION: u8 = 2;
+/// The versions of rows of minutes, of spans with counts of hours, and of spans with counts of
+/// minutes.
+const MINUTES_VERSION: u8 = 2;
+const HOURS_VERSION: u8 = 3;
+const FEW_VERSION: u8 = 4;
+
+/// The earlier versions of the same, whose rows have no `changed_at`.
+const BARE_MINUTES_VERSION: u8 = 1;
+const BARE_HOURS_VERSION: u8 = 1;
+const BARE_FEW_VERSION: u8 = 2;
 
 /// Rows of [`Minutes`]. The key has the row number in big-endian order.
 pub(super) const MINUTES_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'm'),
     name: "minutes",
-    versions: &[VERSION],
+    versions: &[MINUTES_VERSION],
     pack: None,
 };
 
@@ -37,23 +43,27 @@ pub(super) const MINUTES_FORMAT: RowFormat = RowFormat {
 pub(super) const SPAN_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'r'),
     name: "span",
-    versions: &[VERSION, FEW_VERSION],
+    versions: &[HOURS_VERSION, FEW_VERSION],
     pack: None,
 };
 
 /// Counts that are one row of a kind. Rows of the kind are numbered by time.
 pub(super) trait CountRow: Sized {
-    /// The key of the row with this number.
-    fn key(number: u32) -> RowKey;
+    /// The format of the rows.
+    const FORMAT: RowFormat;
+
+    /// The versions whose rows have no `changed_at`.
+    const BARE_VERSIONS: &'static [u8];
 
     /// The counts of a row that does not exist: all zero.
     fn empty() -> Self;
 
-    /// Decodes a row; `None` when it is not exactly what [`CountRow::encode`] writes.
-    fn decode(row: &[u8]) -> Option<Self>;
+    /// Decodes the body of a row of this version; `None` when it is not exactly what
+    /// [`CountRow::encode`] writes.
+    fn decode(version: u8, body: &[u8]) -> Option<Self>;
 
-    /// Encodes the row; `None` when all counts are zero.
-    fn encode(&self) -> Option<Vec<u8>>;
+    /// The version of the row.
+    fn version(&self) -> u8;
 
     /// The counts.
     fn block(&self) -> &Block;
@@ -61,15 +71,32 @@ pub(super) trait CountRow: Sized {
     /// Frees unused memory.
     fn shrink(&mut self);
 
+    /// The key of the row with this number.
+    fn key(number: u32) -> RowKey {
+        RowKey::of_kind(Self::FORMAT.kind).with(&number.to_be_bytes())
+    }
+
+    /// Encodes the row; `None` when all counts are zero. `changed_at` is the sequence of the last
+    /// event that changed it.
+    fn encode(&self, changed_at: Sequence) -> Option<Vec<u8>> {
+        let block = self.block();
+        if block.len() == 0 {
+            return None;
+        }
+        let bytes = block.encoded_bytes();
+        let mut row = Self::FORMAT.begin_as(self.version(), changed_at, bytes);
+        block.encode(&mut row);
+        Some(row)
+    }
+
     /// Reads a row.
     fn read(rows: &dyn Rows, number: u32) -> Result<Self, RowsError> {
         let key = Self::key(number);
-        match rows.get(&key)? {
-            None => Ok(Self::empty()),
-            Some(row) => {
-                Self::decode(&row).ok_or_else(|| RowsError::damaged(&key, "it holds no counts"))
-            }
-        }
+        let Some(row) = rows.get(&key)? else {
+            return Ok(Self::empty());
+        };
+        let (version, _, body) = Self::FORMAT.open_or_bare(Self::BARE_VERSIONS, &key, &row)?;
+        Self::decode(version, body).ok_or_else(|| RowsError::damaged(&key, "it holds no counts"))
     }
 }
 
@@ -126,23 +153,22 @@ impl Minutes {
 }
 
 impl CountRow for Minutes {
-    fn key(number: u32) -> RowKey {
-        RowKey::of_kind(MINUTES_FORMAT.kind).with(&number.to_be_bytes())
-    }
+    const FORMAT: RowFormat = MINUTES_FORMAT;
+    const BARE_VERSIONS: &'static [u8] = &[BARE_MINUTES_VERSION];
 
     fn empty() -> Self {
         Self(Block::default())
     }
 
-    fn decode(row: &[u8]) -> Option<Self> {
-        match row.split_first()? {
-            (&VERSION, cells) => Block::decode(cells, MINUTES).map(Self),
+    fn decode(version: u8, body: &[u8]) -> Option<Self> {
+        match version {
+            MINUTES_VERSION | BARE_MINUTES_VERSION => Block::decode(body, MINUTES).map(Self),
             _ => None,
         }
     }
 
-    fn encode(&self) -> Option<Vec<u8>> {
-        self.0.encode(VERSION)
+    fn version(&self) -> u8 {
+        MINUTES_VERSION
     }
 
     fn block(&self) -> &Block {
@@ -239,26 +265,25 @@ impl RowSpan {
 }
 
 impl CountRow for RowSpan {
-    fn key(number: u32) -> RowKey {
-        RowKey::of_kind(SPAN_FORMAT.kind).with(&number.to_be_bytes())
-    }
+    const FORMAT: RowFormat = SPAN_FORMAT;
+    const BARE_VERSIONS: &'static [u8] = &[BARE_HOURS_VERSION, BARE_FEW_VERSION];
 
     fn empty() -> Self {
         Self::Few(Block::default())
     }
 
-    fn decode(row: &[u8]) -> Option<Self> {
-        match row.split_first()? {
-            (&VERSION, cells) => Block::decode(cells, SPAN_HOURS).map(Self::Many),
-            (&FEW_VERSION, cells) => Block::decode(cells, SPAN_MINUTES).map(Self::Few),
+    fn decode(version: u8, body: &[u8]) -> Option<Self> {
+        match version {
+            HOURS_VERSION | BARE_HOURS_VERSION => Block::decode(body, SPAN_HOURS).map(Self::Many),
+            FEW_VERSION | BARE_FEW_VERSION => Block::decode(body, SPAN_MINUTES).map(Self::Few),
             _ => None,
         }
     }
 
-    fn encode(&self) -> Option<Vec<u8>> {
+    fn version(&self) -> u8 {
         match self {
-            Self::Few(minutes) => minutes.encode(FEW_VERSION),
-            Self::Many(hours) => hours.encode(VERSION),
+            Self::Few(_) => FEW_VERSION,
+            Self::Many(_) => HOURS_VERSION,
         }
     }
 
@@ -277,7 +302,10 @@ impl CountRow for RowSpan {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::projections::MemoryRows;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_millis(minute * Timestamp::MINUTE + 59_999)
@@ -285,6 +313,13 @@ mod tests {
 
     /// The first minute of a span, in minutes since 1970.
     const FIRST: i64 = 1_299 * 23_040;
+
+    /// Reads a row of these bytes; `None` when it is damaged.
+    fn read<R: CountRow>(row: &[u8]) -> Option<R> {
+        let mut rows = MemoryRows::default();
+        rows.put(vec![(R::key(7), Some(Bytes::copy_from_slice(row)))]);
+        R::read(&rows, 7).ok()
+    }
 
     #[test]
     fn a_span_holds_minutes_while_they_are_few_then_hours() {
@@ -294,9 +329,12 @@ mod tests {
         }
         // Another tweet in a known minute makes no difference.
         assert_eq!(span.add(1_299, at(FIRST + 60)), Besides::Nowhere);
-        let row = span.encode().unwrap();
-        assert_eq!((row.len(), row[0]), (257, 2));
-        assert_eq!(RowSpan::decode(&row), Some(span.clone()));
+        let row = span.encode(Sequence::new(0x0102)).unwrap();
+        assert_eq!(row.len(), 265);
+        assert_eq!(row[..15], [4, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1, 1, 1, 1, 1]);
+        assert_eq!(read(&row), Some(span.clone()));
+        let earlier = [&[2], &row[9..]].concat();
+        assert_eq!(read(&earlier), Some(span.clone()));
 
         let Besides::All(minutes) = span.add(1_299, at(FIRST + 23_039)) else {
             panic!("the 129th minute is one too many");
@@ -306,22 +344,40 @@ mod tests {
         assert_eq!(minutes[60], (start_of(FIRST + 60), 2));
         assert_eq!(minutes[128], (start_of(FIRST + 23_039), 1));
         // Hours 0, 1, 2 and 383.
-        let row = span.encode().unwrap();
-        assert_eq!(row, [1, 0, 60, 1, 61, 1, 8, 0xfd, 0x02, 1]);
-        assert_eq!(RowSpan::decode(&row), Some(span.clone()));
+        let row = span.encode(Sequence::new(0x0102)).unwrap();
+        let body = [0, 60, 1, 61, 1, 8, 0xfd, 0x02, 1];
+        assert_eq!(row, [&[3, 0, 0, 0, 0, 0, 0, 1, 2][..], &body].concat());
+        for row in [row, [&[1][..], &body].concat()] {
+            assert_eq!(read(&row), Some(span.clone()));
+        }
         assert_eq!(span.add(1_299, at(FIRST + 7)), Besides::Minute);
         assert_eq!(span.remove(at(FIRST + 7)), Some(Besides::Minute));
         assert_eq!(span.remove(at(FIRST + 700)), None);
     }
 
     #[test]
+    fn minutes_are_these_bytes() {
+        let mut minutes = Minutes::empty();
+        minutes.add(at(6 * 60 * 1_000 + 2), 3);
+        let row = minutes.encode(Sequence::new(0x0102)).unwrap();
+        assert_eq!(row, [2, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3]);
+        for row in [&row[..], &[1, 2, 3]] {
+            assert_eq!(read(row), Some(minutes.clone()));
+        }
+    }
+
+    #[test]
     fn rows_of_other_versions_are_refused() {
-        assert_eq!(RowSpan::decode(b"\x03\x01\x01"), None);
-        assert_eq!(RowSpan::decode(b""), None);
-        assert_eq!(Minutes::decode(b"\x02\x01\x01"), None);
-        assert!(Minutes::decode(b"\x01\x01\x01").is_some());
-        // Minute 23,040 is in the next span, hour 384 too.
-        assert_eq!(RowSpan::decode(b"\x02\x80\xb4\x01\x01"), None);
-        assert_eq!(RowSpan::decode(b"\x01\x80\x03\x01"), None);
+        for row in [
+            &b""[..],
+            b"\x05\0\0\0\0\0\0\0\x01\x01\x01",
+            // Minute 23,040 is in the next span, hour 384 too.
+            b"\x02\x80\xb4\x01\x01",
+            b"\x01\x80\x03\x01",
+        ] {
+            assert_eq!(read::<RowSpan>(row), None, "{row:?}");
+        }
+        assert_eq!(read::<Minutes>(b"\x02\x01\x01"), None);
+        assert_eq!(read::<Minutes>(b"\x03\0\0\0\0\0\0\0\x01\x01\x01"), None);
     }
 }

@@ -8,6 +8,9 @@ use super::*;
 use crate::projections::RowKey;
 use crate::projections::memory_rows::MemoryRows;
 
+/// The sequence of events in tests that do not check sequences.
+const SEQUENCE: Sequence = Sequence::new(1);
+
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
@@ -15,7 +18,7 @@ fn time(text: &str) -> Timestamp {
 fn rows_of(times: &[Timestamp]) -> MemoryRows {
     let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     for at in times {
-        volume.add(&rows, *at).unwrap();
+        volume.add(&rows, *at, SEQUENCE).unwrap();
     }
     let mut changes = Vec::new();
     volume.take_row_changes(&mut changes);
@@ -80,9 +83,9 @@ fn times_before_all_counts_are_zero() {
 fn removing_an_uncounted_tweet_is_damage() {
     let (rows, mut volume) = (MemoryRows::default(), Volume::default());
     let noon = time("2026-11-23T12:00:00Z");
-    volume.add(&rows, noon).unwrap();
+    volume.add(&rows, noon, SEQUENCE).unwrap();
     let refused = volume
-        .remove(&rows, noon.plus(Timestamp::MINUTE))
+        .remove(&rows, noon.plus(Timestamp::MINUTE), SEQUENCE)
         .unwrap_err();
     assert!(refused.to_string().contains("the row span "), "{refused}");
 }
@@ -94,7 +97,7 @@ fn rows_and_resident_state_are_small() {
     for minute in 0..16 * 1_440 {
         for _ in 0..3 {
             volume
-                .add(&rows, start.plus(minute * Timestamp::MINUTE))
+                .add(&rows, start.plus(minute * Timestamp::MINUTE), SEQUENCE)
                 .unwrap();
         }
         if minute % 97 == 0 {
@@ -172,6 +175,7 @@ fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
     let mut tweets: Vec<Timestamp> = Vec::new();
     let (mut rows, mut volume) = (MemoryRows::default(), Volume::default());
     let (mut whole_rows, mut whole) = (MemoryRows::default(), Volume::default());
+    let mut sequence = Sequence::ZERO;
     let end_batch = |volume: &mut Volume, rows: &mut MemoryRows| {
         let mut changes = Vec::new();
         volume.take_row_changes(&mut changes);
@@ -181,14 +185,16 @@ fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
         match deed {
             Deed::Add(at) => {
                 tweets.push(*at);
-                volume.add(&rows, *at).unwrap();
-                whole.add(&whole_rows, *at).unwrap();
+                sequence = sequence.next();
+                volume.add(&rows, *at, sequence).unwrap();
+                whole.add(&whole_rows, *at, sequence).unwrap();
             }
             Deed::Remove(_) if tweets.is_empty() => {}
             Deed::Remove(place) => {
                 let at = tweets.swap_remove(place % tweets.len());
-                volume.remove(&rows, at).unwrap();
-                whole.remove(&whole_rows, at).unwrap();
+                sequence = sequence.next();
+                volume.remove(&rows, at, sequence).unwrap();
+                whole.remove(&whole_rows, at, sequence).unwrap();
             }
             Deed::EndBatch => end_batch(&mut volume, &mut rows),
             Deed::Restart => {
@@ -268,16 +274,16 @@ proptest! {
         };
         let minutes = || (0..300).map(|minute| at.plus(minute * Timestamp::MINUTE));
         for minute in minutes() {
-            volume.add(&rows, minute).unwrap();
+            volume.add(&rows, minute, SEQUENCE).unwrap();
         }
         for minute in minutes() {
-            volume.remove(&rows, minute).unwrap();
+            volume.remove(&rows, minute, SEQUENCE).unwrap();
         }
         if restarts {
             put(&mut volume, &mut rows);
             volume = Volume::default();
         }
-        volume.add(&rows, at).unwrap();
+        volume.add(&rows, at, SEQUENCE).unwrap();
         put(&mut volume, &mut rows);
         prop_assert_eq!(rows, rows_of(&[at]));
     }
@@ -287,7 +293,7 @@ proptest! {
         let (tweets, mut rows, _) = perform(&deeds);
         let mut volume = Volume::default();
         for at in tweets {
-            volume.remove(&rows, at).unwrap();
+            volume.remove(&rows, at, SEQUENCE).unwrap();
         }
         let mut changes = Vec::new();
         volume.take_row_changes(&mut changes);

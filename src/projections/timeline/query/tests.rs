@@ -5,8 +5,8 @@ use super::super::Timeline;
 use super::super::filter::without_case;
 use super::super::scan::MAX_TEXT_BYTES;
 use super::*;
-use crate::events::normal_form;
-use crate::projections::{MemoryRows, Meter, MeteredRows, Projection};
+use crate::events::{Sequence, normal_form};
+use crate::projections::{FoldedTweet, MemoryRows, Meter, MeteredRows, Projection};
 
 fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
     TweetPosted {
@@ -18,8 +18,10 @@ fn tweet(at: i64, id: &str, text: &str, lang: Option<&str>) -> TweetPosted {
 fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
     let mut rows = MemoryRows::default();
     let mut timeline = Timeline::default();
-    for tweet in tweets {
-        timeline.add(&rows, &TweetKey::of(tweet), tweet).unwrap();
+    for (sequence, tweet) in (1..).zip(tweets) {
+        let (sequence, key) = (Sequence::new(sequence), TweetKey::of(tweet));
+        let folded = FoldedTweet::new(sequence, tweet.at, key, tweet);
+        timeline.add(&rows, &folded).unwrap();
     }
     let mut changes = Vec::new();
     timeline.take_row_changes(&mut changes).unwrap();
