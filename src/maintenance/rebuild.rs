@@ -60,9 +60,9 @@ pub async fn rebuild(
     };
     old.close()?;
     for shard in fresh.shards() {
-        let checkpoint = shard.record()?.map(|record| record.checkpoint);
-        if let Some(checkpoint) = checkpoint {
-            shard.commit(&CheckpointRow::new(parts, checkpoint))?;
+        if let Some(record) = shard.record()? {
+            let (checkpoint, received_at) = (record.checkpoint, record.received_at);
+            shard.commit(&CheckpointRow::new(parts, checkpoint, received_at))?;
         }
     }
     fresh_views.hide();

@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 
 use crate::actors::engine::fold_batch::{PartitionedBatch, fold_batch};
 use crate::actors::engine::{FoldStep, OpeningError, fold_step, rejected_records};
-use crate::events::{Checkpoint, Keyword, KeywordEnvelope, Sequence};
+use crate::events::{Checkpoint, Content, Envelope, Keyword, KeywordEnvelope, Sequence, ShardId};
 use crate::journal::{Batch, Journal, Selection};
 use crate::projections::{Digest, KeywordSummary, KeywordView, ViewDigest};
-use crate::store::{Store, StoreError, Views};
+use crate::store::{Store, StoreError, TimeIndex, Views};
 use crate::telemetry::whole;
 
 /// Maximum number of records per batch; each batch is one commit.
@@ -46,6 +46,7 @@ impl Replay<'_> {
         let mut resident = ResidentViews::new();
         let lowest = self.after.iter().map(|at| at.sequence).min();
         let mut position = lowest.unwrap_or(self.journal.start().sequence);
+        let mut times = ShardTimes::resume(self.store)?;
         let mut reader = self.journal.read(position, Selection::All).await?;
         while position < self.until {
             let max = usize::try_from(self.until.since(position)).unwrap_or(usize::MAX);
@@ -54,8 +55,9 @@ impl Replay<'_> {
             missing.append(&mut batch.missing);
             position = batch.end;
             let checkpoint = batch.checkpoint(self.journal.incarnation());
+            times.add(self.store, &batch.envelopes)?;
             self.fold(batch, &limit, &mut resident)?;
-            self.commit(checkpoint)?;
+            self.commit(checkpoint, &times)?;
             progress(position);
         }
         self.store.flush()?;
@@ -95,13 +97,58 @@ impl Replay<'_> {
     }
 
     /// Commits the shards whose checkpoint is lower.
-    fn commit(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
-        for (shard, from) in self.store.shards().iter().zip(self.after) {
+    fn commit(&self, checkpoint: Checkpoint, times: &ShardTimes) -> Result<(), StoreError> {
+        let shards = self.store.shards().iter().zip(&times.of_shards);
+        for ((shard, times), from) in shards.zip(self.after) {
             if checkpoint.sequence > from.sequence {
-                shard.commit(&self.store.record_at(checkpoint))?;
+                shard.commit(&self.store.record_at(checkpoint, times.received_at()))?;
             }
         }
         Ok(())
+    }
+}
+
+/// The time indexes of all shards.
+struct ShardTimes {
+    of_shards: Vec<TimeIndex>,
+    /// Cache: the shards of keywords that occurred.
+    known: HashMap<Keyword, ShardId>,
+}
+
+impl ShardTimes {
+    fn resume(store: &Store) -> Result<Self, StoreError> {
+        let of_shards = store.shards().iter().map(|rows| TimeIndex::resume(rows));
+        Ok(Self {
+            of_shards: of_shards.collect::<Result<_, _>>()?,
+            known: HashMap::new(),
+        })
+    }
+
+    /// Adds the records of a batch.
+    fn add(&mut self, store: &Store, envelopes: &[Envelope]) -> Result<(), StoreError> {
+        for envelope in envelopes {
+            let shard = match &envelope.content {
+                Content::Keyword(keyword, _) => self.shard_of(store, keyword),
+                Content::Unaddressed { .. } => store.count().of_unaddressed(),
+            };
+            if let Some(times) = self.of_shards.get_mut(shard.index()) {
+                let rows = store.shard(shard)?;
+                times.add(rows, envelope.sequence, envelope.received_at);
+            }
+        }
+        Ok(())
+    }
+
+    fn shard_of(&mut self, store: &Store, keyword: &Keyword) -> ShardId {
+        if let Some(shard) = self.known.get(keyword) {
+            return *shard;
+        }
+        if self.known.len() >= MAX_RESIDENT_KEYWORDS {
+            self.known.clear();
+        }
+        let shard = store.shard_of(keyword);
+        self.known.insert(keyword.clone(), shard);
+        shard
     }
 }
 

@@ -10,9 +10,10 @@ use super::row_format::RowFormat;
 use super::rows::{RowKey, RowKind, Rows, RowsError};
 use super::summary::KeywordSummary;
 
-/// The version of what belongs to no projection: outcomes, summary and ids. It grows with each
-/// change of these. When a projection is removed, its version is added here.
-const CORE_VERSION: u32 = 3;
+/// The version of what belongs to no projection: outcomes, summary, ids, and the rows that a store
+/// keeps for a shard. It grows with each change of these. When a projection is removed, its version
+/// is added here.
+const CORE_VERSION: u32 = 4;
 
 /// The fold version, a part of the epoch. It changes whenever the same events would give other
 /// rows, or the store would keep them in another way. A new projection changes it too.

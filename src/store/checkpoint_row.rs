@@ -1,15 +1,17 @@
 //! The checkpoint row of a shard.
 //!
-//! Rows are written in version 2. Version 1, which has the epoch without its parts, is still read:
-//! views of an older tidings answer until the views of this version have caught up.
+//! Rows are written in version 3. Version 2, which has no time, and version 1, which also has the
+//! epoch without its parts, are still read: views of an older tidings answer until the views of
+//! this version have caught up.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Epoch, EpochParts, StoreError};
-use crate::events::{Checkpoint, binary};
+use crate::events::{Checkpoint, Timestamp, binary};
 
 const VERSION_1: u8 = 1;
-const VERSION: u8 = 2;
+const VERSION_2: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The position that the rows of a shard have reached, and the epoch in which they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub struct CheckpointRow {
     pub parts: Option<EpochParts>,
     /// The position through which the rows are complete, except for lagging keywords.
     pub checkpoint: Checkpoint,
+    /// The running maximum of `received_at` over the records of the shard through the checkpoint;
+    /// 1970-01-01 before the first record, and in rows of versions 1 and 2.
+    pub received_at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,20 +33,29 @@ struct RecordV1 {
     checkpoint: Checkpoint,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct RecordV2 {
     epoch: Epoch,
     parts: EpochParts,
     checkpoint: Checkpoint,
 }
 
+#[derive(Serialize, Deserialize)]
+struct RecordV3 {
+    epoch: Epoch,
+    parts: EpochParts,
+    checkpoint: Checkpoint,
+    received_at: Timestamp,
+}
+
 impl CheckpointRow {
     /// Makes the checkpoint row of rows that were made in the epoch of these parts.
-    pub fn new(parts: EpochParts, checkpoint: Checkpoint) -> Self {
+    pub fn new(parts: EpochParts, checkpoint: Checkpoint, received_at: Timestamp) -> Self {
         Self {
             epoch: parts.epoch(),
             parts: Some(parts),
             checkpoint,
+            received_at,
         }
     }
 
@@ -51,10 +65,11 @@ impl CheckpointRow {
         let encoded = match self.parts {
             Some(parts) => {
                 row.push(VERSION);
-                let record = RecordV2 {
+                let record = RecordV3 {
                     epoch,
                     parts,
                     checkpoint,
+                    received_at: self.received_at,
                 };
                 binary::encode_value(&record, &mut row)
             }
@@ -69,15 +84,23 @@ impl CheckpointRow {
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, StoreError> {
         let decoded = match row.split_first() {
-            Some((&VERSION, body)) => binary::decode_value(body).map(|row: RecordV2| Self {
+            Some((&VERSION, body)) => binary::decode_value(body).map(|row: RecordV3| Self {
                 epoch: row.epoch,
                 parts: Some(row.parts),
                 checkpoint: row.checkpoint,
+                received_at: row.received_at,
+            }),
+            Some((&VERSION_2, body)) => binary::decode_value(body).map(|row: RecordV2| Self {
+                epoch: row.epoch,
+                parts: Some(row.parts),
+                checkpoint: row.checkpoint,
+                received_at: Timestamp::default(),
             }),
             Some((&VERSION_1, body)) => binary::decode_value(body).map(|row: RecordV1| Self {
                 epoch: row.epoch,
                 parts: None,
                 checkpoint: row.checkpoint,
+                received_at: Timestamp::default(),
             }),
             Some((version, _)) => Err(binary::StoredError::Version(*version)),
             None => Err(binary::StoredError::Empty),
@@ -93,7 +116,7 @@ mod tests {
     use crate::store::Generation;
 
     #[test]
-    fn rows_of_both_versions_are_these_bytes() {
+    fn rows_of_all_versions_are_these_bytes() {
         let data = tempfile::tempdir().unwrap();
         let generation = Generation::load(data.path()).unwrap();
         let parts = EpochParts {
@@ -107,10 +130,15 @@ mod tests {
             sequence: Sequence::new(1593),
             hash: RecordHash(0xfedc_ba98_7654_3210),
         };
-        let record = CheckpointRow::new(parts, checkpoint);
+        let received_at = Timestamp::from_millis(1_700_000_000_250);
+        let record = CheckpointRow::new(parts, checkpoint, received_at);
+        let timeless = CheckpointRow {
+            received_at: Timestamp::default(),
+            ..record
+        };
         let bare = CheckpointRow {
             parts: None,
-            ..record
+            ..timeless
         };
         for (record, golden) in [
             (
@@ -118,14 +146,22 @@ mod tests {
                 "01fd13a1b9d79428cb6dfdefcdab8967452301fb3906fd1032547698badcfe",
             ),
             (
-                record,
+                timeless,
                 "02fd13a1b9d79428cb6dfdefcdab8967452301040000fdefcdab8967452301fb3906fd1032547698badcfe",
             ),
+            (
+                record,
+                "03fd13a1b9d79428cb6dfdefcdab8967452301040000fdefcdab8967452301fb3906fd1032547698badcfefdf4d1ca9f17030000",
+            ),
         ] {
-            let row = record.encode().unwrap();
-            let hex: String = row.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, golden);
+            let digits = (0..golden.len()).step_by(2).map(|at| &golden[at..at + 2]);
+            let row: Vec<_> = digits
+                .map(|digits| u8::from_str_radix(digits, 16).unwrap())
+                .collect();
             assert_eq!(CheckpointRow::decode(&row).unwrap(), record);
+            if row[0] != VERSION_2 {
+                assert_eq!(record.encode().unwrap(), row);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::events::{Checkpoint, Keyword, Sequence};
+    use crate::events::{Checkpoint, Keyword, Sequence, Timestamp};
     use crate::projections::RowChanges;
     use crate::store::Store;
 
@@ -51,10 +51,8 @@ mod tests {
         assert!(!store.observe(counts.clone()));
         let keyword = Keyword::new("a").unwrap();
         let rows = store.rows_of(&keyword).unwrap();
-        let record = store.record_at(Checkpoint::start_of(
-            store.parts().incarnation,
-            Sequence::new(1),
-        ));
+        let checkpoint = Checkpoint::start_of(store.parts().incarnation, Sequence::new(1));
+        let record = store.record_at(checkpoint, Timestamp::EARLIEST);
         let put = || rows.put(&keyword, RowChanges::existing().unwrap()).unwrap();
         put();
         let first = rows.commit(&record).unwrap();

@@ -6,7 +6,7 @@
 //! time (summaries, open pages, newest ids) are neighbours: sled rewrites a leaf of sixteen
 //! neighbours at a time.
 
-use crate::events::Keyword;
+use crate::events::{Keyword, Timestamp};
 use crate::projections::{KeywordSummary, RowKey, RowKind, ids, row_formats};
 
 /// The checkpoint and epoch of the shard.
@@ -17,6 +17,8 @@ pub(super) const UNADDRESSED: &[u8] = b"u";
 const BEHIND: u8 = b'b';
 /// The log of which keywords are tracked.
 pub(super) const TRACKED_LOG: u8 = b'l';
+/// The time index of the shard.
+pub(super) const TIME_INDEX: u8 = b't';
 
 /// The prefix of the keys of one kind and keyword.
 pub(super) fn start(kind: RowKind, keyword: &Keyword) -> Vec<u8> {
@@ -59,6 +61,13 @@ pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
 pub(super) fn log_row(kind: u8, number: u32) -> Vec<u8> {
     let mut key = vec![kind];
     key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The key of the row of the time index for this running maximum.
+pub(super) fn time_index(received_at: Timestamp) -> Vec<u8> {
+    let mut key = vec![TIME_INDEX];
+    key.extend_from_slice(&received_at.millis().max(0).to_be_bytes());
     key
 }
 
@@ -125,7 +134,7 @@ mod tests {
 
     #[test]
     fn kinds_of_the_store_differ_from_kinds_of_projections() {
-        let of_store = [SHARD[0], UNADDRESSED[0], BEHIND, TRACKED_LOG];
+        let of_store = [SHARD[0], UNADDRESSED[0], BEHIND, TRACKED_LOG, TIME_INDEX];
         for format in row_formats() {
             assert!(!of_store.contains(&format.kind.number()), "{}", format.name);
         }

@@ -50,7 +50,7 @@ pub use generation::{Contradiction, Generation};
 pub use keyword_rows::KeywordRows;
 pub use read_threads::{ReadThreads, give_way};
 pub use seal::Seal;
-pub use shard_rows::{CommitFigures, ShardRows};
+pub use shard_rows::{CommitFigures, ShardRows, TimeIndex};
 pub use store::{Store, StoreOptions};
 pub use tweet_index::TweetIndex;
 pub use views::{Answer, Views};

@@ -12,7 +12,7 @@ use super::database::Database;
 use super::{
     CheckpointRow, CommitFigures, CommitObserver, Epoch, EpochParts, Seal, ShardRows, StoreError,
 };
-use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Token};
+use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Timestamp, Token};
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -122,8 +122,8 @@ impl Store {
     }
 
     /// The checkpoint row of a commit at this position.
-    pub fn record_at(&self, checkpoint: Checkpoint) -> CheckpointRow {
-        CheckpointRow::new(self.parts, checkpoint)
+    pub fn record_at(&self, checkpoint: Checkpoint, received_at: Timestamp) -> CheckpointRow {
+        CheckpointRow::new(self.parts, checkpoint, received_at)
     }
 
     /// The parts of the epoch in which rows are written.

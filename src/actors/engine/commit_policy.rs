@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::causes::Waiting;
 use super::core::Core;
-use crate::events::{Checkpoint, Sequence, ShardId};
-use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError};
+use crate::events::{Checkpoint, Envelope, Sequence, ShardId};
+use crate::store::{CommitFigures, RECOVER_EVERY, ShardRows, Store, StoreError, TimeIndex};
 use crate::telemetry::whole;
 
 /// Maximum number of uncommitted events, in multiples of `commit.events`.
@@ -41,6 +41,7 @@ pub(super) struct CommitPolicy {
     events: u64,
     /// Time after which a commit is due.
     interval: Duration,
+    times: TimeIndex,
     /// The journal head.
     head: watch::Receiver<Sequence>,
     /// The position on disk.
@@ -73,8 +74,9 @@ impl CommitPolicy {
         store: Arc<Store>,
         (shard, rows): (ShardId, Arc<ShardRows>),
         committed: Checkpoint,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            times: TimeIndex::resume(&rows)?,
             events: core.options.shard.commit_events,
             interval: core.options.shard.commit_interval,
             head: core.journal.head(),
@@ -88,6 +90,14 @@ impl CommitPolicy {
             running: None,
             retry: None,
             failure: None,
+        })
+    }
+
+    /// Adds records to the time index of the shard, before they are folded.
+    pub(super) fn received<'e>(&mut self, envelopes: impl IntoIterator<Item = &'e Envelope>) {
+        for envelope in envelopes {
+            self.times
+                .add(&self.rows, envelope.sequence, envelope.received_at);
         }
     }
 
@@ -175,7 +185,7 @@ impl CommitPolicy {
     }
 
     fn begin(&mut self, position: Checkpoint) -> Result<(), StoreError> {
-        let record = self.store.record_at(position);
+        let record = self.store.record_at(position, self.times.received_at());
         let done = self.store.commit(self.shard, record)?;
         self.last = Instant::now();
         self.running = Some(Running {
@@ -258,7 +268,8 @@ mod tests {
         let rows = Arc::clone(store.shard(shard).unwrap());
         let position = Checkpoint::start_of(store.parts().incarnation, Sequence::new(1));
         let options = Options::of_test(data.path());
-        let mut commits = CommitPolicy::new(Core::of_test(options), store, (shard, rows), position);
+        let core = Core::of_test(options);
+        let mut commits = CommitPolicy::new(core, store, (shard, rows), position).unwrap();
         let (answer, done) = oneshot::channel();
         commits.running = Some(Running {
             position,

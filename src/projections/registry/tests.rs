@@ -35,7 +35,7 @@ fn digest(keyword: &TestKeyword, rows: &MemoryRows) -> Option<Digest> {
 
 #[test]
 fn fold_version_is_not_below_those_of_rows_on_disk() {
-    const { assert!(FOLD_VERSION >= 7) };
+    const { assert!(FOLD_VERSION >= 8) };
 }
 
 #[test]

@@ -18,8 +18,10 @@ use crate::projections::{RowChanges, ids};
 
 mod commit;
 mod reads;
+mod time_index;
 
 pub use commit::CommitFigures;
+pub use time_index::TimeIndex;
 
 /// The rows of one shard.
 #[derive(Debug)]

@@ -135,12 +135,14 @@ pub async fn views_of(
         put_head(keyword, b"\xff".as_slice().into());
     }
     for shard in store.shards() {
-        let checkpoint = shard.record().unwrap().unwrap().checkpoint;
+        let record = shard.record().unwrap().unwrap();
+        let checkpoint = record.checkpoint;
         let hash = RecordHash(checkpoint.hash.0 ^ 1);
         let record = CheckpointRow {
             epoch: parts.epoch(),
             parts: has_parts.then_some(parts),
             checkpoint: Checkpoint { hash, ..checkpoint },
+            ..record
         };
         shard.commit(&record).unwrap();
     }

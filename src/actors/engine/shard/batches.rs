@@ -37,6 +37,7 @@ impl ShardState {
         let is_new = |envelope: &&Envelope| envelope.sequence > self.position.sequence;
         let oldest = part.envelopes.iter().find(is_new);
         let oldest = oldest.map(|envelope| envelope.received_at);
+        self.commits.received(part.envelopes.iter().filter(is_new));
         let partitioned = PartitionedBatch::of(part.envelopes, self.position.sequence);
         let unaddressed = u64::try_from(partitioned.unaddressed.len()).unwrap_or(u64::MAX);
         self.rows

@@ -180,7 +180,7 @@ impl Actor for ShardActor {
                 Arc::clone(&own.store),
                 (own.shard, rows),
                 own.checkpoint,
-            ),
+            )?,
             waiting: VecDeque::new(),
             withheld: Vec::new(),
             to_read_on: BTreeSet::new(),
