@@ -21,6 +21,7 @@ mod projection;
 mod registry;
 mod row_format;
 mod rows;
+pub mod spikes;
 pub mod statistics;
 mod summary;
 #[cfg(test)]

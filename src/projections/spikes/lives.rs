@@ -1,0 +1,168 @@
+//! Simulated keywords for the tests: tweets per hour over some weeks, with planted bursts.
+//!
+//! There are three ways to make them, none of which knows the formula: Poisson counts around a
+//! rate, clumped counts, and single tweets that draw reposts after them.
+
+/// A seeded source of chance.
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In `0.0..1.0`.
+    pub(super) fn part(&mut self) -> f64 {
+        f64::from(u32::try_from(self.next() >> 32).unwrap()) / 4_294_967_296.0
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// Exponential, of mean 1.
+    pub(super) fn wait(&mut self) -> f64 {
+        -(1.0 - self.part()).ln()
+    }
+
+    pub(super) fn poisson(&mut self, mean: f64) -> u64 {
+        let (mut at, mut count) = (self.wait(), 0);
+        while at < mean {
+            count += 1;
+            at += self.wait();
+        }
+        count
+    }
+
+    /// Gamma of mean 1 with this shape, a multiple of a half.
+    pub(super) fn gamma(&mut self, halves: u64) -> f64 {
+        let mut sum = 0.0;
+        for _ in 0..halves / 2 {
+            sum += self.wait();
+        }
+        if halves % 2 == 1 {
+            let normal = (2.0 * self.wait()).sqrt() * (std::f64::consts::TAU * self.part()).cos();
+            sum += normal * normal / 2.0;
+        }
+        2.0 * sum / halves as f64
+    }
+}
+
+/// How counts scatter around their rate.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Noise {
+    /// Each tweet comes by itself.
+    Poisson,
+    /// Negative binomial: the rate of each hour is drawn from a gamma distribution whose shape is
+    /// given in halves.
+    Gamma(u64),
+    /// Tweets come in clumps of geometric size with this mean, in one hour.
+    Clumps(f64),
+    /// Each tweet draws as many reposts on the average, half an hour later on the average, and so
+    /// does each repost.
+    Reposts(f64),
+    /// The whole day is drawn from a gamma distribution, whose shape is given in halves.
+    Days(u64),
+}
+
+/// A planted burst.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Burst {
+    /// In hours from the start of the life.
+    pub(super) start: f64,
+    pub(super) hours: f64,
+    /// The rate is so many times the usual one, and higher by `least` at least.
+    pub(super) factor: f64,
+    pub(super) least: f64,
+}
+
+/// A keyword's life.
+pub(super) struct Life<'a> {
+    pub(super) hours: i64,
+    /// Tweets an hour, by hour from the start, which is a midnight between Sunday and Monday.
+    pub(super) rate: &'a dyn Fn(f64) -> f64,
+    pub(super) noise: Noise,
+    pub(super) bursts: Vec<Burst>,
+}
+
+impl Life<'_> {
+    /// The tweets of each hour.
+    pub(super) fn live(&self, seed: u64) -> Vec<u64> {
+        let mut chance = Chance::new(seed);
+        let mut counts = vec![0; usize::try_from(self.hours).unwrap()];
+        let mut day = 1.0;
+        for hour in 0..self.hours {
+            let start = hour as f64;
+            if hour % 24 == 0
+                && let Noise::Days(halves) = self.noise
+            {
+                day = chance.gamma(halves);
+            }
+            let rate = (self.rate)(start + 0.5).max(0.0);
+            let scale = match self.noise {
+                Noise::Poisson => 1.0,
+                Noise::Gamma(halves) => chance.gamma(halves),
+                Noise::Clumps(mean) | Noise::Reposts(mean) if mean == 0.0 => 1.0,
+                Noise::Clumps(mean) => 1.0 / mean,
+                Noise::Reposts(drawn) => 1.0 - drawn,
+                Noise::Days(_) => day,
+            };
+            for _ in 0..chance.poisson(rate * scale) {
+                let at = start + chance.part();
+                match self.noise {
+                    Noise::Clumps(mean) => {
+                        let mut size = 1;
+                        while chance.part() > 1.0 / mean {
+                            size += 1;
+                        }
+                        count(&mut counts, at, size);
+                    }
+                    Noise::Reposts(drawn) => draw(&mut counts, &mut chance, at, drawn),
+                    _ => count(&mut counts, at, 1),
+                }
+            }
+        }
+        for burst in &self.bursts {
+            let usual = (self.rate)(burst.start + burst.hours / 2.0);
+            let more = ((burst.factor - 1.0) * usual).max(burst.least) * burst.hours;
+            for _ in 0..chance.poisson(more) {
+                let at = burst.start + burst.hours * chance.part();
+                count(&mut counts, at, 1);
+            }
+        }
+        counts
+    }
+}
+
+fn draw(counts: &mut [u64], chance: &mut Chance, at: f64, drawn: f64) {
+    count(counts, at, 1);
+    for _ in 0..chance.poisson(drawn) {
+        let later = at + chance.wait() / 2.0;
+        draw(counts, chance, later, drawn);
+    }
+}
+
+fn count(counts: &mut [u64], at: f64, more: u64) {
+    if let Some(count) = counts.get_mut(at as usize) {
+        *count += more;
+    }
+}
+
+/// The course of a day, of mean 1, greatest in the afternoon; `depth` 1 goes down to 0.
+pub(super) fn day(hour: f64, depth: f64) -> f64 {
+    1.0 - depth * (std::f64::consts::TAU * (hour - 3.0) / 24.0).cos()
+}
+
+/// The hour of the day, and the day of the week from Monday.
+pub(super) fn clock(hour: f64) -> (f64, u64) {
+    let day = (hour / 24.0) as u64;
+    (hour - 24.0 * day as f64, day % 7)
+}

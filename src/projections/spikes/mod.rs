@@ -1,0 +1,39 @@
+//! Spikes: stretches of hours in which far more tweets came than usual.
+//!
+//! There are no rows of spikes. All is asked of the hours that the volume keeps, so a tweet that
+//! comes late, or is deleted, changes spikes at once.
+//!
+//! ```text
+//! volume ─► hourly_counts ─► usual: what an hour was expected to have, how widely counts scatter
+//!                                │
+//!                                ├─► search: warm hours ─► stretches ─► those with a hot hour
+//!                                └─► expected_per_hour
+//! ```
+//!
+//! What explains a spike, its words, tweets and authors, is in other views; [`Spike`] says between
+//! which moments to ask for it. `docs/spikes.md` has the formula and its reasons.
+
+mod hourly_counts;
+#[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "simulated hours and counts are small"
+)]
+mod lives;
+mod query;
+mod samples;
+mod search;
+mod settings;
+mod usual;
+
+pub use query::{Spike, expected_per_hour, spikes};
+pub use settings::SpikeSettings;
+
+#[cfg(test)]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "simulated hours and counts are small"
+)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Finds the stretches of hours that are spikes.
+//!
+//! An hour is **warm** when it has clearly more tweets than usual, and **hot** when it, or it with
+//! one neighbour, reaches the settings. A spike is a stretch of warm hours with gaps of at most
+//! [`MAX_GAP`] hours, one of which is hot. So what is said of a span does not depend on where the
+//! search begins.
+
+use super::hourly_counts::HourlyCounts;
+use super::settings::SpikeSettings;
+use super::usual::{LOOKBACK, MIN_HISTORY, PRIOR, Usual};
+use crate::projections::statistics::{Decimal, deviance};
+
+/// So many hours in a row may be usual within one spike.
+const MAX_GAP: i64 = 2;
+
+/// An hour is warm with a third of the threshold, a quarter of the minimum, and this ratio to the
+/// expected tweets, in thousandths.
+const WARM_FACTOR: u64 = 1_500;
+const WARM_PART_OF_THRESHOLD: u64 = 3;
+const WARM_PART_OF_MINIMUM: u64 = 4;
+
+/// Hours beside the wanted ones that are read at first.
+const MARGIN: i64 = 24;
+
+/// A stretch of hours in which far more tweets came than usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// The first hour, the last one, and the first of those with the most tweets.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) peak: i64,
+    pub(super) count: u64,
+    pub(super) expected: Decimal<1>,
+    pub(super) score: Decimal<3>,
+}
+
+/// The stretches that overlap the hours `from..to`, oldest first, whole. `read` gives the counts
+/// of the hours from the first one to before the second. `oldest` is the hour of the oldest tweet.
+pub(super) fn search<E>(
+    mut read: impl FnMut(i64, i64) -> Result<HourlyCounts, E>,
+    oldest: i64,
+    (from, to): (i64, i64),
+    settings: &SpikeSettings,
+) -> Result<Vec<Stretch>, E> {
+    let start = oldest.saturating_add(MIN_HISTORY);
+    let from = from.max(start);
+    if to <= from {
+        return Ok(Vec::new());
+    }
+    // A stretch that overlaps has a warm hour here. Most keywords end here.
+    let near = read(from - MAX_GAP, to + MAX_GAP)?;
+    if near.max() < least_warm_count(settings) {
+        return Ok(Vec::new());
+    }
+    let (mut before, mut after) = (MARGIN, MARGIN);
+    loop {
+        let first = start.max(from - before);
+        let last = to + after;
+        let counts = read(first - LOOKBACK, last + 1)?;
+        let mut search = Search {
+            usual: Usual::new(&counts, oldest),
+            counts: &counts,
+            settings,
+        };
+        let overlapping =
+            |(warm_first, warm_last): &(i64, i64)| *warm_first < to && from <= *warm_last;
+        let warm = search.warm_stretches(first, last);
+        let warm: Vec<_> = warm.into_iter().filter(overlapping).collect();
+        let is_cut_before =
+            |(warm_first, _): &(i64, i64)| first > start && *warm_first <= first + MAX_GAP;
+        let is_cut_after = |(_, warm_last): &(i64, i64)| *warm_last + MAX_GAP + 1 >= last;
+        if warm.first().is_some_and(is_cut_before) {
+            before *= 4;
+        } else if warm.last().is_some_and(is_cut_after) {
+            after *= 4;
+        } else {
+            return Ok(warm
+                .into_iter()
+                .filter_map(|(first, last)| search.spike(first, last))
+                .collect());
+        }
+    }
+}
+
+/// No hour with fewer tweets is warm.
+fn least_warm_count(settings: &SpikeSettings) -> u64 {
+    u64::from(settings.minimum) / WARM_PART_OF_MINIMUM
+}
+
+struct Search<'a> {
+    counts: &'a HourlyCounts,
+    usual: Usual<'a>,
+    settings: &'a SpikeSettings,
+}
+
+impl Search<'_> {
+    /// The stretches of warm hours in `first..last`, gaps included, by their first and last hours.
+    fn warm_stretches(&mut self, first: i64, last: i64) -> Vec<(i64, i64)> {
+        let mut stretches: Vec<(i64, i64)> = Vec::new();
+        for hour in first..last {
+            if !self.is_warm(hour) {
+                continue;
+            }
+            match stretches.last_mut() {
+                Some((_, end)) if hour - *end <= MAX_GAP + 1 => *end = hour,
+                _ => stretches.push((hour, hour)),
+            }
+        }
+        stretches
+    }
+
+    /// The spike that a stretch of warm hours is, if one of them is hot.
+    fn spike(&mut self, first: i64, last: i64) -> Option<Stretch> {
+        let is_hot = (first..=last).any(|hour| self.is_hot(hour, hour))
+            || (first - 1..=last).any(|hour| self.is_hot(hour, hour + 1));
+        if !is_hot {
+            return None;
+        }
+        let (count, expected) = self.sums(first, last);
+        let expected = Decimal::of_ratio(expected, 1_000);
+        let peak = (first..=last)
+            .rev()
+            .max_by_key(|hour| self.counts.get(*hour))?;
+        Some(Stretch {
+            first,
+            last,
+            peak,
+            count,
+            expected,
+            score: score(count, expected, last - first + 1),
+        })
+    }
+
+    fn is_warm(&mut self, hour: i64) -> bool {
+        let settings = self.settings;
+        let limits = Limits {
+            threshold: settings.threshold.units().unsigned_abs() / WARM_PART_OF_THRESHOLD,
+            minimum: u64::from(settings.minimum) * 1_000 / WARM_PART_OF_MINIMUM,
+            factor: WARM_FACTOR,
+        };
+        self.counts.get(hour) >= least_warm_count(settings)
+            && self.is_above_neighbours(hour)
+            && self.reaches(hour, hour, &limits)
+    }
+
+    /// Whether an hour has clearly more tweets than were expected in the hours beside it. Where the
+    /// clocks were changed the usual course of a day comes an hour earlier or later.
+    fn is_above_neighbours(&mut self, hour: i64) -> bool {
+        let neighbours = (hour - 1..=hour + 1).filter_map(|hour| self.usual.expected(hour));
+        let expected = neighbours.max().unwrap_or(0);
+        let counted = self.counts.get(hour).min(u64::from(u32::MAX));
+        counted * 1_000_000 >= expected.saturating_mul(WARM_FACTOR)
+    }
+
+    fn is_hot(&mut self, first: i64, last: i64) -> bool {
+        let settings = self.settings;
+        let limits = Limits {
+            threshold: settings.threshold.units().unsigned_abs(),
+            minimum: u64::from(settings.minimum) * 1_000,
+            factor: settings.factor.units().unsigned_abs() * 100,
+        };
+        self.reaches(first, last, &limits)
+    }
+
+    /// Whether the tweets of these hours reach the limits. What costs most is asked last.
+    fn reaches(&mut self, first: i64, last: i64, limits: &Limits) -> bool {
+        let counted: u64 = (first..=last).map(|hour| self.counts.get(hour)).sum();
+        let counted = counted.min(u64::from(u32::MAX));
+        if counted * 1_000 < limits.minimum {
+            return false;
+        }
+        let hours = u64::try_from(last - first + 1).unwrap_or(1);
+        let mut expected = 0;
+        for hour in first..=last {
+            match self.usual.expected(hour) {
+                Some(of_hour) => expected += of_hour,
+                None => return false,
+            }
+        }
+        let compared = expected.max(hours * PRIOR);
+        counted * 1_000 >= expected + limits.minimum
+            && counted * 1_000_000 >= compared.saturating_mul(limits.factor)
+            && {
+                let deviance = deviance(counted, compared).units().unsigned_abs();
+                deviance >= limits.threshold
+                    && deviance >= self.raised(limits.threshold, first, last)
+            }
+    }
+
+    /// A threshold for counts that scatter as widely as those of these hours: a threshold `t` for a
+    /// Poisson process is `t·(d + (d − 1)/2)` for a dispersion `d`. The second part is for the
+    /// longer tails of counts that come in clumps.
+    fn raised(&mut self, threshold: u64, first: i64, last: i64) -> u64 {
+        let dispersions = (first..=last).map(|hour| self.usual.dispersion(hour));
+        let dispersion = dispersions.max().unwrap_or(1_000);
+        let factor = dispersion.saturating_mul(3).saturating_sub(1_000) / 2;
+        threshold.saturating_mul(factor) / 1_000
+    }
+
+    /// The tweets of these hours, and the expected ones in thousandths.
+    fn sums(&mut self, first: i64, last: i64) -> (u64, u64) {
+        let (mut count, mut expected) = (0, 0);
+        for hour in first..=last {
+            count += self.counts.get(hour);
+            expected += self.usual.expected(hour).unwrap_or(0);
+        }
+        (count, expected)
+    }
+}
+
+/// What the tweets of some hours must reach: thousandths of a score and of tweets, and a ratio in
+/// thousandths.
+struct Limits {
+    threshold: u64,
+    minimum: u64,
+    factor: u64,
+}
+
+/// The deviance of a count from the expectation as an answer shows it, which is taken to be half a
+/// tweet an hour at least. So it can be recomputed from the answer.
+fn score(count: u64, expected: Decimal<1>, hours: i64) -> Decimal<3> {
+    let shown = expected.units().unsigned_abs() * 100;
+    let least = hours.unsigned_abs() * PRIOR;
+    deviance(count, shown.max(least))
+}
