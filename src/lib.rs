@@ -30,6 +30,8 @@ pub mod ingest;
 
 pub mod maintenance;
 
+pub mod demo;
+
 pub mod http;
 
 pub mod app;

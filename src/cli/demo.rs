@@ -1,5 +1,5 @@
-//! `tidings demo`: a server with four months of sample tweets that end now, and a new tweet every
-//! few hundred milliseconds.
+//! `tidings demo`: a server with four months of a made-up world that end now, and new posts every
+//! moment.
 //!
 //! The demo publishes to its own server over HTTP, as any client does.
 
@@ -7,48 +7,46 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use indicatif::ProgressBar;
+use clap::Args;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use serde_json::Value;
+use tokio::time::sleep;
 
 use super::Invocation;
 use super::client::ServerClient;
 use super::failure::CommandOutcome;
-use super::publish::rewrite::{self, Rewrite};
 use super::publish::sender::{MAX_LINES, PublishBody, Sender};
-use super::publish::source::{Input, SourceRead};
 use super::serve;
 use super::signals::StopSignals;
 use super::{keywords, progress};
 use crate::app::App;
+use crate::demo::{Chronicle, Growth, KEYWORDS, Span, World};
 use crate::events::{Keyword, Timestamp};
 use crate::telemetry::whole;
 
-/// Real posts of four months, CC0; `assets/NOTICE.md` names their source.
-const POSTS: &[u8] = include_bytes!("../../assets/posts-ko.ndjson.zst");
-/// The keywords that the demo tracks.
-pub(super) const KEYWORDS: [&str; 12] = [
-    "재미",
-    "연기",
-    "스토리",
-    "배우",
-    "감동",
-    "사랑",
-    "감독",
-    "액션",
-    "결말",
-    "반전",
-    "영상",
-    "음악",
-];
-/// The time between two new tweets.
-const TRICKLE: Duration = Duration::from_millis(350);
-/// After this many new tweets, one of them is liked.
-const LIKED_EVERY: u64 = 3;
+/// How long ago the demo's first post is.
+const PAST_MILLIS: i64 = 120 * Timestamp::DAY;
+/// The mean time between two live posts. At the end of the past there are about as many.
+const PAUSE_MILLIS: u32 = 2_500;
+/// When the live part is further behind than this, as after a sleep of the machine, it begins
+/// again at the present time.
+const MAX_BEHIND_MILLIS: i64 = Timestamp::MINUTE;
 
-pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// How many posts the four months have
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    posts: u64,
+    /// Which world: another seed gives other authors, other texts and other times
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) async fn run(
+    arguments: DemoArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
     let mut signals = StopSignals::listen()?;
     let mut settings = invocation.settings.clone();
     // Held until the end: dropping it removes the folder.
@@ -65,7 +63,7 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     let app = App::start(&settings, &AtomicBool::new(false)).await?;
     serve::announce(&app, invocation)?;
     let client = ServerClient::new(Some(&format!("http://{}", app.address())), &settings)?;
-    let showing = show(&client, invocation, scratch.is_none());
+    let showing = show(&client, &arguments, invocation, scratch.is_none());
     let shown = tokio::select! {
         ended = showing => ended,
         signal = signals.next() => {
@@ -80,16 +78,20 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
 }
 
 /// Fills the server and keeps publishing; returns only with an error.
-async fn show(client: &ServerClient, invocation: &Invocation, kept: bool) -> anyhow::Result<()> {
+async fn show(
+    client: &ServerClient,
+    arguments: &DemoArguments,
+    invocation: &Invocation,
+    kept: bool,
+) -> anyhow::Result<()> {
     for keyword in KEYWORDS {
         keywords::track(client, &Keyword::new(keyword)?).await?;
     }
-    let posts = Posts::unpack()?;
+    let world = World::new(arguments.seed);
     // A kept folder that was filled by an earlier run is not filled again.
-    if tweets_at(client).await? == 0 {
-        let bar = progress::bar("sample tweets", u64::try_from(posts.0.len()).ok());
-        posts.publish(client, invocation, &bar).await?;
-        bar.finish_and_clear();
+    let is_new = tweets_at(client).await? == 0;
+    if is_new {
+        publish_past(&world, arguments.posts, client, invocation).await?;
     }
     if !invocation.output.is_json() {
         let place = if kept {
@@ -97,14 +99,20 @@ async fn show(client: &ServerClient, invocation: &Invocation, kept: bool) -> any
         } else {
             "in a scratch folder that is removed at the end; --data FOLDER keeps it".to_owned()
         };
+        let past = if is_new {
+            format!(
+                "{} made-up posts, four months that end now",
+                arguments.posts
+            )
+        } else {
+            "The posts of an earlier run".to_owned()
+        };
         invocation.output.text(&format!(
-            "{} sample tweets, four months that end now, and new ones every moment \
-            ({place}).\nOpen {} and press Ctrl-C here to stop.",
-            posts.0.len(),
+            "{past}, and new ones every moment ({place}).\nOpen {} and press Ctrl-C here to stop.",
             client.base(),
         ))?;
     }
-    posts.trickle(client).await
+    publish_live(&world, client).await
 }
 
 async fn tweets_at(client: &ServerClient) -> anyhow::Result<u64> {
@@ -120,117 +128,62 @@ async fn tweets_at(client: &ServerClient) -> anyhow::Result<u64> {
     Ok(listing.keywords.iter().map(|listed| listed.tweets).sum())
 }
 
-/// The sample tweets, one line each.
-struct Posts(Vec<Vec<u8>>);
-
-impl Posts {
-    fn unpack() -> anyhow::Result<Self> {
-        let mut lines = Vec::new();
-        for read in Input::Bytes(POSTS.to_vec()).lines()? {
-            if let SourceRead::Line { bytes, .. } = read? {
-                lines.push(bytes);
-            }
+/// Publishes the four months.
+async fn publish_past(
+    world: &World,
+    posts: u64,
+    client: &ServerClient,
+    invocation: &Invocation,
+) -> anyhow::Result<()> {
+    let to = Timestamp::now();
+    let span = Span {
+        from: to.plus(-PAST_MILLIS),
+        to,
+        posts,
+        growth: Growth::Rising,
+    };
+    let mut chronicle = Chronicle::of(world, &span);
+    let bar = progress::bar("days", Some(PAST_MILLIS.unsigned_abs()));
+    let mut sender = Sender::new(client, invocation.output, bar.clone());
+    let mut body = PublishBody::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        let arrives = chronicle.next_line(&mut line);
+        if arrives.is_some() {
+            body.push(number, &line);
         }
-        Ok(Self(lines))
-    }
-
-    async fn publish(
-        &self,
-        client: &ServerClient,
-        invocation: &Invocation,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
-        let lines = self.0.iter().zip(1..).map(|(bytes, number)| {
-            let bytes = bytes.clone();
-            Ok(SourceRead::Line { number, bytes })
-        });
-        let rewrite = Rewrite {
-            keyword: None,
-            shift_millis: rewrite::shift_to(Timestamp::now(), lines)?,
+        if arrives.is_none() || body.lines() == MAX_LINES {
+            sender.send(std::mem::take(&mut body)).await?;
+        }
+        let Some(arrives) = arrives else {
+            break;
         };
-        let mut sender = Sender::new(client, invocation.output, bar.clone());
-        for chunk in self.0.chunks(MAX_LINES) {
-            let mut body = PublishBody::default();
-            for (line, number) in chunk.iter().zip(1..) {
-                body.push(number, &rewrite.apply(line.clone()));
-            }
-            sender.send(body).await?;
-            bar.inc(u64::try_from(chunk.len()).unwrap_or_default());
-        }
-        Ok(())
+        let passed = arrives.millis().saturating_sub(span.from.millis());
+        bar.set_position(passed.unsigned_abs());
     }
-
-    /// Posts the sample tweets again, one at a time, with new ids and the present time.
-    async fn trickle(&self, client: &ServerClient) -> anyhow::Result<()> {
-        // Part of each id, so that ids of an earlier run in the same folder are not used again.
-        let run = Timestamp::now().millis();
-        let mut ticks = interval(TRICKLE);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for (line, number) in self.0.iter().rev().cycle().zip(1_u64..) {
-            ticks.tick().await;
-            let mut lines = renewed(line, &format!("demo:{run}-{number}"))?;
-            if number.is_multiple_of(LIKED_EVERY) {
-                let liked = number.saturating_sub(LIKED_EVERY.saturating_sub(1));
-                lines.push('\n');
-                lines.push_str(&json!({
-                    "type": "tweet.engaged", "id": format!("demo:{run}-{liked}"), "at": Timestamp::now().to_string(),
-                    "metrics": { "likes": number % 97, "reposts": number % 11 },
-                }).to_string());
-            }
-            let body = Some(("application/x-ndjson", lines.into_bytes()));
-            let posted = client.ask::<Value>(Method::POST, "/api/v1/tweets", body);
-            if let Err(error) = posted.await {
-                if !error.is_passing() {
-                    return Err(error.into());
-                }
-                tracing::warn!(error = %whole(&error), "a sample tweet was not taken");
-            }
-        }
-        Ok(())
-    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
-/// The tweet of a line with another id and the present time.
-fn renewed(line: &[u8], id: &str) -> anyhow::Result<String> {
-    let mut tweet: Map<String, Value> = serde_json::from_slice(line)?;
-    tweet.insert("id".to_owned(), id.into());
-    tweet.insert("at".to_owned(), Timestamp::now().to_string().into());
-    Ok(serde_json::to_string(&tweet)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::events::{Event, json};
-
-    #[test]
-    fn every_sample_is_a_tweet_and_every_keyword_has_hundreds() {
-        let posts = Posts::unpack().unwrap();
-        let mut counts = KEYWORDS.map(|keyword| (keyword, 0));
-        for line in &posts.0 {
-            let line = json::decode_line(line, Timestamp::now()).unwrap();
-            let Event::TweetPosted(tweet) = line.event else {
-                panic!("not a tweet: {line:?}");
-            };
-            for (keyword, count) in &mut counts {
-                *count += u32::from(tweet.text.contains(*keyword));
-            }
+/// Publishes posts as they come; returns only with an error.
+async fn publish_live(world: &World, client: &ServerClient) -> anyhow::Result<()> {
+    let mut chronicle = Chronicle::live(world, Timestamp::now(), PAUSE_MILLIS);
+    let mut line = Vec::new();
+    while let Some(arrives) = chronicle.next_line(&mut line) {
+        let early = arrives.millis().saturating_sub(Timestamp::now().millis());
+        if early < -MAX_BEHIND_MILLIS {
+            chronicle = Chronicle::live(world, Timestamp::now(), PAUSE_MILLIS);
+            continue;
         }
-        assert!(posts.0.len() > 15_000);
-        assert!(counts.iter().all(|(_, count)| *count > 500), "{counts:?}");
+        sleep(Duration::from_millis(u64::try_from(early).unwrap_or(0))).await;
+        let body = Some(("application/x-ndjson", line.clone()));
+        let posted = client.ask::<Value>(Method::POST, "/api/v1/tweets", body);
+        if let Err(error) = posted.await {
+            if !error.is_passing() {
+                return Err(error.into());
+            }
+            tracing::warn!(error = %whole(&error), "a made-up post was not taken");
+        }
     }
-
-    #[test]
-    fn a_renewed_tweet_differs_in_id_and_time_only() {
-        let line = br#"{"type":"tweet.posted","id":"1","at":"2015-01-01T00:00:00Z","text":"t"}"#;
-        let renewed: Value = serde_json::from_str(&renewed(line, "demo:2").unwrap()).unwrap();
-        assert_eq!(renewed["id"], "demo:2");
-        assert_eq!(renewed["text"], "t");
-        assert!(
-            Timestamp::parse(renewed["at"].as_str().unwrap())
-                .unwrap()
-                .millis()
-                > 1_700_000_000_000
-        );
-    }
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The command line: one file per command.
 //!
 //! Commands either run a server (`serve`, `demo`), ask a running one (`publish`, `keywords`), or
-//! work on the files of a data folder while no server holds it (`journal`, `rejected`, `views`).
+//! work on the files of a data folder while no server holds it (`journal`, `rejected`, `views`);
+//! `sample` does neither.
 //! Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a difference.
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ mod output;
 mod progress;
 mod publish;
 mod rejected;
+mod sample;
 mod serve;
 mod signals;
 mod views;
@@ -87,12 +89,14 @@ struct GlobalArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server with sample tweets, and new ones several times a second
-    Demo,
+    /// Run a server with four months of a made-up world, and new posts every few seconds
+    Demo(demo::DemoArguments),
     /// Run the server
     Serve,
     /// Send tweets to a running server, or straight to NATS with --nats
     Publish(publish::PublishArguments),
+    /// Write posts of the demo's made-up world as NDJSON
+    Sample(sample::SampleArguments),
     /// List, track and untrack keywords at a running server
     #[command(subcommand)]
     Keywords(keywords::KeywordsAction),
@@ -175,9 +179,10 @@ fn run(line: CommandLine, output: Output) -> anyhow::Result<CommandOutcome> {
 
 async fn dispatch(command: Command, invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     match command {
-        Command::Demo => demo::run(invocation).await,
+        Command::Demo(arguments) => demo::run(arguments, invocation).await,
         Command::Serve => serve::run(invocation).await,
         Command::Publish(arguments) => publish::run(arguments, invocation).await,
+        Command::Sample(arguments) => sample::run(&arguments, invocation),
         Command::Keywords(action) => keywords::run(action, invocation).await,
         Command::Journal(action) => journal::run(action, invocation).await,
         Command::Rejected(action) => rejected::run(action, invocation).await,
@@ -219,7 +224,7 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
 /// Sets up the log. Servers log at the level of the settings; other commands log warnings and
 /// errors only, unless a level is given.
 fn init_log(command: &Command, invocation: &Invocation) -> anyhow::Result<()> {
-    let serves = matches!(command, Command::Serve | Command::Demo);
+    let serves = matches!(command, Command::Serve | Command::Demo(_));
     let level = if serves || invocation.layers.is_given("log.level") {
         invocation.settings.log.level.as_str()
     } else {

@@ -13,7 +13,7 @@ use crate::common::wait::eventually;
 fn demo_fills_itself_and_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().unwrap();
     let mut child = binary()
-        .args(["demo", "--listen", "127.0.0.1:0"])
+        .args(["demo", "--posts", "6000", "--listen", "127.0.0.1:0"])
         .env("TMPDIR", scratch.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -39,10 +39,10 @@ fn demo_fills_itself_and_leaves_nothing_behind() {
     };
     eventually("all keywords have tweets", || {
         tweets().is_some_and(|tweets| {
-            tweets.len() == KEYWORDS.len() && tweets.iter().all(|count| *count > 500)
+            tweets.len() == KEYWORDS.len() && tweets.iter().all(|count| *count > 100)
         })
     });
-    // The shifted sample ends now, so the last day has tweets.
+    // The four months end now, so the last day has tweets.
     eventually("the last day has tweets", || {
         get("/api/v1/overview?window=24h")
             .and_then(|overview| overview["total"].as_u64())

@@ -9,6 +9,7 @@ mod hostile_input;
 mod journal_damage;
 mod open_files;
 mod rejected;
+mod sample;
 mod settings;
 mod stalls;
 mod stopping;

@@ -1,4 +1,6 @@
-//! Exact totals of real posts, also after a second publication, an export and an import.
+//! Exact totals of a world's posts, also after a second publication, an export and an import.
+
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -7,8 +9,7 @@ use crate::common::posts::{self, KEYWORDS};
 use crate::common::server::Server;
 use crate::common::views;
 
-fn publish(server: &Server) -> Value {
-    let file = posts::path();
+fn publish(server: &Server, file: &Path) -> Value {
     let url = server.url();
     let arguments = [
         "publish",
@@ -21,7 +22,7 @@ fn publish(server: &Server) -> Value {
     tidings(arguments).expect_code(0).json()
 }
 
-fn digest(data: &std::path::Path) -> Value {
+fn digest(data: &Path) -> Value {
     on_files(data, ["views", "digest", "--output", "json"])
         .expect_code(0)
         .json()["digest"]
@@ -33,6 +34,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let lines = posts::lines();
+    let file = posts::file(scratch.path());
     let expected: Vec<(&str, u64)> = KEYWORDS
         .iter()
         .map(|keyword| (*keyword, posts::containing(&lines, keyword)))
@@ -47,7 +49,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
         .collect();
     tidings(track).expect_code(0);
 
-    let report = publish(&server);
+    let report = publish(&server, &file);
     assert_eq!(report["lines"], lines.len() as u64);
     assert_eq!(report["journaled"], journaled);
     assert_eq!(
@@ -66,7 +68,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
             );
             let days = server.get(&views::path(
                 keyword,
-                "volume?from=2015-04-30T00:00:00Z&to=2015-09-01T00:00:00Z&step=day",
+                &format!("volume?from={}&to={}&step=day", posts::FROM, posts::TO),
             ));
             assert_eq!(days["total"], *count, "{keyword}");
         }
@@ -74,7 +76,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
     check(&server);
 
     // Publishing the same posts again changes only the count of duplicates.
-    publish(&server);
+    publish(&server, &file);
     server.wait_until_folded();
     check(&server);
     for (keyword, count) in &expected {

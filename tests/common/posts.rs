@@ -1,53 +1,83 @@
-//! The sample posts, counted with a plain substring search.
+//! Posts of the demo's world, counted with a plain search.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tidings::demo::{Chronicle, Growth, Span, World};
+use tidings::events::Timestamp;
 
-/// The keywords of the sample.
+/// The keywords of the world, in normal form.
 pub const KEYWORDS: [&str; 12] = [
-    "재미",
-    "연기",
-    "스토리",
-    "배우",
-    "감동",
-    "사랑",
-    "감독",
-    "액션",
-    "결말",
-    "반전",
-    "영상",
-    "음악",
+    "모루폰",
+    "별가루단",
+    "서리온",
+    "너구리즈",
+    "안개나루",
+    "우당탕면",
+    "뭉게톡",
+    "여섯번째 우산",
+    "brambleforge",
+    "pellivar",
+    "wrenna quill",
+    "honksworth",
 ];
 
-/// The path of the sample, or of the file that TIDINGS_POSTS names.
-pub fn path() -> PathBuf {
-    std::env::var_os("TIDINGS_POSTS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/posts-ko.ndjson.zst"),
-        PathBuf::from,
-    )
-}
+/// When the first post is, ...
+pub const FROM: &str = "2026-01-01T00:00:00Z";
+/// ... and before when the last one is.
+pub const TO: &str = "2026-05-01T00:00:00Z";
+const POSTS: u64 = 20_000;
 
-/// All lines.
+/// All posts of four months, each once.
 pub fn lines() -> Vec<String> {
-    let bytes = std::fs::read(path()).unwrap();
-    let text = if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        String::from_utf8(zstd::decode_all(&bytes[..]).unwrap()).unwrap()
-    } else {
-        String::from_utf8(bytes).unwrap()
+    let world = World::new(1);
+    let span = Span {
+        from: Timestamp::parse(FROM).unwrap(),
+        to: Timestamp::parse(TO).unwrap(),
+        posts: POSTS,
+        growth: Growth::Steady,
     };
-    text.lines().map(str::to_owned).collect()
-}
-
-/// The number of posts that contain a keyword.
-pub fn containing(lines: &[String], keyword: &str) -> u64 {
-    let mut ids = BTreeSet::new();
-    for line in lines {
-        let post: Value = serde_json::from_str(line).unwrap();
-        if post["text"].as_str().unwrap().contains(keyword) {
-            ids.insert(post["id"].as_str().unwrap().to_owned());
+    let mut chronicle = Chronicle::of(&world, &span);
+    let (mut lines, mut ids) = (Vec::new(), BTreeSet::new());
+    let mut line = Vec::new();
+    while chronicle.next_line(&mut line).is_some() {
+        let event: Value = serde_json::from_slice(&line).unwrap();
+        let is_post = event["type"] == "tweet.posted";
+        if is_post && ids.insert(event["id"].as_str().unwrap().to_owned()) {
+            lines.push(String::from_utf8(line.clone()).unwrap());
         }
     }
-    ids.len() as u64
+    assert_eq!(lines.len() as u64, POSTS);
+    lines
+}
+
+/// The same in a file of the folder.
+pub fn file(folder: &Path) -> PathBuf {
+    let file = folder.join("posts.ndjson");
+    std::fs::write(&file, lines().join("\n")).unwrap();
+    file
+}
+
+/// Whether a post is for a keyword. Hangul counts wherever it stands, Latin letters between others
+/// of their kind do not.
+pub fn is_for(text: &str, keyword: &str) -> bool {
+    let text = text.to_lowercase();
+    let joins = |neighbour: Option<char>| {
+        neighbour.is_some_and(|one| one.is_ascii_alphanumeric() || one == '_')
+    };
+    text.match_indices(keyword).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        !keyword.is_ascii() || !joins(before) && !joins(after)
+    })
+}
+
+/// The number of posts for a keyword.
+pub fn containing(lines: &[String], keyword: &str) -> u64 {
+    let is_for_keyword = |line: &&String| {
+        let post: Value = serde_json::from_str(line).unwrap();
+        is_for(post["text"].as_str().unwrap(), keyword)
+    };
+    lines.iter().filter(is_for_keyword).count() as u64
 }

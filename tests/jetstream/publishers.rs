@@ -72,7 +72,7 @@ fn lines() -> Vec<String> {
         let odd = ODD.get(number).into_iter();
         let found = posts::KEYWORDS
             .iter()
-            .filter(|keyword| text.contains(**keyword));
+            .filter(|keyword| posts::is_for(text, keyword));
         for keyword in found.chain(odd) {
             let mut event = post.clone();
             event["keyword"] = (*keyword).into();

@@ -75,6 +75,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "actors::engine",
         ],
     ),
+    ("demo", &["events"]),
     (
         "http",
         &[
@@ -115,6 +116,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "actors::live",
             "ingest",
             "maintenance",
+            "demo",
             "http",
             "app",
         ],
@@ -132,7 +134,7 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
         "it is pure",
     ),
     (
-        &["projections"],
+        &["projections", "demo"],
         &[
             "tokio",
             "ractor",
@@ -144,7 +146,7 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
             "std::time",
             "getrandom",
         ],
-        "folds are pure: no clock, no I/O, no randomness",
+        "it is pure: no clock, no I/O, no randomness but that of a seed",
     ),
     (&["store"], &["ractor", "axum"], "the store knows no actors"),
     (

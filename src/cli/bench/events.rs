@@ -1,4 +1,4 @@
-//! The events of a benchmark: generated, the same in every run, or taken from a file of real posts.
+//! The events of a benchmark: generated, the same in every run, or taken from a file of posts.
 
 use std::path::Path;
 
@@ -134,12 +134,13 @@ impl Made {
     }
 }
 
-/// Milliseconds by which each pass shifts the posts' times: a little more than the posts' own span.
-const PASS_MILLIS: i64 = 118 * Timestamp::DAY;
-/// Number of passes that fit between the posts' time and today.
+/// Milliseconds by which each pass shifts the posts' times: a little more than four months, the
+/// default range of `tidings sample`.
+const PASS_MILLIS: i64 = 121 * Timestamp::DAY;
+/// Number of passes before the times begin again, a millisecond later.
 const PASSES: i64 = 32;
 
-/// Real posts; each event is one post for one keyword that it contains.
+/// Posts of a file; each event is one post for one keyword that it contains.
 #[derive(Debug)]
 pub(super) struct Posts {
     matched: Vec<(Keyword, TweetPosted)>,
@@ -149,7 +150,7 @@ pub(super) struct Posts {
 }
 
 impl Posts {
-    pub(super) fn read(path: &Path, keywords: &[&str]) -> anyhow::Result<Self> {
+    pub(super) fn read(path: &Path, keywords: &[String]) -> anyhow::Result<Self> {
         let keywords = keywords
             .iter()
             .map(|keyword| Keyword::new(keyword))
@@ -171,7 +172,7 @@ impl Posts {
         }
         ensure!(
             !matched.is_empty(),
-            "{} holds no post that contains one of the sample keywords",
+            "{} holds no post that contains one of the keywords",
             path.display()
         );
         Ok(Self {

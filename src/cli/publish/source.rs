@@ -23,8 +23,6 @@ pub(in crate::cli) enum Input {
     Copy(File),
     /// A stream that can be read once, such as a pipe; `None` after it was read.
     Stream(Option<Box<dyn io::Read + Send>>),
-    /// Bytes in memory.
-    Bytes(Vec<u8>),
 }
 
 /// A line as read.
@@ -94,7 +92,6 @@ impl Input {
                 Box::new(again)
             }
             Self::Stream(stream) => stream.take().context("the input was read already")?,
-            Self::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
         };
         SourceLines::of(raw)
     }
@@ -186,8 +183,12 @@ impl Iterator for SourceLines {
 mod tests {
     use super::*;
 
+    fn input(bytes: &[u8]) -> Input {
+        Input::Stream(Some(Box::new(Cursor::new(bytes.to_vec()))))
+    }
+
     fn lines(bytes: &[u8]) -> Vec<SourceRead> {
-        let lines = Input::Bytes(bytes.to_vec()).lines().unwrap();
+        let lines = input(bytes).lines().unwrap();
         lines.map(Result::unwrap).collect()
     }
 
@@ -252,7 +253,7 @@ mod tests {
     fn damaged_zstd_ends_with_an_error() {
         let mut packed = zstd::encode_all(&b"a\nb\n"[..], 3).unwrap();
         packed.truncate(packed.len() - 3);
-        let last = Input::Bytes(packed).lines().unwrap().last();
+        let last = input(&packed).lines().unwrap().last();
         assert!(last.unwrap().is_err());
     }
 }

@@ -16,9 +16,9 @@ use super::events::{Made, Posts, Source};
 use crate::actors::engine::{Scope, Tidings, views_dir};
 use crate::app::engine_options;
 use crate::cli::Invocation;
-use crate::cli::demo::KEYWORDS;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::progress;
+use crate::demo::KEYWORDS;
 use crate::events::{Record, Timestamp, json};
 use crate::journal::{EmbeddedJournal, EmbeddedOptions, Journal, JournalHandle, Selection};
 use crate::telemetry::Metrics;
@@ -41,10 +41,18 @@ pub(in crate::cli) struct IngestBenchArguments {
     /// Size of a generated event's JSON, in bytes
     #[arg(long, default_value_t = 572, value_parser = clap::value_parser!(u32).range(300..=60_000))]
     pub(super) event_bytes: u32,
-    /// Use real posts instead of generated events (NDJSON, plain or zstd); the keywords are then
-    /// those of the demo
+    /// Use the posts of a file instead of generated events, such as a file of `tidings sample`
+    /// (NDJSON, plain or zstd)
     #[arg(long, value_name = "FILE")]
     pub(super) posts: Option<PathBuf>,
+    /// With --posts: the keywords to find in them; default: those of the demo
+    #[arg(
+        long,
+        value_name = "KEYWORD",
+        value_delimiter = ',',
+        requires = "posts"
+    )]
+    pub(super) posts_keywords: Vec<String>,
     /// With --nats: number of further events posted over HTTP
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) posted: u64,
@@ -76,7 +84,10 @@ pub(in crate::cli) async fn run(
         }
     };
     let source = match &arguments.posts {
-        Some(path) => Source::Posts(Posts::read(path, &KEYWORDS)?),
+        Some(path) if arguments.posts_keywords.is_empty() => {
+            Source::Posts(Posts::read(path, &KEYWORDS.map(str::to_owned))?)
+        }
+        Some(path) => Source::Posts(Posts::read(path, &arguments.posts_keywords)?),
         None => Source::Made(Made::new(arguments.keywords, arguments.event_bytes)?),
     };
     let figures = match invocation.nats_asked_for() {

@@ -1,0 +1,279 @@
+//! What happens in the world: ten storylines, one after the other, again and again.
+//!
+//! A stretch of time is divided into slots, and in each slot one storyline takes place, as an
+//! episode. For two to three hours its keyword has many times its usual posts; hours later a second
+//! part follows. Ten slots later at the earliest, the storyline comes again with other facts, such
+//! as another model or another rival. In slots of less than a day everything happens faster.
+
+use super::chance::{Chance, mixed};
+use super::rhythm::SEOUL_MILLIS;
+use crate::events::Timestamp;
+
+/// The number of storylines.
+pub(super) const STORIES: usize = 10;
+/// The longest slot.
+const SLOT_MILLIS: i64 = 36 * Timestamp::HOUR;
+/// Shorter slots don't keep to the hours of the day.
+const MIN_DAILY_SLOT_MILLIS: i64 = 24 * Timestamp::HOUR;
+/// In shorter slots an episode takes more of the slot by this factor.
+const STRETCH: i64 = 3;
+/// A multiplier of 1.
+pub(super) const USUAL: u64 = 10;
+
+/// A storyline.
+#[derive(Debug)]
+struct Story {
+    name: &'static str,
+    keyword: usize,
+    /// The hour of the day in Seoul at which it begins.
+    hour: i64,
+    acts: [Act; 2],
+}
+
+/// A part of a storyline, with phrases of its own.
+#[derive(Debug, Clone, Copy)]
+struct Act {
+    /// When it begins, in minutes since the storyline did.
+    after_minutes: i64,
+    /// How long its posts are at their most, in minutes.
+    minutes: i64,
+    /// How many times the usual number of posts there are, in tenths.
+    times: u64,
+}
+
+const fn story(
+    name: &'static str,
+    keyword: usize,
+    hour: i64,
+    first: (i64, u64),
+    second: (i64, i64, u64),
+) -> Story {
+    let first = Act {
+        after_minutes: 0,
+        minutes: first.0,
+        times: first.1,
+    };
+    let second = Act {
+        after_minutes: second.0,
+        minutes: second.1,
+        times: second.2,
+    };
+    Story {
+        name,
+        keyword,
+        hour,
+        acts: [first, second],
+    }
+}
+
+const ALL: [Story; STORIES] = [
+    story("launch", 0, 10, (180, 120), (600, 60, 60)),
+    story("comeback", 1, 18, (180, 110), (1_260, 60, 60)),
+    story("rumour", 2, 16, (120, 140), (1_080, 120, 100)),
+    story("match", 3, 18, (180, 110), (185, 60, 130)),
+    story("festival", 4, 19, (180, 140), (960, 60, 40)),
+    story("recall", 5, 11, (120, 140), (1_500, 60, 50)),
+    story("outage", 6, 14, (120, 160), (130, 60, 70)),
+    story("leak", 8, 9, (150, 130), (1_080, 90, 90)),
+    story("price", 9, 22, (120, 130), (900, 60, 60)),
+    story("viral", 11, 21, (150, 150), (720, 60, 60)),
+];
+
+/// A storyline that takes place at a certain time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Episode {
+    /// The storyline, such as `launch`.
+    pub story: &'static str,
+    /// Position of its keyword.
+    pub(super) keyword: usize,
+    /// When its first part begins.
+    pub start: Timestamp,
+    /// When its first part ends: until then the keyword has several times its usual posts.
+    pub end: Timestamp,
+    /// Its second part, with beginning and end.
+    pub second: (Timestamp, Timestamp),
+    /// Decides the facts of this time.
+    pub(super) facts: u64,
+    times: [u64; 2],
+}
+
+/// What an episode does to its keyword at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stir {
+    /// Position of the keyword.
+    pub(super) keyword: usize,
+    /// How many times the usual number of posts there are, in tenths.
+    pub(super) times: u64,
+    /// The part whose phrases are used, 0 or 1.
+    pub(super) act: usize,
+    /// The facts of the episode.
+    pub(super) facts: u64,
+}
+
+/// The episodes of a stretch of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    seed: u64,
+    from: Timestamp,
+    slot: i64,
+}
+
+impl Schedule {
+    /// Episodes from a moment on: all storylines at least once in `span` milliseconds.
+    pub(super) fn over(seed: u64, from: Timestamp, span: i64) -> Self {
+        let all = i64::try_from(STORIES).unwrap_or(1);
+        let rounds = (span + all * SLOT_MILLIS / 2) / (all * SLOT_MILLIS);
+        let slot = (span / (all * rounds.max(1))).max(1);
+        Self { seed, from, slot }
+    }
+
+    /// The length of a slot in milliseconds.
+    pub(super) fn slot(&self) -> i64 {
+        self.slot
+    }
+
+    /// The slot of a moment.
+    fn number(&self, moment: Timestamp) -> i64 {
+        (moment.millis() - self.from.millis()).div_euclid(self.slot)
+    }
+
+    /// The episode of a slot.
+    pub(super) fn episode(&self, number: i64) -> Option<Episode> {
+        let all = i64::try_from(STORIES).ok()?;
+        let (round, place) = (number.div_euclid(all), number.rem_euclid(all));
+        let mut order: [usize; STORIES] = std::array::from_fn(|story| story);
+        Chance::of(mixed(self.seed, &[1, round.cast_unsigned()])).shuffle(&mut order);
+        let story = ALL.get(*order.get(usize::try_from(place).ok()?)?)?;
+        let facts = mixed(self.seed, &[2, number.cast_unsigned()]);
+        let mut chance = Chance::of(facts);
+        let opens = self.from.plus(number * self.slot);
+        let jitter = i64::try_from(chance.below(1_000)).unwrap_or_default();
+        let start = if self.slot < MIN_DAILY_SLOT_MILLIS {
+            opens.plus(self.slot / 10 + self.slot * jitter / 8_000)
+        } else {
+            let earliest = opens.plus(self.slot * jitter / 8_000);
+            let local = (earliest.millis() + SEOUL_MILLIS).rem_euclid(Timestamp::DAY);
+            earliest.plus((story.hour * Timestamp::HOUR - local).rem_euclid(Timestamp::DAY))
+        };
+        let [first, second] = story.acts;
+        let second_start = start.plus(self.scaled(second.after_minutes, 1));
+        let end = start.plus(self.scaled(first.minutes, STRETCH));
+        let second_start = second_start.max(end);
+        Some(Episode {
+            story: story.name,
+            keyword: story.keyword,
+            start,
+            end,
+            second: (
+                second_start,
+                second_start.plus(self.scaled(second.minutes, STRETCH)),
+            ),
+            facts,
+            times: [first.times, second.times],
+        })
+    }
+
+    /// The episodes that begin in a range.
+    pub(super) fn episodes(&self, to: Timestamp) -> impl Iterator<Item = Episode> {
+        let last = self.number(to);
+        let found = (0..=last).filter_map(|number| self.episode(number));
+        found.filter(move |episode| episode.start < to)
+    }
+
+    /// The episodes that may stir their keywords at a moment.
+    pub(super) fn around(&self, moment: Timestamp) -> impl Iterator<Item = Episode> {
+        let now = self.number(moment);
+        (now - 2..=now).filter_map(|number| self.episode(number))
+    }
+
+    /// Minutes of a slot of full length as milliseconds of one of these slots.
+    fn scaled(&self, minutes: i64, stretch: i64) -> i64 {
+        let full = minutes * Timestamp::MINUTE;
+        if self.slot < MIN_DAILY_SLOT_MILLIS {
+            (full / 1_000 * self.slot / (SLOT_MILLIS / 1_000) * stretch).max(1)
+        } else {
+            full
+        }
+    }
+}
+
+impl Episode {
+    /// What it does to its keyword at a moment, if anything.
+    pub(super) fn stir(&self, moment: Timestamp) -> Option<Stir> {
+        let parts = [(self.start, self.end), self.second];
+        let stirs = parts.into_iter().zip(self.times).zip(0..);
+        let strongest = stirs.filter_map(|(((start, end), times), act)| {
+            let times = times_at(moment, start, end, times)?;
+            Some((times, act))
+        });
+        let (times, act) = strongest.max()?;
+        Some(Stir {
+            keyword: self.keyword,
+            times,
+            act,
+            facts: self.facts,
+        })
+    }
+}
+
+/// The multiplier of a part at a moment: full between start and end, then it fades.
+fn times_at(moment: Timestamp, start: Timestamp, end: Timestamp, times: u64) -> Option<u64> {
+    let since = moment.millis() - start.millis();
+    let length = end.millis() - start.millis();
+    if since < 0 {
+        return None;
+    }
+    let times = match since.saturating_sub(length) {
+        left if left <= 0 => times,
+        left if left < length / 2 => times / 3,
+        left if left < length => times / 6,
+        left if left < 2 * length => USUAL + USUAL / 2,
+        _ => return None,
+    };
+    Some(times.max(USUAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::demo::subjects::SUBJECTS;
+
+    fn names(span: i64) -> (BTreeSet<&'static str>, usize) {
+        let from = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
+        let episodes: Vec<Episode> = Schedule::over(5, from, span)
+            .episodes(from.plus(span))
+            .collect();
+        for episode in &episodes {
+            assert!(episode.start >= from && episode.end <= from.plus(span));
+            assert!(episode.end <= episode.second.0);
+        }
+        let names = episodes.iter().map(|episode| episode.story).collect();
+        (names, episodes.len())
+    }
+
+    #[test]
+    fn every_storyline_takes_place_in_a_span_of_any_length() {
+        for (span, expected) in [
+            (Timestamp::MINUTE, 10),
+            (Timestamp::DAY, 10),
+            (15 * Timestamp::DAY, 10),
+            (120 * Timestamp::DAY, 80),
+            (366 * Timestamp::DAY, 240),
+        ] {
+            let (names, count) = names(span);
+            assert_eq!((names.len(), count), (STORIES, expected), "{span}");
+        }
+    }
+
+    #[test]
+    fn storylines_have_phrases() {
+        for story in &ALL {
+            let phrases = SUBJECTS[story.keyword].phrases;
+            for section in ["[act1.ko]", "[act1.en]", "[act2."] {
+                assert!(phrases.contains(section), "{} {section}", story.name);
+            }
+        }
+    }
+}
