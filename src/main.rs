@@ -9,8 +9,8 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    // reqwest is built without a cryptography provider. Installing one fails only when one is
-    // already installed, which is as good.
+    // reqwest is built without a cryptography provider, so one is installed here. The only error is
+    // that a provider is already installed; reqwest then uses that one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     tidings::cli::main()
 }

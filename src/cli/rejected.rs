@@ -22,12 +22,12 @@ pub(super) enum RejectedAction {
     Ls,
     /// One entry with its payload
     Show {
-        /// Its sequence in the journal
+        /// Sequence of the rejected record in the journal
         sequence: u64,
     },
     /// Append the payloads again that can be decoded now; entries stay in the log
     Redrive {
-        /// Their sequences in the journal
+        /// Sequences of the rejected records in the journal
         #[arg(required_unless_present = "all", value_name = "SEQUENCE")]
         sequences: Vec<u64>,
         /// Every entry

@@ -17,7 +17,7 @@ pub enum CarriedToken {
     /// The token is unchanged: it names the same keyword. This includes tokens that named no
     /// keyword under version 1; they may name one now.
     Same,
-    /// The keyword of the token has this form now, and so another token.
+    /// The normal form of the token's keyword is now this one, so the token has changed.
     Now(Keyword),
     /// The keyword of the token is not a keyword any more.
     Gone(KeywordError),

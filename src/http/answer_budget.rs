@@ -1,8 +1,8 @@
 //! Limits the memory of answers that wait to be written.
 //!
-//! An answer stays in memory until its client has taken it. [`AnswerBudget`] counts its bytes in
+//! An answer stays in memory until its client has read it. [`AnswerBudget`] counts its bytes in
 //! the budget of all clients, until they are written. When the budget is spent, it first resets the
-//! connections of clients that take nothing. If that does not suffice, it refuses a large answer.
+//! connections of clients that read nothing. If that does not suffice, it refuses a large answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder, Steady};
 use super::client_stream::WriteProgress;
 use super::problem::Problem;
 
-/// Time for which a client may take nothing while the budget is short.
+/// Time for which a client may read nothing while the budget is short.
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) const BUSY: Problem = Problem::Busy {

@@ -74,7 +74,11 @@ pub fn page_operation() -> Operation {
 
 /// Describes `GET /page.js`.
 pub fn script_operation() -> Operation {
-    of_text("pageScript", "Its script", "text/javascript")
+    of_text(
+        "pageScript",
+        "The script of the built-in page",
+        "text/javascript",
+    )
 }
 
 /// Describes `GET /live.js`.
@@ -88,7 +92,7 @@ pub fn live_script_operation() -> Operation {
 
 /// Describes `GET /page.css`.
 pub fn style_operation() -> Operation {
-    of_text("pageStyle", "Its style", "text/css")
+    of_text("pageStyle", "The style of the built-in page", "text/css")
 }
 
 /// Describes `GET /api/openapi.json`.

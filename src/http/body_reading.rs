@@ -239,7 +239,7 @@ impl Holder for Pace {
         let state = self.state();
         let since = now.saturating_duration_since(state.last);
         let behind = state.behind.saturating_add(since);
-        // A body of at most `FREE_BYTES` is always let in, so it does not give way either.
+        // A body of at most `FREE_BYTES` is never refused, so it does not give way either.
         let may_give_way = !state.has_arrived && state.length > FREE_BYTES;
         (may_give_way && behind > Self::GRACE).then_some(behind)
     }

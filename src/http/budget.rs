@@ -14,8 +14,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
-/// Size up to which answers and bodies are always let in, in bytes: answers from a few rows, bodies
-/// of a few lines. The limit on connections bounds their sum.
+/// Size up to which answers and bodies are always accepted, in bytes: answers from a few rows,
+/// bodies of a few lines. The limit on connections bounds their sum.
 pub const FREE_BYTES: u64 = 64 * 1024;
 
 /// Pause after a search for holders to give way that did not find enough bytes.
@@ -104,7 +104,7 @@ impl ByteBudget {
     }
 
     /// Counts `bytes` for `holder`. Returns `None` when there is no room for them. When there is no
-    /// other holder, any size is let in, so that no size is refused for ever.
+    /// other holder, any size is accepted, so that no size is refused for ever.
     pub fn charge(
         &self,
         bytes: u64,

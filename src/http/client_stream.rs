@@ -98,7 +98,7 @@ pub struct ClientStream {
 }
 
 impl ClientStream {
-    /// Wraps a connection. It is reset when the client takes nothing for `idle`.
+    /// Wraps a connection. It is reset when the client reads nothing for `idle`.
     pub fn new(stream: TcpStream, idle: Duration, metrics: Metrics) -> Self {
         bound_system_buffer(&stream, idle);
         Self {
@@ -180,7 +180,7 @@ impl ClientStream {
     }
 }
 
-/// Limits the time for which the system keeps its buffer for a client that takes nothing, also
+/// Limits the time for which the system keeps its buffer for a client that reads nothing, also
 /// after the process has closed the connection. The limit is twice `idle`, so that the process
 /// resets the connection first: the system would drop it without telling the client.
 fn bound_system_buffer(stream: &TcpStream, idle: Duration) {

@@ -182,11 +182,11 @@ pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Respo
 }
 
 /// Description of the answer to a probe.
-const TOLD: &str = "The answer; a host that is not listed is told the status alone";
+const TOLD: &str = "The answer. A request with an unlisted Host gets only the status";
 
 /// Describes `GET /healthz`.
 pub fn health_operation() -> Operation {
-    Operation::new("health", "Does the process run?").gives_tagged(
+    Operation::new("health", "Whether the process runs").gives_tagged(
         TOLD,
         "application/json",
         &reference("schemas", "Health"),
@@ -196,8 +196,8 @@ pub fn health_operation() -> Operation {
 /// Describes `GET /readyz`.
 pub fn readiness_operation() -> Operation {
     let readiness = reference("schemas", "Readiness");
-    let waits = "Starting, something waits (see causes), or a shard lags too far";
-    Operation::new("readiness", "Are answers up to date?")
+    let waits = "The server starts, an operation waits (see causes), or a shard lags too far";
+    Operation::new("readiness", "Whether answers are up to date")
         .gives_tagged(TOLD, "application/json", &readiness)
         .gives_problem(503, waits, &reference("schemas", "NotReady"))
         .retry_after(503)
@@ -207,6 +207,6 @@ pub fn readiness_operation() -> Operation {
 pub fn metrics_operation() -> Operation {
     let text = json!({ "type": "string" });
     Operation::new("metrics", "Metrics in the OpenMetrics text format")
-        .described("May listen elsewhere (setting http.metrics_listen).")
+        .described("Served at another address if http.metrics_listen is set.")
         .gives(200, "The answer", "application/openmetrics-text", &text)
 }

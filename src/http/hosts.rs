@@ -1,8 +1,8 @@
 //! [`Hosts`]: checks the `Host` and the `Origin` of a request.
 //!
 //! This keeps pages of other sites from using the server through the browser of a user. A request
-//! is let in when its `Host` is listed, and when its `Origin`, if it has one, is a page of a listed
-//! host on the same port. A missing port stands for the default port of the scheme. A `Host` has no
+//! is allowed when its `Host` is listed. If it has an `Origin`, that must also be a page of a
+//! listed host on the same port. A missing port stands for the default port of the scheme. A `Host` has no
 //! scheme, so a `Host` without a port stands for port 80 of `http` and for port 443 of `https`.
 
 use std::net::Ipv6Addr;
@@ -16,7 +16,7 @@ use super::problem::{Problem, shortened};
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
-/// Host names under which the server may be asked.
+/// The host names that a request may address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hosts {
     listed: Vec<Host>,
@@ -156,7 +156,7 @@ impl Host {
         (!name.is_empty()).then_some(Self { name, port })
     }
 
-    /// Whether this entry of the list lets in requests to `host`.
+    /// Whether this entry of the list allows requests to `host`.
     fn allows(&self, host: &Self) -> bool {
         let is_port_allowed = match (self.port, host.port) {
             (None, _) => true,

@@ -129,11 +129,21 @@ pub fn track_operation() -> Operation {
         "properties": { "keyword": { "type": "string" } },
         "required": ["keyword"],
     });
-    let limit = "As many keywords as the setting keywords.max allows are tracked";
+    let limit = "The number of tracked keywords has reached keywords.max";
     Operation::new("track", "Track a keyword")
         .body("application/json", &body)
-        .gives(200, "It was tracked already", "application/json", &name)
-        .gives(201, "It is tracked from now on", "application/json", &name)
+        .gives(
+            200,
+            "The keyword was tracked already",
+            "application/json",
+            &name,
+        )
+        .gives(
+            201,
+            "The keyword is tracked from now on",
+            "application/json",
+            &name,
+        )
         .header(201, "Location", location)
         .gives_problem(409, limit, &reference("schemas", "Problem"))
         .refused(503, "TryAgain")
@@ -142,9 +152,9 @@ pub fn track_operation() -> Operation {
 /// Describes `DELETE /keywords/{token}`.
 pub fn untrack_operation() -> Operation {
     Operation::new("untrack", "Stop tracking a keyword")
-        .described("Drops its views; the ledger stays.")
+        .described("Drops the keyword's views and keeps its ledger.")
         .of_keyword()
-        .gives_nothing(204, "It isn't tracked any more")
+        .gives_nothing(204, "The keyword is no longer tracked")
         .refused(404, "NotFound")
         .refused(503, "TryAgain")
 }
@@ -154,7 +164,7 @@ pub fn release_operation() -> Operation {
     let name = reference("schemas", "KeywordName");
     Operation::new("release", "End a keyword's quarantine")
         .of_keyword()
-        .gives(200, "It folds again", "application/json", &name)
+        .gives(200, "The keyword folds again", "application/json", &name)
         .refused(404, "NotFound")
         .refused(408, "BodyTimeout")
         .refused(413, "BodyTooLarge")

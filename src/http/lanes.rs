@@ -2,15 +2,15 @@
 //! answers do not delay the others.
 //!
 //! - [`Lane::Rows`]: answers from a few rows of one keyword. They wait for a thread, and are never
-//!   refused. An answer that reads more than [`MAX_ROWS_BYTES`], such as a page of very long texts,
-//!   is stopped and made again in [`Lane::List`], so that it does not delay short answers.
+//!   refused. An answer that reads more than [`MAX_ROWS_BYTES`], such as a result page of long
+//!   texts, is stopped and made again in [`Lane::List`], so that it does not delay short answers.
 //! - [`Lane::List`]: answers from one row of every keyword, and other long answers. Few are made at
 //!   a time. The others wait, and are never refused.
 //! - [`Lane::Scan`]: answers that may read very many rows. [`Admission`] limits how many run, how
 //!   many wait, and how many come from one client.
 //!
 //! The threads have a lower priority than the event loop and the folds. So publishing, folding and
-//! live updates go on while many answers are asked for.
+//! live updates continue while many requests wait for answers.
 //!
 //! In each lane the work ends when its client leaves: a waiting task leaves its queue at once, and
 //! a running task stops at its next row.
@@ -33,8 +33,8 @@ use crate::telemetry::{Metrics, log_throttled};
 /// may wait for the disk.
 const ROWS_PER_CORE: usize = 2;
 
-/// Most bytes that an answer of [`Lane::Rows`] may read. The longest result page, 200 tweets, takes
-/// less when its texts have ordinary length.
+/// Maximum number of bytes that an answer of [`Lane::Rows`] may read. The longest result page, 200
+/// tweets, takes less when its texts have ordinary length.
 pub(super) const MAX_ROWS_BYTES: u64 = 128 * 1024;
 
 /// Niceness of the threads of [`Lane::Rows`], from 0 to 19. 19 is the lowest priority.

@@ -385,7 +385,7 @@ impl From<CommandError> for Problem {
 }
 
 impl Problem {
-    /// The problem for a wait for `min` that failed.
+    /// The problem when the views did not reach the sequence `min`.
     pub fn not_reached(error: &ReachedError, min: Sequence) -> Self {
         match error {
             ReachedError::BeyondHead { head } => Self::BeyondHead { min, head: *head },

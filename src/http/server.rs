@@ -1,6 +1,6 @@
 //! [`Server`]: accepts connections and serves HTTP/1.1 on them. It limits the number of
 //! connections, the time in which the head of a request arrives, and the time for which a client
-//! takes nothing of its answer.
+//! reads nothing of its answer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -41,7 +41,7 @@ pub struct ServerLimits {
     /// Time in which the head of a request has to arrive, including the wait for it on an idle
     /// connection.
     pub header_time: Duration,
-    /// Time for which a client may take nothing of its answer.
+    /// Time after which a connection is reset if its client reads nothing of its answer.
     pub write_idle: Duration,
 }
 

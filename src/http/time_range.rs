@@ -8,7 +8,7 @@ use crate::events::Timestamp;
 use crate::projections::volume;
 use crate::queries::Buckets;
 
-/// The most points that one series of an answer holds.
+/// Maximum number of points in one series of an answer.
 pub const MAX_POINTS: u64 = 10_000;
 
 /// 0000-01-01T00:00:00Z: the earliest moment that RFC 3339 can write.
@@ -20,7 +20,7 @@ pub const FROM: Time = Time(
         "from",
         "Start, inclusive; lowered to the step. Default: 24 hours before the end",
     )
-    .live("Where the buckets begin; without it, 24 hours before the bucket that contains now"),
+    .live("Start of the first bucket. Default: 24 hours before the end"),
 );
 /// End of a span of buckets.
 pub const TO: Time = Time(
@@ -38,8 +38,8 @@ pub const STEP: Word = Word {
 };
 /// Offset from UTC of the day that a day bucket covers.
 pub const TZ: Zone = Zone(
-    Head::new("tz", "Whole hours ahead of UTC; moves day buckets")
-        .live("The offset that days begin by, such as +09:00"),
+    Head::new("tz", "Offset from UTC of day buckets, in whole hours")
+        .live("Offset from UTC of day buckets, in whole hours, such as +09:00"),
 );
 
 /// Reads [`FROM`], [`TO`], [`STEP`] and [`TZ`]. Without `to`, the span ends with the bucket that

@@ -1,5 +1,5 @@
-//! `POST /tweets`: reads a body of NDJSON lines, hands it to the ingest, and answers what became of
-//! the lines.
+//! `POST /tweets`: reads a body of NDJSON lines, passes it to the ingest, and answers with the
+//! numbers of accepted and rejected lines.
 
 use std::sync::Arc;
 
@@ -72,8 +72,8 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     let Ok(place) = Arc::clone(&http.shared.bodies).acquire_owned().await else {
         return Err(Problem::TryAgain("the server is stopping"));
     };
-    // The body is ingested in a separate task, which goes on when the client leaves. So no body is
-    // ingested in part. The task holds its permit as long as it holds the body.
+    // The body is ingested in a separate task, which continues when the client leaves. So a body
+    // is never ingested in part. The task holds its permit as long as it holds the body.
     let report = tokio::spawn(async move {
         let report = intake.publish(body).await;
         drop(place);
@@ -97,12 +97,21 @@ pub fn publish_operation() -> Operation {
     });
     Operation::new("publish", "Publish events")
         .described(
-            "NDJSON of at most 16 MiB, one event a line. A bad line never stops the others; what \
-            is accepted is durable when answered.",
+            "NDJSON of at most 16 MiB, one event per line. A bad line does not affect the others. \
+            Accepted lines are durable when the answer is sent.",
         )
         .body("application/x-ndjson", &reference("schemas", "Event"))
-        .gives(200, "What became of the lines", "application/json", &taken)
-        .gives_problem(503, "Nothing, or only a part, was journaled", &unjournaled)
+        .gives(
+            200,
+            "The number of accepted and rejected lines, and the rejected lines",
+            "application/json",
+            &taken,
+        )
+        .gives_problem(
+            503,
+            "The body was not journaled, or only a part of it",
+            &unjournaled,
+        )
         .retry_after(503)
 }
 

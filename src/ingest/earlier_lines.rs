@@ -22,8 +22,8 @@ struct TweetLines {
     /// The keywords to which the tweet was posted. The number is the keyword's count in `cleared`
     /// at that line.
     posted: Vec<(Keyword, u32)>,
-    /// The keywords in which the tweet was deleted, with the same number. A deletion also holds for
-    /// later posts.
+    /// The keywords in which the tweet was deleted. The number is the keyword's count in `cleared`
+    /// at that line. A deletion also holds for later posts.
     deleted: HashSet<(Keyword, u32)>,
 }
 
@@ -85,8 +85,8 @@ impl EarlierLines {
                 .is_none_or(|said| !said.deleted.contains(&(keyword.clone(), 0)))
     }
 
-    /// True when earlier lines have untracked the keyword: the views say nothing about its tweets
-    /// then.
+    /// True when earlier lines have untracked the keyword. Its tweets in the views then no longer
+    /// count.
     pub(super) fn is_cleared(&self, keyword: &Keyword) -> bool {
         self.cleared.contains_key(keyword)
     }

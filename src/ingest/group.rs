@@ -3,9 +3,9 @@
 use super::IngestCounts;
 use crate::events::Record;
 
-/// Number of records at which a group is appended ...
+/// Number of records at which a group is appended.
 const MAX_GROUP_RECORDS: usize = 16_384;
-/// ... and its size in bytes.
+/// Size in bytes at which a group is appended.
 const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// Records that wait to be appended, and the counts to add afterwards.

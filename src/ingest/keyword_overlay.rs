@@ -40,7 +40,7 @@ pub(super) struct KeywordOverlay {
 impl KeywordOverlay {
     pub(super) fn of(tidings: Tidings) -> Self {
         Self {
-            // Read before the matcher.
+            // This is read before the matcher, so that the matcher is at least as current.
             knew_all: tidings.knows_tracked(),
             matcher: tidings.matcher(),
             tidings,
@@ -78,7 +78,7 @@ impl KeywordOverlay {
             None => return false,
         }
         if self.changed.insert(keyword.clone(), true).is_some() {
-            // A matcher contains the keyword: an earlier line has added it, or the views know it.
+            // An earlier line has tracked or untracked the keyword, so a matcher contains it.
             return true;
         }
         let mut part = vec![keyword.clone()];

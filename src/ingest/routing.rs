@@ -14,13 +14,14 @@ use crate::actors::engine::Tidings;
 use crate::events::json::{self, Line};
 use crate::events::{Event, Form, Keyword, Record, RecordError, Timestamp, TweetId, binary};
 
-/// Maximum number of rejected lines that a report lists; a body of 20 KiB can have that many.
+/// Maximum number of rejected lines in a report. A body of 20 KiB can have that many. Further lines
+/// are only counted.
 const MAX_LISTED_LINES: usize = 10_000;
-/// ... and maximum total size of their reasons, in bytes. Further lines are only counted.
+/// Maximum total size of the listed reasons, in bytes. Further lines are only counted.
 const MAX_LISTED_BYTES: usize = 8 * 1024 * 1024;
-/// Number of folds that a body may wait for, ...
+/// Number of folds that any body may wait for.
 const MAX_FOLDS: u64 = 8;
-/// ... plus one for each this many lines.
+/// Number of lines for which a body may wait for one more fold.
 const LINES_PER_FOLD: u64 = 1024;
 
 /// The reason why routing pauses.
@@ -29,8 +30,8 @@ pub(super) enum Pause {
     /// The group has enough records.
     Group,
     /// All records before the next line have to be folded first: the line needs the holders of a
-    /// tweet, the state of keywords that the views don't know yet, or places that earlier lines
-    /// have freed.
+    /// tweet, the state of keywords that are not in the views yet, or the permits that earlier
+    /// lines have released.
     Fold,
     /// No line is left.
     Finished,
@@ -129,7 +130,8 @@ impl Routing {
             drop(self.keywords.take_reservations());
         }
         if was_early && self.phase.is_current() {
-            // No line has changed a keyword yet: such a line would have had to wait.
+            // The overlay holds no changes yet: in the early phase, a line that changes a keyword
+            // waits for the views.
             self.keywords = KeywordOverlay::of(self.tidings.clone());
         }
     }

@@ -46,13 +46,13 @@ pub type JournalHandle = Arc<dyn Journal>;
 /// Which acknowledged records a power loss can destroy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// None: every group is on disk before it is acknowledged.
+    /// No records: every group is on disk before it is acknowledged.
     Synced,
-    /// None, unless most replicas fail together.
+    /// No records, unless most replicas fail together.
     Replicated,
-    /// Those of the last moments: records are acknowledged before they are on disk.
+    /// The latest records: they are acknowledged before they are on disk.
     Buffered,
-    /// All: records are only in memory (tests).
+    /// All records: they are only in memory (tests).
     Volatile,
 }
 

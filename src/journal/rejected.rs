@@ -107,7 +107,7 @@ impl RejectedPage {
 /// The last entry of each subject. It tells which entries are already stored and must be skipped.
 #[derive(Debug, Default)]
 pub(super) struct LastPositions {
-    /// By token; `None` for all records that name no keyword.
+    /// The key is the token. All records that name no keyword share the key `None`.
     last: HashMap<Option<Bytes>, (Incarnation, Sequence)>,
 }
 

@@ -191,7 +191,7 @@ impl ResidentViews {
 pub struct KeywordDigest {
     /// The keyword.
     pub keyword: Keyword,
-    /// Its summary.
+    /// The summary of the keyword.
     pub summary: KeywordSummary,
     /// The digest of everything that a client can read; `None` when the keyword is not tracked.
     pub digest: Option<Digest>,

@@ -131,9 +131,8 @@ async fn digests_of(views: Views) -> Result<(Vec<KeywordDigest>, Digest), Openin
     Ok(tokio::task::spawn_blocking(move || digests(&views)).await??)
 }
 
-/// The last folded position of each keyword. Some keywords are beyond their shard's checkpoint: a
-/// commit may fall between the two ends of a batch, and the checkpoint is that of the last complete
-/// batch.
+/// The last folded position of each keyword. Some keywords are beyond their shard's checkpoint,
+/// because a commit may happen during a batch, and its checkpoint is the end of the batch before.
 struct FoldLimits<'a> {
     open: &'a OpenViews,
     behind: &'a BTreeMap<Keyword, Sequence>,

@@ -38,7 +38,7 @@ pub struct RowChanges {
     pub cleared: bool,
     /// The new rows, the summary among them.
     pub rows: Vec<RowChange>,
-    /// What the summary says about tracking, if that changed.
+    /// The new tracking state in the summary, if it changed.
     pub tracking: Option<Tracking>,
 }
 
@@ -64,7 +64,7 @@ impl RowChanges {
 #[derive(Debug)]
 pub struct KeywordView {
     summary: KeywordSummary,
-    /// What the summary row says about tracking; `None` while there is no such row.
+    /// The tracking state in the summary row; `None` while there is no summary row.
     tracking: Option<Tracking>,
     projections: Projections,
     ids: Ids,

@@ -124,7 +124,7 @@ pub enum Seek<K> {
 }
 
 impl<K> Seek<K> {
-    /// The same search by another key.
+    /// Returns the same search with the converted key.
     pub fn map<T>(self, key: impl FnOnce(K) -> T) -> Seek<T> {
         match self {
             Self::AtOrBefore(at) => Seek::AtOrBefore(key(at)),
@@ -140,7 +140,7 @@ impl<K> Seek<K> {
         }
     }
 
-    /// The same search by a reference to its key.
+    /// Returns the same search with a reference to the key.
     pub const fn as_ref(&self) -> Seek<&K> {
         match self {
             Self::AtOrBefore(key) => Seek::AtOrBefore(key),

@@ -116,7 +116,7 @@ impl Ledger {
     }
 }
 
-/// What a summary says about tracking. Rows store the index of the variant, so the order is fixed.
+/// The tracking state in a summary. Rows store the index of the variant, so the order is fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tracking {
     /// The keyword is tracked.
@@ -145,7 +145,7 @@ impl KeywordSummary {
         RowKey::of_kind(Self::FORMAT.kind)
     }
 
-    /// What the summary says about tracking.
+    /// The tracking state.
     pub fn tracking(&self) -> Tracking {
         match (self.as_of, self.tracked) {
             (Sequence::ZERO, _) => Tracking::Unfolded,

@@ -11,7 +11,7 @@ use crate::store::Views;
 pub struct KeywordSeries {
     /// The keyword.
     pub keyword: Keyword,
-    /// Its counts.
+    /// The counts of the keyword.
     pub series: Series,
 }
 

@@ -4,10 +4,10 @@ use crate::access::KeywordSet;
 use crate::projections::Ledger;
 use crate::store::{StoreError, Views};
 
-/// What became of the records of many keywords.
+/// The number of records by outcome, over many keywords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TotalLedger {
-    /// The sum of their ledgers, including those of keywords that are not tracked any more.
+    /// The sum of the ledgers of all countable keywords, including untracked ones.
     pub ledger: Ledger,
     /// Number of records whose subject names no keyword. It is 0 unless all keywords are countable.
     pub unaddressed: u64,

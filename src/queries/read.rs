@@ -29,9 +29,9 @@ impl From<RowsError> for QueryError {
 /// How a query about an untracked keyword is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Untracked {
-    /// With [`QueryError::NotTracked`].
+    /// The answer is [`QueryError::NotTracked`].
     Refused,
-    /// Like a query about a tracked keyword. For data that `keyword.untracked` keeps: the ledger.
+    /// The answer is as for a tracked keyword. For data that `keyword.untracked` keeps: the ledger.
     Answered,
 }
 

@@ -56,7 +56,7 @@ impl Entry {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// Whether an entry has the same id and keyword.
+    /// Whether both entries have the same id and keyword.
     fn is_like(&self, other: &Self) -> bool {
         self.id() == other.id() && self.keyword() == other.keyword()
     }

@@ -6,14 +6,14 @@ use prometheus_client::encoding::EncodeLabelSet;
 /// A shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ShardLabel {
-    /// Its number, from 0.
+    /// The number of the shard, from 0.
     pub shard: u32,
 }
 
 /// A kind of actor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ActorLabel {
-    /// Such as `keyword`, `shard` or `reader`.
+    /// The kind of actor, such as `keyword`, `shard` or `reader`.
     pub kind: &'static str,
 }
 

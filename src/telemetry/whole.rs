@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error with the texts of all its sources, joined by `: `. A source whose text the
-/// text before it already repeats is left out.
+/// Shows an error with the texts of all its sources, joined by `: `. A source is left out if the
+/// text before it already contains the text of the source.
 ///
 /// Every log line and every answer that names an error goes through this, because the text of an
 /// error alone often leaves out what the operating system said.

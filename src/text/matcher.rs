@@ -331,8 +331,8 @@ mod tests {
         assert!(Matcher::new([]).keywords_in("ai").is_empty());
     }
 
-    /// Finds every occurrence of every keyword by the letter of the rule. The test itself lists
-    /// which characters of the alphabet below belong to words with spaces.
+    /// Finds the keywords without an automaton, by checking the rule at every position. The
+    /// characters that belong to words with spaces are listed here, not taken from the matcher.
     fn naive(keywords: &BTreeSet<String>, text: &str) -> Vec<String> {
         let text = normal_form(text);
         let spaced = |mut side: Box<dyn Iterator<Item = char> + '_>| {

@@ -35,7 +35,7 @@ pub fn with(mut line: Value, fields: Value) -> Value {
     line
 }
 
-/// The same about one keyword.
+/// The same line with this keyword.
 pub fn of(keyword: &str, line: Value) -> Value {
     with(line, json!({ "keyword": keyword }))
 }

@@ -14,7 +14,7 @@ pub struct Description {
     document: Value,
     /// The same description with each schema closed to unnamed members.
     closed: Value,
-    /// By schema.
+    /// The validators by schema.
     validators: RefCell<BTreeMap<String, Validator>>,
 }
 

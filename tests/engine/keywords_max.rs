@@ -213,7 +213,8 @@ async fn crash_between_shard_commits_changes_nothing() {
     }
 }
 
-/// Views that take each shard from one of two others.
+/// Makes views in `mixed`. `is_late` chooses for each shard: its rows are those of `later` if true,
+/// else those of `earlier`.
 fn mix(earlier: &Path, later: &Path, mixed: &Path, mut is_late: impl FnMut(u16) -> bool) {
     let open = |data: &Path| {
         let config = sled::Config::new()

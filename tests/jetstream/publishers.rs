@@ -105,7 +105,7 @@ fn sample_totals_are_exact_through_publishers_in_other_languages() {
     let lines = lines();
     let all = lines.len();
 
-    // Two languages at a time, which share every keyword.
+    // Two clients publish at the same time. Every keyword gets lines from both.
     let (one, other): (Vec<_>, Vec<_>) = lines
         .iter()
         .cloned()

@@ -112,7 +112,7 @@ fn journal_moves_to_jetstream_and_back_unchanged() {
     let arguments = ["journal", "import", there.to_str().unwrap()];
     on_files(&place("two"), arguments.iter().chain(&to_nats)).expect_code(0);
     assert_eq!(export("two", &back, &to_nats), right);
-    // Back into files.
+    // Imports the export from JetStream into an embedded journal.
     on_files(
         &place("three"),
         ["journal", "import", back.to_str().unwrap()],

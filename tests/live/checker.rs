@@ -233,7 +233,7 @@ impl Publisher {
             0..5 => {
                 self.made += 1;
                 let id = format!("x:{}", self.made);
-                // Mostly now, sometimes late, sometimes before the window.
+                // Most tweets are current, some are late, and some are before the window.
                 let behind = *self.chance.pick(&[1, 1, 60, 4_000, 200_000]);
                 let at = self.moment(behind);
                 let text = "가나다 ".repeat(1 + self.chance.below(20) as usize);

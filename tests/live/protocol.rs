@@ -161,7 +161,7 @@ fn topics_default_to_those_of_the_dashboard() {
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "배우" }));
     client.next_of("subscribed");
-    // Those of them that there are.
+    // The default topics that this build has, in order.
     let of_dashboard = ["timeline", "volume", "ranking", "related"];
     let expected: Vec<_> = of_dashboard
         .into_iter()

@@ -123,7 +123,7 @@ impl Model {
         }
     }
 
-    /// The number of records with this fate.
+    /// The number of records with this outcome.
     pub fn fated(&self, fate: Fate) -> u64 {
         self.fates.iter().filter(|one| **one == fate).count() as u64
     }

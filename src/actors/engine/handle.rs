@@ -18,9 +18,9 @@ use crate::store::{StoreError, TweetIndex, Views};
 use crate::telemetry::{Metrics, whole};
 use crate::text::Matcher;
 
-/// Time without a query after which a part of the tweet index leaves memory ...
+/// Time without a query after which a part of the tweet index leaves memory.
 const FORGET_HOLDERS_AFTER: Duration = Duration::from_secs(600);
-/// ... checked at this interval.
+/// Interval at which the tweet index is checked for parts that no query uses.
 const FORGET_HOLDERS_EVERY: Duration = Duration::from_secs(5);
 
 /// The running engine; cheap to clone.
@@ -116,7 +116,7 @@ impl Tidings {
         &self.shared.core
     }
 
-    /// The read side.
+    /// The views.
     pub fn views(&self) -> &Views {
         &self.core().views
     }

@@ -276,7 +276,8 @@ impl KeywordState {
         if !has_put {
             return Ok(());
         }
-        // After the rows: a client that asks after an update never sees less than it told.
+        // The delta is published after the rows are put, so that a GET after an update includes the
+        // update.
         if let Some(sink) = own.core.changes.wanting(&own.keyword) {
             let unrecorded = || ViewChange::unrecorded(was.0, view.summary());
             sink.publish(&own.keyword, own.epoch, change.unwrap_or_else(unrecorded));

@@ -175,7 +175,7 @@ impl TrackedKeywords {
                 _ => (tracked.keywords.clone(), tracked.version),
             }
         };
-        // Without a lock on the set, so that folds do not wait while the matcher is built.
+        // The set is not locked here, so folds do not wait while the matcher is built.
         let matcher = Arc::new(Matcher::new(keywords));
         *built = (version, Some(Arc::clone(&matcher)));
         matcher

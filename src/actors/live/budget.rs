@@ -95,7 +95,7 @@ impl LiveBudget {
         self.used() > self.0.limit
     }
 
-    /// True when there is no room for anything heavy.
+    /// True when there is no room for another heavy item.
     pub(super) fn is_short(&self) -> bool {
         !self.has_room(Weight::Heavy, 0)
     }

@@ -14,7 +14,7 @@ use super::request::{ErrorCode, RequestId};
 pub struct KeywordPosition<'a> {
     /// The keyword.
     pub keyword: &'a Keyword,
-    /// The position of its views.
+    /// The position of the keyword's views.
     pub position: Position,
 }
 

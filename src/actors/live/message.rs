@@ -141,7 +141,7 @@ impl Message {
         self.text.len()
     }
 
-    /// True when the text is empty; no message is.
+    /// True when the text is empty. Every encoded message has text, so this is always false.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

@@ -162,7 +162,8 @@ pub struct EncodedAnswer(pub Box<[u8]>);
 pub struct PolledAnswer {
     /// The position of the views at the answer.
     pub position: Position,
-    /// The period in which it stays the same without an event; `None` for ever.
+    /// The period in which the answer stays the same without an event; `None` when it does not
+    /// depend on the time.
     pub current: Option<Range<Timestamp>>,
     /// The answer.
     pub answer: EncodedAnswer,

@@ -41,7 +41,7 @@ pub(super) async fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// One record as JSON. The text format is the same: no shorter form shows everything.
+/// One record as JSON. The text format prints the same line, so that it leaves out no member.
 fn line_of(envelope: &Envelope) -> anyhow::Result<String> {
     let mut line = Map::new();
     let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);

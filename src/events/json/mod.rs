@@ -25,7 +25,7 @@ pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Maximum length of a payload, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// An event, with the keyword that its line names, if it does.
+/// An event, with the keyword if its line names one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The `keyword` member, as written.
@@ -34,7 +34,7 @@ pub struct Line {
     pub event: Event,
 }
 
-/// The place of the JSON of an event.
+/// Where the JSON of an event comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// The payload of a record on the subject of a keyword. A `keyword` member is an unknown

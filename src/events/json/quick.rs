@@ -24,8 +24,9 @@ pub(super) fn read(
     })
 }
 
-/// Returns the type that the first `type` member names. The structure of the payload is not checked
-/// yet, and a later `type` member would count, so serde must find the same type.
+/// Returns the type that the first `type` member names. It can be wrong, because the structure of
+/// the payload is not checked yet and the last `type` member counts. The caller checks that serde
+/// reads the same type.
 fn likely_kind(payload: &[u8]) -> Option<EventKind> {
     let mut members = RawValue::of(payload).members();
     let (_, kind) = members.find(|(name, _)| name == "type")?;

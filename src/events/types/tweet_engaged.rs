@@ -18,7 +18,7 @@ members! {
     }
 }
 
-/// The rule for metrics of which at least one is set.
+/// The rule for an object of metrics. At least one metric must be set.
 struct AtLeastOneMetric;
 
 impl Rule for AtLeastOneMetric {

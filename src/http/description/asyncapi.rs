@@ -78,7 +78,7 @@ struct Message<'a> {
     resource: &'a ResourceEntry,
     /// `snapshot` or `update`.
     kind: &'static str,
-    /// Whether it may be sent in parts.
+    /// Whether the message may be sent in parts.
     is_cut: bool,
 }
 
@@ -95,7 +95,7 @@ impl Message<'_> {
         let summary = self.resource.described.summary;
         let rule = answer.description.as_ref();
         let rule = rule.map_or_else(String::new, |rule| format!(": {rule}"));
-        format!("{summary}, as GET {path} answers{rule}. At most one a second")
+        format!("{summary}, as in the answer to GET {path}{rule}. At most one per second")
     }
 
     fn add(&self, base: &mut Value, answer: &AnswerSchema) {
@@ -150,7 +150,7 @@ impl Message<'_> {
         if self.is_cut {
             let more = json!({
                 "const": true,
-                "description": "The next line of this channel goes on with the list",
+                "description": "The next line of this channel continues the list",
             });
             add("more", more, false);
         }

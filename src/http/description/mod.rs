@@ -1,8 +1,9 @@
 //! Makes the OpenAPI and AsyncAPI descriptions of the interface.
 //!
-//! Three things go in: the resources, the [`Operation`]s of the other routes, and two files that
-//! are written by hand, `openapi_base.json` and `asyncapi_base.json`. The two descriptions come
-//! out. They are checked in as `assets/openapi.json` and `assets/asyncapi.json`, and a test fails
+//! In: the resources, the [`Operation`]s of the other routes, and two files that are written by
+//! hand, `openapi_base.json` and `asyncapi_base.json`. Out: the two descriptions.
+//!
+//! The descriptions are checked in as `assets/openapi.json` and `assets/asyncapi.json`. A test fails
 //! when these files differ from what the code makes. To write them, run
 //! `WRITE_DESCRIPTIONS=1 cargo test --lib http::description`.
 

@@ -33,7 +33,7 @@ pub fn positioned(mut schema: Schema) -> Value {
     let as_of = json_schema!({
         "type": "integer",
         "minimum": 0,
-        "description": "The last sequence that the answer takes into account; 0 is none",
+        "description": "The last sequence that the answer includes; 0 if there is none",
     });
     add_member(&mut schema, "epoch", epoch.to_value());
     add_member(&mut schema, "as_of", as_of.to_value());

@@ -13,9 +13,9 @@ use crate::actors::live::{
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::http::Http;
 
-/// The longest `id` that a client may give: bytes of the text, or of the number as it is written.
+/// Maximum length of an `id`, in bytes: of the text, or of the number as written.
 const MAX_ID_BYTES: usize = 128;
-/// The most topics that one message may name.
+/// Maximum number of topics in one message.
 const MAX_TOPICS: usize = 64;
 /// The types of messages, with their names and members. Any other member is refused, because the
 /// client may rely on something that this server does not know.
@@ -250,7 +250,7 @@ fn id_of(text: &str, message: &Map<String, Value>) -> Result<RequestId, String> 
         .map_err(|_| "the message has more than one id".to_owned())?
         .id
         .get();
-    // A number counts by its written form.
+    // The length of a number is that of its written form.
     let length = if written.starts_with('"') {
         length
     } else {

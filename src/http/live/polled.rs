@@ -1,5 +1,6 @@
-//! Encodes the answers of polled topics. A JSON object goes in. Messages come out, which have the
-//! members of the channel and those of the answer.
+//! Encodes the answers of polled topics.
+//!
+//! In: an answer as a JSON object. Out: messages with the members of the channel and of the answer.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};

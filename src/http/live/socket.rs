@@ -61,9 +61,9 @@ pub async fn get(State(http): State<Http>, mut request: Request) -> Result<Respo
 
 /// Describes `GET /live`.
 pub fn operation() -> Operation {
-    let no_handshake = "The request is no WebSocket handshake of version 13 in HTTP/1.1";
+    let no_handshake = "The request is not a WebSocket handshake of version 13 in HTTP/1.1";
     Operation::new("live", "The WebSocket of live updates")
-        .described("Sub-protocol `tidings.v1`. What is said on it is described in docs/live.md.")
+        .described("Sub-protocol `tidings.v1`. docs/live.md describes the messages.")
         .gives_nothing(101, "The WebSocket begins")
         .gives_problem(426, no_handshake, &reference("schemas", "Problem"))
         .never(500)

@@ -29,7 +29,7 @@ use crate::http::resource::Scope;
 use crate::telemetry::Metrics;
 
 /// The query parameter that names the topic.
-const TOPIC: Text = Text(Head::new("topic", "What to follow"));
+const TOPIC: Text = Text(Head::new("topic", "The topic to subscribe to"));
 
 /// The parameters of this route: `topic`, and the parameters of all topics of one keyword.
 pub(in crate::http) fn parameters() -> Vec<Parameter> {
@@ -107,12 +107,13 @@ pub fn operation() -> Operation {
     });
     let mut operation = Operation::new("events", "One topic of a keyword as server-sent events")
         .described(
-            "The twin of the WebSocket: `event` is the frame's type (snapshot, update or error), \
-            `data` the frame, `id` its position `<epoch>:<seq>:<mark>` (`<epoch>:<seq>` where \
-            there is no mark). With `Last-Event-ID` a timeline goes on where it was, if nothing \
-            between is missing; an id that is none of ours counts as none. What passes by itself, \
-            such as views that are catching up, is waited for in the stream, with a comment every \
-            15 seconds. The stream ends when the keyword is untracked or turns out to be unknown.",
+            "The same lines as on the WebSocket. `event` is the type of the line (snapshot, update \
+            or error), `data` is the line, and `id` is its position `<epoch>:<seq>:<mark>`, or \
+            `<epoch>:<seq>` if there is no mark. With `Last-Event-ID` a timeline continues after \
+            that position if no update since is missing. An id that this server did not send is \
+            ignored. While the views are catching up, or another temporary condition holds, the \
+            stream waits and sends a comment every 15 seconds. The stream ends when the keyword is \
+            untracked or turns out to be unknown.",
         )
         .of_keyword()
         .parameter(topic);
@@ -182,7 +183,7 @@ impl Drop for Listener {
 /// A piece of the body. An error closes the connection.
 type Piece = Result<Bytes, TooSlow>;
 
-/// The error that ends a stream whose client took nothing for `live.slow_ms`.
+/// The error that ends a stream whose client read nothing for `live.slow_ms`.
 #[derive(Debug, thiserror::Error)]
 #[error("the client takes the events too slowly")]
 struct TooSlow;

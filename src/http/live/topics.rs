@@ -148,7 +148,7 @@ impl StreamParameter {
         self.declared.first().map(|(parameter, _)| *parameter)
     }
 
-    /// Its entry in an OpenAPI operation: its meaning with each topic, and the schemas.
+    /// The parameter in an OpenAPI operation: its description for each topic, and its schemas.
     pub(in crate::http) fn entry(&self) -> Value {
         let mut descriptions = Vec::new();
         let mut schemas: Vec<Value> = Vec::new();

@@ -75,9 +75,9 @@ pub(in crate::http) struct TopicEntry {
 /// A function that reads a topic from a query.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) enum ReadTopic {
-    /// For a topic of which the live system makes an update from each change.
+    /// Reads an incremental topic: live sends an update for each change.
     Incremental(fn(&Query, Timestamp) -> Result<Topic, Problem>),
-    /// For a topic of which the whole answer is made again. Takes the countable keywords too.
+    /// Reads a polled topic. Also gets the countable keywords.
     Polled(fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>),
 }
 

@@ -1,5 +1,7 @@
-//! Polled topics of resources. A query goes in. A [`Topic`] comes out, whose question makes the
-//! answer as JSON whenever live asks for it.
+//! Polled topics of resources.
+//!
+//! In: a query. Out: a [`Topic`] with a [`PolledQuestion`]. Live runs the question to get the
+//! answer as JSON.
 
 use std::ops::Range;
 

@@ -19,7 +19,7 @@ use crate::queries::{Buckets, KeywordSeries, QueryError, compare};
 use crate::store::Views;
 
 const KEYWORD: Keywords = Keywords {
-    head: Head::new("keyword", "Once for each keyword"),
+    head: Head::new("keyword", "Repeated for each keyword"),
     max: 10,
 };
 /// Estimated size of one point of an answer, in bytes.
@@ -38,7 +38,7 @@ pub struct Comparison {
     #[schemars(with = "String", extend("enum" = STEP.words))]
     step: Step,
     series: Vec<Series>,
-    /// The end of the window used
+    /// The end of the window
     until: Moment,
 }
 

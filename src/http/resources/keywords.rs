@@ -70,11 +70,11 @@ const fn status(status: KeywordStatus) -> &'static str {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Name {
-    /// In normal form
+    /// The keyword in normal form
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     keyword: Keyword,
-    /// Its percent-encoding
+    /// The percent-encoding of the keyword
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     token: Token,

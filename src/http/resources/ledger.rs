@@ -1,4 +1,4 @@
-//! `GET …/ledger`: what became of a keyword's records.
+//! `GET …/ledger`: the number of a keyword's records by outcome.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,7 +43,7 @@ impl From<Ledger> for LedgerAnswer {
 impl Resource for KeywordLedger {
     const NAME: &'static str = "ledger";
     const PATH: &'static str = "/api/v1/keywords/{token}/ledger";
-    const SUMMARY: &'static str = "What became of a keyword's records";
+    const SUMMARY: &'static str = "The number of a keyword's records by outcome";
     const DESCRIPTION: &'static str = "Answers also for a keyword that isn't tracked any more.";
     const PARAMETERS: &'static [Parameter] = &[];
 

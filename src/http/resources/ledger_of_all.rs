@@ -1,4 +1,4 @@
-//! `GET /ledger`: what became of the records of all keywords.
+//! `GET /ledger`: the number of all records by outcome.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub struct TotalLedgerAnswer {
 impl Resource for AllLedgers {
     const NAME: &'static str = "ledgerOfAll";
     const PATH: &'static str = "/api/v1/ledger";
-    const SUMMARY: &'static str = "What became of all records";
+    const SUMMARY: &'static str = "The number of all records by outcome";
     const PARAMETERS: &'static [Parameter] = &[];
     const LIVE: Live = Live::None;
 

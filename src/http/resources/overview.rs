@@ -20,7 +20,7 @@ use crate::queries::{KeywordTweet, QueryError, WindowOverview, overview};
 use crate::store::Views;
 
 const WINDOW: Word = Word {
-    head: Head::new("window", "The span compared"),
+    head: Head::new("window", "The window that is counted"),
     words: &["1h", "24h", "7d", "30d"],
     default: "24h",
 };
@@ -51,7 +51,7 @@ pub struct OverviewAnswer {
     keywords: Vec<Item>,
     #[schemars(length(max = 10))]
     latest: Vec<TweetOfKeyword>,
-    /// The end of the window used
+    /// The end of the window
     until: Moment,
 }
 
@@ -94,7 +94,7 @@ struct Fields<'a> {
     spark: &'a [u64; SPARK],
 }
 
-/// A tweet, and the keyword under which it is
+/// A tweet and its keyword
 #[derive(Debug, Serialize, JsonSchema)]
 struct TweetOfKeyword {
     #[serde(serialize_with = "as_text")]
@@ -130,7 +130,7 @@ impl From<KeywordTweet> for TweetOfKeyword {
 impl Resource for Overview {
     const NAME: &'static str = "overview";
     const PATH: &'static str = "/api/v1/overview";
-    const SUMMARY: &'static str = "All keywords beside each other";
+    const SUMMARY: &'static str = "The counts of all keywords over a window, and the newest tweets";
     const PARAMETERS: &'static [Parameter] = &[Parameter::Word(WINDOW), Parameter::Time(AT)];
     const EXAMPLES: &'static [&'static str] = &["", "at=2015-06-02T00:00:00Z", "window=7d"];
     const LIVE: Live = Live::Polled {

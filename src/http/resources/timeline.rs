@@ -16,22 +16,35 @@ use crate::projections::{
     KeywordSummary, Rows, RowsError, TimelinePage, TimelineQuery, TimelineScan,
 };
 
-/// Largest number of tweets in a result page or in a live snapshot.
+/// Maximum number of tweets in a result page or in a live snapshot.
 pub const MAX_LIMIT_TWEETS: usize = 200;
 
 const LIMIT: Number = Number {
-    head: Head::new("limit", "How many at most").live("How many tweets a snapshot holds"),
+    head: Head::new("limit", "Maximum number of tweets")
+        .live("Maximum number of tweets in a snapshot"),
     min: 1,
     max: MAX_LIMIT_TWEETS,
     default: DEFAULT_LIMIT,
 };
-const BEFORE: Cursor = Cursor(Head::new("before", "The `next` of the page before").not_live());
+const BEFORE: Cursor = Cursor(Head::new("before", "The `next` of the previous page").not_live());
 const FROM: Time = Time(Head::new("from", "Only tweets at or after this moment").not_live());
 const TO: Time = Time(Head::new("to", "Only tweets before this moment").not_live());
-const LANG: Text = Text(Head::new("lang", "Only this language, whole, without case").not_live());
-const AUTHOR: Text = Text(Head::new("author", "Only this handle, whole, without case").not_live());
+const LANG: Text = Text(
+    Head::new(
+        "lang",
+        "Only tweets in this language (the whole value, ignoring case)",
+    )
+    .not_live(),
+);
+const AUTHOR: Text = Text(
+    Head::new(
+        "author",
+        "Only tweets by this handle (the whole handle, ignoring case)",
+    )
+    .not_live(),
+);
 const Q: Text =
-    Text(Head::new("q", "Only texts that contain this, both in normal form").not_live());
+    Text(Head::new("q", "Only texts that contain this; both in normal form").not_live());
 
 /// A query for one result page of a keyword's timeline.
 #[derive(Debug, Clone)]
@@ -41,7 +54,7 @@ pub struct Timeline(TimelineQuery);
 #[schemars(rename = "Timeline")]
 pub struct TimelineAnswer {
     items: Vec<Tweet>,
-    /// The `before` of the next page; null on the last one
+    /// The `before` of the next result page; null if there is none
     next: Option<String>,
 }
 

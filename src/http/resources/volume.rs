@@ -28,7 +28,7 @@ pub struct VolumeAnswer {
     step: Step,
     points: Vec<PointAnswer>,
     total: u64,
-    /// The end of the window used
+    /// The end of the window
     until: Moment,
 }
 
@@ -74,7 +74,7 @@ impl KeywordResource for Volume {
     }
 }
 
-/// The window of the live topic when it is given no parameters.
+/// The window of a live topic without parameters.
 pub const DEFAULT_VOLUME: VolumeWindow = VolumeWindow {
     step: Step::Hour,
     offset_hours: 0,

@@ -25,8 +25,8 @@ const COUNT_BYTES: usize = 4;
 /// Minimum length of a stored form with its padding, in bytes.
 const MIN_STORED_BYTES: usize = 40;
 
-/// Bytes of padding after a stored form of `length` bytes. `None` when the stored form has room for
-/// its hollow form, and for the padding count that the hollow form needs.
+/// Number of padding bytes after a stored form of `length` bytes. `None` when no padding is needed,
+/// because the hollow form and its padding count fit into `length` bytes.
 fn padding(length: usize) -> Option<u32> {
     if length >= binary::MAX_HOLLOW_BYTES + COUNT_BYTES {
         return None;

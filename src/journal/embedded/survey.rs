@@ -169,7 +169,7 @@ impl Salvage {
         self.log.shards()
     }
 
-    /// The version of the normal form of its tokens.
+    /// The version of the normal form of the journal's tokens.
     pub fn normal_form(&self) -> u16 {
         self.log.normal_form()
     }

@@ -53,7 +53,8 @@ pub(super) struct LinkHealth {
     renewed: Option<Instant>,
     /// The time since which requests get no answer, if the last one got none.
     silent: Option<Instant>,
-    /// When another message was last received, such as an acknowledgement.
+    /// When a message other than an answer to a request was last received, such as an
+    /// acknowledgement.
     heard: Option<Instant>,
 }
 

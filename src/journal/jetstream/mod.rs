@@ -90,7 +90,7 @@ impl JetStreamJournal {
     /// Like [`Self::open`], for callers that append nothing. Tokens are not checked.
     ///
     /// # Errors
-    /// Those of [`Self::open`], except the last two.
+    /// [`JournalError::Broker`] and [`JournalError::Misconfigured`], as in [`Self::open`].
     pub async fn open_to_read(options: &JetStreamOptions) -> Result<Self, JournalError> {
         let (mut journal, info) = Self::connect(options).await?;
         journal.normal_form = streams::normal_form_of(&info.config);

@@ -41,7 +41,7 @@ pub(super) struct PublishOutcome {
     pub(super) messages: usize,
     /// Number of messages that are known to be in the stream.
     pub(super) acknowledged: usize,
-    /// The highest sequence that the stream gave to one of them.
+    /// The highest sequence of an acknowledged message.
     pub(super) last: Sequence,
     /// Why the other messages are not known to be in the stream; `None` when all are.
     pub(super) failure: Option<String>,
@@ -100,7 +100,7 @@ struct Inbox {
 
 /// The state of one run.
 struct Run {
-    /// The reply subject of its messages.
+    /// The reply subject of the run's messages.
     subject: Subject,
     waiting: usize,
     outcome: PublishOutcome,

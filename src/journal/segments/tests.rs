@@ -1,4 +1,4 @@
-//! Tests of damage of every kind, and of how it is told from the traces of a crash.
+//! Tests of every kind of damage, and of the difference between damage and the traces of a crash.
 
 use std::path::Path;
 
@@ -327,7 +327,7 @@ fn garbage_at_the_end_is_cut_unless_it_hides_damage() {
     assert_eq!(mark.len(), FRAME_HEADER_BYTES);
     let zero_ended = [&mark[..26], &[0, 0]].concat();
     let zero_begun = [&[0, 0], &mark[2..]].concat();
-    // What a crash during the write of the end mark can leave, zeros, and other bytes.
+    // The cases: an end mark torn by a crash, zeros, and other bytes.
     for garbage in [
         &mark[..27],
         &mark[..1],

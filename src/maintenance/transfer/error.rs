@@ -55,7 +55,7 @@ pub enum TransferError {
         /// The file.
         path: PathBuf,
     },
-    /// The same, found after all records were imported.
+    /// The bytes differ from the exported ones, which was found after all records were imported.
     #[error(
         "{path} was changed or damaged after it was exported: its digest does not match. The \
         records are in the journal already: remove the journal, and import an undamaged export"

@@ -21,9 +21,9 @@ use crate::journal::tokens::Tokens;
 use crate::journal::{Journal, JournalReader, Selection};
 use crate::maintenance::TransferError;
 
-/// Maximum number of records that are appended at once ...
+/// Maximum number of records that are appended at once.
 const BATCH_RECORDS: usize = 4096;
-/// ... and maximum size of their lines, in bytes.
+/// Maximum size of the lines of records that are appended at once, in bytes.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// A finished import.
@@ -125,7 +125,7 @@ pub async fn import_stream(
 /// The content of an export file with a correct digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Number of its records.
+    /// Number of records in the export.
     pub records: u64,
     /// The digest of the export.
     pub digest: String,

@@ -226,7 +226,7 @@ struct RecordLine {
 /// A parsed record line.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    /// Its sequence in the export.
+    /// The sequence of the record in the export.
     pub(crate) sequence: u64,
     /// The record to append.
     pub(crate) record: Record,

@@ -23,7 +23,7 @@ impl IdHash {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the hash.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
     }

@@ -59,7 +59,7 @@ pub fn is_of_ids(row: &RowKey) -> bool {
     row.kind() == RECENT_FORMAT.kind || row.kind() == RUN_FORMAT.kind
 }
 
-/// With this many newest ids, a run is made of them.
+/// Number of newest ids at which they become a run.
 pub const RECENT: usize = 128;
 
 /// The number of runs that fill a level. Runs have half a million ids or more from level 4 on.

@@ -45,9 +45,9 @@ struct BodyRef<'a> {
 /// One tweet of a page, not decoded yet.
 #[derive(Debug, Clone, Copy)]
 pub struct PageEntry<'a> {
-    /// Its time.
+    /// The time of the tweet.
     pub at: Timestamp,
-    /// Its id.
+    /// The id of the tweet.
     pub id: &'a [u8],
     /// Reserved; 0 so far.
     pub flags: u8,
@@ -69,12 +69,12 @@ impl PageEntry<'_> {
         self.id.len().saturating_add(self.rest.len())
     }
 
-    /// How its key compares to another.
+    /// Compares the key of the tweet with `key`.
     pub fn compare(&self, key: &TweetKey) -> Ordering {
         self.at.cmp(&key.at()).then_with(|| self.id.cmp(key.id()))
     }
 
-    /// Its key.
+    /// The key of the tweet.
     pub fn key(&self) -> TweetKey {
         TweetKey::from_parts(self.at, self.id)
     }

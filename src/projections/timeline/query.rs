@@ -88,7 +88,7 @@ pub fn for_each_tweet(
     })
 }
 
-/// Whether a visit of pages goes on.
+/// Whether a visit of pages continues.
 pub(super) enum Flow {
     Go,
     Stop,

@@ -233,7 +233,7 @@ pub fn for_each_minute(
                 visit(at, count);
             } else if at < to && from < at.plus(width) {
                 let number = Minutes::number(at);
-                // The first hour of each row of minutes reads all minutes of the row.
+                // All minutes of a row are visited once, at the first hour of the row.
                 if read.replace(number) != Some(number) {
                     let row = Minutes::read(rows, number)?;
                     row.counts(number).for_each(|(at, count)| visit(at, count));

@@ -126,7 +126,7 @@ fn start(number: u32, slots: u16, slot: u16, width: i64) -> Timestamp {
 pub(super) struct Minutes(Block);
 
 impl Minutes {
-    /// The number of the row of a time.
+    /// The number of the row that contains a time.
     pub(super) fn number(at: Timestamp) -> u32 {
         place(minutes_since_epoch(at), MINUTES).0
     }
@@ -201,7 +201,7 @@ pub(super) enum Besides {
 }
 
 impl RowSpan {
-    /// The number of the row of a time.
+    /// The number of the row that contains a time.
     pub(super) fn number(at: Timestamp) -> u32 {
         place(minutes_since_epoch(at), SPAN_MINUTES).0
     }

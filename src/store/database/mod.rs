@@ -275,7 +275,7 @@ impl Database {
 }
 
 /// Locks for reading. This waits only while the database is opened again. The other tasks of the
-/// worker thread go on meanwhile.
+/// worker thread continue meanwhile.
 fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     if let Some(held) = lock.try_read() {
         return held;

@@ -116,7 +116,7 @@ async fn previous_views_route_tweets() {
     gate.open();
     let last = *journal.head().borrow();
     tidings.reached(Scope::All, last).await.unwrap();
-    // Of 100 each: "ai" lost t3 and got n2, n3 and n6; "연기" lost t4 and got n3.
+    // Both keywords had 100 tweets. "ai" lost t3 and got n2, n3 and n6; "연기" lost t4 and got n3.
     assert_eq!(tweets_of(&tidings, "ai"), 102);
     assert_eq!(tweets_of(&tidings, "연기"), 100);
     let reply = running.publish(ndjson(&rest)).await;

@@ -18,7 +18,7 @@ use crate::common::events::{numbered, record};
 
 pub const KEYWORDS: [&str; 3] = ["ai", "연기", "us airways"];
 
-/// Stops the fold at a position until it is opened.
+/// Stops the fold at a position until the gate is opened.
 #[derive(Debug, Default)]
 pub struct Gate {
     open_to: Mutex<Sequence>,

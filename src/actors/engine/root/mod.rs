@@ -312,8 +312,8 @@ impl RootState {
         Ok(())
     }
 
-    /// Opens the views and reads the tracked keywords. If only these are damaged, the views are
-    /// moved aside and rebuilt too.
+    /// Opens the views and reads the tracked keywords. Damage to the tracked keywords alone is also
+    /// a reason to move the views aside and rebuild them.
     async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
         let Options {
             data, cache_bytes, ..

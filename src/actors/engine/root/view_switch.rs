@@ -36,9 +36,12 @@ impl ViewSwitch {
         self.old.is_some()
     }
 
-    /// Shows the views of a store: at once; or when they have folded through the position that
-    /// clients have `seen`; or, if previous views answer until then, when they have folded through
-    /// the journal `head`.
+    /// Shows the views of a store, in one of three ways:
+    /// - If there are previous views, they answer until the new views have folded through `head`,
+    ///   the journal head.
+    /// - If clients have seen a position of this epoch, the views are shown when they have folded
+    ///   through that position, `seen`.
+    /// - Otherwise the views are shown at once.
     pub(super) fn begin(
         &mut self,
         core: &Core,
@@ -79,8 +82,8 @@ impl ViewSwitch {
             return;
         };
         let data = core.options.data.clone();
-        // Before the new views are shown: afterwards, a crash must not make the old views answer
-        // again.
+        // The old views are retired before the new ones are shown, so that a crash does not make
+        // the old views answer again.
         let retired = tokio::task::spawn_blocking({
             let data = data.clone();
             move || previous_views::retire(&data)
@@ -88,7 +91,8 @@ impl ViewSwitch {
         if let Ok(Err(error)) = retired.await {
             tracing::error!(error = %whole(&error), "the previous views could not be moved aside");
         }
-        // Views are shown before positions rise, and after positions fall.
+        // Positions must not be above those of the shown views. If they rise, they are thawed after
+        // the switch; if they fall, before it.
         if !caught_up {
             core.progress.thaw();
         }

@@ -134,8 +134,8 @@ impl ShardState {
             for folded in self.withheld.drain(..) {
                 let _ = folded.send(());
             }
-            // A few at a time, because each may put a batch of rows before it is counted. The
-            // others follow when these have read on, or with the next tick.
+            // Only a few keywords read at a time, because each may put the rows of a whole batch
+            // before the shard counts them. The next call continues with the other keywords.
             for _ in 0..MAX_READ_ON_KEYWORDS {
                 let Some(keyword) = self.to_read_on.pop_first() else {
                     break;

@@ -90,7 +90,7 @@ impl ShardHandle {
 pub(super) struct ShardBatch {
     /// Envelopes of this shard's keywords, and of its share of the invalid tokens.
     pub(crate) envelopes: Vec<Envelope>,
-    /// The end of the whole batch.
+    /// The last position of the reader's batch, with its mark.
     pub(crate) end: Checkpoint,
 }
 

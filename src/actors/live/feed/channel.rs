@@ -38,9 +38,9 @@ impl ChannelCursor {
 /// Whether a subscriber can resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum Resume {
-    /// It can resume at this cursor.
+    /// The subscriber can resume at this cursor.
     At(ChannelCursor),
-    /// It can resume if the journal's record at its position has this mark.
+    /// The subscriber can resume if the journal's record at its position has this mark.
     IfOurs(RecordHash),
     /// It cannot: an update in between is missing, or its state is of another journal.
     No,

@@ -130,7 +130,7 @@ impl FeedContext {
                 let task = move || poll::across(&source, &countable, &*question, now);
                 self.readers.run(task).await
             }
-            // Such a subscription is refused before it reaches the feed.
+            // A topic in the wrong scope is refused before its subscription reaches the feed.
             (PolledQuestion::OfKeyword(_), None) | (PolledQuestion::Across(..), Some(_)) => {
                 Ok(None)
             }
@@ -187,7 +187,7 @@ impl FeedContext {
     }
 }
 
-/// The output of a keyword's updates, and its encoder.
+/// The feed that receives a keyword's updates, and the encoder of these updates.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeywordOutput<'a> {
     pub(super) feed: &'a Feed,

@@ -100,7 +100,8 @@ impl ReplayBuffer {
         (position.seq == seq).then_some(position)
     }
 
-    /// The number of the first update after `seq`; `None` when an update between is missing.
+    /// The number of the first update after `seq`; `None` when the buffer no longer holds that
+    /// update.
     pub(super) fn after(&self, seq: Sequence) -> Option<u64> {
         let oldest = self.updates.front()?;
         if oldest.prev > seq {

@@ -18,7 +18,8 @@ const MAX_UPDATES_BEHIND: u64 = 32;
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct Snapshot {
     pub(in crate::actors::live) seq: Sequence,
-    /// The period in which a GET would give the same answer; `None` for ever.
+    /// The period in which a GET gives the same answer at `seq`; `None` when the answer does not
+    /// depend on the time.
     pub(in crate::actors::live) current: Option<Range<Timestamp>>,
     pub(in crate::actors::live) messages: Arc<[Message]>,
 }

@@ -110,7 +110,8 @@ impl VolumeGridWindows {
         }
     }
 
-    /// Moves the counts to a position of the fold, and the windows with the clock.
+    /// Applies the changes of minutes through `position` to the counts, moves the windows to `now`,
+    /// and sends the updates.
     pub(super) fn apply(
         &mut self,
         output: KeywordOutput<'_>,

@@ -54,7 +54,7 @@ pub(in crate::actors::live) struct SessionState {
     /// The transport; `None` when the session has ended.
     transport: Option<Box<dyn Transport>>,
     is_single: bool,
-    /// The time of the wall clock; never earlier than a time that a feed has delivered with.
+    /// The time of the wall clock, or that of a feed's last delivery if it is later.
     now: Timestamp,
     subscriptions: Subscriptions,
     /// A single-stream subscription that waits for room in the budget.

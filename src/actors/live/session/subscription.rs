@@ -180,7 +180,7 @@ impl Subscription {
             .count()
     }
 
-    /// Number of its channels.
+    /// Number of channels.
     pub(super) fn len(&self) -> usize {
         self.channels.len()
     }
@@ -298,7 +298,8 @@ impl Subscription {
         TakeOutcome::All
     }
 
-    /// Moves the timelines of the first request to this cursor; false when it has none.
+    /// Sets the cursor of the timelines in the first request. False when the request has no
+    /// timeline.
     fn resume_at(&mut self, cursor: ChannelCursor, may_wait: &mut usize) -> bool {
         let Some(opening) = self.openings.front() else {
             return false;

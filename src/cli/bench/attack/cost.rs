@@ -9,10 +9,9 @@ use anyhow::Context as _;
 
 use crate::cli::bench::server::{BenchServer, ServerUsage, resident_kib};
 
-/// The server counts as quiet when it uses no more processor time than this beyond its idle rate
-/// ...
+/// Maximum processor time of a quiet server during [`QUIET_FOR`], beyond its idle rate.
 const QUIET: Duration = Duration::from_millis(30);
-/// ... for this long, which is longer than the pause between two commits.
+/// Time for which a server must be quiet. It is longer than the pause between two commits.
 const QUIET_FOR: Duration = Duration::from_millis(1500);
 /// Time limit for the server to become quiet.
 const QUIET_WITHIN: Duration = Duration::from_secs(300);

@@ -75,13 +75,14 @@ pub(super) struct Post {
     pub(super) lines: u64,
     pub(super) journaled: u64,
     pub(super) bytes_per_line: f64,
-    /// Processor time per line, with folding and committing.
+    /// Processor time per line in microseconds, with folding and committing.
     pub(super) cpu_micros_per_line: f64,
-    /// Processor time per line until the last body was answered; includes what was folded by then.
+    /// Processor time per line in microseconds until the last body was answered. Includes the
+    /// folding until then.
     pub(super) answered_micros_per_line: f64,
-    /// Processor time per KiB of lines.
+    /// Processor time per KiB of lines, in microseconds.
     pub(super) cpu_micros_per_kib: f64,
-    /// Processor time per copy, for lines that go to several keywords.
+    /// Processor time per copy in microseconds, for lines that go to several keywords.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cpu_micros_per_copy: Option<f64>,
     pub(super) grown_mib: f64,

@@ -67,7 +67,7 @@ pub(super) struct StuckFigures {
     pub(super) p99_beside_ms: f64,
     /// Median of the pairs' ratios.
     pub(super) p99_ratio: f64,
-    /// p99 of each pair: without, with.
+    /// p99 of each pair in milliseconds: first without the stuck clients, then with them.
     pub(super) pairs_ms: Vec<[f64; 2]>,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct FoldFigures {
     pub(super) beside_per_second: f64,
     /// Median of the pairs' ratios.
     pub(super) ratio: f64,
-    /// Tweets per second of each pair: without, with.
+    /// Tweets per second of each pair: first without clients, then with them.
     pub(super) pairs_per_second: Vec<[f64; 2]>,
     /// Server processor time per tweet without clients, in microseconds.
     pub(super) alone_cpu_micros: Option<f64>,

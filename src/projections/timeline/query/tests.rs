@@ -29,8 +29,8 @@ fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
     rows
 }
 
-/// Reads all items, one result page after another. Each page is cut at `budget`. Returns the items
-/// and the number of pages.
+/// Reads all items, one result page after another. The scan of each result page reads at most
+/// `budget` bytes of text. Returns the items and the number of result pages.
 fn paged(rows: &dyn Rows, query: &TimelineQuery, budget: usize) -> (Vec<TweetPosted>, usize) {
     let mut query = query.clone();
     let mut items = Vec::new();
