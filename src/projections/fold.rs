@@ -15,6 +15,7 @@ use crate::events::{
     Event, KeywordEnvelope, KeywordRecord, RecordHash, RecordIdentity, Sequence, TweetDeleted,
     TweetEngaged, TweetId, TweetPosted,
 };
+use crate::text::Analyser;
 
 /// The outcome of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub struct KeywordView {
     tracking: Option<Tracking>,
     projections: Projections,
     ids: Ids,
+    analyser: Analyser,
     changed: bool,
     /// The identity of the record at `as_of` while `summary.mark` is not computed from it yet. A
     /// mark costs a hash, so it is computed once per batch and not once per event.
@@ -97,6 +99,7 @@ impl KeywordView {
             projections: Projections::hydrate(rows)?,
             ids: Ids::hydrate(rows, &summary.id_runs)?,
             summary,
+            analyser: Analyser::default(),
             changed: false,
             unmarked: None,
             span_is_stale: false,
@@ -212,7 +215,13 @@ impl KeywordView {
         } = *envelope;
         self.ids
             .set(rows, hash, IdState::Present(tweet.at), sequence)?;
-        let folded = FoldedTweet::new(sequence, received_at, TweetKey::of(tweet), tweet);
+        let folded = FoldedTweet::new(
+            sequence,
+            received_at,
+            TweetKey::of(tweet),
+            tweet,
+            &self.analyser,
+        );
         self.projections.posted(rows, &folded)?;
         self.summary.add_tweet(tweet.at);
         if let Some(recorder) = &mut self.recorder {
@@ -243,7 +252,13 @@ impl KeywordView {
             before: tweet.metrics,
             after: engaged.metrics.applied_to(tweet.metrics),
         };
-        let folded = FoldedTweet::new(envelope.sequence, envelope.received_at, key, &tweet);
+        let folded = FoldedTweet::new(
+            envelope.sequence,
+            envelope.received_at,
+            key,
+            &tweet,
+            &self.analyser,
+        );
         self.projections.engaged(rows, &folded, &change)?;
         if let Some(recorder) = &mut self.recorder {
             recorder.engaged(folded.key, &engaged.id, change.after);
@@ -263,8 +278,13 @@ impl KeywordView {
             Some(IdState::Present(posted_at)) => {
                 let key = TweetKey::new(posted_at, &deleted.id);
                 let stored = self.projections.timeline.stored(rows, &key)?;
-                let folded =
-                    FoldedTweet::new(envelope.sequence, envelope.received_at, key, &stored.tweet);
+                let folded = FoldedTweet::new(
+                    envelope.sequence,
+                    envelope.received_at,
+                    key,
+                    &stored.tweet,
+                    &self.analyser,
+                );
                 self.projections.deleted(rows, &folded)?;
                 self.span_is_stale |= self.summary.remove_tweet(posted_at);
                 if let Some(recorder) = &mut self.recorder {

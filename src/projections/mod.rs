@@ -14,6 +14,7 @@
 mod digest;
 mod fold;
 pub mod ids;
+pub mod keys;
 mod memory_rows;
 mod meter;
 pub mod overview;
@@ -27,6 +28,7 @@ mod summary;
 #[cfg(test)]
 pub(crate) mod test_history;
 pub mod timeline;
+pub mod tree;
 mod tweet_key;
 mod varint;
 mod view_change;
@@ -50,4 +52,5 @@ pub use view_change::{ChangeKind, Delta, TimelineChange, TweetChange, ViewChange
 registry::projections! {
     timeline: timeline::Timeline,
     volume: volume::Volume,
+    keys: keys::Keys,
 }

@@ -8,7 +8,7 @@ use super::rows::{RowChange, Rows, RowsError};
 use super::summary::KeywordSummary;
 use super::tweet_key::TweetKey;
 use crate::events::{Sequence, Timestamp, TweetMetrics, TweetPosted};
-use crate::text::AnalysedText;
+use crate::text::{AnalysedText, Analyser, TweetKeys};
 
 /// Keeps one view of a keyword in rows of its own. The value is the state in memory. Its default is
 /// the state of a keyword without rows.
@@ -92,16 +92,18 @@ pub struct FoldedTweet<'a> {
     pub tweet: &'a TweetPosted,
     /// The text of the tweet. It is analysed at most once, when a projection asks for it.
     pub text: AnalysedText<'a>,
+    analyser: &'a Analyser,
 }
 
 impl<'a> FoldedTweet<'a> {
     /// Makes the value for a tweet that the event at `sequence` concerns. The journal received the
-    /// event at `received_at`.
+    /// event at `received_at`. `analyser` takes the text apart.
     pub fn new(
         sequence: Sequence,
         received_at: Timestamp,
         key: TweetKey,
         tweet: &'a TweetPosted,
+        analyser: &'a Analyser,
     ) -> Self {
         Self {
             sequence,
@@ -109,7 +111,25 @@ impl<'a> FoldedTweet<'a> {
             key,
             text: AnalysedText::new(&tweet.text),
             tweet,
+            analyser,
         }
+    }
+
+    /// The value for a tweet of a unit test. Its text is taken apart without settings.
+    #[cfg(test)]
+    pub(crate) fn of_test(
+        sequence: Sequence,
+        received_at: Timestamp,
+        tweet: &'a TweetPosted,
+    ) -> Self {
+        static ANALYSER: std::sync::LazyLock<Analyser> =
+            std::sync::LazyLock::new(Analyser::default);
+        Self::new(sequence, received_at, TweetKey::of(tweet), tweet, &ANALYSER)
+    }
+
+    /// The words, hashtags and mentions of the text.
+    pub fn keys(&self) -> &TweetKeys {
+        self.text.keys(self.analyser)
     }
 }
 

@@ -7,6 +7,7 @@ mod ledger;
 mod ledger_of_all;
 mod overview;
 mod points;
+mod ranking;
 mod timeline;
 mod tweet;
 mod volume;
@@ -23,6 +24,7 @@ pub static RESOURCES: &[ResourceEntry] = &[
     ResourceEntry::across::<keywords::TrackedKeywords>(),
     ResourceEntry::of_keyword::<timeline::Timeline>(),
     ResourceEntry::of_keyword::<volume::Volume>(),
+    ResourceEntry::of_keyword::<ranking::Ranking>(),
     ResourceEntry::of_keyword::<ledger::KeywordLedger>(),
     ResourceEntry::across::<ledger_of_all::AllLedgers>(),
     ResourceEntry::across::<overview::Overview>(),

@@ -104,8 +104,12 @@ const fn time(hour: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Sequence;
     use crate::projections::MemoryRows;
     use crate::projections::volume::Volume;
+
+    /// The event of every change of a test.
+    const SEQUENCE: Sequence = Sequence::new(1);
 
     fn moment(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -125,11 +129,11 @@ mod tests {
         fold(&mut rows, |volume, rows| {
             for half_hour in 0..3 * 7 * 48 {
                 let at = first_at.plus(half_hour * Timestamp::HOUR / 2);
-                volume.add(rows, at).unwrap();
+                volume.add(rows, at, SEQUENCE).unwrap();
             }
             for minute in 0..30 {
                 let at = burst_at.plus(minute * Timestamp::MINUTE);
-                volume.add(rows, at).unwrap();
+                volume.add(rows, at, SEQUENCE).unwrap();
             }
         });
         rows
@@ -173,7 +177,7 @@ mod tests {
         fold(&mut rows, |volume, rows| {
             for minute in 0..30 {
                 let at = burst_at.plus(minute * Timestamp::MINUTE);
-                volume.remove(rows, at).unwrap();
+                volume.remove(rows, at, SEQUENCE).unwrap();
             }
         });
         assert_eq!(

@@ -221,7 +221,7 @@ mod tests {
     fn written(tweet: &TweetPosted, sequence: u64, received_at: i64) -> Vec<u8> {
         let (sequence, received_at) =
             (Sequence::new(sequence), Timestamp::from_millis(received_at));
-        let folded = FoldedTweet::new(sequence, received_at, TweetKey::of(tweet), tweet);
+        let folded = FoldedTweet::of_test(sequence, received_at, tweet);
         let mut bytes = Vec::new();
         write_entry(&folded, &mut bytes).unwrap();
         bytes

@@ -17,6 +17,7 @@ mod filter;
 mod late_metrics;
 pub(crate) mod page;
 mod query;
+mod ranking;
 mod scan;
 mod stored;
 
@@ -31,6 +32,7 @@ use closed_pages::{ClosedPages, Touched};
 use late_metrics::{EngagedMetrics, LateMetrics, METRICS_FORMAT};
 use page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage};
 pub use query::{TimelinePage, TimelineQuery, for_each_tweet, query};
+pub use ranking::{RankedTweet, rank_tweets};
 pub use scan::{MAX_TEXT_BYTES, TimelineScan};
 pub use stored::{StoredTweet, for_each_stored};
 
@@ -360,7 +362,7 @@ mod tests {
         let sequence = Sequence::new(1);
         for number in 0..100 {
             let tweet = tweet(number);
-            let folded = FoldedTweet::new(sequence, tweet.at, TweetKey::of(&tweet), &tweet);
+            let folded = FoldedTweet::of_test(sequence, tweet.at, &tweet);
             timeline.add(&rows, &folded).unwrap();
         }
         let mut changes = Vec::new();
@@ -376,7 +378,7 @@ mod tests {
             let before = rows.1.get();
             let key = TweetKey::of(&tweet);
             let stored = timeline.stored(&rows, &key).unwrap();
-            let folded = FoldedTweet::new(sequence, tweet.at, key, &tweet);
+            let folded = FoldedTweet::of_test(sequence, tweet.at, &tweet);
             if is_deletion {
                 timeline.deleted(&rows, &folded).unwrap();
             } else {

@@ -356,7 +356,7 @@ mod tests {
     fn insert(page: &mut TweetPage, tweet: &TweetPosted, sequence: u64) {
         let received_at = tweet.at.plus(1_500);
         let sequence = Sequence::new(sequence);
-        let folded = FoldedTweet::new(sequence, received_at, TweetKey::of(tweet), tweet);
+        let folded = FoldedTweet::of_test(sequence, received_at, tweet);
         page.insert(&folded).unwrap();
     }
 

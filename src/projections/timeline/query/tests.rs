@@ -19,8 +19,8 @@ fn rows_of(tweets: &[TweetPosted]) -> MemoryRows {
     let mut rows = MemoryRows::default();
     let mut timeline = Timeline::default();
     for (sequence, tweet) in (1..).zip(tweets) {
-        let (sequence, key) = (Sequence::new(sequence), TweetKey::of(tweet));
-        let folded = FoldedTweet::new(sequence, tweet.at, key, tweet);
+        let sequence = Sequence::new(sequence);
+        let folded = FoldedTweet::of_test(sequence, tweet.at, tweet);
         timeline.add(&rows, &folded).unwrap();
     }
     let mut changes = Vec::new();

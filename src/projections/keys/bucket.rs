@@ -1,0 +1,177 @@
+//! The buckets of time that keys are counted in.
+
+use crate::events::Timestamp;
+
+use super::kind::KeyKind;
+
+/// The width of a bucket. Every tweet is counted in one bucket of each width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Width {
+    /// 5 minutes.
+    FiveMinutes,
+    /// An hour.
+    Hour,
+    /// A day, in UTC.
+    Day,
+}
+
+impl Width {
+    /// All widths, the narrowest first.
+    pub const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
+
+    /// The width in milliseconds.
+    pub const fn millis(self) -> i64 {
+        match self {
+            Self::FiveMinutes => 5 * Timestamp::MINUTE,
+            Self::Hour => Timestamp::HOUR,
+            Self::Day => Timestamp::DAY,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::FiveMinutes => 0,
+            Self::Hour => 1,
+            Self::Day => 2,
+        }
+    }
+
+    /// The bucket that contains a time.
+    pub fn bucket(self, at: Timestamp) -> u32 {
+        u32::try_from(at.millis().max(0) / self.millis()).unwrap_or(u32::MAX)
+    }
+
+    /// When a bucket begins.
+    pub fn start(self, bucket: u32) -> Timestamp {
+        Timestamp::from_millis(i64::from(bucket).saturating_mul(self.millis()))
+    }
+}
+
+/// Bytes before the key in the name of an entry.
+const PREFIX_BYTES: usize = 1 + 4 + 1;
+
+/// The last entry of a group has this key, which no text is. Its count is a [`GroupState`].
+const STATE_KEY: &[u8] = &[0xff];
+
+/// The keys of one kind in one bucket. Its entries in the map of counts are neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group {
+    /// The width of the bucket.
+    pub width: Width,
+    /// The bucket.
+    pub bucket: u32,
+    /// The kind.
+    pub kind: KeyKind,
+}
+
+impl Group {
+    /// What the names of all entries of the group begin with.
+    pub fn prefix(self) -> [u8; PREFIX_BYTES] {
+        let [a, b, c, d] = self.bucket.to_be_bytes();
+        [self.width.number(), a, b, c, d, self.kind.number()]
+    }
+
+    /// The name of the entry of a key.
+    pub fn entry(self, key: &[u8]) -> Vec<u8> {
+        [&self.prefix(), key].concat()
+    }
+
+    /// The name of the entry with the state of the group.
+    pub fn state_entry(self) -> Vec<u8> {
+        self.entry(STATE_KEY)
+    }
+}
+
+/// The bucket and the kind, and the key, of the name of an entry; `None` for a name that is none.
+pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)> {
+    let ([number, a, b, c, d, kind], key) = name.split_first_chunk::<PREFIX_BYTES>()?;
+    if *number != width.number() {
+        return None;
+    }
+    let bucket = u32::from_be_bytes([*a, *b, *c, *d]);
+    let key = if key == STATE_KEY {
+        EntryKey::State
+    } else {
+        EntryKey::Key(key)
+    };
+    Some((bucket, *kind, key))
+}
+
+/// What an entry of a group counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKey<'n> {
+    /// Tweets with this key.
+    Key(&'n [u8]),
+    /// It is the state of the group.
+    State,
+}
+
+/// What is known of a group besides its counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupState {
+    /// How many keys it holds.
+    pub keys: u64,
+    /// It was full when a new key came, which it did not take.
+    pub is_cut: bool,
+    /// It was cut and then lost a tweet. Its counts are not in the map: they are made of its tweets
+    /// when they are asked for.
+    pub is_uncounted: bool,
+}
+
+impl GroupState {
+    /// The state as the count of its entry; 0 for the state of a group without keys.
+    pub fn to_count(self) -> u64 {
+        self.keys << 2 | u64::from(self.is_uncounted) << 1 | u64::from(self.is_cut)
+    }
+
+    /// The state that a count stands for.
+    pub const fn from_count(count: u64) -> Self {
+        Self {
+            keys: count >> 2,
+            is_cut: count & 1 != 0,
+            is_uncounted: count & 2 != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_entries_are_in_the_order_of_width_bucket_kind_and_key() {
+        let group = |width, bucket, kind| Group {
+            width,
+            bucket,
+            kind,
+        };
+        let names = [
+            group(Width::FiveMinutes, 256, KeyKind::Word).entry(b"b"),
+            group(Width::FiveMinutes, 256, KeyKind::Word).state_entry(),
+            group(Width::FiveMinutes, 256, KeyKind::Author).entry(b"a"),
+            group(Width::FiveMinutes, 257, KeyKind::Word).entry(b"a"),
+            group(Width::Hour, 1, KeyKind::Word).entry(b"a"),
+        ];
+        assert!(names.is_sorted());
+        let parsed = parse_entry(Width::FiveMinutes, &names[0]);
+        assert_eq!(parsed, Some((256, 0, EntryKey::Key(b"b"))));
+        let parsed = parse_entry(Width::FiveMinutes, &names[1]);
+        assert_eq!(parsed, Some((256, 0, EntryKey::State)));
+        assert_eq!(parse_entry(Width::Day, &names[0]), None);
+    }
+
+    #[test]
+    fn state_of_a_group_is_its_count() {
+        for keys in [0, 1, 20_000] {
+            for (is_cut, is_uncounted) in [(false, false), (true, false), (true, true)] {
+                let state = GroupState {
+                    keys,
+                    is_cut,
+                    is_uncounted,
+                };
+                assert_eq!(GroupState::from_count(state.to_count()), state);
+            }
+        }
+        assert_eq!(GroupState::default().to_count(), 0);
+    }
+}

@@ -1,0 +1,59 @@
+//! The kinds of keys that tweets are counted by, and the keys of a tweet.
+
+use crate::events::{TweetPosted, normal_form};
+use crate::text::TweetKeys;
+
+/// A kind of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyKind {
+    /// Words of the text, in normal form.
+    Word,
+    /// Hashtags of the text, in normal form, without `#`.
+    Hashtag,
+    /// Mentions of the text, in normal form, without `@`.
+    Mention,
+    /// The author's handle, in normal form.
+    Author,
+}
+
+impl KeyKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Word, Self::Hashtag, Self::Mention, Self::Author];
+
+    /// The number, as it stands in rows.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Word => 0,
+            Self::Hashtag => 1,
+            Self::Mention => 2,
+            Self::Author => 3,
+        }
+    }
+}
+
+/// All keys of one tweet. What is counted and what explains a count are both made of them.
+#[derive(Debug)]
+pub struct KeysOfTweet<'t> {
+    text: &'t TweetKeys,
+    author: String,
+}
+
+impl<'t> KeysOfTweet<'t> {
+    /// The keys of this tweet; `text` are those of its text.
+    pub fn new(tweet: &TweetPosted, text: &'t TweetKeys) -> Self {
+        Self {
+            text,
+            author: normal_form(&tweet.author.handle),
+        }
+    }
+
+    /// Calls `visit` with each key of a kind once, in the order of their bytes.
+    pub fn visit<'s>(&'s self, kind: KeyKind, visit: impl FnMut(&'s str)) {
+        match kind {
+            KeyKind::Word => self.text.words().for_each(visit),
+            KeyKind::Hashtag => self.text.hashtags().for_each(visit),
+            KeyKind::Mention => self.text.mentions().for_each(visit),
+            KeyKind::Author => Some(self.author.as_str()).into_iter().for_each(visit),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Words, hashtags, mentions and authors: how many tweets have each, in buckets of time.
+//!
+//! ```text
+//! posted ─► pending log ─(full)─► merge ─► map of counts: (width, bucket, kind, key) ─► tweets
+//! deleted ─► pending log, or the map
+//! query ─► KeyCounts ─► both
+//! ```
+//!
+//! A new tweet goes into the log of pending tweets. The tweet that fills the log has all of its
+//! tweets merged into the map. Every tweet is counted in a bucket of each width: five minutes, an
+//! hour and a day. Rows hold the keys themselves and no dictionary, so nothing is left of a tweet
+//! that is deleted.
+//!
+//! A bucket takes [`MAX_KEYS`] different keys of a kind, in the order of the journal, and is cut
+//! from then on: it goes on counting the keys that it has, and takes no other. What a cut bucket
+//! holds is a function of its tweets in the order of the journal, which a deletion changes in ways
+//! that the counts do not tell. So a cut bucket that loses a tweet gives up its counts.
+
+mod bucket;
+mod counts;
+mod kind;
+mod merge;
+mod pending;
+mod ranking;
+mod remove;
+
+use super::tree::Tree;
+use super::{
+    FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, RowKind, Rows,
+    RowsError,
+};
+use pending::{PENDING_FORMAT, PendingLog};
+
+pub use bucket::Width;
+pub use kind::{KeyKind, KeysOfTweet};
+pub use ranking::{Ranked, Ranking, RankingQuery, Rising, ranking, rising, window_times};
+
+/// The largest number of different keys of one kind that a bucket takes. Unit tests fill it.
+pub const MAX_KEYS: u64 = if cfg!(test) { 40 } else { 20_000 };
+
+/// The leaves of the map of counts.
+const COUNTS_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'w'),
+    name: "key counts",
+    versions: &[1],
+    pack: None,
+};
+
+/// The state in memory.
+#[derive(Debug)]
+pub struct Keys {
+    pending: PendingLog,
+    counts: Tree,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            pending: PendingLog::default(),
+            counts: Tree::new(&COUNTS_FORMAT),
+        }
+    }
+}
+
+impl Projection for Keys {
+    const VERSION: u32 = 1;
+    const FORMATS: &'static [RowFormat] = &[PENDING_FORMAT, COUNTS_FORMAT];
+
+    fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
+        Ok(Self {
+            pending: PendingLog::hydrate(rows)?,
+            ..Self::default()
+        })
+    }
+
+    fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
+        self.pending.push(tweet.sequence, &tweet.key, &keys);
+        if self.pending.is_full() {
+            let records = self.pending.take(rows)?;
+            merge::merge(&mut self.counts, rows, tweet.sequence, &records)?;
+        }
+        Ok(())
+    }
+
+    fn engaged(
+        &mut self,
+        _: &dyn Rows,
+        _: &FoldedTweet<'_>,
+        _: &MetricsChange,
+    ) -> Result<(), RowsError> {
+        Ok(())
+    }
+
+    fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        if self.pending.remove(rows, tweet.sequence, &tweet.key)? {
+            return Ok(());
+        }
+        let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
+        remove::remove(
+            &mut self.counts,
+            rows,
+            tweet.sequence,
+            tweet.key.at(),
+            &keys,
+        )
+    }
+
+    fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
+        self.pending.take_row_changes(out);
+        self.counts.take_row_changes(out);
+        Ok(())
+    }
+
+    /// Every count of every bucket, with those of pending tweets.
+    fn digest(
+        rows: &dyn Rows,
+        _: &KeywordSummary,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<(), RowsError> {
+        counts::digest(rows, hasher)
+    }
+}
+
+#[cfg(test)]
+mod tests;

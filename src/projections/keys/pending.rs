@@ -1,0 +1,333 @@
+//! The log of pending tweets: those that came since the last merge, with their keys, in the order
+//! of the journal.
+//!
+//! Merging many tweets at once costs a fraction of merging each by itself, since neighbouring
+//! tweets share buckets and words. A keyword with few tweets needs no other rows.
+//!
+//! The log is a sequence of chunks, one row each. A chunk is: tweets since the last merge up to its
+//! end, deleted ones too, times 2, plus 1 if it is closed (varint), bytes of their records (varint),
+//! then the records. The last chunk has no row as long as no tweet came to it. A record is
+//! its length (varint), the time of the tweet (8 bytes, big-endian milliseconds), its id and, for
+//! each kind of keys, their number and the keys; id and keys begin with their length (varint).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::kind::{KeyKind, KeysOfTweet};
+use crate::events::{Sequence, Timestamp};
+use crate::projections::row_format::RowFormat;
+use crate::projections::rows::{RowChange, RowKey, RowKind, Rows, RowsError, Seek};
+use crate::projections::tweet_key::TweetKey;
+use crate::projections::varint::{read_varint, write_varint};
+
+/// After so many tweets the log is merged. Unit tests reach it.
+const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 1024 };
+
+/// After so many bytes of records the log is merged, too. Only very long texts reach it before.
+const MAX_PENDING_BYTES: u64 = 1024 * 1024;
+
+/// A chunk that grows beyond this is closed.
+const CHUNK_BYTES: usize = if cfg!(test) { 256 } else { 6 * 1024 };
+
+/// The chunks of the log, named by their number (2 bytes, big-endian).
+pub(super) const PENDING_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'k'),
+    name: "pending keys",
+    versions: &[1],
+    pack: None,
+};
+
+/// One chunk.
+#[derive(Debug, Clone, Default)]
+struct Chunk {
+    /// Tweets since the last merge, up to the end of the chunk.
+    tweets: u64,
+    /// Bytes of their records.
+    bytes: u64,
+    records: Vec<u8>,
+    /// No more tweets come to it.
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Touched {
+    chunk: Chunk,
+    changed_at: Option<Sequence>,
+}
+
+/// The log.
+#[derive(Debug, Default)]
+pub(super) struct PendingLog {
+    /// The number of the last chunk, which stays in memory.
+    last: u16,
+    open: Chunk,
+    open_changed_at: Option<Sequence>,
+    /// Other chunks that this batch has read or changed.
+    closed: BTreeMap<u16, Touched>,
+    /// Chunks below this number may be in the rows although the log was merged.
+    merged: u16,
+}
+
+/// A tweet of the log.
+#[derive(Debug, Clone, Copy)]
+struct PendingTweet<'b> {
+    at: Timestamp,
+    id: &'b [u8],
+    keys: &'b [u8],
+}
+
+impl<'b> PendingTweet<'b> {
+    /// Calls `visit` with every key of the tweet.
+    fn visit(&self, mut visit: impl FnMut(KeyKind, &'b [u8])) -> Option<()> {
+        let mut rest = self.keys;
+        for kind in KeyKind::ALL {
+            for _ in 0..read_varint(&mut rest)? {
+                visit(kind, read_bytes(&mut rest)?);
+            }
+        }
+        Some(())
+    }
+}
+
+fn read_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = usize::try_from(read_varint(rest)?).ok()?;
+    let (bytes, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(bytes)
+}
+
+fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    write_varint(u64::try_from(bytes.len()).unwrap_or(u64::MAX), out);
+    out.extend_from_slice(bytes);
+}
+
+fn parse(record: &[u8]) -> Option<PendingTweet<'_>> {
+    let (at, mut rest) = record.split_first_chunk::<8>()?;
+    let id = read_bytes(&mut rest)?;
+    Some(PendingTweet {
+        at: Timestamp::from_millis(i64::from_be_bytes(*at)),
+        id,
+        keys: rest,
+    })
+}
+
+fn key_of(number: u16) -> RowKey {
+    RowKey::of_kind(PENDING_FORMAT.kind).with(&number.to_be_bytes())
+}
+
+impl Chunk {
+    fn decode(key: &RowKey, row: &[u8]) -> Result<(Self, Sequence), RowsError> {
+        let (_, changed_at, mut body) = PENDING_FORMAT.open(key, row)?;
+        let cut = || RowsError::damaged(key, "it is cut");
+        let tweets = read_varint(&mut body).ok_or_else(cut)?;
+        let chunk = Self {
+            tweets: tweets >> 1,
+            is_closed: tweets & 1 != 0,
+            bytes: read_varint(&mut body).ok_or_else(cut)?,
+            records: body.to_vec(),
+        };
+        Ok((chunk, changed_at))
+    }
+
+    fn encode(&self, changed_at: Sequence) -> Bytes {
+        let mut row = PENDING_FORMAT.begin(changed_at);
+        write_varint(self.tweets << 1 | u64::from(self.is_closed), &mut row);
+        write_varint(self.bytes, &mut row);
+        row.extend_from_slice(&self.records);
+        row.into()
+    }
+
+    /// The chunk after this one.
+    const fn next(&self) -> Self {
+        Self {
+            tweets: self.tweets,
+            bytes: self.bytes,
+            records: Vec::new(),
+            is_closed: false,
+        }
+    }
+
+    /// Removes a tweet; `false` when it is not here.
+    fn remove(&mut self, tweet: &TweetKey) -> Result<bool, &'static str> {
+        let mut rest = &self.records[..];
+        loop {
+            let start = self.records.len() - rest.len();
+            if rest.is_empty() {
+                return Ok(false);
+            }
+            let record = read_bytes(&mut rest)
+                .and_then(parse)
+                .ok_or("a record is cut")?;
+            if record.at == tweet.at() && record.id == tweet.id() {
+                let end = self.records.len() - rest.len();
+                self.records.drain(start..end);
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl PendingLog {
+    /// The log that the rows hold.
+    pub(super) fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
+        let Some((key, row)) = rows.seek(Seek::AtOrBefore(&key_of(u16::MAX)))? else {
+            return Ok(Self::default());
+        };
+        let number = key.suffix().try_into().map(u16::from_be_bytes);
+        let mut last = number.map_err(|_| RowsError::damaged(&key, "its key is cut"))?;
+        let (mut open, _) = Chunk::decode(&key, &row)?;
+        if open.is_closed {
+            open = open.next();
+            last += 1;
+        }
+        Ok(Self {
+            last,
+            open,
+            ..Self::default()
+        })
+    }
+
+    /// Appends a tweet.
+    pub(super) fn push(&mut self, sequence: Sequence, key: &TweetKey, keys: &KeysOfTweet<'_>) {
+        let mut record = Vec::with_capacity(256);
+        record.extend_from_slice(&key.at().millis().to_be_bytes());
+        write_bytes(key.id(), &mut record);
+        for kind in KeyKind::ALL {
+            let mut count = 0;
+            keys.visit(kind, |_| count += 1);
+            write_varint(count, &mut record);
+            keys.visit(kind, |key| write_bytes(key.as_bytes(), &mut record));
+        }
+        let open = &mut self.open;
+        let before = open.records.len();
+        write_bytes(&record, &mut open.records);
+        open.tweets += 1;
+        open.bytes += u64::try_from(open.records.len() - before).unwrap_or(u64::MAX);
+        open.is_closed = open.records.len() > CHUNK_BYTES;
+        self.open_changed_at = Some(sequence);
+        if open.is_closed {
+            let next = open.next();
+            let touched = Touched {
+                chunk: std::mem::replace(open, next),
+                changed_at: self.open_changed_at.take(),
+            };
+            self.closed.insert(self.last, touched);
+            self.last += 1;
+        }
+    }
+
+    /// Whether the log has to be merged.
+    pub(super) const fn is_full(&self) -> bool {
+        self.open.tweets >= MAX_PENDING_TWEETS || self.open.bytes >= MAX_PENDING_BYTES
+    }
+
+    /// Removes a tweet; `false` when the log does not hold it.
+    pub(super) fn remove(
+        &mut self,
+        rows: &dyn Rows,
+        sequence: Sequence,
+        tweet: &TweetKey,
+    ) -> Result<bool, RowsError> {
+        let damaged = |number, what| RowsError::damaged(&key_of(number), what);
+        if self
+            .open
+            .remove(tweet)
+            .map_err(|what| damaged(self.last, what))?
+        {
+            self.open_changed_at = Some(sequence);
+            return Ok(true);
+        }
+        for number in (0..self.last).rev() {
+            let touched = self.load(rows, number)?;
+            if touched
+                .chunk
+                .remove(tweet)
+                .map_err(|what| damaged(number, what))?
+            {
+                touched.changed_at = Some(sequence);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn load(&mut self, rows: &dyn Rows, number: u16) -> Result<&mut Touched, RowsError> {
+        use std::collections::btree_map::Entry::{Occupied, Vacant};
+        match self.closed.entry(number) {
+            Occupied(known) => Ok(known.into_mut()),
+            Vacant(place) => {
+                let key = key_of(number);
+                let missing = || RowsError::damaged(&key, "it is missing");
+                let row = rows.get(&key)?.ok_or_else(missing)?;
+                Ok(place.insert(Touched {
+                    chunk: Chunk::decode(&key, &row)?.0,
+                    changed_at: None,
+                }))
+            }
+        }
+    }
+
+    /// The records of all tweets, oldest first. The log is empty after that.
+    pub(super) fn take(&mut self, rows: &dyn Rows) -> Result<Vec<Vec<u8>>, RowsError> {
+        let mut records = Vec::with_capacity(usize::from(self.last) + 1);
+        for number in 0..self.last {
+            records.push(std::mem::take(&mut self.load(rows, number)?.chunk.records));
+        }
+        records.push(std::mem::take(&mut self.open.records));
+        let merged = self.merged.max(self.last + 1);
+        *self = Self {
+            merged,
+            ..Self::default()
+        };
+        Ok(records)
+    }
+
+    /// Appends the rows that changed since the last call.
+    pub(super) fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
+        for (number, touched) in std::mem::take(&mut self.closed) {
+            if let Some(sequence) = touched.changed_at {
+                out.push((key_of(number), Some(touched.chunk.encode(sequence))));
+            }
+        }
+        let mut kept = self.last;
+        if let Some(sequence) = self.open_changed_at.take() {
+            out.push((key_of(self.last), Some(self.open.encode(sequence))));
+            kept += 1;
+        }
+        for number in kept..std::mem::take(&mut self.merged) {
+            out.push((key_of(number), None));
+        }
+    }
+}
+
+/// Calls `visit` with the time of every tweet of the log and each of its keys, in the order of the
+/// journal.
+pub(super) fn for_each<'b>(
+    records: &'b [Vec<u8>],
+    mut visit: impl FnMut(Timestamp, KeyKind, &'b [u8]),
+) -> Result<(), RowsError> {
+    for (number, records) in (0..).zip(records) {
+        let damaged = || RowsError::damaged(&key_of(number), "a record is cut");
+        let mut rest = &records[..];
+        while !rest.is_empty() {
+            let tweet = read_bytes(&mut rest).and_then(parse).ok_or_else(damaged)?;
+            let visited = tweet.visit(|kind, key| visit(tweet.at, kind, key));
+            visited.ok_or_else(damaged)?;
+        }
+    }
+    Ok(())
+}
+
+/// The records of the log in rows, oldest first.
+pub(super) fn read(rows: &dyn Rows) -> Result<Vec<Vec<u8>>, RowsError> {
+    let mut records = Vec::new();
+    let first = key_of(0);
+    let mut found = rows.seek(Seek::AtOrBefore(&first))?;
+    while let Some((key, row)) = found {
+        rows.look(row.len())?;
+        records.push(Chunk::decode(&key, &row)?.0.records);
+        found = rows.seek(Seek::After(&key))?;
+    }
+    Ok(records)
+}

@@ -1,0 +1,297 @@
+//! Rankings: the keys of a window by the number of tweets that have them, or by how much they rise.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::bucket::Width;
+use super::counts::{Buckets, KeyCounts};
+use super::kind::KeyKind;
+use crate::events::Timestamp;
+use crate::projections::overview::Window;
+use crate::projections::rows::{Rows, RowsError};
+use crate::projections::statistics::{Association, ContingencyTable, Decimal};
+use crate::projections::volume;
+
+/// What a ranking is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RankingQuery {
+    /// What is ranked.
+    pub by: KeyKind,
+    /// How long the window is.
+    pub window: Window,
+    /// The last bucket of the window contains this time.
+    pub at: Timestamp,
+    /// How many keys, at most.
+    pub limit: usize,
+}
+
+/// A ranking of the keys of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranking<T> {
+    /// The end of the window.
+    pub until: Timestamp,
+    /// The tweets in the window.
+    pub total: u64,
+    /// The keys in the window.
+    pub distinct: u64,
+    /// A bucket of the window, or of the window before, did not take all of its keys.
+    pub is_cut: bool,
+    /// The first keys, in order.
+    pub items: Vec<T>,
+}
+
+/// A key and its place among the keys of the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranked {
+    /// The key.
+    pub key: String,
+    /// The tweets of the window that have it.
+    pub count: u64,
+    /// Its place, from 1.
+    pub rank: u64,
+    /// Its place in the window before; `None` if no tweet had it there.
+    pub previous_rank: Option<u64>,
+}
+
+/// A key that rises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rising {
+    /// The key.
+    pub key: String,
+    /// The tweets of the window that have it.
+    pub count: u64,
+    /// The tweets of the window before that have it.
+    pub previous_count: u64,
+    /// Its place, from 1.
+    pub rank: u64,
+    /// How strongly it belongs to this window rather than to the one before; `None` if that one
+    /// has no tweets.
+    pub score: Option<Decimal<3>>,
+}
+
+/// The times at which a ranked window begins and ends, and those during which it stays the same
+/// window: its last bucket.
+pub fn window_times(window: Window, at: Timestamp) -> (Range<Timestamp>, Range<Timestamp>) {
+    let span = Span::of(window, at);
+    let [_, start, end] = span.times();
+    (start..end, end.plus(-span.width.millis())..end)
+}
+
+/// The buckets of a window and of the window before.
+struct Span {
+    width: Width,
+    /// The first bucket of the window before, the first one of the window, and the end.
+    bounds: [u32; 3],
+}
+
+impl Span {
+    fn of(window: Window, at: Timestamp) -> Self {
+        let (width, count) = match window {
+            Window::Hour => (Width::FiveMinutes, 12),
+            Window::Day => (Width::Hour, 24),
+            Window::Week => (Width::Hour, 168),
+            Window::Month => (Width::Day, 30),
+        };
+        let end = width.bucket(at).saturating_add(1);
+        let start = end.saturating_sub(count);
+        Self {
+            width,
+            bounds: [start.saturating_sub(count), start, end],
+        }
+    }
+
+    fn times(&self) -> [Timestamp; 3] {
+        self.bounds.map(|bucket| self.width.start(bucket))
+    }
+}
+
+/// Counts of one key in the window before and in the window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pair {
+    previous: u64,
+    current: u64,
+}
+
+/// A key with its counts.
+type KeyCount<'c> = (&'c [u8], Pair);
+
+/// All keys of both windows.
+struct Counted {
+    span: Span,
+    keys: HashMap<Box<[u8]>, Pair>,
+    is_cut: bool,
+    previous_total: u64,
+    total: u64,
+}
+
+impl Counted {
+    fn read(rows: &dyn Rows, query: &RankingQuery) -> Result<Self, RowsError> {
+        let span = Span::of(query.window, query.at);
+        let counts = KeyCounts::read(rows, query.by)?;
+        let mut keys: HashMap<Box<[u8]>, Pair> = HashMap::new();
+        let mut is_cut = false;
+        let [before, start, end] = span.bounds;
+        for (numbers, is_current) in [(before..start, false), (start..end, true)] {
+            let buckets = Buckets {
+                width: span.width,
+                numbers,
+            };
+            is_cut |= counts.visit(&buckets, |key, count| {
+                let pair = match keys.get_mut(key) {
+                    Some(pair) => pair,
+                    None => keys.entry(key.into()).or_default(),
+                };
+                if is_current {
+                    pair.current += count;
+                } else {
+                    pair.previous += count;
+                }
+            })?;
+        }
+        let totals = volume::counts_between(rows, &span.times())?.counts;
+        let total_of = |index| totals.get(index).copied().unwrap_or(0);
+        Ok(Self {
+            keys,
+            is_cut,
+            previous_total: total_of(0),
+            total: total_of(1),
+            span,
+        })
+    }
+
+    /// All keys with their counts.
+    fn iter(&self) -> impl Iterator<Item = KeyCount<'_>> {
+        self.keys.iter().map(|(key, pair)| (&**key, *pair))
+    }
+
+    fn ranking<T>(&self, items: Vec<T>) -> Ranking<T> {
+        let [_, _, until] = self.span.times();
+        let distinct = self.keys.values().filter(|pair| pair.current > 0).count();
+        Ranking {
+            until,
+            total: self.total,
+            distinct: u64::try_from(distinct).unwrap_or(u64::MAX),
+            is_cut: self.is_cut,
+            items,
+        }
+    }
+}
+
+/// The keys with the most tweets: by count, the highest first, then by the bytes of the key.
+///
+/// # Errors
+/// [`RowsError`].
+pub fn ranking(rows: &dyn Rows, query: &RankingQuery) -> Result<Ranking<Ranked>, RowsError> {
+    let counted = Counted::read(rows, query)?;
+    let current = counted.iter().filter(|(_, pair)| pair.current > 0);
+    let first = first_of(current, query.limit, |a, b| {
+        by_count(a, b, |pair| pair.current)
+    });
+    let previous = previous_ranks(&counted, &first);
+    let items = (1..).zip(first.iter().zip(previous));
+    let items = items.map(|(rank, ((key, pair), previous_rank))| Ranked {
+        key: text_of(key),
+        count: pair.current,
+        rank,
+        previous_rank,
+    });
+    Ok(counted.ranking(items.collect()))
+}
+
+/// The keys that rise most: by score, the highest first, then by count, then by the bytes of the
+/// key. Without tweets in the window before, by count.
+///
+/// # Errors
+/// [`RowsError`].
+pub fn rising(rows: &dyn Rows, query: &RankingQuery) -> Result<Ranking<Rising>, RowsError> {
+    let counted = Counted::read(rows, query)?;
+    let scored = counted.iter().filter_map(|(key, pair)| {
+        let table = ContingencyTable {
+            a: pair.current,
+            b: counted.total.saturating_sub(pair.current),
+            c: pair.previous,
+            d: counted.previous_total.saturating_sub(pair.previous),
+        };
+        let score = match table.association(1) {
+            Association::None => return None,
+            Association::Unscored => None,
+            Association::Scored(score) => Some(score),
+        };
+        Some((key, (score, pair)))
+    });
+    let first = first_of(
+        scored,
+        query.limit,
+        |(a, (score_a, pair_a)), (b, (score_b, pair_b))| {
+            let by_score = score_b.cmp(score_a);
+            by_score.then_with(|| by_count(&(*a, *pair_a), &(*b, *pair_b), |pair| pair.current))
+        },
+    );
+    let items = (1..).zip(first).map(|(rank, (key, (score, pair)))| Rising {
+        key: text_of(key),
+        count: pair.current,
+        previous_count: pair.previous,
+        rank,
+        score,
+    });
+    Ok(counted.ranking(items.collect()))
+}
+
+fn by_count(
+    (a, pair_a): &KeyCount<'_>,
+    (b, pair_b): &KeyCount<'_>,
+    count: impl Fn(&Pair) -> u64,
+) -> Ordering {
+    Reverse(count(pair_a))
+        .cmp(&Reverse(count(pair_b)))
+        .then_with(|| a.cmp(b))
+}
+
+/// The first `limit` items in this order.
+fn first_of<T>(
+    items: impl Iterator<Item = T>,
+    limit: usize,
+    mut order: impl FnMut(&T, &T) -> Ordering,
+) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    if limit < items.len() {
+        items.select_nth_unstable_by(limit, &mut order);
+        items.truncate(limit);
+    }
+    items.sort_unstable_by(order);
+    items
+}
+
+/// The places of keys among all keys of the window before.
+fn previous_ranks(counted: &Counted, keys: &[KeyCount<'_>]) -> Vec<Option<u64>> {
+    let order = |a: &KeyCount<'_>, b: &KeyCount<'_>| by_count(a, b, |pair| pair.previous);
+    let mut wanted: Vec<_> = keys.iter().filter(|(_, pair)| pair.previous > 0).collect();
+    wanted.sort_unstable_by(|a, b| order(a, b));
+    // How many keys stand before each of the wanted ones and not before the one before it.
+    let mut ahead = vec![0_u64; wanted.len() + 1];
+    for key in counted.iter().filter(|(_, pair)| pair.previous > 0) {
+        let place = wanted.partition_point(|one| order(one, &key) == Ordering::Less);
+        let is_wanted = wanted.get(place).is_some_and(|one| one.0 == key.0);
+        if let Some(count) = ahead.get_mut(place + usize::from(is_wanted)) {
+            *count += 1;
+        }
+    }
+    let mut before = 0;
+    let ranks: HashMap<&[u8], u64> = wanted
+        .iter()
+        .zip(&ahead)
+        .map(|(one, count)| {
+            before += count;
+            (one.0, before + 1)
+        })
+        .collect();
+    keys.iter()
+        .map(|(key, _)| ranks.get(key).copied())
+        .collect()
+}
+
+/// Keys are texts; bytes that are none would be damage that the map has not noticed.
+fn text_of(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}

@@ -1,0 +1,200 @@
+//! A leaf: neighbouring entries of a map, in key order.
+//!
+//! A row is the header of its format, then the entries. An entry is the number of leading bytes
+//! that its key shares with the key before it (varint), the length of the rest (varint), the rest,
+//! and the count (varint). A leaf has the same bytes in memory.
+
+use bytes::Bytes;
+
+use crate::events::Sequence;
+use crate::projections::row_format::RowFormat;
+use crate::projections::rows::{RowKey, RowsError};
+use crate::projections::varint::{read_varint, write_varint};
+
+/// A leaf that grows beyond this is split, so that a row stays small beside what a store rewrites
+/// at a time.
+const MAX_LEAF_BYTES: usize = 6 * 1024;
+
+/// No key is longer. A longer one is damage.
+const MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// Entries in key order; no key is there twice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Leaf {
+    bytes: Vec<u8>,
+}
+
+impl Leaf {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn entries(&self) -> Entries<'_> {
+        Entries::new(&self.bytes)
+    }
+
+    /// The count of a key; 0 for a key without an entry.
+    pub(super) fn get(&self, key: &[u8]) -> Result<u64, &'static str> {
+        let mut entries = self.entries();
+        while let Some(count) = entries.next_entry()? {
+            if entries.key() >= key {
+                return Ok(if entries.key() == key { count } else { 0 });
+            }
+        }
+        Ok(0)
+    }
+
+    /// Calls `visit` with every entry from the key `from` on, until it returns `false`; returns
+    /// what it returned last.
+    pub(super) fn visit(
+        &self,
+        from: &[u8],
+        visit: &mut impl FnMut(&[u8], u64) -> bool,
+    ) -> Result<bool, &'static str> {
+        visit_entries(&self.bytes, from, visit)
+    }
+
+    /// The row; `None` for a leaf without entries.
+    pub(super) fn encode(&self, format: &RowFormat, changed_at: Sequence) -> Option<Bytes> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut row = format.begin(changed_at);
+        row.extend_from_slice(&self.bytes);
+        Some(row.into())
+    }
+
+    pub(super) fn decode(format: &RowFormat, key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
+        let (_, _, body) = format.open(key, row)?;
+        Ok(Self {
+            bytes: body.to_vec(),
+        })
+    }
+}
+
+/// Reads entries one by one.
+#[derive(Debug)]
+pub(super) struct Entries<'b> {
+    rest: &'b [u8],
+    key: Vec<u8>,
+}
+
+impl<'b> Entries<'b> {
+    pub(super) const fn new(bytes: &'b [u8]) -> Self {
+        Self {
+            rest: bytes,
+            key: Vec::new(),
+        }
+    }
+
+    /// The key of the entry that was read last.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Reads the next entry and gives its count; `None` at the end.
+    pub(super) fn next_entry(&mut self) -> Result<Option<u64>, &'static str> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut rest = self.rest;
+        let shared = read_length(&mut rest).ok_or("an entry is cut")?;
+        let length = read_length(&mut rest).ok_or("an entry is cut")?;
+        if shared > self.key.len() || length > MAX_KEY_BYTES {
+            return Err("a key is longer than any");
+        }
+        let (tail, after) = rest.split_at_checked(length).ok_or("a key is cut")?;
+        self.key.truncate(shared);
+        self.key.extend_from_slice(tail);
+        rest = after;
+        let count = read_varint(&mut rest).ok_or("a count is cut")?;
+        self.rest = rest;
+        Ok(Some(count))
+    }
+}
+
+/// Calls `visit` with every entry of `bytes` from the key `from` on, until it returns `false`;
+/// returns what it returned last.
+pub(super) fn visit_entries(
+    bytes: &[u8],
+    from: &[u8],
+    visit: &mut impl FnMut(&[u8], u64) -> bool,
+) -> Result<bool, &'static str> {
+    let mut entries = Entries::new(bytes);
+    while let Some(count) = entries.next_entry()? {
+        if entries.key() >= from && !visit(entries.key(), count) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn read_length(rest: &mut &[u8]) -> Option<usize> {
+    usize::try_from(read_varint(rest)?).ok()
+}
+
+/// A leaf with its lower bound.
+pub(super) type BoundedLeaf = (Box<[u8]>, Leaf);
+
+/// Writes the entries of one leaf, which may turn out to be too many for it.
+#[derive(Debug, Default)]
+pub(super) struct LeafWriter {
+    leaf: Leaf,
+    last: Vec<u8>,
+}
+
+impl LeafWriter {
+    /// Appends an entry. Keys come in order.
+    pub(super) fn push(&mut self, key: &[u8], count: u64) {
+        let shared = self
+            .last
+            .iter()
+            .zip(key)
+            .take_while(|(a, b)| a == b)
+            .count();
+        let tail = key.get(shared..).unwrap_or_default();
+        let bytes = &mut self.leaf.bytes;
+        write_length(shared, bytes);
+        write_length(tail.len(), bytes);
+        bytes.extend_from_slice(tail);
+        write_varint(count, bytes);
+        self.last.truncate(shared);
+        self.last.extend_from_slice(tail);
+    }
+
+    /// The leaves, by lower bound: one if the entries fit, else several of about the same size.
+    /// The first has the bound `lower`, the others the shortest key that is above the entries
+    /// before them.
+    pub(super) fn into_leaves(self, lower: &[u8]) -> Result<Vec<BoundedLeaf>, &'static str> {
+        let total = self.leaf.bytes.len();
+        if total <= MAX_LEAF_BYTES {
+            return Ok(vec![(lower.into(), self.leaf)]);
+        }
+        let pieces = total.div_ceil(MAX_LEAF_BYTES * 3 / 4);
+        let piece_bytes = total.div_ceil(pieces);
+        let mut leaves = Vec::with_capacity(pieces);
+        let mut bound: Box<[u8]> = lower.into();
+        let mut piece = Self::default();
+        let mut entries = self.leaf.entries();
+        while let Some(count) = entries.next_entry()? {
+            if piece.leaf.bytes.len() >= piece_bytes {
+                let next = separator(&piece.last, entries.key());
+                let full = std::mem::take(&mut piece);
+                leaves.push((std::mem::replace(&mut bound, next), full.leaf));
+            }
+            piece.push(entries.key(), count);
+        }
+        leaves.push((bound, piece.leaf));
+        Ok(leaves)
+    }
+}
+
+fn write_length(length: usize, out: &mut Vec<u8>) {
+    write_varint(u64::try_from(length).unwrap_or(u64::MAX), out);
+}
+
+/// The shortest leading part of `above` that is above `below`.
+fn separator(below: &[u8], above: &[u8]) -> Box<[u8]> {
+    let shared = below.iter().zip(above).take_while(|(a, b)| a == b).count();
+    above.get(..=shared).unwrap_or(above).into()
+}

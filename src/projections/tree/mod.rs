@@ -1,0 +1,310 @@
+//! An ordered map from byte strings to counts, kept in rows: the form of views with many small
+//! counts.
+//!
+//! ```text
+//! sorted edits ─► Tree::apply ─► leaves that the batch changed ─► take_row_changes ─► rows
+//! query ─► TreeReader ─► rows
+//! ```
+//!
+//! A leaf is one row with neighbouring entries. It is named by its lower bound and covers the keys
+//! from there up to the lower bound of the next leaf. Keys before the first leaf belong to a leaf
+//! with an empty bound, which may have no row. An edit that makes a leaf too large splits it. A
+//! leaf that loses its last entry loses its row, and the leaf before it covers its keys. Both
+//! happen with the edit and not at the end of a batch, so the rows depend on the edits alone.
+//!
+//! Leaves that the running batch has read or changed stay in memory until
+//! [`Tree::take_row_changes`]. Nothing else does.
+
+mod leaf;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use super::row_format::RowFormat;
+use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
+use crate::events::Sequence;
+use leaf::{Leaf, LeafWriter};
+pub use reader::TreeReader;
+
+/// A change of one count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edit<'k> {
+    /// The key of the entry.
+    pub key: &'k [u8],
+    /// What is added to its count. An entry whose count falls to 0 is removed.
+    pub change: i64,
+}
+
+/// What an edit did to its entry, besides changing its count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// There was none.
+    Created,
+    /// Its count fell to 0.
+    Removed,
+}
+
+/// A leaf in memory.
+#[derive(Debug)]
+struct Touched {
+    /// A leaf without entries covers nothing: its row is removed.
+    leaf: Leaf,
+    /// The last event of this batch that changed the leaf, if one did.
+    changed_at: Option<Sequence>,
+}
+
+/// The leaves of one map that the running batch concerns.
+#[derive(Debug)]
+pub struct Tree {
+    format: &'static RowFormat,
+    /// By lower bound.
+    leaves: BTreeMap<Box<[u8]>, Touched>,
+}
+
+/// A leaf and the range of keys that it covers.
+struct Span {
+    lower: Box<[u8]>,
+    /// `None` for the last leaf.
+    upper: Option<Box<[u8]>>,
+}
+
+impl Tree {
+    /// The map whose leaves are rows of this format.
+    pub const fn new(format: &'static RowFormat) -> Self {
+        Self {
+            format,
+            leaves: BTreeMap::new(),
+        }
+    }
+
+    /// The count of a key; 0 for a key without an entry.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn get(&mut self, rows: &dyn Rows, key: &[u8]) -> Result<u64, RowsError> {
+        let lower = self.lower_of(rows, key)?;
+        let count = self.load(rows, &lower)?.get(key);
+        count.map_err(|what| self.damaged(&lower, what))
+    }
+
+    /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
+    /// Calls `on_change` with the index of every edit that created or removed an entry.
+    ///
+    /// # Errors
+    /// [`RowsError`], also when a count would fall below 0.
+    pub fn apply(
+        &mut self,
+        rows: &dyn Rows,
+        sequence: Sequence,
+        edits: &[Edit<'_>],
+        mut on_change: impl FnMut(usize, Change),
+    ) -> Result<(), RowsError> {
+        let mut done = 0;
+        while let Some(first) = edits.get(done) {
+            let span = self.span_of(rows, first.key)?;
+            let rest = edits.get(done..).unwrap_or_default();
+            let covered = rest
+                .partition_point(|edit| span.upper.as_deref().is_none_or(|upper| edit.key < upper));
+            let here = rest.get(..covered.max(1)).unwrap_or_default();
+            let change = LeafChange {
+                edits: here,
+                on_change: |index, change| on_change(done + index, change),
+            };
+            self.apply_to_leaf(rows, sequence, &span.lower, change)?;
+            done += here.len();
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with every entry from the key `from` on, in key order, until it returns
+    /// `false`. Leaves that no edit of this batch has changed leave memory at once.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn visit(
+        &mut self,
+        rows: &dyn Rows,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], u64) -> bool,
+    ) -> Result<(), RowsError> {
+        let mut next = Some(Box::from(from));
+        while let Some(start) = next {
+            let span = self.span_of(rows, &start)?;
+            let leaf = self.load(rows, &span.lower)?;
+            let goes_on = leaf.visit(from, &mut visit);
+            let goes_on = goes_on.map_err(|what| self.damaged(&span.lower, what))?;
+            self.leaves
+                .retain(|lower, touched| *lower != span.lower || touched.changed_at.is_some());
+            next = span.upper.filter(|_| goes_on);
+        }
+        Ok(())
+    }
+
+    fn apply_to_leaf(
+        &mut self,
+        rows: &dyn Rows,
+        sequence: Sequence,
+        lower: &[u8],
+        change: LeafChange<'_, impl FnMut(usize, Change)>,
+    ) -> Result<(), RowsError> {
+        let old = self.load(rows, lower)?;
+        let merged = merge(old, change).map_err(|what| self.damaged(lower, what))?;
+        let pieces = merged.into_leaves(lower);
+        let pieces = pieces.map_err(|what| self.damaged(lower, what))?;
+        for (bound, leaf) in pieces {
+            let touched = Touched {
+                leaf,
+                changed_at: Some(sequence),
+            };
+            self.leaves.insert(bound, touched);
+        }
+        Ok(())
+    }
+
+    /// Appends the rows that changed since the last call, and forgets the leaves.
+    pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
+        for (lower, touched) in std::mem::take(&mut self.leaves) {
+            if let Some(sequence) = touched.changed_at {
+                let row = touched.leaf.encode(self.format, sequence);
+                out.push((row_key(self.format, &lower), row));
+            }
+        }
+    }
+
+    fn span_of(&mut self, rows: &dyn Rows, key: &[u8]) -> Result<Span, RowsError> {
+        let lower = self.lower_of(rows, key)?;
+        let upper = self.upper_of(rows, &lower)?;
+        Ok(Span { lower, upper })
+    }
+
+    /// The lower bound of the leaf that covers a key.
+    fn lower_of(&self, rows: &dyn Rows, key: &[u8]) -> Result<Box<[u8]>, RowsError> {
+        let mut in_memory = self.leaves.range::<[u8], _>((Unbounded, Included(key)));
+        let in_memory = in_memory.rfind(|(_, touched)| !touched.leaf.is_empty());
+        let in_memory = in_memory.map(|(lower, _)| lower.clone());
+        let start = row_key(self.format, key);
+        let stored = self.seek_live(rows, Seek::AtOrBefore(&start))?;
+        Ok(stored.max(in_memory).unwrap_or_default())
+    }
+
+    /// The lower bound of the leaf after the one with this lower bound.
+    fn upper_of(&self, rows: &dyn Rows, lower: &[u8]) -> Result<Option<Box<[u8]>>, RowsError> {
+        let mut in_memory = self.leaves.range::<[u8], _>((Excluded(lower), Unbounded));
+        let in_memory = in_memory.find(|(_, touched)| !touched.leaf.is_empty());
+        let in_memory = in_memory.map(|(bound, _)| bound.clone());
+        let start = row_key(self.format, lower);
+        let stored = self.seek_live(rows, Seek::After(&start))?;
+        Ok(match (stored, in_memory) {
+            (Some(stored), Some(in_memory)) => Some(stored.min(in_memory)),
+            (stored, in_memory) => stored.or(in_memory),
+        })
+    }
+
+    /// The bound of a stored leaf that has not lost its last entry in this batch.
+    fn seek_live(
+        &self,
+        rows: &dyn Rows,
+        seek: Seek<&RowKey>,
+    ) -> Result<Option<Box<[u8]>>, RowsError> {
+        let mut found = rows.seek(seek)?;
+        while let Some((key, _)) = &found
+            && self
+                .leaves
+                .get(key.suffix())
+                .is_some_and(|touched| touched.leaf.is_empty())
+        {
+            let next = match seek {
+                Seek::After(_) => Seek::After(key),
+                Seek::AtOrBefore(_) | Seek::Before(_) => Seek::Before(key),
+            };
+            found = rows.seek(next)?;
+        }
+        Ok(found.map(|(key, _)| key.suffix().into()))
+    }
+
+    /// The leaf with this lower bound, read from its row if this batch has not done so yet. A leaf
+    /// without a row is empty.
+    fn load(&mut self, rows: &dyn Rows, lower: &[u8]) -> Result<&Leaf, RowsError> {
+        let touched = match self.leaves.entry(lower.into()) {
+            Occupied(known) => known.into_mut(),
+            Vacant(place) => {
+                let key = row_key(self.format, lower);
+                let row = rows.get(&key)?;
+                let leaf = row.map(|row| Leaf::decode(self.format, &key, &row));
+                place.insert(Touched {
+                    leaf: leaf.transpose()?.unwrap_or_default(),
+                    changed_at: None,
+                })
+            }
+        };
+        Ok(&touched.leaf)
+    }
+
+    fn damaged(&self, lower: &[u8], what: &str) -> RowsError {
+        RowsError::damaged(&row_key(self.format, lower), what)
+    }
+}
+
+fn row_key(format: &RowFormat, lower: &[u8]) -> RowKey {
+    RowKey::of_kind(format.kind).with(lower)
+}
+
+/// Edits of one leaf, in key order.
+struct LeafChange<'e, F> {
+    edits: &'e [Edit<'e>],
+    on_change: F,
+}
+
+/// The entries of a leaf after a change.
+fn merge(
+    old: &Leaf,
+    change: LeafChange<'_, impl FnMut(usize, Change)>,
+) -> Result<LeafWriter, &'static str> {
+    let LeafChange {
+        edits,
+        mut on_change,
+    } = change;
+    let mut merged = LeafWriter::default();
+    let mut entries = old.entries();
+    let mut count = entries.next_entry()?;
+    for (index, edit) in edits.iter().enumerate() {
+        while let Some(kept) = count
+            && entries.key() < edit.key
+        {
+            merged.push(entries.key(), kept);
+            count = entries.next_entry()?;
+        }
+        let before = match count {
+            Some(before) if entries.key() == edit.key => {
+                count = None;
+                Some(before)
+            }
+            _ => None,
+        };
+        let after = before.unwrap_or(0).checked_add_signed(edit.change);
+        let after = after.ok_or("a count would fall below 0")?;
+        if after > 0 {
+            merged.push(edit.key, after);
+        }
+        match before {
+            Some(_) => {
+                count = entries.next_entry()?;
+                if after == 0 {
+                    on_change(index, Change::Removed);
+                }
+            }
+            None if after > 0 => on_change(index, Change::Created),
+            None => {}
+        }
+    }
+    while let Some(kept) = count {
+        merged.push(entries.key(), kept);
+        count = entries.next_entry()?;
+    }
+    Ok(merged)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::projections::{MemoryRows, RowKind};
+
+const FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'?'),
+    name: "test",
+    versions: &[1],
+    pack: None,
+};
+
+type Model = BTreeMap<Vec<u8>, u64>;
+
+fn entries(rows: &MemoryRows, from: &[u8]) -> Vec<(Vec<u8>, u64)> {
+    let mut out = Vec::new();
+    let reader = TreeReader::new(rows, &FORMAT);
+    let read = reader.visit(from, |key, count| {
+        out.push((key.to_vec(), count));
+        true
+    });
+    read.unwrap();
+    out
+}
+
+/// A key of several possible lengths, so that leaves split.
+fn key(number: u16) -> Vec<u8> {
+    let mut key = format!("{:03}", number % 400).into_bytes();
+    key.resize(3 + usize::from(number % 7) * 20, b'x');
+    key
+}
+
+fn apply(tree: &mut Tree, rows: &MemoryRows, sequence: u64, edits: &BTreeMap<Vec<u8>, i64>) {
+    let edits: Vec<_> = edits
+        .iter()
+        .map(|(key, change)| Edit {
+            key,
+            change: *change,
+        })
+        .collect();
+    let mut changes = Vec::new();
+    let before = tree_counts(tree, rows, &edits);
+    let note = |index, change| changes.push((index, change));
+    tree.apply(rows, Sequence::new(sequence), &edits, note)
+        .unwrap();
+    let after = tree_counts(tree, rows, &edits);
+    let expected = (0..)
+        .zip(before.into_iter().zip(after))
+        .filter_map(|(index, counts)| {
+            let change = match counts {
+                (0, 1..) => Change::Created,
+                (1.., 0) => Change::Removed,
+                _ => return None,
+            };
+            Some((index, change))
+        });
+    assert_eq!(changes, expected.collect::<Vec<_>>());
+}
+
+fn tree_counts(tree: &mut Tree, rows: &MemoryRows, edits: &[Edit<'_>]) -> Vec<u64> {
+    edits
+        .iter()
+        .map(|edit| tree.get(rows, edit.key).unwrap())
+        .collect()
+}
+
+fn put(tree: &mut Tree, rows: &mut MemoryRows) {
+    let mut changes = Vec::new();
+    tree.take_row_changes(&mut changes);
+    rows.put(changes);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn tree_holds_what_a_map_holds_however_edits_are_batched(
+        steps in proptest::collection::vec(
+            (proptest::collection::vec((any::<u16>(), -3_i64..4), 1..400), any::<bool>()),
+            1..12,
+        ),
+        from: u16,
+    ) {
+        let mut model = Model::new();
+        let (mut tree, mut rows) = (Tree::new(&FORMAT), MemoryRows::default());
+        let (mut whole, mut whole_rows) = (Tree::new(&FORMAT), MemoryRows::default());
+        for (sequence, (changes, ends_batch)) in (1..).zip(steps) {
+            let mut edits = BTreeMap::new();
+            for (number, change) in changes {
+                let key = key(number);
+                let held = i64::try_from(model.get(&key).copied().unwrap_or(0)).unwrap();
+                let change = if held + change < 0 { -held } else { change };
+                if change != 0 && !edits.contains_key(&key) {
+                    edits.insert(key, change);
+                }
+            }
+            apply(&mut tree, &rows, sequence, &edits);
+            apply(&mut whole, &whole_rows, sequence, &edits);
+            for (key, change) in edits {
+                let count = model.entry(key.clone()).or_default();
+                *count = count.checked_add_signed(change).unwrap();
+                if *count == 0 {
+                    model.remove(&key);
+                }
+            }
+            if ends_batch {
+                put(&mut tree, &mut rows);
+            }
+        }
+        put(&mut tree, &mut rows);
+        put(&mut whole, &mut whole_rows);
+        prop_assert_eq!(&rows, &whole_rows);
+        let from = key(from);
+        let expected: Vec<_> = model.into_iter().filter(|(key, _)| *key >= from).collect();
+        prop_assert_eq!(entries(&rows, &from), expected);
+        for row in rows.0.values() {
+            prop_assert!(row.len() < 7 * 1024, "{}", row.len());
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let mut rows = MemoryRows::default();
+        let mut row = FORMAT.begin(Sequence::new(1));
+        row.extend(bytes);
+        rows.0.insert(row_key(&FORMAT, b""), row.into());
+        let _ = TreeReader::new(&rows, &FORMAT).visit(b"", |_, _| true);
+        let edits = [Edit { key: b"a", change: 1 }];
+        let _ = Tree::new(&FORMAT).apply(&rows, Sequence::new(2), &edits, |_, _| ());
+    }
+}
+
+#[test]
+fn count_that_would_fall_below_zero_is_damage() {
+    let edits = [Edit {
+        key: b"a",
+        change: -1,
+    }];
+    let applied =
+        Tree::new(&FORMAT).apply(&MemoryRows::default(), Sequence::new(1), &edits, |_, _| ());
+    assert!(applied.unwrap_err().to_string().contains("below 0"));
+}
