@@ -66,9 +66,9 @@ impl RowFormat {
         Ok((*version, changed_at, body))
     }
 
-    /// Does the same as [`RowFormat::open`], and also reads rows of the `bare` versions, which begin
-    /// with the version alone. Their `changed_at` is [`Sequence::ZERO`]. Views of an earlier tidings
-    /// have such rows. They answer until the views of this version have caught up.
+    /// Does the same as [`RowFormat::open`], and also reads rows of the `bare` versions. Such a row
+    /// begins with the version alone, and its `changed_at` is [`Sequence::ZERO`]. The views of an
+    /// earlier tidings have such rows, and answer until the views of this version have caught up.
     ///
     /// # Errors
     /// As [`RowFormat::open`].

@@ -4,7 +4,8 @@
 //! journal received that record (LEB128 of the zigzag of the difference to the tweet's time, in
 //! milliseconds), and the body (bincode).
 //!
-//! In rows of earlier versions the length has 4 bytes, there are no flags, and the rest is the body.
+//! In rows of earlier versions the length has 4 bytes, there are no flags, and the rest is the
+//! body.
 
 use std::cmp::Ordering;
 
