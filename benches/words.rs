@@ -1,8 +1,9 @@
-//! How many texts a second the analyser takes apart on one core. Run with `cargo bench --bench words`.
+//! How many texts a second the analyser takes apart on one core. Run with `cargo bench --bench
+//! words`.
 //!
-//! `TIDINGS_BENCH_POSTS` names a file of events, one `tweet.posted` a line, packed with zstd or not,
-//! whose texts are measured too. Without it only made texts are: their words repeat more often than
-//! those of people, so the figure for them is the higher one.
+//! `TIDINGS_BENCH_POSTS` names a file of events, one `tweet.posted` a line, packed with zstd or
+//! not, whose texts are measured too. Without it only made texts are: their words repeat more often
+//! than those of people, so the figure for them is the higher one.
 
 use std::error::Error;
 use std::hint::black_box;

@@ -1,8 +1,8 @@
 //! URLs, mentions and hashtags in the normal form of a text.
 //!
 //! The contract defines the characters of hashtags and mentions. Three things count as URLs: a
-//! scheme with `://`, a host that begins with `www.`, and a bare host with a common ending or with a
-//! path. A mail address is treated like a URL.
+//! scheme with `://`, a host that begins with `www.`, and a bare host with a common ending or with
+//! a path. A mail address is treated like a URL.
 //!
 //! A URL ends before the first character outside ASCII, except a letter that begins a part of the
 //! path. So the particle in "t.co/a에서" is outside the URL, and the word in `/wiki/한국어` is inside.
@@ -39,8 +39,8 @@ pub(super) fn mention_at(text: &str, position: usize) -> Option<usize> {
     (length > 0).then_some(position + 1 + length)
 }
 
-/// Returns the end of the URL or mail address that begins at `position`, or `None` if there is none.
-/// The character at `position` is an ASCII letter or digit, and the one before it is neither.
+/// Returns the end of the URL or mail address that begins at `position`, or `None` if there is
+/// none. The character at `position` is an ASCII letter or digit, and the one before it is neither.
 pub(super) fn url_at(text: &str, position: usize) -> Option<usize> {
     let rest = text.as_bytes().get(position..)?;
     let letters = length_of(rest, u8::is_ascii_alphanumeric);

@@ -1,7 +1,7 @@
 //! The Korean lexicon: nouns, and the forms of other words, particles and endings.
 //!
-//! Two `fst` maps, made by `scripts/lexicon/build` and embedded. A key is Hangul syllables, each as two
-//! bytes ([`Syllable::bytes`]), which makes a walk a third shorter than UTF-8.
+//! Two `fst` maps, made by `scripts/lexicon/build` and embedded. A key is Hangul syllables, each as
+//! two bytes ([`Syllable::bytes`]), which makes a walk a third shorter than UTF-8.
 //! [`Lexicon::nouns_in`] and [`Lexicon::forms_in`] walk a map once for all keys that a text begins
 //! with. Where the first syllable leads is looked up in a table.
 

@@ -1,5 +1,5 @@
-//! Analysis of texts: the normal form of a text, which keywords occur in it, and its words, hashtags
-//! and mentions.
+//! Analysis of texts: the normal form of a text, which keywords occur in it, and its words,
+//! hashtags and mentions.
 //!
 //! In: texts, the tracked keywords, and the words of the settings. Out: normal forms, the keywords
 //! of a text, and its keys. All of it is pure and imports only [`crate::events`].

@@ -1,7 +1,7 @@
 //! Words that say nothing of a subject, in Korean and English.
 //!
-//! The lists are `assets/stop-words-ko.txt` and `assets/stop-words-en.txt`, a word a line, in normal
-//! form.
+//! The lists are `assets/stop-words-ko.txt` and `assets/stop-words-en.txt`, a word a line, in
+//! normal form.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -3,9 +3,9 @@
 //! In: the resources, the [`Operation`]s of the other routes, and two files that are written by
 //! hand, `openapi_base.json` and `asyncapi_base.json`. Out: the two descriptions.
 //!
-//! The descriptions are checked in as `assets/openapi.json` and `assets/asyncapi.json`. A test fails
-//! when these files differ from what the code makes. To write them, run
-//! `WRITE_DESCRIPTIONS=1 cargo test --lib http::description`.
+//! The descriptions are checked in as `assets/openapi.json` and `assets/asyncapi.json`. A test
+//! fails when these files differ from what the code makes. To write them, run `WRITE_DESCRIPTIONS=1
+//! cargo test --lib http::description`.
 
 mod asyncapi;
 mod openapi;

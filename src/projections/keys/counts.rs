@@ -119,8 +119,8 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// Calls `visit` if an entry is of one of these buckets and of this kind. Returns whether entries of
-/// these buckets may follow.
+/// Calls `visit` if an entry is of one of these buckets and of this kind. Returns whether entries
+/// of these buckets may follow.
 fn visit_entry(
     buckets: &Buckets,
     kind: KeyKind,

@@ -5,10 +5,10 @@
 //! tweets share buckets and words. A keyword with few tweets needs no other rows.
 //!
 //! The log is a sequence of chunks, one row each. A chunk is: tweets since the last merge up to its
-//! end, deleted ones too, times 2, plus 1 if it is closed (varint), bytes of their records (varint),
-//! then the records. The last chunk has no row as long as no tweet came to it. A record is
-//! its length (varint), the time of the tweet (8 bytes, big-endian milliseconds), its id and, for
-//! each kind of keys, their number and the keys; id and keys begin with their length (varint).
+//! end, deleted ones too, times 2, plus 1 if it is closed (varint), bytes of their records
+//! (varint), then the records. The last chunk has no row as long as no tweet came to it. A record
+//! is its length (varint), the time of the tweet (8 bytes, big-endian milliseconds), its id and,
+//! for each kind of keys, their number and the keys; id and keys begin with their length (varint).
 
 use std::collections::BTreeMap;
 

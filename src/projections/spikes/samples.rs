@@ -71,7 +71,8 @@ mod tests {
         fn mean_is_that_of_the_repeated_numbers(
             samples in prop::collection::vec((0_u64..1_000_000, 1_u64..=3), 1..=12),
         ) {
-            let repeat = |(number, weight): &(u64, u64)| (0..*weight).map(|_| *number).collect::<Vec<_>>();
+            let repeat =
+                |(number, weight): &(u64, u64)| (0..*weight).map(|_| *number).collect::<Vec<_>>();
             let mut all: Vec<u64> = samples.iter().flat_map(repeat).collect();
             all.sort_unstable();
             let cut = all.len() / 4;

@@ -1,8 +1,8 @@
 //! What was usual: how many tweets the hours before let one expect in an hour, and how widely
 //! counts scatter around that. `docs/spikes.md` has the reasons.
 //!
-//! All of it depends on a bounded past alone, [`LOOKBACK`], so an hour has one expectation, whatever
-//! span is asked for. Rates are in thousandths of a tweet an hour.
+//! All of it depends on a bounded past alone, [`LOOKBACK`], so an hour has one expectation,
+//! whatever span is asked for. Rates are in thousandths of a tweet an hour.
 
 use super::hourly_counts::{DAY, HourlyCounts, WEEK};
 use super::samples::Samples;

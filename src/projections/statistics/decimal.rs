@@ -129,7 +129,8 @@ mod tests {
         fn json_holds_exactly_the_number(units in -999_999_999_999_999_i64..=999_999_999_999_999) {
             let decimal = Decimal::<4>::of_units(units);
             let json = serde_json::to_string(&decimal).unwrap();
-            let (shown, exact): (f64, f64) = (json.parse().unwrap(), decimal.to_string().parse().unwrap());
+            let shown: f64 = json.parse().unwrap();
+            let exact: f64 = decimal.to_string().parse().unwrap();
             prop_assert_eq!(shown, exact);
             // No digit more than the decimal has.
             let digits = json.split_once('.').map_or(0, |(_, digits)| digits.len());

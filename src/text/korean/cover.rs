@@ -74,8 +74,8 @@ impl Eojeol<'_> {
         best
     }
 
-    /// Whether the last syllable of the run is a plain particle that fits. The last of several nouns
-    /// does not end with one: 충전소가 is no 충전 with 소가.
+    /// Whether the last syllable of the run is a plain particle that fits. The last of several
+    /// nouns does not end with one: 충전소가 is no 충전 with 소가.
     fn ends_with_particle(&mut self) -> bool {
         let last = self.length - 1;
         self.from(last)

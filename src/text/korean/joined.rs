@@ -21,8 +21,9 @@ const SHORT_VERBS: [char; 17] = [
 const ADVERBS: [char; 8] = ['안', '못', '잘', '더', '꼭', '왜', '다', '또'];
 
 impl Eojeol<'_> {
-    /// Where the rest begins of a run that is written together with the word before it: a determiner,
-    /// an adverb or an adnominal verb, as in 이영화 and 좋은영화. What follows is known to the lexicon.
+    /// Where the rest begins of a run that is written together with the word before it: a
+    /// determiner, an adverb or an adnominal verb, as in 이영화 and 좋은영화. What follows is known to the
+    /// lexicon.
     pub(super) fn introduction(&mut self) -> Option<usize> {
         let forms = self.forms(0);
         let mut functions = forms.iter().enumerate().skip(SHORTEST).rev();
@@ -67,8 +68,8 @@ impl Eojeol<'_> {
         })
     }
 
-    /// Whether a verb goes from `position` to the end. One of a single syllable is often a part of the
-    /// noun with a particle, so only the most common ones count.
+    /// Whether a verb goes from `position` to the end. One of a single syllable is often a part of
+    /// the noun with a particle, so only the most common ones count.
     fn is_verb_behind_noun(&mut self, position: usize) -> bool {
         let head = self.predicate(position);
         head > 1 || (head == 1 && self.from(position).starts_with(SHORT_VERBS))

@@ -1,8 +1,8 @@
 //! Which part of a run is its noun.
 //!
 //! 1. One to three nouns of the lexicon cover the left part, and the rest may follow a noun. The
-//!    cover with the highest score is chosen: covered syllables minus three for each noun. The whole
-//!    cover is the noun: 전쟁영화, not 전쟁 and 영화.
+//!    cover with the highest score is chosen: covered syllables minus three for each noun. The
+//!    whole cover is the noun: 전쟁영화, not 전쟁 and 영화.
 //! 2. A verb, adverb or pronoun contains no noun.
 //! 3. A run that is not in the lexicon loses its particle. What is left is the noun if it has at
 //!    least two syllables.
@@ -31,8 +31,8 @@ pub(in super::super) enum Before {
 /// Minimum length of a noun, in syllables. Single syllables are noise.
 pub(super) const SHORTEST: usize = 2;
 
-/// The syllables of `run` that are its noun, which is no stop word. A run longer than [`LONGEST`] has
-/// none.
+/// The syllables of `run` that are its noun, which is no stop word. A run longer than [`LONGEST`]
+/// has none.
 pub(in super::super) fn noun(run: &str, before: Before) -> Option<Range<usize>> {
     let syllables = run.len() / SYLLABLE;
     if !(SHORTEST..=LONGEST).contains(&syllables) {
@@ -75,8 +75,8 @@ fn find(run: &str, before: Before) -> Option<Range<usize>> {
     Some(0..length)
 }
 
-/// Whether a run may follow a noun that ends before it: a particle and the like. The final consonant
-/// of the noun is not asked for.
+/// Whether a run may follow a noun that ends before it: a particle and the like. The final
+/// consonant of the noun is not asked for.
 pub(in super::super) fn may_follow_noun(run: &str) -> bool {
     run.is_empty() || Eojeol::new(run).rest(0).is_some()
 }
@@ -97,8 +97,8 @@ pub(in super::super) fn begins_with_syllable_noun(run: &str) -> bool {
 }
 
 impl Eojeol<'_> {
-    /// What the lexicon alone says: the syllables of the noun, or that there is none; `None` where it
-    /// does not know the run.
+    /// What the lexicon alone says: the syllables of the noun, or that there is none; `None` where
+    /// it does not know the run.
     pub(super) fn known(&mut self) -> Option<Option<usize>> {
         if self.particle(0) {
             return Some(None);
@@ -121,8 +121,8 @@ impl Eojeol<'_> {
         decided.then_some(None)
     }
 
-    /// The syllables of the longest adverb, pronoun or the like that begins the run and goes on as a
-    /// noun would; 0 if there is none.
+    /// The syllables of the longest adverb, pronoun or the like that begins the run and goes on as
+    /// a noun would; 0 if there is none.
     fn function(&mut self) -> usize {
         let forms = self.forms(0);
         for (length, form) in forms.iter().enumerate().skip(SHORTEST).rev() {

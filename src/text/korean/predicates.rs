@@ -80,8 +80,8 @@ impl Eojeol<'_> {
         false
     }
 
-    /// Whether the text from `position` on may follow a finished form: nothing, a particle, a second
-    /// verb, or, behind an adnominal one, a dependent noun.
+    /// Whether the text from `position` on may follow a finished form: nothing, a particle, a
+    /// second verb, or, behind an adnominal one, a dependent noun.
     pub(super) fn after_ending(&mut self, position: usize, form: Form) -> bool {
         if position >= self.length || self.particle(position) {
             return true;

@@ -1,4 +1,5 @@
-//! A cache of the runs that were analysed last. Few different runs make up most of what people write.
+//! A cache of the runs that were analysed last. Few different runs make up most of what people
+//! write.
 //!
 //! Each thread has a table, in which each run has one place. An answer depends on the run and its
 //! context alone, so the cache does not change results.
