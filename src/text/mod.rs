@@ -4,9 +4,9 @@
 //! In: texts, the tracked keywords, and the words of the settings. Out: normal forms, the keywords
 //! of a text, and its keys. All of it is pure and imports only [`crate::events`].
 //!
-//! The [`Analyser`] splits a text in one pass. [`segments`] finds entities ([`entities`]), runs of
-//! Hangul, and words of other scripts. [`korean`] finds the noun of a Hangul run with the help of
-//! the [`lexicon`]. [`stop_words`] are dropped; words of the settings ([`user_words`]) have
+//! The [`Analyser`] splits a text in one pass. `segments` finds entities (`entities`), runs of
+//! Hangul, and words of other scripts. `korean` finds the noun of a Hangul run with the help of
+//! the `lexicon`. `stop_words` are dropped; words of the settings (`user_words`) have
 //! precedence over all of this. The result is [`TweetKeys`]. `docs/text.md` explains the rules.
 
 mod analysed_text;
