@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
-use super::kind::KeyKind;
+use super::kind::{KeyKind, KeysOfTweet};
 use super::{COUNTS_FORMAT, MAX_KEYS, merge, pending};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
+use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::{Tree, TreeReader};
+use crate::text::{Analyser, TweetKeys};
 
 /// Neighbouring buckets of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +50,14 @@ impl<'r> KeyCounts<'r> {
             add(key, 1);
         }
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
-        let mut is_cut = false;
+        let mut full = FullBuckets::default();
         reader.visit(&self.start(buckets), |name, count| {
-            visit_entry(buckets, self.kind, name, |key| match key {
+            visit_entry(buckets, self.kind, name, |bucket, key| match key {
                 EntryKey::Key(key) => add(key, count),
-                EntryKey::State => is_cut |= GroupState::from_count(count).is_cut,
+                EntryKey::State => full.note(bucket, GroupState::from_count(count)),
             })
         })?;
-        Ok(is_cut)
+        self.recount(buckets.width, full, add)
     }
 
     /// The keys of pending tweets in these buckets, by bucket.
@@ -96,13 +98,32 @@ impl<'r> KeyCounts<'r> {
     ) -> Result<bool, RowsError> {
         let mut counts = Tree::new(&COUNTS_FORMAT);
         merge::merge(&mut counts, self.rows, Sequence::ZERO, &self.pending)?;
-        let mut is_cut = false;
+        let mut full = FullBuckets::default();
         counts.visit(self.rows, &self.start(buckets), |name, count| {
-            visit_entry(buckets, self.kind, name, |key| match key {
+            visit_entry(buckets, self.kind, name, |bucket, key| match key {
                 EntryKey::Key(key) => add(key, count),
-                EntryKey::State => is_cut |= GroupState::from_count(count).is_cut,
+                EntryKey::State => full.note(bucket, GroupState::from_count(count)),
             })
         })?;
+        self.recount(buckets.width, full, add)
+    }
+
+    /// Adds the counts of buckets that have given them up, from their tweets. Returns whether a
+    /// bucket is cut.
+    fn recount(
+        &self,
+        width: Width,
+        full: FullBuckets,
+        mut add: impl FnMut(&[u8], u64),
+    ) -> Result<bool, RowsError> {
+        let mut is_cut = full.is_cut;
+        for bucket in full.uncounted {
+            let recounted = recount(self.rows, self.group(width, bucket))?;
+            is_cut |= recounted.is_cut;
+            for (key, count) in &recounted.counts {
+                add(key.as_bytes(), *count);
+            }
+        }
         Ok(is_cut)
     }
 
@@ -119,13 +140,73 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
+/// The buckets that were full when a new key came.
+#[derive(Default)]
+struct FullBuckets {
+    /// A bucket that has its counts is cut.
+    is_cut: bool,
+    /// The buckets that have given up their counts.
+    uncounted: Vec<u32>,
+}
+
+impl FullBuckets {
+    fn note(&mut self, bucket: u32, state: GroupState) {
+        if state.is_uncounted {
+            self.uncounted.push(bucket);
+        } else {
+            self.is_cut |= state.is_cut;
+        }
+    }
+}
+
+/// The counts of one group, made of its tweets.
+struct Recounted {
+    counts: Vec<(String, u64)>,
+    is_cut: bool,
+}
+
+/// Counts a group from its tweets. It takes the keys that come first in the journal.
+fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
+    let from = group.width.start(group.bucket);
+    let to = group.width.start(group.bucket.saturating_add(1));
+    let analyser = Analyser::default();
+    let mut text_keys = TweetKeys::new();
+    // By key: its first record and its count.
+    let mut found: HashMap<String, (Sequence, u64)> = HashMap::new();
+    for_each_stored(rows, from, to, |stored| {
+        analyser.keys(&stored.tweet.text, &mut text_keys);
+        let keys = KeysOfTweet::new(&stored.tweet, &text_keys);
+        keys.visit(group.kind, |key| match found.get_mut(key) {
+            Some((first, count)) => {
+                *first = stored.sequence.min(*first);
+                *count += 1;
+            }
+            None => {
+                found.insert(key.to_owned(), (stored.sequence, 1));
+            }
+        });
+    })?;
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_unstable_by(|(a, (first_a, _)), (b, (first_b, _))| {
+        first_a.cmp(first_b).then_with(|| a.cmp(b))
+    });
+    let room = usize::try_from(MAX_KEYS).unwrap_or(usize::MAX);
+    let is_cut = found.len() > room;
+    found.truncate(room);
+    let counts = found.into_iter().map(|(key, (_, count))| (key, count));
+    Ok(Recounted {
+        counts: counts.collect(),
+        is_cut,
+    })
+}
+
 /// Calls `visit` if an entry is of one of these buckets and of this kind. Returns whether entries
 /// of these buckets may follow.
 fn visit_entry(
     buckets: &Buckets,
     kind: KeyKind,
     name: &[u8],
-    visit: impl FnOnce(EntryKey<'_>),
+    visit: impl FnOnce(u32, EntryKey<'_>),
 ) -> bool {
     let Some((bucket, number, key)) = parse_entry(buckets.width, name) else {
         return false;
@@ -134,7 +215,7 @@ fn visit_entry(
         return false;
     }
     if number == kind.number() {
-        visit(key);
+        visit(bucket, key);
     }
     true
 }

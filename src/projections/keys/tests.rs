@@ -273,9 +273,15 @@ proptest! {
         let mut tweets: Vec<TweetPosted> = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             let tweet = tweet(number, step.minutes_ago % 20, step.author, &step.words);
-            folded.fold(Event::TweetPosted(Box::new(tweet.clone())));
-            whole.fold(Event::TweetPosted(Box::new(tweet.clone())));
+            let mut events = vec![Event::TweetPosted(Box::new(tweet.clone()))];
             tweets.push(tweet);
+            if let Some(index) = step.deletes {
+                events.push(delete(&tweets.remove(index.index(tweets.len()))));
+            }
+            for event in events {
+                folded.fold(event.clone());
+                whole.fold(event);
+            }
             match step.ends_batch {
                 true if number % 3 == 0 => folded.restart(),
                 true => folded.end_batch(),
