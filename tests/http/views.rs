@@ -333,3 +333,34 @@ async fn metrics_count_requests_by_route_and_status() {
     }
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expected_counts_begin_after_seven_days_and_are_for_hours_only() {
+    let (running, seq) = filled().await;
+    let volume = async |query: &str| {
+        let path = format!("/api/v1/keywords/AI/volume?min_seq={seq}&{query}");
+        running.get(&path).await
+    };
+    let span = "from=2015-06-08T09:00:00Z&to=2015-06-08T12:00:00Z";
+    // The oldest tweet is of 2015-06-01T10:30:00Z. Half a tweet is added to each count: of the
+    // weights 3 (one tweet) and 7 (none), 1 and 5 are left.
+    let expected = volume(&format!("{span}&expected=true")).await.json();
+    assert_eq!(
+        expected["points"],
+        json!([
+            {"at": "2015-06-08T09:00:00.000Z", "count": 0, "expected": null},
+            {"at": "2015-06-08T10:00:00.000Z", "count": 0, "expected": 0.2},
+            {"at": "2015-06-08T11:00:00.000Z", "count": 0, "expected": 0.0},
+        ])
+    );
+    let plain = volume(&format!("{span}&expected=false")).await.json();
+    let point = json!({"at": "2015-06-08T09:00:00.000Z", "count": 0});
+    assert_eq!(plain["points"][0], point);
+    for query in [
+        "expected=true&step=day",
+        "expected=true&step=minute",
+        "expected=1",
+    ] {
+        assert_eq!(volume(query).await.status, 400, "{query}");
+    }
+}

@@ -1,24 +1,40 @@
 //! `GET …/volume`: how many tweets a keyword had, bucket by bucket.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::points::{PointAnswer, points};
 use crate::actors::live::Topic;
 use crate::events::Timestamp;
-use crate::http::parameter::Parameter;
+use crate::http::parameter::{Head, Parameter, Word};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::resource::{KeywordResource, Live, Resource};
 use crate::http::response::{Moment, as_text};
 use crate::http::time_range::{self, FROM, MAX_POINTS, STEP, TO, TZ};
-use crate::projections::volume::{Step, VolumeWindow};
+use crate::projections::spikes::expected_per_hour;
+use crate::projections::statistics::Decimal;
+use crate::projections::volume::{Step, VolumePoint, VolumeWindow};
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{Buckets, series};
 
+/// Whether each point has its expected count.
+const EXPECTED: Word = Word {
+    head: Head::new(
+        "expected",
+        "Adds to each point the count that the weeks before let expect; with step hour only",
+    )
+    .not_live(),
+    words: &["false", "true"],
+    default: "false",
+};
+
 /// A query for the volume of one keyword.
 #[derive(Debug, Clone)]
-pub struct Volume(Buckets);
+pub struct Volume {
+    buckets: Buckets,
+    /// Whether each point has its expected count.
+    expected: bool,
+}
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Volume")]
@@ -26,10 +42,61 @@ pub struct VolumeAnswer {
     #[serde(serialize_with = "as_text")]
     #[schemars(with = "String", extend("enum" = STEP.words))]
     step: Step,
-    points: Vec<PointAnswer>,
+    points: Vec<VolumePointAnswer>,
     total: u64,
     /// The end of the window
     until: Moment,
+}
+
+/// One bucket of a volume
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "VolumePoint")]
+struct VolumePointAnswer {
+    at: Moment,
+    count: u64,
+    /// The count that the weeks before let expect; null in the keyword's first seven days, absent
+    /// unless requested
+    #[serde(skip_serializing_if = "Expected::is_unrequested")]
+    #[schemars(with = "Option<f64>", range(min = 0))]
+    expected: Expected,
+}
+
+/// The expected count of a bucket.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    Unrequested,
+    Unknown,
+    Tweets(Decimal<1>),
+}
+
+impl Expected {
+    const fn is_unrequested(&self) -> bool {
+        matches!(self, Self::Unrequested)
+    }
+}
+
+impl Serialize for Expected {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Unrequested | Self::Unknown => serializer.serialize_none(),
+            Self::Tweets(tweets) => tweets.serialize(serializer),
+        }
+    }
+}
+
+/// The points of a volume, with their expected counts.
+fn points(
+    counted: &[VolumePoint],
+    expected: impl Iterator<Item = Expected>,
+) -> Vec<VolumePointAnswer> {
+    let points = counted.iter().zip(expected);
+    points
+        .map(|(point, expected)| VolumePointAnswer {
+            at: Moment(point.at),
+            count: point.count,
+            expected,
+        })
+        .collect()
 }
 
 impl Resource for Volume {
@@ -42,7 +109,9 @@ impl Resource for Volume {
         Parameter::Time(TO),
         Parameter::Word(STEP),
         Parameter::Zone(TZ),
+        Parameter::Word(EXPECTED),
     ];
+    const EXAMPLES: &'static [&'static str] = &["", "expected=true"];
     const LIVE: Live = Live::Incremental {
         read: topic,
         is_default: true,
@@ -51,7 +120,14 @@ impl Resource for Volume {
     type Answer = VolumeAnswer;
 
     fn read(query: &Query, now: Timestamp) -> Result<Self, Problem> {
-        time_range::buckets(query, now).map(Self)
+        let buckets = time_range::buckets(query, now)?;
+        let expected = query.word(&EXPECTED)?;
+        if expected && buckets.step != Step::Hour {
+            return Err(Problem::BadQuery(
+                "expected=true is for step=hour only".to_owned(),
+            ));
+        }
+        Ok(Self { buckets, expected })
     }
 }
 
@@ -61,12 +137,19 @@ impl KeywordResource for Volume {
         _: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<VolumeAnswer, RowsError> + Send + 'static
     {
-        let Self(buckets) = self;
-        move |_: &KeywordSummary, rows: &dyn Rows| {
+        let Self { buckets, expected } = self;
+        move |summary: &KeywordSummary, rows: &dyn Rows| {
             let series = series(rows, buckets)?;
+            let points = if expected {
+                let usual = expected_per_hour(rows, summary.first_at, buckets.from, buckets.to)?;
+                let of_point = |usual: Option<_>| usual.map_or(Expected::Unknown, Expected::Tweets);
+                points(&series.points, usual.into_iter().map(of_point))
+            } else {
+                points(&series.points, std::iter::repeat(Expected::Unrequested))
+            };
             Ok(VolumeAnswer {
                 step: buckets.step,
-                points: points(&series.points),
+                points,
                 total: series.total,
                 until: Moment(buckets.to),
             })
