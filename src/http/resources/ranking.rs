@@ -287,9 +287,10 @@ impl Resource for Ranking {
 }
 
 impl KeywordResource for Ranking {
-    /// A ranking of now is never refused. It looks at more than a few rows.
+    /// A ranking of keys of now is never refused. It looks at more than a few rows. A ranking of
+    /// tweets reads all tweets of its window.
     fn lane(&self) -> Lane {
-        if self.at.is_some() {
+        if self.at.is_some() || self.by == By::Tweet {
             Lane::Scan
         } else {
             Lane::List

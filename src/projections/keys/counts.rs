@@ -1,6 +1,6 @@
 //! Reads counts of keys: those of the map and those of pending tweets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
@@ -82,7 +82,8 @@ impl<'r> KeyCounts<'r> {
         for (bucket, keys) in pending {
             let group = self.group(buckets.width, *bucket);
             let state = GroupState::from_count(reader.get(&group.state_entry())?);
-            let new = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            let new = keys.iter().collect::<HashSet<_>>().len();
+            let new = u64::try_from(new).unwrap_or(u64::MAX);
             if state.is_uncounted || state.keys.saturating_add(new) > MAX_KEYS {
                 return Ok(true);
             }

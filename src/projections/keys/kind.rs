@@ -1,6 +1,6 @@
 //! The kinds of keys that tweets are counted by, and the keys of a tweet.
 
-use crate::events::{TweetPosted, normal_form};
+use crate::events::TweetPosted;
 use crate::text::TweetKeys;
 
 /// A kind of keys.
@@ -12,7 +12,7 @@ pub enum KeyKind {
     Hashtag,
     /// Mentions of the text, in normal form, without `@`.
     Mention,
-    /// The author's handle, in normal form.
+    /// The author's handle, in lower case.
     Author,
 }
 
@@ -31,6 +31,10 @@ impl KeyKind {
     }
 }
 
+/// The code points of the longest key. A longer hashtag or mention is not counted, so that keys fit
+/// their rows.
+const MAX_KEY_CHARS: usize = 64;
+
 /// All keys of one tweet. What is counted and what explains a count are both made of them.
 #[derive(Debug)]
 pub struct KeysOfTweet<'t> {
@@ -43,12 +47,17 @@ impl<'t> KeysOfTweet<'t> {
     pub fn new(tweet: &TweetPosted, text: &'t TweetKeys) -> Self {
         Self {
             text,
-            author: normal_form(&tweet.author.handle),
+            author: tweet.author.handle.to_lowercase(),
         }
     }
 
     /// Calls `visit` with each key of a kind once, in the order of their bytes.
-    pub fn visit<'s>(&'s self, kind: KeyKind, visit: impl FnMut(&'s str)) {
+    pub fn visit<'s>(&'s self, kind: KeyKind, mut visit: impl FnMut(&'s str)) {
+        let visit = |key: &'s str| {
+            if is_short(key) {
+                visit(key);
+            }
+        };
         match kind {
             KeyKind::Word => self.text.words().for_each(visit),
             KeyKind::Hashtag => self.text.hashtags().for_each(visit),
@@ -56,4 +65,8 @@ impl<'t> KeysOfTweet<'t> {
             KeyKind::Author => Some(self.author.as_str()).into_iter().for_each(visit),
         }
     }
+}
+
+fn is_short(key: &str) -> bool {
+    key.len() <= MAX_KEY_CHARS || key.chars().nth(MAX_KEY_CHARS).is_none()
 }

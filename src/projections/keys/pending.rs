@@ -179,7 +179,8 @@ impl PendingLog {
         let (mut open, _) = Chunk::decode(&key, &row)?;
         if open.is_closed {
             open = open.next();
-            last += 1;
+            let next = last.checked_add(1);
+            last = next.ok_or_else(|| RowsError::damaged(&key, "it is the last that can be"))?;
         }
         Ok(Self {
             last,

@@ -143,9 +143,9 @@ impl Counted {
                     None => keys.entry(key.into()).or_default(),
                 };
                 if is_current {
-                    pair.current += count;
+                    pair.current = pair.current.saturating_add(count);
                 } else {
-                    pair.previous += count;
+                    pair.previous = pair.previous.saturating_add(count);
                 }
             })?;
         }

@@ -324,3 +324,29 @@ fn rows_hold_no_key_of_a_deleted_tweet() {
         assert!(!holds(&folded.rows, text), "{text}");
     }
 }
+
+#[test]
+fn text_that_grows_in_normal_form_is_folded_and_its_long_keys_are_not_counted() {
+    let mut folded = Folded::new();
+    let mut tweets: Vec<_> = (0..40).map(|number| tweet(number, 3, 1, &[2])).collect();
+    for tweet in &mut tweets {
+        // One of these letters becomes six.
+        tweet.text.push_str(" #");
+        tweet.text.push_str(&"㌖".repeat(9_000));
+        tweet.author.handle = "A".repeat(64);
+        folded.fold(Event::TweetPosted(Box::new(tweet.clone())));
+    }
+    folded.end_batch();
+    let of = |by| {
+        let query = RankingQuery {
+            by,
+            window: Window::Day,
+            at: NOON,
+            limit: 10,
+        };
+        ranking(&folded.rows, &query).unwrap().items
+    };
+    assert_eq!(of(KeyKind::Hashtag), []);
+    assert_eq!(of(KeyKind::Author)[0].key, "a".repeat(64));
+    assert_eq!(of(KeyKind::Author)[0].count, 40);
+}

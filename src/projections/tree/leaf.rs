@@ -163,17 +163,27 @@ impl LeafWriter {
     }
 
     /// The leaves, by lower bound: one if the entries fit, else several of about the same size.
-    /// The first has the bound `lower`, the others the shortest key that is above the entries
-    /// before them.
+    ///
+    /// The first has the bound `lower` if its first key begins so, or if it has no entries. Else it
+    /// gets the shortest bound above `lower`, which is a part of its first key. The others get the
+    /// shortest bound above the entries before them.
     pub(super) fn into_leaves(self, lower: &[u8]) -> Result<Vec<BoundedLeaf>, &'static str> {
         let total = self.leaf.bytes.len();
+        let mut first = self.leaf.entries();
+        first.next_entry()?;
+        let is_part = self.leaf.is_empty() || first.key().starts_with(lower);
+        let lower = if is_part {
+            lower.into()
+        } else {
+            separator(lower, first.key())
+        };
         if total <= MAX_LEAF_BYTES {
-            return Ok(vec![(lower.into(), self.leaf)]);
+            return Ok(vec![(lower, self.leaf)]);
         }
         let pieces = total.div_ceil(MAX_LEAF_BYTES * 3 / 4);
         let piece_bytes = total.div_ceil(pieces);
         let mut leaves = Vec::with_capacity(pieces);
-        let mut bound: Box<[u8]> = lower.into();
+        let mut bound = lower;
         let mut piece = Self::default();
         let mut entries = self.leaf.entries();
         while let Some(count) = entries.next_entry()? {

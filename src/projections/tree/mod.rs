@@ -135,8 +135,10 @@ impl Tree {
             let leaf = self.load(rows, &span.lower)?;
             let goes_on = leaf.visit(from, &mut visit);
             let goes_on = goes_on.map_err(|what| self.damaged(&span.lower, what))?;
-            self.leaves
-                .retain(|lower, touched| *lower != span.lower || touched.changed_at.is_some());
+            let is_unchanged = |touched: &Touched| touched.changed_at.is_none();
+            if self.leaves.get(&span.lower).is_some_and(is_unchanged) {
+                self.leaves.remove(&span.lower);
+            }
             next = span.upper.filter(|_| goes_on);
         }
         Ok(())
@@ -153,12 +155,16 @@ impl Tree {
         let merged = merge(old, change).map_err(|what| self.damaged(lower, what))?;
         let pieces = merged.into_leaves(lower);
         let pieces = pieces.map_err(|what| self.damaged(lower, what))?;
+        let mut put = |bound, leaf| {
+            let changed_at = Some(sequence);
+            self.leaves.insert(bound, Touched { leaf, changed_at });
+        };
+        // A bound that is no part of its first key may be a part of a removed one.
+        if pieces.first().is_some_and(|(bound, _)| **bound != *lower) {
+            put(lower.into(), Leaf::default());
+        }
         for (bound, leaf) in pieces {
-            let touched = Touched {
-                leaf,
-                changed_at: Some(sequence),
-            };
-            self.leaves.insert(bound, touched);
+            put(bound, leaf);
         }
         Ok(())
     }

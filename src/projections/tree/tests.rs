@@ -59,6 +59,12 @@ fn apply(tree: &mut Tree, rows: &MemoryRows, sequence: u64, edits: &BTreeMap<Vec
     assert_eq!(changes, expected.collect::<Vec<_>>());
 }
 
+fn first_key(leaf: &mut Leaf) -> Vec<u8> {
+    let mut entries = leaf.entries();
+    entries.next_entry().unwrap();
+    entries.key().to_vec()
+}
+
 fn tree_counts(tree: &mut Tree, rows: &MemoryRows, edits: &[Edit<'_>]) -> Vec<u64> {
     edits
         .iter()
@@ -114,6 +120,12 @@ proptest! {
         let from = key(from);
         let expected: Vec<_> = model.into_iter().filter(|(key, _)| *key >= from).collect();
         prop_assert_eq!(entries(&rows, &from), expected);
+        // Names of leaves are parts of keys that are there, but for that of the first leaf.
+        for (key, row) in &rows.0 {
+            let mut entries = Leaf::decode(&FORMAT, key, row).unwrap();
+            let first = first_key(&mut entries);
+            prop_assert!(first.starts_with(key.suffix()), "{key}");
+        }
         for row in rows.0.values() {
             prop_assert!(row.len() < 7 * 1024, "{}", row.len());
         }
