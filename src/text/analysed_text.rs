@@ -40,7 +40,7 @@ impl<'t> AnalysedText<'t> {
     pub fn keys(&self, analyser: &Analyser) -> &TweetKeys {
         self.keys.get_or_init(|| {
             let mut keys = TweetKeys::new();
-            analyser.keys_of_normal_form(self.normal_form(), &mut keys);
+            analyser.keys(self.text, &mut keys);
             keys
         })
     }

@@ -15,6 +15,10 @@ use crate::events::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 /// different keys.
 const RULES_VERSION: u32 = 1;
 
+/// Bytes of normal form that are looked at. A text of 10,000 Hangul syllables has fewer. Only a
+/// text that grows in normal form has more, and its rest gives no keys.
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+
 /// Maximum length of a word, in code points. It is that of a keyword.
 const LONGEST_WORD: usize = 64;
 /// Maximum length of a word in Han characters. A longer run is a sentence.
@@ -45,14 +49,7 @@ impl Analyser {
     /// Replaces the contents of `out` with the keys of a text.
     pub fn keys(&self, text: &str, out: &mut TweetKeys) {
         out.clear();
-        normalise_into(text, usize::MAX, &mut out.text);
-        self.analyse(out);
-    }
-
-    /// Replaces the contents of `out` with the keys of a text that is in normal form already.
-    pub fn keys_of_normal_form(&self, normal_form: &str, out: &mut TweetKeys) {
-        out.clear();
-        out.text.push_str(normal_form);
+        normalise_into(text, MAX_TEXT_BYTES, &mut out.text);
         self.analyse(out);
     }
 

@@ -122,7 +122,7 @@ fn a_normal_form_has_the_keys_of_its_text() {
         let [text, ..] = columns(line);
         analyser.keys(text, &mut of_text);
         let analysed = AnalysedText::new(text);
-        analyser.keys_of_normal_form(analysed.normal_form(), &mut of_normal_form);
+        analyser.keys(analysed.normal_form(), &mut of_normal_form);
         assert!(of_text.words().eq(of_normal_form.words()), "{text:?}");
         assert!(of_text.hashtags().eq(of_normal_form.hashtags()), "{text:?}");
         assert!(of_text.mentions().eq(of_normal_form.mentions()), "{text:?}");
