@@ -18,6 +18,7 @@ mod lone_form;
 mod members;
 mod metrics;
 mod normal_form;
+mod ready_text;
 mod sequence;
 mod shard;
 mod timestamp;

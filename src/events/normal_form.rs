@@ -20,6 +20,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::lone_form::lone_form;
+use super::ready_text::ready;
 
 /// The version of the normal form. A journal names the version of its tokens. A journal without a
 /// version has version 1, in which compatibility jamo became conjoining jamo and variation
@@ -33,17 +34,12 @@ const CAPITAL_SIGMA: char = 'Σ';
 
 /// Returns the normal form of a text.
 pub fn normal_form(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
     if text.is_ascii() {
-        for word in text.split_whitespace() {
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.push_str(word);
-        }
+        let mut out = with_single_spaces(text);
         out.make_ascii_lowercase();
         return out;
     }
+    let mut out = String::with_capacity(text.len());
     normalise_into(text, usize::MAX, &mut out);
     out
 }
@@ -331,40 +327,6 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// Returns how many bytes at the start of `text`, at most `room`, are in normal form except for
-/// their ASCII case, whatever follows: Hangul syllables, and ASCII with single spaces inside. Most
-/// texts are mostly that.
-fn ready(text: &str, room: usize) -> usize {
-    let bytes = text.as_bytes();
-    // The last character may combine with what follows, so it is ready when the next one is read.
-    let mut ready = 0;
-    let mut end = 0;
-    while let Some(byte) = bytes.get(end) {
-        let length = match byte {
-            b'!'..=b'~' => 1,
-            b' ' if end > 0 && bytes.get(end + 1).is_some_and(|next| *next > b' ') => 1,
-            0xea..=0xed if is_hangul_syllable(bytes, end) => 3,
-            _ => return ready,
-        };
-        if end + length > room {
-            return ready;
-        }
-        ready = end;
-        end += length;
-    }
-    end
-}
-
-/// Whether a Hangul syllable (U+AC00..=U+D7A3) stands at a position where a character begins.
-fn is_hangul_syllable(bytes: &[u8], position: usize) -> bool {
-    match bytes.get(position..position + 3) {
-        Some([0xea, second, _]) => *second >= 0xb0,
-        Some([0xeb | 0xec, _, _]) => true,
-        Some([0xed, second, third]) => *second < 0x9e || (*second == 0x9e && *third <= 0xa3),
-        _ => false,
-    }
-}
-
 /// Returns how many bytes at the start of `text` belong to characters that can combine with the one
 /// before them.
 fn joined(text: &str) -> usize {
@@ -394,8 +356,13 @@ fn pass(text: &str) -> String {
         composed.extend(stretch.get(..others).unwrap_or_default().nfkc());
         composed.extend(jamo);
     }
-    let mut out = String::with_capacity(composed.len());
-    for word in composed.split_whitespace() {
+    with_single_spaces(&composed)
+}
+
+/// Trims a text, and makes one space of every run of white space in it.
+fn with_single_spaces(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
         if !out.is_empty() {
             out.push(' ');
         }

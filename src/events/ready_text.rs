@@ -1,0 +1,35 @@
+//! Finds the part of a text that is in normal form already.
+
+/// Returns how many bytes at the start of `text`, at most `room`, are in normal form except for
+/// their ASCII case, whatever follows: Hangul syllables, and ASCII with single spaces inside. Most
+/// texts are mostly that.
+pub(super) fn ready(text: &str, room: usize) -> usize {
+    let bytes = text.as_bytes();
+    // The last character may combine with what follows, so it is ready when the next one is read.
+    let mut ready = 0;
+    let mut end = 0;
+    while let Some(byte) = bytes.get(end) {
+        let length = match byte {
+            b'!'..=b'~' => 1,
+            b' ' if end > 0 && bytes.get(end + 1).is_some_and(|next| *next > b' ') => 1,
+            0xea..=0xed if is_hangul_syllable(bytes, end) => 3,
+            _ => return ready,
+        };
+        if end + length > room {
+            return ready;
+        }
+        ready = end;
+        end += length;
+    }
+    end
+}
+
+/// Whether a Hangul syllable (U+AC00..=U+D7A3) stands at a position where a character begins.
+fn is_hangul_syllable(bytes: &[u8], position: usize) -> bool {
+    match bytes.get(position..position + 3) {
+        Some([0xea, second, _]) => *second >= 0xb0,
+        Some([0xeb | 0xec, _, _]) => true,
+        Some([0xed, second, third]) => *second < 0x9e || (*second == 0x9e && *third <= 0xa3),
+        _ => false,
+    }
+}
