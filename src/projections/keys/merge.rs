@@ -190,15 +190,22 @@ impl Target<'_> {
         if u64::try_from(added.len()).unwrap_or(u64::MAX) <= room {
             return Ok(HashSet::new());
         }
+        // Both the added keys and the entries of the group are in order.
+        let keys = added.iter().filter_map(|one| {
+            let (_, key) = names.get(as_index(one.name))?;
+            Some((group.entry(key), one))
+        });
+        let mut keys = keys.peekable();
         let mut new = Vec::new();
-        for one in added {
-            let Some((_, key)) = names.get(as_index(one.name)) else {
-                continue;
-            };
-            if self.counts.get(self.rows, &group.entry(key))? == 0 {
+        let end = group.state_entry();
+        self.counts.visit(self.rows, &group.prefix(), |entry, _| {
+            while let Some((_, one)) = keys.next_if(|(key, _)| **key < *entry) {
                 new.push((one.first, one.name));
             }
-        }
+            keys.next_if(|(key, _)| **key == *entry);
+            *entry < *end && keys.peek().is_some()
+        })?;
+        new.extend(keys.map(|(_, one)| (one.first, one.name)));
         new.sort_unstable();
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         Ok(new.into_iter().skip(room).map(|(_, name)| name).collect())
