@@ -162,6 +162,9 @@ fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     }
     if let Some(owner) = word.strip_suffix("'s") {
         word = owner;
+        if is_stop_word(word) {
+            return None;
+        }
     }
     if word.is_ascii() {
         let has_letter = word.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -179,7 +182,7 @@ fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
             return None;
         }
     }
-    (!is_stop_word(word)).then_some(start..start + word.len())
+    Some(start..start + word.len())
 }
 
 fn is_number(word: &str) -> bool {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 /// The words, hashtags and mentions of a text, each once. One value can be reused for many texts,
 /// which saves allocations.
 #[derive(Debug, Clone, Default)]
@@ -74,8 +76,27 @@ impl Keys {
         if self.0.len() < 2 {
             return;
         }
-        let bytes = |key: &Range<usize>| text.as_bytes().get(key.clone());
-        self.0.sort_unstable_by(|a, b| bytes(a).cmp(&bytes(b)));
-        self.0.dedup_by(|a, b| bytes(a) == bytes(b));
+        let bytes = |key: &Range<usize>| text.as_bytes().get(key.clone()).unwrap_or_default();
+        // Few keys begin with the same eight bytes, so most comparisons are those of numbers.
+        let mut keys: SmallVec<[(u64, Range<usize>); 48]> = self
+            .0
+            .drain(..)
+            .map(|key| (first_bytes(bytes(&key)), key))
+            .collect();
+        keys.sort_unstable_by(|(first_a, a), (first_b, b)| {
+            first_a.cmp(first_b).then_with(|| bytes(a).cmp(bytes(b)))
+        });
+        keys.dedup_by(|(first_a, a), (first_b, b)| first_a == first_b && bytes(a) == bytes(b));
+        self.0.extend(keys.into_iter().map(|(_, key)| key));
+    }
+}
+
+/// The first eight bytes as a number that is ordered as they are. Shorter keys end in zeros.
+fn first_bytes(key: &[u8]) -> u64 {
+    match key.first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => key.iter().enumerate().fold(0, |number, (index, byte)| {
+            number | u64::from(*byte) << (56 - 8 * index)
+        }),
     }
 }

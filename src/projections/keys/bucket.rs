@@ -20,11 +20,16 @@ impl Width {
     pub const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
 
     /// The width in milliseconds.
-    pub const fn millis(self) -> i64 {
+    pub fn millis(self) -> i64 {
+        i64::from(self.five_minutes()) * 5 * Timestamp::MINUTE
+    }
+
+    /// How many buckets of five minutes a bucket has.
+    pub const fn five_minutes(self) -> u32 {
         match self {
-            Self::FiveMinutes => 5 * Timestamp::MINUTE,
-            Self::Hour => Timestamp::HOUR,
-            Self::Day => Timestamp::DAY,
+            Self::FiveMinutes => 1,
+            Self::Hour => 12,
+            Self::Day => 24 * 12,
         }
     }
 

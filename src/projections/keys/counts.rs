@@ -1,15 +1,17 @@
 //! Reads counts of keys: those of the map and those of pending tweets.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
 use super::kind::{KeyKind, KeysOfTweet};
+use super::pending_keys::PendingKeys;
 use super::{COUNTS_FORMAT, MAX_KEYS, merge, pending};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
-use crate::projections::tree::{Tree, TreeReader};
+use crate::projections::tree::{Step, Tree, TreeReader};
 use crate::text::{Analyser, TweetKeys};
 
 /// Neighbouring buckets of one width.
@@ -23,7 +25,7 @@ pub(super) struct Buckets {
 pub(super) struct KeyCounts<'r> {
     rows: &'r dyn Rows,
     kind: KeyKind,
-    pending: Vec<Vec<u8>>,
+    pending: PendingKeys,
 }
 
 impl<'r> KeyCounts<'r> {
@@ -31,7 +33,7 @@ impl<'r> KeyCounts<'r> {
         Ok(Self {
             rows,
             kind,
-            pending: pending::read(rows)?,
+            pending: PendingKeys::read(rows, kind)?,
         })
     }
 
@@ -42,71 +44,125 @@ impl<'r> KeyCounts<'r> {
         buckets: &Buckets,
         mut add: impl FnMut(&[u8], u64),
     ) -> Result<bool, RowsError> {
-        let pending = self.pending_in(buckets)?;
-        if self.may_cut(buckets, &pending)? {
-            return self.visit_merged(buckets, add);
+        let mut is_cut = false;
+        for part in self.parts(buckets)? {
+            is_cut |= self.visit_part(&part, &mut add)?;
         }
-        for key in pending.values().flatten() {
+        Ok(is_cut)
+    }
+
+    /// Splits hours into whole days and the hours around them. A day has the sums of its hours if
+    /// it has had room for all keys, and then its hours have had, too.
+    fn parts(&self, buckets: &Buckets) -> Result<Vec<Buckets>, RowsError> {
+        const HOURS: u32 = 24;
+        let Range { start, end } = buckets.numbers;
+        let days = Buckets {
+            width: Width::Day,
+            numbers: start.div_ceil(HOURS)..end / HOURS,
+        };
+        if buckets.width != Width::Hour || days.numbers.is_empty() {
+            return Ok(vec![buckets.clone()]);
+        }
+        let new: HashMap<u32, u64> = self.pending.distinct_in(&days).into_iter().collect();
+        let mut parts = Vec::new();
+        let mut hours = start;
+        let mut push = |width, numbers: Range<u32>| {
+            if !numbers.is_empty() {
+                parts.push(Buckets { width, numbers });
+            }
+        };
+        for day in days.numbers {
+            let new = new.get(&day).copied().unwrap_or(0);
+            if self.has_room(Width::Day, day, new)? {
+                push(Width::Hour, hours..day * HOURS);
+                push(Width::Day, day..day + 1);
+                hours = (day + 1) * HOURS;
+            }
+        }
+        push(Width::Hour, hours..end);
+        Ok(parts)
+    }
+
+    /// Whether a bucket has had room for all of its keys and has it for `new` ones.
+    fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
+        let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
+        let state = reader.get(&self.group(width, bucket).state_entry())?;
+        let state = GroupState::from_count(state);
+        let is_whole = !state.is_cut && !state.is_uncounted;
+        Ok(is_whole && state.keys.saturating_add(new) <= MAX_KEYS)
+    }
+
+    fn visit_part(
+        &self,
+        buckets: &Buckets,
+        add: &mut impl FnMut(&[u8], u64),
+    ) -> Result<bool, RowsError> {
+        for (bucket, new) in self.pending.distinct_in(buckets) {
+            if !self.has_room(buckets.width, bucket, new)? {
+                return self.visit_merged(buckets, add);
+            }
+        }
+        for (_, key) in self.pending.in_buckets(buckets) {
             add(key, 1);
         }
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
         let mut full = FullBuckets::default();
-        reader.visit(&self.start(buckets), |name, count| {
-            visit_entry(buckets, self.kind, name, |bucket, key| match key {
-                EntryKey::Key(key) => add(key, count),
-                EntryKey::State => full.note(bucket, GroupState::from_count(count)),
-            })
+        reader.scan(&self.start(buckets), |name, count| {
+            match self.entry(buckets, name) {
+                Entry::Counted(_, EntryKey::Key(key)) => add(key, count),
+                Entry::Counted(bucket, EntryKey::State) => {
+                    full.note(bucket, GroupState::from_count(count));
+                }
+                Entry::OfOtherKind(next) => return Step::SkipTo(next),
+                Entry::Behind => return Step::Stop,
+            }
+            Step::Next
         })?;
         self.recount(buckets.width, full, add)
     }
 
-    /// The keys of pending tweets in these buckets, by bucket.
-    fn pending_in(&self, buckets: &Buckets) -> Result<HashMap<u32, Vec<&[u8]>>, RowsError> {
-        let mut found: HashMap<u32, Vec<&[u8]>> = HashMap::new();
-        pending::for_each(&self.pending, |at, kind, key| {
-            let bucket = buckets.width.bucket(at);
-            if kind == self.kind && buckets.numbers.contains(&bucket) {
-                found.entry(bucket).or_default().push(key);
-            }
-        })?;
-        Ok(found)
-    }
-
-    /// Whether a bucket may have no room for the keys of its pending tweets.
-    fn may_cut(
-        &self,
-        buckets: &Buckets,
-        pending: &HashMap<u32, Vec<&[u8]>>,
-    ) -> Result<bool, RowsError> {
-        let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
-        for (bucket, keys) in pending {
-            let group = self.group(buckets.width, *bucket);
-            let state = GroupState::from_count(reader.get(&group.state_entry())?);
-            let new = keys.iter().collect::<HashSet<_>>().len();
-            let new = u64::try_from(new).unwrap_or(u64::MAX);
-            if state.is_uncounted || state.keys.saturating_add(new) > MAX_KEYS {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The same as [`KeyCounts::visit`], with the pending tweets merged first.
+    /// The same as [`KeyCounts::visit_part`], with the pending tweets merged first.
     fn visit_merged(
         &self,
         buckets: &Buckets,
-        mut add: impl FnMut(&[u8], u64),
+        add: &mut impl FnMut(&[u8], u64),
     ) -> Result<bool, RowsError> {
         let mut counts = Tree::new(&COUNTS_FORMAT);
-        merge::merge(&mut counts, self.rows, Sequence::ZERO, &self.pending)?;
+        let pending = self.pending.records();
+        merge::merge(&mut counts, self.rows, Sequence::ZERO, pending)?;
         let mut full = FullBuckets::default();
         counts.visit(self.rows, &self.start(buckets), |name, count| {
-            visit_entry(buckets, self.kind, name, |bucket, key| match key {
-                EntryKey::Key(key) => add(key, count),
-                EntryKey::State => full.note(bucket, GroupState::from_count(count)),
-            })
+            match self.entry(buckets, name) {
+                Entry::Counted(_, EntryKey::Key(key)) => add(key, count),
+                Entry::Counted(bucket, EntryKey::State) => {
+                    full.note(bucket, GroupState::from_count(count));
+                }
+                Entry::OfOtherKind(_) => {}
+                Entry::Behind => return false,
+            }
+            true
         })?;
         self.recount(buckets.width, full, add)
+    }
+
+    /// What an entry is for a reader of these buckets, who has come to it from their start.
+    fn entry<'n>(&self, buckets: &Buckets, name: &'n [u8]) -> Entry<'n> {
+        let Some((bucket, kind, key)) = parse_entry(buckets.width, name) else {
+            return Entry::Behind;
+        };
+        if !buckets.numbers.contains(&bucket) {
+            return Entry::Behind;
+        }
+        match kind.cmp(&self.kind.number()) {
+            Ordering::Equal => Entry::Counted(bucket, key),
+            Ordering::Less => {
+                Entry::OfOtherKind(self.group(buckets.width, bucket).prefix().to_vec())
+            }
+            Ordering::Greater => {
+                let next = self.group(buckets.width, bucket.saturating_add(1));
+                Entry::OfOtherKind(next.prefix().to_vec())
+            }
+        }
     }
 
     /// Adds the counts of buckets that have given them up, from their tweets. Returns whether a
@@ -115,7 +171,7 @@ impl<'r> KeyCounts<'r> {
         &self,
         width: Width,
         full: FullBuckets,
-        mut add: impl FnMut(&[u8], u64),
+        add: &mut impl FnMut(&[u8], u64),
     ) -> Result<bool, RowsError> {
         let mut is_cut = full.is_cut;
         for bucket in full.uncounted {
@@ -139,6 +195,16 @@ impl<'r> KeyCounts<'r> {
             kind: self.kind,
         }
     }
+}
+
+/// What an entry of the map is for a reader.
+enum Entry<'n> {
+    /// It belongs to one of the buckets and to the kind.
+    Counted(u32, EntryKey<'n>),
+    /// It is of another kind. The next entry of the kind is not before this name.
+    OfOtherKind(Vec<u8>),
+    /// It is behind the last of the buckets.
+    Behind,
 }
 
 /// The buckets that were full when a new key came.
@@ -199,26 +265,6 @@ fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
         counts: counts.collect(),
         is_cut,
     })
-}
-
-/// Calls `visit` if an entry is of one of these buckets and of this kind. Returns whether entries
-/// of these buckets may follow.
-fn visit_entry(
-    buckets: &Buckets,
-    kind: KeyKind,
-    name: &[u8],
-    visit: impl FnOnce(u32, EntryKey<'_>),
-) -> bool {
-    let Some((bucket, number, key)) = parse_entry(buckets.width, name) else {
-        return false;
-    };
-    if !buckets.numbers.contains(&bucket) {
-        return false;
-    }
-    if number == kind.number() {
-        visit(bucket, key);
-    }
-    true
 }
 
 /// Adds every count of every bucket, and which buckets are cut. A pending tweet counts as a merged

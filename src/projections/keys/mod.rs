@@ -18,9 +18,12 @@
 
 mod bucket;
 mod counts;
+mod key_sums;
 mod kind;
 mod merge;
+mod occurrences;
 mod pending;
+mod pending_keys;
 mod ranking;
 mod remove;
 
@@ -63,7 +66,7 @@ impl Default for Keys {
 }
 
 impl Projection for Keys {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const FORMATS: &'static [RowFormat] = &[PENDING_FORMAT, COUNTS_FORMAT];
 
     fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {

@@ -22,10 +22,10 @@ use crate::projections::tweet_key::TweetKey;
 use crate::projections::varint::{read_varint, write_varint};
 
 /// After so many tweets the log is merged. Unit tests reach it.
-const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 1024 };
+const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 4096 };
 
 /// After so many bytes of records the log is merged, too. Only very long texts reach it before.
-const MAX_PENDING_BYTES: u64 = 1024 * 1024;
+const MAX_PENDING_BYTES: u64 = 2 * 1024 * 1024;
 
 /// A chunk that grows beyond this is closed.
 const CHUNK_BYTES: usize = if cfg!(test) { 256 } else { 6 * 1024 };

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::bucket::Width;
 use super::counts::{Buckets, KeyCounts};
+use super::key_sums::{KeySums, Pair};
 use super::kind::KeyKind;
 use crate::events::Timestamp;
 use crate::projections::overview::Window;
@@ -106,20 +107,13 @@ impl Span {
     }
 }
 
-/// Counts of one key in the window before and in the window.
-#[derive(Debug, Clone, Copy, Default)]
-struct Pair {
-    previous: u64,
-    current: u64,
-}
-
 /// A key with its counts.
 type KeyCount<'c> = (&'c [u8], Pair);
 
 /// All keys of both windows.
 struct Counted {
     span: Span,
-    keys: HashMap<Box<[u8]>, Pair>,
+    keys: KeySums,
     is_cut: bool,
     previous_total: u64,
     total: u64,
@@ -129,7 +123,7 @@ impl Counted {
     fn read(rows: &dyn Rows, query: &RankingQuery) -> Result<Self, RowsError> {
         let span = Span::of(query.window, query.at);
         let counts = KeyCounts::read(rows, query.by)?;
-        let mut keys: HashMap<Box<[u8]>, Pair> = HashMap::new();
+        let mut keys = KeySums::default();
         let mut is_cut = false;
         let [before, start, end] = span.bounds;
         for (numbers, is_current) in [(before..start, false), (start..end, true)] {
@@ -138,9 +132,8 @@ impl Counted {
                 numbers,
             };
             is_cut |= counts.visit(&buckets, |key, count| {
-                let pair = match keys.get_mut(key) {
-                    Some(pair) => pair,
-                    None => keys.entry(key.into()).or_default(),
+                let Some(pair) = keys.pair(key) else {
+                    return;
                 };
                 if is_current {
                     pair.current = pair.current.saturating_add(count);
@@ -162,12 +155,12 @@ impl Counted {
 
     /// All keys with their counts.
     fn iter(&self) -> impl Iterator<Item = KeyCount<'_>> {
-        self.keys.iter().map(|(key, pair)| (&**key, *pair))
+        self.keys.iter()
     }
 
     fn ranking<T>(&self, items: Vec<T>) -> Ranking<T> {
         let [_, _, until] = self.span.times();
-        let distinct = self.keys.values().filter(|pair| pair.current > 0).count();
+        let distinct = self.iter().filter(|(_, pair)| pair.current > 0).count();
         Ranking {
             until,
             total: self.total,

@@ -51,7 +51,13 @@ impl Leaf {
         from: &[u8],
         visit: &mut impl FnMut(&[u8], u64) -> bool,
     ) -> Result<bool, &'static str> {
-        visit_entries(&self.bytes, from, visit)
+        let mut entries = self.entries();
+        while let Some(count) = entries.next_entry()? {
+            if entries.key() >= from && !visit(entries.key(), count) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The row; `None` for a leaf without entries.
@@ -77,6 +83,12 @@ impl Leaf {
 pub(super) struct Entries<'b> {
     rest: &'b [u8],
     key: Vec<u8>,
+    /// How the key of the entry that was read last is written.
+    written_key: &'b [u8],
+    /// The leading bytes that it shares with the key before it.
+    shared: usize,
+    /// How many entries were read.
+    read: usize,
 }
 
 impl<'b> Entries<'b> {
@@ -84,6 +96,9 @@ impl<'b> Entries<'b> {
         Self {
             rest: bytes,
             key: Vec::new(),
+            written_key: &[],
+            shared: 0,
+            read: 0,
         }
     }
 
@@ -106,27 +121,15 @@ impl<'b> Entries<'b> {
         let (tail, after) = rest.split_at_checked(length).ok_or("a key is cut")?;
         self.key.truncate(shared);
         self.key.extend_from_slice(tail);
+        let key_bytes = self.rest.len() - after.len();
+        self.written_key = self.rest.get(..key_bytes).unwrap_or_default();
+        self.shared = shared;
+        self.read += 1;
         rest = after;
         let count = read_varint(&mut rest).ok_or("a count is cut")?;
         self.rest = rest;
         Ok(Some(count))
     }
-}
-
-/// Calls `visit` with every entry of `bytes` from the key `from` on, until it returns `false`;
-/// returns what it returned last.
-pub(super) fn visit_entries(
-    bytes: &[u8],
-    from: &[u8],
-    visit: &mut impl FnMut(&[u8], u64) -> bool,
-) -> Result<bool, &'static str> {
-    let mut entries = Entries::new(bytes);
-    while let Some(count) = entries.next_entry()? {
-        if entries.key() >= from && !visit(entries.key(), count) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn read_length(rest: &mut &[u8]) -> Option<usize> {
@@ -141,11 +144,41 @@ pub(super) type BoundedLeaf = (Box<[u8]>, Leaf);
 pub(super) struct LeafWriter {
     leaf: Leaf,
     last: Vec<u8>,
+    /// How many old entries were read when the last one was copied; `None` when another entry was
+    /// appended behind it.
+    copied: Option<usize>,
 }
 
 impl LeafWriter {
+    /// A writer with room for the entries of a leaf and some more.
+    pub(super) fn with_capacity_for(old: &Leaf) -> Self {
+        Self {
+            leaf: Leaf {
+                bytes: Vec::with_capacity(old.bytes.len() + old.bytes.len() / 2),
+            },
+            copied: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Appends the key that `entries` read last, with this count. If the key before it was copied
+    /// too, the key can stay as it is written.
+    pub(super) fn copy(&mut self, entries: &Entries<'_>, count: u64) {
+        if self.copied.is_some_and(|copied| copied + 1 == entries.read) {
+            self.leaf.bytes.extend_from_slice(entries.written_key);
+            write_varint(count, &mut self.leaf.bytes);
+            let tail = entries.key.get(entries.shared..).unwrap_or_default();
+            self.last.truncate(entries.shared);
+            self.last.extend_from_slice(tail);
+        } else {
+            self.push(&entries.key, count);
+        }
+        self.copied = Some(entries.read);
+    }
+
     /// Appends an entry. Keys come in order.
     pub(super) fn push(&mut self, key: &[u8], count: u64) {
+        self.copied = None;
         let shared = self
             .last
             .iter()

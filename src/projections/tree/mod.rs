@@ -15,6 +15,7 @@
 //! Leaves that the running batch has read or changed stay in memory until
 //! [`Tree::take_row_changes`]. Nothing else does.
 
+mod edit;
 mod leaf;
 mod reader;
 
@@ -25,26 +26,10 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use super::row_format::RowFormat;
 use super::rows::{RowChange, RowKey, Rows, RowsError, Seek};
 use crate::events::Sequence;
-use leaf::{Leaf, LeafWriter};
-pub use reader::TreeReader;
-
-/// A change of one count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edit<'k> {
-    /// The key of the entry.
-    pub key: &'k [u8],
-    /// What is added to its count. An entry whose count falls to 0 is removed.
-    pub change: i64,
-}
-
-/// What an edit did to its entry, besides changing its count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// There was none.
-    Created,
-    /// Its count fell to 0.
-    Removed,
-}
+pub use edit::{Change, Edit, Observer};
+use edit::{Shifted, edited};
+use leaf::Leaf;
+pub use reader::{Step, TreeReader};
 
 /// A leaf in memory.
 #[derive(Debug)]
@@ -90,7 +75,8 @@ impl Tree {
     }
 
     /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
-    /// Calls `on_change` with the index of every edit that created or removed an entry.
+    /// The observer is told of every edit that created or removed an entry, and may refuse new
+    /// entries.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -99,7 +85,7 @@ impl Tree {
         rows: &dyn Rows,
         sequence: Sequence,
         edits: &[Edit<'_>],
-        mut on_change: impl FnMut(usize, Change),
+        mut observer: impl Observer,
     ) -> Result<(), RowsError> {
         let mut done = 0;
         while let Some(first) = edits.get(done) {
@@ -108,11 +94,8 @@ impl Tree {
             let covered = rest
                 .partition_point(|edit| span.upper.as_deref().is_none_or(|upper| edit.key < upper));
             let here = rest.get(..covered.max(1)).unwrap_or_default();
-            let change = LeafChange {
-                edits: here,
-                on_change: |index, change| on_change(done + index, change),
-            };
-            self.apply_to_leaf(rows, sequence, &span.lower, change)?;
+            let observer = Shifted::new(&mut observer, done);
+            self.apply_to_leaf(rows, sequence, &span.lower, (here, observer))?;
             done += here.len();
         }
         Ok(())
@@ -149,10 +132,10 @@ impl Tree {
         rows: &dyn Rows,
         sequence: Sequence,
         lower: &[u8],
-        change: LeafChange<'_, impl FnMut(usize, Change)>,
+        (edits, observer): (&[Edit<'_>], impl Observer),
     ) -> Result<(), RowsError> {
         let old = self.load(rows, lower)?;
-        let merged = merge(old, change).map_err(|what| self.damaged(lower, what))?;
+        let merged = edited(old, edits, observer).map_err(|what| self.damaged(lower, what))?;
         let pieces = merged.into_leaves(lower);
         let pieces = pieces.map_err(|what| self.damaged(lower, what))?;
         let mut put = |bound, leaf| {
@@ -255,61 +238,6 @@ impl Tree {
 
 fn row_key(format: &RowFormat, lower: &[u8]) -> RowKey {
     RowKey::of_kind(format.kind).with(lower)
-}
-
-/// Edits of one leaf, in key order.
-struct LeafChange<'e, F> {
-    edits: &'e [Edit<'e>],
-    on_change: F,
-}
-
-/// The entries of a leaf after a change.
-fn merge(
-    old: &Leaf,
-    change: LeafChange<'_, impl FnMut(usize, Change)>,
-) -> Result<LeafWriter, &'static str> {
-    let LeafChange {
-        edits,
-        mut on_change,
-    } = change;
-    let mut merged = LeafWriter::default();
-    let mut entries = old.entries();
-    let mut count = entries.next_entry()?;
-    for (index, edit) in edits.iter().enumerate() {
-        while let Some(kept) = count
-            && entries.key() < edit.key
-        {
-            merged.push(entries.key(), kept);
-            count = entries.next_entry()?;
-        }
-        let before = match count {
-            Some(before) if entries.key() == edit.key => {
-                count = None;
-                Some(before)
-            }
-            _ => None,
-        };
-        let after = before.unwrap_or(0).checked_add_signed(edit.change);
-        let after = after.ok_or("a count would fall below 0")?;
-        if after > 0 {
-            merged.push(edit.key, after);
-        }
-        match before {
-            Some(_) => {
-                count = entries.next_entry()?;
-                if after == 0 {
-                    on_change(index, Change::Removed);
-                }
-            }
-            None if after > 0 => on_change(index, Change::Created),
-            None => {}
-        }
-    }
-    while let Some(kept) = count {
-        merged.push(entries.key(), kept);
-        count = entries.next_entry()?;
-    }
-    Ok(merged)
 }
 
 #[cfg(test)]

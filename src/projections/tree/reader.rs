@@ -1,6 +1,10 @@
 //! Reads ranges of a map from rows.
 
-use super::leaf::{Leaf, visit_entries};
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::leaf::{Entries, Leaf};
 use super::row_key;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, Rows, RowsError, Seek};
@@ -42,32 +46,77 @@ impl<'r> TreeReader<'r> {
         from: &[u8],
         mut visit: impl FnMut(&[u8], u64) -> bool,
     ) -> Result<(), RowsError> {
-        let start = row_key(self.format, from);
-        let mut found = self.rows.seek(Seek::AtOrBefore(&start))?;
-        if found.is_none() {
-            found = self.rows.seek(Seek::After(&start))?;
-        }
-        while let Some((key, row)) = found {
-            if !self.visit_leaf(&key, &row, from, &mut visit)? {
-                return Ok(());
+        self.scan(from, |key, count| {
+            if visit(key, count) {
+                Step::Next
+            } else {
+                Step::Stop
             }
-            found = self.rows.seek(Seek::After(&key))?;
-        }
-        Ok(())
+        })
     }
 
-    fn visit_leaf(
+    /// Calls `visit` with entries from the key `from` on, in key order. What it returns decides how
+    /// the reader goes on.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn scan(
         &self,
-        key: &RowKey,
-        row: &[u8],
         from: &[u8],
-        visit: &mut impl FnMut(&[u8], u64) -> bool,
-    ) -> Result<bool, RowsError> {
-        self.rows.look(row.len())?;
-        let (_, _, body) = self.format.open(key, row)?;
-        let goes_on = visit_entries(body, from, visit);
-        goes_on.map_err(|what| RowsError::damaged(key, what))
+        mut visit: impl FnMut(&[u8], u64) -> Step,
+    ) -> Result<(), RowsError> {
+        let mut from: Cow<'_, [u8]> = from.into();
+        let mut last: Option<RowKey> = None;
+        loop {
+            let Some((key, row)) = self.leaf_after(last.as_ref(), &from)? else {
+                return Ok(());
+            };
+            self.rows.look(row.len())?;
+            let (_, _, body) = self.format.open(&key, &row)?;
+            let damaged = |what| RowsError::damaged(&key, what);
+            let mut entries = Entries::new(body);
+            while let Some(count) = entries.next_entry().map_err(damaged)? {
+                if entries.key() < &*from {
+                    continue;
+                }
+                match visit(entries.key(), count) {
+                    Step::Next => {}
+                    Step::SkipTo(next) => from = next.into(),
+                    Step::Stop => return Ok(()),
+                }
+            }
+            last = Some(key);
+        }
     }
+
+    /// The first leaf after `last` that may have entries from the key `from` on.
+    fn leaf_after(
+        &self,
+        last: Option<&RowKey>,
+        from: &[u8],
+    ) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        let start = row_key(self.format, from);
+        if last.is_none_or(|last| *last < start) {
+            let found = self.rows.seek(Seek::AtOrBefore(&start))?;
+            if let Some((key, row)) = found
+                && last.is_none_or(|last| key > *last)
+            {
+                return Ok(Some((key, row)));
+            }
+        }
+        self.rows.seek(Seek::After(last.unwrap_or(&start)))
+    }
+}
+
+/// How a reader goes on after an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// With the next entry.
+    Next,
+    /// With the first entry from this key on. The leaves before it are not read.
+    SkipTo(Vec<u8>),
+    /// It ends.
+    Stop,
 }
 
 impl std::fmt::Debug for TreeReader<'_> {

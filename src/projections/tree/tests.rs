@@ -132,6 +132,32 @@ proptest! {
     }
 
     #[test]
+    fn scan_skips_what_lies_before_the_key_that_it_is_sent_to(
+        numbers in proptest::collection::btree_set(any::<u16>(), 1..400),
+        from: u16,
+        stride in 1_usize..60,
+    ) {
+        let keys: std::collections::BTreeSet<_> = numbers.into_iter().map(key).collect();
+        let edits: Vec<_> = keys.iter().map(|key| Edit { key, change: 1 }).collect();
+        let (mut tree, mut rows) = (Tree::new(&FORMAT), MemoryRows::default());
+        tree.apply(&rows, Sequence::new(1), &edits, |_, _| ()).unwrap();
+        put(&mut tree, &mut rows);
+        let from = key(from);
+        let behind: Vec<_> = keys.into_iter().filter(|key| *key >= from).collect();
+        let expected: Vec<_> = behind.iter().step_by(stride).collect();
+        let mut found = Vec::new();
+        let scanned = TreeReader::new(&rows, &FORMAT).scan(&from, |entry, _| {
+            found.push(entry.to_vec());
+            match behind.get(found.len() * stride) {
+                Some(next) => Step::SkipTo(next.clone()),
+                None => Step::Stop,
+            }
+        });
+        scanned.unwrap();
+        prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
         let mut rows = MemoryRows::default();
         let mut row = FORMAT.begin(Sequence::new(1));

@@ -1,0 +1,140 @@
+//! Where the keys of the log occur.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::bucket::Width;
+use super::kind::KeyKind;
+use super::pending;
+use crate::projections::rows::RowsError;
+
+/// A key of a kind.
+pub(super) type Name<'b> = (KeyKind, &'b [u8]);
+
+/// A bucket and the index of a name, which are compared in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(u64);
+
+impl Place {
+    fn new(bucket: u32, name: u32) -> Self {
+        Self(u64::from(bucket) << 32 | u64::from(name))
+    }
+
+    pub(super) const fn bucket(self) -> u32 {
+        let [a, b, c, d, ..] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    pub(super) const fn name(self) -> u32 {
+        let [.., a, b, c, d] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// The place in buckets that are as wide as `buckets` of these.
+    pub(super) fn widened(self, buckets: u32) -> Self {
+        Self::new(self.bucket() / buckets, self.name())
+    }
+}
+
+/// How many tweets have a key in a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Occurrence {
+    pub(super) place: Place,
+    pub(super) tweets: i64,
+}
+
+/// The keys of the log, each once and in order, and where they occur.
+#[derive(Debug)]
+pub(super) struct Occurrences<'b> {
+    names: Vec<Name<'b>>,
+    /// In buckets of five minutes, in the order of the journal.
+    found: Vec<Place>,
+}
+
+impl<'b> Occurrences<'b> {
+    pub(super) fn of(records: &'b [Vec<u8>]) -> Result<Self, RowsError> {
+        let mut numbers: HashMap<Name<'b>, u32, RandomState> = HashMap::default();
+        let mut names: Vec<Name<'b>> = Vec::new();
+        let mut found = Vec::new();
+        pending::for_each(records, |at, kind, key| {
+            let number = *numbers.entry((kind, key)).or_insert_with(|| {
+                names.push((kind, key));
+                index_of(names.len() - 1)
+            });
+            found.push(Place::new(Width::FiveMinutes.bucket(at), number));
+        })?;
+        let mut order: Vec<(Name<'b>, u32)> = names.into_iter().zip(0..).collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, (_, number)) in (0..).zip(&order) {
+            if let Some(place) = ranks.get_mut(as_index(*number)) {
+                *place = rank;
+            }
+        }
+        for place in &mut found {
+            let rank = ranks.get(as_index(place.name()));
+            *place = Place::new(place.bucket(), rank.copied().unwrap_or_default());
+        }
+        let names = order.into_iter().map(|(name, _)| name).collect();
+        Ok(Self { names, found })
+    }
+
+    /// The name with this index.
+    pub(super) fn name(&self, index: u32) -> Option<Name<'b>> {
+        self.names.get(as_index(index)).copied()
+    }
+
+    /// The occurrences in buckets of five minutes, by place.
+    pub(super) fn counted(&self) -> Vec<Occurrence> {
+        let mut places = self.found.clone();
+        places.sort_unstable();
+        let places = places.into_iter();
+        let mut counted: Vec<_> = places
+            .map(|place| Occurrence { place, tweets: 1 })
+            .collect();
+        add_equal(&mut counted);
+        counted
+    }
+
+    /// All occurrences in buckets of this width, in the order of the journal.
+    pub(super) fn in_journal_order(&self, width: Width) -> impl Iterator<Item = Place> {
+        let buckets = width.five_minutes();
+        self.found.iter().map(move |place| place.widened(buckets))
+    }
+}
+
+/// The occurrences in buckets that are as wide as `buckets` of these, by place.
+pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
+    let mut wide: Vec<_> = counted
+        .iter()
+        .map(|one| Occurrence {
+            place: one.place.widened(buckets),
+            ..*one
+        })
+        .collect();
+    // The parts that come from one bucket are in order, which this sort makes use of.
+    wide.sort_by_key(|one| one.place);
+    add_equal(&mut wide);
+    wide
+}
+
+/// Adds up neighbours with the same place.
+fn add_equal(counted: &mut Vec<Occurrence>) {
+    counted.dedup_by(|one, before| {
+        let is_equal = one.place == before.place;
+        if is_equal {
+            before.tweets = before.tweets.saturating_add(one.tweets);
+        }
+        is_equal
+    });
+}
+
+/// The log has at most as many keys as bytes, which fit 32 bits.
+fn index_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn as_index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,64 @@
+//! The keys of one kind that pending tweets have.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use super::bucket::Width;
+use super::counts::Buckets;
+use super::kind::KeyKind;
+use super::pending;
+use crate::projections::rows::{Rows, RowsError};
+
+/// The log, and its keys of one kind.
+pub(super) struct PendingKeys {
+    records: Vec<Vec<u8>>,
+    /// All keys, one behind the other.
+    keys: Vec<u8>,
+    /// The bucket of five minutes of each key, and where the key lies.
+    found: Vec<(u32, Range<usize>)>,
+}
+
+impl PendingKeys {
+    pub(super) fn read(rows: &dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
+        let records = pending::read(rows)?;
+        let (mut keys, mut found) = (Vec::new(), Vec::new());
+        pending::for_each(&records, |at, of_kind, key| {
+            if of_kind == kind {
+                let start = keys.len();
+                keys.extend_from_slice(key);
+                found.push((Width::FiveMinutes.bucket(at), start..keys.len()));
+            }
+        })?;
+        Ok(Self {
+            records,
+            keys,
+            found,
+        })
+    }
+
+    /// The records of the log.
+    pub(super) fn records(&self) -> &[Vec<u8>] {
+        &self.records
+    }
+
+    /// The keys of the tweets in these buckets.
+    pub(super) fn in_buckets(&self, buckets: &Buckets) -> impl Iterator<Item = (u32, &[u8])> {
+        let ratio = buckets.width.five_minutes();
+        self.found.iter().filter_map(move |(bucket, key)| {
+            let bucket = bucket / ratio;
+            let key = self.keys.get(key.clone())?;
+            buckets.numbers.contains(&bucket).then_some((bucket, key))
+        })
+    }
+
+    /// How many different keys there are in each of these buckets that has one.
+    pub(super) fn distinct_in(&self, buckets: &Buckets) -> Vec<(u32, u64)> {
+        let mut keys: HashMap<u32, HashSet<&[u8]>> = HashMap::new();
+        for (bucket, key) in self.in_buckets(buckets) {
+            keys.entry(bucket).or_default().insert(key);
+        }
+        keys.into_iter()
+            .map(|(bucket, keys)| (bucket, u64::try_from(keys.len()).unwrap_or(u64::MAX)))
+            .collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Edits of a map, and how they change a leaf.
+
+use super::leaf::{Leaf, LeafWriter};
+
+/// A change of one count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edit<'k> {
+    /// The key of the entry.
+    pub key: &'k [u8],
+    /// What is added to its count. An entry whose count falls to 0 is removed.
+    pub change: i64,
+}
+
+/// What an edit did to its entry, besides changing its count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// There was none.
+    Created,
+    /// Its count fell to 0.
+    Removed,
+    /// There was none, and the observer refused to create it.
+    Refused,
+}
+
+/// Sees what edits do. A closure that takes the index of an edit and the [`Change`] is one, and
+/// refuses nothing.
+pub trait Observer {
+    /// Whether the edit with this index may create its entry.
+    fn admits(&mut self, index: usize) -> bool {
+        let _ = index;
+        true
+    }
+
+    /// The edit with this index did more than to change a count.
+    fn changed(&mut self, index: usize, change: Change);
+}
+
+impl<F: FnMut(usize, Change)> Observer for F {
+    fn changed(&mut self, index: usize, change: Change) {
+        self(index, change);
+    }
+}
+
+/// An observer of a part of the edits.
+pub(super) struct Shifted<'o, O> {
+    of_all: &'o mut O,
+    /// The index of the first edit of the part.
+    start: usize,
+}
+
+impl<'o, O> Shifted<'o, O> {
+    pub(super) const fn new(of_all: &'o mut O, start: usize) -> Self {
+        Self { of_all, start }
+    }
+}
+
+impl<O: Observer> Observer for Shifted<'_, O> {
+    fn admits(&mut self, index: usize) -> bool {
+        self.of_all.admits(self.start + index)
+    }
+
+    fn changed(&mut self, index: usize, change: Change) {
+        self.of_all.changed(self.start + index, change);
+    }
+}
+
+/// The entries of a leaf after edits, which are in key order.
+pub(super) fn edited(
+    old: &Leaf,
+    edits: &[Edit<'_>],
+    mut observer: impl Observer,
+) -> Result<LeafWriter, &'static str> {
+    let mut out = LeafWriter::with_capacity_for(old);
+    let mut entries = old.entries();
+    let mut count = entries.next_entry()?;
+    for (index, edit) in edits.iter().enumerate() {
+        while let Some(kept) = count
+            && entries.key() < edit.key
+        {
+            out.copy(&entries, kept);
+            count = entries.next_entry()?;
+        }
+        let before = count.filter(|_| entries.key() == edit.key);
+        if before.is_none() && !observer.admits(index) {
+            observer.changed(index, Change::Refused);
+            continue;
+        }
+        let after = before.unwrap_or(0).checked_add_signed(edit.change);
+        let after = after.ok_or("a count would fall below 0")?;
+        match (before, after) {
+            (Some(_), 0) => observer.changed(index, Change::Removed),
+            (Some(_), after) => out.copy(&entries, after),
+            (None, 0) => {}
+            (None, after) => {
+                out.push(edit.key, after);
+                observer.changed(index, Change::Created);
+            }
+        }
+        if before.is_some() {
+            count = entries.next_entry()?;
+        }
+    }
+    while let Some(kept) = count {
+        out.copy(&entries, kept);
+        count = entries.next_entry()?;
+    }
+    Ok(out)
+}
