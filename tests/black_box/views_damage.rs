@@ -27,7 +27,7 @@ fn sound() -> Sound {
     let lines = posts::lines();
     let mut server = Server::start_with(&stopped, &["--set", "commit.interval_ms=50"]);
     server.track(&KEYWORDS);
-    for chunk in lines.chunks(500).take(10) {
+    for chunk in lines.chunks(250).take(10) {
         let before = server.commits();
         server.publish(&chunk.join("\n"));
         assert!(server.committed_or_gone(before));
