@@ -78,7 +78,7 @@ impl Made {
         })
     }
 
-    fn next(&mut self) -> Option<(Keyword, Event)> {
+    pub(super) fn next(&mut self) -> Option<(Keyword, Event)> {
         let number = self.number;
         self.number = number.checked_add(1)?;
         let drawn = self.random.below(self.keywords.len());

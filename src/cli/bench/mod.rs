@@ -7,9 +7,12 @@ use super::failure::CommandOutcome;
 
 mod attack;
 mod events;
+mod filling;
 mod frames;
 mod ingest;
+mod latency;
 mod live;
+mod queries;
 mod raw;
 mod server;
 
@@ -21,6 +24,8 @@ pub(super) enum BenchAction {
     Live(live::LiveBenchArguments),
     /// Cost of hostile requests, and the waiting times of good clients during an attack
     Attack(attack::AttackBenchArguments),
+    /// Waiting times of rankings, related words, spikes and overviews, alone and beside the fold
+    Queries(queries::QueriesBenchArguments),
 }
 
 pub(super) async fn run(
@@ -31,5 +36,6 @@ pub(super) async fn run(
         BenchAction::Ingest(arguments) => ingest::run(arguments, invocation).await,
         BenchAction::Live(arguments) => live::run(arguments, invocation).await,
         BenchAction::Attack(arguments) => attack::run(arguments, invocation).await,
+        BenchAction::Queries(arguments) => queries::run(arguments, invocation).await,
     }
 }

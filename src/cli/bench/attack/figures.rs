@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::AttackBenchArguments;
 use super::cost::{Cost, Idle};
-use super::scene::Posted;
-use crate::cli::bench::live::figures::{fraction, millis};
+use crate::cli::bench::filling::Posted;
+use crate::cli::bench::latency::Latency;
+use crate::cli::bench::live::figures::fraction;
 
 /// Goals: processor seconds and MiB of a read, microseconds of a line, ratio of a good client's
 /// 99th percentiles beside and without the attack, MiB above the idle server.
@@ -87,16 +88,6 @@ pub(super) struct Post {
     pub(super) cpu_micros_per_copy: Option<f64>,
     pub(super) grown_mib: f64,
     pub(super) seconds: f64,
-}
-
-/// How long good clients waited, by percentile.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Latency {
-    pub(super) count: usize,
-    pub(super) failed: u64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) max_ms: f64,
 }
 
 /// Everything at once.
@@ -210,37 +201,6 @@ impl Post {
             self.answered_micros_per_line,
             self.cpu_micros_per_kib,
             self.grown_mib,
-        )
-    }
-}
-
-impl Latency {
-    pub(super) fn of(mut spans: Vec<Duration>, failed: u64) -> Self {
-        spans.sort_unstable();
-        let at = |permille: usize| {
-            let rank = (spans.len() * permille).div_ceil(1000);
-            spans
-                .get(rank.saturating_sub(1))
-                .map_or(0.0, |span| millis(*span))
-        };
-        Self {
-            count: spans.len(),
-            failed,
-            p50_ms: at(500),
-            p99_ms: at(990),
-            max_ms: at(1000),
-        }
-    }
-
-    /// Ratio of the 99th percentiles of `self` and `other`.
-    pub(super) fn ratio(&self, other: &Self) -> f64 {
-        self.p99_ms / other.p99_ms.max(0.001)
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "p50 {:.1}, p99 {:.1}, at most {:.1} ms ({}, {} failed)",
-            self.p50_ms, self.p99_ms, self.max_ms, self.count, self.failed
         )
     }
 }

@@ -12,9 +12,9 @@ use reqwest::header::CONTENT_TYPE;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
-use super::figures::Latency;
 use super::scene::{Scene, keyword, posted};
 use crate::cli::bench::frames::{self, Frame};
+use crate::cli::bench::latency::Latency;
 use crate::cli::bench::raw;
 use crate::events::Timestamp;
 

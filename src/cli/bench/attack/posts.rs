@@ -2,7 +2,8 @@
 
 use super::cost::{self, Idle};
 use super::figures::Post;
-use super::scene::{HEAVY, HEAVY_CHARACTERS, Posted, Scene, keyword, posted, text};
+use super::scene::{HEAVY, HEAVY_CHARACTERS, Scene, keyword, posted, text};
+use crate::cli::bench::filling::Posted;
 use crate::cli::bench::server::BenchServer;
 
 /// Maximum size of a body, in bytes.

@@ -11,21 +11,18 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::AttackBenchArguments;
 use crate::cli::Invocation;
+use crate::cli::bench::filling::{self, BODY_BYTES, FOLDED_WITHIN, Posted};
 use crate::cli::bench::server::BenchServer;
 use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
 use crate::events::Timestamp;
 
-/// Maximum size of a body while filling, in bytes.
-const BODY_BYTES: usize = 8 * 1024 * 1024;
-/// Time limit for folding the posted lines.
-const FOLDED_WITHIN: Duration = Duration::from_secs(300);
 /// Code points of a heavy text: the maximum of a text.
 pub(super) const HEAVY_CHARACTERS: usize = 10_000;
 /// U+FDFA, the character that NFKC expands most.
@@ -123,39 +120,12 @@ impl Scene {
 
     /// Posts lines; returns how many were accepted.
     pub(super) async fn post(&self, body: String) -> anyhow::Result<Posted> {
-        let body = Some(("application/x-ndjson", body.into_bytes()));
-        let answer: Value = self
-            .client
-            .ask(Method::POST, "/api/v1/tweets", body)
-            .await?;
-        let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-        Ok(Posted {
-            lines: number("lines"),
-            journaled: number("journaled"),
-        })
+        filling::post(&self.client, body).await
     }
 
     /// Waits until all posted lines are folded.
     pub(super) async fn folded(&self) -> anyhow::Result<()> {
-        let began = Instant::now();
-        loop {
-            let asked: Result<Value, _> = self.client.ask(Method::GET, "/readyz", None).await;
-            let status = match asked {
-                Ok(status) => status,
-                Err(error) if error.is_passing() => Value::Null,
-                Err(error) => return Err(error.into()),
-            };
-            let shards = status.get("shards").and_then(Value::as_array);
-            let is_folded = |shard: &Value| shard.get("lag").and_then(Value::as_u64) == Some(0);
-            if shards.is_some_and(|shards| shards.iter().all(is_folded)) {
-                return Ok(());
-            }
-            ensure!(
-                began.elapsed() < FOLDED_WITHIN,
-                "the posted lines were not folded in time; readyz says {status}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        filling::folded(&self.client).await
     }
 
     /// A query over all of `big` or `heavy` in buckets of a minute: 10,000 points.
@@ -177,13 +147,6 @@ impl Scene {
         }
         bail!("the server was not ready again within {FOLDED_WITHIN:?}")
     }
-}
-
-/// The result of a posted body.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Posted {
-    pub(super) lines: u64,
-    pub(super) journaled: u64,
 }
 
 /// The name of an ordinary keyword.

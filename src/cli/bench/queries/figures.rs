@@ -1,0 +1,55 @@
+//! The figures of `bench queries`, as JSON and as text.
+
+use serde::Serialize;
+
+use crate::cli::bench::latency::Latency;
+
+/// All figures.
+#[derive(Debug, Serialize)]
+pub(super) struct QueryFigures {
+    pub(super) tweets: u64,
+    pub(super) days: u32,
+    pub(super) keywords: u32,
+    pub(super) others: u64,
+    pub(super) waited: Vec<Waited>,
+    /// Tweets that were posted and folded beside the second half of the requests.
+    pub(super) posted: u64,
+    /// How long that half took.
+    pub(super) seconds: f64,
+}
+
+/// The waiting times of one request.
+#[derive(Debug, Serialize)]
+pub(super) struct Waited {
+    pub(super) what: &'static str,
+    /// The goal of the 99th percentile, without other work on the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) goal_ms: Option<f64>,
+    pub(super) alone: Latency,
+    pub(super) beside: Latency,
+}
+
+impl QueryFigures {
+    /// The figures for people.
+    pub(super) fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{} tweets over {} days in one keyword, {} in {} others",
+            self.tweets, self.days, self.others, self.keywords
+        )];
+        for one in &self.waited {
+            lines.push(one.what.to_owned());
+            let goal = one
+                .goal_ms
+                .map_or_else(String::new, |goal| format!("; goal {goal:.0}"));
+            lines.push(format!("  alone: {}{goal}", one.alone.text()));
+            lines.push(format!("  beside the fold: {}", one.beside.text()));
+        }
+        let posted = u32::try_from(self.posted).map_or(f64::INFINITY, f64::from);
+        lines.push(format!(
+            "beside the fold: {} tweets posted and folded, {:.0} a second",
+            self.posted,
+            posted / self.seconds.max(0.001)
+        ));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,146 @@
+//! `tidings bench queries`: waiting times of the answers that need many rows.
+//!
+//! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each request is
+//! asked several times, one after the other: first while nothing else happens, then while a
+//! publisher posts as fast as the server takes it. [`figures`] prints the results.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::latency::Latency;
+use super::server::{BenchServer, Start};
+use crate::cli::Invocation;
+use crate::cli::failure::CommandOutcome;
+use figures::{QueryFigures, Waited};
+use scene::{Question, Scene};
+
+mod figures;
+mod scene;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct QueriesBenchArguments {
+    /// Number of tweets in the keyword that is asked about
+    #[arg(
+        long,
+        default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
+    )]
+    tweets: u64,
+    /// Days that they are spread over, up to now
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    days: u32,
+    /// Number of other keywords
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1..=99_000)
+    )]
+    keywords: u32,
+    /// Number of tweets in the other keywords together
+    #[arg(
+        long,
+        default_value_t = 200_000,
+        value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
+    )]
+    others: u64,
+    /// How often each request is asked
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    times: u32,
+    /// The server's data folder, which is kept, and reused when it is filled already; default: a
+    /// scratch folder
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+/// Unmeasured answers before the measured ones.
+const WARM_UP: u32 = 3;
+
+pub(in crate::cli) async fn run(
+    arguments: QueriesBenchArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
+    if let Some(folder) = &arguments.folder {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{} cannot be created", folder.display()))?;
+    }
+    let server = BenchServer::start(Start {
+        data: arguments.folder.clone(),
+        ..Start::default()
+    })
+    .await?;
+    let measured = measure(&server, &arguments, invocation).await;
+    server.stop().await?;
+    invocation.output.show(&measured?, QueryFigures::text)?;
+    Ok(CommandOutcome::Done)
+}
+
+async fn measure(
+    server: &BenchServer,
+    arguments: &QueriesBenchArguments,
+    invocation: &Invocation,
+) -> anyhow::Result<QueryFigures> {
+    let scene = Arc::new(Scene::new(server, arguments, invocation)?);
+    scene.fill().await?;
+    let alone = ask_all(&scene, arguments.times).await;
+    let ends = Arc::new(AtomicBool::new(false));
+    let publisher = {
+        let (scene, ends) = (Arc::clone(&scene), Arc::clone(&ends));
+        tokio::spawn(async move { scene.publish_until(&ends).await })
+    };
+    let began = Instant::now();
+    let beside = ask_all(&scene, arguments.times).await;
+    ends.store(true, Ordering::Relaxed);
+    let posted = publisher.await??;
+    let seconds = began.elapsed().as_secs_f64();
+    let waited = scene.questions().iter().zip(alone.into_iter().zip(beside));
+    let waited = waited.map(|(question, (alone, beside))| Waited {
+        what: question.what,
+        goal_ms: question.goal_ms,
+        alone,
+        beside,
+    });
+    Ok(QueryFigures {
+        tweets: arguments.tweets,
+        days: arguments.days,
+        keywords: arguments.keywords,
+        others: arguments.others,
+        waited: waited.collect(),
+        posted,
+        seconds,
+    })
+}
+
+async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
+    let mut all = Vec::new();
+    for question in scene.questions() {
+        all.push(ask(scene, question, times).await);
+    }
+    all
+}
+
+/// How long the answers to a question took. Moments that a question names differ from time to time.
+async fn ask(scene: &Scene, question: &Question, times: u32) -> Latency {
+    let mut spans: Vec<Duration> = Vec::new();
+    let mut failed = 0;
+    for number in 0..WARM_UP + times {
+        let path = scene.path(question, number);
+        let began = Instant::now();
+        let answer: Result<Value, _> = scene.client().ask(Method::GET, &path, None).await;
+        match answer {
+            Ok(_) if number >= WARM_UP => spans.push(began.elapsed()),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, path, "no answer");
+                failed += 1;
+            }
+        }
+    }
+    Latency::of(spans, failed)
+}

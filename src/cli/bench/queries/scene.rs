@@ -1,0 +1,221 @@
+//! The content of the server that is asked, and the questions.
+//!
+//! `big` has many tweets, spread evenly over some days up to now. The other keywords share further
+//! tweets, spread over the last two days.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::QueriesBenchArguments;
+use crate::cli::Invocation;
+use crate::cli::bench::events::Made;
+use crate::cli::bench::filling::{BODY_BYTES, folded, post};
+use crate::cli::bench::server::BenchServer;
+use crate::cli::client::{ClientError, ServerClient};
+use crate::cli::progress;
+use crate::events::{Event, Timestamp, TweetId, json};
+
+/// The size of a tweet's JSON, in bytes.
+const EVENT_BYTES: u32 = 572;
+/// Days that the tweets of the other keywords are spread over.
+const OTHER_DAYS: i64 = 2;
+/// Tweets in a body that is posted beside the questions.
+const BESIDE: u32 = 1_000;
+
+/// A request that is measured.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) what: &'static str,
+    path: &'static str,
+    /// Names a moment, another one each time.
+    is_past: bool,
+    pub(super) goal_ms: Option<f64>,
+}
+
+const QUESTIONS: &[Question] = &[
+    Question::now("ranking, 7d", "/keywords/big/ranking?window=7d", Some(20.0)),
+    Question::past(
+        "ranking, 7d, any at",
+        "/keywords/big/ranking?window=7d",
+        Some(150.0),
+    ),
+    Question::now(
+        "rising, 7d",
+        "/keywords/big/ranking?window=7d&order=rising",
+        None,
+    ),
+    Question::now(
+        "ranking of authors, 7d",
+        "/keywords/big/ranking?window=7d&by=author",
+        None,
+    ),
+    Question::now("ranking, 30d", "/keywords/big/ranking?window=30d", None),
+    Question::now(
+        "ranking of tweets, 24h",
+        "/keywords/big/ranking?window=24h&by=tweet",
+        None,
+    ),
+    Question::now(
+        "ranking of tweets, 7d",
+        "/keywords/big/ranking?window=7d&by=tweet",
+        None,
+    ),
+    Question::now(
+        "related, 24h, with links",
+        "/keywords/big/related?window=24h",
+        Some(60.0),
+    ),
+    Question::past(
+        "related, 24h, with links, any at",
+        "/keywords/big/related?window=24h",
+        Some(300.0),
+    ),
+    Question::now("spikes, 30 days", "/keywords/big/spikes", None),
+    Question::now("overview", "/overview?window=24h", Some(250.0)),
+];
+
+impl Question {
+    const fn now(what: &'static str, path: &'static str, goal_ms: Option<f64>) -> Self {
+        Self {
+            what,
+            path,
+            is_past: false,
+            goal_ms,
+        }
+    }
+
+    const fn past(what: &'static str, path: &'static str, goal_ms: Option<f64>) -> Self {
+        Self {
+            is_past: true,
+            ..Self::now(what, path, goal_ms)
+        }
+    }
+}
+
+/// A server and its content.
+#[derive(Debug)]
+pub(super) struct Scene {
+    client: ServerClient,
+    big: Mutex<Made>,
+    other: Mutex<Made>,
+    /// When filling began.
+    now: Timestamp,
+    tweets: u64,
+    others: u64,
+    days: i64,
+}
+
+impl Scene {
+    pub(super) fn new(
+        server: &BenchServer,
+        arguments: &QueriesBenchArguments,
+        invocation: &Invocation,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: ServerClient::new(Some(&server.url()), &invocation.settings)?,
+            big: Mutex::new(Made::new(1, EVENT_BYTES)?),
+            other: Mutex::new(Made::new(arguments.keywords, EVENT_BYTES)?),
+            now: Timestamp::now(),
+            tweets: arguments.tweets,
+            others: arguments.others,
+            days: arguments.days.into(),
+        })
+    }
+
+    pub(super) const fn client(&self) -> &ServerClient {
+        &self.client
+    }
+
+    pub(super) const fn questions(&self) -> &'static [Question] {
+        QUESTIONS
+    }
+
+    /// Fills the server, unless an earlier run filled it.
+    pub(super) async fn fill(&self) -> anyhow::Result<()> {
+        let known: Result<Value, _> = self
+            .client
+            .ask(Method::GET, "/api/v1/keywords/big/ledger", None)
+            .await;
+        match known {
+            Err(ClientError::Refused { status, .. }) if status.as_u16() == 404 => {}
+            known => return Ok(known.map(drop)?),
+        }
+        let bar = progress::bar("filling the server", Some(self.tweets + self.others));
+        let mut body = String::with_capacity(BODY_BYTES + 64 * 1024);
+        let big = (0..self.tweets).map(|number| (true, age(number, self.tweets, self.days)));
+        let other = (0..self.others).map(|number| (false, age(number, self.others, OTHER_DAYS)));
+        for (is_big, age) in other.chain(big) {
+            body.push_str(&self.line(is_big, self.now.plus(-age))?);
+            bar.inc(1);
+            if body.len() >= BODY_BYTES {
+                post(&self.client, std::mem::take(&mut body)).await?;
+                folded(&self.client).await?;
+            }
+        }
+        post(&self.client, body).await?;
+        folded(&self.client).await?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// The path of a question that is asked for the `number`th time.
+    pub(super) fn path(&self, question: &Question, number: u32) -> String {
+        let Question { path, is_past, .. } = question;
+        if !is_past {
+            return format!("/api/v1{path}");
+        }
+        // Steps of seven hours and some minutes meet every hour of the day.
+        let hours = i64::from(number) * 7 % (self.days * 24 / 2).max(1);
+        let at = self
+            .now
+            .plus(-hours * Timestamp::HOUR - i64::from(number) * Timestamp::MINUTE);
+        format!("/api/v1{path}&at={at}")
+    }
+
+    /// Posts tweets of now until `ends` is set. Returns how many were posted and folded.
+    pub(super) async fn publish_until(&self, ends: &AtomicBool) -> anyhow::Result<u64> {
+        let mut posted = 0;
+        while !ends.load(Ordering::Relaxed) {
+            let mut body = String::new();
+            for number in 0..BESIDE {
+                body.push_str(&self.line(number % 2 == 0, Timestamp::now())?);
+            }
+            match post(&self.client, body).await {
+                Ok(answer) => posted += answer.journaled,
+                Err(error) => {
+                    tracing::debug!("a body was not taken: {error:#}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        folded(&self.client).await?;
+        Ok(posted)
+    }
+
+    /// A line that posts the next tweet of `big` or of another keyword.
+    fn line(&self, is_big: bool, at: Timestamp) -> anyhow::Result<String> {
+        let made = if is_big { &self.big } else { &self.other };
+        let (keyword, event) = made.lock().next().context("no more tweets")?;
+        let Event::TweetPosted(mut tweet) = event else {
+            anyhow::bail!("an event that posts no tweet");
+        };
+        tweet.at = at;
+        // A folder that an earlier run filled has the ids of that run.
+        tweet.id = TweetId::new(&format!("{:x}-{}", self.now.millis(), tweet.id))?;
+        let keyword = if is_big { "big" } else { keyword.as_str() };
+        let event = String::from_utf8(json::encode(&Event::TweetPosted(tweet)))?;
+        let rest = event.strip_prefix('{').context("an event is an object")?;
+        Ok(format!("{{\"keyword\":\"{keyword}\",{rest}\n"))
+    }
+}
+
+/// The age in milliseconds of one of so many tweets, which are spread evenly, the oldest first.
+fn age(number: u64, tweets: u64, days: i64) -> i64 {
+    let step = days.saturating_mul(Timestamp::DAY) / i64::try_from(tweets.max(1)).unwrap_or(1);
+    step.saturating_mul(i64::try_from(tweets.saturating_sub(number)).unwrap_or_default())
+}
