@@ -74,7 +74,7 @@ impl OpenViews {
 
     fn of(opened: OpenedViews) -> Self {
         let views = Views::default();
-        views.show(Arc::clone(&opened.store));
+        views.show(&opened.store);
         Self {
             views,
             store: opened.store,

@@ -40,7 +40,7 @@ pub async fn rebuild(
     replay.run(all, progress).await?;
     let fresh = Arc::new(fresh);
     let fresh_views = Views::default();
-    fresh_views.show(Arc::clone(&fresh));
+    fresh_views.show(&fresh);
     let expected = digests(&fresh_views)?;
     let mut old = OpenViews::open(data, cache_bytes, journal).await?;
     // After a crash the old views may be behind the journal; this is no damage.

@@ -109,7 +109,7 @@ pub async fn verify(
     let (position, events) = (unfolded.position(), unfolded.events());
     missing.extend(unfolded.missing);
     let fresh_views = Views::default();
-    fresh_views.show(Arc::new(fresh));
+    fresh_views.show(&Arc::new(fresh));
     let (expected, _) = digests_of(fresh_views.clone()).await?;
     let verification = Verification {
         keywords: found.len(),

@@ -63,9 +63,9 @@ pub fn of_keyword<T>(
     })
 }
 
-/// Runs `question` on the rows of many keywords, all in one epoch. `position` returns the sequence
-/// through which all shards are folded. When the views are replaced while it runs, `question` runs
-/// again, up to `tries` times in all.
+/// Runs `question` on the rows of many keywords, all of the same stores. `position` returns the
+/// sequence through which all shards are folded. When views of another epoch are shown while it
+/// runs, `question` runs again, up to `tries` times in all.
 ///
 /// # Errors
 /// The error of `question`, or [`StoreError::Absent`] when the views were replaced each time.
@@ -78,8 +78,10 @@ pub fn in_one_epoch<T, E: From<StoreError>>(
     for _ in 0..tries {
         let epoch = views.epoch()?;
         let as_of = position();
-        let value = question(views)?;
-        if views.epoch()? == epoch {
+        // The stores are pinned after the position is read, so their rows are not behind it.
+        let pinned = views.pinned()?;
+        let value = question(&pinned)?;
+        if pinned.epoch()? == epoch && views.epoch()? == epoch {
             return Ok(Answer {
                 value,
                 epoch,
@@ -88,4 +90,62 @@ pub fn in_one_epoch<T, E: From<StoreError>>(
         }
     }
     Err(StoreError::Absent.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::events::{Checkpoint, RecordHash, Timestamp};
+    use crate::projections::RowChanges;
+    use crate::store::Store;
+
+    /// A committed store, in which the keyword has this number of tweets.
+    fn store(data: &std::path::Path, keyword: &Keyword, tweets: u64) -> Arc<Store> {
+        let store = Store::of_test(data);
+        let summary = KeywordSummary {
+            tweets,
+            ..KeywordSummary::default()
+        };
+        let changes = RowChanges {
+            rows: vec![(KeywordSummary::key(), Some(summary.encode().unwrap()))],
+            ..RowChanges::default()
+        };
+        let rows = store.rows_of(keyword).unwrap();
+        rows.put(keyword, changes).unwrap();
+        let checkpoint = Checkpoint {
+            incarnation: store.parts().incarnation,
+            sequence: Sequence::new(1),
+            hash: RecordHash(0),
+        };
+        rows.commit(&store.record_at(checkpoint, Timestamp::EARLIEST))
+            .unwrap();
+        Arc::new(store)
+    }
+
+    #[test]
+    fn question_over_many_keywords_does_not_see_a_shard_that_is_swapped_meanwhile() {
+        let keyword = Keyword::new("a").unwrap();
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [old, new] = [(0, 10), (1, 20)]
+            .map(|(folder, tweets)| store(folders[folder].path(), &keyword, tweets));
+        let views = Views::default();
+        views.show(&old);
+        let tweets = |views: &Views| {
+            let summary = views.summary(&keyword).unwrap();
+            summary.unwrap().tweets
+        };
+        let answer = in_one_epoch(
+            &views,
+            1,
+            || Sequence::new(1),
+            |pinned| {
+                views.swap_shard(old.shard_of(&keyword), &new).unwrap();
+                Ok::<_, StoreError>(tweets(pinned))
+            },
+        );
+        assert_eq!(answer.unwrap().value, 10);
+        assert_eq!(tweets(&views), 20);
+    }
 }

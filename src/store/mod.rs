@@ -3,7 +3,7 @@
 //! - [`Store`]: the sled database of one folder, with [`ShardRows`] for each shard.
 //! - [`ShardRows`]: the rows of one shard. Only its shard actor puts rows; any thread reads them.
 //!   Put rows stay in a memtable until a commit writes them.
-//! - [`Views`]: the store that readers see. It stays when a damaged store is replaced.
+//! - [`Views`]: the store of each shard that readers see. It stays when stores are replaced.
 //! - [`TweetIndex`]: which keywords hold a tweet.
 //! - [`ViewsFolder`], [`Seal`], [`Generation`]: the files beside the rows.
 //!
@@ -29,6 +29,7 @@ mod put_log;
 mod read_threads;
 mod seal;
 mod shard_rows;
+mod shown;
 #[expect(
     clippy::module_inception,
     reason = "`Store` is in the file of its name"
@@ -51,6 +52,7 @@ pub use keyword_rows::KeywordRows;
 pub use read_threads::{ReadThreads, give_way};
 pub use seal::Seal;
 pub use shard_rows::{CommitFigures, ShardRows, TimeIndex};
+pub use shown::SwapError;
 pub use store::{Store, StoreOptions};
 pub use tweet_index::TweetIndex;
 pub use views::{Answer, Views};

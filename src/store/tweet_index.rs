@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::index_segments::{IndexSegments, KeywordNumber};
-use super::{Store, StoreError, Views};
+use super::shown::Shown;
+use super::{ShardRows, StoreError, Views};
 use crate::events::{Keyword, Sequence, TweetId};
 use crate::projections::KeywordSummary;
 use crate::projections::ids::{self, IdHash, IdState, Ids};
@@ -33,8 +34,8 @@ pub struct TweetIndex {
 /// The index in memory.
 #[derive(Debug)]
 struct Known {
-    /// The store from which it was built.
-    store: Weak<Store>,
+    /// The rows of each shard from which it was built.
+    shards: Vec<Weak<ShardRows>>,
     /// The time of the last query.
     asked: Instant,
     index: IndexSegments,
@@ -91,23 +92,24 @@ impl TweetIndex {
         fresh: bool,
     ) -> Result<Vec<Keyword>, StoreError> {
         let hash = IdHash::of(id);
-        let store = self.views.store()?;
+        let views = self.views.pinned()?;
+        let stores = views.stores()?;
         let mut guard = self.known.lock();
-        let current = guard.take().filter(|known| known.is_of(&store));
+        let current = guard.take().filter(|known| known.is_of(&stores));
         let is_new = current.is_none();
         // After an error the index is dropped, so it is never incomplete.
         let mut known = match current {
             Some(known) => known,
-            None => Known::read(&self.views, &store, self.max_indexed)?,
+            None => Known::read(&views, &stores, self.max_indexed)?,
         };
         if fresh && !is_new {
-            known.refresh(&self.views, &store)?;
+            known.refresh(&views, &stores)?;
             if known.is_worn(self.max_indexed) {
-                known = Known::read(&self.views, &store, self.max_indexed)?;
+                known = Known::read(&views, &stores, self.max_indexed)?;
             }
         }
         known.asked = Instant::now();
-        let answer = known.holders(&self.views, hash, also);
+        let answer = known.holders(&views, hash, also);
         *guard = Some(known);
         answer
     }
@@ -115,25 +117,26 @@ impl TweetIndex {
     /// Drops the index when the last query was longer ago than `after`.
     pub fn forget_unasked(&self, after: Duration) {
         let mut guard = self.known.lock();
-        if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after)
-            && let Some(store) = known.store.upgrade()
-        {
-            for shard in store.shards() {
-                shard.put_log().ignore();
+        if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after) {
+            for rows in known.shards.iter().filter_map(Weak::upgrade) {
+                rows.put_log().ignore();
             }
         }
     }
 }
 
 impl Known {
-    fn is_of(&self, store: &Arc<Store>) -> bool {
-        std::ptr::eq(self.store.as_ptr(), Arc::as_ptr(store))
+    fn is_of(&self, stores: &Shown) -> bool {
+        let shown = stores.shards().iter();
+        let shown = shown.map(|shard| Arc::as_ptr(&shard.rows));
+        self.shards.iter().map(Weak::as_ptr).eq(shown)
     }
 
     /// Builds the index from the rows of all keywords.
-    fn read(views: &Views, store: &Arc<Store>, max_indexed: u64) -> Result<Self, StoreError> {
+    fn read(views: &Views, stores: &Shown, max_indexed: u64) -> Result<Self, StoreError> {
+        let shards = stores.shards().iter();
         let mut known = Self {
-            store: Arc::downgrade(store),
+            shards: shards.map(|shard| Arc::downgrade(&shard.rows)).collect(),
             asked: Instant::now(),
             index: IndexSegments::new(),
             indexed: 0,
@@ -143,11 +146,11 @@ impl Known {
             large: HashMap::new(),
         };
         let mut sizes = Vec::new();
-        for shard in store.shards() {
+        for shard in stores.shards() {
             // The put log is watched before the rows are read, so keywords that are put meanwhile
             // are read again.
-            shard.put_log().watch();
-            let summaries = views.summaries_of(store, shard)?.into_iter();
+            shard.rows.put_log().watch();
+            let summaries = views.summaries_of(shard)?.into_iter();
             let tracked = summaries.filter(|(_, summary)| summary.tracked);
             sizes.extend(tracked.map(|(keyword, summary)| {
                 let size = ids::at_most(&summary.id_runs);
@@ -179,13 +182,14 @@ impl Known {
                 }
             }
         }
-        for shard in store.shards() {
-            let read = shard.for_each_recent_ids(|keyword, row| known.add_recent(&keyword, row));
-            views.noticing_damage(store, read)?;
+        for shard in stores.shards() {
+            let rows = &shard.rows;
+            let read = rows.for_each_recent_ids(|keyword, row| known.add_recent(&keyword, row));
+            views.noticing_damage(shard, read)?;
         }
         known.index.sort();
         // Rows that were put between the two reads may have been merged.
-        known.refresh(views, store)?;
+        known.refresh(views, stores)?;
         Ok(known)
     }
 
@@ -209,9 +213,9 @@ impl Known {
     }
 
     /// Reads the keywords that were put since the last call.
-    fn refresh(&mut self, views: &Views, store: &Arc<Store>) -> Result<(), StoreError> {
-        for shard in store.shards() {
-            for (keyword, was_cleared) in shard.put_log().take() {
+    fn refresh(&mut self, views: &Views, stores: &Shown) -> Result<(), StoreError> {
+        for shard in stores.shards() {
+            for (keyword, was_cleared) in shard.rows.put_log().take() {
                 if was_cleared {
                     self.forget(&keyword);
                 }
@@ -364,10 +368,12 @@ mod tests {
     use super::*;
     use crate::projections::RowChanges;
     use crate::projections::ids::RECENT;
+    use crate::store::Store;
 
     /// Keywords whose rows are put like a fold puts them.
     struct Scene {
         _data: tempfile::TempDir,
+        store: Arc<Store>,
         views: Views,
         kept: BTreeMap<Keyword, Kept>,
         seq: u64,
@@ -391,10 +397,12 @@ mod tests {
     impl Scene {
         fn new() -> Self {
             let data = tempfile::tempdir().unwrap();
+            let store = Arc::new(Store::of_test(data.path()));
             let views = Views::default();
-            views.show(Arc::new(Store::of_test(data.path())));
+            views.show(&store);
             Self {
                 _data: data,
+                store,
                 views,
                 kept: BTreeMap::new(),
                 seq: 0,
@@ -404,8 +412,7 @@ mod tests {
         /// Puts ids in a keyword, as posted or deleted.
         fn put(&mut self, number: u32, ids: impl Iterator<Item = u32>, state: IdState) {
             let keyword = keyword(number);
-            let store = self.views.store().unwrap();
-            let shard = store.rows_of(&keyword).unwrap();
+            let shard = self.store.rows_of(&keyword).unwrap();
             let kept = self.kept.entry(keyword.clone()).or_default();
             let rows = shard.of(&keyword);
             for number in ids {
@@ -433,7 +440,6 @@ mod tests {
         /// Untracks a keyword, which drops its ids.
         fn clear(&mut self, number: u32, is_tracked: bool) {
             let keyword = keyword(number);
-            let store = self.views.store().unwrap();
             self.seq += 1;
             let summary = KeywordSummary {
                 tracked: is_tracked,
@@ -445,11 +451,8 @@ mod tests {
                 rows: vec![(KeywordSummary::key(), Some(summary.encode().unwrap()))],
                 tracking: None,
             };
-            store
-                .rows_of(&keyword)
-                .unwrap()
-                .put(&keyword, changes)
-                .unwrap();
+            let shard = self.store.rows_of(&keyword).unwrap();
+            shard.put(&keyword, changes).unwrap();
             self.kept.remove(&keyword);
         }
 
@@ -547,7 +550,7 @@ mod tests {
         let holders = TweetIndex::new(scene.views.clone());
         assert_eq!(of(&holders, 1, &[]), []);
         scene.put(0, 0..5, IdState::Present(at));
-        let store = scene.views.store().unwrap();
+        let store = Arc::clone(&scene.store);
         let noted = || -> usize {
             let shards = store.shards().iter();
             shards.map(|shard| shard.put_log().take().len()).sum()

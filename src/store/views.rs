@@ -1,6 +1,6 @@
 //! The read side of the store. Queries read rows of one version, without the mailbox of an actor.
 //!
-//! In: the store to show, and queries on a keyword. Out: an [`Answer`] with the position and the
+//! In: the stores to show, and queries on a keyword. Out: an [`Answer`] with the position and the
 //! epoch of its rows.
 
 use std::sync::Arc;
@@ -8,22 +8,25 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
-use super::{Epoch, ShardRows, Store, StoreError};
-use crate::events::{Keyword, Sequence};
+use super::shown::{Shown, ShownShard};
+use super::{Epoch, Store, StoreError, SwapError};
+use crate::events::{Keyword, Sequence, ShardId};
 use crate::projections::{KeywordSummary, Meter, MeteredRows, Rows, RowsError};
 
 /// Maximum number of attempts of a query while its keyword keeps changing. The last attempt holds
 /// the lock, so puts wait for it.
 const TRIES: usize = 5;
 
-/// The views that readers see. A clone is cheap. All clones show the same store, and a damaged
-/// store is replaced for all of them.
+/// The views that readers see: a store for each shard. A clone is cheap. All clones show the same
+/// stores, and a store is replaced for all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Views {
-    current: Arc<ArcSwapOption<Store>>,
+    current: Arc<ArcSwapOption<Shown>>,
+    /// Set in a [pinned](Views::pinned) handle: the stores that it reads.
+    pinned: Option<Arc<Shown>>,
     /// Number of reads that met damage.
     damage: Arc<watch::Sender<u64>>,
-    /// Number of calls of [`Views::show`].
+    /// Number of calls of [`Views::show`] and [`Views::swap_shard`].
     shown: Arc<watch::Sender<u64>>,
     /// Counts the bytes that are read through this handle, and can end a query.
     meter: Option<Meter>,
@@ -41,11 +44,50 @@ pub struct Answer<T> {
 }
 
 impl Views {
-    /// Shows a store to readers.
-    pub fn show(&self, store: Arc<Store>) {
-        self.current.store(Some(store));
+    /// Shows all shards of a store to readers.
+    pub fn show(&self, store: &Arc<Store>) {
+        self.current.store(Some(Arc::new(Shown::all_of(store))));
+        self.note_shown();
+    }
+
+    /// Shows one shard of a store in place of the shown one. The store has to have the shown number
+    /// of shards, the shown epoch, and a checkpoint of the shard that is not below the shown one.
+    /// The caller lets no rows be put in the shown shard meanwhile.
+    ///
+    /// # Errors
+    /// [`SwapError`] says which of these differs; the shown stores then stay.
+    pub fn swap_shard(&self, shard: ShardId, store: &Arc<Store>) -> Result<(), SwapError> {
+        loop {
+            let current = self.current.load_full().ok_or(SwapError::Hidden)?;
+            let next = Arc::new(current.with_shard(shard, store)?);
+            let before = self.current.compare_and_swap(&current, Some(next));
+            // Otherwise other views were shown or hidden meanwhile.
+            if before
+                .as_ref()
+                .is_some_and(|before| Arc::ptr_eq(before, &current))
+            {
+                self.note_shown();
+                return Ok(());
+            }
+        }
+    }
+
+    fn note_shown(&self) {
         self.shown
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Returns a handle that goes on reading the stores that are shown now, so that answers about
+    /// several keywords do not mix stores. Its queries fail with [`StoreError::Absent`] while no
+    /// views are shown.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`].
+    pub fn pinned(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            pinned: Some(self.stores()?),
+            ..self.clone()
+        })
     }
 
     /// Returns another handle on the same views. `meter` counts what is read through it, and can
@@ -58,22 +100,20 @@ impl Views {
         }
     }
 
-    /// A receiver that changes whenever a store is shown.
+    /// A receiver that changes whenever a store is shown, also for one shard.
     pub fn shown(&self) -> watch::Receiver<u64> {
         self.shown.subscribe()
     }
 
-    /// Hides the store. Queries fail with [`StoreError::Absent`] until a store is shown.
+    /// Hides all shards. Queries fail with [`StoreError::Absent`] until a store is shown.
     pub fn hide(&self) {
         self.current.store(None);
     }
 
-    /// The current store.
-    ///
-    /// # Errors
-    /// [`StoreError::Absent`].
-    pub fn store(&self) -> Result<Arc<Store>, StoreError> {
-        self.current.load_full().ok_or(StoreError::Absent)
+    /// The stores that this handle reads.
+    pub(super) fn stores(&self) -> Result<Arc<Shown>, StoreError> {
+        let current = self.current.load_full().ok_or(StoreError::Absent)?;
+        Ok(self.pinned.clone().unwrap_or(current))
     }
 
     /// A receiver that changes whenever a read meets damage.
@@ -81,15 +121,17 @@ impl Views {
         self.damage.subscribe()
     }
 
-    /// Returns a result of `store` unchanged, and counts damage if the store is still the current
-    /// one.
+    /// Returns a result of `shard` unchanged, and counts damage if the shard is still shown.
     pub(super) fn noticing_damage<T>(
         &self,
-        store: &Arc<Store>,
+        shard: &ShownShard,
         answer: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let shown = || self.store().is_ok_and(|shown| Arc::ptr_eq(&shown, store));
-        if answer.as_ref().is_err_and(StoreError::is_damage) && shown() {
+        let is_shown = || {
+            let shown = self.current.load();
+            shown.as_ref().is_some_and(|shown| shown.shows(shard))
+        };
+        if answer.as_ref().is_err_and(StoreError::is_damage) && is_shown() {
             self.damage
                 .send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -101,7 +143,7 @@ impl Views {
     /// # Errors
     /// [`StoreError::Absent`].
     pub fn epoch(&self) -> Result<Epoch, StoreError> {
-        Ok(self.store()?.epoch())
+        Ok(self.stores()?.epoch())
     }
 
     /// The summary of a keyword; `None` when it never existed.
@@ -109,15 +151,13 @@ impl Views {
     /// # Errors
     /// [`StoreError`].
     pub fn summary(&self, keyword: &Keyword) -> Result<Option<KeywordSummary>, StoreError> {
-        let store = self.store()?;
+        let stores = self.stores()?;
+        let shard = stores.shard_of(keyword)?;
         let read = || {
-            let row = store
-                .rows_of(keyword)?
-                .of(keyword)
-                .get(&KeywordSummary::key())?;
+            let row = shard.rows.of(keyword).get(&KeywordSummary::key())?;
             Ok(row.map(|row| KeywordSummary::decode(&row)).transpose()?)
         };
-        self.noticing_damage(&store, read())
+        self.noticing_damage(shard, read())
     }
 
     /// Every keyword that ever existed, in keyword order. Untracked keywords are included.
@@ -141,9 +181,8 @@ impl Views {
         mut pick: impl FnMut(&Keyword, KeywordSummary) -> Option<T>,
     ) -> Result<Vec<(Keyword, T)>, StoreError> {
         let mut picked = Vec::new();
-        let store = self.store()?;
-        for shard in store.shards() {
-            self.for_each_summary(&store, shard, |keyword, summary| {
+        for shard in self.stores()?.shards() {
+            self.for_each_summary(shard, |keyword, summary| {
                 if let Some(value) = pick(&keyword, summary) {
                     picked.push((keyword, value));
                 }
@@ -152,14 +191,13 @@ impl Views {
         Ok(picked)
     }
 
-    /// The summaries of one shard of a store.
+    /// The summaries of one shard.
     pub(super) fn summaries_of(
         &self,
-        store: &Arc<Store>,
-        shard: &ShardRows,
+        shard: &ShownShard,
     ) -> Result<Vec<(Keyword, KeywordSummary)>, StoreError> {
         let mut summaries = Vec::new();
-        self.for_each_summary(store, shard, |keyword, summary| {
+        self.for_each_summary(shard, |keyword, summary| {
             summaries.push((keyword, summary));
         })?;
         Ok(summaries)
@@ -167,16 +205,15 @@ impl Views {
 
     fn for_each_summary(
         &self,
-        store: &Arc<Store>,
-        shard: &ShardRows,
+        shard: &ShownShard,
         mut visit: impl FnMut(Keyword, KeywordSummary),
     ) -> Result<(), StoreError> {
-        let read = shard.for_each_summary(|keyword, row| {
+        let read = shard.rows.for_each_summary(|keyword, row| {
             self.look(row.len())?;
             visit(keyword, KeywordSummary::decode(row)?);
             Ok(())
         });
-        self.noticing_damage(store, read)
+        self.noticing_damage(shard, read)
     }
 
     /// Runs a query on one keyword, on one version of its rows; `None` when the keyword never
@@ -189,9 +226,10 @@ impl Views {
         keyword: &Keyword,
         query: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<Option<Answer<T>>, StoreError> {
-        let store = self.store()?;
+        let stores = self.stores()?;
+        let shard = stores.shard_of(keyword)?;
         let meter = self.meter.as_ref();
-        self.noticing_damage(&store, read_in(&store, keyword, meter, query))
+        self.noticing_damage(shard, read_in(shard, keyword, meter, query))
     }
 
     fn look(&self, bytes: usize) -> Result<(), RowsError> {
@@ -206,33 +244,31 @@ impl Views {
     /// [`StoreError`].
     pub fn unaddressed(&self) -> Result<u64, StoreError> {
         let mut sum = 0_u64;
-        let store = self.store()?;
-        for shard in store.shards() {
-            sum = sum.saturating_add(self.noticing_damage(&store, shard.unaddressed())?);
+        for shard in self.stores()?.shards() {
+            sum = sum.saturating_add(self.noticing_damage(shard, shard.rows.unaddressed())?);
         }
         Ok(sum)
     }
 }
 
 fn read_in<T>(
-    store: &Store,
+    shard: &ShownShard,
     keyword: &Keyword,
     meter: Option<&Meter>,
     mut query: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
 ) -> Result<Option<Answer<T>>, StoreError> {
-    let shard = store.rows_of(keyword)?;
     let mut query = |summary: &KeywordSummary, rows: &dyn Rows| match meter {
         Some(meter) => query(summary, &MeteredRows::new(rows, meter)),
         None => query(summary, rows),
     };
     let answer = |summary: &KeywordSummary, value| Answer {
         value,
-        epoch: store.epoch(),
+        epoch: shard.store.epoch(),
         as_of: summary.as_of,
     };
     // Every fold of a keyword rewrites its summary with a later position. So an unchanged summary
     // means that no other row has changed.
-    let rows = shard.of(keyword);
+    let rows = shard.rows.of(keyword);
     let mut before = rows.get(&KeywordSummary::key())?;
     for _ in 0..TRIES {
         let Some(row) = &before else {
@@ -249,8 +285,8 @@ fn read_in<T>(
         }
         before = after;
     }
-    let memtables = shard.reading();
-    let rows = shard.held(keyword, &memtables);
+    let memtables = shard.rows.reading();
+    let rows = shard.rows.held(keyword, &memtables);
     let Some(row) = rows.get(&KeywordSummary::key())? else {
         return Ok(None);
     };

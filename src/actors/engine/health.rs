@@ -95,7 +95,7 @@ impl Health {
         self.sample();
         let head = self.core.head();
         let lowest = self.core.progress.lowest();
-        let starting = self.core.views.store().is_err()
+        let starting = self.core.views.epoch().is_err()
             || self.core.progress.is_frozen()
             || lowest < self.core.progress.target();
         let shards = self

@@ -119,6 +119,12 @@ impl ShardRows {
         !self.reading().pending.is_empty()
     }
 
+    /// Whether rows were put that no completed commit has written.
+    pub(super) fn has_uncommitted(&self) -> bool {
+        let memtables = self.reading();
+        !memtables.pending.is_empty() || memtables.committing.is_some()
+    }
+
     /// The number of records whose token names no keyword.
     ///
     /// # Errors

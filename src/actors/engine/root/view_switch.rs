@@ -56,21 +56,21 @@ impl ViewSwitch {
         self.epoch = Some(store.epoch());
         if let Some(old) = &self.old {
             tracing::info!("the previous views answer until the new ones have caught up");
-            shown.show(Arc::clone(old));
+            shown.show(old);
             let root = root.clone();
             tokio::spawn(async move {
                 progress.all_fold(head).await;
                 let _ = root.cast(RootMessage::Swap { target: head });
             });
         } else if seen == Sequence::ZERO {
-            shown.show(Arc::clone(store));
+            shown.show(store);
         } else {
             let store = Arc::downgrade(store);
             tokio::spawn(async move {
                 progress.all_reach(seen).await;
                 // The store is gone if the children were stopped in the meantime.
                 if let Some(store) = store.upgrade() {
-                    shown.show(store);
+                    shown.show(&store);
                 }
             });
         }
@@ -96,7 +96,7 @@ impl ViewSwitch {
         if !caught_up {
             core.progress.thaw();
         }
-        core.views.show(Arc::clone(store));
+        core.views.show(store);
         core.tracked_keywords.thaw();
         core.progress.thaw();
         tracing::info!("the new views answer from now on");
