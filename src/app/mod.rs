@@ -33,7 +33,7 @@ mod options;
 pub use data_folder::{DataFolder, DataFolderError};
 pub use error::{AppError, FatalEnd};
 pub use journals::{open_journal, read_jetstream, read_journal};
-pub(crate) use options::{engine_options, jetstream_options};
+pub(crate) use options::{engine_options, fold_context, jetstream_options};
 
 /// Time limit for running requests when the server stops.
 const FINISH_REQUESTS_WITHIN: Duration = Duration::from_secs(2);

@@ -10,13 +10,18 @@ use crate::http::{
     BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits, ServerLimits,
 };
 use crate::journal::{EmbeddedOptions, JetStreamOptions, Secret};
+use crate::projections::FoldContext;
+use crate::projections::spikes::SpikeSettings;
+use crate::projections::statistics::Decimal;
 use crate::settings::{NatsSettings, Settings, SettingsError};
+use crate::text::AnalyserSettings;
 
 /// The options of the engine.
 pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Options {
     engine::Options {
         data: data.to_owned(),
         cache_bytes: settings.store.cache_bytes,
+        fold: fold_context(settings),
         batch_records: settings.fold.batch_events,
         keywords_max: settings.keywords.max,
         keywords_resident: settings.keywords.resident,
@@ -27,6 +32,19 @@ pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Option
         },
         clock: Clock::of(Timestamp::now),
     }
+}
+
+/// The fold, with the settings of texts and spikes.
+pub(crate) fn fold_context(settings: &Settings) -> FoldContext {
+    let texts = AnalyserSettings {
+        user_words: settings.text.user_words.clone(),
+    };
+    let spikes = SpikeSettings {
+        threshold: Decimal::of_units(i64::from(settings.spikes.threshold).saturating_mul(1_000)),
+        minimum: settings.spikes.minimum,
+        ..SpikeSettings::default()
+    };
+    FoldContext::new(&texts, spikes)
 }
 
 /// The options of the embedded journal.
@@ -130,5 +148,6 @@ mod tests {
             &ServerLimits::default(),
         );
         same(&embedded_options(&settings), &EmbeddedOptions::default());
+        assert_eq!(fold_context(&settings), FoldContext::default());
     }
 }

@@ -11,6 +11,7 @@ use crate::actors::engine::previous_views;
 use crate::actors::engine::{OpenedViews, OpeningError, open_views};
 use crate::events::{Checkpoint, Keyword, Sequence};
 use crate::journal::Journal;
+use crate::projections::FoldContext;
 use crate::store::{Store, StoreError, Views};
 
 /// Views opened for a command, with the checkpoint of each shard.
@@ -39,9 +40,10 @@ impl OpenViews {
     pub async fn open_unhealed(
         data: &Path,
         cache_bytes: u64,
+        fold: &FoldContext,
         journal: &dyn Journal,
     ) -> Result<UnhealedViews, OpeningError> {
-        let opened = open_unhealed(data, cache_bytes, journal).await?;
+        let opened = open_unhealed(data, cache_bytes, fold, journal).await?;
         Ok(match opened {
             Ok(opened) => UnhealedViews::Readable(Self::of(opened)),
             Err(what) => UnhealedViews::Unusable(what),
@@ -67,9 +69,11 @@ impl OpenViews {
     pub async fn open(
         data: &Path,
         cache_bytes: u64,
+        fold: &FoldContext,
         journal: &dyn Journal,
     ) -> Result<Self, OpeningError> {
-        Ok(Self::of(open_views(data, cache_bytes, journal).await?))
+        let opened = open_views(data, cache_bytes, fold, journal).await?;
+        Ok(Self::of(opened))
     }
 
     fn of(opened: OpenedViews) -> Self {

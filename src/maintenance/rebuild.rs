@@ -11,6 +11,7 @@ use crate::actors::engine::OpeningError;
 use crate::actors::engine::open_views::begin_generation;
 use crate::events::{Incarnation, Keyword, Sequence};
 use crate::journal::Journal;
+use crate::projections::FoldContext;
 use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, ViewsFolder};
 
 /// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
@@ -22,13 +23,13 @@ use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, 
 pub async fn rebuild(
     data: &Path,
     cache_bytes: u64,
+    fold: &FoldContext,
     journal: &dyn Journal,
     progress: impl FnMut(Sequence),
 ) -> Result<bool, OpeningError> {
     let head = *journal.head().borrow();
-    let parts = EpochParts::current(journal.incarnation(), Generation::load(data)?);
     let scratch = Scratch::new(ViewsFolder::of(data).next())?;
-    let fresh = scratch.store(cache_bytes, journal, parts)?;
+    let fresh = scratch.store(cache_bytes, journal, Generation::load(data)?, fold)?;
     let start = vec![journal.start(); usize::from(journal.shards().get())];
     let all = |_: &Keyword| Sequence::new(u64::MAX);
     let replay = Replay {
@@ -42,7 +43,7 @@ pub async fn rebuild(
     let fresh_views = Views::default();
     fresh_views.show(&fresh);
     let expected = digests(&fresh_views)?;
-    let mut old = OpenViews::open(data, cache_bytes, journal).await?;
+    let mut old = OpenViews::open(data, cache_bytes, fold, journal).await?;
     // After a crash the old views may be behind the journal; this is no damage.
     old.catch_up(journal, |_| {}).await?;
     let behind = old.behind()?;
@@ -53,7 +54,7 @@ pub async fn rebuild(
     let parts = if let Some(damage) = &damage {
         let now = journal.incarnation();
         let found = contradiction(now, damage, [&expected.0, &found]);
-        EpochParts::current(now, begin_generation(data, journal, &found)?)
+        EpochParts::current(now, begin_generation(data, journal, &found)?, fold)
     } else {
         // Opening the old views may have begun a new epoch already.
         old.store.parts()
@@ -101,12 +102,14 @@ fn contradiction(
 pub async fn compact(
     data: &Path,
     cache_bytes: u64,
+    fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<(u64, u64), OpeningError> {
-    let open = OpenViews::open(data, cache_bytes, journal).await?;
+    let open = OpenViews::open(data, cache_bytes, fold, journal).await?;
     let before = open.store.bytes_on_disk()?;
     let scratch = Scratch::new(ViewsFolder::of(data).next())?;
-    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    let generation = open.store.parts().generation;
+    let fresh = scratch.store(cache_bytes, journal, generation, fold)?;
     open.store.copy_to(&fresh)?;
     fresh.flush()?;
     let after = fresh.bytes_on_disk()?;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::journal::Journal;
-use crate::store::{EpochParts, Store, StoreError, StoreOptions};
+use crate::projections::FoldContext;
+use crate::store::{Generation, Store, StoreError, StoreOptions};
 
 /// An initially empty folder for a second store, beside the views.
 pub(super) struct Scratch {
@@ -21,13 +22,16 @@ impl Scratch {
         &self,
         cache_bytes: u64,
         journal: &dyn Journal,
-        parts: EpochParts,
+        generation: Generation,
+        fold: &FoldContext,
     ) -> Result<Store, StoreError> {
         Store::open(&StoreOptions {
             dir: self.dir.clone(),
             cache_bytes,
             shards: journal.shards(),
-            parts,
+            incarnation: journal.incarnation(),
+            generation,
+            context: fold.clone(),
         })
     }
 

@@ -12,7 +12,7 @@ use super::unfolded::joined;
 use crate::actors::engine::OpeningError;
 use crate::events::{Keyword, Sequence};
 use crate::journal::Journal;
-use crate::projections::{Digest, Ledger};
+use crate::projections::{Digest, FoldContext, Ledger};
 use crate::store::{Views, ViewsFolder};
 
 /// The result of comparing views with their journal.
@@ -83,17 +83,19 @@ impl From<&KeywordDigest> for ViewsStanding {
 pub async fn verify(
     data: &Path,
     cache_bytes: u64,
+    fold: &FoldContext,
     journal: &dyn Journal,
     mut progress: impl FnMut(Sequence),
 ) -> Result<Comparison, OpeningError> {
-    let open = match OpenViews::open_unhealed(data, cache_bytes, journal).await? {
+    let open = match OpenViews::open_unhealed(data, cache_bytes, fold, journal).await? {
         UnhealedViews::Readable(open) => open,
         UnhealedViews::Unusable(what) => return Ok(Comparison::Unusable(what)),
     };
     let behind = open.behind()?;
     let (found, digest) = digests_of(open.views.clone()).await?;
     let scratch = Scratch::new(ViewsFolder::of(data).verify())?;
-    let fresh = scratch.store(cache_bytes, journal, open.store.parts())?;
+    let generation = open.store.parts().generation;
+    let fresh = scratch.store(cache_bytes, journal, generation, fold)?;
     let limits = FoldLimits::of(&open, &behind, &found);
     let start = vec![journal.start(); open.checkpoints.len()];
     let replay = Replay {
@@ -225,7 +227,8 @@ mod tests {
         journal.append(records.collect()).await.unwrap();
 
         // All shards are committed through 8, then that of "a" alone through 14.
-        let open = OpenViews::open(data.path(), CACHE_BYTES, &journal);
+        let context = FoldContext::default();
+        let open = OpenViews::open(data.path(), CACHE_BYTES, &context, &journal);
         let mut open = open.await.unwrap();
         fold(&open, &journal, 8).await;
         let ahead = open.store.shard_of(&a).index();
@@ -239,7 +242,7 @@ mod tests {
         fold(&open, &journal, 14).await;
         open.close().unwrap();
 
-        let compared = verify(data.path(), CACHE_BYTES, &journal, |_| {}).await;
+        let compared = verify(data.path(), CACHE_BYTES, &context, &journal, |_| {}).await;
         let Comparison::Compared(found) = compared.unwrap() else {
             panic!("the views cannot be compared");
         };

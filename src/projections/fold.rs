@@ -15,7 +15,6 @@ use crate::events::{
     Event, KeywordEnvelope, KeywordRecord, RecordHash, RecordIdentity, Sequence, TweetDeleted,
     TweetEngaged, TweetId, TweetPosted,
 };
-use crate::text::Analyser;
 
 /// The outcome of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +68,6 @@ pub struct KeywordView {
     tracking: Option<Tracking>,
     projections: Projections,
     ids: Ids,
-    analyser: Analyser,
     changed: bool,
     /// The identity of the record at `as_of` while `summary.mark` is not computed from it yet. A
     /// mark costs a hash, so it is computed once per batch and not once per event.
@@ -99,7 +97,6 @@ impl KeywordView {
             projections: Projections::hydrate(rows)?,
             ids: Ids::hydrate(rows, &summary.id_runs)?,
             summary,
-            analyser: Analyser::default(),
             changed: false,
             unmarked: None,
             span_is_stale: false,
@@ -140,7 +137,8 @@ impl KeywordView {
         if envelope.sequence <= self.summary.as_of {
             return Ok(FoldOutcome::Skipped);
         }
-        let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
+        let no_rows = NoRows(rows.context());
+        let rows: &dyn Rows = if self.cleared { &no_rows } else { rows };
         // The first record of a keyword creates it as tracked.
         if self.summary.as_of == Sequence::ZERO {
             self.summary.tracked = true;
@@ -220,7 +218,7 @@ impl KeywordView {
             received_at,
             TweetKey::of(tweet),
             tweet,
-            &self.analyser,
+            rows.context().analyser(),
         );
         self.projections.posted(rows, &folded)?;
         self.summary.add_tweet(tweet.at);
@@ -257,7 +255,7 @@ impl KeywordView {
             envelope.received_at,
             key,
             &tweet,
-            &self.analyser,
+            rows.context().analyser(),
         );
         self.projections.engaged(rows, &folded, &change)?;
         if let Some(recorder) = &mut self.recorder {
@@ -283,7 +281,7 @@ impl KeywordView {
                     envelope.received_at,
                     key,
                     &stored.tweet,
-                    &self.analyser,
+                    rows.context().analyser(),
                 );
                 self.projections.deleted(rows, &folded)?;
                 self.span_is_stale |= self.summary.remove_tweet(posted_at);
@@ -331,7 +329,8 @@ impl KeywordView {
         }
         self.set_mark();
         if std::mem::take(&mut self.span_is_stale) {
-            let rows: &dyn Rows = if self.cleared { &NoRows } else { rows };
+            let no_rows = NoRows(rows.context());
+            let rows: &dyn Rows = if self.cleared { &no_rows } else { rows };
             let span = self.projections.timeline.span(rows)?;
             self.summary.first_at = span.map(|(first, _)| first);
             self.summary.last_at = span.map(|(_, last)| last);

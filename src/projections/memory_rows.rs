@@ -5,13 +5,18 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use bytes::Bytes;
 
-use super::{RowChange, RowKey, Rows, RowsError, Seek, pack_row};
+use super::{FoldContext, RowChange, RowKey, Rows, RowsError, Seek, pack_row};
 
 /// All rows of one keyword, in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MemoryRows(pub(crate) BTreeMap<RowKey, Bytes>);
+pub struct MemoryRows(pub(crate) BTreeMap<RowKey, Bytes>, FoldContext);
 
 impl MemoryRows {
+    /// No rows, in this context.
+    pub const fn in_context(context: FoldContext) -> Self {
+        Self(BTreeMap::new(), context)
+    }
+
     /// Removes every row.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -34,6 +39,10 @@ impl MemoryRows {
 }
 
 impl Rows for MemoryRows {
+    fn context(&self) -> &FoldContext {
+        &self.1
+    }
+
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         Ok(self.0.get(key).cloned())
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{RowKey, Rows, RowsError, Seek};
+use super::{FoldContext, RowKey, Rows, RowsError, Seek};
 
 /// Counts the bytes that one query reads, and ends the query when its client has gone. A clone is
 /// cheap and counts into the same number.
@@ -85,6 +85,10 @@ impl<'a> MeteredRows<'a> {
 }
 
 impl Rows for MeteredRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.rows.context()
+    }
+
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         let row = self.rows.get(key)?;
         self.meter.look(row.as_ref().map_or(0, Bytes::len))?;
@@ -105,7 +109,7 @@ impl Rows for MeteredRows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KeywordSummary, NoRows};
+    use super::super::{KeywordSummary, MemoryRows};
     use super::*;
 
     #[test]
@@ -123,7 +127,8 @@ mod tests {
     #[test]
     fn an_abandoned_query_ends_at_its_next_row() {
         let meter = Meter::default();
-        let rows = MeteredRows::new(&NoRows, &meter);
+        let none = MemoryRows::default();
+        let rows = MeteredRows::new(&none, &meter);
         assert!(matches!(rows.get(&KeywordSummary::key()), Ok(None)));
         assert!(rows.look(7).is_ok());
         assert_eq!(meter.bytes(), 7);

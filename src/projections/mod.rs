@@ -13,6 +13,7 @@
 
 mod digest;
 mod fold;
+mod fold_context;
 pub mod ids;
 pub mod keys;
 mod memory_rows;
@@ -36,6 +37,7 @@ pub mod volume;
 
 pub use digest::{Digest, ViewDigest};
 pub use fold::{FoldOutcome, KeywordView, RowChanges};
+pub use fold_context::FoldContext;
 pub use memory_rows::MemoryRows;
 pub use meter::{Meter, MeteredRows};
 pub use projection::{FoldedTweet, MetricsChange, Projection};

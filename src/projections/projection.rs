@@ -14,8 +14,8 @@ use crate::text::{AnalysedText, Analyser, TweetKeys};
 /// the state of a keyword without rows.
 ///
 /// A projection receives the events that take effect, in sequence order. Its rows depend on these
-/// events alone: not on a clock, settings, randomness or the split into batches. After an error the
-/// state is invalid and is dropped.
+/// events and on the [`FoldContext`](super::FoldContext) alone: not on a clock, other settings,
+/// randomness or the split into batches. After an error the state is invalid and is dropped.
 ///
 /// `projections/mod.rs` lists all projections. Tests run over that list and check that each
 /// projection clears, digests and versions its rows.

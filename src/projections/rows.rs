@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::fold_context::FoldContext;
+
 /// A kind of rows. The number is the first byte of the rows' keys in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKind(u8);
@@ -91,6 +93,10 @@ impl RowsError {
 /// The rows of one keyword, as they were last put. Rows depend only on the events folded so far, so
 /// a fold that reads them is still a pure function of its events.
 pub trait Rows {
+    /// The settings of the fold that made the rows. A fold that continues them and a query that
+    /// reads them use the same.
+    fn context(&self) -> &FoldContext;
+
     /// Reads one row.
     ///
     /// # Errors
@@ -150,11 +156,15 @@ impl<K> Seek<K> {
     }
 }
 
-/// The rows of a keyword that has no rows.
+/// The rows of a keyword that has no rows, in this context.
 #[derive(Debug, Clone, Copy)]
-pub struct NoRows;
+pub struct NoRows<'a>(pub &'a FoldContext);
 
-impl Rows for NoRows {
+impl Rows for NoRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.0
+    }
+
     fn get(&self, _: &RowKey) -> Result<Option<Bytes>, RowsError> {
         Ok(None)
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{FoldOutcome, KeywordView, MemoryRows, RowKey, RowKind};
+use super::{FoldContext, FoldOutcome, KeywordView, MemoryRows, RowKey, RowKind};
 use crate::events::{
     Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Timestamp, TweetDeleted,
     TweetEngaged, TweetId, TweetMetrics, TweetPosted,
@@ -110,7 +110,11 @@ pub(crate) struct TestKeyword {
 
 impl TestKeyword {
     pub(crate) fn new() -> Self {
-        let rows = MemoryRows::default();
+        Self::in_context(FoldContext::default())
+    }
+
+    pub(crate) fn in_context(context: FoldContext) -> Self {
+        let rows = MemoryRows::in_context(context);
         Self {
             view: KeywordView::hydrate(&rows).unwrap(),
             rows,
@@ -148,7 +152,7 @@ impl TestKeyword {
         let changes = self.view.take_row_changes(&self.rows).unwrap();
         let changes = changes.unwrap_or_default();
         if changes.cleared {
-            self.rows = MemoryRows::default();
+            self.rows.clear();
         }
         self.rows.put(changes.rows);
     }

@@ -207,6 +207,25 @@ impl Layers {
         })
     }
 
+    /// A list of at most `max` texts that are not blank and have at most `max_characters`.
+    pub(super) fn words(
+        &self,
+        key: &str,
+        max: usize,
+        max_characters: usize,
+    ) -> Result<Vec<String>, SettingsError> {
+        let right = format!("a list of at most {max} texts of 1 to {max_characters} characters");
+        let is_word = |text: &str| {
+            let is_blank = text.chars().all(char::is_whitespace);
+            !is_blank && text.chars().count() <= max_characters
+        };
+        self.take(key, &right, |value| {
+            let items = value.as_array().filter(|items| items.len() <= max)?.iter();
+            let texts = items.map(|item| item.as_str().filter(|text| is_word(text)));
+            texts.map(|text| text.map(str::to_owned)).collect()
+        })
+    }
+
     pub(super) fn switch(&self, key: &str) -> Result<bool, SettingsError> {
         self.take(key, "true or false", Value::as_bool)
     }

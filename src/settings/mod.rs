@@ -10,9 +10,11 @@ use std::time::Duration;
 
 mod layers;
 mod nats;
+mod views;
 
 pub use layers::{KeyPlace, Layers, SettingEntry};
 pub use nats::{ContextError, NatsSettings};
+pub use views::{SpikeLimits, TextSettings};
 
 use crate::telemetry::LogFormat;
 
@@ -99,6 +101,10 @@ pub struct Settings {
     pub commit: CommitSettings,
     /// How events are folded.
     pub fold: FoldSettings,
+    /// How texts are analysed.
+    pub text: TextSettings,
+    /// What makes a spike.
+    pub spikes: SpikeLimits,
     /// The store of the views.
     pub store: StoreSettings,
     /// Limits and times of live clients.
@@ -307,6 +313,8 @@ impl Settings {
             fold: FoldSettings {
                 batch_events: size(layers.whole("fold.batch_events", 1..=1_000_000)?),
             },
+            text: TextSettings::from_layers(layers)?,
+            spikes: SpikeLimits::from_layers(layers)?,
             store: StoreSettings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
@@ -438,6 +446,26 @@ mod tests {
     }
 
     #[test]
+    fn user_words_are_bounded_in_number_and_length() {
+        let words = |words: &[&str]| {
+            let (_folder, given) = file(&format!("[text]\nuser_words = {words:?}\n"));
+            read(&given, &[]).map(|settings| settings.text.user_words)
+        };
+        let longest = "가".repeat(64);
+        assert_eq!(
+            words(&["갤럭시 S25", &longest]).unwrap(),
+            ["갤럭시 S25", &longest]
+        );
+        let too_long = "가".repeat(65);
+        for wrong in [&["a", " "][..], &["a", &too_long], &["a"; 10_001]] {
+            let text = words(wrong).unwrap_err().to_string();
+            let right = "a list of at most 10000 texts of 1 to 64 characters";
+            assert!(text.contains(right), "{text}");
+            assert!(text.contains("text.user_words"), "{text}");
+        }
+    }
+
+    #[test]
     fn renamed_key_is_refused_with_its_new_name() {
         let old = concat!("live.", "flush");
         let given = Given {
@@ -506,6 +534,8 @@ mod tests {
             ("TIDINGS_COMMIT__EVENTS", "0", "a whole number from 1"),
             ("TIDINGS_COMMIT__EVENTS", "-5", "a whole number from 1"),
             ("TIDINGS_COMMIT__EVENTS", "many", "a whole number from 1"),
+            ("TIDINGS_SPIKES__THRESHOLD", "3", "a whole number from 4"),
+            ("TIDINGS_SPIKES__MINIMUM", "3", "a whole number from 4"),
             ("TIDINGS_LOG__FORMAT", "xml", "\"pretty\" or \"json\""),
             ("TIDINGS_KEYWORDS__AUTO_TRACK", "yes", "true or false"),
         ] {

@@ -1,17 +1,19 @@
 //! The checkpoint row of a shard.
 //!
-//! Rows are written in version 3. Version 2, which has no time, and version 1, which also has the
-//! epoch without its parts, are still read: views of an older tidings answer until the views of
-//! this version have caught up.
+//! Rows are written in version 4. Version 3, which has no hash of the settings, version 2, which
+//! has no time either, and version 1, which also has the epoch without its parts, are still read:
+//! views of an older tidings answer until the views of this version have caught up.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, EpochParts, StoreError};
-use crate::events::{Checkpoint, Timestamp, binary};
+use super::epoch::AnalyserPart;
+use super::{Epoch, EpochParts, Generation, StoreError};
+use crate::events::{Checkpoint, Incarnation, Timestamp, binary};
 
 const VERSION_1: u8 = 1;
 const VERSION_2: u8 = 2;
-const VERSION: u8 = 3;
+const VERSION_3: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The position that the rows of a shard have reached, and the epoch in which they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,19 +35,50 @@ struct RecordV1 {
     checkpoint: Checkpoint,
 }
 
+/// The parts of the epoch in versions 2 and 3.
+#[derive(Deserialize)]
+struct PartsV2 {
+    incarnation: Incarnation,
+    fold: u32,
+    analyser: u32,
+    generation: Generation,
+}
+
 #[derive(Deserialize)]
 struct RecordV2 {
     epoch: Epoch,
-    parts: EpochParts,
+    parts: PartsV2,
     checkpoint: Checkpoint,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct RecordV3 {
+    epoch: Epoch,
+    parts: PartsV2,
+    checkpoint: Checkpoint,
+    received_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecordV4 {
     epoch: Epoch,
     parts: EpochParts,
     checkpoint: Checkpoint,
     received_at: Timestamp,
+}
+
+impl From<PartsV2> for EpochParts {
+    fn from(parts: PartsV2) -> Self {
+        Self {
+            incarnation: parts.incarnation,
+            fold: parts.fold,
+            analyser: AnalyserPart {
+                version: parts.analyser,
+                settings: 0,
+            },
+            generation: parts.generation,
+        }
+    }
 }
 
 impl CheckpointRow {
@@ -65,7 +98,7 @@ impl CheckpointRow {
         let encoded = match self.parts {
             Some(parts) => {
                 row.push(VERSION);
-                let record = RecordV3 {
+                let record = RecordV4 {
                     epoch,
                     parts,
                     checkpoint,
@@ -84,15 +117,21 @@ impl CheckpointRow {
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, StoreError> {
         let decoded = match row.split_first() {
-            Some((&VERSION, body)) => binary::decode_value(body).map(|row: RecordV3| Self {
+            Some((&VERSION, body)) => binary::decode_value(body).map(|row: RecordV4| Self {
                 epoch: row.epoch,
                 parts: Some(row.parts),
                 checkpoint: row.checkpoint,
                 received_at: row.received_at,
             }),
+            Some((&VERSION_3, body)) => binary::decode_value(body).map(|row: RecordV3| Self {
+                epoch: row.epoch,
+                parts: Some(row.parts.into()),
+                checkpoint: row.checkpoint,
+                received_at: row.received_at,
+            }),
             Some((&VERSION_2, body)) => binary::decode_value(body).map(|row: RecordV2| Self {
                 epoch: row.epoch,
-                parts: Some(row.parts),
+                parts: Some(row.parts.into()),
                 checkpoint: row.checkpoint,
                 received_at: Timestamp::default(),
             }),
@@ -112,8 +151,7 @@ impl CheckpointRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Incarnation, RecordHash, Sequence};
-    use crate::store::Generation;
+    use crate::events::{RecordHash, Sequence};
 
     #[test]
     fn rows_of_all_versions_are_these_bytes() {
@@ -122,7 +160,10 @@ mod tests {
         let parts = EpochParts {
             incarnation: Incarnation(0x0123_4567_89ab_cdef),
             fold: 4,
-            analyser: 0,
+            analyser: AnalyserPart {
+                version: 0,
+                settings: 0,
+            },
             generation,
         };
         let checkpoint = Checkpoint {
@@ -134,6 +175,13 @@ mod tests {
         let record = CheckpointRow::new(parts, checkpoint, received_at);
         let timeless = CheckpointRow {
             received_at: Timestamp::default(),
+            ..record
+        };
+        let mut parts = parts;
+        parts.analyser.settings = 0x0011_2233_4455_6677;
+        // The epoch of rows is read, and not computed from the parts.
+        let with_settings = CheckpointRow {
+            parts: Some(parts),
             ..record
         };
         let bare = CheckpointRow {
@@ -153,13 +201,21 @@ mod tests {
                 record,
                 "03fd13a1b9d79428cb6dfdefcdab8967452301040000fdefcdab8967452301fb3906fd1032547698badcfefdf4d1ca9f17030000",
             ),
+            (
+                record,
+                "04fd13a1b9d79428cb6dfdefcdab896745230104000000fdefcdab8967452301fb3906fd1032547698badcfefdf4d1ca9f17030000",
+            ),
+            (
+                with_settings,
+                "04fd13a1b9d79428cb6dfdefcdab89674523010400fd776655443322110000fdefcdab8967452301fb3906fd1032547698badcfefdf4d1ca9f17030000",
+            ),
         ] {
             let digits = (0..golden.len()).step_by(2).map(|at| &golden[at..at + 2]);
             let row: Vec<_> = digits
                 .map(|digits| u8::from_str_radix(digits, 16).unwrap())
                 .collect();
             assert_eq!(CheckpointRow::decode(&row).unwrap(), record);
-            if row[0] != VERSION_2 {
+            if [VERSION_1, VERSION].contains(&row[0]) {
                 assert_eq!(record.encode().unwrap(), row);
             }
         }

@@ -1,13 +1,13 @@
 //! Epochs: one life of the views. Every answer names the epoch of its rows.
 //!
-//! In: the journal, the versions of fold and analyser, and the generation. Out: their hash, the
-//! [`Epoch`].
+//! In: the journal, the versions of fold and analyser, the settings of the fold, and the
+//! generation. Out: their hash, the [`Epoch`].
 
 use serde::{Deserialize, Serialize};
 
 use super::Generation;
 use crate::events::Incarnation;
-use crate::projections::FOLD_VERSION;
+use crate::projections::{FOLD_VERSION, FoldContext};
 use crate::text::ANALYSER_VERSION;
 
 /// The epoch of views. Within one epoch, equal sequences mean equal views. Displayed as 16 hex
@@ -24,10 +24,20 @@ pub struct EpochParts {
     pub incarnation: Incarnation,
     /// The version of the fold that made the rows.
     pub fold: u32,
-    /// The version of the analyser that made the rows.
-    pub analyser: u32,
+    /// The analyser that made the rows.
+    pub analyser: AnalyserPart,
     /// The generation in which the rows were made.
     pub generation: Generation,
+}
+
+/// The part of an epoch that stands for how texts are analysed and spikes are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalyserPart {
+    /// The [version](ANALYSER_VERSION) of the rules.
+    pub version: u32,
+    /// The hash of the settings. It is 0 for the default ones, and in rows from before there were
+    /// settings.
+    pub settings: u64,
 }
 
 /// The last fold version whose rows store the epoch without its parts, and the only version of the
@@ -35,12 +45,19 @@ pub struct EpochParts {
 const LAST_WITHOUT_PARTS: (u32, u32) = (3, 0);
 
 impl EpochParts {
-    /// The parts of rows that this version of tidings makes.
-    pub const fn current(incarnation: Incarnation, generation: Generation) -> Self {
+    /// The parts of rows that this version of tidings makes with the settings of this context.
+    pub const fn current(
+        incarnation: Incarnation,
+        generation: Generation,
+        context: &FoldContext,
+    ) -> Self {
         Self {
             incarnation,
             fold: FOLD_VERSION,
-            analyser: ANALYSER_VERSION,
+            analyser: AnalyserPart {
+                version: ANALYSER_VERSION,
+                settings: context.settings_hash(),
+            },
             generation,
         }
     }
@@ -48,7 +65,11 @@ impl EpochParts {
     /// Returns the parts of an epoch that was stored without them, as fold versions before 4 did;
     /// `None` when the rows are of another journal or another generation.
     pub fn of_bare(epoch: Epoch, incarnation: Incarnation, generation: Generation) -> Option<Self> {
-        let (last_fold, analyser) = LAST_WITHOUT_PARTS;
+        let (last_fold, version) = LAST_WITHOUT_PARTS;
+        let analyser = AnalyserPart {
+            version,
+            settings: 0,
+        };
         (0..=last_fold)
             .map(|fold| Self {
                 incarnation,
@@ -64,16 +85,21 @@ impl EpochParts {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.incarnation.0.to_be_bytes());
         hasher.update(&self.fold.to_be_bytes());
-        hasher.update(&self.analyser.to_be_bytes());
+        hasher.update(&self.analyser.version.to_be_bytes());
         hasher.update(&self.generation.0.to_be_bytes());
+        // Epochs from before there were settings keep their values.
+        if self.analyser.settings != 0 {
+            hasher.update(&self.analyser.settings.to_be_bytes());
+        }
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
         Epoch(u64::from_be_bytes(first))
     }
 
-    /// Whether fold and analyser are the same. Equal records then give equal rows and equal hashes.
+    /// Whether the versions of fold and analyser are the same, with any settings. Equal records
+    /// then have equal hashes.
     pub const fn has_versions_of(&self, other: &Self) -> bool {
-        self.fold == other.fold && self.analyser == other.analyser
+        self.fold == other.fold && self.analyser.version == other.analyser.version
     }
 
     /// Whether a new generation of the same journal has begun since the rows were made. It begins
@@ -82,20 +108,13 @@ impl EpochParts {
         self.incarnation == current.incarnation && self.generation != current.generation
     }
 
-    /// Whether an older version made the rows from the same journal in the same generation. Such
-    /// rows are correct by the fold of that version.
+    /// Whether an older version, or this one with other settings, made the rows from the same
+    /// journal in the same generation. Such rows are correct by that fold.
     pub fn is_older_than(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation
             && self.generation == current.generation
             && self.fold <= current.fold
-            && !self.has_versions_of(current)
-    }
-}
-
-impl Epoch {
-    /// The epoch of rows that this version of tidings makes.
-    pub fn of(incarnation: Incarnation, generation: Generation) -> Self {
-        EpochParts::current(incarnation, generation).epoch()
+            && self != current
     }
 }
 
@@ -126,6 +145,8 @@ impl std::str::FromStr for Epoch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::projections::spikes::SpikeSettings;
+    use crate::text::AnalyserSettings;
 
     /// Clients and rows keep this value.
     #[test]
@@ -133,7 +154,10 @@ mod tests {
         let parts = EpochParts {
             incarnation: Incarnation(1),
             fold: 3,
-            analyser: 0,
+            analyser: AnalyserPart {
+                version: 0,
+                settings: 0,
+            },
             generation: Generation(2),
         };
         let input: Vec<u8> = [1_u64.to_be_bytes().as_slice(), &3_u32.to_be_bytes()]
@@ -148,18 +172,39 @@ mod tests {
         assert_eq!(found, Some(parts));
         let elsewhere = EpochParts::of_bare(parts.epoch(), Incarnation(9), parts.generation);
         assert_eq!(elsewhere, None);
+
+        let mut parts = parts;
+        parts.analyser.settings = 9;
+        let hash = blake3::hash(&[&input[..], &9_u64.to_be_bytes()].concat()).to_hex();
+        assert_eq!(Some(&*parts.epoch().to_string()), hash.as_str().get(..16));
+    }
+
+    #[test]
+    fn epochs_are_equal_exactly_if_the_settings_are() {
+        let epoch = |words: &[&str]| {
+            let texts = AnalyserSettings {
+                user_words: words.iter().map(|word| (*word).to_owned()).collect(),
+            };
+            let context = FoldContext::new(&texts, SpikeSettings::default());
+            EpochParts::current(Incarnation(1), Generation(2), &context).epoch()
+        };
+        assert_eq!(epoch(&["b", "a"]), epoch(&["a", "B"]));
+        assert_ne!(epoch(&["a"]), epoch(&["b"]));
+        assert_ne!(epoch(&["a"]), epoch(&[]));
     }
 
     #[test]
     fn rows_are_older_if_an_earlier_version_made_them_from_the_same_journal_and_generation() {
-        let current = EpochParts::current(Incarnation(1), Generation(2));
+        let context = FoldContext::default();
+        let current = EpochParts::current(Incarnation(1), Generation(2), &context);
         let is_older = |change: fn(&mut EpochParts)| {
             let mut parts = current;
             change(&mut parts);
             parts.is_older_than(&current)
         };
         assert!(is_older(|parts| parts.fold -= 1));
-        assert!(is_older(|parts| parts.analyser += 1));
+        assert!(is_older(|parts| parts.analyser.version += 1));
+        assert!(is_older(|parts| parts.analyser.settings += 1));
         assert!(!is_older(|_| {}));
         assert!(!is_older(|parts| parts.fold += 1));
         assert!(!is_older(|parts| {

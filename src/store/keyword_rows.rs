@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::memtable::Memtables;
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
-use crate::projections::{RowKey, Rows, RowsError, Seek};
+use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
 
 /// The rows of one keyword: the memtables over the rows in sled.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl<'a> KeywordRows<'a> {
 }
 
 impl Rows for KeywordRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.shard.context()
+    }
+
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         self.shard
             .get(&layout::key(&self.keyword, key), self.held)

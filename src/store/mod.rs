@@ -45,7 +45,7 @@ pub use checkpoint_row::CheckpointRow;
 pub use commit_observer::CommitObserver;
 pub use compacted_log::KeptLog;
 pub use database::{KeptOpen, RECOVER_EVERY};
-pub use epoch::{Epoch, EpochError, EpochParts};
+pub use epoch::{AnalyserPart, Epoch, EpochError, EpochParts};
 pub use error::StoreError;
 pub use generation::{Contradiction, Generation};
 pub use keyword_rows::KeywordRows;

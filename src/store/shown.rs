@@ -147,8 +147,8 @@ fn folded(rows: &ShardRows) -> Result<Sequence, StoreError> {
 mod tests {
     use super::*;
     use crate::events::{Checkpoint, Incarnation, RecordHash, Timestamp};
-    use crate::projections::{KeywordSummary, RowChanges};
-    use crate::store::{EpochParts, Generation, StoreOptions, Views};
+    use crate::projections::{FoldContext, KeywordSummary, RowChanges};
+    use crate::store::{Generation, StoreOptions, Views};
 
     const SHARDS: u16 = 4;
 
@@ -167,7 +167,9 @@ mod tests {
                 dir: data.path().join("views"),
                 cache_bytes: 1 << 20,
                 shards: ShardCount::new(shards).unwrap(),
-                parts: EpochParts::current(incarnation, generation),
+                incarnation,
+                generation,
+                context: FoldContext::default(),
             });
             let scene = Self {
                 _data: data,

@@ -10,9 +10,11 @@ use tokio::sync::oneshot;
 use super::commit_thread::CommitThread;
 use super::database::Database;
 use super::{
-    CheckpointRow, CommitFigures, CommitObserver, Epoch, EpochParts, Seal, ShardRows, StoreError,
+    CheckpointRow, CommitFigures, CommitObserver, Epoch, EpochParts, Generation, Seal, ShardRows,
+    StoreError,
 };
-use crate::events::{Checkpoint, Keyword, ShardCount, ShardId, Timestamp, Token};
+use crate::events::{Checkpoint, Incarnation, Keyword, ShardCount, ShardId, Timestamp, Token};
+use crate::projections::FoldContext;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -23,8 +25,19 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// Number of shards.
     pub shards: ShardCount,
+    /// The journal from which the rows are made.
+    pub incarnation: Incarnation,
+    /// The generation in which the rows are made.
+    pub generation: Generation,
+    /// The fold that makes the rows.
+    pub context: FoldContext,
+}
+
+impl StoreOptions {
     /// The parts of the epoch in which the rows are read and written.
-    pub parts: EpochParts,
+    pub const fn parts(&self) -> EpochParts {
+        EpochParts::current(self.incarnation, self.generation, &self.context)
+    }
 }
 
 /// An open store.
@@ -55,7 +68,8 @@ impl Store {
             .all()
             .map(|shard| {
                 let database = Arc::clone(&database);
-                Arc::new(ShardRows::new(database, shard.index()))
+                let context = options.context.clone();
+                Arc::new(ShardRows::new(database, shard.index(), context))
             })
             .collect();
         let commit_thread = CommitThread::start(Arc::clone(&database))
@@ -65,8 +79,8 @@ impl Store {
             database,
             shards,
             count: options.shards,
-            parts: options.parts,
-            epoch: options.parts.epoch(),
+            parts: options.parts(),
+            epoch: options.parts().epoch(),
             dir: options.dir.clone(),
         })
     }
@@ -248,12 +262,14 @@ impl Store {
 impl Store {
     /// Opens a store for a test of rows.
     pub(crate) fn of_test(data: &Path) -> Self {
-        let generation = super::Generation::load(data).unwrap();
+        let generation = Generation::load(data).unwrap();
         Self::open(&StoreOptions {
             dir: data.join("views"),
             cache_bytes: 1 << 20,
             shards: ShardCount::DEFAULT,
-            parts: EpochParts::current(crate::events::Incarnation(1), generation),
+            incarnation: Incarnation(1),
+            generation,
+            context: FoldContext::default(),
         })
         .unwrap()
     }

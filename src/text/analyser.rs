@@ -32,6 +32,17 @@ pub struct AnalyserSettings {
     pub user_words: Vec<String>,
 }
 
+impl AnalyserSettings {
+    /// The user words in normal form, sorted, each once. Words without a normal form are left out.
+    pub fn words(&self) -> Vec<String> {
+        let words = self.user_words.iter().map(|word| normal_form(word));
+        let mut words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+}
+
 /// Extracts keys from texts. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Analyser {
@@ -42,7 +53,7 @@ impl Analyser {
     /// Makes an analyser with these settings.
     pub fn new(settings: &AnalyserSettings) -> Self {
         Self {
-            user_words: Arc::new(UserWords::new(&settings.user_words)),
+            user_words: Arc::new(UserWords::new(&settings.words())),
         }
     }
 
@@ -202,14 +213,7 @@ pub fn analyser_version(settings: &AnalyserSettings) -> u64 {
     for list in stop_words::lists() {
         hash.update(blake3::hash(list.as_bytes()).as_bytes());
     }
-    let mut words: Vec<String> = settings
-        .user_words
-        .iter()
-        .map(|word| normal_form(word))
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    for word in words {
+    for word in settings.words() {
         hash.update(word.as_bytes());
         // No word contains a line feed.
         hash.update(b"\n");

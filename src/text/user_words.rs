@@ -6,7 +6,6 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::entities::{is_letter, is_syllable};
 use super::korean::may_follow_noun;
-use crate::events::normal_form;
 
 /// Finds the words in a text in normal form. Of several words at one place, the longest is found.
 #[derive(Debug, Default)]
@@ -16,19 +15,15 @@ pub(super) struct UserWords {
 }
 
 impl UserWords {
-    /// Words are brought into normal form. Empty ones are left out.
+    /// Finds these words, which are in normal form and not empty.
     pub(super) fn new(words: &[String]) -> Self {
-        let mut words: Vec<String> = words.iter().map(|word| normal_form(word)).collect();
-        words.retain(|word| !word.is_empty());
-        words.sort_unstable();
-        words.dedup();
         if words.is_empty() {
             return Self::default();
         }
         let automaton = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .match_kind(MatchKind::LeftmostLongest)
-            .build(&words);
+            .build(words);
         Self {
             automaton: automaton.ok(),
         }

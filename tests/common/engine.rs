@@ -9,6 +9,7 @@ use tidings::events::{Incarnation, Record, Sequence, Timestamp};
 use tidings::journal::{
     Connection, EmbeddedJournal, EmbeddedOptions, JournalHandle, MemoryJournal,
 };
+use tidings::projections::FoldContext;
 use tidings::telemetry::Metrics;
 
 use crate::common::journal_double::JournalDouble;
@@ -19,6 +20,7 @@ pub fn options(data: &Path) -> Options {
         data: data.to_owned(),
         clock: Clock::of(Timestamp::now),
         cache_bytes: 16 << 20,
+        fold: FoldContext::default(),
         batch_records: 64,
         keywords_max: 100_000,
         keywords_resident: 20_000,

@@ -8,8 +8,8 @@ use tidings::actors::engine::{Scope, Tidings, views_dir};
 use tidings::events::{Event, Incarnation, Record, Sequence, binary};
 use tidings::journal::{Connection, JournalHandle, MemoryJournal};
 use tidings::maintenance::digests;
-use tidings::projections::{Digest, KeywordSummary, RowChanges};
-use tidings::store::{CheckpointRow, Epoch, EpochParts, Generation, Store, StoreOptions};
+use tidings::projections::{Digest, FoldContext, KeywordSummary, RowChanges};
+use tidings::store::{CheckpointRow, Epoch, Generation, Store, StoreOptions};
 
 use crate::common::engine::{append, embedded, memory, start};
 use crate::common::events::{NOW, keyword, numbered, record};
@@ -45,11 +45,6 @@ impl Closed {
         }
     }
 
-    fn parts(&self) -> EpochParts {
-        let generation = Generation::load(self.data.path()).unwrap();
-        EpochParts::current(self.journal.incarnation(), generation)
-    }
-
     async fn heals(&self) {
         let tidings = start(self.data.path(), &self.journal).await;
         self.is_healed(tidings).await;
@@ -81,7 +76,9 @@ async fn undecodable_header_heals_in_the_same_epoch() {
         dir: views_dir(closed.data.path()),
         cache_bytes: 16 << 20,
         shards: closed.journal.shards(),
-        parts: closed.parts(),
+        incarnation: closed.journal.incarnation(),
+        generation: Generation::load(closed.data.path()).unwrap(),
+        context: FoldContext::default(),
     })
     .unwrap();
     let word = keyword("ai");

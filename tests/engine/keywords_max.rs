@@ -9,6 +9,7 @@ use tidings::events::{Event, Keyword, Record, Sequence};
 use tidings::ingest::Intake;
 use tidings::journal::JournalHandle;
 use tidings::maintenance::{KeywordDigest, digests, rebuild};
+use tidings::projections::FoldContext;
 use tidings::store::Store;
 
 use crate::common::chance::Chance;
@@ -147,7 +148,8 @@ async fn folded_keywords_depend_on_the_journal_alone() {
                 }
                 2 => {
                     let journal = journaled.open();
-                    let renewed = rebuild(data.path(), 16 << 20, &*journal, |_| {}).await;
+                    let fold = FoldContext::default();
+                    let renewed = rebuild(data.path(), 16 << 20, &fold, &*journal, |_| {}).await;
                     journal.close().await.unwrap();
                     assert!(!renewed.unwrap(), "the views were right");
                     "rebuilt"

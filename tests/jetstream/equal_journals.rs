@@ -16,7 +16,7 @@ use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
 };
 use tidings::maintenance::digests;
-use tidings::projections::{Digest, Ledger};
+use tidings::projections::{Digest, FoldContext, Ledger};
 use tidings::telemetry::Metrics;
 
 use crate::common::histories::{NOON, records};
@@ -47,6 +47,7 @@ fn options(data: &Path) -> Options {
     Options {
         data: data.to_owned(),
         cache_bytes: 16 << 20,
+        fold: FoldContext::default(),
         batch_records: 7,
         keywords_max: 100_000,
         keywords_resident: 20_000,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::previous_views::{self, PreviousViews};
 use crate::events::Checkpoint;
 use crate::journal::{Journal, JournalError};
+use crate::projections::FoldContext;
 use crate::store::{
     CheckpointRow, Contradiction, Epoch, EpochParts, Generation, Seal, Store, StoreError,
     StoreOptions, ViewsFolder,
@@ -47,7 +48,8 @@ pub struct OpenedViews {
 enum Found {
     /// The rows fit the journal.
     Fitting(Store, Vec<Checkpoint>),
-    /// The rows are of another epoch: another version of tidings wrote them.
+    /// The rows are of another epoch: another version of tidings, or this one with other settings,
+    /// wrote them.
     Outdated(Outdated),
     /// The rows cannot be read.
     Damaged(StoreError),
@@ -70,7 +72,7 @@ pub fn views_dir(data: &Path) -> PathBuf {
     ViewsFolder::of(data).current()
 }
 
-/// Opens the views in `data`, for this journal.
+/// Opens the views in `data`, for this fold and this journal.
 ///
 /// Rows that cannot be read are moved aside and rebuilt in the same epoch, because the journal
 /// still holds the events that they were made from. Rows whose checkpoint belongs to another
@@ -83,6 +85,7 @@ pub fn views_dir(data: &Path) -> PathBuf {
 pub async fn open_views(
     data: &Path,
     cache_bytes: u64,
+    fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<OpenedViews, OpeningError> {
     let generation = Generation::load(data)?;
@@ -90,7 +93,9 @@ pub async fn open_views(
         dir: views_dir(data),
         cache_bytes,
         shards: journal.shards(),
-        parts: EpochParts::current(journal.incarnation(), generation),
+        incarnation: journal.incarnation(),
+        generation,
+        context: fold.clone(),
     };
     let first = options(generation);
     ViewsFolder::of(data).prepare()?;
@@ -107,7 +112,8 @@ pub async fn open_views(
                 );
             } else {
                 tracing::warn!(
-                    "the views are of another version; they are rebuilt from the journal"
+                    "the views are of another version, or of other settings; they are rebuilt from \
+                    the journal"
                 );
             }
             let kept = previous_views::dir(data);
@@ -178,6 +184,7 @@ async fn open_old(
 pub(crate) async fn open_unhealed(
     data: &Path,
     cache_bytes: u64,
+    fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<Result<OpenedViews, String>, OpeningError> {
     ViewsFolder::of(data).prepare()?;
@@ -186,7 +193,9 @@ pub(crate) async fn open_unhealed(
         dir: views_dir(data),
         cache_bytes,
         shards: journal.shards(),
-        parts: EpochParts::current(journal.incarnation(), generation),
+        incarnation: journal.incarnation(),
+        generation,
+        context: fold.clone(),
     };
     Ok(match look(options, journal).await? {
         Found::Fitting(store, checkpoints) => Ok(OpenedViews {
@@ -194,7 +203,9 @@ pub(crate) async fn open_unhealed(
             checkpoints,
             old: None,
         }),
-        Found::Outdated(_) => Err("they are of another version of tidings".into()),
+        Found::Outdated(_) => {
+            Err("they are of another version of tidings, or of other settings".into())
+        }
         Found::Damaged(error) => Err(format!("they are damaged: {}", whole(&error))),
         Found::Foreign(what, _) => Err(format!(
             "the journal is not the one they were made from: {what}"
@@ -241,7 +252,7 @@ async fn empty(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedVie
 }
 
 async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
-    let current = options.parts;
+    let current = options.parts();
     let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
     let read = opened.and_then(|store| {
         let records = store.shards().iter().map(|shard| shard.record());

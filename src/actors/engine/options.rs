@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::clock::Clock;
+use crate::projections::FoldContext;
 
 /// The options of the engine.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Options {
     pub data: PathBuf,
     /// The size of sled's cache, in bytes.
     pub cache_bytes: u64,
+    /// The fold, with its settings.
+    pub fold: FoldContext,
     /// Maximum number of records that the reader sends to the shards at a time.
     pub batch_records: usize,
     /// Number of tracked keywords from which requests to track a new one are refused.
@@ -42,6 +45,7 @@ impl Options {
         Self {
             data: data.to_owned(),
             cache_bytes: 1 << 20,
+            fold: FoldContext::default(),
             batch_records: 64,
             keywords_max: 1_000,
             keywords_resident: 100,

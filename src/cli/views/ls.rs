@@ -5,6 +5,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::{KeywordRow, progress_to_head};
+use crate::app::fold_context;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look::{self, ViewsLook};
@@ -44,7 +45,9 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
     let look = ViewsLook::of_copy(folder, &invocation.settings).await?;
     let journal = &*look.journal;
     let cache_bytes = invocation.settings.store.cache_bytes;
-    let open = match OpenViews::open_unhealed(look.data(), cache_bytes, journal).await? {
+    let fold = fold_context(&invocation.settings);
+    let opened = OpenViews::open_unhealed(look.data(), cache_bytes, &fold, journal);
+    let open = match opened.await? {
         UnhealedViews::Readable(open) => open,
         UnhealedViews::Unusable(what) => bail!(
             "the views cannot be read: {what}; they were left as they are, and the next start of a \

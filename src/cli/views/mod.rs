@@ -10,7 +10,7 @@ use super::failure::CommandOutcome;
 use super::look::{self, ViewsLook};
 use super::progress;
 use super::signals::StopSignals;
-use crate::app::{DataFolder, open_journal};
+use crate::app::{DataFolder, fold_context, open_journal};
 use crate::events::Sequence;
 use crate::journal::Journal;
 use crate::maintenance::{self, KeywordDigest, OpenViews, digests};
@@ -115,7 +115,8 @@ async fn current(invocation: &Invocation) -> anyhow::Result<Listing> {
     let look = ViewsLook::open(folder, &invocation.settings).await?;
     let journal = &*look.journal;
     let cache_bytes = invocation.settings.store.cache_bytes;
-    let mut open = OpenViews::open(look.data(), cache_bytes, journal).await?;
+    let fold = fold_context(&invocation.settings);
+    let mut open = OpenViews::open(look.data(), cache_bytes, &fold, journal).await?;
     let (bar, moved) = progress_to_head("events", journal);
     open.catch_up(journal, moved).await?;
     bar.finish_and_clear();
@@ -197,7 +198,9 @@ async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
     let (bar, moved) = progress_to_head("events", &*journal);
-    let new_epoch = maintenance::rebuild(folder.path(), cache_bytes, &*journal, moved).await?;
+    let fold = fold_context(&invocation.settings);
+    let rebuilt = maintenance::rebuild(folder.path(), cache_bytes, &fold, &*journal, moved);
+    let new_epoch = rebuilt.await?;
     bar.finish_and_clear();
     let rebuilt = Rebuilt {
         position: journal.head().borrow().get(),
@@ -221,8 +224,9 @@ async fn rebuild(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result
 async fn compact(invocation: &Invocation, folder: &DataFolder) -> anyhow::Result<CommandOutcome> {
     let journal = open_journal(&invocation.settings, folder).await?;
     let cache_bytes = invocation.settings.store.cache_bytes;
+    let fold = fold_context(&invocation.settings);
     let (bytes_before, bytes_after) =
-        maintenance::compact(folder.path(), cache_bytes, &*journal).await?;
+        maintenance::compact(folder.path(), cache_bytes, &fold, &*journal).await?;
     journal.close().await?;
     let compacted = Compacted {
         bytes_before,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::progress_to_head;
+use crate::app::fold_context;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look::{self, ViewsLook};
@@ -75,7 +76,8 @@ pub(super) async fn run(invocation: &Invocation) -> anyhow::Result<CommandOutcom
         let journal = &*look.journal;
         let (bar, moved) = progress_to_head("events", journal);
         let cache_bytes = invocation.settings.store.cache_bytes;
-        let found = maintenance::verify(look.data(), cache_bytes, journal, moved).await?;
+        let fold = fold_context(&invocation.settings);
+        let found = maintenance::verify(look.data(), cache_bytes, &fold, journal, moved).await?;
         bar.finish_and_clear();
         journal.close().await?;
         match found {

@@ -12,7 +12,7 @@ use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::{Step, Tree, TreeReader};
-use crate::text::{Analyser, TweetKeys};
+use crate::text::TweetKeys;
 
 /// Neighbouring buckets of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +236,7 @@ struct Recounted {
 fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
     let from = group.width.start(group.bucket);
     let to = group.width.start(group.bucket.saturating_add(1));
-    let analyser = Analyser::default();
+    let analyser = rows.context().analyser();
     let mut text_keys = TweetKeys::new();
     // By key: its first record and its count.
     let mut found: HashMap<String, (Sequence, u64)> = HashMap::new();

@@ -10,7 +10,7 @@ use super::*;
 use crate::events::Sequence;
 use crate::projections::memory_rows::MemoryRows;
 use crate::projections::volume::Volume;
-use crate::projections::{RowKey, Seek};
+use crate::projections::{FoldContext, RowKey, Seek};
 
 fn keyword(text: &str) -> Keyword {
     Keyword::new(text).unwrap()
@@ -128,6 +128,10 @@ fn shares_are_rounded_half_up() {
 struct Counting(MemoryRows, RefCell<BTreeMap<RowKey, usize>>);
 
 impl Rows for Counting {
+    fn context(&self) -> &FoldContext {
+        self.0.context()
+    }
+
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         *self.1.borrow_mut().entry(key.clone()).or_default() += 1;
         self.0.get(key)

@@ -334,12 +334,16 @@ mod tests {
 
     use super::*;
     use crate::events::TweetPosted;
-    use crate::projections::{MemoryRows, RowKey};
+    use crate::projections::{FoldContext, MemoryRows, RowKey};
 
     /// Counts the searches for a row.
     struct CountedRows<'a>(&'a MemoryRows, Cell<usize>);
 
     impl Rows for CountedRows<'_> {
+        fn context(&self) -> &FoldContext {
+            self.0.context()
+        }
+
         fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
             self.0.get(key)
         }

@@ -180,7 +180,7 @@ impl VolumeCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::projections::NoRows;
+    use crate::projections::MemoryRows;
 
     fn moment(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -196,7 +196,7 @@ mod tests {
 
     fn counts(window: VolumeWindow, now: &str) -> VolumeCounts {
         let (start, until) = window.span(moment(now));
-        VolumeCounts::read(&NoRows, window.grid(), start, until, None).unwrap()
+        VolumeCounts::read(&MemoryRows::default(), window.grid(), start, until, None).unwrap()
     }
 
     fn apply(counts: &mut VolumeCounts, changes: &[(&str, i64)]) -> Vec<(String, u64)> {

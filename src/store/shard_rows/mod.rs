@@ -14,7 +14,7 @@ use super::memtable::Memtables;
 use super::put_log::PutLog;
 use super::{CheckpointRow, KeywordRows, StoreError, layout};
 use crate::events::{Keyword, Sequence, binary};
-use crate::projections::{RowChanges, ids};
+use crate::projections::{FoldContext, RowChanges, ids};
 
 mod commit;
 mod reads;
@@ -29,6 +29,8 @@ pub struct ShardRows {
     database: Arc<Database>,
     /// The index of the tree in the database.
     index: usize,
+    /// The fold that makes the rows.
+    context: FoldContext,
     memtables: RwLock<Memtables>,
     put_log: PutLog,
     /// Held while the tracked log is read, changed and put.
@@ -36,14 +38,20 @@ pub struct ShardRows {
 }
 
 impl ShardRows {
-    pub(super) fn new(database: Arc<Database>, index: usize) -> Self {
+    pub(super) fn new(database: Arc<Database>, index: usize, context: FoldContext) -> Self {
         Self {
             database,
             index,
+            context,
             memtables: RwLock::default(),
             put_log: PutLog::default(),
             tracked_log_lock: Mutex::default(),
         }
+    }
+
+    /// The fold that makes the rows.
+    pub(super) const fn context(&self) -> &FoldContext {
+        &self.context
     }
 
     pub(super) fn reading(&self) -> RwLockReadGuard<'_, Memtables> {

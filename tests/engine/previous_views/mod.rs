@@ -1,6 +1,7 @@
 //! Views of an older version, which answer until this version's views have caught up.
 
 mod answering;
+mod other_settings;
 mod publishing;
 mod scene;
 mod subscriptions;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tidings::actors::engine::{FoldStep, Scope, Tidings, fold_step, views_dir};
 use tidings::events::{Checkpoint, Event, Keyword, Record, RecordHash, Sequence, binary};
 use tidings::journal::JournalHandle;
-use tidings::projections::{FOLD_VERSION, KeywordSummary, RowChanges};
-use tidings::store::{CheckpointRow, EpochParts, Generation, Store, StoreOptions};
+use tidings::projections::{FOLD_VERSION, FoldContext, KeywordSummary, RowChanges};
+use tidings::store::{AnalyserPart, CheckpointRow, EpochParts, Generation, Store, StoreOptions};
 use tidings::text::ANALYSER_VERSION;
 
 pub use crate::common::engine::append;
@@ -106,7 +106,9 @@ pub async fn views_of(
         dir: views_dir(data),
         cache_bytes: 16 << 20,
         shards: journal.shards(),
-        parts,
+        incarnation: parts.incarnation,
+        generation: parts.generation,
+        context: FoldContext::default(),
     })
     .unwrap();
     let put_head = |keyword: &Keyword, row: Bytes| {
@@ -174,8 +176,11 @@ fn version(data: &Path, fold: u32, analyser: u32) -> impl FnOnce(&JournalHandle)
     let generation = Generation::load(data).unwrap();
     move |journal| EpochParts {
         fold,
-        analyser,
-        ..EpochParts::current(journal.incarnation(), generation)
+        analyser: AnalyserPart {
+            version: analyser,
+            settings: 0,
+        },
+        ..EpochParts::current(journal.incarnation(), generation, &FoldContext::default())
     }
 }
 

@@ -316,11 +316,14 @@ impl RootState {
     /// a reason to move the views aside and rebuild them.
     async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
         let Options {
-            data, cache_bytes, ..
+            data,
+            cache_bytes,
+            fold,
+            ..
         } = &self.core.options;
         let journal = &*self.core.journal;
         ViewsFolder::of(data).remove_unfinished()?;
-        let opened = open_views(data, *cache_bytes, journal).await?;
+        let opened = open_views(data, *cache_bytes, fold, journal).await?;
         match opened.store.tracked_compacting() {
             Err(error) if error.is_damage() => {
                 tracing::error!(
@@ -330,7 +333,7 @@ impl RootState {
                 drop(opened);
                 self.recovery.damaged();
                 self.recovery.discard_damaged(data);
-                let opened = open_views(data, *cache_bytes, journal).await?;
+                let opened = open_views(data, *cache_bytes, fold, journal).await?;
                 let tracked = opened.store.tracked_compacting()?;
                 Ok((opened, tracked))
             }

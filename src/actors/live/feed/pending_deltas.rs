@@ -150,9 +150,8 @@ pub(super) fn coalesce(at: Position, pending: Vec<PendingDelta>) -> Coalesced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Incarnation, RecordHash, TweetPosted};
+    use crate::events::{RecordHash, TweetPosted};
     use crate::projections::{Delta, Ledger, TweetChange};
-    use crate::store::Generation;
     use crate::telemetry::Metrics;
 
     fn posted(seq: u64, text: &str) -> PendingDelta {
@@ -204,10 +203,8 @@ mod tests {
         }
     }
 
-    fn epoch(incarnation: u64) -> Epoch {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Generation::load(folder.path()).unwrap();
-        Epoch::of(Incarnation(incarnation), first)
+    fn epoch(number: u64) -> Epoch {
+        format!("{number:016x}").parse().unwrap()
     }
 
     fn at(seq: u64) -> Position {

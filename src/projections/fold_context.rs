@@ -1,0 +1,188 @@
+//! What rows depend on besides the events: the settings of the fold.
+//!
+//! In: the settings of texts and spikes. Out: one value that a store hands to folds and queries
+//! together with its rows, so that all of them use what the rows were made with.
+
+use super::spikes::SpikeSettings;
+use crate::text::{Analyser, AnalyserSettings};
+
+/// The settings of the fold that makes rows. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct FoldContext {
+    analyser: Analyser,
+    spikes: SpikeSettings,
+    settings_hash: u64,
+}
+
+impl FoldContext {
+    /// The context of a fold with these settings.
+    pub fn new(texts: &AnalyserSettings, spikes: SpikeSettings) -> Self {
+        Self {
+            analyser: Analyser::new(texts),
+            spikes,
+            settings_hash: settings_hash(texts, &spikes),
+        }
+    }
+
+    /// The analyser of texts.
+    pub const fn analyser(&self) -> &Analyser {
+        &self.analyser
+    }
+
+    /// The settings of spikes.
+    pub const fn spikes(&self) -> &SpikeSettings {
+        &self.spikes
+    }
+
+    /// The hash of all settings, a part of the epoch. It is 0 for the default settings.
+    pub const fn settings_hash(&self) -> u64 {
+        self.settings_hash
+    }
+}
+
+impl Default for FoldContext {
+    /// The context of the default settings.
+    fn default() -> Self {
+        Self::new(&AnalyserSettings::default(), SpikeSettings::default())
+    }
+}
+
+/// Equal contexts make equal rows and answers of equal events.
+impl PartialEq for FoldContext {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings_hash == other.settings_hash
+    }
+}
+
+impl Eq for FoldContext {}
+
+fn settings_hash(texts: &AnalyserSettings, spikes: &SpikeSettings) -> u64 {
+    let words = texts.words();
+    if words.is_empty() && *spikes == SpikeSettings::default() {
+        return 0;
+    }
+    let mut hash = blake3::Hasher::new();
+    hash.update(spikes.to_string().as_bytes());
+    for word in words {
+        // No word contains a line feed.
+        hash.update(b"\n");
+        hash.update(word.as_bytes());
+    }
+    hash.finalize()
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, Timestamp};
+    use crate::projections::keys::{KeyKind, RankingQuery, ranking};
+    use crate::projections::overview::Window;
+    use crate::projections::statistics::Decimal;
+    use crate::projections::test_history::{NOON, TestKeyword, deleted, tweet};
+    use crate::text::ANALYSER_VERSION;
+
+    fn texts(words: &[&str]) -> AnalyserSettings {
+        AnalyserSettings {
+            user_words: words.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    /// The hash of the default settings is 0, whatever they are. When they change, raise
+    /// [`ANALYSER_VERSION`], so that the epoch changes with them.
+    #[test]
+    fn version_belongs_to_these_default_settings() {
+        assert_eq!(FoldContext::default().settings_hash(), 0);
+        assert_eq!(
+            (
+                ANALYSER_VERSION,
+                SpikeSettings::default().to_string().as_str()
+            ),
+            (1, "spikes threshold=16.000 minimum=18 factor=3.0")
+        );
+    }
+
+    #[test]
+    fn hash_names_every_setting() {
+        let default = SpikeSettings::default();
+        let threshold = Decimal::of_units(17_000);
+        let factor = Decimal::of_units(40);
+        let minimum = 19;
+        let hashes = [
+            (texts(&[]), default),
+            (texts(&["ab"]), default),
+            (texts(&["a", "b"]), default),
+            (
+                texts(&[]),
+                SpikeSettings {
+                    threshold,
+                    ..default
+                },
+            ),
+            (texts(&[]), SpikeSettings { minimum, ..default }),
+            (texts(&[]), SpikeSettings { factor, ..default }),
+            (texts(&["ab"]), SpikeSettings { minimum, ..default }),
+        ]
+        .map(|(texts, spikes)| FoldContext::new(&texts, spikes).settings_hash());
+        for (index, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..index].contains(hash), "{index}");
+        }
+    }
+
+    #[test]
+    fn equal_words_give_equal_hashes_in_any_order_and_spelling() {
+        let of = |words: &[&str]| {
+            let context = FoldContext::new(&texts(words), SpikeSettings::default());
+            context.settings_hash()
+        };
+        assert_eq!(of(&["Wi-Fi", "집"]), of(&["집", "ＷＩ-fi", "wi-fi", " "]));
+        assert_eq!(of(&[" "]), 0);
+        // Stored epochs contain this value.
+        let known = blake3::hash(b"spikes threshold=16.000 minimum=18 factor=3.0\na\nb").to_hex();
+        assert_eq!(Some(&*format!("{:016x}", of(&["b", "a"]))), known.get(..16));
+    }
+
+    /// A bucket of a unit test is cut at 40 words. After a deletion it is counted again from the
+    /// texts of its tweets.
+    #[test]
+    fn words_of_the_settings_are_folded_also_after_untracking_and_counted_again_in_a_cut_bucket() {
+        let context = FoldContext::new(&texts(&["new phone"]), SpikeSettings::default());
+        let mut keyword = TestKeyword::in_context(context);
+        let posted = |number: u64, text: String| {
+            let mut tweet = tweet(number);
+            (tweet.at, tweet.text) = (NOON, text);
+            Event::TweetPosted(Box::new(tweet))
+        };
+        let word = |keyword: &TestKeyword| {
+            let query = RankingQuery {
+                by: KeyKind::Word,
+                window: Window::Hour,
+                at: NOON,
+                limit: 1,
+            };
+            let ranking = ranking(&keyword.rows, &query).unwrap();
+            let first = ranking.items.into_iter().next();
+            (first.map(|item| (item.key, item.count)), ranking.is_cut)
+        };
+        let of_settings = |count| Some(("new phone".to_owned(), count));
+        let untracked = Event::keyword_untracked(Timestamp::EARLIEST);
+        let tracked = Event::keyword_tracked(Timestamp::EARLIEST);
+        let first = posted(0, "a new phone".to_owned());
+        keyword.fold([untracked, tracked, first]);
+        assert_eq!(word(&keyword), (of_settings(1), false));
+
+        keyword.fold((1..1_000).map(|number| {
+            let other = number % 60;
+            posted(number, format!("new phone x{other}"))
+        }));
+        assert_eq!(word(&keyword), (of_settings(1_000), true));
+        let mut event = deleted(1);
+        if let Event::TweetDeleted(deleted) = &mut event {
+            deleted.at = NOON;
+        }
+        keyword.fold([event]);
+        assert_eq!(word(&keyword), (of_settings(999), true));
+    }
+}

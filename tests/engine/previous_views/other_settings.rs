@@ -1,0 +1,83 @@
+//! Views of other settings are of another epoch. They answer until the views are folded again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidings::actors::engine::{Clock, FoldStep, Options, Scope, Tidings, fold_step};
+use tidings::journal::JournalHandle;
+use tidings::projections::FoldContext;
+use tidings::projections::spikes::SpikeSettings;
+use tidings::text::AnalyserSettings;
+
+use crate::common::engine::{append, memory, options, start_with};
+use crate::common::events::{NOW, posted, record, tweet};
+use crate::common::in_process::Running;
+use crate::engine::previous_views::scene::{Gate, Opener};
+
+async fn start(
+    data: &Path,
+    user_words: &[&str],
+    journal: &JournalHandle,
+    fold: FoldStep,
+) -> (Tidings, Running) {
+    let texts = AnalyserSettings {
+        user_words: user_words.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    let options = Options {
+        fold: FoldContext::new(&texts, SpikeSettings::default()),
+        clock: Clock::of(|| NOW),
+        ..options(data)
+    };
+    let tidings = start_with(options, journal, fold).await;
+    let running = Running::over(&tidings).await;
+    (tidings, running)
+}
+
+/// The epoch of a ranking, and its words.
+async fn ranking(running: &Running) -> (String, Vec<String>) {
+    let answer = running.get("/api/v1/keywords/ai/ranking").await.expect(200);
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let items = answer["items"].as_array().unwrap().iter();
+    let words = items.map(|item| text(&item["key"]));
+    (text(&answer["epoch"]), words.collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
+    let journal = memory();
+    let event = posted(tweet("t1", NOW, "Galaxy S25"));
+    let last = append(&journal, vec![record("ai", &event)]).await;
+    let data = tempfile::tempdir().unwrap();
+    let (tidings, running) = start(data.path(), &[], &journal, fold_step()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let before = ranking(&running).await;
+    assert_eq!(before.1, ["galaxy", "s25"]);
+    running.stop().await;
+
+    let gate = Arc::new(Gate::default());
+    let opener = Opener(Arc::clone(&gate));
+    let (tidings, running) = start(data.path(), &["galaxy s25"], &journal, gate.fold()).await;
+    let mut shown = tidings.views().shown();
+    shown.mark_unchanged();
+    assert_eq!(ranking(&running).await, before);
+    gate.open();
+    shown.changed().await.unwrap();
+    let after = ranking(&running).await;
+    assert_eq!(after.1, ["galaxy s25"]);
+    assert_ne!(after.0, before.0);
+    running.stop().await;
+    drop(opener);
+
+    // A gate that stays closed: with equal settings nothing is folded again.
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let (_, running) = start(data.path(), &[" GALAXY S25"], &journal, gate.fold()).await;
+    assert_eq!(ranking(&running).await, after);
+    running.stop().await;
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (tidings, running) = start(elsewhere.path(), &["galaxy s25"], &journal, fold_step()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(ranking(&running).await, after);
+    running.stop().await;
+}
