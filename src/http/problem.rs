@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::actors::engine::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
+use crate::projections::RowsError;
 use crate::queries::QueryError;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
@@ -352,6 +353,12 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Rows(RowsError::NotKept) = error {
+            return Self::TryAgain(
+                "the views are still catching up with the journal, and those of the version before \
+                cannot answer this",
+            );
+        }
         Self::ViewsUnavailable(whole(&error).to_string())
     }
 }

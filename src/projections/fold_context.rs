@@ -1,26 +1,39 @@
-//! What rows depend on besides the events: the settings of the fold.
+//! What rows depend on besides the events: the version of the fold, and its settings.
 //!
 //! In: the settings of texts and spikes. Out: one value that a store hands to folds and queries
 //! together with its rows, so that all of them use what the rows were made with.
 
+use super::registry::{FOLD_VERSION, kept_since};
+use super::rows::{RowKind, RowsError};
 use super::spikes::SpikeSettings;
 use crate::text::{Analyser, AnalyserSettings};
 
-/// The settings of the fold that makes rows. Cheap to clone.
+/// The version of the fold that makes rows, and its settings. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FoldContext {
+    version: u32,
     analyser: Analyser,
     spikes: SpikeSettings,
     settings_hash: u64,
 }
 
 impl FoldContext {
-    /// The context of a fold with these settings.
+    /// The context of this version of the fold, with these settings.
     pub fn new(texts: &AnalyserSettings, spikes: SpikeSettings) -> Self {
         Self {
+            version: FOLD_VERSION,
             analyser: Analyser::new(texts),
             spikes,
             settings_hash: settings_hash(texts, &spikes),
+        }
+    }
+
+    /// The same settings with an earlier version of the fold, for rows that are only read.
+    #[must_use]
+    pub fn of_version(&self, version: u32) -> Self {
+        Self {
+            version,
+            ..self.clone()
         }
     }
 
@@ -38,6 +51,17 @@ impl FoldContext {
     pub const fn settings_hash(&self) -> u64 {
         self.settings_hash
     }
+
+    /// Checks that folds of this version keep rows of a kind.
+    ///
+    /// # Errors
+    /// [`RowsError::NotKept`].
+    pub fn check_kept(&self, kind: RowKind) -> Result<(), RowsError> {
+        if self.version < FOLD_VERSION && self.version < kept_since(kind) {
+            return Err(RowsError::NotKept);
+        }
+        Ok(())
+    }
 }
 
 impl Default for FoldContext {
@@ -50,7 +74,7 @@ impl Default for FoldContext {
 /// Equal contexts make equal rows and answers of equal events.
 impl PartialEq for FoldContext {
     fn eq(&self, other: &Self) -> bool {
-        self.settings_hash == other.settings_hash
+        (self.version, self.settings_hash) == (other.version, other.settings_hash)
     }
 }
 
@@ -82,6 +106,7 @@ mod tests {
     use crate::projections::overview::Window;
     use crate::projections::statistics::Decimal;
     use crate::projections::test_history::{NOON, TestKeyword, deleted, tweet};
+    use crate::projections::{KeywordSummary, Projections, RowFormat};
     use crate::text::ANALYSER_VERSION;
 
     fn texts(words: &[&str]) -> AnalyserSettings {
@@ -184,5 +209,26 @@ mod tests {
         }
         keyword.fold([event]);
         assert_eq!(word(&keyword), (of_settings(999), true));
+    }
+
+    #[test]
+    fn rows_of_a_projection_are_kept_since_its_first_fold_version() {
+        let current = FoldContext::default();
+        for projection in Projections::ALL {
+            assert!(projection.since <= FOLD_VERSION, "{projection:?}");
+            for RowFormat { kind, .. } in projection.formats {
+                current.check_kept(*kind).unwrap();
+                let first = current.of_version(projection.since);
+                first.check_kept(*kind).unwrap();
+                if let Some(earlier) = projection.since.checked_sub(1) {
+                    let refused = current.of_version(earlier).check_kept(*kind);
+                    assert!(matches!(refused, Err(RowsError::NotKept)), "{projection:?}");
+                }
+            }
+        }
+        let summary = current
+            .of_version(0)
+            .check_kept(KeywordSummary::FORMAT.kind);
+        summary.unwrap();
     }
 }

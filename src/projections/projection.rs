@@ -24,6 +24,11 @@ pub trait Projection: Default + std::fmt::Debug + Send {
     /// higher version makes the views be folded again.
     const VERSION: u32;
 
+    /// The first version of the fold ([`FOLD_VERSION`](super::FOLD_VERSION)) whose rows of this
+    /// projection can answer queries; 0 for every version. While views of an earlier version
+    /// answer, queries that read these rows fail with [`RowsError::NotKept`].
+    const SINCE: u32;
+
     /// The kinds of rows that the projection keeps. No other code writes rows of these kinds.
     const FORMATS: &'static [RowFormat];
 

@@ -30,6 +30,7 @@ const fn sum_of_versions(projections: &[Registered]) -> u32 {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Registered {
     pub(crate) version: u32,
+    pub(crate) since: u32,
     pub(crate) formats: &'static [RowFormat],
     pub(crate) digest: fn(&dyn Rows, &KeywordSummary, &mut blake3::Hasher) -> Result<(), RowsError>,
 }
@@ -38,6 +39,7 @@ impl Registered {
     pub(crate) const fn of<P: Projection>() -> Self {
         Self {
             version: P::VERSION,
+            since: P::SINCE,
             formats: P::FORMATS,
             digest: P::digest,
         }
@@ -114,6 +116,13 @@ pub fn row_formats() -> impl Iterator<Item = &'static RowFormat> {
         .into_iter()
         .chain(ids::FORMATS)
         .chain(of_projections)
+}
+
+/// The first version of the fold whose rows of this kind can answer queries.
+pub(super) fn kept_since(kind: RowKind) -> u32 {
+    let mut projections = Projections::ALL.iter();
+    let keeper = projections.find(|one| one.formats.iter().any(|format| format.kind == kind));
+    keeper.map_or(0, |projection| projection.since)
 }
 
 /// Packs a row for the store to write; `None` when the row is written unchanged.

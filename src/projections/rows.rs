@@ -75,6 +75,10 @@ pub enum RowsError {
         /// What is wrong.
         what: String,
     },
+    /// The rows are of an earlier version of the fold, which kept none of this kind. Its views
+    /// answer until those of this version are shown.
+    #[error("the views are of an earlier version, which cannot answer this")]
+    NotKept,
     /// The client has gone, so the query ended.
     #[error("the query was ended, because its answer is no longer wanted")]
     Abandoned,
@@ -93,20 +97,20 @@ impl RowsError {
 /// The rows of one keyword, as they were last put. Rows depend only on the events folded so far, so
 /// a fold that reads them is still a pure function of its events.
 pub trait Rows {
-    /// The settings of the fold that made the rows. A fold that continues them and a query that
-    /// reads them use the same.
+    /// The version and the settings of the fold that made the rows. A fold that continues them and
+    /// a query that reads them use the same.
     fn context(&self) -> &FoldContext;
 
     /// Reads one row.
     ///
     /// # Errors
-    /// [`RowsError::Store`].
+    /// [`RowsError::Store`], and [`RowsError::NotKept`] if the fold kept no rows of this kind.
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError>;
 
     /// Finds the row that `seek` describes, with its key.
     ///
     /// # Errors
-    /// [`RowsError::Store`].
+    /// [`RowsError::Store`], and [`RowsError::NotKept`] if the fold kept no rows of this kind.
     fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError>;
 
     /// Reports that a query is about to work on `bytes` bytes, in addition to reading the row.

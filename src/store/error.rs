@@ -89,12 +89,17 @@ impl StoreError {
             Self::Rows(RowsError::Store(source)) => {
                 source.downcast_ref::<Self>().is_none_or(Self::is_damage)
             }
-            Self::Rows(RowsError::Abandoned)
+            Self::Rows(RowsError::Abandoned | RowsError::NotKept)
             | Self::Io { .. }
             | Self::Unwritten(_)
             | Self::Reverted
             | Self::Absent => false,
         }
+    }
+
+    /// Whether the answer has to wait until other views are shown. This is no failure.
+    pub const fn awaits_views(&self) -> bool {
+        matches!(self, Self::Absent | Self::Rows(RowsError::NotKept))
     }
 
     /// Whether a write failed because of the machine. It may succeed later.

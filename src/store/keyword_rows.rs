@@ -38,6 +38,7 @@ impl Rows for KeywordRows<'_> {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.context().check_kept(key.kind())?;
         self.shard
             .get(&layout::key(&self.keyword, key), self.held)
             .map_err(as_rows_error)
@@ -45,6 +46,7 @@ impl Rows for KeywordRows<'_> {
 
     fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
         let kind = seek.key().kind();
+        self.context().check_kept(kind)?;
         let start = layout::start(kind, &self.keyword);
         let (range, backwards) = match seek.map(|row| layout::key(&self.keyword, row)) {
             Seek::AtOrBefore(key) => {

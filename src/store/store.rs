@@ -129,10 +129,17 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the same store with the epoch of its rows. Rows of another epoch are only read.
+    /// Returns the same store for rows of an earlier epoch, which this version of the fold made.
+    /// They are only read, with the present settings: of earlier ones only the hash is known.
     #[must_use]
-    pub fn in_epoch(self, epoch: Epoch) -> Self {
-        Self { epoch, ..self }
+    pub fn of_earlier(self, epoch: Epoch, version: u32) -> Self {
+        let shards = self.shards.iter();
+        let shards = shards.map(|rows| Arc::new(rows.of_version(version)));
+        Self {
+            shards: shards.collect(),
+            epoch,
+            ..self
+        }
     }
 
     /// The checkpoint row of a commit at this position.

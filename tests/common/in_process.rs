@@ -209,14 +209,19 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// The server-sent events of a keyword's timeline.
+/// The server-sent events of a topic of a keyword.
 pub struct EventStream(BufReader<TcpStream>);
 
 impl EventStream {
+    /// The events of the timeline.
     pub async fn open(running: &Running, keyword: &str) -> Self {
+        Self::of_topic(running, keyword, "timeline").await
+    }
+
+    pub async fn of_topic(running: &Running, keyword: &str, topic: &str) -> Self {
         let mut stream = running.connect().await;
         let request = format!(
-            "GET /api/v1/keywords/{keyword}/events?topic=timeline HTTP/1.1\r\nHost: {}\r\n\r\n",
+            "GET /api/v1/keywords/{keyword}/events?topic={topic} HTTP/1.1\r\nHost: {}\r\n\r\n",
             running.address()
         );
         stream.write_all(request.as_bytes()).await.unwrap();

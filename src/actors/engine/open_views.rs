@@ -62,8 +62,8 @@ struct Outdated {
     store: Store,
     /// The rows are of an earlier generation.
     is_superseded: bool,
-    /// The epoch of the rows, if an older version wrote all of them.
-    epoch: Option<Epoch>,
+    /// The epoch of the rows with its parts, if an older version wrote all of them.
+    made_in: Option<(Epoch, EpochParts)>,
     checkpoints: Vec<Checkpoint>,
 }
 
@@ -117,7 +117,7 @@ pub async fn open_views(
                 );
             }
             let kept = previous_views::dir(data);
-            let were_right = outdated.epoch.is_some();
+            let were_right = outdated.made_in.is_some();
             drop(outdated);
             // Views of a still older version are complete; these views were not.
             if were_right && !kept.exists() {
@@ -165,11 +165,11 @@ async fn open_old(
     match look(options, journal).await? {
         Found::Outdated(Outdated {
             store,
-            epoch: Some(epoch),
+            made_in: Some((epoch, parts)),
             checkpoints,
             ..
         }) => Ok(Some(PreviousViews {
-            store: Arc::new(store.in_epoch(epoch)),
+            store: Arc::new(store.of_earlier(epoch, parts.fold)),
             positions: checkpoints.iter().map(|at| at.sequence).collect(),
         })),
         _ => {
@@ -285,16 +285,15 @@ async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, Ope
     if made_in.iter().all(|(_, parts)| *parts == Some(current)) {
         return Ok(Found::Fitting(store, checkpoints));
     }
-    let epoch = made_in.first().copied().and_then(|first| {
-        let (epoch, parts) = first;
-        let is_older = made_in.iter().all(|other| *other == first)
-            && parts.is_some_and(|parts| parts.is_older_than(&current));
-        is_older.then_some(epoch)
+    let made_in = made_in.first().copied().and_then(|first| {
+        let (epoch, parts) = (first.0, first.1?);
+        let is_older = made_in.iter().all(|other| *other == first) && parts.is_older_than(&current);
+        is_older.then_some((epoch, parts))
     });
     Ok(Found::Outdated(Outdated {
         store,
         is_superseded,
-        epoch,
+        made_in,
         checkpoints,
     }))
 }

@@ -67,6 +67,7 @@ impl Default for Keys {
 
 impl Projection for Keys {
     const VERSION: u32 = 2;
+    const SINCE: u32 = 9;
     const FORMATS: &'static [RowFormat] = &[PENDING_FORMAT, COUNTS_FORMAT];
 
     fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {

@@ -59,6 +59,7 @@ impl Default for Timeline {
 
 impl Projection for Timeline {
     const VERSION: u32 = 2;
+    const SINCE: u32 = 0;
     const FORMATS: &'static [RowFormat] = &[OPEN_PAGE_FORMAT, PAGE_FORMAT, METRICS_FORMAT];
 
     fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {

@@ -107,6 +107,7 @@ impl Volume {
 
 impl Projection for Volume {
     const VERSION: u32 = 2;
+    const SINCE: u32 = 0;
     const FORMATS: &'static [RowFormat] = &[MINUTES_FORMAT, SPAN_FORMAT];
 
     fn hydrate(_: &dyn Rows) -> Result<Self, RowsError> {

@@ -49,6 +49,12 @@ impl ShardRows {
         }
     }
 
+    /// The committed rows of the same shard, made by this version of the fold.
+    pub(super) fn of_version(&self, version: u32) -> Self {
+        let context = self.context.of_version(version);
+        Self::new(Arc::clone(&self.database), self.index, context)
+    }
+
     /// The fold that makes the rows.
     pub(super) const fn context(&self) -> &FoldContext {
         &self.context

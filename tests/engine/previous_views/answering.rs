@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use tidings::actors::engine::{KeywordStatus, Scope, fold_step};
+use tidings::actors::engine::{Clock, KeywordStatus, Options, Scope, fold_step};
 use tidings::events::{RecordHash, Sequence};
 use tidings::journal::JournalHandle;
 use tidings::maintenance::digests;
 use tidings::store::Generation;
 
+use crate::common::engine::{options, start_with};
+use crate::common::in_process::{EventStream, Running};
 use crate::engine::previous_views::scene::{
-    self, Gate, KEYWORDS, Opener, append, as_of, keyword, of_another_analyser, older, start,
+    self, Gate, KEYWORDS, NOW, Opener, append, as_of, keyword, of_another_analyser, older, start,
     tweets, views_of,
 };
 
@@ -122,4 +124,48 @@ async fn views_of_another_generation_never_answer() {
     assert_eq!(as_of(&tidings, "us airways"), last);
     assert!(!data.join("views/old").exists());
     tidings.shutdown().await.unwrap();
+}
+
+/// The previous views have no rows for a ranking of words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn what_previous_views_cannot_answer_waits_for_new_ones() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    views_of(data, tweets(0..300), older(data), None).await;
+    let journal = scene::journal(data);
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let options = Options {
+        clock: Clock::of(|| NOW),
+        ..options(data)
+    };
+    let tidings = start_with(options, &journal, gate.fold()).await;
+    let old_epoch = tidings.views().epoch().unwrap();
+    let running = Running::over(&tidings).await;
+    let mut stream = EventStream::of_topic(&running, "ai", "ranking").await;
+    let get = |resource: &str| {
+        let path = format!("/api/v1/keywords/ai/{resource}");
+        let running = &running;
+        async move { running.get(&path).await }
+    };
+    for resource in ["ranking", "ranking?order=rising", "ranking?by=author"] {
+        let refused = get(resource).await;
+        let problem = (refused.status, refused.problem());
+        assert_eq!(problem, (503, "try-again".to_owned()), "{resource}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    for resource in ["timeline", "volume", "ranking?by=tweet", "ledger"] {
+        let answer = get(resource).await.expect(200);
+        assert_eq!(answer["epoch"], old_epoch.to_string(), "{resource}");
+    }
+
+    gate.open();
+    let snapshot = stream.snapshot(|_| true).await;
+    assert_ne!(snapshot["epoch"], old_epoch.to_string());
+    assert_eq!(snapshot["total"], 100);
+    assert_eq!(snapshot["items"][0]["key"], "number");
+    let answer = get("ranking").await.expect(200);
+    assert_eq!(answer["items"], snapshot["items"]);
+    drop(stream);
+    running.stop().await;
 }

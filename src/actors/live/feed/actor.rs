@@ -364,9 +364,9 @@ impl FeedState {
     }
 }
 
-/// Logs that the views cannot be read. Views that are being replaced are not logged.
+/// Logs that the views cannot be read. An answer that has to wait for other views is not logged.
 fn log_unreadable(error: StoreError) {
-    if !matches!(error, StoreError::Absent) {
+    if !error.awaits_views() {
         log_throttled("feed-unreadable", move |count| {
             tracing::warn!(error = %whole(&error), count, "feeds cannot read the views; they try \
                 again");

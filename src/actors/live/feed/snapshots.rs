@@ -127,7 +127,7 @@ fn has_room(context: &FeedContext, topic: &Topic, now: Timestamp) -> bool {
 }
 
 fn log_unmade(error: StoreError) {
-    if !matches!(error, StoreError::Absent) {
+    if !error.awaits_views() {
         log_throttled("snapshot-unmade", move |count| {
             tracing::warn!(error = %whole(&error), count, "snapshots cannot be made; they are \
                 tried again");
