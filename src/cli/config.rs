@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Invocation;
 use super::failure::CommandOutcome;
-use super::output::table;
+use super::table::table;
 use crate::journal::without_passwords;
 
 #[derive(Debug, Subcommand)]

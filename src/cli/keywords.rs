@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Invocation;
 use super::client::{ClientError, ServerClient};
 use super::failure::{CommandOutcome, UsageError};
-use super::output::table;
+use super::table::table;
 use crate::events::{Keyword, Token};
 
 #[derive(Debug, Subcommand)]

@@ -31,6 +31,7 @@ mod rejected;
 mod sample;
 mod serve;
 mod signals;
+mod table;
 mod views;
 
 use failure::{CommandOutcome, UsageError};

@@ -11,7 +11,8 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 use serde::Serialize;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
-use unicode_width::UnicodeWidthStr as _;
+
+use super::table::table;
 
 /// The format of a command's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -303,34 +304,6 @@ fn is_plain(c: char) -> bool {
     }
 }
 
-/// A table whose columns are as wide as their widest cell. A wide character counts as two columns.
-pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[Cow<'_, str>; N]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(|cell| plain(cell)))
-        .collect();
-    let mut widths = headings.map(|heading| heading.width());
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
-        }
-    }
-    let line = |cells: [&str; N]| {
-        let mut text = String::new();
-        for (cell, width) in cells.iter().zip(widths) {
-            text.push_str(cell);
-            text.push_str(&" ".repeat(width.saturating_sub(cell.width()).saturating_add(2)));
-        }
-        text.trim_end().to_owned()
-    };
-    let mut lines = vec![line(headings)];
-    lines.extend(
-        rows.iter()
-            .map(|row| line(row.each_ref().map(|cell| cell.as_ref()))),
-    );
-    lines.join("\n")
-}
-
 /// Writes log lines to standard error. A pretty line is one line, with control characters escaped.
 /// Log lines are JSON.
 #[derive(Debug, Clone, Copy)]
@@ -375,16 +348,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_beside_wide_characters() {
-        let rows = [
-            ["아이폰".to_owned(), "12".to_owned()],
-            ["ai".to_owned(), "3".to_owned()],
-        ];
-        let text = table(["keyword", "tweets"], &rows);
-        assert_eq!(text, "keyword  tweets\n아이폰   12\nai       3");
-    }
-
-    #[test]
     fn terminal_commands_are_escaped_and_text_is_not() {
         for (text, shown) in [
             ("\u{1b}[31m\u{7}", "\\u{1b}[31m\\u{7}"),
@@ -400,8 +363,6 @@ mod tests {
             assert_eq!(plain(text), shown);
         }
         assert_eq!(escaped("a\n\tb\u{7}", Lines::Many), "a\n\tb\\u{7}");
-        let cell = [["a\nb".to_owned()]];
-        assert_eq!(table(["name"], &cell), "name\na\\nb");
     }
 
     #[test]

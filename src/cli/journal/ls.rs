@@ -7,7 +7,7 @@ use crate::app::read_journal;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look;
-use crate::cli::output::table;
+use crate::cli::table::{Column, aligned};
 use crate::journal::SegmentSummary;
 
 /// The journal's identity, its end and its segments.
@@ -80,6 +80,14 @@ fn text_of(listing: &Listing) -> String {
         } else {
             " (not stopped cleanly)"
         },
-        table(["segment", "first", "last", "bytes"], &rows)
+        aligned(
+            [
+                Column::left("segment"),
+                Column::right("first"),
+                Column::right("last"),
+                Column::right("bytes"),
+            ],
+            &rows
+        )
     )
 }

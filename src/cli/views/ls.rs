@@ -9,7 +9,8 @@ use crate::app::fold_context;
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use crate::cli::look::{self, ViewsLook};
-use crate::cli::output::{CappedList, is_zero, table};
+use crate::cli::output::{CappedList, is_zero};
+use crate::cli::table::table;
 use crate::maintenance::{OpenViews, UnfoldedEvents, UnhealedViews, digests};
 
 /// All keywords, and how far their views are behind the journal.
