@@ -16,29 +16,49 @@ use super::normal_form::normal_form;
 pub struct Keyword(Arc<str>);
 
 /// Why a text cannot be a keyword.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeywordError {
     /// Nothing is left after trimming.
-    #[error("the keyword is empty; give 1 to 64 characters")]
     Empty,
     /// The normal form is longer than [`Keyword::MAX_CODE_POINTS`].
-    #[error("the keyword has {0} characters in normal form; at most 64 are allowed")]
     TooLong(usize),
     /// The keyword has a control (Cc) or format (Cf) character.
-    #[error(
-        "the keyword holds the control or format character U+{0:04X} at character {1}; remove it"
-    )]
     ControlCharacter(u32, usize),
     /// The keyword has a joiner (U+200C, U+200D) without another character on both sides.
-    #[error(
-        "the keyword holds the joiner U+{0:04X} at character {1}, where it joins nothing; remove it"
-    )]
     Joiner(u32, usize),
     /// The keyword has no visible character.
-    #[error("the keyword has no character that can be seen; add one")]
     Invisible,
 }
+
+impl KeywordError {
+    /// The error as a sentence about `subject`, such as "the keyword".
+    pub(super) fn about(&self, subject: &str) -> String {
+        match self {
+            Self::Empty => format!("{subject} is empty; give 1 to 64 characters"),
+            Self::TooLong(count) => {
+                format!("{subject} has {count} characters in normal form; at most 64 are allowed")
+            }
+            Self::ControlCharacter(code, position) => format!(
+                "{subject} holds the control or format character U+{code:04X} at character \
+                {position}; remove it"
+            ),
+            Self::Joiner(code, position) => format!(
+                "{subject} holds the joiner U+{code:04X} at character {position}, where it joins \
+                nothing; remove it"
+            ),
+            Self::Invisible => format!("{subject} has no character that can be seen; add one"),
+        }
+    }
+}
+
+impl std::fmt::Display for KeywordError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.about("the keyword"))
+    }
+}
+
+impl std::error::Error for KeywordError {}
 
 impl Keyword {
     /// Maximum length of the normal form, in code points.

@@ -14,6 +14,7 @@ mod hollow;
 mod invisible;
 pub mod json;
 mod keyword;
+mod keyword_rules;
 mod lone_form;
 mod members;
 mod metrics;
@@ -32,6 +33,7 @@ pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Reco
 pub use fitting::{encode_fitting, shortened};
 pub use hollow::Hollow;
 pub use keyword::{Keyword, KeywordError};
+pub use keyword_rules::{KeywordRules, ListedTexts, RuleTexts, RuleTextsError};
 pub use metrics::{MetricsPatch, TweetMetrics};
 pub use normal_form::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 pub use sequence::Sequence;

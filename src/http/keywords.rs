@@ -17,10 +17,18 @@ use super::request_context::RequestContext;
 use super::resources::Name;
 use super::response::{AnswerBody, Positioned};
 use crate::access::Action;
-use crate::events::{Keyword, Sequence, Token};
+use crate::events::{Keyword, KeywordRules, ListedTexts, RuleTexts, Sequence, Token};
 
-/// The keyword that the body of `POST /keywords` names.
-fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
+/// The content of a body of `POST /keywords`.
+#[derive(Debug)]
+struct Wanted {
+    keyword: Keyword,
+    /// The rules; `None` when the body has neither list, so that the present rules stay.
+    rules: Option<KeywordRules>,
+}
+
+/// Reads the body of `POST /keywords`.
+fn wanted(body: &[u8]) -> Result<Wanted, Problem> {
     let bad = |what: String| {
         Problem::BadBody(format!(
             "the body is not like {{\"keyword\":\"…\"}}: {what}"
@@ -30,7 +38,7 @@ fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
         serde_json::from_slice::<IgnoredAny>(body).map_err(|error| bad(error.to_string()))?;
         return Err(bad("it is not an object".to_owned()));
     }
-    let Members { keyword } =
+    let Members { keyword, any, none } =
         serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
     let Some(keyword) = keyword else {
         return Err(bad("it has no keyword".to_owned()));
@@ -40,7 +48,21 @@ fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
     }
     let keyword: String =
         serde_json::from_str(keyword.get()).map_err(|error| bad(error.to_string()))?;
-    Keyword::new(&keyword).map_err(|error| Problem::BadKeyword(error.to_string()))
+    let keyword = Keyword::new(&keyword).map_err(|error| Problem::BadKeyword(error.to_string()))?;
+    let rules = match (any, none) {
+        (None, None) => None,
+        (any, none) => Some(KeywordRules::new(
+            rule_texts("any", any)?,
+            rule_texts("none", none)?,
+        )),
+    };
+    Ok(Wanted { keyword, rules })
+}
+
+/// Checks the list of a rule; empty when it is absent.
+fn rule_texts(name: &str, listed: Option<ListedTexts<'_>>) -> Result<RuleTexts, Problem> {
+    let texts = listed.unwrap_or_default().checked();
+    texts.map_err(|error| Problem::BadBody(format!("\"{name}\" {error}")))
 }
 
 /// The members that are read. All others are skipped without parsing them into values: the values
@@ -49,17 +71,21 @@ fn wanted(body: &[u8]) -> Result<Keyword, Problem> {
 struct Members<'a> {
     #[serde(borrow)]
     keyword: Option<&'a RawValue>,
+    #[serde(borrow)]
+    any: Option<ListedTexts<'a>>,
+    #[serde(borrow)]
+    none: Option<ListedTexts<'a>>,
 }
 
 /// Answers `POST /keywords`: 201 when the keyword is tracked from now on, 200 when it was tracked
-/// already.
+/// already. Rules in the body replace those of the keyword.
 pub async fn track(State(http): State<Http>, request: Request) -> Result<Response, Problem> {
     let (call, body) = RequestContext::with_body(http, request);
     call.query(&[])?;
     let body = call.read_body(body, "application/json").await?;
-    let keyword = wanted(&body)?;
+    let Wanted { keyword, rules } = wanted(&body)?;
     call.ask(Some(&keyword), Action::Track)?;
-    let is_new = call.tidings().track(&keyword).await?;
+    let is_new = call.tidings().track(&keyword, rules).await?;
     let location = format!("/api/v1/keywords/{}/timeline", Token::of(&keyword));
     let body = named(&call, keyword).await?;
     if !is_new {
@@ -124,13 +150,29 @@ async fn named(call: &RequestContext, keyword: Keyword) -> Result<AnswerBody, Pr
 pub fn track_operation() -> Operation {
     let name = reference("schemas", "KeywordName");
     let location = json!({ "schema": { "type": "string" } });
+    let texts = |what: &str| {
+        json!({
+            "type": ["array", "null"],
+            "items": { "type": "string" },
+            "maxItems": RuleTexts::MAX,
+            "description": what,
+        })
+    };
     let body = json!({
         "type": "object",
-        "properties": { "keyword": { "type": "string" } },
+        "properties": {
+            "keyword": { "type": "string" },
+            "any": texts("A tweet with one of these texts matches as if it had the keyword"),
+            "none": texts("A tweet with one of these texts does not match"),
+        },
         "required": ["keyword"],
     });
     let limit = "The number of tracked keywords has reached keywords.max";
     Operation::new("track", "Track a keyword")
+        .described(
+            "With any or none, both lists replace the keyword's rules; without them, the rules of \
+            a tracked keyword stay.",
+        )
         .body("application/json", &body)
         .gives(
             200,
@@ -182,7 +224,9 @@ mod tests {
             "{\"keyword\":\"ai\"}",
             " {\"x\":[[[]]],\"keyword\":\"\\u0061i\",\"y\":{\"keyword\":5}} ",
         ] {
-            assert_eq!(wanted(body.as_bytes()).unwrap().as_str(), "ai");
+            let wanted = wanted(body.as_bytes()).unwrap();
+            assert_eq!(wanted.keyword.as_str(), "ai");
+            assert_eq!(wanted.rules, None);
         }
         for (body, what) in [
             ("", "EOF"),
@@ -194,11 +238,37 @@ mod tests {
             ("{\"keyword\":[\"ai\"]}", "not a string"),
             ("{\"keyword\":\"\\ud83d\"}", "hex escape"),
             ("{\"keyword\":\"a\",\"keyword\":\"b\"}", "duplicate"),
+            ("{\"keyword\":\"a\",\"any\":[],\"any\":[]}", "duplicate"),
+            ("{\"keyword\":\"a\",\"any\":\"b\"}", "array of strings"),
+            ("{\"keyword\":\"a\",\"none\":[1]}", "expected a string"),
+            ("{\"keyword\":\"a\",\"any\":[\"\"]}", "place 1: it is empty"),
         ] {
             match wanted(body.as_bytes()) {
                 Err(Problem::BadBody(text)) => assert!(text.contains(what), "{body}: {text}"),
                 other => panic!("{body}: {other:?}"),
             }
+        }
+    }
+    #[test]
+    fn list_that_is_given_replaces_both_and_none_leaves_them() {
+        for (members, expected) in [
+            ("", None),
+            (",\"any\":null,\"none\":null", None),
+            (",\"any\":[]", Some((&[][..], &[][..]))),
+            (
+                ",\"any\":[\"B\",\"b\",\"a\"]",
+                Some((&["b", "a"][..], &[][..])),
+            ),
+            (",\"none\":[\"c\"]", Some((&[][..], &["c"][..]))),
+        ] {
+            let body = format!("{{\"keyword\":\"k\"{members}}}");
+            let rules = expected.map(|(any, none)| KeywordRules::of_test(any, none));
+            assert_eq!(wanted(body.as_bytes()).unwrap().rules, rules, "{body}");
+        }
+        let long = format!("{{\"keyword\":\"k\",\"any\":[{}1]}}", "\"a\",".repeat(21));
+        match wanted(long.as_bytes()) {
+            Err(Problem::BadBody(text)) => assert!(text.contains("\"any\" has 22 texts"), "{text}"),
+            other => panic!("{other:?}"),
         }
     }
 }

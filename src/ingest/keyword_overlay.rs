@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::added_keywords::AddedKeywords;
 use crate::actors::engine::Tidings;
 use crate::actors::engine::tracked_keywords::TrackReservation;
-use crate::events::Keyword;
+use crate::events::{Keyword, KeywordRules};
 use crate::store::StoreError;
 use crate::text::Matcher;
 
@@ -28,11 +29,11 @@ pub(super) struct KeywordOverlay {
     /// not current.
     knew_all: bool,
     matcher: Arc<Matcher>,
-    /// The keywords that lines of this body have tracked (true) or untracked.
-    changed: BTreeMap<Keyword, bool>,
-    /// The keywords that lines of this body have added. The parts double in size, so that adding
-    /// keywords one at a time builds few large matchers.
-    added: Vec<(Vec<Keyword>, Matcher)>,
+    /// The keywords that lines of this body have changed, with their rules; `None` for an untracked
+    /// one. `matcher` no longer decides for these.
+    changed: BTreeMap<Keyword, Option<KeywordRules>>,
+    /// The matchers over the keywords that lines of this body have tracked.
+    added: AddedKeywords,
     /// The reservations of keywords that lines of this body track.
     reservations: Vec<TrackReservation>,
 }
@@ -45,7 +46,7 @@ impl KeywordOverlay {
             matcher: tidings.matcher(),
             tidings,
             changed: BTreeMap::new(),
-            added: Vec::new(),
+            added: AddedKeywords::default(),
             reservations: Vec::new(),
         }
     }
@@ -59,8 +60,8 @@ impl KeywordOverlay {
     /// The state of a keyword. May block on the disk.
     pub(super) fn standing(&self, keyword: &Keyword) -> Result<TrackState, StoreError> {
         match self.changed.get(keyword) {
-            Some(true) => return Ok(TrackState::Tracked),
-            Some(false) => return Ok(TrackState::Untracked),
+            Some(Some(_)) => return Ok(TrackState::Tracked),
+            Some(None) => return Ok(TrackState::Untracked),
             None if self.tidings.is_tracked(keyword) => return Ok(TrackState::Tracked),
             None => {}
         }
@@ -71,28 +72,40 @@ impl KeywordOverlay {
         })
     }
 
-    /// Tracks a keyword that is not tracked; false when the limit is reached.
-    pub(super) fn track(&mut self, keyword: &Keyword) -> bool {
+    /// Tracks a keyword that is not tracked, with these rules; false when the limit is reached.
+    pub(super) fn track(&mut self, keyword: &Keyword, rules: KeywordRules) -> bool {
         match self.tidings.reserve(keyword) {
             Some(reservation) => self.reservations.push(reservation),
             None => return false,
         }
-        if self.changed.insert(keyword.clone(), true).is_some() {
-            // An earlier line has tracked or untracked the keyword, so a matcher contains it.
-            return true;
-        }
-        let mut part = vec![keyword.clone()];
-        while let Some((last, _)) = self.added.pop_if(|(last, _)| last.len() <= part.len()) {
-            part.extend(last);
-        }
-        let matcher = Matcher::new(part.iter().cloned());
-        self.added.push((part, matcher));
+        self.change(keyword, rules);
         true
+    }
+
+    /// True when texts are matched with a keyword by these rules.
+    pub(super) fn has_rules(&self, keyword: &Keyword, rules: &KeywordRules) -> bool {
+        let known = match self.changed.get(keyword) {
+            Some(changed) => changed.as_ref(),
+            None => self.matcher.rules_of(keyword),
+        };
+        known == Some(rules)
+    }
+
+    /// Matches texts of later lines with a tracked keyword by these rules.
+    pub(super) fn set_rules(&mut self, keyword: &Keyword, rules: KeywordRules) {
+        if !self.has_rules(keyword, &rules) {
+            self.change(keyword, rules);
+        }
+    }
+
+    fn change(&mut self, keyword: &Keyword, rules: KeywordRules) {
+        self.changed.insert(keyword.clone(), Some(rules.clone()));
+        self.added.add(keyword.clone(), rules, &self.changed);
     }
 
     /// Untracks a keyword.
     pub(super) fn untrack(&mut self, keyword: &Keyword) {
-        self.changed.insert(keyword.clone(), false);
+        self.changed.insert(keyword.clone(), None);
     }
 
     /// The reservations of keywords that lines have tracked since the last call.
@@ -100,23 +113,23 @@ impl KeywordOverlay {
         std::mem::take(&mut self.reservations)
     }
 
-    /// The tracked keywords that occur in a text, in keyword order.
-    pub(super) fn in_text(&self, text: &str) -> Vec<Keyword> {
-        let matchers = self.added.iter().map(|(_, matcher)| matcher);
-        let mut found: Vec<Keyword> = std::iter::once(&*self.matcher)
-            .chain(matchers)
-            .flat_map(|matcher| matcher.keywords_in(text))
-            .filter(|keyword| self.changed.get(*keyword) != Some(&false))
+    /// The tracked keywords that a text matches, in keyword order.
+    pub(super) fn matching(&self, text: &str) -> Vec<Keyword> {
+        let unchanged = self.matcher.keywords_in(text).into_iter();
+        let mut found: Vec<Keyword> = unchanged
+            .filter(|keyword| !self.changed.contains_key(*keyword))
             .cloned()
             .collect();
         if !self.added.is_empty() {
+            found.extend(self.added.matching(text, &self.changed));
             found.sort();
             found.dedup();
         }
         found
     }
 
-    /// The keywords that lines of this body have tracked or untracked.
+    /// The keywords that lines of this body have tracked or untracked, or whose rules they have
+    /// replaced.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Keyword> {
         self.changed.keys()
     }

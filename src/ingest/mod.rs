@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A line that names its keyword goes to that keyword. Without one, a posted tweet goes to every
-//! tracked keyword that occurs in its text, and an event about a tweet goes to every keyword that
+//! tracked keyword that its text matches, and an event about a tweet goes to every keyword that
 //! holds the tweet. A bad line does not stop the others. Lines keep their order. Accepted lines are
 //! durable when they are reported.
 //!
@@ -26,6 +26,7 @@ use crate::events::Sequence;
 use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
+mod added_keywords;
 mod earlier_lines;
 mod group;
 mod keyword_overlay;
@@ -195,9 +196,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Waits for a limited time until the views show the keywords that the body has tracked or
-    /// untracked, so that the next body finds them. The records are durable already, so a slow
-    /// keyword is not an error.
+    /// Waits for a limited time until the views show the keywords that the body has tracked,
+    /// untracked or given other rules, so that the next body finds them. The records are durable
+    /// already, so a slow keyword is not an error.
     async fn keywords_settle(&self, routing: &mut Routing) {
         let seq = routing.report.seq;
         let changed: Vec<_> = routing.keywords.changed().collect();

@@ -12,7 +12,9 @@ use super::phase::{FoldState, Phase, Waited};
 use super::{IngestReport, RejectedLine};
 use crate::actors::engine::Tidings;
 use crate::events::json::{self, Line};
-use crate::events::{Event, Form, Keyword, Record, RecordError, Timestamp, TweetId, binary};
+use crate::events::{
+    Event, Form, Keyword, KeywordRules, Record, RecordError, Timestamp, TweetId, binary,
+};
 
 /// Maximum number of rejected lines in a report. A body of 20 KiB can have that many. Further lines
 /// are only counted.
@@ -160,19 +162,24 @@ impl Routing {
             return self.addressed_early(keyword, event);
         }
         let standing = self.keywords.standing(&keyword)?;
-        let is_tracking = matches!(event, Event::KeywordTracked { .. });
+        let tracking = tracking_rules(event);
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
         match standing {
-            TrackState::Untracked if !is_tracking && !is_untracking => {
+            TrackState::Untracked if tracking.is_none() && !is_untracking => {
                 return Err(LineError::Untracked(keyword));
             }
-            TrackState::Unknown if !is_tracking && !self.auto_track => {
+            TrackState::Unknown if tracking.is_none() && !self.auto_track => {
                 return Err(LineError::NeverTracked(keyword));
             }
             TrackState::Untracked if is_untracking => {}
-            TrackState::Tracked => {}
+            TrackState::Tracked => {
+                if let Some(rules) = tracking {
+                    self.keywords.set_rules(&keyword, rules);
+                }
+            }
             TrackState::Unknown | TrackState::Untracked => {
-                if !self.keywords.track(&keyword) {
+                let is_tracking = tracking.is_some();
+                if !self.keywords.track(&keyword, tracking.unwrap_or_default()) {
                     return self.without_room();
                 }
                 if !is_tracking {
@@ -210,11 +217,15 @@ impl Routing {
     /// Routes an event whose line names its keyword, before the views are current. A tweet for a
     /// keyword that was tracked in the last known state is accepted: if the keyword is no longer
     /// tracked, the fold ignores the tweet. Any other event depends on later records of the
-    /// journal, or changes which keywords are tracked, and has to wait.
+    /// journal, or changes which keywords are tracked or what matches them, and has to wait.
     fn addressed_early(&mut self, keyword: Keyword, event: &Event) -> Result<Routed, LineError> {
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
+        let changes_rules =
+            tracking_rules(event).is_some_and(|rules| !self.keywords.has_rules(&keyword, &rules));
         match self.keywords.standing(&keyword) {
-            Ok(TrackState::Tracked) if !is_untracking => Ok(Routed::To(vec![keyword])),
+            Ok(TrackState::Tracked) if !is_untracking && !changes_rules => {
+                Ok(Routed::To(vec![keyword]))
+            }
             _ => self.when_current(),
         }
     }
@@ -232,7 +243,7 @@ impl Routing {
     fn unaddressed(&mut self, event: &Event) -> Result<Routed, LineError> {
         if let Event::TweetPosted(tweet) = event {
             return if self.phase.is_current() || self.keywords.knows_all() {
-                Ok(Routed::To(self.keywords.in_text(&tweet.text)))
+                Ok(Routed::To(self.keywords.matching(&tweet.text)))
             } else {
                 self.when_current()
             };
@@ -325,5 +336,13 @@ impl Routing {
         } else {
             self.report.rejected_unlisted += 1;
         }
+    }
+}
+
+/// The rules that an event gives to its keyword; `None` when the event tracks no keyword.
+fn tracking_rules(event: &Event) -> Option<KeywordRules> {
+    match event {
+        Event::KeywordTracked(tracked) => Some(tracked.rules()),
+        _ => None,
     }
 }

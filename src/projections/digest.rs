@@ -2,15 +2,16 @@
 //!
 //! In: the rows and the summary of a keyword. Out: a [`Digest`], which `verify` compares.
 //!
-//! The digest covers what the projections hold: the tweets with their latest metrics, and the
-//! counts per minute. It does not cover the ledger, tombstones, the epoch, sequences or the lag.
-//! Equal content gives equal digests, even when the journal, the commits or the page splits differ.
+//! The digest covers what the projections hold: the tweets with their latest metrics, and their
+//! counts. It covers the rules of the keyword, if it has any. It does not cover the ledger,
+//! tombstones, the epoch, sequences or the lag. Equal content gives equal digests, even when the
+//! journal, the commits or the page splits differ.
 
 use super::Projections;
 use super::registry::Registered;
 use super::rows::{Rows, RowsError};
 use super::summary::KeywordSummary;
-use crate::events::Keyword;
+use crate::events::{Keyword, KeywordRules};
 
 /// 32 bytes of blake3, shown as hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Digest {
         Self::over(Projections::ALL, rows, summary)
     }
 
-    /// The digest of what these projections hold.
+    /// The digest of the keyword's rules and of what these projections hold.
     fn over(
         projections: &[Registered],
         rows: &dyn Rows,
@@ -45,7 +46,22 @@ impl Digest {
         for projection in projections {
             (projection.digest)(rows, summary, &mut hasher)?;
         }
+        if !summary.rules.is_empty() {
+            add_rules(&summary.rules, &mut hasher);
+        }
         Ok(Self(*hasher.finalize().as_bytes()))
+    }
+}
+
+/// Adds the rules of a keyword, the lists and texts with their lengths.
+fn add_rules(rules: &KeywordRules, hasher: &mut blake3::Hasher) {
+    let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
+    for list in [rules.any(), rules.none()] {
+        hasher.update(&length(list.len()));
+        for text in list {
+            hasher.update(&length(text.len()));
+            hasher.update(text.as_bytes());
+        }
     }
 }
 
@@ -65,9 +81,12 @@ impl ViewDigest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::test_history::{self, TestKeyword};
     use super::super::{KeywordSummary, MemoryRows, Rows};
     use super::{Digest, Projections};
+    use crate::events::KeywordRules;
 
     /// The timeline and the volume are the first two projections. One that is added at the end of
     /// the list leaves their part of the digest as it is.
@@ -85,5 +104,28 @@ mod tests {
         let expected = "20b9f5c904edd9b13dc3aaddc44d2454c9ef37b86cdadf371b5b6c40df440649";
         assert_eq!(of_first_two(&folded.rows), expected);
         assert_eq!(of_first_two(&test_history::rows_of_fold_4()), expected);
+    }
+    #[test]
+    fn rules_change_the_digest_and_empty_ones_do_not() {
+        let rows = MemoryRows::default();
+        let digest = |any: &[&str], none: &[&str]| {
+            let summary = KeywordSummary {
+                rules: KeywordRules::of_test(any, none),
+                ..KeywordSummary::default()
+            };
+            Digest::over(&[], &rows, &summary).unwrap().to_string()
+        };
+        // The hash of no bytes.
+        assert_eq!(digest(&[], &[]), blake3::hash(b"").to_hex().as_str());
+        let lists: [(&[&str], &[&str]); 6] = [
+            (&[], &[]),
+            (&["a"], &[]),
+            (&[], &["a"]),
+            (&["ab"], &[]),
+            (&["a", "b"], &[]),
+            (&["a"], &["b"]),
+        ];
+        let digests: BTreeSet<String> = lists.map(|(any, none)| digest(any, none)).into();
+        assert_eq!(digests.len(), lists.len());
     }
 }

@@ -177,8 +177,9 @@ impl KeywordView {
     ) -> Result<FoldOutcome, RowsError> {
         let of = |id: &TweetId| hash.unwrap_or_else(|| IdHash::of(id));
         match event {
-            Event::KeywordTracked { .. } => {
+            Event::KeywordTracked(tracked) => {
                 self.summary.tracked = true;
+                self.summary.rules = tracked.rules();
                 Ok(FoldOutcome::Folded)
             }
             Event::KeywordUntracked { .. } => {

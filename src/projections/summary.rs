@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::FoldOutcome;
 use super::row_format::RowFormat;
 use super::{RowKey, RowKind, RowsError};
-use crate::events::{RecordHash, Sequence, Timestamp, binary};
+use crate::events::{KeywordRules, RecordHash, Sequence, Timestamp, binary};
 
 /// Position, ledger and totals of a keyword.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,10 +38,9 @@ pub struct KeywordSummary {
     pub received_at: Timestamp,
     /// A client that resumes below this position gets a snapshot. Always 0 so far.
     pub resync_after: Sequence,
-    /// Rules of the keyword: other texts with which a tweet matches, in normal form. Empty so far.
-    pub any: Vec<String>,
-    /// Rules of the keyword: texts with which a tweet does not match, in normal form. Empty so far.
-    pub none: Vec<String>,
+    /// The rules of the newest `keyword.tracked`; empty for an untracked keyword. They decide which
+    /// tweets match later, and nothing that is folded.
+    pub rules: KeywordRules,
     /// Reserved. Always 0 so far.
     pub flags: u32,
 }
@@ -119,12 +118,14 @@ impl Ledger {
 /// The tracking state in a summary. Rows store the index of the variant, so the order is fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tracking {
-    /// The keyword is tracked.
+    /// The keyword is tracked and has no rules.
     Tracked,
     /// The keyword was untracked.
     Dropped,
     /// No record of the keyword is folded yet.
     Unfolded,
+    /// The keyword is tracked and has rules, which are in the summary.
+    TrackedByRules,
 }
 
 const VERSION_1: u8 = 1;
@@ -149,7 +150,8 @@ impl KeywordSummary {
     pub fn tracking(&self) -> Tracking {
         match (self.as_of, self.tracked) {
             (Sequence::ZERO, _) => Tracking::Unfolded,
-            (_, true) => Tracking::Tracked,
+            (_, true) if self.rules.is_empty() => Tracking::Tracked,
+            (_, true) => Tracking::TrackedByRules,
             (_, false) => Tracking::Dropped,
         }
     }
@@ -232,8 +234,7 @@ mod tests {
             mark: RecordHash(0x0123_4567_89ab_cdef),
             received_at: Timestamp::from_millis(1_700_000_000_250),
             resync_after: Sequence::new(70_000),
-            any: vec!["아이폰".into(), "iphone".into()],
-            none: vec!["case".into()],
+            rules: KeywordRules::of_test(&["아이폰", "iphone"], &["case"]),
             flags: 5,
             ..example()
         };

@@ -1,7 +1,7 @@
 //! The list of tracked keywords.
 
 use crate::access::KeywordSet;
-use crate::events::{Keyword, Sequence, Timestamp};
+use crate::events::{Keyword, KeywordRules, Sequence, Timestamp};
 use crate::store::{StoreError, Views};
 
 /// A tracked keyword, with figures of its summary.
@@ -17,6 +17,8 @@ pub struct TrackedKeyword {
     pub last_at: Option<Timestamp>,
     /// Sequence of the last record of the keyword that is folded.
     pub as_of: Sequence,
+    /// The rules of the keyword.
+    pub rules: KeywordRules,
 }
 
 /// Returns the tracked keywords that are countable, in keyword order.
@@ -34,17 +36,19 @@ pub fn tracked_keywords(
             summary.first_at,
             summary.last_at,
             summary.as_of,
+            summary.rules,
         ))
     })?;
     let mut listed: Vec<_> = listed
         .into_iter()
         .map(
-            |(keyword, (tweets, first_at, last_at, as_of))| TrackedKeyword {
+            |(keyword, (tweets, first_at, last_at, as_of, rules))| TrackedKeyword {
                 keyword,
                 tweets,
                 first_at,
                 last_at,
                 as_of,
+                rules,
             },
         )
         .collect();

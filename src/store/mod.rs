@@ -54,6 +54,7 @@ pub use seal::Seal;
 pub use shard_rows::{CommitFigures, ShardRows, TimeIndex};
 pub use shown::SwapError;
 pub use store::{Store, StoreOptions};
+pub use tracked_log::RuledKeywords;
 pub use tweet_index::TweetIndex;
 pub use views::{Answer, Views};
 pub use views_folder::ViewsFolder;

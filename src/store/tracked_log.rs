@@ -1,9 +1,14 @@
-//! The tracked log: which keywords of a shard are tracked, in few rows. A start reads it instead of
-//! every summary row. A change of the log is put together with the summary row of the keyword.
+//! The tracked log: which keywords of a shard are tracked, and which of them have rules, in few
+//! rows. A start reads it instead of every summary row. The rules themselves are in the summary
+//! rows; a start reads those of the keywords that have rules. A change of the log is put together
+//! with the summary row of the keyword.
 
 use super::{KeptLog, ShardRows, Store, StoreError, layout};
-use crate::events::Keyword;
-use crate::projections::{KeywordSummary, Tracking};
+use crate::events::{Keyword, KeywordRules};
+use crate::projections::{KeywordSummary, Rows as _, Tracking};
+
+/// Tracked keywords with their rules.
+pub type RuledKeywords = Vec<(Keyword, KeywordRules)>;
 
 impl ShardRows {
     /// Reads the tracking state of every keyword. Views of a version before the tracked log have it
@@ -26,13 +31,27 @@ impl ShardRows {
         })
     }
 
-    fn tracked(&self) -> Result<(Vec<Keyword>, KeptLog<Tracking>), StoreError> {
+    fn tracked(&self) -> Result<(RuledKeywords, KeptLog<Tracking>), StoreError> {
         let log = self.tracked_log()?;
-        let tracked = log.last.iter();
-        let tracked = tracked
-            .filter(|(_, tracking)| *tracking != Tracking::Dropped)
-            .map(|(keyword, _)| keyword.clone());
-        Ok((tracked.collect(), log))
+        let mut tracked = RuledKeywords::new();
+        for (keyword, tracking) in &log.last {
+            let rules = match tracking {
+                Tracking::Dropped => continue,
+                Tracking::Tracked | Tracking::Unfolded => KeywordRules::default(),
+                Tracking::TrackedByRules => self.rules_of(keyword)?,
+            };
+            tracked.push((keyword.clone(), rules));
+        }
+        Ok((tracked, log))
+    }
+
+    /// The rules in the summary row of a keyword.
+    fn rules_of(&self, keyword: &Keyword) -> Result<KeywordRules, StoreError> {
+        let row = self.of(keyword).get(&KeywordSummary::key())?;
+        let row = row.ok_or_else(|| {
+            StoreError::Inconsistent(format!("the keyword {keyword} has rules but no summary"))
+        })?;
+        Ok(KeywordSummary::decode(&row)?.rules)
     }
 
     fn tracking_in_summaries(&self) -> Result<Vec<(Keyword, Tracking)>, StoreError> {
@@ -57,26 +76,26 @@ impl ShardRows {
 }
 
 impl Store {
-    /// The tracked keywords according to the rows. A keyword without folded records counts, because
-    /// its first record makes it tracked.
+    /// The tracked keywords with their rules, according to the rows. A keyword without folded
+    /// records counts, because its first record makes it tracked.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn tracked(&self) -> Result<Vec<Keyword>, StoreError> {
-        let mut all = Vec::new();
+    pub fn tracked(&self) -> Result<RuledKeywords, StoreError> {
+        let mut all = RuledKeywords::new();
         for shard in self.shards() {
             all.extend(shard.tracked()?.0);
         }
         Ok(all)
     }
 
-    /// The tracked keywords. Also compacts logs that should be compacted. Only the process that
-    /// writes the rows may call it, at its start.
+    /// The tracked keywords with their rules. Also compacts logs that should be compacted. Only the
+    /// process that writes the rows may call it, at its start.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn tracked_compacting(&self) -> Result<Vec<Keyword>, StoreError> {
-        let mut all = Vec::new();
+    pub fn tracked_compacting(&self) -> Result<RuledKeywords, StoreError> {
+        let mut all = RuledKeywords::new();
         for shard in self.shards() {
             let (tracked, log) = shard.tracked()?;
             if log.is_wasteful {

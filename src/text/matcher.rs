@@ -1,9 +1,12 @@
-//! The matcher: finds the keywords that occur in a text.
+//! The matcher: finds the keywords that a text matches.
 //!
-//! In: the set of tracked keywords, and texts. Out: the keywords of each text, each once.
+//! In: the tracked keywords with their rules, and texts. Out: the keywords of each text, each once.
 //!
-//! One pass over the normal form of the text finds all keywords (Aho and Corasick, 1975), so the
-//! cost depends on the length of the text and not on the number of keywords. Occurrences can
+//! A text matches a keyword if the keyword or a text of its rule `any` occurs in it, and no text of
+//! its rule `none` does. Keywords and texts of rules are the *patterns*. One pass over the normal
+//! form of the text finds all patterns (Aho and Corasick, 1975), so the cost depends on the length
+//! of the text and not on the number of patterns. A pattern that several keywords share is searched
+//! for once. Rules are applied to the patterns that were found, after the pass. Occurrences can
 //! overlap and be nested. An occurrence counts if both of its edges are boundaries of extended
 //! grapheme clusters (UAX 29) and neither edge is inside a word: 🇷🇺 is not in "🇰🇷🇺🇸", and `हिन्द`
 //! is not in "हिन्दी".
@@ -17,45 +20,74 @@
 //! Hangul, Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar. The test uses Script_Extensions,
 //! so that `ー`, which Hiragana and Katakana share, belongs to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 use super::boundaries::Boundaries;
-use crate::events::{Keyword, normal_form};
+use crate::events::{Keyword, KeywordRules, normal_form};
 
-/// Finds keywords in texts. Building a matcher for 100,000 keywords takes 0.1 to 0.3 s and 10 to 40
-/// MB, depending on their lengths. So share one matcher, and build a new one when the keywords
-/// change.
+/// Finds keywords in texts. Building a matcher for 100,000 patterns takes 0.1 to 0.3 s and 10 to 40
+/// MB, depending on their lengths. So share one matcher, and build a new one when the keywords or
+/// their rules change.
 #[derive(Debug)]
 pub struct Matcher {
-    /// The keywords in order, each once.
+    /// The keywords in order, each once. The pattern of a keyword has the keyword's index; the
+    /// patterns of rules follow.
     keywords: Vec<Keyword>,
+    /// The rules of each keyword; cheap, because rules are shared.
+    rules: Vec<KeywordRules>,
+    /// The effects of the patterns that are texts of rules. A pattern can be a keyword as well.
+    effects: BTreeMap<usize, Vec<RuleEffect>>,
     parts: Vec<Part>,
 }
 
-/// An automaton over a range of the keywords. One automaton is enough for up to some millions.
+/// The effect on a keyword of an occurrence of a text of its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RuleEffect {
+    /// The text matches the keyword of this index, unless another text excludes it.
+    Include(usize),
+    /// The text does not match the keyword of this index.
+    Exclude(usize),
+}
+
+/// An automaton over a range of the patterns. One automaton is enough for up to some millions.
 #[derive(Debug)]
 struct Part {
-    /// The index of the keyword of pattern 0.
+    /// The index of the first pattern.
     first: usize,
     automaton: AhoCorasick,
 }
 
 impl Matcher {
-    /// Builds a matcher for these keywords. They can be in any order and repeat.
+    /// Builds a matcher for these keywords without rules. They can be in any order and repeat.
     pub fn new(keywords: impl IntoIterator<Item = Keyword>) -> Self {
-        let mut keywords: Vec<Keyword> = keywords.into_iter().collect();
-        keywords.sort_unstable();
-        keywords.dedup();
-        let mut parts = Vec::with_capacity(1);
-        build(&keywords, 0, &mut parts);
-        Self { keywords, parts }
+        let keywords = keywords.into_iter();
+        Self::with_rules(keywords.map(|keyword| (keyword, KeywordRules::default())))
     }
 
-    /// Returns the keywords that occur in a text, each once, in order.
+    /// Builds a matcher for these keywords with their rules. They can be in any order. If a keyword
+    /// repeats, its first rules count.
+    pub fn with_rules(keywords: impl IntoIterator<Item = (Keyword, KeywordRules)>) -> Self {
+        let mut keywords: Vec<(Keyword, KeywordRules)> = keywords.into_iter().collect();
+        keywords.sort_by(|(a, _), (b, _)| a.cmp(b));
+        keywords.dedup_by(|(later, _), (first, _)| later == first);
+        let (keywords, rules): (Vec<Keyword>, Vec<KeywordRules>) = keywords.into_iter().unzip();
+        let mut patterns: Vec<&str> = keywords.iter().map(Keyword::as_str).collect();
+        let effects = rule_effects(&rules, &mut patterns);
+        let mut parts = Vec::with_capacity(1);
+        build(&patterns, 0, &mut parts);
+        Self {
+            keywords,
+            rules,
+            effects,
+            parts,
+        }
+    }
+
+    /// Returns the keywords that a text matches, each once, in order.
     pub fn keywords_in(&self, text: &str) -> Vec<&Keyword> {
         if self.keywords.is_empty() {
             return Vec::new();
@@ -65,16 +97,48 @@ impl Matcher {
         let mut found = BTreeSet::new();
         for part in &self.parts {
             for occurrence in part.automaton.find_overlapping_iter(&text) {
-                let keyword = part.first + occurrence.pattern().as_usize();
-                if !found.contains(&keyword) && counts(&text, &boundaries, &occurrence) {
-                    found.insert(keyword);
+                let pattern = part.first + occurrence.pattern().as_usize();
+                if !found.contains(&pattern) && counts(&text, &boundaries, &occurrence) {
+                    found.insert(pattern);
                 }
             }
+        }
+        if !self.effects.is_empty() {
+            found = self.matched(found);
         }
         let keywords = found.into_iter();
         keywords
             .filter_map(|keyword| self.keywords.get(keyword))
             .collect()
+    }
+
+    /// Returns the indexes of the keywords that a text matches, from the patterns that occur in it.
+    fn matched(&self, mut patterns: BTreeSet<usize>) -> BTreeSet<usize> {
+        let effects: Vec<RuleEffect> = patterns
+            .iter()
+            .filter_map(|pattern| self.effects.get(pattern))
+            .flatten()
+            .copied()
+            .collect();
+        drop(patterns.split_off(&self.keywords.len()));
+        let mut matched = patterns;
+        for effect in &effects {
+            if let RuleEffect::Include(keyword) = effect {
+                matched.insert(*keyword);
+            }
+        }
+        for effect in &effects {
+            if let RuleEffect::Exclude(keyword) = effect {
+                matched.remove(keyword);
+            }
+        }
+        matched
+    }
+
+    /// The rules by which a keyword is matched; `None` when the matcher does not have the keyword.
+    pub fn rules_of(&self, keyword: &Keyword) -> Option<&KeywordRules> {
+        let place = self.keywords.binary_search(keyword).ok()?;
+        self.rules.get(place)
     }
 
     /// The number of keywords.
@@ -83,17 +147,47 @@ impl Matcher {
     }
 }
 
-/// Builds an automaton over `keywords`, of which the first one has the index `first`. If the
-/// keywords need more states than one automaton can address, builds one automaton for each half.
-fn build(keywords: &[Keyword], first: usize, parts: &mut Vec<Part>) {
+/// Returns the effects of the rules' texts by pattern. `rules` has the rules of each keyword.
+/// `patterns` has the keywords in order, and gets every text of a rule that is no keyword.
+fn rule_effects<'a>(
+    rules: &'a [KeywordRules],
+    patterns: &mut Vec<&'a str>,
+) -> BTreeMap<usize, Vec<RuleEffect>> {
+    let mut by_text: BTreeMap<&str, Vec<RuleEffect>> = BTreeMap::new();
+    for (keyword, rules) in rules.iter().enumerate() {
+        for text in rules.any() {
+            let effects = by_text.entry(text).or_default();
+            effects.push(RuleEffect::Include(keyword));
+        }
+        for text in rules.none() {
+            let effects = by_text.entry(text).or_default();
+            effects.push(RuleEffect::Exclude(keyword));
+        }
+    }
+    let keywords = patterns.len();
+    let mut effects_by_pattern = BTreeMap::new();
+    for (text, effects) in by_text {
+        let among_keywords = patterns.get(..keywords).unwrap_or_default();
+        let pattern = among_keywords.binary_search(&text).unwrap_or_else(|_| {
+            patterns.push(text);
+            patterns.len().saturating_sub(1)
+        });
+        effects_by_pattern.insert(pattern, effects);
+    }
+    effects_by_pattern
+}
+
+/// Builds an automaton over `patterns`, of which the first one has the index `first`. If the
+/// patterns need more states than one automaton can address, builds one automaton for each half.
+fn build(patterns: &[&str], first: usize, parts: &mut Vec<Part>) {
     let automaton = AhoCorasick::builder()
-        // The densest form, for a handful of keywords as well as for 100,000.
+        // The densest form, for a handful of patterns as well as for 100,000.
         .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(keywords.iter().map(Keyword::as_str));
+        .build(patterns);
     if let Ok(automaton) = automaton {
         parts.push(Part { first, automaton });
-    } else if keywords.len() > 1 {
-        let (lower, upper) = keywords.split_at(keywords.len() / 2);
+    } else if patterns.len() > 1 {
+        let (lower, upper) = patterns.split_at(patterns.len() / 2);
         build(lower, first, parts);
         build(upper, first + lower.len(), parts);
     }
@@ -182,6 +276,7 @@ fn is_unspaced(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::RuleTexts;
     use proptest::prelude::*;
     use unicode_segmentation::UnicodeSegmentation;
 
@@ -326,6 +421,62 @@ mod tests {
         assert!(!holds("aaa", "aa"));
     }
 
+    fn ruled(keyword: &str, any: &[&str], none: &[&str]) -> (Keyword, KeywordRules) {
+        (
+            Keyword::new(keyword).unwrap(),
+            KeywordRules::of_test(any, none),
+        )
+    }
+
+    #[test]
+    fn text_of_any_matches_and_text_of_none_excludes() {
+        let matcher = Matcher::with_rules([ruled(
+            "아이폰",
+            &["iPhone", "애플 폰"],
+            &["케이스", "iphone case"],
+        )]);
+        for (text, is_match) in [
+            ("아이폰 샀다", true),
+            ("new IPHONE today", true),
+            ("my iphones", false),
+            ("애플  폰 샀다", true),
+            ("갤럭시 샀다", false),
+            ("케이스", false),
+            ("아이폰 케이스", false),
+            ("케이스 말고 아이폰", false),
+            ("iphone과 아이폰과 케이스", false),
+            ("an iphone case", false),
+            ("an iphone cases", true),
+            ("", false),
+        ] {
+            assert_eq!(!found(&matcher, text).is_empty(), is_match, "{text}");
+        }
+    }
+
+    #[test]
+    fn rules_of_one_keyword_do_not_affect_another() {
+        let matcher = Matcher::with_rules([
+            ruled("apple", &["iphone", "mac"], &["pie"]),
+            ruled("iphone", &["apple"], &[]),
+            ruled("pie", &[], &["apple"]),
+            ruled("mac", &[], &[]),
+            ruled("tart", &["pie"], &["tart"]),
+        ]);
+        assert_eq!(matcher.keywords(), 5);
+        for (text, expected) in [
+            ("apple", &["apple", "iphone"][..]),
+            ("iphone", &["apple", "iphone"]),
+            ("mac", &["apple", "mac"]),
+            ("pie", &["pie", "tart"]),
+            ("apple pie", &["iphone", "tart"]),
+            ("mac pie", &["mac", "pie", "tart"]),
+            ("tart", &[]),
+            ("pie tart", &["pie"]),
+        ] {
+            assert_eq!(found(&matcher, text), expected, "{text}");
+        }
+    }
+
     #[test]
     fn matcher_without_keywords_finds_nothing() {
         assert!(Matcher::new([]).keywords_in("ai").is_empty());
@@ -362,6 +513,27 @@ mod tests {
         keywords.iter().filter(is_in).cloned().collect()
     }
 
+    /// The keywords that match by the definition of the rules, each text searched for by itself.
+    fn naive_by_rules(keywords: &[(Keyword, KeywordRules)], text: &str) -> Vec<String> {
+        let is_in = |wanted: &str| !naive(&BTreeSet::from([wanted.to_owned()]), text).is_empty();
+        let matches = |(keyword, rules): &&(Keyword, KeywordRules)| {
+            let is_included = is_in(keyword.as_str()) || rules.any().iter().any(|text| is_in(text));
+            is_included && !rules.none().iter().any(|text| is_in(text))
+        };
+        let matching = keywords.iter().filter(matches);
+        let names: BTreeSet<String> = matching.map(|(keyword, _)| keyword.to_string()).collect();
+        names.into_iter().collect()
+    }
+
+    fn rules() -> impl Strategy<Value = KeywordRules> {
+        let list = || prop::collection::vec(texts("{1,3}"), 0..4);
+        let of = |list: Vec<String>| {
+            let valid = list.iter().filter(|text| Keyword::new(text).is_ok());
+            RuleTexts::new(valid.map(String::as_str)).unwrap()
+        };
+        (list(), list()).prop_map(move |(any, none)| KeywordRules::new(of(any), of(none)))
+    }
+
     fn texts(lengths: &str) -> impl Strategy<Value = String> {
         let alphabet = "[abAB1_éДд가나ㄱㅋ漢あー.🍎 हदीก่🇰🇷👩\u{302}\u{200c}\u{200d}\u{20e3}]";
         prop::string::string_regex(&format!("{alphabet}{lengths}")).unwrap()
@@ -379,6 +551,22 @@ mod tests {
             let wanted = keywords.iter().map(Keyword::to_string).collect();
             let matcher = Matcher::new(keywords);
             prop_assert_eq!(found(&matcher, &text), naive(&wanted, &text));
+        }
+
+        #[test]
+        fn matcher_with_rules_agrees_with_a_naive_search(
+            keywords in prop::collection::btree_map(texts("{1,3}"), rules(), 0..6),
+            text in texts("{0,24}"),
+        ) {
+            let mut distinct = BTreeMap::new();
+            for (text, rules) in keywords {
+                if let Ok(keyword) = Keyword::new(&text) {
+                    distinct.insert(keyword, rules);
+                }
+            }
+            let keywords: Vec<_> = distinct.into_iter().collect();
+            let matcher = Matcher::with_rules(keywords.iter().cloned());
+            prop_assert_eq!(found(&matcher, &text), naive_by_rules(&keywords, &text));
         }
 
         #[test]

@@ -7,6 +7,7 @@ mod demo;
 mod foreign_text;
 mod hostile_input;
 mod journal_damage;
+mod keywords;
 mod open_files;
 mod rejected;
 mod sample;

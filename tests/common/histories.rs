@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tidings::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, MetricsPatch, Sequence, Timestamp, TweetDeleted,
-    TweetEngaged, TweetId, TweetMetrics, TweetPosted,
+    Author, Event, KeywordEnvelope, KeywordRecord, KeywordRules, MetricsPatch, RuleTexts, Sequence,
+    Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
 /// The time around which histories take place, near boundaries of a minute, an hour and a day.
@@ -53,7 +53,7 @@ pub fn cuts(longest: usize) -> impl Strategy<Value = Vec<(usize, bool)>> {
     ]
 }
 
-/// A record. One in fifty untracks or tracks the keyword.
+/// A record. Three in a hundred untrack or track the keyword.
 pub fn records(ids: u16) -> impl Strategy<Value = KeywordRecord> {
     let rejected = KeywordRecord::Rejected {
         payload: b"{".as_slice().into(),
@@ -65,12 +65,22 @@ pub fn records(ids: u16) -> impl Strategy<Value = KeywordRecord> {
         14 => (tweet_ids(ids), times())
             .prop_map(|(id, at)| Event::TweetDeleted(TweetDeleted { id, at })),
         1 => times().prop_map(Event::keyword_tracked),
+        1 => (times(), rules()).prop_map(|(at, rules)| Event::keyword_tracked_by(at, &rules)),
         1 => times().prop_map(Event::keyword_untracked),
     ];
     prop_oneof![
         30 => event.prop_map(KeywordRecord::Event),
         1 => Just(rejected),
     ]
+}
+
+/// Rules of up to three texts each.
+fn rules() -> impl Strategy<Value = KeywordRules> {
+    let list = || {
+        let texts = vec(select(vec!["ＡＩ", "ai", "아이폰", "us  airways"]), 0..=3);
+        texts.prop_map(|texts| RuleTexts::new(texts).expect("valid texts"))
+    };
+    (list(), list()).prop_map(|(any, none)| KeywordRules::new(any, none))
 }
 
 /// Ids whose order differs from that of their numbers; some are prefixes of others.

@@ -347,8 +347,8 @@ async fn tracking_is_journaled_like_other_events() {
     let tidings = start(data.path(), &journal).await;
     let word = keyword("ai");
     assert!(tidings.untrack(&word).await.is_err(), "it never existed");
-    assert!(tidings.track(&word).await.unwrap());
-    assert!(!tidings.track(&word).await.unwrap());
+    assert!(tidings.track(&word, None).await.unwrap());
+    assert!(!tidings.track(&word, None).await.unwrap());
     assert_eq!(*journal.head().borrow(), Sequence::new(1));
     let last = append(&journal, vec![record("ai", &posted(1))]).await;
     tidings.reached(Scope::All, last).await.unwrap();
@@ -367,7 +367,7 @@ async fn tracking_is_journaled_like_other_events() {
     let head = tidings.views().summary(&word).unwrap().unwrap();
     assert!(!head.tracked);
     assert_eq!((head.tweets, head.ledger.ignored), (0, 2));
-    assert!(tidings.track(&word).await.unwrap());
+    assert!(tidings.track(&word, None).await.unwrap());
     let last = append(&journal, vec![record("ai", &posted(1))]).await;
     tidings.reached(Scope::All, last).await.unwrap();
     let head = tidings.views().summary(&word).unwrap().unwrap();

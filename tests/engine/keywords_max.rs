@@ -255,7 +255,7 @@ async fn concurrent_track_requests_do_not_exceed_the_limit() {
         asking.spawn(async move {
             let name = format!("k{number}");
             if number % 2 == 0 {
-                return match tidings.track(&keyword(&name)).await {
+                return match tidings.track(&keyword(&name), None).await {
                     Ok(is_new) => is_new,
                     Err(CommandError::TooMany { max: 8 }) => false,
                     Err(other) => panic!("{name}: {other}"),

@@ -4,3 +4,4 @@ mod folding;
 mod healing;
 mod keywords_max;
 mod previous_views;
+mod rules;

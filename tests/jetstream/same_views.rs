@@ -10,7 +10,8 @@ use crate::common::posts;
 use crate::common::server::Server;
 use crate::jetstream::nats::Nats;
 
-/// Posts of three keywords with engagements and deletions; the first part is there twice.
+/// Posts of three keywords with engagements and deletions, of which the first part is there twice,
+/// and rules that are not in normal form.
 fn history() -> String {
     let keywords = ["영화", "a.b", "us airways"];
     let mut lines = Vec::new();
@@ -36,6 +37,13 @@ fn history() -> String {
     }
     let again = lines[..500].to_vec();
     lines.extend(again);
+    lines.push(
+        json!({
+            "type": "keyword.tracked", "at": "2020-01-01T00:00:00Z", "keyword": "영화",
+            "any": ["ＭＯＶＩＥ", " movie", "film"], "none": ["Film  Camera"],
+        })
+        .to_string(),
+    );
     lines.join("\n")
 }
 

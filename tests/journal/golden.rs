@@ -46,6 +46,9 @@ fn events() -> Vec<(&'static str, Event)> {
         .collect()
 }
 
+/// Examples that no segment has, because the segments were written before.
+const ABSENT_FROM_SEGMENTS: [&str; 1] = ["tracked-rules"];
+
 /// The tweet of the fixtures `posted-full`, independent of the decoder.
 fn full_tweet() -> Event {
     TweetPosted {
@@ -93,6 +96,7 @@ fn records() -> Vec<Record> {
     let keyword = Keyword::new("아이폰").unwrap();
     let mut records: Vec<Record> = events()
         .iter()
+        .filter(|(name, _)| !ABSENT_FROM_SEGMENTS.contains(name))
         .map(|(_, event)| Record::of_event(&keyword, event, received_at()).unwrap())
         .collect();
     for (token, (_, payload)) in [&b"us%20airways"[..], b"AI", b"\xff"]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tidings::events::{
-    Author, Content, Envelope, Event, Incarnation, KeywordRecord, Record, Sequence, Timestamp,
-    TweetMetrics, TweetPosted, binary,
+    Author, Content, Envelope, Event, Incarnation, KeywordRecord, KeywordRules, Record, RuleTexts,
+    Sequence, Timestamp, TweetMetrics, TweetPosted, binary,
 };
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, Journal, JournalError, MemoryJournal, Salvage, Selection,
@@ -103,6 +103,29 @@ async fn try_import(
     dir: &Path,
 ) -> Result<Imported, TransferError> {
     import(journal, file, &import_state(dir), &mut |_| {}).await
+}
+
+#[tokio::test]
+async fn rules_of_keywords_are_exported_and_imported() {
+    let texts = |texts: &[&str]| RuleTexts::new(texts.iter().copied()).unwrap();
+    let rules = KeywordRules::new(texts(&["iphone", "애플 폰"]), texts(&["케이스"]));
+    let tracked = of("아이폰", &Event::keyword_tracked_by(at(0), &rules), 0);
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("export.ndjson");
+    let journal = filled(vec![tracked], 1).await;
+    try_export(&journal, &file).await.unwrap();
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let event = r#""any":["iphone","애플 폰"],"none":["케이스"]}"#;
+    assert!(lines.contains(event), "{lines}");
+
+    let folder = dir.path().join("journal");
+    let again = EmbeddedJournal::open(&folder, &EmbeddedOptions::default()).unwrap();
+    try_import(&again, &file, &folder).await.unwrap();
+    let envelopes = envelopes(&again).await;
+    let Some(Event::KeywordTracked(imported)) = envelopes[0].event() else {
+        panic!("{envelopes:?}");
+    };
+    assert_eq!(imported.rules(), rules);
 }
 
 #[tokio::test]

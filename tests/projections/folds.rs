@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tidings::events::{
-    Content, Envelope, Event, Keyword, KeywordRecord, RecordHash, Sequence, Timestamp,
-    TweetMetrics, TweetPosted, normal_form,
+    Content, Envelope, Event, Keyword, KeywordRecord, KeywordRules, RecordHash, RuleTexts,
+    Sequence, Timestamp, TweetMetrics, TweetPosted, normal_form,
 };
 use tidings::projections::ids::{IdHash, IdState, Ids};
 use tidings::projections::volume::{self, Step, VolumePoint};
@@ -189,6 +189,8 @@ proptest! {
         }
         let head = view.summary();
         prop_assert_eq!(head.tracked, model.tracked.unwrap_or(false));
+        let rules = model.rules.each_ref().map(Vec::as_slice);
+        prop_assert_eq!([head.rules.any(), head.rules.none()], rules);
         prop_assert_eq!(head.as_of, model.as_of);
         prop_assert_eq!(head.tweets, model.tweets.len() as u64);
         prop_assert_eq!(head.first_at.zip(head.last_at), model.span());
@@ -397,6 +399,21 @@ mod table {
         assert_eq!(fates, expected);
         assert_eq!(model.tweets.len(), 2);
         assert_eq!(model.tracked, Some(true));
+    }
+
+    #[test]
+    fn newest_tracked_event_decides_the_rules() {
+        let tracked = |any: &[&str], none: &[&str]| {
+            let texts = |list: &[&str]| RuleTexts::new(list.iter().copied()).unwrap();
+            let rules = KeywordRules::new(texts(any), texts(none));
+            Event::keyword_tracked_by(Timestamp::EARLIEST, &rules)
+        };
+        let rules = |events: Vec<Event>| after(events).0.rules;
+        let [ab, c] = [tracked(&["a", "b"], &[]), tracked(&[], &["c"])];
+        assert_eq!(rules(vec![ab.clone()]), [vec!["a", "b"], vec![]]);
+        assert_eq!(rules(vec![ab.clone(), c]), [vec![], vec!["c"]]);
+        assert_eq!(rules(vec![ab.clone(), TRACKED]), [vec![""; 0], vec![]]);
+        assert_eq!(rules(vec![ab, UNTRACKED]), [vec![""; 0], vec![]]);
     }
 
     #[test]

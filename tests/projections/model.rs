@@ -21,6 +21,8 @@ pub enum Fate {
 pub struct Model {
     /// Whether it is tracked; `None` before the first record.
     pub tracked: Option<bool>,
+    /// The rules of the newest `keyword.tracked`: the lists `any` and `none`.
+    pub rules: [Vec<String>; 2],
     /// The last record that is included.
     pub as_of: Sequence,
     /// The outcome of every record, in order.
@@ -55,12 +57,14 @@ impl Model {
         let fate = match record {
             KeywordRecord::Rejected { .. } => Fate::Rejected,
             KeywordRecord::Hollow(_) => Fate::Ignored,
-            KeywordRecord::Event(Event::KeywordTracked { .. }) => {
+            KeywordRecord::Event(Event::KeywordTracked(tracked)) => {
                 self.tracked = Some(true);
+                self.rules = [&tracked.any, &tracked.none].map(|list| list.as_slice().to_vec());
                 Fate::Folded
             }
             KeywordRecord::Event(Event::KeywordUntracked { .. }) => {
                 self.tracked = Some(false);
+                self.rules = Default::default();
                 self.tweets.clear();
                 self.metrics.clear();
                 self.tombstones.clear();

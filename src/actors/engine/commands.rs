@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::handle::Tidings;
 use super::tracked_keywords::TrackReservation;
-use crate::events::{Event, Keyword, Record, RecordError, Sequence, Timestamp};
+use crate::events::{Event, Keyword, KeywordRules, Record, RecordError, Sequence, Timestamp};
 use crate::journal::{Connection, JournalError};
 use crate::store::StoreError;
 
@@ -79,15 +79,23 @@ impl Tidings {
         tracked_keywords.reserve(keyword, self.keywords_max())
     }
 
-    /// Tracks a keyword; false when it was tracked already.
+    /// Tracks a keyword with these rules; false when it was tracked already. Without `rules`, a
+    /// tracked keyword keeps its rules. Writes no event when nothing would change.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn track(&self, keyword: &Keyword) -> Result<bool, CommandError> {
+    pub async fn track(
+        &self,
+        keyword: &Keyword,
+        rules: Option<KeywordRules>,
+    ) -> Result<bool, CommandError> {
         self.be_current(keyword).await?;
-        if self.is_tracked(keyword) {
+        let known = self.rules(keyword);
+        let is_new = known.is_none();
+        if !is_new && (rules.is_none() || rules == known) {
             return Ok(false);
         }
+        let rules = rules.unwrap_or_default();
         let too_many = || CommandError::TooMany {
             max: self.keywords_max(),
         };
@@ -96,7 +104,7 @@ impl Tidings {
         // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
             let at = this.now();
-            let event = Event::keyword_tracked(at);
+            let event = Event::keyword_tracked_by(at, &rules);
             let tracked = this.command(&keyword, &event, at).await;
             if tracked.is_err() {
                 this.keep_until_folded(vec![reservation]);
@@ -104,7 +112,7 @@ impl Tidings {
             tracked
         });
         carried_out.await??;
-        Ok(true)
+        Ok(is_new)
     }
 
     /// Keeps reservations until the current content of the journal is folded.

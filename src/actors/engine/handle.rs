@@ -12,7 +12,7 @@ use super::options::Options;
 use super::progress::KeywordStatus;
 use super::root::{RootHandle, startup_error};
 use super::root_watch::RootWatch;
-use crate::events::{Keyword, Sequence, Timestamp, TweetId};
+use crate::events::{Keyword, KeywordRules, Sequence, Timestamp, TweetId};
 use crate::journal::{Connection, JournalError, JournalHandle};
 use crate::store::{StoreError, TweetIndex, Views};
 use crate::telemetry::{Metrics, whole};
@@ -136,7 +136,7 @@ impl Tidings {
         self.core().options.clock.now()
     }
 
-    /// The matcher over all tracked keywords, as of now.
+    /// The matcher over all tracked keywords and their rules, as of now.
     pub fn matcher(&self) -> Arc<Matcher> {
         self.core().tracked_keywords.matcher()
     }
@@ -149,6 +149,16 @@ impl Tidings {
     /// True when the keyword is tracked.
     pub fn is_tracked(&self, keyword: &Keyword) -> bool {
         self.core().tracked_keywords.contains(keyword)
+    }
+
+    /// The rules of a keyword; `None` when it is not tracked.
+    pub fn rules(&self, keyword: &Keyword) -> Option<KeywordRules> {
+        self.core().tracked_keywords.rules(keyword)
+    }
+
+    /// The length of the rules of all keywords, in bytes.
+    pub fn rule_bytes(&self) -> usize {
+        self.core().tracked_keywords.rule_bytes()
     }
 
     /// The tracked keywords that hold a tweet, in keyword order. A lagging keyword counts as a

@@ -16,9 +16,9 @@ use super::fold_batch::fold_batch;
 use super::progress::Behind;
 use super::residents::ResidentPermit;
 use super::shard::ShardHandle;
-use crate::events::{Content, Keyword, KeywordEnvelope, Sequence, ShardId};
+use crate::events::{Content, Keyword, KeywordEnvelope, KeywordRules, Sequence, ShardId};
 use crate::journal::{JournalReader, Selection};
-use crate::projections::{FoldOutcome, KeywordView, Rows, RowsError, ViewChange};
+use crate::projections::{FoldOutcome, KeywordSummary, KeywordView, Rows, RowsError, ViewChange};
 use crate::store::{Epoch, ShardRows, StoreError};
 use crate::telemetry::CountedActor;
 
@@ -245,6 +245,22 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
     Ok(())
 }
 
+/// The part of a summary that decides whether the keyword is tracked, and with which rules.
+struct Tracked {
+    as_of: Sequence,
+    /// `None` while the keyword is not tracked.
+    rules: Option<KeywordRules>,
+}
+
+impl Tracked {
+    fn of(summary: &KeywordSummary) -> Self {
+        Self {
+            as_of: summary.as_of,
+            rules: summary.tracked.then(|| summary.rules.clone()),
+        }
+    }
+}
+
 impl KeywordState {
     fn view(&mut self) -> Result<&mut KeywordView, StoreError> {
         match &mut self.view {
@@ -266,7 +282,7 @@ impl KeywordState {
         else {
             return Ok(());
         };
-        let was = (view.summary().as_of, view.summary().tracked);
+        let was = Tracked::of(view.summary());
         let before = view.summary().ledger;
         if own.core.changes.wanting(&own.keyword).is_some() {
             view.start_recording();
@@ -279,13 +295,12 @@ impl KeywordState {
         // The delta is published after the rows are put, so that a GET after an update includes the
         // update.
         if let Some(sink) = own.core.changes.wanting(&own.keyword) {
-            let unrecorded = || ViewChange::unrecorded(was.0, view.summary());
+            let unrecorded = || ViewChange::unrecorded(was.as_of, view.summary());
             sink.publish(&own.keyword, own.epoch, change.unwrap_or_else(unrecorded));
         }
-        if was.0 == Sequence::ZERO || was.1 != view.summary().tracked {
-            own.core
-                .tracked_keywords
-                .set(&own.keyword, view.summary().tracked);
+        let is = Tracked::of(view.summary());
+        if was.as_of == Sequence::ZERO || was.rules != is.rules {
+            own.core.tracked_keywords.set(&own.keyword, is.rules);
         }
         let after = view.summary().ledger;
         let metrics = &own.core.metrics;

@@ -1,11 +1,12 @@
-//! The tracked keywords, the reservations for new ones, and the matcher over them.
+//! The tracked keywords with their rules, the reservations for new ones, and the matcher over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::events::Keyword;
+use crate::events::{Keyword, KeywordRules};
+use crate::store::RuledKeywords;
 use crate::text::Matcher;
 
 /// The tracked keywords; cheap to clone. The matcher is rebuilt on demand after a change, so that
@@ -19,12 +20,15 @@ pub(super) struct TrackedKeywords {
     matcher: Arc<Mutex<(u64, Option<Arc<Matcher>>)>>,
 }
 
+/// The tracked keywords, each with its rules.
+type RulesByKeyword = BTreeMap<Keyword, KeywordRules>;
+
 #[derive(Debug, Default)]
 struct TrackedSets {
-    keywords: BTreeSet<Keyword>,
+    keywords: RulesByKeyword,
     version: u64,
     /// The tracked keywords of the new views, while previous views are shown.
-    folded: Option<BTreeSet<Keyword>>,
+    folded: Option<RulesByKeyword>,
     /// Number of reservations of each keyword.
     reserved: BTreeMap<Keyword, usize>,
     /// Number of reserved keywords that are not tracked yet.
@@ -41,7 +45,7 @@ pub(crate) struct TrackReservation {
 
 impl TrackedSets {
     /// Changes the folded set; `change` returns whether it changed anything.
-    fn change(&mut self, change: impl FnOnce(&mut BTreeSet<Keyword>) -> bool) {
+    fn change(&mut self, change: impl FnOnce(&mut RulesByKeyword) -> bool) {
         match &mut self.folded {
             Some(folded) => {
                 change(folded);
@@ -53,12 +57,12 @@ impl TrackedSets {
 
     fn count_arriving(&mut self) {
         let arriving = self.reserved.keys();
-        let arriving = arriving.filter(|keyword| !self.keywords.contains(*keyword));
+        let arriving = arriving.filter(|keyword| !self.keywords.contains_key(*keyword));
         self.arriving = arriving.count();
     }
 
     fn hold(&mut self, keyword: &Keyword, max: usize) -> bool {
-        let is_new = !self.keywords.contains(keyword) && !self.reserved.contains_key(keyword);
+        let is_new = !self.keywords.contains_key(keyword) && !self.reserved.contains_key(keyword);
         if is_new && self.keywords.len().saturating_add(self.arriving) >= max {
             return false;
         }
@@ -73,7 +77,7 @@ impl TrackedSets {
             Some(held) if *held > 1 => *held = held.saturating_sub(1),
             Some(_) => {
                 self.reserved.remove(keyword);
-                if !self.keywords.contains(keyword) {
+                if !self.keywords.contains_key(keyword) {
                     self.arriving = self.arriving.saturating_sub(1);
                 }
             }
@@ -93,7 +97,7 @@ impl Drop for TrackReservation {
 
 impl TrackedKeywords {
     /// Replaces all tracked keywords.
-    pub(crate) fn replace(&self, keywords: impl IntoIterator<Item = Keyword>) {
+    pub(crate) fn replace(&self, keywords: RuledKeywords) {
         let mut tracked = self.tracked.write();
         tracked.folded = None;
         tracked.keywords = keywords.into_iter().collect();
@@ -102,7 +106,7 @@ impl TrackedKeywords {
     }
 
     /// Shows these keywords instead of the folded ones, until [`Self::thaw`].
-    pub(crate) fn freeze(&self, keywords: impl IntoIterator<Item = Keyword>) {
+    pub(crate) fn freeze(&self, keywords: RuledKeywords) {
         let mut tracked = self.tracked.write();
         let keywords = keywords.into_iter().collect();
         let folded = std::mem::replace(&mut tracked.keywords, keywords);
@@ -126,15 +130,14 @@ impl TrackedKeywords {
         self.tracked.read().folded.is_some()
     }
 
-    pub(in crate::actors) fn set(&self, keyword: &Keyword, is_tracked: bool) {
+    /// Sets the rules of a keyword that is tracked; `None` when it is not tracked.
+    pub(in crate::actors) fn set(&self, keyword: &Keyword, rules: Option<KeywordRules>) {
+        let is_tracked = rules.is_some();
         let mut tracked = self.tracked.write();
         let before = tracked.keywords.len();
-        tracked.change(|keywords| {
-            if is_tracked {
-                keywords.insert(keyword.clone())
-            } else {
-                keywords.remove(keyword)
-            }
+        tracked.change(|keywords| match rules {
+            Some(rules) => keywords.insert(keyword.clone(), rules.clone()) != Some(rules),
+            None => keywords.remove(keyword).is_some(),
         });
         if tracked.keywords.len() != before && tracked.reserved.contains_key(keyword) {
             tracked.arriving = if is_tracked {
@@ -151,7 +154,18 @@ impl TrackedKeywords {
     }
 
     pub(crate) fn contains(&self, keyword: &Keyword) -> bool {
-        self.tracked.read().keywords.contains(keyword)
+        self.tracked.read().keywords.contains_key(keyword)
+    }
+
+    /// The rules of a keyword; `None` when it is not tracked.
+    pub(crate) fn rules(&self, keyword: &Keyword) -> Option<KeywordRules> {
+        self.tracked.read().keywords.get(keyword).cloned()
+    }
+
+    /// The length of all texts of rules, in bytes.
+    pub(crate) fn rule_bytes(&self) -> usize {
+        let tracked = self.tracked.read();
+        tracked.keywords.values().map(KeywordRules::bytes).sum()
     }
 
     /// Reserves a place for a keyword that is to be tracked; `None` when `max` places are taken by
@@ -176,7 +190,7 @@ impl TrackedKeywords {
             }
         };
         // The set is not locked here, so folds do not wait while the matcher is built.
-        let matcher = Arc::new(Matcher::new(keywords));
+        let matcher = Arc::new(Matcher::with_rules(keywords));
         *built = (version, Some(Arc::clone(&matcher)));
         matcher
     }
@@ -193,7 +207,7 @@ mod tests {
     #[test]
     fn last_free_place_is_reserved_by_one() {
         let tracked_keywords = TrackedKeywords::default();
-        tracked_keywords.set(&keyword("a"), true);
+        tracked_keywords.set(&keyword("a"), Some(KeywordRules::default()));
         let last = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
         assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
         let same = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
@@ -208,11 +222,36 @@ mod tests {
     }
 
     #[test]
+    fn matcher_is_built_again_when_rules_change_and_not_otherwise() {
+        let tracked_keywords = TrackedKeywords::default();
+        let finds = |text: &str| !tracked_keywords.matcher().keywords_in(text).is_empty();
+        let iphone = || Some(KeywordRules::of_test(&["iphone"], &["case"]));
+        tracked_keywords.set(&keyword("아이폰"), Some(KeywordRules::default()));
+        assert!(!finds("iphone"));
+        tracked_keywords.set(&keyword("아이폰"), iphone());
+        assert!(finds("iphone") && !finds("iphone case"));
+        assert_eq!(tracked_keywords.rules(&keyword("아이폰")), iphone());
+        assert_eq!(tracked_keywords.rule_bytes(), 10);
+        let built = tracked_keywords.matcher();
+        tracked_keywords.set(&keyword("아이폰"), iphone());
+        assert!(Arc::ptr_eq(&built, &tracked_keywords.matcher()));
+
+        tracked_keywords.freeze(vec![(keyword("아이폰"), KeywordRules::default())]);
+        assert!(!finds("iphone"), "as in the previous views");
+        tracked_keywords.thaw();
+        assert!(finds("iphone"));
+        tracked_keywords.set(&keyword("아이폰"), None);
+        assert_eq!(tracked_keywords.rules(&keyword("아이폰")), None);
+        assert!(!finds("iphone"));
+    }
+
+    #[test]
     fn reservation_is_released_once() {
         let tracked_keywords = TrackedKeywords::default();
         let held = tracked_keywords.reserve(&keyword("a"), 2).unwrap();
         for is_tracked in [true, true, false, true, false] {
-            tracked_keywords.set(&keyword("a"), is_tracked);
+            let rules = is_tracked.then(KeywordRules::default);
+            tracked_keywords.set(&keyword("a"), rules);
             let other = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
             assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
             drop(other);

@@ -74,6 +74,7 @@ impl KindVisitor for Diagnose<'_> {
 mod tests {
     use super::super::{decode, decode_line};
     use super::*;
+    use crate::events::KeywordRules;
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
@@ -104,6 +105,10 @@ mod tests {
         lines().swap_remove(0)
     }
 
+    fn tracked() -> String {
+        lines().swap_remove(3)
+    }
+
     /// Whether the type of a line has a member, `type` and `keyword` included.
     fn has_member(kind: EventKind, name: &str) -> bool {
         HEADER
@@ -130,6 +135,10 @@ mod tests {
             "{}",
             r#"{"handle":"\udfff","likes":[1e400]}"#,
             r#"["\ud800",{"a":"\ud800"}]"#,
+            r#"["a","A","ㅋㅋ"]"#,
+            r#"["a",null]"#,
+            r#"["a"," "]"#,
+            r#"["","","","","","","","","","","","","","","","","","","","","",1]"#,
             "\"\u{feff}\"",
             "7",
             r#""text""#,
@@ -249,6 +258,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn wrong_rule_is_named_with_the_place_of_the_text() {
+        let twenty_one = format!("[{}1]", r#""a","#.repeat(21));
+        let long = format!(r#"["a","{}"]"#, "가".repeat(65));
+        for (value, said) in [
+            ("7", "\"any\" is 7; it must be an array of strings"),
+            ("{}", "\"any\" is an object; it must be an array"),
+            (r#"["a",null]"#, "\"any\" is an array with null at place 2"),
+            (r#"[7]"#, "\"any\" is an array with 7 at place 1"),
+            (r#"["\ud83d"]"#, "half of a surrogate pair, which is no"),
+            (&twenty_one, "\"any\" has 22 texts; at most 20 are allowed"),
+            (r#"["a"," "]"#, "at place 2: it is empty"),
+            (&long, "at place 2: it has 65 characters in normal form"),
+        ] {
+            let line = with_member(&tracked(), "any", value.as_bytes(), false);
+            let reason = decode(&line, NOW).unwrap_err().to_string();
+            assert!(reason.contains(said), "{reason}");
+        }
+        let odd = with_member(&tracked(), "any", b"[\"\xff\"]", false);
+        let reason = decode(&odd, NOW).unwrap_err().to_string();
+        assert!(
+            reason.starts_with("not UTF-8: the byte at position "),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn rules_are_read_in_normal_form() {
+        let line = with_member(&tracked(), "any", "[\"ＡＩ\",\" ai\"]".as_bytes(), false);
+        let line = with_member(std::str::from_utf8(&line).unwrap(), "none", b"null", false);
+        let Ok(Event::KeywordTracked(tracked)) = decode(&line, NOW) else {
+            panic!("refused");
+        };
+        assert_eq!(tracked.rules(), KeywordRules::of_test(&["ai"], &[]));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_048))]
         #[test]
@@ -267,7 +312,7 @@ mod tests {
         fn both_paths_agree_on_lines_with_odd_members(
             line in select(lines()),
             members in prop::collection::vec(
-                (select(vec!["type", "keyword", "id", "at", "text", "author", "metrics", "bio"]), values(), any::<bool>()),
+                (select(vec!["type", "keyword", "id", "at", "text", "author", "metrics", "any", "none", "bio"]), values(), any::<bool>()),
                 1..3,
             ),
         ) {

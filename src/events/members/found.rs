@@ -10,6 +10,7 @@ use serde_json::Number;
 
 use super::raw_json::{self, RawValue};
 use super::{DecodeError, Field, MAX_METRIC, Rule};
+use crate::events::ListedTexts;
 
 /// The members of one JSON object that its type has. `null` is the same as absent.
 pub(in crate::events) struct FoundMembers<'a> {
@@ -99,6 +100,43 @@ impl<'a> Found<'a> {
             found: "a string with half of a surrogate pair, which is no character".into(),
             expected: "a string of whole characters".into(),
         })
+    }
+
+    /// Returns the value as a list of texts. Those that [`ListedTexts`] does not keep are not read.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the value is not an array, or when a text that is kept is not a string,
+    /// or has bytes or escapes that are not characters.
+    pub(in crate::events) fn texts(&self) -> Result<ListedTexts<'a>, DecodeError> {
+        if kind_of(self.value.bytes) != Kind::Array {
+            return Err(self.wrong("an array of strings"));
+        }
+        let wrong = |found: String| DecodeError::WrongType {
+            field: self.field,
+            found: found.into(),
+            expected: "an array of strings".into(),
+        };
+        let mut listed = ListedTexts::default();
+        for (value, place) in self.value.elements().zip(1_usize..) {
+            if place > ListedTexts::MAX_KEPT {
+                listed.count_one();
+                continue;
+            }
+            let RawValue { bytes, position } = value;
+            if kind_of(bytes) != Kind::String {
+                let found = shown(bytes);
+                return Err(wrong(format!("an array with {found} at place {place}")));
+            }
+            raw_json::check_utf8(bytes, position)?;
+            let text = raw_json::text(bytes).ok_or_else(|| {
+                wrong(format!(
+                    "an array with half of a surrogate pair, which is no character, at place \
+                    {place}"
+                ))
+            })?;
+            listed.push(text);
+        }
+        Ok(listed)
     }
 
     /// Returns the value as a whole number.

@@ -24,7 +24,9 @@ pub use self::error::DecodeError;
 pub use self::field::Field;
 pub(super) use self::found::{Found, FoundMembers, kind_name, shown};
 pub(super) use self::object::Object;
-pub(super) use self::rules::{BorrowedText, Count, CountOrZero, Id, OptionalText, Text, Time};
+pub(super) use self::rules::{
+    BorrowedText, Count, CountOrZero, Id, OptionalText, RuleList, Text, Time,
+};
 pub use self::rules::{MAX_AHEAD_MILLIS, MAX_HANDLE_CODE_POINTS, MAX_METRIC, MAX_TEXT_CODE_POINTS};
 use super::Timestamp;
 use super::codec::StoredError;

@@ -1,4 +1,5 @@
-//! Splits a JSON object into its members, each with the bytes of its value.
+//! Splits a JSON object into its members and an array into its elements, each with the bytes of its
+//! value.
 //!
 //! This code does not recurse, and only looks for the end of a value. So a value can be nested as
 //! deeply as its bytes allow, and can have escapes and bytes that are not characters.
@@ -70,7 +71,20 @@ impl<'a> RawValue<'a> {
             position: self.position.saturating_add(1),
         }
     }
+
+    /// The elements of an array in order. Other values have no elements.
+    pub(in crate::events) fn elements(self) -> Elements<'a> {
+        let inside = self.bytes.strip_prefix(b"[").unwrap_or_default();
+        Elements(Members {
+            rest: inside,
+            position: self.position.saturating_add(1),
+        })
+    }
 }
+
+/// Iterates over the elements of an array.
+#[derive(Debug)]
+pub(in crate::events) struct Elements<'a>(Members<'a>);
 
 /// Iterates over the members of an object.
 #[derive(Debug)]
@@ -97,6 +111,17 @@ impl<'a> Members<'a> {
         let is_between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
         let count = self.rest.iter().take_while(|byte| is_between(byte)).count();
         self.pass(count);
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = RawValue<'a>;
+
+    fn next(&mut self) -> Option<RawValue<'a>> {
+        self.0.pass_between();
+        let position = self.0.position;
+        let bytes = self.0.pass(value_length(self.0.rest));
+        (!bytes.is_empty()).then_some(RawValue { bytes, position })
     }
 }
 
@@ -210,6 +235,35 @@ mod tests {
         assert!(members(b"{ }").is_empty());
         assert!(members(b"[1]").is_empty());
         assert!(members(b"\"{\"").is_empty());
+    }
+
+    #[test]
+    fn every_element_is_found_with_its_whole_value() {
+        let elements = |json: &'static [u8]| {
+            check(json).unwrap();
+            let elements = RawValue::of(json).elements();
+            elements
+                .map(|value| {
+                    let there = &json[value.position..value.position + value.bytes.len()];
+                    assert_eq!(there, value.bytes);
+                    value.bytes
+                })
+                .collect::<Vec<_>>()
+        };
+        let found = elements(br#" [ "a,]" ,1.5,[[],"]"],{"b":[1]} , null,"\ud83d",-0]"#);
+        let expected: [&[u8]; 7] = [
+            br#""a,]""#,
+            b"1.5",
+            br#"[[],"]"]"#,
+            br#"{"b":[1]}"#,
+            b"null",
+            br#""\ud83d""#,
+            b"-0",
+        ];
+        assert_eq!(found, expected);
+        for empty in [&b"[ ]"[..], b"{\"a\":1}", b"1"] {
+            assert!(elements(empty).is_empty());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{DecodeError, Field, Found, Rule};
-use crate::events::{Timestamp, TweetId};
+use crate::events::{ListedTexts, RuleTexts, Timestamp, TweetId};
 
 /// Maximum length of a text, in code points.
 pub const MAX_TEXT_CODE_POINTS: usize = 10_000;
@@ -36,6 +36,9 @@ pub(in crate::events) struct Text<const MAX: usize>;
 
 /// An optional text of any length.
 pub(in crate::events) struct OptionalText;
+
+/// The texts of a rule of a keyword; empty when it is absent.
+pub(in crate::events) struct RuleList;
 
 /// An optional number in 0..=[`MAX_METRIC`].
 pub(in crate::events) struct Count;
@@ -146,6 +149,30 @@ impl Rule for OptionalText {
 
     fn written(value: &Option<String>) -> Option<impl Serialize> {
         value.as_ref()
+    }
+}
+
+impl Rule for RuleList {
+    type Value = RuleTexts;
+    type Json<'de> = ListedTexts<'de>;
+
+    fn diagnose<'a>(found: &Found<'a>) -> Result<ListedTexts<'a>, DecodeError> {
+        found.texts()
+    }
+
+    fn check(
+        json: Option<ListedTexts<'_>>,
+        field: Field,
+        _: Timestamp,
+    ) -> Result<RuleTexts, DecodeError> {
+        let listed = json.unwrap_or_default();
+        listed
+            .checked()
+            .map_err(|error| field.bad(format!(" {error}")))
+    }
+
+    fn written(value: &RuleTexts) -> Option<impl Serialize> {
+        (!value.is_empty()).then_some(value)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::http::sequence_schema::SequenceSchema;
 use crate::queries::{QueryError, TrackedKeyword, tracked_keywords};
 use crate::store::Views;
 
-/// Estimated size of one keyword of the list, in bytes.
+/// Estimated size of one keyword of the list without its rules, in bytes.
 const KEYWORD_BYTES: u64 = 200;
 
 /// A query for the list of tracked keywords.
@@ -42,6 +42,12 @@ struct Item {
     lag: u64,
     #[schemars(extend("enum" = ["live", "catching_up", "quarantined"]))]
     status: &'static str,
+    /// A tweet with one of these texts matches as if it had the keyword; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    any: Vec<String>,
+    /// A tweet with one of these texts does not match; absent when there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    none: Vec<String>,
 }
 
 impl From<TrackedKeyword> for Item {
@@ -54,6 +60,8 @@ impl From<TrackedKeyword> for Item {
             as_of: listed.as_of,
             lag: 0,
             status: status(KeywordStatus::Live),
+            any: listed.rules.any().to_vec(),
+            none: listed.rules.none().to_vec(),
         }
     }
 }
@@ -109,7 +117,8 @@ impl AcrossResource for TrackedKeywords {
 
     fn bytes(&self, tidings: &Tidings) -> u64 {
         let count = u64::try_from(tidings.tracked_count()).unwrap_or(u64::MAX);
-        count.saturating_mul(KEYWORD_BYTES)
+        let rules = u64::try_from(tidings.rule_bytes()).unwrap_or(u64::MAX);
+        count.saturating_mul(KEYWORD_BYTES).saturating_add(rules)
     }
 
     fn answer(

@@ -24,7 +24,7 @@ use super::root_watch::RootWatch;
 use super::shard::ShardHandle;
 use crate::events::{Keyword, RecordHash, Sequence, ShardId};
 use crate::journal::JournalError;
-use crate::store::{Contradiction, Store, StoreError, ViewsFolder};
+use crate::store::{Contradiction, RuledKeywords, Store, StoreError, ViewsFolder};
 use crate::telemetry::whole;
 
 mod children;
@@ -314,7 +314,7 @@ impl RootState {
 
     /// Opens the views and reads the tracked keywords. Damage to the tracked keywords alone is also
     /// a reason to move the views aside and rebuild them.
-    async fn open(&mut self) -> Result<(OpenedViews, Vec<Keyword>), ActorProcessingErr> {
+    async fn open(&mut self) -> Result<(OpenedViews, RuledKeywords), ActorProcessingErr> {
         let Options {
             data,
             cache_bytes,

@@ -12,7 +12,7 @@ use crate::actors::engine::causes::Waiting;
 use crate::actors::engine::fold_batch::PartitionedBatch;
 use crate::actors::engine::rejected_records;
 use crate::actors::engine::residents::ResidentPermit;
-use crate::events::{Envelope, Keyword, KeywordEnvelope};
+use crate::events::{Envelope, Keyword, KeywordEnvelope, KeywordRules};
 use crate::store::KeptOpen;
 use crate::telemetry::whole;
 
@@ -80,7 +80,8 @@ impl ShardState {
             }
             if !self.residents.contains(&keyword) && !self.has_folded(&keyword)? {
                 // The keyword counts as tracked from now on, however long its fold takes.
-                self.own.core.tracked_keywords.set(&keyword, true);
+                let rules = Some(KeywordRules::default());
+                self.own.core.tracked_keywords.set(&keyword, rules);
             }
             let actor = match self.residents.take_up(&keyword) {
                 Some(actor) => actor,

@@ -1,5 +1,6 @@
 //! `tidings keywords …`: the keywords of a running server.
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::Invocation;
 use super::client::{ClientError, ServerClient};
 use super::failure::{CommandOutcome, UsageError};
 use super::table::table;
-use crate::events::{Keyword, Token};
+use crate::events::{Keyword, KeywordRules, RuleTexts, Token};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeywordsAction {
@@ -18,8 +19,9 @@ pub(super) enum KeywordsAction {
         #[command(flatten)]
         server: ServerOption,
     },
-    /// Track keywords; a keyword that is tracked already is left as it is
-    Track(NamedKeywords),
+    /// Track keywords; a keyword that is tracked already is left as it is, unless rules are given
+    #[command(visible_alias = "add")]
+    Track(TrackedKeywords),
     /// Untrack keywords: their views are dropped, their ledgers stay
     Untrack(NamedKeywords),
     /// Release quarantined keywords: they fold again
@@ -42,6 +44,45 @@ pub(super) struct NamedKeywords {
     server: ServerOption,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct TrackedKeywords {
+    #[command(flatten)]
+    named: NamedKeywords,
+    #[command(flatten)]
+    rules: RuleOptions,
+}
+
+/// The rules of one keyword. `--any` and `--none` together replace all rules that it has.
+#[derive(Debug, Args)]
+struct RuleOptions {
+    /// A tweet with this text matches as if it had the keyword; can be repeated. Replaces the rules
+    #[arg(long, value_name = "TEXT")]
+    any: Vec<String>,
+    /// A tweet with this text does not match; can be repeated. Replaces the rules
+    #[arg(long, value_name = "TEXT")]
+    none: Vec<String>,
+    /// Remove the rules
+    #[arg(long, conflicts_with_all = ["any", "none"])]
+    no_rules: bool,
+}
+
+impl RuleOptions {
+    /// The rules to send; `None` when the options name none, so that the present rules stay.
+    fn read(&self) -> Result<Option<KeywordRules>, UsageError> {
+        if self.any.is_empty() && self.none.is_empty() {
+            return Ok(self.no_rules.then(KeywordRules::default));
+        }
+        let texts = |option: &str, texts: &[String]| {
+            RuleTexts::new(texts.iter().map(String::as_str))
+                .map_err(|error| UsageError::new(format!("{option} {error}")))
+        };
+        Ok(Some(KeywordRules::new(
+            texts("--any", &self.any)?,
+            texts("--none", &self.none)?,
+        )))
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Listing {
     keywords: Vec<Listed>,
@@ -57,6 +98,10 @@ struct Listed {
     as_of: u64,
     lag: u64,
     status: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    any: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    none: Vec<String>,
 }
 
 /// The outcome for one keyword.
@@ -66,9 +111,10 @@ struct Done {
     done: &'static str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Verb {
-    Track,
+    /// Track, with these rules; `None` leaves the present ones.
+    Track(Option<KeywordRules>),
     Untrack,
     Release,
 }
@@ -79,9 +125,17 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     match action {
         KeywordsAction::Ls { server } => list(&server, invocation).await,
-        KeywordsAction::Track(named) => each(Verb::Track, named, invocation).await,
-        KeywordsAction::Untrack(named) => each(Verb::Untrack, named, invocation).await,
-        KeywordsAction::Release(named) => each(Verb::Release, named, invocation).await,
+        KeywordsAction::Track(TrackedKeywords { named, rules }) => {
+            let rules = rules.read()?;
+            if rules.is_some() && named.keywords.len() > 1 {
+                bail!(UsageError::new(
+                    "--any, --none and --no-rules need exactly one keyword"
+                ));
+            }
+            each(&Verb::Track(rules), named, invocation).await
+        }
+        KeywordsAction::Untrack(named) => each(&Verb::Untrack, named, invocation).await,
+        KeywordsAction::Release(named) => each(&Verb::Release, named, invocation).await,
     }
 }
 
@@ -91,14 +145,16 @@ async fn list(server: &ServerOption, invocation: &Invocation) -> anyhow::Result<
     invocation.output.show(&listing, |listing| {
         let rows: Vec<_> = listing.keywords.iter().map(row).collect();
         table(
-            ["keyword", "tweets", "first", "last", "lag", "status"],
+            [
+                "keyword", "tweets", "first", "last", "lag", "status", "rules",
+            ],
             &rows,
         )
     })?;
     Ok(CommandOutcome::Done)
 }
 
-fn row(listed: &Listed) -> [String; 6] {
+fn row(listed: &Listed) -> [String; 7] {
     let time = |at: &Option<String>| at.clone().unwrap_or_else(|| "-".to_owned());
     [
         listed.keyword.clone(),
@@ -107,11 +163,22 @@ fn row(listed: &Listed) -> [String; 6] {
         time(&listed.last_at),
         listed.lag.to_string(),
         listed.status.clone(),
+        rules_in_words(&listed.any, &listed.none),
     ]
 }
 
+/// The rules in one line; empty when there are none.
+fn rules_in_words(any: &[String], none: &[String]) -> String {
+    let lists = [("any", any), ("none", none)].into_iter();
+    let lists = lists.filter(|(_, texts)| !texts.is_empty());
+    let lists: Vec<String> = lists
+        .map(|(name, texts)| format!("{name}: {}", texts.join(", ")))
+        .collect();
+    lists.join("; ")
+}
+
 async fn each(
-    verb: Verb,
+    verb: &Verb,
     named: NamedKeywords,
     invocation: &Invocation,
 ) -> anyhow::Result<CommandOutcome> {
@@ -142,12 +209,21 @@ async fn each(
 
 async fn ask(
     client: &ServerClient,
-    verb: Verb,
+    verb: &Verb,
     keyword: &Keyword,
 ) -> Result<&'static str, ClientError> {
     let path = format!("/api/v1/keywords/{}", Token::of(keyword));
     match verb {
-        Verb::Track => track(client, keyword).await.map(|()| "tracked"),
+        Verb::Track(None) => track(client, keyword).await.map(|()| "tracked"),
+        Verb::Track(Some(rules)) => {
+            let body = json!({
+                "keyword": keyword.as_str(),
+                "any": rules.any(),
+                "none": rules.none(),
+            });
+            let done = post_keyword(client, &body).await;
+            done.map(|()| "tracked with these rules")
+        }
         Verb::Untrack => match client.ask::<Value>(Method::DELETE, &path, None).await {
             Ok(_) => Ok("untracked"),
             Err(ClientError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
@@ -164,8 +240,11 @@ async fn ask(
 
 /// Tracks one keyword. Succeeds also when it is tracked already.
 pub(super) async fn track(client: &ServerClient, keyword: &Keyword) -> Result<(), ClientError> {
-    let body = json!({ "keyword": keyword.as_str() }).to_string();
-    let body = Some(("application/json", body.into_bytes()));
+    post_keyword(client, &json!({ "keyword": keyword.as_str() })).await
+}
+
+async fn post_keyword(client: &ServerClient, body: &Value) -> Result<(), ClientError> {
+    let body = Some(("application/json", body.to_string().into_bytes()));
     client
         .ask::<Value>(Method::POST, "/api/v1/keywords", body)
         .await

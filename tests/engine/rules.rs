@@ -1,0 +1,110 @@
+//! The rules of keywords follow from the journal alone: after a restart, in views that are made
+//! again, and at a second engine on the same journal.
+
+use tidings::actors::engine::{Scope, Tidings};
+use tidings::events::{Keyword, KeywordRules, RuleTexts};
+use tidings::maintenance::digests;
+
+use crate::common::engine::{append, memory, start};
+use crate::common::events::{NOW, keyword, numbered_at, record};
+
+fn rules(any: &[&str], none: &[&str]) -> KeywordRules {
+    let texts = |texts: &[&str]| RuleTexts::new(texts.iter().copied()).unwrap();
+    KeywordRules::new(texts(any), texts(none))
+}
+
+fn matching(tidings: &Tidings, text: &str) -> Vec<String> {
+    let matcher = tidings.matcher();
+    let found = matcher.keywords_in(text).into_iter();
+    found.map(Keyword::to_string).collect()
+}
+
+/// Checks what is matched after [`changes`].
+fn check(tidings: &Tidings) {
+    for (text, expected) in [
+        ("iphone", &["아이폰"][..]),
+        ("애플폰", &[]),
+        ("아이폰 케이스", &[]),
+        ("ai", &["ai"]),
+        ("llm", &[]),
+        ("연기", &["연기"]),
+        ("acting", &["연기"]),
+    ] {
+        assert_eq!(matching(tidings, text), expected, "{text}");
+    }
+    let summary = tidings
+        .views()
+        .summary(&keyword("아이폰"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(summary.rules, rules(&["iphone"], &["케이스"]));
+    assert_eq!(summary.rules.any(), ["iphone"]);
+}
+
+/// Rules that are set, replaced, removed, and dropped with their keyword.
+async fn changes(tidings: &Tidings) {
+    let phone = keyword("아이폰");
+    assert!(
+        tidings
+            .track(&phone, Some(rules(&["애플폰"], &[])))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !tidings
+            .track(&phone, Some(rules(&["iphone"], &["케이스"])))
+            .await
+            .unwrap()
+    );
+    let ai = keyword("ai");
+    tidings
+        .track(&ai, Some(rules(&["llm"], &[])))
+        .await
+        .unwrap();
+    assert!(
+        !tidings
+            .track(&ai, Some(KeywordRules::default()))
+            .await
+            .unwrap()
+    );
+    let gone = keyword("gone");
+    tidings
+        .track(&gone, Some(rules(&["acting"], &[])))
+        .await
+        .unwrap();
+    tidings.untrack(&gone).await.unwrap();
+    tidings
+        .track(&keyword("연기"), Some(rules(&["acting"], &[])))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restart_rebuild_and_second_engine_match_alike() {
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let journal = memory();
+    let tidings = start(first.path(), &journal).await;
+    changes(&tidings).await;
+    check(&tidings);
+    let last = append(&journal, vec![record("아이폰", &numbered_at(1, NOW))]).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let digest = digests(tidings.views()).unwrap().1;
+
+    let replica = start(second.path(), &journal).await;
+    replica.reached(Scope::All, last).await.unwrap();
+    check(&replica);
+    assert_eq!(digests(replica.views()).unwrap().1, digest);
+    replica.shutdown().await.unwrap();
+
+    tidings.shutdown().await.unwrap();
+    let tidings = start(first.path(), &journal).await;
+    // The rows hold everything: no record is folded again.
+    check(&tidings);
+    assert_eq!(digests(tidings.views()).unwrap().1, digest);
+    let head = *journal.head().borrow();
+    let same = Some(rules(&["iphone"], &["케이스"]));
+    assert!(!tidings.track(&keyword("아이폰"), same).await.unwrap());
+    assert!(!tidings.track(&keyword("아이폰"), None).await.unwrap());
+    assert_eq!(*journal.head().borrow(), head, "nothing has changed");
+    tidings.shutdown().await.unwrap();
+}
