@@ -12,6 +12,7 @@ mod open_files;
 mod rejected;
 mod sample;
 mod settings;
+mod shown_keyword;
 mod stalls;
 mod stopping;
 mod system_calls;

@@ -12,10 +12,19 @@ use super::failure::{CommandOutcome, UsageError};
 use super::table::table;
 use crate::events::{Keyword, KeywordRules, RuleTexts, Token};
 
+mod show;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum KeywordsAction {
     /// All tracked keywords
     Ls {
+        #[command(flatten)]
+        server: ServerOption,
+    },
+    /// One keyword: totals, rules, top words and authors, latest spikes
+    Show {
+        /// The keyword in any spelling; it is brought into normal form
+        keyword: String,
         #[command(flatten)]
         server: ServerOption,
     },
@@ -125,6 +134,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     match action {
         KeywordsAction::Ls { server } => list(&server, invocation).await,
+        KeywordsAction::Show { keyword, server } => show(&keyword, &server, invocation).await,
         KeywordsAction::Track(TrackedKeywords { named, rules }) => {
             let rules = rules.read()?;
             if rules.is_some() && named.keywords.len() > 1 {
@@ -139,9 +149,12 @@ pub(super) async fn run(
     }
 }
 
+/// The path of the list of tracked keywords.
+const LISTED_PATH: &str = "/api/v1/keywords";
+
 async fn list(server: &ServerOption, invocation: &Invocation) -> anyhow::Result<CommandOutcome> {
     let client = ServerClient::new(server.server.as_deref(), &invocation.settings)?;
-    let listing: Listing = client.ask(Method::GET, "/api/v1/keywords", None).await?;
+    let listing: Listing = client.ask(Method::GET, LISTED_PATH, None).await?;
     invocation.output.show(&listing, |listing| {
         let rows: Vec<_> = listing.keywords.iter().map(row).collect();
         table(
@@ -169,12 +182,34 @@ fn row(listed: &Listed) -> [String; 7] {
 
 /// The rules in one line; empty when there are none.
 fn rules_in_words(any: &[String], none: &[String]) -> String {
+    let lists = rule_lists(any, none);
+    let lists = lists.map(|(name, texts)| format!("{name}: {}", texts.join(", ")));
+    lists.collect::<Vec<_>>().join("; ")
+}
+
+/// The lists of rules that are not empty, with their names.
+fn rule_lists<'a>(
+    any: &'a [String],
+    none: &'a [String],
+) -> impl Iterator<Item = (&'static str, &'a [String])> {
     let lists = [("any", any), ("none", none)].into_iter();
-    let lists = lists.filter(|(_, texts)| !texts.is_empty());
-    let lists: Vec<String> = lists
-        .map(|(name, texts)| format!("{name}: {}", texts.join(", ")))
-        .collect();
-    lists.join("; ")
+    lists.filter(|(_, texts)| !texts.is_empty())
+}
+
+async fn show(
+    keyword: &str,
+    server: &ServerOption,
+    invocation: &Invocation,
+) -> anyhow::Result<CommandOutcome> {
+    let client = ServerClient::new(server.server.as_deref(), &invocation.settings)?;
+    let keyword = read_keyword(keyword)?;
+    let shown = show::ask(&client, &keyword).await?;
+    invocation.output.show(&shown, show::text_of)?;
+    Ok(CommandOutcome::Done)
+}
+
+fn read_keyword(text: &str) -> Result<Keyword, UsageError> {
+    Keyword::new(text).map_err(|error| UsageError::new(format!("{text:?}: {error}")))
 }
 
 async fn each(
@@ -187,9 +222,7 @@ async fn each(
     let keywords = named
         .keywords
         .iter()
-        .map(|text| {
-            Keyword::new(text).map_err(|error| UsageError::new(format!("{text:?}: {error}")))
-        })
+        .map(|text| read_keyword(text))
         .collect::<Result<Vec<_>, _>>()?;
     let mut done = Vec::new();
     for keyword in &keywords {
@@ -246,7 +279,7 @@ pub(super) async fn track(client: &ServerClient, keyword: &Keyword) -> Result<()
 async fn post_keyword(client: &ServerClient, body: &Value) -> Result<(), ClientError> {
     let body = Some(("application/json", body.to_string().into_bytes()));
     client
-        .ask::<Value>(Method::POST, "/api/v1/keywords", body)
+        .ask::<Value>(Method::POST, LISTED_PATH, body)
         .await
         .map(|_| ())
 }
