@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 use tidings::actors::live::{EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic};
-use tidings::events::Timestamp;
+use tidings::events::{Keyword, Timestamp};
 use tidings::http::{KeywordSet, RESOURCES, ResourceEntry, Scope, topic};
 use tidings::projections::{KeywordSummary, Rows, RowsError};
 
@@ -149,6 +149,7 @@ struct Windowed;
 impl KeywordQuestion for Windowed {
     fn ask(
         &self,
+        _: &Keyword,
         _: &KeywordSummary,
         _: &dyn Rows,
         now: Timestamp,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::message::Position;
 use crate::access::KeywordSet;
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::store::{StoreError, Views};
 
@@ -126,6 +126,7 @@ pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
     /// [`RowsError`].
     fn ask(
         &self,
+        keyword: &Keyword,
         summary: &KeywordSummary,
         rows: &dyn Rows,
         now: Timestamp,

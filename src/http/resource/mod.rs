@@ -26,7 +26,7 @@ use super::query::Query;
 use crate::access::KeywordSet;
 use crate::actors::engine::Tidings;
 use crate::actors::live::Topic;
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{QueryError, Untracked};
 use crate::store::Views;
@@ -84,6 +84,7 @@ pub trait KeywordResource: Resource {
     /// than once.
     fn question(
         self,
+        keyword: Keyword,
         now: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<Self::Answer, RowsError> + Send + 'static;
 }

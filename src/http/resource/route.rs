@@ -28,8 +28,8 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
     let lane = resource.lane();
-    call.answer_for(lane, keyword, R::UNTRACKED, resource.question(now))
-        .await
+    let question = resource.question(keyword.clone(), now);
+    call.answer_for(lane, keyword, R::UNTRACKED, question).await
 }
 
 /// Answers a GET of a resource of many keywords.

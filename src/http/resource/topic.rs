@@ -12,7 +12,7 @@ use crate::access::KeywordSet;
 use crate::actors::live::{
     AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic,
 };
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::projections::{KeywordSummary, Rows, RowsError};
@@ -66,11 +66,12 @@ struct OfKeyword<R>(R);
 impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
     fn ask(
         &self,
+        keyword: &Keyword,
         summary: &KeywordSummary,
         rows: &dyn Rows,
         now: Timestamp,
     ) -> Result<EncodedAnswer, RowsError> {
-        let mut question = self.0.clone().question(now);
+        let mut question = self.0.clone().question(keyword.clone(), now);
         encoded(&question(summary, rows)?)
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -59,6 +59,7 @@ impl KeywordResource for KeywordLedger {
 
     fn question(
         self,
+        _: Keyword,
         _: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<LedgerAnswer, RowsError> + Send + 'static
     {

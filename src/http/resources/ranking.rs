@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tweet::Tweet;
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::http::lanes::Lane;
 use crate::http::parameter::{Head, Number, Parameter, Time, Word};
 use crate::http::problem::Problem;
@@ -299,6 +299,7 @@ impl KeywordResource for Ranking {
 
     fn question(
         self,
+        _: Keyword,
         now: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<RankingAnswer, RowsError> + Send + 'static
     {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::tweet::Tweet;
 use crate::actors::live::{DEFAULT_LIMIT, Topic};
-use crate::events::{Timestamp, normal_form};
+use crate::events::{Keyword, Timestamp, normal_form};
 use crate::http::lanes::Lane;
 use crate::http::pagination;
 use crate::http::parameter::{Cursor, Head, Number, Parameter, Text, Time};
@@ -123,6 +123,7 @@ impl KeywordResource for Timeline {
 
     fn question(
         self,
+        _: Keyword,
         _: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> TimelineResult + Send + 'static {
         let mut scan = TimelineScan::new(self.0);

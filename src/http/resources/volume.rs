@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::actors::live::Topic;
-use crate::events::Timestamp;
+use crate::events::{Keyword, Timestamp};
 use crate::http::parameter::{Head, Parameter, Word};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -134,6 +134,7 @@ impl Resource for Volume {
 impl KeywordResource for Volume {
     fn question(
         self,
+        _: Keyword,
         _: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<VolumeAnswer, RowsError> + Send + 'static
     {

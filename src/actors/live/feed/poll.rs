@@ -18,7 +18,7 @@ pub(super) fn keyword(
     let answer = source.views.read(keyword, |summary, rows| {
         summary
             .tracked
-            .then(|| Ok((summary.mark, question.ask(summary, rows, now)?)))
+            .then(|| Ok((summary.mark, question.ask(keyword, summary, rows, now)?)))
             .transpose()
     })?;
     let are_older = source.progress.is_frozen();

@@ -232,6 +232,7 @@ mod tests {
     impl KeywordQuestion for Unasked {
         fn ask(
             &self,
+            _: &Keyword,
             _: &KeywordSummary,
             _: &dyn Rows,
             _: Timestamp,
