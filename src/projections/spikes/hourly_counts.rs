@@ -25,11 +25,6 @@ impl HourlyCounts {
         count.copied().unwrap_or(0)
     }
 
-    /// The greatest count.
-    pub(super) fn max(&self) -> u64 {
-        self.counts.iter().copied().max().unwrap_or(0)
-    }
-
     /// Where an hour is, counted from the first; `None` before the first.
     pub(super) fn position(&self, hour: i64) -> Option<usize> {
         usize::try_from(hour - self.start).ok()

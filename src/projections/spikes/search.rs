@@ -19,8 +19,8 @@ const WARM_FACTOR: u64 = 1_500;
 const WARM_PART_OF_THRESHOLD: u64 = 3;
 const WARM_PART_OF_MINIMUM: u64 = 4;
 
-/// Hours beside the wanted ones that are read at first.
-const MARGIN: i64 = 24;
+/// Hours beside the wanted ones that are looked at first. So many without a warm one end a stretch.
+const MARGIN: i64 = MAX_GAP + 1;
 
 /// A stretch of hours in which far more tweets came than usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub(super) fn search<E>(
     if to <= from {
         return Ok(Vec::new());
     }
-    // A stretch that overlaps has a warm hour here. Most keywords end here.
+    // Most keywords end here.
     let near = read(from - MAX_GAP, to + MAX_GAP)?;
-    if near.max() < least_warm_count(settings) {
+    if !may_overlap_spike(&near, (from, to), settings) {
         return Ok(Vec::new());
     }
     let (mut before, mut after) = (MARGIN, MARGIN);
@@ -80,6 +80,22 @@ pub(super) fn search<E>(
                 .collect());
         }
     }
+}
+
+/// Whether a spike can overlap the hours `from..to`, by their counts and those of [`MAX_GAP`] hours
+/// on each side. A stretch within these hours has a hot hour, or two, among them. A longer one has a
+/// warm hour among the three at an edge.
+fn may_overlap_spike(
+    near: &HourlyCounts,
+    (from, to): (i64, i64),
+    settings: &SpikeSettings,
+) -> bool {
+    let may_be_warm = |hour| near.get(hour) >= least_warm_count(settings);
+    let may_be_hot =
+        |hour| near.get(hour).saturating_add(near.get(hour + 1)) >= u64::from(settings.minimum);
+    (from - MAX_GAP..=from).any(may_be_warm)
+        || (to - 1..to + MAX_GAP).any(may_be_warm)
+        || (from..to).any(may_be_hot)
 }
 
 /// No hour with fewer tweets is warm.

@@ -336,3 +336,28 @@ fn spikes_are_whole_and_the_same_whatever_span_asks() {
         assert_eq!(spikes_between(&counts, from, to), expected, "{from} {to}");
     }
 }
+
+#[test]
+fn any_short_span_has_the_spikes_that_overlap_it() {
+    // A slow rise, a lone warm hour, two hours that are hot together, and a spike with gaps.
+    let rise = [(300, 8), (302, 9), (305, 40), (320, 9)];
+    let pair = [(400, 12), (401, 12)];
+    let gaps = [(500, 8), (503, 8), (506, 25), (509, 8), (512, 7)];
+    let counts = steady(3, &[&rise[..], &pair[..], &gaps[..]].concat());
+    let all = spikes_of(&counts);
+    assert_eq!(
+        hours(&all),
+        [(300, 305, 305), (400, 401, 400), (500, 512, 506)]
+    );
+    for length in [1, 4, 24] {
+        for from in (270..520).step_by(if length == 24 { 5 } else { 1 }) {
+            let (from, to) = (START + from, START + from + length);
+            let overlapping = all
+                .iter()
+                .filter(|spike| spike.first < to && from <= spike.last)
+                .copied();
+            let expected: Vec<Stretch> = overlapping.collect();
+            assert_eq!(spikes_between(&counts, from, to), expected, "{from} {to}");
+        }
+    }
+}
