@@ -5,14 +5,15 @@
 //! `http`. No query waits for an actor.
 //!
 //! - [`of_keyword`] and [`in_one_epoch`]: the two ways to read consistently.
-//! - [`overview()`], [`compare()`], [`series`], [`tracked_keywords`] and [`total_ledger`]: the
-//!   answers.
+//! - [`overview()`], [`compare()`], [`series`], [`explained_spikes`], [`tracked_keywords`] and
+//!   [`total_ledger`]: the answers.
 
 mod compare;
 mod keywords;
 mod ledger;
 mod overview;
 mod read;
+mod spikes;
 mod volume;
 
 pub use compare::{KeywordSeries, compare};
@@ -20,4 +21,5 @@ pub use keywords::{TrackedKeyword, tracked_keywords};
 pub use ledger::{TotalLedger, total_ledger};
 pub use overview::{KeywordTweet, WindowOverview, overview};
 pub use read::{QueryError, Untracked, in_one_epoch, of_keyword};
+pub use spikes::{ExplainedSpike, KeywordSpike, explained_spikes};
 pub use volume::{Buckets, Series, series};

@@ -1,17 +1,22 @@
-//! The overview: counts and ranks of all keywords over a window, and the newest tweets.
+//! The overview: counts and ranks of all keywords over a window, the newest tweets, and the
+//! strongest spikes.
 
 use std::collections::BinaryHeap;
 
+use super::spikes::{KeywordSpike, found_spikes, strongest_spikes};
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp, TweetPosted};
-use crate::projections::overview::{self, KeywordCounts, Overview, Window};
+use crate::projections::overview::{self, KeywordCount, KeywordCounts, Overview, Window};
+use crate::projections::spikes::Spike;
 use crate::projections::{TimelineQuery, TweetKey, timeline};
 use crate::store::{StoreError, Views};
 
 /// Largest number of tweets in an overview.
 const MAX_LATEST_TWEETS: usize = 10;
+/// Largest number of spikes in an overview.
+const MAX_SPIKES: usize = 20;
 
-/// Counts and ranks of all keywords over one window, and the newest tweets.
+/// Counts and ranks of all keywords over one window, the newest tweets, and the strongest spikes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowOverview {
     /// The window.
@@ -21,6 +26,8 @@ pub struct WindowOverview {
     /// The newest tweets before the window's end, ordered by time (descending), id (descending) and
     /// keyword (ascending).
     pub latest: Vec<KeywordTweet>,
+    /// The spikes that overlap the window, ordered by score (descending), start and keyword.
+    pub spikes: Vec<KeywordSpike>,
     /// The end of the window.
     pub until: Timestamp,
 }
@@ -52,54 +59,86 @@ pub fn overview(
     })?;
     let mut counted = Vec::with_capacity(tracked.len());
     let mut candidates = BinaryHeap::new();
+    let mut spikes = Vec::new();
     for (keyword, span) in tracked {
-        let (counts, end_of_newest) = match span {
-            Some(span) => count(views, &keyword, span, window, at)?,
-            None => Default::default(),
+        let found = match span {
+            Some(span) => look(views, &keyword, span, window, at)?,
+            None => Found::default(),
         };
-        if let Some(end) = end_of_newest {
+        if let Some(end) = found.end_of_newest {
             candidates.push((end, keyword.clone()));
         }
-        counted.push((keyword, counts));
+        let of_keyword = found.spikes.into_iter();
+        spikes.extend(of_keyword.map(|spike| (keyword.clone(), spike)));
+        counted.push((keyword, found.counts));
     }
     let latest = latest(views, candidates, until)?;
+    let spikes = strongest_spikes(views, spikes, MAX_SPIKES)?;
     Ok(WindowOverview {
         window,
         ranked: overview::rank(counted),
         latest,
+        spikes,
         until,
     })
 }
 
-/// Returns the counts of one keyword, and an upper bound of the time of its newest tweet before the
-/// window's end. The bound is exclusive, and `None` when there is no such tweet.
+/// What an overview needs of one keyword.
+#[derive(Default)]
+struct Found {
+    counts: KeywordCounts,
+    /// An exclusive upper bound of the time of the newest tweet before the window's end. `None`
+    /// when there is no such tweet.
+    end_of_newest: Option<Timestamp>,
+    /// The spikes that overlap the window.
+    spikes: Vec<Spike>,
+}
+
+/// Returns what an overview needs of one keyword.
 ///
 /// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when none of
 /// them is in the window or in the span of equal length before it.
-fn count(
+fn look(
     views: &Views,
     keyword: &Keyword,
     (first_at, last_at): (Timestamp, Timestamp),
     window: Window,
     at: Timestamp,
-) -> Result<(KeywordCounts, Option<Timestamp>), StoreError> {
+) -> Result<Found, StoreError> {
     let end = overview::end(at);
     if first_at >= end {
-        return Ok(Default::default());
+        return Ok(Found::default());
     }
     let behind_last = last_at.plus(1);
     let start = end.plus(-2 * window.length());
     if last_at < start {
-        return Ok((KeywordCounts::default(), Some(behind_last)));
+        return Ok(Found {
+            end_of_newest: Some(behind_last),
+            ..Found::default()
+        });
     }
-    let answer = views.read(keyword, |_, rows| overview::counts(rows, at, window))?;
-    let counted = answer.map(|answer| answer.value).unwrap_or_default();
-    let end_of_newest = match counted.end_of_newest {
+    let span = (end.plus(-window.length()), end);
+    let answer = views.read(keyword, |summary, rows| {
+        let counted = overview::counts(rows, at, window)?;
+        Ok((counted, found_spikes(summary, rows, span)?))
+    })?;
+    let (
+        KeywordCount {
+            counts,
+            end_of_newest,
+        },
+        spikes,
+    ) = answer.map(|answer| answer.value).unwrap_or_default();
+    let end_of_newest = match end_of_newest {
         _ if last_at < end => behind_last,
         Some(end_of_newest) => end_of_newest,
         None => start,
     };
-    Ok((counted.counts, Some(end_of_newest)))
+    Ok(Found {
+        counts,
+        end_of_newest: Some(end_of_newest),
+        spikes,
+    })
 }
 
 /// Returns the newest tweets before `end`.

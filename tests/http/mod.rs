@@ -11,6 +11,7 @@ mod pressure;
 mod problems;
 mod rules;
 mod scans;
+mod spikes;
 mod subscriber;
 mod texts;
 mod topics;

@@ -2,3 +2,4 @@
 
 mod folds;
 mod model;
+mod spikes;

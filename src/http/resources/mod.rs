@@ -8,6 +8,7 @@ mod ledger_of_all;
 mod overview;
 mod points;
 mod ranking;
+mod spikes;
 mod timeline;
 mod tweet;
 mod volume;
@@ -25,6 +26,7 @@ pub static RESOURCES: &[ResourceEntry] = &[
     ResourceEntry::of_keyword::<timeline::Timeline>(),
     ResourceEntry::of_keyword::<volume::Volume>(),
     ResourceEntry::of_keyword::<ranking::Ranking>(),
+    ResourceEntry::of_keyword::<spikes::Spikes>(),
     ResourceEntry::of_keyword::<ledger::KeywordLedger>(),
     ResourceEntry::across::<ledger_of_all::AllLedgers>(),
     ResourceEntry::across::<overview::Overview>(),

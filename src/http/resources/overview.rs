@@ -1,4 +1,5 @@
-//! `GET /overview`: counts and ranks of all keywords over a window, and the newest tweets.
+//! `GET /overview`: counts and ranks of all keywords over a window, the newest tweets, and the
+//! strongest spikes.
 
 use std::ops::Range;
 
@@ -6,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::keywords::Name;
+use super::spikes::SpikeAnswer;
 use super::tweet::Tweet;
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp};
@@ -16,7 +18,7 @@ use crate::http::query::Query;
 use crate::http::resource::{AcrossResource, Live, Resource};
 use crate::http::response::{Moment, as_text};
 use crate::projections::overview::{RankedKeyword, SPARK, Window, end};
-use crate::queries::{KeywordTweet, QueryError, WindowOverview, overview};
+use crate::queries::{KeywordSpike, KeywordTweet, QueryError, WindowOverview, overview};
 use crate::store::Views;
 
 const WINDOW: Word = Word {
@@ -51,6 +53,9 @@ pub struct OverviewAnswer {
     keywords: Vec<Item>,
     #[schemars(length(max = 10))]
     latest: Vec<TweetOfKeyword>,
+    /// The spikes that overlap the window, whole, the highest scores first
+    #[schemars(length(max = 20))]
+    spikes: Vec<SpikeOfKeyword>,
     /// The end of the window
     until: Moment,
 }
@@ -104,15 +109,26 @@ struct TweetOfKeyword {
     tweet: Tweet,
 }
 
+/// A spike and its keyword
+#[derive(Debug, Serialize, JsonSchema)]
+struct SpikeOfKeyword {
+    #[serde(flatten)]
+    name: Name,
+    #[serde(flatten)]
+    spike: SpikeAnswer,
+}
+
 impl From<WindowOverview> for OverviewAnswer {
     fn from(overview: WindowOverview) -> Self {
         let latest = overview.latest.into_iter();
+        let spikes = overview.spikes.into_iter();
         Self {
             window: overview.window,
             total: overview.ranked.total,
             previous: overview.ranked.previous,
             keywords: overview.ranked.keywords.into_iter().map(Item).collect(),
             latest: latest.map(TweetOfKeyword::from).collect(),
+            spikes: spikes.map(SpikeOfKeyword::from).collect(),
             until: Moment(overview.until),
         }
     }
@@ -127,10 +143,20 @@ impl From<KeywordTweet> for TweetOfKeyword {
     }
 }
 
+impl From<KeywordSpike> for SpikeOfKeyword {
+    fn from(KeywordSpike { keyword, explained }: KeywordSpike) -> Self {
+        Self {
+            name: Name::of(keyword),
+            spike: explained.into(),
+        }
+    }
+}
+
 impl Resource for Overview {
     const NAME: &'static str = "overview";
     const PATH: &'static str = "/api/v1/overview";
-    const SUMMARY: &'static str = "The counts of all keywords over a window, and the newest tweets";
+    const SUMMARY: &'static str =
+        "The counts of all keywords over a window, the newest tweets, and the strongest spikes";
     const PARAMETERS: &'static [Parameter] = &[Parameter::Word(WINDOW), Parameter::Time(AT)];
     const EXAMPLES: &'static [&'static str] = &["", "at=2015-06-02T00:00:00Z", "window=7d"];
     const LIVE: Live = Live::Polled {

@@ -18,10 +18,12 @@
 
 mod bucket;
 mod counts;
+mod hours;
 mod key_sums;
 mod kind;
 mod merge;
 mod occurrences;
+mod own_words;
 mod pending;
 mod pending_keys;
 mod ranking;
@@ -35,7 +37,9 @@ use super::{
 use pending::{PENDING_FORMAT, PendingLog};
 
 pub use bucket::Width;
+pub use hours::HourlyKeys;
 pub use kind::{KeyKind, KeysOfTweet};
+pub use own_words::own_words;
 pub use ranking::{Ranked, Ranking, RankingQuery, Rising, ranking, rising, window_times};
 
 /// The largest number of different keys of one kind that a bucket takes. Unit tests fill it.

@@ -8,10 +8,10 @@
 //!                                │
 //!                                ├─► search: warm hours ─► stretches ─► those with a hot hour
 //!                                └─► expected_per_hour
+//! keys, timeline, volume ─► reasons: the words, authors and tweets that explain a spike
 //! ```
 //!
-//! What explains a spike, its words, tweets and authors, is in other views; [`Spike`] says between
-//! which moments to ask for it. `docs/spikes.md` has the formula and its reasons.
+//! `docs/spikes.md` has the formulas and their reasons.
 
 mod hourly_counts;
 #[cfg(test)]
@@ -23,12 +23,14 @@ mod hourly_counts;
 )]
 mod lives;
 mod query;
+mod reasons;
 mod samples;
 mod search;
 mod settings;
 mod usual;
 
 pub use query::{Spike, expected_per_hour, spikes};
+pub use reasons::{Explainer, MAX_REASON_KEYS, MAX_REASON_TWEETS, Reasons};
 pub use settings::SpikeSettings;
 
 #[cfg(test)]

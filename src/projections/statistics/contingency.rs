@@ -3,7 +3,7 @@
 use super::decimal::{Decimal, natural};
 
 /// A key must be in so many tweets to be associated with them.
-const MIN_TWEETS: u64 = 3;
+pub const MIN_TWEETS: u64 = 3;
 
 /// The greatest count that is distinguished from greater ones.
 const MAX_COUNT: u64 = (1 << 61) - 1;

@@ -8,6 +8,6 @@ mod contingency;
 mod decimal;
 mod poisson;
 
-pub use contingency::{Association, ContingencyTable};
+pub use contingency::{Association, ContingencyTable, MIN_TWEETS};
 pub use decimal::Decimal;
 pub use poisson::deviance;

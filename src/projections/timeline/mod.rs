@@ -32,7 +32,7 @@ use closed_pages::{ClosedPages, Touched};
 use late_metrics::{EngagedMetrics, LateMetrics, METRICS_FORMAT};
 use page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage};
 pub use query::{TimelinePage, TimelineQuery, for_each_tweet, query};
-pub use ranking::{RankedTweet, rank_tweets};
+pub use ranking::{RankedTweet, rank_tweets, top_tweets};
 pub use scan::{MAX_TEXT_BYTES, TimelineScan};
 pub use stored::{StoredTweet, for_each_stored};
 

@@ -3,7 +3,8 @@
 use std::cmp::{Ordering, Reverse};
 
 use super::query::{TimelineQuery, query};
-use crate::events::{Timestamp, TweetPosted};
+use super::stored::for_each_stored;
+use crate::events::{Timestamp, TweetId, TweetMetrics, TweetPosted};
 use crate::projections::rows::{Rows, RowsError};
 
 /// Tweets that one step of the scan reads.
@@ -20,15 +21,8 @@ pub struct RankedTweet {
 
 impl RankedTweet {
     fn new(tweet: TweetPosted) -> Self {
-        let metrics = tweet.metrics;
-        let parts = [
-            metrics.likes,
-            metrics.reposts,
-            metrics.quotes,
-            metrics.replies,
-        ];
         Self {
-            score: parts.into_iter().fold(0, u64::saturating_add),
+            score: score(tweet.metrics),
             tweet,
         }
     }
@@ -39,6 +33,16 @@ impl RankedTweet {
             .cmp(&Reverse(other.score))
             .then_with(|| self.tweet.id.as_bytes().cmp(other.tweet.id.as_bytes()))
     }
+}
+
+fn score(metrics: TweetMetrics) -> u64 {
+    let parts = [
+        metrics.likes,
+        metrics.reposts,
+        metrics.quotes,
+        metrics.replies,
+    ];
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// The first `limit` tweets in `[from, to)` by score. Reads every tweet there.
@@ -68,4 +72,28 @@ pub fn rank_tweets(
             return Ok(first);
         }
     }
+}
+
+/// The ids of the first `limit` tweets in `[from, to)` by score, equal scores newest first. Reads
+/// every tweet there.
+///
+/// # Errors
+/// [`RowsError`].
+pub fn top_tweets(
+    rows: &dyn Rows,
+    from: Timestamp,
+    to: Timestamp,
+    limit: usize,
+) -> Result<Vec<TweetId>, RowsError> {
+    let mut first: Vec<(u64, TweetId)> = Vec::new();
+    for_each_stored(rows, from, to, |stored| {
+        let score = score(stored.tweet.metrics);
+        // Tweets come oldest first, so this one stands before those with an equal score.
+        let place = first.partition_point(|(held, _)| *held > score);
+        if place < limit {
+            first.truncate(limit - 1);
+            first.insert(place, (score, stored.tweet.id));
+        }
+    })?;
+    Ok(first.into_iter().map(|(_, id)| id).collect())
 }

@@ -1,0 +1,41 @@
+//! Counts of keys over whole hours, for comparisons of one span of hours with others.
+
+use std::ops::Range;
+
+use super::bucket::Width;
+use super::counts::{Buckets, KeyCounts};
+use super::kind::KeyKind;
+use crate::events::Timestamp;
+use crate::projections::rows::{Rows, RowsError};
+
+/// The counts of keys of one kind by hour. It has read the pending tweets, so one value serves many
+/// spans.
+pub struct HourlyKeys<'r>(KeyCounts<'r>);
+
+impl<'r> HourlyKeys<'r> {
+    /// Reads what is common to all spans.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn read(rows: &'r dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
+        KeyCounts::read(rows, kind).map(Self)
+    }
+
+    /// Calls `add` with the number of tweets that have a key, for the keys of the hours in `span`,
+    /// whose bounds are whole hours. A key may come more than once.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn visit(
+        &self,
+        span: &Range<Timestamp>,
+        add: impl FnMut(&[u8], u64),
+    ) -> Result<(), RowsError> {
+        let hours = Buckets {
+            width: Width::Hour,
+            numbers: Width::Hour.bucket(span.start)..Width::Hour.bucket(span.end),
+        };
+        self.0.visit(&hours, add)?;
+        Ok(())
+    }
+}

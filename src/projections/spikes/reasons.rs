@@ -1,0 +1,176 @@
+//! What explains a spike: the words and authors that are more frequent in its tweets than usual,
+//! and its tweets with the highest scores. `docs/spikes.md` has the formula.
+//!
+//! In: a spike, the volume, the counts of keys by hour, and the timeline, all of one version of the
+//! rows. Out: [`Reasons`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use super::query::Spike;
+use crate::events::{Timestamp, TweetId};
+use crate::projections::keys::{HourlyKeys, KeyKind};
+use crate::projections::statistics::{Association, ContingencyTable, Decimal, MIN_TWEETS};
+use crate::projections::timeline::top_tweets;
+use crate::projections::volume::{Step, points};
+use crate::projections::{Rows, RowsError};
+
+/// The largest number of words, and of authors, of a spike.
+pub const MAX_REASON_KEYS: usize = 5;
+/// The largest number of tweets of a spike.
+pub const MAX_REASON_TWEETS: usize = 10;
+
+/// Days before a spike whose tweets it is compared with. A spike that is longer than a day is
+/// compared with as many stretches of its own length in whole days.
+const EARLIER_DAYS: i64 = 7;
+/// If the same hours of these days have fewer tweets, all of their hours are taken.
+const MIN_USUAL_TWEETS: u64 = 200;
+
+/// What explains a spike.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reasons {
+    /// The words that are most over-represented, the strongest first.
+    pub words: Vec<String>,
+    /// The tweets with the highest scores, equal ones newest first.
+    pub tweets: Vec<TweetId>,
+    /// The authors that are most over-represented, the strongest first.
+    pub authors: Vec<String>,
+}
+
+/// Explains the spikes of one keyword.
+pub struct Explainer<'r> {
+    rows: &'r dyn Rows,
+    words: HourlyKeys<'r>,
+    authors: HourlyKeys<'r>,
+    own_words: BTreeSet<String>,
+}
+
+impl<'r> Explainer<'r> {
+    /// Reads what is common to all spikes. `own_words` are no reasons.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn new(rows: &'r dyn Rows, own_words: BTreeSet<String>) -> Result<Self, RowsError> {
+        Ok(Self {
+            rows,
+            words: HourlyKeys::read(rows, KeyKind::Word)?,
+            authors: HourlyKeys::read(rows, KeyKind::Author)?,
+            own_words,
+        })
+    }
+
+    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in at most
+    /// [`EARLIER_DAYS`] before it.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn explain(&self, spike: &Spike) -> Result<Reasons, RowsError> {
+        let usual = UsualTweets::before(self.rows, spike)?;
+        let words = Comparison::of(&self.words, spike, &usual)?;
+        let authors = Comparison::of(&self.authors, spike, &usual)?;
+        Ok(Reasons {
+            words: words.strongest(|word| !self.own_words.contains(word)),
+            tweets: top_tweets(self.rows, spike.start, spike.end, MAX_REASON_TWEETS)?,
+            authors: authors.strongest(|_| true),
+        })
+    }
+}
+
+/// The tweets that those of a spike are compared with.
+struct UsualTweets {
+    /// When they came; whole hours.
+    spans: Vec<Range<Timestamp>>,
+    count: u64,
+}
+
+impl UsualTweets {
+    /// Takes the same hours of the [`EARLIER_DAYS`], or all of their hours.
+    fn before(rows: &dyn Rows, spike: &Spike) -> Result<Self, RowsError> {
+        let length = spike.end.millis().saturating_sub(spike.start.millis());
+        let days = Timestamp::from_millis(length).ceil_to(Timestamp::DAY);
+        let earlier = |number: i64| -number.saturating_mul(days.millis());
+        let all = spike.start.plus(earlier(EARLIER_DAYS))..spike.start;
+        let points = points(rows, all.start, all.end, Step::Hour, 0)?;
+        let count_in = |span: &Range<Timestamp>| -> u64 {
+            let inside = points.iter().filter(|point| span.contains(&point.at));
+            inside.map(|point| point.count).sum()
+        };
+        let same_hours: Vec<_> = (1..=EARLIER_DAYS)
+            .rev()
+            .map(|number| spike.start.plus(earlier(number))..spike.end.plus(earlier(number)))
+            .collect();
+        let count = same_hours.iter().map(count_in).sum();
+        Ok(if count < MIN_USUAL_TWEETS {
+            Self {
+                count: count_in(&all),
+                spans: vec![all],
+            }
+        } else {
+            Self {
+                count,
+                spans: same_hours,
+            }
+        })
+    }
+}
+
+/// The keys of a spike, with the tweets that have them.
+struct Comparison {
+    tables: HashMap<Box<[u8]>, ContingencyTable>,
+}
+
+impl Comparison {
+    /// Counts the keys that a spike has in [`MIN_TWEETS`] tweets at least.
+    fn of(keys: &HourlyKeys<'_>, spike: &Spike, usual: &UsualTweets) -> Result<Self, RowsError> {
+        let mut counts: HashMap<Box<[u8]>, (u64, u64)> = HashMap::new();
+        keys.visit(&(spike.start..spike.end), |key, more| {
+            match counts.get_mut(key) {
+                Some((count, _)) => *count += more,
+                None => {
+                    counts.insert(key.into(), (more, 0));
+                }
+            }
+        })?;
+        counts.retain(|_, (count, _)| *count >= MIN_TWEETS);
+        for span in &usual.spans {
+            keys.visit(span, |key, more| {
+                if let Some((_, usual)) = counts.get_mut(key) {
+                    *usual += more;
+                }
+            })?;
+        }
+        let table = |(a, c): (u64, u64)| ContingencyTable {
+            a,
+            b: spike.count.saturating_sub(a),
+            c,
+            d: usual.count.saturating_sub(c),
+        };
+        let tables = counts.into_iter().map(|(key, pair)| (key, table(pair)));
+        Ok(Self {
+            tables: tables.collect(),
+        })
+    }
+
+    /// The first keys by score, then by count, then by their bytes. Without usual tweets no key has
+    /// a score.
+    fn strongest(self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut scored: Vec<(Option<Decimal<3>>, u64, String)> = Vec::new();
+        for (key, table) in self.tables {
+            let score = match table.association(1) {
+                Association::None => continue,
+                Association::Unscored => None,
+                Association::Scored(score) => Some(score),
+            };
+            // Keys are texts; other bytes would be damage that the rows have not noticed.
+            let key = String::from_utf8_lossy(&key).into_owned();
+            if is_wanted(&key) {
+                scored.push((score, table.a, key));
+            }
+        }
+        scored.sort_unstable_by(|(score_a, a, key_a), (score_b, b, key_b)| {
+            (score_b, b, key_a).cmp(&(score_a, a, key_b))
+        });
+        let keys = scored.into_iter().map(|(_, _, key)| key);
+        keys.take(MAX_REASON_KEYS).collect()
+    }
+}
