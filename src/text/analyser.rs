@@ -35,7 +35,8 @@ pub struct AnalyserSettings {
 impl AnalyserSettings {
     /// The user words in normal form, sorted, each once. Words without a normal form are left out.
     pub fn words(&self) -> Vec<String> {
-        let words = self.user_words.iter().map(|word| normal_form(word));
+        let words = self.user_words.iter();
+        let words = words.map(|word| with_ascii_apostrophes(normal_form(word)));
         let mut words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
         words.sort_unstable();
         words.dedup();
@@ -65,10 +66,7 @@ impl Analyser {
     }
 
     fn analyse(&self, out: &mut TweetKeys) {
-        let mut text = std::mem::take(&mut out.text);
-        if text.contains('’') {
-            text = text.replace('’', "'");
-        }
+        let text = with_ascii_apostrophes(std::mem::take(&mut out.text));
         let mut occurrences = Vec::new();
         self.user_words.find(&text, |word| occurrences.push(word));
         let mut entities = Vec::new();
@@ -123,9 +121,20 @@ impl Preceding {
     }
 }
 
-fn overlaps(ranges: &[Range<usize>], range: &Range<usize>) -> bool {
-    let overlapping = |other: &Range<usize>| other.start < range.end && range.start < other.end;
-    ranges.iter().any(overlapping)
+/// Whether a range overlaps one of others, which are in order and do not overlap each other.
+fn overlaps(others: &[Range<usize>], range: &Range<usize>) -> bool {
+    let before = others.partition_point(|other| other.end <= range.start);
+    let next = others.get(before);
+    next.is_some_and(|next| next.start < range.end)
+}
+
+/// A text in normal form as it is analysed: a typographic apostrophe is like that of ASCII.
+fn with_ascii_apostrophes(text: String) -> String {
+    if text.contains('’') {
+        text.replace('’', "'")
+    } else {
+        text
+    }
 }
 
 /// The word of a run of Hangul syllables.
@@ -164,36 +173,32 @@ fn leads_to_verb(text: &str) -> bool {
 fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     let whole = text.get(segment.clone())?;
     let inner = |c: char| c != '_' && c != '\u{200c}' && c != '\u{200d}';
-    let start = segment.start + whole.find(inner)?;
-    let mut word = text
-        .get(start..segment.end)?
-        .trim_end_matches(|c| !inner(c));
-    if is_stop_word(word) {
-        return None;
-    }
-    if let Some(owner) = word.strip_suffix("'s") {
-        word = owner;
-        if is_stop_word(word) {
-            return None;
-        }
-    }
-    if word.is_ascii() {
-        let has_letter = word.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if !has_letter || !(2..=LONGEST_WORD).contains(&word.len()) {
-            return None;
-        }
+    let word = whole.trim_start_matches(|c| !inner(c));
+    let start = segment.end - word.len();
+    let word = without_owner(word.trim_end_matches(|c| !inner(c)))?;
+    let is_word = if word.is_ascii() {
+        (2..=LONGEST_WORD).contains(&word.len())
+            && word.bytes().any(|byte| byte.is_ascii_alphabetic())
     } else {
-        let has_letter = word.chars().any(char::is_alphabetic);
         let longest = if word.chars().all(is_han) {
             LONGEST_HAN
         } else {
             LONGEST_WORD
         };
-        if !has_letter || !(2..=longest).contains(&word.chars().count()) {
-            return None;
-        }
+        (2..=longest).contains(&word.chars().count()) && word.chars().any(char::is_alphabetic)
+    };
+    is_word.then_some(start..start + word.len())
+}
+
+/// A word without the ending of the genitive; `None` when it is a stop word with or without it.
+fn without_owner(word: &str) -> Option<&str> {
+    if is_stop_word(word) {
+        return None;
     }
-    Some(start..start + word.len())
+    match word.strip_suffix("'s") {
+        Some(owner) => (!is_stop_word(owner)).then_some(owner),
+        None => Some(word),
+    }
 }
 
 fn is_number(word: &str) -> bool {

@@ -24,7 +24,7 @@ mod user_words;
 pub use analysed_text::AnalysedText;
 pub use analyser::{Analyser, AnalyserSettings, analyser_version};
 pub use matcher::Matcher;
-pub use tweet_keys::TweetKeys;
+pub use tweet_keys::{TweetKeys, first_bytes};
 
 /// The version of the analysis, a part of the epoch. It changes whenever the same text would give
 /// other words.

@@ -4,14 +4,14 @@
 //! normal form.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
 
 const KOREAN: &str = include_str!("../../assets/stop-words-ko.txt");
 const ENGLISH: &str = include_str!("../../assets/stop-words-en.txt");
 
-static WORDS: LazyLock<HashSet<&'static str, BuildHasherDefault<Fnv>>> =
-    LazyLock::new(|| lines(KOREAN).chain(lines(ENGLISH)).collect());
+static LISTS: LazyLock<Lists> = LazyLock::new(Lists::new);
 
 /// The lists, as they are written.
 pub(super) const fn lists() -> [&'static str; 2] {
@@ -20,27 +20,49 @@ pub(super) const fn lists() -> [&'static str; 2] {
 
 /// Whether a word in normal form is one of them.
 pub(super) fn is_stop_word(word: &str) -> bool {
-    WORDS.contains(word)
+    let lists = &*LISTS;
+    lists.may_have(word) && lists.words.contains(word)
+}
+
+/// All stop words.
+struct Lists {
+    words: HashSet<&'static str, RandomState>,
+    /// For the first byte of a word: which lengths stop words with that byte have, as bits. Most
+    /// other words are told from stop words by this alone.
+    lengths: [u64; 256],
+}
+
+impl Lists {
+    fn new() -> Self {
+        let words: HashSet<_, _> = lines(KOREAN).chain(lines(ENGLISH)).collect();
+        let mut lengths = [0; 256];
+        for word in &words {
+            if let Some((place, length)) = place_of(word)
+                && let Some(bits) = lengths.get_mut(place)
+            {
+                *bits |= length;
+            }
+        }
+        Self { words, lengths }
+    }
+
+    fn may_have(&self, word: &str) -> bool {
+        place_of(word).is_some_and(|(place, length)| {
+            self.lengths
+                .get(place)
+                .is_some_and(|bits| bits & length != 0)
+        })
+    }
+}
+
+/// The first byte of a word, and its length as a bit. Longer words than 63 bytes share a bit.
+fn place_of(word: &str) -> Option<(usize, u64)> {
+    let first = word.as_bytes().first()?;
+    Some((usize::from(*first), 1 << word.len().min(63)))
 }
 
 fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.lines().map(str::trim).filter(|line| !line.is_empty())
-}
-
-/// FNV-1a, which is short for short words.
-#[derive(Debug, Default)]
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -50,10 +72,11 @@ mod tests {
 
     #[test]
     fn lists_are_in_normal_form() {
-        for word in WORDS.iter() {
+        for word in &LISTS.words {
             assert_eq!(&normal_form(word), word);
             assert!(!word.contains(' '), "{word}");
         }
         assert!(is_stop_word("the") && is_stop_word("우리"));
+        assert!(LISTS.words.iter().all(|word| is_stop_word(word)));
     }
 }

@@ -76,27 +76,81 @@ impl Keys {
         if self.0.len() < 2 {
             return;
         }
-        let bytes = |key: &Range<usize>| text.as_bytes().get(key.clone()).unwrap_or_default();
-        // Few keys begin with the same eight bytes, so most comparisons are those of numbers.
-        let mut keys: SmallVec<[(u64, Range<usize>); 48]> = self
-            .0
-            .drain(..)
-            .map(|key| (first_bytes(bytes(&key)), key))
-            .collect();
-        keys.sort_unstable_by(|(first_a, a), (first_b, b)| {
-            first_a.cmp(first_b).then_with(|| bytes(a).cmp(bytes(b)))
-        });
-        keys.dedup_by(|(first_a, a), (first_b, b)| first_a == first_b && bytes(a) == bytes(b));
-        self.0.extend(keys.into_iter().map(|(_, key)| key));
+        let keys = self.0.drain(..).filter_map(|key| Sortable::new(text, &key));
+        let mut keys: SmallVec<[Sortable; 48]> = keys.collect();
+        // Nearly all keys differ in their first bytes, and numbers are sorted fast.
+        keys.sort_unstable();
+        for alike in keys.chunk_by_mut(|a, b| a.first_bytes() == b.first_bytes()) {
+            if alike.len() > 1 {
+                alike.sort_unstable_by(|a, b| a.bytes(text).cmp(b.bytes(text)));
+            }
+        }
+        keys.dedup_by(|a, b| a.first_bytes() == b.first_bytes() && a.bytes(text) == b.bytes(text));
+        self.0.extend(keys.iter().map(Sortable::range));
     }
 }
 
-/// The first eight bytes as a number that is ordered as they are. Shorter keys end in zeros.
-fn first_bytes(key: &[u8]) -> u64 {
+/// A key as a number: its first eight bytes, where it begins, and where it ends (32 bits each).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Sortable(u128);
+
+impl Sortable {
+    fn new(text: &str, key: &Range<usize>) -> Option<Self> {
+        let bytes = text.as_bytes().get(key.clone())?;
+        let (start, end) = (u32::try_from(key.start), u32::try_from(key.end));
+        let range = u64::from(start.ok()?) << 32 | u64::from(end.ok()?);
+        Some(Self(
+            u128::from(first_bytes(bytes)) << 64 | u128::from(range),
+        ))
+    }
+
+    const fn first_bytes(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0.to_be_bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn range(&self) -> Range<usize> {
+        let [.., a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
+        let place = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
+        place([a, b, c, d])..place([e, f, g, h])
+    }
+
+    fn bytes<'t>(&self, text: &'t str) -> &'t [u8] {
+        text.as_bytes().get(self.range()).unwrap_or_default()
+    }
+}
+
+/// The first eight bytes of a key as a number that is ordered as they are. Shorter keys end in zeros.
+pub fn first_bytes(key: &[u8]) -> u64 {
     match key.first_chunk() {
         Some(first) => u64::from_be_bytes(*first),
         None => key.iter().enumerate().fold(0, |number, (index, byte)| {
             number | u64::from(*byte) << (56 - 8 * index)
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn keys_come_once_and_in_the_order_of_their_bytes(
+            words in proptest::collection::vec("[ab\0가]{1,12}", 0..60),
+        ) {
+            let mut keys = TweetKeys::new();
+            for word in &words {
+                let start = keys.text.len();
+                keys.text.push_str(word);
+                keys.add_word(start..keys.text.len());
+            }
+            keys.finish();
+            let expected: std::collections::BTreeSet<&str> =
+                words.iter().map(String::as_str).collect();
+            prop_assert!(keys.words().eq(expected));
+        }
     }
 }

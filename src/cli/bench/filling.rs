@@ -20,7 +20,7 @@ pub(super) struct Posted {
     pub(super) journaled: u64,
 }
 
-/// Posts lines; returns how many were accepted.
+/// Posts lines; returns how many there were and how many events were journaled.
 pub(super) async fn post(client: &ServerClient, body: String) -> anyhow::Result<Posted> {
     let body = Some(("application/x-ndjson", body.into_bytes()));
     let answer: Value = client.ask(Method::POST, "/api/v1/tweets", body).await?;

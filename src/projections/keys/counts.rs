@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
 use super::kind::{KeyKind, KeysOfTweet};
+use super::merge::{Scope, merge};
 use super::pending_keys::PendingKeys;
-use super::{COUNTS_FORMAT, MAX_KEYS, merge, pending};
+use super::{COUNTS_FORMAT, MAX_KEYS, pending};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
@@ -51,8 +52,8 @@ impl<'r> KeyCounts<'r> {
         Ok(is_cut)
     }
 
-    /// Splits hours into whole days and the hours around them. A day has the sums of its hours if
-    /// it has had room for all keys, and then its hours have had, too.
+    /// Splits hours into whole days and the hours around them. A day that was never full has
+    /// exactly the sums of its hours: an hour is full only if its day is.
     fn parts(&self, buckets: &Buckets) -> Result<Vec<Buckets>, RowsError> {
         const HOURS: u32 = 24;
         let Range { start, end } = buckets.numbers;
@@ -128,8 +129,9 @@ impl<'r> KeyCounts<'r> {
         add: &mut impl FnMut(&[u8], u64),
     ) -> Result<bool, RowsError> {
         let mut counts = Tree::new(&COUNTS_FORMAT);
-        let pending = self.pending.records();
-        merge::merge(&mut counts, self.rows, Sequence::ZERO, pending)?;
+        let scope = Scope::Part(buckets.width, self.kind);
+        let pending = (self.pending.records(), scope);
+        merge(&mut counts, self.rows, Sequence::ZERO, pending)?;
         let mut full = FullBuckets::default();
         counts.visit(self.rows, &self.start(buckets), |name, count| {
             match self.entry(buckets, name) {
@@ -145,7 +147,7 @@ impl<'r> KeyCounts<'r> {
         self.recount(buckets.width, full, add)
     }
 
-    /// What an entry is for a reader of these buckets, who has come to it from their start.
+    /// Classifies an entry for a scan that began at the first of these buckets.
     fn entry<'n>(&self, buckets: &Buckets, name: &'n [u8]) -> Entry<'n> {
         let Some((bucket, kind, key)) = parse_entry(buckets.width, name) else {
             return Entry::Behind;
@@ -271,7 +273,8 @@ fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
 /// one.
 pub(super) fn digest(rows: &dyn Rows, hasher: &mut blake3::Hasher) -> Result<(), RowsError> {
     let mut counts = Tree::new(&COUNTS_FORMAT);
-    merge::merge(&mut counts, rows, Sequence::ZERO, &pending::read(rows)?)?;
+    let pending = pending::read(rows)?;
+    merge(&mut counts, rows, Sequence::ZERO, (&pending, Scope::All))?;
     counts.visit(rows, b"", |name, count| {
         hasher.update(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes());
         hasher.update(name);

@@ -4,19 +4,45 @@ use std::collections::HashSet;
 
 use super::MAX_KEYS;
 use super::bucket::{Group, GroupState, Width};
+use super::kind::KeyKind;
 use super::occurrences::{Occurrence, Occurrences, widened};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Change, Edit, Observer, Tree};
+
+/// The counts that a merge changes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope {
+    /// All.
+    All,
+    /// Those of one width and one kind, for a query.
+    Part(Width, KeyKind),
+}
+
+impl Scope {
+    fn has_width(self, width: Width) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(wanted, _) => width == wanted,
+        }
+    }
+
+    fn has_kind(self, kind: KeyKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(_, wanted) => kind == wanted,
+        }
+    }
+}
 
 /// Adds the tweets of the log to the counts, for the event at `sequence`.
 pub(super) fn merge(
     counts: &mut Tree,
     rows: &dyn Rows,
     sequence: Sequence,
-    records: &[Vec<u8>],
+    (records, scope): (&[Vec<u8>], Scope),
 ) -> Result<(), RowsError> {
-    let occurrences = Occurrences::of(records)?;
+    let occurrences = Occurrences::of(records, |kind| scope.has_kind(kind))?;
     let mut counted = occurrences.counted();
     let mut narrower = Width::FiveMinutes;
     for width in Width::ALL {
@@ -25,6 +51,9 @@ pub(super) fn merge(
             counted = widened(&counted, buckets);
         }
         narrower = width;
+        if !scope.has_width(width) {
+            continue;
+        }
         let mut target = Target {
             counts: &mut *counts,
             rows,

@@ -34,6 +34,7 @@ use super::{
     FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, RowKind, Rows,
     RowsError,
 };
+use merge::{Scope, merge};
 use pending::{PENDING_FORMAT, PendingLog};
 
 pub use bucket::Width;
@@ -86,7 +87,8 @@ impl Projection for Keys {
         self.pending.push(tweet.sequence, &tweet.key, &keys);
         if self.pending.is_full() {
             let records = self.pending.take(rows)?;
-            merge::merge(&mut self.counts, rows, tweet.sequence, &records)?;
+            let pending = (&records[..], Scope::All);
+            merge(&mut self.counts, rows, tweet.sequence, pending)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Where the keys of the log occur.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
@@ -8,6 +8,11 @@ use super::bucket::Width;
 use super::kind::KeyKind;
 use super::pending;
 use crate::projections::rows::RowsError;
+use crate::text::first_bytes;
+
+/// Occurrences in so few buckets are counted in a table of all names, which is faster than to sort
+/// them.
+const MAX_TABLE_BUCKETS: usize = 4;
 
 /// A key of a kind.
 pub(super) type Name<'b> = (KeyKind, &'b [u8]);
@@ -53,21 +58,33 @@ pub(super) struct Occurrences<'b> {
 }
 
 impl<'b> Occurrences<'b> {
-    pub(super) fn of(records: &'b [Vec<u8>]) -> Result<Self, RowsError> {
+    /// Those of the wanted kinds.
+    pub(super) fn of(
+        records: &'b [Vec<u8>],
+        is_wanted: impl Fn(KeyKind) -> bool,
+    ) -> Result<Self, RowsError> {
         let mut numbers: HashMap<Name<'b>, u32, RandomState> = HashMap::default();
         let mut names: Vec<Name<'b>> = Vec::new();
         let mut found = Vec::new();
         pending::for_each(records, |at, kind, key| {
+            if !is_wanted(kind) {
+                return;
+            }
             let number = *numbers.entry((kind, key)).or_insert_with(|| {
                 names.push((kind, key));
                 index_of(names.len() - 1)
             });
             found.push(Place::new(Width::FiveMinutes.bucket(at), number));
         })?;
-        let mut order: Vec<(Name<'b>, u32)> = names.into_iter().zip(0..).collect();
+        // Most names differ in their first eight bytes, which are compared as a number.
+        let mut order: Vec<(KeyKind, u64, Name<'b>, u32)> = names
+            .into_iter()
+            .zip(0..)
+            .map(|(name, number)| (name.0, first_bytes(name.1), name, number))
+            .collect();
         order.sort_unstable();
         let mut ranks = vec![0; order.len()];
-        for (rank, (_, number)) in (0..).zip(&order) {
+        for (rank, (.., number)) in (0..).zip(&order) {
             if let Some(place) = ranks.get_mut(as_index(*number)) {
                 *place = rank;
             }
@@ -76,7 +93,7 @@ impl<'b> Occurrences<'b> {
             let rank = ranks.get(as_index(place.name()));
             *place = Place::new(place.bucket(), rank.copied().unwrap_or_default());
         }
-        let names = order.into_iter().map(|(name, _)| name).collect();
+        let names = order.into_iter().map(|(_, _, name, _)| name).collect();
         Ok(Self { names, found })
     }
 
@@ -87,6 +104,13 @@ impl<'b> Occurrences<'b> {
 
     /// The occurrences in buckets of five minutes, by place.
     pub(super) fn counted(&self) -> Vec<Occurrence> {
+        let neighbours = self.found.chunk_by(|a, b| a.bucket() == b.bucket());
+        let buckets: BTreeSet<u32> = neighbours
+            .filter_map(|chunk| chunk.first().map(|place| place.bucket()))
+            .collect();
+        if buckets.len() <= MAX_TABLE_BUCKETS {
+            return self.counted_in_table(&buckets);
+        }
         let mut places = self.found.clone();
         places.sort_unstable();
         let places = places.into_iter();
@@ -94,6 +118,27 @@ impl<'b> Occurrences<'b> {
             .map(|place| Occurrence { place, tweets: 1 })
             .collect();
         add_equal(&mut counted);
+        counted
+    }
+
+    fn counted_in_table(&self, buckets: &BTreeSet<u32>) -> Vec<Occurrence> {
+        let mut counted = Vec::new();
+        let mut table = vec![0_i64; self.names.len()];
+        for bucket in buckets {
+            for place in self.found.iter().filter(|place| place.bucket() == *bucket) {
+                if let Some(tweets) = table.get_mut(as_index(place.name())) {
+                    *tweets += 1;
+                }
+            }
+            for (name, tweets) in (0..).zip(&mut table) {
+                if *tweets > 0 {
+                    counted.push(Occurrence {
+                        place: Place::new(*bucket, name),
+                        tweets: std::mem::take(tweets),
+                    });
+                }
+            }
+        }
         counted
     }
 

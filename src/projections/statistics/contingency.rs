@@ -24,7 +24,7 @@ pub struct ContingencyTable {
 /// What a [`ContingencyTable`] says of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Association {
-    /// Too few tweets, or not more than the second set lets expect.
+    /// Too few tweets, or not above expectation.
     None,
     /// Enough tweets; the second set is too small to expect anything.
     Unscored,

@@ -30,6 +30,12 @@ pub(super) struct Waited {
 }
 
 impl QueryFigures {
+    /// No measured request failed.
+    pub(super) fn has_all_answers(&self) -> bool {
+        let latencies = self.waited.iter().flat_map(|one| [&one.alone, &one.beside]);
+        latencies.into_iter().all(|latency| latency.failed == 0)
+    }
+
     /// The figures for people.
     pub(super) fn text(&self) -> String {
         let mut lines = vec![format!(

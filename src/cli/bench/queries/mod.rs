@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
@@ -77,7 +77,9 @@ pub(in crate::cli) async fn run(
     .await?;
     let measured = measure(&server, &arguments, invocation).await;
     server.stop().await?;
-    invocation.output.show(&measured?, QueryFigures::text)?;
+    let figures = measured?;
+    invocation.output.show(&figures, QueryFigures::text)?;
+    ensure!(figures.has_all_answers(), "some requests had no answer");
     Ok(CommandOutcome::Done)
 }
 
@@ -137,8 +139,8 @@ async fn ask(scene: &Scene, question: &Question, times: u32) -> Latency {
             Ok(_) if number >= WARM_UP => spans.push(began.elapsed()),
             Ok(_) => {}
             Err(error) => {
-                tracing::debug!(%error, path, "no answer");
-                failed += 1;
+                tracing::warn!(%error, path, "no answer");
+                failed += u64::from(number >= WARM_UP);
             }
         }
     }

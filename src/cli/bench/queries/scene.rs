@@ -6,10 +6,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use parking_lot::Mutex;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::QueriesBenchArguments;
 use crate::cli::Invocation;
@@ -18,7 +18,7 @@ use crate::cli::bench::filling::{BODY_BYTES, folded, post};
 use crate::cli::bench::server::BenchServer;
 use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
-use crate::events::{Event, Timestamp, TweetId, json};
+use crate::events::{self, Event, Timestamp, TweetId};
 
 /// The size of a tweet's JSON, in bytes.
 const EVENT_BYTES: u32 = 572;
@@ -26,6 +26,9 @@ const EVENT_BYTES: u32 = 572;
 const OTHER_DAYS: i64 = 2;
 /// Tweets in a body that is posted beside the questions.
 const BESIDE: u32 = 1_000;
+
+/// The keyword of the tweet that is posted last, which marks a folder as filled.
+const MARK: &str = "filled";
 
 /// A request that is measured.
 #[derive(Debug)]
@@ -135,15 +138,15 @@ impl Scene {
         QUESTIONS
     }
 
-    /// Fills the server, unless an earlier run filled it.
+    /// Fills the server, unless an earlier run filled it less than a day ago.
     pub(super) async fn fill(&self) -> anyhow::Result<()> {
-        let known: Result<Value, _> = self
-            .client
-            .ask(Method::GET, "/api/v1/keywords/big/ledger", None)
-            .await;
-        match known {
-            Err(ClientError::Refused { status, .. }) if status.as_u16() == 404 => {}
-            known => return Ok(known.map(drop)?),
+        if let Some(ready) = self.filled_at().await? {
+            ensure!(
+                self.now.millis() - ready.millis() < Timestamp::DAY,
+                "the folder was filled at {ready}, so its newest windows are empty by now; name an \
+                empty folder"
+            );
+            return Ok(());
         }
         let bar = progress::bar("filling the server", Some(self.tweets + self.others));
         let mut body = String::with_capacity(BODY_BYTES + 64 * 1024);
@@ -157,10 +160,25 @@ impl Scene {
                 folded(&self.client).await?;
             }
         }
+        body.push_str(&marking_line(self.now));
         post(&self.client, body).await?;
         folded(&self.client).await?;
         bar.finish_and_clear();
         Ok(())
+    }
+
+    /// When the folder was filled completely: the time of the tweet of the keyword [`MARK`].
+    async fn filled_at(&self) -> anyhow::Result<Option<Timestamp>> {
+        let path = format!("/api/v1/keywords/{MARK}/timeline?limit=1");
+        let answer: Value = match self.client.ask(Method::GET, &path, None).await {
+            Ok(answer) => answer,
+            Err(ClientError::Refused { status, .. }) if status.as_u16() == 404 => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let at = answer.pointer("/items/0/at").and_then(Value::as_str);
+        Ok(Some(Timestamp::parse(
+            at.context("a mark without a time")?,
+        )?))
     }
 
     /// The path of a question that is asked for the `number`th time.
@@ -208,10 +226,19 @@ impl Scene {
         // A folder that an earlier run filled has the ids of that run.
         tweet.id = TweetId::new(&format!("{:x}-{}", self.now.millis(), tweet.id))?;
         let keyword = if is_big { "big" } else { keyword.as_str() };
-        let event = String::from_utf8(json::encode(&Event::TweetPosted(tweet)))?;
+        let event = String::from_utf8(events::json::encode(&Event::TweetPosted(tweet)))?;
         let rest = event.strip_prefix('{').context("an event is an object")?;
         Ok(format!("{{\"keyword\":\"{keyword}\",{rest}\n"))
     }
+}
+
+/// The line that is posted when all others are.
+fn marking_line(now: Timestamp) -> String {
+    let line = json!({
+        "type": "tweet.posted", "id": MARK, "at": now.to_string(), "text": MARK,
+        "author": { "handle": MARK }, "keyword": MARK,
+    });
+    format!("{line}\n")
 }
 
 /// The age in milliseconds of one of so many tweets, which are spread evenly, the oldest first.
