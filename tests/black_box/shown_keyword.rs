@@ -97,8 +97,8 @@ fn about_ai(row: &Value) -> Vec<(&'static str, Value)> {
             ranking(
                 1234,
                 &[
-                    ("배우", 1000, Some(3)),
-                    ("ai칩", 20, Some(-12)),
+                    ("배우", 1000, Some(13)),
+                    ("ai칩", 20, Some(-1)),
                     ("x\u{1b}y", 3, Some(0)),
                 ],
             ),
@@ -132,8 +132,8 @@ journaled  folded  duplicate  ignored  rejected  deleted
 
 Top words of 123 tweets in 24 hours, and of 1234 in 7 days
 rank  24 hours  tweets  change  7 days    tweets  change
-   1  신제품        99       =  배우        1000      +3
-   2  movie          7     new  ai칩          20     -12
+   1  신제품        99       =  배우        1000     +13
+   2  movie          7     new  ai칩          20      -1
    3                            x\\u{1b}y       3       =
 
 Top authors of 1234 in 7 days
@@ -142,7 +142,7 @@ rank  author   tweets  change
    2  someone       4     new
 
 Latest spikes in 30 days
-start (UTC)       hours  tweets  expected     score  words            authors
+start (UTC)       hours  tweets  expected     score  words          authors
 2026-11-06 22:00      3     412      60.0  1052.114  불, fire\\u{7}  kim
 2026-11-05 22:00      3     412      60.0  1052.114  불, fire\\u{7}  kim
 2026-11-04 22:00      3     412      60.0  1052.114  불, fire\\u{7}  kim

@@ -95,6 +95,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &[
             "events",
+            "text",
+            "projections",
             "journal",
             "actors::engine",
             "actors::live",

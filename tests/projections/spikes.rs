@@ -16,8 +16,8 @@ use crate::common::{events, histories};
 
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
-/// 2026-11-02T00:00:00Z, a Monday.
-const START: Timestamp = Timestamp::from_millis(1_793_577_600_000);
+/// 2026-10-26T00:00:00Z, a Monday.
+const START: Timestamp = Timestamp::from_millis(1_792_972_800_000);
 
 const KEYWORD: &str = "red fox";
 const WORDS: [&str; 20] = [
@@ -80,7 +80,7 @@ impl World {
             text.push(' ');
             text.push_str(WORDS[self.uneven(20) as usize]);
         }
-        let millis = self.chance.below(3_600_000) as i64;
+        let millis = self.chance.below(3_600_000).cast_signed();
         let author = self.uneven(60);
         self.posted += 1;
         TweetPosted {
@@ -132,7 +132,7 @@ impl World {
         let sequence = Sequence::new(self.view.summary().as_of.get() + 1);
         let envelope = histories::envelope(sequence, &KeywordRecord::Event(event));
         self.view.fold(&self.rows, &envelope).unwrap();
-        if sequence.get() % 700 == 0 {
+        if sequence.get().is_multiple_of(700) {
             self.end_batch();
         }
     }
@@ -327,10 +327,10 @@ fn planted_words_and_authors_are_reasons_and_all_reasons_follow_from_the_tweets(
 #[test]
 fn spike_of_more_than_a_day_is_compared_with_whole_stretches_of_days() {
     let mut world = World::new(4);
-    world.live(0..9 * 24, 2);
-    let start = 9 * 24;
-    world.burst(start..start + 20, 20, "strike", "Herald");
-    world.burst(start + 20..start + 28, 90, "talks", "Wire");
+    let start = 21 * 24 + 12;
+    world.live(0..start, 1);
+    world.burst(start..start + 24, 20, "strike", "Herald");
+    world.burst(start + 24..start + 28, 70, "talks", "Wire");
     world.fold_all();
     let spikes = world.all_spikes();
     world.check(&spikes);

@@ -59,8 +59,8 @@ impl<'r> Explainer<'r> {
         })
     }
 
-    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in at most
-    /// [`EARLIER_DAYS`] before it.
+    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in the
+    /// seven days before it at most; for a spike of more than a day, in seven times its length.
     ///
     /// # Errors
     /// [`RowsError`].

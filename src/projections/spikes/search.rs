@@ -83,8 +83,8 @@ pub(super) fn search<E>(
 }
 
 /// Whether a spike can overlap the hours `from..to`, by their counts and those of [`MAX_GAP`] hours
-/// on each side. A stretch within these hours has a hot hour, or two, among them. A longer one has a
-/// warm hour among the three at an edge.
+/// on each side. A stretch within these hours has a hot hour, or two, among them. A longer one has
+/// a warm hour among the three at an edge.
 fn may_overlap_spike(
     near: &HourlyCounts,
     (from, to): (i64, i64),
