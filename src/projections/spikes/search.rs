@@ -204,12 +204,17 @@ impl Search<'_> {
     }
 
     /// A threshold for counts that scatter as widely as those of these hours: a threshold `t` for a
-    /// Poisson process is `t·(d + (d − 1)/2)` for a dispersion `d`. The second part is for the
-    /// longer tails of counts that come in clumps.
+    /// Poisson process is `t·(d + (d − 1)/2·(1 + (d − 1)/2e))` for a dispersion `d` and `e`
+    /// expected tweets. The second part is for the longer tails of counts that come in clumps. They
+    /// are longest where few clumps come in an hour, and there the dispersion is estimated too low.
     fn raised(&mut self, threshold: u64, first: i64, last: i64) -> u64 {
-        let dispersions = (first..=last).map(|hour| self.usual.dispersion(hour));
-        let dispersion = dispersions.max().unwrap_or(1_000);
-        let factor = dispersion.saturating_mul(3).saturating_sub(1_000) / 2;
+        let factors = (first..=last).map(|hour| {
+            let excess = u128::from(self.usual.dispersion(hour)).saturating_sub(1_000);
+            let expected = u128::from(self.usual.expected(hour).unwrap_or(0).max(PRIOR));
+            let tail = excess / 2 + excess.saturating_mul(excess) / (4 * expected);
+            u64::try_from(1_000 + excess + tail).unwrap_or(u64::MAX)
+        });
+        let factor = factors.max().unwrap_or(1_000);
         threshold.saturating_mul(factor) / 1_000
     }
 

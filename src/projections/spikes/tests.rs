@@ -219,6 +219,21 @@ fn counts_that_scatter_widely_are_ordinary() {
 }
 
 #[test]
+fn few_clumps_are_ordinary() {
+    let rate = |hour: f64| 2.0 * rhythm(hour);
+    for seed in 0..20 {
+        let life = Life {
+            hours: SIX_WEEKS,
+            rate: &rate,
+            noise: Noise::Clumps(3.0),
+            bursts: Vec::new(),
+        };
+        let alarms = false_alarms(&spikes_of(&life.live(seed)), &[]);
+        assert!(alarms <= 1, "seed {seed}: {alarms} false alarms");
+    }
+}
+
+#[test]
 fn nearly_silent_keywords_are_ordinary() {
     // The base rates are 2, 12 and 60.
     live_ordinarily("few", Noise::Poisson, |_| 0.01);
