@@ -5,6 +5,7 @@
 
 use super::Projections;
 use super::ids::{IdHash, IdState, Ids};
+use super::keys::background::Contribution;
 use super::projection::{FoldedTweet, MetricsChange};
 use super::rows::{NoRows, RowChange, Rows, RowsError};
 use super::summary::{KeywordSummary, Tracking};
@@ -40,6 +41,9 @@ pub struct RowChanges {
     pub rows: Vec<RowChange>,
     /// The new tracking state in the summary, if it changed.
     pub tracking: Option<Tracking>,
+    /// What the batch changes in the background of all keywords, after the rows are removed if they
+    /// are. The store then also takes out what the keyword has contributed before.
+    pub contribution: Contribution,
 }
 
 impl RowChanges {
@@ -56,6 +60,7 @@ impl RowChanges {
             cleared: false,
             rows: vec![(KeywordSummary::key(), Some(summary.encode()?))],
             tracking: Some(summary.tracking()),
+            contribution: Contribution::default(),
         })
     }
 }
@@ -340,6 +345,7 @@ impl KeywordView {
             cleared: std::mem::take(&mut self.cleared),
             rows: Vec::with_capacity(8),
             tracking: None,
+            contribution: self.projections.keys.take_contribution(self.summary.as_of),
         };
         self.projections.take_row_changes(&mut changes.rows)?;
         self.ids.take_row_changes(&mut changes.rows);

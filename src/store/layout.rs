@@ -52,6 +52,13 @@ pub(super) fn all_of(keyword: &Keyword) -> impl Iterator<Item = Vec<u8>> + '_ {
     row_formats().map(|format| start(format.kind, keyword))
 }
 
+/// The key of a row of the background, which belongs to no keyword.
+pub(super) fn background(row: &RowKey) -> Vec<u8> {
+    let mut key = vec![row.kind().number()];
+    key.extend_from_slice(row.suffix());
+    key
+}
+
 /// The key of the mark of a lagging keyword.
 pub(super) fn behind(keyword: &Keyword) -> Vec<u8> {
     numbered_start(BEHIND, keyword)
@@ -91,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::projections::MemoryRows;
+    use crate::projections::keys::background::{BACKGROUND_FORMAT, RUN_FORMAT};
     use crate::projections::test_history::{self, TestKeyword};
     use crate::projections::timeline::page::TweetPage;
 
@@ -134,7 +142,9 @@ mod tests {
 
     #[test]
     fn kinds_of_the_store_differ_from_kinds_of_projections() {
+        let of_background = [BACKGROUND_FORMAT, RUN_FORMAT].map(|format| format.kind.number());
         let of_store = [SHARD[0], UNADDRESSED[0], BEHIND, TRACKED_LOG, TIME_INDEX];
+        let of_store = [&of_store[..], &of_background].concat();
         for format in row_formats() {
             assert!(!of_store.contains(&format.kind.number()), "{}", format.name);
         }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::projections::keys::background::{Contribution, Run};
+
 /// Changed rows by key; `None` is a row to remove.
 pub(super) type RowMap = BTreeMap<Vec<u8>, Option<Bytes>>;
 
@@ -16,9 +18,30 @@ pub(super) struct Memtables {
     pub(super) pending: RowMap,
     /// Rows that the running commit writes to sled.
     pub(super) committing: Option<Arc<RowMap>>,
+    /// Runs of the background that were put since the last commit began. It makes rows of them.
+    pub(super) runs: Vec<NewRun>,
+    /// Grows when rows of the background change.
+    pub(super) background_version: u64,
+}
+
+/// What one put has contributed to the background.
+#[derive(Debug, Clone)]
+pub(super) struct NewRun {
+    pub(super) run: Run,
+    pub(super) has_losses: bool,
 }
 
 impl Memtables {
+    /// Adds what a put has contributed to the background.
+    pub(super) fn add_run(&mut self, contribution: Contribution) {
+        if !contribution.is_empty() {
+            self.runs.push(NewRun {
+                has_losses: contribution.has_losses(),
+                run: contribution.into(),
+            });
+        }
+    }
+
     /// Returns the row in the memtables; `None` when no memtable has it. It can
     /// then be in sled.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {

@@ -11,6 +11,7 @@
 //!
 //! Only this module imports sled. `catch_panic` turns panics of sled into errors.
 
+mod background_rows;
 mod catch_panic;
 mod checkpoint_row;
 mod commit_observer;

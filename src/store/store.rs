@@ -207,14 +207,15 @@ impl Store {
     /// before.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] for a shard that the store does not have.
+    /// [`StoreError::Inconsistent`] for a shard that the store does not have, and the error of
+    /// merging the background.
     pub fn commit(
         &self,
         shard: ShardId,
         record: CheckpointRow,
     ) -> Result<oneshot::Receiver<Result<CommitFigures, StoreError>>, StoreError> {
         let rows = Arc::clone(self.shard(shard)?);
-        rows.freeze();
+        rows.freeze()?;
         Ok(self.commit_thread.commit(rows, record))
     }
 

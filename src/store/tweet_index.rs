@@ -449,7 +449,7 @@ mod tests {
             let changes = RowChanges {
                 cleared: true,
                 rows: vec![(KeywordSummary::key(), Some(summary.encode().unwrap()))],
-                tracking: None,
+                ..RowChanges::default()
             };
             let shard = self.store.rows_of(&keyword).unwrap();
             shard.put(&keyword, changes).unwrap();

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::shown::{Shown, ShownShard};
@@ -230,6 +231,33 @@ impl Views {
         let shard = stores.shard_of(keyword)?;
         let meter = self.meter.as_ref();
         self.noticing_damage(shard, read_in(shard, keyword, meter, query))
+    }
+
+    /// Adds up over the backgrounds of all shards, from `start` on. `add` gets the records of runs
+    /// and the rows of the map, in one version for each shard. It may be called more than once for
+    /// a shard; only the last result counts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn over_backgrounds<T: Clone>(
+        &self,
+        start: T,
+        mut add: impl FnMut(&mut T, &[Bytes], &dyn Rows) -> Result<(), RowsError>,
+    ) -> Result<T, StoreError> {
+        let store = self.store()?;
+        let mut sum = start;
+        for shard in store.shards() {
+            let added = shard.read_background(|runs, rows| {
+                let mut sum = sum.clone();
+                match &self.meter {
+                    Some(meter) => add(&mut sum, runs, &MeteredRows::new(rows, meter))?,
+                    None => add(&mut sum, runs, rows)?,
+                }
+                Ok(sum)
+            });
+            sum = self.noticing_damage(&store, added)?;
+        }
+        Ok(sum)
     }
 
     fn look(&self, bytes: usize) -> Result<(), RowsError> {

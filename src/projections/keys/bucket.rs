@@ -76,6 +76,16 @@ impl Group {
         [self.width.number(), a, b, c, d, self.kind.number()]
     }
 
+    /// The group of an entry with this name; `None` for a name that is none.
+    pub fn of_entry(name: &[u8]) -> Option<Self> {
+        let ([width, a, b, c, d, kind], _) = name.split_first_chunk::<PREFIX_BYTES>()?;
+        Some(Self {
+            width: Width::ALL.into_iter().find(|one| one.number() == *width)?,
+            bucket: u32::from_be_bytes([*a, *b, *c, *d]),
+            kind: KeyKind::ALL.into_iter().find(|one| one.number() == *kind)?,
+        })
+    }
+
     /// The name of the entry of a key.
     pub fn entry(self, key: &[u8]) -> Vec<u8> {
         [&self.prefix(), key].concat()
@@ -158,6 +168,10 @@ mod tests {
             group(Width::Hour, 1, KeyKind::Word).entry(b"a"),
         ];
         assert!(names.is_sorted());
+        let parsed = names.each_ref().map(|name| Group::of_entry(name).unwrap());
+        assert_eq!(parsed[1], group(Width::FiveMinutes, 256, KeyKind::Word));
+        assert_eq!(parsed[2], group(Width::FiveMinutes, 256, KeyKind::Author));
+        assert_eq!(Group::of_entry(b"\0\0\0\0\0"), None);
         let parsed = parse_entry(Width::FiveMinutes, &names[0]);
         assert_eq!(parsed, Some((256, 0, EntryKey::Key(b"b"))));
         let parsed = parse_entry(Width::FiveMinutes, &names[1]);

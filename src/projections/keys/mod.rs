@@ -3,6 +3,7 @@
 //! ```text
 //! posted ─► pending log ─(full)─► merge ─► map of counts: (width, bucket, kind, key) ─► tweets
 //! deleted ─► pending log, or the map
+//! both ─► contribution to the background of all keywords (`background`)
 //! query ─► KeyCounts ─► both
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! holds is a function of its tweets in the order of the journal, which a deletion changes in ways
 //! that the counts do not tell. So a cut bucket that loses a tweet gives up its counts.
 
+pub mod background;
 mod bucket;
 mod counts;
 mod hours;
@@ -28,12 +30,15 @@ mod pending;
 mod pending_keys;
 mod ranking;
 mod remove;
+mod window_words;
 
 use super::tree::Tree;
 use super::{
     FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, RowKind, Rows,
     RowsError,
 };
+use crate::events::Sequence;
+use background::Contribution;
 use merge::{Scope, merge};
 use pending::{PENDING_FORMAT, PendingLog};
 
@@ -42,6 +47,7 @@ pub use hours::HourlyKeys;
 pub use kind::{KeyKind, KeysOfTweet};
 pub use own_words::own_words;
 pub use ranking::{Ranked, Ranking, RankingQuery, Rising, ranking, rising, window_times};
+pub use window_words::{Both, WindowWord, WindowWords};
 
 /// The largest number of different keys of one kind that a bucket takes. Unit tests fill it.
 pub const MAX_KEYS: u64 = if cfg!(test) { 40 } else { 20_000 };
@@ -59,6 +65,15 @@ const COUNTS_FORMAT: RowFormat = RowFormat {
 pub struct Keys {
     pending: PendingLog,
     counts: Tree,
+    contribution: Contribution,
+}
+
+impl Keys {
+    /// What the tweets since the last call change in the background. The last event was at
+    /// `changed_at`.
+    pub(super) fn take_contribution(&mut self, changed_at: Sequence) -> Contribution {
+        std::mem::take(&mut self.contribution).through(changed_at)
+    }
 }
 
 impl Default for Keys {
@@ -66,6 +81,7 @@ impl Default for Keys {
         Self {
             pending: PendingLog::default(),
             counts: Tree::new(&COUNTS_FORMAT),
+            contribution: Contribution::default(),
         }
     }
 }
@@ -84,6 +100,7 @@ impl Projection for Keys {
 
     fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
         let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
+        self.contribution.gained(tweet.key.at(), &keys);
         self.pending.push(tweet.sequence, &tweet.key, &keys);
         if self.pending.is_full() {
             let records = self.pending.take(rows)?;
@@ -103,10 +120,11 @@ impl Projection for Keys {
     }
 
     fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
+        let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
+        self.contribution.lost(tweet.key.at(), &keys);
         if self.pending.remove(rows, tweet.sequence, &tweet.key)? {
             return Ok(());
         }
-        let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
         remove::remove(
             &mut self.counts,
             rows,

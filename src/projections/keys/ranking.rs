@@ -80,14 +80,15 @@ pub fn window_times(window: Window, at: Timestamp) -> (Range<Timestamp>, Range<T
 }
 
 /// The buckets of a window and of the window before.
-struct Span {
-    width: Width,
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    pub(super) width: Width,
     /// The first bucket of the window before, the first one of the window, and the end.
-    bounds: [u32; 3],
+    pub(super) bounds: [u32; 3],
 }
 
 impl Span {
-    fn of(window: Window, at: Timestamp) -> Self {
+    pub(super) fn of(window: Window, at: Timestamp) -> Self {
         let (width, count) = match window {
             Window::Hour => (Width::FiveMinutes, 12),
             Window::Day => (Width::Hour, 24),
@@ -102,7 +103,7 @@ impl Span {
         }
     }
 
-    fn times(&self) -> [Timestamp; 3] {
+    pub(super) fn times(&self) -> [Timestamp; 3] {
         self.bounds.map(|bucket| self.width.start(bucket))
     }
 }

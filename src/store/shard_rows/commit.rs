@@ -32,8 +32,13 @@ impl ShardRows {
     /// Freezes all rows put so far for the next [`Self::write_frozen`]. The caller does this at the
     /// position of the checkpoint of the commit. Rows that are put later are not part of the
     /// commit.
-    pub(in crate::store) fn freeze(&self) {
+    ///
+    /// # Errors
+    /// [`StoreError`] when the background cannot be merged. Nothing is frozen then.
+    pub(in crate::store) fn freeze(&self) -> Result<(), StoreError> {
+        let mut background = self.background_to_freeze()?;
         let mut memtables = self.writing();
+        background.put(&mut memtables);
         let newer = std::mem::take(&mut memtables.pending);
         let rows = match memtables.committing.take() {
             Some(unwritten) => {
@@ -44,6 +49,7 @@ impl ShardRows {
             None => newer,
         };
         memtables.committing = Some(Arc::new(rows));
+        Ok(())
     }
 
     /// Writes all rows put so far and the checkpoint as one sled batch. Only one caller at a time
@@ -54,7 +60,7 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`].
     pub fn commit(&self, record: &CheckpointRow) -> Result<CommitFigures, StoreError> {
-        self.freeze();
+        self.freeze()?;
         let written = self.write_frozen(record)?;
         self.settle(record);
         Ok(written)

@@ -16,10 +16,12 @@ use super::{CheckpointRow, KeywordRows, StoreError, layout};
 use crate::events::{Keyword, Sequence, binary};
 use crate::projections::{FoldContext, RowChanges, ids};
 
+mod background;
 mod commit;
 mod reads;
 mod time_index;
 
+use background::StoredRuns;
 pub use commit::CommitFigures;
 pub use time_index::TimeIndex;
 
@@ -35,6 +37,8 @@ pub struct ShardRows {
     put_log: PutLog,
     /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
+    /// The stored runs of the background, once they are known. Held while the background is merged.
+    background: Mutex<Option<StoredRuns>>,
 }
 
 impl ShardRows {
@@ -46,6 +50,7 @@ impl ShardRows {
             memtables: RwLock::default(),
             put_log: PutLog::default(),
             tracked_log_lock: Mutex::default(),
+            background: Mutex::default(),
         }
     }
 
@@ -87,15 +92,18 @@ impl ShardRows {
         KeywordRows::new(self, keyword, Some(memtables))
     }
 
-    /// Puts all changed rows of a keyword. Readers see all of them or none.
+    /// Puts all changed rows of a keyword, and what they change in the background. Readers see all
+    /// of them or none.
     ///
     /// # Errors
-    /// [`StoreError`] when the rows to remove, or the tracked log, cannot be read.
+    /// [`StoreError`] when the rows to remove, the background or the tracked log cannot be read.
     pub fn put(&self, keyword: &Keyword, changes: RowChanges) -> Result<(), StoreError> {
         let ids_changed =
             changes.cleared || changes.rows.iter().any(|(row, _)| ids::is_of_ids(row));
         let mut gone = Vec::new();
+        let mut removal = None;
         if changes.cleared {
+            removal = self.remove_from_background(keyword, changes.contribution.changed_at())?;
             for prefix in layout::all_of(keyword) {
                 gone.extend(self.keys_of(&prefix)?);
             }
@@ -111,10 +119,14 @@ impl ShardRows {
             named.extend(self.log_with(layout::TRACKED_LOG, &[(keyword.clone(), tracking)])?);
         }
         let mut memtables = self.writing();
+        if let Some(removal) = removal {
+            removal.put(&mut memtables);
+        }
         for key in gone {
             memtables.pending.insert(key, None);
         }
         memtables.pending.extend(named);
+        memtables.add_run(changes.contribution);
         drop(memtables);
         drop(lock);
         if ids_changed {

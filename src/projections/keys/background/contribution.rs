@@ -1,0 +1,147 @@
+//! What one put of a keyword's rows adds to the background.
+//!
+//! A record is a number (varint: bytes of its body, times 2, plus 1 if the tweet went), then the
+//! body: the time of the tweet (8 bytes, big-endian milliseconds) and its words, each as its length
+//! (varint) and its bytes. The records are not added up: two tweets of a batch rarely share a
+//! bucket and a word often enough to pay for it.
+
+use super::{RUN_FORMAT, Run};
+use crate::events::{Sequence, Timestamp};
+use crate::projections::keys::kind::{KeyKind, KeysOfTweet};
+use crate::projections::rows::{RowKey, RowsError};
+use crate::projections::varint::{read_varint, write_varint};
+
+/// The words of the tweets that a keyword gained and lost since its last put.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contribution {
+    records: Vec<u8>,
+    has_losses: bool,
+    changed_at: Sequence,
+}
+
+impl Contribution {
+    /// The tweet came to the keyword.
+    pub(in crate::projections::keys) fn gained(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
+        self.record(at, keys, false);
+    }
+
+    /// The tweet left the keyword.
+    pub(in crate::projections::keys) fn lost(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
+        self.has_losses = true;
+        self.record(at, keys, true);
+    }
+
+    fn record(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>, is_lost: bool) {
+        let mut bytes = 8;
+        keys.visit(KeyKind::Word, |word| {
+            bytes += word.len() + if word.len() < 0x80 { 1 } else { 2 };
+        });
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        write_varint(bytes << 1 | u64::from(is_lost), &mut self.records);
+        self.records.extend_from_slice(&at.millis().to_be_bytes());
+        keys.visit(KeyKind::Word, |word| {
+            let length = u64::try_from(word.len()).unwrap_or(u64::MAX);
+            write_varint(length, &mut self.records);
+            self.records.extend_from_slice(word.as_bytes());
+        });
+    }
+
+    /// The same, up to the event at `changed_at`.
+    pub(in crate::projections::keys) const fn through(mut self, changed_at: Sequence) -> Self {
+        self.changed_at = changed_at;
+        self
+    }
+
+    /// The last event that the put includes.
+    pub const fn changed_at(&self) -> Sequence {
+        self.changed_at
+    }
+
+    /// Whether the put changes no count.
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Whether tweets went. Runs that name them are merged before they are committed, so that
+    /// nothing on disk names the words of a deleted tweet.
+    pub const fn has_losses(&self) -> bool {
+        self.has_losses
+    }
+}
+
+impl From<Contribution> for Run {
+    fn from(contribution: Contribution) -> Self {
+        Self {
+            changed_at: contribution.changed_at,
+            records: contribution.records.into(),
+        }
+    }
+}
+
+/// A tweet of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunTweet<'r> {
+    pub(super) at: Timestamp,
+    pub(super) is_lost: bool,
+    words: &'r [u8],
+}
+
+impl<'r> RunTweet<'r> {
+    /// Calls `visit` with each word.
+    pub(super) fn words(&self, mut visit: impl FnMut(&'r [u8])) -> Result<(), RowsError> {
+        let mut rest = self.words;
+        while !rest.is_empty() {
+            visit(read_bytes(&mut rest).ok_or_else(damaged)?);
+        }
+        Ok(())
+    }
+}
+
+fn read_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = usize::try_from(read_varint(rest)?).ok()?;
+    let (bytes, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(bytes)
+}
+
+/// Calls `visit` with every tweet of these records.
+pub(super) fn for_each<'r>(
+    mut records: &'r [u8],
+    mut visit: impl FnMut(RunTweet<'r>) -> Result<(), RowsError>,
+) -> Result<(), RowsError> {
+    while !records.is_empty() {
+        let tweet = read_tweet(&mut records).ok_or_else(damaged)?;
+        visit(tweet)?;
+    }
+    Ok(())
+}
+
+/// Whether one of these records is of a tweet that went.
+///
+/// # Errors
+/// [`RowsError::Damaged`].
+pub(super) fn has_losses(records: &[u8]) -> Result<bool, RowsError> {
+    let mut has_losses = false;
+    for_each(records, |tweet| {
+        has_losses |= tweet.is_lost;
+        Ok(())
+    })?;
+    Ok(has_losses)
+}
+
+fn read_tweet<'r>(records: &mut &'r [u8]) -> Option<RunTweet<'r>> {
+    let number = read_varint(records)?;
+    let length = usize::try_from(number >> 1).ok()?;
+    let (body, after) = records.split_at_checked(length)?;
+    let (at, words) = body.split_first_chunk::<8>()?;
+    *records = after;
+    Some(RunTweet {
+        at: Timestamp::from_millis(i64::from_be_bytes(*at)),
+        is_lost: number & 1 != 0,
+        words,
+    })
+}
+
+fn damaged() -> RowsError {
+    RowsError::damaged(&RowKey::of_kind(RUN_FORMAT.kind), "a record is cut")
+}

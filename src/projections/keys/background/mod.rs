@@ -1,0 +1,70 @@
+//! The background: how many tweets of all tracked keywords have each word, in buckets of time.
+//!
+//! ```text
+//! posted, deleted ─► Contribution of a put ─► run ─(many)─► Settling ─► map of counts
+//! untracked ────────► what the rows of the keyword have contributed ─► Settling
+//! query ─► OtherCounts ─► runs and map
+//! ```
+//!
+//! A tweet counts once for each keyword that has it. The rows belong to a shard and not to a
+//! keyword, and each shard has the background of its own keywords. A put of a keyword's rows brings
+//! a [`Contribution`]: the words of the tweets that came and went. The store keeps contributions as
+//! runs, together with the rows that they follow from, and merges them into an ordered map when
+//! there are many. Merging many tweets at once costs a fraction of merging each by itself.
+//!
+//! The map has an entry for each width, bucket and word, named like the entry of the word in the
+//! counts of a keyword. The entry without a word counts all tweets of the bucket. The background
+//! has no limit of words per bucket. So it counts every word of a bucket that a keyword has cut,
+//! while the counts of that keyword lack the words that it did not take.
+//!
+//! The sum of map and runs follows from the tweets that the keywords hold. The bytes of the rows
+//! also depend on the batches and on the time of the merges.
+
+mod contributed;
+mod contribution;
+mod counts;
+mod settling;
+mod sums;
+
+use super::bucket::{Group, Width};
+use super::kind::KeyKind;
+use crate::projections::row_format::RowFormat;
+use crate::projections::rows::{RowKey, RowKind};
+
+pub use contribution::Contribution;
+pub use counts::OtherCounts;
+pub use settling::{Run, Settling};
+
+/// The leaves of the map.
+pub const BACKGROUND_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'g'),
+    name: "background counts",
+    versions: &[1],
+    pack: None,
+};
+
+/// The runs, named by their number (8 bytes, big-endian). The body of a run is the records of
+/// contributions, one behind the other.
+pub const RUN_FORMAT: RowFormat = RowFormat {
+    kind: RowKind::new(b'q'),
+    name: "background run",
+    versions: &[1],
+    pack: None,
+};
+
+/// The key of a run.
+pub fn run_key(number: u64) -> RowKey {
+    RowKey::of_kind(RUN_FORMAT.kind).with(&number.to_be_bytes())
+}
+
+/// The words of a bucket. The names of their entries are those of the counts of a keyword.
+const fn words_of(width: Width, bucket: u32) -> Group {
+    Group {
+        width,
+        bucket,
+        kind: KeyKind::Word,
+    }
+}
+
+#[cfg(test)]
+mod tests;

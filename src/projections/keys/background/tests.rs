@@ -1,0 +1,367 @@
+//! The background against a recomputation from the tweets, in which nothing but the analyser is
+//! shared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::events::{
+    Author, Event, KeywordEnvelope, KeywordRecord, Sequence, Timestamp, TweetDeleted, TweetId,
+    TweetMetrics, TweetPosted,
+};
+use crate::projections::keys::window_words::WindowWords;
+use crate::projections::overview::Window;
+use crate::projections::tree::TreeReader;
+use crate::projections::{KeywordView, MemoryRows};
+use crate::text::{Analyser, TweetKeys};
+
+/// 2026-11-23T12:00:00Z.
+const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
+
+/// Width in milliseconds, bucket, and word; no word for all tweets.
+type Name = (i64, i64, String);
+type Counts = BTreeMap<Name, i64>;
+
+/// One keyword: its state, its rows, and the tweets that it holds.
+struct Kept {
+    view: KeywordView,
+    rows: MemoryRows,
+    tweets: BTreeMap<u8, TweetPosted>,
+    seen: BTreeSet<u8>,
+}
+
+/// A shard of three keywords with its background.
+struct Shard {
+    keywords: Vec<Kept>,
+    map: MemoryRows,
+    runs: Vec<Bytes>,
+    sequence: Sequence,
+}
+
+impl Shard {
+    fn new() -> Self {
+        let kept = || {
+            let rows = MemoryRows::default();
+            Kept {
+                view: KeywordView::hydrate(&rows).unwrap(),
+                rows,
+                tweets: BTreeMap::new(),
+                seen: BTreeSet::new(),
+            }
+        };
+        Self {
+            keywords: (0..3).map(|_| kept()).collect(),
+            map: MemoryRows::default(),
+            runs: Vec::new(),
+            sequence: Sequence::ZERO,
+        }
+    }
+
+    fn fold(&mut self, keyword: usize, event: Event) {
+        self.sequence = self.sequence.next();
+        let envelope = KeywordEnvelope {
+            sequence: self.sequence,
+            received_at: NOON,
+            record: KeywordRecord::Event(event),
+        };
+        let kept = &mut self.keywords[keyword];
+        kept.view.fold(&kept.rows, &envelope).unwrap();
+    }
+
+    fn put(&mut self, keyword: usize) {
+        let kept = &mut self.keywords[keyword];
+        let Some(changes) = kept.view.take_row_changes(&kept.rows).unwrap() else {
+            return;
+        };
+        if changes.cleared {
+            let mut settling = Settling::new(&self.map);
+            settling.merge(self.sequence, &self.runs).unwrap();
+            settling.remove(self.sequence, &kept.rows).unwrap();
+            let changed = settling.into_row_changes();
+            self.map.put(changed);
+            self.runs.clear();
+            kept.rows.clear();
+        }
+        if !changes.contribution.is_empty() {
+            self.runs.push(Run::from(changes.contribution).records);
+        }
+        kept.rows.put(changes.rows);
+    }
+
+    fn merge(&mut self) {
+        let mut settling = Settling::new(&self.map);
+        settling.merge(self.sequence, &self.runs).unwrap();
+        let changed = settling.into_row_changes();
+        self.map.put(changed);
+        self.runs.clear();
+    }
+
+    /// The sums of map and runs.
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        let mut add = |name: &[u8], count: i64| {
+            let group = Group::of_entry(name).unwrap();
+            assert_eq!(group.kind, KeyKind::Word);
+            let word = String::from_utf8(name[group.prefix().len()..].to_vec()).unwrap();
+            let name = (group.width.millis(), i64::from(group.bucket), word);
+            *counts.entry(name).or_default() += count;
+        };
+        TreeReader::new(&self.map, &BACKGROUND_FORMAT)
+            .visit(b"", |name, count| {
+                add(name, count.cast_signed());
+                true
+            })
+            .unwrap();
+        let sums = sums::Sums::of(&self.runs).unwrap();
+        for edit in sums.edits() {
+            add(edit.key, edit.change);
+        }
+        counts.retain(|_, count| *count != 0);
+        counts
+    }
+
+    fn expected(&self) -> Counts {
+        let mut counts = Counts::new();
+        let tweets = self.keywords.iter().flat_map(|kept| kept.tweets.values());
+        for tweet in tweets {
+            for width in [5 * Timestamp::MINUTE, Timestamp::HOUR, Timestamp::DAY] {
+                let bucket = tweet.at.millis() / width;
+                let words = words_in(tweet).into_iter().chain([String::new()]);
+                for word in words {
+                    *counts.entry((width, bucket, word)).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+}
+
+fn words_in(tweet: &TweetPosted) -> BTreeSet<String> {
+    let mut keys = TweetKeys::new();
+    Analyser::default().keys(&tweet.text, &mut keys);
+    keys.words().map(str::to_owned).collect()
+}
+
+fn tweet(number: u8, minutes_ago: i64, words: &[u8]) -> TweetPosted {
+    let text: String = words.iter().map(|word| format!("thing{word} ")).collect();
+    TweetPosted {
+        id: TweetId::new(&format!("t{number}")).unwrap(),
+        at: NOON.plus(-minutes_ago * Timestamp::MINUTE),
+        source: None,
+        author: Author {
+            handle: "someone".into(),
+            name: None,
+            followers: None,
+        },
+        text,
+        lang: None,
+        url: None,
+        reply_to: None,
+        repost_of: None,
+        metrics: TweetMetrics::default(),
+    }
+}
+
+fn deleted(number: u8) -> Event {
+    Event::TweetDeleted(TweetDeleted {
+        id: TweetId::new(&format!("t{number}")).unwrap(),
+        at: NOON,
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Post(usize, u8, i64, Vec<u8>),
+    Delete(usize, u8),
+    Untrack(usize),
+    Track(usize),
+    Put(usize),
+    /// The state is lost and read from the rows again, with what was folded since the last put.
+    Restart(usize),
+    Merge,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let words = prop::collection::vec(0_u8..90, 0..12);
+    let minutes = prop_oneof![3 => 0_i64..20, 1 => 0_i64..4_000];
+    let post = (0_usize..3, 0_u8..200, minutes, words);
+    let step = prop_oneof![
+        60 => post.prop_map(|(keyword, id, ago, words)| Step::Post(keyword, id, ago, words)),
+        8 => (0_usize..3, 0_u8..200).prop_map(|(keyword, number)| Step::Delete(keyword, number)),
+        1 => (0_usize..3).prop_map(Step::Untrack),
+        4 => (0_usize..3).prop_map(Step::Track),
+        8 => (0_usize..3).prop_map(Step::Put),
+        2 => (0_usize..3).prop_map(Step::Restart),
+        2 => Just(Step::Merge),
+    ];
+    prop::collection::vec(step, 0..250)
+}
+
+/// Does the steps. Tweets that a restart loses are folded again, as the journal holds them.
+fn run(steps: Vec<Step>) -> Shard {
+    let mut shard = Shard::new();
+    let mut is_tracked = [true; 3];
+    let mut unput: [Vec<Event>; 3] = Default::default();
+    for step in steps {
+        let (keyword, event) = match step {
+            Step::Put(keyword) => {
+                shard.put(keyword);
+                unput[keyword].clear();
+                continue;
+            }
+            Step::Merge => {
+                shard.merge();
+                continue;
+            }
+            Step::Restart(keyword) => {
+                let kept = &mut shard.keywords[keyword];
+                kept.view = KeywordView::hydrate(&kept.rows).unwrap();
+                for event in unput[keyword].clone() {
+                    shard.fold(keyword, event);
+                }
+                continue;
+            }
+            Step::Post(keyword, number, ago, words) => {
+                let tweet = tweet(number, ago, &words);
+                let kept = &mut shard.keywords[keyword];
+                if is_tracked[keyword] && kept.seen.insert(number) {
+                    kept.tweets.insert(number, tweet.clone());
+                }
+                (keyword, Event::TweetPosted(Box::new(tweet)))
+            }
+            Step::Delete(keyword, number) => {
+                let kept = &mut shard.keywords[keyword];
+                if is_tracked[keyword] {
+                    kept.seen.insert(number);
+                    kept.tweets.remove(&number);
+                }
+                (keyword, deleted(number))
+            }
+            Step::Untrack(keyword) => {
+                is_tracked[keyword] = false;
+                shard.keywords[keyword].tweets.clear();
+                shard.keywords[keyword].seen.clear();
+                (keyword, Event::keyword_untracked(NOON))
+            }
+            Step::Track(keyword) => {
+                is_tracked[keyword] = true;
+                (keyword, Event::keyword_tracked(NOON))
+            }
+        };
+        unput[keyword].push(event.clone());
+        shard.fold(keyword, event);
+    }
+    for keyword in 0..3 {
+        shard.put(keyword);
+    }
+    shard
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn background_is_the_sum_over_the_tweets_of_the_keywords(steps in steps()) {
+        let mut shard = run(steps);
+        prop_assert_eq!(shard.counts(), shard.expected());
+        shard.merge();
+        prop_assert_eq!(shard.counts(), shard.expected());
+        for keyword in 0..3 {
+            shard.fold(keyword, Event::keyword_untracked(NOON));
+            shard.keywords[keyword].tweets.clear();
+            shard.put(keyword);
+            prop_assert_eq!(shard.counts(), shard.expected());
+        }
+        prop_assert_eq!(shard.map.0.len(), 0);
+    }
+
+    #[test]
+    fn counts_of_others_are_the_same_from_the_background_and_from_their_rows(
+        steps in steps(),
+        ago in 0_i64..3_000,
+    ) {
+        let shard = run(steps);
+        let at = NOON.plus(-ago * Timestamp::MINUTE);
+        for window in Window::ALL {
+            let own = &shard.keywords[0].rows;
+            let words = WindowWords::read(own, (window, at), 1, |_| false).unwrap();
+            let others = || shard.keywords[1..].iter();
+            let mut of_rows = OtherCounts::new(&words);
+            let mut is_cut = words.is_cut();
+            for other in others() {
+                of_rows.add_keyword(&other.rows).unwrap();
+                is_cut |= WindowWords::read(&other.rows, (window, at), 1, |_| false)
+                    .unwrap()
+                    .is_cut();
+            }
+            let mut of_background = OtherCounts::new(&words);
+            of_background.add_shard(&shard.map, &shard.runs).unwrap();
+            of_background.take_out_own();
+            prop_assert_eq!(of_background.totals(), of_rows.totals());
+            for place in 0..words.words().len() {
+                let [found, summed] = [&of_background, &of_rows].map(|one| one.of_word(place));
+                if is_cut {
+                    prop_assert!(found.iter().zip(summed).all(|(a, b)| *a >= b));
+                } else {
+                    prop_assert_eq!(found, summed);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn merged_background_names_no_word_of_a_deleted_tweet() {
+    let mut shard = Shard::new();
+    for number in 0..60 {
+        shard.fold(0, Event::TweetPosted(Box::new(tweet(number, 0, &[number]))));
+    }
+    shard.put(0);
+    shard.merge();
+    let names = |shard: &Shard| {
+        let names = |word: &str| {
+            let rows = shard.map.0.iter();
+            let mut bytes = rows.flat_map(|(key, row)| [key.suffix().to_vec(), row.to_vec()]);
+            bytes.any(|bytes| {
+                bytes
+                    .windows(word.len())
+                    .any(|part| part == word.as_bytes())
+            })
+        };
+        (names("thing"), names("9"))
+    };
+    assert_eq!(names(&shard), (true, true));
+    for number in (0..60).filter(|number| number % 10 == 9 || *number == 0) {
+        shard.fold(0, deleted(number));
+    }
+    shard.put(0);
+    assert!(
+        Run {
+            changed_at: Sequence::ZERO,
+            records: shard.runs[0].clone()
+        }
+        .has_losses()
+        .unwrap()
+    );
+    shard.merge();
+    assert_eq!(names(&shard), (true, false));
+    for number in 0..60 {
+        shard.fold(0, deleted(number));
+    }
+    shard.put(0);
+    shard.merge();
+    assert_eq!(names(&shard), (false, false));
+}
+
+#[test]
+fn damaged_runs_are_refused() {
+    let mut shard = Shard::new();
+    shard.fold(0, Event::TweetPosted(Box::new(tweet(0, 0, &[1, 2]))));
+    shard.put(0);
+    let run = shard.runs[0].clone();
+    for end in 1..run.len() {
+        assert!(sums::Sums::of(&[run.slice(..end)]).is_err(), "{end}");
+    }
+}

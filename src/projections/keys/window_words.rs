@@ -1,0 +1,124 @@
+//! The words of a keyword in a window and in the window before: those that an answer may name.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::counts::{Buckets, KeyCounts};
+use super::kind::KeyKind;
+use super::ranking::Span;
+use crate::events::Timestamp;
+use crate::projections::overview::Window;
+use crate::projections::rows::{Rows, RowsError};
+use crate::projections::volume;
+
+/// A window and the window before it, in this order.
+pub type Both<T> = [T; 2];
+
+/// A word, and how many tweets of each window have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowWord {
+    /// The word.
+    pub word: String,
+    /// The tweets that have it.
+    pub counts: Both<u64>,
+}
+
+/// The frequent words of a keyword in two windows.
+#[derive(Debug, Clone)]
+pub struct WindowWords {
+    pub(super) span: Span,
+    /// In the order of their bytes.
+    words: Vec<WindowWord>,
+    totals: Both<u64>,
+    is_cut: bool,
+}
+
+impl WindowWords {
+    /// Reads the words that at least `min` tweets of one of the windows have, but for those that
+    /// are left out. The last bucket of the window contains `at`.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn read(
+        rows: &dyn Rows,
+        (window, at): (Window, Timestamp),
+        min: u64,
+        is_left_out: impl Fn(&str) -> bool,
+    ) -> Result<Self, RowsError> {
+        let span = Span::of(window, at);
+        let mut counted: HashMap<Box<[u8]>, Both<u64>> = HashMap::new();
+        let is_cut = visit_both(rows, &span, |window, word, count| {
+            let counts = match counted.get_mut(word) {
+                Some(counts) => counts,
+                None => counted.entry(word.into()).or_default(),
+            };
+            if let Some(sum) = counts.get_mut(window) {
+                *sum = sum.saturating_add(count);
+            }
+        })?;
+        let mut words: Vec<_> = counted
+            .into_iter()
+            .filter(|(_, counts)| counts.iter().any(|count| *count >= min))
+            .map(|(word, counts)| WindowWord {
+                word: String::from_utf8_lossy(&word).into_owned(),
+                counts,
+            })
+            .filter(|one| !is_left_out(&one.word))
+            .collect();
+        words.sort_unstable_by(|a, b| a.word.cmp(&b.word));
+        Ok(Self {
+            words,
+            totals: totals(rows, &span)?,
+            is_cut,
+            span,
+        })
+    }
+
+    /// The words, in the order of their bytes.
+    pub fn words(&self) -> &[WindowWord] {
+        &self.words
+    }
+
+    /// The tweets of the windows.
+    pub const fn totals(&self) -> Both<u64> {
+        self.totals
+    }
+
+    /// Whether a bucket of the windows did not take all of its words.
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The times of the window.
+    pub fn times(&self) -> Range<Timestamp> {
+        let [_, start, end] = self.span.times();
+        start..end
+    }
+}
+
+/// Calls `visit` with the counts of words in both windows: the place of the window, the word and
+/// its count. A word may come more than once. Returns whether a bucket is cut.
+pub(super) fn visit_both(
+    rows: &dyn Rows,
+    span: &Span,
+    mut visit: impl FnMut(usize, &[u8], u64),
+) -> Result<bool, RowsError> {
+    let counts = KeyCounts::read(rows, KeyKind::Word)?;
+    let [before, start, end] = span.bounds;
+    let mut is_cut = false;
+    for (window, numbers) in [start..end, before..start].into_iter().enumerate() {
+        let buckets = Buckets {
+            width: span.width,
+            numbers,
+        };
+        is_cut |= counts.visit(&buckets, |word, count| visit(window, word, count))?;
+    }
+    Ok(is_cut)
+}
+
+/// The tweets of both windows.
+pub(super) fn totals(rows: &dyn Rows, span: &Span) -> Result<Both<u64>, RowsError> {
+    let totals = volume::counts_between(rows, &span.times())?.counts;
+    let of = |index| totals.get(index).copied().unwrap_or(0);
+    Ok([of(1), of(0)])
+}
