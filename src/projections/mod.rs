@@ -21,6 +21,7 @@ mod meter;
 pub mod overview;
 mod projection;
 mod registry;
+pub mod related;
 mod row_format;
 mod rows;
 pub mod spikes;

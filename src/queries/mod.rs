@@ -5,14 +5,15 @@
 //! `http`. No query waits for an actor.
 //!
 //! - [`of_keyword`] and [`in_one_epoch`]: the two ways to read consistently.
-//! - [`overview()`], [`compare()`], [`series`], [`explained_spikes`], [`tracked_keywords`] and
-//!   [`total_ledger`]: the answers.
+//! - [`overview()`], [`compare()`], [`related()`], [`series`], [`explained_spikes`],
+//!   [`tracked_keywords`] and [`total_ledger`]: the answers.
 
 mod compare;
 mod keywords;
 mod ledger;
 mod overview;
 mod read;
+mod related;
 mod spikes;
 mod volume;
 
@@ -20,6 +21,7 @@ pub use compare::{KeywordSeries, compare};
 pub use keywords::{TrackedKeyword, tracked_keywords};
 pub use ledger::{TotalLedger, total_ledger};
 pub use overview::{KeywordTweet, WindowOverview, overview};
-pub use read::{QueryError, Untracked, in_one_epoch, of_keyword};
+pub use read::{MarkedAnswer, QueryError, Untracked, in_one_epoch, of_keyword};
+pub use related::related;
 pub use spikes::{ExplainedSpike, KeywordSpike, explained_spikes};
 pub use volume::{Buckets, Series, series};

@@ -1,9 +1,9 @@
 //! The two consistent reads: one keyword from one version of its rows ([`of_keyword`]), and many
 //! keywords in one epoch ([`in_one_epoch`]).
 
-use crate::events::{Keyword, Sequence};
+use crate::events::{Keyword, RecordHash, Sequence};
 use crate::projections::{KeywordSummary, Rows, RowsError};
-use crate::store::{Answer, StoreError, Views};
+use crate::store::{Answer, Epoch, StoreError, Views};
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,41 @@ pub enum QueryError {
 impl From<RowsError> for QueryError {
     fn from(error: RowsError) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// The answer of a query about one keyword that reads other keywords too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedAnswer<T> {
+    /// The result.
+    pub value: T,
+    /// The epoch of the rows.
+    pub epoch: Epoch,
+    /// The sequence of the last record of the keyword that is included.
+    pub as_of: Sequence,
+    /// The mark of the keyword at `as_of`.
+    pub mark: RecordHash,
+}
+
+impl<T> MarkedAnswer<T> {
+    /// The same answer with another result.
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> MarkedAnswer<U> {
+        MarkedAnswer {
+            value: map(self.value),
+            epoch: self.epoch,
+            as_of: self.as_of,
+            mark: self.mark,
+        }
+    }
+}
+
+impl<T> From<MarkedAnswer<T>> for Answer<T> {
+    fn from(marked: MarkedAnswer<T>) -> Self {
+        Self {
+            value: marked.value,
+            epoch: marked.epoch,
+            as_of: marked.as_of,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The running engine: folding, healing, the limit of keywords, and views of an older version.
 
+mod backgrounds;
 mod folding;
 mod healing;
 mod keywords_max;

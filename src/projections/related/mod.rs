@@ -1,0 +1,205 @@
+//! Related words: the words that the tweets of a keyword have more often than those of all other
+//! keywords.
+//!
+//! ```text
+//! rows of the keyword ─► Own: its words in the window and in the one before, its newest tweets
+//! Own ─► OtherCounts (keys::background): how often other keywords have them
+//! both ─► related(): nodes in order, and links between them
+//! ```
+//!
+//! `a` tweets of the keyword in the window have a word, and `b` have not; `c` and `d` are the same
+//! of all other keywords. [`ContingencyTable::association`] says whether the word is related.
+
+mod links;
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use super::keys::background::OtherCounts;
+use super::keys::{Both, WindowWords};
+use super::overview::Window;
+use super::rows::{Rows, RowsError};
+use super::statistics::{Association, ContingencyTable, Decimal};
+use crate::events::{Timestamp, normal_form};
+use crate::text::{Analyser, TweetKeys};
+use links::NewestTweets;
+
+pub use links::Link;
+
+/// The other keywords need so many tweets for an expectation.
+const MIN_OTHER_TWEETS: u64 = 1_000;
+
+/// No word with fewer tweets is related.
+const MIN_TWEETS: u64 = 3;
+
+/// What the words of a keyword are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelatedQuery {
+    /// How long the window is.
+    pub window: Window,
+    /// The last bucket of the window contains this time.
+    pub at: Timestamp,
+    /// How many words, at most.
+    pub limit: usize,
+}
+
+/// The related words of a keyword.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The end of the window.
+    pub until: Timestamp,
+    /// The tweets of the keyword in the window.
+    pub total: u64,
+    /// The tweets of other keywords in the window.
+    pub others: u64,
+    /// A bucket did not take all of its words, or not all texts were looked at for links.
+    pub is_cut: bool,
+    /// The first words, in order.
+    pub nodes: Vec<Node>,
+    /// Pairs of these words that tweets have together, the most frequent first.
+    pub links: Vec<Link>,
+}
+
+/// A related word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The word.
+    pub word: String,
+    /// The tweets of the window that have it.
+    pub count: u64,
+    /// How strongly it belongs to the keyword; `None` if other keywords have too few tweets.
+    pub scores: Option<Scores>,
+    /// Its place, from 1.
+    pub rank: u64,
+    /// Its place in the window before; `None` if it was not related there.
+    pub previous_rank: Option<u64>,
+}
+
+/// How strongly a word belongs to a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scores {
+    /// Dunning's log-likelihood ratio.
+    pub g2: Decimal<3>,
+    /// Normalized pointwise mutual information.
+    pub npmi: Decimal<4>,
+}
+
+/// What the rows of the keyword say.
+#[derive(Debug)]
+pub struct Own {
+    words: WindowWords,
+    newest: NewestTweets,
+}
+
+impl Own {
+    /// Reads the rows. `texts` are the texts that tweets of the keyword contain: the keyword, and
+    /// what its rules name. Their words are left out.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn read<'t>(
+        rows: &dyn Rows,
+        query: &RelatedQuery,
+        texts: impl IntoIterator<Item = &'t str>,
+    ) -> Result<Self, RowsError> {
+        let left_out = words_of(texts);
+        let window = (query.window, query.at);
+        let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
+        Ok(Self {
+            newest: NewestTweets::read(rows, &words)?,
+            words,
+        })
+    }
+
+    /// The words, for counting other keywords.
+    pub const fn words(&self) -> &WindowWords {
+        &self.words
+    }
+}
+
+/// The texts themselves, and their words.
+fn words_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> HashSet<String> {
+    let (analyser, mut keys) = (Analyser::default(), TweetKeys::new());
+    let mut words = HashSet::new();
+    for text in texts {
+        words.insert(normal_form(text));
+        analyser.keys(text, &mut keys);
+        words.extend(keys.words().map(str::to_owned));
+    }
+    words
+}
+
+/// The related words, with at most `limit` nodes.
+pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
+    let words = &own.words;
+    let [current, before] = [0, 1].map(|window| ranked(words, others, window));
+    let previous: HashMap<usize, u64> = before.iter().map(|one| one.place).zip(1..).collect();
+    let nodes: Vec<&Placed> = current.iter().take(limit).collect();
+    let places: Vec<usize> = nodes.iter().map(|node| node.place).collect();
+    let [total, _] = words.totals();
+    let [others, _] = others.totals();
+    Related {
+        until: words.times().end,
+        total,
+        others,
+        is_cut: words.is_cut() || own.newest.is_cut(),
+        links: own.newest.links(words, places),
+        nodes: (1..)
+            .zip(nodes)
+            .map(|(rank, node)| Node {
+                word: node.word.to_owned(),
+                count: node.count,
+                scores: node.g2.map(|g2| Scores {
+                    g2,
+                    npmi: node.table.npmi(),
+                }),
+                rank,
+                previous_rank: previous.get(&node.place).copied(),
+            })
+            .collect(),
+    }
+}
+
+/// A related word of one window, with its place among the words of the keyword.
+struct Placed<'w> {
+    place: usize,
+    word: &'w str,
+    count: u64,
+    table: ContingencyTable,
+    g2: Option<Decimal<3>>,
+}
+
+/// The related words of one window, in order: by score, the highest first, then by count, then by
+/// the bytes of the word.
+fn ranked<'w>(words: &'w WindowWords, others: &OtherCounts<'_>, window: usize) -> Vec<Placed<'w>> {
+    let of = |both: Both<u64>| both.get(window).copied().unwrap_or(0);
+    let (total, other_total) = (of(words.totals()), of(others.totals()));
+    let placed = words.words().iter().enumerate().filter_map(|(place, one)| {
+        let (count, elsewhere) = (of(one.counts), of(others.of_word(place)));
+        let table = ContingencyTable {
+            a: count,
+            b: total.saturating_sub(count),
+            c: elsewhere,
+            d: other_total.saturating_sub(elsewhere),
+        };
+        let g2 = match table.association(MIN_OTHER_TWEETS) {
+            Association::None => return None,
+            Association::Unscored => None,
+            Association::Scored(g2) => Some(g2),
+        };
+        Some(Placed {
+            place,
+            word: &one.word,
+            count,
+            table,
+            g2,
+        })
+    });
+    let mut placed: Vec<_> = placed.collect();
+    // The words are in the order of their bytes already.
+    placed.sort_by_key(|one| (Reverse(one.g2), Reverse(one.count)));
+    placed
+}
+
+#[cfg(test)]
+mod tests;

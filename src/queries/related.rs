@@ -1,0 +1,86 @@
+//! The related words of a keyword, compared with those of all other countable keywords.
+
+use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
+use crate::access::KeywordSet;
+use crate::events::Keyword;
+use crate::projections::keys::background::OtherCounts;
+use crate::projections::related::{self, Own, Related, RelatedQuery};
+use crate::store::{StoreError, Views};
+
+/// How often the rows are read while the keyword keeps changing. The last answer may include later
+/// tweets of the keyword among those of others.
+const TRIES: usize = 2;
+
+/// Returns the related words of a keyword. Its own rows are of one version. The rows of other
+/// keywords are read after it, each in the version of that moment, so the answer is exact when no
+/// keyword changes.
+///
+/// # Errors
+/// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.
+pub fn related(
+    views: &Views,
+    countable: &KeywordSet,
+    keyword: &Keyword,
+    query: &RelatedQuery,
+) -> Result<MarkedAnswer<Related>, QueryError> {
+    let mut tries = 1..=TRIES;
+    loop {
+        let is_last = tries.next().is_none_or(|attempt| attempt == TRIES);
+        let read = of_keyword(views, keyword, Untracked::Refused, |summary, rows| {
+            let texts = std::iter::once(keyword.as_str());
+            let texts = texts.chain(summary.any.iter().map(String::as_str));
+            Ok((summary.mark, Own::read(rows, query, texts)?))
+        })?;
+        let (mark, own) = &read.value;
+        let others = others(views, countable, keyword, own)?;
+        if views.epoch()? != read.epoch {
+            if is_last {
+                return Err(StoreError::Absent.into());
+            }
+            continue;
+        }
+        let now = views.summary(keyword)?.map(|summary| summary.as_of);
+        if is_last || now == Some(read.as_of) {
+            return Ok(MarkedAnswer {
+                value: related::related(own, &others, query.limit),
+                epoch: read.epoch,
+                as_of: read.as_of,
+                mark: *mark,
+            });
+        }
+    }
+}
+
+/// Counts the words of the keyword in the tweets of other keywords. The background has those of all
+/// keywords. For fewer keywords their own rows are read.
+fn others<'o>(
+    views: &Views,
+    countable: &KeywordSet,
+    keyword: &Keyword,
+    own: &'o Own,
+) -> Result<OtherCounts<'o>, StoreError> {
+    let mut counts = OtherCounts::new(own.words());
+    if countable.is_all() {
+        let mut counts =
+            views.over_backgrounds(counts, |counts, runs, rows| counts.add_shard(rows, runs))?;
+        counts.take_out_own();
+        return Ok(counts);
+    }
+    let others = views.keywords_with(|other, summary| {
+        let is_other = summary.tracked && other != keyword && countable.contains(other);
+        is_other.then_some(())
+    })?;
+    for (other, ()) in others {
+        let read = views.read(&other, |summary, rows| {
+            let mut counts = counts.clone();
+            if summary.tracked {
+                counts.add_keyword(rows)?;
+            }
+            Ok(counts)
+        })?;
+        if let Some(answer) = read {
+            counts = answer.value;
+        }
+    }
+    Ok(counts)
+}
