@@ -24,7 +24,7 @@ use crate::actors::engine::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::queries::{self, QueryError, Untracked};
-use crate::store::Views;
+use crate::store::{Answer, Views};
 
 /// Number of tries to make an answer across keywords while the views are being replaced.
 const TRIES: usize = 3;
@@ -198,6 +198,25 @@ impl RequestContext {
         // The middleware counts the response by its own length.
         drop(room);
         Ok(response)
+    }
+
+    /// Answers about one keyword from rows that the question reads in steps.
+    ///
+    /// # Errors
+    /// The problem of a query error, or [`Problem::Busy`] for a scan.
+    pub async fn answer_joined<T: Serialize>(
+        self,
+        lane: Lane,
+        question: impl FnOnce(&Views) -> Result<Answer<T>, QueryError> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let tidings = self.tidings().clone();
+        let body = self
+            .make(lane, move |views| {
+                let answer = question(views).map_err(|error| Problem::of_query(&tidings, error))?;
+                AnswerBody::of(&Positioned::from(answer))
+            })
+            .await?;
+        Ok(body.respond_to(&self.headers))
     }
 
     /// Answers from the rows of many keywords, in one epoch. `bytes` is the estimated size of the

@@ -22,6 +22,8 @@ pub(super) struct Memtables {
     pub(super) runs: Vec<NewRun>,
     /// Grows when rows of the background change.
     pub(super) background_version: u64,
+    /// Grows when what the background adds up to changes.
+    pub(super) background_changes: u64,
 }
 
 /// What one put has contributed to the background.
@@ -35,6 +37,7 @@ impl Memtables {
     /// Adds what a put has contributed to the background.
     pub(super) fn add_run(&mut self, contribution: Contribution) {
         if !contribution.is_empty() {
+            self.background_changes += 1;
             self.runs.push(NewRun {
                 has_losses: contribution.has_losses(),
                 run: contribution.into(),

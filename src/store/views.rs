@@ -260,6 +260,17 @@ impl Views {
         Ok(sum)
     }
 
+    /// A number that differs from an earlier one of the same store when a background has changed
+    /// since then.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`].
+    pub fn background_changes(&self) -> Result<u64, StoreError> {
+        let store = self.store()?;
+        let changes = store.shards().iter().map(|rows| rows.background_changes());
+        Ok(changes.sum())
+    }
+
     fn look(&self, bytes: usize) -> Result<(), RowsError> {
         self.meter
             .as_ref()

@@ -9,6 +9,7 @@ mod openapi;
 mod overviews;
 mod pressure;
 mod problems;
+mod related;
 mod rules;
 mod scans;
 mod spikes;

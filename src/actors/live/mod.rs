@@ -38,7 +38,8 @@ pub use encoder::{Encoder, KeywordPosition, VolumePart};
 pub use message::{Message, MessageKind, Position};
 pub use options::LiveOptions;
 pub use polled::{
-    AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledAnswer, PolledQuestion, PolledTopic,
+    AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledAnswer, PolledQuestion,
+    PolledTopic,
 };
 pub use request::{ErrorCode, Incoming, Request, RequestId, Subscribe, Unsubscribe};
 pub use session::SessionHandle;

@@ -12,6 +12,7 @@ use super::message::Position;
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp};
 use crate::projections::{KeywordSummary, Rows, RowsError};
+use crate::queries::MarkedAnswer;
 use crate::store::{StoreError, Views};
 
 /// A polled topic with its parameters; cheap to clone. Topics with equal names, parameters and
@@ -68,16 +69,23 @@ impl PolledTopic {
     /// True when the topic is over all keywords.
     pub fn is_of_all(&self) -> bool {
         match self.0.question {
-            PolledQuestion::OfKeyword(_) => false,
+            PolledQuestion::OfKeyword(_) | PolledQuestion::Joined(..) => false,
             PolledQuestion::Across(..) => true,
         }
+    }
+
+    /// True when the topic is about one keyword, and other keywords change its answer too.
+    pub fn is_joined(&self) -> bool {
+        matches!(self.0.question, PolledQuestion::Joined(..))
     }
 
     /// The parts by which topics are compared.
     fn identity(&self) -> (&'static str, &[(&'static str, String)], Option<&KeywordSet>) {
         let countable = match &self.0.question {
             PolledQuestion::OfKeyword(_) => None,
-            PolledQuestion::Across(countable, _) => Some(countable),
+            PolledQuestion::Joined(countable, _) | PolledQuestion::Across(countable, _) => {
+                Some(countable)
+            }
         };
         (self.0.name, &self.0.parameters, countable)
     }
@@ -102,6 +110,8 @@ impl Hash for PolledTopic {
 pub enum PolledQuestion {
     /// A question about one keyword.
     OfKeyword(Arc<dyn KeywordQuestion>),
+    /// A question about one keyword whose answer also depends on the other countable keywords.
+    Joined(KeywordSet, Arc<dyn JoinedQuestion>),
     /// A question about all countable keywords.
     Across(KeywordSet, Arc<dyn AcrossQuestion>),
 }
@@ -110,6 +120,11 @@ impl PolledQuestion {
     /// A question about one keyword.
     pub fn of_keyword(question: impl KeywordQuestion) -> Self {
         Self::OfKeyword(Arc::new(question))
+    }
+
+    /// A question about one keyword among the countable keywords.
+    pub fn joined(countable: KeywordSet, question: impl JoinedQuestion) -> Self {
+        Self::Joined(countable, Arc::new(question))
     }
 
     /// A question about the countable keywords.
@@ -134,6 +149,24 @@ pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
 
     /// The period in which the present answer stays the same while no event is folded; `None` when
     /// it does not depend on the time.
+    fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
+}
+
+/// A question about one keyword whose answer also depends on other keywords.
+pub trait JoinedQuestion: fmt::Debug + Send + Sync + 'static {
+    /// Returns the answer; `None` when the keyword is not tracked. May block.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ask(
+        &self,
+        views: &Views,
+        countable: &KeywordSet,
+        keyword: &Keyword,
+        now: Timestamp,
+    ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError>;
+
+    /// The same as [`KeywordQuestion::current_during`].
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
 }
 

@@ -4,7 +4,7 @@
 use axum::routing::{MethodRouter, get};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{AcrossResource, KeywordResource, Live, route, topic};
+use super::{AcrossResource, JoinedResource, KeywordResource, Live, Resource, route, topic};
 use crate::access::KeywordSet;
 use crate::actors::live::Topic;
 use crate::events::Timestamp;
@@ -50,7 +50,7 @@ pub(in crate::http) struct Described {
 }
 
 impl Described {
-    const fn of<R: super::Resource>() -> Self {
+    const fn of<R: Resource>() -> Self {
         Self {
             summary: R::SUMMARY,
             description: R::DESCRIPTION,
@@ -72,21 +72,20 @@ pub(in crate::http) struct TopicEntry {
     pub(in crate::http) read: ReadTopic,
 }
 
+/// A function that reads a polled topic from a query, for a caller that may count these keywords.
+type ReadPolled = fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>;
+
 /// A function that reads a topic from a query.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) enum ReadTopic {
     /// Reads an incremental topic: live sends an update for each change.
     Incremental(fn(&Query, Timestamp) -> Result<Topic, Problem>),
     /// Reads a polled topic. Also gets the countable keywords.
-    Polled(fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>),
+    Polled(ReadPolled),
 }
 
 impl TopicEntry {
-    const fn of(
-        live: Live,
-        parameters: &[Parameter],
-        polled: fn(&Query, &KeywordSet, Timestamp) -> Result<Topic, Problem>,
-    ) -> Option<Self> {
+    const fn of(live: Live, parameters: &[Parameter], polled: ReadPolled) -> Option<Self> {
         match live {
             Live::None => None,
             Live::Polled {
@@ -135,29 +134,36 @@ impl TopicEntry {
 impl ResourceEntry {
     /// The entry of a resource that answers about one keyword.
     pub(in crate::http) const fn of_keyword<R: KeywordResource>() -> Self {
-        Self {
-            name: R::NAME,
-            path: R::PATH,
-            scope: Scope::Keyword,
-            parameters: R::PARAMETERS,
-            examples: R::EXAMPLES,
-            described: Described::of::<R>(),
-            topic: TopicEntry::of(R::LIVE, R::PARAMETERS, topic::of_keyword::<R>),
-            route: || get(route::of_keyword::<R>),
-        }
+        let route = || get(route::of_keyword::<R>);
+        Self::new::<R>(Scope::Keyword, topic::of_keyword::<R>, route)
+    }
+
+    /// The entry of a resource that answers about one keyword among others.
+    pub(in crate::http) const fn joined<R: JoinedResource>() -> Self {
+        let route = || get(route::joined::<R>);
+        Self::new::<R>(Scope::Keyword, topic::joined::<R>, route)
     }
 
     /// The entry of a resource that answers about many keywords.
     pub(in crate::http) const fn across<R: AcrossResource>() -> Self {
+        let route = || get(route::across::<R>);
+        Self::new::<R>(Scope::Across, topic::across::<R>, route)
+    }
+
+    const fn new<R: Resource>(
+        scope: Scope,
+        polled: ReadPolled,
+        route: fn() -> MethodRouter<Http>,
+    ) -> Self {
         Self {
             name: R::NAME,
             path: R::PATH,
-            scope: Scope::Across,
+            scope,
             parameters: R::PARAMETERS,
             examples: R::EXAMPLES,
             described: Described::of::<R>(),
-            topic: TopicEntry::of(R::LIVE, R::PARAMETERS, topic::across::<R>),
-            route: || get(route::across::<R>),
+            topic: TopicEntry::of(R::LIVE, R::PARAMETERS, polled),
+            route,
         }
     }
 

@@ -28,7 +28,7 @@ use crate::actors::engine::Tidings;
 use crate::actors::live::Topic;
 use crate::events::{Keyword, Timestamp};
 use crate::projections::{KeywordSummary, Rows, RowsError};
-use crate::queries::{QueryError, Untracked};
+use crate::queries::{MarkedAnswer, QueryError, Untracked};
 use crate::store::Views;
 
 pub(super) use entry::TopicEntry;
@@ -87,6 +87,25 @@ pub trait KeywordResource: Resource {
         keyword: Keyword,
         now: Timestamp,
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<Self::Answer, RowsError> + Send + 'static;
+}
+
+/// A resource of one keyword whose answer also depends on other keywords. Their rows are read in
+/// steps, so the answer is exact when none of them changes.
+pub trait JoinedResource: Resource {
+    /// Lane on which the answer is made.
+    const LANE: Lane;
+
+    /// Makes the answer about `keyword` among the `countable` keywords.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the keyword is unknown or untracked, or when the store fails.
+    fn answer(
+        &self,
+        views: &Views,
+        countable: &KeywordSet,
+        keyword: &Keyword,
+        now: Timestamp,
+    ) -> Result<MarkedAnswer<Self::Answer>, QueryError>;
 }
 
 /// A resource of many keywords. All rows of one answer are of the same epoch.

@@ -4,7 +4,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use super::{AcrossResource, KeywordResource};
+use super::{AcrossResource, JoinedResource, KeywordResource};
 use crate::access::Action;
 use crate::actors::engine::Scope;
 use crate::http::Http;
@@ -30,6 +30,29 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     let lane = resource.lane();
     let question = resource.question(keyword.clone(), now);
     call.answer_for(lane, keyword, R::UNTRACKED, question).await
+}
+
+/// Answers a GET of a resource of one keyword among others. `min_seq` is met by all keywords.
+pub(super) async fn joined<R: JoinedResource>(
+    State(http): State<Http>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let call = RequestContext::of(http, request);
+    let keyword = call.keyword()?;
+    call.ask(Some(&keyword), Action::Read)?;
+    let query = call.query_of_resource(R::PARAMETERS)?;
+    let now = call.tidings().now();
+    let resource = R::read(&query, now)?;
+    ask_named(&call, &query, R::PARAMETERS)?;
+    let min_seq = query.min_seq()?;
+    call.reach(Scope::Keyword(&keyword), min_seq).await?;
+    call.reach(Scope::All, min_seq).await?;
+    let countable = call.countable();
+    call.answer_joined(R::LANE, move |views| {
+        let answer = resource.answer(views, &countable, &keyword, now)?;
+        Ok(answer.into())
+    })
+    .await
 }
 
 /// Answers a GET of a resource of many keywords.

@@ -7,16 +7,17 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{AcrossResource, KeywordResource, Live, Resource};
+use super::{AcrossResource, JoinedResource, KeywordResource, Live, Resource};
 use crate::access::KeywordSet;
 use crate::actors::live::{
-    AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic,
+    AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion, PolledTopic,
+    Topic,
 };
 use crate::events::{Keyword, Timestamp};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::projections::{KeywordSummary, Rows, RowsError};
-use crate::queries::QueryError;
+use crate::queries::{MarkedAnswer, QueryError};
 use crate::store::{StoreError, Views};
 use crate::telemetry::{log_throttled, whole};
 
@@ -28,6 +29,17 @@ pub(super) fn of_keyword<R: KeywordResource>(
 ) -> Result<Topic, Problem> {
     let resource = R::read(query, now)?;
     topic::<R>(query, PolledQuestion::of_keyword(OfKeyword(resource)))
+}
+
+/// The polled topic of a resource of one keyword among others.
+pub(super) fn joined<R: JoinedResource>(
+    query: &Query,
+    countable: &KeywordSet,
+    now: Timestamp,
+) -> Result<Topic, Problem> {
+    let resource = R::read(query, now)?;
+    let question = PolledQuestion::joined(countable.clone(), Joined(resource));
+    topic::<R>(query, question)
 }
 
 /// The polled topic of a resource of many keywords.
@@ -73,6 +85,32 @@ impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
     ) -> Result<EncodedAnswer, RowsError> {
         let mut question = self.0.clone().question(keyword.clone(), now);
         encoded(&question(summary, rows)?)
+    }
+
+    fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
+        self.0.current_during(now)
+    }
+}
+
+#[derive(Debug)]
+struct Joined<R>(R);
+
+impl<R: JoinedResource> JoinedQuestion for Joined<R> {
+    fn ask(
+        &self,
+        views: &Views,
+        countable: &KeywordSet,
+        keyword: &Keyword,
+        now: Timestamp,
+    ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError> {
+        match self.0.answer(views, countable, keyword, now) {
+            Ok(answer) => {
+                let json = encoded(&answer.value)?;
+                Ok(Some(answer.map(|_| json)))
+            }
+            Err(QueryError::Store(error)) => Err(error),
+            Err(QueryError::Unknown(_) | QueryError::NotTracked(_)) => Ok(None),
+        }
     }
 
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {

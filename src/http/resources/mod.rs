@@ -8,6 +8,7 @@ mod ledger_of_all;
 mod overview;
 mod points;
 mod ranking;
+mod related;
 mod spikes;
 mod timeline;
 mod tweet;
@@ -26,6 +27,7 @@ pub static RESOURCES: &[ResourceEntry] = &[
     ResourceEntry::of_keyword::<timeline::Timeline>(),
     ResourceEntry::of_keyword::<volume::Volume>(),
     ResourceEntry::of_keyword::<ranking::Ranking>(),
+    ResourceEntry::joined::<related::Related>(),
     ResourceEntry::of_keyword::<spikes::Spikes>(),
     ResourceEntry::of_keyword::<ledger::KeywordLedger>(),
     ResourceEntry::across::<ledger_of_all::AllLedgers>(),

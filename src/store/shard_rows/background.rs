@@ -122,6 +122,7 @@ impl BackgroundRemoval<'_> {
     /// Puts the rows. The caller puts the removal of the rows of the keyword in the same step.
     pub(super) fn put(mut self, memtables: &mut Memtables) {
         self.merged.put(memtables);
+        memtables.background_changes += 1;
         self.stored.get_or_insert_default().merged();
     }
 }
@@ -194,6 +195,11 @@ impl ShardRows {
                 .collect(),
             new_runs,
         })
+    }
+
+    /// How often what the background adds up to has changed since the store was opened.
+    pub(in crate::store) fn background_changes(&self) -> u64 {
+        self.reading().background_changes
     }
 
     fn known_runs(&self, stored: &mut Option<StoredRuns>) -> Result<StoredRuns, StoreError> {

@@ -241,7 +241,7 @@ impl FeedState {
         self.context.feed.deliver(time.now).await;
         self.context.make_room();
         self.schedule_roll(myself, time);
-        if self.context.feed.keyword().is_none() {
+        if self.context.feed.keyword().is_none() || self.polled.are_joined() {
             self.poll_soon(myself)?;
         }
         Ok(())
@@ -309,7 +309,7 @@ impl FeedState {
         }
         self.context.feed.deliver(time.now).await;
         self.schedule_roll(myself, time);
-        if self.context.feed.keyword().is_none() {
+        if self.context.feed.keyword().is_none() || self.polled.are_joined() {
             self.poll_soon(myself)?;
         }
         Ok(())

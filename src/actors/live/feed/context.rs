@@ -125,15 +125,18 @@ impl FeedContext {
                 let task = move || poll::keyword(&source, &keyword, &*question, now);
                 self.read(task).await
             }
+            (PolledQuestion::Joined(countable, question), Some(keyword)) => {
+                let task = move || poll::joined(&source, (&keyword, &countable), &*question, now);
+                self.read(task).await
+            }
             // This takes long, but feeds of one keyword do not wait for it.
             (PolledQuestion::Across(countable, question), None) => {
                 let task = move || poll::across(&source, &countable, &*question, now);
                 self.readers.run(task).await
             }
             // A topic in the wrong scope is refused before its subscription reaches the feed.
-            (PolledQuestion::OfKeyword(_), None) | (PolledQuestion::Across(..), Some(_)) => {
-                Ok(None)
-            }
+            (PolledQuestion::OfKeyword(_) | PolledQuestion::Joined(..), None)
+            | (PolledQuestion::Across(..), Some(_)) => Ok(None),
         }
     }
 
@@ -167,6 +170,13 @@ impl FeedContext {
             _ => self.source.progress.lowest(),
         };
         reached > position.seq || current.is_some_and(|current| !current.contains(&now))
+    }
+
+    /// A number that changes when a put of any keyword may change a joined answer. An answer that
+    /// is made after the call includes what it counts.
+    pub(super) fn background_changes(&self) -> u64 {
+        // Without views no answer can be made either.
+        self.source.views.background_changes().unwrap_or_default()
     }
 
     /// Reads the rows of one keyword off the event loop. Feeds take turns, so that a feed with many

@@ -3,7 +3,7 @@
 use crate::access::KeywordSet;
 use crate::actors::live::feed_key::FeedViews;
 use crate::actors::live::message::Position;
-use crate::actors::live::polled::{AcrossQuestion, KeywordQuestion, PolledAnswer};
+use crate::actors::live::polled::{AcrossQuestion, JoinedQuestion, KeywordQuestion, PolledAnswer};
 use crate::events::{Keyword, Timestamp};
 use crate::queries;
 use crate::store::StoreError;
@@ -30,6 +30,25 @@ pub(super) fn keyword(
             current: question.current_during(now),
             answer,
         })
+    }))
+}
+
+/// Runs a question about one keyword among others.
+pub(super) fn joined(
+    source: &FeedViews,
+    (keyword, countable): (&Keyword, &KeywordSet),
+    question: &dyn JoinedQuestion,
+    now: Timestamp,
+) -> Result<Option<PolledAnswer>, StoreError> {
+    let answer = question.ask(&source.views, countable, keyword, now)?;
+    let are_older = source.progress.is_frozen();
+    Ok(answer.map(|read| {
+        let position = Position::new(read.epoch, read.as_of, read.mark);
+        PolledAnswer {
+            position: position.unmarked_if(are_older),
+            current: question.current_during(now),
+            answer: read.value,
+        }
     }))
 }
 

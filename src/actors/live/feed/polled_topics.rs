@@ -23,6 +23,9 @@ const RETRY: Duration = Duration::from_millis(100);
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a refresh, as a multiple of the duration of the refresh.
 const PAUSE_PER_COST: u32 = 4;
+/// The pause before an answer is made again because of other keywords, as a multiple of its cost.
+/// Other keywords change all the time, and each feed of a keyword makes its own answer.
+const OTHERS_PAUSE_PER_COST: u32 = 20;
 
 /// The polled topics that have subscribers.
 #[derive(Default)]
@@ -41,6 +44,10 @@ struct Held {
     current: Option<Range<Timestamp>>,
     /// The last answer.
     last: Arc<PolledAnswer>,
+    /// The answer of the latest update, or the first one.
+    pushed: Arc<PolledAnswer>,
+    /// [`FeedContext::background_changes`] before that answer.
+    background: u64,
     made: Instant,
     cost: Duration,
     /// The charge for the last answer; it is about as large as its messages.
@@ -60,6 +67,14 @@ impl Held {
             && self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
             && current.is_none_or(|current| current.contains(&now))
     }
+
+    /// True when other keywords may have changed the answer, and the last one was made long enough
+    /// ago.
+    fn have_others_moved(&self, context: &FeedContext) -> bool {
+        self.topic.is_joined()
+            && context.background_changes() != self.background
+            && self.made.elapsed() >= self.cost.saturating_mul(OTHERS_PAUSE_PER_COST)
+    }
 }
 
 impl PolledTopics {
@@ -71,6 +86,12 @@ impl PolledTopics {
     pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
         self.held
             .retain(|held| !feed.drop_unsubscribed(&Topic::Polled(held.topic.clone())));
+    }
+
+    /// True when other keywords can change an answer. The feed gets no delta of theirs, so it looks
+    /// again after a pause.
+    pub(super) fn are_joined(&self) -> bool {
+        self.held.iter().any(|held| held.topic.is_joined())
     }
 
     /// The earliest time after `now` at which an answer changes without any event. `None` when no
@@ -116,7 +137,8 @@ impl PolledTopics {
         let began = Instant::now();
         let mut failure = None;
         for held in &mut self.held {
-            if !context.has_moved(held.position, held.current.as_ref(), now) {
+            let has_moved = context.has_moved(held.position, held.current.as_ref(), now);
+            if !has_moved && !held.have_others_moved(context) {
                 continue;
             }
             // A failure of one topic does not stop the others.
@@ -150,6 +172,7 @@ impl PolledTopics {
             return Ok(Some((last.position, last.current.clone(), messages)));
         }
         let begun = Instant::now();
+        let background = context.background_changes();
         let answer = context.polled(topic, now).await?;
         let Some(last) = answer.filter(|answer| answer.position.epoch == at.epoch) else {
             return Ok(None);
@@ -170,6 +193,8 @@ impl PolledTopics {
                 topic: topic.clone(),
                 position: last.position,
                 current: last.current.clone(),
+                pushed: Arc::clone(&last),
+                background,
                 last,
                 made,
                 cost,
@@ -184,11 +209,19 @@ impl Held {
     /// Makes the answer again, and pushes it if it changed.
     async fn refresh(&mut self, context: &FeedContext, now: Timestamp) -> Result<(), StoreError> {
         let begun = Instant::now();
+        let background = context.background_changes();
         let Some(answer) = context.polled(&self.topic, now).await? else {
             return Ok(());
         };
+        self.background = background;
+        (self.made, self.cost) = (Instant::now(), begun.elapsed());
         let (prev, seq) = (self.position.seq, answer.position.seq);
-        let is_same = seq <= prev && answer.current == self.current;
+        let mut is_same = seq <= prev && answer.current == self.current;
+        if self.topic.is_joined() {
+            // Other keywords change it at the same position. Newer subscribers hold the last one.
+            let held = [&self.pushed, &self.last];
+            is_same &= held.iter().all(|held| held.answer == answer.answer);
+        }
         if answer.position.epoch != self.position.epoch || is_same {
             return Ok(());
         }
@@ -205,9 +238,8 @@ impl Held {
         context.feed.push(&topic, update);
         self.position = answer.position;
         self.current = answer.current.clone();
+        self.pushed = Arc::clone(&answer);
         self.last = answer;
-        self.made = Instant::now();
-        self.cost = begun.elapsed();
         Ok(())
     }
 }
@@ -271,15 +303,18 @@ mod tests {
         let epoch: Epoch = "00000000000000ff".parse().unwrap();
         let held = |topic, current| {
             let position = Position::of_all(epoch, Sequence::new(1));
+            let last = Arc::new(PolledAnswer {
+                position,
+                current,
+                answer: EncodedAnswer(Box::default()),
+            });
             Held {
                 topic,
                 position,
                 current: None,
-                last: Arc::new(PolledAnswer {
-                    position,
-                    current,
-                    answer: EncodedAnswer(Box::default()),
-                }),
+                pushed: Arc::clone(&last),
+                last,
+                background: 0,
                 made: Instant::now(),
                 cost: Duration::from_secs(3_600),
                 charge: budget.charge(1),
