@@ -4,6 +4,7 @@ use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
 use crate::access::KeywordSet;
 use crate::events::Keyword;
 use crate::projections::keys::background::OtherCounts;
+use crate::projections::keys::own_words;
 use crate::projections::related::{self, Own, Related, RelatedQuery};
 use crate::store::{StoreError, Views};
 
@@ -27,9 +28,8 @@ pub fn related(
     loop {
         let is_last = tries.next().is_none_or(|attempt| attempt == TRIES);
         let read = of_keyword(views, keyword, Untracked::Refused, |summary, rows| {
-            let texts = std::iter::once(keyword.as_str());
-            let texts = texts.chain(summary.any.iter().map(String::as_str));
-            Ok((summary.mark, Own::read(rows, query, texts)?))
+            let left_out = own_words(rows.context().analyser(), keyword, summary);
+            Ok((summary.mark, Own::read(rows, query, &left_out)?))
         })?;
         let (mark, own) = &read.value;
         let others = others(views, countable, keyword, own)?;

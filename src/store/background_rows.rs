@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::memtable::Memtables;
 use super::{ShardRows, StoreError, layout};
-use crate::projections::{RowKey, Rows, RowsError, Seek};
+use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
 
 /// The rows of the background: the memtables over the rows in sled. Runs that were put since the
 /// last commit began are no rows yet.
@@ -24,6 +24,10 @@ impl<'a> BackgroundRows<'a> {
 }
 
 impl Rows for BackgroundRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.shard.context()
+    }
+
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
         let row = self.shard.get(&layout::background(key), self.held);
         row.map_err(as_rows_error)

@@ -244,10 +244,9 @@ impl Views {
         start: T,
         mut add: impl FnMut(&mut T, &[Bytes], &dyn Rows) -> Result<(), RowsError>,
     ) -> Result<T, StoreError> {
-        let store = self.store()?;
         let mut sum = start;
-        for shard in store.shards() {
-            let added = shard.read_background(|runs, rows| {
+        for shard in self.stores()?.shards() {
+            let added = shard.rows.read_background(|runs, rows| {
                 let mut sum = sum.clone();
                 match &self.meter {
                     Some(meter) => add(&mut sum, runs, &MeteredRows::new(rows, meter))?,
@@ -255,7 +254,7 @@ impl Views {
                 }
                 Ok(sum)
             });
-            sum = self.noticing_damage(&store, added)?;
+            sum = self.noticing_damage(shard, added)?;
         }
         Ok(sum)
     }
@@ -266,8 +265,11 @@ impl Views {
     /// # Errors
     /// [`StoreError::Absent`].
     pub fn background_changes(&self) -> Result<u64, StoreError> {
-        let store = self.store()?;
-        let changes = store.shards().iter().map(|rows| rows.background_changes());
+        let stores = self.stores()?;
+        let changes = stores
+            .shards()
+            .iter()
+            .map(|shard| shard.rows.background_changes());
         Ok(changes.sum())
     }
 

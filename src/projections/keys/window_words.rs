@@ -1,9 +1,9 @@
 //! The words of a keyword in a window and in the window before: those that an answer may name.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::counts::{Buckets, KeyCounts};
+use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::ranking::Span;
 use crate::events::Timestamp;
@@ -46,22 +46,22 @@ impl WindowWords {
         is_left_out: impl Fn(&str) -> bool,
     ) -> Result<Self, RowsError> {
         let span = Span::of(window, at);
-        let mut counted: HashMap<Box<[u8]>, Both<u64>> = HashMap::new();
+        let mut counted = KeySums::default();
         let is_cut = visit_both(rows, &span, |window, word, count| {
-            let counts = match counted.get_mut(word) {
-                Some(counts) => counts,
-                None => counted.entry(word.into()).or_default(),
-            };
-            if let Some(sum) = counts.get_mut(window) {
+            if let Some(pair) = counted.pair(word) {
+                let sum = match window {
+                    0 => &mut pair.current,
+                    _ => &mut pair.previous,
+                };
                 *sum = sum.saturating_add(count);
             }
         })?;
         let mut words: Vec<_> = counted
-            .into_iter()
-            .filter(|(_, counts)| counts.iter().any(|count| *count >= min))
-            .map(|(word, counts)| WindowWord {
-                word: String::from_utf8_lossy(&word).into_owned(),
-                counts,
+            .iter()
+            .filter(|(_, pair)| pair.current >= min || pair.previous >= min)
+            .map(|(word, pair)| WindowWord {
+                word: String::from_utf8_lossy(word).into_owned(),
+                counts: [pair.current, pair.previous],
             })
             .filter(|one| !is_left_out(&one.word))
             .collect();

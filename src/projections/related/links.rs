@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::projections::keys::{KeyKind, KeysOfTweet, WindowWords};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::{TimelineQuery, query};
-use crate::text::{Analyser, TweetKeys};
+use crate::text::TweetKeys;
 
 /// So many tweets are looked at.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
@@ -50,7 +50,7 @@ impl NewestTweets {
         if places.is_empty() {
             return Ok(newest);
         }
-        let (analyser, mut keys) = (Analyser::default(), TweetKeys::new());
+        let (analyser, mut keys) = (rows.context().analyser(), TweetKeys::new());
         let window = words.times();
         let mut wanted = TimelineQuery {
             limit: STEP.min(MAX_TWEETS),
@@ -99,16 +99,21 @@ impl NewestTweets {
         }
         let mut counts = vec![0_u32; columns * columns];
         let mut start = 0;
-        let mut here = Vec::new();
+        let mut here: Vec<usize> = Vec::new();
         for end in &self.ends {
             here.clear();
             let places = self.places.get(start..*end).unwrap_or_default();
-            here.extend(places.iter().filter_map(|place| node_of.get(place)));
+            here.extend(
+                places
+                    .iter()
+                    .filter_map(|place| node_of.get(place))
+                    .copied(),
+            );
             start = *end;
             for (index, a) in here.iter().enumerate() {
                 for b in here.iter().skip(index + 1) {
                     if let Some(count) = counts.get_mut(a * columns + b) {
-                        *count += 1;
+                        *count += 1_u32;
                     }
                 }
             }

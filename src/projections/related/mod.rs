@@ -13,15 +13,14 @@
 mod links;
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::keys::background::OtherCounts;
 use super::keys::{Both, WindowWords};
 use super::overview::Window;
 use super::rows::{Rows, RowsError};
 use super::statistics::{Association, ContingencyTable, Decimal};
-use crate::events::{Timestamp, normal_form};
-use crate::text::{Analyser, TweetKeys};
+use crate::events::Timestamp;
 use links::NewestTweets;
 
 pub use links::Link;
@@ -92,17 +91,15 @@ pub struct Own {
 }
 
 impl Own {
-    /// Reads the rows. `texts` are the texts that tweets of the keyword contain: the keyword, and
-    /// what its rules name. Their words are left out.
+    /// Reads the rows. `left_out` are the words that the keyword brings into its tweets.
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn read<'t>(
+    pub fn read(
         rows: &dyn Rows,
         query: &RelatedQuery,
-        texts: impl IntoIterator<Item = &'t str>,
+        left_out: &BTreeSet<String>,
     ) -> Result<Self, RowsError> {
-        let left_out = words_of(texts);
         let window = (query.window, query.at);
         let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
         Ok(Self {
@@ -115,18 +112,6 @@ impl Own {
     pub const fn words(&self) -> &WindowWords {
         &self.words
     }
-}
-
-/// The texts themselves, and their words.
-fn words_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> HashSet<String> {
-    let (analyser, mut keys) = (Analyser::default(), TweetKeys::new());
-    let mut words = HashSet::new();
-    for text in texts {
-        words.insert(normal_form(text));
-        analyser.keys(text, &mut keys);
-        words.extend(keys.words().map(str::to_owned));
-    }
-    words
 }
 
 /// The related words, with at most `limit` nodes.

@@ -12,6 +12,7 @@ use crate::events::{
 };
 use crate::projections::keys::background::{Run, Settling};
 use crate::projections::{KeywordView, MemoryRows};
+use crate::text::{Analyser, TweetKeys};
 
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
@@ -68,7 +69,8 @@ impl Folded {
 
     /// The answer for the first keyword.
     fn related(&self, query: &RelatedQuery) -> Related {
-        let own = Own::read(&self.keywords[0].1, query, ["ai phone"]).unwrap();
+        let left_out = ["ai phone", "ai", "phone"].map(str::to_owned).into();
+        let own = Own::read(&self.keywords[0].1, query, &left_out).unwrap();
         let mut others = OtherCounts::new(own.words());
         others.add_shard(&self.map, &[]).unwrap();
         others.take_out_own();

@@ -365,7 +365,7 @@ mod tests {
         /// Compares the background with the sum of the rows of all keywords.
         fn check(&self) {
             let views = Views::default();
-            views.show(Arc::clone(&self.store));
+            views.show(&self.store);
             let shard = self.store.shard(self.shard).unwrap();
             for (own, _) in &self.views {
                 for window in [Window::Hour, Window::Week] {
