@@ -355,6 +355,38 @@ fn merged_background_names_no_word_of_a_deleted_tweet() {
     assert_eq!(names(&shard), (false, false));
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn rows_are_these_bytes() {
+    let mut shard = Shard::new();
+    for (number, text) in [(0, "gadget lantern"), (1, "gadget")] {
+        let tweet = TweetPosted {
+            text: text.to_owned(),
+            ..tweet(number, 0, &[])
+        };
+        shard.fold(0, Event::TweetPosted(Box::new(tweet)));
+        shard.put(0);
+    }
+    // A record: 23 bytes of body, the time, and the words.
+    let words = "06676164676574076c616e7465726e";
+    let run = Run::encode(shard.sequence, &shard.runs[..1]);
+    assert_eq!(
+        hex(&run),
+        format!("0100000000000000022e000001a20846fe00{words}")
+    );
+    shard.merge();
+    // Each bucket: the tweets, then "gadget", then "lantern".
+    let words = "0206066761646765740206076c616e7465726e01";
+    let leaf = format!(
+        "010000000000000002000600005b521000{words}00060100079c2c00{words}0006020000512c00{words}",
+    );
+    let rows: Vec<_> = shard.map.0.values().map(|row| hex(row)).collect();
+    assert_eq!(rows, [leaf]);
+}
+
 #[test]
 fn damaged_runs_are_refused() {
     let mut shard = Shard::new();
