@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::projections::keys::{KeyKind, KeysOfTweet, WindowWords};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::{TimelineQuery, query};
@@ -44,7 +46,7 @@ impl NewestTweets {
     pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         let numbered = (0..).zip(words.words());
-        let places: HashMap<&str, u32> = numbered
+        let places: HashMap<&str, u32, RandomState> = numbered
             .map(|(place, one)| (one.word.as_str(), place))
             .collect();
         if places.is_empty() {

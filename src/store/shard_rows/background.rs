@@ -22,7 +22,7 @@ use crate::store::{StoreError, layout};
 /// Stored runs are merged when they are more than this. Unit tests reach it.
 const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
 /// Stored runs are merged when they have more bytes than this. A query reads all of them.
-const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 256 * 1024 };
+const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
 
 /// Maximum number of attempts of a query while the background keeps changing. The last attempt
 /// holds the lock, so puts wait for it.

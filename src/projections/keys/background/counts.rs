@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
@@ -17,7 +18,7 @@ use crate::projections::tree::TreeReader;
 #[derive(Debug, Clone)]
 pub struct OtherCounts<'w> {
     words: &'w WindowWords,
-    places: Arc<HashMap<&'w [u8], usize>>,
+    places: Arc<HashMap<&'w [u8], usize, RandomState>>,
     counts: Vec<Both<i64>>,
     totals: Both<i64>,
 }

@@ -3,19 +3,14 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::words_of;
 use crate::projections::keys::bucket::Width;
 use crate::projections::rows::RowsError;
 use crate::projections::tree::Edit;
-
-/// How many buckets of five minutes a bucket of each width has.
-const RATIOS: [(Width, u32); 3] = [
-    (Width::FiveMinutes, 1),
-    (Width::Hour, 12),
-    (Width::Day, 288),
-];
+use crate::text::first_bytes;
 
 /// Changes of entries, in the order of their names.
 #[derive(Debug, Default)]
@@ -65,7 +60,8 @@ impl Sums {
             tally.drain(|rank, change| found.push((bucket, rank, change)));
         }
         let mut sums = Self::default();
-        for (width, ratio) in RATIOS {
+        for width in Width::ALL {
+            let ratio = width.five_minutes();
             for found in found.chunk_by(|a, b| a.0 / ratio == b.0 / ratio) {
                 for (_, rank, change) in found {
                     tally.add(*rank, *change);
@@ -111,7 +107,7 @@ impl Sums {
 /// Different words, numbered from 0 in the order in which they came.
 #[derive(Default)]
 struct Words<'r> {
-    numbers: HashMap<&'r [u8], u32>,
+    numbers: HashMap<&'r [u8], u32, RandomState>,
     /// By number; in the order of their bytes once they are ranked.
     names: Vec<&'r [u8]>,
 }
@@ -126,15 +122,20 @@ impl<'r> Words<'r> {
 
     /// Sorts the words, and gives the rank of each number, from 1.
     fn rank(&mut self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..number_of(self.names.len())).collect();
-        order.sort_unstable_by_key(|number| self.names.get(index(*number)));
+        // Most words differ in their first eight bytes, which are compared as a number.
+        let names = std::mem::take(&mut self.names).into_iter();
+        let mut order: Vec<(u64, &[u8], u32)> = names
+            .zip(0..)
+            .map(|(name, number)| (first_bytes(name), name, number))
+            .collect();
+        order.sort_unstable();
         let mut ranks = vec![0; order.len()];
-        for (rank, number) in (1..).zip(&order) {
-            if let Some(place) = ranks.get_mut(index(*number)) {
+        for (rank, (_, name, number)) in (1..).zip(order) {
+            if let Some(place) = ranks.get_mut(index(number)) {
                 *place = rank;
             }
+            self.names.push(name);
         }
-        self.names.sort_unstable();
         ranks
     }
 
