@@ -51,6 +51,13 @@ impl<'t> KeysOfTweet<'t> {
         }
     }
 
+    /// Whether the tweet has a key of a kind.
+    pub fn has(&self, kind: KeyKind) -> bool {
+        let mut has = false;
+        self.visit(kind, |_| has = true);
+        has
+    }
+
     /// Calls `visit` with each key of a kind once, in the order of their bytes.
     pub fn visit<'s>(&'s self, kind: KeyKind, mut visit: impl FnMut(&'s str)) {
         let visit = |key: &'s str| {

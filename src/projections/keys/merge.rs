@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::MAX_KEYS;
 use super::bucket::{Group, GroupState, Width};
+use super::group_edits::GroupEdits;
 use super::kind::KeyKind;
 use super::occurrences::{Occurrence, Occurrences, widened};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
-use crate::projections::tree::{Change, Edit, Observer, Tree};
+use crate::projections::tree::Tree;
 
 /// The counts that a merge changes.
 #[derive(Debug, Clone, Copy)]
@@ -75,33 +76,6 @@ struct Target<'t> {
     width: Width,
 }
 
-/// Edits of all groups of a width, and the states of the groups.
-#[derive(Default)]
-struct Edits {
-    /// The names of all entries, one behind the other.
-    names: Vec<u8>,
-    entries: Vec<Entry>,
-    groups: Vec<GroupEdits>,
-}
-
-/// An edit.
-struct Entry {
-    /// The end of its name in the names of all.
-    end: usize,
-    tweets: i64,
-    /// The index of its group.
-    group: usize,
-}
-
-/// What is known of a group while it is changed.
-struct GroupEdits {
-    group: Group,
-    before: GroupState,
-    after: GroupState,
-    /// The group takes new keys. A full one counts those that it has.
-    admits: bool,
-}
-
 impl Target<'_> {
     fn add(&mut self, counted: &[Occurrence]) -> Result<(), RowsError> {
         let kind_of = |one: &Occurrence| {
@@ -111,15 +85,15 @@ impl Target<'_> {
         let groups: Vec<&[Occurrence]> = counted
             .chunk_by(|a, b| a.place.bucket() == b.place.bucket() && kind_of(a) == kind_of(b))
             .collect();
-        let mut edits = Edits::default();
+        let mut edits = GroupEdits::default();
         for group in groups {
             self.prepare(group, &mut edits)?;
         }
-        self.apply(edits)
+        edits.apply(self.counts, self.rows, self.sequence)
     }
 
     /// Makes the edits of one group.
-    fn prepare(&mut self, added: &[Occurrence], edits: &mut Edits) -> Result<(), RowsError> {
+    fn prepare(&mut self, added: &[Occurrence], edits: &mut GroupEdits) -> Result<(), RowsError> {
         let first = added.first().map(|one| one.place);
         let Some((first, (kind, _))) =
             first.and_then(|first| Some((first, self.occurrences.name(first.name())?)))
@@ -143,28 +117,17 @@ impl Target<'_> {
         } else {
             HashSet::new()
         };
+        edits.begin(group, before, room > 0);
+        if !refused.is_empty() {
+            edits.cut();
+        }
         for one in added {
             if let Some((_, key)) = self.occurrences.name(one.place.name())
                 && !refused.contains(&one.place.name())
             {
-                edits.names.extend_from_slice(&group.prefix());
-                edits.names.extend_from_slice(key);
-                edits.entries.push(Entry {
-                    end: edits.names.len(),
-                    tweets: one.tweets,
-                    group: edits.groups.len(),
-                });
+                edits.add(key, one.tweets);
             }
         }
-        edits.groups.push(GroupEdits {
-            group,
-            before,
-            after: GroupState {
-                is_cut: before.is_cut || !refused.is_empty(),
-                ..before
-            },
-            admits: room > 0,
-        });
         Ok(())
     }
 
@@ -202,83 +165,4 @@ impl Target<'_> {
         }
         Ok(new)
     }
-
-    fn apply(&mut self, mut edits: Edits) -> Result<(), RowsError> {
-        let mut start = 0;
-        let entries: Vec<Edit<'_>> = edits
-            .entries
-            .iter()
-            .map(|entry| {
-                let key = edits.names.get(start..entry.end).unwrap_or_default();
-                start = entry.end;
-                Edit {
-                    key,
-                    change: entry.tweets,
-                }
-            })
-            .collect();
-        let observer = GroupObserver {
-            entries: &edits.entries,
-            groups: &mut edits.groups,
-        };
-        self.counts
-            .apply(self.rows, self.sequence, &entries, observer)?;
-        let states = edits
-            .groups
-            .iter()
-            .map(|one| (one.group, one.before, one.after));
-        set_states(self.counts, self.rows, self.sequence, states)
-    }
-}
-
-/// Keeps the states of groups while their entries change.
-struct GroupObserver<'e> {
-    entries: &'e [Entry],
-    groups: &'e mut [GroupEdits],
-}
-
-impl GroupObserver<'_> {
-    fn group(&mut self, edit: usize) -> Option<&mut GroupEdits> {
-        self.groups.get_mut(self.entries.get(edit)?.group)
-    }
-}
-
-impl Observer for GroupObserver<'_> {
-    fn admits(&mut self, index: usize) -> bool {
-        self.group(index).is_some_and(|group| group.admits)
-    }
-
-    fn changed(&mut self, index: usize, change: Change) {
-        if let Some(group) = self.group(index) {
-            match change {
-                Change::Created => group.after.keys += 1,
-                Change::Refused => group.after.is_cut = true,
-                Change::Removed => {}
-            }
-        }
-    }
-}
-
-/// Writes the states of groups, which are in order.
-pub(super) fn set_states(
-    counts: &mut Tree,
-    rows: &dyn Rows,
-    sequence: Sequence,
-    groups: impl Iterator<Item = (Group, GroupState, GroupState)>,
-) -> Result<(), RowsError> {
-    let changed: Vec<(Vec<u8>, i64)> = groups
-        .map(|(group, before, after)| {
-            let difference = after.to_count().wrapping_sub(before.to_count());
-            (group.state_entry(), difference.cast_signed())
-        })
-        .filter(|(_, change)| *change != 0)
-        .collect();
-    let edits: Vec<Edit<'_>> = changed
-        .iter()
-        .map(|(key, change)| Edit {
-            key,
-            change: *change,
-        })
-        .collect();
-    counts.apply(rows, sequence, &edits, |_, _| ())
 }

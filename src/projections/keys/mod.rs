@@ -20,6 +20,7 @@
 pub mod background;
 mod bucket;
 mod counts;
+mod group_edits;
 mod hours;
 mod key_sums;
 mod kind;

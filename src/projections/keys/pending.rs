@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::kind::{KeyKind, KeysOfTweet};
 use crate::events::{Sequence, Timestamp};
@@ -150,6 +151,10 @@ impl Chunk {
 
     /// Removes a tweet; `false` when it is not here.
     fn remove(&mut self, tweet: &TweetKey) -> Result<bool, &'static str> {
+        // To look for the bytes of the id is much faster than to read the records.
+        if memmem::find(&self.records, tweet.id()).is_none() {
+            return Ok(false);
+        }
         let mut rest = &self.records[..];
         loop {
             let start = self.records.len() - rest.len();
