@@ -65,11 +65,6 @@ impl RuleTexts {
     /// Maximum number of texts.
     pub const MAX: usize = 20;
 
-    /// A list without texts.
-    pub const fn empty() -> Self {
-        Self(Vec::new())
-    }
-
     /// Normalises these texts and checks them. A text that equals an earlier one is left out.
     ///
     /// # Errors

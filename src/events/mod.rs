@@ -10,6 +10,7 @@ mod codec;
 mod earlier_form;
 mod envelope;
 mod fitting;
+mod given_texts;
 mod hollow;
 mod invisible;
 pub mod json;
@@ -31,6 +32,7 @@ pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordHashError, Recor
 pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
 pub use fitting::{encode_fitting, shortened};
+pub use given_texts::GivenTexts;
 pub use hollow::Hollow;
 pub use keyword::{Keyword, KeywordError};
 pub use keyword_rules::{KeywordRules, ListedTexts, RuleTexts, RuleTextsError};

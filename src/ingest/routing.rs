@@ -13,7 +13,7 @@ use super::{IngestReport, RejectedLine};
 use crate::actors::engine::Tidings;
 use crate::events::json::{self, Line};
 use crate::events::{
-    Event, Form, Keyword, KeywordRules, Record, RecordError, Timestamp, TweetId, binary,
+    Event, Form, Keyword, KeywordTracked, Record, RecordError, Timestamp, TweetId, binary,
 };
 
 /// Maximum number of rejected lines in a report. A body of 20 KiB can have that many. Further lines
@@ -162,27 +162,27 @@ impl Routing {
             return self.addressed_early(keyword, event);
         }
         let standing = self.keywords.standing(&keyword)?;
-        let tracking = tracking_rules(event);
+        let tracked = tracked_event(event);
+        let rules = tracked.and_then(KeywordTracked::rules);
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
         match standing {
-            TrackState::Untracked if tracking.is_none() && !is_untracking => {
+            TrackState::Untracked if tracked.is_none() && !is_untracking => {
                 return Err(LineError::Untracked(keyword));
             }
-            TrackState::Unknown if tracking.is_none() && !self.auto_track => {
+            TrackState::Unknown if tracked.is_none() && !self.auto_track => {
                 return Err(LineError::NeverTracked(keyword));
             }
             TrackState::Untracked if is_untracking => {}
             TrackState::Tracked => {
-                if let Some(rules) = tracking {
+                if let Some(rules) = rules {
                     self.keywords.set_rules(&keyword, rules);
                 }
             }
             TrackState::Unknown | TrackState::Untracked => {
-                let is_tracking = tracking.is_some();
-                if !self.keywords.track(&keyword, tracking.unwrap_or_default()) {
+                if !self.keywords.track(&keyword, rules.unwrap_or_default()) {
                     return self.without_room();
                 }
-                if !is_tracking {
+                if tracked.is_none() {
                     self.track_first(&keyword)?;
                 }
             }
@@ -220,8 +220,8 @@ impl Routing {
     /// journal, or changes which keywords are tracked or what matches them, and has to wait.
     fn addressed_early(&mut self, keyword: Keyword, event: &Event) -> Result<Routed, LineError> {
         let is_untracking = matches!(event, Event::KeywordUntracked { .. });
-        let changes_rules =
-            tracking_rules(event).is_some_and(|rules| !self.keywords.has_rules(&keyword, &rules));
+        let rules = tracked_event(event).and_then(KeywordTracked::rules);
+        let changes_rules = rules.is_some_and(|rules| !self.keywords.has_rules(&keyword, &rules));
         match self.keywords.standing(&keyword) {
             Ok(TrackState::Tracked) if !is_untracking && !changes_rules => {
                 Ok(Routed::To(vec![keyword]))
@@ -339,10 +339,10 @@ impl Routing {
     }
 }
 
-/// The rules that an event gives to its keyword; `None` when the event tracks no keyword.
-fn tracking_rules(event: &Event) -> Option<KeywordRules> {
+/// The event, if it tracks its keyword.
+const fn tracked_event(event: &Event) -> Option<&KeywordTracked> {
     match event {
-        Event::KeywordTracked(tracked) => Some(tracked.rules()),
+        Event::KeywordTracked(tracked) => Some(tracked),
         _ => None,
     }
 }

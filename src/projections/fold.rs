@@ -184,7 +184,10 @@ impl KeywordView {
         match event {
             Event::KeywordTracked(tracked) => {
                 self.summary.tracked = true;
-                self.summary.rules = tracked.rules();
+                // Without lists, a tracked keyword keeps its rules; a new one has none.
+                if let Some(rules) = tracked.rules() {
+                    self.summary.rules = rules;
+                }
                 Ok(FoldOutcome::Folded)
             }
             Event::KeywordUntracked { .. } => {

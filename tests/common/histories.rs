@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tidings::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, KeywordRules, MetricsPatch, RuleTexts, Sequence,
-    Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
+    Author, Event, GivenTexts, KeywordEnvelope, KeywordRecord, KeywordTracked, MetricsPatch,
+    RuleTexts, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
 /// The time around which histories take place, near boundaries of a minute, an hour and a day.
@@ -65,7 +65,7 @@ pub fn records(ids: u16) -> impl Strategy<Value = KeywordRecord> {
         14 => (tweet_ids(ids), times())
             .prop_map(|(id, at)| Event::TweetDeleted(TweetDeleted { id, at })),
         1 => times().prop_map(Event::keyword_tracked),
-        1 => (times(), rules()).prop_map(|(at, rules)| Event::keyword_tracked_by(at, &rules)),
+        1 => tracked_by_rules().prop_map(Event::KeywordTracked),
         1 => times().prop_map(Event::keyword_untracked),
     ];
     prop_oneof![
@@ -74,13 +74,15 @@ pub fn records(ids: u16) -> impl Strategy<Value = KeywordRecord> {
     ]
 }
 
-/// Rules of up to three texts each.
-fn rules() -> impl Strategy<Value = KeywordRules> {
+/// A `keyword.tracked` with lists of up to three texts each. Each list can be absent.
+fn tracked_by_rules() -> impl Strategy<Value = KeywordTracked> {
     let list = || {
         let texts = vec(select(vec!["ＡＩ", "ai", "아이폰", "us  airways"]), 0..=3);
-        texts.prop_map(|texts| RuleTexts::new(texts).expect("valid texts"))
+        let given = |texts| GivenTexts::given(RuleTexts::new(texts).expect("valid texts"));
+        prop::option::weighted(0.7, texts)
+            .prop_map(move |texts| texts.map_or(GivenTexts::absent(), given))
     };
-    (list(), list()).prop_map(|(any, none)| KeywordRules::new(any, none))
+    (times(), list(), list()).prop_map(|(at, any, none)| KeywordTracked { at, any, none })
 }
 
 /// Ids whose order differs from that of their numbers; some are prefixes of others.

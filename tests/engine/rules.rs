@@ -1,8 +1,8 @@
 //! The rules of keywords follow from the journal alone: after a restart, in views that are made
-//! again, and at a second engine on the same journal.
+//! again, and at a second engine on the same journal. A `keyword.tracked` without lists keeps them.
 
 use tidings::actors::engine::{Scope, Tidings};
-use tidings::events::{Keyword, KeywordRules, RuleTexts};
+use tidings::events::{Event, Keyword, KeywordRules, RuleTexts};
 use tidings::maintenance::digests;
 
 use crate::common::engine::{append, memory, start};
@@ -106,5 +106,44 @@ async fn restart_rebuild_and_second_engine_match_alike() {
     assert!(!tidings.track(&keyword("아이폰"), same).await.unwrap());
     assert!(!tidings.track(&keyword("아이폰"), None).await.unwrap());
     assert_eq!(*journal.head().borrow(), head, "nothing has changed");
+    tidings.shutdown().await.unwrap();
+}
+
+/// A body that names a new keyword journals `keyword.tracked` without lists. A request for rules
+/// can be journaled before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_stay_when_a_tracked_event_without_lists_is_journaled_after_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = memory();
+    let tidings = start(folder.path(), &journal).await;
+    let phone = keyword("아이폰");
+    let given = rules(&["iphone"], &["케이스"]);
+    tidings.track(&phone, Some(given.clone())).await.unwrap();
+    let tracked = record("아이폰", &Event::keyword_tracked(NOW));
+    let tweet = record("아이폰", &numbered_at(1, NOW));
+    let last = append(&journal, vec![tracked, tweet]).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    assert_eq!(tidings.rules(&phone), Some(given));
+    assert_eq!(matching(&tidings, "iphone"), ["아이폰"]);
+    tidings.untrack(&phone).await.unwrap();
+    assert!(tidings.track(&phone, None).await.unwrap());
+    assert_eq!(tidings.rules(&phone), Some(KeywordRules::default()));
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_a_new_keyword_stay_when_another_request_tracks_it_at_the_same_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let tidings = start(folder.path(), &memory()).await;
+    for number in 0..16 {
+        let new = keyword(&format!("k{number}"));
+        let given = rules(&["iphone"], &[]);
+        let (ruled, plain) = tokio::join!(
+            tidings.track(&new, Some(given.clone())),
+            tidings.track(&new, None),
+        );
+        (ruled.unwrap(), plain.unwrap());
+        assert_eq!(tidings.rules(&new), Some(given), "{new}");
+    }
     tidings.shutdown().await.unwrap();
 }

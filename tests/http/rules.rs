@@ -169,20 +169,23 @@ async fn newest_tracked_event_decides_for_later_lines_only() {
             posted("t7", AT, "first"),
             tracked("known", json!({})),
             posted("t8", AT, "first known new"),
+            posted("t9", AT, "known new"),
+            tracked("known", json!({"any": []})),
+            posted("t10", AT, "first known"),
         ])
         .await;
     assert_eq!(
         ids(&running, "known", seq).await,
-        ["t2", "t3", "t4", "t6", "t8"]
+        ["t10", "t2", "t3", "t4", "t6", "t9"]
     );
-    assert_eq!(ids(&running, "new", seq).await, ["t8"]);
+    assert_eq!(ids(&running, "new", seq).await, ["t8", "t9"]);
     // The next body starts from the same rules.
     let seq = running
-        .publish_all(&[posted("t9", AT, "first known")])
+        .publish_all(&[posted("t11", AT, "first known")])
         .await;
     assert_eq!(
         ids(&running, "known", seq).await,
-        ["t2", "t3", "t4", "t6", "t8", "t9"]
+        ["t10", "t11", "t2", "t3", "t4", "t6", "t9"]
     );
     running.stop().await;
 }

@@ -125,7 +125,7 @@ async fn rules_of_keywords_are_exported_and_imported() {
     let Some(Event::KeywordTracked(imported)) = envelopes[0].event() else {
         panic!("{envelopes:?}");
     };
-    assert_eq!(imported.rules(), rules);
+    assert_eq!(imported.rules(), Some(rules));
 }
 
 #[tokio::test]

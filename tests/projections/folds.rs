@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tidings::events::{
-    Content, Envelope, Event, Keyword, KeywordRecord, KeywordRules, RecordHash, RuleTexts,
-    Sequence, Timestamp, TweetMetrics, TweetPosted, normal_form,
+    Content, Envelope, Event, GivenTexts, Keyword, KeywordRecord, KeywordRules, KeywordTracked,
+    RecordHash, RuleTexts, Sequence, Timestamp, TweetMetrics, TweetPosted, normal_form,
 };
 use tidings::projections::ids::{IdHash, IdState, Ids};
 use tidings::projections::volume::{self, Step, VolumePoint};
@@ -409,11 +409,30 @@ mod table {
             Event::keyword_tracked_by(Timestamp::EARLIEST, &rules)
         };
         let rules = |events: Vec<Event>| after(events).0.rules;
+        let none = [vec![""; 0], vec![]];
         let [ab, c] = [tracked(&["a", "b"], &[]), tracked(&[], &["c"])];
         assert_eq!(rules(vec![ab.clone()]), [vec!["a", "b"], vec![]]);
         assert_eq!(rules(vec![ab.clone(), c]), [vec![], vec!["c"]]);
-        assert_eq!(rules(vec![ab.clone(), TRACKED]), [vec![""; 0], vec![]]);
-        assert_eq!(rules(vec![ab, UNTRACKED]), [vec![""; 0], vec![]]);
+        assert_eq!(rules(vec![ab.clone(), tracked(&[], &[])]), none);
+        assert_eq!(rules(vec![ab.clone(), UNTRACKED]), none);
+        assert_eq!(rules(vec![ab, UNTRACKED, TRACKED]), none);
+    }
+
+    #[test]
+    fn tracked_event_without_lists_keeps_the_rules() {
+        let rules = |events: Vec<Event>| after(events).0.rules;
+        let list = || GivenTexts::given(RuleTexts::new(["a"]).unwrap());
+        let [any, none] = [
+            (list(), GivenTexts::absent()),
+            (GivenTexts::absent(), list()),
+        ]
+        .map(|(any, none)| {
+            let at = Timestamp::EARLIEST;
+            Event::KeywordTracked(KeywordTracked { at, any, none })
+        });
+        assert_eq!(rules(vec![any.clone(), TRACKED]), [vec!["a"], vec![]]);
+        assert_eq!(rules(vec![TRACKED, none.clone()]), [vec![], vec!["a"]]);
+        assert_eq!(rules(vec![none, any, TRACKED]), [vec!["a"], vec![]]);
     }
 
     #[test]

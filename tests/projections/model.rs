@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings::events::{
-    Event, KeywordRecord, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted, normal_form,
+    Event, GivenTexts, KeywordRecord, Sequence, Timestamp, TweetId, TweetMetrics, TweetPosted,
+    normal_form,
 };
 
 /// The outcome of a record.
@@ -59,7 +60,11 @@ impl Model {
             KeywordRecord::Hollow(_) => Fate::Ignored,
             KeywordRecord::Event(Event::KeywordTracked(tracked)) => {
                 self.tracked = Some(true);
-                self.rules = [&tracked.any, &tracked.none].map(|list| list.as_slice().to_vec());
+                let lists = [&tracked.any, &tracked.none].map(GivenTexts::as_given);
+                if lists != [None, None] {
+                    self.rules =
+                        lists.map(|list| list.map_or(vec![], |texts| texts.as_slice().to_vec()));
+                }
                 Fate::Folded
             }
             KeywordRecord::Event(Event::KeywordUntracked { .. }) => {

@@ -95,7 +95,6 @@ impl Tidings {
         if !is_new && (rules.is_none() || rules == known) {
             return Ok(false);
         }
-        let rules = rules.unwrap_or_default();
         let too_many = || CommandError::TooMany {
             max: self.keywords_max(),
         };
@@ -104,7 +103,11 @@ impl Tidings {
         // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
             let at = this.now();
-            let event = Event::keyword_tracked_by(at, &rules);
+            // An event without lists keeps the rules that another request has given meanwhile.
+            let event = match &rules {
+                Some(rules) => Event::keyword_tracked_by(at, rules),
+                None => Event::keyword_tracked(at),
+            };
             let tracked = this.command(&keyword, &event, at).await;
             if tracked.is_err() {
                 this.keep_until_folded(vec![reservation]);

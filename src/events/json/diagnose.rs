@@ -291,7 +291,7 @@ mod tests {
         let Ok(Event::KeywordTracked(tracked)) = decode(&line, NOW) else {
             panic!("refused");
         };
-        assert_eq!(tracked.rules(), KeywordRules::of_test(&["ai"], &[]));
+        assert_eq!(tracked.rules(), Some(KeywordRules::of_test(&["ai"], &[])));
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{DecodeError, Field, Found, Rule};
-use crate::events::{ListedTexts, RuleTexts, Timestamp, TweetId};
+use crate::events::{GivenTexts, ListedTexts, Timestamp, TweetId};
 
 /// Maximum length of a text, in code points.
 pub const MAX_TEXT_CODE_POINTS: usize = 10_000;
@@ -37,7 +37,7 @@ pub(in crate::events) struct Text<const MAX: usize>;
 /// An optional text of any length.
 pub(in crate::events) struct OptionalText;
 
-/// The texts of a rule of a keyword; empty when it is absent.
+/// The texts of a rule of a keyword, optional. An empty list is not the same as an absent one.
 pub(in crate::events) struct RuleList;
 
 /// An optional number in 0..=[`MAX_METRIC`].
@@ -153,7 +153,7 @@ impl Rule for OptionalText {
 }
 
 impl Rule for RuleList {
-    type Value = RuleTexts;
+    type Value = GivenTexts;
     type Json<'de> = ListedTexts<'de>;
 
     fn diagnose<'a>(found: &Found<'a>) -> Result<ListedTexts<'a>, DecodeError> {
@@ -164,15 +164,18 @@ impl Rule for RuleList {
         json: Option<ListedTexts<'_>>,
         field: Field,
         _: Timestamp,
-    ) -> Result<RuleTexts, DecodeError> {
-        let listed = json.unwrap_or_default();
+    ) -> Result<GivenTexts, DecodeError> {
+        let Some(listed) = json else {
+            return Ok(GivenTexts::absent());
+        };
         listed
             .checked()
+            .map(GivenTexts::given)
             .map_err(|error| field.bad(format!(" {error}")))
     }
 
-    fn written(value: &RuleTexts) -> Option<impl Serialize> {
-        (!value.is_empty()).then_some(value)
+    fn written(value: &GivenTexts) -> Option<impl Serialize> {
+        value.as_given()
     }
 }
 

@@ -2,41 +2,50 @@
 
 use super::{Event, EventType, Subject};
 use crate::events::members::{RuleList, Time, members};
-use crate::events::{KeywordRules, RuleTexts, Timestamp};
+use crate::events::{GivenTexts, KeywordRules, Timestamp};
 
 members! {
-    /// The keyword is tracked from this event on, with these rules.
+    /// The keyword is tracked from this event on. With `any` or `none`, both lists replace its
+    /// rules; a list that is not given is then empty. Without them, the keyword keeps its rules.
     pub struct KeywordTracked {
         /// When tracking was requested.
         at: Timestamp as Time,
         /// A tweet with one of these texts matches as if it had the keyword.
-        any: RuleTexts as RuleList [added],
+        any: GivenTexts as RuleList [added],
         /// A tweet with one of these texts does not match.
-        none: RuleTexts as RuleList [added],
+        none: GivenTexts as RuleList [added],
     }
 }
 
 impl KeywordTracked {
-    /// The rules of the keyword from this event on.
-    pub fn rules(&self) -> KeywordRules {
-        KeywordRules::new(self.any.clone(), self.none.clone())
+    /// The rules of the keyword from this event on; `None` when the event has neither list, so that
+    /// the keyword keeps its rules.
+    pub fn rules(&self) -> Option<KeywordRules> {
+        let is_given = self.any.is_given() || self.none.is_given();
+        is_given.then(|| KeywordRules::new(self.any.texts(), self.none.texts()))
     }
 }
 
 impl Event {
-    /// Makes a `keyword.tracked` event with this time and without rules.
+    /// Makes a `keyword.tracked` event with this time and without lists: the keyword keeps
+    /// its rules.
     pub const fn keyword_tracked(at: Timestamp) -> Self {
         Self::KeywordTracked(KeywordTracked {
             at,
-            any: RuleTexts::empty(),
-            none: RuleTexts::empty(),
+            any: GivenTexts::absent(),
+            none: GivenTexts::absent(),
         })
     }
 
-    /// Makes a `keyword.tracked` event with this time and these rules.
+    /// Makes a `keyword.tracked` event with this time. These rules replace those of the
+    /// keyword, also when they are empty.
     pub fn keyword_tracked_by(at: Timestamp, rules: &KeywordRules) -> Self {
         let (any, none) = rules.lists();
-        Self::KeywordTracked(KeywordTracked { at, any, none })
+        Self::KeywordTracked(KeywordTracked {
+            at,
+            any: GivenTexts::given(any),
+            none: GivenTexts::given(none),
+        })
     }
 }
 
