@@ -43,9 +43,11 @@ export function token(keyword) {
 }
 
 // An id that no other event of any keyword has: NATS drops a second message with the same id.
+// None for events that track keywords: two of the same time can have different rules.
 function messageId(of, event) {
+  if (String(event.type).startsWith("keyword.")) return {};
   const parts = [of, event.type, event.id ?? ""];
-  // All others can be sent again for the same tweet or keyword.
+  // All others can be sent again for the same tweet.
   if (event.type !== "tweet.posted" && event.type !== "tweet.deleted") parts.push(event.at);
   const joined = parts.join("/");
   return /^[\x20-\x7e]*$/.test(joined) ? { msgID: joined } : {};

@@ -44,10 +44,15 @@ def token(keyword):
 
 
 def message_id(of, event):
-    """An id that no other event of any keyword has: NATS drops a second message with the same id."""
+    """An id that no other event of any keyword has: NATS drops a second message with the same id.
+
+    None for events that track keywords: two of the same time can have different rules.
+    """
+    if str(event.get("type")).startswith("keyword."):
+        return None
     parts = [of, str(event.get("type")), str(event.get("id", ""))]
     if event.get("type") not in ("tweet.posted", "tweet.deleted"):
-        parts.append(str(event.get("at")))  # these can be sent again for the same tweet or keyword
+        parts.append(str(event.get("at")))  # these can be sent again for the same tweet
     joined = "/".join(parts)
     return {"Nats-Msg-Id": joined} if joined.isascii() and joined.isprintable() else None
 

@@ -275,6 +275,8 @@ fn nats_deduplicates_only_equal_events() {
         about("keyword.untracked", "2020-01-05T00:00:00Z", ""),
         about("keyword.tracked", "2020-01-06T00:00:00Z", ""),
         about("keyword.untracked", "2020-01-07T00:00:00Z", ""),
+        about("keyword.tracked", "2020-01-08T00:00:00Z", r#","any":["c"]"#),
+        about("keyword.tracked", "2020-01-08T00:00:00Z", r#","any":["d"]"#),
     ];
     for language in ["python", "js"] {
         let nats = Nats::start();
@@ -286,8 +288,8 @@ fn nats_deduplicates_only_equal_events() {
             _ => node(folder.path(), &nats.url()),
         };
         let ended = start(command, &lines).join().unwrap().expect_code(0);
-        assert_eq!(ended.stdout, "8 acknowledged\n", "{language}: {ended:?}");
-        wait_for_ledger(&server, &json!({ "journaled": 8, "folded": 8 }));
+        assert_eq!(ended.stdout, "10 acknowledged\n", "{language}: {ended:?}");
+        wait_for_ledger(&server, &json!({ "journaled": 10, "folded": 10 }));
         server.stop();
     }
 }
