@@ -1,11 +1,11 @@
 //! The rules of keywords follow from the journal alone: after a restart, in views that are made
 //! again, and at a second engine on the same journal. A `keyword.tracked` without lists keeps them.
 
-use tidings::actors::engine::{Scope, Tidings};
+use tidings::actors::engine::{Options, Scope, Tidings};
 use tidings::events::{Event, Keyword, KeywordRules, RuleTexts};
-use tidings::maintenance::digests;
+use tidings::maintenance::{Comparison, digests, rebuild, verify};
 
-use crate::common::engine::{append, memory, start};
+use crate::common::engine::{append, memory, options, start};
 use crate::common::events::{NOW, keyword, numbered_at, record};
 
 fn rules(any: &[&str], none: &[&str]) -> KeywordRules {
@@ -80,7 +80,7 @@ async fn changes(tidings: &Tidings) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn restart_rebuild_and_second_engine_match_alike() {
+async fn restart_rebuilt_views_and_second_engine_match_alike() {
     let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let journal = memory();
     let tidings = start(first.path(), &journal).await;
@@ -106,6 +106,33 @@ async fn restart_rebuild_and_second_engine_match_alike() {
     assert!(!tidings.track(&keyword("아이폰"), same).await.unwrap());
     assert!(!tidings.track(&keyword("아이폰"), None).await.unwrap());
     assert_eq!(*journal.head().borrow(), head, "nothing has changed");
+    tidings.shutdown().await.unwrap();
+
+    let Options {
+        data,
+        cache_bytes,
+        fold,
+        ..
+    } = options(first.path());
+    let is_new_epoch = rebuild(&data, cache_bytes, &fold, journal.as_ref(), |_| {});
+    assert!(!is_new_epoch.await.unwrap(), "the views were right");
+    let compared = verify(&data, cache_bytes, &fold, journal.as_ref(), |_| {});
+    let Comparison::Compared(verification) = compared.await.unwrap() else {
+        panic!("unreadable");
+    };
+    assert_eq!(verification.differences, []);
+    assert_eq!(verification.digest, digest);
+    let tidings = start(first.path(), &journal).await;
+    check(&tidings);
+    for (name, expected) in [
+        ("아이폰", Some(rules(&["iphone"], &["케이스"]))),
+        ("ai", Some(KeywordRules::default())),
+        ("연기", Some(rules(&["acting"], &[]))),
+        ("gone", None),
+    ] {
+        assert_eq!(tidings.rules(&keyword(name)), expected, "{name}");
+    }
+    assert_eq!(digests(tidings.views()).unwrap().1, digest);
     tidings.shutdown().await.unwrap();
 }
 
