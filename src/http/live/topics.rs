@@ -305,6 +305,19 @@ mod tests {
     }
 
     #[test]
+    fn guide_names_every_default_topic() {
+        let page = include_str!("../../../docs/live.md");
+        let (_, rest) = page
+            .split_once("Without `topics` you subscribe to")
+            .unwrap();
+        let (sentence, _) = rest.split_once('.').unwrap();
+        for (resource, _) in topics().filter(|(_, topic)| topic.is_default) {
+            let name = format!("`{}`", resource.name);
+            assert!(sentence.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn stream_parameter_says_what_each_topic_takes() {
         let limit = |description, max| {
             Parameter::Number(Number {
