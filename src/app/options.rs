@@ -24,6 +24,7 @@ pub(crate) fn engine_options(settings: &Settings, data: &Path) -> engine::Option
         fold: fold_context(settings),
         batch_records: settings.fold.batch_events,
         keywords_max: settings.keywords.max,
+        rule_texts_max: settings.keywords.max_rule_texts,
         keywords_resident: settings.keywords.resident,
         shard: ShardOptions {
             commit_events: settings.commit.events,

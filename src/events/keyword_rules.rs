@@ -118,6 +118,11 @@ impl KeywordRules {
         self.0.is_none()
     }
 
+    /// Number of texts in both lists.
+    pub fn count(&self) -> usize {
+        self.any().len().saturating_add(self.none().len())
+    }
+
     /// The length of all texts, in bytes.
     pub fn bytes(&self) -> usize {
         self.any().iter().chain(self.none()).map(String::len).sum()
@@ -279,7 +284,7 @@ mod tests {
         assert_eq!(KeywordRules::of_test(&[], &[]), KeywordRules::default());
         let rules = KeywordRules::of_test(&["b", "a"], &["c"]);
         assert_eq!((rules.any().len(), rules.none().len()), (2, 1));
-        assert_eq!(rules.bytes(), 3);
+        assert_eq!((rules.count(), rules.bytes()), (3, 3));
         assert!(!rules.is_empty());
     }
 }

@@ -35,11 +35,14 @@ struct Readiness {
     keywords: Keywords,
 }
 
-/// The number of tracked keywords, and the limit from which requests for more are refused.
+/// The numbers of tracked keywords and of texts in their rules, each with the limit from which
+/// requests for more are refused.
 #[derive(Debug, Serialize)]
 struct Keywords {
     tracked: usize,
     max: usize,
+    rule_texts: usize,
+    max_rule_texts: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,9 +66,7 @@ impl Readiness {
                 (_, true) => "starting",
                 (false, false) if !status.causes.is_empty() => "stalled",
                 (false, false) => "behind",
-                (true, false)
-                    if status.quarantined.is_empty() && !status.has_too_many_keywords() =>
-                {
+                (true, false) if status.quarantined.is_empty() && !status.exceeds_limits() => {
                     "ready"
                 }
                 (true, false) => "degraded",
@@ -73,6 +74,8 @@ impl Readiness {
             keywords: Keywords {
                 tracked: status.tracked,
                 max: status.keywords_max,
+                rule_texts: status.rule_texts,
+                max_rule_texts: status.rule_texts_max,
             },
             head: status.head,
             durability: match status.durability {

@@ -109,6 +109,15 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
+    /// The limit on texts of rules, `keywords.max_rule_texts`, is reached.
+    #[error(
+        "the rules of all keywords would have more than {max} texts, which the setting \
+        keywords.max_rule_texts does not allow; remove some or raise it"
+    )]
+    TooManyRuleTexts {
+        /// The limit.
+        max: usize,
+    },
     /// The request comes from a page of another origin.
     #[error(
         "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts \
@@ -250,6 +259,11 @@ impl Problem {
             Self::NotTracked(_) => (S::NOT_FOUND, "not-tracked", "Keyword not tracked"),
             Self::NotQuarantined(_) => (S::NOT_FOUND, "not-quarantined", "Not in quarantine"),
             Self::TooManyKeywords { .. } => (S::CONFLICT, "too-many-keywords", "Too many keywords"),
+            Self::TooManyRuleTexts { .. } => (
+                S::CONFLICT,
+                "too-many-rule-texts",
+                "Too many texts of rules",
+            ),
             Self::ForeignOrigin(_) => (S::FORBIDDEN, "foreign-origin", "Foreign origin"),
             Self::UnlistedHost(_) => (S::FORBIDDEN, "unlisted-host", "Unlisted host"),
             Self::NotPermitted { .. } => (S::FORBIDDEN, "not-permitted", "Not permitted"),
@@ -376,6 +390,7 @@ impl From<CommandError> for Problem {
                 Self::TryAgain("it is journaled, but was not folded within 5 seconds")
             }
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
+            CommandError::TooManyRuleTexts { max } => Self::TooManyRuleTexts { max },
             // No `unless_catching_up` here: the command has waited until its shard had caught up.
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::added_keywords::AddedKeywords;
 use crate::actors::engine::Tidings;
 use crate::actors::engine::tracked_keywords::TrackReservation;
+use crate::actors::engine::tracked_sets::TrackLimit;
 use crate::events::{Keyword, KeywordRules};
 use crate::store::StoreError;
 use crate::text::Matcher;
@@ -34,7 +35,7 @@ pub(super) struct KeywordOverlay {
     changed: BTreeMap<Keyword, Option<KeywordRules>>,
     /// The matchers over the keywords that lines of this body have tracked.
     added: AddedKeywords,
-    /// The reservations of keywords that lines of this body track.
+    /// The reservations of keywords that lines of this body track or give rules.
     reservations: Vec<TrackReservation>,
 }
 
@@ -72,14 +73,19 @@ impl KeywordOverlay {
         })
     }
 
-    /// Tracks a keyword that is not tracked, with these rules; false when the limit is reached.
-    pub(super) fn track(&mut self, keyword: &Keyword, rules: KeywordRules) -> bool {
-        match self.tidings.reserve(keyword) {
-            Some(reservation) => self.reservations.push(reservation),
-            None => return false,
-        }
+    /// Tracks a keyword with these rules. Reserves what it needs beyond its present places.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(super) fn track(
+        &mut self,
+        keyword: &Keyword,
+        rules: KeywordRules,
+    ) -> Result<(), TrackLimit> {
+        let reservation = self.tidings.reserve(keyword, rules.count())?;
+        self.reservations.push(reservation);
         self.change(keyword, rules);
-        true
+        Ok(())
     }
 
     /// True when texts are matched with a keyword by these rules.
@@ -92,10 +98,18 @@ impl KeywordOverlay {
     }
 
     /// Matches texts of later lines with a tracked keyword by these rules.
-    pub(super) fn set_rules(&mut self, keyword: &Keyword, rules: KeywordRules) {
-        if !self.has_rules(keyword, &rules) {
-            self.change(keyword, rules);
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(super) fn set_rules(
+        &mut self,
+        keyword: &Keyword,
+        rules: KeywordRules,
+    ) -> Result<(), TrackLimit> {
+        if self.has_rules(keyword, &rules) {
+            return Ok(());
         }
+        self.track(keyword, rules)
     }
 
     fn change(&mut self, keyword: &Keyword, rules: KeywordRules) {

@@ -1,5 +1,6 @@
 //! The errors of the lines of a body.
 
+use crate::actors::engine::tracked_sets::TrackLimit;
 use crate::events::json::DecodeError;
 use crate::events::{EventKind, Keyword, KeywordError, RecordError};
 use crate::store::StoreError;
@@ -39,6 +40,15 @@ pub enum LineError {
         /// The limit.
         max: usize,
     },
+    /// The limit of texts of rules is reached.
+    #[error(
+        "too_many: the rules would have more than {max} texts, which keywords.max_rule_texts does \
+        not allow"
+    )]
+    TooManyRuleTexts {
+        /// The limit.
+        max: usize,
+    },
     /// The result depends on events from before the start that are not folded yet.
     #[error("try_again: the views are still catching up with the journal")]
     CatchingUp,
@@ -51,6 +61,15 @@ pub enum LineError {
     /// The event cannot be stored.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+impl From<TrackLimit> for LineError {
+    fn from(limit: TrackLimit) -> Self {
+        match limit {
+            TrackLimit::Keywords { max } => Self::TooManyKeywords { max },
+            TrackLimit::RuleTexts { max } => Self::TooManyRuleTexts { max },
+        }
+    }
 }
 
 impl LineError {
@@ -70,7 +89,7 @@ impl LineError {
             Self::Decode(error) => error.code(),
             Self::Keyword(_) | Self::KeywordMissing { .. } => "bad_keyword",
             Self::Untracked(_) | Self::NeverTracked(_) => "not_tracked",
-            Self::TooManyKeywords { .. } => "too_many",
+            Self::TooManyKeywords { .. } | Self::TooManyRuleTexts { .. } => "too_many",
             Self::CatchingUp | Self::NotFolded | Self::Unreadable(_) => TRY_AGAIN,
             Self::Record(_) => "unstorable",
         }
@@ -94,6 +113,7 @@ mod tests {
             LineError::Untracked(keyword()),
             LineError::NeverTracked(keyword()),
             LineError::TooManyKeywords { max: 3 },
+            LineError::TooManyRuleTexts { max: 3 },
             LineError::CatchingUp,
             LineError::NotFolded,
             LineError::Unreadable(StoreError::Absent),

@@ -11,6 +11,7 @@ use super::names::KeywordNames;
 use super::phase::{FoldState, Phase, Waited};
 use super::{IngestReport, RejectedLine};
 use crate::actors::engine::Tidings;
+use crate::actors::engine::tracked_sets::TrackLimit;
 use crate::events::json::{self, Line};
 use crate::events::{
     Event, Form, Keyword, KeywordTracked, Record, RecordError, Timestamp, TweetId, binary,
@@ -174,13 +175,16 @@ impl Routing {
             }
             TrackState::Untracked if is_untracking => {}
             TrackState::Tracked => {
-                if let Some(rules) = rules {
-                    self.keywords.set_rules(&keyword, rules);
+                if let Some(rules) = rules
+                    && let Err(limit) = self.keywords.set_rules(&keyword, rules)
+                {
+                    return self.without_room(limit);
                 }
             }
             TrackState::Unknown | TrackState::Untracked => {
-                if !self.keywords.track(&keyword, rules.unwrap_or_default()) {
-                    return self.without_room();
+                let rules = rules.unwrap_or_default();
+                if let Err(limit) = self.keywords.track(&keyword, rules) {
+                    return self.without_room(limit);
                 }
                 if tracked.is_none() {
                     self.track_first(&keyword)?;
@@ -202,15 +206,13 @@ impl Routing {
         Ok(())
     }
 
-    /// The answer when the limit of keywords is reached. If lines of this body freed places, these
-    /// count after they are folded.
-    fn without_room(&self) -> Result<Routed, LineError> {
+    /// The answer when a limit is reached. If lines of this body untracked keywords, the places of
+    /// these are free after the lines are folded.
+    fn without_room(&self, limit: TrackLimit) -> Result<Routed, LineError> {
         match (self.earlier.has_cleared(), self.phase.fold()) {
             (true, FoldState::Late) => Err(LineError::NotFolded),
             (true, FoldState::Unasked | FoldState::Through { .. }) => Ok(Routed::AfterFold),
-            (false, _) => Err(LineError::TooManyKeywords {
-                max: self.tidings.keywords_max(),
-            }),
+            (false, _) => Err(limit.into()),
         }
     }
 

@@ -166,6 +166,8 @@ pub struct JournalSettings {
 pub struct KeywordSettings {
     /// Number of tracked keywords from which requests to track new ones are refused.
     pub max: usize,
+    /// Maximum number of texts of rules over all keywords. Requests for more are refused.
+    pub max_rule_texts: usize,
     /// Maximum number of keywords with their state in memory. Beyond it the one unused for longest
     /// leaves memory. Minimum: 2.
     pub resident: usize,
@@ -300,6 +302,7 @@ impl Settings {
             },
             keywords: KeywordSettings {
                 max: size(layers.whole("keywords.max", 1..=10_000_000)?),
+                max_rule_texts: size(layers.whole("keywords.max_rule_texts", 0..=10_000_000)?),
                 resident: size(layers.whole("keywords.resident", 2..=10_000_000)?),
                 auto_track: layers.switch("keywords.auto_track")?,
                 idle: layers
@@ -409,6 +412,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:4820");
         assert_eq!(settings.data, Path::new("./data"));
         assert_eq!(settings.keywords.max, 100_000);
+        assert_eq!(settings.keywords.max_rule_texts, 200_000);
         assert_eq!(settings.keywords.resident, 20_000);
         assert!(settings.keywords.auto_track);
         assert_eq!(settings.http.header_timeout, Duration::from_secs(10));

@@ -87,6 +87,8 @@ metrics! {
     quarantined: Gauge,
     /// Keywords that are tracked now.
     keywords_tracked: Gauge,
+    /// Texts in the rules of tracked keywords now.
+    rule_texts: Gauge,
     /// Answered requests, per route and status.
     http_requests: Family<RequestLabels, Counter>,
     /// Time from the head of a request to the head of its answer, in seconds, per route.

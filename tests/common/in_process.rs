@@ -24,6 +24,7 @@ pub struct Setup {
     pub journal: JournalHandle,
     pub fold: FoldStep,
     pub keywords_max: usize,
+    pub rule_texts_max: usize,
     pub http: HttpOptions,
     pub limits: ServerLimits,
     pub live: LiveOptions,
@@ -36,6 +37,7 @@ impl Default for Setup {
             journal: engine::in_memory(7),
             fold: fold_step(),
             keywords_max: 100_000,
+            rule_texts_max: 200_000,
             http: HttpOptions::default(),
             limits: ServerLimits::default(),
             live: LiveOptions::default(),
@@ -65,6 +67,7 @@ impl Running {
             clock: setup.clock,
             batch_records: 1024,
             keywords_max: setup.keywords_max,
+            rule_texts_max: setup.rule_texts_max,
             shard: ShardOptions {
                 commit_events: 1000,
                 ..engine::options(data.path()).shard

@@ -175,11 +175,7 @@ async fn folded_keywords_depend_on_the_journal_alone() {
             );
             let status = tidings.status();
             assert_eq!(status.tracked, expected.len(), "{label}");
-            assert_eq!(
-                status.has_too_many_keywords(),
-                expected.len() > most,
-                "{label}"
-            );
+            assert_eq!(status.exceeds_limits(), expected.len() > most, "{label}");
             let now = tidings.views().epoch().unwrap();
             assert_eq!(*epoch.get_or_insert(now), now, "{label}");
             tidings.shutdown().await.unwrap();

@@ -166,7 +166,8 @@ async fn journaled_keywords_over_the_limit_are_folded_and_degrade_readyz() {
         (reply.status, &readiness["status"]),
         (200, &json!("degraded"))
     );
-    assert_eq!(readiness["keywords"], json!({"tracked": 3, "max": 1}));
+    let counts = json!({"tracked": 3, "max": 1, "rule_texts": 0, "max_rule_texts": 200_000});
+    assert_eq!(readiness["keywords"], counts);
     assert_eq!(readiness["quarantined"], json!([]));
     assert_eq!(running.track("four").await.status, 409);
 

@@ -1,9 +1,10 @@
 //! Tests of the rules of keywords: how they are set, shown and dropped, and what they match.
 
 use serde_json::{Value, json};
+use tidings::events::{Event, Keyword, KeywordRules, Record, RuleTexts, Timestamp};
 
 use crate::common::http::Answer;
-use crate::common::in_process::Running;
+use crate::common::in_process::{Running, Setup};
 use crate::common::lines::{event, ndjson, of, posted, with};
 
 const AT: &str = "2020-01-01T00:00:00Z";
@@ -217,5 +218,74 @@ async fn lists_that_break_a_rule_are_refused_with_the_place() {
         assert!(reason.contains(said), "{reason}");
     }
     assert_eq!(head(&running).await, 0, "nothing is journaled");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_over_the_limit_are_refused_to_requests_and_folded_from_the_journal() {
+    let running = Running::with(Setup {
+        rule_texts_max: 3,
+        ..Setup::default()
+    })
+    .await;
+    let rules = |keyword: &str, any: &[&str]| json!({"keyword": keyword, "any": any});
+    assert_eq!(post(&running, rules("a", &["x", "y"])).await.status, 201);
+    let refused = post(&running, rules("b", &["x", "y"])).await;
+    let kind = refused.problem();
+    assert_eq!(
+        (refused.status, kind.as_str()),
+        (409, "too-many-rule-texts")
+    );
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("more than 3 texts"), "{detail}");
+    assert_eq!(post(&running, rules("b", &["x"])).await.status, 201);
+
+    // The lines of one body share the limit, and may give a keyword fewer texts.
+    let tracked = |keyword: &str, any: &[&str]| {
+        of(
+            keyword,
+            with(event("keyword.tracked", AT), json!({"any": any})),
+        )
+    };
+    let lines = [
+        tracked("c", &["z"]),
+        tracked("a", &["x", "y", "z"]),
+        tracked("a", &["z"]),
+        of("d", posted("t1", AT, "z")),
+    ];
+    let taken = running.publish(ndjson(&lines)).await.expect(200);
+    assert_eq!(taken["accepted"], 2, "{taken}");
+    let rejected = taken["rejected"].as_array().unwrap().iter();
+    let codes: Vec<_> = rejected
+        .map(|line| {
+            (
+                line["line"].as_u64().unwrap(),
+                line["code"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(codes, [(1, "too_many"), (2, "too_many")]);
+    let counted = |texts: u64, tracked: u64| json!({"tracked": tracked, "max": 100_000, "rule_texts": texts, "max_rule_texts": 3});
+    let readiness = running.get("/readyz").await.json();
+    assert_eq!(readiness["status"], "ready", "{readiness}");
+    assert_eq!(readiness["keywords"], counted(2, 3));
+
+    let texts = RuleTexts::new(["1", "2", "3"]).unwrap();
+    let journaled = KeywordRules::new(texts, RuleTexts::default());
+    let at = Timestamp::parse(AT).unwrap();
+    let tracked = Event::keyword_tracked_by(at, &journaled);
+    let record = Record::of_event(&Keyword::new("e").unwrap(), &tracked, at).unwrap();
+    let appended = running.tidings.journal().append(vec![record]).await;
+    let last = appended.unwrap().last;
+    running
+        .get(&format!("/api/v1/keywords/e/ledger?min_seq={last}"))
+        .await
+        .expect(200);
+    let readiness = running.get("/readyz").await.json();
+    assert_eq!(readiness["status"], "degraded", "{readiness}");
+    assert_eq!(readiness["keywords"], counted(5, 4));
+    assert_eq!(post(&running, rules("a", &["x", "y"])).await.status, 409);
+    assert_eq!(post(&running, rules("a", &["x"])).await.status, 200);
+    assert_eq!(running.track("f").await.status, 201);
     running.stop().await;
 }

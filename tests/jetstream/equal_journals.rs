@@ -50,6 +50,7 @@ fn options(data: &Path) -> Options {
         fold: FoldContext::default(),
         batch_records: 7,
         keywords_max: 100_000,
+        rule_texts_max: 200_000,
         keywords_resident: 20_000,
         shard: ShardOptions {
             commit_events: 20,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::handle::Tidings;
 use super::tracked_keywords::TrackReservation;
+use super::tracked_sets::{TrackLimit, TrackLimits};
 use crate::events::{Event, Keyword, KeywordRules, Record, RecordError, Sequence, Timestamp};
 use crate::journal::{Connection, JournalError};
 use crate::store::StoreError;
@@ -26,6 +27,14 @@ pub enum CommandError {
         /// The limit.
         max: usize,
     },
+    /// The limit of texts of rules is reached.
+    #[error(
+        "the rules would have more than {max} texts, which is the limit (keywords.max_rule_texts)"
+    )]
+    TooManyRuleTexts {
+        /// The limit.
+        max: usize,
+    },
     /// The keyword does not exist.
     #[error("there is no keyword {0}")]
     UnknownKeyword(Keyword),
@@ -41,6 +50,15 @@ pub enum CommandError {
     /// A task panicked or was cancelled.
     #[error("the views could not be asked: {0}")]
     TaskEnded(#[from] tokio::task::JoinError),
+}
+
+impl From<TrackLimit> for CommandError {
+    fn from(limit: TrackLimit) -> Self {
+        match limit {
+            TrackLimit::Keywords { max } => Self::TooMany { max },
+            TrackLimit::RuleTexts { max } => Self::TooManyRuleTexts { max },
+        }
+    }
 }
 
 /// Why a position was not reached.
@@ -68,15 +86,23 @@ pub enum Scope<'a> {
 }
 
 impl Tidings {
-    /// The number of tracked keywords from which requests to track a new one are refused.
-    pub(crate) fn keywords_max(&self) -> usize {
-        self.core().options.keywords_max
-    }
-
-    /// Reserves a place for a keyword that is to be tracked; `None` when the limit is reached.
-    pub(crate) fn reserve(&self, keyword: &Keyword) -> Option<TrackReservation> {
+    /// Reserves the places of a keyword that is to be tracked, or to get rules with this number of
+    /// texts.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn reserve(
+        &self,
+        keyword: &Keyword,
+        texts: usize,
+    ) -> Result<TrackReservation, TrackLimit> {
+        let options = &self.core().options;
+        let limits = TrackLimits {
+            keywords: options.keywords_max,
+            rule_texts: options.rule_texts_max,
+        };
         let tracked_keywords = &self.core().tracked_keywords;
-        tracked_keywords.reserve(keyword, self.keywords_max())
+        tracked_keywords.reserve(keyword, texts, limits)
     }
 
     /// Tracks a keyword with these rules; false when it was tracked already. Without `rules`, a
@@ -95,10 +121,8 @@ impl Tidings {
         if !is_new && (rules.is_none() || rules == known) {
             return Ok(false);
         }
-        let too_many = || CommandError::TooMany {
-            max: self.keywords_max(),
-        };
-        let reservation = self.reserve(keyword).ok_or_else(too_many)?;
+        let texts = rules.as_ref().map_or(0, KeywordRules::count);
+        let reservation = self.reserve(keyword, texts)?;
         let (this, keyword) = (self.clone(), keyword.clone());
         // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {

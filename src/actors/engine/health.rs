@@ -40,13 +40,17 @@ pub struct Status {
     pub tracked: usize,
     /// Number of tracked keywords from which requests to track a new one are refused.
     pub keywords_max: usize,
+    /// Number of texts in the rules of tracked keywords.
+    pub rule_texts: usize,
+    /// Maximum number of these texts. Requests for more are refused.
+    pub rule_texts_max: usize,
 }
 
 impl Status {
-    /// True when more keywords are tracked than the limit allows; they were tracked through the
-    /// journal.
-    pub const fn has_too_many_keywords(&self) -> bool {
-        self.tracked > self.keywords_max
+    /// True when more keywords are tracked, or their rules have more texts, than the limits allow.
+    /// The surplus came through the journal.
+    pub const fn exceeds_limits(&self) -> bool {
+        self.tracked > self.keywords_max || self.rule_texts > self.rule_texts_max
     }
 }
 
@@ -125,6 +129,8 @@ impl Health {
             connection: self.core.journal.connection(),
             tracked: self.core.tracked_keywords.count(),
             keywords_max: self.core.options.keywords_max,
+            rule_texts: self.core.tracked_keywords.rule_texts(),
+            rule_texts_max: self.core.options.rule_texts_max,
         }
     }
 
@@ -159,6 +165,8 @@ impl Health {
         }
         let tracked = i64::try_from(self.core.tracked_keywords.count()).unwrap_or(i64::MAX);
         self.core.metrics.keywords_tracked.set(tracked);
+        let texts = i64::try_from(self.core.tracked_keywords.rule_texts()).unwrap_or(i64::MAX);
+        self.core.metrics.rule_texts.set(texts);
         let now = Instant::now();
         let reachable = self.core.journal.connection() != Connection::Disconnected;
         self.core

@@ -35,6 +35,7 @@ mod root;
 pub(in crate::actors) mod root_watch;
 mod shard;
 pub(crate) mod tracked_keywords;
+pub(crate) mod tracked_sets;
 
 pub use change_sink::ChangeSink;
 pub use clock::Clock;

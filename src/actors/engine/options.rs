@@ -19,6 +19,8 @@ pub struct Options {
     pub batch_records: usize,
     /// Number of tracked keywords from which requests to track a new one are refused.
     pub keywords_max: usize,
+    /// Maximum number of texts of rules over all keywords. Requests for more are refused.
+    pub rule_texts_max: usize,
     /// Maximum number of keyword actors in memory, over all shards; at least 2.
     pub keywords_resident: usize,
     /// When shards commit, and what they keep in memory.
@@ -48,6 +50,7 @@ impl Options {
             fold: FoldContext::default(),
             batch_records: 64,
             keywords_max: 1_000,
+            rule_texts_max: 10_000,
             keywords_resident: 100,
             shard: ShardOptions {
                 commit_events: 1,

@@ -1,10 +1,11 @@
-//! The tracked keywords with their rules, the reservations for new ones, and the matcher over them.
+//! The tracked keywords with their rules, shared: reservations for new ones, and the matcher over
+//! them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::tracked_sets::{TrackLimit, TrackLimits, TrackedSets};
 use crate::events::{Keyword, KeywordRules};
 use crate::store::RuledKeywords;
 use crate::text::Matcher;
@@ -20,70 +21,13 @@ pub(super) struct TrackedKeywords {
     matcher: Arc<Mutex<(u64, Option<Arc<Matcher>>)>>,
 }
 
-/// The tracked keywords, each with its rules.
-type RulesByKeyword = BTreeMap<Keyword, KeywordRules>;
-
-#[derive(Debug, Default)]
-struct TrackedSets {
-    keywords: RulesByKeyword,
-    version: u64,
-    /// The tracked keywords of the new views, while previous views are shown.
-    folded: Option<RulesByKeyword>,
-    /// Number of reservations of each keyword.
-    reserved: BTreeMap<Keyword, usize>,
-    /// Number of reserved keywords that are not tracked yet.
-    arriving: usize,
-}
-
 /// A reservation for a keyword whose `keyword.tracked` is not folded yet: of two requests for the
-/// last free place, one is refused. Dropped when the event is folded, or when it was not journaled.
+/// last free place, one is refused. It also reserves the texts of the rules. Dropped when the event
+/// is folded, or when it was not journaled.
 #[derive(Debug)]
 pub(crate) struct TrackReservation {
     tracked_keywords: TrackedKeywords,
     keyword: Keyword,
-}
-
-impl TrackedSets {
-    /// Changes the folded set; `change` returns whether it changed anything.
-    fn change(&mut self, change: impl FnOnce(&mut RulesByKeyword) -> bool) {
-        match &mut self.folded {
-            Some(folded) => {
-                change(folded);
-            }
-            None if change(&mut self.keywords) => self.version += 1,
-            None => {}
-        }
-    }
-
-    fn count_arriving(&mut self) {
-        let arriving = self.reserved.keys();
-        let arriving = arriving.filter(|keyword| !self.keywords.contains_key(*keyword));
-        self.arriving = arriving.count();
-    }
-
-    fn hold(&mut self, keyword: &Keyword, max: usize) -> bool {
-        let is_new = !self.keywords.contains_key(keyword) && !self.reserved.contains_key(keyword);
-        if is_new && self.keywords.len().saturating_add(self.arriving) >= max {
-            return false;
-        }
-        self.arriving = self.arriving.saturating_add(usize::from(is_new));
-        let held = self.reserved.entry(keyword.clone()).or_default();
-        *held = held.saturating_add(1);
-        true
-    }
-
-    fn give_back(&mut self, keyword: &Keyword) {
-        match self.reserved.get_mut(keyword) {
-            Some(held) if *held > 1 => *held = held.saturating_sub(1),
-            Some(_) => {
-                self.reserved.remove(keyword);
-                if !self.keywords.contains_key(keyword) {
-                    self.arriving = self.arriving.saturating_sub(1);
-                }
-            }
-            None => {}
-        }
-    }
 }
 
 impl Drop for TrackReservation {
@@ -98,81 +42,66 @@ impl Drop for TrackReservation {
 impl TrackedKeywords {
     /// Replaces all tracked keywords.
     pub(crate) fn replace(&self, keywords: RuledKeywords) {
-        let mut tracked = self.tracked.write();
-        tracked.folded = None;
-        tracked.keywords = keywords.into_iter().collect();
-        tracked.version += 1;
-        tracked.count_arriving();
+        self.tracked.write().replace(keywords.into_iter().collect());
     }
 
     /// Shows these keywords instead of the folded ones, until [`Self::thaw`].
     pub(crate) fn freeze(&self, keywords: RuledKeywords) {
-        let mut tracked = self.tracked.write();
-        let keywords = keywords.into_iter().collect();
-        let folded = std::mem::replace(&mut tracked.keywords, keywords);
-        tracked.folded.get_or_insert(folded);
-        tracked.version += 1;
-        tracked.count_arriving();
+        self.tracked.write().freeze(keywords.into_iter().collect());
     }
 
     /// Shows the folded keywords from now on.
     pub(super) fn thaw(&self) {
-        let mut tracked = self.tracked.write();
-        if let Some(folded) = tracked.folded.take() {
-            tracked.keywords = folded;
-            tracked.version += 1;
-            tracked.count_arriving();
-        }
+        self.tracked.write().thaw();
     }
 
     /// True while the keywords of previous views are shown.
     pub(in crate::actors) fn is_frozen(&self) -> bool {
-        self.tracked.read().folded.is_some()
+        self.tracked.read().is_frozen()
     }
 
     /// Sets the rules of a keyword that is tracked; `None` when it is not tracked.
     pub(in crate::actors) fn set(&self, keyword: &Keyword, rules: Option<KeywordRules>) {
-        let is_tracked = rules.is_some();
-        let mut tracked = self.tracked.write();
-        let before = tracked.keywords.len();
-        tracked.change(|keywords| match rules {
-            Some(rules) => keywords.insert(keyword.clone(), rules.clone()) != Some(rules),
-            None => keywords.remove(keyword).is_some(),
-        });
-        if tracked.keywords.len() != before && tracked.reserved.contains_key(keyword) {
-            tracked.arriving = if is_tracked {
-                tracked.arriving.saturating_sub(1)
-            } else {
-                tracked.arriving.saturating_add(1)
-            };
-        }
+        self.tracked.write().set(keyword, rules);
     }
 
     /// Number of tracked keywords, as shown.
     pub(crate) fn count(&self) -> usize {
-        self.tracked.read().keywords.len()
+        self.tracked.read().shown().rules().len()
     }
 
     pub(crate) fn contains(&self, keyword: &Keyword) -> bool {
-        self.tracked.read().keywords.contains_key(keyword)
+        self.tracked.read().shown().rules().contains_key(keyword)
     }
 
     /// The rules of a keyword; `None` when it is not tracked.
     pub(crate) fn rules(&self, keyword: &Keyword) -> Option<KeywordRules> {
-        self.tracked.read().keywords.get(keyword).cloned()
+        self.tracked.read().shown().rules().get(keyword).cloned()
+    }
+
+    /// Number of texts of all rules.
+    pub(crate) fn rule_texts(&self) -> usize {
+        self.tracked.read().shown().texts()
     }
 
     /// The length of all texts of rules, in bytes.
     pub(crate) fn rule_bytes(&self) -> usize {
-        let tracked = self.tracked.read();
-        tracked.keywords.values().map(KeywordRules::bytes).sum()
+        self.tracked.read().shown().bytes()
     }
 
-    /// Reserves a place for a keyword that is to be tracked; `None` when `max` places are taken by
-    /// tracked and reserved keywords.
-    pub(crate) fn reserve(&self, keyword: &Keyword, max: usize) -> Option<TrackReservation> {
-        let held = self.tracked.write().hold(keyword, max);
-        held.then(|| TrackReservation {
+    /// Reserves the places of a keyword that is to be tracked, or to get rules with this number of
+    /// texts.
+    ///
+    /// # Errors
+    /// The limit that tracked and reserved keywords have reached.
+    pub(in crate::actors) fn reserve(
+        &self,
+        keyword: &Keyword,
+        texts: usize,
+        limits: TrackLimits,
+    ) -> Result<TrackReservation, TrackLimit> {
+        self.tracked.write().hold(keyword, texts, limits)?;
+        Ok(TrackReservation {
             tracked_keywords: self.clone(),
             keyword: keyword.clone(),
         })
@@ -183,10 +112,10 @@ impl TrackedKeywords {
         let (keywords, version) = {
             let tracked = self.tracked.read();
             match &*built {
-                (version, Some(matcher)) if *version == tracked.version => {
+                (version, Some(matcher)) if *version == tracked.version() => {
                     return Arc::clone(matcher);
                 }
-                _ => (tracked.keywords.clone(), tracked.version),
+                _ => (tracked.shown().rules().clone(), tracked.version()),
             }
         };
         // The set is not locked here, so folds do not wait while the matcher is built.
@@ -204,21 +133,30 @@ mod tests {
         Keyword::new(text).unwrap()
     }
 
+    /// Reserves a place without rules, under a limit of two keywords.
+    fn reserve(of: &TrackedKeywords, text: &str) -> Option<TrackReservation> {
+        let limits = TrackLimits {
+            keywords: 2,
+            rule_texts: 0,
+        };
+        of.reserve(&keyword(text), 0, limits).ok()
+    }
+
     #[test]
     fn last_free_place_is_reserved_by_one() {
         let tracked_keywords = TrackedKeywords::default();
         tracked_keywords.set(&keyword("a"), Some(KeywordRules::default()));
-        let last = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
-        assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
-        let same = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
-        let tracked = tracked_keywords.reserve(&keyword("a"), 2).unwrap();
+        let last = reserve(&tracked_keywords, "b").unwrap();
+        assert!(reserve(&tracked_keywords, "c").is_none());
+        let same = reserve(&tracked_keywords, "b").unwrap();
+        let tracked = reserve(&tracked_keywords, "a").unwrap();
         drop((last, tracked));
         assert!(
-            tracked_keywords.reserve(&keyword("c"), 2).is_none(),
+            reserve(&tracked_keywords, "c").is_none(),
             "b still has its place"
         );
         drop(same);
-        assert!(tracked_keywords.reserve(&keyword("c"), 2).is_some());
+        assert!(reserve(&tracked_keywords, "c").is_some());
     }
 
     #[test]
@@ -248,16 +186,16 @@ mod tests {
     #[test]
     fn reservation_is_released_once() {
         let tracked_keywords = TrackedKeywords::default();
-        let held = tracked_keywords.reserve(&keyword("a"), 2).unwrap();
+        let held = reserve(&tracked_keywords, "a").unwrap();
         for is_tracked in [true, true, false, true, false] {
             let rules = is_tracked.then(KeywordRules::default);
             tracked_keywords.set(&keyword("a"), rules);
-            let other = tracked_keywords.reserve(&keyword("b"), 2).unwrap();
-            assert!(tracked_keywords.reserve(&keyword("c"), 2).is_none());
+            let other = reserve(&tracked_keywords, "b").unwrap();
+            assert!(reserve(&tracked_keywords, "c").is_none());
             drop(other);
         }
         drop(held);
-        let two = ["b", "c"].map(|text| tracked_keywords.reserve(&keyword(text), 2));
+        let two = ["b", "c"].map(|text| reserve(&tracked_keywords, text));
         assert!(two.iter().all(Option::is_some), "a was untracked");
     }
 }
