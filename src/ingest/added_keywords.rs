@@ -1,19 +1,36 @@
 //! The keywords that the lines of a body have tracked, with matchers over them.
 //!
-//! In: keywords with their rules, in the order of the lines. Out: those that a text matches.
+//! In: the changed keywords, in the order of the lines. Out: those that a text matches by their
+//! present rules. Matchers are built when a text comes, so lines that only change keywords build
+//! none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::events::{Keyword, KeywordRules};
 use crate::text::Matcher;
 
+/// Number of patterns from which no further matcher is built, over all matchers of a body. A body
+/// that is as long as allowed, and tracks a new keyword before each text, needs half of it. Building
+/// that many takes 2 to 6 seconds of one processor.
+const MAX_BUILT_PATTERNS: usize = 2_000_000;
+
 /// The present rules of the keywords that a body has changed; `None` for an untracked keyword.
 type Present = BTreeMap<Keyword, Option<KeywordRules>>;
 
-/// Keywords with matchers over them. The parts double in size, so that adding keywords one at a
-/// time builds few large matchers.
+/// Keywords with matchers over them. The parts double in size, so that keywords that come one at a
+/// time between texts build few large matchers.
 #[derive(Debug, Default)]
-pub(super) struct AddedKeywords(Vec<Part>);
+pub(super) struct AddedKeywords {
+    parts: Vec<Part>,
+    /// The keywords that have changed since the last matcher was built.
+    pending: BTreeSet<Keyword>,
+    /// Number of patterns that all matchers were built from.
+    built: usize,
+}
+
+/// The lines have changed keywords between texts so often that no further matcher is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooManyChanges;
 
 /// Some of the keywords, with the rules that they had when they were added.
 #[derive(Debug)]
@@ -25,17 +42,35 @@ struct Part {
 }
 
 impl AddedKeywords {
-    /// Whether no keyword was added.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Adds a keyword that has other rules from now on.
+    pub(super) fn add(&mut self, keyword: Keyword) {
+        self.pending.insert(keyword);
     }
 
-    /// Adds a keyword with its present rules. A part that is joined with the new keyword loses the
-    /// keywords whose rules have changed since.
-    pub(super) fn add(&mut self, keyword: Keyword, rules: KeywordRules, present: &Present) {
-        let mut patterns = patterns_of(&rules);
-        let mut joined = BTreeMap::from([(keyword, rules)]);
-        while let Some(last) = self.0.pop_if(|last| last.patterns <= patterns) {
+    /// Builds the matcher over the keywords that were added since the last call, with their present
+    /// rules. It replaces smaller ones; keywords whose rules have changed since are left out.
+    ///
+    /// # Errors
+    /// [`TooManyChanges`] when the body has used up its patterns. The keywords stay pending.
+    pub(super) fn build(&mut self, present: &Present) -> Result<(), TooManyChanges> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        if self.built >= MAX_BUILT_PATTERNS {
+            return Err(TooManyChanges);
+        }
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let mut joined: BTreeMap<Keyword, KeywordRules> = pending
+            .filter_map(|keyword| {
+                let rules = present.get(&keyword)?.clone()?;
+                Some((keyword, rules))
+            })
+            .collect();
+        if joined.is_empty() {
+            return Ok(());
+        }
+        let mut patterns: usize = joined.values().map(patterns_of).sum();
+        while let Some(last) = self.parts.pop_if(|last| last.patterns <= patterns) {
             let current = last.rules.into_iter();
             let current = current.filter(|(keyword, rules)| is_present(present, keyword, rules));
             for (keyword, rules) in current {
@@ -47,20 +82,23 @@ impl AddedKeywords {
         }
         let ruled = joined.iter();
         let ruled = ruled.map(|(keyword, rules)| (keyword.clone(), rules.clone()));
-        self.0.push(Part {
+        self.parts.push(Part {
             matcher: Matcher::with_rules(ruled),
             rules: joined,
             patterns,
         });
+        self.built = self.built.saturating_add(patterns);
+        Ok(())
     }
 
-    /// The keywords that a text matches by their present rules. A keyword can repeat.
+    /// The keywords of the built matchers that a text matches by their present rules. A keyword can
+    /// repeat.
     pub(super) fn matching<'a>(
         &'a self,
         text: &'a str,
         present: &'a Present,
     ) -> impl Iterator<Item = Keyword> + 'a {
-        self.0.iter().flat_map(move |part| {
+        self.parts.iter().flat_map(move |part| {
             let found = part.matcher.keywords_in(text).into_iter();
             let current = found.filter(|keyword| {
                 let rules = part.rules.get(*keyword);
@@ -71,8 +109,9 @@ impl AddedKeywords {
     }
 }
 
+/// Number of patterns of a keyword: itself, and the texts of its rules.
 fn patterns_of(rules: &KeywordRules) -> usize {
-    1 + rules.any().len() + rules.none().len()
+    rules.count().saturating_add(1)
 }
 
 fn is_present(present: &Present, keyword: &Keyword, rules: &KeywordRules) -> bool {
@@ -94,15 +133,16 @@ mod tests {
         fn track(&mut self, keyword: &str, any: &[&str]) {
             let keyword = Keyword::new(keyword).unwrap();
             let rules = KeywordRules::of_test(any, &[]);
-            self.present.insert(keyword.clone(), Some(rules.clone()));
-            self.added.add(keyword, rules, &self.present);
+            self.present.insert(keyword.clone(), Some(rules));
+            self.added.add(keyword);
         }
 
         fn untrack(&mut self, keyword: &str) {
             self.present.insert(Keyword::new(keyword).unwrap(), None);
         }
 
-        fn matching(&self, text: &str) -> Vec<String> {
+        fn matching(&mut self, text: &str) -> Vec<String> {
+            self.added.build(&self.present).unwrap();
             let found = self.added.matching(text, &self.present);
             let mut names: Vec<String> = found.map(|keyword| keyword.to_string()).collect();
             names.sort();
@@ -135,9 +175,51 @@ mod tests {
         let mut body = Body::default();
         for number in 0..1_000 {
             body.track("k", &[&format!("t{number}")]);
+            assert_eq!(body.matching(&format!("t{number}")), ["k"]);
         }
-        assert_eq!(body.added.0.len(), 1);
+        assert_eq!(body.added.parts.len(), 1);
         assert_eq!(body.matching("t999 t998"), ["k"]);
         assert!(body.matching("t998").is_empty());
+    }
+
+    #[test]
+    fn changes_without_a_text_between_them_build_one_matcher() {
+        let mut body = Body::default();
+        for number in 0..1_000 {
+            body.track(&format!("k{}", number % 10), &[&format!("t{number}")]);
+        }
+        assert_eq!((body.added.built, body.added.parts.len()), (0, 0));
+        body.untrack("k9");
+        assert_eq!(body.matching("t998 t999 t98"), ["k8"]);
+        assert_eq!((body.added.built, body.added.parts.len()), (18, 1));
+        assert_eq!(body.matching("k7"), ["k7"]);
+        body.untrack("k7");
+        assert!(body.matching("k7").is_empty());
+        assert_eq!(body.added.built, 18, "nothing was added");
+    }
+
+    #[test]
+    fn keywords_one_at_a_time_are_built_a_few_times_each() {
+        let mut body = Body::default();
+        for number in 0..1_024 {
+            body.track(&format!("k{number}"), &[]);
+            assert_eq!(body.matching(&format!("k{number}")).len(), 1);
+        }
+        assert_eq!(body.added.parts.len(), 1);
+        assert!(body.added.built <= 1_024 * 6, "{}", body.added.built);
+    }
+
+    #[test]
+    fn no_matcher_is_built_after_the_patterns_of_the_body_are_used_up() {
+        let mut body = Body::default();
+        body.track("a", &[]);
+        assert_eq!(body.matching("a b"), ["a"]);
+        body.added.built = MAX_BUILT_PATTERNS;
+        assert_eq!(body.matching("a b"), ["a"], "nothing has changed");
+        body.track("b", &[]);
+        for _ in 0..2 {
+            assert_eq!(body.added.build(&body.present), Err(TooManyChanges));
+        }
+        assert_eq!(body.added.built, MAX_BUILT_PATTERNS);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::added_keywords::AddedKeywords;
+use super::added_keywords::{AddedKeywords, TooManyChanges};
 use crate::actors::engine::Tidings;
 use crate::actors::engine::tracked_keywords::TrackReservation;
 use crate::actors::engine::tracked_sets::TrackLimit;
@@ -113,8 +113,8 @@ impl KeywordOverlay {
     }
 
     fn change(&mut self, keyword: &Keyword, rules: KeywordRules) {
-        self.changed.insert(keyword.clone(), Some(rules.clone()));
-        self.added.add(keyword.clone(), rules, &self.changed);
+        self.changed.insert(keyword.clone(), Some(rules));
+        self.added.add(keyword.clone());
     }
 
     /// Untracks a keyword.
@@ -127,19 +127,24 @@ impl KeywordOverlay {
         std::mem::take(&mut self.reservations)
     }
 
-    /// The tracked keywords that a text matches, in keyword order.
-    pub(super) fn matching(&self, text: &str) -> Vec<Keyword> {
+    /// The tracked keywords that a text matches, in keyword order. Builds the matcher over the
+    /// keywords that lines since the last text have changed.
+    ///
+    /// # Errors
+    /// [`TooManyChanges`].
+    pub(super) fn matching(&mut self, text: &str) -> Result<Vec<Keyword>, TooManyChanges> {
+        self.added.build(&self.changed)?;
         let unchanged = self.matcher.keywords_in(text).into_iter();
         let mut found: Vec<Keyword> = unchanged
             .filter(|keyword| !self.changed.contains_key(*keyword))
             .cloned()
             .collect();
-        if !self.added.is_empty() {
+        if !self.changed.is_empty() {
             found.extend(self.added.matching(text, &self.changed));
             found.sort();
             found.dedup();
         }
-        found
+        Ok(found)
     }
 
     /// The keywords that lines of this body have tracked or untracked, or whose rules they have

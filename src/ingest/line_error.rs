@@ -1,5 +1,6 @@
 //! The errors of the lines of a body.
 
+use super::added_keywords::TooManyChanges;
 use crate::actors::engine::tracked_sets::TrackLimit;
 use crate::events::json::DecodeError;
 use crate::events::{EventKind, Keyword, KeywordError, RecordError};
@@ -55,6 +56,12 @@ pub enum LineError {
     /// The result depends on earlier lines, which were not folded in time.
     #[error("try_again: what was journaled before this line was not folded within 5 seconds")]
     NotFolded,
+    /// Earlier lines of the body have changed keywords between texts too often to match this one.
+    #[error(
+        "try_again: the body changes keywords between texts too often; send the rest in another \
+        body"
+    )]
+    TooManyChanges,
     /// The views cannot be read at present.
     #[error("try_again: {0}")]
     Unreadable(#[from] StoreError),
@@ -69,6 +76,12 @@ impl From<TrackLimit> for LineError {
             TrackLimit::Keywords { max } => Self::TooManyKeywords { max },
             TrackLimit::RuleTexts { max } => Self::TooManyRuleTexts { max },
         }
+    }
+}
+
+impl From<TooManyChanges> for LineError {
+    fn from(_: TooManyChanges) -> Self {
+        Self::TooManyChanges
     }
 }
 
@@ -90,7 +103,9 @@ impl LineError {
             Self::Keyword(_) | Self::KeywordMissing { .. } => "bad_keyword",
             Self::Untracked(_) | Self::NeverTracked(_) => "not_tracked",
             Self::TooManyKeywords { .. } | Self::TooManyRuleTexts { .. } => "too_many",
-            Self::CatchingUp | Self::NotFolded | Self::Unreadable(_) => TRY_AGAIN,
+            Self::CatchingUp | Self::NotFolded | Self::TooManyChanges | Self::Unreadable(_) => {
+                TRY_AGAIN
+            }
             Self::Record(_) => "unstorable",
         }
     }
@@ -116,6 +131,7 @@ mod tests {
             LineError::TooManyRuleTexts { max: 3 },
             LineError::CatchingUp,
             LineError::NotFolded,
+            LineError::TooManyChanges,
             LineError::Unreadable(StoreError::Absent),
         ] {
             let (reason, code) = (error.reason(), error.code());

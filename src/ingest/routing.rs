@@ -245,7 +245,7 @@ impl Routing {
     fn unaddressed(&mut self, event: &Event) -> Result<Routed, LineError> {
         if let Event::TweetPosted(tweet) = event {
             return if self.phase.is_current() || self.keywords.knows_all() {
-                Ok(Routed::To(self.keywords.matching(&tweet.text)))
+                Ok(Routed::To(self.keywords.matching(&tweet.text)?))
             } else {
                 self.when_current()
             };
