@@ -108,12 +108,14 @@ impl EpochParts {
         self.incarnation == current.incarnation && self.generation != current.generation
     }
 
-    /// Whether an older version, or this one with other settings, made the rows from the same
-    /// journal in the same generation. Such rows are correct by that fold.
+    /// Whether an older version, or the current one with other settings, made the rows from the
+    /// same journal in the same generation. Such rows are correct by that fold. Neither the fold
+    /// nor the analyser is newer than the current one.
     pub fn is_older_than(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation
             && self.generation == current.generation
             && self.fold <= current.fold
+            && self.analyser.version <= current.analyser.version
             && self != current
     }
 }
@@ -203,10 +205,15 @@ mod tests {
             parts.is_older_than(&current)
         };
         assert!(is_older(|parts| parts.fold -= 1));
-        assert!(is_older(|parts| parts.analyser.version += 1));
+        assert!(is_older(|parts| parts.analyser.version -= 1));
         assert!(is_older(|parts| parts.analyser.settings += 1));
         assert!(!is_older(|_| {}));
         assert!(!is_older(|parts| parts.fold += 1));
+        assert!(!is_older(|parts| parts.analyser.version += 1));
+        assert!(!is_older(|parts| {
+            parts.fold -= 1;
+            parts.analyser.version += 1;
+        }));
         assert!(!is_older(|parts| {
             parts.fold -= 1;
             parts.generation = Generation(3);

@@ -11,7 +11,7 @@ use tidings::store::Generation;
 use crate::common::engine::{options, start_with};
 use crate::common::in_process::{EventStream, Running};
 use crate::engine::previous_views::scene::{
-    self, Gate, KEYWORDS, NOW, Opener, append, as_of, keyword, of_another_analyser, older, start,
+    self, Gate, KEYWORDS, NOW, Opener, append, as_of, keyword, of_earlier_analyser, older, start,
     tweets, views_of,
 };
 
@@ -22,7 +22,7 @@ async fn previous_views_answer_frozen_until_new_views_catch_up() {
         let data = scratch.path();
         let version = |journal: &JournalHandle| {
             if has_parts {
-                of_another_analyser(data)(journal)
+                of_earlier_analyser(data)(journal)
             } else {
                 older(data)(journal)
             }

@@ -167,9 +167,9 @@ pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
     version(data, LAST_WITHOUT_PARTS, 0)
 }
 
-/// The same fold with another analyser.
-pub fn of_another_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
-    version(data, FOLD_VERSION, ANALYSER_VERSION + 1)
+/// The same fold with the analyser before.
+pub fn of_earlier_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
+    version(data, FOLD_VERSION, ANALYSER_VERSION - 1)
 }
 
 fn version(data: &Path, fold: u32, analyser: u32) -> impl FnOnce(&JournalHandle) -> EpochParts {
