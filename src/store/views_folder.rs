@@ -5,7 +5,8 @@
 //! data/views/        may be a volume of its own, or a link: it is never renamed or removed
 //!   current/         the views, with current.seal beside them after a clean stop
 //!   current.damaged/ the last views that could not be read, kept for a diagnosis
-//!   old/             views of an older version, as long as they answer, with old.seal
+//!   old/             views of an older version or of other settings, as long as they answer,
+//!                    with old.seal
 //!   gone/            retired views, which are being removed
 //!   next/            views that `views rebuild` or `views compact` is making
 //!   verify/          views that `views verify` is making
@@ -54,7 +55,8 @@ impl ViewsFolder {
         self.root.join("current")
     }
 
-    /// Views of an older version, which answer until the current views have caught up.
+    /// Views of an older version, or of other settings, which answer until the current views have
+    /// caught up.
     pub fn old(&self) -> PathBuf {
         self.root.join("old")
     }
@@ -132,6 +134,19 @@ impl ViewsFolder {
     pub fn swap_in_next(&self) -> Result<(), StoreError> {
         self.retire(&self.current())?;
         Seal::rename(&self.next(), &self.current())?;
+        self.remove_gone()
+    }
+
+    /// Puts the old views back in the place of the current ones, which are removed. After a kill in
+    /// between there are no current views, and the next start calls this again.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn restore_old(&self) -> Result<(), StoreError> {
+        self.retire(&self.current())?;
+        // A kill during an earlier call can leave the seal of the removed views.
+        Seal::remove(&self.current())?;
+        Seal::rename(&self.old(), &self.current())?;
         self.remove_gone()
     }
 
@@ -421,5 +436,28 @@ mod tests {
         folder.remove_unfinished().unwrap();
         assert_eq!(names(volume.path()), ["current"]);
         assert!(data.path().join("views").is_symlink());
+    }
+
+    #[test]
+    fn old_views_replace_the_current_ones_after_any_interruption() {
+        for seal_of_current_stays in [false, true] {
+            let data = tempfile::tempdir().unwrap();
+            let folder = ViewsFolder::of(data.path());
+            folder.prepare().unwrap();
+            for (views, text) in [(folder.current(), "newer"), (folder.old(), "older")] {
+                std::fs::create_dir_all(&views).unwrap();
+                std::fs::write(views.join("db"), text).unwrap();
+                Seal::write(&views).unwrap();
+            }
+            if seal_of_current_stays {
+                // The old views were open when the process was killed, so they have no seal.
+                std::fs::rename(folder.current(), folder.gone()).unwrap();
+                Seal::remove(&folder.old()).unwrap();
+            }
+            folder.restore_old().unwrap();
+            assert_eq!(std::fs::read(folder.current().join("db")).unwrap(), b"older");
+            Seal::open(&folder.current()).unwrap();
+            assert_eq!(names(&data.path().join("views")), ["current"]);
+        }
     }
 }

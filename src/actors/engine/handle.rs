@@ -7,7 +7,7 @@ use super::change_sink::ChangeSink;
 use super::core::Core;
 use super::health::{Health, Status};
 use super::keyword::{FoldStep, fold_step};
-use super::open_views::OpeningError;
+use super::opening_error::OpeningError;
 use super::options::Options;
 use super::progress::KeywordStatus;
 use super::root::{RootHandle, startup_error};

@@ -2,36 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::previous_views::{self, PreviousViews};
+use super::found_views::{Found, Outdated, look};
+use super::opening_error::OpeningError;
+use super::previous_views::PreviousViews;
 use crate::events::Checkpoint;
-use crate::journal::{Journal, JournalError};
+use crate::journal::Journal;
 use crate::projections::FoldContext;
 use crate::store::{
-    CheckpointRow, Contradiction, Epoch, EpochParts, Generation, Seal, Store, StoreError,
-    StoreOptions, ViewsFolder,
+    Contradiction, Generation, Seal, Store, StoreError, StoreOptions, ViewsFolder,
 };
 use crate::telemetry::whole;
-
-/// Number of tries, and the pause between them, while another process or a query holds the store.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Why the views could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpeningError {
-    /// The views can neither be opened nor rebuilt.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The journal cannot be read.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The thread that opened the views panicked or was cancelled.
-    #[error("opening the views was cut short")]
-    Cut(#[from] tokio::task::JoinError),
-}
 
 /// A store that fits its journal.
 #[derive(Debug)]
@@ -44,32 +25,36 @@ pub struct OpenedViews {
     pub old: Option<PreviousViews>,
 }
 
-/// The state of the views on disk.
-enum Found {
-    /// The rows fit the journal.
-    Fitting(Store, Vec<Checkpoint>),
-    /// The rows are of another epoch: another version of tidings, or this one with other settings,
-    /// wrote them.
-    Outdated(Outdated),
-    /// The rows cannot be read.
-    Damaged(StoreError),
-    /// The rows were made from another journal; the text says what contradicts this one.
-    Foreign(String, Contradiction),
-}
-
-/// Rows of another epoch that contradict nothing in the journal.
-struct Outdated {
-    store: Store,
-    /// The rows are of an earlier generation.
-    is_superseded: bool,
-    /// The epoch of the rows with its parts, if an older version wrote all of them.
-    made_in: Option<(Epoch, EpochParts)>,
-    checkpoints: Vec<Checkpoint>,
+impl OpenedViews {
+    fn of(store: Store, checkpoints: Vec<Checkpoint>) -> Self {
+        Self {
+            store: Arc::new(store),
+            checkpoints,
+            old: None,
+        }
+    }
 }
 
 /// The folder of the views, below the data folder.
 pub fn views_dir(data: &Path) -> PathBuf {
     ViewsFolder::of(data).current()
+}
+
+/// How to open the views in a data folder.
+fn store_options(
+    data: &Path,
+    cache_bytes: u64,
+    fold: &FoldContext,
+    journal: &dyn Journal,
+) -> Result<StoreOptions, OpeningError> {
+    Ok(StoreOptions {
+        dir: views_dir(data),
+        cache_bytes,
+        shards: journal.shards(),
+        incarnation: journal.incarnation(),
+        generation: Generation::load(data)?,
+        context: fold.clone(),
+    })
 }
 
 /// Opens the views in `data`, for this fold and this journal.
@@ -80,6 +65,9 @@ pub fn views_dir(data: &Path) -> PathBuf {
 /// the start of the epoch and the rebuild leaves rows of the earlier generation; these are rebuilt
 /// in the new epoch.
 ///
+/// Rows of an older version, or of other settings, become the previous views, and the views are
+/// folded again. If the previous views are of these settings, they become the current views again.
+///
 /// # Errors
 /// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
 pub async fn open_views(
@@ -88,81 +76,106 @@ pub async fn open_views(
     fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<OpenedViews, OpeningError> {
-    let generation = Generation::load(data)?;
-    let options = |generation| StoreOptions {
-        dir: views_dir(data),
-        cache_bytes,
-        shards: journal.shards(),
-        incarnation: journal.incarnation(),
-        generation,
-        context: fold.clone(),
+    let options = store_options(data, cache_bytes, fold, journal)?;
+    let folder = ViewsFolder::of(data);
+    folder.prepare()?;
+    let mut found = look(options.clone(), journal).await?;
+    let mut old = match found {
+        Found::Foreign(..) => None,
+        _ => look_at_old(&folder, &options, journal).await?,
     };
-    let first = options(generation);
-    ViewsFolder::of(data).prepare()?;
-    let mut opened = match look(first.clone(), journal).await? {
-        Found::Fitting(store, checkpoints) => OpenedViews {
-            store: Arc::new(store),
-            checkpoints,
-            old: None,
-        },
+    // Views of these settings answered while views of other settings were folded.
+    if matches!(old, Some(Found::Fitting(..))) && !matches!(found, Found::Fitting(..)) {
+        drop((found, old.take()));
+        tracing::info!("the previous views fit again; they replace the views that were unfinished");
+        folder.restore_old()?;
+        found = look(options.clone(), journal).await?;
+    }
+    let mut opened = match found {
+        Found::Fitting(store, checkpoints) | Found::Empty(store, checkpoints) => {
+            OpenedViews::of(store, checkpoints)
+        }
         Found::Outdated(outdated) => {
-            if outdated.is_superseded {
-                tracing::warn!(
-                    "the views are of an earlier generation; they are rebuilt from the journal"
-                );
-            } else {
-                tracing::warn!(
-                    "the views are of another version, or of other settings; they are rebuilt from \
-                    the journal"
-                );
-            }
-            let kept = previous_views::dir(data);
+            outdated.warn();
             let were_right = outdated.made_in.is_some();
             drop(outdated);
             // Views of a still older version are complete; these views were not.
-            if were_right && !kept.exists() {
-                Seal::rename(&first.dir, &kept)?;
+            if were_right && old.is_none() {
+                Seal::rename(&options.dir, &folder.old())?;
+                old = look_at_old(&folder, &options, journal).await?;
             } else {
-                Store::remove(&first.dir)?;
+                Store::remove(&options.dir)?;
             }
-            empty(first.clone(), journal).await?
+            empty(options, journal).await?
         }
         Found::Damaged(error) => {
             tracing::error!(
                 error = %whole(&error),
                 "the views are damaged; they are rebuilt from the journal"
             );
-            empty(first.clone(), journal).await?
+            empty(options, journal).await?
         }
         Found::Foreign(what, found) => {
             tracing::error!(
                 "the journal is not the one the views were made from ({what}); a new epoch begins, \
                 and they are rebuilt"
             );
-            Store::remove(&previous_views::dir(data))?;
+            drop(old.take());
+            Store::remove(&folder.old())?;
             let generation = begin_generation(data, journal, &found)?;
-            empty(options(generation), journal).await?
+            let options = StoreOptions {
+                generation,
+                ..options
+            };
+            empty(options, journal).await?
         }
     };
-    opened.old = open_old(data, &first, journal).await?;
+    opened.old = match old {
+        Some(found) => previous_views(found, &folder)?,
+        None => None,
+    };
     Ok(opened)
 }
 
-/// Opens the views of an older version, if they exist and are valid.
-async fn open_old(
-    data: &Path,
+impl Outdated {
+    /// Logs that the views are folded again.
+    fn warn(&self) {
+        if self.is_superseded {
+            tracing::warn!(
+                "the views are of an earlier generation; they are rebuilt from the journal"
+            );
+        } else {
+            tracing::warn!(
+                "the views are of another version, or of other settings; they are rebuilt from the \
+                journal"
+            );
+        }
+    }
+}
+
+/// The state of the old views, if they exist.
+async fn look_at_old(
+    folder: &ViewsFolder,
     options: &StoreOptions,
     journal: &dyn Journal,
-) -> Result<Option<PreviousViews>, OpeningError> {
-    let dir = previous_views::dir(data);
+) -> Result<Option<Found>, OpeningError> {
+    let dir = folder.old();
     if !dir.exists() {
         return Ok(None);
     }
     let options = StoreOptions {
-        dir: dir.clone(),
+        dir,
         ..options.clone()
     };
-    match look(options, journal).await? {
+    Ok(Some(look(options, journal).await?))
+}
+
+/// The previous views, if the old views can answer; otherwise removes the old views.
+fn previous_views(
+    old: Found,
+    folder: &ViewsFolder,
+) -> Result<Option<PreviousViews>, OpeningError> {
+    match old {
         Found::Outdated(Outdated {
             store,
             made_in: Some((epoch, parts)),
@@ -172,9 +185,10 @@ async fn open_old(
             store: Arc::new(store.of_earlier(epoch, parts.fold)),
             positions: checkpoints.iter().map(|at| at.sequence).collect(),
         })),
-        _ => {
+        unusable => {
+            drop(unusable);
             tracing::warn!("the previous views cannot answer meanwhile");
-            Store::remove(&dir)?;
+            Store::remove(&folder.old())?;
             Ok(None)
         }
     }
@@ -188,21 +202,11 @@ pub(crate) async fn open_unhealed(
     journal: &dyn Journal,
 ) -> Result<Result<OpenedViews, String>, OpeningError> {
     ViewsFolder::of(data).prepare()?;
-    let generation = Generation::load(data)?;
-    let options = StoreOptions {
-        dir: views_dir(data),
-        cache_bytes,
-        shards: journal.shards(),
-        incarnation: journal.incarnation(),
-        generation,
-        context: fold.clone(),
-    };
+    let options = store_options(data, cache_bytes, fold, journal)?;
     Ok(match look(options, journal).await? {
-        Found::Fitting(store, checkpoints) => Ok(OpenedViews {
-            store: Arc::new(store),
-            checkpoints,
-            old: None,
-        }),
+        Found::Fitting(store, checkpoints) | Found::Empty(store, checkpoints) => {
+            Ok(OpenedViews::of(store, checkpoints))
+        }
         Found::Outdated(_) => {
             Err("they are of another version of tidings, or of other settings".into())
         }
@@ -244,139 +248,5 @@ async fn empty(options: StoreOptions, journal: &dyn Journal) -> Result<OpenedVie
     .await??;
     let start = journal.start();
     let checkpoints = journal.shards().all().map(|_| start).collect();
-    Ok(OpenedViews {
-        store: Arc::new(store),
-        checkpoints,
-        old: None,
-    })
-}
-
-async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
-    let current = options.parts();
-    let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
-    let read = opened.and_then(|store| {
-        let records = store.shards().iter().map(|shard| shard.record());
-        let records = records.collect::<Result<Vec<_>, _>>()?;
-        Ok((store, records))
-    });
-    let (store, records) = match read {
-        Ok(read) => read,
-        Err(error) if error.is_damage() => return Ok(Found::Damaged(error)),
-        Err(error) => return Err(error.into()),
-    };
-    let made_in: Vec<_> = records
-        .iter()
-        .flatten()
-        .map(|record| (record.epoch, parts_of(record, &current)))
-        .collect();
-    let is_superseded = made_in
-        .iter()
-        .any(|(_, parts)| parts.is_some_and(|parts| parts.is_superseded_by(&current)));
-    if !is_superseded
-        && let Some((what, found)) = contradiction(&records, &current, journal).await?
-    {
-        return Ok(Found::Foreign(what, found));
-    }
-    let start = journal.start();
-    let checkpoints = records.iter();
-    let checkpoints = checkpoints
-        .map(|record| record.map_or(start, |record| record.checkpoint))
-        .collect();
-    if made_in.iter().all(|(_, parts)| *parts == Some(current)) {
-        return Ok(Found::Fitting(store, checkpoints));
-    }
-    let made_in = made_in.first().copied().and_then(|first| {
-        let (epoch, parts) = (first.0, first.1?);
-        let is_older = made_in.iter().all(|other| *other == first) && parts.is_older_than(&current);
-        is_older.then_some((epoch, parts))
-    });
-    Ok(Found::Outdated(Outdated {
-        store,
-        is_superseded,
-        made_in,
-        checkpoints,
-    }))
-}
-
-/// The contradiction between the journal and the checkpoints. Of several, the one with the highest
-/// position is returned, because other servers that have folded the same journal find it too.
-async fn contradiction(
-    records: &[Option<CheckpointRow>],
-    current: &EpochParts,
-    journal: &dyn Journal,
-) -> Result<Option<(String, Contradiction)>, JournalError> {
-    let mut highest: Option<(String, Contradiction)> = None;
-    let mut seen = Vec::new();
-    for record in records.iter().flatten() {
-        let checkpoint = record.checkpoint;
-        // Shards often have the same checkpoint.
-        if seen.contains(&checkpoint) {
-            continue;
-        }
-        seen.push(checkpoint);
-        let comparable =
-            parts_of(record, current).is_some_and(|parts| parts.has_versions_of(current));
-        let Some(what) = mismatch(&checkpoint, comparable, journal).await? else {
-            continue;
-        };
-        let is_higher = highest
-            .as_ref()
-            .is_none_or(|(_, highest)| checkpoint.sequence > highest.sequence);
-        if is_higher {
-            let found = Contradiction {
-                of: checkpoint.incarnation,
-                now: journal.incarnation(),
-                sequence: checkpoint.sequence,
-                hash: checkpoint.hash,
-            };
-            highest = Some((what, found));
-        }
-    }
-    Ok(highest)
-}
-
-/// The epoch of a checkpoint row, as far as its parts are known.
-fn parts_of(record: &CheckpointRow, current: &EpochParts) -> Option<EpochParts> {
-    record
-        .parts
-        .or_else(|| EpochParts::of_bare(record.epoch, current.incarnation, current.generation))
-}
-
-/// The contradiction between the journal and one checkpoint. The decoder decides what a record's
-/// hash covers, so hashes are compared only if the rows are `comparable`: of this version of fold
-/// and analyser.
-async fn mismatch(
-    checkpoint: &Checkpoint,
-    comparable: bool,
-    journal: &dyn Journal,
-) -> Result<Option<String>, JournalError> {
-    if checkpoint.incarnation != journal.incarnation() {
-        return Ok(Some("it was created again".into()));
-    }
-    let sequence = checkpoint.sequence;
-    if *checkpoint == journal.start() {
-        return Ok(None);
-    }
-    Ok(match journal.hash_at(sequence).await? {
-        Some(hash) if hash == checkpoint.hash || !comparable => None,
-        Some(_) => Some(format!("it holds another record at sequence {sequence}")),
-        None if sequence > *journal.head().borrow() => Some(format!(
-            "it ends before sequence {sequence}, which was folded"
-        )),
-        None => Some(format!("it holds nothing at sequence {sequence}")),
-    })
-}
-
-/// Opens a store. A running query may still hold it after a restart of the actors.
-fn open_patiently(options: &StoreOptions) -> Result<Store, StoreError> {
-    let mut tries = 0;
-    loop {
-        match Store::open(options) {
-            Err(error) if error.is_in_use() && tries < TRIES => {
-                tries += 1;
-                std::thread::sleep(PAUSE);
-            }
-            opened => return opened,
-        }
-    }
+    Ok(OpenedViews::of(store, checkpoints))
 }

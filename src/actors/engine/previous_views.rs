@@ -1,4 +1,5 @@
-//! Previous views: views of an older version, which answer until the new ones have caught up.
+//! Previous views: views of an older version, or of other settings, which answer until the new ones
+//! have caught up.
 //!
 //! They are kept in a folder of their own while the new views are folded in the usual place. The
 //! folder exists exactly as long as they answer, also across crashes.
@@ -15,7 +16,7 @@ use crate::telemetry::whole;
 /// Time limit for running queries on the previous views.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Views of an older version, which no longer change.
+/// Views of an older version, or of other settings, which no longer change.
 #[derive(Debug)]
 pub struct PreviousViews {
     /// Their store.
@@ -38,11 +39,6 @@ impl PreviousViews {
             }
         }
     }
-}
-
-/// The folder of the previous views, in the data folder.
-pub(crate) fn dir(data: &Path) -> PathBuf {
-    ViewsFolder::of(data).old()
 }
 
 /// Retires the previous views: no start finds them any more.

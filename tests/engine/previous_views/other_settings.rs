@@ -11,8 +11,9 @@ use tidings::text::AnalyserSettings;
 
 use crate::common::engine::{append, memory, options, start_with};
 use crate::common::events::{NOW, posted, record, tweet};
+use crate::common::files::copy_folder;
 use crate::common::in_process::Running;
-use crate::engine::previous_views::scene::{Gate, Opener};
+use crate::engine::previous_views::scene::{Gate, Opener, as_of};
 
 async fn start(
     data: &Path,
@@ -80,4 +81,51 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     tidings.reached(Scope::All, last).await.unwrap();
     assert_eq!(ranking(&running).await, after);
     running.stop().await;
+}
+
+/// Copies a folder of views with its seal.
+fn copy_views(data: &Path, from: &str, to: &str) {
+    let views = data.join("views");
+    copy_folder(&views.join(from), &views.join(to));
+    let seal = |name: &str| views.join(format!("{name}.seal"));
+    std::fs::copy(seal(from), seal(to)).unwrap();
+}
+
+/// A server with other settings was ended before its views had caught up, before or after its first
+/// commit. The views of the first settings were the previous ones until then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
+    for others_have_rows in [false, true] {
+        let journal = memory();
+        let event = posted(tweet("t1", NOW, "Galaxy S25"));
+        let last = append(&journal, vec![record("ai", &event)]).await;
+        let data = tempfile::tempdir().unwrap();
+        let data = data.path();
+        let (tidings, running) = start(data, &[], &journal, fold_step()).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        let before = ranking(&running).await;
+        running.stop().await;
+        if others_have_rows {
+            copy_views(data, "current", "kept");
+            let (tidings, running) = start(data, &["galaxy s25"], &journal, fold_step()).await;
+            let views = tidings.views();
+            let is_shown = |_: &u64| views.epoch().unwrap().to_string() != before.0;
+            views.shown().wait_for(is_shown).await.unwrap();
+            running.stop().await;
+            copy_views(data, "kept", "old");
+        } else {
+            copy_views(data, "current", "old");
+            std::fs::remove_dir_all(data.join("views/current")).unwrap();
+            std::fs::remove_file(data.join("views/current.seal")).unwrap();
+        }
+
+        // A gate that stays closed: nothing is folded again.
+        let gate = Arc::new(Gate::default());
+        let _opener = Opener(Arc::clone(&gate));
+        let (tidings, running) = start(data, &[], &journal, gate.fold()).await;
+        assert_eq!(as_of(&tidings, "ai"), last, "{others_have_rows}");
+        assert_eq!(ranking(&running).await, before);
+        assert!(!data.join("views/old").exists());
+        running.stop().await;
+    }
 }
