@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::replay::Replay;
 use super::unfolded::UnfoldedEvents;
-use crate::actors::engine::open_views::open_unhealed;
+use crate::actors::engine::open_views::{open_unhealed, open_unless_outdated};
 use crate::actors::engine::previous_views;
-use crate::actors::engine::{OpenedViews, OpeningError, open_views};
+use crate::actors::engine::{OpenedViews, OpeningError};
 use crate::events::{Checkpoint, Keyword, Sequence};
 use crate::journal::Journal;
 use crate::projections::FoldContext;
@@ -62,7 +62,8 @@ impl OpenViews {
         Ok(UnfoldedEvents::count(journal, &self.checkpoints, progress).await?)
     }
 
-    /// Opens the views and heals them as a server does, without folding anything.
+    /// Opens the views and heals them as a server does, without folding anything. Views of another
+    /// version, or of other settings, are refused and stay unchanged.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -72,7 +73,7 @@ impl OpenViews {
         fold: &FoldContext,
         journal: &dyn Journal,
     ) -> Result<Self, OpeningError> {
-        let opened = open_views(data, cache_bytes, fold, journal).await?;
+        let opened = open_unless_outdated(data, cache_bytes, fold, journal).await?;
         Ok(Self::of(opened))
     }
 

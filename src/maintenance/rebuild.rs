@@ -8,7 +8,7 @@ use super::replay::{KeywordDigest, Replay, digests};
 use super::scratch::Scratch;
 use super::verify::{ViewDifference, differences};
 use crate::actors::engine::OpeningError;
-use crate::actors::engine::open_views::begin_generation;
+use crate::actors::engine::open_views::{begin_generation, check_not_outdated};
 use crate::events::{Incarnation, Keyword, Sequence};
 use crate::journal::Journal;
 use crate::projections::FoldContext;
@@ -16,7 +16,8 @@ use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, 
 
 /// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
 /// differ from the fold of the journal, a new epoch begins, so that clients do not continue from
-/// the old numbers. Returns whether a new epoch began.
+/// the old numbers. Returns whether a new epoch began. Views of another version, or of other
+/// settings, are refused: a server folds them again while they answer.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.
@@ -27,6 +28,7 @@ pub async fn rebuild(
     journal: &dyn Journal,
     progress: impl FnMut(Sequence),
 ) -> Result<bool, OpeningError> {
+    check_not_outdated(data, cache_bytes, fold, journal).await?;
     let head = *journal.head().borrow();
     let scratch = Scratch::new(ViewsFolder::of(data).next())?;
     let fresh = scratch.store(cache_bytes, journal, Generation::load(data)?, fold)?;
@@ -95,7 +97,8 @@ fn contradiction(
 }
 
 /// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows.
-/// Returns the bytes on disk before and after.
+/// Returns the bytes on disk before and after. Views of another version, or of other settings, are
+/// refused.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.

@@ -40,21 +40,24 @@ pub fn views_dir(data: &Path) -> PathBuf {
     ViewsFolder::of(data).current()
 }
 
-/// How to open the views in a data folder.
-fn store_options(
+/// The state of the current views in `data`, and how they were opened.
+async fn look_at_current(
     data: &Path,
     cache_bytes: u64,
     fold: &FoldContext,
     journal: &dyn Journal,
-) -> Result<StoreOptions, OpeningError> {
-    Ok(StoreOptions {
+) -> Result<(StoreOptions, Found), OpeningError> {
+    ViewsFolder::of(data).prepare()?;
+    let options = StoreOptions {
         dir: views_dir(data),
         cache_bytes,
         shards: journal.shards(),
         incarnation: journal.incarnation(),
         generation: Generation::load(data)?,
         context: fold.clone(),
-    })
+    };
+    let found = look(options.clone(), journal).await?;
+    Ok((options, found))
 }
 
 /// Opens the views in `data`, for this fold and this journal.
@@ -76,10 +79,68 @@ pub async fn open_views(
     fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<OpenedViews, OpeningError> {
-    let options = store_options(data, cache_bytes, fold, journal)?;
+    let (options, found) = look_at_current(data, cache_bytes, fold, journal).await?;
+    heal(data, options, found, journal).await
+}
+
+/// Opens the views in `data` like [`open_views`], but leaves views of another version, or of other
+/// settings, unchanged. A command with the wrong settings then does no harm.
+///
+/// # Errors
+/// [`OpeningError::Outdated`], and those of [`open_views`].
+pub(crate) async fn open_unless_outdated(
+    data: &Path,
+    cache_bytes: u64,
+    fold: &FoldContext,
+    journal: &dyn Journal,
+) -> Result<OpenedViews, OpeningError> {
+    let (options, found) = look_at_current(data, cache_bytes, fold, journal).await?;
+    let found = refuse_outdated(found).await?;
+    heal(data, options, found, journal).await
+}
+
+/// Checks that [`open_unless_outdated`] does not refuse the views in `data`. Changes nothing.
+///
+/// # Errors
+/// [`OpeningError::Outdated`], or the views or the journal cannot be read.
+pub(crate) async fn check_not_outdated(
+    data: &Path,
+    cache_bytes: u64,
+    fold: &FoldContext,
+    journal: &dyn Journal,
+) -> Result<(), OpeningError> {
+    let (_, found) = look_at_current(data, cache_bytes, fold, journal).await?;
+    match refuse_outdated(found).await? {
+        Found::Fitting(store, _) | Found::Empty(store, _) => close(store).await,
+        Found::Outdated(_) | Found::Damaged(_) | Found::Foreign(..) => Ok(()),
+    }
+}
+
+/// Refuses views of another epoch. Views of an earlier generation are wrong, so they are let
+/// through.
+async fn refuse_outdated(found: Found) -> Result<Found, OpeningError> {
+    match found {
+        Found::Outdated(outdated) if !outdated.is_superseded => {
+            close(outdated.store).await?;
+            Err(OpeningError::Outdated)
+        }
+        found => Ok(found),
+    }
+}
+
+/// Closes a store and seals it again.
+async fn close(store: Store) -> Result<(), OpeningError> {
+    Ok(tokio::task::spawn_blocking(move || store.close()).await??)
+}
+
+/// Makes views that can be opened of those that were found.
+async fn heal(
+    data: &Path,
+    options: StoreOptions,
+    mut found: Found,
+    journal: &dyn Journal,
+) -> Result<OpenedViews, OpeningError> {
     let folder = ViewsFolder::of(data);
-    folder.prepare()?;
-    let mut found = look(options.clone(), journal).await?;
     let mut old = match found {
         Found::Foreign(..) => None,
         _ => look_at_old(&folder, &options, journal).await?,
@@ -96,16 +157,7 @@ pub async fn open_views(
             OpenedViews::of(store, checkpoints)
         }
         Found::Outdated(outdated) => {
-            outdated.warn();
-            let were_right = outdated.made_in.is_some();
-            drop(outdated);
-            // Views of a still older version are complete; these views were not.
-            if were_right && old.is_none() {
-                Seal::rename(&options.dir, &folder.old())?;
-                old = look_at_old(&folder, &options, journal).await?;
-            } else {
-                Store::remove(&options.dir)?;
-            }
+            old = set_aside(outdated, old, &folder, &options, journal).await?;
             empty(options, journal).await?
         }
         Found::Damaged(error) => {
@@ -135,6 +187,26 @@ pub async fn open_views(
         None => None,
     };
     Ok(opened)
+}
+
+/// Moves outdated views to the place of the old views. Removes them if there are old views: those
+/// are complete, and these were not. Returns the old views.
+async fn set_aside(
+    outdated: Outdated,
+    old: Option<Found>,
+    folder: &ViewsFolder,
+    options: &StoreOptions,
+    journal: &dyn Journal,
+) -> Result<Option<Found>, OpeningError> {
+    outdated.warn();
+    let were_right = outdated.made_in.is_some();
+    drop(outdated);
+    if old.is_some() || !were_right {
+        Store::remove(&options.dir)?;
+        return Ok(old);
+    }
+    Seal::rename(&options.dir, &folder.old())?;
+    look_at_old(folder, options, journal).await
 }
 
 impl Outdated {
@@ -201,9 +273,8 @@ pub(crate) async fn open_unhealed(
     fold: &FoldContext,
     journal: &dyn Journal,
 ) -> Result<Result<OpenedViews, String>, OpeningError> {
-    ViewsFolder::of(data).prepare()?;
-    let options = store_options(data, cache_bytes, fold, journal)?;
-    Ok(match look(options, journal).await? {
+    let (_, found) = look_at_current(data, cache_bytes, fold, journal).await?;
+    Ok(match found {
         Found::Fitting(store, checkpoints) | Found::Empty(store, checkpoints) => {
             Ok(OpenedViews::of(store, checkpoints))
         }

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidings::actors::engine::{Clock, FoldStep, Options, Scope, Tidings, fold_step};
+use tidings::actors::engine::{
+    Clock, FoldStep, OpeningError, Options, Scope, Tidings, fold_step,
+};
 use tidings::journal::JournalHandle;
+use tidings::maintenance::{OpenViews, compact, rebuild};
 use tidings::projections::FoldContext;
 use tidings::projections::spikes::SpikeSettings;
 use tidings::text::AnalyserSettings;
@@ -128,4 +131,36 @@ async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
         assert!(!data.join("views/old").exists());
         running.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn commands_with_other_settings_are_refused_and_leave_the_views_unchanged() {
+    let journal = memory();
+    let event = posted(tweet("t1", NOW, "Galaxy S25"));
+    let last = append(&journal, vec![record("ai", &event)]).await;
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let (tidings, running) = start(data, &["galaxy s25"], &journal, fold_step()).await;
+    tidings.reached(Scope::All, last).await.unwrap();
+    let before = ranking(&running).await;
+    running.stop().await;
+
+    let (others, cache) = (FoldContext::default(), 16 << 20);
+    let refusals = [
+        rebuild(data, cache, &others, &*journal, |_| {}).await.err(),
+        compact(data, cache, &others, &*journal).await.err(),
+        OpenViews::open(data, cache, &others, &*journal).await.err(),
+    ];
+    for (number, refused) in refusals.into_iter().enumerate() {
+        assert!(matches!(refused, Some(OpeningError::Outdated)), "{number}");
+    }
+    let views = data.join("views");
+    assert!(views.join("current.seal").exists());
+    assert!(!views.join("old").exists());
+
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let (_, running) = start(data, &["galaxy s25"], &journal, gate.fold()).await;
+    assert_eq!(ranking(&running).await, before);
+    running.stop().await;
 }
