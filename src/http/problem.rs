@@ -369,8 +369,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::Rows(RowsError::NotKept) = error {
             return Self::TryAgain(
-                "the views are still catching up with the journal, and those of the version before \
-                cannot answer this",
+                "the views are still catching up with the journal, and the earlier ones, which \
+                answer meanwhile, cannot answer this",
             );
         }
         Self::ViewsUnavailable(whole(&error).to_string())

@@ -227,7 +227,7 @@ impl KeywordView {
             received_at,
             TweetKey::of(tweet),
             tweet,
-            rows.context().analyser(),
+            rows.context().analyser()?,
         );
         self.projections.posted(rows, &folded)?;
         self.summary.add_tweet(tweet.at);
@@ -264,7 +264,7 @@ impl KeywordView {
             envelope.received_at,
             key,
             &tweet,
-            rows.context().analyser(),
+            rows.context().analyser()?,
         );
         self.projections.engaged(rows, &folded, &change)?;
         if let Some(recorder) = &mut self.recorder {
@@ -290,7 +290,7 @@ impl KeywordView {
                     envelope.received_at,
                     key,
                     &stored.tweet,
-                    rows.context().analyser(),
+                    rows.context().analyser()?,
                 );
                 self.projections.deleted(rows, &folded)?;
                 self.span_is_stale |= self.summary.remove_tweet(posted_at);

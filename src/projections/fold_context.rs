@@ -11,40 +11,71 @@ use crate::text::{Analyser, AnalyserSettings};
 /// The version of the fold that makes rows, and its settings. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FoldContext {
+    /// The version of the fold.
     version: u32,
-    analyser: Analyser,
-    spikes: SpikeSettings,
+    /// `None` when the rows were made with settings that are not known.
+    settings: Option<Settings>,
     settings_hash: u64,
 }
 
+/// The settings of a fold.
+#[derive(Debug, Clone)]
+struct Settings {
+    analyser: Analyser,
+    spikes: SpikeSettings,
+}
+
 impl FoldContext {
-    /// The context of this version of the fold, with these settings.
+    /// The context of the current version of the fold, with these settings.
     pub fn new(texts: &AnalyserSettings, spikes: SpikeSettings) -> Self {
         Self {
             version: FOLD_VERSION,
-            analyser: Analyser::new(texts),
-            spikes,
+            settings: Some(Settings {
+                analyser: Analyser::new(texts),
+                spikes,
+            }),
             settings_hash: settings_hash(texts, &spikes),
         }
     }
 
-    /// The same settings with an earlier version of the fold, for rows that are only read.
+    /// The same settings with the fold of an earlier version, for rows that are only read.
     #[must_use]
-    pub fn of_version(&self, version: u32) -> Self {
+    pub fn of_fold(&self, version: u32) -> Self {
         Self {
             version,
             ..self.clone()
         }
     }
 
+    /// The same version of the fold with unknown settings, of which rows hold only the hash. Such
+    /// rows are only read. What depends on settings cannot be asked of them.
+    #[must_use]
+    pub const fn of_unknown_settings(&self, settings_hash: u64) -> Self {
+        Self {
+            version: self.version,
+            settings: None,
+            settings_hash,
+        }
+    }
+
     /// The analyser of texts.
-    pub const fn analyser(&self) -> &Analyser {
-        &self.analyser
+    ///
+    /// # Errors
+    /// [`RowsError::NotKept`] when the settings are not known.
+    pub fn analyser(&self) -> Result<&Analyser, RowsError> {
+        Ok(&self.settings()?.analyser)
     }
 
     /// The settings of spikes.
-    pub const fn spikes(&self) -> &SpikeSettings {
-        &self.spikes
+    ///
+    /// # Errors
+    /// [`RowsError::NotKept`] when the settings are not known.
+    pub fn spikes(&self) -> Result<&SpikeSettings, RowsError> {
+        Ok(&self.settings()?.spikes)
+    }
+
+    fn settings(&self) -> Result<&Settings, RowsError> {
+        self.settings.as_ref().ok_or(RowsError::NotKept)
     }
 
     /// The hash of all settings, a part of the epoch. It is 0 for the default settings.
@@ -74,7 +105,8 @@ impl Default for FoldContext {
 /// Equal contexts make equal rows and answers of equal events.
 impl PartialEq for FoldContext {
     fn eq(&self, other: &Self) -> bool {
-        (self.version, self.settings_hash) == (other.version, other.settings_hash)
+        let parts = |of: &Self| (of.version, of.settings_hash, of.settings.is_some());
+        parts(self) == parts(other)
     }
 }
 
@@ -212,23 +244,31 @@ mod tests {
     }
 
     #[test]
+    fn unknown_settings_answer_nothing_that_depends_on_them() {
+        let known = FoldContext::default();
+        let unknown = known.of_unknown_settings(0);
+        assert_ne!(unknown, known);
+        assert!(matches!(unknown.spikes(), Err(RowsError::NotKept)));
+        assert!(matches!(unknown.analyser(), Err(RowsError::NotKept)));
+        unknown.check_kept(KeywordSummary::FORMAT.kind).unwrap();
+    }
+
+    #[test]
     fn rows_of_a_projection_are_kept_since_its_first_fold_version() {
         let current = FoldContext::default();
         for projection in Projections::ALL {
             assert!(projection.since <= FOLD_VERSION, "{projection:?}");
             for RowFormat { kind, .. } in projection.formats {
                 current.check_kept(*kind).unwrap();
-                let first = current.of_version(projection.since);
+                let first = current.of_fold(projection.since);
                 first.check_kept(*kind).unwrap();
                 if let Some(earlier) = projection.since.checked_sub(1) {
-                    let refused = current.of_version(earlier).check_kept(*kind);
+                    let refused = current.of_fold(earlier).check_kept(*kind);
                     assert!(matches!(refused, Err(RowsError::NotKept)), "{projection:?}");
                 }
             }
         }
-        let summary = current
-            .of_version(0)
-            .check_kept(KeywordSummary::FORMAT.kind);
+        let summary = current.of_fold(0).check_kept(KeywordSummary::FORMAT.kind);
         summary.unwrap();
     }
 }

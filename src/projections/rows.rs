@@ -75,9 +75,10 @@ pub enum RowsError {
         /// What is wrong.
         what: String,
     },
-    /// The rows are of an earlier version of the fold, which kept none of this kind. Its views
-    /// answer until those of this version are shown.
-    #[error("the views are of an earlier version, which cannot answer this")]
+    /// The rows are of an earlier version of the fold, which kept none of this kind, or they were
+    /// made with settings that are not known. They answer until the current version has folded its
+    /// views with the current settings.
+    #[error("the views are of an earlier version, or of other settings, and cannot answer this")]
     NotKept,
     /// The client has gone, so the query ended.
     #[error("the query was ended, because its answer is no longer wanted")]
@@ -98,7 +99,8 @@ impl RowsError {
 /// a fold that reads them is still a pure function of its events.
 pub trait Rows {
     /// The version and the settings of the fold that made the rows. A fold that continues them and
-    /// a query that reads them use the same.
+    /// a query that reads them use the same. The settings of rows that were made with others than
+    /// the current ones are not known: a query that needs them fails with [`RowsError::NotKept`].
     fn context(&self) -> &FoldContext;
 
     /// Reads one row.

@@ -40,7 +40,10 @@ pub fn explained_spikes(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let explainer = Explainer::new(rows, own_words(rows.context().analyser(), keyword, summary))?;
+    let explainer = Explainer::new(
+        rows,
+        own_words(rows.context().analyser()?, keyword, summary),
+    )?;
     let explained = found.into_iter().map(|spike| {
         let reasons = explainer.explain(&spike)?;
         Ok(ExplainedSpike { spike, reasons })
@@ -54,7 +57,7 @@ pub(super) fn found_spikes(
     rows: &dyn Rows,
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Vec<Spike>, RowsError> {
-    let settings = rows.context().spikes();
+    let settings = rows.context().spikes()?;
     let has_enough = summary.tweets >= u64::from(settings.minimum);
     match summary.first_at.filter(|_| has_enough) {
         Some(first_at) => spikes(rows, first_at, from, to, settings),
@@ -82,7 +85,7 @@ pub(super) fn strongest_spikes(
         let reasons = views.read(&keyword, |summary, rows| {
             Explainer::new(
                 rows,
-                own_words(rows.context().analyser(), &keyword, summary),
+                own_words(rows.context().analyser()?, &keyword, summary),
             )?
             .explain(&spike)
         })?;

@@ -129,12 +129,19 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the same store for rows of an earlier epoch, which this version of the fold made.
-    /// They are only read, with the present settings: of earlier ones only the hash is known.
+    /// Returns the same store for rows that were made in an earlier epoch, which has these parts.
+    /// They are only read. If they were made by another analyser, or with other settings, the
+    /// settings are not known, because only their hash is stored.
     #[must_use]
-    pub fn of_earlier(self, epoch: Epoch, version: u32) -> Self {
-        let shards = self.shards.iter();
-        let shards = shards.map(|rows| Arc::new(rows.of_version(version)));
+    pub fn of_earlier(self, epoch: Epoch, made_in: &EpochParts) -> Self {
+        let knows_settings = made_in.analyser == self.parts.analyser;
+        let shards = self.shards.iter().map(|rows| {
+            let mut context = rows.context().of_fold(made_in.fold);
+            if !knows_settings {
+                context = context.of_unknown_settings(made_in.analyser.settings);
+            }
+            Arc::new(rows.in_context(context))
+        });
         Self {
             shards: shards.collect(),
             epoch,
@@ -280,5 +287,27 @@ impl Store {
             context: FoldContext::default(),
         })
         .unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earlier_rows_know_their_settings_if_these_are_the_current_ones() {
+        let data = tempfile::tempdir().unwrap();
+        let mut store = Store::of_test(data.path());
+        for (other_settings, knows) in [(0, true), (1, false)] {
+            let mut made_in = store.parts();
+            made_in.fold -= 1;
+            made_in.analyser.settings += other_settings;
+            store = store.of_earlier(made_in.epoch(), &made_in);
+            assert_eq!(store.epoch(), made_in.epoch());
+            for rows in store.shards() {
+                assert_eq!(rows.context().spikes().is_ok(), knows);
+                assert_eq!(rows.context().settings_hash(), other_settings);
+            }
+        }
     }
 }

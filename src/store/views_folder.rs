@@ -455,7 +455,10 @@ mod tests {
                 Seal::remove(&folder.old()).unwrap();
             }
             folder.restore_old().unwrap();
-            assert_eq!(std::fs::read(folder.current().join("db")).unwrap(), b"older");
+            assert_eq!(
+                std::fs::read(folder.current().join("db")).unwrap(),
+                b"older"
+            );
             Seal::open(&folder.current()).unwrap();
             assert_eq!(names(&data.path().join("views")), ["current"]);
         }

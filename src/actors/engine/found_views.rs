@@ -46,7 +46,10 @@ pub(super) struct Outdated {
 ///
 /// # Errors
 /// [`OpeningError`] when the folder or the journal cannot be read.
-pub(super) async fn look(options: StoreOptions, journal: &dyn Journal) -> Result<Found, OpeningError> {
+pub(super) async fn look(
+    options: StoreOptions,
+    journal: &dyn Journal,
+) -> Result<Found, OpeningError> {
     let current = options.parts();
     let opened = tokio::task::spawn_blocking(move || open_patiently(&options)).await?;
     let read = opened.and_then(|store| {

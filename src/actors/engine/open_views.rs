@@ -9,9 +9,7 @@ use super::previous_views::PreviousViews;
 use crate::events::Checkpoint;
 use crate::journal::Journal;
 use crate::projections::FoldContext;
-use crate::store::{
-    Contradiction, Generation, Seal, Store, StoreError, StoreOptions, ViewsFolder,
-};
+use crate::store::{Contradiction, Generation, Seal, Store, StoreError, StoreOptions, ViewsFolder};
 use crate::telemetry::whole;
 
 /// A store that fits its journal.
@@ -243,10 +241,7 @@ async fn look_at_old(
 }
 
 /// The previous views, if the old views can answer; otherwise removes the old views.
-fn previous_views(
-    old: Found,
-    folder: &ViewsFolder,
-) -> Result<Option<PreviousViews>, OpeningError> {
+fn previous_views(old: Found, folder: &ViewsFolder) -> Result<Option<PreviousViews>, OpeningError> {
     match old {
         Found::Outdated(Outdated {
             store,
@@ -254,7 +249,7 @@ fn previous_views(
             checkpoints,
             ..
         }) => Ok(Some(PreviousViews {
-            store: Arc::new(store.of_earlier(epoch, parts.fold)),
+            store: Arc::new(store.of_earlier(epoch, &parts)),
             positions: checkpoints.iter().map(|at| at.sequence).collect(),
         })),
         unusable => {

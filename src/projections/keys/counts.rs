@@ -238,7 +238,7 @@ struct Recounted {
 fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
     let from = group.width.start(group.bucket);
     let to = group.width.start(group.bucket.saturating_add(1));
-    let analyser = rows.context().analyser();
+    let analyser = rows.context().analyser()?;
     let mut text_keys = TweetKeys::new();
     // By key: its first record and its count.
     let mut found: HashMap<String, (Sequence, u64)> = HashMap::new();

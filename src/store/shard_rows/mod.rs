@@ -54,9 +54,8 @@ impl ShardRows {
         }
     }
 
-    /// The committed rows of the same shard, made by this version of the fold.
-    pub(super) fn of_version(&self, version: u32) -> Self {
-        let context = self.context.of_version(version);
+    /// The committed rows of the same shard, which were made in this context.
+    pub(super) fn in_context(&self, context: FoldContext) -> Self {
         Self::new(Arc::clone(&self.database), self.index, context)
     }
 

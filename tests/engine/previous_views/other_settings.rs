@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidings::actors::engine::{
-    Clock, FoldStep, OpeningError, Options, Scope, Tidings, fold_step,
-};
+use tidings::actors::engine::{Clock, FoldStep, OpeningError, Options, Scope, Tidings, fold_step};
 use tidings::journal::JournalHandle;
 use tidings::maintenance::{OpenViews, compact, rebuild};
 use tidings::projections::FoldContext;
@@ -18,17 +16,21 @@ use crate::common::files::copy_folder;
 use crate::common::in_process::Running;
 use crate::engine::previous_views::scene::{Gate, Opener, as_of};
 
-async fn start(
-    data: &Path,
-    user_words: &[&str],
-    journal: &JournalHandle,
-    fold: FoldStep,
-) -> (Tidings, Running) {
+fn words(user_words: &[&str]) -> FoldContext {
     let texts = AnalyserSettings {
         user_words: user_words.iter().map(|word| (*word).to_owned()).collect(),
     };
+    FoldContext::new(&texts, SpikeSettings::default())
+}
+
+async fn start(
+    data: &Path,
+    settings: FoldContext,
+    journal: &JournalHandle,
+    fold: FoldStep,
+) -> (Tidings, Running) {
     let options = Options {
-        fold: FoldContext::new(&texts, SpikeSettings::default()),
+        fold: settings,
         clock: Clock::of(|| NOW),
         ..options(data)
     };
@@ -52,7 +54,7 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     let event = posted(tweet("t1", NOW, "Galaxy S25"));
     let last = append(&journal, vec![record("ai", &event)]).await;
     let data = tempfile::tempdir().unwrap();
-    let (tidings, running) = start(data.path(), &[], &journal, fold_step()).await;
+    let (tidings, running) = start(data.path(), words(&[]), &journal, fold_step()).await;
     tidings.reached(Scope::All, last).await.unwrap();
     let before = ranking(&running).await;
     assert_eq!(before.1, ["galaxy", "s25"]);
@@ -60,7 +62,8 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
 
     let gate = Arc::new(Gate::default());
     let opener = Opener(Arc::clone(&gate));
-    let (tidings, running) = start(data.path(), &["galaxy s25"], &journal, gate.fold()).await;
+    let (tidings, running) =
+        start(data.path(), words(&["galaxy s25"]), &journal, gate.fold()).await;
     let mut shown = tidings.views().shown();
     shown.mark_unchanged();
     assert_eq!(ranking(&running).await, before);
@@ -75,15 +78,64 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     // A gate that stays closed: with equal settings nothing is folded again.
     let gate = Arc::new(Gate::default());
     let _opener = Opener(Arc::clone(&gate));
-    let (_, running) = start(data.path(), &[" GALAXY S25"], &journal, gate.fold()).await;
+    let (_, running) = start(data.path(), words(&[" GALAXY S25"]), &journal, gate.fold()).await;
     assert_eq!(ranking(&running).await, after);
     running.stop().await;
 
     let elsewhere = tempfile::tempdir().unwrap();
-    let (tidings, running) = start(elsewhere.path(), &["galaxy s25"], &journal, fold_step()).await;
+    let (tidings, running) = start(
+        elsewhere.path(),
+        words(&["galaxy s25"]),
+        &journal,
+        fold_step(),
+    )
+    .await;
     tidings.reached(Scope::All, last).await.unwrap();
     assert_eq!(ranking(&running).await, after);
     running.stop().await;
+}
+
+/// Rows store only the hash of their settings, so the earlier views cannot say which spikes there
+/// were, although they have the counts. Servers that still run with the earlier settings are in the
+/// same epoch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn earlier_views_do_not_answer_with_other_settings_than_their_own() {
+    let higher_minimum = SpikeSettings {
+        minimum: 1_000,
+        ..SpikeSettings::default()
+    };
+    let no_words = AnalyserSettings::default();
+    for other in [
+        words(&["galaxy s25"]),
+        FoldContext::new(&no_words, higher_minimum),
+    ] {
+        let journal = memory();
+        let event = posted(tweet("t1", NOW, "Galaxy S25"));
+        let last = append(&journal, vec![record("ai", &event)]).await;
+        let data = tempfile::tempdir().unwrap();
+        let (tidings, running) = start(data.path(), words(&[]), &journal, fold_step()).await;
+        tidings.reached(Scope::All, last).await.unwrap();
+        let spikes = "/api/v1/keywords/ai/spikes";
+        let epoch = running.get(spikes).await.expect(200)["epoch"].clone();
+        running.stop().await;
+
+        let gate = Arc::new(Gate::default());
+        let _opener = Opener(Arc::clone(&gate));
+        let (tidings, running) = start(data.path(), other, &journal, gate.fold()).await;
+        let mut shown = tidings.views().shown();
+        shown.mark_unchanged();
+        let volume = running.get("/api/v1/keywords/ai/volume").await.expect(200);
+        assert_eq!(volume["epoch"], epoch);
+        let refused = running.get(spikes).await;
+        let problem = (refused.status, refused.problem());
+        assert_eq!(problem, (503, "try-again".to_owned()));
+
+        gate.open();
+        shown.changed().await.unwrap();
+        let later = running.get(spikes).await.expect(200);
+        assert_ne!(later["epoch"], epoch);
+        running.stop().await;
+    }
 }
 
 /// Copies a folder of views with its seal.
@@ -104,13 +156,14 @@ async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
         let last = append(&journal, vec![record("ai", &event)]).await;
         let data = tempfile::tempdir().unwrap();
         let data = data.path();
-        let (tidings, running) = start(data, &[], &journal, fold_step()).await;
+        let (tidings, running) = start(data, words(&[]), &journal, fold_step()).await;
         tidings.reached(Scope::All, last).await.unwrap();
         let before = ranking(&running).await;
         running.stop().await;
         if others_have_rows {
             copy_views(data, "current", "kept");
-            let (tidings, running) = start(data, &["galaxy s25"], &journal, fold_step()).await;
+            let (tidings, running) =
+                start(data, words(&["galaxy s25"]), &journal, fold_step()).await;
             let views = tidings.views();
             let is_shown = |_: &u64| views.epoch().unwrap().to_string() != before.0;
             views.shown().wait_for(is_shown).await.unwrap();
@@ -125,7 +178,7 @@ async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
         // A gate that stays closed: nothing is folded again.
         let gate = Arc::new(Gate::default());
         let _opener = Opener(Arc::clone(&gate));
-        let (tidings, running) = start(data, &[], &journal, gate.fold()).await;
+        let (tidings, running) = start(data, words(&[]), &journal, gate.fold()).await;
         assert_eq!(as_of(&tidings, "ai"), last, "{others_have_rows}");
         assert_eq!(ranking(&running).await, before);
         assert!(!data.join("views/old").exists());
@@ -140,7 +193,7 @@ async fn commands_with_other_settings_are_refused_and_leave_the_views_unchanged(
     let last = append(&journal, vec![record("ai", &event)]).await;
     let data = tempfile::tempdir().unwrap();
     let data = data.path();
-    let (tidings, running) = start(data, &["galaxy s25"], &journal, fold_step()).await;
+    let (tidings, running) = start(data, words(&["galaxy s25"]), &journal, fold_step()).await;
     tidings.reached(Scope::All, last).await.unwrap();
     let before = ranking(&running).await;
     running.stop().await;
@@ -160,7 +213,7 @@ async fn commands_with_other_settings_are_refused_and_leave_the_views_unchanged(
 
     let gate = Arc::new(Gate::default());
     let _opener = Opener(Arc::clone(&gate));
-    let (_, running) = start(data, &["galaxy s25"], &journal, gate.fold()).await;
+    let (_, running) = start(data, words(&["galaxy s25"]), &journal, gate.fold()).await;
     assert_eq!(ranking(&running).await, before);
     running.stop().await;
 }
