@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 use crate::actors::engine::{CommandError, KeywordStatus, ReachedError, Tidings};
 use crate::events::{Keyword, Sequence};
 use crate::journal::JournalError;
-use crate::projections::RowsError;
 use crate::queries::QueryError;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
@@ -367,7 +366,7 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        if let StoreError::Rows(RowsError::NotKept) = error {
+        if error.is_not_kept() {
             return Self::TryAgain(
                 "the views are still catching up with the journal, and the earlier ones, which \
                 answer meanwhile, cannot answer this",

@@ -8,7 +8,7 @@ use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCount, KeywordCounts, Overview, Window};
 use crate::projections::spikes::Spike;
-use crate::projections::{TimelineQuery, TweetKey, timeline};
+use crate::projections::{RowsError, TimelineQuery, TweetKey, timeline};
 use crate::store::{StoreError, Views};
 
 /// Largest number of tweets in an overview.
@@ -26,8 +26,9 @@ pub struct WindowOverview {
     /// The newest tweets before the window's end, ordered by time (descending), id (descending) and
     /// keyword (ascending).
     pub latest: Vec<KeywordTweet>,
-    /// The spikes that overlap the window, ordered by score (descending), start and keyword.
-    pub spikes: Vec<KeywordSpike>,
+    /// The spikes that overlap the window, ordered by score (descending), start and keyword; `None`
+    /// when the views are earlier ones that cannot say which there are, or what explains them.
+    pub spikes: Option<Vec<KeywordSpike>>,
     /// The end of the window.
     pub until: Timestamp,
 }
@@ -59,21 +60,27 @@ pub fn overview(
     })?;
     let mut counted = Vec::with_capacity(tracked.len());
     let mut candidates = BinaryHeap::new();
-    let mut spikes = Vec::new();
+    let mut spikes = Some(Vec::new());
     for (keyword, span) in tracked {
         let found = match span {
             Some(span) => look(views, &keyword, span, window, at)?,
-            None => Found::default(),
+            None => Found::nothing(None),
         };
         if let Some(end) = found.end_of_newest {
             candidates.push((end, keyword.clone()));
         }
-        let of_keyword = found.spikes.into_iter();
-        spikes.extend(of_keyword.map(|spike| (keyword.clone(), spike)));
+        spikes = spikes.zip(found.spikes).map(|(mut spikes, found)| {
+            let of_keyword = found.into_iter();
+            spikes.extend(of_keyword.map(|spike| (keyword.clone(), spike)));
+            spikes
+        });
         counted.push((keyword, found.counts));
     }
     let latest = latest(views, candidates, until)?;
-    let spikes = strongest_spikes(views, spikes, MAX_SPIKES)?;
+    let spikes = match spikes.map(|spikes| strongest_spikes(views, spikes, MAX_SPIKES)) {
+        Some(Err(error)) if error.is_not_kept() => None,
+        explained => explained.transpose()?,
+    };
     Ok(WindowOverview {
         window,
         ranked: overview::rank(counted),
@@ -84,14 +91,24 @@ pub fn overview(
 }
 
 /// What an overview needs of one keyword.
-#[derive(Default)]
 struct Found {
     counts: KeywordCounts,
     /// An exclusive upper bound of the time of the newest tweet before the window's end. `None`
     /// when there is no such tweet.
     end_of_newest: Option<Timestamp>,
-    /// The spikes that overlap the window.
-    spikes: Vec<Spike>,
+    /// The spikes that overlap the window; `None` when the rows cannot say which there are.
+    spikes: Option<Vec<Spike>>,
+}
+
+impl Found {
+    /// The keyword has no tweets in the window and in the span before it.
+    fn nothing(end_of_newest: Option<Timestamp>) -> Self {
+        Self {
+            counts: KeywordCounts::default(),
+            end_of_newest,
+            spikes: Some(Vec::new()),
+        }
+    }
 }
 
 /// Returns what an overview needs of one keyword.
@@ -107,28 +124,31 @@ fn look(
 ) -> Result<Found, StoreError> {
     let end = overview::end(at);
     if first_at >= end {
-        return Ok(Found::default());
+        return Ok(Found::nothing(None));
     }
     let behind_last = last_at.plus(1);
     let start = end.plus(-2 * window.length());
     if last_at < start {
-        return Ok(Found {
-            end_of_newest: Some(behind_last),
-            ..Found::default()
-        });
+        return Ok(Found::nothing(Some(behind_last)));
     }
     let span = (end.plus(-window.length()), end);
     let answer = views.read(keyword, |summary, rows| {
         let counted = overview::counts(rows, at, window)?;
-        Ok((counted, found_spikes(summary, rows, span)?))
+        let spikes = match found_spikes(summary, rows, span) {
+            Err(RowsError::NotKept) => None,
+            found => Some(found?),
+        };
+        Ok((counted, spikes))
     })?;
+    // A keyword that is gone by now has no tweets.
+    let none = || (KeywordCount::default(), Some(Vec::new()));
     let (
         KeywordCount {
             counts,
             end_of_newest,
         },
         spikes,
-    ) = answer.map(|answer| answer.value).unwrap_or_default();
+    ) = answer.map_or_else(none, |answer| answer.value);
     let end_of_newest = match end_of_newest {
         _ if last_at < end => behind_last,
         Some(end_of_newest) => end_of_newest,

@@ -99,7 +99,12 @@ impl StoreError {
 
     /// Whether the answer has to wait until other views are shown. This is no failure.
     pub const fn awaits_views(&self) -> bool {
-        matches!(self, Self::Absent | Self::Rows(RowsError::NotKept))
+        matches!(self, Self::Absent) || self.is_not_kept()
+    }
+
+    /// Whether the shown views are earlier ones, which will never answer this.
+    pub const fn is_not_kept(&self) -> bool {
+        matches!(self, Self::Rows(RowsError::NotKept))
     }
 
     /// Whether a write failed because of the machine. It may succeed later.

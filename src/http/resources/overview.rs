@@ -53,9 +53,11 @@ pub struct OverviewAnswer {
     keywords: Vec<Item>,
     #[schemars(length(max = 10))]
     latest: Vec<TweetOfKeyword>,
-    /// The spikes that overlap the window, whole, the highest scores first
-    #[schemars(length(max = 20))]
-    spikes: Vec<SpikeOfKeyword>,
+    /// The spikes that overlap the window, whole, the highest scores first; absent while earlier
+    /// views answer that cannot tell them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<SpikeOfKeyword>", length(max = 20))]
+    spikes: Option<Vec<SpikeOfKeyword>>,
     /// The end of the window
     until: Moment,
 }
@@ -121,14 +123,17 @@ struct SpikeOfKeyword {
 impl From<WindowOverview> for OverviewAnswer {
     fn from(overview: WindowOverview) -> Self {
         let latest = overview.latest.into_iter();
-        let spikes = overview.spikes.into_iter();
+        let spikes = overview.spikes.map(|spikes| {
+            let spikes = spikes.into_iter();
+            spikes.map(SpikeOfKeyword::from).collect()
+        });
         Self {
             window: overview.window,
             total: overview.ranked.total,
             previous: overview.ranked.previous,
             keywords: overview.ranked.keywords.into_iter().map(Item).collect(),
             latest: latest.map(TweetOfKeyword::from).collect(),
-            spikes: spikes.map(SpikeOfKeyword::from).collect(),
+            spikes,
             until: Moment(overview.until),
         }
     }

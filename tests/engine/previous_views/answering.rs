@@ -126,7 +126,8 @@ async fn views_of_another_generation_never_answer() {
     tidings.shutdown().await.unwrap();
 }
 
-/// The previous views have no rows for a ranking of words.
+/// The previous views have no rows for a ranking of words, and are of another analyser. They have
+/// the counts of an overview.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn what_previous_views_cannot_answer_waits_for_new_ones() {
     let scratch = tempfile::tempdir().unwrap();
@@ -148,7 +149,7 @@ async fn what_previous_views_cannot_answer_waits_for_new_ones() {
         let running = &running;
         async move { running.get(&path).await }
     };
-    for resource in ["ranking", "ranking?order=rising", "ranking?by=author"] {
+    for resource in ["ranking", "ranking?order=rising", "ranking?by=author", "spikes"] {
         let refused = get(resource).await;
         let problem = (refused.status, refused.problem());
         assert_eq!(problem, (503, "try-again".to_owned()), "{resource}");
@@ -159,6 +160,11 @@ async fn what_previous_views_cannot_answer_waits_for_new_ones() {
         assert_eq!(answer["epoch"], old_epoch.to_string(), "{resource}");
     }
 
+    let overview = running.get("/api/v1/overview").await.expect(200);
+    assert_eq!(overview["epoch"], old_epoch.to_string());
+    assert_eq!(overview["keywords"].as_array().unwrap().len(), 3);
+    assert_eq!(overview.get("spikes"), None);
+
     gate.open();
     let snapshot = stream.snapshot(|_| true).await;
     assert_ne!(snapshot["epoch"], old_epoch.to_string());
@@ -166,6 +172,8 @@ async fn what_previous_views_cannot_answer_waits_for_new_ones() {
     assert_eq!(snapshot["items"][0]["key"], "number");
     let answer = get("ranking").await.expect(200);
     assert_eq!(answer["items"], snapshot["items"]);
+    let overview = running.get("/api/v1/overview").await.expect(200);
+    assert_eq!(overview["spikes"], serde_json::json!([]));
     drop(stream);
     running.stop().await;
 }

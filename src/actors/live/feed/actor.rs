@@ -235,8 +235,8 @@ impl FeedState {
             // A separate step, so that updates come in between.
             myself.cast(FeedMessage::Serve)?;
         }
-        if outcome.has_failed {
-            self.serve_after(RETRY, myself);
+        if let Some(wait) = outcome.retry_after() {
+            self.serve_after(wait, myself);
         }
         self.context.feed.deliver(time.now).await;
         self.context.make_room();

@@ -122,7 +122,7 @@ impl PolledTopics {
     ///
     /// # Errors
     /// The [`StoreError`] of the first topic that failed; the other topics were refreshed. The next
-    /// refresh is then due soon.
+    /// refresh is then due soon, unless the shown views cannot answer the topic.
     pub(super) async fn refresh(
         &mut self,
         context: &FeedContext,
@@ -146,10 +146,9 @@ impl PolledTopics {
                 failure = failure.or(Some(error));
             }
         }
-        let least = if failure.is_some() {
-            RETRY
-        } else {
-            MIN_INTERVAL
+        let least = match &failure {
+            Some(error) if !error.is_not_kept() => RETRY,
+            _ => MIN_INTERVAL,
         };
         let pause = least.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
         self.next = Some(Instant::now() + pause);

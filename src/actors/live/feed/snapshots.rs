@@ -16,6 +16,11 @@ use crate::telemetry::{log_throttled, whole};
 
 /// After this long the feed actor processes updates before it makes more snapshots.
 const MAX_STEP: Duration = Duration::from_millis(10);
+/// Pause before snapshots that could not be made are tried again.
+const RETRY: Duration = Duration::from_millis(100);
+/// Pause before snapshots that the shown views cannot answer are tried again. Other views reset the
+/// feed, so this is a safeguard.
+const VIEWS_RETRY: Duration = Duration::from_secs(10);
 /// Minimum time between two rounds of snapshots while channels break off repeatedly.
 const MIN_MEND_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -37,6 +42,29 @@ pub(super) struct SnapshotOutcome {
     pub(super) has_more: bool,
     /// Some snapshots could not be made, and are due for a retry.
     pub(super) has_failed: bool,
+    /// Some snapshots cannot be made of the shown views. The feed is reset when other views are
+    /// shown, and makes them then.
+    pub(super) awaits_views: bool,
+}
+
+impl SnapshotOutcome {
+    /// Records why a snapshot could not be made.
+    fn note(&mut self, error: &StoreError) {
+        if error.is_not_kept() {
+            self.awaits_views = true;
+        } else {
+            self.has_failed = true;
+        }
+    }
+
+    /// The pause before the snapshots that could not be made are tried again.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match (self.has_failed, self.awaits_views) {
+            (true, _) => Some(RETRY),
+            (false, true) => Some(VIEWS_RETRY),
+            (false, false) => None,
+        }
+    }
 }
 
 impl SnapshotMaker {
@@ -59,10 +87,13 @@ impl SnapshotMaker {
         None
     }
 
-    /// True when the caller has to schedule a retry after `wait`, because none is pending.
+    /// True when the caller has to schedule a retry after `wait`, because none is pending until
+    /// then.
     pub(super) fn schedule_retry(&mut self, wait: Duration) -> bool {
         let now = Instant::now();
-        let is_pending = self.retry_due.is_some_and(|due| now < due);
+        let is_pending = self
+            .retry_due
+            .is_some_and(|due| now < due && due <= now + wait);
         if !is_pending {
             self.retry_due = Some(now + wait);
         }
@@ -104,9 +135,9 @@ impl SnapshotMaker {
                     outcome.has_failed = true;
                 }
                 Err(error) => {
+                    outcome.note(&error);
                     log_unmade(error);
                     feed.want_again(&topic);
-                    outcome.has_failed = true;
                 }
             }
             if began.elapsed() > MAX_STEP && wanted.len() > 0 {
@@ -179,4 +210,32 @@ async fn make(
         current,
         messages: messages.into(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projections::RowsError;
+
+    #[test]
+    fn snapshots_that_the_shown_views_cannot_answer_are_not_retried_soon() {
+        let mut outcome = SnapshotOutcome::default();
+        assert_eq!(outcome.retry_after(), None);
+        outcome.note(&RowsError::NotKept.into());
+        assert_eq!(outcome.retry_after(), Some(VIEWS_RETRY));
+        outcome.note(&StoreError::Absent);
+        assert_eq!(outcome.retry_after(), Some(RETRY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_is_scheduled_unless_one_is_pending_until_then() {
+        let mut maker = SnapshotMaker::default();
+        assert!(maker.schedule_retry(VIEWS_RETRY));
+        assert!(!maker.schedule_retry(VIEWS_RETRY));
+        assert!(maker.schedule_retry(RETRY));
+        assert!(!maker.schedule_retry(RETRY));
+        assert!(!maker.schedule_retry(VIEWS_RETRY));
+        tokio::time::advance(RETRY).await;
+        assert!(maker.schedule_retry(RETRY));
+    }
 }
