@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Epoch, ShardRows, Store, StoreError};
 use crate::events::{Keyword, Sequence, ShardCount, ShardId, Token};
+use crate::projections::{KeywordSummary, Rows as _};
 
 /// The stores that are shown. All have the same number of shards and the same epoch.
 #[derive(Debug)]
@@ -54,6 +55,19 @@ pub enum SwapError {
         /// The checkpoint of the shown views.
         shown: Sequence,
     },
+    /// A lagging keyword of the store is behind its shown rows, although its shard is not.
+    #[error(
+        "the keyword {keyword} lags at {found} in the store, and the shown views have folded it \
+        through {shown}"
+    )]
+    Lagging {
+        /// The keyword.
+        keyword: Keyword,
+        /// Its position in the store.
+        found: Sequence,
+        /// Its position in the shown views.
+        shown: Sequence,
+    },
     /// The shown shard has uncommitted rows, which may be ahead of its checkpoint.
     #[error("the shown views have rows that are not committed")]
     Uncommitted,
@@ -97,6 +111,17 @@ impl Shown {
         let (found, shown) = (folded(&rows)?, folded(&current.rows)?);
         if found < shown {
             return Err(SwapError::Checkpoint { found, shown });
+        }
+        // A checkpoint does not cover the lagging keywords of its shard.
+        for keyword in rows.behind()? {
+            let (found, shown) = (as_of(&rows, &keyword)?, as_of(&current.rows, &keyword)?);
+            if found < shown {
+                return Err(SwapError::Lagging {
+                    keyword,
+                    found,
+                    shown,
+                });
+            }
         }
         let mut shards = self.shards.clone();
         if let Some(current) = shards.get_mut(shard.index()) {
@@ -143,11 +168,18 @@ fn folded(rows: &ShardRows) -> Result<Sequence, StoreError> {
     Ok(record.map_or(Sequence::ZERO, |record| record.checkpoint.sequence))
 }
 
+/// The position of a keyword; zero when there is no such keyword.
+fn as_of(rows: &ShardRows, keyword: &Keyword) -> Result<Sequence, StoreError> {
+    let row = rows.of(keyword).get(&KeywordSummary::key())?;
+    let summary = row.map(|row| KeywordSummary::decode(&row)).transpose()?;
+    Ok(summary.map_or(Sequence::ZERO, |summary| summary.as_of))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::events::{Checkpoint, Incarnation, RecordHash, Timestamp};
-    use crate::projections::{FoldContext, KeywordSummary, RowChanges};
+    use crate::projections::{FoldContext, RowChanges};
     use crate::store::{Generation, StoreOptions, Views};
 
     const SHARDS: u16 = 4;
@@ -177,22 +209,30 @@ mod tests {
             };
             scene.put(&word("a"), tweets);
             scene.put(&word("b"), tweets);
-            for rows in scene.store.shards() {
-                let checkpoint = Checkpoint {
-                    incarnation,
-                    sequence: Sequence::new(folded),
-                    hash: RecordHash(0),
-                };
-                let record = scene.store.record_at(checkpoint, Timestamp::EARLIEST);
-                rows.commit(&record).unwrap();
-            }
+            scene.commit(folded);
             scene
         }
 
+        fn commit(&self, folded: u64) {
+            for rows in self.store.shards() {
+                let checkpoint = Checkpoint {
+                    incarnation: self.store.parts().incarnation,
+                    sequence: Sequence::new(folded),
+                    hash: RecordHash(0),
+                };
+                let record = self.store.record_at(checkpoint, Timestamp::EARLIEST);
+                rows.commit(&record).unwrap();
+            }
+        }
+
         fn put(&self, keyword: &Keyword, tweets: u64) {
+            self.put_at(1, keyword, tweets);
+        }
+
+        fn put_at(&self, as_of: u64, keyword: &Keyword, tweets: u64) {
             let summary = KeywordSummary {
                 tracked: true,
-                as_of: Sequence::new(1),
+                as_of: Sequence::new(as_of),
                 tweets,
                 ..KeywordSummary::default()
             };
@@ -272,6 +312,34 @@ mod tests {
         let fitting = Scene::new(SHARDS, 1, 8, 20);
         assert!(matches!(refusal(&fitting.store), SwapError::Uncommitted));
         assert_eq!((tweets_of(&views, "a"), tweets_of(&views, "b")), (11, 10));
+    }
+
+    #[test]
+    fn shard_with_a_keyword_that_lags_behind_its_shown_rows_is_refused() {
+        let (old, new) = (Scene::new(SHARDS, 1, 8, 10), Scene::new(SHARDS, 1, 8, 20));
+        let (shard, lagging) = (old.shard_of("a"), word("a"));
+        old.put_at(5, &lagging, 10);
+        old.commit(8);
+        let behind = |as_of| {
+            new.put_at(as_of, &lagging, 20);
+            new.store
+                .rows_of(&lagging)
+                .unwrap()
+                .mark_behind(&lagging, true);
+            new.commit(8);
+        };
+        let views = Views::default();
+        views.show(&old.store);
+        behind(4);
+        assert!(matches!(
+            views.swap_shard(shard, &new.store),
+            Err(SwapError::Lagging { keyword, found, shown })
+                if keyword == lagging && (found.get(), shown.get()) == (4, 5)
+        ));
+        assert_eq!(tweets_of(&views, "a"), 10);
+        behind(5);
+        views.swap_shard(shard, &new.store).unwrap();
+        assert_eq!(tweets_of(&views, "a"), 20);
     }
 
     #[test]

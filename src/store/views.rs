@@ -53,7 +53,8 @@ impl Views {
 
     /// Shows one shard of a store in place of the shown one. The store has to have the shown number
     /// of shards, the shown epoch, and a checkpoint of the shard that is not below the shown one.
-    /// The caller lets no rows be put in the shown shard meanwhile.
+    /// No lagging keyword of the shard may be behind its shown position. The caller lets no rows be
+    /// put in the shown shard meanwhile.
     ///
     /// # Errors
     /// [`SwapError`] says which of these differs; the shown stores then stay.
