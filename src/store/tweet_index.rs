@@ -105,6 +105,8 @@ impl TweetIndex {
         if fresh && !is_new {
             known.refresh(&views, &stores)?;
             if known.is_worn(self.max_indexed) {
+                // Its drop ends the put logs, which the new index then watches.
+                drop(known);
                 known = Known::read(&views, &stores, self.max_indexed)?;
             }
         }
@@ -117,10 +119,15 @@ impl TweetIndex {
     /// Drops the index when the last query was longer ago than `after`.
     pub fn forget_unasked(&self, after: Duration) {
         let mut guard = self.known.lock();
-        if let Some(known) = guard.take_if(|known| known.asked.elapsed() >= after) {
-            for rows in known.shards.iter().filter_map(Weak::upgrade) {
-                rows.put_log().ignore();
-            }
+        drop(guard.take_if(|known| known.asked.elapsed() >= after));
+    }
+}
+
+/// An index that is dropped no longer reads the put logs of its shards.
+impl Drop for Known {
+    fn drop(&mut self) {
+        for rows in self.shards.iter().filter_map(Weak::upgrade) {
+            rows.put_log().ignore();
         }
     }
 }
@@ -560,6 +567,24 @@ mod tests {
         scene.put(0, 5..10, IdState::Present(at));
         assert_eq!(noted(), 0);
         assert_eq!(of(&holders, 7, &[]), [keyword(0)]);
+    }
+
+    #[test]
+    fn put_log_of_a_shard_that_is_no_longer_shown_ends() {
+        let (mut before, mut after) = (Scene::new(), Scene::new());
+        let holders = TweetIndex::new(before.views.clone());
+        assert_eq!(of(&holders, 1, &[]), []);
+        let (old, new) = (Arc::clone(&before.store), Arc::clone(&after.store));
+        before.views.show(&new);
+        assert_eq!(of(&holders, 1, &[]), []);
+        let at = crate::events::Timestamp::EARLIEST;
+        before.put(0, 0..5, IdState::Present(at));
+        after.put(0, 0..5, IdState::Present(at));
+        let noted = |store: &Store| -> usize {
+            let shards = store.shards().iter();
+            shards.map(|shard| shard.put_log().take().len()).sum()
+        };
+        assert_eq!((noted(&old), noted(&new)), (0, 1));
     }
 
     #[test]

@@ -149,7 +149,12 @@ async fn what_previous_views_cannot_answer_waits_for_new_ones() {
         let running = &running;
         async move { running.get(&path).await }
     };
-    for resource in ["ranking", "ranking?order=rising", "ranking?by=author", "spikes"] {
+    for resource in [
+        "ranking",
+        "ranking?order=rising",
+        "ranking?by=author",
+        "spikes",
+    ] {
         let refused = get(resource).await;
         let problem = (refused.status, refused.problem());
         assert_eq!(problem, (503, "try-again".to_owned()), "{resource}");
