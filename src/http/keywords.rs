@@ -167,8 +167,8 @@ pub fn track_operation() -> Operation {
         },
         "required": ["keyword"],
     });
-    let limit = "The number of tracked keywords has reached keywords.max, or the texts of their rules \
-        would exceed keywords.max_rule_texts";
+    let limit = "The number of tracked keywords has reached keywords.max, or the texts of their \
+        rules would exceed keywords.max_rule_texts";
     Operation::new("track", "Track a keyword")
         .described(
             "With any or none, both lists replace the keyword's rules; without them, the rules of \

@@ -10,8 +10,8 @@ use crate::events::{Keyword, KeywordRules};
 use crate::text::Matcher;
 
 /// Number of patterns from which no further matcher is built, over all matchers of a body. A body
-/// that is as long as allowed, and tracks a new keyword before each text, needs half of it. Building
-/// that many takes 2 to 6 seconds of one processor.
+/// that is as long as allowed, and tracks a new keyword before each text, needs half of it. The
+/// builds take 2 to 6 seconds of one processor.
 const MAX_BUILT_PATTERNS: usize = 2_000_000;
 
 /// The present rules of the keywords that a body has changed; `None` for an untracked keyword.

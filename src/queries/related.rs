@@ -28,7 +28,7 @@ pub fn related(
     loop {
         let is_last = tries.next().is_none_or(|attempt| attempt == TRIES);
         let read = of_keyword(views, keyword, Untracked::Refused, |summary, rows| {
-            let left_out = own_words(rows.context().analyser(), keyword, summary);
+            let left_out = own_words(rows.context().analyser()?, keyword, summary);
             Ok((summary.mark, Own::read(rows, query, &left_out)?))
         })?;
         let (mark, own) = &read.value;

@@ -169,7 +169,7 @@ async fn rules_of_a_new_keyword_stay_when_another_request_tracks_it_at_the_same_
             tidings.track(&new, Some(given.clone())),
             tidings.track(&new, None),
         );
-        (ruled.unwrap(), plain.unwrap());
+        ruled.and(plain).unwrap();
         assert_eq!(tidings.rules(&new), Some(given), "{new}");
     }
     tidings.shutdown().await.unwrap();

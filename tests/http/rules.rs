@@ -265,7 +265,10 @@ async fn texts_over_the_limit_are_refused_to_requests_and_folded_from_the_journa
         })
         .collect();
     assert_eq!(codes, [(1, "too_many"), (2, "too_many")]);
-    let counted = |texts: u64, tracked: u64| json!({"tracked": tracked, "max": 100_000, "rule_texts": texts, "max_rule_texts": 3});
+    let counted = |texts: u64, tracked: u64| {
+        let limits = json!({"max": 100_000, "max_rule_texts": 3});
+        with(json!({"tracked": tracked, "rule_texts": texts}), limits)
+    };
     let readiness = running.get("/readyz").await.json();
     assert_eq!(readiness["status"], "ready", "{readiness}");
     assert_eq!(readiness["keywords"], counted(2, 3));

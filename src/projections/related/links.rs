@@ -52,7 +52,7 @@ impl NewestTweets {
         if places.is_empty() {
             return Ok(newest);
         }
-        let (analyser, mut keys) = (rows.context().analyser(), TweetKeys::new());
+        let (analyser, mut keys) = (rows.context().analyser()?, TweetKeys::new());
         let window = words.times();
         let mut wanted = TimelineQuery {
             limit: STEP.min(MAX_TWEETS),

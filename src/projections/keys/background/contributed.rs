@@ -111,7 +111,7 @@ fn pending_words(rows: &dyn Rows, cut: &HashSet<Group>) -> Result<Sums, RowsErro
 fn words_of_tweets(rows: &dyn Rows, group: Group) -> Result<Sums, RowsError> {
     let from = group.width.start(group.bucket);
     let to = group.width.start(group.bucket.saturating_add(1));
-    let (analyser, mut keys) = (rows.context().analyser(), TweetKeys::new());
+    let (analyser, mut keys) = (rows.context().analyser()?, TweetKeys::new());
     let mut words: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
     for_each_stored(rows, from, to, |stored| {
         analyser.keys(&stored.tweet.text, &mut keys);
