@@ -143,7 +143,10 @@ impl<'a> Usual<'a> {
             .collect();
         let kept = scatter.len() - scatter.len() / LEFT_OUT;
         if kept < scatter.len() {
-            scatter.select_nth_unstable_by_key(kept, |distance| distance.proportion);
+            // Equal proportions need an order, or the kept ones depend on the library's sort.
+            scatter.select_nth_unstable_by_key(kept, |distance| {
+                (distance.proportion, distance.square, distance.expected)
+            });
             scatter.truncate(kept);
         }
         scatter
