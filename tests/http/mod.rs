@@ -9,6 +9,7 @@ mod openapi;
 mod overviews;
 mod pressure;
 mod problems;
+mod recomputation;
 mod related;
 mod rules;
 mod scans;

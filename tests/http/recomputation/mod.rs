@@ -1,0 +1,169 @@
+//! Rankings, overviews, spikes and expected counts over HTTP equal a recomputation from the raw
+//! lines, before and after deletions and metrics. The recomputation has plain lists of posts. It
+//! shares the analyser and the form of times with the server.
+//!
+//! ```text
+//! corpus ─► server ─────────────────────────────► answers ─┐
+//!    └────► archive ─► views ─► ranking, overview, spikes ─┴─► equal for each of the questions
+//! ```
+//!
+//! With `TIDINGS_SOAK` every question is asked, else some of them.
+
+mod archive;
+mod changes;
+mod corpus;
+mod overview;
+mod questions;
+mod ranking;
+mod spikes;
+mod statistics;
+mod usual;
+
+use serde_json::Value;
+use tidings::actors::engine::Clock;
+use tidings::events::Timestamp;
+
+use crate::common::chance::Chance;
+use crate::common::in_process::{Running, Setup};
+use crate::common::lines::ndjson;
+use archive::{Archive, View};
+use corpus::Corpus;
+use overview::token;
+use questions::{Question, State};
+use spikes::Spikes;
+
+/// Lines of one request. They are folded before the next request.
+const LINES: usize = 1_000;
+/// How often a request is made that a busy machine does not answer in time.
+const MAX_ATTEMPTS: usize = 20;
+/// Differences that are printed.
+const MAX_PRINTED: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_generated_posts_equal_a_recomputation_from_the_lines() {
+    compare(&Corpus::generated()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_published_posts_equal_a_recomputation_from_the_lines() {
+    if let Some(corpus) = Corpus::published() {
+        compare(&corpus).await;
+    }
+}
+
+async fn compare(corpus: &Corpus) {
+    // Deletions of the last posts come within a day, and no line may be from a later day.
+    let now = corpus.to.plus(Timestamp::HOUR + 123_456);
+    let running = Running::with(Setup {
+        clock: Clock::of(move || now),
+        ..Setup::default()
+    })
+    .await;
+    for keyword in corpus.keywords {
+        assert_eq!(running.track(keyword).await.status, 201);
+    }
+    let mut archive = Archive::new(corpus.keywords);
+    publish(&running, &corpus.lines, &mut archive).await;
+
+    let mut chance = Chance::of(13);
+    let views = archive.views();
+    let times = (corpus.from.millis(), corpus.to.millis());
+    let moments = changes::moments(&views, times, &mut chance);
+    let changes = changes::changes(&views, now.millis(), &mut chance);
+    let choose = if std::env::var_os("TIDINGS_SOAK").is_some() {
+        Question::all
+    } else {
+        Question::some
+    };
+    let questions = choose(corpus.keywords.len(), &moments, &mut chance);
+    ask(&running, views, now, &questions).await;
+
+    let changes = ndjson(&changes);
+    let changes: Vec<String> = changes.lines().map(str::to_owned).collect();
+    publish(&running, &changes, &mut archive).await;
+    let questions = choose(corpus.keywords.len(), &moments, &mut chance);
+    ask(&running, archive.views(), now, &questions).await;
+    running.stop().await;
+}
+
+/// Publishes lines, which are folded at the end, and applies them to the archive.
+async fn publish(running: &Running, lines: &[String], archive: &mut Archive) {
+    for part in lines.chunks(LINES) {
+        let mut attempts = 1..=MAX_ATTEMPTS;
+        while !is_folded(running, &part.join("\n")).await {
+            assert!(attempts.next().is_some(), "lines are refused each time");
+        }
+        for line in part {
+            archive.apply(&serde_json::from_str(line).unwrap());
+        }
+    }
+}
+
+/// Publishes lines and waits until they are folded. False if some were refused because the lines
+/// before them were not folded within five seconds. To send all of them again changes nothing but
+/// that.
+async fn is_folded(running: &Running, lines: &str) -> bool {
+    let answer = running.publish(lines).await.expect(200);
+    let path = format!("/api/v1/ledger?min_seq={}", answer["seq"]);
+    let mut attempts = 1..=MAX_ATTEMPTS;
+    // Each request waits for five seconds.
+    while running.get(&path).await.status == 503 {
+        assert!(attempts.next().is_some(), "lines are not folded");
+    }
+    let refused = answer["rejected"].as_array().unwrap();
+    assert!(
+        refused.iter().all(|line| line["code"] == "try_again"),
+        "{refused:?}"
+    );
+    refused.is_empty()
+}
+
+/// Compares the posts of each keyword, and the answers to these questions.
+async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions: &[Question]) {
+    let state = State {
+        spikes: views.iter().map(Spikes::of).collect(),
+        views,
+        now: now.millis(),
+    };
+    check_summaries(running, &state.views).await;
+    assert_ne!(
+        state.spikes.iter().map(|of| of.spikes.len()).sum::<usize>(),
+        0,
+        "no spikes are compared"
+    );
+    let mut different = Vec::new();
+    for question in questions {
+        let path = format!("/api/v1/{}", question.path(&state));
+        let mut answer = running.get(&path).await.expect(200);
+        for position in ["epoch", "as_of"] {
+            answer.as_object_mut().unwrap().remove(position).unwrap();
+        }
+        let recomputed = question.answer(&state);
+        if answer != recomputed {
+            if different.len() < MAX_PRINTED {
+                println!("{path}\nserver: {answer:#}\nrecomputed: {recomputed:#}\n");
+            }
+            different.push(path);
+        }
+    }
+    assert!(
+        different.is_empty(),
+        "{} of {} answers differ: {different:#?}",
+        different.len(),
+        questions.len()
+    );
+}
+
+/// The number of posts of each keyword, and the times of the oldest and the newest.
+async fn check_summaries(running: &Running, views: &[View<'_>]) {
+    let answer = running.get("/api/v1/keywords").await.expect(200);
+    for view in views {
+        let rows = answer["keywords"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["token"] == token(view.keyword));
+        let row = row.unwrap();
+        assert_eq!(row["tweets"], view.posts.len(), "{row}");
+        let times = [view.posts.first(), view.posts.last()];
+        let times = times.map(|post| post.map_or(Value::Null, |post| archive::time(post.at)));
+        assert_eq!([&row["first_at"], &row["last_at"]], [&times[0], &times[1]]);
+    }
+}

@@ -1,0 +1,228 @@
+//! What is asked: all questions, or some of them that have every keyword, moment, window and order.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use tidings::events::Timestamp;
+
+use super::archive::View;
+use super::overview::{overview, token};
+use super::ranking::{RANKINGS, RankingQuery, WINDOWS, ranking};
+use super::spikes::Spikes;
+use crate::common::chance::Chance;
+
+const HOUR: i64 = Timestamp::HOUR;
+const DAY: i64 = Timestamp::DAY;
+
+/// Questions of each window about each thing that is ranked.
+const SAMPLES: usize = 3;
+/// Questions about all keywords, as many as there are moments at least.
+const SAMPLES_ACROSS: usize = 24;
+
+/// Numbers of items in a ranking.
+const LIMITS: [usize; 3] = [1, 20, 100];
+
+/// A moment in milliseconds; `None` is now and not named in the question.
+pub type Moment = Option<i64>;
+
+/// A question about a keyword, given by its index, or about all.
+#[derive(Debug, Clone, Copy)]
+pub enum Question {
+    Ranking {
+        keyword: usize,
+        /// Index into [`RANKINGS`].
+        ranking: usize,
+        window: &'static str,
+        at: Moment,
+        limit: usize,
+    },
+    Overview {
+        window: &'static str,
+        at: Moment,
+    },
+    /// Of the 30 days before a moment.
+    Spikes {
+        keyword: usize,
+        to: Moment,
+    },
+    /// Of the year that ends at a moment.
+    SpikesOfYear {
+        keyword: usize,
+        to: i64,
+    },
+    /// Of the 100 days before a moment.
+    Expected {
+        keyword: usize,
+        to: i64,
+    },
+}
+
+/// The recomputed state that questions are answered from.
+pub struct State<'a> {
+    pub views: Vec<View<'a>>,
+    pub spikes: Vec<Spikes>,
+    pub now: i64,
+}
+
+impl Question {
+    /// Every question at these moments.
+    pub fn all(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
+        let mut all = Vec::new();
+        for at in moments.iter().copied() {
+            for window in WINDOWS {
+                for keyword in 0..keywords {
+                    all.extend((0..RANKINGS.len()).map(|ranking| Self::Ranking {
+                        keyword,
+                        ranking,
+                        window,
+                        at,
+                        limit: *chance.pick(&LIMITS),
+                    }));
+                }
+                all.push(Self::Overview { window, at });
+            }
+            for keyword in 0..keywords {
+                all.extend(Self::of_hours(keyword, at));
+            }
+        }
+        all
+    }
+
+    /// Some questions. Those about rankings have every keyword, moment, window, order and thing
+    /// that is ranked, those of each other kind every moment and window.
+    pub fn some(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
+        let keywords: Vec<usize> = (0..keywords).collect();
+        let mut some = Vec::new();
+        let (mut of, mut at) = (Deck::of(&keywords), Deck::of(moments));
+        for window in WINDOWS {
+            for ranking in (0..RANKINGS.len()).cycle().take(SAMPLES * RANKINGS.len()) {
+                some.push(Self::Ranking {
+                    keyword: of.next(chance),
+                    ranking,
+                    window,
+                    at: at.next(chance),
+                    limit: *chance.pick(&LIMITS),
+                });
+            }
+        }
+        let mut at = Deck::of(moments);
+        for window in WINDOWS.iter().cycle().take(SAMPLES_ACROSS) {
+            let at = at.next(chance);
+            some.push(Self::Overview { window, at });
+        }
+        let (mut of, mut at) = (Deck::of(&keywords), Deck::of(moments));
+        for _ in moments {
+            some.extend(Self::of_hours(of.next(chance), at.next(chance)));
+        }
+        some
+    }
+
+    fn of_hours(keyword: usize, to: Moment) -> Vec<Self> {
+        let mut questions = vec![Self::Spikes { keyword, to }];
+        if let Some(to) = to {
+            questions.push(Self::SpikesOfYear { keyword, to });
+            questions.push(Self::Expected { keyword, to });
+        }
+        questions
+    }
+
+    pub fn path(self, state: &State<'_>) -> String {
+        let of = |keyword: usize| format!("keywords/{}", token(state.views[keyword].keyword));
+        let time = |millis: i64| Timestamp::from_millis(millis).to_string();
+        let at =
+            |name: &str, at: Moment| at.map_or(String::new(), |at| format!("&{name}={}", time(at)));
+        match self {
+            Self::Ranking {
+                keyword,
+                ranking,
+                window,
+                at: moment,
+                limit,
+            } => {
+                let (by, order) = RANKINGS[ranking];
+                let (of, at) = (of(keyword), at("at", moment));
+                format!("{of}/ranking?by={by}&order={order}&window={window}&limit={limit}{at}")
+            }
+            Self::Overview { window, at: moment } => {
+                format!("overview?window={window}{}", at("at", moment))
+            }
+            Self::Spikes { keyword, to } => {
+                let to = to.map_or(String::new(), |to| format!("?to={}", time(to)));
+                format!("{}/spikes{to}", of(keyword))
+            }
+            Self::SpikesOfYear { keyword, to } => {
+                let from = time(to - 366 * DAY);
+                format!("{}/spikes?from={from}&to={}", of(keyword), time(to))
+            }
+            Self::Expected { keyword, to } => {
+                let (of, from, to) = (of(keyword), time(to - 100 * DAY), time(to));
+                format!("{of}/volume?step=hour&expected=true&from={from}&to={to}")
+            }
+        }
+    }
+
+    /// The answer, without `epoch` and `as_of`.
+    pub fn answer(self, state: &State<'_>) -> Value {
+        let State { views, spikes, now } = state;
+        match self {
+            Self::Ranking {
+                keyword,
+                ranking: index,
+                window,
+                at,
+                limit,
+            } => {
+                let (by, order) = RANKINGS[index];
+                let at = at.unwrap_or(*now);
+                let query = RankingQuery {
+                    by,
+                    order,
+                    window,
+                    at,
+                    limit,
+                };
+                ranking(&views[keyword], &query)
+            }
+            Self::Overview { window, at } => overview(views, spikes, window, at.unwrap_or(*now)),
+            Self::Spikes { keyword, to } => {
+                let to = to.unwrap_or(*now);
+                spikes[keyword].answer(&whole_hours(to - 30 * DAY, to))
+            }
+            Self::SpikesOfYear { keyword, to } => {
+                spikes[keyword].answer(&whole_hours(to - 366 * DAY, to))
+            }
+            Self::Expected { keyword, to } => {
+                let span = whole_hours(to - 100 * DAY, to);
+                spikes[keyword].volume(&views[keyword], &span)
+            }
+        }
+    }
+}
+
+/// The hours that a span touches.
+fn whole_hours(from: i64, to: i64) -> Range<i64> {
+    from.div_euclid(HOUR) * HOUR..(to + HOUR - 1).div_euclid(HOUR) * HOUR
+}
+
+/// Hands out all of its cards in random order, then all of them again.
+struct Deck<'a, T> {
+    cards: &'a [T],
+    left: Vec<T>,
+}
+
+impl<'a, T: Copy> Deck<'a, T> {
+    fn of(cards: &'a [T]) -> Self {
+        Self {
+            cards,
+            left: Vec::new(),
+        }
+    }
+
+    fn next(&mut self, chance: &mut Chance) -> T {
+        if self.left.is_empty() {
+            self.left.extend_from_slice(self.cards);
+        }
+        let place = chance.below(self.left.len() as u64) as usize;
+        self.left.swap_remove(place)
+    }
+}
