@@ -1,10 +1,10 @@
-//! Rankings, overviews, spikes and expected counts over HTTP equal a recomputation from the raw
-//! lines, before and after deletions and metrics. The recomputation has plain lists of posts. It
-//! shares the analyser and the form of times with the server.
+//! Rankings, related words, overviews, spikes and expected counts over HTTP equal a recomputation
+//! from the raw lines, before and after deletions and metrics. The recomputation has plain lists of
+//! posts. It shares the analyser and the form of times with the server.
 //!
 //! ```text
 //! corpus ─► server ─────────────────────────────► answers ─┐
-//!    └────► archive ─► views ─► ranking, overview, spikes ─┴─► equal for each of the questions
+//!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the questions
 //! ```
 //!
 //! With `TIDINGS_SOAK` every question is asked, else some of them.
@@ -15,6 +15,7 @@ mod corpus;
 mod overview;
 mod questions;
 mod ranking;
+mod related;
 mod spikes;
 mod statistics;
 mod usual;

@@ -8,6 +8,7 @@ use tidings::events::Timestamp;
 use super::archive::View;
 use super::overview::{overview, token};
 use super::ranking::{RANKINGS, RankingQuery, WINDOWS, ranking};
+use super::related::related;
 use super::spikes::Spikes;
 use crate::common::chance::Chance;
 
@@ -16,10 +17,10 @@ const DAY: i64 = Timestamp::DAY;
 
 /// Questions of each window about each thing that is ranked.
 const SAMPLES: usize = 3;
-/// Questions about all keywords, as many as there are moments at least.
+/// Questions in which all keywords have a part, as many as there are moments at least.
 const SAMPLES_ACROSS: usize = 24;
 
-/// Numbers of items in a ranking.
+/// Numbers of items.
 const LIMITS: [usize; 3] = [1, 20, 100];
 
 /// A moment in milliseconds; `None` is now and not named in the question.
@@ -32,6 +33,12 @@ pub enum Question {
         keyword: usize,
         /// Index into [`RANKINGS`].
         ranking: usize,
+        window: &'static str,
+        at: Moment,
+        limit: usize,
+    },
+    Related {
+        keyword: usize,
         window: &'static str,
         at: Moment,
         limit: usize,
@@ -78,6 +85,12 @@ impl Question {
                         at,
                         limit: *chance.pick(&LIMITS),
                     }));
+                    all.push(Self::Related {
+                        keyword,
+                        window,
+                        at,
+                        limit: *chance.pick(&LIMITS),
+                    });
                 }
                 all.push(Self::Overview { window, at });
             }
@@ -104,6 +117,15 @@ impl Question {
                     limit: *chance.pick(&LIMITS),
                 });
             }
+        }
+        let (mut of, mut at) = (Deck::of(&keywords), Deck::of(moments));
+        for window in WINDOWS.iter().cycle().take(SAMPLES_ACROSS) {
+            some.push(Self::Related {
+                keyword: of.next(chance),
+                window,
+                at: at.next(chance),
+                limit: *chance.pick(&LIMITS),
+            });
         }
         let mut at = Deck::of(moments);
         for window in WINDOWS.iter().cycle().take(SAMPLES_ACROSS) {
@@ -142,6 +164,15 @@ impl Question {
                 let (by, order) = RANKINGS[ranking];
                 let (of, at) = (of(keyword), at("at", moment));
                 format!("{of}/ranking?by={by}&order={order}&window={window}&limit={limit}{at}")
+            }
+            Self::Related {
+                keyword,
+                window,
+                at: moment,
+                limit,
+            } => {
+                let (of, at) = (of(keyword), at("at", moment));
+                format!("{of}/related?window={window}&limit={limit}{at}")
             }
             Self::Overview { window, at: moment } => {
                 format!("overview?window={window}{}", at("at", moment))
@@ -183,6 +214,12 @@ impl Question {
                 };
                 ranking(&views[keyword], &query)
             }
+            Self::Related {
+                keyword,
+                window,
+                at,
+                limit,
+            } => related(views, keyword, window, at.unwrap_or(*now), limit),
             Self::Overview { window, at } => overview(views, spikes, window, at.unwrap_or(*now)),
             Self::Spikes { keyword, to } => {
                 let to = to.unwrap_or(*now);
