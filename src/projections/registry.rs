@@ -13,7 +13,7 @@ use super::summary::KeywordSummary;
 /// The version of what belongs to no projection: outcomes, summary, ids, and the rows that a store
 /// keeps for a shard. It grows with each change of these. When a projection is removed, its version
 /// is added here.
-const CORE_VERSION: u32 = 6;
+const CORE_VERSION: u32 = 7;
 
 /// The fold version, a part of the epoch. It changes whenever the same events would give other
 /// rows, or the store would keep them in another way. A new projection changes it too.
