@@ -14,7 +14,7 @@ use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
 pub struct KeywordRows<'a> {
     shard: &'a ShardRows,
     keyword: Keyword,
-    /// Set when the caller holds the lock of the memtables. No rows are put while it does.
+    /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
 }
 

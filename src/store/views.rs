@@ -14,9 +14,9 @@ use super::{Epoch, Store, StoreError, SwapError};
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::projections::{KeywordSummary, Meter, MeteredRows, Rows, RowsError};
 
-/// Maximum number of attempts of a query while its keyword keeps changing. The last attempt holds
-/// the lock, so puts wait for it.
-const TRIES: usize = 5;
+/// Maximum number of attempts of a query on the present rows, while its keyword keeps changing.
+/// After them it reads a snapshot: puts go on, and the next commit waits for the query.
+const TRIES: usize = 2;
 
 /// The views that readers see: a store for each shard. A clone is cheap. All clones show the same
 /// stores, and a store is replaced for all of them.
@@ -327,8 +327,8 @@ fn read_in<T>(
         }
         before = after;
     }
-    let memtables = shard.rows.reading();
-    let rows = shard.rows.held(keyword, &memtables);
+    let snapshot = shard.rows.snapshot(keyword);
+    let rows = snapshot.rows();
     let Some(row) = rows.get(&KeywordSummary::key())? else {
         return Ok(None);
     };

@@ -53,9 +53,9 @@ impl ShardRows {
     }
 
     /// Writes all rows put so far and the checkpoint as one sled batch. Only one caller at a time
-    /// is allowed. The call waits for the disk only when the buffers of sled are full;
-    /// [`Store::flush`](crate::store::Store::flush) makes the commit durable. After an error the
-    /// rows stay frozen, and sled may have written some of them.
+    /// is allowed. The call waits for snapshots, and for the disk when the buffers of sled are
+    /// full; [`Store::flush`](crate::store::Store::flush) makes the commit durable. After an error
+    /// the rows stay frozen, and sled may have written some of them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -126,10 +126,13 @@ impl ShardRows {
             }
         }
         batch.insert(layout::SHARD, record.encode()?);
+        // Waits for snapshots before it takes anything that their reads need.
+        let writes = self.sled_writes.write();
         self.database.attempts(self.index, *record);
         let tree = self.database.tree(self.index)?;
         let tree = tree.get()?;
         guarded("commit", || tree.apply_batch(batch))?;
+        drop(writes);
         if let Some(observer) = observer {
             observer.committed(self.index, record);
         }

@@ -19,6 +19,7 @@ use crate::projections::{FoldContext, RowChanges, ids};
 mod background;
 mod commit;
 mod reads;
+mod snapshot;
 mod time_index;
 
 use background::StoredRuns;
@@ -34,6 +35,8 @@ pub struct ShardRows {
     /// The fold that makes the rows.
     context: FoldContext,
     memtables: RwLock<Memtables>,
+    /// Write-locked while a commit writes to sled, read-locked by snapshots.
+    sled_writes: RwLock<()>,
     put_log: PutLog,
     /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
@@ -48,6 +51,7 @@ impl ShardRows {
             index,
             context,
             memtables: RwLock::default(),
+            sled_writes: RwLock::default(),
             put_log: PutLog::default(),
             tracked_log_lock: Mutex::default(),
             background: Mutex::default(),
@@ -82,12 +86,8 @@ impl ShardRows {
         KeywordRows::new(self, keyword, None)
     }
 
-    /// The rows of one keyword, with the memtables that the caller has locked.
-    pub(super) fn held<'a>(
-        &'a self,
-        keyword: &Keyword,
-        memtables: &'a Memtables,
-    ) -> KeywordRows<'a> {
+    /// The rows of one keyword, with memtables that do not change.
+    fn held<'a>(&'a self, keyword: &Keyword, memtables: &'a Memtables) -> KeywordRows<'a> {
         KeywordRows::new(self, keyword, Some(memtables))
     }
 

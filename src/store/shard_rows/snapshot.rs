@@ -1,0 +1,152 @@
+//! [`RowsSnapshot`]: the rows of one keyword as they are at one moment, for a long query.
+//!
+//! In: a keyword. Out: its rows, which stay the same while the snapshot is held. The rows of the
+//! keyword in the memtables are copied, so puts do not wait, and later ones are not seen. A commit
+//! of the shard waits before it writes to sled, so the rows there stay too. Folding continues
+//! meanwhile, until the events of several commits are in memory.
+
+use std::ops::Bound;
+
+use parking_lot::RwLockReadGuard;
+
+use super::ShardRows;
+use crate::events::Keyword;
+use crate::store::memtable::{Memtables, RowMap};
+use crate::store::{KeywordRows, layout};
+
+/// The rows of one keyword at one moment. No commit writes to sled while it is held, so it is held
+/// for one query at most.
+#[derive(Debug)]
+pub(in crate::store) struct RowsSnapshot<'a> {
+    shard: &'a ShardRows,
+    keyword: &'a Keyword,
+    /// Copies of the keyword's rows, and the rows of the running commit.
+    memtables: Memtables,
+    _no_writes: RwLockReadGuard<'a, ()>,
+}
+
+impl ShardRows {
+    /// Takes a snapshot of the rows of a keyword. Waits while a commit writes to sled.
+    pub(in crate::store) fn snapshot<'a>(&'a self, keyword: &'a Keyword) -> RowsSnapshot<'a> {
+        let no_writes = self.sled_writes.read();
+        let memtables = self.reading();
+        let mut pending = RowMap::new();
+        for prefix in layout::all_of(keyword) {
+            let range = (Bound::Included(prefix.as_slice()), Bound::Unbounded);
+            let rows = memtables.pending.range::<[u8], _>(range);
+            let of_keyword = rows.take_while(|(key, _)| key.starts_with(&prefix));
+            pending.extend(of_keyword.map(|(key, row)| (key.clone(), row.clone())));
+        }
+        RowsSnapshot {
+            shard: self,
+            keyword,
+            memtables: Memtables {
+                pending,
+                committing: memtables.committing.clone(),
+                ..Memtables::default()
+            },
+            _no_writes: no_writes,
+        }
+    }
+}
+
+impl RowsSnapshot<'_> {
+    /// The rows.
+    pub(in crate::store) fn rows(&self) -> KeywordRows<'_> {
+        self.shard.held(self.keyword, &self.memtables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::events::{Checkpoint, RecordHash, Sequence, Timestamp};
+    use crate::projections::{
+        KeywordSummary, RowChanges, RowKey, RowKind, Rows, RowsError, Seek, row_formats,
+    };
+    use crate::store::{Store, Views};
+
+    /// A kind of rows with suffixes.
+    fn kind() -> RowKind {
+        let mut kinds = row_formats().map(|format| format.kind);
+        kinds
+            .find(|kind| *kind != KeywordSummary::key().kind())
+            .unwrap()
+    }
+
+    /// Puts the summary of a keyword with this number of tweets, and the row of that number.
+    fn put(rows: &ShardRows, keyword: &Keyword, number: u8) {
+        let summary = KeywordSummary {
+            tweets: number.into(),
+            ..KeywordSummary::default()
+        };
+        let row = RowKey::of_kind(kind()).with(&[number]);
+        let changes = RowChanges {
+            rows: vec![
+                (KeywordSummary::key(), Some(summary.encode().unwrap())),
+                (row, Some(Bytes::from(vec![number]))),
+            ],
+            ..RowChanges::default()
+        };
+        rows.put(keyword, changes).unwrap();
+    }
+
+    /// The last byte of the keys of the rows that [`put`] has put, in order.
+    fn numbers(rows: &dyn Rows) -> Result<Vec<u8>, RowsError> {
+        let mut numbers = Vec::new();
+        let mut next = RowKey::of_kind(kind());
+        while let Some((key, row)) = rows.seek(Seek::After(&next))? {
+            assert_eq!(rows.get(&key)?, Some(row));
+            numbers.extend(key.suffix());
+            next = key;
+        }
+        Ok(numbers)
+    }
+
+    #[test]
+    fn long_query_on_a_changing_keyword_reads_one_version_and_no_put_waits_for_it() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let (keyword, other) = (Keyword::new("a").unwrap(), Keyword::new("ab").unwrap());
+        let rows = Arc::clone(store.rows_of(&keyword).unwrap());
+        let checkpoint = Checkpoint {
+            incarnation: store.parts().incarnation,
+            sequence: Sequence::new(1),
+            hash: RecordHash(0),
+        };
+        let record = store.record_at(checkpoint, Timestamp::EARLIEST);
+        // The first row is in sled, the second in the memtable of a commit, the others are pending.
+        put(&rows, &keyword, 1);
+        rows.commit(&record).unwrap();
+        put(&rows, &keyword, 2);
+        rows.freeze().unwrap();
+        put(&rows, &keyword, 3);
+        put(&rows, &other, 9);
+        let views = Views::default();
+        views.show(&store);
+        let mut last = 3;
+        let mut are_writes_free = Vec::new();
+        let answer = views.read(&keyword, |summary, seen| {
+            are_writes_free.push(rows.sled_writes.try_write().is_some());
+            assert!(rows.memtables.try_write().is_some());
+            last += 1;
+            put(&rows, &keyword, last);
+            rows.freeze().unwrap();
+            Ok((summary.tweets, numbers(seen)?))
+        });
+        let (tweets, found) = answer.unwrap().unwrap().value;
+        assert_eq!(tweets, u64::from(last) - 1);
+        assert_eq!(found, (1..last).collect::<Vec<_>>());
+        let held = are_writes_free.pop();
+        assert_eq!(held, Some(false), "a commit would change the rows in sled");
+        assert!(are_writes_free.into_iter().all(|is_free| is_free));
+        rows.commit(&record).unwrap();
+        let after = views.read(&keyword, |_, seen| numbers(seen));
+        let after = after.unwrap().unwrap().value;
+        assert_eq!(after, (1..=last).collect::<Vec<_>>());
+    }
+}
