@@ -150,13 +150,9 @@ impl Resource for Spikes {
 }
 
 impl KeywordResource for Spikes {
-    /// The spikes of the last 30 days are never refused. They take more than a few rows.
+    /// A spike may have any number of tweets, and all of them are read.
     fn lane(&self) -> Lane {
-        if self.from.is_some() || self.to.is_some() {
-            Lane::Scan
-        } else {
-            Lane::List
-        }
+        Lane::Scan
     }
 
     fn question(
@@ -235,6 +231,14 @@ mod tests {
             let span = read(raw, now).unwrap().span(moment(now));
             let span = (span.start.to_string(), span.end.to_string());
             assert_eq!(span, (from.into(), to.into()), "{raw} at {now}");
+        }
+    }
+
+    #[test]
+    fn spikes_are_scans_with_and_without_a_span() {
+        for raw in ["", "from=2026-11-20T00:00:00Z", "to=2026-11-20T00:00:00Z"] {
+            let spikes = read(raw, "2026-11-23T07:00:00Z").unwrap();
+            assert_eq!(spikes.lane(), Lane::Scan, "{raw}");
         }
     }
 
