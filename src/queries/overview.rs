@@ -3,7 +3,7 @@
 
 use std::collections::BinaryHeap;
 
-use super::spikes::{KeywordSpike, found_spikes, strongest_spikes};
+use super::spikes::{KeywordSpike, StrongestSpikes, found_spikes};
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp, TweetPosted};
 use crate::projections::overview::{self, KeywordCount, KeywordCounts, Overview, Window};
@@ -60,7 +60,7 @@ pub fn overview(
     })?;
     let mut counted = Vec::with_capacity(tracked.len());
     let mut candidates = BinaryHeap::new();
-    let mut spikes = Some(Vec::new());
+    let mut spikes = Some(StrongestSpikes::new(MAX_SPIKES));
     for (keyword, span) in tracked {
         let found = match span {
             Some(span) => look(views, &keyword, span, window, at)?,
@@ -70,14 +70,16 @@ pub fn overview(
             candidates.push((end, keyword.clone()));
         }
         spikes = spikes.zip(found.spikes).map(|(mut spikes, found)| {
-            let of_keyword = found.into_iter();
-            spikes.extend(of_keyword.map(|spike| (keyword.clone(), spike)));
+            for spike in found {
+                spikes.offer(&keyword, spike);
+            }
             spikes
         });
         counted.push((keyword, found.counts));
     }
     let latest = latest(views, candidates, until)?;
-    let spikes = match spikes.map(|spikes| strongest_spikes(views, spikes, MAX_SPIKES)) {
+    let span = (until.plus(-window.length()), until);
+    let spikes = match spikes.map(|spikes| spikes.explained(views, span)) {
         Some(Err(error)) if error.is_not_kept() => None,
         explained => explained.transpose()?,
     };
