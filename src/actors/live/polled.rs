@@ -30,8 +30,8 @@ struct PolledDetails {
 
 impl PolledTopic {
     /// Makes a topic. `parameters` are the non-default parameters with their encoded values; equal
-    /// parameters have equal encodings. `long_lists` names at most two list members of the answer
-    /// that may be too long for one message.
+    /// parameters have equal encodings. `long_lists` names the list members of the answer that may
+    /// be too long for one message.
     pub fn new(
         name: &'static str,
         parameters: Vec<(&'static str, String)>,

@@ -91,42 +91,89 @@ impl DividedMessage<'_> {
         parts
     }
 
-    /// Builds the parts with two lists. Every part has both lists, and the client concatenates the
-    /// parts of each. When the first list takes at most half of a message, only the second is
-    /// split.
-    pub(super) fn with_lists<T: Serialize, U: Serialize>(
-        &self,
-        (first, firsts): (&str, &[T]),
-        (second, seconds): (&str, &[U]),
-    ) -> Vec<Message> {
-        let mut whole = format!("{},\"{first}\":", self.prefix);
-        push_all(&mut whole, firsts);
-        if whole.len() <= MAX_MESSAGE_BYTES / 2 {
-            let with_first = DividedMessage {
-                prefix: &whole,
-                ..*self
-            };
-            return with_first.with_list(second, seconds);
-        }
-        let tail = format!(",\"{second}\":[]{}", self.tail);
-        let of_first = DividedMessage {
-            tail: &tail,
-            ..*self
+    /// Builds the parts with several lists. Every part has all lists, and the client concatenates
+    /// the parts of each.
+    pub(super) fn with_lists<T: Serialize>(&self, lists: &[(&str, Vec<T>)]) -> Vec<Message> {
+        let empty = |lists: &[(&str, Vec<T>)]| -> String {
+            let lists = lists.iter();
+            lists.map(|(name, _)| format!(",\"{name}\":[]")).collect()
         };
-        let mut parts = of_first.with_list(first, firsts);
-        if let Some(last) = parts.pop() {
-            // Parts with the second list follow, so this one is not the last.
-            let text = String::from_utf8_lossy(last.text());
-            let text = text.strip_suffix('}').unwrap_or(&text);
-            let text = format!("{text},\"more\":true}}");
-            parts.push(Message::new(text, self.kind, None));
+        let mut parts = Vec::new();
+        let mut text = self.prefix.to_owned();
+        let mut has_items = false;
+        let mut item = String::new();
+        for (place, (name, items)) in lists.iter().enumerate() {
+            let (before, rest) = lists.split_at(place);
+            let after = empty(rest.get(1..).unwrap_or_default()) + self.tail;
+            text.push_str(&format!(",\"{name}\":["));
+            let mut is_first = true;
+            for value in items {
+                item.clear();
+                push(&mut item, value);
+                let length = text.len() + item.len() + after.len() + 32;
+                if has_items && length > MAX_MESSAGE_BYTES {
+                    text.push_str(&format!("]{after},\"more\":true}}"));
+                    parts.push(Message::new(std::mem::take(&mut text), self.kind, None));
+                    text = format!("{}{},\"{name}\":[", self.prefix, empty(before));
+                    is_first = true;
+                }
+                if !is_first {
+                    text.push(',');
+                }
+                text.push_str(&item);
+                (is_first, has_items) = (false, true);
+            }
+            text.push(']');
         }
-        let prefix = format!("{},\"{first}\":[]", self.prefix);
-        let of_second = DividedMessage {
-            prefix: &prefix,
-            ..*self
-        };
-        parts.extend(of_second.with_list(second, seconds));
+        text.push_str(self.tail);
+        text.push('}');
+        parts.push(Message::new(text, self.kind, Some(self.position)));
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::events::Sequence;
+
+    #[test]
+    fn joined_parts_of_each_list_are_the_list() {
+        let list = |name: &str, count: usize, length: usize| -> Vec<String> {
+            let items = (0..count).map(|number| format!("{name}{number}{}", "x".repeat(length)));
+            items.collect()
+        };
+        for lengths in [[3, 20, 9_000], [4_000, 3, 0], [0, 6_000, 6_000], [0, 0, 0]] {
+            let names = ["latest", "spikes", "keywords"];
+            let lists = names.iter().zip(lengths);
+            let lists: Vec<_> = lists
+                .map(|(name, count)| (*name, list(name, count, 100)))
+                .collect();
+            let message = DividedMessage {
+                kind: MessageKind::Snapshot,
+                position: Position::of_all("00000000000000ff".parse().unwrap(), Sequence::new(7)),
+                prefix: "{\"until\":5",
+                tail: ",\"tail\":6",
+            };
+            let parts = message.with_lists(&lists);
+            let mut joined = vec![Vec::new(); names.len()];
+            for (number, part) in (1..).zip(&parts) {
+                assert!(part.text().len() <= MAX_MESSAGE_BYTES);
+                let part: Value = serde_json::from_slice(part.text()).unwrap();
+                assert_eq!((&part["until"], &part["tail"]), (&5.into(), &6.into()));
+                assert_eq!(part.get("more").is_none(), number == parts.len());
+                for (name, joined) in names.iter().zip(&mut joined) {
+                    let items = part[name].as_array().unwrap();
+                    joined.extend(items.iter().map(|item| item.as_str().unwrap().to_owned()));
+                }
+            }
+            let expected: Vec<_> = lists.into_iter().map(|(_, items)| items).collect();
+            assert_eq!(joined, expected);
+            let bytes: usize = parts.iter().map(|part| part.text().len()).sum();
+            let items: usize = expected.iter().flatten().map(String::len).sum();
+            assert!(bytes < items + items / 10 + 1_000, "lists are repeated");
+        }
     }
 }

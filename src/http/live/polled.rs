@@ -38,13 +38,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Removes a list and returns its elements. A missing list has none.
-    fn take_list(&mut self, name: &str) -> serde_json::Result<Vec<&'a RawValue>> {
+    /// Removes a list and returns its elements; `None` when the answer has no such list.
+    fn take_list(&mut self, name: &str) -> serde_json::Result<Option<Vec<&'a RawValue>>> {
         let place = self.0.iter().position(|(member, _)| *member == name);
-        place.map_or(Ok(Vec::new()), |place| {
-            let (_, list) = self.0.remove(place);
-            serde_json::from_str(list.get())
-        })
+        let list = place.map(|place| self.0.remove(place));
+        list.map(|(_, list)| serde_json::from_str(list.get()))
+            .transpose()
     }
 }
 
@@ -83,7 +82,9 @@ fn try_encode(
     let mut members: Members<'_> = serde_json::from_slice(&answer.answer.0)?;
     let mut lists = Vec::new();
     for name in topic.long_lists() {
-        lists.push((*name, members.take_list(name)?));
+        if let Some(list) = members.take_list(name)? {
+            lists.push((*name, list));
+        }
     }
     for (name, value) in members.0 {
         // The prefix has the parameters already.
@@ -98,9 +99,54 @@ fn try_encode(
         prefix: &prefix,
         tail: "",
     };
-    Ok(match lists.as_slice() {
-        [] => vec![Message::new(format!("{prefix}}}"), kind, Some(position))],
-        [(name, items)] => divided.with_list(name, items),
-        [first, second, ..] => divided.with_lists((first.0, &first.1), (second.0, &second.1)),
-    })
+    Ok(divided.with_lists(&lists))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::access::KeywordSet;
+    use crate::actors::live::{AcrossQuestion, EncodedAnswer, PolledQuestion, Position};
+    use crate::events::Timestamp;
+    use crate::store::{StoreError, Views};
+
+    /// A question that is never run.
+    #[derive(Debug)]
+    struct Unasked;
+
+    impl AcrossQuestion for Unasked {
+        fn ask(
+            &self,
+            _: &Views,
+            _: &KeywordSet,
+            _: Timestamp,
+        ) -> Result<EncodedAnswer, StoreError> {
+            Err(StoreError::Absent)
+        }
+
+        fn current_during(&self, _: Timestamp) -> Option<std::ops::Range<Timestamp>> {
+            None
+        }
+    }
+
+    #[test]
+    fn list_that_an_answer_does_not_have_is_not_in_its_message() {
+        let question = PolledQuestion::across(KeywordSet::All, Unasked);
+        let topic = PolledTopic::new("overview", Vec::new(), &["latest", "spikes"], question);
+        let answer = PolledAnswer {
+            position: Position::of_all("00000000000000ff".parse().unwrap(), Sequence::new(7)),
+            current: None,
+            answer: EncodedAnswer(r#"{"total":3,"latest":[1,2]}"#.as_bytes().into()),
+        };
+        let messages = encode(&topic, None, None, &answer);
+        let [message] = messages.as_slice() else {
+            panic!("{messages:?}");
+        };
+        let line: Value = serde_json::from_slice(message.text()).unwrap();
+        assert_eq!(line["latest"], serde_json::json!([1, 2]));
+        assert_eq!(line["total"], 3);
+        assert!(line.get("spikes").is_none(), "{line}");
+    }
 }

@@ -93,10 +93,6 @@ impl TopicEntry {
                 is_default,
             } => {
                 assert!(
-                    long_lists.len() <= 2,
-                    "a message is split at two lists at most"
-                );
-                assert!(
                     !name_keywords(parameters),
                     "a query that names keywords has no polled topic"
                 );

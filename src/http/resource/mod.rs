@@ -146,7 +146,7 @@ pub enum Live {
     /// of them is refused, unknown or untracked.
     Polled {
         /// Names of the lists that may be too long for one message, in the order in which they are
-        /// sent. At most two.
+        /// sent.
         long_lists: &'static [&'static str],
         /// Whether a `subscribe` without topics subscribes to this topic.
         is_default: bool,

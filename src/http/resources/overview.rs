@@ -165,7 +165,7 @@ impl Resource for Overview {
     const PARAMETERS: &'static [Parameter] = &[Parameter::Word(WINDOW), Parameter::Time(AT)];
     const EXAMPLES: &'static [&'static str] = &["", "at=2015-06-02T00:00:00Z", "window=7d"];
     const LIVE: Live = Live::Polled {
-        long_lists: &["latest", "keywords"],
+        long_lists: &["latest", "spikes", "keywords"],
         is_default: false,
     };
 
