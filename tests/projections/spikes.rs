@@ -287,7 +287,8 @@ fn g2([a, b, c, d]: [usize; 4]) -> f64 {
 
 #[test]
 fn planted_words_and_authors_are_reasons_and_all_reasons_follow_from_the_tweets() {
-    // With the lowest rate all hours of a week are compared, with the highest the same hours.
+    // Only the burst of three hours at the highest rate has 200 usual tweets in the same hours. The
+    // others are compared with all hours of the week.
     for (seed, rate) in [(1, 2), (2, 5), (3, 12)] {
         let mut world = World::new(seed);
         world.live(0..17 * 24, rate);

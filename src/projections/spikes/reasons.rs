@@ -23,7 +23,7 @@ pub const MAX_REASON_TWEETS: usize = 10;
 /// Days before a spike whose tweets it is compared with. A spike that is longer than a day is
 /// compared with as many stretches of its own length in whole days.
 const EARLIER_DAYS: i64 = 7;
-/// If the same hours of these days have fewer tweets, all of their hours are taken.
+/// With fewer tweets in the same hours, all hours of these days are compared.
 const MIN_USUAL_TWEETS: u64 = 200;
 
 /// What explains a spike.
@@ -59,8 +59,8 @@ impl<'r> Explainer<'r> {
         })
     }
 
-    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in the
-    /// seven days before it at most; for a spike of more than a day, in seven times its length.
+    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in seven
+    /// stretches before it, each as long as the spike in whole days.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -172,5 +172,49 @@ impl Comparison {
         });
         let keys = scored.into_iter().map(|(_, _, key)| key);
         keys.take(MAX_REASON_KEYS).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, TweetDeleted, TweetPosted};
+    use crate::projections::test_history::{NOON, TestKeyword};
+
+    fn tweet(number: i64, text: &str) -> TweetPosted {
+        TweetPosted::of_test(&format!("x:{number}"), NOON.plus(number), text)
+    }
+
+    fn words(folded: &TestKeyword, count: u64) -> Vec<String> {
+        let spike = Spike {
+            start: NOON,
+            end: NOON.plus(Timestamp::HOUR),
+            peak_at: NOON,
+            count,
+            expected: Decimal::default(),
+            score: Decimal::default(),
+        };
+        let explainer = Explainer::new(&folded.rows, BTreeSet::new()).unwrap();
+        explainer.explain(&spike).unwrap().words
+    }
+
+    #[test]
+    fn hour_that_is_cut_and_loses_tweets_is_explained_from_its_tweets() {
+        // A bucket of a unit test holds 40 keys of a kind.
+        let texts = (0..20).map(|number| format!("thing{number} other{number}"));
+        let texts = texts.chain((20..25).map(|_| "eclipse".to_owned()));
+        let tweets: Vec<_> = (0..).zip(texts).collect();
+        let mut folded = TestKeyword::new();
+        let posted = tweets
+            .iter()
+            .map(|(number, text)| Event::TweetPosted(Box::new(tweet(*number, text))));
+        folded.fold(posted);
+        assert_eq!(words(&folded, 25), [""; 0]);
+        let deleted = (0..2).map(|number| {
+            let TweetPosted { id, at, .. } = tweet(number, "");
+            Event::TweetDeleted(TweetDeleted { id, at })
+        });
+        folded.fold(deleted);
+        assert_eq!(words(&folded, 23), ["eclipse"]);
     }
 }
