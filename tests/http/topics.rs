@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
 use tidings::actors::live::{EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic};
@@ -9,8 +11,10 @@ use tidings::events::{Keyword, Timestamp};
 use tidings::http::{KeywordSet, RESOURCES, ResourceEntry, Scope, topic};
 use tidings::projections::{KeywordSummary, Rows, RowsError};
 
+use crate::common::events::NOW;
 use crate::common::in_process::Running;
-use crate::http::subscriber::Subscriber;
+use crate::common::lines::{of, posted};
+use crate::http::subscriber::{Held, Subscriber};
 use crate::http::views::filled;
 
 /// The parameters of an example.
@@ -191,5 +195,59 @@ async fn answer_about_one_keyword_moves_with_the_clock_alone() {
     let (kinds, seqs): (Vec<_>, Vec<_>) = met.into_iter().unzip();
     assert_eq!(kinds, ["snapshot", "update", "update"]);
     assert_eq!(seqs, [1, 1, 1]);
+    running.stop().await;
+}
+
+/// Answers with more bytes than a feed keeps of a snapshot, and counts its answers.
+#[derive(Debug)]
+struct Counted(Arc<AtomicU64>);
+
+impl KeywordQuestion for Counted {
+    fn ask(
+        &self,
+        _: &Keyword,
+        _: &KeywordSummary,
+        _: &dyn Rows,
+        _: Timestamp,
+    ) -> Result<EncodedAnswer, RowsError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let answer = json!({ "text": "x".repeat(20_000) });
+        Ok(EncodedAnswer(answer.to_string().into_bytes().into()))
+    }
+
+    fn current_during(&self, _: Timestamp) -> Option<Range<Timestamp>> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_at_one_position_share_a_long_answer_about_one_keyword() {
+    let running = Running::start().await;
+    running.track("ai").await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let question = PolledQuestion::of_keyword(Counted(Arc::clone(&asked)));
+    let counted = PolledTopic::new("counted", Vec::new(), &[], question);
+    let subscribe = async || {
+        let mut subscriber = Subscriber::connect(&running.live).await;
+        let topics = vec![Topic::Polled(counted.clone())];
+        subscriber.subscribe(Some("ai"), topics, None).await;
+        let has_snapshot = |held: &Held| held.snapshots > 0;
+        subscriber
+            .until(|held| held.values().any(has_snapshot))
+            .await;
+        subscriber
+    };
+    let mut subscribers = Vec::new();
+    for _ in 0..3 {
+        subscribers.push(subscribe().await);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let line = of("ai", posted("x:1", &NOW.to_string(), "ai"));
+    let seq = running.publish_all(&[line]).await;
+    let mut later = subscribe().await;
+    later
+        .until(|held| held.values().all(|held| held.seq == seq))
+        .await;
+    assert!(asked.load(Ordering::SeqCst) > 1);
     running.stop().await;
 }

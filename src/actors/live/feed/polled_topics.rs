@@ -58,14 +58,29 @@ struct Held {
 type PolledSnapshot = (Position, Option<Range<Timestamp>>, Vec<Message>);
 
 impl Held {
-    /// True when the last answer can be reused: it is over all keywords, a refresh now would cost
-    /// too much time, and the time is within its window. The answer of one keyword is cheap, and is
-    /// made for each request.
+    /// True when the last answer can be reused although it may be a moment old: it is over all
+    /// keywords, a refresh now would cost too much time, and the time is within its window.
     fn is_still_good(&self, now: Timestamp) -> bool {
         let current = self.last.current.as_ref();
         self.topic.is_of_all()
             && self.made.elapsed() < self.cost.saturating_mul(PAUSE_PER_COST)
             && current.is_none_or(|current| current.contains(&now))
+    }
+
+    /// True when the last answer is that of now: it is about one keyword alone, whose rows have not
+    /// changed since, and the time is within its window.
+    async fn is_unchanged(
+        &self,
+        context: &FeedContext,
+        (at, now): (Position, Timestamp),
+    ) -> Result<bool, StoreError> {
+        let (last, topic) = (&self.last, &self.topic);
+        let current = last.current.as_ref();
+        let is_possible = !topic.is_of_all()
+            && !topic.is_joined()
+            && last.position.epoch == at.epoch
+            && current.is_none_or(|current| current.contains(&now));
+        Ok(is_possible && context.position().await? == Some(last.position))
     }
 
     /// True when other keywords may have changed the answer, and the last one was made long enough
@@ -165,7 +180,9 @@ impl PolledTopics {
     ) -> Result<Option<PolledSnapshot>, StoreError> {
         let index = self.held.iter().position(|held| held.topic == *topic);
         let held = index.and_then(|index| self.held.get(index));
-        if let Some(held) = held.filter(|held| held.is_still_good(now)) {
+        if let Some(held) = held
+            && (held.is_still_good(now) || held.is_unchanged(context, (at, now)).await?)
+        {
             let last = Arc::clone(&held.last);
             let messages = context.encode(topic, &last, None).await?;
             return Ok(Some((last.position, last.current.clone(), messages)));
