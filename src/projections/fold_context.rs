@@ -134,6 +134,7 @@ fn settings_hash(texts: &AnalyserSettings, spikes: &SpikeSettings) -> u64 {
 mod tests {
     use super::*;
     use crate::events::{Event, Timestamp};
+    use crate::projections::keys::background;
     use crate::projections::keys::{KeyKind, RankingQuery, ranking};
     use crate::projections::overview::Window;
     use crate::projections::statistics::Decimal;
@@ -268,7 +269,15 @@ mod tests {
                 }
             }
         }
-        let summary = current.of_fold(0).check_kept(KeywordSummary::FORMAT.kind);
+        for RowFormat { kind, .. } in background::FORMATS {
+            current.check_kept(kind).unwrap();
+            current.of_fold(12).check_kept(kind).unwrap();
+            let refused = current.of_fold(11).check_kept(kind);
+            assert!(matches!(refused, Err(RowsError::NotKept)));
+        }
+        let summary = current
+            .of_fold(0)
+            .check_kept(KeywordSummary::FORMAT.kind);
         summary.unwrap();
     }
 }

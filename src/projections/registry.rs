@@ -5,6 +5,7 @@
 
 use super::Projections;
 use super::ids;
+use super::keys::background;
 use super::projection::Projection;
 use super::row_format::RowFormat;
 use super::rows::{RowKey, RowKind, Rows, RowsError};
@@ -120,8 +121,12 @@ pub fn row_formats() -> impl Iterator<Item = &'static RowFormat> {
 
 /// The first version of the fold whose rows of this kind can answer queries.
 pub(super) fn kept_since(kind: RowKind) -> u32 {
+    let is_of = |formats: &[RowFormat]| formats.iter().any(|format| format.kind == kind);
+    if is_of(&background::FORMATS) {
+        return background::SINCE;
+    }
     let mut projections = Projections::ALL.iter();
-    let keeper = projections.find(|one| one.formats.iter().any(|format| format.kind == kind));
+    let keeper = projections.find(|one| is_of(one.formats));
     keeper.map_or(0, |projection| projection.since)
 }
 

@@ -29,12 +29,14 @@ impl Rows for BackgroundRows<'_> {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.context().check_kept(key.kind())?;
         let row = self.shard.get(&layout::background(key), self.held);
         row.map_err(as_rows_error)
     }
 
     fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
         let kind = seek.key().kind();
+        self.context().check_kept(kind)?;
         let number = kind.number();
         let start = Bound::Included(vec![number]);
         let end = Bound::Excluded(vec![number.saturating_add(1)]);

@@ -17,6 +17,7 @@ use tidings::queries::related;
 
 use crate::common::engine::{append, memory, options, start, start_with};
 use crate::common::events::{NOW, deleted, keyword, posted, record, tweet};
+use crate::engine::previous_views::scene::{self, Gate, Opener, older, views_of};
 
 const KEYWORDS: [&str; 4] = ["ai", "연기", "us airways", "재미"];
 
@@ -136,6 +137,24 @@ async fn background_is_the_sum_through_deletions_untracking_and_restarts() {
             Ok(())
         });
     assert!(is_empty.unwrap());
+    tidings.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn related_words_are_refused_while_views_without_background_answer() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path();
+    views_of(data, scene::tweets(0..30), older(data), None).await;
+    let journal = scene::journal(data);
+    let last = append(&journal, scene::tweets(30..40)).await;
+    let gate = Arc::new(Gate::default());
+    let _opener = Opener(Arc::clone(&gate));
+    let tidings = scene::start(data, &journal, gate.fold()).await;
+    let backgrounds = || tidings.views().over_backgrounds((), |(), _, _| Ok(()));
+    assert!(backgrounds().unwrap_err().awaits_views());
+    gate.open();
+    tidings.reached(Scope::All, last).await.unwrap();
+    backgrounds().unwrap();
     tidings.shutdown().await.unwrap();
 }
 

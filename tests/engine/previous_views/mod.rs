@@ -3,5 +3,5 @@
 mod answering;
 mod other_settings;
 mod publishing;
-mod scene;
+pub mod scene;
 mod subscriptions;

@@ -52,6 +52,12 @@ pub const RUN_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
+/// The formats of all rows of the background.
+pub const FORMATS: [RowFormat; 2] = [BACKGROUND_FORMAT, RUN_FORMAT];
+
+/// The first version of the fold whose stores have the background.
+pub const SINCE: u32 = 12;
+
 /// The key of a run.
 pub fn run_key(number: u64) -> RowKey {
     RowKey::of_kind(RUN_FORMAT.kind).with(&number.to_be_bytes())
