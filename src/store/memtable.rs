@@ -20,10 +20,26 @@ pub(super) struct Memtables {
     pub(super) committing: Option<Arc<RowMap>>,
     /// Runs of the background that were put since the last commit began. It makes rows of them.
     pub(super) runs: Vec<NewRun>,
-    /// Grows when rows of the background change.
-    pub(super) background_version: u64,
+    /// The runs of the background that are rows.
+    pub(super) stored_runs: StoredRuns,
+    /// Grows when stored runs change or go. A new one behind them does not count.
+    pub(super) runs_version: u64,
+    /// Grows when the map of the background changes.
+    pub(super) map_version: u64,
     /// Grows when what the background adds up to changes.
     pub(super) background_changes: u64,
+}
+
+/// The runs of the background that are rows of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct StoredRuns {
+    /// The number of the next run.
+    pub(super) next: u64,
+    pub(super) count: usize,
+    /// Bytes of their records.
+    pub(super) bytes: usize,
+    /// Whether they name tweets that went.
+    pub(super) has_losses: bool,
 }
 
 /// What one put has contributed to the background.

@@ -69,9 +69,9 @@ impl Store {
             .map(|shard| {
                 let database = Arc::clone(&database);
                 let context = options.context.clone();
-                Arc::new(ShardRows::new(database, shard.index(), context))
+                ShardRows::open(database, shard.index(), context).map(Arc::new)
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         let commit_thread = CommitThread::start(Arc::clone(&database))
             .map_err(StoreError::io("start a thread for", &options.dir))?;
         Ok(Self {

@@ -300,10 +300,22 @@ fn system_error(error: std::io::Error) -> std::io::Error {
 }
 
 #[cfg(test)]
+impl Database {
+    /// Puts the database into the state after a failed attempt to open it again on a full disk.
+    pub(super) fn fail(&self) {
+        *self.closed() = Some(self.unwritten(tests::refused(28)));
+        for tree in &self.trees {
+            *tree.write() = None;
+        }
+        *self.db.write() = None;
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(code: i32) -> StoreError {
+    pub(super) fn refused(code: i32) -> StoreError {
         StoreError::Sled {
             action: "commit",
             source: sled::Error::Io(std::io::Error::from_raw_os_error(code)),
@@ -332,12 +344,7 @@ mod tests {
         let database = Database::open(dir.path(), 1 << 20, ShardCount::DEFAULT).unwrap();
         let read = || database.read(0, "read a row", |tree| tree.get("key"));
         assert_eq!(read().unwrap(), None);
-        // The state after a failed attempt to open the database again.
-        *database.closed() = Some(database.unwritten(refused(28)));
-        for tree in &database.trees {
-            *tree.write() = None;
-        }
-        *database.db.write() = None;
+        database.fail();
         let full = std::io::Error::from_raw_os_error(28).to_string();
         for error in [read().unwrap_err(), database.keep_open().unwrap_err()] {
             assert!(error.is_unwritten() && error.to_string().contains(&full));

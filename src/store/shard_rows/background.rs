@@ -5,18 +5,19 @@
 //! of the put's rows writes too.
 //!
 //! A commit stores the contributions since the last one as one run. When the stored runs are many
-//! or large, or name tweets that went, it merges all of them instead. One merge runs at a time: it
-//! holds the lock `background`, reads runs and map, and then changes both in one step.
+//! or large, it merges all of them instead. When tweets went, it takes them out of the runs or of
+//! the map. One merge runs at a time: it holds `background_lock`, reads runs and map, and then
+//! changes both in one step.
 
 use bytes::Bytes;
-use parking_lot::MutexGuard;
+use parking_lot::{MutexGuard, RwLockWriteGuard};
 
 use super::ShardRows;
 use crate::events::{Keyword, Sequence};
-use crate::projections::keys::background::{RUN_FORMAT, Run, Settling, run_key};
-use crate::projections::{KeywordSummary, RowKey, Rows, RowsError, Seek};
+use crate::projections::keys::background::{RUN_FORMAT, Run, Settling, WithoutLosses, run_key};
+use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, Seek};
 use crate::store::background_rows::BackgroundRows;
-use crate::store::memtable::{Memtables, NewRun};
+use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
 /// Stored runs are merged when they are more than this. Unit tests reach it.
@@ -25,127 +26,141 @@ const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
 const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
 
 /// Maximum number of attempts of a query while the background keeps changing. The last attempt
-/// holds the lock, so puts wait for it.
+/// holds the lock, so puts wait for it. A commit merges this often while tweets keep going.
 const TRIES: usize = 3;
 
-/// What is known of the stored runs.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct StoredRuns {
-    /// The number of the next run.
-    next: u64,
-    count: usize,
-    bytes: usize,
-    has_losses: bool,
+/// What a commit does with runs before it writes them.
+#[derive(Debug, Clone, Copy)]
+enum Merge {
+    /// Merges all into the map.
+    All,
+    /// Takes out the tweets that went.
+    Losses,
 }
 
 impl StoredRuns {
-    fn add(&mut self, run: &Run, has_losses: bool) {
+    fn of(runs: &[(RowKey, Run)]) -> Result<Self, RowsError> {
+        let mut stored = Self::default();
+        for (key, run) in runs {
+            stored.add(&run.records);
+            stored.has_losses |= run.has_losses()?;
+            stored.next = number_of(key)?.saturating_add(1);
+        }
+        Ok(stored)
+    }
+
+    fn add(&mut self, records: &Bytes) {
         self.count += 1;
-        self.bytes += run.records.len();
-        self.has_losses |= has_losses;
+        self.bytes += records.len();
     }
 
-    /// Whether the runs have to be merged, with these new ones.
-    fn are_due(&self, new: &[NewRun]) -> bool {
-        let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
-        self.has_losses
-            || new.iter().any(|new| new.has_losses)
-            || self.count + usize::from(!new.is_empty()) > MAX_RUNS
-            || self.bytes + bytes > MAX_RUN_BYTES
-    }
-
-    /// All runs were merged.
-    const fn merged(&mut self) {
-        *self = Self {
+    /// The same after a merge of all runs.
+    fn without_runs(self) -> Self {
+        Self {
             next: self.next,
-            count: 0,
-            bytes: 0,
-            has_losses: false,
-        };
+            ..Self::default()
+        }
+    }
+
+    /// What is to do with the runs, with these new ones.
+    fn due(&self, new: &[NewRun]) -> Option<Merge> {
+        let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
+        let count = self.count + usize::from(!new.is_empty());
+        if count > MAX_RUNS || self.bytes + bytes > MAX_RUN_BYTES {
+            Some(Merge::All)
+        } else if self.has_losses || new.iter().any(|new| new.has_losses) {
+            Some(Merge::Losses)
+        } else {
+            None
+        }
     }
 }
 
-/// Rows after a merge, which are not put yet.
+/// The background after a merge, which is not put yet.
 struct Merged {
-    rows: Vec<(Vec<u8>, Option<Bytes>)>,
-    /// How many of the new runs are in it, the oldest ones.
+    map: Vec<RowChange>,
+    runs: Vec<RowChange>,
+    stored: StoredRuns,
+    /// How many of the new runs it replaces, the oldest ones.
     new_runs: usize,
+    /// What is left of them.
+    left: Vec<NewRun>,
 }
 
 impl Merged {
     fn put(self, memtables: &mut Memtables) {
-        memtables.runs.drain(..self.new_runs);
-        memtables.pending.extend(self.rows);
-        memtables.background_version += 1;
-    }
-}
-
-/// The background as the next commit stores it. Holds the lock.
-pub(super) struct BackgroundToFreeze<'a> {
-    stored: MutexGuard<'a, Option<StoredRuns>>,
-    merged: Option<Merged>,
-}
-
-impl BackgroundToFreeze<'_> {
-    /// Puts the rows. Contributions that came during the merge become a run.
-    pub(super) fn put(&mut self, memtables: &mut Memtables) {
-        let stored = self.stored.get_or_insert_default();
-        if let Some(merged) = self.merged.take() {
-            merged.put(memtables);
-            stored.merged();
+        memtables.runs_version += 1;
+        memtables.map_version += u64::from(!self.map.is_empty());
+        for (key, row) in self.map.into_iter().chain(self.runs) {
+            memtables.pending.insert(layout::background(&key), row);
         }
-        let new = std::mem::take(&mut memtables.runs);
-        let Some(changed_at) = new.iter().map(|new| new.run.changed_at).max() else {
-            return;
-        };
-        for new in &new {
-            stored.bytes += new.run.records.len();
-            stored.has_losses |= new.has_losses;
-        }
-        let records: Vec<_> = new.into_iter().map(|new| new.run.records).collect();
-        let key = layout::background(&run_key(stored.next));
-        let row = Run::encode(changed_at, &records);
-        memtables.pending.insert(key, Some(row));
-        memtables.background_version += 1;
-        stored.next += 1;
-        stored.count += 1;
+        memtables.stored_runs = self.stored;
+        let late = memtables.runs.split_off(self.new_runs);
+        memtables.runs = self.left;
+        memtables.runs.extend(late);
     }
 }
 
 /// The background without a keyword. Holds the lock.
 pub(super) struct BackgroundRemoval<'a> {
-    stored: MutexGuard<'a, Option<StoredRuns>>,
+    _lock: MutexGuard<'a, ()>,
     merged: Merged,
 }
 
 impl BackgroundRemoval<'_> {
     /// Puts the rows. The caller puts the removal of the rows of the keyword in the same step.
-    pub(super) fn put(mut self, memtables: &mut Memtables) {
+    pub(super) fn put(self, memtables: &mut Memtables) {
         self.merged.put(memtables);
         memtables.background_changes += 1;
-        self.stored.get_or_insert_default().merged();
     }
 }
 
 impl ShardRows {
-    /// Merges the background if that is due. Rows that cannot be read because a write failed are
-    /// merged by a later commit.
-    pub(super) fn background_to_freeze(&self) -> Result<BackgroundToFreeze<'_>, StoreError> {
-        let mut stored = self.background.lock();
-        let merged = match self.merge_if_due(&mut stored) {
-            Err(error) if error.is_unwritten() => None,
-            merged => merged?,
-        };
-        Ok(BackgroundToFreeze { stored, merged })
+    /// Reads which runs are stored. Rows that a fold puts go on from there.
+    pub(super) fn load_stored_runs(&self) -> Result<(), StoreError> {
+        let runs = stored_runs(&BackgroundRows::new(self, None), u64::MAX)?;
+        self.writing().stored_runs = StoredRuns::of(&runs)?;
+        Ok(())
     }
 
-    fn merge_if_due(&self, stored: &mut Option<StoredRuns>) -> Result<Option<Merged>, StoreError> {
-        let known = self.known_runs(stored)?;
-        let new = self.reading().runs.clone();
-        known
-            .are_due(&new)
-            .then(|| self.merged(new, None))
-            .transpose()
+    /// Merges the background if that is due, and makes a run of the contributions that are left.
+    /// The caller freezes the rows in the same step. Rows that cannot be read because a write
+    /// failed are merged by a later commit.
+    pub(super) fn with_background_to_freeze(
+        &self,
+    ) -> Result<RwLockWriteGuard<'_, Memtables>, StoreError> {
+        let _lock = self.background_lock.lock();
+        let mut tries = 1..TRIES;
+        loop {
+            let merged = match self.merge_if_due() {
+                Err(error) if error.is_unwritten() => None,
+                merged => merged?,
+            };
+            let mut memtables = self.writing();
+            if let Some(merged) = merged {
+                merged.put(&mut memtables);
+            }
+            // Other tweets can go during the merge.
+            let has_losses = memtables.runs.iter().any(|new| new.has_losses);
+            if !has_losses || tries.next().is_none() {
+                store_new_runs(&mut memtables);
+                return Ok(memtables);
+            }
+        }
+    }
+
+    fn merge_if_due(&self) -> Result<Option<Merged>, StoreError> {
+        let (known, new) = self.known_runs();
+        Ok(match known.due(&new) {
+            Some(Merge::All) => Some(self.merged(known, &new, None)?),
+            Some(Merge::Losses) => Some(self.without_losses(known, new)?),
+            None => None,
+        })
+    }
+
+    fn known_runs(&self) -> (StoredRuns, Vec<NewRun>) {
+        let memtables = self.reading();
+        (memtables.stored_runs, memtables.runs.clone())
     }
 
     /// Takes the contributions of a keyword out of the background; `None` if it has none. The
@@ -162,39 +177,71 @@ impl ShardRows {
         if summary.is_none_or(|summary| summary.tweets == 0) {
             return Ok(None);
         }
-        let mut stored = self.background.lock();
-        self.known_runs(&mut stored)?;
-        let new = self.reading().runs.clone();
-        let merged = self.merged(new, Some((keyword, changed_at)))?;
-        Ok(Some(BackgroundRemoval { stored, merged }))
+        let lock = self.background_lock.lock();
+        let (known, new) = self.known_runs();
+        let merged = self.merged(known, &new, Some((keyword, changed_at)))?;
+        Ok(Some(BackgroundRemoval {
+            _lock: lock,
+            merged,
+        }))
     }
 
     fn merged(
         &self,
-        new: Vec<NewRun>,
+        known: StoredRuns,
+        new: &[NewRun],
         removed: Option<(&Keyword, Sequence)>,
     ) -> Result<Merged, StoreError> {
         let rows = BackgroundRows::new(self, None);
-        let stored = stored_runs(&rows)?;
-        let new_runs = new.len();
-        let new = new.into_iter().map(|new| new.run);
-        let runs = stored.iter().map(|(_, run)| run.clone()).chain(new);
-        let (times, records): (Vec<_>, Vec<_>) =
-            runs.map(|run| (run.changed_at, run.records)).unzip();
+        let stored = stored_runs(&rows, u64::MAX)?;
+        let (changed_at, records) = all_records(&stored, new);
         let mut settling = Settling::new(&rows);
-        settling.merge(times.into_iter().max().unwrap_or_default(), &records)?;
+        settling.merge(changed_at, &records)?;
         if let Some((keyword, changed_at)) = removed {
             settling.remove(changed_at, &self.of(keyword))?;
         }
-        let changed = settling.into_row_changes();
-        let gone = stored.into_iter().map(|(key, _)| (key, None));
-        let changed = changed.into_iter().chain(gone);
         Ok(Merged {
-            rows: changed
-                .map(|(key, row)| (layout::background(&key), row))
-                .collect(),
-            new_runs,
+            map: settling.into_row_changes(),
+            runs: stored.into_iter().map(|(key, _)| (key, None)).collect(),
+            stored: known.without_runs(),
+            new_runs: new.len(),
+            left: Vec::new(),
         })
+    }
+
+    fn without_losses(&self, known: StoredRuns, new: Vec<NewRun>) -> Result<Merged, StoreError> {
+        let rows = BackgroundRows::new(self, None);
+        let stored = stored_runs(&rows, u64::MAX)?;
+        let (changed_at, records) = all_records(&stored, &new);
+        let WithoutLosses { runs, losses } = WithoutLosses::of(&records)?;
+        let mut settling = Settling::new(&rows);
+        settling.merge(changed_at, &[losses])?;
+        let mut merged = Merged {
+            map: settling.into_row_changes(),
+            runs: Vec::new(),
+            stored: known.without_runs(),
+            new_runs: new.len(),
+            left: Vec::new(),
+        };
+        let mut runs = runs.into_iter();
+        for ((key, run), changed) in stored.into_iter().zip(runs.by_ref()) {
+            let records = changed.clone().unwrap_or(run.records);
+            if !records.is_empty() {
+                merged.stored.add(&records);
+            }
+            if changed.is_some() {
+                let row = (!records.is_empty()).then(|| Run::encode(changed_at, &[records]));
+                merged.runs.push((key, row));
+            }
+        }
+        for (mut new, changed) in new.into_iter().zip(runs) {
+            new.has_losses = false;
+            new.run.records = changed.unwrap_or(new.run.records);
+            if !new.run.records.is_empty() {
+                merged.left.push(new);
+            }
+        }
+        Ok(merged)
     }
 
     /// How often what the background adds up to has changed since the store was opened.
@@ -202,69 +249,98 @@ impl ShardRows {
         self.reading().background_changes
     }
 
-    fn known_runs(&self, stored: &mut Option<StoredRuns>) -> Result<StoredRuns, StoreError> {
-        if let Some(known) = stored {
-            return Ok(*known);
-        }
-        let mut known = StoredRuns::default();
-        for (key, run) in stored_runs(&BackgroundRows::new(self, None))? {
-            known.add(&run, run.has_losses()?);
-            let number = key.suffix().try_into().map(u64::from_be_bytes);
-            known.next = number.map_or(known.next, |number| number + 1);
-        }
-        Ok(*stored.insert(known))
-    }
-
     /// Calls `read` with the records of all runs, and the rows of the map, of one version of the
     /// background. It may be called more than once.
+    ///
+    /// Runs that are stored meanwhile are left out: the version has their contributions as new
+    /// runs, or is before them. So only merges make it start again.
     pub(in crate::store) fn read_background<T>(
         &self,
         mut read: impl FnMut(&[Bytes], &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<T, StoreError> {
-        let of_new = |memtables: &Memtables| -> Vec<Bytes> {
-            let runs = memtables.runs.iter();
-            runs.map(|new| new.run.records.clone()).collect()
-        };
+        let rows = BackgroundRows::new(self, None);
         for _ in 0..TRIES {
-            let (version, runs) = {
+            let (version, end, mut runs) = {
                 let memtables = self.reading();
-                (memtables.background_version, of_new(&memtables))
+                let version = (memtables.runs_version, memtables.map_version);
+                (
+                    version,
+                    memtables.stored_runs.next,
+                    records_of_new(&memtables),
+                )
             };
-            let value = with_stored(&BackgroundRows::new(self, None), runs, &mut read);
+            let stored = stored_runs(&rows, end);
+            if self.reading().runs_version != version.0 {
+                continue;
+            }
+            runs.extend(stored?.into_iter().map(|(_, run)| run.records));
+            let value = read(&runs, &rows);
             if let Err(RowsError::Abandoned) = value {
                 return Err(RowsError::Abandoned.into());
             }
-            if self.reading().background_version == version {
+            if self.reading().map_version == version.1 {
                 return Ok(value?);
             }
         }
         let memtables = self.reading();
         let rows = BackgroundRows::new(self, Some(&memtables));
-        Ok(with_stored(&rows, of_new(&memtables), &mut read)?)
+        let mut runs = records_of_new(&memtables);
+        let stored = stored_runs(&rows, u64::MAX)?;
+        runs.extend(stored.into_iter().map(|(_, run)| run.records));
+        Ok(read(&runs, &rows)?)
     }
 }
 
-/// Calls `read` with these runs and the stored ones.
-fn with_stored<T>(
-    rows: &BackgroundRows<'_>,
-    mut runs: Vec<Bytes>,
-    read: &mut impl FnMut(&[Bytes], &dyn Rows) -> Result<T, RowsError>,
-) -> Result<T, RowsError> {
-    let stored = stored_runs(rows)?;
-    runs.extend(stored.into_iter().map(|(_, run)| run.records));
-    read(&runs, rows)
+/// Makes one stored run of all new ones.
+fn store_new_runs(memtables: &mut Memtables) {
+    let new = std::mem::take(&mut memtables.runs);
+    let Some(changed_at) = new.iter().map(|new| new.run.changed_at).max() else {
+        return;
+    };
+    let has_losses = new.iter().any(|new| new.has_losses);
+    let records: Vec<_> = new.into_iter().map(|new| new.run.records).collect();
+    let stored = &mut memtables.stored_runs;
+    let key = layout::background(&run_key(stored.next));
+    stored.next += 1;
+    stored.count += 1;
+    stored.bytes += records.iter().map(Bytes::len).sum::<usize>();
+    stored.has_losses |= has_losses;
+    let row = Run::encode(changed_at, &records);
+    memtables.pending.insert(key, Some(row));
 }
 
-/// The stored runs, in the order of their numbers.
-fn stored_runs(rows: &BackgroundRows<'_>) -> Result<Vec<(RowKey, Run)>, RowsError> {
+fn records_of_new(memtables: &Memtables) -> Vec<Bytes> {
+    let runs = memtables.runs.iter();
+    runs.map(|new| new.run.records.clone()).collect()
+}
+
+/// The last event of all runs, and the records of each.
+fn all_records(stored: &[(RowKey, Run)], new: &[NewRun]) -> (Sequence, Vec<Bytes>) {
+    let stored = stored.iter().map(|(_, run)| run);
+    let runs = stored.chain(new.iter().map(|new| &new.run));
+    let (times, records): (Vec<_>, Vec<_>) = runs
+        .map(|run| (run.changed_at, run.records.clone()))
+        .unzip();
+    (times.into_iter().max().unwrap_or_default(), records)
+}
+
+/// The stored runs with a number below `end`, in the order of their numbers.
+fn stored_runs(rows: &BackgroundRows<'_>, end: u64) -> Result<Vec<(RowKey, Run)>, RowsError> {
     let mut runs = Vec::new();
     let mut found = rows.seek(Seek::After(&RowKey::of_kind(RUN_FORMAT.kind)))?;
-    while let Some((key, row)) = found {
+    while let Some((key, row)) = found
+        && number_of(&key)? < end
+    {
         let run = Run::decode(&key, &row)?;
         found = rows.seek(Seek::After(&key))?;
         runs.push((key, run));
     }
     Ok(runs)
+}
+
+fn number_of(key: &RowKey) -> Result<u64, RowsError> {
+    let number = key.suffix().try_into().map(u64::from_be_bytes);
+    number.map_err(|_| RowsError::damaged(key, "the key has no number"))
 }
 
 #[cfg(test)]
@@ -275,12 +351,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::events::{Checkpoint, Event, KeywordEnvelope, KeywordRecord, ShardId, Timestamp};
+    use crate::events::{
+        Checkpoint, Event, KeywordEnvelope, KeywordRecord, ShardId, Timestamp, TweetPosted,
+    };
     use crate::projections::KeywordView;
     use crate::projections::keys::WindowWords;
-    use crate::projections::keys::background::OtherCounts;
+    use crate::projections::keys::background::{BACKGROUND_FORMAT, OtherCounts};
     use crate::projections::overview::Window;
     use crate::projections::test_history::{NOON, deleted, tweet};
+    use crate::projections::tree::TreeReader;
     use crate::store::{Store, Views};
 
     /// Three keywords of one shard.
@@ -389,6 +468,162 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Words that differ in their first byte, so that a row holds each as a whole.
+    fn word_of(number: u64) -> String {
+        let first = b'a' + u8::try_from(number).unwrap();
+        format!("{}lantern", char::from(first))
+    }
+
+    /// A tweet of the first keyword with a word of its own.
+    fn worded(number: u64) -> (usize, Event) {
+        let tweet = TweetPosted {
+            text: word_of(number),
+            ..tweet(number)
+        };
+        (0, Event::TweetPosted(Box::new(tweet)))
+    }
+
+    impl Crashing<'_> {
+        fn rows(&self) -> Arc<ShardRows> {
+            Arc::clone(self.store.shard(self.shard).unwrap())
+        }
+
+        /// Whether a row of the background on disk has the word of this tweet.
+        fn is_named(&self, number: u64) -> bool {
+            let word = word_of(number);
+            let tree = self.rows().database.tree(self.rows().index).unwrap();
+            [BACKGROUND_FORMAT, RUN_FORMAT].iter().any(|format| {
+                let mut rows = tree.get().unwrap().scan_prefix([format.kind.number()]);
+                rows.any(|row| {
+                    let (key, row) = row.unwrap();
+                    let mut parts = [key, row].into_iter();
+                    parts.any(|part| part.windows(word.len()).any(|at| at == word.as_bytes()))
+                })
+            })
+        }
+
+        fn stored(&self) -> StoredRuns {
+            self.rows().reading().stored_runs
+        }
+    }
+
+    #[test]
+    fn commit_takes_deleted_tweets_out_of_runs_and_map() {
+        let data = tempfile::tempdir().unwrap();
+        let mut journal: Vec<_> = (1..10).map(worded).collect();
+        journal.extend([2, 9, 9, 8].map(|number| (0, deleted(number))));
+        let mut crashing = Crashing::open(data.path(), journal);
+        // One commit more than there can be runs. The last tweets are in runs after that.
+        for end in [2, 4, 5, 6, 8, 9] {
+            crashing.put(0, end);
+            crashing.commit();
+        }
+        assert_eq!(crashing.stored().count, 2);
+        assert!([2, 5, 8, 9].iter().all(|number| crashing.is_named(*number)));
+        for (end, gone, runs) in [(10, 2, 2), (12, 9, 1), (13, 8, 1)] {
+            crashing.put(0, end);
+            crashing.commit();
+            assert!(!crashing.is_named(gone), "{gone}");
+            assert!(!crashing.rows().has_pending());
+            assert_eq!(crashing.stored().count, runs);
+            crashing.check();
+        }
+        assert!([5, 7].iter().all(|number| crashing.is_named(*number)));
+    }
+
+    #[test]
+    fn commit_after_a_failed_write_keeps_the_runs_and_is_followed_by_a_merge() {
+        let data = tempfile::tempdir().unwrap();
+        let mut journal: Vec<_> = (1..7).map(worded).collect();
+        journal.push((0, deleted(1)));
+        let mut crashing = Crashing::open(data.path(), journal);
+        crashing.put(0, 3);
+        crashing.commit();
+        assert_eq!((crashing.stored().count, crashing.stored().next), (1, 1));
+        // The first freeze after a start.
+        let mut crashing = crashing.crash();
+        crashing.put(0, 7);
+        let rows = crashing.rows();
+        rows.database.fail();
+        rows.freeze().unwrap();
+        rows.database.recover().unwrap();
+        assert_eq!((crashing.stored().count, crashing.stored().next), (2, 2));
+        crashing.check();
+        assert!(rows.has_pending(), "a run names a deleted tweet");
+        drop(rows);
+        crashing.commit();
+        assert!(!crashing.is_named(1) && crashing.is_named(2));
+        assert!(!crashing.rows().has_pending());
+        crashing.check();
+        crashing.crash().check();
+    }
+
+    #[test]
+    fn read_starts_again_after_a_merge_but_not_after_a_commit() {
+        let data = tempfile::tempdir().unwrap();
+        let mut journal: Vec<_> = (1..8).map(worded).collect();
+        journal.extend([7, 1].map(|number| (0, deleted(number))));
+        let mut crashing = Crashing::open(data.path(), journal);
+        for end in 1..5 {
+            crashing.put(0, end);
+            crashing.commit();
+        }
+        assert_eq!(crashing.stored().count, 0, "all are in the map");
+        crashing.put(0, 5);
+        crashing.commit();
+        // The events that are folded and committed during the read, and the calls that it takes.
+        // First a new run, then a deletion in a run, then one in the map.
+        for (end, calls) in [(7, 1), (8, 1), (9, 2)] {
+            let rows = crashing.rows();
+            let mut done = 0;
+            let seen = rows.read_background(|runs, map| {
+                done += 1;
+                if done == 1 {
+                    crashing.put(0, end);
+                    crashing.commit();
+                }
+                let mut words = 0;
+                TreeReader::new(map, &BACKGROUND_FORMAT).visit(b"", |_, _| {
+                    words += 1;
+                    true
+                })?;
+                Ok((runs.iter().map(Bytes::len).sum::<usize>(), words))
+            });
+            assert_eq!(done, calls, "{end}");
+            let before = seen.unwrap();
+            assert!(before.0 > 0 && before.1 > 0);
+        }
+        crashing.check();
+    }
+
+    #[test]
+    fn copied_shard_goes_on_after_its_runs() {
+        let data = tempfile::tempdir().unwrap();
+        let mut crashing = Crashing::open(data.path(), (1..5).map(worded).collect());
+        crashing.put(0, 2);
+        crashing.commit();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = Store::of_test(elsewhere.path());
+        crashing.store.copy_to(&copy).unwrap();
+        let copied = copy.shard(crashing.shard).unwrap().reading().stored_runs;
+        assert_eq!((copied.count, copied.next), (1, 1));
+        assert_eq!(copied, crashing.stored());
+    }
+
+    #[test]
+    fn rows_of_an_earlier_fold_have_its_runs_or_are_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let mut crashing = Crashing::open(data.path(), (1..5).map(worded).collect());
+        crashing.put(0, 2);
+        crashing.commit();
+        let runs = |fold| {
+            let rows = crashing.rows().of_version(fold);
+            rows.read_background(|runs, _| Ok(runs.len()))
+        };
+        assert_eq!(runs(12).unwrap(), 1);
+        assert!(runs(11).unwrap_err().awaits_views());
     }
 
     #[derive(Debug, Clone)]

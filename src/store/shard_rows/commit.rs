@@ -36,9 +36,7 @@ impl ShardRows {
     /// # Errors
     /// [`StoreError`] when the background cannot be merged. Nothing is frozen then.
     pub(in crate::store) fn freeze(&self) -> Result<(), StoreError> {
-        let mut background = self.background_to_freeze()?;
-        let mut memtables = self.writing();
-        background.put(&mut memtables);
+        let mut memtables = self.with_background_to_freeze()?;
         let newer = std::mem::take(&mut memtables.pending);
         let rows = match memtables.committing.take() {
             Some(unwritten) => {
@@ -83,10 +81,10 @@ impl ShardRows {
     }
 
     /// Copies all committed rows into an empty shard.
-    pub(in crate::store) fn copy_to(&self, empty: &Self) -> Result<(), StoreError> {
+    pub(in crate::store) fn copy_to(&self, to: &Self) -> Result<(), StoreError> {
         let tree = self.database.tree(self.index)?;
         let mut rows = tree.get()?.iter();
-        let empty = empty.database.tree(empty.index)?;
+        let empty = to.database.tree(to.index)?;
         loop {
             let mut batch = sled::Batch::default();
             let mut count = 0;
@@ -97,7 +95,7 @@ impl ShardRows {
                 count += 1;
             }
             if count == 0 {
-                return Ok(());
+                return to.load_stored_runs();
             }
             let empty = empty.get()?;
             guarded("copy rows", || empty.apply_batch(batch))?;

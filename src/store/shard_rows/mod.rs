@@ -22,7 +22,6 @@ mod reads;
 mod snapshot;
 mod time_index;
 
-use background::StoredRuns;
 pub use commit::CommitFigures;
 pub use time_index::TimeIndex;
 
@@ -40,12 +39,12 @@ pub struct ShardRows {
     put_log: PutLog,
     /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
-    /// The stored runs of the background, once they are known. Held while the background is merged.
-    background: Mutex<Option<StoredRuns>>,
+    /// Held while the background is merged.
+    background_lock: Mutex<()>,
 }
 
 impl ShardRows {
-    pub(super) fn new(database: Arc<Database>, index: usize, context: FoldContext) -> Self {
+    fn new(database: Arc<Database>, index: usize, context: FoldContext) -> Self {
         Self {
             database,
             index,
@@ -54,13 +53,29 @@ impl ShardRows {
             sled_writes: RwLock::default(),
             put_log: PutLog::default(),
             tracked_log_lock: Mutex::default(),
-            background: Mutex::default(),
+            background_lock: Mutex::default(),
         }
+    }
+
+    /// The rows of a shard, for a fold that goes on with them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the runs of the background cannot be read.
+    pub(super) fn open(
+        database: Arc<Database>,
+        index: usize,
+        context: FoldContext,
+    ) -> Result<Self, StoreError> {
+        let rows = Self::new(database, index, context);
+        rows.load_stored_runs()?;
+        Ok(rows)
     }
 
     /// The committed rows of the same shard, which were made in this context.
     pub(super) fn in_context(&self, context: FoldContext) -> Self {
-        Self::new(Arc::clone(&self.database), self.index, context)
+        let rows = Self::new(Arc::clone(&self.database), self.index, context);
+        rows.writing().stored_runs = self.reading().stored_runs;
+        rows
     }
 
     /// The fold that makes the rows.
@@ -139,9 +154,11 @@ impl ShardRows {
         &self.put_log
     }
 
-    /// Whether rows were put that are not frozen for a commit.
+    /// Whether a commit would change rows: rows were put that are not frozen for a commit, or
+    /// stored rows name tweets that went.
     pub fn has_pending(&self) -> bool {
-        !self.reading().pending.is_empty()
+        let memtables = self.reading();
+        !memtables.pending.is_empty() || memtables.stored_runs.has_losses
     }
 
     /// Whether rows were put that no completed commit has written.

@@ -36,8 +36,7 @@ impl Contribution {
         keys.visit(KeyKind::Word, |word| {
             bytes += word.len() + if word.len() < 0x80 { 1 } else { 2 };
         });
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        write_varint(bytes << 1 | u64::from(is_lost), &mut self.records);
+        begin_record(bytes, is_lost, &mut self.records);
         self.records.extend_from_slice(&at.millis().to_be_bytes());
         keys.visit(KeyKind::Word, |word| {
             let length = u64::try_from(word.len()).unwrap_or(u64::MAX);
@@ -62,8 +61,8 @@ impl Contribution {
         self.records.is_empty()
     }
 
-    /// Whether tweets went. Runs that name them are merged before they are committed, so that
-    /// nothing on disk names the words of a deleted tweet.
+    /// Whether tweets went. Before runs are committed, such tweets are taken out of them and of the
+    /// map, so that nothing on disk names the words of a deleted tweet.
     pub const fn has_losses(&self) -> bool {
         self.has_losses
     }
@@ -78,11 +77,25 @@ impl From<Contribution> for Run {
     }
 }
 
+/// Begins a record with a body of this length.
+fn begin_record(bytes: usize, is_lost: bool, records: &mut Vec<u8>) {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    write_varint(bytes << 1 | u64::from(is_lost), records);
+}
+
+/// Appends a record with this body.
+pub(super) fn write_record(body: &[u8], is_lost: bool, records: &mut Vec<u8>) {
+    begin_record(body.len(), is_lost, records);
+    records.extend_from_slice(body);
+}
+
 /// A tweet of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunTweet<'r> {
     pub(super) at: Timestamp,
     pub(super) is_lost: bool,
+    /// The time and the words as bytes.
+    pub(super) body: &'r [u8],
     words: &'r [u8],
 }
 
@@ -138,6 +151,7 @@ fn read_tweet<'r>(records: &mut &'r [u8]) -> Option<RunTweet<'r>> {
     Some(RunTweet {
         at: Timestamp::from_millis(i64::from_be_bytes(*at)),
         is_lost: number & 1 != 0,
+        body,
         words,
     })
 }

@@ -10,7 +10,8 @@
 //! keyword, and each shard has the background of its own keywords. A put of a keyword's rows brings
 //! a [`Contribution`]: the words of the tweets that came and went. The store keeps contributions as
 //! runs, together with the rows that they follow from, and merges them into an ordered map when
-//! there are many. Merging many tweets at once costs a fraction of merging each by itself.
+//! there are many. Merging many tweets at once costs a fraction of merging each by itself. A tweet
+//! that goes is taken out of the run that gained it ([`WithoutLosses`]), or out of the map.
 //!
 //! The map has an entry for each width, bucket and word, named like the entry of the word in the
 //! counts of a keyword. The entry without a word counts all tweets of the bucket. The background
@@ -23,6 +24,7 @@
 mod contributed;
 mod contribution;
 mod counts;
+mod losses;
 mod settling;
 mod sums;
 
@@ -33,6 +35,7 @@ use crate::projections::rows::{RowKey, RowKind};
 
 pub use contribution::Contribution;
 pub use counts::OtherCounts;
+pub use losses::WithoutLosses;
 pub use settling::{Run, Settling};
 
 /// The leaves of the map.
