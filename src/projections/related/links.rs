@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::events::TweetPosted;
 use crate::projections::keys::{KeyKind, KeysOfTweet, WindowWords};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::{TimelineQuery, query};
-use crate::text::TweetKeys;
+use crate::text::{Analyser, TweetKeys};
 
 /// So many tweets are looked at.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
@@ -32,27 +33,21 @@ pub struct Link {
     pub count: u32,
 }
 
-/// The newest tweets of a window, as the places of the words that may be nodes.
+/// The newest tweets of a window.
 #[derive(Debug, Default)]
 pub(super) struct NewestTweets {
-    /// The words of all tweets, one tweet behind the other.
-    places: Vec<u32>,
-    /// Where each tweet ends.
-    ends: Vec<usize>,
+    tweets: Vec<TweetPosted>,
     is_cut: bool,
 }
 
 impl NewestTweets {
+    /// Reads the tweets of the window of these words. Their texts are not analysed, as the reader
+    /// may hold the rows meanwhile.
     pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
-        let numbered = (0..).zip(words.words());
-        let places: HashMap<&str, u32, RandomState> = numbered
-            .map(|(place, one)| (one.word.as_str(), place))
-            .collect();
-        if places.is_empty() {
+        if words.words().is_empty() {
             return Ok(newest);
         }
-        let (analyser, mut keys) = (rows.context().analyser()?, TweetKeys::new());
         let window = words.times();
         let mut wanted = TimelineQuery {
             limit: STEP.min(MAX_TWEETS),
@@ -61,20 +56,19 @@ impl NewestTweets {
             ..TimelineQuery::default()
         };
         let mut left = MAX_TEXT_BYTES;
-        while newest.ends.len() < MAX_TWEETS {
+        while newest.tweets.len() < MAX_TWEETS {
             let page = query(rows, &wanted)?;
-            for tweet in page.items.iter().take(MAX_TWEETS - newest.ends.len()) {
+            for tweet in page.items {
+                if newest.tweets.len() >= MAX_TWEETS {
+                    break;
+                }
                 let Some(rest) = left.checked_sub(tweet.text.len()) else {
                     newest.is_cut = true;
                     return Ok(newest);
                 };
                 left = rest;
                 rows.look(tweet.text.len())?;
-                analyser.keys(&tweet.text, &mut keys);
-                KeysOfTweet::new(tweet, &keys).visit(KeyKind::Word, |word| {
-                    newest.places.extend(places.get(word));
-                });
-                newest.ends.push(newest.places.len());
+                newest.tweets.push(tweet);
             }
             wanted.before = page.next;
             if wanted.before.is_none() {
@@ -89,29 +83,25 @@ impl NewestTweets {
         self.is_cut
     }
 
-    /// The links between the words at these places: by count, the highest first, then by the bytes
-    /// of the words.
-    pub(super) fn links(&self, words: &WindowWords, mut nodes: Vec<usize>) -> Vec<Link> {
-        // Words are in the order of their bytes, so the order of places is that of words.
-        nodes.sort_unstable();
+    /// The links between these words, which are in the order of their bytes: by count, the highest
+    /// first, then by the bytes of the words.
+    pub(super) fn links(&self, analyser: &Analyser, nodes: &[&str]) -> Vec<Link> {
         let columns = nodes.len();
-        let mut node_of: HashMap<u32, usize> = HashMap::new();
-        for (node, place) in nodes.iter().enumerate() {
-            node_of.extend(u32::try_from(*place).ok().map(|place| (place, node)));
+        if columns < 2 {
+            return Vec::new();
         }
+        let node_of: HashMap<&str, usize, RandomState> =
+            nodes.iter().copied().zip(0_usize..).collect();
         let mut counts = vec![0_u32; columns * columns];
-        let mut start = 0;
+        let mut keys = TweetKeys::new();
         let mut here: Vec<usize> = Vec::new();
-        for end in &self.ends {
+        for tweet in &self.tweets {
+            analyser.keys(&tweet.text, &mut keys);
             here.clear();
-            let places = self.places.get(start..*end).unwrap_or_default();
-            here.extend(
-                places
-                    .iter()
-                    .filter_map(|place| node_of.get(place))
-                    .copied(),
-            );
-            start = *end;
+            // Words come in the order of their bytes, so their nodes are in order, too.
+            KeysOfTweet::new(tweet, &keys).visit(KeyKind::Word, |word| {
+                here.extend(node_of.get(word).copied());
+            });
             for (index, a) in here.iter().enumerate() {
                 for b in here.iter().skip(index + 1) {
                     if let Some(count) = counts.get_mut(a * columns + b) {
@@ -124,10 +114,7 @@ impl NewestTweets {
         let mut pairs: Vec<_> = pairs.filter(|(_, count)| *count >= MIN_COUNT).collect();
         pairs.sort_by_key(|(pair, count)| (Reverse(*count), *pair));
         pairs.truncate(MAX_LINKS);
-        let word = |node: usize| {
-            let word = nodes.get(node).and_then(|place| words.words().get(*place));
-            word.map(|one| one.word.clone()).unwrap_or_default()
-        };
+        let word = |node: usize| nodes.get(node).copied().unwrap_or_default().to_owned();
         let links = pairs.into_iter().map(|(pair, count)| Link {
             a: word(pair / columns),
             b: word(pair % columns),

@@ -21,6 +21,7 @@ use super::overview::Window;
 use super::rows::{Rows, RowsError};
 use super::statistics::{Association, ContingencyTable, Decimal};
 use crate::events::Timestamp;
+use crate::text::Analyser;
 use links::NewestTweets;
 
 pub use links::Link;
@@ -88,10 +89,12 @@ pub struct Scores {
 pub struct Own {
     words: WindowWords,
     newest: NewestTweets,
+    analyser: Analyser,
 }
 
 impl Own {
-    /// Reads the rows. `left_out` are the words that the keyword brings into its tweets.
+    /// Reads the rows. `left_out` are the words that the keyword brings into its tweets. Texts are
+    /// read here and analysed by [`related`], so that the rows are held for a short time.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -104,6 +107,7 @@ impl Own {
         let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
         Ok(Self {
             newest: NewestTweets::read(rows, &words)?,
+            analyser: rows.context().analyser()?.clone(),
             words,
         })
     }
@@ -111,6 +115,11 @@ impl Own {
     /// The words, for counting other keywords.
     pub const fn words(&self) -> &WindowWords {
         &self.words
+    }
+
+    /// The analyser of the texts.
+    pub const fn analyser(&self) -> &Analyser {
+        &self.analyser
     }
 }
 
@@ -120,7 +129,8 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
     let [current, before] = [0, 1].map(|window| ranked(words, others, window));
     let previous: HashMap<usize, u64> = before.iter().map(|one| one.place).zip(1..).collect();
     let nodes: Vec<&Placed> = current.iter().take(limit).collect();
-    let places: Vec<usize> = nodes.iter().map(|node| node.place).collect();
+    let mut linked: Vec<&str> = nodes.iter().map(|node| node.word).collect();
+    linked.sort_unstable();
     let [total, _] = words.totals();
     let [others, _] = others.totals();
     Related {
@@ -128,7 +138,7 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
         total,
         others,
         is_cut: words.is_cut() || own.newest.is_cut(),
-        links: own.newest.links(words, places),
+        links: own.newest.links(&own.analyser, &linked),
         nodes: (1..)
             .zip(nodes)
             .map(|(rank, node)| Node {
