@@ -1,11 +1,14 @@
 //! The related words of a keyword, compared with those of all other countable keywords.
 
+use std::ops::Range;
+
 use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
 use crate::access::KeywordSet;
-use crate::events::Keyword;
+use crate::events::{Keyword, Timestamp};
 use crate::projections::keys::background::OtherCounts;
 use crate::projections::keys::own_words;
 use crate::projections::related::{self, Own, Related, RelatedQuery};
+use crate::projections::timeline::{StoredTweet, for_each_stored};
 use crate::store::{StoreError, Views};
 
 /// How often the rows are read while the keyword keeps changing. The last answer may include later
@@ -64,6 +67,7 @@ fn others<'o>(
         let mut counts =
             views.over_backgrounds(counts, |counts, runs, rows| counts.add_shard(rows, runs))?;
         counts.take_out_own();
+        counts.take_out_untaken(own.analyser(), |times| tweets_in(views, keyword, &times))?;
         return Ok(counts);
     }
     let others = views.keywords_with(|other, summary| {
@@ -83,4 +87,18 @@ fn others<'o>(
         }
     }
     Ok(counts)
+}
+
+/// The tweets of the keyword in a span of time, in the version of this moment.
+fn tweets_in(
+    views: &Views,
+    keyword: &Keyword,
+    times: &Range<Timestamp>,
+) -> Result<Vec<StoredTweet>, StoreError> {
+    let read = views.read(keyword, |_, rows| {
+        let mut tweets = Vec::new();
+        for_each_stored(rows, times.start, times.end, |stored| tweets.push(stored))?;
+        Ok(tweets)
+    })?;
+    Ok(read.map(|read| read.value).unwrap_or_default())
 }

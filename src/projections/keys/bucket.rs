@@ -1,5 +1,7 @@
 //! The buckets of time that keys are counted in.
 
+use std::ops::Range;
+
 use crate::events::Timestamp;
 
 use super::kind::KeyKind;
@@ -70,6 +72,12 @@ pub struct Group {
 }
 
 impl Group {
+    /// The times of the bucket.
+    pub fn times(self) -> Range<Timestamp> {
+        let end = self.bucket.saturating_add(1);
+        self.width.start(self.bucket)..self.width.start(end)
+    }
+
     /// What the names of all entries of the group begin with.
     pub fn prefix(self) -> [u8; PREFIX_BYTES] {
         let [a, b, c, d] = self.bucket.to_be_bytes();

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
-use super::kind::{KeyKind, KeysOfTweet};
+use super::kind::KeyKind;
 use super::merge::{Scope, merge};
 use super::pending_keys::PendingKeys;
+use super::recount::{Counted, Recount};
 use super::{COUNTS_FORMAT, MAX_KEYS, pending};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::{Step, Tree, TreeReader};
-use crate::text::TweetKeys;
 
 /// Neighbouring buckets of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +38,18 @@ impl<'r> KeyCounts<'r> {
         })
     }
 
-    /// Calls `add` with counts of keys in these buckets. A key may come more than once. Returns
-    /// whether one of the buckets is cut.
+    /// Calls `add` with counts of keys in these buckets. A key may come more than once. Returns the
+    /// buckets that are cut.
     pub(super) fn visit(
         &self,
         buckets: &Buckets,
         mut add: impl FnMut(&[u8], u64),
-    ) -> Result<bool, RowsError> {
-        let mut is_cut = false;
+    ) -> Result<Vec<Group>, RowsError> {
+        let mut cut = Vec::new();
         for part in self.parts(buckets)? {
-            is_cut |= self.visit_part(&part, &mut add)?;
+            cut.append(&mut self.visit_part(&part, &mut add)?);
         }
-        Ok(is_cut)
+        Ok(cut)
     }
 
     /// Splits hours into whole days and the hours around them. A day that was never full has
@@ -97,7 +97,7 @@ impl<'r> KeyCounts<'r> {
         &self,
         buckets: &Buckets,
         add: &mut impl FnMut(&[u8], u64),
-    ) -> Result<bool, RowsError> {
+    ) -> Result<Vec<Group>, RowsError> {
         for (bucket, new) in self.pending.distinct_in(buckets) {
             if !self.has_room(buckets.width, bucket, new)? {
                 return self.visit_merged(buckets, add);
@@ -127,7 +127,7 @@ impl<'r> KeyCounts<'r> {
         &self,
         buckets: &Buckets,
         add: &mut impl FnMut(&[u8], u64),
-    ) -> Result<bool, RowsError> {
+    ) -> Result<Vec<Group>, RowsError> {
         let mut counts = Tree::new(&COUNTS_FORMAT);
         let scope = Scope::Part(buckets.width, self.kind);
         let pending = (self.pending.records(), scope);
@@ -167,23 +167,26 @@ impl<'r> KeyCounts<'r> {
         }
     }
 
-    /// Adds the counts of buckets that have given them up, from their tweets. Returns whether a
-    /// bucket is cut.
+    /// Adds the counts of buckets that have given them up, from their tweets. Returns the buckets
+    /// that are cut.
     fn recount(
         &self,
         width: Width,
         full: FullBuckets,
         add: &mut impl FnMut(&[u8], u64),
-    ) -> Result<bool, RowsError> {
-        let mut is_cut = full.is_cut;
+    ) -> Result<Vec<Group>, RowsError> {
+        let mut cut: Vec<_> = full.cut.iter().map(|one| self.group(width, *one)).collect();
         for bucket in full.uncounted {
-            let recounted = recount(self.rows, self.group(width, bucket))?;
-            is_cut |= recounted.is_cut;
-            for (key, count) in &recounted.counts {
+            let group = self.group(width, bucket);
+            let (taken, untaken) = recount(self.rows, group)?;
+            if !untaken.is_empty() {
+                cut.push(group);
+            }
+            for (key, count) in &taken {
                 add(key.as_bytes(), *count);
             }
         }
-        Ok(is_cut)
+        Ok(cut)
     }
 
     fn start(&self, buckets: &Buckets) -> [u8; 6] {
@@ -212,8 +215,8 @@ enum Entry<'n> {
 /// The buckets that were full when a new key came.
 #[derive(Default)]
 struct FullBuckets {
-    /// A bucket that has its counts is cut.
-    is_cut: bool,
+    /// The buckets that have their counts and are cut.
+    cut: Vec<u32>,
     /// The buckets that have given up their counts.
     uncounted: Vec<u32>,
 }
@@ -222,51 +225,18 @@ impl FullBuckets {
     fn note(&mut self, bucket: u32, state: GroupState) {
         if state.is_uncounted {
             self.uncounted.push(bucket);
-        } else {
-            self.is_cut |= state.is_cut;
+        } else if state.is_cut {
+            self.cut.push(bucket);
         }
     }
 }
 
-/// The counts of one group, made of its tweets.
-struct Recounted {
-    counts: Vec<(String, u64)>,
-    is_cut: bool,
-}
-
-/// Counts a group from its tweets. It takes the keys that come first in the journal.
-fn recount(rows: &dyn Rows, group: Group) -> Result<Recounted, RowsError> {
-    let from = group.width.start(group.bucket);
-    let to = group.width.start(group.bucket.saturating_add(1));
-    let analyser = rows.context().analyser()?;
-    let mut text_keys = TweetKeys::new();
-    // By key: its first record and its count.
-    let mut found: HashMap<String, (Sequence, u64)> = HashMap::new();
-    for_each_stored(rows, from, to, |stored| {
-        analyser.keys(&stored.tweet.text, &mut text_keys);
-        let keys = KeysOfTweet::new(&stored.tweet, &text_keys);
-        keys.visit(group.kind, |key| match found.get_mut(key) {
-            Some((first, count)) => {
-                *first = stored.sequence.min(*first);
-                *count += 1;
-            }
-            None => {
-                found.insert(key.to_owned(), (stored.sequence, 1));
-            }
-        });
-    })?;
-    let mut found: Vec<_> = found.into_iter().collect();
-    found.sort_unstable_by(|(a, (first_a, _)), (b, (first_b, _))| {
-        first_a.cmp(first_b).then_with(|| a.cmp(b))
-    });
-    let room = usize::try_from(MAX_KEYS).unwrap_or(usize::MAX);
-    let is_cut = found.len() > room;
-    found.truncate(room);
-    let counts = found.into_iter().map(|(key, (_, count))| (key, count));
-    Ok(Recounted {
-        counts: counts.collect(),
-        is_cut,
-    })
+/// Counts a group from its tweets: the keys that it takes, and the others.
+fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsError> {
+    let times = group.times();
+    let mut recount = Recount::new(group.kind, rows.context().analyser()?);
+    for_each_stored(rows, times.start, times.end, |stored| recount.add(&stored))?;
+    Ok(recount.split())
 }
 
 /// Adds every count of every bucket, and which buckets are cut. A pending tweet counts as a merged

@@ -30,6 +30,7 @@ mod own_words;
 mod pending;
 mod pending_keys;
 mod ranking;
+mod recount;
 mod remove;
 mod window_words;
 

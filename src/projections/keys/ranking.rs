@@ -132,7 +132,7 @@ impl Counted {
                 width: span.width,
                 numbers,
             };
-            is_cut |= counts.visit(&buckets, |key, count| {
+            let cut = counts.visit(&buckets, |key, count| {
                 let Some(pair) = keys.pair(key) else {
                     return;
                 };
@@ -142,6 +142,7 @@ impl Counted {
                     pair.previous = pair.previous.saturating_add(count);
                 }
             })?;
+            is_cut |= !cut.is_empty();
         }
         let totals = volume::counts_between(rows, &span.times())?.counts;
         let total_of = |index| totals.get(index).copied().unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bucket::Group;
 use super::counts::{Buckets, KeyCounts};
 use super::key_sums::KeySums;
 use super::kind::KeyKind;
@@ -30,7 +31,8 @@ pub struct WindowWords {
     /// In the order of their bytes.
     words: Vec<WindowWord>,
     totals: Both<u64>,
-    is_cut: bool,
+    /// The buckets that did not take all of their words.
+    pub(super) cut: Vec<Group>,
 }
 
 impl WindowWords {
@@ -47,7 +49,7 @@ impl WindowWords {
     ) -> Result<Self, RowsError> {
         let span = Span::of(window, at);
         let mut counted = KeySums::default();
-        let is_cut = visit_both(rows, &span, |window, word, count| {
+        let cut = visit_both(rows, &span, |window, word, count| {
             if let Some(pair) = counted.pair(word) {
                 let sum = match window {
                     0 => &mut pair.current,
@@ -69,7 +71,7 @@ impl WindowWords {
         Ok(Self {
             words,
             totals: totals(rows, &span)?,
-            is_cut,
+            cut,
             span,
         })
     }
@@ -86,7 +88,7 @@ impl WindowWords {
 
     /// Whether a bucket of the windows did not take all of its words.
     pub const fn is_cut(&self) -> bool {
-        self.is_cut
+        !self.cut.is_empty()
     }
 
     /// The times of the window.
@@ -97,23 +99,23 @@ impl WindowWords {
 }
 
 /// Calls `visit` with the counts of words in both windows: the place of the window, the word and
-/// its count. A word may come more than once. Returns whether a bucket is cut.
+/// its count. A word may come more than once. Returns the buckets that are cut.
 pub(super) fn visit_both(
     rows: &dyn Rows,
     span: &Span,
     mut visit: impl FnMut(usize, &[u8], u64),
-) -> Result<bool, RowsError> {
+) -> Result<Vec<Group>, RowsError> {
     let counts = KeyCounts::read(rows, KeyKind::Word)?;
     let [before, start, end] = span.bounds;
-    let mut is_cut = false;
+    let mut cut = Vec::new();
     for (window, numbers) in [start..end, before..start].into_iter().enumerate() {
         let buckets = Buckets {
             width: span.width,
             numbers,
         };
-        is_cut |= counts.visit(&buckets, |word, count| visit(window, word, count))?;
+        cut.append(&mut counts.visit(&buckets, |word, count| visit(window, word, count))?);
     }
-    Ok(is_cut)
+    Ok(cut)
 }
 
 /// The tweets of both windows.

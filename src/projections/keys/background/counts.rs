@@ -2,6 +2,7 @@
 //! of the other keywords.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,10 +10,20 @@ use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
+use crate::events::Timestamp;
 use crate::projections::keys::bucket::{EntryKey, parse_entry};
+use crate::projections::keys::recount::Recount;
 use crate::projections::keys::window_words::{Both, WindowWords, totals, visit_both};
 use crate::projections::rows::{Rows, RowsError};
+use crate::projections::timeline::StoredTweet;
 use crate::projections::tree::TreeReader;
+use crate::text::Analyser;
+
+/// How much time one read of tweets of a cut bucket covers.
+const STEP: i64 = 5 * Timestamp::MINUTE;
+
+/// Bytes of text of cut buckets that one answer analyses.
+const MAX_RECOUNT_BYTES: usize = 16 << 20;
 
 /// The tweets of other keywords with each word of a keyword, in the windows of the keyword.
 #[derive(Debug, Clone)]
@@ -105,12 +116,53 @@ impl<'w> OtherCounts<'w> {
         })
     }
 
-    /// Takes the keyword itself out of a background that includes it.
+    /// Takes the counts of the keyword itself out of a background that includes it. They lack the
+    /// words that its cut buckets did not take: see [`OtherCounts::take_out_untaken`].
     pub fn take_out_own(&mut self) {
         for (counts, word) in self.counts.iter_mut().zip(self.words.words()) {
             take_out(counts, word.counts);
         }
         take_out(&mut self.totals, self.words.totals());
+    }
+
+    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the tweets
+    /// of the keyword in a span of time. The buckets behind the first 16 MiB of text stay as they
+    /// are.
+    ///
+    /// # Errors
+    /// The error of `read`.
+    pub fn take_out_untaken<E>(
+        &mut self,
+        analyser: &Analyser,
+        mut read: impl FnMut(Range<Timestamp>) -> Result<Vec<StoredTweet>, E>,
+    ) -> Result<(), E> {
+        let words = self.words;
+        let start = words.times().start;
+        let mut left = MAX_RECOUNT_BYTES;
+        for group in &words.cut {
+            let mut recount = Recount::new(group.kind, analyser);
+            let times = group.times();
+            let mut from = times.start;
+            while from < times.end {
+                let to = from.plus(STEP);
+                for stored in &read(from..to)? {
+                    let Some(rest) = left.checked_sub(stored.tweet.text.len()) else {
+                        return Ok(());
+                    };
+                    left = rest;
+                    recount.add(stored);
+                }
+                from = to;
+            }
+            let window = usize::from(times.start < start);
+            for (word, count) in recount.split().1 {
+                let place = self.places.get(word.as_bytes());
+                if let Some(counts) = place.and_then(|place| self.counts.get_mut(*place)) {
+                    add(counts, window, count.cast_signed().saturating_neg());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Adds another keyword from its own rows.
