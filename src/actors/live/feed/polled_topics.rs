@@ -46,6 +46,8 @@ struct Held {
     last: Arc<PolledAnswer>,
     /// The answer of the latest update, or the first one.
     pushed: Arc<PolledAnswer>,
+    /// True when a snapshot since that update had another answer, which its subscriber holds.
+    is_pushed_outdated: bool,
     /// [`FeedContext::background_changes`] before that answer.
     background: u64,
     made: Instant,
@@ -200,7 +202,7 @@ impl PolledTopics {
         let snapshot = (last.position, last.current.clone(), messages);
         match index.and_then(|index| self.held.get_mut(index)) {
             Some(held) => {
-                held.last = last;
+                held.give_out(last);
                 held.made = made;
                 held.cost = cost;
                 held.charge.set(bytes);
@@ -210,6 +212,7 @@ impl PolledTopics {
                 position: last.position,
                 current: last.current.clone(),
                 pushed: Arc::clone(&last),
+                is_pushed_outdated: false,
                 background,
                 last,
                 made,
@@ -232,13 +235,7 @@ impl Held {
         self.background = background;
         (self.made, self.cost) = (Instant::now(), begun.elapsed());
         let (prev, seq) = (self.position.seq, answer.position.seq);
-        let mut is_same = seq <= prev && answer.current == self.current;
-        if self.topic.is_joined() {
-            // Other keywords change it at the same position. Newer subscribers hold the last one.
-            let held = [&self.pushed, &self.last];
-            is_same &= held.iter().all(|held| held.answer == answer.answer);
-        }
-        if answer.position.epoch != self.position.epoch || is_same {
+        if answer.position.epoch != self.position.epoch || self.is_held(&answer) {
             return Ok(());
         }
         let answer = Arc::new(answer);
@@ -255,8 +252,24 @@ impl Held {
         self.position = answer.position;
         self.current = answer.current.clone();
         self.pushed = Arc::clone(&answer);
+        self.is_pushed_outdated = false;
         self.last = answer;
         Ok(())
+    }
+
+    /// Notes an answer that a new subscriber gets.
+    fn give_out(&mut self, last: Arc<PolledAnswer>) {
+        self.is_pushed_outdated |= last.answer != self.pushed.answer;
+        self.last = last;
+    }
+
+    /// True when all subscribers hold this answer. Other keywords change a joined answer at the
+    /// same position.
+    fn is_held(&self, answer: &PolledAnswer) -> bool {
+        let is_known = !self.is_pushed_outdated && self.pushed.answer == answer.answer;
+        answer.position.seq <= self.position.seq
+            && answer.current == self.current
+            && (is_known || !self.topic.is_joined())
     }
 }
 
@@ -266,10 +279,11 @@ mod tests {
     use crate::access::KeywordSet;
     use crate::actors::live::budget::LiveBudget;
     use crate::actors::live::polled::{
-        AcrossQuestion, EncodedAnswer, KeywordQuestion, PolledQuestion,
+        AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion,
     };
     use crate::events::{Keyword, Sequence};
     use crate::projections::{KeywordSummary, Rows, RowsError};
+    use crate::queries::MarkedAnswer;
     use crate::store::{Epoch, Views};
     use crate::telemetry::Metrics;
 
@@ -308,6 +322,22 @@ mod tests {
         }
     }
 
+    impl JoinedQuestion for Unasked {
+        fn ask(
+            &self,
+            _: &Views,
+            _: &KeywordSet,
+            _: &Keyword,
+            _: Timestamp,
+        ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError> {
+            Err(StoreError::Absent)
+        }
+
+        fn current_during(&self, _: Timestamp) -> Option<Range<Timestamp>> {
+            None
+        }
+    }
+
     fn across(countable: KeywordSet) -> PolledTopic {
         let question = PolledQuestion::across(countable, Unasked);
         PolledTopic::new("across", Vec::new(), &[], question)
@@ -330,6 +360,7 @@ mod tests {
                 current: None,
                 pushed: Arc::clone(&last),
                 last,
+                is_pushed_outdated: false,
                 background: 0,
                 made: Instant::now(),
                 cost: Duration::from_secs(3_600),
@@ -344,6 +375,39 @@ mod tests {
         assert!(held(of_all.clone(), None).is_still_good(now));
         assert!(!held(of_all, Some(earlier)).is_still_good(now));
         assert!(!held(of_one, None).is_still_good(now));
+    }
+
+    #[test]
+    fn answer_is_pushed_again_after_a_snapshot_had_another_one() {
+        let budget = LiveBudget::new(1_000, Metrics::new());
+        let epoch: Epoch = "00000000000000ff".parse().unwrap();
+        let answer = |bytes: &[u8]| {
+            Arc::new(PolledAnswer {
+                position: Position::of_all(epoch, Sequence::new(1)),
+                current: None,
+                answer: EncodedAnswer(bytes.into()),
+            })
+        };
+        let (first, second) = (answer(b"first"), answer(b"second"));
+        let question = PolledQuestion::joined(KeywordSet::All, Unasked);
+        let mut held = Held {
+            topic: PolledTopic::new("joined", Vec::new(), &[], question),
+            position: first.position,
+            current: None,
+            pushed: Arc::clone(&first),
+            last: Arc::clone(&first),
+            is_pushed_outdated: false,
+            background: 0,
+            made: Instant::now(),
+            cost: Duration::ZERO,
+            charge: budget.charge(1),
+        };
+        held.give_out(Arc::clone(&first));
+        assert!(held.is_held(&first));
+        assert!(!held.is_held(&second));
+        held.give_out(second);
+        held.give_out(Arc::clone(&first));
+        assert!(!held.is_held(&first));
     }
 
     #[test]
