@@ -11,13 +11,16 @@ use foldhash::fast::RandomState;
 use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
 use crate::events::Timestamp;
-use crate::projections::keys::bucket::{EntryKey, parse_entry};
+use crate::projections::keys::bucket::{EntryKey, Width, parse_entry};
 use crate::projections::keys::recount::Recount;
 use crate::projections::keys::window_words::{Both, WindowWords, totals, visit_both};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::StoredTweet;
-use crate::projections::tree::TreeReader;
+use crate::projections::tree::{Step, TreeReader};
 use crate::text::Analyser;
+
+/// Up to this number of words, the leaves of the map between them are skipped.
+const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
 
 /// How much time one read of tweets of a cut bucket covers.
 const STEP: i64 = 5 * Timestamp::MINUTE;
@@ -79,40 +82,59 @@ impl<'w> OtherCounts<'w> {
         })
     }
 
-    /// Entries and words are both in order, so one pass over the entries of a bucket finds all
-    /// words.
+    /// Adds the map. The background is never cut, so a whole day has the sums of its hours.
     fn add_map(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
-        let (words, span) = (self.words.words(), &self.words.span);
-        let (width, [before, start, end]) = (span.width, span.bounds);
-        let (mut last, mut next) = (before, 0);
+        let [before, start, end] = self.words.span.bounds;
+        for (window, numbers) in [start..end, before..start].into_iter().enumerate() {
+            for (width, numbers) in widest(self.words.span.width, numbers) {
+                self.add_buckets(rows, window, (width, numbers))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries and words are both in order, so one pass over the entries of a bucket finds all
+    /// words. When they are few, the pass skips the entries between them.
+    fn add_buckets(
+        &mut self,
+        rows: &dyn Rows,
+        window: usize,
+        (width, numbers): (Width, Range<u32>),
+    ) -> Result<(), RowsError> {
+        let words = self.words.words();
+        let are_few = words.len() <= FEW_WORDS;
+        let (mut last, mut next) = (numbers.start, 0);
         let reader = TreeReader::new(rows, &BACKGROUND_FORMAT);
-        reader.visit(&words_of(width, before).prefix(), |name, count| {
+        reader.scan(&words_of(width, numbers.start).prefix(), |name, count| {
             let Some((bucket, _, EntryKey::Key(key))) = parse_entry(width, name) else {
-                return false;
+                return Step::Stop;
             };
-            if bucket >= end {
-                return false;
+            if !numbers.contains(&bucket) {
+                return Step::Stop;
             }
             if bucket != last {
                 (last, next) = (bucket, 0);
             }
-            let window = usize::from(bucket < start);
             if key.is_empty() {
                 add(&mut self.totals, window, count.cast_signed());
-                return true;
             }
             while let Some(word) = words.get(next)
                 && word.word.as_bytes() < key
             {
                 next += 1;
             }
-            let is_wanted = words
-                .get(next)
-                .is_some_and(|word| word.word.as_bytes() == key);
-            if is_wanted && let Some(counts) = self.counts.get_mut(next) {
+            if let Some(word) = words.get(next)
+                && word.word.as_bytes() == key
+                && let Some(counts) = self.counts.get_mut(next)
+            {
                 add(counts, window, count.cast_signed());
+                next += 1;
             }
-            true
+            match words.get(next) {
+                _ if !are_few => Step::Next,
+                Some(word) => Step::SkipTo(words_of(width, bucket).entry(word.word.as_bytes())),
+                None => Step::SkipTo(words_of(width, bucket.saturating_add(1)).prefix().to_vec()),
+            }
         })
     }
 
@@ -194,6 +216,22 @@ impl<'w> OtherCounts<'w> {
     pub fn totals(&self) -> Both<u64> {
         self.totals.map(at_least_none)
     }
+}
+
+/// The same buckets, with whole days in place of their hours.
+fn widest(width: Width, numbers: Range<u32>) -> Vec<(Width, Range<u32>)> {
+    const HOURS: u32 = 24;
+    let days = numbers.start.div_ceil(HOURS)..numbers.end / HOURS;
+    if width != Width::Hour || days.is_empty() {
+        return vec![(width, numbers)];
+    }
+    let parts = [
+        (Width::Hour, numbers.start..days.start * HOURS),
+        (Width::Hour, days.end * HOURS..numbers.end),
+        (Width::Day, days),
+    ];
+    let parts = parts.into_iter().filter(|(_, numbers)| !numbers.is_empty());
+    parts.collect()
 }
 
 fn at_least_none(count: i64) -> u64 {

@@ -16,7 +16,7 @@ use crate::projections::overview::Window;
 use crate::projections::rows::RowsError;
 use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::TreeReader;
-use crate::projections::{KeywordView, MemoryRows};
+use crate::projections::{KeywordView, MemoryRows, Meter, MeteredRows};
 use crate::text::{Analyser, TweetKeys};
 
 /// 2026-11-23T12:00:00Z.
@@ -381,6 +381,77 @@ fn word_that_a_cut_bucket_of_the_keyword_did_not_take_is_not_one_of_others() {
         assert_eq!(of_background.of_word(place), [1, 0], "{is_merged}");
         shard.merge();
     }
+}
+
+#[test]
+fn week_is_read_from_whole_days_and_the_hours_around_them() {
+    let mut shard = Shard::new();
+    for number in 0..250_u8 {
+        let ago = i64::from(number) * 80;
+        let words: Vec<_> = (0..250).collect();
+        shard.fold(1, Event::TweetPosted(Box::new(tweet(number, ago, &words))));
+    }
+    shard.put(1);
+    shard.merge();
+    let hours = shard
+        .map
+        .0
+        .iter()
+        .filter(|(key, _)| key.suffix().first() == Some(&1));
+    let hours: usize = hours.map(|(_, row)| row.len()).sum();
+    let mut own = Shard::new();
+    let of_own: Vec<_> = (0..30).collect();
+    own.fold(0, Event::TweetPosted(Box::new(tweet(0, 0, &of_own))));
+    own.put(0);
+    let own = &own.keywords[0].rows;
+    let words = WindowWords::read(own, (Window::Week, NOON), 1, |_| false).unwrap();
+    let meter = Meter::default();
+    let mut counts = OtherCounts::new(&words);
+    let rows = MeteredRows::new(&shard.map, &meter);
+    counts.add_shard(&rows, &[]).unwrap();
+    assert_eq!(counts.totals(), [126, 124]);
+    assert_eq!(words.words().len(), 30);
+    for place in 0..30 {
+        assert_eq!(counts.of_word(place), [126, 124]);
+    }
+    // Bytes count when a row is found, and again when it is looked at.
+    let read = usize::try_from(meter.bytes()).unwrap();
+    assert!(read < hours, "{read} of {hours}");
+}
+
+#[test]
+fn few_words_are_read_without_the_leaves_between_them() {
+    let mut shard = Shard::new();
+    for number in 0..100_u8 {
+        let words = (0..200).map(|word| format!("word{number:03}x{word:03} "));
+        let tweet = TweetPosted {
+            text: words.collect(),
+            ..tweet(number, 0, &[])
+        };
+        shard.fold(1, Event::TweetPosted(Box::new(tweet)));
+    }
+    let own = TweetPosted {
+        text: "word050x050".to_owned(),
+        ..tweet(0, 0, &[])
+    };
+    shard.fold(0, Event::TweetPosted(Box::new(own)));
+    shard.put(0);
+    shard.put(1);
+    shard.merge();
+    let own = &shard.keywords[0].rows;
+    let words = WindowWords::read(own, (Window::Hour, NOON), 1, |_| false).unwrap();
+    let meter = Meter::default();
+    let mut counts = OtherCounts::new(&words);
+    let rows = MeteredRows::new(&shard.map, &meter);
+    counts.add_shard(&rows, &[]).unwrap();
+    counts.take_out_own();
+    assert_eq!(words.words().len(), 1);
+    assert_eq!(counts.of_word(0), [1, 0]);
+    assert_eq!(counts.totals(), [100, 0]);
+    // The map has the words in three widths.
+    let all: usize = shard.map.0.values().map(|row| row.len()).sum();
+    let read = usize::try_from(meter.bytes()).unwrap();
+    assert!(read < all / 3, "{read} of {all}");
 }
 
 #[test]
