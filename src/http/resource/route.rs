@@ -45,8 +45,11 @@ pub(super) async fn joined<R: JoinedResource>(
     let resource = R::read(&query, now)?;
     ask_named(&call, &query, R::PARAMETERS)?;
     let min_seq = query.min_seq()?;
-    call.reach(Scope::Keyword(&keyword), min_seq).await?;
-    call.reach(Scope::All, min_seq).await?;
+    // Both waits run at once, so that they share one time limit.
+    tokio::try_join!(
+        call.reach(Scope::Keyword(&keyword), min_seq),
+        call.reach(Scope::All, min_seq),
+    )?;
     let countable = call.countable();
     call.answer_joined(R::LANE, move |views| {
         let answer = resource.answer(views, &countable, &keyword, now)?;
