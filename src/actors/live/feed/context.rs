@@ -22,6 +22,9 @@ use crate::telemetry::{Metrics, log_throttled};
 /// Niceness of the threads that read and encode for live clients, from 0 (none) to 19.
 const NICENESS: i32 = 10;
 
+/// Maximum number of joined answers that feeds make at a time.
+const MAX_JOINED: usize = 1;
+
 /// The context of a feed actor.
 #[derive(Debug, Clone)]
 pub(in crate::actors::live) struct FeedContext {
@@ -127,7 +130,10 @@ impl FeedContext {
             }
             (PolledQuestion::Joined(countable, question), Some(keyword)) => {
                 let task = move || poll::joined(&source, (&keyword, &countable), &*question, now);
-                self.read(task).await
+                let permit = self.readers.joined_permits.acquire().await;
+                let answer = self.readers.run(task).await;
+                drop(permit);
+                answer
             }
             // This takes long, but feeds of one keyword do not wait for it.
             (PolledQuestion::Across(countable, question), None) => {
@@ -138,6 +144,11 @@ impl FeedContext {
             (PolledQuestion::OfKeyword(_) | PolledQuestion::Joined(..), None)
             | (PolledQuestion::Across(..), Some(_)) => Ok(None),
         }
+    }
+
+    /// True when a joined answer can be made without waiting for those of other feeds.
+    pub(super) fn can_join(&self) -> bool {
+        self.readers.joined_permits.available_permits() > 0
     }
 
     /// Encodes an answer. The answer over all keywords may be long, so it is encoded off the event
@@ -219,15 +230,23 @@ impl<'a> KeywordOutput<'a> {
 pub(in crate::actors::live) struct Readers {
     /// Permits for reading one keyword.
     permits: Semaphore,
+    /// Permits for joined answers, which take longer. Other reads do not wait for them.
+    joined_permits: Semaphore,
     threads: ReadThreads,
 }
 
 impl Readers {
-    /// Threads for `count` concurrent reads of one keyword, and for the feed of all keywords.
+    /// Threads for `count` concurrent reads of one keyword, for joined answers, and for the feed of
+    /// all keywords.
     pub(in crate::actors::live) fn new(count: usize) -> Self {
         Self {
             permits: Semaphore::new(count),
-            threads: ReadThreads::new("live", count.saturating_add(1), NICENESS),
+            joined_permits: Semaphore::new(MAX_JOINED),
+            threads: ReadThreads::new(
+                "live",
+                count.saturating_add(MAX_JOINED).saturating_add(1),
+                NICENESS,
+            ),
         }
     }
 

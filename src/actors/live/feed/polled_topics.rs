@@ -23,9 +23,9 @@ const RETRY: Duration = Duration::from_millis(100);
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a refresh, as a multiple of the duration of the refresh.
 const PAUSE_PER_COST: u32 = 4;
-/// The pause before an answer is made again because of other keywords, as a multiple of its cost.
-/// Other keywords change all the time, and each feed of a keyword makes its own answer.
-const OTHERS_PAUSE_PER_COST: u32 = 20;
+/// The pause before a joined answer is made again, as a multiple of its cost. Other keywords change
+/// it all the time, and each feed of a keyword makes its own answer.
+const JOINED_PAUSE_PER_COST: u32 = 20;
 
 /// The polled topics that have subscribers.
 #[derive(Default)]
@@ -85,12 +85,16 @@ impl Held {
         Ok(is_possible && context.position().await? == Some(last.position))
     }
 
-    /// True when other keywords may have changed the answer, and the last one was made long enough
-    /// ago.
-    fn have_others_moved(&self, context: &FeedContext) -> bool {
-        self.topic.is_joined()
-            && context.background_changes() != self.background
-            && self.made.elapsed() >= self.cost.saturating_mul(OTHERS_PAUSE_PER_COST)
+    /// True when the answer may have changed and is to be made again now. A joined answer waits for
+    /// its pause and for a free thread; the next refresh looks at it again.
+    fn is_due(&self, context: &FeedContext, now: Timestamp) -> bool {
+        let has_moved = context.has_moved(self.position, self.current.as_ref(), now);
+        if !self.topic.is_joined() {
+            return has_moved;
+        }
+        (has_moved || context.background_changes() != self.background)
+            && self.made.elapsed() >= self.cost.saturating_mul(JOINED_PAUSE_PER_COST)
+            && context.can_join()
     }
 }
 
@@ -154,8 +158,7 @@ impl PolledTopics {
         let began = Instant::now();
         let mut failure = None;
         for held in &mut self.held {
-            let has_moved = context.has_moved(held.position, held.current.as_ref(), now);
-            if !has_moved && !held.have_others_moved(context) {
+            if !held.is_due(context, now) {
                 continue;
             }
             // A failure of one topic does not stop the others.
