@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
 use crate::access::KeywordSet;
 use crate::events::{Keyword, Timestamp};
-use crate::projections::keys::background::OtherCounts;
+use crate::projections::keys::background::{KeywordCounts, OtherCounts};
 use crate::projections::keys::own_words;
 use crate::projections::related::{self, Own, Related, RelatedQuery};
 use crate::projections::timeline::{StoredTweet, for_each_stored};
@@ -76,14 +76,14 @@ fn others<'o>(
     })?;
     for (other, ()) in others {
         let read = views.read(&other, |summary, rows| {
-            let mut counts = counts.clone();
             if summary.tracked {
-                counts.add_keyword(rows)?;
+                counts.read_keyword(rows)
+            } else {
+                Ok(KeywordCounts::default())
             }
-            Ok(counts)
         })?;
         if let Some(answer) = read {
-            counts = answer.value;
+            counts.add_counts(&answer.value);
         }
     }
     Ok(counts)

@@ -37,6 +37,13 @@ pub struct OtherCounts<'w> {
     totals: Both<i64>,
 }
 
+/// The tweets of one other keyword with the words, by the place of the word.
+#[derive(Debug, Default)]
+pub struct KeywordCounts {
+    counts: HashMap<usize, Both<i64>, RandomState>,
+    totals: Both<i64>,
+}
+
 impl<'w> OtherCounts<'w> {
     /// Begins with no other keyword.
     pub fn new(words: &'w WindowWords) -> Self {
@@ -192,17 +199,36 @@ impl<'w> OtherCounts<'w> {
     /// # Errors
     /// [`RowsError`].
     pub fn add_keyword(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
+        let of_keyword = self.read_keyword(rows)?;
+        self.add_counts(&of_keyword);
+        Ok(())
+    }
+
+    /// Reads another keyword from its own rows, without adding it.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn read_keyword(&self, rows: &dyn Rows) -> Result<KeywordCounts, RowsError> {
         let span = &self.words.span;
+        let mut read = KeywordCounts::default();
         visit_both(rows, span, |window, word, count| {
-            let place = self.places.get(word);
-            if let Some(counts) = place.and_then(|place| self.counts.get_mut(*place)) {
+            if let Some(place) = self.places.get(word) {
+                let counts = read.counts.entry(*place).or_default();
                 add(counts, window, count.cast_signed());
             }
         })?;
-        for (window, total) in totals(rows, span)?.into_iter().enumerate() {
-            add(&mut self.totals, window, total.cast_signed());
+        read.totals = totals(rows, span)?.map(u64::cast_signed);
+        Ok(read)
+    }
+
+    /// Adds a keyword that was read.
+    pub fn add_counts(&mut self, read: &KeywordCounts) {
+        for (place, changes) in &read.counts {
+            if let Some(counts) = self.counts.get_mut(*place) {
+                add_both(counts, *changes);
+            }
         }
-        Ok(())
+        add_both(&mut self.totals, read.totals);
     }
 
     /// The tweets with the word at this place. Not below 0, even if the keyword has changed between
@@ -244,8 +270,12 @@ fn add(counts: &mut Both<i64>, window: usize, change: i64) {
     }
 }
 
-fn take_out(counts: &mut Both<i64>, own: Both<u64>) {
-    for (window, own) in own.into_iter().enumerate() {
-        add(counts, window, own.cast_signed().saturating_neg());
+fn add_both(counts: &mut Both<i64>, changes: Both<i64>) {
+    for (window, change) in changes.into_iter().enumerate() {
+        add(counts, window, change);
     }
+}
+
+fn take_out(counts: &mut Both<i64>, own: Both<u64>) {
+    add_both(counts, own.map(|own| own.cast_signed().saturating_neg()));
 }

@@ -34,7 +34,7 @@ use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowKind};
 
 pub use contribution::Contribution;
-pub use counts::OtherCounts;
+pub use counts::{KeywordCounts, OtherCounts};
 pub use losses::WithoutLosses;
 pub use settling::{Run, Settling};
 
