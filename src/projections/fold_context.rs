@@ -275,9 +275,7 @@ mod tests {
             let refused = current.of_fold(11).check_kept(kind);
             assert!(matches!(refused, Err(RowsError::NotKept)));
         }
-        let summary = current
-            .of_fold(0)
-            .check_kept(KeywordSummary::FORMAT.kind);
+        let summary = current.of_fold(0).check_kept(KeywordSummary::FORMAT.kind);
         summary.unwrap();
     }
 }

@@ -354,12 +354,12 @@ mod tests {
     use crate::events::{
         Checkpoint, Event, KeywordEnvelope, KeywordRecord, ShardId, Timestamp, TweetPosted,
     };
-    use crate::projections::KeywordView;
     use crate::projections::keys::WindowWords;
     use crate::projections::keys::background::{BACKGROUND_FORMAT, OtherCounts};
     use crate::projections::overview::Window;
     use crate::projections::test_history::{NOON, deleted, tweet};
     use crate::projections::tree::TreeReader;
+    use crate::projections::{FoldContext, KeywordView};
     use crate::store::{Store, Views};
 
     /// Three keywords of one shard.
@@ -619,7 +619,8 @@ mod tests {
         crashing.put(0, 2);
         crashing.commit();
         let runs = |fold| {
-            let rows = crashing.rows().of_version(fold);
+            let context = FoldContext::default().of_fold(fold);
+            let rows = crashing.rows().in_context(context);
             rows.read_background(|runs, _| Ok(runs.len()))
         };
         assert_eq!(runs(12).unwrap(), 1);
