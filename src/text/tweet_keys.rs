@@ -120,7 +120,8 @@ impl Sortable {
     }
 }
 
-/// The first eight bytes of a key as a number that is ordered as they are. Shorter keys end in zeros.
+/// The first eight bytes of a key as a number that is ordered as they are. Shorter keys end in
+/// zeros.
 pub fn first_bytes(key: &[u8]) -> u64 {
     match key.first_chunk() {
         Some(first) => u64::from_be_bytes(*first),
