@@ -1,6 +1,7 @@
 //! Request bodies: checks their type, and discards the rest of those that are not read to the end.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::problem::{Problem, shortened};
 
@@ -46,6 +48,7 @@ pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Proble
 #[derive(Debug)]
 pub struct Lingering {
     body: Option<Body>,
+    pace: DiscardPace,
 }
 
 impl Lingering {
@@ -56,11 +59,14 @@ impl Lingering {
 
     /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because its client sends
     /// nothing before it is asked to.
-    pub fn wrap(headers: &HeaderMap, body: Body) -> Body {
+    pub fn wrap(headers: &HeaderMap, body: Body, pace: &DiscardPace) -> Body {
         if headers.contains_key(header::EXPECT) || body.is_end_stream() {
             return body;
         }
-        Body::new(Self { body: Some(body) })
+        Body::new(Self {
+            body: Some(body),
+            pace: pace.clone(),
+        })
     }
 }
 
@@ -102,16 +108,55 @@ impl Drop for Lingering {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
+        let pace = self.pace.clone();
         runtime.spawn(timeout(Self::TIME, async move {
             let mut left = Self::MAX_DISCARDED_BYTES;
             while let Some(Ok(frame)) = body.frame().await {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
-                left = left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                left = left.saturating_sub(bytes);
                 if left == 0 {
                     break;
                 }
+                pace.discarded(bytes).await;
             }
         }));
+    }
+}
+
+/// Limits how fast the bodies of all clients together are discarded. Clients that send large bodies
+/// which are refused, over and over, would otherwise take most of the time of the event loop.
+#[derive(Debug, Clone)]
+pub struct DiscardPace {
+    /// The time until which the bytes that were discarded so far may take.
+    until: Arc<Mutex<Instant>>,
+}
+
+impl Default for DiscardPace {
+    fn default() -> Self {
+        Self {
+            until: Arc::new(Mutex::new(Instant::now())),
+        }
+    }
+}
+
+impl DiscardPace {
+    const BYTES_PER_SECOND: u64 = 32 * 1024 * 1024;
+    /// Shorter waits are put off, because timers are no finer than a millisecond. So the bytes may
+    /// be late by this time without a loss of pace.
+    const SHORTEST_WAIT: Duration = Duration::from_millis(4);
+
+    /// Waits until these bytes keep the pace. One connection waits at a time, first come, first
+    /// served.
+    async fn discarded(&self, bytes: u64) {
+        let mut until = self.until.lock().await;
+        let now = Instant::now();
+        let nanos = bytes.saturating_mul(1_000_000_000) / Self::BYTES_PER_SECOND;
+        let from = now.checked_sub(Self::SHORTEST_WAIT).unwrap_or(now);
+        *until = from.max(*until) + Duration::from_nanos(nanos);
+        if until.saturating_duration_since(now) >= Self::SHORTEST_WAIT {
+            sleep_until(*until).await;
+        }
     }
 }
 
@@ -156,5 +201,19 @@ mod tests {
             ("content-encoding", "gzip"),
         ]);
         assert!(check_type(&packed, RIGHT).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_bodies_are_discarded_at_the_pace_of_all_together() {
+        let pace = DiscardPace::default();
+        let began = Instant::now();
+        let discard = || async {
+            for _ in 0..2048 {
+                pace.discarded(4 * 1024).await;
+            }
+        };
+        tokio::join!(discard(), discard());
+        let took = began.elapsed().as_millis();
+        assert!((490..=510).contains(&took), "{took} ms");
     }
 }

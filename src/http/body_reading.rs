@@ -1,4 +1,4 @@
-//! [`read`]: reads request bodies into memory, within limits on time and size, and within the
+//! [`Bodies`]: reads request bodies into memory, within limits on time and size, and within the
 //! memory budget that all clients share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder};
+use super::client::ClientKey;
 use super::problem::Problem;
+use super::slow_clients::SlowClients;
 
 /// The largest body, in bytes: 16 MiB.
 pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
@@ -35,60 +37,77 @@ impl Default for BodyTimes {
     }
 }
 
-/// Reads a whole body of at most `max` bytes. A larger `Content-Length` is refused before a byte is
-/// read. The bytes stay counted in `budget` until the last clone or slice of them is dropped.
-///
-/// # Errors
-/// [`Problem`] when the body is too large, too slow, or cut off, or when the budget is spent.
-pub async fn read(
-    headers: &HeaderMap,
-    mut body: Body,
-    max: u64,
+/// What all bodies share.
+#[derive(Debug)]
+pub struct Bodies {
     times: BodyTimes,
-    budget: &ByteBudget,
-) -> Result<Bytes, Problem> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > max) {
-        return Err(Problem::BodyTooLarge { max });
-    }
-    let pace = Arc::new(Pace::new(times.whole, announced.unwrap_or_default()));
-    let mut arrived = Arrived {
-        bytes: Vec::new(),
-        max,
-        announced,
-        pace: Arc::clone(&pace),
-        budget,
-        charge: None,
-    };
-    let reading = async {
-        loop {
-            let next = tokio::select! {
-                next = timeout(times.idle, body.frame()) => next,
-                () = pace.has_to_end.notified() => return Err(BUSY),
-            };
-            let Ok(next) = next else {
-                return Err(Problem::BodyTimeout);
-            };
-            let Some(frame) = next else {
-                return Ok(arrived.whole());
-            };
-            let frame = frame.map_err(|error| {
-                Problem::BadBody(format!("the body ended before its end: {error}"))
-            })?;
-            if let Ok(bytes) = frame.into_data() {
-                arrived.push(&bytes)?;
-            }
-            // A fast sender has the next bytes ready at once. The other connections of this thread
-            // take their turn first.
-            tokio::task::yield_now().await;
+    budget: ByteBudget,
+    slow_clients: SlowClients,
+}
+
+impl Bodies {
+    /// Bodies within these limits.
+    pub fn new(times: BodyTimes, budget: ByteBudget) -> Self {
+        Self {
+            times,
+            budget,
+            slow_clients: SlowClients::default(),
         }
-    };
-    timeout(times.whole, reading)
-        .await
-        .unwrap_or(Err(Problem::BodyTimeout))
+    }
+
+    /// Reads a whole body of at most `max` bytes. A body is refused before a byte is read when its
+    /// `Content-Length` is larger, or when the budget has no room for it. The bytes stay counted in
+    /// the budget until the last clone or slice of them is dropped.
+    ///
+    /// While the budget is short, bodies that are too slow give way to others: see [`SlowClients`].
+    ///
+    /// # Errors
+    /// [`Problem`] when the body is too large, too slow, or cut off, or when the budget is spent.
+    pub async fn read(
+        &self,
+        client: ClientKey,
+        headers: &HeaderMap,
+        body: Body,
+        max: u64,
+    ) -> Result<Bytes, Problem> {
+        let announced = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > max) {
+            return Err(Problem::BodyTooLarge { max });
+        }
+        let demand = if self.slow_clients.contains(client, Instant::now()) {
+            Demand::Patient
+        } else {
+            Demand::Asked
+        };
+        let large = announced.filter(|length| *length > FREE_BYTES);
+        if large.is_some_and(|length| !self.budget.has_room(length, demand)) {
+            return Err(BUSY);
+        }
+        let pace = Arc::new(Pace::new(self.times.whole, announced.unwrap_or_default()));
+        let arrived = Arrived {
+            bytes: Vec::new(),
+            max,
+            announced,
+            pace: Arc::clone(&pace),
+            budget: &self.budget,
+            demand,
+            charge: None,
+        };
+        let reading = async {
+            tokio::select! {
+                read = arrived.read(body, self.times.idle) => read,
+                () = pace.has_to_end.notified() => Err(BUSY),
+            }
+        };
+        let read = timeout(self.times.whole, reading).await;
+        if pace.state().gave_way {
+            self.slow_clients.note(client, Instant::now());
+        }
+        read.unwrap_or(Err(Problem::BodyTimeout))
+    }
 }
 
 const BUSY: Problem = Problem::Busy {
@@ -104,11 +123,33 @@ struct Arrived<'a> {
     announced: Option<u64>,
     pace: Arc<Pace>,
     budget: &'a ByteBudget,
+    /// The demand of a charge that makes the body larger than [`FREE_BYTES`].
+    demand: Demand,
     /// The charge for the capacity of `bytes`.
     charge: Option<ByteCharge>,
 }
 
 impl Arrived<'_> {
+    async fn read(mut self, mut body: Body, idle: Duration) -> Result<Bytes, Problem> {
+        loop {
+            let Ok(next) = timeout(idle, body.frame()).await else {
+                return Err(Problem::BodyTimeout);
+            };
+            let Some(frame) = next else {
+                return Ok(self.whole());
+            };
+            let frame = frame.map_err(|error| {
+                Problem::BadBody(format!("the body ended before its end: {error}"))
+            })?;
+            if let Ok(bytes) = frame.into_data() {
+                self.push(&bytes)?;
+            }
+            // A fast sender has the next bytes ready at once. The other connections of this thread
+            // take their turn first.
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn push(&mut self, more: &[u8]) -> Result<(), Problem> {
         let length = len(self.bytes.len()).saturating_add(len(more.len()));
         if length > self.max {
@@ -136,7 +177,7 @@ impl Arrived<'_> {
         let demand = if target <= FREE_BYTES {
             Demand::Forced
         } else {
-            Demand::Asked
+            self.demand
         };
         let more = target.saturating_sub(capacity);
         let has_room = match &mut self.charge {
@@ -155,12 +196,11 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    fn whole(&mut self) -> Bytes {
+    fn whole(self) -> Bytes {
         self.pace.has_arrived();
-        let bytes = std::mem::take(&mut self.bytes);
-        match self.charge.take() {
-            Some(charge) => charge.attach(bytes),
-            None => Bytes::from(bytes),
+        match self.charge {
+            Some(charge) => charge.attach(self.bytes),
+            None => Bytes::from(self.bytes),
         }
     }
 }
@@ -195,6 +235,8 @@ struct PaceState {
     last: Instant,
     /// Whether all bytes have arrived.
     has_arrived: bool,
+    /// Whether the body was told to give way.
+    gave_way: bool,
 }
 
 impl Pace {
@@ -210,6 +252,7 @@ impl Pace {
                 behind: Duration::ZERO,
                 last: Instant::now(),
                 has_arrived: false,
+                gave_way: false,
             }),
             has_to_end: Notify::new(),
         }
@@ -248,6 +291,7 @@ impl Holder for Pace {
     }
 
     fn give_way(&self) {
+        self.state().gave_way = true;
         self.has_to_end.notify_one();
     }
 }
@@ -261,6 +305,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::super::budget::BudgetMetrics;
+    use super::super::server::ClientAddress;
     use super::*;
 
     const MIB: usize = 1024 * 1024;
@@ -296,8 +341,15 @@ mod tests {
         Bytes::from(vec![b'x'; length])
     }
 
+    fn bodies(budget: &ByteBudget) -> Bodies {
+        Bodies::new(BodyTimes::default(), budget.clone())
+    }
+
     async fn read_all(body: Body, max: u64, budget: &ByteBudget) -> Result<Bytes, Problem> {
-        read(&HeaderMap::new(), body, max, BodyTimes::default(), budget).await
+        let client = ClientKey::at(None);
+        bodies(budget)
+            .read(client, &HeaderMap::new(), body, max)
+            .await
     }
 
     #[tokio::test]
@@ -316,14 +368,10 @@ mod tests {
     async fn an_announced_length_over_the_limit_is_refused_unread() {
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "1001".parse().unwrap())]);
         let (budget, _) = budget(MIB);
-        let refused = read(
-            &headers,
-            Body::empty(),
-            1_000,
-            BodyTimes::default(),
-            &budget,
-        )
-        .await;
+        let client = ClientKey::at(None);
+        let refused = bodies(&budget)
+            .read(client, &headers, Body::empty(), 1_000)
+            .await;
         assert!(matches!(refused, Err(Problem::BodyTooLarge { .. })));
     }
 
@@ -344,8 +392,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, MAX_BODY_BYTES.into());
         let reading = tokio::spawn(async move {
-            let times = BodyTimes::default();
-            read(&headers, body, MAX_BODY_BYTES, times, &budget).await
+            let client = ClientKey::at(None);
+            bodies(&budget)
+                .read(client, &headers, body, MAX_BODY_BYTES)
+                .await
         });
         for _ in 0..3 {
             sender.send(of_length(100_000)).await.unwrap();
@@ -478,5 +528,69 @@ mod tests {
             "{results:?}"
         );
         assert_eq!(metrics.held.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_without_room_for_its_length_is_refused_unread() {
+        let (budget, _) = budget(MIB);
+        let steady = Arc::new(super::super::budget::Steady);
+        let held = budget.charge(len(MIB / 2), steady, Demand::Asked).unwrap();
+        let headers =
+            |length: usize| HeaderMap::from_iter([(header::CONTENT_LENGTH, length.into())]);
+        let bodies = bodies(&budget);
+        let client = ClientKey::at(None);
+        // The sender stays, so a read would wait for it.
+        let (_sender, body) = self::client();
+        let (too_long, fitting) = (headers(MIB / 2 + 1), headers(MIB / 2));
+        let reading = bodies.read(client, &too_long, body, MAX_BODY_BYTES);
+        assert!(matches!(reading.await, Err(Problem::Busy { .. })));
+        let body = Body::from(of_length(MIB / 2));
+        let reading = bodies.read(client, &fitting, body, MAX_BODY_BYTES);
+        assert_eq!(reading.await.unwrap().len(), MIB / 2);
+        drop(held);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_bodies_far_behind_give_way_to_a_client_whose_body_gave_way() {
+        let (budget, metrics) = budget(MIB);
+        let bodies = Arc::new(bodies(&budget));
+        let (slow, other) = (
+            ClientKey::at(Some(ClientAddress([10, 0, 0, 1].into()))),
+            ClientKey::at(Some(ClientAddress([10, 0, 0, 2].into()))),
+        );
+        let stall = |client| {
+            let bodies = Arc::clone(&bodies);
+            async move {
+                let (sender, body) = self::client();
+                let reading = tokio::spawn(async move {
+                    let headers = HeaderMap::new();
+                    let body = bodies.read(client, &headers, body, MAX_BODY_BYTES);
+                    body.await.map(drop)
+                });
+                sender.send(of_length(MIB * 3 / 4)).await.unwrap();
+                let _taken = sender.reserve().await.unwrap();
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                (sender.clone(), reading)
+            }
+        };
+        let whole = |client| {
+            let body = Body::from(of_length(MIB / 2));
+            let bodies = Arc::clone(&bodies);
+            async move {
+                let headers = HeaderMap::new();
+                bodies.read(client, &headers, body, MAX_BODY_BYTES).await
+            }
+        };
+        let (_sender, stalled) = stall(slow).await;
+        assert!(whole(other).await.is_ok());
+        assert!(matches!(stalled.await.unwrap(), Err(Problem::Busy { .. })));
+        let (sender, _stalled) = stall(other).await;
+        assert!(matches!(whole(slow).await, Err(Problem::Busy { .. })));
+        assert_eq!(metrics.gave_way.get(), 1);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        sender.send(of_length(1)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(whole(slow).await.is_ok());
+        assert_eq!(metrics.gave_way.get(), 2);
     }
 }

@@ -21,6 +21,9 @@ pub const FREE_BYTES: u64 = 64 * 1024;
 /// Pause after a search for holders to give way that did not find enough bytes.
 const SEARCH_EVERY: Duration = Duration::from_millis(50);
 
+/// How far a holder may be behind until it gives way to a [`Demand::Patient`].
+pub const FAR_BEHIND: Duration = Duration::from_secs(10);
+
 /// A holder of bytes of a budget: a body or an answer of one client.
 pub trait Holder: std::fmt::Debug + Send + Sync {
     /// How far the client is behind the pace that is required while the budget is short. `None`
@@ -49,8 +52,10 @@ pub enum Demand {
     /// It cannot be refused, and may exceed the limit. For bytes that are in memory already, or
     /// few.
     Forced,
-    /// It is refused when the budget is short.
+    /// It is refused when the budget is short, after holders without progress have given way.
     Asked,
+    /// The same, but only holders that are far behind give way: by more than [`FAR_BEHIND`].
+    Patient,
 }
 
 /// Figures of a budget.
@@ -82,7 +87,23 @@ struct State {
     held: u64,
     last_id: u64,
     holders: BTreeMap<u64, Held>,
-    search_again: Option<Instant>,
+    search_again: SearchAgain,
+}
+
+/// When holders to give way are searched again, after a search that did not find enough bytes.
+#[derive(Debug, Default)]
+struct SearchAgain {
+    asked: Option<Instant>,
+    patient: Option<Instant>,
+}
+
+impl SearchAgain {
+    fn of(&mut self, demand: Demand) -> &mut Option<Instant> {
+        match demand {
+            Demand::Forced | Demand::Asked => &mut self.asked,
+            Demand::Patient => &mut self.patient,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -112,7 +133,8 @@ impl ByteBudget {
         demand: Demand,
     ) -> Option<ByteCharge> {
         let mut state = self.state();
-        if !self.make_room(&mut state, None, bytes) && demand == Demand::Asked && state.held > 0 {
+        let has_room = self.make_room(&mut state, None, bytes, demand);
+        if !has_room && demand != Demand::Forced && state.held > 0 {
             self.shared.metrics.refused.inc();
             return None;
         }
@@ -125,6 +147,21 @@ impl ByteBudget {
             budget: self.clone(),
             id,
         })
+    }
+
+    /// Whether a charge of `bytes` would be accepted now. Counts nothing, and no holder gives way.
+    pub fn has_room(&self, bytes: u64, demand: Demand) -> bool {
+        let mut state = self.state();
+        let has_room = demand == Demand::Forced
+            || state.held == 0
+            || self.fits(&state, bytes)
+            || self
+                .holders_behind(&mut state, None, bytes, demand)
+                .is_some();
+        if !has_room {
+            self.shared.metrics.refused.inc();
+        }
+        has_room
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -153,33 +190,21 @@ impl ByteBudget {
         self.shared.metrics.held.set(held);
     }
 
+    fn fits(&self, state: &State, bytes: u64) -> bool {
+        state.held.saturating_add(bytes) <= self.shared.limit
+    }
+
     /// Tells holders other than `asker` to give way until `bytes` fit, the one furthest behind
     /// first. Returns whether `bytes` fit.
-    fn make_room(&self, state: &mut State, asker: Option<u64>, bytes: u64) -> bool {
-        let fits = |state: &State| state.held.saturating_add(bytes) <= self.shared.limit;
-        if fits(state) {
+    fn make_room(&self, state: &mut State, asker: Option<u64>, bytes: u64, demand: Demand) -> bool {
+        if self.fits(state, bytes) {
             return true;
         }
-        let now = Instant::now();
-        if state.search_again.is_some_and(|again| now < again) {
+        let Some(mut behind) = self.holders_behind(state, asker, bytes, demand) else {
             return false;
-        }
-        let mut behind: Vec<(Duration, u64, u64)> = state
-            .holders
-            .iter()
-            .filter(|(id, _)| Some(**id) != asker)
-            .filter_map(|(id, held)| Some((held.holder.behind(now)?, *id, held.bytes)))
-            .collect();
-        let freed = behind.iter().map(|(.., bytes)| bytes).sum();
-        let left = state.held.saturating_sub(freed);
-        if left.saturating_add(bytes) > self.shared.limit {
-            // Even all of them would not suffice, so none gives way.
-            state.search_again = Some(now + SEARCH_EVERY);
-            return false;
-        }
-        behind.sort_unstable();
-        while !fits(state)
-            && let Some((_, id, _)) = behind.pop()
+        };
+        while !self.fits(state, bytes)
+            && let Some((_, id)) = behind.pop()
         {
             if let Some(held) = self.remove(state, id) {
                 self.shared.metrics.gave_way.inc();
@@ -187,6 +212,39 @@ impl ByteBudget {
             }
         }
         true
+    }
+
+    /// The holders other than `asker` that may be told to give way, the one furthest behind last.
+    /// `None` when `bytes` would not fit even without all of them.
+    fn holders_behind(
+        &self,
+        state: &mut State,
+        asker: Option<u64>,
+        bytes: u64,
+        demand: Demand,
+    ) -> Option<Vec<(Duration, u64)>> {
+        let now = Instant::now();
+        if (state.search_again.of(demand)).is_some_and(|again| now < again) {
+            return None;
+        }
+        let allowed = match demand {
+            Demand::Forced | Demand::Asked => Duration::ZERO,
+            Demand::Patient => FAR_BEHIND,
+        };
+        let mut behind = Vec::new();
+        let mut left = state.held;
+        for (id, held) in state.holders.iter().filter(|(id, _)| Some(**id) != asker) {
+            if let Some(by) = held.holder.behind(now).filter(|by| *by > allowed) {
+                behind.push((by, *id));
+                left = left.saturating_sub(held.bytes);
+            }
+        }
+        if left.saturating_add(bytes) > self.shared.limit {
+            *state.search_again.of(demand) = Some(now + SEARCH_EVERY);
+            return None;
+        }
+        behind.sort_unstable();
+        Some(behind)
     }
 }
 
@@ -207,10 +265,8 @@ impl ByteCharge {
             .holders
             .get(&self.id)
             .is_some_and(|held| held.bytes == state.held);
-        if !self.budget.make_room(&mut state, Some(self.id), more)
-            && demand == Demand::Asked
-            && !is_alone
-        {
+        let has_room = (self.budget).make_room(&mut state, Some(self.id), more, demand);
+        if !has_room && demand != Demand::Forced && !is_alone {
             self.budget.shared.metrics.refused.inc();
             return false;
         }
@@ -333,10 +389,28 @@ mod tests {
         // No holder gives way when even all of them would not suffice.
         assert!(budget.charge(61, client(None), Demand::Asked).is_none());
         assert!(!gave_way(&slow));
-        budget.state().search_again = None;
+        budget.state().search_again = SearchAgain::default();
         let _fits = budget.charge(60, client(None), Demand::Asked).unwrap();
         assert!(gave_way(&slow) && !gave_way(&quick));
         assert!(!slow_charge.grow(1, Demand::Forced));
+    }
+
+    #[test]
+    fn only_holders_that_are_far_behind_give_way_to_a_patient_demand() {
+        let budget = ByteBudget::new(100, BudgetMetrics::default());
+        let (slow, slowest) = (client(Some(9)), client(Some(11)));
+        let _slow = budget.charge(40, slow.clone(), Demand::Asked).unwrap();
+        let gave_way = |client: &Client| client.gave_way.load(Ordering::Relaxed);
+        assert!(budget.has_room(60, Demand::Patient) && !budget.has_room(61, Demand::Patient));
+        assert!(budget.has_room(100, Demand::Asked) && !budget.has_room(101, Demand::Asked));
+        let mut other = (budget.charge(30, client(None), Demand::Patient)).unwrap();
+        assert!(!other.grow(31, Demand::Patient) && !gave_way(&slow));
+        let _slowest = budget.charge(30, slowest.clone(), Demand::Asked).unwrap();
+        budget.state().search_again = SearchAgain::default();
+        assert!(other.grow(30, Demand::Patient));
+        assert!(gave_way(&slowest) && !gave_way(&slow));
+        assert!(other.grow(31, Demand::Asked));
+        assert!(gave_way(&slow));
     }
 
     #[test]

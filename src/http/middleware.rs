@@ -33,7 +33,7 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
     let started = std::time::Instant::now();
     let answers = AnswerBudget::of(&http, &request);
     let (parts, body) = request.into_parts();
-    let body = Lingering::wrap(&parts.headers, body);
+    let body = Lingering::wrap(&parts.headers, body, &http.shared.discard_pace);
     let mut request = Request::from_parts(parts, body);
     let mut checked = http.hosts().check(&request);
     let is_of_a_page = request.headers().contains_key(header::ORIGIN);

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use self::body::DiscardPace;
+use self::body_reading::Bodies;
 use self::budget::{BudgetMetrics, ByteBudget};
 use self::lanes::Lanes;
 use crate::actors::engine::Tidings;
@@ -43,6 +45,7 @@ mod response;
 mod routes;
 mod sequence_schema;
 mod server;
+mod slow_clients;
 mod time_range;
 mod tweets;
 
@@ -78,10 +81,10 @@ struct Shared {
     intake: Intake,
     access: Arc<dyn Access>,
     hosts: Hosts,
-    body_times: BodyTimes,
-    bodies: Arc<Semaphore>,
+    body_places: Arc<Semaphore>,
     lanes: Lanes,
-    body_budget: ByteBudget,
+    bodies: Bodies,
+    discard_pace: DiscardPace,
     answer_budget: ByteBudget,
 }
 
@@ -138,7 +141,11 @@ impl Http {
         };
         Self {
             shared: Arc::new(Shared {
-                body_budget: ByteBudget::new(options.body_budget, body_metrics),
+                bodies: Bodies::new(
+                    options.body_times,
+                    ByteBudget::new(options.body_budget, body_metrics),
+                ),
+                discard_pace: DiscardPace::default(),
                 answer_budget: ByteBudget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
                 encoder: json_encoder(),
@@ -147,8 +154,7 @@ impl Http {
                 tidings,
                 access: options.access,
                 hosts: options.hosts,
-                body_times: options.body_times,
-                bodies: Arc::new(Semaphore::new(MAX_BODIES_READ)),
+                body_places: Arc::new(Semaphore::new(MAX_BODIES_READ)),
                 lanes,
             }),
         }

@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::response::{AnswerBody, Positioned};
 use super::server::ClientAddress;
-use super::{Http, answer_budget, body, body_reading};
+use super::{Http, answer_budget, body};
 use crate::access::{Action, KeywordSet, Principal};
 use crate::actors::engine::{Scope, Tidings};
 use crate::events::{Keyword, Sequence, Token};
@@ -147,9 +147,10 @@ impl RequestContext {
         media_type: &'static str,
     ) -> Result<Bytes, Problem> {
         body::check_type(&self.headers, media_type)?;
-        let shared = &self.http.shared;
-        let (times, budget) = (shared.body_times, &shared.body_budget);
-        body_reading::read(&self.headers, body, MAX_BODY_BYTES, times, budget).await
+        let bodies = &self.http.shared.bodies;
+        bodies
+            .read(self.client, &self.headers, body, MAX_BODY_BYTES)
+            .await
     }
 
     /// Waits until the views are folded through `min_seq`, if there is one.

@@ -69,7 +69,7 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     let http = call.http().clone();
     let body = call.read_body(body, "application/x-ndjson").await?;
     let intake = http.intake().clone();
-    let Ok(place) = Arc::clone(&http.shared.bodies).acquire_owned().await else {
+    let Ok(place) = Arc::clone(&http.shared.body_places).acquire_owned().await else {
         return Err(Problem::TryAgain("the server is stopping"));
     };
     // The body is ingested in a separate task, which continues when the client leaves. So a body
