@@ -57,7 +57,7 @@ impl Width {
 /// Bytes before the key in the name of an entry.
 const PREFIX_BYTES: usize = 1 + 4 + 1;
 
-/// The last entry of a group has this key, which no text is. Its count is a [`GroupState`].
+/// The key of the last entry of a group, which is not a valid text. Its count is a [`GroupState`].
 const STATE_KEY: &[u8] = &[0xff];
 
 /// The keys of one kind in one bucket. Its entries in the map of counts are neighbours.
@@ -78,13 +78,13 @@ impl Group {
         self.width.start(self.bucket)..self.width.start(end)
     }
 
-    /// What the names of all entries of the group begin with.
+    /// The bytes with which the names of all entries of the group begin.
     pub fn prefix(self) -> [u8; PREFIX_BYTES] {
         let [a, b, c, d] = self.bucket.to_be_bytes();
         [self.width.number(), a, b, c, d, self.kind.number()]
     }
 
-    /// The group of an entry with this name; `None` for a name that is none.
+    /// The group of an entry with this name; `None` if the name is not valid.
     pub fn of_entry(name: &[u8]) -> Option<Self> {
         let ([width, a, b, c, d, kind], _) = name.split_first_chunk::<PREFIX_BYTES>()?;
         Some(Self {
@@ -105,7 +105,8 @@ impl Group {
     }
 }
 
-/// The bucket and the kind, and the key, of the name of an entry; `None` for a name that is none.
+/// Splits the name of an entry into bucket, number of the kind, and key; `None` if the name is not
+/// valid.
 pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)> {
     let ([number, a, b, c, d, kind], key) = name.split_first_chunk::<PREFIX_BYTES>()?;
     if *number != width.number() {
@@ -125,19 +126,19 @@ pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)>
 pub enum EntryKey<'n> {
     /// Tweets with this key.
     Key(&'n [u8]),
-    /// It is the state of the group.
+    /// The state of the group.
     State,
 }
 
-/// What is known of a group besides its counts.
+/// The state of a group, besides its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GroupState {
-    /// How many keys it holds.
+    /// Number of keys that the group holds.
     pub keys: u64,
-    /// It was full when a new key came, which it did not take.
+    /// A new key came when the group was full, so the group did not take it.
     pub is_cut: bool,
-    /// It was cut and then lost a tweet. Its counts are not in the map: they are made of its tweets
-    /// when they are asked for.
+    /// The group was cut and then lost a tweet. Its counts are not in the map; a query counts its
+    /// tweets again.
     pub is_uncounted: bool,
 }
 
@@ -147,7 +148,7 @@ impl GroupState {
         self.keys << 2 | u64::from(self.is_uncounted) << 1 | u64::from(self.is_cut)
     }
 
-    /// The state that a count stands for.
+    /// The state that this count encodes.
     pub const fn from_count(count: u64) -> Self {
         Self {
             keys: count >> 2,

@@ -52,8 +52,9 @@ impl<'r> KeyCounts<'r> {
         Ok(cut)
     }
 
-    /// Splits hours into whole days and the hours around them. A day that was never full has
-    /// exactly the sums of its hours: an hour is full only if its day is.
+    /// Splits hours into whole days and the remaining hours before and after them. The counts of a
+    /// day that was never full are the sums of its hours, because an hour is full only if its day
+    /// is.
     fn parts(&self, buckets: &Buckets) -> Result<Vec<Buckets>, RowsError> {
         const HOURS: u32 = 24;
         let Range { start, end } = buckets.numbers;
@@ -84,7 +85,7 @@ impl<'r> KeyCounts<'r> {
         Ok(parts)
     }
 
-    /// Whether a bucket has had room for all of its keys and has it for `new` ones.
+    /// Whether a bucket took all of its keys so far and has room for `new` more.
     fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
         let state = reader.get(&self.group(width, bucket).state_entry())?;
@@ -167,8 +168,8 @@ impl<'r> KeyCounts<'r> {
         }
     }
 
-    /// Adds the counts of buckets that have given them up, from their tweets. Returns the buckets
-    /// that are cut.
+    /// Counts the tweets of the uncounted buckets and adds their counts. Returns the buckets that
+    /// are cut.
     fn recount(
         &self,
         width: Width,
@@ -202,22 +203,22 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// What an entry of the map is for a reader.
+/// The meaning of an entry of the map for a reader.
 enum Entry<'n> {
-    /// It belongs to one of the buckets and to the kind.
+    /// The entry belongs to one of the buckets and has the kind.
     Counted(u32, EntryKey<'n>),
-    /// It is of another kind. The next entry of the kind is not before this name.
+    /// The entry has another kind. The next entry of the kind is not before this name.
     OfOtherKind(Vec<u8>),
-    /// It is behind the last of the buckets.
+    /// The entry comes after the last of the buckets.
     Behind,
 }
 
 /// The buckets that were full when a new key came.
 #[derive(Default)]
 struct FullBuckets {
-    /// The buckets that have their counts and are cut.
+    /// The cut buckets whose counts are in the map.
     cut: Vec<u32>,
-    /// The buckets that have given up their counts.
+    /// The buckets whose counts are not in the map ([`GroupState::is_uncounted`]).
     uncounted: Vec<u32>,
 }
 
@@ -231,7 +232,8 @@ impl FullBuckets {
     }
 }
 
-/// Counts a group from its tweets: the keys that it takes, and the others.
+/// Counts the tweets of a group. Returns the keys that the group takes, and the keys that it does
+/// not take.
 fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsError> {
     let times = group.times();
     let mut recount = Recount::new(group.kind, rows.context().analyser()?);
@@ -239,8 +241,8 @@ fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsErro
     Ok(recount.split())
 }
 
-/// Adds every count of every bucket, and which buckets are cut. A pending tweet counts as a merged
-/// one.
+/// Adds the counts of all buckets to the digest, and which of them are cut. Pending and merged
+/// tweets give the same digest.
 pub(super) fn digest(rows: &dyn Rows, hasher: &mut blake3::Hasher) -> Result<(), RowsError> {
     let mut counts = Tree::new(&COUNTS_FORMAT);
     let pending = pending::read(rows)?;

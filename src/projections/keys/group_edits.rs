@@ -5,10 +5,10 @@ use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Change, Edit, Observer, Tree};
 
-/// Edits of several groups. Groups come in order, and so do the keys of a group.
+/// Edits of several groups. The groups are in order, and so are the keys of each group.
 #[derive(Debug, Default)]
 pub(super) struct GroupEdits {
-    /// The names of all entries, one behind the other.
+    /// The names of all entries, one after the other.
     names: Vec<u8>,
     entries: Vec<Entry>,
     groups: Vec<Edited>,
@@ -17,25 +17,25 @@ pub(super) struct GroupEdits {
 /// An edit.
 #[derive(Debug)]
 struct Entry {
-    /// The end of its name in the names of all.
+    /// The end of the name of the entry in `names`.
     end: usize,
     tweets: i64,
     /// The index of its group.
     group: usize,
 }
 
-/// What is known of a group while it is changed.
+/// A group and its state while it is changed.
 #[derive(Debug)]
 struct Edited {
     group: Group,
     before: GroupState,
     after: GroupState,
-    /// The group takes new keys. A full one counts those that it has.
+    /// The group takes new keys. A full group counts only tweets with the keys that it has.
     admits: bool,
 }
 
 impl GroupEdits {
-    /// Begins a group, to which the next edits belong.
+    /// Begins a group. The next edits belong to it.
     pub(super) fn begin(&mut self, group: Group, before: GroupState, admits: bool) {
         self.groups.push(Edited {
             group,
@@ -45,7 +45,7 @@ impl GroupEdits {
         });
     }
 
-    /// Adds tweets to a key of the group; takes them away if there are fewer than 0.
+    /// Adds tweets to a key of the group; a negative number removes them.
     pub(super) fn add(&mut self, key: &[u8], tweets: i64) {
         let Some(last) = self.groups.last() else {
             return;
@@ -59,14 +59,14 @@ impl GroupEdits {
         });
     }
 
-    /// The group does not take all of its keys.
+    /// Marks the group as cut: it did not take all of its keys.
     pub(super) fn cut(&mut self) {
         if let Some(last) = self.groups.last_mut() {
             last.after.is_cut = true;
         }
     }
 
-    /// The group gives up its counts.
+    /// Marks the group as uncounted, so that [`GroupEdits::apply`] removes its counts.
     pub(super) fn give_up(&mut self) {
         if let Some(last) = self.groups.last_mut() {
             last.after.is_uncounted = true;

@@ -8,12 +8,12 @@ use super::kind::KeyKind;
 use crate::events::Timestamp;
 use crate::projections::rows::{Rows, RowsError};
 
-/// The counts of keys of one kind by hour. It has read the pending tweets, so one value serves many
+/// The counts of keys of one kind by hour. The pending tweets are read once, for any number of
 /// spans.
 pub struct HourlyKeys<'r>(KeyCounts<'r>);
 
 impl<'r> HourlyKeys<'r> {
-    /// Reads what is common to all spans.
+    /// Reads the pending tweets.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -21,8 +21,8 @@ impl<'r> HourlyKeys<'r> {
         KeyCounts::read(rows, kind).map(Self)
     }
 
-    /// Calls `add` with the number of tweets that have a key, for the keys of the hours in `span`,
-    /// whose bounds are whole hours. A key may come more than once.
+    /// Calls `add` with keys of the hours in `span` and the number of tweets that have each. The
+    /// bounds of `span` are whole hours. A key may come more than once.
     ///
     /// # Errors
     /// [`RowsError`].

@@ -14,8 +14,8 @@ pub(super) struct Pair {
     pub(super) current: u64,
 }
 
-/// Counts by key. Keys lie one behind the other and the table holds their indexes, so that the
-/// tables of some ten thousand keys stay in the processor's cache.
+/// Counts by key. The keys are stored one after the other and the table holds only their indexes,
+/// so that the table of some ten thousand keys fits the cache of the processor.
 #[derive(Default)]
 pub(super) struct KeySums {
     hasher: RandomState,
@@ -31,7 +31,7 @@ struct Sum {
 }
 
 impl KeySums {
-    /// The counts of a key, which are 0 if it is new. `None` for more keys than memory holds.
+    /// The counts of a key; 0 for a new key. `None` if the keys exceed the range of an index.
     pub(super) fn pair(&mut self, key: &[u8]) -> Option<&mut Pair> {
         let hash = self.hasher.hash_one(key);
         let (keys, sums) = (&self.keys, &self.sums);

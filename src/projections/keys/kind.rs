@@ -20,7 +20,7 @@ impl KeyKind {
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Word, Self::Hashtag, Self::Mention, Self::Author];
 
-    /// The number, as it stands in rows.
+    /// The number of the kind in rows.
     pub const fn number(self) -> u8 {
         match self {
             Self::Word => 0,
@@ -31,11 +31,11 @@ impl KeyKind {
     }
 }
 
-/// The code points of the longest key. A longer hashtag or mention is not counted, so that keys fit
-/// their rows.
+/// Maximum length of a key, in code points. A longer hashtag or mention is not counted, so that
+/// keys fit their rows.
 const MAX_KEY_CHARS: usize = 64;
 
-/// All keys of one tweet. What is counted and what explains a count are both made of them.
+/// All keys of one tweet, for counting and for the reasons of spikes.
 #[derive(Debug)]
 pub struct KeysOfTweet<'t> {
     text: &'t TweetKeys,
@@ -43,7 +43,7 @@ pub struct KeysOfTweet<'t> {
 }
 
 impl<'t> KeysOfTweet<'t> {
-    /// The keys of this tweet; `text` are those of its text.
+    /// The keys of this tweet; `text` has the keys of its text.
     pub fn new(tweet: &TweetPosted, text: &'t TweetKeys) -> Self {
         Self {
             text,

@@ -14,9 +14,9 @@ use crate::projections::tree::Tree;
 /// The counts that a merge changes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scope {
-    /// All.
+    /// All counts.
     All,
-    /// Those of one width and one kind, for a query.
+    /// The counts of one width and one kind, for a query.
     Part(Width, KeyKind),
 }
 
@@ -36,7 +36,7 @@ impl Scope {
     }
 }
 
-/// Adds the tweets of the log to the counts, for the event at `sequence`.
+/// Adds the pending tweets to the counts, for the event at `sequence`.
 pub(super) fn merge(
     counts: &mut Tree,
     rows: &dyn Rows,
@@ -67,7 +67,7 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// The map, while the occurrences are added to its buckets of one width.
+/// The map, with the width of the buckets to which occurrences are added.
 struct Target<'t> {
     counts: &'t mut Tree,
     rows: &'t dyn Rows,
@@ -131,7 +131,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// The new keys that find no room: those that come last in the journal.
+    /// The new keys for which the group has no room: those that come last in the journal.
     fn refused(
         &mut self,
         group: Group,

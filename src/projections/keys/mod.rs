@@ -7,15 +7,16 @@
 //! query ─► KeyCounts ─► both
 //! ```
 //!
-//! A new tweet goes into the log of pending tweets. The tweet that fills the log has all of its
-//! tweets merged into the map. Every tweet is counted in a bucket of each width: five minutes, an
-//! hour and a day. Rows hold the keys themselves and no dictionary, so nothing is left of a tweet
-//! that is deleted.
+//! A new tweet goes into the log of pending tweets. When a tweet fills the log, all tweets of the
+//! log are merged into the map. Each tweet is counted in one bucket of each width: five minutes, an
+//! hour and a day. Rows hold the keys themselves and no dictionary, so a deleted tweet leaves no
+//! key behind.
 //!
-//! A bucket takes [`MAX_KEYS`] different keys of a kind, in the order of the journal, and is cut
-//! from then on: it goes on counting the keys that it has, and takes no other. What a cut bucket
-//! holds is a function of its tweets in the order of the journal, which a deletion changes in ways
-//! that the counts do not tell. So a cut bucket that loses a tweet gives up its counts.
+//! A bucket takes at most [`MAX_KEYS`] different keys of a kind, in the order of the journal. When
+//! one more key comes, the bucket is cut: it counts on for the keys that it has, and takes no new
+//! ones. Which keys a cut bucket has follows from the order of its tweets in the journal, and the
+//! counts alone cannot show what a deletion changes. So when a cut bucket loses a tweet, its counts
+//! are removed from the map, and queries count its tweets again.
 
 pub mod background;
 mod bucket;
@@ -51,7 +52,8 @@ pub use own_words::own_words;
 pub use ranking::{Ranked, Ranking, RankingQuery, Rising, ranking, rising, window_times};
 pub use window_words::{Both, WindowWord, WindowWords};
 
-/// The largest number of different keys of one kind that a bucket takes. Unit tests fill it.
+/// Maximum number of different keys of one kind in a bucket. It is small in unit tests, which fill
+/// buckets.
 pub const MAX_KEYS: u64 = if cfg!(test) { 40 } else { 20_000 };
 
 /// The leaves of the map of counts.
@@ -71,7 +73,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// What the tweets since the last call change in the background. The last event was at
+    /// Takes the changes of the background by the tweets since the last call. The last event was at
     /// `changed_at`.
     pub(super) fn take_contribution(&mut self, changed_at: Sequence) -> Contribution {
         std::mem::take(&mut self.contribution).through(changed_at)
@@ -142,7 +144,7 @@ impl Projection for Keys {
         Ok(())
     }
 
-    /// Every count of every bucket, with those of pending tweets.
+    /// Adds the counts of all buckets to the digest, including those of pending tweets.
     fn digest(
         rows: &dyn Rows,
         _: &KeywordSummary,

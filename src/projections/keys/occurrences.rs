@@ -1,4 +1,4 @@
-//! Where the keys of the log occur.
+//! Occurrences of keys in the log of pending tweets.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,14 +10,14 @@ use super::pending;
 use crate::projections::rows::RowsError;
 use crate::text::first_bytes;
 
-/// Occurrences in so few buckets are counted in a table of all names, which is faster than to sort
-/// them.
+/// Maximum number of buckets in which occurrences are counted in a table over all names. With more
+/// buckets sorting is faster.
 const MAX_TABLE_BUCKETS: usize = 4;
 
 /// A key of a kind.
 pub(super) type Name<'b> = (KeyKind, &'b [u8]);
 
-/// A bucket and the index of a name, which are compared in this order.
+/// A bucket and the index of a name; places are ordered by bucket, then by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(u64);
 
@@ -36,29 +36,29 @@ impl Place {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The place in buckets that are as wide as `buckets` of these.
+    /// The place in wider buckets, each of which covers `buckets` of the present ones.
     pub(super) fn widened(self, buckets: u32) -> Self {
         Self::new(self.bucket() / buckets, self.name())
     }
 }
 
-/// How many tweets have a key in a bucket.
+/// The number of tweets that have a key in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Occurrence {
     pub(super) place: Place,
     pub(super) tweets: i64,
 }
 
-/// The keys of the log, each once and in order, and where they occur.
+/// The keys of the log, each once and in order, and the places where they occur.
 #[derive(Debug)]
 pub(super) struct Occurrences<'b> {
     names: Vec<Name<'b>>,
-    /// In buckets of five minutes, in the order of the journal.
+    /// The places, in buckets of five minutes, in the order of the journal.
     found: Vec<Place>,
 }
 
 impl<'b> Occurrences<'b> {
-    /// Those of the wanted kinds.
+    /// The occurrences of keys of the wanted kinds.
     pub(super) fn of(
         records: &'b [Vec<u8>],
         is_wanted: impl Fn(KeyKind) -> bool,
@@ -102,7 +102,7 @@ impl<'b> Occurrences<'b> {
         self.names.get(as_index(index)).copied()
     }
 
-    /// The occurrences in buckets of five minutes, by place.
+    /// The occurrences in buckets of five minutes, in the order of their places.
     pub(super) fn counted(&self) -> Vec<Occurrence> {
         let neighbours = self.found.chunk_by(|a, b| a.bucket() == b.bucket());
         let buckets: BTreeSet<u32> = neighbours
@@ -149,7 +149,8 @@ impl<'b> Occurrences<'b> {
     }
 }
 
-/// The occurrences in buckets that are as wide as `buckets` of these, by place.
+/// The occurrences in wider buckets, each of which covers `buckets` of the present ones, in the
+/// order of their places.
 pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
     let mut wide: Vec<_> = counted
         .iter()
@@ -158,13 +159,13 @@ pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
             ..*one
         })
         .collect();
-    // The parts that come from one bucket are in order, which this sort makes use of.
+    // The occurrences that come from one bucket are in order already, so this sort is fast.
     wide.sort_by_key(|one| one.place);
     add_equal(&mut wide);
     wide
 }
 
-/// Adds up neighbours with the same place.
+/// Adds up neighbouring occurrences that have the same place.
 fn add_equal(counted: &mut Vec<Occurrence>) {
     counted.dedup_by(|one, before| {
         let is_equal = one.place == before.place;
@@ -175,7 +176,7 @@ fn add_equal(counted: &mut Vec<Occurrence>) {
     });
 }
 
-/// The log has at most as many keys as bytes, which fit 32 bits.
+/// Converts an index. The log has fewer keys than bytes, and their number fits 32 bits.
 fn index_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

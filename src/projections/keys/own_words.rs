@@ -6,8 +6,8 @@ use crate::events::Keyword;
 use crate::projections::KeywordSummary;
 use crate::text::{Analyser, TweetKeys};
 
-/// The words that say nothing about the tweets of a keyword: the keyword, the other texts that
-/// match it, and the words of both.
+/// The words that explain nothing about the tweets of a keyword: the keyword, the other texts that
+/// match it, and the words in these texts.
 pub fn own_words(
     analyser: &Analyser,
     keyword: &Keyword,

@@ -1,14 +1,16 @@
-//! The log of pending tweets: those that came since the last merge, with their keys, in the order
-//! of the journal.
+//! The log of pending tweets: the tweets since the last merge, with their keys, in the order of the
+//! journal.
 //!
-//! Merging many tweets at once costs a fraction of merging each by itself, since neighbouring
-//! tweets share buckets and words. A keyword with few tweets needs no other rows.
+//! Merging many tweets at once costs a fraction of merging each tweet separately, because
+//! neighbouring tweets share buckets and words. A keyword with few tweets has no other rows of
+//! keys.
 //!
-//! The log is a sequence of chunks, one row each. A chunk is: tweets since the last merge up to its
-//! end, deleted ones too, times 2, plus 1 if it is closed (varint), bytes of their records
-//! (varint), then the records. The last chunk has no row as long as no tweet came to it. A record
-//! is its length (varint), the time of the tweet (8 bytes, big-endian milliseconds), its id and,
-//! for each kind of keys, their number and the keys; id and keys begin with their length (varint).
+//! The log is a sequence of chunks, one row each. A chunk begins with the number of tweets since
+//! the last merge up to its end (deleted ones included) times 2, plus 1 if the chunk is closed
+//! (varint), and the number of bytes of its records (varint); the records follow. The last chunk
+//! has no row until it has a tweet. A record is its length (varint), the time of the tweet (8
+//! bytes, big-endian milliseconds), its id and, for each kind of keys, the number of keys and the
+//! keys; id and keys begin with their length (varint).
 
 use std::collections::BTreeMap;
 
@@ -22,13 +24,14 @@ use crate::projections::rows::{RowChange, RowKey, RowKind, Rows, RowsError, Seek
 use crate::projections::tweet_key::TweetKey;
 use crate::projections::varint::{read_varint, write_varint};
 
-/// After so many tweets the log is merged. Unit tests reach it.
+/// Number of tweets at which the log is merged. It is small in unit tests, which reach it.
 const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 4096 };
 
-/// After so many bytes of records the log is merged, too. Only very long texts reach it before.
+/// Number of bytes of records at which the log is merged. Only very long texts reach it before the
+/// number of tweets.
 const MAX_PENDING_BYTES: u64 = 2 * 1024 * 1024;
 
-/// A chunk that grows beyond this is closed.
+/// Length at which a chunk is closed, in bytes.
 const CHUNK_BYTES: usize = if cfg!(test) { 256 } else { 6 * 1024 };
 
 /// The chunks of the log, named by their number (2 bytes, big-endian).
@@ -42,12 +45,12 @@ pub(super) const PENDING_FORMAT: RowFormat = RowFormat {
 /// One chunk.
 #[derive(Debug, Clone, Default)]
 struct Chunk {
-    /// Tweets since the last merge, up to the end of the chunk.
+    /// Number of tweets since the last merge, up to the end of the chunk.
     tweets: u64,
-    /// Bytes of their records.
+    /// Number of bytes of the records.
     bytes: u64,
     records: Vec<u8>,
-    /// No more tweets come to it.
+    /// The chunk takes no more tweets.
     is_closed: bool,
 }
 
@@ -66,7 +69,7 @@ pub(super) struct PendingLog {
     open_changed_at: Option<Sequence>,
     /// Other chunks that this batch has read or changed.
     closed: BTreeMap<u16, Touched>,
-    /// Chunks below this number may be in the rows although the log was merged.
+    /// Chunks below this number may still have rows, although they were merged.
     merged: u16,
 }
 
@@ -149,9 +152,9 @@ impl Chunk {
         }
     }
 
-    /// Removes a tweet; `false` when it is not here.
+    /// Removes a tweet; `false` if the chunk does not hold it.
     fn remove(&mut self, tweet: &TweetKey) -> Result<bool, &'static str> {
-        // To look for the bytes of the id is much faster than to read the records.
+        // Searching for the bytes of the id is much faster than reading the records.
         if memmem::find(&self.records, tweet.id()).is_none() {
             return Ok(false);
         }
@@ -174,7 +177,7 @@ impl Chunk {
 }
 
 impl PendingLog {
-    /// The log that the rows hold.
+    /// The log in these rows.
     pub(super) fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
         let Some((key, row)) = rows.seek(Seek::AtOrBefore(&key_of(u16::MAX)))? else {
             return Ok(Self::default());
@@ -274,7 +277,7 @@ impl PendingLog {
         }
     }
 
-    /// The records of all tweets, oldest first. The log is empty after that.
+    /// Takes the records of all tweets, oldest first. The log is empty afterwards.
     pub(super) fn take(&mut self, rows: &dyn Rows) -> Result<Vec<Vec<u8>>, RowsError> {
         let mut records = Vec::with_capacity(usize::from(self.last) + 1);
         for number in 0..self.last {
@@ -307,8 +310,8 @@ impl PendingLog {
     }
 }
 
-/// Calls `visit` with the time of every tweet of the log and each of its keys, in the order of the
-/// journal.
+/// Calls `visit` with the time of each tweet of the log and with each of its keys, in the order of
+/// the journal.
 pub(super) fn for_each<'b>(
     records: &'b [Vec<u8>],
     mut visit: impl FnMut(Timestamp, KeyKind, &'b [u8]),

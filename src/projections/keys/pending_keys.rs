@@ -1,4 +1,4 @@
-//! The keys of one kind that pending tweets have.
+//! The keys of one kind of the pending tweets.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -12,9 +12,9 @@ use crate::projections::rows::{Rows, RowsError};
 /// The log, and its keys of one kind.
 pub(super) struct PendingKeys {
     records: Vec<Vec<u8>>,
-    /// All keys, one behind the other.
+    /// All keys, one after the other.
     keys: Vec<u8>,
-    /// The bucket of five minutes of each key, and where the key lies.
+    /// Each key: its bucket of five minutes, and its range in `keys`.
     found: Vec<(u32, Range<usize>)>,
 }
 
@@ -51,7 +51,7 @@ impl PendingKeys {
         })
     }
 
-    /// How many different keys there are in each of these buckets that has one.
+    /// The number of different keys in each of these buckets that has a key.
     pub(super) fn distinct_in(&self, buckets: &Buckets) -> Vec<(u32, u64)> {
         let mut keys: HashMap<u32, HashSet<&[u8]>> = HashMap::new();
         for (bucket, key) in self.in_buckets(buckets) {

@@ -1,4 +1,4 @@
-//! Rankings: the keys of a window by the number of tweets that have them, or by how much they rise.
+//! Rankings: the keys of a window by the number of tweets that have them, or by their rise.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
@@ -14,16 +14,16 @@ use crate::projections::rows::{Rows, RowsError};
 use crate::projections::statistics::{Association, ContingencyTable, Decimal};
 use crate::projections::volume;
 
-/// What a ranking is asked for.
+/// The arguments of a ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RankingQuery {
-    /// What is ranked.
+    /// The kind of the ranked keys.
     pub by: KeyKind,
-    /// How long the window is.
+    /// The length of the window.
     pub window: Window,
     /// The last bucket of the window contains this time.
     pub at: Timestamp,
-    /// How many keys, at most.
+    /// Maximum number of keys in the answer.
     pub limit: usize,
 }
 
@@ -32,9 +32,9 @@ pub struct RankingQuery {
 pub struct Ranking<T> {
     /// The end of the window.
     pub until: Timestamp,
-    /// The tweets in the window.
+    /// Number of tweets in the window.
     pub total: u64,
-    /// The keys in the window.
+    /// Number of different keys in the window.
     pub distinct: u64,
     /// A bucket of the window, or of the window before, did not take all of its keys.
     pub is_cut: bool,
@@ -47,32 +47,31 @@ pub struct Ranking<T> {
 pub struct Ranked {
     /// The key.
     pub key: String,
-    /// The tweets of the window that have it.
+    /// Number of tweets of the window that have the key.
     pub count: u64,
-    /// Its place, from 1.
+    /// The rank in the window, from 1.
     pub rank: u64,
-    /// Its place in the window before; `None` if no tweet had it there.
+    /// The rank in the window before; `None` if no tweet of that window has the key.
     pub previous_rank: Option<u64>,
 }
 
-/// A key that rises.
+/// A key that more tweets have than the window before lets expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rising {
     /// The key.
     pub key: String,
-    /// The tweets of the window that have it.
+    /// Number of tweets of the window that have the key.
     pub count: u64,
-    /// The tweets of the window before that have it.
+    /// Number of tweets of the window before that have the key.
     pub previous_count: u64,
-    /// Its place, from 1.
+    /// The rank by score, from 1.
     pub rank: u64,
-    /// How strongly it belongs to this window rather than to the one before; `None` if that one
-    /// has no tweets.
+    /// The score against the window before; `None` if that window has no tweets.
     pub score: Option<Decimal<3>>,
 }
 
-/// The times at which a ranked window begins and ends, and those during which it stays the same
-/// window: its last bucket.
+/// The times of a ranked window, and the times at which the window is the same: those in its last
+/// bucket.
 pub fn window_times(window: Window, at: Timestamp) -> (Range<Timestamp>, Range<Timestamp>) {
     let span = Span::of(window, at);
     let [_, start, end] = span.times();
@@ -83,7 +82,8 @@ pub fn window_times(window: Window, at: Timestamp) -> (Range<Timestamp>, Range<T
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) width: Width,
-    /// The first bucket of the window before, the first one of the window, and the end.
+    /// The first bucket of the window before, the first bucket of the window, and the end of the
+    /// window.
     pub(super) bounds: [u32; 3],
 }
 
@@ -195,7 +195,7 @@ pub fn ranking(rows: &dyn Rows, query: &RankingQuery) -> Result<Ranking<Ranked>,
 }
 
 /// The keys that rise most: by score, the highest first, then by count, then by the bytes of the
-/// key. Without tweets in the window before, by count.
+/// key. If the window before has no tweets, they are ordered by count.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -258,12 +258,12 @@ fn first_of<T>(
     items
 }
 
-/// The places of keys among all keys of the window before.
+/// The ranks of keys in the window before.
 fn previous_ranks(counted: &Counted, keys: &[KeyCount<'_>]) -> Vec<Option<u64>> {
     let order = |a: &KeyCount<'_>, b: &KeyCount<'_>| by_count(a, b, |pair| pair.previous);
     let mut wanted: Vec<_> = keys.iter().filter(|(_, pair)| pair.previous > 0).collect();
     wanted.sort_unstable_by(|a, b| order(a, b));
-    // How many keys stand before each of the wanted ones and not before the one before it.
+    // For each wanted key: the number of keys between the wanted key before it and itself.
     let mut ahead = vec![0_u64; wanted.len() + 1];
     for key in counted.iter().filter(|(_, pair)| pair.previous > 0) {
         let place = wanted.partition_point(|one| order(one, &key) == Ordering::Less);
@@ -286,7 +286,8 @@ fn previous_ranks(counted: &Counted, keys: &[KeyCount<'_>]) -> Vec<Option<u64>> 
         .collect()
 }
 
-/// Keys are texts; bytes that are none would be damage that the map has not noticed.
+/// The key as text. Keys are texts; other bytes would be damage that reading the map did not
+/// notice.
 fn text_of(key: &[u8]) -> String {
     String::from_utf8_lossy(key).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Counts a group of keys from its tweets, as a cut bucket needs it.
+//! Counts the keys of a group from its tweets, for cut buckets.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ use crate::text::{Analyser, TweetKeys};
 /// Keys with their counts.
 pub(super) type Counted = Vec<(String, u64)>;
 
-/// The keys of the tweets of one group that were added so far.
+/// The keys of the added tweets of one group.
 pub(super) struct Recount<'a> {
     kind: KeyKind,
     analyser: &'a Analyser,
     text_keys: TweetKeys,
-    /// By key: its first record and its count.
+    /// For each key: its first record, and its count.
     found: HashMap<String, (Sequence, u64)>,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Recount<'a> {
         }
     }
 
-    /// Adds a tweet. Tweets come in any order.
+    /// Adds a tweet. Tweets may come in any order.
     pub(super) fn add(&mut self, stored: &StoredTweet) {
         self.analyser.keys(&stored.tweet.text, &mut self.text_keys);
         let found = &mut self.found;
@@ -46,8 +46,8 @@ impl<'a> Recount<'a> {
         });
     }
 
-    /// The keys that the group takes, which are those that come first in the journal, and the keys
-    /// for which it has no room.
+    /// The keys that the group takes, which come first in the journal, and the keys that it does
+    /// not take.
     pub(super) fn split(self) -> (Counted, Counted) {
         let mut found: Vec<_> = self.found.into_iter().collect();
         found.sort_unstable_by(|(a, (first_a, _)), (b, (first_b, _))| {

@@ -1,4 +1,4 @@
-//! Rankings against a recomputation from the tweets, in which nothing but the analyser is shared.
+//! Compares rankings with a recomputation from the tweets that shares only the analyser.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -227,7 +227,7 @@ fn check_rising(
     assert_eq!(answer.distinct, current.len() as u64);
 }
 
-/// Posts with words, and deletions of earlier ones.
+/// Posts with words, and deletions of earlier posts.
 fn steps(words: std::ops::Range<u8>) -> impl Strategy<Value = Vec<Step>> {
     let post = (0_i64..4000, 0_u8..6, proptest::collection::vec(words, 0..8));
     let step = (post, any::<prop::sample::Index>(), 0_u8..10);
@@ -254,8 +254,8 @@ struct Step {
     ends_batch: bool,
 }
 
-/// Folds the steps, once in batches with restarts and once as a whole. Both give the same rows.
-/// Returns them with the tweets that are left.
+/// Folds the steps twice: in batches with restarts, and as one batch. Checks that both give the
+/// same rows. Returns the rows, and the tweets that are not deleted.
 fn fold_steps(steps: &[Step]) -> (MemoryRows, Vec<TweetPosted>) {
     let (mut folded, mut whole) = (Folded::new(), Folded::new());
     let mut tweets: Vec<TweetPosted> = Vec::new();
@@ -324,7 +324,7 @@ fn rows_hold_no_key_of_a_deleted_tweet() {
                     || key.suffix().windows(text.len()).any(|part| part == text))
         })
     };
-    // Keys share their first letters with the ones before them.
+    // The keys share their first letters with the keys before them.
     assert!(holds(&folded.rows, "speakable"));
     folded.fold(delete(&secret));
     folded.end_batch();
@@ -338,7 +338,7 @@ fn text_that_grows_in_normal_form_is_folded_and_its_long_keys_are_not_counted() 
     let mut folded = Folded::new();
     let mut tweets: Vec<_> = (0..40).map(|number| tweet(number, 3, 1, &[2])).collect();
     for tweet in &mut tweets {
-        // One of these letters becomes six.
+        // The normal form of this letter has six letters.
         tweet.text.push_str(" #");
         tweet.text.push_str(&"㌖".repeat(9_000));
         tweet.author.handle = "A".repeat(64);

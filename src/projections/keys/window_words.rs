@@ -1,4 +1,4 @@
-//! The words of a keyword in a window and in the window before: those that an answer may name.
+//! The words of a keyword in a window and in the window before, for answers about them.
 
 use std::ops::Range;
 
@@ -15,12 +15,12 @@ use crate::projections::volume;
 /// A window and the window before it, in this order.
 pub type Both<T> = [T; 2];
 
-/// A word, and how many tweets of each window have it.
+/// A word, and the number of tweets of each window that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowWord {
     /// The word.
     pub word: String,
-    /// The tweets that have it.
+    /// Number of tweets of each window that have the word.
     pub counts: Both<u64>,
 }
 
@@ -36,8 +36,8 @@ pub struct WindowWords {
 }
 
 impl WindowWords {
-    /// Reads the words that at least `min` tweets of one of the windows have, but for those that
-    /// are left out. The last bucket of the window contains `at`.
+    /// Reads the words that at least `min` tweets of one of the windows have, except those that are
+    /// left out. The last bucket of the window contains `at`.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -81,7 +81,7 @@ impl WindowWords {
         &self.words
     }
 
-    /// The tweets of the windows.
+    /// The number of tweets in each window.
     pub const fn totals(&self) -> Both<u64> {
         self.totals
     }
@@ -98,8 +98,8 @@ impl WindowWords {
     }
 }
 
-/// Calls `visit` with the counts of words in both windows: the place of the window, the word and
-/// its count. A word may come more than once. Returns the buckets that are cut.
+/// Calls `visit` with the index of a window, a word and its count in that window. A word may come
+/// more than once. Returns the buckets that are cut.
 pub(super) fn visit_both(
     rows: &dyn Rows,
     span: &Span,
@@ -118,7 +118,7 @@ pub(super) fn visit_both(
     Ok(cut)
 }
 
-/// The tweets of both windows.
+/// The number of tweets in each window.
 pub(super) fn totals(rows: &dyn Rows, span: &Span) -> Result<Both<u64>, RowsError> {
     let totals = volume::counts_between(rows, &span.times())?.counts;
     let of = |index| totals.get(index).copied().unwrap_or(0);

@@ -1,7 +1,7 @@
-//! What the puts of a keyword have contributed to the background, read from its rows.
+//! Reads from the rows of a keyword what its puts have contributed to the background.
 //!
-//! In a bucket that is not cut, the counts of the keyword are its contribution. A cut bucket lacks
-//! the words that it did not take, so its tweets are counted again.
+//! In a bucket that is not cut, the counts of the keyword are its contribution. The counts of a cut
+//! bucket lack the words that it did not take, so its tweets are counted again.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,10 +17,10 @@ use crate::projections::tree::TreeReader;
 use crate::projections::volume;
 use crate::text::TweetKeys;
 
-/// Entries of one step.
+/// Maximum number of entries in one step.
 const STEP_ENTRIES: usize = if cfg!(test) { 50 } else { 64 * 1024 };
 
-/// Calls `step` with changes that take out all that a keyword has contributed. The names within a
+/// Calls `step` with changes that remove the whole contribution of a keyword. The names within a
 /// step are in order and differ.
 pub(super) fn for_each_step(
     rows: &dyn Rows,
@@ -34,7 +34,7 @@ pub(super) fn for_each_step(
     step(&all_tweets(rows)?)
 }
 
-/// Takes out the counts of buckets that are not cut. Returns the others.
+/// Removes the counts of buckets that are not cut. Returns the cut ones.
 fn for_each_counted(
     rows: &dyn Rows,
     mut step: impl FnMut(&Sums) -> Result<(), RowsError>,
@@ -87,12 +87,12 @@ fn first_from(counts: &TreeReader<'_>, start: &[u8]) -> Result<Option<Vec<u8>>, 
     Ok(first)
 }
 
-/// The first name that can follow this one.
+/// The first name after this one, in the order of bytes.
 fn after(name: &[u8]) -> Vec<u8> {
     [name, &[0]].concat()
 }
 
-/// Takes out the words of pending tweets, except in cut buckets.
+/// Removes the words of pending tweets, except in cut buckets.
 fn pending_words(rows: &dyn Rows, cut: &HashSet<Group>) -> Result<Sums, RowsError> {
     let mut words: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
     let records = pending::read(rows)?;
@@ -107,7 +107,7 @@ fn pending_words(rows: &dyn Rows, cut: &HashSet<Group>) -> Result<Sums, RowsErro
     Ok(in_order(words))
 }
 
-/// Takes out the words of all tweets of a bucket.
+/// Removes the words of all tweets of a bucket.
 fn words_of_tweets(rows: &dyn Rows, group: Group) -> Result<Sums, RowsError> {
     let from = group.width.start(group.bucket);
     let to = group.width.start(group.bucket.saturating_add(1));
@@ -122,7 +122,7 @@ fn words_of_tweets(rows: &dyn Rows, group: Group) -> Result<Sums, RowsError> {
     Ok(in_order(words))
 }
 
-/// Takes out the number of tweets of every bucket.
+/// Removes the number of tweets of every bucket.
 fn all_tweets(rows: &dyn Rows) -> Result<Sums, RowsError> {
     let summary = rows.get(&KeywordSummary::key())?;
     let summary = summary.map(|row| KeywordSummary::decode(&row));

@@ -1,9 +1,9 @@
-//! What one put of a keyword's rows adds to the background.
+//! The change of the background by one put of a keyword's rows.
 //!
-//! A record is a number (varint: bytes of its body, times 2, plus 1 if the tweet went), then the
-//! body: the time of the tweet (8 bytes, big-endian milliseconds) and its words, each as its length
-//! (varint) and its bytes. The records are not added up: two tweets of a batch rarely share a
-//! bucket and a word often enough to pay for it.
+//! A record begins with a number (varint): the length of its body in bytes, times 2, plus 1 if the
+//! keyword lost the tweet. The body is the time of the tweet (8 bytes, big-endian milliseconds) and
+//! its words, each as its length (varint) and its bytes. Records are not added up, because two
+//! tweets of a batch rarely have a bucket and a word in common.
 
 use super::{RUN_FORMAT, Run};
 use crate::events::{Sequence, Timestamp};
@@ -20,12 +20,12 @@ pub struct Contribution {
 }
 
 impl Contribution {
-    /// The tweet came to the keyword.
+    /// Adds a tweet that came to the keyword.
     pub(in crate::projections::keys) fn gained(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
         self.record(at, keys, false);
     }
 
-    /// The tweet left the keyword.
+    /// Adds a tweet that the keyword lost.
     pub(in crate::projections::keys) fn lost(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
         self.has_losses = true;
         self.record(at, keys, true);
@@ -45,7 +45,7 @@ impl Contribution {
         });
     }
 
-    /// The same, up to the event at `changed_at`.
+    /// The same contribution, with `changed_at` as its last event.
     pub(in crate::projections::keys) const fn through(mut self, changed_at: Sequence) -> Self {
         self.changed_at = changed_at;
         self
@@ -61,8 +61,8 @@ impl Contribution {
         self.records.is_empty()
     }
 
-    /// Whether tweets went. Before runs are committed, such tweets are taken out of them and of the
-    /// map, so that nothing on disk names the words of a deleted tweet.
+    /// Whether the keyword lost tweets. Before runs are committed, lost tweets are removed from the
+    /// runs and from the map, so that no row on disk names the words of a deleted tweet.
     pub const fn has_losses(&self) -> bool {
         self.has_losses
     }
@@ -129,7 +129,7 @@ pub(super) fn for_each<'r>(
     Ok(())
 }
 
-/// Whether one of these records is of a tweet that went.
+/// Whether one of these records is of a lost tweet.
 ///
 /// # Errors
 /// [`RowsError::Damaged`].

@@ -1,5 +1,5 @@
-//! How often other keywords have the words of a keyword: read from the background, or from the rows
-//! of the other keywords.
+//! The number of tweets of other keywords that have the words of a keyword: read from the
+//! background, or from the rows of the other keywords.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,16 +19,17 @@ use crate::projections::timeline::StoredTweet;
 use crate::projections::tree::{Step, TreeReader};
 use crate::text::Analyser;
 
-/// Up to this number of words, the leaves of the map between them are skipped.
+/// Maximum number of words for which a reader skips the leaves of the map between them.
 const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
 
-/// How much time one read of tweets of a cut bucket covers.
+/// The time that one read of tweets of a cut bucket covers.
 const STEP: i64 = 5 * Timestamp::MINUTE;
 
-/// Bytes of text of cut buckets that one answer analyses.
+/// Maximum length of text of cut buckets that one answer analyses, in bytes.
 const MAX_RECOUNT_BYTES: usize = 16 << 20;
 
-/// The tweets of other keywords with each word of a keyword, in the windows of the keyword.
+/// The number of tweets of other keywords with each word of a keyword, in the two windows of the
+/// keyword's words.
 #[derive(Debug, Clone)]
 pub struct OtherCounts<'w> {
     words: &'w WindowWords,
@@ -37,7 +38,7 @@ pub struct OtherCounts<'w> {
     totals: Both<i64>,
 }
 
-/// The tweets of one other keyword with the words, by the place of the word.
+/// The number of tweets of one other keyword with each word, by the index of the word.
 #[derive(Debug, Default)]
 pub struct KeywordCounts {
     counts: HashMap<usize, Both<i64>, RandomState>,
@@ -45,7 +46,7 @@ pub struct KeywordCounts {
 }
 
 impl<'w> OtherCounts<'w> {
-    /// Begins with no other keyword.
+    /// Starts without any other keyword.
     pub fn new(words: &'w WindowWords) -> Self {
         let places = words.words().iter().enumerate();
         let places = places.map(|(place, one)| (one.word.as_bytes(), place));
@@ -101,7 +102,7 @@ impl<'w> OtherCounts<'w> {
     }
 
     /// Entries and words are both in order, so one pass over the entries of a bucket finds all
-    /// words. When they are few, the pass skips the entries between them.
+    /// words. If there are few words, the pass skips the entries between them.
     fn add_buckets(
         &mut self,
         rows: &dyn Rows,
@@ -145,8 +146,8 @@ impl<'w> OtherCounts<'w> {
         })
     }
 
-    /// Takes the counts of the keyword itself out of a background that includes it. They lack the
-    /// words that its cut buckets did not take: see [`OtherCounts::take_out_untaken`].
+    /// Subtracts the counts of the keyword itself from a background that includes it. These counts
+    /// lack the words that cut buckets did not take: see [`OtherCounts::take_out_untaken`].
     pub fn take_out_own(&mut self) {
         for (counts, word) in self.counts.iter_mut().zip(self.words.words()) {
             take_out(counts, word.counts);
@@ -154,9 +155,9 @@ impl<'w> OtherCounts<'w> {
         take_out(&mut self.totals, self.words.totals());
     }
 
-    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the tweets
-    /// of the keyword in a span of time. The buckets behind the first 16 MiB of text stay as they
-    /// are.
+    /// Subtracts the words that cut buckets of the keyword did not take. `read` returns the tweets
+    /// of the keyword in a span of time. After 16 MiB of text the remaining buckets are left as
+    /// they are.
     ///
     /// # Errors
     /// The error of `read`.
@@ -221,7 +222,7 @@ impl<'w> OtherCounts<'w> {
         Ok(read)
     }
 
-    /// Adds a keyword that was read.
+    /// Adds a keyword whose counts were read before.
     pub fn add_counts(&mut self, read: &KeywordCounts) {
         for (place, changes) in &read.counts {
             if let Some(counts) = self.counts.get_mut(*place) {
@@ -231,14 +232,14 @@ impl<'w> OtherCounts<'w> {
         add_both(&mut self.totals, read.totals);
     }
 
-    /// The tweets with the word at this place. Not below 0, even if the keyword has changed between
-    /// the reads.
+    /// The number of tweets with the word at this index, in each window. It is at least 0, even if
+    /// the keyword has changed between the reads.
     pub fn of_word(&self, place: usize) -> Both<u64> {
         let counts = self.counts.get(place).copied().unwrap_or_default();
         counts.map(at_least_none)
     }
 
-    /// All tweets of other keywords.
+    /// The number of all tweets of other keywords, in each window.
     pub fn totals(&self) -> Both<u64> {
         self.totals.map(at_least_none)
     }

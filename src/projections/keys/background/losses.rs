@@ -1,8 +1,8 @@
-//! Takes tweets that went out of the runs that gained them.
+//! Removes lost tweets from the runs that gained them.
 //!
-//! A record of a tweet that came and one of a tweet that went cancel each other if their times and
-//! words are equal, whichever tweets they are of: both are then in the same sums. So a deletion
-//! changes the run that gained the tweet, or else the map alone.
+//! A record of a gained tweet and one of a lost tweet cancel each other if their times and words
+//! are equal. They need not be of the same tweet, because equal records change the same counts. So
+//! a deletion changes the run that gained the tweet; if no run did, it changes the map alone.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use foldhash::fast::RandomState;
 use super::contribution::{for_each, write_record};
 use crate::projections::rows::RowsError;
 
-/// Runs without the tweets that went.
+/// Runs from which lost tweets are removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WithoutLosses {
     /// The new records of each run; `None` for a run that stays unchanged.
     pub runs: Vec<Option<Bytes>>,
-    /// Records of tweets that went, and that none of the runs gained. The map counts the tweets.
+    /// Records of lost tweets that none of the runs gained. The map counts these tweets.
     pub losses: Bytes,
 }
 
 impl WithoutLosses {
-    /// Cancels the records of these runs.
+    /// Removes the lost tweets of these runs.
     ///
     /// # Errors
     /// [`RowsError::Damaged`].
@@ -68,7 +68,7 @@ impl WithoutLosses {
 mod tests {
     use super::*;
 
-    /// Each letter is a tweet with this word. Tweets in upper case went.
+    /// Each letter is a tweet with this word. Upper case marks a lost tweet.
     fn run(tweets: &str) -> Bytes {
         let mut records = Vec::new();
         for tweet in tweets.chars() {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn tweets_that_went_leave_the_runs_that_gained_them() {
+    fn lost_tweets_are_removed_from_the_runs_that_gained_them() {
         for (runs, kept, losses) in [
             (
                 &["abc", "B", "bd"][..],

@@ -1,4 +1,5 @@
-//! The background: how many tweets of all tracked keywords have each word, in buckets of time.
+//! The background: the number of tweets of all tracked keywords that have each word, in buckets of
+//! time.
 //!
 //! ```text
 //! posted, deleted ─► Contribution of a put ─► run ─(many)─► Settling ─► map of counts
@@ -7,19 +8,20 @@
 //! ```
 //!
 //! A tweet counts once for each keyword that has it. The rows belong to a shard and not to a
-//! keyword, and each shard has the background of its own keywords. A put of a keyword's rows brings
-//! a [`Contribution`]: the words of the tweets that came and went. The store keeps contributions as
-//! runs, together with the rows that they follow from, and merges them into an ordered map when
-//! there are many. Merging many tweets at once costs a fraction of merging each by itself. A tweet
-//! that goes is taken out of the run that gained it ([`WithoutLosses`]), or out of the map.
+//! keyword, and each shard has the background of its own keywords. A put of a keyword's rows comes
+//! with a [`Contribution`]: the words of the tweets that the keyword gained and lost. The store
+//! writes contributions as runs, together with the rows from which they follow. When there are many
+//! runs, it merges them into an ordered map. Merging many tweets at once costs a fraction of
+//! merging each tweet separately. A lost tweet is removed from the run that gained it
+//! ([`WithoutLosses`]), or from the map.
 //!
 //! The map has an entry for each width, bucket and word, named like the entry of the word in the
-//! counts of a keyword. The entry without a word counts all tweets of the bucket. The background
-//! has no limit of words per bucket. So it counts every word of a bucket that a keyword has cut,
-//! while the counts of that keyword lack the words that it did not take.
+//! counts of a keyword. The entry without a word counts all tweets of the bucket. The number of
+//! words per bucket is not limited. So the background counts every word, also in buckets that a
+//! keyword has cut; the counts of that keyword lack the words that it did not take.
 //!
-//! The sum of map and runs follows from the tweets that the keywords hold. The bytes of the rows
-//! also depend on the batches and on the time of the merges.
+//! The sums of map and runs follow from the tweets that the keywords hold. The bytes of the rows
+//! also depend on the batches and on the times of the merges.
 
 mod contributed;
 mod contribution;
@@ -46,8 +48,8 @@ pub const BACKGROUND_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// The runs, named by their number (8 bytes, big-endian). The body of a run is the records of
-/// contributions, one behind the other.
+/// The runs, named by their number (8 bytes, big-endian). The body of a run is the records of its
+/// contributions, one after the other.
 pub const RUN_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'q'),
     name: "background run",
@@ -66,7 +68,7 @@ pub fn run_key(number: u64) -> RowKey {
     RowKey::of_kind(RUN_FORMAT.kind).with(&number.to_be_bytes())
 }
 
-/// The words of a bucket. The names of their entries are those of the counts of a keyword.
+/// The words of a bucket. Their entries have the same names as in the counts of a keyword.
 const fn words_of(width: Width, bucket: u32) -> Group {
     Group {
         width,

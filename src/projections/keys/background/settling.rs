@@ -1,4 +1,4 @@
-//! Merges runs into the map of one shard, and takes a keyword out of it.
+//! Merges runs into the map of one shard, and removes a keyword from it.
 
 use bytes::Bytes;
 
@@ -10,8 +10,7 @@ use crate::events::Sequence;
 use crate::projections::rows::{RowChange, RowKey, Rows, RowsError};
 use crate::projections::tree::Tree;
 
-/// A merge in progress. It keeps the leaves that it has changed in memory. A leaf that has lost its
-/// last entry takes no room.
+/// A merge in progress. It keeps the changed leaves in memory.
 pub struct Settling<'r> {
     rows: &'r dyn Rows,
     map: Tree,
@@ -34,8 +33,8 @@ impl<'r> Settling<'r> {
         self.apply(changed_at, &Sums::of(records)?)
     }
 
-    /// Takes out all that the puts of a keyword have contributed so far. `rows` are its rows. All
-    /// its runs are merged already. The keyword was untracked at `changed_at`.
+    /// Removes the whole contribution of a keyword. `rows` are its rows; all its runs are merged
+    /// already. The keyword was untracked at `changed_at`.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -67,7 +66,7 @@ impl std::fmt::Debug for Settling<'_> {
 /// A stored run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The last event that it is of.
+    /// The last event of the run.
     pub changed_at: Sequence,
     /// Its records.
     pub records: Bytes,
@@ -95,7 +94,7 @@ impl Run {
         row.into()
     }
 
-    /// Whether it names the words of tweets that went.
+    /// Whether the run has records of lost tweets.
     ///
     /// # Errors
     /// [`RowsError::Damaged`].

@@ -1,4 +1,4 @@
-//! Adds up the records of runs: what each entry of the map changes by.
+//! Adds up the records of runs to the changes of the entries of the map.
 
 use std::collections::HashMap;
 
@@ -12,24 +12,23 @@ use crate::projections::rows::RowsError;
 use crate::projections::tree::Edit;
 use crate::text::first_bytes;
 
-/// Changes of entries, in the order of their names.
+/// Changes of entries, in the order of the names of the entries.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// The names, one behind the other.
+    /// The names, one after the other.
     names: Vec<u8>,
-    /// The end of each name, and the change of its entry. No change is 0.
+    /// The end of each name in `names`, and the change of its entry, which is not 0.
     changes: Vec<(usize, i64)>,
 }
 
-/// The change of one word in one bucket of five minutes. The word is a rank; 0 is the entry of all
-/// tweets.
+/// Bucket of five minutes, rank of a word, and change. Rank 0 stands for the entry of all tweets.
 type Found = (u32, u32, i64);
 
 impl Sums {
-    /// The changes that these records make.
+    /// The changes by these records.
     pub(super) fn of(records: &[Bytes]) -> Result<Self, RowsError> {
         let mut words = Words::default();
-        // In the order of the records: the bucket, and the numbers of the words.
+        // For each record: the bucket, the change, and the range of its word numbers.
         let mut tweets: Vec<(u32, i64, std::ops::Range<usize>)> = Vec::new();
         let mut numbers: Vec<u32> = Vec::new();
         for records in records {
@@ -78,7 +77,7 @@ impl Sums {
         Ok(sums)
     }
 
-    /// Appends an entry. Names come in order.
+    /// Appends an entry. Entries are appended in the order of their names.
     pub(super) fn push(&mut self, name: &[u8], change: i64) {
         self.names.extend_from_slice(name);
         self.changes.push((self.names.len(), change));
@@ -104,11 +103,11 @@ impl Sums {
     }
 }
 
-/// Different words, numbered from 0 in the order in which they came.
+/// The different words, numbered from 0 in the order of their first occurrence.
 #[derive(Default)]
 struct Words<'r> {
     numbers: HashMap<&'r [u8], u32, RandomState>,
-    /// By number; in the order of their bytes once they are ranked.
+    /// The words by number; after `rank`, in the order of their bytes.
     names: Vec<&'r [u8]>,
 }
 
@@ -120,7 +119,7 @@ impl<'r> Words<'r> {
         })
     }
 
-    /// Sorts the words, and gives the rank of each number, from 1.
+    /// Sorts the words. Returns for each number the rank, from 1.
     fn rank(&mut self) -> Vec<u32> {
         // Most words differ in their first eight bytes, which are compared as a number.
         let names = std::mem::take(&mut self.names).into_iter();
@@ -139,7 +138,7 @@ impl<'r> Words<'r> {
         ranks
     }
 
-    /// The word of a rank; no bytes for rank 0.
+    /// The word of a rank; empty for rank 0.
     fn of_rank(&self, rank: u32) -> &'r [u8] {
         let index = index(rank).checked_sub(1);
         let name = index.and_then(|index| self.names.get(index));
@@ -147,7 +146,7 @@ impl<'r> Words<'r> {
     }
 }
 
-/// Changes by rank.
+/// Changes by the rank of their word.
 struct Tally {
     changes: Vec<i64>,
     /// The ranks that may have a change.
@@ -176,7 +175,7 @@ impl Tally {
         }
     }
 
-    /// Calls `visit` with every rank that has a change, in order, and forgets them.
+    /// Calls `visit` with every rank that has a change, in order, and resets the changes.
     fn drain(&mut self, mut visit: impl FnMut(u32, i64)) {
         self.touched.sort_unstable();
         for rank in self.touched.drain(..) {
@@ -192,7 +191,7 @@ impl Tally {
     }
 }
 
-/// Runs have fewer words than bytes, which fit 32 bits.
+/// Converts a number. Runs have fewer words than bytes, and their number fits 32 bits.
 fn number_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

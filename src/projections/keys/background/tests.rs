@@ -1,5 +1,4 @@
-//! The background against a recomputation from the tweets, in which nothing but the analyser is
-//! shared.
+//! Compares the background with a recomputation from the tweets that shares only the analyser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +21,7 @@ use crate::text::{Analyser, TweetKeys};
 /// 2026-11-23T12:00:00Z.
 const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
-/// Width in milliseconds, bucket, and word; no word for all tweets.
+/// Width in milliseconds, bucket, and word; the word is empty for all tweets.
 type Name = (i64, i64, String);
 type Counts = BTreeMap<Name, i64>;
 
@@ -219,7 +218,7 @@ enum Step {
     Untrack(usize),
     Track(usize),
     Put(usize),
-    /// The state is lost and read from the rows again, with what was folded since the last put.
+    /// The state is read from the rows again, and what was folded since the last put is lost.
     Restart(usize),
     Merge,
 }
@@ -240,7 +239,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..250)
 }
 
-/// Does the steps. Tweets that a restart loses are folded again, as the journal holds them.
+/// Runs the steps. Tweets that a restart loses are folded again, as from the journal.
 fn run(steps: Vec<Step>) -> Shard {
     let mut shard = Shard::new();
     let mut is_tracked = [true; 3];
@@ -352,13 +351,13 @@ proptest! {
 }
 
 #[test]
-fn word_that_a_cut_bucket_of_the_keyword_did_not_take_is_not_one_of_others() {
+fn word_not_taken_by_a_cut_bucket_is_not_counted_for_others() {
     let mut shard = Shard::new();
     let post = |shard: &mut Shard, keyword: usize, number: u8, ago, words: &[u8]| {
         let tweet = tweet(number, ago, words);
         shard.fold(keyword, Event::TweetPosted(Box::new(tweet)));
     };
-    // The word 99 is taken in one bucket of five minutes. The next bucket is full before it.
+    // One bucket of five minutes takes word 99. The next bucket is full before the word comes.
     for number in 0..3 {
         post(&mut shard, 0, number, 10, &[99]);
     }
@@ -414,7 +413,7 @@ fn week_is_read_from_whole_days_and_the_hours_around_them() {
     for place in 0..30 {
         assert_eq!(counts.of_word(place), [126, 124]);
     }
-    // Bytes count when a row is found, and again when it is looked at.
+    // Bytes count once when a row is found, and once more when it is read.
     let read = usize::try_from(meter.bytes()).unwrap();
     assert!(read < hours, "{read} of {hours}");
 }
