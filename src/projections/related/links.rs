@@ -11,25 +11,25 @@ use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::{TimelineQuery, query};
 use crate::text::{Analyser, TweetKeys};
 
-/// So many tweets are looked at.
+/// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
-/// Tweets that one step reads.
+/// Number of tweets that are read at a time.
 const STEP: usize = 200;
-/// Bytes of text that are looked at. Unit tests reach it.
+/// Maximum length of text that is analysed, in bytes. It is small in unit tests, which reach it.
 const MAX_TEXT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
-/// No pair in fewer tweets is a link.
+/// Minimum number of tweets with a pair for a link.
 const MIN_COUNT: u32 = 2;
-/// The longest list of links.
+/// Maximum number of links in an answer.
 const MAX_LINKS: usize = 200;
 
-/// Two words, and how many of the newest tweets have both.
+/// Two words that tweets have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The word that comes first in the order of bytes.
+    /// The first of the two words, in the order of their bytes.
     pub a: String,
-    /// The other one.
+    /// The other word.
     pub b: String,
-    /// The tweets that have both.
+    /// Number of the newest tweets that have both words.
     pub count: u32,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct NewestTweets {
 }
 
 impl NewestTweets {
-    /// Reads the tweets of the window of these words. Their texts are not analysed, as the reader
-    /// may hold the rows meanwhile.
+    /// Reads the newest tweets of the window of these words. Their texts are analysed later,
+    /// because the caller may hold a lock on the rows during this call.
     pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         if words.words().is_empty() {
@@ -78,13 +78,13 @@ impl NewestTweets {
         Ok(newest)
     }
 
-    /// Whether the texts were too long to look at all of them.
+    /// True if the texts were too long to be analysed as a whole.
     pub(super) const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// The links between these words, which are in the order of their bytes: by count, the highest
-    /// first, then by the bytes of the words.
+    /// The links between `nodes`, which are in the order of their bytes. Links are ordered by
+    /// count, the highest first, then by the bytes of their words.
     pub(super) fn links(&self, analyser: &Analyser, nodes: &[&str]) -> Vec<Link> {
         let columns = nodes.len();
         if columns < 2 {
@@ -98,7 +98,7 @@ impl NewestTweets {
         for tweet in &self.tweets {
             analyser.keys(&tweet.text, &mut keys);
             here.clear();
-            // Words come in the order of their bytes, so their nodes are in order, too.
+            // Words are visited in the order of their bytes, so the found nodes are in order, too.
             KeysOfTweet::new(tweet, &keys).visit(KeyKind::Word, |word| {
                 here.extend(node_of.get(word).copied());
             });

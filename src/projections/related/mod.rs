@@ -7,8 +7,9 @@
 //! both ─► related(): nodes in order, and links between them
 //! ```
 //!
-//! `a` tweets of the keyword in the window have a word, and `b` have not; `c` and `d` are the same
-//! of all other keywords. [`ContingencyTable::association`] says whether the word is related.
+//! A word is in `a` tweets of the keyword in the window and not in `b` others; `c` and `d` are the
+//! same numbers for all other keywords. [`ContingencyTable::association`] decides whether the word
+//! is related.
 
 mod links;
 
@@ -26,20 +27,20 @@ use links::NewestTweets;
 
 pub use links::Link;
 
-/// The other keywords need so many tweets for an expectation.
+/// Minimum number of tweets of other keywords for an expectation.
 const MIN_OTHER_TWEETS: u64 = 1_000;
 
-/// No word with fewer tweets is related.
+/// Minimum number of tweets with a related word.
 const MIN_TWEETS: u64 = 3;
 
-/// What the words of a keyword are asked for.
+/// The arguments of a query for related words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelatedQuery {
-    /// How long the window is.
+    /// The length of the window.
     pub window: Window,
     /// The last bucket of the window contains this time.
     pub at: Timestamp,
-    /// How many words, at most.
+    /// Maximum number of words in the answer.
     pub limit: usize,
 }
 
@@ -48,15 +49,15 @@ pub struct RelatedQuery {
 pub struct Related {
     /// The end of the window.
     pub until: Timestamp,
-    /// The tweets of the keyword in the window.
+    /// Number of tweets of the keyword in the window.
     pub total: u64,
-    /// The tweets of other keywords in the window.
+    /// Number of tweets of other keywords in the window.
     pub others: u64,
-    /// A bucket did not take all of its words, or not all texts were looked at for links.
+    /// A bucket did not take all of its words, or not all texts were analysed for links.
     pub is_cut: bool,
     /// The first words, in order.
     pub nodes: Vec<Node>,
-    /// Pairs of these words that tweets have together, the most frequent first.
+    /// Pairs of these words that tweets have in common, the most frequent first.
     pub links: Vec<Link>,
 }
 
@@ -65,17 +66,17 @@ pub struct Related {
 pub struct Node {
     /// The word.
     pub word: String,
-    /// The tweets of the window that have it.
+    /// Number of tweets of the window that have the word.
     pub count: u64,
-    /// How strongly it belongs to the keyword; `None` if other keywords have too few tweets.
+    /// The scores of the word; `None` if other keywords have too few tweets.
     pub scores: Option<Scores>,
-    /// Its place, from 1.
+    /// The rank in the window, from 1.
     pub rank: u64,
-    /// Its place in the window before; `None` if it was not related there.
+    /// The rank in the window before; `None` if the word was not related there.
     pub previous_rank: Option<u64>,
 }
 
-/// How strongly a word belongs to a keyword.
+/// The scores of a related word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scores {
     /// Dunning's log-likelihood ratio.
@@ -84,7 +85,7 @@ pub struct Scores {
     pub npmi: Decimal<4>,
 }
 
-/// What the rows of the keyword say.
+/// The part of the answer that is read from the rows of the keyword.
 #[derive(Debug)]
 pub struct Own {
     words: WindowWords,
@@ -93,8 +94,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// Reads the rows. `left_out` are the words that the keyword brings into its tweets. Texts are
-    /// read here and analysed by [`related`], so that the rows are held for a short time.
+    /// Reads the rows of the keyword. `left_out` are its own words. Texts are read here and
+    /// analysed by [`related`], so that the rows are held for a short time.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -112,7 +113,7 @@ impl Own {
         })
     }
 
-    /// The words, for counting other keywords.
+    /// The words that are counted in the tweets of other keywords.
     pub const fn words(&self) -> &WindowWords {
         &self.words
     }
@@ -155,7 +156,7 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
     }
 }
 
-/// A related word of one window, with its place among the words of the keyword.
+/// A related word of one window, with its index among the words of the keyword.
 struct Placed<'w> {
     place: usize,
     word: &'w str,
@@ -191,7 +192,7 @@ fn ranked<'w>(words: &'w WindowWords, others: &OtherCounts<'_>, window: usize) -
         })
     });
     let mut placed: Vec<_> = placed.collect();
-    // The words are in the order of their bytes already.
+    // The words are in the order of their bytes already, and the sort is stable.
     placed.sort_by_key(|one| (Reverse(one.g2), Reverse(one.count)));
     placed
 }

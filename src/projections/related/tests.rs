@@ -1,5 +1,4 @@
-//! Related words against a recomputation from the tweets, in which nothing but the analyser is
-//! shared.
+//! Compares related words with a recomputation from the tweets that shares only the analyser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +54,7 @@ impl Folded {
         self.fold(keyword, Event::TweetPosted(Box::new(tweet.clone())));
     }
 
-    /// Puts the rows of all keywords. What they contribute stays in runs.
+    /// Puts the rows of all keywords. Their contributions stay in runs.
     fn put(&mut self) {
         for (view, rows) in &mut self.keywords {
             if let Some(changes) = view.take_row_changes(rows).unwrap() {
@@ -110,10 +109,10 @@ fn words_in(tweet: &TweetPosted) -> BTreeSet<String> {
     keys.words().map(str::to_owned).collect()
 }
 
-/// Number, and word, in the order of the answer: g2, count, and whether there are scores.
+/// Word, count, and scores if there are any, in the order of the answer.
 type Naive = Vec<(String, u64, Option<(i64, i64)>)>;
 
-/// A number with so many decimals, as units of the last one.
+/// A number rounded to `places` decimals, in units of the last decimal.
 #[allow(clippy::cast_possible_truncation, reason = "the values are small")]
 fn rounded(value: f64, places: i32) -> i64 {
     (value * 10_f64.powi(places)).round() as i64
@@ -142,7 +141,7 @@ fn scores(a: u64, b: u64, c: u64, d: u64) -> (i64, i64) {
     (rounded(g2, 3), rounded(pmi / -(a / n).ln(), 4))
 }
 
-/// The order of one window, from the tweets.
+/// The related words of one window in order, from the tweets.
 fn naive(own: &[&TweetPosted], others: &[&TweetPosted]) -> Naive {
     let counts = |tweets: &[&TweetPosted]| {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
@@ -289,7 +288,7 @@ proptest! {
         for (number, (words, ago)) in others.iter().enumerate() {
             tweets.push((1 + number % 2, tweet(tweets.len(), at(*ago), &text(words))));
         }
-        // Many tweets at a few times, so that there is an expectation in some windows.
+        // Many tweets at a few times, so that some windows have an expectation.
         for ago in &fillers {
             for _ in 0..30 {
                 tweets.push((2, tweet(tweets.len(), at(*ago), "filler thing1")));
@@ -316,7 +315,7 @@ proptest! {
     }
 }
 
-/// Puts `counts` tweets into keyword 0 and 1, with and without a word.
+/// Adds tweets of keyword 0 with and without a word (`a`, `b`), and of keyword 1 (`c`, `d`).
 fn tabled([a, b, c, d]: [usize; 4]) -> Folded {
     let mut folded = Folded::new(2);
     let mut number = 0;

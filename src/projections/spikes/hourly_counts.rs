@@ -1,4 +1,4 @@
-//! The tweets per hour that spikes are found in.
+//! The tweets per hour in which spikes are searched.
 
 /// Hours of a day and of a week.
 pub(super) const DAY: i64 = 24;
@@ -25,12 +25,12 @@ impl HourlyCounts {
         count.copied().unwrap_or(0)
     }
 
-    /// Where an hour is, counted from the first; `None` before the first.
+    /// The index of an hour, from the first hour; `None` for an earlier hour.
     pub(super) fn position(&self, hour: i64) -> Option<usize> {
         usize::try_from(hour - self.start).ok()
     }
 
-    /// How many hours there are.
+    /// Number of hours.
     pub(super) const fn len(&self) -> usize {
         self.counts.len()
     }

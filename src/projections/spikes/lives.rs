@@ -1,9 +1,9 @@
 //! Simulated keywords for the tests: tweets per hour over some weeks, with planted bursts.
 //!
-//! There are three ways to make them, none of which knows the formula: Poisson counts around a
-//! rate, clumped counts, and single tweets that draw reposts after them.
+//! A life is made in one of several ways, none of which uses the formula of spikes: with Poisson
+//! counts around a rate, with clumped counts, or with single tweets that draw reposts.
 
-/// A seeded source of chance.
+/// A random number generator with a seed.
 pub(super) struct Chance(u64);
 
 impl Chance {
@@ -19,7 +19,7 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// In `0.0..1.0`.
+    /// A number in `0.0..1.0`.
     pub(super) fn part(&mut self) -> f64 {
         f64::from(u32::try_from(self.next() >> 32).unwrap()) / 4_294_967_296.0
     }
@@ -28,7 +28,7 @@ impl Chance {
         self.next() % end
     }
 
-    /// Exponential, of mean 1.
+    /// A number of an exponential distribution with mean 1.
     pub(super) fn wait(&mut self) -> f64 {
         -(1.0 - self.part()).ln()
     }
@@ -42,7 +42,7 @@ impl Chance {
         count
     }
 
-    /// Gamma of mean 1 with this shape, a multiple of a half.
+    /// A number of a gamma distribution with mean 1 and this shape, in halves.
     pub(super) fn gamma(&mut self, halves: u64) -> f64 {
         let mut sum = 0.0;
         for _ in 0..halves / 2 {
@@ -56,20 +56,20 @@ impl Chance {
     }
 }
 
-/// How counts scatter around their rate.
+/// The variation of counts around their rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Noise {
-    /// Each tweet comes by itself.
+    /// Each tweet is independent of the others.
     Poisson,
-    /// Negative binomial: the rate of each hour is drawn from a gamma distribution whose shape is
-    /// given in halves.
+    /// Negative binomial counts: the rate of each hour is multiplied by a number of a gamma
+    /// distribution with this shape, in halves.
     Gamma(u64),
-    /// Tweets come in clumps of geometric size with this mean, in one hour.
+    /// Tweets come in clumps within one hour. The size of a clump is geometric with this mean.
     Clumps(f64),
-    /// Each tweet draws as many reposts on the average, half an hour later on the average, and so
-    /// does each repost.
+    /// Each tweet and each repost draws this mean number of reposts, after half an hour on average.
     Reposts(f64),
-    /// The whole day is drawn from a gamma distribution, whose shape is given in halves.
+    /// The rate of each day is multiplied by a number of a gamma distribution with this shape, in
+    /// halves.
     Days(u64),
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Burst {
     /// In hours from the start of the life.
     pub(super) start: f64,
     pub(super) hours: f64,
-    /// The rate is so many times the usual one, and higher by `least` at least.
+    /// The rate is multiplied by this number, and increases by at least `least`.
     pub(super) factor: f64,
     pub(super) least: f64,
 }
@@ -87,14 +87,14 @@ pub(super) struct Burst {
 /// A keyword's life.
 pub(super) struct Life<'a> {
     pub(super) hours: i64,
-    /// Tweets an hour, by hour from the start, which is a midnight between Sunday and Monday.
+    /// Tweets per hour, by the hour from the start, which is midnight before a Monday.
     pub(super) rate: &'a dyn Fn(f64) -> f64,
     pub(super) noise: Noise,
     pub(super) bursts: Vec<Burst>,
 }
 
 impl Life<'_> {
-    /// The tweets of each hour.
+    /// Number of tweets of each hour.
     pub(super) fn live(&self, seed: u64) -> Vec<u64> {
         let mut chance = Chance::new(seed);
         let mut counts = vec![0; usize::try_from(self.hours).unwrap()];
@@ -156,7 +156,8 @@ fn count(counts: &mut [u64], at: f64, more: u64) {
     }
 }
 
-/// The course of a day, of mean 1, greatest in the afternoon; `depth` 1 goes down to 0.
+/// The rate over a day, with mean 1 and its maximum in the afternoon. With `depth` 1 the minimum is
+/// 0.
 pub(super) fn day(hour: f64, depth: f64) -> f64 {
     1.0 - depth * (std::f64::consts::TAU * (hour - 3.0) / 24.0).cos()
 }

@@ -1,7 +1,7 @@
-//! Spikes: stretches of hours in which far more tweets came than usual.
+//! Spikes: stretches of hours with far more tweets than usual.
 //!
-//! There are no rows of spikes. All is asked of the hours that the volume keeps, so a tweet that
-//! comes late, or is deleted, changes spikes at once.
+//! There are no rows of spikes. They are computed from the hours that the volume keeps, so a tweet
+//! that comes late or is deleted changes spikes at once.
 //!
 //! ```text
 //! volume ─► hourly_counts ─► usual: what an hour was expected to have, how widely counts scatter

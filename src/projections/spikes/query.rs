@@ -9,20 +9,21 @@ use crate::projections::statistics::Decimal;
 use crate::projections::volume::{Step, points};
 use crate::projections::{Rows, RowsError};
 
-/// A stretch of hours in which far more tweets came than usual.
+/// A stretch of hours with far more tweets than usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spike {
     /// Start of its first hour.
     pub start: Timestamp,
-    /// End of its last hour so far.
+    /// End of its last hour so far; later hours may extend the spike.
     pub end: Timestamp,
-    /// Start of the hour with the most tweets; of the first one if there are several.
+    /// Start of the hour with the most tweets; the first one if several have as many.
     pub peak_at: Timestamp,
-    /// The tweets from `start` to `end`.
+    /// Number of tweets from `start` to `end`.
     pub count: u64,
-    /// The tweets that were expected there.
+    /// Expected number of tweets from `start` to `end`.
     pub expected: Decimal<1>,
-    /// The deviance of `count` from `expected`, which counts as half a tweet an hour at least.
+    /// The deviance of `count` from `expected`, where `expected` is taken as at least half a tweet
+    /// an hour.
     pub score: Decimal<3>,
 }
 
@@ -39,11 +40,12 @@ impl From<Stretch> for Spike {
     }
 }
 
-/// The spikes that overlap `[from, to)`, whole, in the order of their starts. `first_at` is the
-/// time of the oldest tweet; none begins earlier than seven days after it.
+/// The spikes that overlap `[from, to)`, in the order of their starts, each as a whole. `first_at`
+/// is the time of the oldest tweet; no spike begins earlier than seven days after it.
 ///
-/// Reads the rows of sixteen days that the span lies in, and unless nothing happens there those of
-/// 46 days before it. Takes time and memory in proportion to the span.
+/// Reads the rows of sixteen days that contain the span. Unless the span has too few tweets for a
+/// spike, it also reads the rows of the 46 days before. Time and memory are proportional to the
+/// span.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -60,8 +62,8 @@ pub fn spikes(
     Ok(stretches.into_iter().map(Spike::from).collect())
 }
 
-/// The tweets that were expected in each hour of `[from, to)`, which are whole hours: `None` for
-/// the hours that begin earlier than seven days after `first_at`, the time of the oldest tweet.
+/// The expected number of tweets in each hour of `[from, to)`, which are whole hours. It is `None`
+/// for hours that begin earlier than seven days after `first_at`, the time of the oldest tweet.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].
@@ -84,19 +86,19 @@ pub fn expected_per_hour(
     Ok(hours.map(of_hour).collect())
 }
 
-/// The tweets of the hours from `from` to before `to`.
+/// The tweets of the hours in `from..to`.
 fn hourly_counts(rows: &dyn Rows, from: i64, to: i64) -> Result<HourlyCounts, RowsError> {
     let points = points(rows, time(from), time(to), Step::Hour, 0)?;
     let counts = points.iter().map(|point| point.count).collect();
     Ok(HourlyCounts::new(from, counts))
 }
 
-/// The hour that a moment is in, counted from 1970-01-01T00:00:00Z.
+/// The hour that contains a time, counted from 1970-01-01T00:00:00Z.
 const fn hour(at: Timestamp) -> i64 {
     at.millis().div_euclid(Timestamp::HOUR)
 }
 
-/// When an hour begins.
+/// The start of an hour.
 const fn time(hour: i64) -> Timestamp {
     Timestamp::from_millis(hour.saturating_mul(Timestamp::HOUR))
 }
@@ -108,7 +110,7 @@ mod tests {
     use crate::projections::MemoryRows;
     use crate::projections::volume::Volume;
 
-    /// The event of every change of a test.
+    /// The sequence of every change in these tests.
     const SEQUENCE: Sequence = Sequence::new(1);
 
     fn moment(text: &str) -> Timestamp {
@@ -123,7 +125,7 @@ mod tests {
         rows.put(changes);
     }
 
-    /// Two tweets an hour for three weeks from the given moment, and thirty more in one hour.
+    /// Two tweets an hour for three weeks from `first_at`, and thirty more in one hour.
     fn keyword_with_a_burst(first_at: Timestamp, burst_at: Timestamp) -> MemoryRows {
         let mut rows = MemoryRows::default();
         fold(&mut rows, |volume, rows| {
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn spike_of_rows_goes_when_its_tweets_are_deleted() {
+    fn spike_disappears_when_its_tweets_are_deleted() {
         let first_at = moment("2026-10-01T00:10:00Z");
         let burst_at = moment("2026-10-15T09:20:00Z");
         let mut rows = keyword_with_a_burst(first_at, burst_at);

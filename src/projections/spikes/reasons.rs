@@ -1,4 +1,4 @@
-//! What explains a spike: the words and authors that are more frequent in its tweets than usual,
+//! The reasons of a spike: the words and authors that are more frequent in its tweets than usual,
 //! and its tweets with the highest scores. `docs/spikes.md` has the formula.
 //!
 //! In: a spike, the volume, the counts of keys by hour, and the timeline, all of one version of the
@@ -15,29 +15,30 @@ use crate::projections::timeline::top_tweets;
 use crate::projections::volume::{Step, points};
 use crate::projections::{Rows, RowsError};
 
-/// The largest number of words, and of authors, of a spike.
+/// Maximum number of words, and of authors, in the reasons of a spike.
 pub const MAX_REASON_KEYS: usize = 5;
-/// The largest number of tweets of a spike.
+/// Maximum number of tweets in the reasons of a spike.
 pub const MAX_REASON_TWEETS: usize = 10;
 
-/// Days before a spike whose tweets it is compared with. A spike that is longer than a day is
-/// compared with as many stretches of its own length in whole days.
+/// Number of earlier days with which a spike is compared. A spike longer than a day is compared
+/// with as many earlier stretches, each as long as the spike in whole days.
 const EARLIER_DAYS: i64 = 7;
-/// With fewer tweets in the same hours, all hours of these days are compared.
+/// Minimum number of usual tweets in the same hours. With fewer, all hours of these days are
+/// compared.
 const MIN_USUAL_TWEETS: u64 = 200;
 
-/// What explains a spike.
+/// The reasons of a spike.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reasons {
-    /// The words that are most over-represented, the strongest first.
+    /// The words with the highest scores, highest first.
     pub words: Vec<String>,
-    /// The tweets with the highest scores, equal ones newest first.
+    /// The tweets with the highest scores, highest first; equal ones newest first.
     pub tweets: Vec<TweetId>,
-    /// The authors that are most over-represented, the strongest first.
+    /// The authors with the highest scores, highest first.
     pub authors: Vec<String>,
 }
 
-/// Explains the spikes of one keyword.
+/// Finds the reasons of the spikes of one keyword.
 pub struct Explainer<'r> {
     rows: &'r dyn Rows,
     words: HourlyKeys<'r>,
@@ -46,7 +47,7 @@ pub struct Explainer<'r> {
 }
 
 impl<'r> Explainer<'r> {
-    /// Reads what is common to all spikes. `own_words` are no reasons.
+    /// Reads the counts that all spikes need. `own_words` are never reasons.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -59,8 +60,8 @@ impl<'r> Explainer<'r> {
         })
     }
 
-    /// The reasons of a spike. Reads its tweets, and the counts of keys in its hours and in seven
-    /// stretches before it, each as long as the spike in whole days.
+    /// The reasons of a spike. Reads its tweets, the counts of keys in its hours, and those in
+    /// seven stretches before it, each as long as the spike in whole days.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -76,15 +77,15 @@ impl<'r> Explainer<'r> {
     }
 }
 
-/// The tweets that those of a spike are compared with.
+/// The usual tweets of a spike, with which its own are compared.
 struct UsualTweets {
-    /// When they came; whole hours.
+    /// The times of the usual tweets, in whole hours.
     spans: Vec<Range<Timestamp>>,
     count: u64,
 }
 
 impl UsualTweets {
-    /// Takes the same hours of the [`EARLIER_DAYS`], or all of their hours.
+    /// The usual tweets of the same hours on the [`EARLIER_DAYS`], or of all hours of these days.
     fn before(rows: &dyn Rows, spike: &Spike) -> Result<Self, RowsError> {
         let length = spike.end.millis().saturating_sub(spike.start.millis());
         let days = Timestamp::from_millis(length).ceil_to(Timestamp::DAY);
@@ -114,13 +115,13 @@ impl UsualTweets {
     }
 }
 
-/// The keys of a spike, with the tweets that have them.
+/// The keys of a spike, with the number of its tweets that have each.
 struct Comparison {
     tables: HashMap<Box<[u8]>, ContingencyTable>,
 }
 
 impl Comparison {
-    /// Counts the keys that a spike has in [`MIN_TWEETS`] tweets at least.
+    /// Counts the keys that at least [`MIN_TWEETS`] tweets of a spike have.
     fn of(keys: &HourlyKeys<'_>, spike: &Spike, usual: &UsualTweets) -> Result<Self, RowsError> {
         let mut counts: HashMap<Box<[u8]>, (u64, u64)> = HashMap::new();
         keys.visit(&(spike.start..spike.end), |key, more| {
@@ -161,7 +162,7 @@ impl Comparison {
                 Association::Unscored => None,
                 Association::Scored(score) => Some(score),
             };
-            // Keys are texts; other bytes would be damage that the rows have not noticed.
+            // Keys are texts; other bytes would be damage that reading the rows did not notice.
             let key = String::from_utf8_lossy(&key).into_owned();
             if is_wanted(&key) {
                 scored.push((score, table.a, key));
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn hour_that_is_cut_and_loses_tweets_is_explained_from_its_tweets() {
-        // A bucket of a unit test holds 40 keys of a kind.
+        // In unit tests a bucket holds 40 keys of a kind.
         let texts = (0..20).map(|number| format!("thing{number} other{number}"));
         let texts = texts.chain((20..25).map(|_| "eclipse".to_owned()));
         let tweets: Vec<_> = (0..).zip(texts).collect();

@@ -1,15 +1,15 @@
 //! The mean of the middle half of a few weighted numbers.
 
-/// As many samples as there can be.
+/// Maximum number of samples.
 const MAX: usize = 12;
 
-/// Weights are below this.
+/// The weights are less than this.
 const WEIGHTS: u64 = 4;
 
 /// At most twelve numbers below 2^62, each with a weight of 1 to 3.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
-    /// Each number with its weight in the lowest bits, so that the order is that of the numbers.
+    /// Each number with its weight in the lowest bits, so that sorting orders by number.
     packed: [u64; MAX],
     len: usize,
     total: u64,
@@ -25,8 +25,8 @@ impl Samples {
         }
     }
 
-    /// The mean of what is left when a quarter of the weight is taken off at each end, rounded
-    /// down; 0 without samples.
+    /// The mean of the samples, rounded down, without the lowest and the highest quarter of the
+    /// weight; 0 without samples.
     pub(super) fn middle_mean(mut self) -> u64 {
         let samples = self.packed.get_mut(..self.len).unwrap_or_default();
         samples.sort_unstable();
@@ -59,7 +59,7 @@ mod tests {
     fn quarter_of_the_weight_is_taken_off_at_each_end() {
         assert_eq!(mean(&[]), 0);
         assert_eq!(mean(&[(7, 3)]), 7);
-        // 2 2 2 4 4 4 5 90: 2 2 are cut below, 5 90 above.
+        // Of 2 2 2 4 4 4 5 90, the lowest quarter 2 2 and the highest quarter 5 90 are left out.
         assert_eq!(
             mean(&[(90, 1), (2, 3), (5, 1), (4, 3)]),
             (2 + 4 + 4 + 4) / 4
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn mean_is_that_of_the_repeated_numbers(
+        fn weighted_mean_equals_the_mean_of_repeated_numbers(
             samples in prop::collection::vec((0_u64..1_000_000, 1_u64..=3), 1..=12),
         ) {
             let repeat =

@@ -1,28 +1,29 @@
 //! Finds the stretches of hours that are spikes.
 //!
-//! An hour is **warm** when it has clearly more tweets than usual, and **hot** when it, or it with
-//! one neighbour, reaches the settings. A spike is a stretch of warm hours with gaps of at most
-//! [`MAX_GAP`] hours, one of which is hot. So what is said of a span does not depend on where the
-//! search begins.
+//! An hour is **warm** when it has clearly more tweets than usual. It is **hot** when it, alone or
+//! with one neighbour, reaches the settings. A spike is a stretch of warm hours with gaps of at
+//! most [`MAX_GAP`] hours, and at least one of its hours is hot. So the spikes of a span do not
+//! depend on where the search begins.
 
 use super::hourly_counts::HourlyCounts;
 use super::settings::SpikeSettings;
 use super::usual::{LOOKBACK, MIN_HISTORY, PRIOR, Usual};
 use crate::projections::statistics::{Decimal, deviance};
 
-/// So many hours in a row may be usual within one spike.
+/// Maximum number of consecutive hours within a spike that are not warm.
 const MAX_GAP: i64 = 2;
 
-/// An hour is warm with a third of the threshold, a quarter of the minimum, and this ratio to the
-/// expected tweets, in thousandths.
+/// Minimum ratio of the tweets of a warm hour to the expected ones, in thousandths. A warm hour
+/// also needs a third of the threshold and a quarter of the minimum of the settings.
 const WARM_FACTOR: u64 = 1_500;
 const WARM_PART_OF_THRESHOLD: u64 = 3;
 const WARM_PART_OF_MINIMUM: u64 = 4;
 
-/// Hours beside the wanted ones that are looked at first. So many without a warm one end a stretch.
+/// Number of hours on each side of the wanted ones that are searched first. As many hours without a
+/// warm one end a stretch.
 const MARGIN: i64 = MAX_GAP + 1;
 
-/// A stretch of hours in which far more tweets came than usual.
+/// A stretch of hours with far more tweets than usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
     /// The first hour, the last one, and the first of those with the most tweets.
@@ -34,8 +35,8 @@ pub(super) struct Stretch {
     pub(super) score: Decimal<3>,
 }
 
-/// The stretches that overlap the hours `from..to`, oldest first, whole. `read` gives the counts
-/// of the hours from the first one to before the second. `oldest` is the hour of the oldest tweet.
+/// The stretches that overlap the hours `from..to`, oldest first, each as a whole. `read` returns
+/// the counts of the hours in a range. `oldest` is the hour of the oldest tweet.
 pub(super) fn search<E>(
     mut read: impl FnMut(i64, i64) -> Result<HourlyCounts, E>,
     oldest: i64,
@@ -47,7 +48,7 @@ pub(super) fn search<E>(
     if to <= from {
         return Ok(Vec::new());
     }
-    // Most keywords end here.
+    // The search of most keywords ends after this read.
     let near = read(from - MAX_GAP, to + MAX_GAP)?;
     if !may_overlap_spike(&near, (from, to), settings) {
         return Ok(Vec::new());
@@ -82,9 +83,9 @@ pub(super) fn search<E>(
     }
 }
 
-/// Whether a spike can overlap the hours `from..to`, by their counts and those of [`MAX_GAP`] hours
-/// on each side. A stretch within these hours has a hot hour, or two, among them. A longer one has
-/// a warm hour among the three at an edge.
+/// Whether a spike can overlap the hours `from..to`. `near` has their counts and those of
+/// [`MAX_GAP`] hours on each side. A stretch within these hours has a hot hour, or two, among them.
+/// A longer one has a warm hour among the three at an edge.
 fn may_overlap_spike(
     near: &HourlyCounts,
     (from, to): (i64, i64),
@@ -98,7 +99,7 @@ fn may_overlap_spike(
         || (from..to).any(may_be_hot)
 }
 
-/// No hour with fewer tweets is warm.
+/// Minimum number of tweets of a warm hour.
 fn least_warm_count(settings: &SpikeSettings) -> u64 {
     u64::from(settings.minimum) / WARM_PART_OF_MINIMUM
 }
@@ -110,7 +111,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The stretches of warm hours in `first..last`, gaps included, by their first and last hours.
+    /// The stretches of warm hours in `first..last`, including gaps, as first and last hours.
     fn warm_stretches(&mut self, first: i64, last: i64) -> Vec<(i64, i64)> {
         let mut stretches: Vec<(i64, i64)> = Vec::new();
         for hour in first..last {
@@ -125,7 +126,7 @@ impl Search<'_> {
         stretches
     }
 
-    /// The spike that a stretch of warm hours is, if one of them is hot.
+    /// The spike of a stretch of warm hours; `None` if none of them is hot.
     fn spike(&mut self, first: i64, last: i64) -> Option<Stretch> {
         let is_hot = (first..=last).any(|hour| self.is_hot(hour, hour))
             || (first - 1..=last).any(|hour| self.is_hot(hour, hour + 1));
@@ -159,8 +160,8 @@ impl Search<'_> {
             && self.reaches(hour, hour, &limits)
     }
 
-    /// Whether an hour has clearly more tweets than were expected in the hours beside it. Where the
-    /// clocks were changed the usual course of a day comes an hour earlier or later.
+    /// Whether an hour has clearly more tweets than expected in the hours beside it. When clocks
+    /// change for daylight saving time, the usual course of a day shifts by an hour.
     fn is_above_neighbours(&mut self, hour: i64) -> bool {
         let neighbours = (hour - 1..=hour + 1).filter_map(|hour| self.usual.expected(hour));
         let expected = neighbours.max().unwrap_or(0);
@@ -178,7 +179,7 @@ impl Search<'_> {
         self.reaches(first, last, &limits)
     }
 
-    /// Whether the tweets of these hours reach the limits. What costs most is asked last.
+    /// Whether the tweets of these hours reach the limits. The most expensive check comes last.
     fn reaches(&mut self, first: i64, last: i64, limits: &Limits) -> bool {
         let counted: u64 = (first..=last).map(|hour| self.counts.get(hour)).sum();
         let counted = counted.min(u64::from(u32::MAX));
@@ -203,10 +204,11 @@ impl Search<'_> {
             }
     }
 
-    /// A threshold for counts that scatter as widely as those of these hours: a threshold `t` for a
-    /// Poisson process is `t·(d + (d − 1)/2·(1 + (d − 1)/2e))` for a dispersion `d` and `e`
-    /// expected tweets. The second part is for the longer tails of counts that come in clumps. They
-    /// are longest where few clumps come in an hour, and there the dispersion is estimated too low.
+    /// Raises a threshold for counts that scatter as widely as those of these hours. A threshold
+    /// `t` for a Poisson process becomes `t·(d + (d − 1)/2·(1 + (d − 1)/2e))` for a dispersion `d`
+    /// and `e` expected tweets. The second summand is for counts that come in clumps, whose
+    /// distribution has a longer tail. The tail is longest when an hour has few clumps, and then
+    /// the estimate of the dispersion is too low.
     fn raised(&mut self, threshold: u64, first: i64, last: i64) -> u64 {
         let factors = (first..=last).map(|hour| {
             let excess = u128::from(self.usual.dispersion(hour)).saturating_sub(1_000);
@@ -218,7 +220,7 @@ impl Search<'_> {
         threshold.saturating_mul(factor) / 1_000
     }
 
-    /// The tweets of these hours, and the expected ones in thousandths.
+    /// The number of tweets of these hours, and the expected number in thousandths.
     fn sums(&mut self, first: i64, last: i64) -> (u64, u64) {
         let (mut count, mut expected) = (0, 0);
         for hour in first..=last {
@@ -229,16 +231,16 @@ impl Search<'_> {
     }
 }
 
-/// What the tweets of some hours must reach: thousandths of a score and of tweets, and a ratio in
-/// thousandths.
+/// Limits that the tweets of some hours must reach: score and tweets above the expected ones in
+/// thousandths, and the ratio in thousandths.
 struct Limits {
     threshold: u64,
     minimum: u64,
     factor: u64,
 }
 
-/// The deviance of a count from the expectation as an answer shows it, which is taken to be half a
-/// tweet an hour at least. So it can be recomputed from the answer.
+/// The deviance of a count from the expectation as the answer shows it, which is taken as at least
+/// half a tweet an hour. So clients can recompute it from the answer.
 fn score(count: u64, expected: Decimal<1>, hours: i64) -> Decimal<3> {
     let shown = expected.units().unsigned_abs() * 100;
     let least = hours.unsigned_abs() * PRIOR;

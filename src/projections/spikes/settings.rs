@@ -1,17 +1,17 @@
-//! What makes a stretch of hours a spike.
+//! The settings of spikes.
 
 use crate::projections::statistics::Decimal;
 
-/// The limits that an hour, or two neighbouring ones, must reach to make a spike. They are a part
-/// of the analyser version: other limits are another epoch.
+/// The limits that an hour, or two neighbouring hours, must reach for a spike. They are part of the
+/// analyser version, so other limits begin another epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpikeSettings {
-    /// The least deviance, for counts that scatter like a Poisson process. It is raised for counts
+    /// Minimum deviance, for counts that scatter like a Poisson process. It is raised for counts
     /// that scatter more widely.
     pub threshold: Decimal<3>,
-    /// The least number of tweets above the expected ones.
+    /// Minimum number of tweets above the expected ones.
     pub minimum: u32,
-    /// The least ratio of the tweets to the expected ones.
+    /// Minimum ratio of the tweets to the expected ones.
     pub factor: Decimal<1>,
 }
 
@@ -26,7 +26,7 @@ impl Default for SpikeSettings {
 }
 
 impl std::fmt::Display for SpikeSettings {
-    /// One line with every setting: the text that the analyser version takes the hash of.
+    /// Writes one line with every setting. The analyser version is a hash of this text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             threshold,

@@ -1,4 +1,4 @@
-//! Spikes of simulated keywords: planted bursts are found, and ordinary lives have none.
+//! Tests spikes of simulated keywords: planted bursts are found, and ordinary lives have no spikes.
 
 use super::hourly_counts::HourlyCounts;
 use super::lives::{Burst, Chance, Life, Noise, clock, day};
@@ -6,20 +6,20 @@ use super::search::{Stretch, search};
 use super::settings::SpikeSettings;
 use crate::projections::statistics::deviance;
 
-/// An hour of a Monday at midnight, UTC.
+/// An hour that begins at midnight UTC on a Monday.
 const START: i64 = 24 * 20_776;
 const WEEK: i64 = 168;
 const SIX_WEEKS: i64 = 6 * WEEK;
 const SEEDS: [u64; 3] = [1, 2, 3];
 const BASES: [f64; 3] = [2.0, 12.0, 60.0];
 
-/// All spikes of a keyword with these tweets an hour.
+/// All spikes of a keyword with these numbers of tweets per hour.
 fn spikes_of(counts: &[u64]) -> Vec<Stretch> {
     let end = START + i64::try_from(counts.len()).unwrap();
     spikes_between(counts, START, end)
 }
 
-/// The spikes that overlap some hours.
+/// The spikes that overlap the hours `from..to`.
 fn spikes_between(counts: &[u64], from: i64, to: i64) -> Vec<Stretch> {
     let first = counts.iter().position(|count| *count > 0).unwrap_or(0);
     let oldest = START + i64::try_from(first).unwrap();
@@ -40,13 +40,13 @@ fn overlap(spike: &Stretch, burst: &Burst) -> bool {
     burst.start < end && first < burst.start + burst.hours
 }
 
-/// How many bursts overlap a spike.
+/// Number of bursts that overlap a spike.
 fn found(spikes: &[Stretch], bursts: &[Burst]) -> usize {
     let is_found = |burst: &&Burst| spikes.iter().any(|spike| overlap(spike, burst));
     bursts.iter().filter(is_found).count()
 }
 
-/// How many spikes after the first two weeks overlap no burst.
+/// Number of spikes after the first two weeks that overlap no burst.
 fn false_alarms(spikes: &[Stretch], bursts: &[Burst]) -> usize {
     let late = spikes
         .iter()
@@ -59,7 +59,7 @@ fn weekend(hour: f64, factor: f64) -> f64 {
     if clock(hour).1 >= 5 { factor } else { 1.0 }
 }
 
-/// Eight bursts of one to three whole hours on different days behind the second week.
+/// Eight bursts of one to three whole hours, on different days after the second week.
 fn eight_bursts(seed: u64) -> Vec<Burst> {
     let mut chance = Chance::new(1_000 + seed);
     let mut days: Vec<u64> = Vec::new();
@@ -78,7 +78,7 @@ fn eight_bursts(seed: u64) -> Vec<Burst> {
     days.into_iter().map(burst).collect()
 }
 
-/// Plants the bursts into each base rate with each seed.
+/// Plants the bursts into each base rate, with each seed.
 fn plant(noise: Noise, depth: f64, weekend_factor: f64, growth: f64) {
     for base in BASES {
         let rate = |hour: f64| {
@@ -126,7 +126,7 @@ fn planted_bursts_are_found_among_some_reposts() {
     plant(Noise::Reposts(0.15), 0.6, 0.7, 1.3);
 }
 
-/// Lives three keywords without bursts for each base rate, and counts what is taken for one.
+/// Simulates three keywords without bursts for each base rate, and counts the spikes found in them.
 fn live_ordinarily(name: &str, noise: Noise, course: impl Fn(f64) -> f64) {
     for base in BASES {
         let rate = |hour: f64| base * course(hour);
@@ -240,7 +240,7 @@ fn nearly_silent_keywords_are_ordinary() {
     live_ordinarily("few clumps", Noise::Clumps(3.0), |_| 0.004);
 }
 
-/// Six weeks with so many tweets in each hour, and more in some.
+/// Six weeks with `usual` tweets in each hour, and with more in the hours of `more`.
 fn steady(usual: u64, more: &[(i64, u64)]) -> Vec<u64> {
     let mut counts = vec![usual; usize::try_from(SIX_WEEKS).unwrap()];
     counts[0] = counts[0].max(1);
@@ -264,7 +264,7 @@ fn burst_in_a_silent_keyword_is_a_spike_with_these_figures() {
         (spike.count, spike.expected.to_string()),
         (60, "0.0".into())
     );
-    // Half a tweet an hour at least is taken to be expected: 2·(60·ln 60 − 59).
+    // At least half a tweet an hour is taken as expected: 2·(60·ln 60 − 59).
     assert_eq!(spike.score.to_string(), "373.321");
 }
 
@@ -295,7 +295,7 @@ fn gap_of_two_hours_is_one_spike_and_of_three_hours_two() {
 fn tail_below_the_threshold_belongs_to_the_spike() {
     let counts = steady(20, &[(700, 100), (701, 25), (702, 20), (703, 5)]);
     assert_eq!(hours(&spikes_of(&counts)), [(700, 702, 700)]);
-    // By itself it is none.
+    // The second of these hours is no spike by itself.
     let tail = steady(20, &[(701, 25), (702, 20)]);
     assert_eq!(hours(&spikes_of(&tail)), []);
 }
@@ -319,7 +319,7 @@ fn first_seven_days_have_no_spike() {
 }
 
 #[test]
-fn deletes_take_a_spike_away() {
+fn spike_disappears_when_counts_become_lower() {
     let mut counts = steady(5, &[(700, 60)]);
     assert_eq!(spikes_of(&counts).len(), 1);
     counts[700] = 8;
@@ -327,7 +327,7 @@ fn deletes_take_a_spike_away() {
 }
 
 #[test]
-fn spikes_are_whole_and_the_same_whatever_span_asks() {
+fn queries_of_any_span_return_the_same_whole_spikes() {
     let long: Vec<(i64, u64)> = (600..690).map(|hour| (hour, 900)).collect();
     let mut bursts = vec![(300, 60), (500, 60), (502, 70)];
     bursts.extend(long);

@@ -1,82 +1,83 @@
-//! What was usual: how many tweets the hours before let one expect in an hour, and how widely
-//! counts scatter around that. `docs/spikes.md` has the reasons.
+//! The usual tweets: how many tweets are expected in an hour by the hours before it, and how widely
+//! counts scatter around that number. `docs/spikes.md` has the reasons.
 //!
-//! All of it depends on a bounded past alone, [`LOOKBACK`], so an hour has one expectation,
-//! whatever span is asked for. Rates are in thousandths of a tweet an hour.
+//! All of it depends only on the [`LOOKBACK`] hours before an hour. So an hour has one expectation,
+//! whatever span is queried. Rates are in thousandths of a tweet an hour.
 
 use super::hourly_counts::{DAY, HourlyCounts, WEEK};
 use super::samples::Samples;
 
-/// Hours before the oldest tweet's hour plus this have no expectation.
+/// Hours after the hour of the oldest tweet that have no expectation.
 pub(super) const MIN_HISTORY: i64 = WEEK;
 
-/// So many hours before an hour have an influence on what is said of it.
+/// Number of hours before an hour on which its expectation and dispersion depend.
 pub(super) const LOOKBACK: i64 =
     WEEKS * WEEK + SCATTER_DAYS * DAY + DAY + LEVEL_BLOCKS * BLOCK + BLOCK + 1;
 
-/// How many earlier weeks have a say about an hour, and how many earlier days as long as only one
-/// week is known.
+/// Number of earlier weeks that an expectation is computed from; also the number of earlier days,
+/// as long as only one week is known.
 const WEEKS: i64 = 4;
 const DAYS: i64 = 6;
-/// The weight of the same hour of an earlier week; that of the hours beside it, and of the same
-/// hour of an earlier day, is 1.
+/// Weight of the same hour of an earlier week. The hours beside it, and the same hour of an earlier
+/// day, have weight 1.
 const SAME_HOUR_WEIGHT: u64 = 3;
 
-/// Added to each count: half a tweet an hour. So nothing is divided by zero, and a keyword without
-/// tweets is one with few.
+/// Added to each count: half a tweet an hour. It avoids a division by zero, and makes a keyword
+/// without tweets one with few tweets.
 pub(super) const PRIOR: u64 = 500;
 
-/// Hours that are compared as one, with what the same weeks before had.
+/// Hours in a block. Blocks are compared with the same block in the weeks before.
 const BLOCK: i64 = 3;
-/// How many blocks tell the present level: two days.
+/// Number of blocks that the present level is computed from: two days.
 const LEVEL_BLOCKS: i64 = 16;
-/// A level of 1 means as many tweets as in the weeks before.
+/// The level 1: as many tweets as in the weeks before.
 const LEVEL_ONE: u64 = 1_024;
-/// The present level is taken to lie between a half and 64 times the earlier one.
+/// Limits of the present level: half and 64 times the earlier one.
 const LEVELS: (u64, u64) = (LEVEL_ONE / 2, 64 * LEVEL_ONE);
 
-/// How many days tell how widely counts scatter.
+/// Number of days that the dispersion is computed from.
 const SCATTER_DAYS: i64 = 14;
-/// Of the squared distances the greatest sixteenth is left out: those of earlier spikes. What is
-/// left of a normal distribution is 0.728 of its variance.
+/// One in so many of the squared distances, the greatest ones, is left out, because they belong to
+/// earlier spikes. The rest of a normal distribution has 0.728 of its variance.
 const LEFT_OUT: usize = 16;
 const LEFT_OF_VARIANCE: u128 = 728;
-/// Fewer hours than this tell nothing.
+/// Minimum number of hours for a dispersion.
 const MIN_SCATTERED: usize = 36;
-/// The dispersion of a Poisson process, and the one assumed while nothing is known.
+/// The dispersion of a Poisson process, in thousandths.
 const POISSON: u64 = 1_000;
+/// The dispersion when there are too few hours to compute it.
 const UNKNOWN_DISPERSION: u64 = 2 * POISSON;
 
-/// How far the count of an hour lay from what was expected there.
+/// The distance of the count of an hour from the expected number.
 #[derive(Debug, Clone, Copy)]
 struct Distance {
-    /// In thousandths of a tweet, squared.
+    /// The distance in thousandths of a tweet, squared.
     square: u128,
-    /// In thousandths of a tweet, [`PRIOR`] at least.
+    /// The expected number in thousandths of a tweet, at least [`PRIOR`].
     expected: u64,
-    /// The first in proportion to the second.
+    /// `square` divided by `expected`.
     proportion: u128,
 }
 
-/// The expectations of one keyword. What was asked for is kept.
+/// The expectations of one keyword. Computed values are kept.
 #[derive(Debug)]
 pub(super) struct Usual<'a> {
     counts: &'a HourlyCounts,
     /// The hour of the oldest tweet.
     oldest: i64,
-    /// By hour; 0 is unknown.
+    /// By hour: the [`Usual::base`]; 0 when it is not computed yet.
     bases: Vec<u64>,
-    /// By block; 0 is unknown.
+    /// By block: the [`Usual::level`]; 0 when it is not computed yet.
     levels: Vec<u64>,
-    /// By block: how its count compares with its base, and the base; 0 is unknown.
+    /// By block: the [`Usual::ratio`] and its weight; 0 when they are not computed yet.
     ratios: Vec<(u64, u64)>,
-    /// How far counts lay from what was expected, before the day that was asked for last.
+    /// The day that was queried last, and the distances of the hours before it.
     scatter: Option<(i64, Vec<Distance>)>,
 }
 
 impl<'a> Usual<'a> {
-    /// The expectations by these counts, which reach [`LOOKBACK`] hours before the first hour that
-    /// is asked for.
+    /// The expectations from these counts, which begin [`LOOKBACK`] hours before the first queried
+    /// hour.
     pub(super) fn new(counts: &'a HourlyCounts, oldest: i64) -> Self {
         let hours = counts.len();
         Self {
@@ -94,7 +95,7 @@ impl<'a> Usual<'a> {
         self.oldest + MIN_HISTORY
     }
 
-    /// The expected tweets of an hour, in thousandths; `None` before [`Usual::first`].
+    /// The expected number of tweets of an hour, in thousandths; `None` before [`Usual::first`].
     pub(super) fn expected(&mut self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;
@@ -104,10 +105,10 @@ impl<'a> Usual<'a> {
         Some(raised.saturating_sub(PRIOR))
     }
 
-    /// How widely counts like that of an hour scatter, in thousandths: the variance of a count in
-    /// proportion to the expected one, 1 for a Poisson process and not below. Told by those hours
-    /// of the two weeks before the hour's day that were expected to have between half and twice as
-    /// many tweets, or by all if they are few.
+    /// The dispersion of counts like that of an hour, in thousandths: their variance divided by the
+    /// expected number, at least 1, which is that of a Poisson process. It is computed from the
+    /// hours of the two weeks before the day of the hour. If enough of them were expected to have
+    /// between half and twice as many tweets as the hour, only these are used.
     pub(super) fn dispersion(&mut self, hour: i64) -> u64 {
         let expected = self.expected(hour).unwrap_or(0).max(PRIOR);
         let day = hour.div_euclid(DAY);
@@ -124,8 +125,8 @@ impl<'a> Usual<'a> {
             .unwrap_or(UNKNOWN_DISPERSION)
     }
 
-    /// How far counts lay from what was expected in the two weeks before a day, without the
-    /// greatest distances in proportion.
+    /// The distances of the counts in the two weeks before a day, without those greatest in
+    /// proportion to the expectation.
     fn scatter_before(&mut self, day: i64) -> Vec<Distance> {
         let first = self.first().max((day - SCATTER_DAYS) * DAY);
         let mut scatter: Vec<Distance> = (first..day * DAY)
@@ -143,7 +144,8 @@ impl<'a> Usual<'a> {
             .collect();
         let kept = scatter.len() - scatter.len() / LEFT_OUT;
         if kept < scatter.len() {
-            // Equal proportions need an order, or the kept ones depend on the library's sort.
+            // Hours of equal proportion need an order; otherwise the remaining ones would depend on
+            // the sort algorithm of the library.
             scatter.select_nth_unstable_by_key(kept, |distance| {
                 (distance.proportion, distance.square, distance.expected)
             });
@@ -152,9 +154,9 @@ impl<'a> Usual<'a> {
         scatter
     }
 
-    /// How the last two days compare with what the weeks before them had at the same hours: the
-    /// median over blocks, each with the weight of what it is expected to have. 1 as long as there
-    /// are no two days to compare.
+    /// The level of a block: the tweets of the two days before it, divided by those of the same
+    /// hours in the weeks before. It is the median over blocks, weighted by their base. It is 1
+    /// until there are two days to compare.
     fn level(&mut self, block: i64) -> u64 {
         let position = self.place(block);
         if let Some(known) = self
@@ -192,7 +194,8 @@ impl<'a> Usual<'a> {
         median.map_or(LEVEL_ONE, |(ratio, _)| (*ratio).clamp(least, greatest))
     }
 
-    /// How the tweets of a block compare with what the weeks before it had, and its weight.
+    /// The tweets of a block, divided by those of the same block in the weeks before; and its
+    /// weight.
     fn ratio(&mut self, block: i64) -> (u64, u64) {
         let position = self.place(block);
         if let Some(known) = self.ratios.get(position).filter(|(_, base)| *base > 0) {
@@ -210,8 +213,8 @@ impl<'a> Usual<'a> {
         ratio
     }
 
-    /// What an hour had in the weeks before, with the [`PRIOR`]: the mean of the middle half of the
-    /// same hour of four earlier weeks, and the hours beside it.
+    /// The usual tweets of an hour by the weeks before, with the [`PRIOR`]: the mean of the middle
+    /// half of the same hour in four earlier weeks, and of the hours beside it.
     fn base(&mut self, hour: i64) -> u64 {
         let position = self.counts.position(hour);
         let known = position.and_then(|position| self.bases.get(position).copied());
@@ -249,14 +252,14 @@ impl<'a> Usual<'a> {
         }
     }
 
-    /// Where a block is, counted from the first.
+    /// The index of a block, from the first one.
     fn place(&self, block: i64) -> usize {
         let first = self.counts.start().div_euclid(BLOCK);
         usize::try_from(block - first).unwrap_or(usize::MAX)
     }
 }
 
-/// The dispersion that distances tell; `None` if they are few.
+/// The dispersion by these distances; `None` if there are too few.
 fn dispersion_of<'a>(scatter: impl Iterator<Item = &'a Distance>) -> Option<u64> {
     let (mut hours, mut squares, mut expected) = (0, 0_u128, 0_u128);
     for distance in scatter {
@@ -271,8 +274,8 @@ fn dispersion_of<'a>(scatter: impl Iterator<Item = &'a Distance>) -> Option<u64>
     Some(u64::try_from(dispersion).unwrap_or(u64::MAX).max(POISSON))
 }
 
-/// A count in thousandths, with the [`PRIOR`]. Counts over 2^32 are not distinguished, so that
-/// products fit.
+/// A count in thousandths, with the [`PRIOR`]. Counts over 2^32 are taken as 2^32, so that products
+/// do not overflow.
 fn scaled(count: u64) -> u64 {
     count.min(u64::from(u32::MAX)) * 1_000 + PRIOR
 }

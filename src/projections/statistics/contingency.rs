@@ -1,14 +1,15 @@
-//! How strongly a key belongs to some tweets rather than to others.
+//! The association of a key with a set of tweets: how much more frequent the key is in it than in
+//! another set.
 
 use super::decimal::{Decimal, natural};
 
-/// A key must be in so many tweets to be associated with them.
+/// Minimum number of tweets with the key for an association.
 pub const MIN_TWEETS: u64 = 3;
 
-/// The greatest count that is distinguished from greater ones.
+/// Maximum count; greater counts are taken as this one.
 const MAX_COUNT: u64 = (1 << 61) - 1;
 
-/// The tweets of two sets, with and without a key.
+/// The numbers of tweets of two sets, with and without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContingencyTable {
     /// In the first set, with the key.
@@ -21,20 +22,23 @@ pub struct ContingencyTable {
     pub d: u64,
 }
 
-/// What a [`ContingencyTable`] says of its key.
+/// The result for the key of a [`ContingencyTable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Association {
-    /// Too few tweets, or not above expectation.
+    /// The first set has too few tweets with the key, or not more than expected.
     None,
-    /// Enough tweets; the second set is too small to expect anything.
+    /// The first set has enough tweets with the key, and the second set is too small for an
+    /// expectation.
     Unscored,
-    /// More than expected, by the score [`ContingencyTable::g2`].
+    /// The first set has more tweets with the key than expected. The score is
+    /// [`ContingencyTable::g2`].
     Scored(Decimal<3>),
 }
 
 impl ContingencyTable {
-    /// Whether the key belongs to the first set, and how strongly. It takes three tweets with the
-    /// key in the first set, and more than expected if the second set has `min_background` tweets.
+    /// The association of the key with the first set. It needs [`MIN_TWEETS`] tweets with the key
+    /// in the first set. If the second set has at least `min_background` tweets, they must also be
+    /// more than expected.
     pub fn association(&self, min_background: u64) -> Association {
         if self.a < MIN_TWEETS {
             Association::None
@@ -47,16 +51,16 @@ impl ContingencyTable {
         }
     }
 
-    /// Whether the first set has more tweets with the key than if it were independent of the set:
-    /// `a·(a+b+c+d) > (a+b)·(a+c)`.
+    /// Whether the first set has more tweets with the key than expected if key and set were
+    /// independent: `a·(a+b+c+d) > (a+b)·(a+c)`.
     pub fn is_above_expectation(&self) -> bool {
         let [a, b, c, d] = self.cells();
         a * (a + b + c + d) > (a + b) * (a + c)
     }
 
     /// Dunning's log-likelihood ratio (Computational Linguistics 19(1), 1993): twice the sum of
-    /// `O·ln(O/E)` over the four cells, E being `row·column / total`. 0 when key and set are
-    /// independent.
+    /// `O·ln(O/E)` over the four cells, where `O` is the count of the cell and `E` is `row·column /
+    /// total`. It is 0 when key and set are independent.
     pub fn g2(&self) -> Decimal<3> {
         let [a, b, c, d] = self.cells();
         let total = a + b + c + d;
@@ -64,7 +68,8 @@ impl ContingencyTable {
             if observed == 0 {
                 return 0.0;
             }
-            // Products of integers, so that independence is a ratio of exactly 1.
+            // The ratio is a quotient of integer products, so that it is exactly 1 for
+            // independence.
             let ratio = natural(observed * total) / natural(row * column);
             natural(observed) * libm::log(ratio)
         };
@@ -72,13 +77,13 @@ impl ContingencyTable {
             + cell(b, a + b, b + d)
             + cell(c, c + d, a + c)
             + cell(d, c + d, b + d);
-        // Never negative but by rounding.
+        // The sum can only be negative by rounding.
         Decimal::round(2.0 * sum).max(Decimal::default())
     }
 
-    /// Normalized pointwise mutual information of key and first set (Bouma, GSCL 2009):
-    /// `ln(p(x,y) / (p(x)·p(y))) / −ln p(x,y)`, from −1 (never together) over 0 (independent) to 1
-    /// (only together). 1 where nothing but `a` was counted.
+    /// Normalized pointwise mutual information of key and first set (Bouma, GSCL 2009): `ln(p(x,y)
+    /// / (p(x)·p(y))) / −ln p(x,y)`, from −1 (never together) over 0 (independent) to 1 (only
+    /// together). It is 1 if only `a` is above 0.
     pub fn npmi(&self) -> Decimal<4> {
         let [a, b, c, d] = self.cells();
         let total = a + b + c + d;
@@ -92,7 +97,8 @@ impl ContingencyTable {
         Decimal::round(information / libm::log(natural(total) / natural(a)))
     }
 
-    /// The counts `a` to `d`, so small that no product overflows. No journal reaches the limit.
+    /// The counts `a` to `d`, limited to [`MAX_COUNT`] so that no product overflows. No journal
+    /// reaches the limit.
     fn cells(&self) -> [u128; 4] {
         [self.a, self.b, self.c, self.d].map(|count| u128::from(count.min(MAX_COUNT)))
     }
@@ -125,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn association_takes_three_tweets_more_than_expected_and_a_background() {
+    fn association_needs_three_tweets_above_expectation_and_a_background() {
         let scored = |table: ContingencyTable| Association::Scored(table.g2());
         for (table, min_background, expected) in [
             (table(2, 0, 0, 9_999), 1, Association::None),
@@ -159,7 +165,7 @@ mod tests {
             let g2 = table(a, b, c, d).g2();
             prop_assert!(g2 >= Decimal::default());
             for other in [table(a, c, b, d), table(b, a, d, c), table(c, d, a, b)] {
-                // Another order of the same sum may round elsewhere in the last place.
+                // A sum in another order may be rounded differently in the last decimal.
                 prop_assert!((other.g2().units() - g2.units()).abs() <= 1);
             }
         }

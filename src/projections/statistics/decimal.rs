@@ -1,33 +1,34 @@
-//! Rounded numbers that order exactly.
+//! Rounded numbers, which compare as integers.
 
 use serde::{Serialize, Serializer};
 
-/// A number with `PLACES` decimals (at most 9), as an integer of its last place. It orders by that
-/// integer and serializes as a JSON number: `Decimal::<3>::of_units(270_722)` is `270.722`.
+/// A number with `PLACES` decimals (at most 9), stored as an integer number of units of its last
+/// decimal. Comparisons use this integer. The number is serialized as a JSON number:
+/// `Decimal::<3>::of_units(270_722)` is `270.722`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Decimal<const PLACES: u32>(i64);
 
 impl<const PLACES: u32> Decimal<PLACES> {
-    /// How many units of the last place are one.
+    /// Number of units in 1.
     const UNITS: i64 = 10_i64.pow(PLACES);
 
-    /// The number that is `units` of the last place.
+    /// The number with `units` units of the last decimal.
     pub const fn of_units(units: i64) -> Self {
         Self(units)
     }
 
-    /// The number as units of its last place.
+    /// The number in units of the last decimal.
     pub const fn units(self) -> i64 {
         self.0
     }
 
-    /// The number nearest to `value`, half away from zero. NaN is 0; what is too large is the
-    /// greatest number.
+    /// The number nearest to `value`, half away from zero. NaN gives 0; a value out of range gives
+    /// the nearest limit.
     pub fn round(value: f64) -> Self {
         Self(whole(libm::round(value * float(Self::UNITS))))
     }
 
-    /// The number nearest to `numerator / denominator`, half up. It is 0 if the denominator is.
+    /// The number nearest to `numerator / denominator`, half up; 0 if the denominator is 0.
     pub fn of_ratio(numerator: u64, denominator: u64) -> Self {
         let (numerator, denominator) = (u128::from(numerator), u128::from(denominator));
         let units = u128::from(Self::UNITS.unsigned_abs());
@@ -43,8 +44,8 @@ impl<const PLACES: u32> Decimal<PLACES> {
 
 impl<const PLACES: u32> Serialize for Decimal<PLACES> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The shortest decimal that reads as the nearest float is the number itself, as long as it
-        // has at most 15 digits.
+        // The nearest float is written as the shortest decimal that reads back as this float. That
+        // is the number itself if it has at most 15 digits.
         serializer.serialize_f64(self.to_f64())
     }
 }
@@ -68,18 +69,18 @@ fn float(integer: i64) -> f64 {
     if integer < 0 { -magnitude } else { magnitude }
 }
 
-/// The float nearest to a natural number, but for the last bit above 2^96.
+/// The float nearest to a natural number. Above 2^96 its last bit may differ.
 pub(super) fn natural(number: u128) -> f64 {
     let part = |shift: u32| {
         let part = (number >> shift) & u128::from(u32::MAX);
         f64::from(u32::try_from(part).unwrap_or(u32::MAX))
     };
     const WORD: f64 = 4_294_967_296.0;
-    // The upper half is exact up to 2^53 words, so there is one rounding below 2^85.
+    // The sum of the upper parts is exact below 2^85, so only the last addition rounds.
     ((part(96) * WORD + part(64)) * WORD + part(32)) * WORD + part(0)
 }
 
-/// The integer that a whole float is, or the nearest one there is.
+/// Converts a whole float to an integer; a float out of range gives the nearest limit.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a cast from a float saturates, and makes 0 of NaN"
@@ -132,7 +133,7 @@ mod tests {
             let shown: f64 = json.parse().unwrap();
             let exact: f64 = decimal.to_string().parse().unwrap();
             prop_assert_eq!(shown, exact);
-            // No digit more than the decimal has.
+            // The JSON has at most as many decimals as the number.
             let digits = json.split_once('.').map_or(0, |(_, digits)| digits.len());
             prop_assert!(digits <= 4 || json.contains('e'), "{}", json);
             prop_assert_eq!(Decimal::<4>::round(shown), decimal);

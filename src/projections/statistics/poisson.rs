@@ -1,11 +1,11 @@
-//! How far a count lies from what was expected.
+//! The deviance of a count from its expectation.
 
 use super::decimal::{Decimal, natural};
 
 /// The deviance of a count above its Poisson expectation: `2·(n·ln(n/e) − (n − e))`, where the
-/// expectation `e` is given in thousandths. It is the log-likelihood ratio of the rate being `n`
-/// against being `e`, and about the square of the distance in standard deviations. 0 when the count
-/// is not above the expectation, and when nothing was expected.
+/// expectation `e` is given in thousandths. It is the log-likelihood ratio of the rate `n` against
+/// the rate `e`, and approximates the square of the distance in standard deviations. It is 0 when
+/// the count is not above the expectation, and when the expectation is 0.
 pub fn deviance(count: u64, expected_thousandths: u64) -> Decimal<3> {
     let (n, e) = (
         natural(u128::from(count)),

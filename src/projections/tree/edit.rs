@@ -7,23 +7,23 @@ use super::leaf::{Leaf, LeafWriter};
 pub struct Edit<'k> {
     /// The key of the entry.
     pub key: &'k [u8],
-    /// What is added to its count. An entry whose count falls to 0 is removed.
+    /// The number to add to the count of the entry. An entry whose count becomes 0 is removed.
     pub change: i64,
 }
 
-/// What an edit did to its entry, besides changing its count.
+/// The effect of an edit on its entry, besides a changed count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// There was none.
+    /// The edit created the entry.
     Created,
-    /// Its count fell to 0.
+    /// The edit removed the entry, because its count became 0.
     Removed,
-    /// There was none, and the observer refused to create it.
+    /// There was no entry, and the observer refused to create it.
     Refused,
 }
 
-/// Sees what edits do. A closure that takes the index of an edit and the [`Change`] is one, and
-/// refuses nothing.
+/// Observes the effects of edits. A closure that takes the index of an edit and the [`Change`] is
+/// an observer that refuses nothing.
 pub trait Observer {
     /// Whether the edit with this index may create its entry.
     fn admits(&mut self, index: usize) -> bool {
@@ -31,7 +31,7 @@ pub trait Observer {
         true
     }
 
-    /// The edit with this index did more than to change a count.
+    /// Called when the edit with this index created or removed its entry, or was refused.
     fn changed(&mut self, index: usize, change: Change);
 }
 
@@ -41,7 +41,7 @@ impl<F: FnMut(usize, Change)> Observer for F {
     }
 }
 
-/// An observer of a part of the edits.
+/// An observer of a part of the edits. It adds the index of the part.
 pub(super) struct Shifted<'o, O> {
     of_all: &'o mut O,
     /// The index of the first edit of the part.
@@ -64,7 +64,7 @@ impl<O: Observer> Observer for Shifted<'_, O> {
     }
 }
 
-/// The entries of a leaf after edits, which are in key order.
+/// The entries of a leaf after these edits, which are in key order.
 pub(super) fn edited(
     old: &Leaf,
     edits: &[Edit<'_>],

@@ -11,14 +11,14 @@ use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowsError};
 use crate::projections::varint::{read_varint, write_varint};
 
-/// A leaf that grows beyond this is split, so that a row stays small beside what a store rewrites
-/// at a time.
+/// Length at which a leaf is split, in bytes. Rows stay small, because a store rewrites several
+/// rows at a time.
 const MAX_LEAF_BYTES: usize = 6 * 1024;
 
-/// No key is longer. A longer one is damage.
+/// Maximum length of a key, in bytes. A longer key means that the row is damaged.
 const MAX_KEY_BYTES: usize = 64 * 1024;
 
-/// Entries in key order; no key is there twice.
+/// Entries in key order; the keys differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Leaf {
     bytes: Vec<u8>,
@@ -44,8 +44,8 @@ impl Leaf {
         Ok(0)
     }
 
-    /// Calls `visit` with every entry from the key `from` on, until it returns `false`; returns
-    /// what it returned last.
+    /// Calls `visit` with every entry from the key `from` on, until `visit` returns `false`.
+    /// Returns what `visit` returned last.
     pub(super) fn visit(
         &self,
         from: &[u8],
@@ -83,11 +83,11 @@ impl Leaf {
 pub(super) struct Entries<'b> {
     rest: &'b [u8],
     key: Vec<u8>,
-    /// How the key of the entry that was read last is written.
+    /// The bytes of the last read key that the row holds.
     written_key: &'b [u8],
-    /// The leading bytes that it shares with the key before it.
+    /// Number of leading bytes that the last read key shares with the key before it.
     shared: usize,
-    /// How many entries were read.
+    /// Number of entries that were read.
     read: usize,
 }
 
@@ -139,18 +139,18 @@ fn read_length(rest: &mut &[u8]) -> Option<usize> {
 /// A leaf with its lower bound.
 pub(super) type BoundedLeaf = (Box<[u8]>, Leaf);
 
-/// Writes the entries of one leaf, which may turn out to be too many for it.
+/// Writes entries of one leaf, which is split when they are too long.
 #[derive(Debug, Default)]
 pub(super) struct LeafWriter {
     leaf: Leaf,
     last: Vec<u8>,
-    /// How many old entries were read when the last one was copied; `None` when another entry was
-    /// appended behind it.
+    /// Number of old entries that were read when the last one was copied; `None` when another entry
+    /// was appended after it.
     copied: Option<usize>,
 }
 
 impl LeafWriter {
-    /// A writer with room for the entries of a leaf and some more.
+    /// A writer with room for the entries of this leaf and a few more.
     pub(super) fn with_capacity_for(old: &Leaf) -> Self {
         Self {
             leaf: Leaf {
@@ -162,7 +162,7 @@ impl LeafWriter {
     }
 
     /// Appends the key that `entries` read last, with this count. If the key before it was copied
-    /// too, the key can stay as it is written.
+    /// too, the written form of the key is copied.
     pub(super) fn copy(&mut self, entries: &Entries<'_>, count: u64) {
         if self.copied.is_some_and(|copied| copied + 1 == entries.read) {
             self.leaf.bytes.extend_from_slice(entries.written_key);
@@ -176,7 +176,7 @@ impl LeafWriter {
         self.copied = Some(entries.read);
     }
 
-    /// Appends an entry. Keys come in order.
+    /// Appends an entry. Entries are appended in key order.
     pub(super) fn push(&mut self, key: &[u8], count: u64) {
         self.copied = None;
         let shared = self
@@ -195,11 +195,13 @@ impl LeafWriter {
         self.last.extend_from_slice(tail);
     }
 
-    /// The leaves, by lower bound: one if the entries fit, else several of about the same size.
+    /// The leaves with their lower bounds: one leaf if the entries fit, otherwise several of about
+    /// the same size.
     ///
-    /// The first has the bound `lower` if its first key begins so, or if it has no entries. Else it
-    /// gets the shortest bound above `lower`, which is a part of its first key. The others get the
-    /// shortest bound above the entries before them.
+    /// The first leaf gets the bound `lower` if its first key begins with `lower`, or if it has no
+    /// entries. Otherwise it gets the shortest prefix of its first key that is above `lower`. Each
+    /// other leaf gets the shortest prefix of its first key that is above the last key of the leaf
+    /// before it.
     pub(super) fn into_leaves(self, lower: &[u8]) -> Result<Vec<BoundedLeaf>, &'static str> {
         let total = self.leaf.bytes.len();
         let mut first = self.leaf.entries();
@@ -236,7 +238,7 @@ fn write_length(length: usize, out: &mut Vec<u8>) {
     write_varint(u64::try_from(length).unwrap_or(u64::MAX), out);
 }
 
-/// The shortest leading part of `above` that is above `below`.
+/// The shortest prefix of `above` that is greater than `below`.
 fn separator(below: &[u8], above: &[u8]) -> Box<[u8]> {
     let shared = below.iter().zip(above).take_while(|(a, b)| a == b).count();
     above.get(..=shared).unwrap_or(above).into()

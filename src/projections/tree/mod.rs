@@ -1,5 +1,4 @@
-//! An ordered map from byte strings to counts, kept in rows: the form of views with many small
-//! counts.
+//! An ordered map from byte strings to counts, stored in rows, for views with many small counts.
 //!
 //! ```text
 //! sorted edits ─► Tree::apply ─► leaves that the batch changed ─► take_row_changes ─► rows
@@ -7,13 +6,13 @@
 //! ```
 //!
 //! A leaf is one row with neighbouring entries. It is named by its lower bound and covers the keys
-//! from there up to the lower bound of the next leaf. Keys before the first leaf belong to a leaf
-//! with an empty bound, which may have no row. An edit that makes a leaf too large splits it. A
-//! leaf that loses its last entry loses its row, and the leaf before it covers its keys. Both
+//! from this bound up to the lower bound of the next leaf. Keys before the first leaf belong to a
+//! leaf with an empty bound, which may have no row. An edit that makes a leaf too large splits it.
+//! A leaf that loses its last entry loses its row, and the leaf before it covers its keys. Both
 //! happen with the edit and not at the end of a batch, so the rows depend on the edits alone.
 //!
 //! Leaves that the running batch has read or changed stay in memory until
-//! [`Tree::take_row_changes`]. Nothing else does.
+//! [`Tree::take_row_changes`].
 
 mod edit;
 mod leaf;
@@ -34,13 +33,13 @@ pub use reader::{Step, TreeReader};
 /// A leaf in memory.
 #[derive(Debug)]
 struct Touched {
-    /// A leaf without entries covers nothing: its row is removed.
+    /// The entries. A leaf without entries covers no keys, and its row is removed.
     leaf: Leaf,
     /// The last event of this batch that changed the leaf, if one did.
     changed_at: Option<Sequence>,
 }
 
-/// The leaves of one map that the running batch concerns.
+/// The leaves of one map that the running batch has read or changed.
 #[derive(Debug)]
 pub struct Tree {
     format: &'static RowFormat,
@@ -51,7 +50,7 @@ pub struct Tree {
 /// A leaf and the range of keys that it covers.
 struct Span {
     lower: Box<[u8]>,
-    /// `None` for the last leaf.
+    /// The upper bound; `None` for the last leaf.
     upper: Option<Box<[u8]>>,
 }
 
@@ -75,7 +74,7 @@ impl Tree {
     }
 
     /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
-    /// The observer is told of every edit that created or removed an entry, and may refuse new
+    /// The observer is called for every edit that creates or removes an entry, and may refuse new
     /// entries.
     ///
     /// # Errors
@@ -102,7 +101,7 @@ impl Tree {
     }
 
     /// Calls `visit` with every entry from the key `from` on, in key order, until it returns
-    /// `false`. Leaves that no edit of this batch has changed leave memory at once.
+    /// `false`. A leaf that this batch has not changed is dropped from memory after its visit.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -142,7 +141,8 @@ impl Tree {
             let changed_at = Some(sequence);
             self.leaves.insert(bound, Touched { leaf, changed_at });
         };
-        // A bound that is no part of its first key may be a part of a removed one.
+        // The old bound may not be a prefix of the first key that is left. The first leaf then has
+        // another bound, and the row with the old bound is removed.
         if pieces.first().is_some_and(|(bound, _)| **bound != *lower) {
             put(lower.into(), Leaf::default());
         }
@@ -152,7 +152,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Appends the rows that changed since the last call, and forgets the leaves.
+    /// Appends the rows that changed since the last call, and drops all leaves from memory.
     pub fn take_row_changes(&mut self, out: &mut Vec<RowChange>) {
         for (lower, touched) in std::mem::take(&mut self.leaves) {
             if let Some(sequence) = touched.changed_at {
@@ -191,7 +191,8 @@ impl Tree {
         })
     }
 
-    /// The bound of a stored leaf that has not lost its last entry in this batch.
+    /// The lower bound of the first row found by `seek` whose leaf has entries. A row is skipped if
+    /// the leaf lost its last entry in this batch.
     fn seek_live(
         &self,
         rows: &dyn Rows,
@@ -213,7 +214,7 @@ impl Tree {
         Ok(found.map(|(key, _)| key.suffix().into()))
     }
 
-    /// The leaf with this lower bound, read from its row if this batch has not done so yet. A leaf
+    /// The leaf with this lower bound. It is read from its row, unless it is in memory. A leaf
     /// without a row is empty.
     fn load(&mut self, rows: &dyn Rows, lower: &[u8]) -> Result<&Leaf, RowsError> {
         let touched = match self.leaves.entry(lower.into()) {

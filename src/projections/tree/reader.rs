@@ -55,8 +55,8 @@ impl<'r> TreeReader<'r> {
         })
     }
 
-    /// Calls `visit` with entries from the key `from` on, in key order. What it returns decides how
-    /// the reader goes on.
+    /// Calls `visit` with entries from the key `from` on, in key order. The returned [`Step`] says
+    /// how the reader continues.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -108,14 +108,14 @@ impl<'r> TreeReader<'r> {
     }
 }
 
-/// How a reader goes on after an entry.
+/// How a reader continues after an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// With the next entry.
+    /// Continue with the next entry.
     Next,
-    /// With the first entry from this key on. The leaves before it are not read.
+    /// Continue with the first entry from this key on. Leaves before it are not read.
     SkipTo(Vec<u8>),
-    /// It ends.
+    /// Stop.
     Stop,
 }
 

@@ -120,7 +120,7 @@ proptest! {
         let from = key(from);
         let expected: Vec<_> = model.into_iter().filter(|(key, _)| *key >= from).collect();
         prop_assert_eq!(entries(&rows, &from), expected);
-        // Names of leaves are parts of keys that are there, but for that of the first leaf.
+        // The name of a leaf is a prefix of its first key, except for the first leaf.
         for (key, row) in &rows.0 {
             let mut entries = Leaf::decode(&FORMAT, key, row).unwrap();
             let first = first_key(&mut entries);
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn scan_skips_what_lies_before_the_key_that_it_is_sent_to(
+    fn scan_skips_to_the_key_that_the_visitor_names(
         numbers in proptest::collection::btree_set(any::<u16>(), 1..400),
         from: u16,
         stride in 1_usize..60,
