@@ -1,4 +1,4 @@
-//! The two thousand people of the world.
+//! The two thousand authors of the world.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use super::pen::{Draft, Scene};
 use super::phrases::Phrases;
 use super::subjects::{COUNT, SUBJECTS};
 
-/// How many authors there are.
+/// Number of authors.
 pub const AUTHORS: usize = 2_000;
 /// Percentage of authors that write in Korean.
 const KOREAN_PERCENT: u64 = 66;
-/// How often another author is drawn when one has no interest in the keyword.
+/// Maximum number of further draws when the drawn author has no interest in the keyword.
 const TRIES: usize = 3;
 
 /// An author.
@@ -22,7 +22,7 @@ pub(super) struct Author {
     pub(super) handle: String,
     /// The name that is shown.
     pub(super) name: String,
-    /// How many follow the account.
+    /// Number of followers of the account.
     pub(super) followers: u64,
     /// The language that the author writes.
     pub(super) language: Language,
@@ -43,7 +43,7 @@ pub(super) struct Habits {
     pub(super) tags: u64,
 }
 
-/// Position of an author.
+/// Index of an author.
 pub(super) type AuthorId = usize;
 
 /// All authors, and how much each writes.
@@ -55,7 +55,8 @@ pub(super) struct Authors {
     voices: [Vec<AuthorId>; COUNT],
 }
 
-/// Authors of one language, the busiest first. The n-th writes about 1/n of what the first does.
+/// Authors of one language, the busiest first. The n-th writes about 1/n of what the first one
+/// writes.
 #[derive(Debug, Default)]
 struct Writers {
     ids: Vec<AuthorId>,
@@ -76,7 +77,8 @@ impl Writers {
 }
 
 impl Authors {
-    /// The authors of a seed: the voices of the keywords, and others with names from a file.
+    /// The authors that follow from a seed: the voices of the keywords, and others with names from
+    /// a file.
     pub(super) fn of(chance: &mut Chance, names: &str) -> Self {
         let mut all: Vec<(Author, Option<usize>)> = Vec::with_capacity(AUTHORS);
         for (subject, number) in SUBJECTS.iter().zip(0..) {
@@ -109,7 +111,7 @@ impl Authors {
         authors
     }
 
-    /// An author by position.
+    /// An author by index.
     pub(super) fn get(&self, id: AuthorId) -> Option<&Author> {
         self.all.get(id)
     }
@@ -136,7 +138,7 @@ impl Authors {
         drawn
     }
 
-    /// One of the accounts that are the first to write about what happens to a keyword.
+    /// One of the voices of a keyword: the accounts that write first about what happens to it.
     pub(super) fn draw_voice(
         &self,
         chance: &mut Chance,
@@ -152,7 +154,7 @@ impl Authors {
         fitting.nth(drawn)
     }
 
-    /// The handles of the accounts that are the first to write about a keyword.
+    /// The handles of the voices of a keyword.
     pub(super) fn voices(&self, keyword: usize) -> impl Iterator<Item = &str> {
         let voices = self.voices.get(keyword).into_iter().flatten();
         voices.filter_map(|id| Some(self.get(*id)?.handle.as_str()))
@@ -219,7 +221,7 @@ fn stranger(chance: &mut Chance, names: &Phrases, taken: &mut BTreeSet<String>) 
         handle += &chance.below(100).to_string();
     }
     taken.insert(handle.clone());
-    // Few have many followers: a number as often as it is small.
+    // Few authors have many followers: twice as many followers are half as likely.
     let reach = 120_000_000 / (chance.below(1_000_000) + 150);
     let followers = reach * chance.between(5, 100) / 100;
     let mut interests = 0;

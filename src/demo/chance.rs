@@ -1,11 +1,11 @@
-//! Random numbers that are equal on every machine.
+//! Random numbers that are the same on every machine.
 
 /// A generator of random numbers (`SplitMix64`): integers only, one state of 64 bits.
 #[derive(Debug, Clone)]
 pub(super) struct Chance(u64);
 
 impl Chance {
-    /// The numbers of a seed.
+    /// The generator that begins with a seed.
     pub(super) fn of(seed: u64) -> Self {
         Self(seed)
     }
@@ -32,7 +32,7 @@ impl Chance {
         self.below(100) < percent
     }
 
-    /// A position below `length`; 0 when `length` is 0.
+    /// An index below `length`; 0 when `length` is 0.
     pub(super) fn index(&mut self, length: usize) -> usize {
         let drawn = self.below(u64::try_from(length).unwrap_or_default());
         usize::try_from(drawn).unwrap_or_default()
@@ -43,8 +43,8 @@ impl Chance {
         items.get(self.index(items.len()))
     }
 
-    /// The position of an entry of `sums`, which ascend: each as often as it is above the entry
-    /// before.
+    /// The index of a random entry of `sums`, which ascend. The probability of an entry is in
+    /// proportion to its difference from the entry before.
     pub(super) fn position(&mut self, sums: &[u64]) -> usize {
         let drawn = self.below(sums.last().copied().unwrap_or_default());
         sums.partition_point(|sum| *sum <= drawn)
@@ -58,7 +58,7 @@ impl Chance {
     }
 }
 
-/// A number that follows from the given ones and looks random.
+/// A hash of the seed and the parts, as a random number.
 pub(super) fn mixed(seed: u64, parts: &[u64]) -> u64 {
     parts.iter().fold(seed, |state, part| {
         finish(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ part.rotate_left(32))

@@ -18,27 +18,28 @@ const TWICE: u64 = 7;
 const DELETED: u64 = 12;
 /// Posts with later metrics per 1,000 posts.
 const ENGAGED: u64 = 220;
-/// How long metrics grow and deletions are made; less in a span of less than 50 such times.
+/// The time after a post in which its metrics grow and it may be deleted. It is shorter in a span
+/// of less than 50 such times.
 const AFTERLIFE_MILLIS: i64 = Timestamp::DAY;
-/// The longest delay of a late post, likewise.
+/// Maximum delay of a late post. It is shorter in a short span, too.
 const DELAY_MILLIS: i64 = 6 * Timestamp::HOUR;
-/// The most events that wait for their time; further ones are dropped.
+/// Maximum number of events that wait for their time; further ones are dropped.
 const MAX_LATER: usize = 200_000;
-/// Ids count milliseconds from 2010-01-01T00:00:00Z.
+/// The time 2010-01-01T00:00:00Z, from which ids count milliseconds.
 const FIRST_ID_MILLIS: i64 = 1_262_304_000_000;
 
-/// What is yet to come of a post.
+/// A later event of a post.
 #[derive(Debug)]
 enum Later {
-    /// The post itself, which is late, or arrives again.
+    /// The line of the post itself, which is late or arrives twice.
     Line(Vec<u8>),
     /// Its metrics.
     Engaged(u64, Reactions),
-    /// Its end.
+    /// Its deletion.
     Deleted(u64),
 }
 
-/// Hands out the lines of a stretch of time.
+/// Returns the lines of a stretch of time, one by one.
 #[derive(Debug)]
 pub struct Chronicle<'w> {
     composer: Composer<'w>,
@@ -46,12 +47,12 @@ pub struct Chronicle<'w> {
     chance: Chance,
     clock: ClockText,
     tick: Option<Tick>,
-    /// The posts of the tick so far.
+    /// Number of posts in the current tick so far.
     in_tick: u64,
-    /// The posts so far.
+    /// Number of posts so far.
     posts: u64,
     first_id: u64,
-    /// By arrival, then in the order in which it was decided.
+    /// Later events by time of arrival, then in the order in which they were planned.
     later: BTreeMap<(Timestamp, u64), Later>,
     decided: u64,
     afterlife: i64,
@@ -72,8 +73,8 @@ impl<'w> Chronicle<'w> {
         }
     }
 
-    /// Lines from a moment on, without an end: a post every `pause` milliseconds in the mean, and
-    /// a storyline every few minutes.
+    /// Lines from a time on, without an end: a post every `pause` milliseconds on average, and a
+    /// storyline every few minutes.
     pub fn live(world: &'w World, from: Timestamp, pause: u32) -> Self {
         let rates = Rates::live(world.seed, from, pause);
         let chance = mixed(world.seed, &[7, from.millis().cast_unsigned()]);
@@ -106,8 +107,8 @@ impl<'w> Chronicle<'w> {
         self.rates.episodes()
     }
 
-    /// Writes the next line, without a line end, in place of what `line` held, and returns when it
-    /// arrives; `None` at the end.
+    /// Replaces `line` by the next line, without a line end. Returns the time at which it arrives;
+    /// `None` at the end.
     pub fn next_line(&mut self, line: &mut Vec<u8>) -> Option<Timestamp> {
         loop {
             let due = self.later.first_key_value().map(|(key, _)| key.0);
@@ -123,20 +124,21 @@ impl<'w> Chronicle<'w> {
         }
     }
 
-    /// When the next post is written.
+    /// The time of the next post.
     fn next_post(&mut self) -> Option<Timestamp> {
         while self.tick.is_none_or(|tick| self.in_tick >= tick.posts) {
             self.tick = Some(self.rates.next_tick()?);
             self.in_tick = 0;
         }
         let tick = self.tick?;
-        // Each post has an even share of the tick, and comes at any time in it.
+        // A tick is divided evenly among its posts, and each post comes at a random time in its
+        // part.
         let share = self.in_tick * 1_000 + mixed(self.first_id, &[self.posts]) % 1_000;
         let part = i128::from(tick.length) * i128::from(share) / i128::from(tick.posts * 1_000);
         Some(tick.start.plus(i64::try_from(part).ok()?))
     }
 
-    /// Writes a post. False when it is late, and comes later.
+    /// Writes a post. Returns false when the post is late; its line then comes later.
     fn post(&mut self, line: &mut Vec<u8>, at: Timestamp) -> bool {
         let Some(tick) = self.tick else {
             return false;
@@ -174,14 +176,14 @@ impl<'w> Chronicle<'w> {
         !is_late
     }
 
-    /// An id as the network gives them: it grows with time.
+    /// The id of a post. Like the ids of real networks, ids grow with time.
     fn id(&self, at: Timestamp) -> u64 {
         let since = at.millis().saturating_sub(FIRST_ID_MILLIS).max(0);
         let number = self.first_id.wrapping_add(self.posts) & 0x3f_ffff;
         (since.unsigned_abs() << 22) | number
     }
 
-    /// Decides what is yet to come of a post.
+    /// Plans the later events of a post.
     fn decide_afterlife(&mut self, line: &[u8], id: u64, arrives: Timestamp, all: Reactions) {
         if self.chance.below(1_000) < TWICE {
             let pause = self.part_of(self.delay / 10);
@@ -210,7 +212,7 @@ impl<'w> Chronicle<'w> {
         }
     }
 
-    /// A random part of a time, at least a millisecond.
+    /// A random part of a duration, at least one millisecond.
     fn part_of(&mut self, millis: i64) -> i64 {
         let part = self.chance.below(millis.unsigned_abs());
         i64::try_from(part).unwrap_or_default().max(1)
@@ -223,7 +225,7 @@ impl<'w> Chronicle<'w> {
         }
     }
 
-    /// Writes what comes next of the posts so far.
+    /// Writes the next one of the planned later events.
     fn next_later(&mut self, line: &mut Vec<u8>) -> Option<Timestamp> {
         let ((arrives, _), later) = self.later.pop_first()?;
         match later {
@@ -237,7 +239,8 @@ impl<'w> Chronicle<'w> {
     }
 }
 
-/// The metrics of a post when all is over: more for those with many followers, and a few have luck.
+/// The final metrics of a post. They grow with the number of followers, and a few posts get many
+/// more.
 fn reactions(chance: &mut Chance, composed: &Composed<'_>) -> Reactions {
     if composed.repost_of.is_some() {
         return Reactions::default();

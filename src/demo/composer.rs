@@ -10,11 +10,11 @@ use super::stories::{Stir, USUAL};
 use super::subjects::{COUNT, SUBJECTS};
 use super::{Language, World};
 
-/// How many posts of a keyword can be answered and repeated.
+/// Number of recent posts of a keyword that can be answered and repeated.
 const RECENT: usize = 24;
-/// While something happens: percentage of the keyword's posts that are about it, ...
+/// During an episode: percentage of the keyword's posts that are about it.
 const ABOUT_EPISODE: u64 = 88;
-/// ... and percentage that the voices of the keyword write.
+/// During an episode: percentage of these posts that voices of the keyword write.
 const BY_VOICES: u64 = 30;
 
 /// A post that can be answered and repeated.
@@ -26,16 +26,16 @@ struct Recent {
     language: Language,
 }
 
-/// What is known of a post besides its text.
+/// A composed post, without its text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Composed<'w> {
     /// The author.
     pub(super) author: &'w Author,
     /// The language of the text.
     pub(super) language: Language,
-    /// The post that it answers.
+    /// The post that this one answers.
     pub(super) reply_to: Option<u64>,
-    /// The post that it repeats.
+    /// The post that this one repeats.
     pub(super) repost_of: Option<u64>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Composer<'w> {
 }
 
 impl<'w> Composer<'w> {
-    /// A composer that has written nothing yet.
+    /// A composer without posts.
     pub(super) fn of(world: &'w World) -> Self {
         let banks = world.phrases.iter().map(|phrases| {
             [Language::Korean, Language::English].map(|language| Banks::of(phrases, language))
@@ -130,7 +130,8 @@ impl<'w> Composer<'w> {
             .or_else(|| authors.draw(chance, language, keyword))
     }
 
-    /// Keeps a post, so that it can be answered and repeated, in place of another one.
+    /// Keeps a post that can be answered and repeated. When the list is full, it replaces a random
+    /// one.
     fn keep(&mut self, chance: &mut Chance, keyword: usize, post: Recent) {
         let Some(recent) = self.recent.get_mut(keyword) else {
             return;
@@ -169,7 +170,7 @@ impl<'w> Composer<'w> {
         })
     }
 
-    /// Begins an answer to another post of the keyword, and returns its id.
+    /// Begins an answer to another post of the keyword. Returns the id of that post.
     fn address(
         &mut self,
         chance: &mut Chance,
@@ -189,7 +190,8 @@ impl<'w> Composer<'w> {
         Some(to.id)
     }
 
-    /// Writes the text: what it is about, often a second sentence, sometimes tags or an address.
+    /// Writes the text: a sentence about its subject, often a second sentence, sometimes hashtags
+    /// or an address.
     fn write(
         &mut self,
         chance: &mut Chance,
@@ -240,7 +242,7 @@ impl<'w> Composer<'w> {
         Some(())
     }
 
-    /// What the slots of a post become.
+    /// The values of the slots of a post.
     fn scene(
         &self,
         chance: &mut Chance,
@@ -272,7 +274,8 @@ fn other_keyword(chance: &mut Chance, keyword: usize) -> usize {
     if is_related { in_circle } else { any }
 }
 
-/// Whether a text names a keyword: in any case, and in Latin script as words of their own.
+/// Whether a text contains a keyword, without case. An ASCII keyword must consist of whole words of
+/// the text.
 fn names(text: &str, keyword: &str) -> bool {
     if !keyword.is_ascii() {
         return text.contains(keyword);

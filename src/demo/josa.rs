@@ -20,7 +20,7 @@ const PAIRS: [(&str, &str); 7] = [
     ("이에요", "예요"),
 ];
 
-/// How a word ends.
+/// The ending of a word, as particles distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Vowel,
@@ -29,7 +29,7 @@ enum Ending {
 }
 
 impl Josa {
-    /// The particle that has this form, one of the two; a particle such as 이라고 loses its 이
+    /// The particle with this form, which is one of the two. A particle such as 이라고 loses its 이
     /// after a vowel.
     pub(super) fn of(form: &str) -> Self {
         let pair = PAIRS
@@ -46,7 +46,7 @@ impl Josa {
         }
     }
 
-    /// The form that fits behind a text.
+    /// The form that fits after a text.
     pub(super) fn after(&self, text: &str) -> &str {
         match ending(text) {
             Ending::Consonant => &self.after_consonant,
@@ -56,7 +56,7 @@ impl Josa {
     }
 }
 
-/// How a text ends when it is read aloud in Korean; symbols at the end are passed over.
+/// The ending of a text that is read aloud in Korean. Symbols at the end are ignored.
 fn ending(text: &str) -> Ending {
     let last = text.chars().rev().find(|last| last.is_alphanumeric());
     match last.map(|last| last.to_ascii_lowercase()) {

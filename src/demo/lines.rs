@@ -1,4 +1,4 @@
-//! Events as lines of JSON, written into a buffer that is used again.
+//! Events as lines of JSON, written into a buffer that is reused.
 
 use std::io::Write as _;
 
@@ -15,7 +15,7 @@ pub(super) struct Reactions {
 }
 
 impl Reactions {
-    /// A part of them, in percent.
+    /// A part of these numbers, in percent.
     pub(super) fn percent(self, percent: u64) -> Self {
         let part = |count: u64| count * percent / 100;
         Self {
@@ -40,7 +40,7 @@ pub(super) struct Posted<'a> {
     pub(super) reactions: Reactions,
 }
 
-/// Writes `tweet.posted` in place of what the line held.
+/// Replaces the line by a `tweet.posted`.
 // Writing to a vector cannot fail.
 pub(super) fn posted(line: &mut Vec<u8>, clock: &mut ClockText, post: &Posted<'_>) {
     line.clear();
@@ -72,7 +72,7 @@ pub(super) fn posted(line: &mut Vec<u8>, clock: &mut ClockText, post: &Posted<'_
     line.push(b'}');
 }
 
-/// Writes `tweet.engaged` in place of what the line held.
+/// Replaces the line by a `tweet.engaged`.
 pub(super) fn engaged(
     line: &mut Vec<u8>,
     clock: &mut ClockText,
@@ -88,7 +88,7 @@ pub(super) fn engaged(
     line.push(b'}');
 }
 
-/// Writes `tweet.deleted` in place of what the line held.
+/// Replaces the line by a `tweet.deleted`.
 pub(super) fn deleted(line: &mut Vec<u8>, clock: &mut ClockText, id: u64, at: Timestamp) {
     line.clear();
     let _ = write!(line, r#"{{"type":"tweet.deleted","id":"x:{id}","at":""#);
@@ -119,7 +119,8 @@ fn quoted(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
 }
 
-/// Writes times. The part through the minute is kept, because the next time often has the same.
+/// Formats times. It keeps the part through the minute, because the next time often has the same
+/// minute.
 #[derive(Debug, Default)]
 pub(super) struct ClockText {
     minute: Option<i64>,
@@ -127,7 +128,7 @@ pub(super) struct ClockText {
 }
 
 impl ClockText {
-    /// A time as an event has it, such as `2026-11-23T07:00:00.123Z`.
+    /// A time in the form of an event, such as `2026-11-23T07:00:00.123Z`.
     fn of(&mut self, at: Timestamp) -> &[u8] {
         let minute = at.millis().div_euclid(Timestamp::MINUTE);
         if self.minute != Some(minute) {

@@ -1,4 +1,4 @@
-//! Spelling mistakes and other habits of people that type in a hurry.
+//! Spelling mistakes and other habits of hurried writing.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::authors::Habits;
 use super::chance::Chance;
 use super::pen::Draft;
 
-/// How words are spelled, and how people often spell them.
+/// Korean words, and how people often misspell them.
 const KOREAN: [(&str, &str); 20] = [
     ("됐", "됬"),
     ("어떻게", "어떡게"),
@@ -31,7 +31,7 @@ const KOREAN: [(&str, &str); 20] = [
     ("그냥", "걍"),
 ];
 
-/// Gives a text the habits of its author.
+/// Applies the habits of its author to a text.
 pub(super) fn apply(draft: &mut Draft, language: Language, habits: Habits, chance: &mut Chance) {
     if language == Language::English && habits.capitals {
         capitalize(draft);
@@ -134,7 +134,7 @@ fn in_name(names: &[Range<usize>], at: usize) -> bool {
     names.iter().any(|name| name.contains(&at))
 }
 
-/// Replaces a part, and keeps the names where they are in the text.
+/// Replaces a part of the text, and moves the ranges of names accordingly.
 fn replace(draft: &mut Draft, part: Range<usize>, by: &str) {
     for name in &mut draft.names {
         if name.start >= part.end {

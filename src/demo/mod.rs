@@ -1,5 +1,5 @@
-//! A made-up world in which people post: invented keywords, authors and events, for the demo, for
-//! load tests and for benches.
+//! A made-up world with invented keywords, authors and events, for the demo, for load tests and for
+//! benchmarks.
 //!
 //! ```text
 //! subjects ─► phrases ─┐
@@ -9,8 +9,8 @@
 //!
 //! A [`World`] follows from its seed, and a [`Chronicle`] from the world and its [`Span`]. They are
 //! the same on every machine, byte for byte: there are no floats, no clock and no hash maps. A
-//! chronicle hands out one line at a time. It holds the events that wait for their time, of which
-//! a longer span has no more.
+//! chronicle returns one line at a time. It keeps only the events that wait for their time, and
+//! their number does not grow with the span.
 
 mod authors;
 mod chance;
@@ -61,7 +61,7 @@ impl Language {
     }
 }
 
-/// People and what they write about.
+/// The authors, and the phrases of what they write about.
 #[derive(Debug)]
 pub struct World {
     seed: u64,
@@ -71,13 +71,14 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a seed.
+    /// The world that follows from a seed.
     pub fn new(seed: u64) -> Self {
         let phrases = SUBJECTS.iter().map(|subject| {
             Phrases::of(&[
                 (COMMON_KOREAN, Some(Language::Korean)),
                 (COMMON_ENGLISH, Some(Language::English)),
-                // Twice: what is said of this keyword alone is said more often.
+                // The file is read twice, so that phrases of this keyword alone are more frequent
+                // than general ones.
                 (subject.phrases, None),
                 (subject.phrases, None),
             ])
@@ -89,7 +90,8 @@ impl World {
         }
     }
 
-    /// The handles of the accounts that are the first to write about what happens to a keyword.
+    /// The handles of the voices of a keyword: the accounts that write first about what happens to
+    /// it.
     pub fn voices(&self, keyword: &str) -> Vec<&str> {
         let found = KEYWORDS.iter().position(|one| *one == keyword);
         found.map_or_else(Vec::new, |found| self.authors.voices(found).collect())

@@ -1,4 +1,4 @@
-//! Writes phrases out: fills their slots.
+//! Writes phrases into texts, with values in their slots.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -8,12 +8,12 @@ use super::chance::{Chance, mixed};
 use super::josa::Josa;
 use super::phrases::{BankId, Phrase, Phrases, Piece, Slot};
 
-/// The deepest nesting of banks; below it slots stay empty.
+/// Maximum nesting of banks. Slots below it stay empty.
 const MAX_DEPTH: u8 = 8;
-/// How often a phrase that the post has already is drawn again.
+/// Maximum number of further draws when the post already has the drawn phrase.
 const REDRAWS: usize = 2;
 
-/// What the slots of a post become.
+/// The values of the slots of a post.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene<'a> {
     /// The banks of the post's keyword.
@@ -31,16 +31,16 @@ pub(super) struct Scene<'a> {
 /// A text that is being written.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    /// What is written so far.
+    /// The text so far.
     pub(super) text: String,
-    /// The places of names, in which there are no spelling mistakes.
+    /// The ranges of names in the text. They get no spelling mistakes.
     pub(super) names: Vec<Range<usize>>,
-    /// The phrases so far, by bank and position.
+    /// The phrases used so far: bank, and index in it.
     used: Vec<(BankId, usize)>,
 }
 
 impl Draft {
-    /// Makes it empty.
+    /// Empties the draft.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.names.clear();
@@ -57,7 +57,7 @@ impl Draft {
         }
     }
 
-    /// Appends a text. Of two spaces that would meet, one is left out.
+    /// Appends a text. If two spaces would meet, one of them is left out.
     pub(super) fn push(&mut self, text: &str) {
         let text = if self.text.is_empty() || self.text.ends_with([' ', '\n']) {
             text.trim_start_matches(' ')
@@ -89,7 +89,7 @@ impl Draft {
         self.text.ends_with(char::is_alphanumeric)
     }
 
-    /// Ends the text: without spaces behind it.
+    /// Ends the text: removes spaces at its end.
     pub(super) fn end(&mut self) {
         self.text.truncate(self.text.trim_end().len());
     }

@@ -13,14 +13,14 @@
 //! | `{3-20}` | a number in that range |
 //! | `{@}`, `{url}` | the handle of an author; an address |
 //!
-//! `:` and a particle behind the name, as in `{kw:은}`, add the particle in the form that fits.
+//! A slot such as `{kw:은}` adds a particle after the name, in the form that fits the name.
 
 use std::collections::BTreeMap;
 
 use super::Language;
 use super::josa::Josa;
 
-/// Number of a bank.
+/// Index of a bank.
 pub(super) type BankId = usize;
 
 /// A phrase, in pieces.
@@ -29,13 +29,13 @@ pub(super) type Phrase = Vec<Piece>;
 /// A piece of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// As it stands.
+    /// A fixed text.
     Text(Box<str>),
-    /// What a slot becomes, and the particle behind it.
+    /// A slot, and the particle after its value.
     Slot(Slot, Option<Josa>),
 }
 
-/// What stands in braces.
+/// The content of a slot's braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Slot {
     /// The keyword of the post.
@@ -46,7 +46,7 @@ pub(super) enum Slot {
     Bank(BankId),
     /// A phrase of a bank that an episode keeps.
     Fact(BankId),
-    /// One of these.
+    /// One of these phrases.
     Choice(Vec<Phrase>),
     /// A number from the first through the second.
     Number(u64, u64),
@@ -68,7 +68,8 @@ pub(super) struct Phrases {
 type Section<'a> = (String, Vec<&'a str>);
 
 impl Phrases {
-    /// Reads files, each with the language of its sections where their names have none.
+    /// Reads files. Each comes with the language of those of its sections whose names have no
+    /// language.
     pub(super) fn of(files: &[(&str, Option<Language>)]) -> Self {
         let sections: Vec<Section<'_>> = files
             .iter()
@@ -95,7 +96,7 @@ impl Phrases {
         phrases
     }
 
-    /// The number of a bank in a language, or of the one for both languages.
+    /// The index of a bank in a language, or else of the bank for both languages.
     pub(super) fn id(&self, name: &str, language: Language) -> Option<BankId> {
         self.find(name, Some(language.tag()))
     }
@@ -186,7 +187,7 @@ fn sections_of(text: &str, language: Option<Language>) -> Vec<Section<'_>> {
     sections
 }
 
-/// What stands before the first braces, in them, and behind them.
+/// Splits a text into the parts before the first braces, in them, and after them.
 fn braces(text: &str) -> Option<(&str, &str, &str)> {
     let open = text.find('{')?;
     let mut depth = 0_usize;
@@ -207,7 +208,7 @@ fn braces(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// Splits at the bars that stand in no inner braces.
+/// Splits at the bars that are not in inner braces.
 fn split_choices(inside: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     inside

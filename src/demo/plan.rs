@@ -1,4 +1,4 @@
-//! What a post is to be: its kind, and the banks of its sentences.
+//! The plan of a post: its kind, and the banks of its sentences.
 
 use super::Language;
 use super::chance::Chance;
@@ -82,14 +82,14 @@ pub(super) enum Kind {
     Repost,
     /// Answers another post.
     Reply,
-    /// Is about an address.
+    /// Writes about an address.
     Quote,
-    /// Stands for itself.
+    /// Stands alone.
     Own,
 }
 
 impl Kind {
-    /// A random kind, each as often as it is among posts.
+    /// A random kind, with the frequency of each kind among posts.
     pub(super) fn draw(chance: &mut Chance) -> Self {
         let drawn = chance.below(100);
         if drawn < REPOSTS {
@@ -104,24 +104,24 @@ impl Kind {
     }
 }
 
-/// What a post is to be.
+/// The plan of a post.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Its kind.
     pub(super) kind: Kind,
-    /// What it is about, if something happens.
+    /// The episode that the post is about, if any.
     pub(super) stir: Option<Stir>,
 }
 
 /// The banks of the sentences of a post.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sentences {
-    /// A word or two before the first.
+    /// A word or two before the first sentence.
     pub(super) opening: Option<BankId>,
-    /// What the post is about.
+    /// The first sentence.
     pub(super) first: Option<BankId>,
     /// A second sentence.
     pub(super) second: Option<BankId>,
-    /// What may stand behind a text that ends plainly.
+    /// A tail, for a text that ends with a letter or a digit.
     pub(super) tail: Option<BankId>,
 }

@@ -1,4 +1,4 @@
-//! How many posts there are, when, and about which keyword.
+//! The number of posts over time, in all and for each keyword.
 
 use super::chance::mixed;
 use super::rhythm::Rhythm;
@@ -6,40 +6,40 @@ use super::stories::{Episode, STORIES, Schedule, Stir, USUAL};
 use super::subjects::{COUNT, SUBJECTS};
 use crate::events::Timestamp;
 
-/// Volumes change this many times in a slot of the storylines.
+/// Number of ticks in a slot of the storylines. Volumes change with each tick.
 const TICKS_PER_SLOT: i64 = 216;
-/// What is liked today is liked less after so long.
+/// The time over which the popularity of a keyword changes.
 const DRIFT_MILLIS: i64 = 9 * Timestamp::DAY;
-/// A live part has a storyline this often.
+/// Length of a storyline's slot in a live part.
 const LIVE_SLOT_MILLIS: i64 = 5 * Timestamp::MINUTE;
-/// Of a span, the last part in which volumes rise.
+/// Volumes rise in the last one of this number of equal parts of a span.
 const RISING_PART: i64 = 4;
-/// By how many percent volumes rise.
+/// The rise of volumes, in percent.
 const RISE_PERCENT: u64 = 1_500;
 
 /// A stretch of the world's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// When it begins.
+    /// Start of the span.
     pub from: Timestamp,
-    /// When it ends, exclusively.
+    /// End of the span, exclusive.
     pub to: Timestamp,
-    /// How many posts there are in it.
+    /// Number of posts in the span.
     pub posts: u64,
-    /// How the number of posts changes in it.
+    /// The change of the number of posts over the span.
     pub growth: Growth,
 }
 
-/// How the number of posts a day changes over a span.
+/// The change of the number of posts a day over a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
-    /// Days are alike.
+    /// All days have about the same number.
     Steady,
-    /// In the last quarter it rises to 16 times.
+    /// In the last quarter the number rises to 16 times.
     Rising,
 }
 
-/// The volumes of a stretch of time, tick by tick.
+/// The volumes of a stretch of time. They are computed tick by tick.
 #[derive(Debug)]
 pub(super) struct Rates {
     seed: u64,
@@ -51,28 +51,27 @@ pub(super) struct Rates {
     /// The next tick.
     next: Timestamp,
     tick: i64,
-    /// Posts in proportion to weights: so many posts ...
+    /// `posts` divided by `total` is the number of posts per unit of weight.
     posts: u128,
-    /// ... for this sum of weights.
     total: u128,
-    /// The sum of the weights so far.
+    /// Sum of the weights so far.
     passed: u128,
 }
 
-/// A short time in which volumes don't change.
+/// A short time with constant volumes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tick {
-    /// When it begins.
+    /// Start of the tick.
     pub(super) start: Timestamp,
-    /// How long it is, in milliseconds.
+    /// Length of the tick, in milliseconds.
     pub(super) length: i64,
-    /// The posts in it.
+    /// Number of posts in the tick.
     pub(super) posts: u64,
-    /// The weights of the keywords, summed up.
+    /// The running sums of the weights of the keywords.
     pub(super) sums: [u64; COUNT],
-    /// Of the weight of each keyword, what is written in Korean, in thousandths.
+    /// For each keyword: the part of its weight that is written in Korean, in thousandths.
     pub(super) korean: [u64; COUNT],
-    /// What is going on.
+    /// The effects of the present episodes.
     pub(super) stirs: [Option<Stir>; 3],
 }
 
@@ -104,7 +103,7 @@ impl Rates {
         rates
     }
 
-    /// The volumes from a moment on, without an end: a post every `pause` milliseconds in the mean,
+    /// The volumes from a time on, without an end: a post every `pause` milliseconds on average,
     /// and a storyline every few minutes.
     pub(super) fn live(seed: u64, from: Timestamp, pause: u32) -> Self {
         let stories = i64::try_from(STORIES).unwrap_or(1);
@@ -154,7 +153,7 @@ impl Rates {
         Some(tick)
     }
 
-    /// The end of the stretch.
+    /// End of the stretch.
     pub(super) fn end(&self) -> Timestamp {
         self.to
     }
@@ -164,7 +163,7 @@ impl Rates {
         self.schedule.episodes(self.to)
     }
 
-    /// The posts through the ticks so far.
+    /// Number of posts in the ticks so far.
     fn posts_through(&self) -> u64 {
         let posts = (self.passed * self.posts).checked_div(self.total);
         u64::try_from(posts.unwrap_or_default()).unwrap_or(u64::MAX)
@@ -194,7 +193,7 @@ impl Rates {
         }
     }
 
-    /// In a live part nights are less quiet and evenings less busy.
+    /// The rhythm at a time. In a live part nights are less quiet and evenings less busy.
     fn rhythm(&self, moment: Timestamp) -> Rhythm {
         let Rhythm { korean, english } = Rhythm::at(moment);
         if self.is_live {
@@ -207,7 +206,7 @@ impl Rates {
         }
     }
 
-    /// How much a keyword is liked at the time, in percent.
+    /// The popularity of a keyword at a time, in percent.
     fn drift(&self, keyword: u64, moment: Timestamp) -> u64 {
         let period = moment.millis().div_euclid(DRIFT_MILLIS);
         let part = moment.millis().rem_euclid(DRIFT_MILLIS) * 100 / DRIFT_MILLIS;
@@ -216,7 +215,7 @@ impl Rates {
         (at(period) * (100 - part) + at(period + 1) * part) / 100
     }
 
-    /// The growth at a moment, in percent.
+    /// The growth at a time, in percent.
     fn growth(&self, moment: Timestamp) -> u64 {
         let length = (self.to.millis() - self.from.millis()) / RISING_PART;
         let since = moment.millis() - (self.to.millis() - length);

@@ -1,8 +1,8 @@
-//! When people write: by the hour of the day and the day of the week, in Asia/Seoul.
+//! The number of posts by hour of the day and day of the week, in Asia/Seoul.
 
 use crate::events::Timestamp;
 
-/// Asia/Seoul is this far ahead of UTC, all year.
+/// The offset of Asia/Seoul from UTC, which is the same all year.
 pub(super) const SEOUL_MILLIS: i64 = 9 * Timestamp::HOUR;
 
 type Day = [u64; 24];
@@ -22,7 +22,7 @@ const ENGLISH: Day = [
     66, 66, 68, 70, 72, 74, 72, 70, 72, 76, 78, 76, 70, 62, 54, 50, 48, 48, 50, 54, 58, 60, 62, 64,
 ];
 
-/// How much is written at a moment, in Korean and in English.
+/// The relative number of posts at a time, in Korean and in English.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rhythm {
     /// In Korean, about 1,000 on average.
@@ -32,7 +32,7 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// The rhythm at a moment: between the middles of two hours it changes evenly.
+    /// The rhythm at a time. It changes linearly between the middles of two hours.
     pub(super) fn at(moment: Timestamp) -> Self {
         let local = moment.millis() + SEOUL_MILLIS - Timestamp::HOUR / 2;
         let part = local.rem_euclid(Timestamp::HOUR) / Timestamp::MINUTE;

@@ -1,4 +1,4 @@
-//! What happens in the world: ten storylines, one after the other, again and again.
+//! The events of the world: ten storylines that take turns.
 //!
 //! A stretch of time is divided into slots, and in each slot one storyline takes place, as an
 //! episode. For two to three hours its keyword has many times its usual posts; hours later a second
@@ -9,13 +9,13 @@ use super::chance::{Chance, mixed};
 use super::rhythm::SEOUL_MILLIS;
 use crate::events::Timestamp;
 
-/// The number of storylines.
+/// Number of storylines.
 pub(super) const STORIES: usize = 10;
-/// The longest slot.
+/// Maximum length of a slot.
 const SLOT_MILLIS: i64 = 36 * Timestamp::HOUR;
-/// Shorter slots don't keep to the hours of the day.
+/// Minimum length of a slot whose storyline begins at its hour of the day.
 const MIN_DAILY_SLOT_MILLIS: i64 = 24 * Timestamp::HOUR;
-/// In shorter slots an episode takes more of the slot by this factor.
+/// In shorter slots, the parts of an episode take a larger share of the slot by this factor.
 const STRETCH: i64 = 3;
 /// A multiplier of 1.
 pub(super) const USUAL: u64 = 10;
@@ -33,11 +33,11 @@ struct Story {
 /// A part of a storyline, with phrases of its own.
 #[derive(Debug, Clone, Copy)]
 struct Act {
-    /// When it begins, in minutes since the storyline did.
+    /// Start, in minutes after that of the storyline.
     after_minutes: i64,
-    /// How long its posts are at their most, in minutes.
+    /// Length of the time with the full number of posts, in minutes.
     minutes: i64,
-    /// How many times the usual number of posts there are, in tenths.
+    /// Factor of the usual number of posts, in tenths.
     times: u64,
 }
 
@@ -79,30 +79,30 @@ const ALL: [Story; STORIES] = [
     story("viral", 11, 21, (150, 150), (720, 60, 60)),
 ];
 
-/// A storyline that takes place at a certain time.
+/// A storyline that takes place at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Episode {
     /// The storyline, such as `launch`.
     pub story: &'static str,
-    /// Position of its keyword.
+    /// Index of its keyword.
     pub(super) keyword: usize,
-    /// When its first part begins.
+    /// Start of its first part.
     pub start: Timestamp,
-    /// When its first part ends: until then the keyword has several times its usual posts.
+    /// End of its first part. Until then the keyword has several times its usual posts.
     pub end: Timestamp,
-    /// Its second part, with beginning and end.
+    /// Start and end of its second part.
     pub second: (Timestamp, Timestamp),
-    /// Decides the facts of this time.
+    /// Determines the facts of this episode.
     pub(super) facts: u64,
     times: [u64; 2],
 }
 
-/// What an episode does to its keyword at a moment.
+/// The effect of an episode on its keyword at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stir {
-    /// Position of the keyword.
+    /// Index of the keyword.
     pub(super) keyword: usize,
-    /// How many times the usual number of posts there are, in tenths.
+    /// Factor of the usual number of posts, in tenths.
     pub(super) times: u64,
     /// The part whose phrases are used, 0 or 1.
     pub(super) act: usize,
@@ -119,7 +119,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Episodes from a moment on: all storylines at least once in `span` milliseconds.
+    /// Episodes from a time on. All storylines take place at least once in `span` milliseconds.
     pub(super) fn over(seed: u64, from: Timestamp, span: i64) -> Self {
         let all = i64::try_from(STORIES).unwrap_or(1);
         let rounds = (span + all * SLOT_MILLIS / 2) / (all * SLOT_MILLIS);
@@ -132,7 +132,7 @@ impl Schedule {
         self.slot
     }
 
-    /// The slot of a moment.
+    /// The number of the slot that contains a time.
     fn number(&self, moment: Timestamp) -> i64 {
         (moment.millis() - self.from.millis()).div_euclid(self.slot)
     }
@@ -180,13 +180,13 @@ impl Schedule {
         found.filter(move |episode| episode.start < to)
     }
 
-    /// The episodes that may stir their keywords at a moment.
+    /// The episodes that may affect their keywords at a time.
     pub(super) fn around(&self, moment: Timestamp) -> impl Iterator<Item = Episode> {
         let now = self.number(moment);
         (now - 2..=now).filter_map(|number| self.episode(number))
     }
 
-    /// Minutes of a slot of full length as milliseconds of one of these slots.
+    /// Converts minutes of a slot of full length to milliseconds in these slots.
     fn scaled(&self, minutes: i64, stretch: i64) -> i64 {
         let full = minutes * Timestamp::MINUTE;
         if self.slot < MIN_DAILY_SLOT_MILLIS {
@@ -198,7 +198,7 @@ impl Schedule {
 }
 
 impl Episode {
-    /// What it does to its keyword at a moment, if anything.
+    /// The effect on the keyword at a time, if there is one.
     pub(super) fn stir(&self, moment: Timestamp) -> Option<Stir> {
         let parts = [(self.start, self.end), self.second];
         let stirs = parts.into_iter().zip(self.times).zip(0..);
@@ -216,7 +216,7 @@ impl Episode {
     }
 }
 
-/// The multiplier of a part at a moment: full between start and end, then it fades.
+/// The factor of a part at a time: constant between start and end, then falling.
 fn times_at(moment: Timestamp, start: Timestamp, end: Timestamp, times: u64) -> Option<u64> {
     let since = moment.millis() - start.millis();
     let length = end.millis() - start.millis();

@@ -1,13 +1,13 @@
-//! The keywords of the world: how much is written about each, in which language, by which phrases.
+//! The keywords of the world, each with its number of posts, its languages and its phrases.
 
-/// A keyword and what is known of it.
+/// A keyword and its properties.
 #[derive(Debug)]
 pub(super) struct Subject {
     /// The keyword as people write it.
     pub(super) keyword: &'static str,
-    /// How much is written about it, in proportion to the others.
+    /// The number of posts about it, in proportion to other keywords.
     pub(super) weight: u64,
-    /// Of 100 posts, those in Korean.
+    /// Percentage of posts in Korean.
     pub(super) korean: u64,
     /// Keywords of one circle are often named together.
     pub(super) circle: Circle,
@@ -15,7 +15,7 @@ pub(super) struct Subject {
     pub(super) phrases: &'static str,
 }
 
-/// What people think of together.
+/// Groups of keywords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Circle {
     Gadgets,
@@ -23,16 +23,16 @@ pub(super) enum Circle {
     Leisure,
 }
 
-/// The number of keywords.
+/// Number of keywords.
 pub(super) const COUNT: usize = 12;
 
 macro_rules! subjects {
     ($($keyword:literal, $weight:literal, $korean:literal, $circle:ident, $file:literal;)*) => {
-        /// The keywords of the world. All are invented: products, people, teams and places that
-        /// don't exist.
+        /// The keywords of the world. All are invented: products, persons, teams and places that do
+        /// not exist.
         pub const KEYWORDS: [&str; COUNT] = [$($keyword),*];
 
-        /// The keywords with what is known of them, in the order of [`KEYWORDS`].
+        /// The keywords with their properties, in the order of [`KEYWORDS`].
         pub(super) static SUBJECTS: [Subject; COUNT] = [$(Subject {
             keyword: $keyword,
             weight: $weight,

@@ -1,4 +1,4 @@
-//! What a chronicle must hold.
+//! Tests of chronicles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use super::*;
 use crate::events::{Event, Keyword, Timestamp, TweetPosted, json};
 use crate::text::Matcher;
 
-/// A span from the first day of 2026 in Seoul on.
+/// A span that begins on the first day of 2026 in Seoul.
 fn span(days: i64, posts: u64) -> Span {
     let from = Timestamp::parse("2026-01-01T00:00:00+09:00").unwrap();
     Span {
@@ -71,7 +71,7 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
 static MATCHER: LazyLock<Matcher> =
     LazyLock::new(|| Matcher::new(KEYWORDS.map(|keyword| Keyword::new(keyword).unwrap())));
 
-/// The positions of the keywords that a text matches.
+/// The indexes of the keywords that a text matches.
 fn named(text: &str) -> Vec<usize> {
     let matched = MATCHER.keywords_in(text);
     let names = KEYWORDS.iter().zip(0..);
@@ -96,7 +96,7 @@ fn per_hour() -> BTreeMap<(usize, Timestamp), u64> {
     counts
 }
 
-/// Lines of before are the lines of today, on every machine. Changed phrases change them.
+/// Every machine and version gives the same lines. Changed phrases change them.
 #[test]
 fn same_seed_and_span_give_the_same_bytes() {
     let mut lines = lines_of(1, &span(120, 10_000));
@@ -182,7 +182,7 @@ fn every_storyline_has_hours_of_five_times_the_usual_posts() {
         assert!(!whole.is_empty(), "{episode:?}");
         for hour in whole {
             let at = |hour| counts.get(&(episode.keyword, hour)).copied().unwrap_or(0);
-            // The same hour of all other days.
+            // The same hour on all other days.
             let days = 24 * 40 - 1;
             let others: Vec<u64> = (0..=days)
                 .map(|passed| span.from.plus(passed * Timestamp::HOUR))

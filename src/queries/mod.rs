@@ -1,8 +1,8 @@
 //! Answers that span keywords or join views.
 //!
 //! In: the views, the keywords that the answer may count, and the time if the answer depends on it.
-//! Out: typed answers, with their epoch and position. The wire form of an answer is defined in
-//! `http`. No query waits for an actor.
+//! Out: typed answers, with their epoch and position. `http` defines the wire form of an answer.
+//! Queries do not wait for actors.
 //!
 //! - [`of_keyword`] and [`in_one_epoch`]: the two ways to read consistently.
 //! - [`overview()`], [`compare()`], [`related()`], [`series`], [`explained_spikes`],

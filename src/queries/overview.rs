@@ -11,9 +11,9 @@ use crate::projections::spikes::Spike;
 use crate::projections::{RowsError, TimelineQuery, TweetKey, timeline};
 use crate::store::{StoreError, Views};
 
-/// Largest number of tweets in an overview.
+/// Maximum number of tweets in an overview.
 const MAX_LATEST_TWEETS: usize = 10;
-/// Largest number of spikes in an overview.
+/// Maximum number of spikes in an overview.
 const MAX_SPIKES: usize = 20;
 
 /// Counts and ranks of all keywords over one window, the newest tweets, and the strongest spikes.
@@ -27,7 +27,7 @@ pub struct WindowOverview {
     /// keyword (ascending).
     pub latest: Vec<KeywordTweet>,
     /// The spikes that overlap the window, ordered by score (descending), start and keyword; `None`
-    /// when the views are earlier ones that cannot say which there are, or what explains them.
+    /// for views of an earlier version that lack the rows for spikes or their reasons.
     pub spikes: Option<Vec<KeywordSpike>>,
     /// The end of the window.
     pub until: Timestamp,
@@ -92,18 +92,18 @@ pub fn overview(
     })
 }
 
-/// What an overview needs of one keyword.
+/// The part of an overview that is read from one keyword.
 struct Found {
     counts: KeywordCounts,
     /// An exclusive upper bound of the time of the newest tweet before the window's end. `None`
     /// when there is no such tweet.
     end_of_newest: Option<Timestamp>,
-    /// The spikes that overlap the window; `None` when the rows cannot say which there are.
+    /// The spikes that overlap the window; `None` when the rows do not suffice to find them.
     spikes: Option<Vec<Spike>>,
 }
 
 impl Found {
-    /// The keyword has no tweets in the window and in the span before it.
+    /// The result for a keyword without tweets in the window and in the span before it.
     fn nothing(end_of_newest: Option<Timestamp>) -> Self {
         Self {
             counts: KeywordCounts::default(),
@@ -113,10 +113,10 @@ impl Found {
     }
 }
 
-/// Returns what an overview needs of one keyword.
+/// Reads the part of one keyword.
 ///
 /// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when none of
-/// them is in the window or in the span of equal length before it.
+/// them can be in the window or in the span of equal length before it.
 fn look(
     views: &Views,
     keyword: &Keyword,
@@ -142,7 +142,7 @@ fn look(
         };
         Ok((counted, spikes))
     })?;
-    // A keyword that is gone by now has no tweets.
+    // The keyword may be untracked by now; then it has no tweets.
     let none = || (KeywordCount::default(), Some(Vec::new()));
     let (
         KeywordCount {

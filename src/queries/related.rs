@@ -11,13 +11,13 @@ use crate::projections::related::{self, Own, Related, RelatedQuery};
 use crate::projections::timeline::{StoredTweet, for_each_stored};
 use crate::store::{StoreError, Views};
 
-/// How often the rows are read while the keyword keeps changing. The last answer may include later
-/// tweets of the keyword among those of others.
+/// Maximum number of reads while the keyword keeps changing. After the last one, later tweets of
+/// the keyword may be counted as tweets of other keywords.
 const TRIES: usize = 2;
 
-/// Returns the related words of a keyword. Its own rows are of one version. The rows of other
-/// keywords are read after it, each in the version of that moment, so the answer is exact when no
-/// keyword changes.
+/// Returns the related words of a keyword. Its own rows are read in one version. The rows of other
+/// keywords are read later, each in its current version, so the answer is exact when no keyword
+/// changes.
 ///
 /// # Errors
 /// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.
@@ -54,8 +54,8 @@ pub fn related(
     }
 }
 
-/// Counts the words of the keyword in the tweets of other keywords. The background has those of all
-/// keywords. For fewer keywords their own rows are read.
+/// Counts the tweets of other keywords that have the words of the keyword. The background counts
+/// all keywords. If fewer are countable, the rows of these keywords are read.
 fn others<'o>(
     views: &Views,
     countable: &KeywordSet,
@@ -89,7 +89,7 @@ fn others<'o>(
     Ok(counts)
 }
 
-/// The tweets of the keyword in a span of time, in the version of this moment.
+/// The tweets of the keyword in a span of time, in their current version.
 fn tweets_in(
     views: &Views,
     keyword: &Keyword,

@@ -1,4 +1,4 @@
-//! Spikes with what explains them: those of one keyword, and the strongest of all keywords.
+//! Spikes with their reasons: those of one keyword, and the strongest of all keywords.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use crate::projections::statistics::Decimal;
 use crate::projections::{KeywordSummary, Rows, RowsError};
 use crate::store::{StoreError, Views};
 
-/// A spike and what explains it.
+/// A spike and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedSpike {
     /// The spike.
     pub spike: Spike,
-    /// Its words, tweets and authors.
+    /// The reasons: words, tweets and authors.
     pub reasons: Reasons,
 }
 
@@ -28,7 +28,8 @@ pub struct KeywordSpike {
     pub explained: ExplainedSpike,
 }
 
-/// Returns the spikes of a keyword that overlap `[from, to)`, whole, by their starts.
+/// Returns the spikes of a keyword that overlap `[from, to)`, each as a whole, in the order of
+/// their starts.
 ///
 /// # Errors
 /// [`RowsError`] when the rows cannot be read.
@@ -42,7 +43,7 @@ pub fn explained_spikes(
     explained(keyword, summary, rows, found)
 }
 
-/// The spikes of a keyword that overlap `[from, to)`, without what explains them.
+/// The spikes of a keyword that overlap `[from, to)`, without their reasons.
 pub(super) fn found_spikes(
     summary: &KeywordSummary,
     rows: &dyn Rows,
@@ -81,14 +82,14 @@ fn rank(keyword: &Keyword, spike: &Spike) -> Rank {
     (Reverse(spike.score), spike.start, keyword.clone())
 }
 
-/// The strongest of the spikes that were offered. It holds as many as are wanted at most.
+/// The spikes with the highest scores among those offered, up to a maximum number.
 pub(super) struct StrongestSpikes {
     limit: usize,
     held: BTreeMap<Rank, Spike>,
 }
 
 impl StrongestSpikes {
-    /// Holds up to `limit` spikes.
+    /// An empty list for up to `limit` spikes.
     pub(super) const fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -104,11 +105,11 @@ impl StrongestSpikes {
         }
     }
 
-    /// Returns the spikes that overlap `[from, to)`, the strongest first, with what explains them.
+    /// Returns the strongest spikes that overlap `[from, to)`, strongest first, with their reasons.
     ///
-    /// Each keyword is read again, and its spikes are searched in the version that explains them. A
-    /// spike that is gone by now is left out, and so are those of a keyword that is no longer
-    /// tracked. Weaker spikes do not take their place.
+    /// Each keyword is read again, and its spikes are searched again in the same version as their
+    /// reasons. A spike is left out if it no longer exists or its keyword is no longer tracked. It
+    /// is not replaced by a weaker one.
     ///
     /// # Errors
     /// [`StoreError`] when the views cannot be read.

@@ -8,8 +8,8 @@ use super::memtable::Memtables;
 use super::{ShardRows, StoreError, layout};
 use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
 
-/// The rows of the background: the memtables over the rows in sled. Runs that were put since the
-/// last commit began are no rows yet.
+/// The rows of the background: the memtables over the rows in sled. Contributions since the last
+/// commit are not rows yet.
 #[derive(Debug)]
 pub(super) struct BackgroundRows<'a> {
     shard: &'a ShardRows,

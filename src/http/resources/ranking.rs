@@ -1,5 +1,5 @@
-//! `GET …/ranking`: the words, hashtags, mentions, authors or tweets of a window, by how many
-//! tweets have them, or by how much they rise.
+//! `GET …/ranking`: the words, hashtags, mentions, authors or tweets of a window, by number of
+//! tweets or by rise.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -65,7 +65,7 @@ pub struct Ranking {
     limit: usize,
 }
 
-/// What is ranked.
+/// The kind of the ranked items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Key(KeyKind),
@@ -287,8 +287,8 @@ impl Resource for Ranking {
 }
 
 impl KeywordResource for Ranking {
-    /// A ranking of keys of now is never refused. It looks at more than a few rows. A ranking of
-    /// tweets reads all tweets of its window.
+    /// A ranking of tweets reads all tweets of its window, and one with `at` may need many rows:
+    /// both are scans, which can be refused. A ranking of keys without `at` is never refused.
     fn lane(&self) -> Lane {
         if self.at.is_some() || self.by == By::Tweet {
             Lane::Scan

@@ -165,7 +165,8 @@ impl Resource for Related {
         Ok(resource)
     }
 
-    /// Without an event the answer stays the same until the next bucket, when its window moves.
+    /// Until an event is folded, the answer stays the same until the next bucket, when its window
+    /// moves.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let (_, last_bucket) = window_times(self.window, now);
         Some(last_bucket)

@@ -1,5 +1,5 @@
-//! `GET …/spikes`: the stretches in which far more tweets came than usual, with the words, tweets
-//! and authors that explain them.
+//! `GET …/spikes`: the stretches with far more tweets than usual, and the words, tweets and authors
+//! that explain them.
 
 use std::ops::Range;
 
@@ -150,7 +150,7 @@ impl Resource for Spikes {
 }
 
 impl KeywordResource for Spikes {
-    /// A spike may have any number of tweets, and all of them are read.
+    /// All tweets of a spike are read, and their number is not limited.
     fn lane(&self) -> Lane {
         Lane::Scan
     }
@@ -173,14 +173,15 @@ impl KeywordResource for Spikes {
 }
 
 impl Spikes {
-    /// The whole hours that the span touches. Without `to` it ends with the hour that contains now.
+    /// The whole hours that overlap the span. Without `to` the span ends with the hour that
+    /// contains `now`.
     fn span(&self, now: Timestamp) -> Range<Timestamp> {
         let to = self.to.unwrap_or(now);
         let end = match self.to {
             Some(to) => to.ceil_to(Timestamp::HOUR),
             None => now.plus(1).ceil_to(Timestamp::HOUR),
         };
-        // The span of a live topic grows with the clock.
+        // The span of a live topic grows with the clock, up to [`MAX_SPAN`].
         let from = self.from.map(|from| from.max(to.plus(-MAX_SPAN)));
         let from = from.unwrap_or(to.plus(-DEFAULT_SPAN));
         from.floor_to(Timestamp::HOUR)..end

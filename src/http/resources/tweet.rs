@@ -8,7 +8,7 @@ use crate::events::{TweetId, TweetMetrics, TweetPosted};
 use crate::http::response::{Moment, as_text};
 
 /// The posted event's fields and the latest metrics
-// A member that the event does not have is left out.
+// A member that the event does not have is omitted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Tweet {
     #[schemars(extend("const" = "tweet.posted"))]

@@ -1,4 +1,4 @@
-//! `GET …/volume`: how many tweets a keyword had, bucket by bucket.
+//! `GET …/volume`: the number of tweets of a keyword in each bucket.
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};

@@ -1,13 +1,13 @@
 //! The background of a shard: keeps the contributions of puts as runs, and merges runs into the
 //! map.
 //!
-//! In: the contribution of every put, and keywords that are untracked. Out: rows, which the commit
-//! of the put's rows writes too.
+//! In: the contribution of each put, and untracked keywords. Out: rows, which are written in the
+//! same commit as the rows of the put.
 //!
-//! A commit stores the contributions since the last one as one run. When the stored runs are many
-//! or large, it merges all of them instead. When tweets went, it takes them out of the runs or of
-//! the map. One merge runs at a time: it holds `background_lock`, reads runs and map, and then
-//! changes both in one step.
+//! A commit stores the contributions since the last commit as one run. If there would be too many
+//! runs, or too large ones, the commit merges all of them into the map instead. If keywords lost
+//! tweets, it removes these tweets from the runs, or from the map. Only one merge runs at a time:
+//! it holds `background_lock`, reads runs and map, and then changes both in one step.
 
 use bytes::Bytes;
 use parking_lot::{MutexGuard, RwLockWriteGuard};
@@ -20,21 +20,24 @@ use crate::store::background_rows::BackgroundRows;
 use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
-/// Stored runs are merged when they are more than this. Unit tests reach it.
+/// Maximum number of stored runs; beyond it they are merged. It is small in unit tests, which reach
+/// it.
 const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
-/// Stored runs are merged when they have more bytes than this. A query reads all of them.
+/// Maximum length of all stored runs in bytes; beyond it they are merged, because a query reads all
+/// of them.
 const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
 
 /// Maximum number of attempts of a query while the background keeps changing. The last attempt
-/// holds the lock, so puts wait for it. A commit merges this often while tweets keep going.
+/// holds the lock of the memtables, so puts wait for it. It is also the maximum number of merges in
+/// a commit while keywords lose tweets.
 const TRIES: usize = 3;
 
-/// What a commit does with runs before it writes them.
+/// The change that a commit makes to runs before it writes them.
 #[derive(Debug, Clone, Copy)]
 enum Merge {
-    /// Merges all into the map.
+    /// Merges all runs into the map.
     All,
-    /// Takes out the tweets that went.
+    /// Removes the lost tweets.
     Losses,
 }
 
@@ -54,7 +57,7 @@ impl StoredRuns {
         self.bytes += records.len();
     }
 
-    /// The same after a merge of all runs.
+    /// The stored runs after a merge of all of them.
     fn without_runs(self) -> Self {
         Self {
             next: self.next,
@@ -62,7 +65,7 @@ impl StoredRuns {
         }
     }
 
-    /// What is to do with the runs, with these new ones.
+    /// The merge that is due for the stored runs and these new ones.
     fn due(&self, new: &[NewRun]) -> Option<Merge> {
         let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
         let count = self.count + usize::from(!new.is_empty());
@@ -76,14 +79,14 @@ impl StoredRuns {
     }
 }
 
-/// The background after a merge, which is not put yet.
+/// The result of a merge, not put yet.
 struct Merged {
     map: Vec<RowChange>,
     runs: Vec<RowChange>,
     stored: StoredRuns,
-    /// How many of the new runs it replaces, the oldest ones.
+    /// Number of new runs that were merged: the oldest ones.
     new_runs: usize,
-    /// What is left of them.
+    /// The merged new runs without lost tweets.
     left: Vec<NewRun>,
 }
 
@@ -101,7 +104,7 @@ impl Merged {
     }
 }
 
-/// The background without a keyword. Holds the lock.
+/// The change that removes a keyword from the background. It holds the lock of the background.
 pub(super) struct BackgroundRemoval<'a> {
     _lock: MutexGuard<'a, ()>,
     merged: Merged,
@@ -116,16 +119,16 @@ impl BackgroundRemoval<'_> {
 }
 
 impl ShardRows {
-    /// Reads which runs are stored. Rows that a fold puts go on from there.
+    /// Reads the numbers and lengths of the stored runs, so that new runs can be added.
     pub(super) fn load_stored_runs(&self) -> Result<(), StoreError> {
         let runs = stored_runs(&BackgroundRows::new(self, None), u64::MAX)?;
         self.writing().stored_runs = StoredRuns::of(&runs)?;
         Ok(())
     }
 
-    /// Merges the background if that is due, and makes a run of the contributions that are left.
-    /// The caller freezes the rows in the same step. Rows that cannot be read because a write
-    /// failed are merged by a later commit.
+    /// Merges the background if that is due, and makes one run of the remaining contributions. The
+    /// caller freezes the rows in the same step. If the rows cannot be read because a write failed,
+    /// a later commit merges them.
     pub(super) fn with_background_to_freeze(
         &self,
     ) -> Result<RwLockWriteGuard<'_, Memtables>, StoreError> {
@@ -140,7 +143,7 @@ impl ShardRows {
             if let Some(merged) = merged {
                 merged.put(&mut memtables);
             }
-            // Other tweets can go during the merge.
+            // Keywords may lose tweets during the merge.
             let has_losses = memtables.runs.iter().any(|new| new.has_losses);
             if !has_losses || tries.next().is_none() {
                 store_new_runs(&mut memtables);
@@ -163,7 +166,7 @@ impl ShardRows {
         (memtables.stored_runs, memtables.runs.clone())
     }
 
-    /// Takes the contributions of a keyword out of the background; `None` if it has none. The
+    /// Removes the contributions of a keyword from the background; `None` if it has none. The
     /// keyword was untracked at `changed_at`.
     pub(super) fn remove_from_background(
         &self,
@@ -244,16 +247,16 @@ impl ShardRows {
         Ok(merged)
     }
 
-    /// How often what the background adds up to has changed since the store was opened.
+    /// Number of times that the sums of the background have changed since the store was opened.
     pub(in crate::store) fn background_changes(&self) -> u64 {
         self.reading().background_changes
     }
 
-    /// Calls `read` with the records of all runs, and the rows of the map, of one version of the
-    /// background. It may be called more than once.
+    /// Calls `read` with the records of all runs and the rows of the map, all of one version of the
+    /// background. It may call `read` again.
     ///
-    /// Runs that are stored meanwhile are left out: the version has their contributions as new
-    /// runs, or is before them. So only merges make it start again.
+    /// Runs that are stored meanwhile are not read, because this version has their contributions as
+    /// new runs, or ends before them. So only a merge repeats the read.
     pub(in crate::store) fn read_background<T>(
         &self,
         mut read: impl FnMut(&[Bytes], &dyn Rows) -> Result<T, RowsError>,
@@ -291,7 +294,7 @@ impl ShardRows {
     }
 }
 
-/// Makes one stored run of all new ones.
+/// Stores all new runs as one run.
 fn store_new_runs(memtables: &mut Memtables) {
     let new = std::mem::take(&mut memtables.runs);
     let Some(changed_at) = new.iter().map(|new| new.run.changed_at).max() else {
@@ -314,7 +317,7 @@ fn records_of_new(memtables: &Memtables) -> Vec<Bytes> {
     runs.map(|new| new.run.records.clone()).collect()
 }
 
-/// The last event of all runs, and the records of each.
+/// The last event of all runs, and the records of each run.
 fn all_records(stored: &[(RowKey, Run)], new: &[NewRun]) -> (Sequence, Vec<Bytes>) {
     let stored = stored.iter().map(|(_, run)| run);
     let runs = stored.chain(new.iter().map(|new| &new.run));
@@ -370,14 +373,14 @@ mod tests {
         (shard, here.take(3).collect())
     }
 
-    /// A journal, and a store into which it is folded until the next crash.
+    /// A journal, and a store that has folded a part of it.
     struct Crashing<'d> {
         data: &'d Path,
         store: Arc<Store>,
         shard: ShardId,
         views: Vec<(Keyword, KeywordView)>,
         journal: Vec<(usize, Event)>,
-        /// How much of the journal each keyword has folded.
+        /// Number of journal entries that each keyword has folded.
         folded: [usize; 3],
     }
 
@@ -470,7 +473,7 @@ mod tests {
         }
     }
 
-    /// Words that differ in their first byte, so that a row holds each as a whole.
+    /// Words that differ in their first byte, so that rows hold them without shared prefixes.
     fn word_of(number: u64) -> String {
         let first = b'a' + u8::try_from(number).unwrap();
         format!("{}lantern", char::from(first))
@@ -515,7 +518,7 @@ mod tests {
         let mut journal: Vec<_> = (1..10).map(worded).collect();
         journal.extend([2, 9, 9, 8].map(|number| (0, deleted(number))));
         let mut crashing = Crashing::open(data.path(), journal);
-        // One commit more than there can be runs. The last tweets are in runs after that.
+        // One commit more than the maximum number of runs. The last tweets then are in runs.
         for end in [2, 4, 5, 6, 8, 9] {
             crashing.put(0, end);
             crashing.commit();
@@ -573,8 +576,8 @@ mod tests {
         assert_eq!(crashing.stored().count, 0, "all are in the map");
         crashing.put(0, 5);
         crashing.commit();
-        // The events that are folded and committed during the read, and the calls that it takes.
-        // First a new run, then a deletion in a run, then one in the map.
+        // The end of what is folded and committed during the read, and the expected number of
+        // calls: for a new run, a deletion in a run, and a deletion in the map.
         for (end, calls) in [(7, 1), (8, 1), (9, 2)] {
             let rows = crashing.rows();
             let mut done = 0;

@@ -57,7 +57,7 @@ impl ShardRows {
         }
     }
 
-    /// The rows of a shard, for a fold that goes on with them.
+    /// The rows of a shard, for a fold that continues them.
     ///
     /// # Errors
     /// [`StoreError`] when the runs of the background cannot be read.
@@ -71,7 +71,7 @@ impl ShardRows {
         Ok(rows)
     }
 
-    /// The committed rows of the same shard, which were made in this context.
+    /// The committed rows of the same shard, made in this context.
     pub(super) fn in_context(&self, context: FoldContext) -> Self {
         let rows = Self::new(Arc::clone(&self.database), self.index, context);
         rows.writing().stored_runs = self.reading().stored_runs;
@@ -106,8 +106,8 @@ impl ShardRows {
         KeywordRows::new(self, keyword, Some(memtables))
     }
 
-    /// Puts all changed rows of a keyword, and what they change in the background. Readers see all
-    /// of them or none.
+    /// Puts all changed rows of a keyword, and the change of the background. Readers see all of
+    /// them or none.
     ///
     /// # Errors
     /// [`StoreError`] when the rows to remove, the background or the tracked log cannot be read.
@@ -154,8 +154,8 @@ impl ShardRows {
         &self.put_log
     }
 
-    /// Whether a commit would change rows: rows were put that are not frozen for a commit, or
-    /// stored rows name tweets that went.
+    /// Whether a commit would change rows: some rows are not frozen for a commit yet, or stored
+    /// runs have records of lost tweets.
     pub fn has_pending(&self) -> bool {
         let memtables = self.reading();
         !memtables.pending.is_empty() || memtables.stored_runs.has_losses
@@ -185,7 +185,7 @@ impl ShardRows {
     }
 
     /// Adds to the number of records whose token names no keyword. `through` is the position of the
-    /// last of them. Records that are read again are not counted twice.
+    /// last of them. Records up to the stored position are not counted again.
     ///
     /// # Errors
     /// [`StoreError`].

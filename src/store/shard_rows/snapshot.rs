@@ -1,9 +1,9 @@
 //! [`RowsSnapshot`]: the rows of one keyword as they are at one moment, for a long query.
 //!
-//! In: a keyword. Out: its rows, which stay the same while the snapshot is held. The rows of the
-//! keyword in the memtables are copied, so puts do not wait, and later ones are not seen. A commit
-//! of the shard waits before it writes to sled, so the rows there stay too. Folding continues
-//! meanwhile, until the events of several commits are in memory.
+//! In: a keyword. Out: its rows, which stay the same while the snapshot is held. The keyword's rows
+//! in the memtables are copied, so puts do not wait, and the snapshot does not show later ones. A
+//! commit of the shard waits before it writes to sled, so the rows in sled stay the same, too.
+//! Folding continues meanwhile, until the events of several commits are in memory.
 
 use std::ops::Bound;
 
@@ -14,8 +14,8 @@ use crate::events::Keyword;
 use crate::store::memtable::{Memtables, RowMap};
 use crate::store::{KeywordRows, layout};
 
-/// The rows of one keyword at one moment. No commit writes to sled while it is held, so it is held
-/// for one query at most.
+/// The rows of one keyword at one moment. Commits do not write to sled while it is held, so a
+/// caller holds it for one query at most.
 #[derive(Debug)]
 pub(in crate::store) struct RowsSnapshot<'a> {
     shard: &'a ShardRows,
