@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::listen::connections_within;
-use crate::actors::engine::{self, Clock, ShardOptions};
+use crate::actors::engine::{self, ShardOptions};
 use crate::actors::live::LiveOptions;
-use crate::events::Timestamp;
+use crate::events::{Clock, Timestamp};
 use crate::http::{
     BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits, ServerLimits,
 };
@@ -75,7 +75,7 @@ pub(crate) fn jetstream_options(nats: &NatsSettings) -> Result<JetStreamOptions,
         tls_first: nats.tls_first,
         inbox_prefix: nats.inbox_prefix,
         replicas: nats.replicas,
-        ..JetStreamOptions::default()
+        ..JetStreamOptions::new(Clock::of(Timestamp::now))
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod binary;
 mod checkpoint;
+mod clock;
 mod codec;
 mod earlier_form;
 mod envelope;
@@ -29,6 +30,7 @@ mod tweet_id;
 mod types;
 
 pub use checkpoint::{Checkpoint, Incarnation, RecordHash, RecordHashError, RecordIdentity};
+pub use clock::Clock;
 pub use earlier_form::CarriedToken;
 pub use envelope::{Content, Envelope, Form, KeywordEnvelope, KeywordRecord, Record, RecordError};
 pub use fitting::{encode_fitting, shortened};

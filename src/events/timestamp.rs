@@ -64,8 +64,8 @@ impl Timestamp {
         }
     }
 
-    /// Reads the system's clock. Only `app`, `cli` and the broker's side of `journal` may call
-    /// this; all other layers are given the time or read the engine's clock.
+    /// Reads the system's clock. Only `app` and `cli` may call this; all other layers are given the
+    /// time, or a [`Clock`](super::Clock).
     pub fn now() -> Self {
         let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
         Self(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
-use tidings::events::{Incarnation, Record, Sequence, Timestamp};
+use tidings::actors::engine::{FoldStep, Options, ShardOptions, Tidings, fold_step};
+use tidings::events::{Clock, Incarnation, Record, Sequence, Timestamp};
 use tidings::journal::{
     Connection, EmbeddedJournal, EmbeddedOptions, JournalHandle, MemoryJournal,
 };

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings::actors::engine::{Clock, FoldStep, Options, ShardOptions, Tidings, fold_step};
+use tidings::actors::engine::{FoldStep, Options, ShardOptions, Tidings, fold_step};
 use tidings::actors::live::{Live, LiveOptions};
-use tidings::events::Timestamp;
+use tidings::events::{Clock, Timestamp};
 use tidings::http::{Http, HttpOptions, Server, ServerLimits, json_encoder, router};
 use tidings::journal::JournalHandle;
 use tidings::telemetry::Metrics;

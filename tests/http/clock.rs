@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tidings::actors::engine::Clock;
 use tidings::journal::Selection;
 
 use crate::common::engine;
 use crate::common::events::NOW;
 use crate::common::in_process::{Running, Setup};
 use crate::common::lines::{of, posted};
+use tidings::events::Clock;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_read_the_clock_of_the_engine() {

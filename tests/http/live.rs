@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tidings::actors::engine::{Clock, fold_step};
+use tidings::actors::engine::fold_step;
 use tidings::actors::live::Topic;
-use tidings::events::{Keyword, Timestamp};
+use tidings::events::{Clock, Keyword, Timestamp};
 use tidings::http::{HttpOptions, KeywordSet, LiveLimits, topic};
 use tidings::projections::volume::{Step, VolumeWindow};
 

@@ -1,8 +1,7 @@
 //! Related words over HTTP and live, as the tweets of other keywords come.
 
 use serde_json::{Value, json};
-use tidings::actors::engine::Clock;
-use tidings::events::Timestamp;
+use tidings::events::{Clock, Timestamp};
 use tidings::http::{KeywordSet, topic};
 
 use crate::common::in_process::{Running, Setup};

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tidings::actors::engine::Clock;
 use tidings::http::{HttpOptions, KeywordSet, topic};
 
 use crate::common::events::{NOW, keyword};
@@ -11,6 +10,7 @@ use crate::common::in_process::{Running, Setup};
 use crate::common::lines::{deleted, of, posted, with};
 use crate::http::overviews::CountsOnly;
 use crate::http::subscriber::Subscriber;
+use tidings::events::Clock;
 
 const HOUR: i64 = 3_600_000;
 

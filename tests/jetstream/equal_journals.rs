@@ -10,8 +10,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
-use tidings::actors::engine::{Clock, Options, Scope, ShardOptions, Tidings};
-use tidings::events::{KeywordRecord, Record, RecordHash, Sequence, Timestamp, binary, json};
+use tidings::actors::engine::{Options, Scope, ShardOptions, Tidings};
+use tidings::events::{
+    Clock, KeywordRecord, Record, RecordHash, Sequence, Timestamp, binary, json,
+};
 use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
 };
@@ -101,7 +103,7 @@ async fn both(nats: &Nats, records: &[Record]) -> [Outcome; 2] {
     }
     let options = JetStreamOptions {
         urls: vec![nats.url()],
-        ..JetStreamOptions::default()
+        ..JetStreamOptions::new(Clock::of(Timestamp::now))
     };
     let jetstream = JetStreamJournal::open(&options).await.unwrap();
     [

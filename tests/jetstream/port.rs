@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidings::events::{
-    Event, Incarnation, Keyword, Record, RecordHash, Sequence, Timestamp, TweetDeleted, TweetId,
+    Clock, Event, Incarnation, Keyword, Record, RecordHash, Sequence, Timestamp, TweetDeleted,
+    TweetId,
 };
 use tidings::journal::{
     Connection, Durability, JetStreamJournal, JetStreamOptions, Journal, JournalError,
@@ -16,7 +17,7 @@ use crate::jetstream::nats::Nats;
 fn options(nats: &Nats) -> JetStreamOptions {
     JetStreamOptions {
         urls: vec![nats.url()],
-        ..JetStreamOptions::default()
+        ..JetStreamOptions::new(Clock::of(Timestamp::now))
     }
 }
 

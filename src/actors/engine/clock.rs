@@ -1,7 +1,5 @@
-//! The wall clock as a value, and the detection of a clock that was set.
+//! Detects that the wall clock was set.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,28 +8,6 @@ use crate::events::Timestamp;
 
 /// A wall clock counts as set when it deviates from the elapsed time by more than this.
 const TOLERANCE: Duration = Duration::from_millis(100);
-
-/// Reads the time of day; cheap to clone.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-impl Clock {
-    /// A clock that returns the result of `read`: [`Timestamp::now`] for the system's clock.
-    pub fn of(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-
-    /// The current time.
-    pub fn now(&self) -> Timestamp {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&self.now()).finish()
-    }
-}
 
 /// Compares a wall clock with the elapsed time.
 #[derive(Debug)]

@@ -40,7 +40,6 @@ pub(crate) mod tracked_keywords;
 pub(crate) mod tracked_sets;
 
 pub use change_sink::ChangeSink;
-pub use clock::Clock;
 pub(in crate::actors) use commands::HEAD_KNOWN_WITHIN;
 pub use commands::{CommandError, FOLD_WAIT, ReachedError, Scope};
 pub use handle::{ShutdownError, StartError, Tidings};

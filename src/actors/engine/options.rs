@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::clock::Clock;
+use crate::events::Clock;
 use crate::projections::FoldContext;
 
 /// The options of the engine.

@@ -1,8 +1,7 @@
 //! The key of a feed, and its views.
 
-use crate::actors::engine::clock::Clock;
 use crate::actors::engine::progress::FoldProgress;
-use crate::events::Keyword;
+use crate::events::{Clock, Keyword};
 use crate::store::Views;
 
 /// The views that a feed shows. Positions of different sources are not comparable.

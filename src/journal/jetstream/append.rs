@@ -16,7 +16,7 @@ use super::message::{ORIGIN, RECEIVED_AT};
 use super::pipeline::{Outgoing, Pipeline};
 use super::standing::Keeper;
 use crate::events::binary::{self, Stored};
-use crate::events::{Record, Timestamp, encode_fitting};
+use crate::events::{Clock, Record, Timestamp, encode_fitting};
 use crate::journal::{Appended, JournalError};
 
 /// A record that was received more than this before now, in milliseconds, keeps its time in a
@@ -31,6 +31,7 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 pub(super) struct Appender {
     pipeline: Pipeline,
     keeper: Arc<Keeper>,
+    clock: Clock,
     /// Held while the records of one append are sent, so that no other append of this process comes
     /// between them.
     order: Mutex<()>,
@@ -39,10 +40,11 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    pub(super) fn new(pipeline: Pipeline, keeper: Arc<Keeper>) -> Self {
+    pub(super) fn new(pipeline: Pipeline, keeper: Arc<Keeper>, clock: Clock) -> Self {
         Self {
             pipeline,
             keeper,
+            clock,
             order: Mutex::default(),
             failure: std::sync::Mutex::default(),
         }
@@ -63,7 +65,7 @@ impl Appender {
     /// # Errors
     /// [`JournalError::NoSubject`] before any record was sent; [`JournalError::Unacknowledged`].
     pub(super) async fn append(&self, records: &[Record]) -> Result<Appended, JournalError> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let outgoing = records
             .iter()
             .map(|record| Outgoing::of(record, now))

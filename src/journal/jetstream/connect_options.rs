@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
 use super::connection::{ANSWER_WITHIN, FIRST_PAUSE, LONGEST_PAUSE, LinkHealth, lock};
+use crate::events::Clock;
 use crate::journal::JournalError;
 use crate::telemetry::log_throttled;
 
@@ -64,10 +65,14 @@ pub struct JetStreamOptions {
     pub replicas: Option<usize>,
     /// How long a start waits for a server that cannot be reached.
     pub wait: Duration,
+    /// The time at which records are published. A record that was received earlier names its
+    /// `received_at` in a header.
+    pub clock: Clock,
 }
 
-impl Default for JetStreamOptions {
-    fn default() -> Self {
+impl JetStreamOptions {
+    /// The default options, without servers.
+    pub const fn new(clock: Clock) -> Self {
         Self {
             urls: Vec::new(),
             credentials: None,
@@ -80,6 +85,7 @@ impl Default for JetStreamOptions {
             inbox_prefix: None,
             replicas: None,
             wait: Duration::from_secs(10),
+            clock,
         }
     }
 }

@@ -130,7 +130,7 @@ impl JetStreamJournal {
         keeper.find_end().await?;
         tokio::spawn(keep_current(Arc::downgrade(&keeper)));
         let journal = Self {
-            appender: Appender::new(link.pipeline(), Arc::clone(&keeper)),
+            appender: Appender::new(link.pipeline(), Arc::clone(&keeper), options.clock.clone()),
             reading,
             keeper,
             rejected: Arc::new(JetStreamRejectedLog { api: rejections }),

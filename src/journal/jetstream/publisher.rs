@@ -3,13 +3,14 @@
 use super::connect_options::JetStreamOptions;
 use super::connection::Link;
 use super::pipeline::{Outgoing, Pipeline};
-use crate::events::{Record, Timestamp};
+use crate::events::{Clock, Record};
 use crate::journal::{Appended, JournalError};
 
 /// Publishes records to a stream that another process created.
 #[derive(Debug)]
 pub struct JetStreamPublisher {
     pipeline: Pipeline,
+    clock: Clock,
 }
 
 impl JetStreamPublisher {
@@ -21,6 +22,7 @@ impl JetStreamPublisher {
         let link = Link::open(options, "tidings publish").await?;
         Ok(Self {
             pipeline: link.pipeline(),
+            clock: options.clock.clone(),
         })
     }
 
@@ -30,7 +32,7 @@ impl JetStreamPublisher {
     /// [`JournalError::NoSubject`] before any record was sent; [`JournalError::Unacknowledged`],
     /// after which sending all records again is safe.
     pub async fn publish(&self, records: &[Record]) -> Result<Appended, JournalError> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let outgoing = records
             .iter()
             .map(|record| Outgoing::of(record, now))

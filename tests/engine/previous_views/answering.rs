@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tidings::actors::engine::{Clock, KeywordStatus, Options, Scope, fold_step};
-use tidings::events::{RecordHash, Sequence};
+use tidings::actors::engine::{KeywordStatus, Options, Scope, fold_step};
+use tidings::events::{Clock, RecordHash, Sequence};
 use tidings::journal::JournalHandle;
 use tidings::maintenance::digests;
 use tidings::store::Generation;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidings::actors::engine::{Clock, FoldStep, OpeningError, Options, Scope, Tidings, fold_step};
+use tidings::actors::engine::{FoldStep, OpeningError, Options, Scope, Tidings, fold_step};
+use tidings::events::Clock;
 use tidings::journal::JournalHandle;
 use tidings::maintenance::{OpenViews, compact, rebuild};
 use tidings::projections::FoldContext;

@@ -21,8 +21,7 @@ mod statistics;
 mod usual;
 
 use serde_json::Value;
-use tidings::actors::engine::Clock;
-use tidings::events::Timestamp;
+use tidings::events::{Clock, Timestamp};
 
 use crate::common::chance::Chance;
 use crate::common::in_process::{Running, Setup};
