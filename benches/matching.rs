@@ -82,7 +82,7 @@ fn main() {
     }
 }
 
-/// The shortest mean time of a call, over rounds of some milliseconds.
+/// The shortest mean duration of a call, over rounds of some milliseconds.
 fn fastest(mut call: impl FnMut() -> usize) -> Duration {
     const ROUNDS: u32 = 10;
     const CALLS: u32 = 1_000;

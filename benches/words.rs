@@ -1,9 +1,9 @@
-//! How many texts a second the analyser takes apart on one core. Run with `cargo bench --bench
-//! words`.
+//! Measures the number of texts per second that the analyser takes apart on one core. Run with
+//! `cargo bench --bench words`.
 //!
-//! `TIDINGS_BENCH_POSTS` names a file of events, one `tweet.posted` a line, packed with zstd or
-//! not, whose texts are measured too. Without it only made texts are: their words repeat more often
-//! than those of people, so the figure for them is the higher one.
+//! `TIDINGS_BENCH_POSTS` names a file of events, one `tweet.posted` a line, plain or packed with
+//! zstd. Its texts are measured, too. The generated texts repeat words more often than texts of
+//! people, so they are analysed faster.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tidings::text::{Analyser, TweetKeys};
 
-/// So many texts in a set of made ones.
+/// Number of texts in a set of generated ones.
 const TEXTS: usize = 20_000;
 const ROUNDS: u32 = 5;
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Texts of these, a third of which holds a word that no other has.
+/// Generated texts: the given ones in turn. One in three gets a word that no other text has.
 fn made(texts: &[&str], new_word: impl Fn(usize) -> String) -> Vec<String> {
     let text = |(n, text): (usize, &&str)| match n % 3 {
         0 => format!("{text} {}", new_word(n)),

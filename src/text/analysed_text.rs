@@ -1,4 +1,4 @@
-//! A text with what the analyser says about it.
+//! A text and the results of its analysis.
 //!
 //! In: the text of a tweet. Out: its normal form, computed once when it is first needed.
 
@@ -35,8 +35,8 @@ impl<'t> AnalysedText<'t> {
         self.normal_form.get_or_init(|| normal_form(self.text))
     }
 
-    /// Its words, hashtags and mentions. The analyser that is asked first makes them, so a text is
-    /// asked with one analyser only.
+    /// Its words, hashtags and mentions, by this analyser. They are made once, so all calls for one
+    /// text have to pass the same analyser.
     pub fn keys(&self, analyser: &Analyser) -> &TweetKeys {
         self.keys.get_or_init(|| {
             let mut keys = TweetKeys::new();

@@ -15,13 +15,14 @@ use crate::events::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 /// different keys.
 const RULES_VERSION: u32 = 1;
 
-/// Bytes of normal form that are looked at. A text of 10,000 Hangul syllables has fewer. Only a
-/// text that grows in normal form has more, and its rest gives no keys.
+/// Maximum length of the analysed normal form, in bytes. A text of 10,000 Hangul syllables is
+/// shorter. Only a text that grows in normal form is longer; the part beyond the maximum gives no
+/// keys.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 
-/// Maximum length of a word, in code points. It is that of a keyword.
+/// Maximum length of a word, in code points, which is that of a keyword.
 const LONGEST_WORD: usize = 64;
-/// Maximum length of a word in Han characters. A longer run is a sentence.
+/// Maximum length of a word of Han characters. A longer run is a sentence.
 const LONGEST_HAN: usize = 6;
 
 /// Settings of the analyser.
@@ -106,7 +107,7 @@ impl Analyser {
     }
 }
 
-/// The segment before the one in hand.
+/// The segment before the current one.
 #[derive(Debug, Default)]
 struct Preceding {
     kind: Option<Kind>,
@@ -114,21 +115,21 @@ struct Preceding {
 }
 
 impl Preceding {
-    /// The text of the segment, if it ends at `position`.
+    /// The text of the segment, if the segment ends at `position`.
     fn adjoining<'t>(&self, text: &'t str, position: usize) -> Option<&'t str> {
         let adjoins = self.kind.is_some() && self.range.end == position;
         text.get(self.range.clone()).filter(|_| adjoins)
     }
 }
 
-/// Whether a range overlaps one of others, which are in order and do not overlap each other.
+/// Whether `range` overlaps one of `others`, which are in order and do not overlap each other.
 fn overlaps(others: &[Range<usize>], range: &Range<usize>) -> bool {
     let before = others.partition_point(|other| other.end <= range.start);
     let next = others.get(before);
     next.is_some_and(|next| next.start < range.end)
 }
 
-/// A text in normal form as it is analysed: a typographic apostrophe is like that of ASCII.
+/// The normal form as it is analysed: a typographic apostrophe is replaced by that of ASCII.
 fn with_ascii_apostrophes(text: String) -> String {
     if text.contains('’') {
         text.replace('’', "'")
@@ -190,7 +191,8 @@ fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     is_word.then_some(start..start + word.len())
 }
 
-/// A word without the ending of the genitive; `None` when it is a stop word with or without it.
+/// A word without the ending of the genitive; `None` if the word is a stop word with or without
+/// this ending.
 fn without_owner(word: &str) -> Option<&str> {
     if is_stop_word(word) {
         return None;

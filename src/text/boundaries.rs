@@ -69,8 +69,8 @@ fn starts(text: &str) -> Vec<u64> {
     starts
 }
 
-/// Whether a character is a cluster of its own beside any other such character. This is a shortcut,
-/// which a test compares with the tables.
+/// Whether a character is always a cluster of its own beside another such character. This is a
+/// shortcut, which a test compares with the tables.
 const fn stands_alone(character: char) -> bool {
     matches!(
         character,

@@ -54,7 +54,7 @@ pub(super) fn url_at(text: &str, position: usize) -> Option<usize> {
     }
 }
 
-/// The last parts of host names that count as URLs without a path.
+/// Top-level domains of hosts that count as URLs without a path.
 const ENDINGS: [&[u8]; 14] = [
     b"com", b"net", b"org", b"kr", b"jp", b"uk", b"edu", b"gov", b"info", b"app", b"dev", b"shop",
     b"gl", b"be",
@@ -127,7 +127,7 @@ const fn is_host(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
 }
 
-/// `length` without the dots and hyphens at its end.
+/// The length without dots and hyphens at the end.
 fn trimmed(bytes: &[u8], length: usize) -> usize {
     let name = bytes.get(..length).unwrap_or_default();
     let last = name.iter().rposition(u8::is_ascii_alphanumeric);
@@ -151,7 +151,7 @@ const fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether it is a precomposed Hangul syllable: a shortcut before the tables.
+/// Whether a character is a precomposed Hangul syllable. This is a shortcut before the tables.
 pub(super) const fn is_syllable(character: char) -> bool {
     matches!(character, '가'..='힣')
 }

@@ -1,9 +1,9 @@
 //! The Korean lexicon: nouns, and the forms of other words, particles and endings.
 //!
-//! Two `fst` maps, made by `scripts/lexicon/build` and embedded. A key is Hangul syllables, each as
-//! two bytes ([`Syllable::bytes`]), which makes a walk a third shorter than UTF-8.
-//! [`Lexicon::nouns_in`] and [`Lexicon::forms_in`] walk a map once for all keys that a text begins
-//! with. Where the first syllable leads is looked up in a table.
+//! Two embedded `fst` maps, which `scripts/lexicon/build` makes. A key is a sequence of Hangul
+//! syllables with two bytes each ([`Syllable::bytes`]), which makes a walk a third shorter than
+//! with UTF-8. [`Lexicon::nouns_in`] and [`Lexicon::forms_in`] walk a map once and find all keys
+//! that are a prefix of a text. The node after the first syllable is looked up in a table.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -13,22 +13,22 @@ use fst::raw::{Fst, Node, Output};
 const NOUNS: &[u8] = include_bytes!("../../assets/ko-nouns.fst");
 const FORMS: &[u8] = include_bytes!("../../assets/ko-forms.fst");
 
-/// The bytes of a Hangul syllable in UTF-8.
+/// Length of a Hangul syllable in UTF-8, in bytes.
 pub(super) const SYLLABLE: usize = 3;
-/// The syllables of the longest noun.
+/// Length of the longest noun, in syllables.
 pub(super) const LONGEST_NOUN: usize = 8;
-/// The syllables of the longest form that is looked for; longer ones are found in parts.
+/// Maximum length of a form that is searched for, in syllables. Longer forms are found in parts.
 pub(super) const LONGEST_FORM: usize = 8;
 
-/// A precomposed Hangul syllable: its place in their block of Unicode.
+/// A precomposed Hangul syllable, as its index in the block of Hangul syllables of Unicode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Syllable(u16);
 
 impl Syllable {
-    /// Of how many syllables the block is.
+    /// Number of syllables in the block.
     const COUNT: u16 = 11_172;
 
-    /// The syllable that is written with these three bytes of UTF-8.
+    /// The syllable with these three bytes in UTF-8.
     pub(super) fn of([first, second, third]: [u8; SYLLABLE]) -> Self {
         let code =
             u16::from(first & 0xf) << 12 | u16::from(second & 0x3f) << 6 | u16::from(third & 0x3f);
@@ -40,14 +40,14 @@ impl Syllable {
         self.0 % 28
     }
 
-    /// What it is in a key.
+    /// The bytes of the syllable in a key.
     const fn bytes(self) -> [u8; 2] {
         let [high, low] = (self.0 << 2).to_be_bytes();
         [high, low >> 2]
     }
 }
 
-/// What a form is; a form may be several things.
+/// The grammatical functions of a form; it may have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Form(u32);
 
@@ -56,11 +56,11 @@ impl Form {
     pub(super) const STEM: Self = Self(1);
     /// A verb or adjective with its ending.
     pub(super) const PREDICATE: Self = Self(1 << 1);
-    /// An ending that another has to follow.
+    /// An ending that is followed by another one.
     pub(super) const ENDING_OPEN: Self = Self(1 << 2);
     /// An ending.
     pub(super) const ENDING: Self = Self(1 << 3);
-    /// The stem of a light verb: 하, 되, 받 and others that make a verb of a noun.
+    /// The stem of a light verb: 하, 되, 받 and others that turn a noun into a verb.
     pub(super) const LIGHT_STEM: Self = Self(1 << 4);
     /// A light verb with its ending.
     pub(super) const LIGHT: Self = Self(1 << 5);
@@ -68,15 +68,15 @@ impl Form {
     pub(super) const COPULA_STEM: Self = Self(1 << 6);
     /// The copula with its ending.
     pub(super) const COPULA: Self = Self(1 << 7);
-    /// With either of the two before: only behind a vowel.
+    /// A copula that occurs only after a vowel. Set beside one of the two above.
     pub(super) const COPULA_VOWEL: Self = Self(1 << 8);
-    /// A particle, or two of them, behind any noun.
+    /// A particle, or two of them, after any noun.
     pub(super) const PARTICLE: Self = Self(1 << 9);
-    /// A particle behind a final consonant.
+    /// A particle after a final consonant.
     pub(super) const PARTICLE_FINAL: Self = Self(1 << 10);
-    /// A particle behind a vowel.
+    /// A particle after a vowel.
     pub(super) const PARTICLE_VOWEL: Self = Self(1 << 11);
-    /// A particle behind a vowel or ㄹ.
+    /// A particle after a vowel or ㄹ.
     pub(super) const PARTICLE_RO: Self = Self(1 << 12);
     /// An adverb, pronoun, determiner or exclamation.
     pub(super) const FUNCTION: Self = Self(1 << 13);
@@ -89,7 +89,7 @@ impl Form {
     /// Of a stem or predicate: an auxiliary verb, which follows the ending of another.
     pub(super) const AUXILIARY: Self = Self(1 << 17);
 
-    /// Whether it is any of these.
+    /// Whether the form has any of these functions.
     pub(super) const fn is(self, any_of: Self) -> bool {
         self.0 & any_of.0 != 0
     }
@@ -105,20 +105,20 @@ pub(super) struct Lexicon {
     forms: Map,
 }
 
-/// One of the maps, with where each first syllable leads.
+/// One of the maps, with a table for the first syllable.
 struct Map {
-    /// Absent when the embedded bytes are no map, which a test rules out.
+    /// `None` when the embedded bytes are not a valid map, which a test excludes.
     map: Option<Fst<&'static [u8]>>,
-    /// By the place of the syllable in its block of Unicode.
+    /// For each syllable, by its index in the block: the node after it.
     first: Vec<Option<First>>,
 }
 
-/// Where a syllable at the beginning leads.
+/// The node after a first syllable.
 #[derive(Debug, Clone, Copy)]
 struct First {
     node: usize,
     output: u64,
-    /// The value of the syllable alone, if it is a key.
+    /// The value of the syllable, if it is a key by itself.
     value: Option<u64>,
 }
 
@@ -139,20 +139,22 @@ impl Lexicon {
         &LEXICON
     }
 
-    /// The bytes that it is made of.
+    /// The bytes of the embedded maps.
     pub(super) const fn bytes() -> [&'static [u8]; 2] {
         [NOUNS, FORMS]
     }
 
-    /// Calls `found` with the syllables of every noun that `text` begins with, shortest first, and
-    /// whether the noun is rather the stem of a verb before a particle that is an ending too.
+    /// Calls `found` with the length in syllables of every noun at the beginning of `text`,
+    /// shortest first. The flag says that the noun is more probably the stem of a verb before a
+    /// particle that is an ending, too.
     pub(super) fn nouns_in(&self, text: &[Syllable], mut found: impl FnMut(usize, bool)) {
         self.nouns.prefixes(text, LONGEST_NOUN, |length, value| {
             found(length, value == 1);
         });
     }
 
-    /// Calls `found` with the syllables of every form that `text` begins with, shortest first.
+    /// Calls `found` with the length in syllables of every form at the beginning of `text`,
+    /// shortest first.
     pub(super) fn forms_in(&self, text: &[Syllable], mut found: impl FnMut(usize, Form)) {
         self.forms.prefixes(text, LONGEST_FORM, |length, value| {
             found(length, Form(u32::try_from(value).unwrap_or_default()));
@@ -179,8 +181,8 @@ impl Map {
         }
     }
 
-    /// Calls `found` with the syllables and the value of every key that `text` begins with, of at
-    /// most so many syllables.
+    /// Calls `found` with the length in syllables and the value of every key at the beginning of
+    /// `text`, up to `longest` syllables.
     #[inline]
     fn prefixes(&self, text: &[Syllable], longest: usize, mut found: impl FnMut(usize, u64)) {
         let (Some(map), Some((first, rest))) = (&self.map, text.split_first()) else {
@@ -224,7 +226,7 @@ impl<'m> Walk<'m> {
         }
     }
 
-    /// Goes on by a syllable, if that leads to a key.
+    /// Follows a syllable. Returns `None` when no key continues with it.
     #[inline]
     fn step(&mut self, map: &'m Fst<&'static [u8]>, syllable: Syllable) -> Option<()> {
         for byte in syllable.bytes() {
@@ -235,7 +237,7 @@ impl<'m> Walk<'m> {
         Some(())
     }
 
-    /// The value of the key that ends here, if one does.
+    /// The value of the key that ends at this position, if there is one.
     fn value(&self) -> Option<u64> {
         let value = self.output.cat(self.node.final_output()).value();
         self.node.is_final().then_some(value)

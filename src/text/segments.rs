@@ -12,15 +12,15 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::entities::{hashtag_at, is_syllable, mention_at, url_at};
 
-/// What a segment is.
+/// The kind of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Without its `#`.
+    /// A hashtag, without its `#`.
     Hashtag,
-    /// Without its `@`.
+    /// A mention, without its `@`.
     Mention,
     Url,
-    /// Hangul syllables.
+    /// Hangul syllables that follow one another.
     Hangul,
     /// A word of another script, or a number.
     Word,
@@ -175,7 +175,7 @@ fn ends_word(character: char) -> bool {
         || matches!(character, '\u{1f400}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}')
 }
 
-/// Whether a character is a single Hangul letter, as in ㅋㅋ. Words contain none.
+/// Whether a character is a single Hangul letter, as in ㅋㅋ. Words have no such letters.
 const fn is_jamo(character: char) -> bool {
     matches!(
         character,

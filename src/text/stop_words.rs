@@ -1,4 +1,4 @@
-//! Words that say nothing of a subject, in Korean and English.
+//! Words that say nothing about a subject, in Korean and English.
 //!
 //! The lists are `assets/stop-words-ko.txt` and `assets/stop-words-en.txt`, a word a line, in
 //! normal form.
@@ -13,12 +13,12 @@ const ENGLISH: &str = include_str!("../../assets/stop-words-en.txt");
 
 static LISTS: LazyLock<Lists> = LazyLock::new(Lists::new);
 
-/// The lists, as they are written.
+/// The texts of the lists.
 pub(super) const fn lists() -> [&'static str; 2] {
     [KOREAN, ENGLISH]
 }
 
-/// Whether a word in normal form is one of them.
+/// Whether a word in normal form is a stop word.
 pub(super) fn is_stop_word(word: &str) -> bool {
     let lists = &*LISTS;
     lists.may_have(word) && lists.words.contains(word)
@@ -27,8 +27,8 @@ pub(super) fn is_stop_word(word: &str) -> bool {
 /// All stop words.
 struct Lists {
     words: HashSet<&'static str, RandomState>,
-    /// For the first byte of a word: which lengths stop words with that byte have, as bits. Most
-    /// other words are told from stop words by this alone.
+    /// For each first byte: the lengths of the stop words that begin with it, as bits. This
+    /// excludes most other words without a search.
     lengths: [u64; 256],
 }
 
@@ -55,7 +55,7 @@ impl Lists {
     }
 }
 
-/// The first byte of a word, and its length as a bit. Longer words than 63 bytes share a bit.
+/// The first byte of a word, and its length as a bit. All lengths from 63 bytes share one bit.
 fn place_of(word: &str) -> Option<(usize, u64)> {
     let first = word.as_bytes().first()?;
     Some((usize::from(*first), 1 << word.len().min(63)))

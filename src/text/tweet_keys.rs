@@ -78,7 +78,7 @@ impl Keys {
         }
         let keys = self.0.drain(..).filter_map(|key| Sortable::new(text, &key));
         let mut keys: SmallVec<[Sortable; 48]> = keys.collect();
-        // Nearly all keys differ in their first bytes, and numbers are sorted fast.
+        // Nearly all keys differ in their first bytes, and sorting numbers is fast.
         keys.sort_unstable();
         for alike in keys.chunk_by_mut(|a, b| a.first_bytes() == b.first_bytes()) {
             if alike.len() > 1 {
@@ -90,7 +90,7 @@ impl Keys {
     }
 }
 
-/// A key as a number: its first eight bytes, where it begins, and where it ends (32 bits each).
+/// A key as a number: its first eight bytes, its start and its end (32 bits each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Sortable(u128);
 
@@ -120,7 +120,7 @@ impl Sortable {
     }
 }
 
-/// The first eight bytes of a key as a number that is ordered as they are. Shorter keys end in
+/// The first eight bytes of a key as a number with the same order. Shorter keys are filled with
 /// zeros.
 pub fn first_bytes(key: &[u8]) -> u64 {
     match key.first_chunk() {

@@ -7,10 +7,11 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::entities::{is_letter, is_syllable};
 use super::korean::may_follow_noun;
 
-/// Finds the words in a text in normal form. Of several words at one place, the longest is found.
+/// Finds the words in a text in normal form. Of several words that begin at one position, it finds
+/// the longest.
 #[derive(Debug, Default)]
 pub(super) struct UserWords {
-    /// Absent when there are none.
+    /// `None` when there are no words.
     automaton: Option<AhoCorasick>,
 }
 
@@ -29,7 +30,8 @@ impl UserWords {
         }
     }
 
-    /// Calls `found` with each occurrence in `text` from left to right. None overlaps another.
+    /// Calls `found` with each occurrence in `text`, from left to right. Occurrences do not
+    /// overlap.
     pub(super) fn find(&self, text: &str, mut found: impl FnMut(Range<usize>)) {
         let Some(automaton) = &self.automaton else {
             return;
@@ -42,8 +44,8 @@ impl UserWords {
     }
 }
 
-/// Whether the occurrence is a whole word. A rest that may follow a noun can follow it, such as a
-/// Korean particle.
+/// Whether the occurrence is a whole word. It is also one if a text follows that may follow a noun,
+/// such as a Korean particle.
 fn stands_alone(text: &str, word: Range<usize>) -> bool {
     let (Some(before), Some(inner), Some(behind)) = (
         text.get(..word.start),
@@ -67,7 +69,7 @@ fn stands_alone(text: &str, word: Range<usize>) -> bool {
 }
 
 /// Whether two characters belong to one word: both are Hangul, or both are letters or digits of
-/// something else.
+/// other scripts.
 fn goes_on(left: char, right: char) -> bool {
     let is_word = |c: char| is_letter(c) || c.is_numeric() || c == '_';
     is_word(left) && is_word(right) && is_syllable(left) == is_syllable(right)

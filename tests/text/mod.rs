@@ -1,4 +1,5 @@
-//! What the analyser makes of texts: a table of hard cases, and a corpus with a key made by hand.
+//! Compares the keys that the analyser finds with a table of hard cases, and with a corpus that was
+//! annotated by hand.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use tidings::text::{AnalysedText, Analyser, AnalyserSettings, TweetKeys, analyse
 
 /// Text, words, hashtags and mentions, in columns. A line with `# ` and no tab is a heading.
 const CASES: &str = include_str!("cases.tsv");
-/// Sentences with their words, which were written before the rules.
+/// Sentences with their words, which were annotated before the rules were written.
 const CORPUS: &str = include_str!("corpus.tsv");
 
 fn columns(line: &str) -> [&str; 4] {

@@ -5,7 +5,7 @@ use super::eojeol::Eojeol;
 use super::nouns::SHORTEST;
 use super::rests::Rest;
 
-/// What each noun of a cover costs.
+/// The cost of each noun of a cover, in syllables.
 const COST: usize = 3;
 
 /// The nouns that cover the left part of a run.
@@ -14,22 +14,23 @@ pub(super) struct Cover {
     pub(super) syllables: usize,
     pub(super) nouns: usize,
     pub(super) rest: Rest,
-    /// It is rather the stem of a verb before a particle that is an ending too.
+    /// The last noun is more probably the stem of a verb before a particle that is an ending, too.
     verbal: bool,
 }
 
 impl Cover {
-    /// Three for each noun are paid from nine, so that it is never negative.
+    /// The number of syllables minus [`COST`] for each noun. The cost of three nouns is added, so
+    /// that the score is never negative.
     const fn score(&self) -> usize {
         self.syllables + 3 * COST - self.nouns * COST
     }
 }
 
 impl Eojeol<'_> {
-    /// The best cover, if any.
+    /// The cover with the highest score, if there is one.
     pub(super) fn cover(&mut self) -> Option<Cover> {
         let mut best: Option<Cover> = None;
-        // A bit for each position up to which so many nouns cover the run.
+        // Bit `n` is set if the nouns so far cover `n` syllables.
         let mut reached = 1_u32;
         for nouns in 1..=3 {
             let most = self.length + 3 * COST - nouns * COST;
@@ -74,8 +75,8 @@ impl Eojeol<'_> {
         best
     }
 
-    /// Whether the last syllable of the run is a plain particle that fits. The last of several
-    /// nouns does not end with one: 충전소가 is no 충전 with 소가.
+    /// Whether the last syllable of the run is a plain particle that fits. The last one of several
+    /// nouns does not end with such a particle: 충전소가 is not 충전 with 소가.
     fn ends_with_particle(&mut self) -> bool {
         let last = self.length - 1;
         self.from(last)
@@ -83,10 +84,10 @@ impl Eojeol<'_> {
             && self.particle(last)
     }
 
-    /// Whether the run is rather a verb than this cover with its rest.
+    /// Whether the run is more probably a verb than this cover with its rest.
     pub(super) fn is_rather_predicate(&mut self, cover: &Cover) -> bool {
         let single = cover.nouns == 1;
-        // A syllable with its particle: 번이나 is 번 with 이나.
+        // A noun of one syllable with its particle: 번이나 is 번 with 이나.
         if cover.syllables == SHORTEST && self.length > SHORTEST && self.particle(1) {
             return true;
         }

@@ -1,43 +1,43 @@
-//! A run of Hangul syllables, with what the lexicon says of its parts.
+//! A run of Hangul syllables, and the forms of its parts in the lexicon.
 
 use super::super::lexicon::{Form, LONGEST_FORM, Lexicon, SYLLABLE, Syllable};
 
-/// The syllables of the longest run that is taken apart.
+/// Maximum length of a run that is analysed, in syllables.
 pub(super) const LONGEST: usize = 16;
 
-/// The final consonant of a syllable, as far as particles care.
+/// The final consonant of a syllable, as particles distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Final {
     None,
     N,
     L,
     Other,
-    /// Unknown: what stands before is no Hangul.
+    /// Unknown, because the character before is not a Hangul syllable.
     Any,
 }
 
-/// One run. What was looked up is kept.
+/// One run. The results of look-ups are kept.
 #[derive(Debug)]
 pub(super) struct Eojeol<'t> {
     pub(super) lexicon: &'static Lexicon,
     text: &'t str,
     syllables: [Syllable; LONGEST],
-    /// The syllables of the run.
+    /// Length of the run, in syllables.
     pub(super) length: usize,
-    /// The forms at each position, by their length.
+    /// The forms that begin at each position, by their length in syllables.
     forms: [[Form; LONGEST_FORM + 1]; LONGEST],
-    /// A bit for each position whose forms are known.
+    /// Bit `n` is set if the forms at position `n` were looked up.
     looked_up: u32,
-    /// A bit for each position where no predicate begins that goes on to the end.
+    /// Bit `n` is set if no predicate extends from position `n` to the end.
     pub(super) no_predicate: u32,
-    /// The same of auxiliary verbs.
+    /// The same for auxiliary verbs.
     pub(super) no_auxiliary: u32,
-    /// The same of endings.
+    /// The same for endings.
     pub(super) no_ending: u32,
 }
 
 impl<'t> Eojeol<'t> {
-    /// `text` is Hangul syllables, at most [`LONGEST`].
+    /// `text` consists of Hangul syllables, at most [`LONGEST`].
     pub(super) fn new(text: &'t str) -> Self {
         let mut syllables = [Syllable::default(); LONGEST];
         let (written, _) = text.as_bytes().as_chunks();
@@ -57,12 +57,12 @@ impl<'t> Eojeol<'t> {
         }
     }
 
-    /// The text from a syllable on.
+    /// The text from a position on, which is counted in syllables.
     pub(super) fn from(&self, position: usize) -> &'t str {
         self.text.get(position * SYLLABLE..).unwrap_or_default()
     }
 
-    /// The first syllables of the text.
+    /// The text before a position, which is counted in syllables.
     pub(super) fn to(&self, position: usize) -> &'t str {
         self.text.get(..position * SYLLABLE).unwrap_or_default()
     }
@@ -94,7 +94,7 @@ impl<'t> Eojeol<'t> {
         *row
     }
 
-    /// What the run from `position` to its end is as a whole.
+    /// The forms of the whole text from `position` to the end of the run.
     pub(super) fn form_to_end(&mut self, position: usize) -> Form {
         let length = self.length.saturating_sub(position);
         let forms = self.forms(position);

@@ -4,9 +4,9 @@ use super::super::lexicon::Form;
 use super::eojeol::{Eojeol, Final};
 use super::nouns::SHORTEST;
 
-/// What often stands without a space before a noun of [`DETERMINED`].
+/// Determiners that are often written together with a noun of [`DETERMINED`].
 const DETERMINERS: [char; 6] = ['이', '그', '저', '내', '제', '울'];
-/// The nouns that are so common behind a determiner that no name is meant. 이영화 is this film, 이영애
+/// Nouns that are common after a determiner, so that the run is not a name: 이영화 is "this film", 이영애
 /// is a person.
 const DETERMINED: &str = "영화 드라마 노래 사람 배우 감독 작품 게임 제품 가게 회사 나라 정도 시간 시대 세상 \
     친구 사진 기사 순간 인생 마음 생각 평점";
@@ -17,13 +17,12 @@ const SHORT_VERBS: [char; 17] = [
     '보', '봤', '본', '볼', '봐', '하', '한', '할', '했', '해', '있', '없', '같', '좋', '싫', '됐',
     '나',
 ];
-/// Adverbs of one syllable, which often stand without a space before a verb.
+/// Adverbs of one syllable that are often written together with the verb after them.
 const ADVERBS: [char; 8] = ['안', '못', '잘', '더', '꼭', '왜', '다', '또'];
 
 impl Eojeol<'_> {
-    /// Where the rest begins of a run that is written together with the word before it: a
-    /// determiner, an adverb or an adnominal verb, as in 이영화 and 좋은영화. What follows is known to the
-    /// lexicon.
+    /// The position after the first word of a run of two words: a determiner, an adverb or an
+    /// adnominal verb, as in 이영화 and 좋은영화. The lexicon knows the second word.
     pub(super) fn introduction(&mut self) -> Option<usize> {
         let forms = self.forms(0);
         let mut functions = forms.iter().enumerate().skip(SHORTEST).rev();
@@ -44,7 +43,8 @@ impl Eojeol<'_> {
         self.adnominal()
     }
 
-    /// Where the longest adnominal verb ends that begins the run and is followed by a noun.
+    /// The end of the longest adnominal verb at the beginning of the run that is followed by a
+    /// noun.
     fn adnominal(&mut self) -> Option<usize> {
         (SHORTEST..self.length.saturating_sub(1)).rev().find(|end| {
             matches!(self.final_before(*end), Final::N | Final::L)
@@ -55,7 +55,7 @@ impl Eojeol<'_> {
         })
     }
 
-    /// The noun of a run that is written together with the verb behind it, as in 생각을하게 and 영화보고.
+    /// The noun of a run that consists of a noun and a verb, as in 생각을하게 and 영화보고.
     pub(super) fn clause(&mut self) -> Option<usize> {
         let mut ends = 0_u32;
         let lexicon = self.lexicon;
@@ -68,8 +68,8 @@ impl Eojeol<'_> {
         })
     }
 
-    /// Whether a verb goes from `position` to the end. One of a single syllable is often a part of
-    /// the noun with a particle, so only the most common ones count.
+    /// Whether a verb extends from `position` to the end. A verb of one syllable is often a part of
+    /// the noun with a particle, so only the most frequent ones count.
     fn is_verb_behind_noun(&mut self, position: usize) -> bool {
         let head = self.predicate(position);
         head > 1 || (head == 1 && self.from(position).starts_with(SHORT_VERBS))

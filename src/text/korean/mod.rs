@@ -1,7 +1,7 @@
 //! The noun of a Korean word.
 //!
-//! An *eojeol* is what stands between two spaces: a noun with its particles, or a verb. What comes
-//! in is a run of Hangul syllables; what goes out is how many of them are its noun, if it has one.
+//! An *eojeol* is the text between two spaces: a noun with its particles, or a verb. In: a run of
+//! Hangul syllables. Out: the part that is its noun, if it has one.
 //!
 //! - [`eojeol`] holds one run with what the lexicon says of its parts.
 //! - [`rests`] says whether what follows a noun may follow one: particles, copula, light verbs.

@@ -1,4 +1,4 @@
-//! Which part of a run is its noun.
+//! Decides which part of a run is its noun.
 //!
 //! 1. One to three nouns of the lexicon cover the left part, and the rest may follow a noun. The
 //!    cover with the highest score is chosen: covered syllables minus three for each noun. The
@@ -17,7 +17,7 @@ use super::eojeol::{Eojeol, LONGEST};
 use super::recent::{NONE, remembered};
 use super::rests::Rest;
 
-/// What stands directly before a run.
+/// The text directly before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Before {
     /// A space, punctuation, or the beginning.
@@ -28,11 +28,11 @@ pub(in super::super) enum Before {
     Number,
 }
 
-/// Minimum length of a noun, in syllables. Single syllables are noise.
+/// Minimum length of a noun, in syllables. Nouns of one syllable say too little.
 pub(super) const SHORTEST: usize = 2;
 
-/// The syllables of `run` that are its noun, which is no stop word. A run longer than [`LONGEST`]
-/// has none.
+/// The range in syllables of the noun of `run`; `None` if it has none, if the noun is a stop word,
+/// and for a run longer than [`LONGEST`].
 pub(in super::super) fn noun(run: &str, before: Before) -> Option<Range<usize>> {
     let syllables = run.len() / SYLLABLE;
     if !(SHORTEST..=LONGEST).contains(&syllables) {
@@ -75,14 +75,14 @@ fn find(run: &str, before: Before) -> Option<Range<usize>> {
     Some(0..length)
 }
 
-/// Whether a run may follow a noun that ends before it: a particle and the like. The final
-/// consonant of the noun is not asked for.
+/// Whether a run may follow a noun that ends before it, such as a particle. The final consonant of
+/// the noun is not considered.
 pub(in super::super) fn may_follow_noun(run: &str) -> bool {
     run.is_empty() || Eojeol::new(run).rest(0).is_some()
 }
 
-/// Whether a run behind a single Latin letter makes a word with it: k팝, s펜, a급. Its first syllable
-/// is no particle, and what follows may follow a noun.
+/// Whether a run forms a word with a single Latin letter before it: k팝, s펜, a급. Its first syllable
+/// is not a particle, and the text after it may follow a noun.
 pub(in super::super) fn begins_with_syllable_noun(run: &str) -> bool {
     if run.len() > 4 * SYLLABLE || run.starts_with(['씨', '님', '들', '군', '양']) {
         return false;
@@ -97,14 +97,14 @@ pub(in super::super) fn begins_with_syllable_noun(run: &str) -> bool {
 }
 
 impl Eojeol<'_> {
-    /// What the lexicon alone says: the syllables of the noun, or that there is none; `None` where
-    /// it does not know the run.
+    /// The decision by the lexicon alone: the length of the noun in syllables, or no noun. `None`
+    /// if the lexicon does not know the run.
     pub(super) fn known(&mut self) -> Option<Option<usize>> {
         if self.particle(0) {
             return Some(None);
         }
         let cover = self.cover();
-        // No adverb or pronoun is longer than such a noun.
+        // No adverb or pronoun is longer than a single noun that covers the run.
         let is_plain = |cover: Cover| cover.rest == Rest::Nothing && cover.nouns == 1;
         let function = if cover.is_some_and(is_plain) {
             0
@@ -121,8 +121,8 @@ impl Eojeol<'_> {
         decided.then_some(None)
     }
 
-    /// The syllables of the longest adverb, pronoun or the like that begins the run and goes on as
-    /// a noun would; 0 if there is none.
+    /// Length in syllables of the longest adverb, pronoun or the like at the beginning of the run,
+    /// if the text after it may follow a noun; 0 if there is none.
     fn function(&mut self) -> usize {
         let forms = self.forms(0);
         for (length, form) in forms.iter().enumerate().skip(SHORTEST).rev() {

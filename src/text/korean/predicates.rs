@@ -4,8 +4,8 @@ use super::super::lexicon::Form;
 use super::eojeol::Eojeol;
 
 impl Eojeol<'_> {
-    /// The syllables of the longest stem or finished form with which a predicate begins that goes
-    /// from `position` to the end; 0 if there is none.
+    /// Length in syllables of the longest stem or finished form of a predicate that extends from
+    /// `position` to the end; 0 if there is none.
     pub(super) fn predicate(&mut self, position: usize) -> usize {
         if self.no_predicate >> position & 1 == 1 {
             return 0;
@@ -17,7 +17,7 @@ impl Eojeol<'_> {
         head
     }
 
-    /// Whether an auxiliary verb goes from `position` to the end.
+    /// Whether an auxiliary verb extends from `position` to the end.
     fn auxiliary(&mut self, position: usize) -> bool {
         if (self.no_predicate | self.no_auxiliary) >> position & 1 == 1 {
             return false;
@@ -59,7 +59,7 @@ impl Eojeol<'_> {
         })
     }
 
-    /// Whether endings go from `position` to the end.
+    /// Whether endings extend from `position` to the end.
     pub(super) fn endings(&mut self, position: usize) -> bool {
         if position >= self.length || self.no_ending >> position & 1 == 1 {
             return false;
@@ -81,7 +81,7 @@ impl Eojeol<'_> {
     }
 
     /// Whether the text from `position` on may follow a finished form: nothing, a particle, a
-    /// second verb, or, behind an adnominal one, a dependent noun.
+    /// second verb, or, after an adnominal form, a dependent noun.
     pub(super) fn after_ending(&mut self, position: usize, form: Form) -> bool {
         if position >= self.length || self.particle(position) {
             return true;
@@ -92,7 +92,8 @@ impl Eojeol<'_> {
         self.auxiliary(position)
     }
 
-    /// Whether a dependent noun, with what may follow it, goes from `position` to the end.
+    /// Whether a dependent noun, with a text that may follow it, extends from `position` to the
+    /// end.
     pub(super) fn dependent_noun(&mut self, position: usize) -> bool {
         let forms = self.forms(position);
         forms.iter().enumerate().skip(1).any(|(length, form)| {

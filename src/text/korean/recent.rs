@@ -1,21 +1,21 @@
-//! A cache of the runs that were analysed last. Few different runs make up most of what people
+//! A cache of the runs that were analysed last. A small number of runs makes up most of what people
 //! write.
 //!
-//! Each thread has a table, in which each run has one place. An answer depends on the run and its
-//! context alone, so the cache does not change results.
+//! Each thread has a table. A run has one index in it, which another run may share. The answer
+//! depends on the run and its context alone, so the cache does not change results.
 
 use std::cell::RefCell;
 
 use super::super::lexicon::SYLLABLE;
 
-/// The bytes of the longest run that is remembered: nine syllables.
+/// Maximum length of a cached run in bytes: nine syllables.
 const LONGEST: usize = 9 * SYLLABLE;
-/// The places of a table, a power of two. A table takes 32 bytes a place, 1 MiB in all.
+/// Number of entries of a table, a power of two. An entry takes 32 bytes, a table 1 MiB.
 const PLACES: usize = 1 << 15;
 
-/// Where the noun of a run begins and ends, in syllables.
+/// Start and end of the noun of a run, in syllables.
 pub(super) type Answer = [u8; 2];
-/// The answer that there is none.
+/// The answer for a run without a noun.
 pub(super) const NONE: Answer = [0, 0];
 
 /// A run and its answer. Empty while `length` is 0.
@@ -45,7 +45,7 @@ pub(super) fn remembered(run: &str, context: u8, compute: impl FnOnce() -> Answe
         return compute();
     };
     TABLE.with(|table| {
-        // Borrowed once at a time: `compute` knows nothing of the table.
+        // `compute` does not use the table, so it is borrowed only once.
         let Ok(mut table) = table.try_borrow_mut() else {
             return compute();
         };

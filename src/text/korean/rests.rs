@@ -1,32 +1,34 @@
-//! What may follow a noun: nothing, particles, the copula, a light verb, 들 or 님 and the like.
+//! Recognises what may follow a noun: nothing, particles, the copula, a light verb, and suffixes
+//! such as 들 and 님.
 
 use super::super::lexicon::Form;
 use super::eojeol::{Eojeol, Final};
 
-/// What follows a noun up to the end of the run.
+/// The kind of text between a noun and the end of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     Nothing,
     Particle,
     Copula,
     LightVerb,
-    /// A suffix that is no part of the noun, with what follows it.
+    /// A suffix that is not part of the noun, and the text after it.
     Suffix,
 }
 
-/// Suffixes that are left out of the noun: plural, courtesy, kind, purpose, side, place and time.
+/// Suffixes that are not part of the noun: plural, courtesy, kind, purpose, side, place and time.
 const SUFFIXES: [char; 16] = [
     '들', '님', '씨', '분', '급', '용', '측', '쪽', '적', '중', '속', '때', '후', '전', '등', '간',
 ];
 
 impl Eojeol<'_> {
-    /// What the text from `position` on is behind a noun; `None` where it cannot follow one.
+    /// The kind of the text from `position` to the end as a rest; `None` if it cannot follow a
+    /// noun.
     pub(super) fn rest(&mut self, position: usize) -> Option<Rest> {
         if position >= self.length {
             return Some(Rest::Nothing);
         }
         let behind = self.from(position);
-        // 하고 is a particle too.
+        // 하고 is also a particle.
         if behind.starts_with('하') && self.light_verb(position) {
             return Some(Rest::LightVerb);
         }
@@ -53,7 +55,7 @@ impl Eojeol<'_> {
         }
     }
 
-    /// Whether a particle and the copula go from `position` to the end, as in 까지였다.
+    /// Whether a particle and the copula extend from `position` to the end, as in 까지였다.
     fn particle_and_copula(&mut self, position: usize) -> bool {
         let forms = self.forms(position);
         forms.iter().enumerate().skip(1).any(|(length, form)| {
@@ -62,7 +64,7 @@ impl Eojeol<'_> {
         })
     }
 
-    /// Whether a particle that fits the syllable before it goes from `position` to the end.
+    /// Whether a particle extends from `position` to the end and fits the syllable before it.
     pub(super) fn particle(&mut self, position: usize) -> bool {
         let fitting = match self.final_before(position) {
             Final::None => Form::PARTICLE_VOWEL.or(Form::PARTICLE_RO),
@@ -76,12 +78,12 @@ impl Eojeol<'_> {
         let forms = self.forms(position);
         let length = self.length.saturating_sub(position);
         let is_particle = |length: usize| forms.get(length).is_some_and(|form| form.is(fitting));
-        // 요 makes any particle courteous.
+        // 요 makes a particle polite.
         is_particle(length)
             || (length > 1 && is_particle(length - 1) && self.from(self.length - 1) == "요")
     }
 
-    /// Whether the copula with its endings goes from `position` to the end.
+    /// Whether the copula with its endings extends from `position` to the end.
     pub(super) fn copula(&mut self, position: usize) -> bool {
         let vowel = matches!(self.final_before(position), Final::None | Final::Any);
         let forms = self.forms(position);
@@ -100,7 +102,8 @@ impl Eojeol<'_> {
         self.particle(position) || (form.is(Form::ADNOMINAL) && self.dependent_noun(position))
     }
 
-    /// An ending of the copula, which is not one that only verbs have.
+    /// Whether endings of the copula extend from `position` to the end. Endings that only verbs
+    /// have do not count.
     fn copula_ending(&mut self, position: usize) -> bool {
         let verbal = ["는", "은", "을", "으", "습", "느", "려", "러"];
         let rest = self.from(position);

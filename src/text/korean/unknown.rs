@@ -5,13 +5,13 @@ use super::eojeol::Eojeol;
 use super::nouns::SHORTEST;
 use super::rests::Rest;
 
-/// The syllables of the longest noun that rules alone make.
+/// Maximum length of a noun that only the rules find, in syllables.
 const LONGEST_UNKNOWN: usize = 10;
 
 impl Eojeol<'_> {
     /// The noun of a run that the lexicon does not know.
     pub(super) fn unknown(&mut self) -> Option<usize> {
-        // A syllable with its particle.
+        // A noun of one syllable with its particle.
         if matches!(self.rest(1), Some(Rest::Particle | Rest::Copula)) {
             return None;
         }
@@ -34,7 +34,7 @@ impl Eojeol<'_> {
         self.accepted(self.length)
     }
 
-    /// Whether the last syllable is rather a part of a short noun than its particle.
+    /// Whether the last syllable is more probably a part of a short noun than its particle.
     fn is_weak_ending(&self, position: usize) -> bool {
         let rest = self.from(position);
         [
@@ -44,7 +44,7 @@ impl Eojeol<'_> {
         .contains(&rest)
     }
 
-    /// Whether an unknown run ends as sentences do.
+    /// Whether an unknown run ends like a predicate at the end of a sentence.
     fn ends_like_predicate(&mut self) -> bool {
         let last = self.from(self.length.saturating_sub(1));
         if ["요", "다", "죠", "까", "냐", "슴", "쥬", "됨", "함"].contains(&last) {
@@ -53,7 +53,8 @@ impl Eojeol<'_> {
         (1..self.length.saturating_sub(1)).any(|start| self.form_to_end(start).is(Form::ENDING))
     }
 
-    /// The length, if so many syllables can be a noun: not too many, and none three times in a row.
+    /// The length, if a noun can have it: it is not too long, and no syllable comes three times in
+    /// a row.
     fn accepted(&self, syllables: usize) -> Option<usize> {
         if !(SHORTEST..=LONGEST_UNKNOWN).contains(&syllables) {
             return None;
