@@ -25,7 +25,7 @@ use crate::demo::{Chronicle, Growth, KEYWORDS, Span, World};
 use crate::events::{Keyword, Timestamp};
 use crate::telemetry::whole;
 
-/// How long ago the demo's first post is.
+/// Age of the demo's first post.
 const PAST_MILLIS: i64 = 120 * Timestamp::DAY;
 /// The mean time between two live posts. At the end of the past there are about as many.
 const PAUSE_MILLIS: u32 = 2_500;

@@ -22,7 +22,7 @@ pub struct RuleTexts(Vec<String>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeywordRules(Option<Arc<Lists>>);
 
-/// Not both lists are empty.
+/// The lists of a keyword. At least one of them has a text.
 #[derive(Debug, PartialEq, Eq)]
 struct Lists {
     any: RuleTexts,
@@ -53,7 +53,7 @@ pub enum RuleTextsError {
     /// A text does not have the form of a keyword.
     #[error("has a text that cannot be searched for, at place {place}: {}", .error.about("it"))]
     Text {
-        /// The place of the text in the list, from 1.
+        /// The position of the text in the list, from 1.
         place: usize,
         /// The rule that the text breaks.
         #[source]

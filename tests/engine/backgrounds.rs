@@ -1,5 +1,5 @@
-//! The background of all keywords in the running engine: it is the sum over the keywords, whatever
-//! happens to the engine and to its keywords.
+//! Tests that the background of all keywords in the running engine is the sum over the keywords,
+//! also after restarts, failures and untracked keywords.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

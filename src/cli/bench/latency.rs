@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::live::figures::millis;
 
-/// How long clients waited, by percentile.
+/// Percentiles of the waiting times of clients.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Latency {
-    /// Answers that were counted.
+    /// Number of counted answers.
     pub(super) count: usize,
-    /// Requests without an answer.
+    /// Number of requests without an answer.
     pub(super) failed: u64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -19,7 +19,8 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    /// Of the waiting times of answers, and of how many requests failed.
+    /// Computes the percentiles of these waiting times. `failed` is the number of requests without
+    /// an answer.
     pub(super) fn of(mut spans: Vec<Duration>, failed: u64) -> Self {
         spans.sort_unstable();
         let at = |permille: usize| {

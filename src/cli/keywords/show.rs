@@ -29,7 +29,7 @@ pub(super) struct ShownKeyword {
     words: TopWords,
     /// The authors of 7 days.
     authors: Ranking,
-    /// The latest of 30 days, the newest first.
+    /// The latest spikes of the last 30 days, newest first.
     spikes: Vec<Spike>,
 }
 
@@ -286,7 +286,7 @@ fn cells(item: Option<&Ranked>) -> [String; 3] {
     [item.key.clone(), item.count.to_string(), change]
 }
 
-/// A time to the minute; unchanged when it is none.
+/// A time cut off after the minute; unchanged if the text is not a time.
 fn minute(text: &str) -> String {
     match Timestamp::parse(text) {
         Ok(at) => {

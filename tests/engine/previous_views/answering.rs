@@ -29,7 +29,7 @@ async fn previous_views_answer_frozen_until_new_views_catch_up() {
         };
         let before = views_of(data, tweets(0..300), version, None).await;
         if restarted {
-            // A rebuild that was killed before it committed anything.
+            // The remains of a rebuild that was killed before its first commit.
             std::fs::rename(data.join("views/current"), data.join("views/old")).unwrap();
             std::fs::rename(data.join("views/current.seal"), data.join("views/old.seal")).unwrap();
         }

@@ -10,10 +10,10 @@ use tidings::text::{Analyser, TweetKeys};
 
 use crate::common::posts;
 
-/// A longer hashtag or mention is not counted.
+/// Maximum length of a counted hashtag or mention, in code points.
 const LONGEST_TAG: usize = 64;
 
-/// What the analyser finds in a text.
+/// The keys that the analyser finds in a text.
 #[derive(Debug, Default)]
 pub struct TextKeys {
     pub words: Vec<String>,
@@ -25,14 +25,14 @@ pub struct TextKeys {
 #[derive(Debug)]
 pub struct Post {
     pub id: String,
-    /// Milliseconds.
+    /// The time, in milliseconds.
     pub at: i64,
     pub author: String,
     pub keys: Rc<TextKeys>,
-    /// As answers show it.
+    /// The tweet in the form of answers.
     pub shown: Value,
     metrics_at: i64,
-    /// Indices of the keywords that it matches.
+    /// Indexes of the keywords that the post matches.
     keywords: Vec<usize>,
 }
 
@@ -141,7 +141,7 @@ impl Archive {
         Rc::clone(keys)
     }
 
-    /// The posts of each keyword, and the words that it brings along.
+    /// The posts of each keyword, and its own words.
     pub fn views(&self) -> Vec<View<'_>> {
         let mut all: Vec<&Post> = self.posts.values().collect();
         all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -164,14 +164,14 @@ impl Archive {
 /// The recomputed view of a keyword: its posts.
 pub struct View<'a> {
     pub keyword: &'static str,
-    /// By time, then id.
+    /// In the order of time, then id.
     pub posts: Vec<&'a Post>,
     /// The keyword, and its words.
     pub own_words: Vec<String>,
 }
 
 impl<'a> View<'a> {
-    /// The posts of a span of milliseconds.
+    /// The posts of a span, which is in milliseconds.
     pub fn between(&self, span: &Range<i64>) -> &[&'a Post] {
         let before = |moment: i64| self.posts.partition_point(|post| post.at < moment);
         &self.posts[before(span.start)..before(span.end)]
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// How many of these posts have each key.
+/// The number of these posts that have each key.
 pub fn key_counts<'a, K>(
     posts: &[&'a Post],
     keys_of: impl Fn(&'a Post) -> K,
@@ -201,7 +201,7 @@ pub fn millis(text: &str) -> i64 {
     Timestamp::parse(text).unwrap().millis()
 }
 
-/// A moment as answers show it.
+/// A time in the form of answers.
 pub fn time(millis: i64) -> Value {
     json!(Timestamp::from_millis(millis).to_string())
 }

@@ -10,10 +10,10 @@ use crate::common::lines;
 
 const DAY: i64 = Timestamp::DAY;
 
-/// How many posts are deleted, and how many get metrics.
+/// Number of posts that are deleted, and of posts that get metrics.
 const CHANGES: usize = 1_000;
 
-/// Twenty moments: now, edges of buckets, times of posts, and any others, also before the first
+/// Twenty moments: now, edges of buckets, times of posts, and random ones, some before the first
 /// post and long after the last.
 pub fn moments(views: &[View<'_>], (from, to): (i64, i64), chance: &mut Chance) -> Vec<Moment> {
     let mut any = || from + below(chance, to - from);
@@ -51,7 +51,7 @@ pub fn changes(views: &[View<'_>], now: i64, chance: &mut Chance) -> Vec<Value> 
             changes.push(lines::deleted(&post.id, &time(now)));
             continue;
         }
-        // Readings that are older than the last one change nothing.
+        // Metrics that are older than the last ones change nothing.
         let at = post.at + below(chance, 3 * DAY) - DAY / 2;
         let likes = chance.below(50_000);
         let mut line = lines::engaged(&post.id, &time(at), likes);

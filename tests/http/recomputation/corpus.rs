@@ -1,4 +1,4 @@
-//! The posts that are published and recomputed from.
+//! The posts that are published, and from which answers are recomputed.
 
 use std::path::Path;
 
@@ -30,11 +30,11 @@ const PUBLISHED_KEYWORDS: [&str; 12] = [
     "음악",
 ];
 
-/// Lines of NDJSON, and the keywords that are tracked before they come.
+/// Lines of NDJSON, and the keywords that are tracked before the lines are published.
 pub struct Corpus {
     pub keywords: [&'static str; 12],
     pub lines: Vec<String>,
-    /// From when to when the posts are.
+    /// The times of the first and of the last post.
     pub from: Timestamp,
     pub to: Timestamp,
 }

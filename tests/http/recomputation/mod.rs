@@ -7,7 +7,7 @@
 //!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the questions
 //! ```
 //!
-//! With `TIDINGS_SOAK` every question is asked, else some of them.
+//! With `TIDINGS_SOAK` all questions are asked, otherwise some of them.
 
 mod archive;
 mod changes;
@@ -32,11 +32,11 @@ use overview::token;
 use questions::{Question, State};
 use spikes::Spikes;
 
-/// Lines of one request. They are folded before the next request.
+/// Number of lines in a request. They are folded before the next request.
 const LINES: usize = 1_000;
-/// How often a request is made that a busy machine does not answer in time.
+/// Maximum number of attempts of a request that a busy machine does not answer in time.
 const MAX_ATTEMPTS: usize = 20;
-/// Differences that are printed.
+/// Maximum number of differences that are printed.
 const MAX_PRINTED: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,8 @@ async fn answers_about_published_posts_equal_a_recomputation_from_the_lines() {
 }
 
 async fn compare(corpus: &Corpus) {
-    // Deletions of the last posts come within a day, and no line may be from a later day.
+    // The last posts are deleted within a day after them, and the server accepts no line that is
+    // more than a day ahead.
     let now = corpus.to.plus(Timestamp::HOUR + 123_456);
     let running = Running::with(Setup {
         clock: Clock::of(move || now),
@@ -99,9 +100,9 @@ async fn publish(running: &Running, lines: &[String], archive: &mut Archive) {
     }
 }
 
-/// Publishes lines and waits until they are folded. False if some were refused because the lines
-/// before them were not folded within five seconds. To send all of them again changes nothing but
-/// that.
+/// Publishes lines and waits until they are folded. Returns false if some lines were refused
+/// because the lines before them were not folded within five seconds. All of them can then be
+/// published again, because lines that were accepted before change nothing.
 async fn is_folded(running: &Running, lines: &str) -> bool {
     let answer = running.publish(lines).await.expect(200);
     let path = format!("/api/v1/ledger?min_seq={}", answer["seq"]);

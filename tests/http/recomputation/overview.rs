@@ -70,7 +70,7 @@ fn ranked<'v, 'a>(views: &'v [View<'a>], span: &Range<i64>) -> Vec<&'v View<'a>>
     ranked
 }
 
-/// A part of the whole with 4 decimals, half up.
+/// A share of the whole with 4 decimals, half up.
 fn share(count: u64, total: u64) -> Value {
     let units = (2 * 10_000 * count + total).checked_div(2 * total);
     shown(i64::try_from(units.unwrap_or(0)).unwrap(), 10_000.0)
@@ -124,7 +124,7 @@ fn strongest(views: &[View<'_>], spikes: &[Spikes], span: &Range<i64>) -> Vec<Va
         .collect()
 }
 
-/// The keyword in paths.
+/// The token of a keyword.
 pub fn token(keyword: &str) -> String {
     let mut token = String::new();
     for byte in keyword.bytes() {

@@ -1,4 +1,4 @@
-//! What is asked: all questions, or some of them that have every keyword, moment, window and order.
+//! The questions: all of them, or a sample with every keyword, moment, window and order.
 
 use std::ops::Range;
 
@@ -15,18 +15,18 @@ use crate::common::chance::Chance;
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
 
-/// Questions of each window about each thing that is ranked.
+/// Number of questions of each window about each kind of ranked items.
 const SAMPLES: usize = 3;
-/// Questions in which all keywords have a part, as many as there are moments at least.
+/// Number of questions over all keywords, at least as many as there are moments.
 const SAMPLES_ACROSS: usize = 24;
 
-/// Numbers of items.
+/// Values of `limit`.
 const LIMITS: [usize; 3] = [1, 20, 100];
 
-/// A moment in milliseconds; `None` is now and not named in the question.
+/// A moment in milliseconds; `None` stands for the present, which the question does not name.
 pub type Moment = Option<i64>;
 
-/// A question about a keyword, given by its index, or about all.
+/// A question about one keyword, given by its index, or about all keywords.
 #[derive(Debug, Clone, Copy)]
 pub enum Question {
     Ranking {
@@ -47,24 +47,24 @@ pub enum Question {
         window: &'static str,
         at: Moment,
     },
-    /// Of the 30 days before a moment.
+    /// About the 30 days before a moment.
     Spikes {
         keyword: usize,
         to: Moment,
     },
-    /// Of the year that ends at a moment.
+    /// About the year that ends at a moment.
     SpikesOfYear {
         keyword: usize,
         to: i64,
     },
-    /// Of the 100 days before a moment.
+    /// About the 100 days before a moment.
     Expected {
         keyword: usize,
         to: i64,
     },
 }
 
-/// The recomputed state that questions are answered from.
+/// The recomputed state from which questions are answered.
 pub struct State<'a> {
     pub views: Vec<View<'a>>,
     pub spikes: Vec<Spikes>,
@@ -72,7 +72,7 @@ pub struct State<'a> {
 }
 
 impl Question {
-    /// Every question at these moments.
+    /// All questions at these moments.
     pub fn all(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
         let mut all = Vec::new();
         for at in moments.iter().copied() {
@@ -101,8 +101,8 @@ impl Question {
         all
     }
 
-    /// Some questions. Those about rankings have every keyword, moment, window, order and thing
-    /// that is ranked, those of each other kind every moment and window.
+    /// A sample of the questions. The ones about rankings have every keyword, moment, window, order
+    /// and kind of ranked items; those of each other kind have every moment and window.
     pub fn some(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
         let keywords: Vec<usize> = (0..keywords).collect();
         let mut some = Vec::new();
@@ -236,12 +236,12 @@ impl Question {
     }
 }
 
-/// The hours that a span touches.
+/// The whole hours that overlap a span.
 fn whole_hours(from: i64, to: i64) -> Range<i64> {
     from.div_euclid(HOUR) * HOUR..(to + HOUR - 1).div_euclid(HOUR) * HOUR
 }
 
-/// Hands out all of its cards in random order, then all of them again.
+/// Returns all of its cards in random order, then all of them again.
 struct Deck<'a, T> {
     cards: &'a [T],
     left: Vec<T>,

@@ -10,7 +10,7 @@ use super::archive::{View, key_counts, time};
 use super::ranking::windows;
 use super::statistics::{Table, shown};
 
-/// With fewer posts of other keywords nothing is expected.
+/// Minimum number of posts of other keywords for an expectation.
 const MIN_OTHERS: u64 = 1_000;
 
 struct Node {

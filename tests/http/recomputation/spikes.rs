@@ -1,4 +1,4 @@
-//! Spikes and expected counts, recomputed as `docs/spikes.md` says.
+//! Spikes and expected counts, recomputed by the formulas of `docs/spikes.md`.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use super::usual::{PRIOR, Usual};
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
 
-/// A spike as answers show it.
+/// A spike in the form of answers.
 pub struct Spike {
     /// Milliseconds.
     pub span: Range<i64>,
@@ -23,14 +23,14 @@ pub struct Spike {
     pub shown: Value,
 }
 
-/// All spikes of a keyword, and what was usual.
+/// All spikes of a keyword, and its usual tweets.
 pub struct Spikes {
     pub spikes: Vec<Spike>,
     usual: Option<Usual>,
 }
 
-/// What some hours must reach: a deviance, tweets above the expected ones, and a ratio to these,
-/// all in thousandths.
+/// Limits that some hours must reach: a deviance, tweets above the expected ones, and a ratio to
+/// the expected ones, all in thousandths.
 struct Limits(u64, u64, u64);
 
 const WARM: Limits = Limits(16_000 / 3, 4_500, 1_500);
@@ -84,7 +84,7 @@ impl Spikes {
     }
 }
 
-/// Thousandths as tenths, half up.
+/// Converts thousandths to tenths, half up.
 fn tenths(thousandths: u64) -> i64 {
     i64::try_from((thousandths + 50) / 100).unwrap()
 }
@@ -108,7 +108,7 @@ fn is_warm(usual: &Usual, hour: i64) -> bool {
     let counted = usual.count(hour) * 1_000;
     let neighbours = [hour - 1, hour, hour + 1];
     let mut expected = neighbours.iter().filter_map(|hour| usual.expected(*hour));
-    // Few hours have so many tweets; the rest of the formula takes long.
+    // Few hours have so many tweets; the rest of the formula is slow.
     counted >= 4_500
         && expected.all(|expected| counted * 2 >= expected * 3)
         && reaches(usual, &[hour], &WARM)
@@ -134,7 +134,7 @@ fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -
     u64::try_from(deviance(count, compared)).unwrap() >= least * factor / 1_000
 }
 
-/// The spike from one hour to another, if one is hot.
+/// The spike from one hour to another, if one of its hours is hot.
 fn spike(view: &View<'_>, usual: &Usual, first: i64, last: i64) -> Option<Spike> {
     let hours = first..=last;
     let is_hot = hours.clone().any(|hour| reaches(usual, &[hour], &HOT))
@@ -161,7 +161,7 @@ fn spike(view: &View<'_>, usual: &Usual, first: i64, last: i64) -> Option<Spike>
     Some(Spike { span, score, shown })
 }
 
-/// Adds what explains a spike.
+/// Adds the reasons of a spike.
 fn explain(view: &View<'_>, span: &Range<i64>, shown: &mut Value) {
     let posts = view.between(span);
     let days = (span.end - span.start + DAY - 1) / DAY;
@@ -196,7 +196,7 @@ fn explain(view: &View<'_>, span: &Range<i64>, shown: &mut Value) {
     shown["tweets"] = json!(first.collect::<Vec<_>>());
 }
 
-/// The five keys that are most over-represented.
+/// The five keys with the highest scores.
 fn reasons(
     here: &HashMap<String, u64>,
     there: &HashMap<String, u64>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Tweets with and without a key, here and in what it is compared with.
+/// Numbers of tweets with and without a key, here and among those that they are compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
     pub a: u64,
@@ -26,7 +26,7 @@ impl Table {
         self.a + self.b + self.c + self.d
     }
 
-    /// Whether more tweets here have the key than the others let expect.
+    /// Whether more tweets here have the key than expected from the others.
     pub fn is_above_expectation(self) -> bool {
         self.a * self.all() > (self.a + self.b) * (self.a + self.c)
     }
@@ -61,8 +61,8 @@ impl Table {
     }
 }
 
-/// Twice `n·ln(n/e) − (n − e)`, in thousandths, where `e` is given in thousandths. 0 when `n` is
-/// not above `e`.
+/// `2·(n·ln(n/e) − (n − e))` in thousandths, where `e` is given in thousandths. 0 when `n` is not
+/// above `e`.
 pub fn deviance(n: u64, e: u64) -> i64 {
     let (n, e) = (real(n), real(e) / 1_000.0);
     if n <= e {
@@ -71,12 +71,12 @@ pub fn deviance(n: u64, e: u64) -> i64 {
     rounded(2.0 * (n * libm::log(n / e) - (n - e)), 1_000.0)
 }
 
-/// A number of units, half away from zero.
+/// A number in these units, half away from zero.
 fn rounded(number: f64, units: f64) -> i64 {
     (number * units).round() as i64
 }
 
-/// A number of tenths, thousandths, … as answers show it.
+/// A number of tenths, thousandths, … in the form of answers.
 pub fn shown(units: i64, per_one: f64) -> Value {
     json!(f64::from(i32::try_from(units).unwrap()) / per_one)
 }

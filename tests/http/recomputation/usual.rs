@@ -1,4 +1,4 @@
-//! What was usual in the hours of a keyword, recomputed as `docs/spikes.md` says.
+//! The usual tweets in the hours of a keyword, recomputed by the formulas of `docs/spikes.md`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,11 +9,11 @@ use super::archive::View;
 
 pub const DAY: i64 = 24;
 const WEEK: i64 = 7 * DAY;
-/// Half a tweet, in thousandths, is added to each count.
+/// Added to each count: half a tweet, in thousandths.
 pub const PRIOR: u64 = 500;
 
-/// The tweets of each hour of a keyword, and what was expected there. Hours are counted from
-/// 1970-01-01, tweets in thousandths.
+/// The tweets of each hour of a keyword, and the expected ones. Hours are counted from 1970-01-01,
+/// tweets in thousandths.
 pub struct Usual {
     counts: HashMap<i64, u64>,
     /// The hour of the oldest tweet.
@@ -51,7 +51,7 @@ impl Usual {
         self.count(hour) * 1_000 + PRIOR
     }
 
-    /// The expected tweets of an hour.
+    /// The expected number of tweets of an hour.
     pub fn expected(&self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;

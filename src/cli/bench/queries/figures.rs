@@ -12,9 +12,9 @@ pub(super) struct QueryFigures {
     pub(super) keywords: u32,
     pub(super) others: u64,
     pub(super) waited: Vec<Waited>,
-    /// Tweets that were posted and folded beside the second half of the requests.
+    /// Number of tweets that were posted and folded during the second half of the requests.
     pub(super) posted: u64,
-    /// How long that half took.
+    /// Duration of that half, in seconds.
     pub(super) seconds: f64,
 }
 

@@ -127,7 +127,8 @@ async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
     all
 }
 
-/// How long the answers to a question took. Moments that a question names differ from time to time.
+/// Measures the answers to a question. If the question names a time, each request names another
+/// one.
 async fn ask(scene: &Scene, question: &Question, times: u32) -> Latency {
     let mut spans: Vec<Duration> = Vec::new();
     let mut failed = 0;

@@ -1,6 +1,6 @@
-//! The content of the server that is asked, and the questions.
+//! The server with its content, and the questions.
 //!
-//! `big` has many tweets, spread evenly over some days up to now. The other keywords share further
+//! `big` has many tweets, spread evenly over some days up to now. The other keywords have further
 //! tweets, spread over the last two days.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,11 +20,11 @@ use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
 use crate::events::{self, Event, Timestamp, TweetId};
 
-/// The size of a tweet's JSON, in bytes.
+/// Size of a tweet's JSON, in bytes.
 const EVENT_BYTES: u32 = 572;
-/// Days that the tweets of the other keywords are spread over.
+/// Number of days over which the tweets of the other keywords are spread.
 const OTHER_DAYS: i64 = 2;
-/// Tweets in a body that is posted beside the questions.
+/// Number of tweets in a body that is posted during the questions.
 const BESIDE: u32 = 1_000;
 
 /// The keyword of the tweet that is posted last, which marks a folder as filled.
@@ -35,7 +35,7 @@ const MARK: &str = "filled";
 pub(super) struct Question {
     pub(super) what: &'static str,
     path: &'static str,
-    /// Names a moment, another one each time.
+    /// The question names a time, another one in each request.
     is_past: bool,
     pub(super) goal_ms: Option<f64>,
 }
@@ -106,7 +106,7 @@ pub(super) struct Scene {
     client: ServerClient,
     big: Mutex<Made>,
     other: Mutex<Made>,
-    /// When filling began.
+    /// The time at which filling began.
     now: Timestamp,
     tweets: u64,
     others: u64,
@@ -167,7 +167,7 @@ impl Scene {
         Ok(())
     }
 
-    /// When the folder was filled completely: the time of the tweet of the keyword [`MARK`].
+    /// The time at which the folder was filled completely, which is that of the tweet of [`MARK`].
     async fn filled_at(&self) -> anyhow::Result<Option<Timestamp>> {
         let path = format!("/api/v1/keywords/{MARK}/timeline?limit=1");
         let answer: Value = match self.client.ask(Method::GET, &path, None).await {
@@ -181,13 +181,13 @@ impl Scene {
         )?))
     }
 
-    /// The path of a question that is asked for the `number`th time.
+    /// The path of the `number`th request of a question.
     pub(super) fn path(&self, question: &Question, number: u32) -> String {
         let Question { path, is_past, .. } = question;
         if !is_past {
             return format!("/api/v1{path}");
         }
-        // Steps of seven hours and some minutes meet every hour of the day.
+        // Steps of seven hours and some minutes reach all hours of the day.
         let hours = i64::from(number) * 7 % (self.days * 24 / 2).max(1);
         let at = self
             .now
@@ -223,7 +223,7 @@ impl Scene {
             anyhow::bail!("an event that posts no tweet");
         };
         tweet.at = at;
-        // A folder that an earlier run filled has the ids of that run.
+        // A folder that was filled before has the ids of that run.
         tweet.id = TweetId::new(&format!("{:x}-{}", self.now.millis(), tweet.id))?;
         let keyword = if is_big { "big" } else { keyword.as_str() };
         let event = String::from_utf8(events::json::encode(&Event::TweetPosted(tweet)))?;
@@ -232,7 +232,7 @@ impl Scene {
     }
 }
 
-/// The line that is posted when all others are.
+/// The line that is posted last, when the folder is filled.
 fn marking_line(now: Timestamp) -> String {
     let line = json!({
         "type": "tweet.posted", "id": MARK, "at": now.to_string(), "text": MARK,
@@ -241,7 +241,8 @@ fn marking_line(now: Timestamp) -> String {
     format!("{line}\n")
 }
 
-/// The age in milliseconds of one of so many tweets, which are spread evenly, the oldest first.
+/// The age in milliseconds of the tweet with this number, if `tweets` are spread evenly over
+/// `days`, the oldest first.
 fn age(number: u64, tweets: u64, days: i64) -> i64 {
     let step = days.saturating_mul(Timestamp::DAY) / i64::try_from(tweets.max(1)).unwrap_or(1);
     step.saturating_mul(i64::try_from(tweets.saturating_sub(number)).unwrap_or_default())
