@@ -41,8 +41,8 @@ pub struct RowChanges {
     pub rows: Vec<RowChange>,
     /// The new tracking state in the summary, if it changed.
     pub tracking: Option<Tracking>,
-    /// What the batch changes in the background of all keywords, after the rows are removed if they
-    /// are. The store then also takes out what the keyword has contributed before.
+    /// The change of the background of all keywords. If `cleared` is set, the store first removes
+    /// the earlier contributions of the keyword.
     pub contribution: Contribution,
 }
 

@@ -38,7 +38,7 @@ pub(super) struct StoredRuns {
     pub(super) count: usize,
     /// Bytes of their records.
     pub(super) bytes: usize,
-    /// Whether they name tweets that went.
+    /// Whether the runs have records of lost tweets.
     pub(super) has_losses: bool,
 }
 

@@ -51,10 +51,12 @@ impl Views {
         self.note_shown();
     }
 
-    /// Shows one shard of a store in place of the shown one. The store has to have the shown number
-    /// of shards, the shown epoch, and a checkpoint of the shard that is not below the shown one.
-    /// No lagging keyword of the shard may be behind its shown position. The caller lets no rows be
-    /// put in the shown shard meanwhile.
+    /// Shows one shard of a store in place of the shown one, for a rebuild of the views of a
+    /// running server; only tests call it at present.
+    ///
+    /// The store has to have the shown number of shards, the shown epoch, and a checkpoint of the
+    /// shard that is not below the shown one. No lagging keyword of the shard may be behind its
+    /// shown position. The caller lets no rows be put in the shown shard meanwhile.
     ///
     /// # Errors
     /// [`SwapError`] says which of these differs; the shown stores then stay.

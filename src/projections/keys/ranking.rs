@@ -42,7 +42,7 @@ pub struct Ranking<T> {
     pub items: Vec<T>,
 }
 
-/// A key and its place among the keys of the window.
+/// A key and its rank in the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ranked {
     /// The key.
@@ -55,7 +55,7 @@ pub struct Ranked {
     pub previous_rank: Option<u64>,
 }
 
-/// A key that more tweets have than the window before lets expect.
+/// A key that more tweets have than expected from the window before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rising {
     /// The key.

@@ -1,4 +1,4 @@
-//! Links: pairs of words that the newest tweets of a window have together.
+//! Links: pairs of words that occur together in the newest tweets of a window.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

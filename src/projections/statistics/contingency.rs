@@ -37,8 +37,8 @@ pub enum Association {
 
 impl ContingencyTable {
     /// The association of the key with the first set. It needs [`MIN_TWEETS`] tweets with the key
-    /// in the first set. If the second set has at least `min_background` tweets, they must also be
-    /// more than expected.
+    /// in the first set. If the second set has at least `min_background` tweets, the number of
+    /// these tweets must also be above the expectation.
     pub fn association(&self, min_background: u64) -> Association {
         if self.a < MIN_TWEETS {
             Association::None
