@@ -53,8 +53,8 @@ pub struct OverviewAnswer {
     keywords: Vec<Item>,
     #[schemars(length(max = 10))]
     latest: Vec<TweetOfKeyword>,
-    /// The spikes that overlap the window, whole, the highest scores first; absent while earlier
-    /// views answer that cannot tell them
+    /// The spikes that overlap the window, each as a whole, the highest scores first; absent while
+    /// views of an earlier version or of other settings answer
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<SpikeOfKeyword>", length(max = 20))]
     spikes: Option<Vec<SpikeOfKeyword>>,

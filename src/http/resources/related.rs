@@ -129,10 +129,10 @@ impl Resource for Related {
     const PATH: &'static str = "/api/v1/keywords/{token}/related";
     const SUMMARY: &'static str = "The words that belong to a keyword, and those that go together";
     const DESCRIPTION: &'static str = "Words that at least 3 tweets of the window have, and more \
-        than the tweets of all other keywords let expect, by log-likelihood ratio. With fewer than \
-        1,000 tweets of other keywords there is no expectation, and the order is by count. The \
-        keyword and its own words are left out. The answer is exact when the lag of all keywords \
-        is 0.";
+        than expected from the tweets of all other keywords, by log-likelihood ratio. With fewer \
+        than 1,000 tweets of other keywords there is no expectation, and the order is by count. \
+        The keyword and its own words are left out. The answer is exact when the lag of all \
+        keywords is 0.";
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::Word(WINDOW),
         Parameter::Time(AT),

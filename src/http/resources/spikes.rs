@@ -54,7 +54,7 @@ pub struct SpikesAnswer {
     until: Moment,
 }
 
-/// A stretch of hours in which far more tweets came than usual
+/// A stretch of hours with far more tweets than usual
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Spike")]
 pub struct SpikeAnswer {
@@ -64,18 +64,18 @@ pub struct SpikeAnswer {
     /// The hour with the most tweets
     peak_at: Moment,
     count: u64,
-    /// The tweets that the weeks before let expect
+    /// The expected number of tweets from `start` to `end`
     #[schemars(range(min = 0))]
     expected: f64,
-    /// How far the count is from the expected one: the deviance of a Poisson process
+    /// The deviance of `count` from `expected`, as of a Poisson process
     score: f64,
-    /// The words that are most over-represented, the strongest first
+    /// The words that are more frequent than usual, the highest scores first
     #[schemars(length(max = MAX_REASON_KEYS))]
     words: Vec<String>,
     /// The ids of the tweets with the most likes, reposts, quotes and replies
     #[schemars(length(max = MAX_REASON_TWEETS))]
     tweets: Vec<String>,
-    /// The authors that are most over-represented, the strongest first
+    /// The authors that are more frequent than usual, the highest scores first
     #[schemars(length(max = MAX_REASON_KEYS))]
     authors: Vec<String>,
 }

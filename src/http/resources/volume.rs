@@ -21,7 +21,7 @@ use crate::queries::{Buckets, series};
 const EXPECTED: Word = Word {
     head: Head::new(
         "expected",
-        "Adds to each point the count that the weeks before let expect; with step hour only",
+        "Adds to each point the expected count, from the weeks before; with step hour only",
     )
     .not_live(),
     words: &["false", "true"],
@@ -54,7 +54,7 @@ pub struct VolumeAnswer {
 struct VolumePointAnswer {
     at: Moment,
     count: u64,
-    /// The count that the weeks before let expect; null in the keyword's first seven days, absent
+    /// The expected count, from the weeks before; null in the keyword's first seven days, absent
     /// unless requested
     #[serde(skip_serializing_if = "Expected::is_unrequested")]
     #[schemars(with = "Option<f64>", range(min = 0))]
