@@ -204,7 +204,7 @@ fn every_storyline_has_hours_of_five_times_the_usual_posts() {
 }
 
 #[test]
-fn voices_write_much_of_what_is_written_in_an_episode() {
+fn voices_write_many_posts_of_an_episode() {
     let world = World::new(3);
     let mut stories: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for episode in Chronicle::of(&world, &span(40, POSTS as u64)).episodes() {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn strongest_spikes_are_held_and_no_more_than_wanted() {
+    fn strongest_spikes_are_kept_up_to_the_limit() {
         let [a, b] = ["a", "b"].map(|text| Keyword::new(text).unwrap());
         let mut strongest = StrongestSpikes::new(3);
         let offered = [

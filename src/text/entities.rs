@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_end_before_what_is_said_of_them() {
+    fn urls_end_before_particles_and_punctuation() {
         for (text, url) in [
             ("https://t.co/xyz 봐", Some("https://t.co/xyz")),
             ("https://t.co/xyz에서", Some("https://t.co/xyz")),

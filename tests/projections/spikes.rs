@@ -102,7 +102,7 @@ impl World {
         }
     }
 
-    /// Posts so many ordinary tweets on the average in each of these hours.
+    /// Posts ordinary tweets in these hours, with the mean number `rate` per hour.
     fn live(&mut self, hours: std::ops::Range<i64>, rate: u64) {
         for hour in hours {
             for _ in 0..self.chance.below(rate + 1) + self.chance.below(rate + 1) {

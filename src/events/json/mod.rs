@@ -1,6 +1,7 @@
 //! The JSON that publishers send: decoder and encoder.
 //!
-//! In: payloads of records and lines of NDJSON. Out: events, or the first reason why there is none.
+//! In: payloads of records and lines of NDJSON. Out: events, or the reason why a payload is not an
+//! event.
 //!
 //! Decoding has two paths. The quick path (`quick`) takes the type from the first member named
 //! `type`, and serde reads the members of that type. It accepts every valid event. What it refuses

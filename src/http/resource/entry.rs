@@ -222,7 +222,7 @@ mod tests {
         assert!(TopicEntry::of(Live::None, &[LIMIT, KEYWORD], unread).is_none());
     }
 
-    /// The registry is evaluated by the compiler, so the same does not compile there.
+    /// The compiler evaluates the registry, so such a resource does not compile there.
     #[test]
     #[should_panic(expected = "names keywords")]
     fn query_that_names_keywords_has_no_polled_topic() {

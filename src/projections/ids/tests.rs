@@ -273,7 +273,7 @@ fn damaged_rows_are_named() {
 }
 
 #[test]
-fn rows_of_the_version_before_are_listed() {
+fn rows_of_the_earlier_version_are_listed() {
     let mut folded = TestKeyword::new();
     folded.fold(test_history::history());
     let listed = |rows: &MemoryRows| {

@@ -13,10 +13,10 @@
 //! key behind.
 //!
 //! A bucket takes at most [`MAX_KEYS`] different keys of a kind, in the order of the journal. When
-//! one more key comes, the bucket is cut: it counts on for the keys that it has, and takes no new
-//! ones. Which keys a cut bucket has follows from the order of its tweets in the journal, and the
-//! counts alone cannot show what a deletion changes. So when a cut bucket loses a tweet, its counts
-//! are removed from the map, and queries count its tweets again.
+//! one more key comes, the bucket is cut: it continues to count the keys that it has, and takes no
+//! new ones. Which keys a cut bucket has follows from the order of its tweets in the journal, and
+//! the counts alone cannot show what a deletion changes. So when a cut bucket loses a tweet, its
+//! counts are removed from the map, and queries count its tweets again.
 
 pub mod background;
 mod bucket;

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn quarter_of_the_weight_is_taken_off_at_each_end() {
+    fn lowest_and_highest_quarter_of_the_weight_are_left_out() {
         assert_eq!(mean(&[]), 0);
         assert_eq!(mean(&[(7, 3)]), 7);
         // Of 2 2 2 4 4 4 5 90, the lowest quarter 2 2 and the highest quarter 5 90 are left out.

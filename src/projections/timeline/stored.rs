@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_version_before_say_nothing_of_records() {
+    fn rows_of_the_earlier_version_name_no_records() {
         let rows = test_history::rows_of_fold_4();
         let earlier = between(&rows, ALWAYS.0, ALWAYS.1);
         let later = between(&folded().rows, ALWAYS.0, ALWAYS.1);

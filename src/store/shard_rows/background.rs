@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn commit_takes_deleted_tweets_out_of_runs_and_map() {
+    fn commit_removes_deleted_tweets_from_runs_and_map() {
         let data = tempfile::tempdir().unwrap();
         let mut journal: Vec<_> = (1..10).map(worded).collect();
         journal.extend([2, 9, 9, 8].map(|number| (0, deleted(number))));
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn copied_shard_goes_on_after_its_runs() {
+    fn copied_shard_has_the_runs_and_their_next_number() {
         let data = tempfile::tempdir().unwrap();
         let mut crashing = Crashing::open(data.path(), (1..5).map(worded).collect());
         crashing.put(0, 2);

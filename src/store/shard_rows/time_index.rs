@@ -158,7 +158,7 @@ mod tests {
     ];
 
     #[test]
-    fn rows_are_these_bytes_whatever_the_commits() {
+    fn rows_have_these_bytes_after_any_commits() {
         let expected: Vec<(Vec<u8>, Vec<u8>)> = [
             (b"t\0\0\0\0\0\0\x02\xbc", b"\x01\0\0\0\0\0\0\x07\xff"),
             (b"t\0\0\0\0\0\0\x03\x84", b"\x01\0\0\0\0\0\0\x23\x27"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_hold_records_received_by_then_alone() {
+    fn position_of_a_time_covers_only_records_received_by_then() {
         let (_data, store) = indexed(&RECORDS, &[4]);
         let rows = &store.shards()[0];
         for (time, position) in [(0, 0), (699, 0), (700, 2_047), (899, 2_047), (900, 8_999)] {

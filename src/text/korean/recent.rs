@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_computed_once_and_told_from_others() {
+    fn run_is_computed_once_in_each_context() {
         let run = "시험운행";
         assert_eq!(remembered(run, 7, || [0, 3]), [0, 3]);
         assert_eq!(remembered(run, 7, || [0, 4]), [0, 3]);

@@ -142,7 +142,7 @@ impl SessionState {
         if let Some(subscription) = self.subscriptions.find(id) {
             subscription.is_due = true;
             if subscription.is_opening() {
-                // Messages that the client has asked for do not wait for the next write of updates.
+                // Requested messages do not wait for the next write of updates.
                 self.next_write = Instant::now();
             }
             self.take_and_write(myself);
