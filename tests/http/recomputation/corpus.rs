@@ -66,7 +66,7 @@ impl Corpus {
         }
     }
 
-    /// The posts beside the project, if they are there.
+    /// The posts of [`PUBLISHED`]; `None` if that file does not exist.
     pub fn published() -> Option<Self> {
         if !Path::new(PUBLISHED).exists() {
             println!("skipped: {PUBLISHED} is not there");

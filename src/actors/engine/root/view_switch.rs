@@ -91,8 +91,9 @@ impl ViewSwitch {
         if let Ok(Err(error)) = retired.await {
             tracing::error!(error = %whole(&error), "the previous views could not be moved aside");
         }
-        // Positions must not be above those of the shown views. If they rise, they are thawed after
-        // the switch; if they fall, before it.
+        // The reported positions must never be above those of the shown views. If the new positions
+        // are lower, they are reported before the new views are shown; if they are higher,
+        // afterwards.
         if !caught_up {
             core.progress.thaw();
         }

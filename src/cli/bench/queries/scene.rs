@@ -195,7 +195,8 @@ impl Scene {
         format!("/api/v1{path}&at={at}")
     }
 
-    /// Posts tweets of now until `ends` is set. Returns how many were posted and folded.
+    /// Posts tweets with the current time until `ends` is set. Returns the number of tweets that
+    /// were posted and folded.
     pub(super) async fn publish_until(&self, ends: &AtomicBool) -> anyhow::Result<u64> {
         let mut posted = 0;
         while !ends.load(Ordering::Relaxed) {
@@ -206,7 +207,7 @@ impl Scene {
             match post(&self.client, body).await {
                 Ok(answer) => posted += answer.journaled,
                 Err(error) => {
-                    tracing::debug!("a body was not taken: {error:#}");
+                    tracing::debug!("posting a body failed: {error:#}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
