@@ -156,8 +156,8 @@ fn count(counts: &mut [u64], at: f64, more: u64) {
     }
 }
 
-/// The rate over a day, with mean 1 and its maximum in the afternoon. With `depth` 1 the minimum is
-/// 0.
+/// The rate over a day, with mean 1 and its maximum in the afternoon. The minimum is 0 if `depth`
+/// is 1.
 pub(super) fn day(hour: f64, depth: f64) -> f64 {
     1.0 - depth * (std::f64::consts::TAU * (hour - 3.0) / 24.0).cos()
 }
