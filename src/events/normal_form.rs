@@ -439,23 +439,17 @@ mod tests {
 
     #[test]
     fn every_character_has_the_normal_form_of_the_definition() {
-        let mut text = String::new();
+        // The character between neighbours that may combine with it. An x ends each stretch.
+        let among_others = |c: char| {
+            format!("a{c}bx가{c}\u{301}xㄱ {c}\u{11a8}ㄱx\u{9c7}{c}\u{9be}éx\u{1100}{c}\u{1161}")
+        };
         for c in every_character() {
-            for (before, behind) in [
-                ("", ""),
-                ("a", "b"),
-                ("가", "\u{301}"),
-                ("ㄱ ", "\u{11a8}ㄱ"),
-                ("\u{9c7}", "\u{9be}é"),
-                ("\u{1100}", "\u{1161}"),
-            ] {
-                text.clear();
-                text.push_str(before);
-                text.push(c);
-                text.push_str(behind);
+            for text in [c.to_string(), among_others(c)] {
                 let normal = normal_form(&text);
                 assert_eq!(normal, by_definition(&text), "{text:?}");
-                assert_eq!(normal_form(&normal), normal, "{text:?}");
+                if normal != text {
+                    assert_eq!(normal_form(&normal), normal, "{text:?}");
+                }
             }
         }
     }

@@ -108,8 +108,6 @@ fn filters() -> impl Strategy<Value = Filter> {
 const LONGEST: usize = 120;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn views_do_not_depend_on_batches_or_restarts(
         history in histories::histories(LONGEST, 40),

@@ -82,7 +82,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
     fn ids_match_a_hash_map_in_any_batches(
         steps in steps(),

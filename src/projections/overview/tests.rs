@@ -163,8 +163,6 @@ fn no_row_is_read_twice() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn counts_match_a_list_of_tweets(
         ages in prop::collection::vec(

@@ -209,8 +209,6 @@ fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
     #[test]
     fn volume_matches_a_list_of_tweets_in_any_batches(
         deeds in deeds(),
