@@ -29,6 +29,8 @@ pub mod statistics;
 mod summary;
 #[cfg(test)]
 pub(crate) mod test_history;
+#[cfg(test)]
+pub(crate) mod test_shard;
 pub mod timeline;
 pub mod tree;
 mod tweet_key;

@@ -9,17 +9,12 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, Timestamp, TweetDeleted, TweetId, TweetMetrics,
-    TweetPosted,
-};
+use crate::events::{Event, KeywordEnvelope, KeywordRecord, Timestamp, TweetDeleted, TweetPosted};
 use crate::projections::overview::Window;
 use crate::projections::statistics::ContingencyTable;
+use crate::projections::test_history::NOON;
 use crate::projections::{FoldContext, KeywordView, MemoryRows, RowKey, Seek};
 use crate::text::{Analyser, TweetKeys};
-
-/// 2026-11-23T12:00:00Z.
-const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 fn tweet(number: usize, minutes_ago: i64, author: u8, words: &[u8]) -> TweetPosted {
     let mut text = String::new();
@@ -33,22 +28,10 @@ fn tweet(number: usize, minutes_ago: i64, author: u8, words: &[u8]) -> TweetPost
         text.push_str(&format!("{sign}word{} ", char::from(b'a' + word / 16)));
         text.push_str(&format!("{sign}thing{word} "));
     }
-    TweetPosted {
-        id: TweetId::new(&format!("t{number}")).unwrap(),
-        at: NOON.plus(-minutes_ago * Timestamp::MINUTE),
-        source: None,
-        author: Author {
-            handle: format!("Author{author}"),
-            name: None,
-            followers: None,
-        },
-        text,
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
-    }
+    let at = NOON.plus(-minutes_ago * Timestamp::MINUTE);
+    let mut tweet = TweetPosted::of_test(&format!("t{number}"), at, &text);
+    tweet.author.handle = format!("Author{author}");
+    tweet
 }
 
 /// A keyword, folded in batches.

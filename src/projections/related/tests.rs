@@ -2,105 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, Sequence, TweetDeleted, TweetId, TweetMetrics,
-    TweetPosted,
-};
-use crate::projections::keys::background::{Run, Settling};
-use crate::projections::{KeywordView, MemoryRows};
+use crate::events::{Event, TweetDeleted, TweetPosted};
+use crate::projections::test_history::NOON;
+use crate::projections::test_shard::TestShard;
 use crate::text::{Analyser, TweetKeys};
 
-/// 2026-11-23T12:00:00Z.
-const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
-
-/// Keywords of one shard, with their rows and with the background.
-struct Folded {
-    keywords: Vec<(KeywordView, MemoryRows)>,
-    map: MemoryRows,
-    runs: Vec<Bytes>,
-    sequence: Sequence,
+/// Folds a tweet into a keyword.
+fn post(shard: &mut TestShard, keyword: usize, tweet: &TweetPosted) {
+    shard.fold(keyword, Event::TweetPosted(Box::new(tweet.clone())));
 }
 
-impl Folded {
-    fn new(keywords: usize) -> Self {
-        let empty = || {
-            let rows = MemoryRows::default();
-            (KeywordView::hydrate(&rows).unwrap(), rows)
-        };
-        Self {
-            keywords: (0..keywords).map(|_| empty()).collect(),
-            map: MemoryRows::default(),
-            runs: Vec::new(),
-            sequence: Sequence::ZERO,
-        }
-    }
-
-    fn fold(&mut self, keyword: usize, event: Event) {
-        self.sequence = self.sequence.next();
-        let envelope = KeywordEnvelope {
-            sequence: self.sequence,
-            received_at: NOON,
-            record: KeywordRecord::Event(event),
-        };
-        let (view, rows) = &mut self.keywords[keyword];
-        view.fold(rows, &envelope).unwrap();
-    }
-
-    fn post(&mut self, keyword: usize, tweet: &TweetPosted) {
-        self.fold(keyword, Event::TweetPosted(Box::new(tweet.clone())));
-    }
-
-    /// Puts the rows of all keywords. Their contributions stay in runs.
-    fn put(&mut self) {
-        for (view, rows) in &mut self.keywords {
-            if let Some(changes) = view.take_row_changes(rows).unwrap() {
-                self.runs.push(Run::from(changes.contribution).records);
-                rows.put(changes.rows);
-            }
-        }
-    }
-
-    /// Merges the runs into the map.
-    fn merge(&mut self) {
-        let mut settling = Settling::new(&self.map);
-        settling.merge(self.sequence, &self.runs).unwrap();
-        let changed = settling.into_row_changes();
-        self.map.put(changed);
-        self.runs.clear();
-    }
-
-    /// The answer for the first keyword.
-    fn related(&self, query: &RelatedQuery) -> Related {
-        let left_out = ["ai phone", "ai", "phone"].map(str::to_owned).into();
-        let own = Own::read(&self.keywords[0].1, query, &left_out).unwrap();
-        let mut others = OtherCounts::new(own.words());
-        others.add_shard(&self.map, &self.runs).unwrap();
-        others.take_out_own();
-        related(&own, &others, query.limit)
-    }
+/// The answer for the first keyword.
+fn answer(shard: &TestShard, query: &RelatedQuery) -> Related {
+    let left_out = ["ai phone", "ai", "phone"].map(str::to_owned).into();
+    let own = Own::read(&shard.keywords[0].rows, query, &left_out).unwrap();
+    let mut others = OtherCounts::new(own.words());
+    others.add_shard(&shard.map, &shard.runs).unwrap();
+    others.take_out_own();
+    related(&own, &others, query.limit)
 }
 
 fn tweet(number: usize, at: Timestamp, text: &str) -> TweetPosted {
-    TweetPosted {
-        id: TweetId::new(&format!("t{number:05}")).unwrap(),
-        at,
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text: text.to_owned(),
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
-    }
+    TweetPosted::of_test(&format!("t{number:05}"), at, text)
 }
 
 fn words_in(tweet: &TweetPosted) -> BTreeSet<String> {
@@ -204,7 +130,7 @@ fn naive_links(own: &[&TweetPosted], nodes: &BTreeSet<&str>) -> Vec<Link> {
 /// The tweets of all keywords, each with the number of its keyword.
 type Tweets = Vec<(usize, TweetPosted)>;
 
-fn check(folded: &Folded, tweets: &Tweets, window: Window, at: Timestamp, limit: usize) {
+fn check(shard: &TestShard, tweets: &Tweets, window: Window, at: Timestamp, limit: usize) {
     let (width, buckets) = match window {
         Window::Hour => (5 * Timestamp::MINUTE, 12),
         Window::Day => (Timestamp::HOUR, 24),
@@ -247,7 +173,7 @@ fn check(folded: &Folded, tweets: &Tweets, window: Window, at: Timestamp, limit:
         });
     let nodes: Vec<_> = nodes.collect();
     let words = nodes.iter().map(|node| node.word.as_str()).collect();
-    let found = folded.related(&RelatedQuery { window, at, limit });
+    let found = answer(shard, &RelatedQuery { window, at, limit });
     let links = naive_links(&own, &words);
     let expected = Related {
         until: Timestamp::from_millis(end),
@@ -275,7 +201,7 @@ proptest! {
         deleted in prop::collection::vec(0_usize..200, 0..20),
         limit in prop_oneof![Just(100_usize), 1_usize..8],
     ) {
-        let mut folded = Folded::new(3);
+        let mut shard = TestShard::new(3);
         let mut tweets = Tweets::new();
         let text = |words: &[u8]| {
             let words: String = words.iter().map(|word| format!("thing{word} ")).collect();
@@ -295,38 +221,38 @@ proptest! {
             }
         }
         for (keyword, tweet) in &tweets {
-            folded.post(*keyword, tweet);
+            post(&mut shard, *keyword, tweet);
         }
-        folded.put();
-        folded.merge();
+        shard.put_all();
+        shard.merge();
         for number in deleted {
             if number < tweets.len() {
                 let (keyword, tweet) = tweets.remove(number);
                 let id = tweet.id;
-                folded.fold(keyword, Event::TweetDeleted(TweetDeleted { id, at: NOON }));
+                shard.fold(keyword, Event::TweetDeleted(TweetDeleted { id, at: NOON }));
             }
         }
-        folded.put();
+        shard.put_all();
         for window in Window::ALL {
             for ago in [0, 29, 64, 125, 1_500] {
-                check(&folded, &tweets, window, at(ago), limit);
+                check(&shard, &tweets, window, at(ago), limit);
             }
         }
     }
 }
 
 /// Adds tweets of keyword 0 with and without a word (`a`, `b`), and of keyword 1 (`c`, `d`).
-fn tabled([a, b, c, d]: [usize; 4]) -> Folded {
-    let mut folded = Folded::new(2);
+fn tabled([a, b, c, d]: [usize; 4]) -> TestShard {
+    let mut shard = TestShard::new(2);
     let mut number = 0;
     for (keyword, count, text) in [(0, a, "gadget"), (0, b, ""), (1, c, "gadget"), (1, d, "")] {
         for _ in 0..count {
-            folded.post(keyword, &tweet(number, NOON, text));
+            post(&mut shard, keyword, &tweet(number, NOON, text));
             number += 1;
         }
     }
-    folded.put();
-    folded
+    shard.put_all();
+    shard
 }
 
 const QUERY: RelatedQuery = RelatedQuery {
@@ -337,7 +263,7 @@ const QUERY: RelatedQuery = RelatedQuery {
 
 #[test]
 fn scores_are_those_of_the_contract() {
-    let found = tabled([30, 70, 100, 9_800]).related(&QUERY);
+    let found = answer(&tabled([30, 70, 100, 9_800]), &QUERY);
     let [node] = &found.nodes[..] else {
         panic!("{found:?}");
     };
@@ -353,28 +279,28 @@ fn scores_are_those_of_the_contract() {
 
 #[test]
 fn word_that_is_independent_of_the_keyword_is_not_related() {
-    assert_eq!(tabled([10, 20, 500, 1_000]).related(&QUERY).nodes, []);
-    assert_eq!(tabled([10, 20, 499, 1_001]).related(&QUERY).nodes.len(), 1);
+    assert_eq!(answer(&tabled([10, 20, 500, 1_000]), &QUERY).nodes, []);
+    assert_eq!(answer(&tabled([10, 20, 499, 1_001]), &QUERY).nodes.len(), 1);
 }
 
 #[test]
 fn without_a_thousand_other_tweets_there_is_no_expectation() {
-    let found = tabled([3, 20, 500, 499]).related(&QUERY);
+    let found = answer(&tabled([3, 20, 500, 499]), &QUERY);
     assert_eq!(found.nodes.len(), 1);
     assert_eq!(found.nodes[0].scores, None);
-    assert_eq!(tabled([3, 20, 500, 500]).related(&QUERY).nodes, []);
-    assert_eq!(tabled([2, 20, 0, 500]).related(&QUERY).nodes, []);
+    assert_eq!(answer(&tabled([3, 20, 500, 500]), &QUERY).nodes, []);
+    assert_eq!(answer(&tabled([2, 20, 0, 500]), &QUERY).nodes, []);
 }
 
 #[test]
 fn links_stop_at_the_limit_of_text() {
-    let mut folded = Folded::new(1);
+    let mut shard = TestShard::new(1);
     let long = format!("gadget lantern {}", "x".repeat(1_000));
     for number in 0..20 {
-        folded.post(0, &tweet(number, NOON, &long));
+        post(&mut shard, 0, &tweet(number, NOON, &long));
     }
-    folded.put();
-    let found = folded.related(&QUERY);
+    shard.put_all();
+    let found = answer(&shard, &QUERY);
     assert!(found.is_cut);
     // 8 KiB hold eight texts.
     assert_eq!(found.links[0].count, 8);

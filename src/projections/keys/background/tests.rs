@@ -1,102 +1,54 @@
 //! Compares the background with a recomputation from the tweets that shares only the analyser.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
-use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::events::{
-    Author, Event, KeywordEnvelope, KeywordRecord, Sequence, Timestamp, TweetDeleted, TweetId,
-    TweetMetrics, TweetPosted,
-};
+use crate::events::{Event, Sequence, Timestamp, TweetDeleted, TweetId, TweetPosted};
 use crate::projections::keys::window_words::WindowWords;
 use crate::projections::overview::Window;
 use crate::projections::rows::RowsError;
+use crate::projections::test_history::NOON;
+use crate::projections::test_shard::TestShard;
 use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::TreeReader;
-use crate::projections::{KeywordView, MemoryRows, Meter, MeteredRows};
+use crate::projections::{KeywordView, Meter, MeteredRows};
 use crate::text::{Analyser, TweetKeys};
-
-/// 2026-11-23T12:00:00Z.
-const NOON: Timestamp = Timestamp::from_millis(1_795_435_200_000);
 
 /// Width in milliseconds, bucket, and word; the word is empty for all tweets.
 type Name = (i64, i64, String);
 type Counts = BTreeMap<Name, i64>;
 
-/// One keyword: its state, its rows, and the tweets that it holds.
-struct Kept {
-    view: KeywordView,
-    rows: MemoryRows,
-    tweets: BTreeMap<u8, TweetPosted>,
-    seen: BTreeSet<u8>,
+/// A shard of three keywords with its background, and the tweets that they hold.
+struct Shard {
+    folded: TestShard,
+    tweets: [BTreeMap<u8, TweetPosted>; 3],
+    seen: [BTreeSet<u8>; 3],
 }
 
-/// A shard of three keywords with its background.
-struct Shard {
-    keywords: Vec<Kept>,
-    map: MemoryRows,
-    runs: Vec<Bytes>,
-    sequence: Sequence,
+impl Deref for Shard {
+    type Target = TestShard;
+
+    fn deref(&self) -> &Self::Target {
+        &self.folded
+    }
+}
+
+impl DerefMut for Shard {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.folded
+    }
 }
 
 impl Shard {
     fn new() -> Self {
-        let kept = || {
-            let rows = MemoryRows::default();
-            Kept {
-                view: KeywordView::hydrate(&rows).unwrap(),
-                rows,
-                tweets: BTreeMap::new(),
-                seen: BTreeSet::new(),
-            }
-        };
         Self {
-            keywords: (0..3).map(|_| kept()).collect(),
-            map: MemoryRows::default(),
-            runs: Vec::new(),
-            sequence: Sequence::ZERO,
+            folded: TestShard::new(3),
+            tweets: Default::default(),
+            seen: Default::default(),
         }
-    }
-
-    fn fold(&mut self, keyword: usize, event: Event) {
-        self.sequence = self.sequence.next();
-        let envelope = KeywordEnvelope {
-            sequence: self.sequence,
-            received_at: NOON,
-            record: KeywordRecord::Event(event),
-        };
-        let kept = &mut self.keywords[keyword];
-        kept.view.fold(&kept.rows, &envelope).unwrap();
-    }
-
-    fn put(&mut self, keyword: usize) {
-        let kept = &mut self.keywords[keyword];
-        let Some(changes) = kept.view.take_row_changes(&kept.rows).unwrap() else {
-            return;
-        };
-        if changes.cleared {
-            let mut settling = Settling::new(&self.map);
-            settling.merge(self.sequence, &self.runs).unwrap();
-            settling.remove(self.sequence, &kept.rows).unwrap();
-            let changed = settling.into_row_changes();
-            self.map.put(changed);
-            self.runs.clear();
-            kept.rows.clear();
-        }
-        if !changes.contribution.is_empty() {
-            self.runs.push(Run::from(changes.contribution).records);
-        }
-        kept.rows.put(changes.rows);
-    }
-
-    fn merge(&mut self) {
-        let mut settling = Settling::new(&self.map);
-        settling.merge(self.sequence, &self.runs).unwrap();
-        let changed = settling.into_row_changes();
-        self.map.put(changed);
-        self.runs.clear();
     }
 
     /// The sums of map and runs.
@@ -135,8 +87,7 @@ impl Shard {
         let start = end - buckets * width;
         let before = start - buckets * width;
         let mut counts: BTreeMap<String, [u64; 2]> = BTreeMap::new();
-        let others = self.keywords[1..].iter();
-        for tweet in others.flat_map(|kept| kept.tweets.values()) {
+        for tweet in self.tweets[1..].iter().flat_map(BTreeMap::values) {
             let at = tweet.at.millis();
             if (before..end).contains(&at) {
                 for word in words_in(tweet) {
@@ -149,8 +100,7 @@ impl Shard {
 
     fn expected(&self) -> Counts {
         let mut counts = Counts::new();
-        let tweets = self.keywords.iter().flat_map(|kept| kept.tweets.values());
-        for tweet in tweets {
+        for tweet in self.tweets.iter().flat_map(BTreeMap::values) {
             for width in [5 * Timestamp::MINUTE, Timestamp::HOUR, Timestamp::DAY] {
                 let bucket = tweet.at.millis() / width;
                 let words = words_in(tweet).into_iter().chain([String::new()]);
@@ -186,22 +136,8 @@ fn words_in(tweet: &TweetPosted) -> BTreeSet<String> {
 
 fn tweet(number: u8, minutes_ago: i64, words: &[u8]) -> TweetPosted {
     let text: String = words.iter().map(|word| format!("thing{word} ")).collect();
-    TweetPosted {
-        id: TweetId::new(&format!("t{number}")).unwrap(),
-        at: NOON.plus(-minutes_ago * Timestamp::MINUTE),
-        source: None,
-        author: Author {
-            handle: "someone".into(),
-            name: None,
-            followers: None,
-        },
-        text,
-        lang: None,
-        url: None,
-        reply_to: None,
-        repost_of: None,
-        metrics: TweetMetrics::default(),
-    }
+    let at = NOON.plus(-minutes_ago * Timestamp::MINUTE);
+    TweetPosted::of_test(&format!("t{number}"), at, &text)
 }
 
 fn deleted(number: u8) -> Event {
@@ -256,8 +192,8 @@ fn run(steps: Vec<Step>) -> Shard {
                 continue;
             }
             Step::Restart(keyword) => {
-                let kept = &mut shard.keywords[keyword];
-                kept.view = KeywordView::hydrate(&kept.rows).unwrap();
+                let folded = &mut shard.keywords[keyword];
+                folded.view = KeywordView::hydrate(&folded.rows).unwrap();
                 for event in unput[keyword].clone() {
                     shard.fold(keyword, event);
                 }
@@ -265,24 +201,22 @@ fn run(steps: Vec<Step>) -> Shard {
             }
             Step::Post(keyword, number, ago, words) => {
                 let tweet = tweet(number, ago, &words);
-                let kept = &mut shard.keywords[keyword];
-                if is_tracked[keyword] && kept.seen.insert(number) {
-                    kept.tweets.insert(number, tweet.clone());
+                if is_tracked[keyword] && shard.seen[keyword].insert(number) {
+                    shard.tweets[keyword].insert(number, tweet.clone());
                 }
                 (keyword, Event::TweetPosted(Box::new(tweet)))
             }
             Step::Delete(keyword, number) => {
-                let kept = &mut shard.keywords[keyword];
                 if is_tracked[keyword] {
-                    kept.seen.insert(number);
-                    kept.tweets.remove(&number);
+                    shard.seen[keyword].insert(number);
+                    shard.tweets[keyword].remove(&number);
                 }
                 (keyword, deleted(number))
             }
             Step::Untrack(keyword) => {
                 is_tracked[keyword] = false;
-                shard.keywords[keyword].tweets.clear();
-                shard.keywords[keyword].seen.clear();
+                shard.tweets[keyword].clear();
+                shard.seen[keyword].clear();
                 (keyword, Event::keyword_untracked(NOON))
             }
             Step::Track(keyword) => {
@@ -310,7 +244,7 @@ proptest! {
         prop_assert_eq!(shard.counts(), shard.expected());
         for keyword in 0..3 {
             shard.fold(keyword, Event::keyword_untracked(NOON));
-            shard.keywords[keyword].tweets.clear();
+            shard.tweets[keyword].clear();
             shard.put(keyword);
             prop_assert_eq!(shard.counts(), shard.expected());
         }
