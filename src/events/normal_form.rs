@@ -477,7 +477,19 @@ mod tests {
         }
 
         #[test]
+        fn ascii_before_other_characters_is_normalised_by_the_definition(
+            ascii in "[a-zA-Z. \t]{0,50}",
+            rest in texts(),
+        ) {
+            let text = ascii + &rest;
+            let mut out = String::new();
+            normalise_into(&text, usize::MAX, &mut out);
+            prop_assert_eq!(out, by_definition(&text));
+        }
+
+        #[test]
         fn limit_gives_the_beginning_of_the_normal_form(text in texts(), max in 0..60_usize) {
+            let text = "A plain beginning ".to_owned() + &text;
             let normal = normal_form(&text);
             let mut out = String::from("before ");
             let whole = normalise_into(&text, max, &mut out);

@@ -61,7 +61,7 @@ impl Analyser {
 
     /// Replaces the contents of `out` with the keys of a text.
     pub fn keys(&self, text: &str, out: &mut TweetKeys) {
-        out.clear();
+        out.clear_for(text.len().min(MAX_TEXT_BYTES));
         normalise_into(text, MAX_TEXT_BYTES, &mut out.text);
         self.analyse(out);
     }
@@ -74,18 +74,18 @@ impl Analyser {
         let mut before = Preceding::default();
         segments(&text, |kind, range| {
             match kind {
-                Kind::Hashtag => out.add_hashtag(range.clone()),
-                Kind::Mention => out.add_mention(range.clone()),
+                Kind::Hashtag => out.add_hashtag(&text, &range),
+                Kind::Mention => out.add_mention(&text, &range),
                 Kind::Url => {}
                 Kind::Hangul | Kind::Word if overlaps(&occurrences, &range) => {}
                 Kind::Hangul => {
                     if let Some(word) = hangul_word(&text, range.clone(), &before) {
-                        out.add_word(word);
+                        out.add_word(&text, &word);
                     }
                 }
                 Kind::Word => {
                     if let Some(word) = word(&text, range.clone()) {
-                        out.add_word(word);
+                        out.add_word(&text, &word);
                     }
                 }
             }
@@ -99,11 +99,10 @@ impl Analyser {
         });
         for word in occurrences {
             if !overlaps(&entities, &word) {
-                out.add_word(word);
+                out.add_word(&text, &word);
             }
         }
-        out.text = text;
-        out.finish();
+        out.finish(text);
     }
 }
 
@@ -173,6 +172,10 @@ fn leads_to_verb(text: &str) -> bool {
 /// The word of a segment of another script.
 fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     let whole = text.get(segment.clone())?;
+    if is_plain(whole) {
+        let is_word = whole.len() >= 2 && !is_stop_word(whole);
+        return is_word.then_some(segment);
+    }
     let inner = |c: char| c != '_' && c != '\u{200c}' && c != '\u{200d}';
     let word = whole.trim_start_matches(|c| !inner(c));
     let start = segment.end - word.len();
@@ -189,6 +192,12 @@ fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
         (2..=longest).contains(&word.chars().count()) && word.chars().any(char::is_alphabetic)
     };
     is_word.then_some(start..start + word.len())
+}
+
+/// Whether a segment consists of small ASCII letters and is no longer than a word may be. This is a
+/// shortcut; the general rules give the same word.
+fn is_plain(segment: &str) -> bool {
+    segment.len() <= LONGEST_WORD && segment.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// A word without the ending of the genitive; `None` if the word is a stop word with or without

@@ -46,18 +46,33 @@ pub(super) fn segments(text: &str, mut found: impl FnMut(Kind, Range<usize>)) {
                 }
                 None => at + 1,
             },
-            b'a'..=b'z' | b'0'..=b'9' => match url_at(text, at) {
-                Some(end) => {
+            b'a'..=b'z' | b'0'..=b'9' => {
+                let end = end_of_letters(bytes, at);
+                // Nothing but a word ends at a space.
+                if matches!(bytes.get(end), None | Some(b' ')) {
+                    found(Kind::Word, at..end);
+                    end
+                } else if let Some(end) = url_at(text, at) {
                     found(Kind::Url, at..end);
                     end
+                } else {
+                    words(text, at, &mut found)
                 }
-                None => words(text, at, &mut found),
-            },
+            }
             b'_' => words(text, at, &mut found),
             0..=0x7f => at + 1,
             _ => other(text, at, &mut found),
         };
     }
+}
+
+/// The end of the ASCII letters and digits from `start` on.
+fn end_of_letters(bytes: &[u8], start: usize) -> usize {
+    let letters = bytes.get(start..).unwrap_or_default();
+    let length = letters
+        .iter()
+        .position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+    start + length.unwrap_or(letters.len())
 }
 
 /// Finds the segment that begins with a character outside ASCII. Returns its end.

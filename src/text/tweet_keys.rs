@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 /// The words, hashtags and mentions of a text, each once. One value can be reused for many texts,
 /// which saves allocations.
 #[derive(Debug, Clone, Default)]
@@ -36,48 +34,60 @@ impl TweetKeys {
         self.mentions.of(&self.text)
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Removes everything, and makes room for the keys of a text of so many bytes.
+    pub(super) fn clear_for(&mut self, bytes: usize) {
+        /// Bytes of a text for each word. More words cost a growth of the list.
+        const BYTES_PER_WORD: usize = 6;
         self.text.clear();
+        self.text.reserve(bytes);
         self.words.0.clear();
+        self.words.0.reserve(bytes / BYTES_PER_WORD);
         self.hashtags.0.clear();
         self.mentions.0.clear();
     }
 
-    pub(super) fn add_word(&mut self, word: Range<usize>) {
-        self.words.0.push(word);
+    /// Adds a word of `text`, which becomes the text of the keys.
+    pub(super) fn add_word(&mut self, text: &str, word: &Range<usize>) {
+        self.words.add(text, word);
     }
 
-    pub(super) fn add_hashtag(&mut self, hashtag: Range<usize>) {
-        self.hashtags.0.push(hashtag);
+    /// Adds a hashtag of `text`, which becomes the text of the keys.
+    pub(super) fn add_hashtag(&mut self, text: &str, hashtag: &Range<usize>) {
+        self.hashtags.add(text, hashtag);
     }
 
-    pub(super) fn add_mention(&mut self, mention: Range<usize>) {
-        self.mentions.0.push(mention);
+    /// Adds a mention of `text`, which becomes the text of the keys.
+    pub(super) fn add_mention(&mut self, text: &str, mention: &Range<usize>) {
+        self.mentions.add(text, mention);
     }
 
-    /// Sorts the keys and removes duplicates.
-    pub(super) fn finish(&mut self) {
+    /// Sets the text of the keys, sorts the keys and removes duplicates.
+    pub(super) fn finish(&mut self, text: String) {
+        self.text = text;
         for keys in [&mut self.words, &mut self.hashtags, &mut self.mentions] {
             keys.finish(&self.text);
         }
     }
 }
 
-/// Ranges of a text.
+/// Parts of a text.
 #[derive(Debug, Clone, Default)]
-struct Keys(Vec<Range<usize>>);
+struct Keys(Vec<Key>);
 
 impl Keys {
     fn of<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
-        self.0.iter().filter_map(|key| text.get(key.clone()))
+        self.0.iter().filter_map(|key| text.get(key.range()))
+    }
+
+    fn add(&mut self, text: &str, key: &Range<usize>) {
+        self.0.extend(Key::new(text.as_bytes(), key));
     }
 
     fn finish(&mut self, text: &str) {
-        if self.0.len() < 2 {
+        let keys = &mut self.0;
+        if keys.len() < 2 {
             return;
         }
-        let keys = self.0.drain(..).filter_map(|key| Sortable::new(text, &key));
-        let mut keys: SmallVec<[Sortable; 48]> = keys.collect();
         // Nearly all keys differ in their first bytes, and sorting numbers is fast.
         keys.sort_unstable();
         for alike in keys.chunk_by_mut(|a, b| a.first_bytes() == b.first_bytes()) {
@@ -86,38 +96,47 @@ impl Keys {
             }
         }
         keys.dedup_by(|a, b| a.first_bytes() == b.first_bytes() && a.bytes(text) == b.bytes(text));
-        self.0.extend(keys.iter().map(Sortable::range));
     }
 }
 
 /// A key as a number: its first eight bytes, its start and its end (32 bits each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Sortable(u128);
+struct Key(u128);
 
-impl Sortable {
-    fn new(text: &str, key: &Range<usize>) -> Option<Self> {
-        let bytes = text.as_bytes().get(key.clone())?;
+impl Key {
+    fn new(text: &[u8], key: &Range<usize>) -> Option<Self> {
         let (start, end) = (u32::try_from(key.start), u32::try_from(key.end));
         let range = u64::from(start.ok()?) << 32 | u64::from(end.ok()?);
-        Some(Self(
-            u128::from(first_bytes(bytes)) << 64 | u128::from(range),
-        ))
+        let first = first_bytes_at(text, key)?;
+        Some(Self(u128::from(first) << 64 | u128::from(range)))
     }
 
-    const fn first_bytes(&self) -> u64 {
+    const fn first_bytes(self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0.to_be_bytes();
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    fn range(&self) -> Range<usize> {
+    fn range(self) -> Range<usize> {
         let [.., a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
         let place = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
         place([a, b, c, d])..place([e, f, g, h])
     }
 
-    fn bytes<'t>(&self, text: &'t str) -> &'t [u8] {
+    fn bytes(self, text: &str) -> &[u8] {
         text.as_bytes().get(self.range()).unwrap_or_default()
     }
+}
+
+/// The [`first_bytes`] of a part of a text; `None` for a part that is not in the text.
+fn first_bytes_at(text: &[u8], part: &Range<usize>) -> Option<u64> {
+    let bytes = text.get(part.clone())?;
+    let Some(first) = text.get(part.start..)?.first_chunk() else {
+        return Some(first_bytes(bytes));
+    };
+    // What follows a short part is cleared, which is faster than to read byte by byte.
+    let bits = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let behind = u64::MAX.checked_shr(bits.saturating_mul(8)).unwrap_or(0);
+    Some(u64::from_be_bytes(*first) & !behind)
 }
 
 /// The first eight bytes of a key as a number with the same order. Shorter keys are filled with
@@ -143,12 +162,13 @@ mod tests {
             words in proptest::collection::vec("[ab\0가]{1,12}", 0..60),
         ) {
             let mut keys = TweetKeys::new();
+            let text = words.concat();
+            let mut start = 0;
             for word in &words {
-                let start = keys.text.len();
-                keys.text.push_str(word);
-                keys.add_word(start..keys.text.len());
+                keys.add_word(&text, &(start..start + word.len()));
+                start += word.len();
             }
-            keys.finish();
+            keys.finish(text);
             let expected: std::collections::BTreeSet<&str> =
                 words.iter().map(String::as_str).collect();
             prop_assert!(keys.words().eq(expected));

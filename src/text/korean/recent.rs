@@ -10,8 +10,8 @@ use super::super::lexicon::SYLLABLE;
 
 /// Maximum length of a cached run in bytes: nine syllables.
 const LONGEST: usize = 9 * SYLLABLE;
-/// Number of entries of a table, a power of two. An entry takes 32 bytes, a table 1 MiB.
-const PLACES: usize = 1 << 15;
+/// Number of entries of a table, a power of two. An entry takes 32 bytes, a table 2 MiB.
+const PLACES: usize = 1 << 16;
 
 /// Start and end of the noun of a run, in syllables.
 pub(super) type Answer = [u8; 2];
