@@ -18,6 +18,17 @@ pub(super) fn write_varint(number: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// The length of a number in bytes.
+pub(super) const fn varint_bytes(number: u64) -> usize {
+    let mut bytes = 1;
+    let mut rest = number >> 7;
+    while rest > 0 {
+        bytes += 1;
+        rest >>= 7;
+    }
+    bytes
+}
+
 /// Takes a number off the front of `bytes`; `None` when it is cut or does not fit 64 bits.
 pub(super) fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     if let Some((first @ 0..0x80, rest)) = bytes.split_first() {

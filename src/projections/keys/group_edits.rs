@@ -19,7 +19,8 @@ pub(super) struct GroupEdits {
 struct Entry {
     /// The end of the name of the entry in `names`.
     end: usize,
-    tweets: i64,
+    /// `None` for the entry of the state of the group.
+    tweets: Option<i64>,
     /// The index of its group.
     group: usize,
 }
@@ -37,6 +38,7 @@ struct Edited {
 impl GroupEdits {
     /// Begins a group. The next edits belong to it.
     pub(super) fn begin(&mut self, group: Group, before: GroupState, admits: bool) {
+        self.end();
         self.groups.push(Edited {
             group,
             before,
@@ -45,17 +47,38 @@ impl GroupEdits {
         });
     }
 
-    /// Adds tweets to a key of the group; a negative number removes them.
+    /// Makes room for this many edits.
+    pub(super) fn reserve(&mut self, edits: usize) {
+        /// Room for the name of most entries, in bytes.
+        const USUAL_NAME_BYTES: usize = 16;
+        self.entries.reserve(edits);
+        self.names.reserve(edits.saturating_mul(USUAL_NAME_BYTES));
+    }
+
+    /// Adds tweets to a key of the group; takes them away if there are fewer than 0.
     pub(super) fn add(&mut self, key: &[u8], tweets: i64) {
         let Some(last) = self.groups.last() else {
             return;
         };
         self.names.extend_from_slice(&last.group.prefix());
         self.names.extend_from_slice(key);
+        self.push(Some(tweets));
+    }
+
+    /// Ends the last group with the edit of its state. All names of a group are before that of the
+    /// state, so the state is edited when everything else in the group is done.
+    fn end(&mut self) {
+        if let Some(last) = self.groups.last() {
+            self.names.extend_from_slice(&last.group.state_entry());
+            self.push(None);
+        }
+    }
+
+    fn push(&mut self, tweets: Option<i64>) {
         self.entries.push(Entry {
             end: self.names.len(),
             tweets,
-            group: self.groups.len() - 1,
+            group: self.groups.len().saturating_sub(1),
         });
     }
 
@@ -83,13 +106,14 @@ impl GroupEdits {
         rows: &dyn Rows,
         sequence: Sequence,
     ) -> Result<(), RowsError> {
+        self.end();
         let mut start = 0;
         let entries = self.entries.iter().map(|entry| {
             let key = self.names.get(start..entry.end).unwrap_or_default();
             start = entry.end;
             Edit {
                 key,
-                change: entry.tweets,
+                change: entry.tweets.unwrap_or_default(),
             }
         });
         let entries: Vec<Edit<'_>> = entries.collect();
@@ -97,20 +121,7 @@ impl GroupEdits {
             entries: &self.entries,
             groups: &mut self.groups,
         };
-        counts.apply(rows, sequence, &entries, states)?;
-        let changed = self.groups.iter().map(|one| {
-            let difference = one.after.to_count().wrapping_sub(one.before.to_count());
-            (one.group.state_entry(), difference.cast_signed())
-        });
-        let changed: Vec<_> = changed.filter(|(_, change)| *change != 0).collect();
-        let changed: Vec<Edit<'_>> = changed
-            .iter()
-            .map(|(key, change)| Edit {
-                key,
-                change: *change,
-            })
-            .collect();
-        counts.apply(rows, sequence, &changed, |_, _| ())
+        counts.apply(rows, sequence, &entries, states)
     }
 }
 
@@ -121,14 +132,26 @@ struct States<'e> {
 }
 
 impl States<'_> {
+    /// The group of an edit; `None` for the edit of a state.
     fn group(&mut self, edit: usize) -> Option<&mut Edited> {
-        self.groups.get_mut(self.entries.get(edit)?.group)
+        let entry = self.entries.get(edit)?;
+        entry.tweets?;
+        self.groups.get_mut(entry.group)
     }
 }
 
 impl Observer for States<'_> {
     fn admits(&mut self, index: usize) -> bool {
-        self.group(index).is_some_and(|group| group.admits)
+        self.group(index).is_none_or(|group| group.admits)
+    }
+
+    fn change(&mut self, index: usize, edit: &Edit<'_>) -> i64 {
+        let state = self.entries.get(index).filter(|one| one.tweets.is_none());
+        let group = state.and_then(|one| self.groups.get(one.group));
+        group.map_or(edit.change, |group| {
+            let difference = group.after.to_count().wrapping_sub(group.before.to_count());
+            difference.cast_signed()
+        })
     }
 
     fn changed(&mut self, index: usize, change: Change) {

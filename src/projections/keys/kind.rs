@@ -20,7 +20,10 @@ impl KeyKind {
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Word, Self::Hashtag, Self::Mention, Self::Author];
 
-    /// The number of the kind in rows.
+    /// How many kinds there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The number, as it stands in rows.
     pub const fn number(self) -> u8 {
         match self {
             Self::Word => 0,

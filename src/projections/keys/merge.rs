@@ -1,11 +1,10 @@
 //! Merges pending tweets into the map of counts.
 
-use std::collections::HashSet;
-
 use super::MAX_KEYS;
 use super::bucket::{Group, GroupState, Width};
 use super::group_edits::GroupEdits;
 use super::kind::KeyKind;
+use super::names::as_index;
 use super::occurrences::{Occurrence, Occurrences, widened};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
@@ -82,31 +81,39 @@ impl Target<'_> {
             let name = self.occurrences.name(one.place.name());
             name.map(|(kind, _)| kind)
         };
-        let groups: Vec<&[Occurrence]> = counted
+        let groups: Vec<(Group, &[Occurrence])> = counted
             .chunk_by(|a, b| a.place.bucket() == b.place.bucket() && kind_of(a) == kind_of(b))
+            .filter_map(|added| Some((self.group_of(added.first()?)?, added)))
             .collect();
+        // Groups are in order, and so are the names of their states.
+        let states: Vec<_> = groups
+            .iter()
+            .map(|(group, _)| group.state_entry())
+            .collect();
+        let states = self.counts.counts(self.rows, &states)?;
         let mut edits = GroupEdits::default();
-        for group in groups {
-            self.prepare(group, &mut edits)?;
+        for ((group, added), state) in groups.into_iter().zip(states) {
+            self.prepare((group, GroupState::from_count(state)), added, &mut edits)?;
         }
         edits.apply(self.counts, self.rows, self.sequence)
     }
 
-    /// Makes the edits of one group.
-    fn prepare(&mut self, added: &[Occurrence], edits: &mut GroupEdits) -> Result<(), RowsError> {
-        let first = added.first().map(|one| one.place);
-        let Some((first, (kind, _))) =
-            first.and_then(|first| Some((first, self.occurrences.name(first.name())?)))
-        else {
-            return Ok(());
-        };
-        let group = Group {
+    fn group_of(&self, one: &Occurrence) -> Option<Group> {
+        let (kind, _) = self.occurrences.name(one.place.name())?;
+        Some(Group {
             width: self.width,
-            bucket: first.bucket(),
+            bucket: one.place.bucket(),
             kind,
-        };
-        let before = self.counts.get(self.rows, &group.state_entry())?;
-        let before = GroupState::from_count(before);
+        })
+    }
+
+    /// Makes the edits of one group, whose state is `before` the merge.
+    fn prepare(
+        &mut self,
+        (group, before): (Group, GroupState),
+        added: &[Occurrence],
+        edits: &mut GroupEdits,
+    ) -> Result<(), RowsError> {
         if before.is_uncounted {
             return Ok(());
         }
@@ -115,15 +122,16 @@ impl Target<'_> {
         let refused = if is_short {
             self.refused(group, room, added)?
         } else {
-            HashSet::new()
+            Refused::default()
         };
         edits.begin(group, before, room > 0);
-        if !refused.is_empty() {
+        edits.reserve(added.len());
+        if refused.names > 0 {
             edits.cut();
         }
         for one in added {
             if let Some((_, key)) = self.occurrences.name(one.place.name())
-                && !refused.contains(&one.place.name())
+                && !refused.has(one.place.name())
             {
                 edits.add(key, one.tweets);
             }
@@ -137,32 +145,78 @@ impl Target<'_> {
         group: Group,
         room: u64,
         added: &[Occurrence],
-    ) -> Result<HashSet<u32>, RowsError> {
+    ) -> Result<Refused, RowsError> {
+        let mut refused = Refused::among(self.occurrences.names());
         // Both the added keys and the entries of the group are in order.
         let keys = added.iter().filter_map(|one| {
             let (_, key) = self.occurrences.name(one.place.name())?;
-            Some((group.entry(key), one.place.name()))
+            Some((key, one.place.name()))
         });
         let mut keys = keys.peekable();
-        let mut new = HashSet::new();
-        let end = group.state_entry();
-        self.counts.visit(self.rows, &group.prefix(), |entry, _| {
-            while let Some((_, name)) = keys.next_if(|(key, _)| **key < *entry) {
-                new.insert(name);
+        let prefix = group.prefix();
+        self.counts.visit(self.rows, &prefix, |entry, _| {
+            let Some(entry) = entry.strip_prefix(&prefix) else {
+                return false;
+            };
+            while let Some((_, name)) = keys.next_if(|(key, _)| *key < entry) {
+                refused.insert(name);
             }
-            keys.next_if(|(key, _)| **key == *entry);
-            *entry < *end && keys.peek().is_some()
+            keys.next_if(|(key, _)| *key == entry);
+            keys.peek().is_some()
         })?;
-        new.extend(keys.map(|(_, name)| name));
+        keys.for_each(|(_, name)| refused.insert(name));
+        if refused.names <= room {
+            return Ok(Refused::default());
+        }
         let mut room = room;
         for place in self.occurrences.in_journal_order(self.width) {
             if room == 0 {
                 break;
             }
-            if place.bucket() == group.bucket && new.remove(&place.name()) {
+            if place.bucket() == group.bucket && refused.remove(place.name()) {
                 room -= 1;
             }
         }
-        Ok(new)
+        Ok(refused)
+    }
+}
+
+/// Names that a group does not take.
+#[derive(Debug, Default)]
+struct Refused {
+    /// By the index of a name.
+    is_refused: Vec<bool>,
+    /// How many they are.
+    names: u64,
+}
+
+impl Refused {
+    /// None of so many names.
+    fn among(names: usize) -> Self {
+        Self {
+            is_refused: vec![false; names],
+            names: 0,
+        }
+    }
+
+    fn has(&self, name: u32) -> bool {
+        let is_refused = self.is_refused.get(as_index(name));
+        is_refused.is_some_and(|is_refused| *is_refused)
+    }
+
+    /// Adds a name that is not there yet.
+    fn insert(&mut self, name: u32) {
+        if let Some(is_refused) = self.is_refused.get_mut(as_index(name)) {
+            *is_refused = true;
+            self.names += 1;
+        }
+    }
+
+    /// Removes a name; `false` when it is not there.
+    fn remove(&mut self, name: u32) -> bool {
+        let is_refused = self.is_refused.get_mut(as_index(name));
+        let was_refused = is_refused.is_some_and(std::mem::take);
+        self.names -= u64::from(was_refused);
+        was_refused
     }
 }

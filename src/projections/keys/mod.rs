@@ -26,6 +26,7 @@ mod hours;
 mod key_sums;
 mod kind;
 mod merge;
+mod names;
 mod occurrences;
 mod own_words;
 mod pending;
@@ -34,6 +35,7 @@ mod ranking;
 mod recount;
 mod remove;
 mod window_words;
+mod written_keys;
 
 use super::tree::Tree;
 use super::{
@@ -44,6 +46,7 @@ use crate::events::Sequence;
 use background::Contribution;
 use merge::{Scope, merge};
 use pending::{PENDING_FORMAT, PendingLog};
+use written_keys::WrittenKeys;
 
 pub use bucket::Width;
 pub use hours::HourlyKeys;
@@ -91,7 +94,7 @@ impl Default for Keys {
 }
 
 impl Projection for Keys {
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SINCE: u32 = 9;
     const FORMATS: &'static [RowFormat] = &[PENDING_FORMAT, COUNTS_FORMAT];
 
@@ -103,7 +106,7 @@ impl Projection for Keys {
     }
 
     fn posted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
-        let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
+        let keys = WrittenKeys::of(&KeysOfTweet::new(tweet.tweet, tweet.keys()));
         self.contribution.gained(tweet.key.at(), &keys);
         self.pending.push(tweet.sequence, &tweet.key, &keys);
         if self.pending.is_full() {
@@ -125,7 +128,8 @@ impl Projection for Keys {
 
     fn deleted(&mut self, rows: &dyn Rows, tweet: &FoldedTweet<'_>) -> Result<(), RowsError> {
         let keys = KeysOfTweet::new(tweet.tweet, tweet.keys());
-        self.contribution.lost(tweet.key.at(), &keys);
+        let written = WrittenKeys::of(&keys);
+        self.contribution.lost(tweet.key.at(), &written);
         if self.pending.remove(rows, tweet.sequence, &tweet.key)? {
             return Ok(());
         }

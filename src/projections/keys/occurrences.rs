@@ -1,21 +1,19 @@
 //! Occurrences of keys in the log of pending tweets.
 
-use std::collections::{BTreeSet, HashMap};
-
-use foldhash::fast::RandomState;
+use std::collections::BTreeSet;
 
 use super::bucket::Width;
 use super::kind::KeyKind;
+use super::names::{Name, Names, Ranked, as_index};
 use super::pending;
 use crate::projections::rows::RowsError;
-use crate::text::first_bytes;
 
 /// Maximum number of buckets in which occurrences are counted in a table over all names. With more
 /// buckets sorting is faster.
 const MAX_TABLE_BUCKETS: usize = 4;
 
-/// A key of a kind.
-pub(super) type Name<'b> = (KeyKind, &'b [u8]);
+/// Bytes of the log for each occurrence of a key, as assumed. Fewer cost a growth of the list.
+const BYTES_PER_OCCURRENCE: usize = 6;
 
 /// A bucket and the index of a name; places are ordered by bucket, then by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,38 +61,26 @@ impl<'b> Occurrences<'b> {
         records: &'b [Vec<u8>],
         is_wanted: impl Fn(KeyKind) -> bool,
     ) -> Result<Self, RowsError> {
-        let mut numbers: HashMap<Name<'b>, u32, RandomState> = HashMap::default();
-        let mut names: Vec<Name<'b>> = Vec::new();
-        let mut found = Vec::new();
+        let bytes = records.iter().map(Vec::len).sum();
+        let mut numbers = Names::with_room_for(bytes);
+        let mut found = Vec::with_capacity(bytes / BYTES_PER_OCCURRENCE);
         pending::for_each(records, |at, kind, key| {
-            if !is_wanted(kind) {
-                return;
+            if is_wanted(kind) {
+                let number = numbers.number((kind, key));
+                found.push(Place::new(Width::FiveMinutes.bucket(at), number));
             }
-            let number = *numbers.entry((kind, key)).or_insert_with(|| {
-                names.push((kind, key));
-                index_of(names.len() - 1)
-            });
-            found.push(Place::new(Width::FiveMinutes.bucket(at), number));
         })?;
-        // Most names differ in their first eight bytes, which are compared as a number.
-        let mut order: Vec<(KeyKind, u64, Name<'b>, u32)> = names
-            .into_iter()
-            .zip(0..)
-            .map(|(name, number)| (name.0, first_bytes(name.1), name, number))
-            .collect();
-        order.sort_unstable();
-        let mut ranks = vec![0; order.len()];
-        for (rank, (.., number)) in (0..).zip(&order) {
-            if let Some(place) = ranks.get_mut(as_index(*number)) {
-                *place = rank;
-            }
-        }
+        let Ranked { names, ranks } = numbers.rank();
         for place in &mut found {
             let rank = ranks.get(as_index(place.name()));
             *place = Place::new(place.bucket(), rank.copied().unwrap_or_default());
         }
-        let names = order.into_iter().map(|(_, _, name, _)| name).collect();
         Ok(Self { names, found })
+    }
+
+    /// The number of different names.
+    pub(super) const fn names(&self) -> usize {
+        self.names.len()
     }
 
     /// The name with this index.
@@ -174,13 +160,4 @@ fn add_equal(counted: &mut Vec<Occurrence>) {
         }
         is_equal
     });
-}
-
-/// Converts an index. The log has fewer keys than bytes, and their number fits 32 bits.
-fn index_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn as_index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

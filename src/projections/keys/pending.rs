@@ -5,24 +5,26 @@
 //! neighbouring tweets share buckets and words. A keyword with few tweets has no other rows of
 //! keys.
 //!
-//! The log is a sequence of chunks, one row each. A chunk begins with the number of tweets since
-//! the last merge up to its end (deleted ones included) times 2, plus 1 if the chunk is closed
-//! (varint), and the number of bytes of its records (varint); the records follow. The last chunk
-//! has no row until it has a tweet. A record is its length (varint), the time of the tweet (8
-//! bytes, big-endian milliseconds), its id and, for each kind of keys, the number of keys and the
-//! keys; id and keys begin with their length (varint).
+//! The log is a sequence of chunks, one row each. The longer the log, the larger are its chunks.
+//!
+//! A chunk is: tweets since the last merge up to its end, deleted ones too, times 2, plus 1 if it
+//! is closed (varint), bytes of their records (varint), then the records. The last chunk has no row
+//! as long as no tweet came to it. A record is its length (varint), the time of the tweet (8 bytes,
+//! big-endian milliseconds), its id and, for each kind of keys, their number and the keys; id and
+//! keys begin with their length (varint).
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::kind::{KeyKind, KeysOfTweet};
+use super::kind::KeyKind;
+use super::written_keys::{WrittenKeys, write_bytes};
 use crate::events::{Sequence, Timestamp};
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowChange, RowKey, RowKind, Rows, RowsError, Seek};
 use crate::projections::tweet_key::TweetKey;
-use crate::projections::varint::{read_varint, write_varint};
+use crate::projections::varint::{read_varint, varint_bytes, write_varint};
 
 /// Number of tweets at which the log is merged. It is small in unit tests, which reach it.
 const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 4096 };
@@ -31,8 +33,13 @@ const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 4096 };
 /// number of tweets.
 const MAX_PENDING_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Length at which a chunk is closed, in bytes.
-const CHUNK_BYTES: usize = if cfg!(test) { 256 } else { 6 * 1024 };
+/// No chunk grows further beyond this.
+const MAX_CHUNK_BYTES: u64 = if cfg!(test) { 256 } else { 6 * 1024 };
+/// A chunk grows at least to this size.
+const MIN_CHUNK_BYTES: u64 = if cfg!(test) { 64 } else { 1024 };
+/// A chunk grows to this part of the log. A keyword with few tweets gets few in each batch, and
+/// each batch writes the last chunk again. A small one costs little.
+const LOG_BYTES_PER_CHUNK_BYTE: u64 = 16;
 
 /// The chunks of the log, named by their number (2 bytes, big-endian).
 pub(super) const PENDING_FORMAT: RowFormat = RowFormat {
@@ -101,9 +108,8 @@ fn read_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(bytes)
 }
 
-fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    write_varint(u64::try_from(bytes.len()).unwrap_or(u64::MAX), out);
-    out.extend_from_slice(bytes);
+fn length_of(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn parse(record: &[u8]) -> Option<PendingTweet<'_>> {
@@ -198,22 +204,27 @@ impl PendingLog {
     }
 
     /// Appends a tweet.
-    pub(super) fn push(&mut self, sequence: Sequence, key: &TweetKey, keys: &KeysOfTweet<'_>) {
-        let mut record = Vec::with_capacity(256);
-        record.extend_from_slice(&key.at().millis().to_be_bytes());
-        write_bytes(key.id(), &mut record);
-        for kind in KeyKind::ALL {
-            let mut count = 0;
-            keys.visit(kind, |_| count += 1);
-            write_varint(count, &mut record);
-            keys.visit(kind, |key| write_bytes(key.as_bytes(), &mut record));
-        }
+    pub(super) fn push(&mut self, sequence: Sequence, key: &TweetKey, keys: &WrittenKeys) {
+        let id_bytes = varint_bytes(length_of(key.id().len())) + key.id().len();
+        let kinds = keys.kinds();
+        let key_bytes: usize = kinds
+            .map(|(count, keys)| varint_bytes(count) + keys.len())
+            .sum();
         let open = &mut self.open;
         let before = open.records.len();
-        write_bytes(&record, &mut open.records);
+        write_varint(length_of(8 + id_bytes + key_bytes), &mut open.records);
+        open.records
+            .extend_from_slice(&key.at().millis().to_be_bytes());
+        write_bytes(key.id(), &mut open.records);
+        for (count, keys) in keys.kinds() {
+            write_varint(count, &mut open.records);
+            open.records.extend_from_slice(keys);
+        }
         open.tweets += 1;
-        open.bytes += u64::try_from(open.records.len() - before).unwrap_or(u64::MAX);
-        open.is_closed = open.records.len() > CHUNK_BYTES;
+        open.bytes += length_of(open.records.len() - before);
+        let limit = open.bytes / LOG_BYTES_PER_CHUNK_BYTE;
+        let limit = limit.clamp(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES);
+        open.is_closed = length_of(open.records.len()) > limit;
         self.open_changed_at = Some(sequence);
         if open.is_closed {
             let next = open.next();

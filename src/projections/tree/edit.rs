@@ -31,7 +31,13 @@ pub trait Observer {
         true
     }
 
-    /// Called when the edit with this index created or removed its entry, or was refused.
+    /// What the edit with this index adds to the count of its entry. All edits before it are done.
+    fn change(&mut self, index: usize, edit: &Edit<'_>) -> i64 {
+        let _ = index;
+        edit.change
+    }
+
+    /// The edit with this index did more than to change a count.
     fn changed(&mut self, index: usize, change: Change);
 }
 
@@ -57,6 +63,10 @@ impl<'o, O> Shifted<'o, O> {
 impl<O: Observer> Observer for Shifted<'_, O> {
     fn admits(&mut self, index: usize) -> bool {
         self.of_all.admits(self.start + index)
+    }
+
+    fn change(&mut self, index: usize, edit: &Edit<'_>) -> i64 {
+        self.of_all.change(self.start + index, edit)
     }
 
     fn changed(&mut self, index: usize, change: Change) {
@@ -85,7 +95,8 @@ pub(super) fn edited(
             observer.changed(index, Change::Refused);
             continue;
         }
-        let after = before.unwrap_or(0).checked_add_signed(edit.change);
+        let change = observer.change(index, edit);
+        let after = before.unwrap_or(0).checked_add_signed(change);
         let after = after.ok_or("a count would fall below 0")?;
         match (before, after) {
             (Some(_), 0) => observer.changed(index, Change::Removed),

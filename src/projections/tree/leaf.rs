@@ -44,8 +44,25 @@ impl Leaf {
         Ok(0)
     }
 
-    /// Calls `visit` with every entry from the key `from` on, until `visit` returns `false`.
-    /// Returns what `visit` returned last.
+    /// Appends the counts of keys, which are in order; 0 for a key without an entry.
+    pub(super) fn counts(
+        &self,
+        keys: &[Vec<u8>],
+        counts: &mut Vec<u64>,
+    ) -> Result<(), &'static str> {
+        let mut entries = self.entries();
+        let mut count = entries.next_entry()?;
+        for key in keys {
+            while count.is_some() && entries.key() < &key[..] {
+                count = entries.next_entry()?;
+            }
+            counts.push(count.filter(|_| entries.key() == &key[..]).unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with every entry from the key `from` on, until it returns `false`; returns
+    /// what it returned last.
     pub(super) fn visit(
         &self,
         from: &[u8],

@@ -54,6 +54,18 @@ struct Span {
     upper: Option<Box<[u8]>>,
 }
 
+impl Span {
+    /// How many of these items have a key in the span, of which the first has one. They are in key
+    /// order.
+    fn covered<T>(&self, items: &[T], key_of: impl Fn(&T) -> &[u8]) -> usize {
+        let is_covered = |item: &T| {
+            let upper = self.upper.as_deref();
+            upper.is_none_or(|upper| key_of(item) < upper)
+        };
+        items.partition_point(is_covered).max(1)
+    }
+}
+
 impl Tree {
     /// The map whose leaves are rows of this format.
     pub const fn new(format: &'static RowFormat) -> Self {
@@ -73,6 +85,25 @@ impl Tree {
         count.map_err(|what| self.damaged(&lower, what))
     }
 
+    /// The counts of keys, which are in order; 0 for a key without an entry. Each leaf is read
+    /// once.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn counts(&mut self, rows: &dyn Rows, keys: &[Vec<u8>]) -> Result<Vec<u64>, RowsError> {
+        let mut counts = Vec::with_capacity(keys.len());
+        while let Some(first) = keys.get(counts.len()) {
+            let span = self.span_of(rows, first)?;
+            let rest = keys.get(counts.len()..).unwrap_or_default();
+            let here = rest
+                .get(..span.covered(rest, |key| key))
+                .unwrap_or_default();
+            let read = self.load(rows, &span.lower)?.counts(here, &mut counts);
+            read.map_err(|what| self.damaged(&span.lower, what))?;
+        }
+        Ok(counts)
+    }
+
     /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
     /// The observer is called for every edit that creates or removes an entry, and may refuse new
     /// entries.
@@ -90,9 +121,9 @@ impl Tree {
         while let Some(first) = edits.get(done) {
             let span = self.span_of(rows, first.key)?;
             let rest = edits.get(done..).unwrap_or_default();
-            let covered = rest
-                .partition_point(|edit| span.upper.as_deref().is_none_or(|upper| edit.key < upper));
-            let here = rest.get(..covered.max(1)).unwrap_or_default();
+            let here = rest
+                .get(..span.covered(rest, |edit| edit.key))
+                .unwrap_or_default();
             let observer = Shifted::new(&mut observer, done);
             self.apply_to_leaf(rows, sequence, &span.lower, (here, observer))?;
             done += here.len();
@@ -137,6 +168,13 @@ impl Tree {
         let merged = edited(old, edits, observer).map_err(|what| self.damaged(lower, what))?;
         let pieces = merged.into_leaves(lower);
         let pieces = pieces.map_err(|what| self.damaged(lower, what))?;
+        // Edits can turn out to change nothing.
+        if let [(bound, leaf)] = &pieces[..]
+            && **bound == *lower
+            && self.leaves.get(lower).is_some_and(|old| old.leaf == *leaf)
+        {
+            return Ok(());
+        }
         let mut put = |bound, leaf| {
             let changed_at = Some(sequence);
             self.leaves.insert(bound, Touched { leaf, changed_at });

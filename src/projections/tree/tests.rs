@@ -117,6 +117,11 @@ proptest! {
         put(&mut tree, &mut rows);
         put(&mut whole, &mut whole_rows);
         prop_assert_eq!(&rows, &whole_rows);
+        let keys: std::collections::BTreeSet<_> = (0..2800).step_by(3).map(key).collect();
+        let keys = Vec::from_iter(keys);
+        let counts = keys.iter().map(|key| model.get(key).copied().unwrap_or(0));
+        let counts: Vec<u64> = counts.collect();
+        prop_assert_eq!(tree.counts(&rows, &keys).unwrap(), counts);
         let from = key(from);
         let expected: Vec<_> = model.into_iter().filter(|(key, _)| *key >= from).collect();
         prop_assert_eq!(entries(&rows, &from), expected);
@@ -167,6 +172,20 @@ proptest! {
         let edits = [Edit { key: b"a", change: 1 }];
         let _ = Tree::new(&FORMAT).apply(&rows, Sequence::new(2), &edits, |_, _| ());
     }
+}
+
+#[test]
+fn edit_that_changes_no_count_leaves_its_leaf_unchanged() {
+    let (mut tree, mut rows) = (Tree::new(&FORMAT), MemoryRows::default());
+    let edit = |change| [Edit { key: b"a", change }];
+    tree.apply(&rows, Sequence::new(1), &edit(1), |_, _| ())
+        .unwrap();
+    put(&mut tree, &mut rows);
+    tree.apply(&rows, Sequence::new(2), &edit(0), |_, _| ())
+        .unwrap();
+    let mut changes = Vec::new();
+    tree.take_row_changes(&mut changes);
+    assert_eq!(changes, []);
 }
 
 #[test]

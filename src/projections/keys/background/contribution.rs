@@ -7,7 +7,7 @@
 
 use super::{RUN_FORMAT, Run};
 use crate::events::{Sequence, Timestamp};
-use crate::projections::keys::kind::{KeyKind, KeysOfTweet};
+use crate::projections::keys::written_keys::WrittenKeys;
 use crate::projections::rows::{RowKey, RowsError};
 use crate::projections::varint::{read_varint, write_varint};
 
@@ -20,29 +20,22 @@ pub struct Contribution {
 }
 
 impl Contribution {
-    /// Adds a tweet that came to the keyword.
-    pub(in crate::projections::keys) fn gained(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
+    /// The tweet came to the keyword.
+    pub(in crate::projections::keys) fn gained(&mut self, at: Timestamp, keys: &WrittenKeys) {
         self.record(at, keys, false);
     }
 
-    /// Adds a tweet that the keyword lost.
-    pub(in crate::projections::keys) fn lost(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>) {
+    /// The tweet left the keyword.
+    pub(in crate::projections::keys) fn lost(&mut self, at: Timestamp, keys: &WrittenKeys) {
         self.has_losses = true;
         self.record(at, keys, true);
     }
 
-    fn record(&mut self, at: Timestamp, keys: &KeysOfTweet<'_>, is_lost: bool) {
-        let mut bytes = 8;
-        keys.visit(KeyKind::Word, |word| {
-            bytes += word.len() + if word.len() < 0x80 { 1 } else { 2 };
-        });
-        begin_record(bytes, is_lost, &mut self.records);
+    fn record(&mut self, at: Timestamp, keys: &WrittenKeys, is_lost: bool) {
+        let words = keys.words();
+        begin_record(8 + words.len(), is_lost, &mut self.records);
         self.records.extend_from_slice(&at.millis().to_be_bytes());
-        keys.visit(KeyKind::Word, |word| {
-            let length = u64::try_from(word.len()).unwrap_or(u64::MAX);
-            write_varint(length, &mut self.records);
-            self.records.extend_from_slice(word.as_bytes());
-        });
+        self.records.extend_from_slice(words);
     }
 
     /// The same contribution, with `changed_at` as its last event.

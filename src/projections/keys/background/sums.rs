@@ -1,16 +1,14 @@
 //! Adds up the records of runs to the changes of the entries of the map.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::words_of;
 use crate::projections::keys::bucket::Width;
+use crate::projections::keys::kind::KeyKind;
+use crate::projections::keys::names::{Name, Names, Ranked, as_index};
 use crate::projections::rows::RowsError;
 use crate::projections::tree::Edit;
-use crate::text::first_bytes;
 
 /// Changes of entries, in the order of the names of the entries.
 #[derive(Debug, Default)]
@@ -21,32 +19,38 @@ pub(super) struct Sums {
     changes: Vec<(usize, i64)>,
 }
 
-/// Bucket of five minutes, rank of a word, and change. Rank 0 stands for the entry of all tweets.
+/// Bytes of records for each word, as assumed. Fewer cost a growth of the list.
+const BYTES_PER_WORD: usize = 6;
+
+/// The change of one word in one bucket of five minutes. The word is a rank; 0 is the entry of all
+/// tweets.
 type Found = (u32, u32, i64);
 
 impl Sums {
     /// The changes by these records.
     pub(super) fn of(records: &[Bytes]) -> Result<Self, RowsError> {
-        let mut words = Words::default();
-        // For each record: the bucket, the change, and the range of its word numbers.
+        let bytes = records.iter().map(Bytes::len).sum();
+        let mut words = Names::with_room_for(bytes);
+        // In the order of the records: the bucket, and the numbers of the words.
         let mut tweets: Vec<(u32, i64, std::ops::Range<usize>)> = Vec::new();
-        let mut numbers: Vec<u32> = Vec::new();
+        let mut numbers: Vec<u32> = Vec::with_capacity(bytes / BYTES_PER_WORD);
         for records in records {
             for_each(records, |tweet| {
                 let start = numbers.len();
-                tweet.words(|word| numbers.push(words.number(word)))?;
+                tweet.words(|word| numbers.push(words.number((KeyKind::Word, word))))?;
                 let change = if tweet.is_lost { -1 } else { 1 };
                 let bucket = Width::FiveMinutes.bucket(tweet.at);
                 tweets.push((bucket, change, start..numbers.len()));
                 Ok(())
             })?;
         }
-        let ranks = words.rank();
+        let Ranked { names, ranks } = words.rank();
         for number in &mut numbers {
-            *number = ranks.get(index(*number)).copied().unwrap_or_default();
+            let rank = ranks.get(as_index(*number));
+            *number = rank.map_or(0, |rank| rank.saturating_add(1));
         }
         tweets.sort_unstable_by_key(|(bucket, ..)| *bucket);
-        let mut tally = Tally::new(words.names.len() + 1);
+        let mut tally = Tally::new(names.len() + 1);
         let mut found: Vec<Found> = Vec::new();
         for tweets in tweets.chunk_by(|a, b| a.0 == b.0) {
             for (_, change, range) in tweets {
@@ -69,7 +73,7 @@ impl Sums {
                 let prefix = words_of(width, bucket).prefix();
                 tally.drain(|rank, change| {
                     sums.names.extend_from_slice(&prefix);
-                    sums.names.extend_from_slice(words.of_rank(rank));
+                    sums.names.extend_from_slice(word_of(&names, rank));
                     sums.changes.push((sums.names.len(), change));
                 });
             }
@@ -103,47 +107,11 @@ impl Sums {
     }
 }
 
-/// The different words, numbered from 0 in the order of their first occurrence.
-#[derive(Default)]
-struct Words<'r> {
-    numbers: HashMap<&'r [u8], u32, RandomState>,
-    /// The words by number; after `rank`, in the order of their bytes.
-    names: Vec<&'r [u8]>,
-}
-
-impl<'r> Words<'r> {
-    fn number(&mut self, word: &'r [u8]) -> u32 {
-        *self.numbers.entry(word).or_insert_with(|| {
-            self.names.push(word);
-            number_of(self.names.len() - 1)
-        })
-    }
-
-    /// Sorts the words. Returns for each number the rank, from 1.
-    fn rank(&mut self) -> Vec<u32> {
-        // Most words differ in their first eight bytes, which are compared as a number.
-        let names = std::mem::take(&mut self.names).into_iter();
-        let mut order: Vec<(u64, &[u8], u32)> = names
-            .zip(0..)
-            .map(|(name, number)| (first_bytes(name), name, number))
-            .collect();
-        order.sort_unstable();
-        let mut ranks = vec![0; order.len()];
-        for (rank, (_, name, number)) in (1..).zip(order) {
-            if let Some(place) = ranks.get_mut(index(number)) {
-                *place = rank;
-            }
-            self.names.push(name);
-        }
-        ranks
-    }
-
-    /// The word of a rank; empty for rank 0.
-    fn of_rank(&self, rank: u32) -> &'r [u8] {
-        let index = index(rank).checked_sub(1);
-        let name = index.and_then(|index| self.names.get(index));
-        name.copied().unwrap_or_default()
-    }
+/// The word of a rank, which begins at 1; no bytes for rank 0.
+fn word_of<'r>(names: &[Name<'r>], rank: u32) -> &'r [u8] {
+    let index = as_index(rank).checked_sub(1);
+    let name = index.and_then(|index| names.get(index));
+    name.map_or(&[], |(_, word)| *word)
 }
 
 /// Changes by the rank of their word.
@@ -164,7 +132,7 @@ impl Tally {
     }
 
     fn add(&mut self, rank: u32, change: i64) {
-        let place = index(rank);
+        let place = as_index(rank);
         if let (Some(sum), Some(is_touched)) =
             (self.changes.get_mut(place), self.is_touched.get_mut(place))
         {
@@ -179,7 +147,7 @@ impl Tally {
     fn drain(&mut self, mut visit: impl FnMut(u32, i64)) {
         self.touched.sort_unstable();
         for rank in self.touched.drain(..) {
-            let place = index(rank);
+            let place = as_index(rank);
             if let Some(is_touched) = self.is_touched.get_mut(place) {
                 *is_touched = false;
             }
@@ -189,13 +157,4 @@ impl Tally {
             }
         }
     }
-}
-
-/// Converts a number. Runs have fewer words than bytes, and their number fits 32 bits.
-fn number_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
