@@ -2,13 +2,14 @@
 //! import journals.
 //!
 //! ```text
-//! journal ─► replay ─► store of views ─► digests ─► verify, rebuild
+//! journal ─► replay ─► store of views ─► digests, backgrounds ─► verify, rebuild
 //! journal ◄─ transfer ─► lines
 //! ```
 //!
 //! `open_views`, `verify` and `rebuild` work on the data folder of a stopped server and fold by
 //! `replay`; `transfer` writes a journal as lines and makes a journal from lines.
 
+mod backgrounds;
 mod open_views;
 mod rebuild;
 mod replay;
@@ -17,6 +18,7 @@ mod transfer;
 mod unfolded;
 mod verify;
 
+pub use backgrounds::{BackgroundDifference, CountDifference};
 pub use open_views::{OpenViews, UnhealedViews};
 pub use rebuild::{compact, rebuild};
 pub use replay::{KeywordDigest, Replay, digests};

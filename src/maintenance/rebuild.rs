@@ -1,8 +1,10 @@
 //! Rebuilds and compacts the views of a stopped server.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::backgrounds::{BackgroundDifference, background_differences};
 use super::open_views::OpenViews;
 use super::replay::{KeywordDigest, Replay, digests};
 use super::scratch::Scratch;
@@ -12,7 +14,9 @@ use crate::actors::engine::open_views::{begin_generation, check_not_outdated};
 use crate::events::{Incarnation, Keyword, Sequence};
 use crate::journal::Journal;
 use crate::projections::FoldContext;
-use crate::store::{CheckpointRow, Contradiction, EpochParts, Generation, Views, ViewsFolder};
+use crate::store::{
+    CheckpointRow, Contradiction, EpochParts, Generation, Store, StoreError, Views, ViewsFolder,
+};
 
 /// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
 /// differ from the fold of the journal, a new epoch begins, so that clients do not continue from
@@ -53,10 +57,13 @@ pub async fn rebuild(
     let damage = differences(&found, &expected.0)
         .into_iter()
         .find(|difference| !behind.contains_key(&difference.keyword));
-    let parts = if let Some(damage) = &damage {
-        let now = journal.incarnation();
-        let found = contradiction(now, damage, [&expected.0, &found]);
-        EpochParts::current(now, begin_generation(data, journal, &found)?, fold)
+    let now = journal.incarnation();
+    let contradiction = match damage {
+        Some(damage) => Some(contradiction(now, &damage, [&expected.0, &found])),
+        None => background_contradiction(now, &old, &fresh, &behind)?,
+    };
+    let parts = if let Some(found) = &contradiction {
+        EpochParts::current(now, begin_generation(data, journal, found)?, fold)
     } else {
         // Opening the old views may have begun a new epoch already.
         old.store.parts()
@@ -73,7 +80,7 @@ pub async fn rebuild(
         store.close()?;
     }
     ViewsFolder::of(data).swap_in_next()?;
-    Ok(damage.is_some())
+    Ok(contradiction.is_some())
 }
 
 /// The last folded record of the damaged keyword, from the first views in `all` that know the
@@ -94,6 +101,30 @@ fn contradiction(
         sequence,
         hash,
     }
+}
+
+/// The checkpoint of the first shard whose background differs from the fold of the journal, if there
+/// is one. A shard with a lagging keyword lacks the tweets that the keyword has not folded.
+fn background_contradiction(
+    now: Incarnation,
+    old: &OpenViews,
+    fresh: &Store,
+    behind: &BTreeMap<Keyword, Sequence>,
+) -> Result<Option<Contradiction>, StoreError> {
+    let lagging: Vec<_> = behind.keys().map(|one| fresh.shard_of(one)).collect();
+    let mut differences = background_differences(&old.store, fresh)?.into_iter();
+    let damage = differences.find(|difference| !lagging.contains(&difference.shard));
+    let Some(BackgroundDifference { shard, .. }) = damage else {
+        return Ok(None);
+    };
+    let record = fresh.shard(shard)?.record()?;
+    let checkpoint = record.map(|record| record.checkpoint);
+    Ok(checkpoint.map(|at| Contradiction {
+        of: now,
+        now,
+        sequence: at.sequence,
+        hash: at.hash,
+    }))
 }
 
 /// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows.

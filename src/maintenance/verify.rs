@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::backgrounds::{BackgroundDifference, background_differences};
 use super::open_views::{OpenViews, UnhealedViews};
 use super::replay::{KeywordDigest, Replay, digests};
 use super::scratch::Scratch;
@@ -32,6 +33,8 @@ pub struct Verification {
     pub missing: Vec<RangeInclusive<u64>>,
     /// The keywords that differ, in keyword order.
     pub differences: Vec<ViewDifference>,
+    /// The buckets of the background that differ, in the order of the shards.
+    pub background: Vec<BackgroundDifference>,
 }
 
 /// The outcome of a comparison.
@@ -110,9 +113,13 @@ pub async fn verify(
     let unfolded = open.unfolded(journal, progress).await?;
     let (position, events) = (unfolded.position(), unfolded.events());
     missing.extend(unfolded.missing);
+    let fresh = Arc::new(fresh);
     let fresh_views = Views::default();
-    fresh_views.show(&Arc::new(fresh));
+    fresh_views.show(&fresh);
     let (expected, _) = digests_of(fresh_views.clone()).await?;
+    let stores = (Arc::clone(&open.store), fresh);
+    let compare = move || background_differences(&stores.0, &stores.1);
+    let background = tokio::task::spawn_blocking(compare).await??;
     let verification = Verification {
         keywords: found.len(),
         position,
@@ -120,6 +127,7 @@ pub async fn verify(
         unfolded: events,
         missing: joined(missing),
         differences: differences(&found, &expected),
+        background,
         behind: behind.into_keys().collect(),
     };
     drop(fresh_views);

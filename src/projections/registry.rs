@@ -138,7 +138,8 @@ pub fn pack_row(kind: RowKind, row: &[u8]) -> Option<Vec<u8>> {
 
 impl std::fmt::Display for RowKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match row_formats().find(|format| format.kind == self.kind()) {
+        let mut formats = row_formats().chain(&background::FORMATS);
+        match formats.find(|format| format.kind == self.kind()) {
             Some(format) => f.write_str(format.name)?,
             None => write!(f, "of kind {}", self.kind().number().escape_ascii())?,
         }

@@ -1,5 +1,6 @@
 //! The built binary from outside: processes, files, and HTTP over the loopback.
 
+mod background_damage;
 mod backups;
 mod commands;
 mod crashes;

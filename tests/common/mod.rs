@@ -19,6 +19,7 @@ pub mod live_client;
 pub mod live_state;
 pub mod ports;
 pub mod posts;
+pub mod rows;
 pub mod schema;
 pub mod server;
 pub mod views;

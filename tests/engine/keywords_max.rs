@@ -16,7 +16,7 @@ use crate::common::chance::Chance;
 use crate::common::engine::{embedded, options, start_with};
 use crate::common::events::{NOW, keyword, numbered};
 use crate::common::files::{copy_folder, flip_in_the_middle};
-use crate::common::lines;
+use crate::common::{lines, rows};
 
 const TRACKED: Event = Event::keyword_tracked(NOW);
 const UNTRACKED: Event = Event::keyword_untracked(NOW);
@@ -214,24 +214,17 @@ async fn crash_between_shard_commits_changes_nothing() {
 /// Makes views in `mixed`. `is_late` chooses for each shard: its rows are those of `later` if true,
 /// else those of `earlier`.
 fn mix(earlier: &Path, later: &Path, mixed: &Path, mut is_late: impl FnMut(u16) -> bool) {
-    let open = |data: &Path| {
-        let config = sled::Config::new()
-            .path(views_dir(data))
-            .segment_size(8 << 20);
-        config.mode(sled::Mode::HighThroughput).open().unwrap()
-    };
     let copies = [earlier, later].map(|data| {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(&views_dir(data), &views_dir(copy.path()));
         copy
     });
-    let [earlier, later] = copies.each_ref().map(|copy| open(copy.path()));
-    let mixed = open(mixed);
+    let [earlier, later] = copies.each_ref().map(|copy| rows::open(copy.path()));
+    let mixed = rows::open(mixed);
     for shard in 0..16 {
-        let name = format!("shard-{shard:04}");
         let from = if is_late(shard) { &later } else { &earlier };
-        let to = mixed.open_tree(&name).unwrap();
-        for row in from.open_tree(&name).unwrap().iter() {
+        let to = rows::of_shard(&mixed, usize::from(shard));
+        for row in rows::of_shard(from, usize::from(shard)).iter() {
             let (key, row) = row.unwrap();
             to.insert(key, row).unwrap();
         }

@@ -9,7 +9,7 @@ use crate::cli::failure::CommandOutcome;
 use crate::cli::look::{self, ViewsLook};
 use crate::cli::output::{CappedList, is_zero, plain};
 use crate::journal::{self, Verified};
-use crate::maintenance::{self, Comparison, Verification, ViewsStanding};
+use crate::maintenance::{self, BackgroundDifference, Comparison, Verification, ViewsStanding};
 
 /// The result of the comparison.
 #[derive(Debug, Default, Serialize)]
@@ -37,6 +37,9 @@ struct Report {
     differences: CappedList<Difference>,
     #[serde(skip_serializing_if = "is_zero")]
     differences_unlisted: u64,
+    background_differences: CappedList<BucketDifference>,
+    #[serde(skip_serializing_if = "is_zero")]
+    background_differences_unlisted: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +47,20 @@ struct Difference {
     keyword: String,
     found: Option<Side>,
     expected: Option<Side>,
+}
+
+/// A bucket of the background of a shard.
+#[derive(Debug, Serialize)]
+struct BucketDifference {
+    shard: usize,
+    from: String,
+    to: String,
+    /// Number of counts that differ.
+    counts: u64,
+    /// The word of the first of them; `null` for the count of all tweets.
+    word: Option<String>,
+    found: i64,
+    expected: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +114,7 @@ impl Report {
     fn finds_nothing(&self) -> bool {
         self.unusable.is_none()
             && self.differences.count() == 0
+            && self.background_differences.count() == 0
             && self.journal_damages.count() == 0
     }
 }
@@ -125,6 +143,7 @@ fn compared(found: &Verification) -> Report {
         expected: difference.expected.as_ref().map(side),
     });
     let differences: CappedList<_> = differences.collect();
+    let background: CappedList<_> = found.background.iter().map(BucketDifference::of).collect();
     let behind: CappedList<_> = found.behind.iter().map(ToString::to_string).collect();
     let missing = found.missing.iter();
     let missing: CappedList<_> = missing
@@ -141,7 +160,36 @@ fn compared(found: &Verification) -> Report {
         journal_missing: missing,
         differences_unlisted: differences.more(),
         differences,
+        background_differences_unlisted: background.more(),
+        background_differences: background,
         ..Report::default()
+    }
+}
+
+impl BucketDifference {
+    fn of(difference: &BackgroundDifference) -> Self {
+        let (times, first) = (&difference.times, &difference.first);
+        Self {
+            shard: difference.shard.index(),
+            from: times.start.to_string(),
+            to: times.end.to_string(),
+            counts: difference.counts,
+            word: first.word.clone(),
+            found: first.found,
+            expected: first.expected,
+        }
+    }
+
+    fn text(&self) -> String {
+        let of_which = match &self.word {
+            Some(word) => format!("the word {}", plain(word)),
+            None => "all tweets".to_owned(),
+        };
+        format!(
+            "the background of shard {} differs from {} to {} in {} of its counts; the first is \
+            that of {of_which}: the views hold {}, the journal makes {}",
+            self.shard, self.from, self.to, self.counts, self.found, self.expected,
+        )
     }
 }
 
@@ -209,6 +257,12 @@ fn text_of(report: &Report) -> String {
         differences.more(),
         "keywords differ",
     );
+    let background = &report.background_differences;
+    say(
+        &mut background.named().iter().map(BucketDifference::text),
+        background.more(),
+        "buckets of the background differ",
+    );
     lines.push(conclusion(report));
     lines.join("\n")
 }
@@ -230,13 +284,25 @@ fn conclusion(report: &Report) -> String {
         Some(events) => format!("{events} journaled events lie beyond the checkpoints"),
     };
     let (keywords, position) = (report.keywords, report.position);
-    match report.differences.count() {
-        0 => format!("no difference in {keywords} keywords through sequence {position}; {beyond}"),
-        count => format!(
-            "{count} of {keywords} keywords differ through sequence {position}; {beyond}; `tidings \
-            views rebuild` makes new views from the journal"
-        ),
-    }
+    let differing = match (
+        report.differences.count(),
+        report.background_differences.count(),
+    ) {
+        (0, 0) => {
+            return format!(
+                "no difference in {keywords} keywords through sequence {position}; {beyond}"
+            );
+        }
+        (0, buckets) => format!("{buckets} buckets of the background"),
+        (count, 0) => format!("{count} of {keywords} keywords"),
+        (count, buckets) => {
+            format!("{count} of {keywords} keywords and {buckets} buckets of the background")
+        }
+    };
+    format!(
+        "{differing} differ through sequence {position}; {beyond}; `tidings views rebuild` makes \
+        new views from the journal"
+    )
 }
 
 fn side_text(side: Option<&Side>) -> String {

@@ -145,5 +145,7 @@ fn rows_are_named_by_kind_and_suffix_in_errors() {
     let span = RowKey::of_kind(RowKind::new(b'r')).with(&513_u32.to_be_bytes());
     assert_eq!(span.to_string(), "span 00000201");
     assert_eq!(KeywordSummary::key().to_string(), "summary");
+    let run = background::run_key(3).to_string();
+    assert_eq!(run, "background run 0000000000000003");
     assert_eq!(RowKey::of_kind(RowKind::new(b'?')).to_string(), "of kind ?");
 }

@@ -255,9 +255,12 @@ impl ShardRows {
     /// Calls `read` with the records of all runs and the rows of the map, all of one version of the
     /// background. It may call `read` again.
     ///
-    /// Runs that are stored meanwhile are not read, because this version has their contributions as
-    /// new runs, or ends before them. So only a merge repeats the read.
-    pub(in crate::store) fn read_background<T>(
+    /// Runs that are stored meanwhile are left out: the version has their contributions as new
+    /// runs, or is before them. So only merges make it start again.
+    ///
+    /// # Errors
+    /// [`StoreError`], or the error of `read`.
+    pub fn read_background<T>(
         &self,
         mut read: impl FnMut(&[Bytes], &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<T, StoreError> {

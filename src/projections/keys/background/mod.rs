@@ -5,6 +5,7 @@
 //! posted, deleted ─► Contribution of a put ─► run ─(many)─► Settling ─► map of counts
 //! untracked ────────► what the rows of the keyword have contributed ─► Settling
 //! query ─► OtherCounts ─► runs and map
+//! verify ─► BackgroundContent ─► runs and map
 //! ```
 //!
 //! A tweet counts once for each keyword that has it. The rows belong to a shard and not to a
@@ -23,6 +24,7 @@
 //! The sums of map and runs follow from the tweets that the keywords hold. The bytes of the rows
 //! also depend on the batches and on the times of the merges.
 
+mod content;
 mod contributed;
 mod contribution;
 mod counts;
@@ -35,6 +37,7 @@ use super::kind::KeyKind;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowKind};
 
+pub use content::{BackgroundContent, BackgroundEntry};
 pub use contribution::Contribution;
 pub use counts::{KeywordCounts, OtherCounts};
 pub use losses::WithoutLosses;

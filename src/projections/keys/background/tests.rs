@@ -98,6 +98,21 @@ impl Shard {
         counts
     }
 
+    /// The entries that a comparison reads. Checks their order.
+    fn content(&self) -> Counts {
+        let mut content = BackgroundContent::new(&self.map, &self.runs).unwrap();
+        let (mut counts, mut names) = (Counts::new(), Vec::new());
+        while let Some(entry) = content.next_entry().unwrap() {
+            let (times, word) = entry.place().unwrap();
+            let width = times.end.millis() - times.start.millis();
+            let word = String::from_utf8(word.to_vec()).unwrap();
+            counts.insert((width, times.start.millis() / width, word), entry.count());
+            names.push(entry.name().to_vec());
+        }
+        assert!(names.is_sorted_by(|a, b| a < b));
+        counts
+    }
+
     fn expected(&self) -> Counts {
         let mut counts = Counts::new();
         for tweet in self.tweets.iter().flat_map(BTreeMap::values) {
@@ -240,8 +255,10 @@ proptest! {
     fn background_is_the_sum_over_the_tweets_of_the_keywords(steps in steps()) {
         let mut shard = run(steps);
         prop_assert_eq!(shard.counts(), shard.expected());
+        prop_assert_eq!(shard.content(), shard.expected());
         shard.merge();
         prop_assert_eq!(shard.counts(), shard.expected());
+        prop_assert_eq!(shard.content(), shard.expected());
         for keyword in 0..3 {
             shard.fold(keyword, Event::keyword_untracked(NOON));
             shard.tweets[keyword].clear();
