@@ -127,8 +127,8 @@ fn background_contradiction(
     }))
 }
 
-/// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows.
-/// Returns the bytes on disk before and after. Views of another version, or of other settings, are
+/// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows, and
+/// removes what is left of deleted tweets. Returns the bytes on disk before and after. Views of another version, or of other settings, are
 /// refused.
 ///
 /// # Errors
@@ -141,6 +141,14 @@ pub async fn compact(
 ) -> Result<(u64, u64), OpeningError> {
     let open = OpenViews::open(data, cache_bytes, fold, journal).await?;
     let before = open.store.bytes_on_disk()?;
+    // A server that was killed can leave rows that name the words of deleted tweets.
+    for shard in open.store.shards() {
+        if shard.has_pending()
+            && let Some(record) = shard.record()?
+        {
+            shard.commit(&record)?;
+        }
+    }
     let scratch = Scratch::new(ViewsFolder::of(data).next())?;
     let generation = open.store.parts().generation;
     let fresh = scratch.store(cache_bytes, journal, generation, fold)?;

@@ -4,6 +4,7 @@ mod background_damage;
 mod backups;
 mod commands;
 mod crashes;
+mod deleted_words;
 mod demo;
 mod foreign_text;
 mod hostile_input;
