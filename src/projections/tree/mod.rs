@@ -18,6 +18,7 @@ mod edit;
 mod leaf;
 mod reader;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -208,48 +209,17 @@ impl Tree {
 
     /// The lower bound of the leaf that covers a key.
     fn lower_of(&self, rows: &dyn Rows, key: &[u8]) -> Result<Box<[u8]>, RowsError> {
-        let mut in_memory = self.leaves.range::<[u8], _>((Unbounded, Included(key)));
-        let in_memory = in_memory.rfind(|(_, touched)| !touched.leaf.is_empty());
-        let in_memory = in_memory.map(|(lower, _)| lower.clone());
+        let in_memory = self.leaves.range::<[u8], _>((Unbounded, Included(key)));
         let start = row_key(self.format, key);
-        let stored = self.seek_live(rows, Seek::AtOrBefore(&start))?;
-        Ok(stored.max(in_memory).unwrap_or_default())
+        let lower = nearest_live(rows, Seek::AtOrBefore(&start), in_memory.rev())?;
+        Ok(lower.unwrap_or_default())
     }
 
     /// The lower bound of the leaf after the one with this lower bound.
     fn upper_of(&self, rows: &dyn Rows, lower: &[u8]) -> Result<Option<Box<[u8]>>, RowsError> {
-        let mut in_memory = self.leaves.range::<[u8], _>((Excluded(lower), Unbounded));
-        let in_memory = in_memory.find(|(_, touched)| !touched.leaf.is_empty());
-        let in_memory = in_memory.map(|(bound, _)| bound.clone());
+        let in_memory = self.leaves.range::<[u8], _>((Excluded(lower), Unbounded));
         let start = row_key(self.format, lower);
-        let stored = self.seek_live(rows, Seek::After(&start))?;
-        Ok(match (stored, in_memory) {
-            (Some(stored), Some(in_memory)) => Some(stored.min(in_memory)),
-            (stored, in_memory) => stored.or(in_memory),
-        })
-    }
-
-    /// The lower bound of the first row found by `seek` whose leaf has entries. A row is skipped if
-    /// the leaf lost its last entry in this batch.
-    fn seek_live(
-        &self,
-        rows: &dyn Rows,
-        seek: Seek<&RowKey>,
-    ) -> Result<Option<Box<[u8]>>, RowsError> {
-        let mut found = rows.seek(seek)?;
-        while let Some((key, _)) = &found
-            && self
-                .leaves
-                .get(key.suffix())
-                .is_some_and(|touched| touched.leaf.is_empty())
-        {
-            let next = match seek {
-                Seek::After(_) => Seek::After(key),
-                Seek::AtOrBefore(_) | Seek::Before(_) => Seek::Before(key),
-            };
-            found = rows.seek(next)?;
-        }
-        Ok(found.map(|(key, _)| key.suffix().into()))
+        nearest_live(rows, Seek::After(&start), in_memory)
     }
 
     /// The leaf with this lower bound. It is read from its row, unless it is in memory. A leaf
@@ -273,6 +243,40 @@ impl Tree {
     fn damaged(&self, lower: &[u8], what: &str) -> RowsError {
         RowsError::damaged(&row_key(self.format, lower), what)
     }
+}
+
+/// The bound of the nearest leaf that has entries. `in_memory` are the leaves that this batch has
+/// read or changed, the nearest first. No row beyond the leaf is read, because a batch that removes
+/// much leaves many rows behind whose leaves have lost their last entry.
+fn nearest_live<'t>(
+    rows: &dyn Rows,
+    seek: Seek<&RowKey>,
+    in_memory: impl Iterator<Item = (&'t Box<[u8]>, &'t Touched)>,
+) -> Result<Option<Box<[u8]>>, RowsError> {
+    let goes_back = !matches!(seek, Seek::After(_));
+    let mut stored = rows.seek(seek)?;
+    for (bound, touched) in in_memory {
+        let order = stored.as_ref().map(|(key, _)| key.suffix().cmp(bound));
+        let order = order.map(|order| if goes_back { order.reverse() } else { order });
+        if order == Some(Ordering::Less) {
+            // The stored leaf is nearer, and this batch has not changed it.
+            break;
+        }
+        if !touched.leaf.is_empty() {
+            return Ok(Some(bound.clone()));
+        }
+        if order == Some(Ordering::Equal)
+            && let Some((key, _)) = &stored
+        {
+            let next = if goes_back {
+                Seek::Before(key)
+            } else {
+                Seek::After(key)
+            };
+            stored = rows.seek(next)?;
+        }
+    }
+    Ok(stored.map(|(key, _)| key.suffix().into()))
 }
 
 fn row_key(format: &RowFormat, lower: &[u8]) -> RowKey {

@@ -1,9 +1,11 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::projections::{MemoryRows, RowKind};
+use crate::projections::{FoldContext, MemoryRows, RowKind};
 
 const FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'?'),
@@ -197,4 +199,64 @@ fn count_that_would_fall_below_zero_is_damage() {
     let applied =
         Tree::new(&FORMAT).apply(&MemoryRows::default(), Sequence::new(1), &edits, |_, _| ());
     assert!(applied.unwrap_err().to_string().contains("below 0"));
+}
+
+/// Rows that count how often a row is looked for.
+struct CountedRows<'r> {
+    rows: &'r MemoryRows,
+    seeks: Cell<usize>,
+}
+
+impl Rows for CountedRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.rows.context()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.rows.get(key)
+    }
+
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        self.seeks.set(self.seeks.get() + 1);
+        self.rows.seek(seek)
+    }
+}
+
+#[test]
+fn removing_all_entries_looks_for_each_row_a_few_times() {
+    let keys: Vec<_> = (0..40_000)
+        .map(|number| format!("key {number:05}"))
+        .collect();
+    let edits = |is_chosen: fn(usize) -> bool, change| -> Vec<Edit<'_>> {
+        let chosen = (0..).zip(&keys).filter(|(number, _)| is_chosen(*number));
+        let edits = chosen.map(|(_, key)| Edit {
+            key: key.as_bytes(),
+            change,
+        });
+        edits.collect()
+    };
+    let (mut tree, mut rows) = (Tree::new(&FORMAT), MemoryRows::default());
+    let all = edits(|_| true, 1);
+    tree.apply(&rows, Sequence::new(1), &all, |_, _| ())
+        .unwrap();
+    put(&mut tree, &mut rows);
+    let leaves = rows.0.len();
+    assert!(leaves > 30, "{leaves}");
+
+    let counted = CountedRows {
+        rows: &rows,
+        seeks: Cell::new(0),
+    };
+    // The first batch of edits leaves few entries behind, in leaves that get other bounds.
+    for edits in [
+        edits(|number| number % 1_300 != 7, -1),
+        edits(|number| number % 1_300 == 7, -1),
+    ] {
+        tree.apply(&counted, Sequence::new(2), &edits, |_, _| ())
+            .unwrap();
+    }
+    let seeks = counted.seeks.get();
+    assert!(seeks < 6 * leaves, "{seeks} for {leaves} leaves");
+    put(&mut tree, &mut rows);
+    assert_eq!(rows.0.len(), 0);
 }
