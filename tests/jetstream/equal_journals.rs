@@ -18,6 +18,7 @@ use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
 };
 use tidings::maintenance::digests;
+use tidings::projections::keys::background::{BackgroundContent, BackgroundEntry};
 use tidings::projections::{Digest, FoldContext, Ledger};
 use tidings::telemetry::Metrics;
 
@@ -42,6 +43,8 @@ type Keyword = (String, Ledger, Option<Digest>, (Sequence, RecordHash));
 struct Outcome {
     digest: Digest,
     keywords: Vec<Keyword>,
+    /// The entries of the backgrounds of all shards.
+    background: Vec<BackgroundEntry>,
     rejected: Vec<(Vec<u8>, Vec<u8>, String)>,
 }
 
@@ -74,12 +77,23 @@ async fn outcome(journal: JournalHandle, records: &[Record]) -> Outcome {
     let head = *journal.head().borrow();
     tidings.reached(Scope::All, head).await.unwrap();
     let (keywords, digest) = digests(tidings.views()).unwrap();
+    let background = tidings
+        .views()
+        .over_backgrounds(Vec::new(), |entries, runs, rows| {
+            let mut content = BackgroundContent::new(rows, runs)?;
+            while let Some(entry) = content.next_entry()? {
+                entries.push(entry);
+            }
+            Ok(())
+        });
+    let background = background.unwrap();
     // Entries are in sequence order within a subject only.
     let mut rejected = log.entries().await.unwrap();
     rejected.sort_by_key(|entry| entry.sequence);
     tidings.shutdown().await.unwrap();
     Outcome {
         digest,
+        background,
         keywords: keywords
             .into_iter()
             .map(|one| {

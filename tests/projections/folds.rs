@@ -30,7 +30,10 @@ fn put(rows: &mut MemoryRows, view: &mut KeywordView) {
 }
 
 /// Folds a history. Writes the rows after the records in `cuts` and at the end.
-fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MemoryRows, Vec<FoldOutcome>) {
+pub fn fold(
+    history: &History,
+    cuts: &[(usize, bool)],
+) -> (KeywordView, MemoryRows, Vec<FoldOutcome>) {
     let mut rows = MemoryRows::default();
     let mut view = KeywordView::hydrate(&rows).unwrap();
     let mut outcomes = Vec::new();
@@ -48,7 +51,7 @@ fn fold(history: &History, cuts: &[(usize, bool)]) -> (KeywordView, MemoryRows, 
     (view, rows, outcomes)
 }
 
-fn model_of(history: &History) -> Model {
+pub fn model_of(history: &History) -> Model {
     let mut model = Model::default();
     for (sequence, record) in history {
         model.apply(*sequence, record);

@@ -3,3 +3,4 @@
 mod folds;
 mod model;
 mod spikes;
+mod traces;
