@@ -5,6 +5,7 @@ mod clock;
 mod edge;
 mod holders;
 mod live;
+mod moving_topics;
 mod openapi;
 mod overviews;
 mod pressure;

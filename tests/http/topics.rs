@@ -18,7 +18,7 @@ use crate::http::subscriber::{Held, Subscriber};
 use crate::http::views::filled;
 
 /// The parameters of an example.
-fn given(example: &str) -> Map<String, Value> {
+pub fn given(example: &str) -> Map<String, Value> {
     let pairs = example.split('&').filter_map(|pair| pair.split_once('='));
     let value = |text: &str| {
         text.parse::<u64>()
@@ -30,7 +30,7 @@ fn given(example: &str) -> Map<String, Value> {
 }
 
 /// The topic of a resource with these parameters, as a message names it.
-fn with(resource: &ResourceEntry, parameters: &Map<String, Value>) -> Result<Topic, String> {
+pub fn with(resource: &ResourceEntry, parameters: &Map<String, Value>) -> Result<Topic, String> {
     let mut named = parameters.clone();
     named.insert("topic".to_owned(), resource.name.into());
     topic(&named.into(), &KeywordSet::All, Timestamp::now())
