@@ -103,8 +103,8 @@ fn contradiction(
     }
 }
 
-/// The checkpoint of the first shard whose background differs from the fold of the journal, if there
-/// is one. A shard with a lagging keyword lacks the tweets that the keyword has not folded.
+/// The checkpoint of the first shard whose background differs from the fold of the journal, if
+/// there is one. A shard with a lagging keyword lacks the tweets that the keyword has not folded.
 fn background_contradiction(
     now: Incarnation,
     old: &OpenViews,
@@ -128,8 +128,8 @@ fn background_contradiction(
 }
 
 /// Copies the rows into a new folder and swaps it in; this frees the space of overwritten rows, and
-/// removes what is left of deleted tweets. Returns the bytes on disk before and after. Views of another version, or of other settings, are
-/// refused.
+/// removes what is left of deleted tweets. Returns the bytes on disk before and after. Views of
+/// another version, or of other settings, are refused.
 ///
 /// # Errors
 /// [`OpeningError`]; the old views stay in place then.

@@ -172,8 +172,8 @@ fn verify_prints_a_difference_of_the_background_as_a_sentence() {
     let printed = on_files(scratch.path(), ["views", "verify"])
         .expect_code(3)
         .stdout;
-    let difference = "from 2020-01-01T00:00:00.000Z to 2020-01-02T00:00:00.000Z in 1 of its counts; \
-        the first is that of the word melon: the views hold 8, the journal makes 4";
+    let difference = "from 2020-01-01T00:00:00.000Z to 2020-01-02T00:00:00.000Z in 1 of its \
+        counts; the first is that of the word melon: the views hold 8, the journal makes 4";
     assert!(printed.contains(difference), "{printed}");
     assert!(
         printed.contains("1 buckets of the background differ"),
