@@ -10,6 +10,8 @@ use tidings::journal::{
     Connection, EmbeddedJournal, EmbeddedOptions, JournalHandle, MemoryJournal,
 };
 use tidings::projections::FoldContext;
+use tidings::projections::keys::background::{BackgroundContent, BackgroundEntry};
+use tidings::store::Views;
 use tidings::telemetry::Metrics;
 
 use crate::common::journal_double::JournalDouble;
@@ -43,6 +45,18 @@ pub async fn start_with(options: Options, journal: &JournalHandle, fold: FoldSte
     Tidings::start_with(options, Arc::clone(journal), Metrics::new(), fold)
         .await
         .unwrap()
+}
+
+/// The entries of the backgrounds of all shards.
+pub fn backgrounds(views: &Views) -> Vec<BackgroundEntry> {
+    let entries = views.over_backgrounds(Vec::new(), |entries, runs, rows| {
+        let mut content = BackgroundContent::new(rows, runs)?;
+        while let Some(entry) = content.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(())
+    });
+    entries.unwrap()
 }
 
 pub async fn append(journal: &JournalHandle, records: Vec<Record>) -> Sequence {

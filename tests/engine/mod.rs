@@ -6,3 +6,4 @@ mod healing;
 mod keywords_max;
 mod previous_views;
 mod rules;
+mod untracking;

@@ -18,10 +18,11 @@ use tidings::journal::{
     EmbeddedJournal, EmbeddedOptions, JetStreamJournal, JetStreamOptions, JournalHandle,
 };
 use tidings::maintenance::digests;
-use tidings::projections::keys::background::{BackgroundContent, BackgroundEntry};
+use tidings::projections::keys::background::BackgroundEntry;
 use tidings::projections::{Digest, FoldContext, Ledger};
 use tidings::telemetry::Metrics;
 
+use crate::common::engine::backgrounds;
 use crate::common::histories::{NOON, records};
 use crate::jetstream::nats::Nats;
 
@@ -77,16 +78,7 @@ async fn outcome(journal: JournalHandle, records: &[Record]) -> Outcome {
     let head = *journal.head().borrow();
     tidings.reached(Scope::All, head).await.unwrap();
     let (keywords, digest) = digests(tidings.views()).unwrap();
-    let background = tidings
-        .views()
-        .over_backgrounds(Vec::new(), |entries, runs, rows| {
-            let mut content = BackgroundContent::new(rows, runs)?;
-            while let Some(entry) = content.next_entry()? {
-                entries.push(entry);
-            }
-            Ok(())
-        });
-    let background = background.unwrap();
+    let background = backgrounds(tidings.views());
     // Entries are in sequence order within a subject only.
     let mut rejected = log.entries().await.unwrap();
     rejected.sort_by_key(|entry| entry.sequence);

@@ -1,4 +1,5 @@
-//! The lagging keywords of a shard: keywords whose rows are behind its position after a failure.
+//! The lagging keywords of a shard: keywords whose rows are behind its position, after a failure or
+//! because a fold takes long.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -252,6 +252,13 @@ impl<A: Ends + Clone> Residents<A> {
         self.limit.permit().await
     }
 
+    /// Ends the actor of a keyword, if it has one. The actor has to be idle.
+    pub(super) fn end(&mut self, keyword: &Keyword) {
+        if let Some(actor) = self.remove(keyword) {
+            actor.stop();
+        }
+    }
+
     /// Ends the least recently used idle actor whose last use was before `before`. False when there
     /// is none.
     pub(super) fn end_longest_unused(&mut self, before: u64) -> bool {

@@ -274,17 +274,21 @@ impl Database {
     }
 }
 
-/// Locks for reading. This waits only while the database is opened again. The other tasks of the
-/// worker thread continue meanwhile.
+/// Locks for reading. This waits only while the database is opened again.
 fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    if let Some(held) = lock.try_read() {
-        return held;
+    match lock.try_read() {
+        Some(held) => held,
+        None => blocking(|| lock.read()),
     }
+}
+
+/// Runs a call that takes long. The other tasks of the worker thread continue meanwhile.
+pub(super) fn blocking<T>(call: impl FnOnce() -> T) -> T {
     match Runtime::try_current() {
         Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(|| lock.read())
+            tokio::task::block_in_place(call)
         }
-        _ => lock.read(),
+        _ => call(),
     }
 }
 

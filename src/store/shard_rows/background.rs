@@ -4,10 +4,11 @@
 //! In: the contribution of each put, and untracked keywords. Out: rows, which are written in the
 //! same commit as the rows of the put.
 //!
-//! A commit stores the contributions since the last commit as one run. If there would be too many
-//! runs, or too large ones, the commit merges all of them into the map instead. If keywords lost
-//! tweets, it removes these tweets from the runs, or from the map. Only one merge runs at a time:
-//! it holds `background_lock`, reads runs and map, and then changes both in one step.
+//! A commit stores the contributions since the last one as one run. When the stored runs are many
+//! or large, it merges all of them instead. When tweets went, it takes them out of the runs or of
+//! the map. One merge runs at a time: it holds `background_lock`, reads runs and map, and then
+//! changes both in one step. Taking out a keyword with many tweets takes long. Commits go on
+//! meanwhile, and store further runs behind those that it merges.
 
 use bytes::Bytes;
 use parking_lot::{MutexGuard, RwLockWriteGuard};
@@ -17,6 +18,7 @@ use crate::events::{Keyword, Sequence};
 use crate::projections::keys::background::{RUN_FORMAT, Run, Settling, WithoutLosses, run_key};
 use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, Seek};
 use crate::store::background_rows::BackgroundRows;
+use crate::store::database::blocking;
 use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
@@ -65,7 +67,18 @@ impl StoredRuns {
         }
     }
 
-    /// The merge that is due for the stored runs and these new ones.
+    /// The runs that were stored since then. If tweets went, some of these may name them.
+    fn after(self, known: &Self) -> Self {
+        let count = self.count.saturating_sub(known.count);
+        Self {
+            next: self.next,
+            count,
+            bytes: self.bytes.saturating_sub(known.bytes),
+            has_losses: self.has_losses && count > 0,
+        }
+    }
+
+    /// What is to do with the runs, with these new ones.
     fn due(&self, new: &[NewRun]) -> Option<Merge> {
         let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
         let count = self.count + usize::from(!new.is_empty());
@@ -108,12 +121,17 @@ impl Merged {
 pub(super) struct BackgroundRemoval<'a> {
     _lock: MutexGuard<'a, ()>,
     merged: Merged,
+    /// The stored runs that are merged.
+    known: StoredRuns,
 }
 
 impl BackgroundRemoval<'_> {
     /// Puts the rows. The caller puts the removal of the rows of the keyword in the same step.
     pub(super) fn put(self, memtables: &mut Memtables) {
+        // Commits that came meanwhile have stored further runs.
+        let later = memtables.stored_runs.after(&self.known);
         self.merged.put(memtables);
+        memtables.stored_runs = later;
         memtables.background_changes += 1;
     }
 }
@@ -126,13 +144,17 @@ impl ShardRows {
         Ok(())
     }
 
-    /// Merges the background if that is due, and makes one run of the remaining contributions. The
-    /// caller freezes the rows in the same step. If the rows cannot be read because a write failed,
-    /// a later commit merges them.
+    /// Merges the background if that is due, and makes a run of the contributions that are left.
+    /// The caller freezes the rows in the same step. Rows that cannot be read because a write
+    /// failed are merged by a later commit, and so are all while a keyword is taken out.
     pub(super) fn with_background_to_freeze(
         &self,
     ) -> Result<RwLockWriteGuard<'_, Memtables>, StoreError> {
-        let _lock = self.background_lock.lock();
+        let Some(_lock) = self.background_lock.try_lock() else {
+            let mut memtables = self.writing();
+            store_new_runs(&mut memtables);
+            return Ok(memtables);
+        };
         let mut tries = 1..TRIES;
         loop {
             let merged = match self.merge_if_due() {
@@ -181,11 +203,16 @@ impl ShardRows {
             return Ok(None);
         }
         let lock = self.background_lock.lock();
-        let (known, new) = self.known_runs();
-        let merged = self.merged(known, &new, Some((keyword, changed_at)))?;
+        let known = {
+            let mut memtables = self.writing();
+            store_new_runs(&mut memtables);
+            memtables.stored_runs
+        };
+        let merged = blocking(|| self.merged(known, &[], Some((keyword, changed_at))))?;
         Ok(Some(BackgroundRemoval {
             _lock: lock,
             merged,
+            known,
         }))
     }
 
@@ -196,7 +223,7 @@ impl ShardRows {
         removed: Option<(&Keyword, Sequence)>,
     ) -> Result<Merged, StoreError> {
         let rows = BackgroundRows::new(self, None);
-        let stored = stored_runs(&rows, u64::MAX)?;
+        let stored = stored_runs(&rows, known.next)?;
         let (changed_at, records) = all_records(&stored, new);
         let mut settling = Settling::new(&rows);
         settling.merge(changed_at, &records)?;
@@ -564,6 +591,47 @@ mod tests {
         assert!(!crashing.rows().has_pending());
         crashing.check();
         crashing.crash().check();
+    }
+
+    #[test]
+    fn commits_go_on_while_a_keyword_is_taken_out() {
+        let data = tempfile::tempdir().unwrap();
+        let mut journal: Vec<_> = (1..6).map(worded).collect();
+        let of_other = |number| {
+            let (_, event) = worded(number);
+            (1, event)
+        };
+        journal.extend((6..14).map(of_other));
+        journal.push((1, deleted(6)));
+        let mut crashing = Crashing::open(data.path(), journal);
+        crashing.put(0, 3);
+        crashing.commit();
+        crashing.put(0, 5);
+        crashing.put(1, 7);
+        let rows = crashing.rows();
+        let gone = crashing.views[0].0.clone();
+        let removal = rows.remove_from_background(&gone, Sequence::new(15));
+        let removal = removal.unwrap().unwrap();
+        // One commit more than there can be runs, and one that knows of a deletion.
+        for end in 8..15 {
+            crashing.put(1, end);
+            crashing.commit();
+        }
+        crashing.check();
+        for prefix in layout::all_of(&gone) {
+            for key in rows.keys_of(&prefix).unwrap() {
+                rows.writing().pending.insert(key, None);
+            }
+        }
+        removal.put(&mut rows.writing());
+        crashing.views.remove(0);
+        crashing.check();
+        assert!(rows.has_pending());
+        drop(rows);
+        crashing.commit();
+        crashing.check();
+        assert!((1..7).all(|number| !crashing.is_named(number)));
+        assert!((7..14).all(|number| crashing.is_named(number)));
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl ShardState {
     }
 
     /// Sends every keyword its records, and waits until they are folded. If memory allows fewer
-    /// actors than keywords have records, the keywords take turns.
+    /// actors than keywords have records, the keywords take turns. A keyword whose fold takes long
+    /// lags instead.
     async fn fold_all(
         &mut self,
         myself: &ActorRef<ShardMessage>,
@@ -74,8 +75,13 @@ impl ShardState {
     ) -> Result<(), ActorProcessingErr> {
         let mut barrier = BatchBarrier::default();
         let mut began = self.residents.now();
+        let mut to_lag = Vec::new();
         for (keyword, records) in records {
             if self.lagging.contains(&keyword) {
+                continue;
+            }
+            if self.takes_long(&keyword, &records)? {
+                to_lag.push(keyword);
                 continue;
             }
             if !self.residents.contains(&keyword) && !self.has_folded(&keyword)? {
@@ -92,7 +98,11 @@ impl ShardState {
             };
             actor.fold(records, barrier.ticket(keyword));
         }
-        self.finish_barrier(barrier).await
+        self.finish_barrier(barrier).await?;
+        for keyword in to_lag {
+            self.lag(myself, &keyword).await?;
+        }
+        Ok(())
     }
 
     /// A permit for one more keyword actor; if none is free, an idle actor is ended. If no actor is

@@ -9,10 +9,13 @@ use super::{ShardHandle, ShardMessage, ShardState};
 use crate::actors::engine::keyword::{KeywordArguments, KeywordHandle};
 use crate::actors::engine::residents::ResidentPermit;
 use crate::actors::engine::restart_policy::RestartDecision;
-use crate::events::{Keyword, Sequence};
+use crate::events::{Event, Keyword, KeywordEnvelope, KeywordRecord, Sequence};
 use crate::projections::{KeywordSummary, Rows as _};
 use crate::store::StoreError;
 use crate::telemetry::whole;
+
+/// A keyword with more tweets than this lags while it is untracked.
+const MAX_TWEETS_TO_UNTRACK: u64 = 2_000;
 
 impl ShardState {
     /// Lets a lagging keyword read its next batch, as soon as memory allows the batch; ends the lag
@@ -91,9 +94,43 @@ impl ShardState {
 
     /// True when the keyword's rows hold the result of at least one record.
     pub(super) fn has_folded(&self, keyword: &Keyword) -> Result<bool, StoreError> {
-        let row = self.rows.of(keyword).get(&KeywordSummary::key())?;
-        let summary = row.map(|row| KeywordSummary::decode(&row)).transpose()?;
+        let summary = self.summary_of(keyword)?;
         Ok(summary.is_some_and(|summary| summary.as_of > Sequence::ZERO))
+    }
+
+    /// True when the records untrack a keyword with many tweets: all of them have to be taken out
+    /// of the background.
+    pub(super) fn takes_long(
+        &self,
+        keyword: &Keyword,
+        records: &[KeywordEnvelope],
+    ) -> Result<bool, StoreError> {
+        let untracks = |one: &KeywordEnvelope| {
+            let record = &one.record;
+            matches!(record, KeywordRecord::Event(Event::KeywordUntracked { .. }))
+        };
+        if !records.iter().any(untracks) {
+            return Ok(false);
+        }
+        let summary = self.summary_of(keyword)?;
+        Ok(summary.is_some_and(|summary| summary.tweets > MAX_TWEETS_TO_UNTRACK))
+    }
+
+    fn summary_of(&self, keyword: &Keyword) -> Result<Option<KeywordSummary>, StoreError> {
+        let row = self.rows.of(keyword).get(&KeywordSummary::key())?;
+        Ok(row.map(|row| KeywordSummary::decode(&row)).transpose()?)
+    }
+
+    /// Lets a keyword lag, whose fold takes long. It reads the journal itself, and the shard goes
+    /// on with its other keywords. Its actor has folded all batches before.
+    pub(super) async fn lag(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        keyword: &Keyword,
+    ) -> Result<(), ActorProcessingErr> {
+        self.lagging.fall_behind(keyword, self.position.sequence)?;
+        self.residents.end(keyword);
+        self.start_catching_up(myself, keyword).await
     }
 
     /// Starts the actor of a keyword that has none.
