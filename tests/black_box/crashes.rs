@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::common::chance::{Chance, trials};
+use crate::common::chance::{Chance, long_or, trials};
 use crate::common::command::on_files;
 use crate::common::lines::tweet;
 use crate::common::server::{Server, publish_to};
@@ -105,7 +105,6 @@ fn verify(data: &Path) {
 #[test]
 fn kill_during_publishing_loses_and_doubles_nothing() {
     let scratch = tempfile::tempdir().unwrap();
-    let soak = std::env::var_os("TIDINGS_SOAK").is_some();
     // The tweets of earlier trials and those that the last trial sent.
     let mut settled: BTreeMap<String, u64> = BTreeMap::new();
     let mut last = Sent::default();
@@ -116,7 +115,7 @@ fn kill_during_publishing_loses_and_doubles_nothing() {
         }
         settled.extend(last.check(server));
     };
-    for trial in 0..trials("TIDINGS_KILLS", if soak { 200 } else { 10 }) {
+    for trial in 0..trials("TIDINGS_KILLS", long_or(200, 10)) {
         let mut chance = Chance::of(trial);
         let server = Server::start(scratch.path());
         check(&server, &mut settled, &last);

@@ -37,7 +37,7 @@ fn sample_totals_are_exact_after_restart_rebuild_and_import() {
     let file = posts::file(scratch.path());
     let expected: Vec<(&str, u64)> = KEYWORDS
         .iter()
-        .map(|keyword| (*keyword, posts::containing(&lines, keyword)))
+        .map(|keyword| (*keyword, posts::containing(lines, keyword)))
         .collect();
     let journaled: u64 = expected.iter().map(|(_, count)| count).sum();
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::chance::{Chance, trials};
+use crate::common::chance::{Chance, long_or, trials};
 use crate::common::command::on_files;
 use crate::common::posts::{self, KEYWORDS};
 use crate::common::server::Server;
@@ -27,7 +27,7 @@ fn sound() -> Sound {
     let lines = posts::lines();
     let mut server = Server::start_with(&stopped, &["--set", "commit.interval_ms=50"]);
     server.track(&KEYWORDS);
-    for chunk in lines.chunks(250).take(10) {
+    for chunk in lines.chunks(long_or(250, 80)).take(10) {
         let before = server.commits();
         server.publish(&chunk.join("\n"));
         assert!(server.committed_or_gone(before));

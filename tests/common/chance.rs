@@ -31,6 +31,16 @@ impl Chance {
     }
 }
 
+/// Whether the tests run in their long form (`scripts/soak`).
+pub fn is_soak() -> bool {
+    std::env::var_os("TIDINGS_SOAK").is_some()
+}
+
+/// `long` in the long form of the tests, else `short`.
+pub fn long_or<T>(long: T, short: T) -> T {
+    if is_soak() { long } else { short }
+}
+
 /// The number of trials in the environment variable `name`, else `otherwise`.
 pub fn trials(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use tidings::demo::{Chronicle, Growth, Span, World};
 use tidings::events::Timestamp;
+
+use crate::common::chance::long_or;
 
 /// The keywords of the world, in normal form.
 pub const KEYWORDS: [&str; 12] = [
@@ -27,15 +30,19 @@ pub const KEYWORDS: [&str; 12] = [
 pub const FROM: &str = "2026-01-01T00:00:00Z";
 /// ... and before when the last one is.
 pub const TO: &str = "2026-05-01T00:00:00Z";
-const POSTS: u64 = 20_000;
 
 /// All posts of four months, each once.
-pub fn lines() -> Vec<String> {
+pub fn lines() -> &'static [String] {
+    static LINES: LazyLock<Vec<String>> = LazyLock::new(|| generate(long_or(20_000, 5_000)));
+    &LINES
+}
+
+fn generate(posts: u64) -> Vec<String> {
     let world = World::new(1);
     let span = Span {
         from: Timestamp::parse(FROM).unwrap(),
         to: Timestamp::parse(TO).unwrap(),
-        posts: POSTS,
+        posts,
         growth: Growth::Steady,
     };
     let mut chronicle = Chronicle::of(&world, &span);
@@ -48,7 +55,7 @@ pub fn lines() -> Vec<String> {
             lines.push(String::from_utf8(line.clone()).unwrap());
         }
     }
-    assert_eq!(lines.len() as u64, POSTS);
+    assert_eq!(lines.len() as u64, posts);
     lines
 }
 

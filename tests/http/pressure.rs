@@ -98,7 +98,7 @@ async fn unread_event_stream_is_reset() {
     let running = start(Duration::from_millis(200), 128 * MIB, 128 * MIB).await;
     running.track("ai").await;
     let stream = never_reads(&running, &get("/api/v1/keywords/ai/events?topic=timeline")).await;
-    let text = "x ".repeat(4_000);
+    let text = "x".repeat(8_000);
     let mut number = 0;
     while reset_for(&running.metrics, "nothing_taken") == 0 {
         let lines: Vec<_> = (0..50)

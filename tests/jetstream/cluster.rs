@@ -41,7 +41,7 @@ fn death_of_the_leader_loses_nothing() {
     assert_eq!(server.get("/readyz")["durability"], "replicated");
     let epoch = server.get("/api/v1/ledger")["epoch"].clone();
     let mut acknowledged = std::collections::BTreeSet::new();
-    let deaths = trials("TIDINGS_LEADERS", 3);
+    let deaths = trials("TIDINGS_LEADERS", 2);
     for number in 0..deaths {
         eventually("all three are in step", || is_whole(&all[0]));
         let leads = leader(&all[0]).unwrap();

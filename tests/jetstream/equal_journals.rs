@@ -23,6 +23,7 @@ use tidings::projections::{Digest, FoldContext, Ledger};
 use tidings::telemetry::Metrics;
 
 use crate::common::engine::backgrounds;
+use crate::common::chance::long_or;
 use crate::common::histories::{NOON, records};
 use crate::jetstream::nats::Nats;
 
@@ -126,9 +127,8 @@ fn any_events_give_equal_views_on_both_journals() {
     let received_at =
         Timestamp::from_millis(NOON + Timestamp::DAY).min(Timestamp::now().plus(-1_000));
     let history = vec((select(TOKENS.to_vec()), records(8)), 0..120);
-    let soak = std::env::var_os("TIDINGS_SOAK").is_some();
     let mut runner = TestRunner::new(Config {
-        cases: if soak { 1_000 } else { 24 },
+        cases: long_or(1_000, 24),
         max_shrink_iters: 200,
         failure_persistence: None,
         ..Config::default()

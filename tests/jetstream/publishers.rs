@@ -128,7 +128,7 @@ fn sample_totals_are_exact_through_publishers_in_other_languages() {
     let posts = posts::lines();
     let mut right: BTreeMap<_, _> = posts::KEYWORDS
         .iter()
-        .map(|keyword| ((*keyword).to_owned(), posts::containing(&posts, keyword)))
+        .map(|keyword| ((*keyword).to_owned(), posts::containing(posts, keyword)))
         .collect();
     let odd = ODD.map(|odd| Keyword::new(odd).unwrap().to_string());
     for odd in &odd {

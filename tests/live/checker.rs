@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::chance::{Chance, trials};
+use crate::common::chance::{Chance, long_or, trials};
 use crate::common::http;
 use crate::common::lines::{deleted_to, engaged_to, posted_to};
 use crate::common::live_client::Client;
@@ -14,8 +14,12 @@ use crate::common::server::Server;
 use crate::common::wait::{DEADLINE, eventually};
 
 const KEYWORDS: [&str; 3] = ["ai", "배우", "a.b"];
+/// Number of steps of the short form.
+const SHORT: u64 = 2_500;
 /// Number of steps between two comparisons.
 const STEPS_BETWEEN: u64 = 25;
+/// A client compares its state when no line has come for so long.
+const SILENCE: Duration = Duration::from_millis(5);
 /// Length of a tweet of the flood in characters: longer than a replay buffer.
 const FLOOD_TEXT: usize = 9_000;
 
@@ -107,7 +111,7 @@ impl Subscriber {
                 .client
                 .as_mut()
                 .unwrap()
-                .within(Duration::from_millis(20))
+                .within(SILENCE)
                 .unwrap_or_else(|closed| panic!("{}: {closed:?}", self.keyword));
             for line in &lines {
                 if !self.take(line) {
@@ -288,8 +292,7 @@ impl Publisher {
 
 #[test]
 fn client_state_equals_get_through_restarts_and_floods() {
-    let is_soak = std::env::var("TIDINGS_SOAK").is_ok();
-    let steps = trials("TIDINGS_STEPS", if is_soak { 1_000_000 } else { 10_000 });
+    let steps = trials("TIDINGS_STEPS", long_or(1_000_000, SHORT));
     let seed = trials("TIDINGS_SEED", 1);
     println!("TIDINGS_SEED={seed} TIDINGS_STEPS={steps}");
     let data = tempfile::tempdir().unwrap();
@@ -329,9 +332,16 @@ fn client_state_equals_get_through_restarts_and_floods() {
         ),
     ];
     let mut compared = 0_u64;
+    let (mut restarts, mut untracked, mut floods) = (0, 0, 0);
     for step in 0..steps {
-        match publisher.chance.below(2_000) {
+        // The first three take long, and are rarer in the long form.
+        let choice = match publisher.chance.below(long_or(2_000, 500)) {
+            rare @ 0..3 => rare,
+            _ => 3 + publisher.chance.below(70),
+        };
+        match choice {
             0 => {
+                restarts += 1;
                 let address = server.address().to_string();
                 server.kill();
                 let again: Vec<&str> = settings.into_iter().chain(["--listen", &address]).collect();
@@ -341,21 +351,23 @@ fn client_state_equals_get_through_restarts_and_floods() {
                 }
             }
             1 => {
+                untracked += 1;
                 let keyword = *publisher.chance.pick(&KEYWORDS);
                 let path = format!("/api/v1/keywords/{}", percent(keyword));
                 server.ask("DELETE", &path, &[], b"").expect(204);
                 server.track(&[keyword]);
             }
             2 => {
+                floods += 1;
                 let keyword = *publisher.chance.pick(&KEYWORDS);
                 publisher.flood(&server, keyword);
             }
-            3..30 => {
+            3 => {
                 let index = publisher.chance.below(subscribers.len() as u64) as usize;
                 subscribers[index].client = None;
                 subscribers[index].away = publisher.chance.below(3);
             }
-            30..60 => {
+            4 => {
                 let index = publisher.chance.below(subscribers.len() as u64) as usize;
                 subscribers[index].asleep = publisher.chance.below(4);
             }
@@ -397,6 +409,10 @@ fn client_state_equals_get_through_restarts_and_floods() {
     assert!(
         compared >= steps / STEPS_BETWEEN,
         "compared {compared} times"
+    );
+    assert!(
+        (steps, seed) != (SHORT, 1) || restarts.min(untracked).min(floods) > 0,
+        "{restarts} restarts, {untracked} untracked, {floods} floods"
     );
     let metrics = server.ask("GET", "/metrics", &[], b"").text();
     assert!(!metrics.contains("tidings_actors_restarted"), "{metrics}");

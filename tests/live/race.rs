@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::chance::{Chance, trials};
+use crate::common::chance::{Chance, long_or, trials};
 use crate::common::http;
 use crate::common::lines::{deleted_to, engaged_to, posted_to};
 use crate::common::live_client::Client;
@@ -252,8 +252,7 @@ impl Subscriber<'_> {
 
 #[test]
 fn snapshot_plus_updates_equals_get_while_events_arrive() {
-    let is_soak = std::env::var_os("TIDINGS_SOAK").is_some();
-    let meetings = trials("TIDINGS_MEETINGS", if is_soak { 100_000 } else { 1_000 });
+    let meetings = trials("TIDINGS_MEETINGS", long_or(100_000, 250));
     let seed = trials("TIDINGS_SEED", 1);
     println!("TIDINGS_SEED={seed} TIDINGS_MEETINGS={meetings}");
     let data = tempfile::tempdir().unwrap();

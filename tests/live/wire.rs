@@ -8,7 +8,7 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::common::chance::{Chance, trials};
+use crate::common::chance::{Chance, long_or, trials};
 use crate::common::lines::posted_to;
 use crate::common::live_client::Client;
 use crate::common::server::Server;
@@ -197,8 +197,7 @@ fn noise_ends_its_session_only() {
     let mut good = Client::connect(&server);
     good.subscribe("ai", json!(["timeline"]));
     good.next_of("snapshot");
-    let soak = std::env::var_os("TIDINGS_SOAK").is_some();
-    for trial in 0..trials("TIDINGS_NOISE", if soak { 20_000 } else { 400 }) {
+    for trial in 0..trials("TIDINGS_NOISE", long_or(20_000, 400)) {
         let mut chance = Chance::of(trial);
         let mut stream = bare(&server);
         let mut bytes = Vec::new();

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tidings::demo::{Chronicle, Growth, Span, World};
 use tidings::events::Timestamp;
 
+use crate::common::chance::long_or;
 use crate::common::posts;
 
-/// Posts of the generated world.
-const POSTS: u64 = 80_000;
+/// Posts of the generated world on each day.
+const POSTS_A_DAY: u64 = 660;
 
 /// Posts beside the project that this repository does not contain.
 const PUBLISHED: &str = concat!(
@@ -30,7 +32,13 @@ const PUBLISHED_KEYWORDS: [&str; 12] = [
     "음악",
 ];
 
-/// Lines of NDJSON, and the keywords that are tracked before the lines are published.
+/// The last days, as many as the windows of 30 days and the ones before them have; in the long form
+/// all four months.
+fn days() -> u16 {
+    long_or(120, 60)
+}
+
+/// Lines of NDJSON, and the keywords that are tracked before they come.
 pub struct Corpus {
     pub keywords: [&'static str; 12],
     pub lines: Vec<String>,
@@ -40,17 +48,17 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Four months of the generated world: posts, some of them late or twice, their metrics, and
-    /// deletions.
+    /// The generated world: posts, some of them late or twice, their metrics, and deletions.
     pub fn generated() -> Self {
-        let (from, to) = (moment(posts::FROM), moment(posts::TO));
+        let to = moment(posts::TO);
+        let from = to.plus(-i64::from(days()) * Timestamp::DAY);
         let world = World::new(1);
         let mut chronicle = Chronicle::of(
             &world,
             &Span {
                 from,
                 to,
-                posts: POSTS,
+                posts: u64::from(days()) * POSTS_A_DAY,
                 growth: Growth::Steady,
             },
         );
@@ -74,11 +82,17 @@ impl Corpus {
         }
         let packed = std::fs::File::open(PUBLISHED).unwrap();
         let text = String::from_utf8(zstd::decode_all(packed).unwrap()).unwrap();
+        let to = moment("2015-08-27T15:00:00Z");
+        let from = to.plus(-i64::from(days()) * Timestamp::DAY);
+        let is_recent = |line: &&str| {
+            let post: Value = serde_json::from_str(line).unwrap();
+            moment(post["at"].as_str().unwrap()) >= from
+        };
         Some(Self {
             keywords: PUBLISHED_KEYWORDS,
-            lines: text.lines().map(str::to_owned).collect(),
-            from: moment("2015-04-30T15:00:00Z"),
-            to: moment("2015-08-27T15:00:00Z"),
+            lines: text.lines().filter(is_recent).map(str::to_owned).collect(),
+            from,
+            to,
         })
     }
 }

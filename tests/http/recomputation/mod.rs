@@ -7,7 +7,8 @@
 //!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the questions
 //! ```
 //!
-//! With `TIDINGS_SOAK` all questions are asked, otherwise some of them.
+//! With `TIDINGS_SOAK` all posts are published and every question is asked, else the posts of two
+//! months and some of the questions.
 
 mod archive;
 mod changes;
@@ -23,7 +24,7 @@ mod usual;
 use serde_json::Value;
 use tidings::events::{Clock, Timestamp};
 
-use crate::common::chance::Chance;
+use crate::common::chance::{Chance, is_soak};
 use crate::common::in_process::{Running, Setup};
 use crate::common::lines::ndjson;
 use archive::{Archive, View};
@@ -71,7 +72,7 @@ async fn compare(corpus: &Corpus) {
     let times = (corpus.from.millis(), corpus.to.millis());
     let moments = changes::moments(&views, times, &mut chance);
     let changes = changes::changes(&views, now.millis(), &mut chance);
-    let choose = if std::env::var_os("TIDINGS_SOAK").is_some() {
+    let choose = if is_soak() {
         Question::all
     } else {
         Question::some
