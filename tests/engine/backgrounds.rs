@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tidings::access::KeywordSet;
 use tidings::actors::engine::{FoldStep, KeywordStatus, Scope, Tidings, fold_step};
@@ -17,6 +16,7 @@ use tidings::queries::related;
 
 use crate::common::engine::{append, memory, options, start, start_with};
 use crate::common::events::{NOW, deleted, keyword, posted, record, tweet};
+use crate::common::wait::DEADLINE;
 use crate::engine::previous_views::scene::{self, Gate, Opener, older, views_of};
 
 const KEYWORDS: [&str; 4] = ["ai", "연기", "us airways", "재미"];
@@ -188,7 +188,7 @@ async fn background_is_the_sum_while_a_keyword_is_quarantined_and_after_it_caugh
             tokio::task::yield_now().await;
         }
     };
-    let quarantined = tokio::time::timeout(Duration::from_secs(30), quarantined);
+    let quarantined = tokio::time::timeout(DEADLINE, quarantined);
     quarantined
         .await
         .expect("quarantined after repeated failures");

@@ -17,6 +17,7 @@ use tidings::telemetry::Metrics as ProcessMetrics;
 use crate::common::engine::{append, in_memory, memory, options, start, start_with};
 use crate::common::events::{NOW, keyword, numbered_at, record};
 use crate::common::journal_double::JournalDouble;
+use crate::common::wait::DEADLINE;
 
 /// Tweets spread over some minutes.
 fn posted(id: usize) -> Event {
@@ -207,7 +208,7 @@ async fn panicking_keyword_is_quarantined_alone_and_refolds_on_release() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), quarantined)
+    tokio::time::timeout(DEADLINE, quarantined)
         .await
         .expect("quarantined after repeated failures");
     assert_eq!(failures.load(Ordering::SeqCst), 5);
@@ -398,7 +399,7 @@ async fn idle_keyword_leaves_memory_and_returns_unchanged() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), gone)
+        tokio::time::timeout(DEADLINE, gone)
             .await
             .expect("an idle keyword has no actor");
     };
@@ -428,7 +429,7 @@ async fn deleting_the_oldest_first_leaves_the_right_header() {
     let data = tempfile::tempdir().unwrap();
     let journal = memory();
     let tidings = start(data.path(), &journal).await;
-    let count = 5000;
+    let count = 2000;
     let records = (0..count).map(|n| record("ai", &posted(n)));
     append(&journal, records.collect()).await;
     let mut ids: Vec<_> = (0..count).map(posted).collect();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::common::chance::trials;
+use crate::common::chance::{is_soak, trials};
 use crate::common::lines::tweet;
 use crate::common::server::{Server, send};
 use crate::common::views;
@@ -127,7 +127,7 @@ pub fn wait_for_consumers(nats: &Nats, count: u64) {
 /// Waits for the length of the fault in the long form, in the short form until the server has
 /// noticed it.
 fn stay_frozen(is_noticed: impl FnMut() -> bool) {
-    if std::env::var_os("TIDINGS_SOAK").is_some() {
+    if is_soak() {
         std::thread::sleep(Duration::from_secs(30));
     }
     eventually("the outage is seen", is_noticed);
@@ -152,7 +152,7 @@ fn nats_server_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let epoch = server.get("/api/v1/ledger")["epoch"].clone();
     let publisher = Publisher::start(&nats, "t");
     let mut took = Vec::new();
-    for outage in 0..trials("TIDINGS_OUTAGES", 5) {
+    for outage in 0..trials("TIDINGS_OUTAGES", 3) {
         publisher.wait_for_more(300);
         let before = match ["KILL", "TERM", "STOP"][outage as usize % 3] {
             "STOP" => {
@@ -196,7 +196,7 @@ fn tidings_killed_stopped_and_frozen_loses_and_doubles_nothing() {
     let mut took = Vec::new();
     let mut epoch = None;
     let mut server = Server::try_start(scratch.path(), &with).unwrap();
-    for outage in 0..trials("TIDINGS_OUTAGES", 5) {
+    for outage in 0..trials("TIDINGS_OUTAGES", 3) {
         publisher.wait_for_more(300);
         match ["KILL", "TERM", "STOP"][outage as usize % 3] {
             "STOP" => {

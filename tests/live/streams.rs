@@ -1,14 +1,12 @@
 //! Tests of event streams that are lost, slow, or too many.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::common::chance::Chance;
 use crate::common::lines::{deleted_to, engaged_to, posted_to};
 use crate::common::live_state::Held;
 use crate::common::server::Server;
-use crate::common::wait::eventually;
+use crate::common::wait::{DEADLINE, eventually};
 use crate::live::events::{Event, Stream};
 
 const TIMELINE: &str = "/api/v1/keywords/ai/timeline?limit=200";
@@ -150,9 +148,7 @@ fn event_streams_count_as_sessions() {
         let mut free = false;
         let answer = std::net::TcpStream::connect(server.address()).map(|mut stream| {
             use std::io::{Read as _, Write as _};
-            stream
-                .set_read_timeout(Some(Duration::from_secs(5)))
-                .unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
             let head = format!(
                 "GET /api/v1/keywords/ai/events?topic=timeline HTTP/1.1\r\nHost: {}\r\n\r\n",
                 server.address()
