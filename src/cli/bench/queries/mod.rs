@@ -2,7 +2,8 @@
 //!
 //! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each request is
 //! asked several times, one after the other: first while nothing else happens, then while a
-//! publisher posts as fast as the server takes it. [`figures`] prints the results.
+//! publisher posts at a steady rate. [`figures`] prints the results. Without a rate the fold would
+//! take all processors, and the answers, whose threads have a lower priority, would hardly come.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +54,13 @@ pub(in crate::cli) struct QueriesBenchArguments {
     /// How often each request is asked
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     times: u32,
+    /// Tweets that are posted per second beside the second half of the requests
+    #[arg(
+        long,
+        default_value_t = 2_000,
+        value_parser = clap::value_parser!(u32).range(10..=1_000_000)
+    )]
+    rate: u32,
     /// The server's data folder, which is kept, and reused when it is filled already; default: a
     /// scratch folder
     #[arg(long, value_name = "FOLDER")]
@@ -94,7 +102,8 @@ async fn measure(
     let ends = Arc::new(AtomicBool::new(false));
     let publisher = {
         let (scene, ends) = (Arc::clone(&scene), Arc::clone(&ends));
-        tokio::spawn(async move { scene.publish_until(&ends).await })
+        let rate = arguments.rate;
+        tokio::spawn(async move { scene.publish_until(&ends, rate).await })
     };
     let began = Instant::now();
     let beside = ask_all(&scene, arguments.times).await;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, ensure};
 use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
 
 use super::QueriesBenchArguments;
 use crate::cli::Invocation;
@@ -24,8 +25,8 @@ use crate::events::{self, Event, Timestamp, TweetId};
 const EVENT_BYTES: u32 = 572;
 /// Number of days over which the tweets of the other keywords are spread.
 const OTHER_DAYS: i64 = 2;
-/// Number of tweets in a body that is posted during the questions.
-const BESIDE: u32 = 1_000;
+/// Bodies per second that are posted beside the questions.
+const BODIES_PER_SECOND: u32 = 10;
 
 /// The keyword of the tweet that is posted last, which marks a folder as filled.
 const MARK: &str = "filled";
@@ -195,21 +196,21 @@ impl Scene {
         format!("/api/v1{path}&at={at}")
     }
 
-    /// Posts tweets with the current time until `ends` is set. Returns the number of tweets that
-    /// were posted and folded.
-    pub(super) async fn publish_until(&self, ends: &AtomicBool) -> anyhow::Result<u64> {
+    /// Posts tweets of now until `ends` is set, at most `rate` per second. Returns how many were
+    /// posted and folded.
+    pub(super) async fn publish_until(&self, ends: &AtomicBool, rate: u32) -> anyhow::Result<u64> {
         let mut posted = 0;
+        let mut ticks = tokio::time::interval(Duration::from_secs(1) / BODIES_PER_SECOND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !ends.load(Ordering::Relaxed) {
+            ticks.tick().await;
             let mut body = String::new();
-            for number in 0..BESIDE {
+            for number in 0..rate.div_ceil(BODIES_PER_SECOND) {
                 body.push_str(&self.line(number % 2 == 0, Timestamp::now())?);
             }
             match post(&self.client, body).await {
                 Ok(answer) => posted += answer.journaled,
-                Err(error) => {
-                    tracing::debug!("posting a body failed: {error:#}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+                Err(error) => tracing::debug!("a body was not taken: {error:#}"),
             }
         }
         folded(&self.client).await?;
