@@ -18,7 +18,9 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::codec::check_end;
-pub use super::codec::{MAX_BYTES, StoredError, decode_first, decode_value, encode_value};
+pub use super::codec::{
+    MAX_BYTES, StoredError, decode_borrowed, decode_first, decode_value, encode_value,
+};
 use super::types::{EventType, EventVisitor, KindVisitor};
 use super::{Event, EventKind, Hollow, Subject, Timestamp, json};
 

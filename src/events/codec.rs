@@ -2,7 +2,7 @@
 //! Stored events and rows use it.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Maximum length of a stored form, in bytes: a payload of 64 KiB, and room for what the encoding
 /// adds.
@@ -67,6 +67,17 @@ pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Sto
 pub fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoredError> {
     let (value, rest) = decode_first(bytes)?;
     check_end(rest)?;
+    Ok(value)
+}
+
+/// Decodes a value that [`encode_value`] wrote and that borrows its texts from the bytes. No bytes
+/// may follow it.
+///
+/// # Errors
+/// [`StoredError::Decode`] or [`StoredError::Trailing`].
+pub fn decode_borrowed<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, StoredError> {
+    let (value, read) = bincode::serde::borrow_decode_from_slice(bytes, CONFIG)?;
+    check_end(bytes.get(read..).unwrap_or_default())?;
     Ok(value)
 }
 

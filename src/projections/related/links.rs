@@ -2,20 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use crate::events::TweetPosted;
-use crate::projections::keys::{KeyKind, KeysOfTweet, WindowWords};
+use crate::projections::keys::WindowWords;
 use crate::projections::rows::{Rows, RowsError};
-use crate::projections::timeline::{TimelineQuery, query};
+use crate::projections::timeline::texts_while;
 use crate::text::{Analyser, TweetKeys};
 
 /// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
-/// Number of tweets that are read at a time.
-const STEP: usize = 200;
-/// Maximum length of text that is analysed, in bytes. It is small in unit tests, which reach it.
+/// Bytes of text that are looked at. Unit tests reach it.
 const MAX_TEXT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
 /// Minimum number of tweets with a pair for a link.
 const MIN_COUNT: u32 = 2;
@@ -33,48 +31,34 @@ pub struct Link {
     pub count: u32,
 }
 
-/// The newest tweets of a window.
+/// The texts of the newest tweets of a window.
 #[derive(Debug, Default)]
-pub(super) struct NewestTweets {
-    tweets: Vec<TweetPosted>,
+pub(super) struct NewestTexts {
+    /// All texts, one behind the other.
+    texts: String,
+    /// The end of each text.
+    ends: Vec<usize>,
     is_cut: bool,
 }
 
-impl NewestTweets {
-    /// Reads the newest tweets of the window of these words. Their texts are analysed later,
-    /// because the caller may hold a lock on the rows during this call.
+impl NewestTexts {
+    /// Reads the texts of the window of these words. They are not analysed, as the reader may hold
+    /// the rows meanwhile.
     pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         if words.words().is_empty() {
             return Ok(newest);
         }
-        let window = words.times();
-        let mut wanted = TimelineQuery {
-            limit: STEP.min(MAX_TWEETS),
-            from: Some(window.start),
-            to: Some(window.end),
-            ..TimelineQuery::default()
-        };
-        let mut left = MAX_TEXT_BYTES;
-        while newest.tweets.len() < MAX_TWEETS {
-            let page = query(rows, &wanted)?;
-            for tweet in page.items {
-                if newest.tweets.len() >= MAX_TWEETS {
-                    break;
-                }
-                let Some(rest) = left.checked_sub(tweet.text.len()) else {
-                    newest.is_cut = true;
-                    return Ok(newest);
-                };
-                left = rest;
-                rows.look(tweet.text.len())?;
-                newest.tweets.push(tweet);
+        let Range { start, end } = words.times();
+        texts_while(rows, start, end, |text| {
+            if newest.texts.len() + text.len() > MAX_TEXT_BYTES {
+                newest.is_cut = true;
+                return false;
             }
-            wanted.before = page.next;
-            if wanted.before.is_none() {
-                break;
-            }
-        }
+            newest.texts.push_str(text);
+            newest.ends.push(newest.texts.len());
+            newest.ends.len() < MAX_TWEETS
+        })?;
         Ok(newest)
     }
 
@@ -95,13 +79,14 @@ impl NewestTweets {
         let mut counts = vec![0_u32; columns * columns];
         let mut keys = TweetKeys::new();
         let mut here: Vec<usize> = Vec::new();
-        for tweet in &self.tweets {
-            analyser.keys(&tweet.text, &mut keys);
+        let mut start = 0;
+        for end in &self.ends {
+            let text = self.texts.get(start..*end).unwrap_or_default();
+            start = *end;
+            analyser.keys(text, &mut keys);
             here.clear();
-            // Words are visited in the order of their bytes, so the found nodes are in order, too.
-            KeysOfTweet::new(tweet, &keys).visit(KeyKind::Word, |word| {
-                here.extend(node_of.get(word).copied());
-            });
+            // Words come in the order of their bytes, so their nodes are in order, too.
+            here.extend(keys.words().filter_map(|word| node_of.get(word).copied()));
             for (index, a) in here.iter().enumerate() {
                 for b in here.iter().skip(index + 1) {
                     if let Some(count) = counts.get_mut(a * columns + b) {

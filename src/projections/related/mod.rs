@@ -23,7 +23,7 @@ use super::rows::{Rows, RowsError};
 use super::statistics::{Association, ContingencyTable, Decimal};
 use crate::events::Timestamp;
 use crate::text::Analyser;
-use links::NewestTweets;
+use links::NewestTexts;
 
 pub use links::Link;
 
@@ -89,7 +89,7 @@ pub struct Scores {
 #[derive(Debug)]
 pub struct Own {
     words: WindowWords,
-    newest: NewestTweets,
+    newest: NewestTexts,
     analyser: Analyser,
 }
 
@@ -107,7 +107,7 @@ impl Own {
         let window = (query.window, query.at);
         let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
         Ok(Self {
-            newest: NewestTweets::read(rows, &words)?,
+            newest: NewestTexts::read(rows, &words)?,
             analyser: rows.context().analyser()?.clone(),
             words,
         })

@@ -43,6 +43,20 @@ struct BodyRef<'a> {
     metrics: &'a TweetMetrics,
 }
 
+/// A body, decoded without copying its texts.
+#[derive(Deserialize)]
+struct BorrowedBody<'a> {
+    _source: Option<&'a str>,
+    #[serde(borrow)]
+    _author: (&'a str, Option<&'a str>, Option<u64>),
+    text: &'a str,
+    _lang: Option<&'a str>,
+    _url: Option<&'a str>,
+    _reply_to: Option<&'a str>,
+    _repost_of: Option<&'a str>,
+    metrics: TweetMetrics,
+}
+
 /// One tweet of a page, not decoded yet.
 #[derive(Debug, Clone, Copy)]
 pub struct PageEntry<'a> {
@@ -64,7 +78,7 @@ pub struct CountingRecord {
     pub received_at: Option<Timestamp>,
 }
 
-impl PageEntry<'_> {
+impl<'a> PageEntry<'a> {
     /// Approximate size in its page, in bytes.
     pub const fn len(&self) -> usize {
         self.id.len().saturating_add(self.rest.len())
@@ -88,7 +102,7 @@ impl PageEntry<'_> {
         Ok(self.record_and_body()?.0)
     }
 
-    fn record_and_body(&self) -> Result<(CountingRecord, &[u8]), String> {
+    fn record_and_body(&self) -> Result<(CountingRecord, &'a [u8]), String> {
         let mut rest = self.rest;
         let mut number = || read_varint(&mut rest).ok_or("the record of a tweet is cut");
         let sequence = Sequence::new(number()?);
@@ -99,6 +113,27 @@ impl PageEntry<'_> {
             received_at: (sequence > Sequence::ZERO).then_some(received_at),
         };
         Ok((record, rest))
+    }
+
+    /// Decodes the text.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with the bytes.
+    pub fn text(&self) -> Result<&'a str, String> {
+        Ok(self.borrowed()?.text)
+    }
+
+    /// Decodes the metrics from the post of the tweet.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with the bytes.
+    pub fn metrics(&self) -> Result<TweetMetrics, String> {
+        Ok(self.borrowed()?.metrics)
+    }
+
+    fn borrowed(&self) -> Result<BorrowedBody<'a>, String> {
+        let (_, body) = self.record_and_body()?;
+        binary::decode_borrowed(body).map_err(|error| error.to_string())
     }
 
     /// Decodes the tweet, with the metrics from its post.
@@ -226,6 +261,36 @@ mod tests {
         let mut bytes = Vec::new();
         write_entry(&folded, &mut bytes).unwrap();
         bytes
+    }
+
+    #[test]
+    fn text_and_metrics_are_those_of_the_whole_tweet() {
+        let full = TweetPosted {
+            source: Some("x".into()),
+            author: Author {
+                handle: "someone".into(),
+                name: Some("누군가".into()),
+                followers: Some(1 << 40),
+            },
+            text: "아이폰은 좋다 🍎".into(),
+            lang: Some("ko".into()),
+            url: Some("https://example.com/1".into()),
+            reply_to: Some("x:2".into()),
+            repost_of: Some("x:3".into()),
+            metrics: TweetMetrics {
+                likes: 1,
+                reposts: 250,
+                replies: 70_000,
+                quotes: 1 << 50,
+            },
+            ..tweet(7)
+        };
+        for tweet in [full, tweet(7)] {
+            let bytes = written(&tweet, 300, 9);
+            let (entry, _) = parse_entry(&bytes).unwrap();
+            assert_eq!(entry.text().unwrap(), tweet.text);
+            assert_eq!(entry.metrics().unwrap(), tweet.metrics);
+        }
     }
 
     #[test]

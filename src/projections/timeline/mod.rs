@@ -20,6 +20,7 @@ mod query;
 mod ranking;
 mod scan;
 mod stored;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,8 @@ use page::{OPEN_PAGE_FORMAT, PAGE_FORMAT, TweetPage};
 pub use query::{TimelinePage, TimelineQuery, for_each_tweet, query};
 pub use ranking::{RankedTweet, rank_tweets, top_tweets};
 pub use scan::{MAX_TEXT_BYTES, TimelineScan};
-pub use stored::{StoredTweet, for_each_stored};
+pub use stored::{StoredTweet, for_each_stored, stored_while};
+pub use texts::texts_while;
 
 /// The state of a timeline in memory.
 #[derive(Debug)]

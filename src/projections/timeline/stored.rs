@@ -1,8 +1,11 @@
 //! Tweets with the records that counted them and set their metrics.
 
+use std::ops::Range;
+
 use super::entry::{CountingRecord, PageEntry};
 use super::late_metrics::{EngagedMetrics, LateMetrics};
 use super::page::TweetPage;
+use super::query::Flow;
 use crate::events::{Sequence, Timestamp, TweetPosted};
 use crate::projections::{RowKey, Rows, RowsError, Seek, TweetKey};
 
@@ -70,43 +73,81 @@ pub fn for_each_stored(
     to: Timestamp,
     mut visit: impl FnMut(StoredTweet),
 ) -> Result<(), RowsError> {
+    stored_while(rows, from, to, |stored| {
+        visit(stored);
+        true
+    })
+}
+
+/// Does the same as [`for_each_stored`], until `visit` returns `false`.
+///
+/// # Errors
+/// [`RowsError`].
+pub fn stored_while(
+    rows: &dyn Rows,
+    from: Timestamp,
+    to: Timestamp,
+    mut visit: impl FnMut(StoredTweet) -> bool,
+) -> Result<(), RowsError> {
+    for_each_entry(rows, from..to, &mut |key, entry, late| {
+        let stored = StoredTweet::of(entry);
+        let mut stored = stored.map_err(|what| RowsError::damaged(key, what))?;
+        stored.engage(late);
+        Ok(if visit(stored) { Flow::Go } else { Flow::Stop })
+    })
+}
+
+/// The row of a tweet, the tweet, and its late metrics if it has any.
+pub(super) type VisitEntry<'v> =
+    dyn FnMut(&RowKey, &PageEntry<'_>, Option<EngagedMetrics>) -> Result<Flow, RowsError> + 'v;
+
+/// Visits the tweets whose time is in a span, oldest first. It leaves to `visit` what is decoded.
+pub(super) fn for_each_entry(
+    rows: &dyn Rows,
+    times: Range<Timestamp>,
+    visit: &mut VisitEntry<'_>,
+) -> Result<(), RowsError> {
     let open_key = TweetPage::open_key();
     let Some(open) = rows.get(&open_key)? else {
         return Ok(());
     };
     let open = TweetPage::decode(&open_key, &open)?;
+    let Range { start, end } = times;
     let mut span = Span {
         rows,
-        first: TweetKey::start_of(from.max(Timestamp::from_millis(0))),
-        to,
-        visit: &mut visit,
+        first: TweetKey::start_of(start.max(Timestamp::from_millis(0))),
+        to: end,
+        visit,
     };
     if span.first < *open.lower() {
         let mut next = TweetPage::seek(rows, Seek::AtOrBefore(&span.first))?;
         while let Some((lower, row)) = next
-            && lower.at() < to
+            && lower.at() < end
         {
             let key = TweetPage::key(&lower);
-            span.visit_page(&key, &TweetPage::decode(&key, &row)?)?;
+            if let Flow::Stop = span.visit_page(&key, &TweetPage::decode(&key, &row)?)? {
+                return Ok(());
+            }
             next = TweetPage::seek(rows, Seek::After(&lower))?;
         }
     }
-    span.visit_page(&open_key, &open)
+    span.visit_page(&open_key, &open)?;
+    Ok(())
 }
 
 /// The tweets of a span of time, and the function that visits them.
-struct Span<'a> {
+struct Span<'a, 'v> {
     rows: &'a dyn Rows,
     /// A key at or before the first tweet.
     first: TweetKey,
     /// The end of the span, exclusive.
     to: Timestamp,
-    visit: &'a mut dyn FnMut(StoredTweet),
+    visit: &'a mut VisitEntry<'v>,
 }
 
-impl Span<'_> {
+impl Span<'_, '_> {
     /// Visits the tweets of the page in the row `key`.
-    fn visit_page(&mut self, key: &RowKey, page: &TweetPage) -> Result<(), RowsError> {
+    fn visit_page(&mut self, key: &RowKey, page: &TweetPage) -> Result<Flow, RowsError> {
         let start = page.position(&self.first).unwrap_or_else(|index| index);
         let entries = (start..page.len()).filter_map(|index| page.entry(index));
         let mut late = None;
@@ -116,12 +157,16 @@ impl Span<'_> {
                 Some(late) => late,
                 None => &*late.insert(LateMetrics::read(self.rows, page.lower())?),
             };
-            let damaged = |what| RowsError::damaged(key, what);
-            let mut stored = StoredTweet::of(&entry).map_err(damaged)?;
-            stored.engage(late.get(&entry.key()));
-            (self.visit)(stored);
+            let engaged = if late.is_empty() {
+                None
+            } else {
+                late.get(&entry.key())
+            };
+            if let Flow::Stop = (self.visit)(key, &entry, engaged)? {
+                return Ok(Flow::Stop);
+            }
         }
-        Ok(())
+        Ok(Flow::Go)
     }
 }
 
