@@ -30,6 +30,7 @@ pub(super) const fn varint_bytes(number: u64) -> usize {
 }
 
 /// Takes a number off the front of `bytes`; `None` when it is cut or does not fit 64 bits.
+#[inline]
 pub(super) fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     if let Some((first @ 0..0x80, rest)) = bytes.split_first() {
         *bytes = rest;

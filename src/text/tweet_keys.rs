@@ -141,12 +141,23 @@ fn first_bytes_at(text: &[u8], part: &Range<usize>) -> Option<u64> {
 
 /// The first eight bytes of a key as a number with the same order. Shorter keys are filled with
 /// zeros.
+#[inline]
 pub fn first_bytes(key: &[u8]) -> u64 {
     match key.first_chunk() {
         Some(first) => u64::from_be_bytes(*first),
-        None => key.iter().enumerate().fold(0, |number, (index, byte)| {
-            number | u64::from(*byte) << (56 - 8 * index)
-        }),
+        None => first_of_few(key),
+    }
+}
+
+/// The same of fewer than eight bytes. Reads the first and the last ones, which may overlap.
+fn first_of_few(key: &[u8]) -> u64 {
+    let behind = 64_usize.saturating_sub(8 * key.len());
+    if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
+        u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << behind
+    } else if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
+        u64::from(u16::from_be_bytes(*first)) << 48 | u64::from(u16::from_be_bytes(*last)) << behind
+    } else {
+        key.first().map_or(0, |byte| u64::from(*byte) << 56)
     }
 }
 
@@ -172,6 +183,17 @@ mod tests {
             let expected: std::collections::BTreeSet<&str> =
                 words.iter().map(String::as_str).collect();
             prop_assert!(keys.words().eq(expected));
+        }
+
+        #[test]
+        fn first_bytes_are_those_of_the_key_with_zeros_behind_it(
+            key in proptest::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let mut padded = [0; 8];
+            for (byte, place) in key.iter().zip(&mut padded) {
+                *place = *byte;
+            }
+            prop_assert_eq!(first_bytes(&key), u64::from_be_bytes(padded));
         }
     }
 }
