@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::events::Timestamp;
 
+use super::MAX_KEYS;
 use super::kind::KeyKind;
 
 /// The width of a bucket. Every tweet is counted in one bucket of each width.
@@ -57,8 +58,8 @@ impl Width {
 /// Bytes before the key in the name of an entry.
 const PREFIX_BYTES: usize = 1 + 4 + 1;
 
-/// The key of the last entry of a group, which is not a valid text. Its count is a [`GroupState`].
-const STATE_KEY: &[u8] = &[0xff];
+/// The last entry of a group has this key, which no text is. Its count is a [`GroupState`].
+pub const STATE_KEY: &[u8] = &[0xff];
 
 /// The keys of one kind in one bucket. Its entries in the map of counts are neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +106,8 @@ impl Group {
     }
 }
 
-/// Splits the name of an entry into bucket, number of the kind, and key; `None` if the name is not
-/// valid.
+/// The bucket and the kind, and the key, of the name of an entry; `None` for a name that is none.
+#[inline]
 pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)> {
     let ([number, a, b, c, d, kind], key) = name.split_first_chunk::<PREFIX_BYTES>()?;
     if *number != width.number() {
@@ -143,6 +144,11 @@ pub struct GroupState {
 }
 
 impl GroupState {
+    /// Whether the group has had room for all of its keys and has it for `new` ones.
+    pub const fn has_room_for(self, new: u64) -> bool {
+        !self.is_cut && !self.is_uncounted && self.keys.saturating_add(new) <= MAX_KEYS
+    }
+
     /// The state as the count of its entry; 0 for the state of a group without keys.
     pub fn to_count(self) -> u64 {
         self.keys << 2 | u64::from(self.is_uncounted) << 1 | u64::from(self.is_cut)

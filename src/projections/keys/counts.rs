@@ -4,12 +4,15 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::bucket::{EntryKey, Group, GroupState, Width, parse_entry};
+use super::bucket::{EntryKey, Group, GroupState, STATE_KEY, Width, parse_entry};
 use super::kind::KeyKind;
 use super::merge::{Scope, merge};
 use super::pending_keys::PendingKeys;
+use super::ranking::Span;
 use super::recount::{Counted, Recount};
-use super::{COUNTS_FORMAT, MAX_KEYS, pending};
+use super::window_parts::{Costs, parts};
+use super::window_words::Both;
+use super::{COUNTS_FORMAT, pending};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
@@ -38,60 +41,34 @@ impl<'r> KeyCounts<'r> {
         })
     }
 
-    /// Calls `add` with counts of keys in these buckets. A key may come more than once. Returns the
-    /// buckets that are cut.
-    pub(super) fn visit(
+    /// Calls `add` with keys, and with the changes of the number of tweets that have them in the
+    /// window and in the window before. A key may come more than once, and some of its changes may
+    /// be negative. Returns the buckets that are cut.
+    ///
+    /// A day that was never full has exactly the sums of its hours: an hour is full only if its day
+    /// is.
+    pub(super) fn visit_windows(
         &self,
-        buckets: &Buckets,
-        mut add: impl FnMut(&[u8], u64),
+        span: &Span,
+        mut add: impl FnMut(&[u8], Both<i64>),
     ) -> Result<Vec<Group>, RowsError> {
         let mut cut = Vec::new();
-        for part in self.parts(buckets)? {
-            cut.append(&mut self.visit_part(&part, &mut add)?);
+        for part in parts(span, &mut KeyCosts::new(self, span))? {
+            let visit = &mut |key: &[u8], count| add(key, part.changes(count));
+            cut.append(&mut self.visit_part(&part.buckets, visit)?);
         }
         Ok(cut)
     }
 
-    /// Splits hours into whole days and the remaining hours before and after them. The counts of a
-    /// day that was never full are the sums of its hours, because an hour is full only if its day
-    /// is.
-    fn parts(&self, buckets: &Buckets) -> Result<Vec<Buckets>, RowsError> {
-        const HOURS: u32 = 24;
-        let Range { start, end } = buckets.numbers;
-        let days = Buckets {
-            width: Width::Day,
-            numbers: start.div_ceil(HOURS)..end / HOURS,
-        };
-        if buckets.width != Width::Hour || days.numbers.is_empty() {
-            return Ok(vec![buckets.clone()]);
-        }
-        let new: HashMap<u32, u64> = self.pending.distinct_in(&days).into_iter().collect();
-        let mut parts = Vec::new();
-        let mut hours = start;
-        let mut push = |width, numbers: Range<u32>| {
-            if !numbers.is_empty() {
-                parts.push(Buckets { width, numbers });
-            }
-        };
-        for day in days.numbers {
-            let new = new.get(&day).copied().unwrap_or(0);
-            if self.has_room(Width::Day, day, new)? {
-                push(Width::Hour, hours..day * HOURS);
-                push(Width::Day, day..day + 1);
-                hours = (day + 1) * HOURS;
-            }
-        }
-        push(Width::Hour, hours..end);
-        Ok(parts)
+    /// Whether a bucket has had room for all of its keys and has it for `new` ones.
+    fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
+        Ok(self.state(width, bucket)?.has_room_for(new))
     }
 
-    /// Whether a bucket took all of its keys so far and has room for `new` more.
-    fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
+    fn state(&self, width: Width, bucket: u32) -> Result<GroupState, RowsError> {
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
         let state = reader.get(&self.group(width, bucket).state_entry())?;
-        let state = GroupState::from_count(state);
-        let is_whole = !state.is_cut && !state.is_uncounted;
-        Ok(is_whole && state.keys.saturating_add(new) <= MAX_KEYS)
+        Ok(GroupState::from_count(state))
     }
 
     fn visit_part(
@@ -99,19 +76,54 @@ impl<'r> KeyCounts<'r> {
         buckets: &Buckets,
         add: &mut impl FnMut(&[u8], u64),
     ) -> Result<Vec<Group>, RowsError> {
+        let mut full = None;
         for (bucket, new) in self.pending.distinct_in(buckets) {
             if !self.has_room(buckets.width, bucket, new)? {
-                return self.visit_merged(buckets, add);
+                let (first, _) = full.unwrap_or((bucket, bucket));
+                full = Some((first, bucket.saturating_add(1)));
             }
         }
-        for (_, key) in self.pending.in_buckets(buckets) {
-            add(key, 1);
+        let Range { start, end } = buckets.numbers;
+        let (first, behind) = full.unwrap_or((end, end));
+        let within = |numbers| Buckets {
+            width: buckets.width,
+            numbers,
+        };
+        let mut cut = self.visit_apart(&within(start..first), add)?;
+        // Pending tweets are merged once for all buckets, so those between full ones come along.
+        cut.append(&mut self.visit_merged(&within(first..behind), add)?);
+        cut.append(&mut self.visit_apart(&within(behind..end), add)?);
+        Ok(cut)
+    }
+
+    /// Visits buckets that have room for the keys of pending tweets.
+    fn visit_apart(
+        &self,
+        buckets: &Buckets,
+        add: &mut impl FnMut(&[u8], u64),
+    ) -> Result<Vec<Group>, RowsError> {
+        if buckets.numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        for (key, count) in self.pending.in_buckets(buckets) {
+            add(key, count);
         }
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
         let mut full = FullBuckets::default();
+        let mut group = self.start(buckets);
         reader.scan(&self.start(buckets), |name, count| {
+            if let Some((prefix, key)) = name.split_first_chunk()
+                && *prefix == group
+                && key != STATE_KEY
+            {
+                add(key, count);
+                return Step::Next;
+            }
             match self.entry(buckets, name) {
-                Entry::Counted(_, EntryKey::Key(key)) => add(key, count),
+                Entry::Counted(bucket, EntryKey::Key(key)) => {
+                    group = self.group(buckets.width, bucket).prefix();
+                    add(key, count);
+                }
                 Entry::Counted(bucket, EntryKey::State) => {
                     full.note(bucket, GroupState::from_count(count));
                 }
@@ -123,12 +135,15 @@ impl<'r> KeyCounts<'r> {
         self.recount(buckets.width, full, add)
     }
 
-    /// The same as [`KeyCounts::visit_part`], with the pending tweets merged first.
+    /// The same as [`KeyCounts::visit_apart`], with the pending tweets merged first.
     fn visit_merged(
         &self,
         buckets: &Buckets,
         add: &mut impl FnMut(&[u8], u64),
     ) -> Result<Vec<Group>, RowsError> {
+        if buckets.numbers.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut counts = Tree::new(&COUNTS_FORMAT);
         let scope = Scope::Part(buckets.width, self.kind);
         let pending = (self.pending.records(), scope);
@@ -179,10 +194,11 @@ impl<'r> KeyCounts<'r> {
         let mut cut: Vec<_> = full.cut.iter().map(|one| self.group(width, *one)).collect();
         for bucket in full.uncounted {
             let group = self.group(width, bucket);
-            let (taken, untaken) = recount(self.rows, group)?;
+            let (mut taken, untaken) = recount(self.rows, group)?;
             if !untaken.is_empty() {
                 cut.push(group);
             }
+            taken.sort_unstable();
             for (key, count) in &taken {
                 add(key.as_bytes(), *count);
             }
@@ -203,7 +219,43 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// The meaning of an entry of the map for a reader.
+/// The number of keys that buckets have, which is the time that they cost.
+struct KeyCosts<'c> {
+    counts: &'c KeyCounts<'c>,
+    /// The new keys of pending tweets, by day.
+    new: HashMap<u32, u64>,
+}
+
+impl<'c> KeyCosts<'c> {
+    fn new(counts: &'c KeyCounts<'c>, span: &Span) -> Self {
+        let [before, _, end] = span.times();
+        let days = Buckets {
+            width: Width::Day,
+            numbers: Width::Day.bucket(before)..Width::Day.bucket(end).saturating_add(1),
+        };
+        Self {
+            new: counts.pending.distinct_in(&days).into_iter().collect(),
+            counts,
+        }
+    }
+}
+
+impl Costs for KeyCosts<'_> {
+    fn of_day(&mut self, day: u32) -> Result<Option<u64>, RowsError> {
+        let new = self.new.get(&day).copied().unwrap_or(0);
+        let state = self.counts.state(Width::Day, day)?;
+        Ok(state.has_room_for(new).then_some(state.keys))
+    }
+
+    fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
+        hours.clone().try_fold(0_u64, |sum, hour| {
+            let state = self.counts.state(Width::Hour, hour)?;
+            Ok(sum.saturating_add(state.keys))
+        })
+    }
+}
+
+/// What an entry of the map is for a reader.
 enum Entry<'n> {
     /// The entry belongs to one of the buckets and has the kind.
     Counted(u32, EntryKey<'n>),

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::bucket::Width;
-use super::counts::{Buckets, KeyCounts};
+use super::counts::KeyCounts;
 use super::kind::KeyKind;
+use super::ranking::Span;
 use crate::events::Timestamp;
 use crate::projections::rows::{Rows, RowsError};
 
@@ -21,21 +22,24 @@ impl<'r> HourlyKeys<'r> {
         KeyCounts::read(rows, kind).map(Self)
     }
 
-    /// Calls `add` with keys of the hours in `span` and the number of tweets that have each. The
-    /// bounds of `span` are whole hours. A key may come more than once.
+    /// Calls `add` with keys and what the tweets in `span` change in the number of tweets that have
+    /// them. The bounds of the span are whole hours. A key may come more than once, and some of its
+    /// changes may be negative.
     ///
     /// # Errors
     /// [`RowsError`].
     pub fn visit(
         &self,
         span: &Range<Timestamp>,
-        add: impl FnMut(&[u8], u64),
+        mut add: impl FnMut(&[u8], i64),
     ) -> Result<(), RowsError> {
-        let hours = Buckets {
+        let start = Width::Hour.bucket(span.start);
+        let hours = Span {
             width: Width::Hour,
-            numbers: Width::Hour.bucket(span.start)..Width::Hour.bucket(span.end),
+            bounds: [start, start, Width::Hour.bucket(span.end)],
         };
-        self.0.visit(&hours, add)?;
+        self.0
+            .visit_windows(&hours, |key, [change, _]| add(key, change))?;
         Ok(())
     }
 }

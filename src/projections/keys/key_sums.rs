@@ -1,82 +1,242 @@
 //! Sums of counts by key, over many buckets.
 
-use std::hash::BuildHasher;
+use std::cmp::Ordering;
 use std::ops::Range;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use super::window_words::Both;
+use crate::text::first_bytes;
 
-/// The counts of one key in the window before and in the window.
-#[derive(Debug, Clone, Copy, Default)]
+/// The tweets that have one key in the window before and in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pair {
     pub(super) previous: u64,
     pub(super) current: u64,
 }
 
-/// Counts by key. The keys are stored one after the other and the table holds only their indexes,
-/// so that the table of some ten thousand keys fits the cache of the processor.
-#[derive(Default)]
+/// Counts by key, in the order of the bytes of the keys.
+///
+/// The keys of a bucket come in order, and buckets share most of their keys. So the keys are a
+/// linked list, and each key is searched from the one that was added last. Most steps compare two
+/// numbers that lie side by side in memory.
 pub(super) struct KeySums {
-    hasher: RandomState,
-    table: HashTable<u32>,
-    keys: Vec<u8>,
+    /// The keys in the order in which they came. The first node is the head of the list.
+    nodes: Vec<Node>,
     sums: Vec<Sum>,
+    /// All keys, one behind the other.
+    keys: Vec<u8>,
+    /// The node of the key that was added last, or the head.
+    last: u32,
+    /// How many nodes are in the order of the list.
+    ordered: usize,
 }
 
+/// What a search reads of a key.
+#[derive(Clone, Copy)]
+struct Node {
+    /// The first bytes of the key.
+    first: u64,
+    length: u32,
+    /// The node of the next key.
+    next: u32,
+}
+
+/// The end of the list.
+const END: u32 = u32::MAX;
+const HEAD: u32 = 0;
+
+#[derive(Default, Clone)]
 struct Sum {
-    hash: u64,
     key: Range<u32>,
-    pair: Pair,
+    counts: Both<i64>,
+}
+
+impl Default for KeySums {
+    fn default() -> Self {
+        let head = Node {
+            first: 0,
+            length: 0,
+            next: END,
+        };
+        Self {
+            nodes: vec![head],
+            sums: vec![Sum::default()],
+            keys: Vec::new(),
+            last: HEAD,
+            ordered: 1,
+        }
+    }
 }
 
 impl KeySums {
-    /// The counts of a key; 0 for a new key. `None` if the keys exceed the range of an index.
-    pub(super) fn pair(&mut self, key: &[u8]) -> Option<&mut Pair> {
-        let hash = self.hasher.hash_one(key);
-        let (keys, sums) = (&self.keys, &self.sums);
-        let entry = self.table.entry(
-            hash,
-            |index| {
-                sum_of(sums, *index).is_some_and(|sum| sum.hash == hash && key_of(keys, sum) == key)
-            },
-            |index| sum_of(sums, *index).map_or(0, |sum| sum.hash),
-        );
-        let index = match entry {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let index = u32::try_from(self.sums.len()).ok()?;
-                let start = u32::try_from(self.keys.len()).ok()?;
-                let end = start.checked_add(u32::try_from(key.len()).ok()?)?;
-                place.insert(index);
-                self.keys.extend_from_slice(key);
-                self.sums.push(Sum {
-                    hash,
-                    key: start..end,
-                    pair: Pair::default(),
-                });
-                index
-            }
+    /// Changes the counts of a key in the window and in the window before. Keys that are not in
+    /// order are found slowly. A key is left out when all keys have 4 GiB.
+    pub(super) fn add(&mut self, key: &[u8], changes: Both<i64>) {
+        let first = first_bytes(key);
+        if self.compare(self.last, first, key) == Ordering::Greater {
+            self.restart();
+        }
+        let Some(place) = self.find(first, key) else {
+            return;
         };
-        self.sums
-            .get_mut(usize::try_from(index).ok()?)
-            .map(|sum| &mut sum.pair)
+        self.last = place;
+        if let Some(sum) = self.sums.get_mut(index(place)) {
+            for (count, change) in sum.counts.iter_mut().zip(changes) {
+                *count = count.saturating_add(change);
+            }
+        }
     }
 
-    /// All keys with their counts.
+    /// How the key of a node compares to a key with these first bytes. The head is before all keys.
+    fn compare(&self, place: u32, first: u64, key: &[u8]) -> Ordering {
+        let Some(node) = self.nodes.get(index(place)) else {
+            return Ordering::Greater;
+        };
+        match node.first.cmp(&first) {
+            Ordering::Equal if node.length <= 8 && index(node.length) == key.len() => {
+                Ordering::Equal
+            }
+            Ordering::Equal => self.key(place).cmp(key),
+            different => different,
+        }
+    }
+
+    /// The node of a key that is not before the one that was added last. The node is new if the key
+    /// is.
+    fn find(&mut self, first: u64, key: &[u8]) -> Option<u32> {
+        let mut before = self.last;
+        if before != HEAD && self.compare(before, first, key) == Ordering::Equal {
+            return Some(before);
+        }
+        loop {
+            let next = self.nodes.get(index(before))?.next;
+            match self.compare(next, first, key) {
+                Ordering::Less => before = next,
+                Ordering::Equal => return Some(next),
+                Ordering::Greater => return self.insert(before, first, key),
+            }
+        }
+    }
+
+    fn insert(&mut self, before: u32, first: u64, key: &[u8]) -> Option<u32> {
+        let place = number(self.nodes.len())?;
+        let start = number(self.keys.len())?;
+        let length = number(key.len())?;
+        let end = start.checked_add(length)?;
+        let next = std::mem::replace(&mut self.nodes.get_mut(index(before))?.next, place);
+        self.nodes.push(Node {
+            first,
+            length,
+            next,
+        });
+        self.keys.extend_from_slice(key);
+        self.sums.push(Sum {
+            key: start..end,
+            counts: [0; 2],
+        });
+        Some(place)
+    }
+
+    /// Goes back to the head. When most nodes are out of order, they are put in order.
+    fn restart(&mut self) {
+        self.last = HEAD;
+        if self.nodes.len() <= self.ordered.saturating_mul(2) {
+            return;
+        }
+        let mut ordered = Self {
+            ordered: self.nodes.len(),
+            ..Self::default()
+        };
+        for (key, counts) in self.in_order() {
+            let place = ordered.insert(ordered.last, first_bytes(key), key);
+            ordered.last = place.unwrap_or(ordered.last);
+            if let Some(sum) = ordered.sums.last_mut() {
+                sum.counts = counts;
+            }
+        }
+        ordered.last = HEAD;
+        *self = ordered;
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = (&[u8], Both<i64>)> {
+        let next_of = |place: u32| self.nodes.get(index(place)).map(|node| node.next);
+        let places = std::iter::successors(next_of(HEAD), move |place| next_of(*place));
+        places.map_while(|place| {
+            let sum = self.sums.get(index(place))?;
+            Some((self.key(place), sum.counts))
+        })
+    }
+
+    /// All keys with their counts, in the order of their bytes.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Pair)> {
-        self.sums
-            .iter()
-            .map(|sum| (key_of(&self.keys, sum), sum.pair))
+        self.in_order().map(|(key, [current, previous])| {
+            let pair = Pair {
+                current: at_least_none(current),
+                previous: at_least_none(previous),
+            };
+            (key, pair)
+        })
+    }
+
+    fn key(&self, place: u32) -> &[u8] {
+        let range = self.sums.get(index(place)).map(|sum| sum.key.clone());
+        let range = range.unwrap_or_default();
+        self.keys
+            .get(index(range.start)..index(range.end))
+            .unwrap_or_default()
     }
 }
 
-fn sum_of(sums: &[Sum], index: u32) -> Option<&Sum> {
-    sums.get(usize::try_from(index).ok()?)
+/// A count that has all of its changes.
+pub(super) fn at_least_none(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
-fn key_of<'k>(keys: &'k [u8], sum: &Sum) -> &'k [u8] {
-    let place = |end| usize::try_from(end).unwrap_or(usize::MAX);
-    keys.get(place(sum.key.start)..place(sum.key.end))
-        .unwrap_or_default()
+/// A place or a length, if it fits. `END` is none.
+fn number(index: usize) -> Option<u32> {
+    u32::try_from(index).ok().filter(|number| *number != END)
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_a_map_in_its_order(
+            streams in prop::collection::vec(
+                prop::collection::vec(("[ab\0]{0,3}|quawo[ab]{2,6}", -3_i64..9), 0..40),
+                0..9,
+            ),
+            is_sorted in any::<bool>(),
+        ) {
+            let mut sums = KeySums::default();
+            let mut expected: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
+            for mut stream in streams {
+                if is_sorted {
+                    stream.sort();
+                }
+                for (key, count) in stream {
+                    sums.add(key.as_bytes(), [count, 1]);
+                    *expected.entry(key.into_bytes()).or_default() += count;
+                }
+            }
+            let found: Vec<_> = sums
+                .iter()
+                .map(|(key, pair)| (key.to_vec(), pair.current))
+                .collect();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(key, count)| (key, u64::try_from(count).unwrap_or(0)))
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

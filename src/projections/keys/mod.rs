@@ -34,6 +34,7 @@ mod pending_keys;
 mod ranking;
 mod recount;
 mod remove;
+mod window_parts;
 mod window_words;
 mod written_keys;
 

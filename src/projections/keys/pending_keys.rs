@@ -1,37 +1,64 @@
 //! The keys of one kind of the pending tweets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
 
 use super::bucket::Width;
 use super::counts::Buckets;
 use super::kind::KeyKind;
 use super::pending;
 use crate::projections::rows::{Rows, RowsError};
+use crate::text::first_bytes;
 
 /// The log, and its keys of one kind.
 pub(super) struct PendingKeys {
     records: Vec<Vec<u8>>,
-    /// All keys, one after the other.
+    /// The different keys in order, one behind the other.
     keys: Vec<u8>,
-    /// Each key: its bucket of five minutes, and its range in `keys`.
-    found: Vec<(u32, Range<usize>)>,
+    /// The end of each key.
+    ends: Vec<usize>,
+    /// For each tweet and key: the bucket of five minutes and the place of the key, in the order of
+    /// the buckets.
+    found: Vec<(u32, usize)>,
 }
 
 impl PendingKeys {
     pub(super) fn read(rows: &dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
         let records = pending::read(rows)?;
-        let (mut keys, mut found) = (Vec::new(), Vec::new());
+        let mut numbers: HashMap<&[u8], usize, RandomState> = HashMap::default();
+        let mut found = Vec::new();
         pending::for_each(&records, |at, of_kind, key| {
             if of_kind == kind {
-                let start = keys.len();
-                keys.extend_from_slice(key);
-                found.push((Width::FiveMinutes.bucket(at), start..keys.len()));
+                let next = numbers.len();
+                let number = *numbers.entry(key).or_insert(next);
+                found.push((Width::FiveMinutes.bucket(at), number));
             }
         })?;
+        let mut order: Vec<_> = numbers
+            .into_iter()
+            .map(|(key, number)| (first_bytes(key), key, number))
+            .collect();
+        order.sort_unstable();
+        let mut places = vec![0; order.len()];
+        let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(order.len()));
+        for (_, key, number) in order {
+            if let Some(place) = places.get_mut(number) {
+                *place = ends.len();
+            }
+            keys.extend_from_slice(key);
+            ends.push(keys.len());
+        }
+        for (_, number) in &mut found {
+            *number = places.get(*number).copied().unwrap_or_default();
+        }
+        // Most of them are in order already.
+        found.sort_by_key(|(bucket, _)| *bucket);
         Ok(Self {
             records,
             keys,
+            ends,
             found,
         })
     }
@@ -41,24 +68,58 @@ impl PendingKeys {
         &self.records
     }
 
-    /// The keys of the tweets in these buckets.
-    pub(super) fn in_buckets(&self, buckets: &Buckets) -> impl Iterator<Item = (u32, &[u8])> {
-        let ratio = buckets.width.five_minutes();
-        self.found.iter().filter_map(move |(bucket, key)| {
-            let bucket = bucket / ratio;
-            let key = self.keys.get(key.clone())?;
-            buckets.numbers.contains(&bucket).then_some((bucket, key))
-        })
+    /// The keys of the tweets in these buckets, in order, with the number of tweets.
+    pub(super) fn in_buckets(&self, buckets: &Buckets) -> impl Iterator<Item = (&[u8], u64)> {
+        let found = self.found_in(buckets);
+        let mut counts = vec![0_u64; if found.is_empty() { 0 } else { self.ends.len() }];
+        for (_, place) in found {
+            if let Some(count) = counts.get_mut(*place) {
+                *count += 1;
+            }
+        }
+        let counted = counts.into_iter().enumerate();
+        let counted = counted.filter(|(_, count)| *count > 0);
+        counted.filter_map(|(place, count)| Some((self.key(place)?, count)))
     }
 
     /// The number of different keys in each of these buckets that has a key.
     pub(super) fn distinct_in(&self, buckets: &Buckets) -> Vec<(u32, u64)> {
-        let mut keys: HashMap<u32, HashSet<&[u8]>> = HashMap::new();
-        for (bucket, key) in self.in_buckets(buckets) {
-            keys.entry(bucket).or_default().insert(key);
+        let found = self.found_in(buckets);
+        let mut distinct: Vec<(u32, u64)> = Vec::new();
+        let mut seen_in = vec![None; if found.is_empty() { 0 } else { self.ends.len() }];
+        for (bucket, place) in found {
+            let bucket = bucket / buckets.width.five_minutes();
+            let Some(seen_in) = seen_in.get_mut(*place) else {
+                continue;
+            };
+            if seen_in.replace(bucket) == Some(bucket) {
+                continue;
+            }
+            match distinct.last_mut() {
+                Some((last, count)) if *last == bucket => *count += 1,
+                _ => distinct.push((bucket, 1)),
+            }
         }
-        keys.into_iter()
-            .map(|(bucket, keys)| (bucket, u64::try_from(keys.len()).unwrap_or(u64::MAX)))
-            .collect()
+        distinct
+    }
+
+    fn found_in(&self, buckets: &Buckets) -> &[(u32, usize)] {
+        let ratio = buckets.width.five_minutes();
+        let Range { start, end } = &buckets.numbers;
+        let place = |bound: u32| {
+            self.found
+                .partition_point(|(bucket, _)| bucket / ratio < bound)
+        };
+        self.found
+            .get(place(*start)..place(*end))
+            .unwrap_or_default()
+    }
+
+    fn key(&self, place: usize) -> Option<&[u8]> {
+        let start = match place.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.keys.get(start..*self.ends.get(place)?)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bucket::Width;
-use super::counts::{Buckets, KeyCounts};
+use super::counts::KeyCounts;
 use super::key_sums::{KeySums, Pair};
 use super::kind::KeyKind;
 use crate::events::Timestamp;
@@ -125,30 +125,12 @@ impl Counted {
         let span = Span::of(query.window, query.at);
         let counts = KeyCounts::read(rows, query.by)?;
         let mut keys = KeySums::default();
-        let mut is_cut = false;
-        let [before, start, end] = span.bounds;
-        for (numbers, is_current) in [(before..start, false), (start..end, true)] {
-            let buckets = Buckets {
-                width: span.width,
-                numbers,
-            };
-            let cut = counts.visit(&buckets, |key, count| {
-                let Some(pair) = keys.pair(key) else {
-                    return;
-                };
-                if is_current {
-                    pair.current = pair.current.saturating_add(count);
-                } else {
-                    pair.previous = pair.previous.saturating_add(count);
-                }
-            })?;
-            is_cut |= !cut.is_empty();
-        }
+        let cut = counts.visit_windows(&span, |key, changes| keys.add(key, changes))?;
         let totals = volume::counts_between(rows, &span.times())?.counts;
         let total_of = |index| totals.get(index).copied().unwrap_or(0);
         Ok(Self {
             keys,
-            is_cut,
+            is_cut: !cut.is_empty(),
             previous_total: total_of(0),
             total: total_of(1),
             span,

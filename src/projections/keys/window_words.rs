@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bucket::Group;
-use super::counts::{Buckets, KeyCounts};
+use super::counts::KeyCounts;
 use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::ranking::Span;
@@ -49,16 +49,9 @@ impl WindowWords {
     ) -> Result<Self, RowsError> {
         let span = Span::of(window, at);
         let mut counted = KeySums::default();
-        let cut = visit_both(rows, &span, |window, word, count| {
-            if let Some(pair) = counted.pair(word) {
-                let sum = match window {
-                    0 => &mut pair.current,
-                    _ => &mut pair.previous,
-                };
-                *sum = sum.saturating_add(count);
-            }
-        })?;
-        let mut words: Vec<_> = counted
+        let counts = KeyCounts::read(rows, KeyKind::Word)?;
+        let cut = counts.visit_windows(&span, |word, changes| counted.add(word, changes))?;
+        let words: Vec<_> = counted
             .iter()
             .filter(|(_, pair)| pair.current >= min || pair.previous >= min)
             .map(|(word, pair)| WindowWord {
@@ -67,7 +60,6 @@ impl WindowWords {
             })
             .filter(|one| !is_left_out(&one.word))
             .collect();
-        words.sort_unstable_by(|a, b| a.word.cmp(&b.word));
         Ok(Self {
             words,
             totals: totals(rows, &span)?,
@@ -98,27 +90,7 @@ impl WindowWords {
     }
 }
 
-/// Calls `visit` with the index of a window, a word and its count in that window. A word may come
-/// more than once. Returns the buckets that are cut.
-pub(super) fn visit_both(
-    rows: &dyn Rows,
-    span: &Span,
-    mut visit: impl FnMut(usize, &[u8], u64),
-) -> Result<Vec<Group>, RowsError> {
-    let counts = KeyCounts::read(rows, KeyKind::Word)?;
-    let [before, start, end] = span.bounds;
-    let mut cut = Vec::new();
-    for (window, numbers) in [start..end, before..start].into_iter().enumerate() {
-        let buckets = Buckets {
-            width: span.width,
-            numbers,
-        };
-        cut.append(&mut counts.visit(&buckets, |word, count| visit(window, word, count))?);
-    }
-    Ok(cut)
-}
-
-/// The number of tweets in each window.
+/// The tweets of both windows.
 pub(super) fn totals(rows: &dyn Rows, span: &Span) -> Result<Both<u64>, RowsError> {
     let totals = volume::counts_between(rows, &span.times())?.counts;
     let of = |index| totals.get(index).copied().unwrap_or(0);

@@ -123,7 +123,7 @@ struct Comparison {
 impl Comparison {
     /// Counts the keys that at least [`MIN_TWEETS`] tweets of a spike have.
     fn of(keys: &HourlyKeys<'_>, spike: &Spike, usual: &UsualTweets) -> Result<Self, RowsError> {
-        let mut counts: HashMap<Box<[u8]>, (u64, u64)> = HashMap::new();
+        let mut counts: HashMap<Box<[u8]>, (i64, i64)> = HashMap::new();
         keys.visit(&(spike.start..spike.end), |key, more| {
             match counts.get_mut(key) {
                 Some((count, _)) => *count += more,
@@ -132,7 +132,7 @@ impl Comparison {
                 }
             }
         })?;
-        counts.retain(|_, (count, _)| *count >= MIN_TWEETS);
+        counts.retain(|_, (count, _)| u64::try_from(*count).is_ok_and(|count| count >= MIN_TWEETS));
         for span in &usual.spans {
             keys.visit(span, |key, more| {
                 if let Some((_, usual)) = counts.get_mut(key) {
@@ -140,11 +140,14 @@ impl Comparison {
                 }
             })?;
         }
-        let table = |(a, c): (u64, u64)| ContingencyTable {
-            a,
-            b: spike.count.saturating_sub(a),
-            c,
-            d: usual.count.saturating_sub(c),
+        let table = |(own, usually): (i64, i64)| {
+            let [a, c] = [own, usually].map(|count| u64::try_from(count).unwrap_or(0));
+            ContingencyTable {
+                a,
+                b: spike.count.saturating_sub(a),
+                c,
+                d: usual.count.saturating_sub(c),
+            }
         };
         let tables = counts.into_iter().map(|(key, pair)| (key, table(pair)));
         Ok(Self {

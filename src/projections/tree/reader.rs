@@ -66,6 +66,8 @@ impl<'r> TreeReader<'r> {
         mut visit: impl FnMut(&[u8], u64) -> Step,
     ) -> Result<(), RowsError> {
         let mut from: Cow<'_, [u8]> = from.into();
+        // Whether an entry from the key `from` on was read.
+        let mut has_begun = false;
         let mut last: Option<RowKey> = None;
         loop {
             let Some((key, row)) = self.leaf_after(last.as_ref(), &from)? else {
@@ -76,12 +78,16 @@ impl<'r> TreeReader<'r> {
             let damaged = |what| RowsError::damaged(&key, what);
             let mut entries = Entries::new(body);
             while let Some(count) = entries.next_entry().map_err(damaged)? {
-                if entries.key() < &*from {
+                if !has_begun && entries.key() < &*from {
                     continue;
                 }
+                has_begun = true;
                 match visit(entries.key(), count) {
                     Step::Next => {}
-                    Step::SkipTo(next) => from = next.into(),
+                    Step::SkipTo(next) => {
+                        from = next.into();
+                        has_begun = false;
+                    }
                     Step::Stop => return Ok(()),
                 }
             }

@@ -1,6 +1,7 @@
 //! The number of tweets of other keywords that have the words of a keyword: read from the
 //! background, or from the rows of the other keywords.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,12 +13,17 @@ use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
 use crate::events::Timestamp;
 use crate::projections::keys::bucket::{EntryKey, Width, parse_entry};
+use crate::projections::keys::counts::{Buckets, KeyCounts};
+use crate::projections::keys::key_sums::at_least_none;
+use crate::projections::keys::kind::KeyKind;
+use crate::projections::keys::ranking::Span;
 use crate::projections::keys::recount::Recount;
-use crate::projections::keys::window_words::{Both, WindowWords, totals, visit_both};
+use crate::projections::keys::window_parts::{Costs, Part, parts};
+use crate::projections::keys::window_words::{Both, WindowWords, totals};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::StoredTweet;
 use crate::projections::tree::{Step, TreeReader};
-use crate::text::Analyser;
+use crate::text::{Analyser, first_bytes};
 
 /// Maximum number of words for which a reader skips the leaves of the map between them.
 const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
@@ -34,6 +40,8 @@ const MAX_RECOUNT_BYTES: usize = 16 << 20;
 pub struct OtherCounts<'w> {
     words: &'w WindowWords,
     places: Arc<HashMap<&'w [u8], usize, RandomState>>,
+    /// The first bytes of each word.
+    firsts: Arc<[u64]>,
     counts: Vec<Both<i64>>,
     totals: Both<i64>,
 }
@@ -52,6 +60,11 @@ impl<'w> OtherCounts<'w> {
         let places = places.map(|(place, one)| (one.word.as_bytes(), place));
         Self {
             places: Arc::new(places.collect()),
+            firsts: words
+                .words()
+                .iter()
+                .map(|one| first_bytes(one.word.as_bytes()))
+                .collect(),
             counts: vec![[0; 2]; words.words().len()],
             totals: [0; 2],
             words,
@@ -90,30 +103,25 @@ impl<'w> OtherCounts<'w> {
         })
     }
 
-    /// Adds the map. The background is never cut, so a whole day has the sums of its hours.
     fn add_map(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
-        let [before, start, end] = self.words.span.bounds;
-        for (window, numbers) in [start..end, before..start].into_iter().enumerate() {
-            for (width, numbers) in widest(self.words.span.width, numbers) {
-                self.add_buckets(rows, window, (width, numbers))?;
-            }
+        let span = &self.words.span;
+        for part in parts(span, &mut HourCosts { rows, span })? {
+            self.add_part(rows, &part)?;
         }
         Ok(())
     }
 
     /// Entries and words are both in order, so one pass over the entries of a bucket finds all
-    /// words. If there are few words, the pass skips the entries between them.
-    fn add_buckets(
-        &mut self,
-        rows: &dyn Rows,
-        window: usize,
-        (width, numbers): (Width, Range<u32>),
-    ) -> Result<(), RowsError> {
+    /// words. When they are few, the pass skips the entries between them.
+    fn add_part(&mut self, rows: &dyn Rows, part: &Part) -> Result<(), RowsError> {
         let words = self.words.words();
+        let firsts = Arc::clone(&self.firsts);
+        let first_of = |place: usize| firsts.get(place).copied();
         let are_few = words.len() <= FEW_WORDS;
-        let (mut last, mut next) = (numbers.start, 0);
+        let Buckets { width, numbers } = &part.buckets;
+        let (width, mut last, mut next) = (*width, numbers.start, 0);
         let reader = TreeReader::new(rows, &BACKGROUND_FORMAT);
-        reader.scan(&words_of(width, numbers.start).prefix(), |name, count| {
+        reader.scan(&words_of(width, last).prefix(), |name, count| {
             let Some((bucket, _, EntryKey::Key(key))) = parse_entry(width, name) else {
                 return Step::Stop;
             };
@@ -124,18 +132,28 @@ impl<'w> OtherCounts<'w> {
                 (last, next) = (bucket, 0);
             }
             if key.is_empty() {
-                add(&mut self.totals, window, count.cast_signed());
+                add_both(&mut self.totals, part.changes(count));
             }
-            while let Some(word) = words.get(next)
-                && word.word.as_bytes() < key
-            {
+            let first = first_bytes(key);
+            while first_of(next).is_some_and(|word| word < first) {
                 next += 1;
             }
-            if let Some(word) = words.get(next)
-                && word.word.as_bytes() == key
-                && let Some(counts) = self.counts.get_mut(next)
+            while first_of(next) == Some(first)
+                && let Some(word) = words.get(next)
             {
-                add(counts, window, count.cast_signed());
+                // Eight bytes are compared already.
+                let order = match word.word.as_bytes() {
+                    word if word.len() == key.len() && key.len() <= 8 => Ordering::Equal,
+                    word => word.cmp(key),
+                };
+                if order == Ordering::Greater {
+                    break;
+                }
+                if order == Ordering::Equal
+                    && let Some(counts) = self.counts.get_mut(next)
+                {
+                    add_both(counts, part.changes(count));
+                }
                 next += 1;
             }
             match words.get(next) {
@@ -212,10 +230,10 @@ impl<'w> OtherCounts<'w> {
     pub fn read_keyword(&self, rows: &dyn Rows) -> Result<KeywordCounts, RowsError> {
         let span = &self.words.span;
         let mut read = KeywordCounts::default();
-        visit_both(rows, span, |window, word, count| {
+        let keys = KeyCounts::read(rows, KeyKind::Word)?;
+        keys.visit_windows(span, |word, changes| {
             if let Some(place) = self.places.get(word) {
-                let counts = read.counts.entry(*place).or_default();
-                add(counts, window, count.cast_signed());
+                add_both(read.counts.entry(*place).or_default(), changes);
             }
         })?;
         read.totals = totals(rows, span)?.map(u64::cast_signed);
@@ -245,24 +263,40 @@ impl<'w> OtherCounts<'w> {
     }
 }
 
-/// The same buckets, with whole days in place of their hours.
-fn widest(width: Width, numbers: Range<u32>) -> Vec<(Width, Range<u32>)> {
-    const HOURS: u32 = 24;
-    let days = numbers.start.div_ceil(HOURS)..numbers.end / HOURS;
-    if width != Width::Hour || days.is_empty() {
-        return vec![(width, numbers)];
-    }
-    let parts = [
-        (Width::Hour, numbers.start..days.start * HOURS),
-        (Width::Hour, days.end * HOURS..numbers.end),
-        (Width::Day, days),
-    ];
-    let parts = parts.into_iter().filter(|(_, numbers)| !numbers.is_empty());
-    parts.collect()
+/// The hours that have to be read. The background has no limit of words, so a day has the sums of
+/// its hours.
+struct HourCosts<'r> {
+    rows: &'r dyn Rows,
+    span: &'r Span,
 }
 
-fn at_least_none(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
+impl Costs for HourCosts<'_> {
+    /// The words of a day are those of a few hours.
+    fn of_day(&mut self, _: u32) -> Result<Option<u64>, RowsError> {
+        Ok(Some(3))
+    }
+
+    fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
+        let [.., end] = self.span.bounds;
+        // The hours behind a window that ends now have no tweets yet.
+        if hours.start >= end && self.is_empty(hours)? {
+            return Ok(0);
+        }
+        Ok(hours.len().try_into().unwrap_or(u64::MAX))
+    }
+}
+
+impl HourCosts<'_> {
+    fn is_empty(&self, hours: &Range<u32>) -> Result<bool, RowsError> {
+        let mut is_empty = true;
+        let reader = TreeReader::new(self.rows, &BACKGROUND_FORMAT);
+        reader.visit(&words_of(Width::Hour, hours.start).prefix(), |name, _| {
+            let parsed = parse_entry(Width::Hour, name);
+            is_empty = parsed.is_none_or(|(hour, ..)| !hours.contains(&hour));
+            false
+        })?;
+        Ok(is_empty)
+    }
 }
 
 fn add(counts: &mut Both<i64>, window: usize, change: i64) {
