@@ -8,7 +8,7 @@ use crate::events::{Keyword, Timestamp};
 use crate::projections::keys::background::{KeywordCounts, OtherCounts};
 use crate::projections::keys::own_words;
 use crate::projections::related::{self, Own, Related, RelatedQuery};
-use crate::projections::timeline::{StoredTweet, for_each_stored};
+use crate::projections::timeline::{StoredTweet, stored_while};
 use crate::store::{StoreError, Views};
 
 /// Maximum number of reads while the keyword keeps changing. After the last one, later tweets of
@@ -67,7 +67,9 @@ fn others<'o>(
         let mut counts =
             views.over_backgrounds(counts, |counts, runs, rows| counts.add_shard(rows, runs))?;
         counts.take_out_own();
-        counts.take_out_untaken(own.analyser(), |times| tweets_in(views, keyword, &times))?;
+        counts.take_out_untaken(own.analyser(), |times, max_bytes| {
+            tweets_in(views, keyword, &times, max_bytes)
+        })?;
         return Ok(counts);
     }
     let others = views.keywords_with(|other, summary| {
@@ -89,16 +91,22 @@ fn others<'o>(
     Ok(counts)
 }
 
-/// The tweets of the keyword in a span of time, in their current version.
+/// The tweets of the keyword in a span of time, in the version of this moment; `None` when their
+/// texts have more than `max_bytes` bytes.
 fn tweets_in(
     views: &Views,
     keyword: &Keyword,
     times: &Range<Timestamp>,
-) -> Result<Vec<StoredTweet>, StoreError> {
+    max_bytes: usize,
+) -> Result<Option<Vec<StoredTweet>>, StoreError> {
     let read = views.read(keyword, |_, rows| {
-        let mut tweets = Vec::new();
-        for_each_stored(rows, times.start, times.end, |stored| tweets.push(stored))?;
-        Ok(tweets)
+        let (mut tweets, mut left) = (Vec::new(), Some(max_bytes));
+        stored_while(rows, times.start, times.end, |stored| {
+            left = left.and_then(|left| left.checked_sub(stored.tweet.text.len()));
+            tweets.push(stored);
+            left.is_some()
+        })?;
+        Ok(left.map(|_| tweets))
     })?;
-    Ok(read.map(|read| read.value).unwrap_or_default())
+    Ok(read.map_or_else(|| Some(Vec::new()), |read| read.value))
 }

@@ -173,34 +173,36 @@ impl<'w> OtherCounts<'w> {
         take_out(&mut self.totals, self.words.totals());
     }
 
-    /// Subtracts the words that cut buckets of the keyword did not take. `read` returns the tweets
-    /// of the keyword in a span of time. After 16 MiB of text the remaining buckets are left as
-    /// they are.
+    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the tweets
+    /// of the keyword in a span of time; `None` when their texts have more bytes than it is given.
+    /// The buckets behind the first 16 MiB of text stay as they are.
     ///
     /// # Errors
     /// The error of `read`.
     pub fn take_out_untaken<E>(
         &mut self,
         analyser: &Analyser,
-        mut read: impl FnMut(Range<Timestamp>) -> Result<Vec<StoredTweet>, E>,
+        mut read: impl FnMut(Range<Timestamp>, usize) -> Result<Option<Vec<StoredTweet>>, E>,
     ) -> Result<(), E> {
         let words = self.words;
         let start = words.times().start;
         let mut left = MAX_RECOUNT_BYTES;
         for group in &words.cut {
-            let mut recount = Recount::new(group.kind, analyser);
             let times = group.times();
-            let mut from = times.start;
+            let (mut from, mut tweets) = (times.start, Vec::new());
             while from < times.end {
                 let to = from.plus(STEP);
-                for stored in &read(from..to)? {
-                    let Some(rest) = left.checked_sub(stored.tweet.text.len()) else {
-                        return Ok(());
-                    };
-                    left = rest;
-                    recount.add(stored);
-                }
+                let Some(more) = read(from..to, left)? else {
+                    return Ok(());
+                };
+                let bytes = more.iter().map(|stored| stored.tweet.text.len()).sum();
+                left = left.saturating_sub(bytes);
+                tweets.extend(more);
                 from = to;
+            }
+            let mut recount = Recount::new(group.kind, analyser);
+            for stored in &tweets {
+                recount.add(stored);
             }
             let window = usize::from(times.start < start);
             for (word, count) in recount.split().1 {

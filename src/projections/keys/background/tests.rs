@@ -134,10 +134,10 @@ fn of_others<'w>(shard: &Shard, words: &'w WindowWords) -> OtherCounts<'w> {
     counts.add_shard(&shard.map, &shard.runs).unwrap();
     counts.take_out_own();
     let own = &shard.keywords[0].rows;
-    let read = |times: std::ops::Range<Timestamp>| {
+    let read = |times: std::ops::Range<Timestamp>, _| {
         let mut tweets = Vec::new();
         for_each_stored(own, times.start, times.end, |stored| tweets.push(stored))?;
-        Ok::<_, RowsError>(tweets)
+        Ok::<_, RowsError>(Some(tweets))
     };
     counts.take_out_untaken(&Analyser::default(), read).unwrap();
     counts
