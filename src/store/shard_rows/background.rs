@@ -29,9 +29,9 @@ const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
 /// of them.
 const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
 
-/// Maximum number of attempts of a query while the background keeps changing. The last attempt
-/// holds the lock of the memtables, so puts wait for it. It is also the maximum number of merges in
-/// a commit while keywords lose tweets.
+/// Maximum number of attempts of a query on the present rows, while the background keeps changing.
+/// After them it reads a snapshot: puts go on, and the next commit waits for the query. A commit
+/// merges this often while tweets keep going.
 const TRIES: usize = 3;
 
 /// The change that a commit makes to runs before it writes them.
@@ -315,9 +315,9 @@ impl ShardRows {
                 return Ok(value?);
             }
         }
-        let memtables = self.reading();
-        let rows = BackgroundRows::new(self, Some(&memtables));
-        let mut runs = records_of_new(&memtables);
+        let snapshot = self.background_snapshot();
+        let rows = snapshot.rows();
+        let mut runs = records_of_new(snapshot.memtables());
         let stored = stored_runs(&rows, u64::MAX)?;
         runs.extend(stored.into_iter().map(|(_, run)| run.records));
         Ok(read(&runs, &rows)?)
@@ -673,7 +673,50 @@ mod tests {
     }
 
     #[test]
-    fn copied_shard_has_the_runs_and_their_next_number() {
+    fn read_during_many_merges_has_one_version_and_no_put_waits_for_it() {
+        let data = tempfile::tempdir().unwrap();
+        let mut journal: Vec<_> = (1..8).map(worded).collect();
+        journal.extend((1..5).map(|number| (0, deleted(number))));
+        let mut crashing = Crashing::open(data.path(), journal);
+        for end in 1..5 {
+            crashing.put(0, end);
+            crashing.commit();
+        }
+        assert_eq!(crashing.stored().count, 0, "all are in the map");
+        let (rows, mut done, mut end) = (crashing.rows(), 0, 7);
+        let seen = rows.read_background(|runs, map| {
+            let words = || {
+                let mut words = Vec::new();
+                TreeReader::new(map, &BACKGROUND_FORMAT).visit(b"", |name, count| {
+                    words.push((name.to_vec(), count));
+                    true
+                })?;
+                Ok::<_, RowsError>(words)
+            };
+            let before = words()?;
+            done += 1;
+            end += 1;
+            // Takes a tweet out of the map.
+            crashing.put(0, end);
+            if done <= TRIES {
+                crashing.commit();
+                return Ok(None);
+            }
+            assert!(rows.sled_writes.try_write().is_none(), "a commit waits");
+            rows.freeze().unwrap();
+            assert_eq!(words()?, before);
+            Ok(Some((runs.len(), before.len())))
+        });
+        assert_eq!(done, TRIES + 1);
+        let (_, entries) = seen.unwrap().unwrap();
+        assert!(entries > 0);
+        crashing.check();
+        crashing.commit();
+        crashing.check();
+    }
+
+    #[test]
+    fn copied_shard_goes_on_after_its_runs() {
         let data = tempfile::tempdir().unwrap();
         let mut crashing = Crashing::open(data.path(), (1..5).map(worded).collect());
         crashing.put(0, 2);

@@ -1,9 +1,10 @@
-//! [`RowsSnapshot`]: the rows of one keyword as they are at one moment, for a long query.
+//! Rows as they are at one moment, for a long query: those of one keyword ([`RowsSnapshot`]), and
+//! the background ([`BackgroundSnapshot`]).
 //!
-//! In: a keyword. Out: its rows, which stay the same while the snapshot is held. The keyword's rows
-//! in the memtables are copied, so puts do not wait, and the snapshot does not show later ones. A
-//! commit of the shard waits before it writes to sled, so the rows in sled stay the same, too.
-//! Folding continues meanwhile, until the events of several commits are in memory.
+//! In: a keyword, or a shard. Out: rows, which stay the same while the snapshot is held. The rows
+//! in the memtables are copied, so puts do not wait, and later ones are not seen. A commit
+//! of the shard waits before it writes to sled, so the rows there stay too. Folding continues
+//! meanwhile, until the events of several commits are in memory.
 
 use std::ops::Bound;
 
@@ -11,6 +12,8 @@ use parking_lot::RwLockReadGuard;
 
 use super::ShardRows;
 use crate::events::Keyword;
+use crate::projections::keys::background;
+use crate::store::background_rows::BackgroundRows;
 use crate::store::memtable::{Memtables, RowMap};
 use crate::store::{KeywordRows, layout};
 
@@ -25,28 +28,69 @@ pub(in crate::store) struct RowsSnapshot<'a> {
     _no_writes: RwLockReadGuard<'a, ()>,
 }
 
+/// The background of a shard at one moment. No commit writes to sled while it is held.
+#[derive(Debug)]
+pub(super) struct BackgroundSnapshot<'a> {
+    shard: &'a ShardRows,
+    /// Copies of the rows of the background and of its new runs, and the rows of the running
+    /// commit.
+    memtables: Memtables,
+    _no_writes: RwLockReadGuard<'a, ()>,
+}
+
 impl ShardRows {
     /// Takes a snapshot of the rows of a keyword. Waits while a commit writes to sled.
     pub(in crate::store) fn snapshot<'a>(&'a self, keyword: &'a Keyword) -> RowsSnapshot<'a> {
         let no_writes = self.sled_writes.read();
-        let memtables = self.reading();
-        let mut pending = RowMap::new();
-        for prefix in layout::all_of(keyword) {
-            let range = (Bound::Included(prefix.as_slice()), Bound::Unbounded);
-            let rows = memtables.pending.range::<[u8], _>(range);
-            let of_keyword = rows.take_while(|(key, _)| key.starts_with(&prefix));
-            pending.extend(of_keyword.map(|(key, row)| (key.clone(), row.clone())));
-        }
         RowsSnapshot {
             shard: self,
             keyword,
+            memtables: copied(&self.reading(), layout::all_of(keyword)),
+            _no_writes: no_writes,
+        }
+    }
+
+    /// Takes a snapshot of the background. Waits while a commit writes to sled.
+    pub(super) fn background_snapshot(&self) -> BackgroundSnapshot<'_> {
+        let no_writes = self.sled_writes.read();
+        let memtables = self.reading();
+        let kinds = background::FORMATS.iter().map(|format| format.kind);
+        BackgroundSnapshot {
+            shard: self,
             memtables: Memtables {
-                pending,
-                committing: memtables.committing.clone(),
-                ..Memtables::default()
+                runs: memtables.runs.clone(),
+                ..copied(&memtables, kinds.map(|kind| vec![kind.number()]))
             },
             _no_writes: no_writes,
         }
+    }
+}
+
+/// The pending rows with these prefixes, and the rows of the running commit.
+fn copied(memtables: &Memtables, prefixes: impl Iterator<Item = Vec<u8>>) -> Memtables {
+    let mut pending = RowMap::new();
+    for prefix in prefixes {
+        let range = (Bound::Included(prefix.as_slice()), Bound::Unbounded);
+        let rows = memtables.pending.range::<[u8], _>(range);
+        let rows = rows.take_while(|(key, _)| key.starts_with(&prefix));
+        pending.extend(rows.map(|(key, row)| (key.clone(), row.clone())));
+    }
+    Memtables {
+        pending,
+        committing: memtables.committing.clone(),
+        ..Memtables::default()
+    }
+}
+
+impl BackgroundSnapshot<'_> {
+    /// The rows, which include the stored runs.
+    pub(super) fn rows(&self) -> BackgroundRows<'_> {
+        BackgroundRows::new(self.shard, Some(&self.memtables))
+    }
+
+    /// The memtables, which have the new runs.
+    pub(super) const fn memtables(&self) -> &Memtables {
+        &self.memtables
     }
 }
 
