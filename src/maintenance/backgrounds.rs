@@ -84,7 +84,7 @@ fn compared(
         } else {
             None
         };
-        note(shard, [of_found, of_expected], &mut differences)?;
+        note(shard, [&of_found, &of_expected], &mut differences)?;
     }
     Ok(differences)
 }
@@ -104,13 +104,11 @@ fn is_named(entry: Option<&BackgroundEntry>, name: &[u8]) -> bool {
 /// the count 0.
 fn note(
     shard: ShardId,
-    entries: [Option<BackgroundEntry>; 2],
+    entries: [&Option<BackgroundEntry>; 2],
     differences: &mut Vec<BackgroundDifference>,
 ) -> Result<(), RowsError> {
-    let [found, expected] = entries
-        .each_ref()
-        .map(|entry| entry.as_ref().map_or(0, BackgroundEntry::count));
-    let Some(entry) = entries.iter().flatten().next() else {
+    let [found, expected] = entries.map(|entry| entry.as_ref().map_or(0, BackgroundEntry::count));
+    let Some(entry) = entries.into_iter().flatten().next() else {
         return Ok(());
     };
     if found == expected {

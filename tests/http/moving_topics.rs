@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tidings::actors::engine::Clock;
+use tidings::events::Clock;
 use tidings::events::Timestamp;
 use tidings::http::RESOURCES;
 

@@ -22,8 +22,8 @@ use tidings::projections::keys::background::BackgroundEntry;
 use tidings::projections::{Digest, FoldContext, Ledger};
 use tidings::telemetry::Metrics;
 
-use crate::common::engine::backgrounds;
 use crate::common::chance::long_or;
+use crate::common::engine::backgrounds;
 use crate::common::histories::{NOON, records};
 use crate::jetstream::nats::Nats;
 
