@@ -1,8 +1,8 @@
 //! [`SlowClients`]: the clients whose bodies were too slow while memory was short.
 //!
-//! For a minute, bodies of others give way to such a client only when they are far behind. Otherwise
-//! clients that stall and come back at once would displace each other every second, and the server
-//! would receive bodies that none of them completes.
+//! For a minute, bodies of others give way to such a client only when they are far behind.
+//! Otherwise clients that stall and come back at once would displace each other every second, and
+//! the server would receive bodies that none of them completes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
