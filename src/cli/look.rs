@@ -9,10 +9,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use tempfile::TempDir;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::sync::watch;
@@ -67,7 +67,7 @@ pub(super) struct ViewsLook {
     pub(super) journal: JournalHandle,
     folder: DataFolder,
     /// The copy of the views, if there is one. Removed when dropped.
-    copy: Option<TempDir>,
+    copy: Option<ViewsCopy>,
 }
 
 impl ViewsLook {
@@ -109,8 +109,42 @@ impl ViewsLook {
     /// The folder that holds the views.
     pub(super) fn data(&self) -> &Path {
         match &self.copy {
-            Some(copy) => copy.path(),
+            Some(copy) => &copy.0,
             None => self.folder.path(),
+        }
+    }
+}
+
+/// The folder of a copy of the views. Removed when dropped.
+#[derive(Debug)]
+struct ViewsCopy(PathBuf);
+
+impl ViewsCopy {
+    /// Maximum number of attempts to remove the folder.
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(20);
+}
+
+impl Drop for ViewsCopy {
+    fn drop(&mut self) {
+        // When copying is interrupted, a file that is just being created can appear in the folder
+        // while it is removed.
+        let mut tries = 1;
+        loop {
+            match std::fs::remove_dir_all(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, folder = %self.0.display(), "a copy of the views is left");
+                    return;
+                }
+                Ok(()) | Err(_) => return,
+            }
+            if tries == Self::TRIES {
+                tracing::warn!(folder = %self.0.display(), "a copy of the views is left");
+                return;
+            }
+            tries += 1;
+            std::thread::sleep(Self::PAUSE);
         }
     }
 }
@@ -118,7 +152,7 @@ impl ViewsLook {
 /// Copies the views, and the small files about them that lie beside the journal. The copy is made
 /// beside the data folder, where there is mostly enough space; or in the folder for temporary files
 /// if the data folder or its parent cannot be written.
-async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<TempDir> {
+async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<ViewsCopy> {
     let data = folder.path();
     if folder.is_writable()
         && let Some(parent) = data.canonicalize()?.parent()
@@ -138,17 +172,18 @@ async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<TempDir> {
 }
 
 /// Copies the views into a new folder in `place`, which is removed if that fails.
-async fn copy_into(place: &Path, data: &Path) -> io::Result<TempDir> {
-    let copy = tempfile::Builder::new()
+async fn copy_into(place: &Path, data: &Path) -> io::Result<ViewsCopy> {
+    let folder = tempfile::Builder::new()
         .prefix("tidings-views-")
         .tempdir_in(place)?;
+    let copy = ViewsCopy(folder.keep());
     let unread = ViewsFolder::of(data).unread();
     for entry in std::fs::read_dir(data)? {
         let entry = entry?;
         let (name, from) = (entry.file_name(), entry.path());
         let is_needed = name == "views" || (from.is_file() && name != "lock");
         if is_needed {
-            copy_all(from, copy.path().join(name), &unread).await?;
+            copy_all(from, copy.0.join(name), &unread).await?;
         }
     }
     Ok(copy)
