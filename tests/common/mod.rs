@@ -10,6 +10,7 @@ pub mod command;
 pub mod engine;
 pub mod events;
 pub mod files;
+pub mod gate;
 pub mod histories;
 pub mod http;
 pub mod in_process;

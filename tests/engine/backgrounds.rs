@@ -16,8 +16,9 @@ use tidings::queries::related;
 
 use crate::common::engine::{append, memory, options, start, start_with};
 use crate::common::events::{NOW, deleted, keyword, posted, record, tweet};
+use crate::common::gate::Gate;
 use crate::common::wait::DEADLINE;
-use crate::engine::previous_views::scene::{self, Gate, Opener, older, views_of};
+use crate::engine::previous_views::scene::{self, older, views_of};
 
 const KEYWORDS: [&str; 4] = ["ai", "연기", "us airways", "재미"];
 
@@ -149,8 +150,7 @@ async fn related_words_are_refused_while_views_without_background_answer() {
     views_of(data, scene::tweets(0..30), older(data), None).await;
     let journal = scene::journal(data);
     let last = append(&journal, scene::tweets(30..40)).await;
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = scene::start(data, &journal, gate.fold()).await;
     let backgrounds = || tidings.views().over_backgrounds((), |(), _, _| Ok(()));
     assert!(backgrounds().unwrap_err().awaits_views());

@@ -13,8 +13,8 @@ use tidings::projections::FoldContext;
 use crate::common::engine::{append, backgrounds, memory, options, start, start_with};
 use crate::common::events::{NOW, keyword, numbered, record};
 use crate::common::files::copy_folder;
+use crate::common::gate::Gate;
 use crate::common::rows;
-use crate::engine::previous_views::scene::{Gate, Opener};
 
 /// More tweets than a shard waits for.
 const MANY: usize = 2_001;
@@ -72,8 +72,7 @@ async fn other_keywords_fold_and_commit_while_a_large_keyword_is_untracked() {
     let data = tempfile::tempdir().unwrap();
     let journal = memory();
     let (big, other) = (keyword(BIG), neighbour());
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let options = Options {
         batch_records: 1_024,
         ..options(data.path())

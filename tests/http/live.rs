@@ -1,16 +1,16 @@
 //! Tests of live updates in one process, where a test can set the clock and delay the views.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tidings::actors::engine::fold_step;
 use tidings::actors::live::Topic;
 use tidings::events::{Clock, Keyword, Timestamp};
 use tidings::http::{HttpOptions, KeywordSet, LiveLimits, topic};
 use tidings::projections::volume::{Step, VolumeWindow};
 
+use crate::common::gate::Gate;
 use crate::common::in_process::{EventStream, Running, Setup};
 use crate::common::lines::{of, posted};
 use crate::common::wait::DEADLINE;
@@ -219,8 +219,7 @@ async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn event_stream_waits_for_views_that_catch_up() {
-    let gate = Arc::new((Mutex::new(false), Condvar::new()));
-    let (closed, fold) = (Arc::clone(&gate), fold_step());
+    let (gate, _opener) = Gate::closed();
     let setup = Setup {
         http: HttpOptions {
             live: LiveLimits {
@@ -229,12 +228,7 @@ async fn event_stream_waits_for_views_that_catch_up() {
             },
             ..HttpOptions::default()
         },
-        fold: Arc::new(move |view, rows, keyword, envelope| {
-            let (is_open, opened) = &*closed;
-            let is_open = is_open.lock().unwrap();
-            drop(opened.wait_while(is_open, |is_open| !*is_open).unwrap());
-            fold(view, rows, keyword, envelope)
-        }),
+        fold: gate.fold(),
         ..Setup::default()
     };
     let ai = Keyword::new("ai").unwrap();
@@ -258,8 +252,7 @@ async fn event_stream_waits_for_views_that_catch_up() {
         assert!(stream.line_with("HTTP/1.1").await.contains(" 200 "));
         assert_eq!(stream.line_with(":\n").await, ":\n");
     }
-    *gate.0.lock().unwrap() = true;
-    gate.1.notify_all();
+    gate.open();
     known.line_with("event: snapshot").await;
     unknown.line_with("event: error").await;
     assert!(unknown.line_with("data: ").await.contains("not_tracked"));

@@ -8,6 +8,7 @@ use tidings::actors::engine::fold_step;
 use tidings::events::{Event, Keyword, Record, Timestamp};
 use tidings::http::{Access, Action, HttpOptions, KeywordSet, Principal, ROUTES};
 
+use crate::common::gate::Gate;
 use crate::common::http::Answer;
 use crate::common::in_process::{Running, Setup};
 use crate::common::lines::posted;
@@ -260,16 +261,9 @@ async fn panicking_handler_fails_its_own_request_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stalled_view_is_awaited_then_reported() {
-    let stalled = Arc::new(AtomicBool::new(true));
-    let gate = Arc::clone(&stalled);
-    let fold = fold_step();
+    let (gate, _opener) = Gate::closed();
     let running = Running::with(Setup {
-        fold: Arc::new(move |view, rows, keyword, envelope| {
-            while gate.load(Ordering::SeqCst) && keyword.as_str() == "slow" {
-                std::thread::yield_now();
-            }
-            fold(view, rows, keyword, envelope)
-        }),
+        fold: gate.fold(),
         ..Setup::default()
     })
     .await;
@@ -279,7 +273,9 @@ async fn stalled_view_is_awaited_then_reported() {
         (503, "try-again")
     );
     assert_eq!(tracked.header("retry-after"), Some("1"));
-    let reply = running.get("/api/v1/ledger?min_seq=1").await;
+    let reply = running
+        .send("GET", "/api/v1/ledger?min_seq=1", &[], b"")
+        .await;
     insta::assert_json_snapshot!("try_again", shown(&reply));
     assert_eq!(reply.header("retry-after"), Some("1"));
 
@@ -291,8 +287,7 @@ async fn stalled_view_is_awaited_then_reported() {
         json!({"type": "tweet.deleted", "id": "t1", "at": "2015-06-01T00:00:00Z"}),
     );
     let taken = running.publish(&body).await.json();
-    // The stalled thread must continue before an assertion can fail, or the test would not end.
-    stalled.store(false, Ordering::SeqCst);
+    gate.open();
     assert_eq!(taken["accepted"], 1, "{taken}");
     let refused = &taken["rejected"][0];
     assert_eq!(refused["line"], 2, "{taken}");

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tidings::http::{HttpOptions, QueryLimits};
@@ -85,6 +86,7 @@ async fn beside_scans<T, F: Future<Output = T>>(
     count: i64,
     mut question: impl FnMut() -> F,
 ) -> T {
+    let began = Instant::now();
     loop {
         let mut scans = Vec::new();
         for _ in 0..count {
@@ -99,6 +101,7 @@ async fn beside_scans<T, F: Future<Output = T>>(
         if were_held {
             return answer;
         }
+        assert!(began.elapsed() < DEADLINE, "the scans always end too soon");
     }
 }
 

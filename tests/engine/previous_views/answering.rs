@@ -1,7 +1,5 @@
 //! Previous views answer, frozen, until the new views have caught up, unless they are damaged.
 
-use std::sync::Arc;
-
 use tidings::actors::engine::{KeywordStatus, Options, Scope, fold_step};
 use tidings::events::{Clock, RecordHash, Sequence};
 use tidings::journal::JournalHandle;
@@ -9,10 +7,11 @@ use tidings::maintenance::digests;
 use tidings::store::Generation;
 
 use crate::common::engine::{options, start_with};
+use crate::common::gate::Gate;
 use crate::common::in_process::{EventStream, Running};
 use crate::engine::previous_views::scene::{
-    self, Gate, KEYWORDS, NOW, Opener, append, as_of, keyword, of_earlier_analyser, older, start,
-    tweets, views_of,
+    self, KEYWORDS, NOW, append, as_of, keyword, of_earlier_analyser, older, start, tweets,
+    views_of,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -36,8 +35,7 @@ async fn previous_views_answer_frozen_until_new_views_catch_up() {
         let journal = scene::journal(data);
         let old_epoch = version(&journal).epoch();
         let last = append(&journal, tweets(300..360)).await;
-        let gate = Arc::new(Gate::default());
-        let _opener = Opener(Arc::clone(&gate));
+        let (gate, _opener) = Gate::closed();
         let tidings = start(data, &journal, gate.fold()).await;
         let mut shown = tidings.views().shown();
         shown.mark_unchanged();
@@ -90,8 +88,7 @@ async fn damaged_previous_views_are_replaced_at_once() {
     let ai = keyword("ai");
     let last = views_of(data, tweets(0..300), older(data), Some(&ai)).await;
     let journal = scene::journal(data);
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = start(data, &journal, gate.fold()).await;
     let mut shown = tidings.views().shown();
     shown.mark_unchanged();
@@ -115,8 +112,7 @@ async fn views_of_another_generation_never_answer() {
     let last = views_of(data, tweets(0..300), older(data), None).await;
     Generation::renew(data).unwrap();
     let journal = scene::journal(data);
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = start(data, &journal, gate.fold()).await;
     assert_eq!(as_of(&tidings, "us airways"), Sequence::ZERO);
     gate.open();
@@ -134,8 +130,7 @@ async fn what_previous_views_cannot_answer_waits_for_new_ones() {
     let data = scratch.path();
     views_of(data, tweets(0..300), older(data), None).await;
     let journal = scene::journal(data);
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let options = Options {
         clock: Clock::of(|| NOW),
         ..options(data)

@@ -1,7 +1,6 @@
 //! Views of other settings are of another epoch. They answer until the views are folded again.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tidings::actors::engine::{FoldStep, OpeningError, Options, Scope, Tidings, fold_step};
 use tidings::events::Clock;
@@ -14,8 +13,9 @@ use tidings::text::AnalyserSettings;
 use crate::common::engine::{append, memory, options, start_with};
 use crate::common::events::{NOW, posted, record, tweet};
 use crate::common::files::copy_folder;
+use crate::common::gate::Gate;
 use crate::common::in_process::Running;
-use crate::engine::previous_views::scene::{Gate, Opener, as_of};
+use crate::engine::previous_views::scene::as_of;
 
 fn words(user_words: &[&str]) -> FoldContext {
     let texts = AnalyserSettings {
@@ -61,8 +61,7 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     assert_eq!(before.1, ["galaxy", "s25"]);
     running.stop().await;
 
-    let gate = Arc::new(Gate::default());
-    let opener = Opener(Arc::clone(&gate));
+    let (gate, opener) = Gate::closed();
     let (tidings, running) =
         start(data.path(), words(&["galaxy s25"]), &journal, gate.fold()).await;
     let mut shown = tidings.views().shown();
@@ -77,8 +76,7 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     drop(opener);
 
     // A gate that stays closed: with equal settings nothing is folded again.
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let (_, running) = start(data.path(), words(&[" GALAXY S25"]), &journal, gate.fold()).await;
     assert_eq!(ranking(&running).await, after);
     running.stop().await;
@@ -120,8 +118,7 @@ async fn earlier_views_do_not_answer_with_other_settings_than_their_own() {
         let epoch = running.get(spikes).await.expect(200)["epoch"].clone();
         running.stop().await;
 
-        let gate = Arc::new(Gate::default());
-        let _opener = Opener(Arc::clone(&gate));
+        let (gate, _opener) = Gate::closed();
         let (tidings, running) = start(data.path(), other, &journal, gate.fold()).await;
         let mut shown = tidings.views().shown();
         shown.mark_unchanged();
@@ -177,8 +174,7 @@ async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
         }
 
         // A gate that stays closed: nothing is folded again.
-        let gate = Arc::new(Gate::default());
-        let _opener = Opener(Arc::clone(&gate));
+        let (gate, _opener) = Gate::closed();
         let (tidings, running) = start(data, words(&[]), &journal, gate.fold()).await;
         assert_eq!(as_of(&tidings, "ai"), last, "{others_have_rows}");
         assert_eq!(ranking(&running).await, before);
@@ -212,8 +208,7 @@ async fn commands_with_other_settings_are_refused_and_leave_the_views_unchanged(
     assert!(views.join("current.seal").exists());
     assert!(!views.join("old").exists());
 
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let (_, running) = start(data, words(&["galaxy s25"]), &journal, gate.fold()).await;
     assert_eq!(ranking(&running).await, before);
     running.stop().await;

@@ -1,17 +1,16 @@
 //! Lines that are posted during a rebuild are accepted if their keywords are known.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use tidings::actors::engine::{Scope, Tidings};
 use tidings::events::{Record, Sequence};
 
 use crate::common::engine::shared;
+use crate::common::gate::Gate;
 use crate::common::http::Answer;
 use crate::common::in_process::Running;
 use crate::common::lines::{self, ndjson, of};
 use crate::engine::previous_views::scene::{
-    self, Gate, Opener, append, as_of, keyword, older, start, tweets, untracked, views_of,
+    self, append, as_of, keyword, older, start, tweets, untracked, views_of,
 };
 
 const AT: &str = "2026-11-23T07:00:00.000Z";
@@ -76,8 +75,7 @@ async fn previous_views_route_tweets() {
     views_of(data, history(), older(data), None).await;
     let journal = scene::journal(data);
     let head = *journal.head().borrow();
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = start(data, &journal, gate.fold()).await;
     let running = Running::over(&tidings).await;
 
@@ -132,8 +130,7 @@ async fn growing_previous_views_know_some_keywords() {
     let data = scratch.path();
     let journal = scene::journal(data);
     append(&journal, history()).await;
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     gate.open_to(Sequence::new(64));
     let tidings = start(data, &journal, gate.fold()).await;
     let ai = keyword("ai");
@@ -158,8 +155,7 @@ async fn text_is_not_matched_when_others_may_track_keywords() {
     views_of(data, history(), older(data), None).await;
     let journal = shared(scene::journal(data));
     append(&journal, vec![scene::tracked("other")]).await;
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = start(data, &journal, gate.fold()).await;
     let running = Running::over(&tidings).await;
     let lines = [tweet("n1", "ai and other"), of("ai", tweet("n2", "x"))];

@@ -1,7 +1,6 @@
 //! A data folder with a journal and the views of an older version.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
 use tidings::actors::engine::{FoldStep, Scope, Tidings, fold_step, views_dir};
@@ -17,46 +16,6 @@ pub use crate::common::events::{NOW, keyword};
 use crate::common::events::{numbered, record};
 
 pub const KEYWORDS: [&str; 3] = ["ai", "연기", "us airways"];
-
-/// Stops the fold at a position until the gate is opened.
-#[derive(Debug, Default)]
-pub struct Gate {
-    open_to: Mutex<Sequence>,
-    opened: Condvar,
-}
-
-impl Gate {
-    pub fn fold(self: &Arc<Self>) -> FoldStep {
-        let (gate, fold) = (Arc::clone(self), fold_step());
-        Arc::new(move |view, rows, keyword, envelope| {
-            let open = gate.open_to.lock().unwrap();
-            drop(
-                gate.opened
-                    .wait_while(open, |to| *to < envelope.sequence)
-                    .unwrap(),
-            );
-            fold(view, rows, keyword, envelope)
-        })
-    }
-
-    pub fn open_to(&self, position: Sequence) {
-        *self.open_to.lock().unwrap() = position;
-        self.opened.notify_all();
-    }
-
-    pub fn open(&self) {
-        self.open_to(Sequence::new(u64::MAX));
-    }
-}
-
-/// Opens the gate when a test fails, so that the actors can end.
-pub struct Opener(pub Arc<Gate>);
-
-impl Drop for Opener {
-    fn drop(&mut self) {
-        self.0.open();
-    }
-}
 
 pub fn journal(data: &Path) -> JournalHandle {
     embedded(&data.join("journal"))

@@ -1,12 +1,11 @@
 //! A subscriber does not notice that old records are folded again.
 
-use std::sync::Arc;
-
 use tidings::events::{Record, Sequence};
 
+use crate::common::gate::Gate;
 use crate::common::in_process::{EventStream, Running};
 use crate::engine::previous_views::scene::{
-    self, Gate, Opener, append, keyword, older, posted, start, tracked, untracked, views_of,
+    self, append, keyword, older, posted, start, tracked, untracked, views_of,
 };
 
 /// A keyword that was tracked, untracked, and tracked again.
@@ -25,8 +24,7 @@ async fn replayed_untrack_of_another_epoch_ends_no_subscription() {
     let data = scratch.path();
     views_of(data, tracked_again(), older(data), None).await;
     let journal = scene::journal(data);
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     let tidings = start(data, &journal, gate.fold()).await;
     let running = Running::over(&tidings).await;
     let mut stream = EventStream::open(&running, "ai").await;
@@ -50,8 +48,7 @@ async fn untrack_from_before_the_start_ends_no_subscription_while_folding() {
     let data = scratch.path();
     let journal = scene::journal(data);
     let last = append(&journal, tracked_again()).await;
-    let gate = Arc::new(Gate::default());
-    let _opener = Opener(Arc::clone(&gate));
+    let (gate, _opener) = Gate::closed();
     gate.open_to(Sequence::new(64));
     let tidings = start(data, &journal, gate.fold()).await;
     let ai = keyword("ai");
