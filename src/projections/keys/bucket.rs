@@ -27,7 +27,7 @@ impl Width {
         i64::from(self.five_minutes()) * 5 * Timestamp::MINUTE
     }
 
-    /// How many buckets of five minutes a bucket has.
+    /// Number of buckets of five minutes in a bucket of this width.
     pub const fn five_minutes(self) -> u32 {
         match self {
             Self::FiveMinutes => 1,
@@ -36,6 +36,7 @@ impl Width {
         }
     }
 
+    /// The number of the width in rows.
     const fn number(self) -> u8 {
         match self {
             Self::FiveMinutes => 0,
@@ -44,36 +45,38 @@ impl Width {
         }
     }
 
-    /// The bucket that contains a time.
+    /// The number of the bucket that contains a time. Buckets are numbered from 0, which begins at
+    /// 1970-01-01.
     pub fn bucket(self, at: Timestamp) -> u32 {
         u32::try_from(at.millis().max(0) / self.millis()).unwrap_or(u32::MAX)
     }
 
-    /// When a bucket begins.
+    /// The time at which a bucket begins.
     pub fn start(self, bucket: u32) -> Timestamp {
         Timestamp::from_millis(i64::from(bucket).saturating_mul(self.millis()))
     }
 }
 
-/// Bytes before the key in the name of an entry.
+/// Number of bytes before the key in the name of an entry: width, bucket and kind.
 const PREFIX_BYTES: usize = 1 + 4 + 1;
 
-/// The last entry of a group has this key, which no text is. Its count is a [`GroupState`].
+/// The key of the last entry of a group. No text has these bytes. The count of the entry is a
+/// [`GroupState`].
 pub const STATE_KEY: &[u8] = &[0xff];
 
-/// The keys of one kind in one bucket. Its entries in the map of counts are neighbours.
+/// The keys of one kind in one bucket. The entries of a group are neighbours in the map of counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Group {
     /// The width of the bucket.
     pub width: Width,
-    /// The bucket.
+    /// The number of the bucket.
     pub bucket: u32,
-    /// The kind.
+    /// The kind of the keys.
     pub kind: KeyKind,
 }
 
 impl Group {
-    /// The times of the bucket.
+    /// The start and the end of the bucket.
     pub fn times(self) -> Range<Timestamp> {
         let end = self.bucket.saturating_add(1);
         self.width.start(self.bucket)..self.width.start(end)
@@ -106,7 +109,8 @@ impl Group {
     }
 }
 
-/// The bucket and the kind, and the key, of the name of an entry; `None` for a name that is none.
+/// Parses the name of an entry: the bucket, the number of the kind, and the key. Returns `None` if
+/// the name is not valid or has another width.
 #[inline]
 pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)> {
     let ([number, a, b, c, d, kind], key) = name.split_first_chunk::<PREFIX_BYTES>()?;
@@ -122,29 +126,30 @@ pub fn parse_entry(width: Width, name: &[u8]) -> Option<(u32, u8, EntryKey<'_>)>
     Some((bucket, *kind, key))
 }
 
-/// What an entry of a group counts.
+/// The key in the name of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKey<'n> {
-    /// Tweets with this key.
+    /// The entry counts the tweets with this key.
     Key(&'n [u8]),
-    /// The state of the group.
+    /// The entry holds the state of the group.
     State,
 }
 
-/// The state of a group, besides its counts.
+/// The state of a group, in addition to its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GroupState {
     /// Number of keys that the group holds.
     pub keys: u64,
-    /// A new key came when the group was full, so the group did not take it.
+    /// Whether the group is cut: a new key came when the group was full, and the group did not take
+    /// it.
     pub is_cut: bool,
-    /// The group was cut and then lost a tweet. Its counts are not in the map; a query counts its
-    /// tweets again.
+    /// Whether the group was cut and then lost a tweet. Its counts are not in the map, and a query
+    /// counts its tweets again.
     pub is_uncounted: bool,
 }
 
 impl GroupState {
-    /// Whether the group has had room for all of its keys and has it for `new` ones.
+    /// Whether the group took all of its keys and has room for `new` further ones.
     pub const fn has_room_for(self, new: u64) -> bool {
         !self.is_cut && !self.is_uncounted && self.keys.saturating_add(new) <= MAX_KEYS
     }

@@ -1,4 +1,4 @@
-//! Reads counts of keys: those of the map and those of pending tweets.
+//! Reads the counts of keys from the map and from the log of pending tweets.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::{Step, Tree, TreeReader};
 
-/// Neighbouring buckets of one width.
+/// Consecutive buckets of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Buckets {
     pub(super) width: Width,
@@ -33,6 +33,7 @@ pub(super) struct KeyCounts<'r> {
 }
 
 impl<'r> KeyCounts<'r> {
+    /// Reads the pending tweets. The map is read later.
     pub(super) fn read(rows: &'r dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
         Ok(Self {
             rows,
@@ -41,12 +42,12 @@ impl<'r> KeyCounts<'r> {
         })
     }
 
-    /// Calls `add` with keys, and with the changes of the number of tweets that have them in the
-    /// window and in the window before. A key may come more than once, and some of its changes may
-    /// be negative. Returns the buckets that are cut.
+    /// Calls `add` with a key and with the changes of its counts in the window and in the window
+    /// before. A key may come more than once, and some changes may be negative. The sums of the
+    /// changes are the counts. Returns the buckets that are cut.
     ///
-    /// A day that was never full has exactly the sums of its hours: an hour is full only if its day
-    /// is.
+    /// The counts of a day that is not cut are the sums of the counts of its hours, because an hour
+    /// is cut only if its day is.
     pub(super) fn visit_windows(
         &self,
         span: &Span,
@@ -60,7 +61,7 @@ impl<'r> KeyCounts<'r> {
         Ok(cut)
     }
 
-    /// Whether a bucket has had room for all of its keys and has it for `new` ones.
+    /// Whether a bucket took all of its keys and has room for `new` further ones.
     fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
         Ok(self.state(width, bucket)?.has_room_for(new))
     }
@@ -71,6 +72,8 @@ impl<'r> KeyCounts<'r> {
         Ok(GroupState::from_count(state))
     }
 
+    /// Calls `add` with the keys of these buckets and their counts. Returns the buckets that are
+    /// cut.
     fn visit_part(
         &self,
         buckets: &Buckets,
@@ -90,13 +93,15 @@ impl<'r> KeyCounts<'r> {
             numbers,
         };
         let mut cut = self.visit_apart(&within(start..first), add)?;
-        // Pending tweets are merged once for all buckets, so those between full ones come along.
+        // The pending tweets are merged once for all buckets. So the buckets between the first and
+        // the last one without room are read in the same way.
         cut.append(&mut self.visit_merged(&within(first..behind), add)?);
         cut.append(&mut self.visit_apart(&within(behind..end), add)?);
         Ok(cut)
     }
 
-    /// Visits buckets that have room for the keys of pending tweets.
+    /// Visits buckets that have no pending tweets, or room for all keys of their pending tweets.
+    /// Reads the log and the map one after the other.
     fn visit_apart(
         &self,
         buckets: &Buckets,
@@ -135,7 +140,8 @@ impl<'r> KeyCounts<'r> {
         self.recount(buckets.width, full, add)
     }
 
-    /// The same as [`KeyCounts::visit_apart`], with the pending tweets merged first.
+    /// Visits buckets of which some lack room for the keys of their pending tweets. Merges the
+    /// pending tweets into the map in memory, and reads the result.
     fn visit_merged(
         &self,
         buckets: &Buckets,
@@ -163,7 +169,7 @@ impl<'r> KeyCounts<'r> {
         self.recount(buckets.width, full, add)
     }
 
-    /// Classifies an entry for a scan that began at the first of these buckets.
+    /// Classifies an entry of the map. The scan began at the first of these buckets.
     fn entry<'n>(&self, buckets: &Buckets, name: &'n [u8]) -> Entry<'n> {
         let Some((bucket, kind, key)) = parse_entry(buckets.width, name) else {
             return Entry::Behind;
@@ -183,8 +189,8 @@ impl<'r> KeyCounts<'r> {
         }
     }
 
-    /// Counts the tweets of the uncounted buckets and adds their counts. Returns the buckets that
-    /// are cut.
+    /// Counts the keys of the uncounted buckets from their tweets, and calls `add` with them.
+    /// Returns the buckets that are cut.
     fn recount(
         &self,
         width: Width,
@@ -206,6 +212,7 @@ impl<'r> KeyCounts<'r> {
         Ok(cut)
     }
 
+    /// The name at which a scan of these buckets starts.
     fn start(&self, buckets: &Buckets) -> [u8; 6] {
         self.group(buckets.width, buckets.numbers.start).prefix()
     }
@@ -219,10 +226,10 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// The number of keys that buckets have, which is the time that they cost.
+/// Estimates the costs of buckets as the number of their keys.
 struct KeyCosts<'c> {
     counts: &'c KeyCounts<'c>,
-    /// The new keys of pending tweets, by day.
+    /// The number of different keys of the pending tweets of each day.
     new: HashMap<u32, u64>,
 }
 
@@ -255,17 +262,17 @@ impl Costs for KeyCosts<'_> {
     }
 }
 
-/// What an entry of the map is for a reader.
+/// An entry of the map, from the view of a scan of some buckets and one kind.
 enum Entry<'n> {
-    /// The entry belongs to one of the buckets and has the kind.
+    /// The entry belongs to this bucket, which is one of the buckets, and has the kind.
     Counted(u32, EntryKey<'n>),
-    /// The entry has another kind. The next entry of the kind is not before this name.
+    /// The entry has another kind. There is no entry of the kind between it and this name.
     OfOtherKind(Vec<u8>),
-    /// The entry comes after the last of the buckets.
+    /// The entry comes after the last bucket.
     Behind,
 }
 
-/// The buckets that were full when a new key came.
+/// The cut buckets among those that were read.
 #[derive(Default)]
 struct FullBuckets {
     /// The cut buckets whose counts are in the map.
@@ -284,8 +291,8 @@ impl FullBuckets {
     }
 }
 
-/// Counts the tweets of a group. Returns the keys that the group takes, and the keys that it does
-/// not take.
+/// Counts the keys of a group from its tweets. Returns the keys that the group takes, and those
+/// that it does not take.
 fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsError> {
     let times = group.times();
     let mut recount = Recount::new(group.kind, rows.context().analyser()?);
@@ -293,8 +300,8 @@ fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsErro
     Ok(recount.split())
 }
 
-/// Adds the counts of all buckets to the digest, and which of them are cut. Pending and merged
-/// tweets give the same digest.
+/// Adds the counts and the states of all buckets to the digest. The digest does not depend on which
+/// tweets are pending and which are merged.
 pub(super) fn digest(rows: &dyn Rows, hasher: &mut blake3::Hasher) -> Result<(), RowsError> {
     let mut counts = Tree::new(&COUNTS_FORMAT);
     let pending = pending::read(rows)?;

@@ -1,37 +1,37 @@
-//! Edits of the entries of groups, which keep the states of the groups in step.
+//! Edits of the entries of groups. They also update the states of the groups.
 
 use super::bucket::{Group, GroupState};
 use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Change, Edit, Observer, Tree};
 
-/// Edits of several groups. The groups are in order, and so are the keys of each group.
+/// Edits of several groups. The groups are added in order, and so are the keys of each group.
 #[derive(Debug, Default)]
 pub(super) struct GroupEdits {
-    /// The names of all entries, one after the other.
+    /// The names of the edited entries, one after the other.
     names: Vec<u8>,
     entries: Vec<Entry>,
     groups: Vec<Edited>,
 }
 
-/// An edit.
+/// The edit of one entry.
 #[derive(Debug)]
 struct Entry {
     /// The end of the name of the entry in `names`.
     end: usize,
-    /// `None` for the entry of the state of the group.
+    /// Number of tweets to add; `None` for the entry with the state of the group.
     tweets: Option<i64>,
-    /// The index of its group.
+    /// The index of the group of the entry.
     group: usize,
 }
 
-/// A group and its state while it is changed.
+/// A group, with its state before and after the edits.
 #[derive(Debug)]
 struct Edited {
     group: Group,
     before: GroupState,
     after: GroupState,
-    /// The group takes new keys. A full group counts only tweets with the keys that it has.
+    /// Whether the group takes new keys. A full group counts only tweets with the keys that it has.
     admits: bool,
 }
 
@@ -47,15 +47,16 @@ impl GroupEdits {
         });
     }
 
-    /// Makes room for this many edits.
+    /// Reserves room for this many further edits.
     pub(super) fn reserve(&mut self, edits: usize) {
-        /// Room for the name of most entries, in bytes.
+        /// Assumed length of the name of an entry, in bytes.
         const USUAL_NAME_BYTES: usize = 16;
         self.entries.reserve(edits);
         self.names.reserve(edits.saturating_mul(USUAL_NAME_BYTES));
     }
 
-    /// Adds tweets to a key of the group; takes them away if there are fewer than 0.
+    /// Adds this number of tweets to the count of a key of the last group. A negative number lowers
+    /// the count.
     pub(super) fn add(&mut self, key: &[u8], tweets: i64) {
         let Some(last) = self.groups.last() else {
             return;
@@ -65,8 +66,8 @@ impl GroupEdits {
         self.push(Some(tweets));
     }
 
-    /// Ends the last group with the edit of its state. All names of a group are before that of the
-    /// state, so the state is edited when everything else in the group is done.
+    /// Ends the last group with the edit of its state. The name of the state comes after the names
+    /// of all keys of the group, so the state is edited last.
     fn end(&mut self) {
         if let Some(last) = self.groups.last() {
             self.names.extend_from_slice(&last.group.state_entry());
@@ -82,21 +83,21 @@ impl GroupEdits {
         });
     }
 
-    /// Marks the group as cut: it did not take all of its keys.
+    /// Marks the last group as cut: it did not take all of its keys.
     pub(super) fn cut(&mut self) {
         if let Some(last) = self.groups.last_mut() {
             last.after.is_cut = true;
         }
     }
 
-    /// Marks the group as uncounted, so that [`GroupEdits::apply`] removes its counts.
+    /// Marks the last group as uncounted. The caller adds edits that remove all of its counts.
     pub(super) fn give_up(&mut self) {
         if let Some(last) = self.groups.last_mut() {
             last.after.is_uncounted = true;
         }
     }
 
-    /// Changes the map, for the event at `sequence`.
+    /// Applies the edits to the map, for the event at `sequence`.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -125,7 +126,7 @@ impl GroupEdits {
     }
 }
 
-/// Keeps the states of groups while their entries change.
+/// Updates the states of groups while their entries change.
 struct States<'e> {
     entries: &'e [Entry],
     groups: &'e mut [Edited],

@@ -22,9 +22,9 @@ impl<'r> HourlyKeys<'r> {
         KeyCounts::read(rows, kind).map(Self)
     }
 
-    /// Calls `add` with keys and what the tweets in `span` change in the number of tweets that have
-    /// them. The bounds of the span are whole hours. A key may come more than once, and some of its
-    /// changes may be negative.
+    /// Calls `add` with a key and with a change of the number of tweets in `span` that have it. The
+    /// bounds of the span are whole hours. A key may come more than once, and some changes may be
+    /// negative. The sum of the changes is the number of tweets.
     ///
     /// # Errors
     /// [`RowsError`].

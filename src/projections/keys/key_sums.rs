@@ -6,46 +6,57 @@ use std::ops::Range;
 use super::window_words::Both;
 use crate::text::first_bytes;
 
-/// The tweets that have one key in the window before and in the window.
+/// The number of tweets that have one key, in each of two windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pair {
+    /// In the window before.
     pub(super) previous: u64,
+    /// In the window.
     pub(super) current: u64,
 }
 
 /// Counts by key, in the order of the bytes of the keys.
 ///
-/// The keys of a bucket come in order, and buckets share most of their keys. So the keys are a
-/// linked list, and each key is searched from the one that was added last. Most steps compare two
-/// numbers that lie side by side in memory.
+/// The keys are a linked list in this order. The keys of a bucket come in order, so the search for
+/// a key starts at the key that was added last. Buckets share most of their keys, so few searches
+/// insert a node. The first key of the next bucket starts at the head again, so a bucket costs as
+/// many steps as the list has keys up to the last key of the bucket. Most steps compare one number,
+/// and the nodes of neighbouring keys are mostly neighbours in memory.
 pub(super) struct KeySums {
-    /// The keys in the order in which they came. The first node is the head of the list.
+    /// The head of the list, then the nodes that were in the order of the list at the last
+    /// [`KeySums::restart`] that sorted them, then the later nodes in the order in which their keys
+    /// came.
     nodes: Vec<Node>,
+    /// The key and the counts of each node, at the index of the node.
     sums: Vec<Sum>,
-    /// All keys, one behind the other.
+    /// The bytes of all keys, one key after the other.
     keys: Vec<u8>,
-    /// The node of the key that was added last, or the head.
+    /// The index of the node at which the next search starts: that of the key that was added last,
+    /// or [`HEAD`].
     last: u32,
-    /// How many nodes are in the order of the list.
+    /// Number of nodes at the start of `nodes` that are in the order of the list.
     ordered: usize,
 }
 
-/// What a search reads of a key.
+/// The part of a key that most steps of a search read.
 #[derive(Clone, Copy)]
 struct Node {
-    /// The first bytes of the key.
+    /// The [`first_bytes`] of the key.
     first: u64,
+    /// Length of the key, in bytes.
     length: u32,
-    /// The node of the next key.
+    /// The index of the node of the next key, or [`END`].
     next: u32,
 }
 
-/// The end of the list.
+/// In place of the index of a node: the end of the list.
 const END: u32 = u32::MAX;
+/// The index of the head, a node without a key before the first key.
 const HEAD: u32 = 0;
 
 #[derive(Default, Clone)]
 struct Sum {
+    /// The range of the key in [`KeySums::keys`].
     key: Range<u32>,
     counts: Both<i64>,
 }
@@ -68,8 +79,9 @@ impl Default for KeySums {
 }
 
 impl KeySums {
-    /// Changes the counts of a key in the window and in the window before. Keys that are not in
-    /// order are found slowly. A key is left out when all keys have 4 GiB.
+    /// Adds `changes` to the counts of a key in the window and in the window before. A key that
+    /// comes before the last added one is searched from the head of the list, which is slow. A new
+    /// key is left out when all keys together would have 4 GiB.
     pub(super) fn add(&mut self, key: &[u8], changes: Both<i64>) {
         let first = first_bytes(key);
         if self.compare(self.last, first, key) == Ordering::Greater {
@@ -86,7 +98,8 @@ impl KeySums {
         }
     }
 
-    /// How the key of a node compares to a key with these first bytes. The head is before all keys.
+    /// Compares the key of a node with a key that has these first bytes. The end of the list is
+    /// after all keys. The head is before all keys except the empty one, with which it is equal.
     fn compare(&self, place: u32, first: u64, key: &[u8]) -> Ordering {
         let Some(node) = self.nodes.get(index(place)) else {
             return Ordering::Greater;
@@ -100,8 +113,8 @@ impl KeySums {
         }
     }
 
-    /// The node of a key that is not before the one that was added last. The node is new if the key
-    /// is.
+    /// The index of the node of a key that is not before the last added one. Inserts a node for a
+    /// new key. `None` if there is no room for it.
     fn find(&mut self, first: u64, key: &[u8]) -> Option<u32> {
         let mut before = self.last;
         if before != HEAD && self.compare(before, first, key) == Ordering::Equal {
@@ -117,6 +130,8 @@ impl KeySums {
         }
     }
 
+    /// Inserts a node for a new key after the node `before`. Returns the index of the new node;
+    /// `None` if there is no room for it.
     fn insert(&mut self, before: u32, first: u64, key: &[u8]) -> Option<u32> {
         let place = number(self.nodes.len())?;
         let start = number(self.keys.len())?;
@@ -136,7 +151,8 @@ impl KeySums {
         Some(place)
     }
 
-    /// Goes back to the head. When most nodes are out of order, they are put in order.
+    /// Lets the next search start at the head. If more than half of the nodes were added since the
+    /// nodes were sorted last, sorts them into the order of the list.
     fn restart(&mut self) {
         self.last = HEAD;
         if self.nodes.len() <= self.ordered.saturating_mul(2) {
@@ -157,6 +173,7 @@ impl KeySums {
         *self = ordered;
     }
 
+    /// All keys with their counts in the window and in the window before, in the order of the list.
     fn in_order(&self) -> impl Iterator<Item = (&[u8], Both<i64>)> {
         let next_of = |place: u32| self.nodes.get(index(place)).map(|node| node.next);
         let places = std::iter::successors(next_of(HEAD), move |place| next_of(*place));
@@ -177,6 +194,7 @@ impl KeySums {
         })
     }
 
+    /// The key of a node.
     fn key(&self, place: u32) -> &[u8] {
         let range = self.sums.get(index(place)).map(|sum| sum.key.clone());
         let range = range.unwrap_or_default();
@@ -186,12 +204,12 @@ impl KeySums {
     }
 }
 
-/// A count that has all of its changes.
+/// A count after all of its changes, as an unsigned number; 0 if it is negative.
 pub(super) fn at_least_none(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-/// A place or a length, if it fits. `END` is none.
+/// Converts an index or a length; `None` if it is not below [`END`].
 fn number(index: usize) -> Option<u32> {
     u32::try_from(index).ok().filter(|number| *number != END)
 }

@@ -20,10 +20,10 @@ impl KeyKind {
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Word, Self::Hashtag, Self::Mention, Self::Author];
 
-    /// How many kinds there are.
+    /// Number of kinds.
     pub const COUNT: usize = Self::ALL.len();
 
-    /// The number, as it stands in rows.
+    /// The number of the kind in rows.
     pub const fn number(self) -> u8 {
         match self {
             Self::Word => 0,
@@ -34,11 +34,11 @@ impl KeyKind {
     }
 }
 
-/// Maximum length of a key, in code points. A longer hashtag or mention is not counted, so that
-/// keys fit their rows.
+/// Maximum length of a key, in code points. A longer key is not counted, so that keys fit their
+/// rows. Only hashtags and mentions can be longer.
 const MAX_KEY_CHARS: usize = 64;
 
-/// All keys of one tweet, for counting and for the reasons of spikes.
+/// All keys of one tweet. They are counted, and can be reasons of spikes.
 #[derive(Debug)]
 pub struct KeysOfTweet<'t> {
     text: &'t TweetKeys,
@@ -61,7 +61,7 @@ impl<'t> KeysOfTweet<'t> {
         has
     }
 
-    /// Calls `visit` with each key of a kind once, in the order of their bytes.
+    /// Calls `visit` once with each key of a kind, in the order of the bytes of the keys.
     pub fn visit<'s>(&'s self, kind: KeyKind, mut visit: impl FnMut(&'s str)) {
         let visit = |key: &'s str| {
             if is_short(key) {

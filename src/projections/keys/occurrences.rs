@@ -8,14 +8,15 @@ use super::names::{Name, Names, Ranked, as_index};
 use super::pending;
 use crate::projections::rows::RowsError;
 
-/// Maximum number of buckets in which occurrences are counted in a table over all names. With more
-/// buckets sorting is faster.
+/// Maximum number of buckets for which occurrences are counted in a table with an entry for each
+/// name. For more buckets, sorting the occurrences is faster.
 const MAX_TABLE_BUCKETS: usize = 4;
 
-/// Bytes of the log for each occurrence of a key, as assumed. Fewer cost a growth of the list.
+/// Assumed number of bytes of the log for each occurrence of a key. If there are fewer, the list of
+/// occurrences has to grow.
 const BYTES_PER_OCCURRENCE: usize = 6;
 
-/// A bucket and the index of a name; places are ordered by bucket, then by name.
+/// A bucket and the index of a name. Places are ordered by bucket, then by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(u64);
 
@@ -47,16 +48,16 @@ pub(super) struct Occurrence {
     pub(super) tweets: i64,
 }
 
-/// The keys of the log, each once and in order, and the places where they occur.
+/// The names in the log, each once and in order, and the places at which they occur.
 #[derive(Debug)]
 pub(super) struct Occurrences<'b> {
     names: Vec<Name<'b>>,
-    /// The places, in buckets of five minutes, in the order of the journal.
+    /// The place of each occurrence, with the bucket of five minutes, in the order of the journal.
     found: Vec<Place>,
 }
 
 impl<'b> Occurrences<'b> {
-    /// The occurrences of keys of the wanted kinds.
+    /// Finds the occurrences of keys of the wanted kinds.
     pub(super) fn of(
         records: &'b [Vec<u8>],
         is_wanted: impl Fn(KeyKind) -> bool,
@@ -88,7 +89,8 @@ impl<'b> Occurrences<'b> {
         self.names.get(as_index(index)).copied()
     }
 
-    /// The occurrences in buckets of five minutes, in the order of their places.
+    /// The occurrences in buckets of five minutes, added up for each place, in the order of their
+    /// places.
     pub(super) fn counted(&self) -> Vec<Occurrence> {
         let neighbours = self.found.chunk_by(|a, b| a.bucket() == b.bucket());
         let buckets: BTreeSet<u32> = neighbours
@@ -128,15 +130,16 @@ impl<'b> Occurrences<'b> {
         counted
     }
 
-    /// All occurrences in buckets of this width, in the order of the journal.
+    /// The place of every single occurrence, with the bucket of this width, in the order of the
+    /// journal.
     pub(super) fn in_journal_order(&self, width: Width) -> impl Iterator<Item = Place> {
         let buckets = width.five_minutes();
         self.found.iter().map(move |place| place.widened(buckets))
     }
 }
 
-/// The occurrences in wider buckets, each of which covers `buckets` of the present ones, in the
-/// order of their places.
+/// Adds up occurrences to those in wider buckets, each of which covers `buckets` of the present
+/// ones. The result is in the order of the places.
 pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
     let mut wide: Vec<_> = counted
         .iter()
@@ -145,7 +148,7 @@ pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
             ..*one
         })
         .collect();
-    // The occurrences that come from one bucket are in order already, so this sort is fast.
+    // The occurrences from one narrower bucket are in order already, so a stable sort is fast.
     wide.sort_by_key(|one| one.place);
     add_equal(&mut wide);
     wide

@@ -1,17 +1,20 @@
 //! The log of pending tweets: the tweets since the last merge, with their keys, in the order of the
 //! journal.
 //!
-//! Merging many tweets at once costs a fraction of merging each tweet separately, because
-//! neighbouring tweets share buckets and words. A keyword with few tweets has no other rows of
-//! keys.
+//! Merging many tweets at once costs a fraction of merging each tweet separately, because they
+//! share buckets and words. A keyword with few tweets has no rows of keys except the log.
 //!
-//! The log is a sequence of chunks, one row each. The longer the log, the larger are its chunks.
+//! The log is a sequence of chunks. Each chunk is one row. The longer the log is, the larger its
+//! new chunks are.
 //!
-//! A chunk is: tweets since the last merge up to its end, deleted ones too, times 2, plus 1 if it
-//! is closed (varint), bytes of their records (varint), then the records. The last chunk has no row
-//! as long as no tweet came to it. A record is its length (varint), the time of the tweet (8 bytes,
-//! big-endian milliseconds), its id and, for each kind of keys, their number and the keys; id and
-//! keys begin with their length (varint).
+//! A chunk begins with two numbers (varints). The first is the number of tweets from the last merge
+//! to the end of the chunk, times 2, plus 1 if the chunk is closed. The second is the number of
+//! bytes of the records of these tweets. Both include deleted tweets. The records of the chunk
+//! follow. The last chunk has no row before its first tweet comes.
+//!
+//! A record is its length (varint), the time of the tweet (8 bytes, big-endian milliseconds), the
+//! id and, for each kind of keys, their number (varint) and the keys. The id and each key begin
+//! with their length (varint).
 
 use std::collections::BTreeMap;
 
@@ -26,19 +29,21 @@ use crate::projections::rows::{RowChange, RowKey, RowKind, Rows, RowsError, Seek
 use crate::projections::tweet_key::TweetKey;
 use crate::projections::varint::{read_varint, varint_bytes, write_varint};
 
-/// Number of tweets at which the log is merged. It is small in unit tests, which reach it.
+/// Number of tweets since the last merge at which the log is merged, deleted ones included. It is
+/// small in unit tests, which reach it.
 const MAX_PENDING_TWEETS: u64 = if cfg!(test) { 16 } else { 4096 };
 
-/// Number of bytes of records at which the log is merged. Only very long texts reach it before the
-/// number of tweets.
+/// Number of bytes of records since the last merge at which the log is merged. Only tweets with
+/// very long texts reach it before [`MAX_PENDING_TWEETS`].
 const MAX_PENDING_BYTES: u64 = 2 * 1024 * 1024;
 
-/// No chunk grows further beyond this.
+/// A chunk whose records are longer than this is closed, in bytes.
 const MAX_CHUNK_BYTES: u64 = if cfg!(test) { 256 } else { 6 * 1024 };
-/// A chunk grows at least to this size.
+/// A chunk whose records are not longer than this stays open, in bytes.
 const MIN_CHUNK_BYTES: u64 = if cfg!(test) { 64 } else { 1024 };
-/// A chunk grows to this part of the log. A keyword with few tweets gets few in each batch, and
-/// each batch writes the last chunk again. A small one costs little.
+/// Between these bounds, a chunk is closed when its records are longer than the log divided by this
+/// number. A keyword with few tweets gets few in each batch, and each batch writes the last chunk
+/// again. So the chunks of a short log are small.
 const LOG_BYTES_PER_CHUNK_BYTE: u64 = 16;
 
 /// The chunks of the log, named by their number (2 bytes, big-endian).
@@ -52,31 +57,36 @@ pub(super) const PENDING_FORMAT: RowFormat = RowFormat {
 /// One chunk.
 #[derive(Debug, Clone, Default)]
 struct Chunk {
-    /// Number of tweets since the last merge, up to the end of the chunk.
+    /// Number of tweets from the last merge to the end of the chunk, deleted ones included.
     tweets: u64,
-    /// Number of bytes of the records.
+    /// Number of bytes of the records of these tweets.
     bytes: u64,
+    /// The records of the chunk without those of deleted tweets.
     records: Vec<u8>,
-    /// The chunk takes no more tweets.
+    /// Whether the chunk takes no more tweets.
     is_closed: bool,
 }
 
+/// A chunk before the last one, in memory.
 #[derive(Debug)]
 struct Touched {
     chunk: Chunk,
+    /// The last event since the last [`PendingLog::take_row_changes`] that changed the chunk.
     changed_at: Option<Sequence>,
 }
 
 /// The log.
 #[derive(Debug, Default)]
 pub(super) struct PendingLog {
-    /// The number of the last chunk, which stays in memory.
+    /// The number of the last chunk.
     last: u16,
+    /// The last chunk, which stays in memory.
     open: Chunk,
+    /// The last event since the last [`PendingLog::take_row_changes`] that changed `open`.
     open_changed_at: Option<Sequence>,
     /// Other chunks that this batch has read or changed.
     closed: BTreeMap<u16, Touched>,
-    /// Chunks below this number may still have rows, although they were merged.
+    /// Chunks with numbers below this may still have rows, although they were merged.
     merged: u16,
 }
 
@@ -85,6 +95,7 @@ pub(super) struct PendingLog {
 struct PendingTweet<'b> {
     at: Timestamp,
     id: &'b [u8],
+    /// The keys of all kinds, as written in the record.
     keys: &'b [u8],
 }
 
@@ -148,7 +159,7 @@ impl Chunk {
         row.into()
     }
 
-    /// The chunk after this one.
+    /// The empty chunk after this one.
     const fn next(&self) -> Self {
         Self {
             tweets: self.tweets,
@@ -158,7 +169,7 @@ impl Chunk {
         }
     }
 
-    /// Removes a tweet; `false` if the chunk does not hold it.
+    /// Removes a tweet. Returns false if the chunk does not hold it.
     fn remove(&mut self, tweet: &TweetKey) -> Result<bool, &'static str> {
         // Searching for the bytes of the id is much faster than reading the records.
         if memmem::find(&self.records, tweet.id()).is_none() {
@@ -183,7 +194,7 @@ impl Chunk {
 }
 
 impl PendingLog {
-    /// The log in these rows.
+    /// Reads the last chunk of the log from rows.
     pub(super) fn hydrate(rows: &dyn Rows) -> Result<Self, RowsError> {
         let Some((key, row)) = rows.seek(Seek::AtOrBefore(&key_of(u16::MAX)))? else {
             return Ok(Self::default());
@@ -194,7 +205,7 @@ impl PendingLog {
         if open.is_closed {
             open = open.next();
             let next = last.checked_add(1);
-            last = next.ok_or_else(|| RowsError::damaged(&key, "it is the last that can be"))?;
+            last = next.ok_or_else(|| RowsError::damaged(&key, "no chunk can follow it"))?;
         }
         Ok(Self {
             last,
@@ -242,7 +253,7 @@ impl PendingLog {
         self.open.tweets >= MAX_PENDING_TWEETS || self.open.bytes >= MAX_PENDING_BYTES
     }
 
-    /// Removes a tweet; `false` when the log does not hold it.
+    /// Removes a tweet. Returns false if the log does not hold it.
     pub(super) fn remove(
         &mut self,
         rows: &dyn Rows,
@@ -272,6 +283,7 @@ impl PendingLog {
         Ok(false)
     }
 
+    /// A chunk before the last one. It is read from its row, unless it is in memory.
     fn load(&mut self, rows: &dyn Rows, number: u16) -> Result<&mut Touched, RowsError> {
         use std::collections::btree_map::Entry::{Occupied, Vacant};
         match self.closed.entry(number) {
@@ -288,7 +300,8 @@ impl PendingLog {
         }
     }
 
-    /// Takes the records of all tweets, oldest first. The log is empty afterwards.
+    /// Takes the records of all tweets, in the order of the journal: one item for each chunk. The
+    /// log is empty afterwards.
     pub(super) fn take(&mut self, rows: &dyn Rows) -> Result<Vec<Vec<u8>>, RowsError> {
         let mut records = Vec::with_capacity(usize::from(self.last) + 1);
         for number in 0..self.last {
@@ -339,7 +352,7 @@ pub(super) fn for_each<'b>(
     Ok(())
 }
 
-/// The records of the log in rows, oldest first.
+/// Reads the records of the log from rows, in the order of the journal: one item for each chunk.
 pub(super) fn read(rows: &dyn Rows) -> Result<Vec<Vec<u8>>, RowsError> {
     let mut records = Vec::new();
     let first = key_of(0);

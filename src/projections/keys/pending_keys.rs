@@ -12,19 +12,20 @@ use super::pending;
 use crate::projections::rows::{Rows, RowsError};
 use crate::text::first_bytes;
 
-/// The log, and its keys of one kind.
+/// The records of the log, and the keys of one kind in them.
 pub(super) struct PendingKeys {
     records: Vec<Vec<u8>>,
-    /// The different keys in order, one behind the other.
+    /// The different keys in the order of their bytes, one after the other.
     keys: Vec<u8>,
-    /// The end of each key.
+    /// The end of each key in `keys`.
     ends: Vec<usize>,
-    /// For each tweet and key: the bucket of five minutes and the place of the key, in the order of
-    /// the buckets.
+    /// For each tweet and key: the bucket of five minutes, and the index of the key in `ends`. In
+    /// the order of the buckets.
     found: Vec<(u32, usize)>,
 }
 
 impl PendingKeys {
+    /// Reads the log from rows.
     pub(super) fn read(rows: &dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
         let records = pending::read(rows)?;
         let mut numbers: HashMap<&[u8], usize, RandomState> = HashMap::default();
@@ -53,7 +54,7 @@ impl PendingKeys {
         for (_, number) in &mut found {
             *number = places.get(*number).copied().unwrap_or_default();
         }
-        // Most of them are in order already.
+        // Most items are in order already.
         found.sort_by_key(|(bucket, _)| *bucket);
         Ok(Self {
             records,
@@ -68,7 +69,8 @@ impl PendingKeys {
         &self.records
     }
 
-    /// The keys of the tweets in these buckets, in order, with the number of tweets.
+    /// The keys of the tweets in these buckets, in the order of their bytes, with the number of
+    /// tweets that have each.
     pub(super) fn in_buckets(&self, buckets: &Buckets) -> impl Iterator<Item = (&[u8], u64)> {
         let found = self.found_in(buckets);
         let mut counts = vec![0_u64; if found.is_empty() { 0 } else { self.ends.len() }];
@@ -82,7 +84,7 @@ impl PendingKeys {
         counted.filter_map(|(place, count)| Some((self.key(place)?, count)))
     }
 
-    /// The number of different keys in each of these buckets that has a key.
+    /// The buckets that have a key, each with its number of different keys.
     pub(super) fn distinct_in(&self, buckets: &Buckets) -> Vec<(u32, u64)> {
         let found = self.found_in(buckets);
         let mut distinct: Vec<(u32, u64)> = Vec::new();
@@ -103,6 +105,7 @@ impl PendingKeys {
         distinct
     }
 
+    /// The items of `found` in these buckets.
     fn found_in(&self, buckets: &Buckets) -> &[(u32, usize)] {
         let ratio = buckets.width.five_minutes();
         let Range { start, end } = &buckets.numbers;
@@ -115,6 +118,7 @@ impl PendingKeys {
             .unwrap_or_default()
     }
 
+    /// The key with this index in `ends`.
     fn key(&self, place: usize) -> Option<&[u8]> {
         let start = match place.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,

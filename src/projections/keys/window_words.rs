@@ -12,10 +12,10 @@ use crate::projections::overview::Window;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::volume;
 
-/// A window and the window before it, in this order.
+/// A value for a window and one for the window before it, in this order.
 pub type Both<T> = [T; 2];
 
-/// A word, and the number of tweets of each window that have it.
+/// A word of a keyword, with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowWord {
     /// The word.
@@ -28,16 +28,17 @@ pub struct WindowWord {
 #[derive(Debug, Clone)]
 pub struct WindowWords {
     pub(super) span: Span,
-    /// In the order of their bytes.
+    /// The words, in the order of their bytes.
     words: Vec<WindowWord>,
+    /// The number of tweets in each window.
     totals: Both<u64>,
     /// The buckets that did not take all of their words.
     pub(super) cut: Vec<Group>,
 }
 
 impl WindowWords {
-    /// Reads the words that at least `min` tweets of one of the windows have, except those that are
-    /// left out. The last bucket of the window contains `at`.
+    /// Reads the words that at least `min` tweets of one of the windows have, except those for
+    /// which `is_left_out` returns true. The last bucket of the window contains `at`.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -83,14 +84,14 @@ impl WindowWords {
         !self.cut.is_empty()
     }
 
-    /// The times of the window.
+    /// The start and the end of the window.
     pub fn times(&self) -> Range<Timestamp> {
         let [_, start, end] = self.span.times();
         start..end
     }
 }
 
-/// The tweets of both windows.
+/// The number of tweets in each window.
 pub(super) fn totals(rows: &dyn Rows, span: &Span) -> Result<Both<u64>, RowsError> {
     let totals = volume::counts_between(rows, &span.times())?.counts;
     let of = |index| totals.get(index).copied().unwrap_or(0);
