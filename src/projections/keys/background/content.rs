@@ -1,7 +1,8 @@
-//! What a background adds up to, entry by entry, for a comparison of two backgrounds.
+//! Reads the sum of the map and the runs of a background, entry by entry, so that two backgrounds
+//! can be compared.
 //!
 //! In: the records of all runs, and the rows of the map. Out: entries in the order of their names,
-//! which do not depend on the batches or on the time of merges.
+//! which do not depend on batches or on the times of merges.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -16,7 +17,7 @@ use crate::projections::keys::bucket::Group;
 use crate::projections::rows::{RowKey, Rows, RowsError};
 use crate::projections::tree::TreeReader;
 
-/// Entries of the map that are in memory at a time.
+/// Maximum number of entries of the map that are in memory at a time.
 const STEP_ENTRIES: usize = if cfg!(test) { 7 } else { 4096 };
 
 /// An entry of the sum of map and runs. No count is 0.
@@ -27,20 +28,21 @@ pub struct BackgroundEntry {
 }
 
 impl BackgroundEntry {
-    /// The name, in whose order the entries come.
+    /// The name. Entries come in the order of their names.
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// The tweets that it counts. The sum of damaged rows can be below 0.
+    /// The number of tweets. It can be below 0 if rows are damaged.
     pub const fn count(&self) -> i64 {
         self.count
     }
 
-    /// The times of its bucket, and the word; the word is empty in the entry of all tweets.
+    /// The start and the end of the bucket, and the word. The word is empty in the entry that
+    /// counts all tweets.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`].
+    /// [`RowsError::Damaged`] if the name is not valid.
     pub fn place(&self) -> Result<(Range<Timestamp>, &[u8]), RowsError> {
         let group = Group::of_entry(&self.name);
         let word = group.and_then(|group| self.name.strip_prefix(&group.prefix()));
@@ -56,18 +58,19 @@ impl BackgroundEntry {
 /// Reads the sum of map and runs of one background.
 pub struct BackgroundContent<'r> {
     map: TreeReader<'r>,
-    /// Where the next step through the map starts; `None` at its end.
+    /// The name at which the next step through the map starts; `None` at the end of the map.
     next: Option<Vec<u8>>,
-    /// Entries of the map that were read and not given yet.
+    /// Entries of the map that were read but not returned yet.
     read: VecDeque<BackgroundEntry>,
+    /// The sums of the runs that were not returned yet.
     runs: Peekable<std::vec::IntoIter<BackgroundEntry>>,
 }
 
 impl<'r> BackgroundContent<'r> {
-    /// Begins with the first entry.
+    /// Starts at the first entry of the rows of a map and the records of runs.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when a run does not decode.
+    /// [`RowsError::Damaged`] if a run is damaged.
     pub fn new(rows: &'r dyn Rows, runs: &[Bytes]) -> Result<Self, RowsError> {
         let sums = Sums::of(runs)?;
         let changes = sums.edits().into_iter().map(|edit| BackgroundEntry {
@@ -107,6 +110,7 @@ impl<'r> BackgroundContent<'r> {
         }
     }
 
+    /// Reads the next entries of the map into `read`.
     fn read_step(&mut self) -> Result<(), RowsError> {
         let Some(start) = self.next.take() else {
             return Ok(());

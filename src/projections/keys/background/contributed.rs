@@ -17,11 +17,11 @@ use crate::projections::tree::TreeReader;
 use crate::projections::volume;
 use crate::text::TweetKeys;
 
-/// Maximum number of entries in one step.
+/// Maximum number of entries in one step through the counts.
 const STEP_ENTRIES: usize = if cfg!(test) { 50 } else { 64 * 1024 };
 
-/// Calls `step` with changes that remove the whole contribution of a keyword. The names within a
-/// step are in order and differ.
+/// Calls `step` with changes that together remove the whole contribution of a keyword. The names
+/// within a step are in order and differ.
 pub(super) fn for_each_step(
     rows: &dyn Rows,
     mut step: impl FnMut(&Sums) -> Result<(), RowsError>,
@@ -34,7 +34,8 @@ pub(super) fn for_each_step(
     step(&all_tweets(rows)?)
 }
 
-/// Removes the counts of buckets that are not cut. Returns the cut ones.
+/// Calls `step` with changes that remove the counts of buckets that are not cut. Returns the cut
+/// buckets.
 fn for_each_counted(
     rows: &dyn Rows,
     mut step: impl FnMut(&Sums) -> Result<(), RowsError>,
@@ -92,7 +93,7 @@ fn after(name: &[u8]) -> Vec<u8> {
     [name, &[0]].concat()
 }
 
-/// Removes the words of pending tweets, except in cut buckets.
+/// Changes that remove the words of pending tweets, except in cut buckets.
 fn pending_words(rows: &dyn Rows, cut: &HashSet<Group>) -> Result<Sums, RowsError> {
     let mut words: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
     let records = pending::read(rows)?;
@@ -107,7 +108,7 @@ fn pending_words(rows: &dyn Rows, cut: &HashSet<Group>) -> Result<Sums, RowsErro
     Ok(in_order(words))
 }
 
-/// Removes the words of all tweets of a bucket.
+/// Changes that remove the words of all tweets of a bucket.
 fn words_of_tweets(rows: &dyn Rows, group: Group) -> Result<Sums, RowsError> {
     let from = group.width.start(group.bucket);
     let to = group.width.start(group.bucket.saturating_add(1));
@@ -122,7 +123,7 @@ fn words_of_tweets(rows: &dyn Rows, group: Group) -> Result<Sums, RowsError> {
     Ok(in_order(words))
 }
 
-/// Removes the number of tweets of every bucket.
+/// Changes that remove the number of tweets of every bucket.
 fn all_tweets(rows: &dyn Rows) -> Result<Sums, RowsError> {
     let summary = rows.get(&KeywordSummary::key())?;
     let summary = summary.map(|row| KeywordSummary::decode(&row));

@@ -1,9 +1,10 @@
 //! The change of the background by one put of a keyword's rows.
 //!
-//! A record begins with a number (varint): the length of its body in bytes, times 2, plus 1 if the
-//! keyword lost the tweet. The body is the time of the tweet (8 bytes, big-endian milliseconds) and
-//! its words, each as its length (varint) and its bytes. Records are not added up, because two
-//! tweets of a batch rarely have a bucket and a word in common.
+//! There is one record for each tweet that the keyword gained or lost. A record begins with a
+//! number (varint): the length of its body in bytes, times 2, plus 1 if the keyword lost the tweet.
+//! The body is the time of the tweet (8 bytes, big-endian milliseconds) and its words, each as its
+//! length (varint) and its bytes. Records are not added up, because two tweets of a batch rarely
+//! have a bucket and a word in common.
 
 use super::{RUN_FORMAT, Run};
 use crate::events::{Sequence, Timestamp};
@@ -16,16 +17,17 @@ use crate::projections::varint::{read_varint, write_varint};
 pub struct Contribution {
     records: Vec<u8>,
     has_losses: bool,
+    /// The last event that the put includes.
     changed_at: Sequence,
 }
 
 impl Contribution {
-    /// The tweet came to the keyword.
+    /// Adds a tweet that the keyword gained.
     pub(in crate::projections::keys) fn gained(&mut self, at: Timestamp, keys: &WrittenKeys) {
         self.record(at, keys, false);
     }
 
-    /// The tweet left the keyword.
+    /// Adds a tweet that the keyword lost.
     pub(in crate::projections::keys) fn lost(&mut self, at: Timestamp, keys: &WrittenKeys) {
         self.has_losses = true;
         self.record(at, keys, true);
@@ -38,7 +40,7 @@ impl Contribution {
         self.records.extend_from_slice(words);
     }
 
-    /// The same contribution, with `changed_at` as its last event.
+    /// Sets the last event that the put includes.
     pub(in crate::projections::keys) const fn through(mut self, changed_at: Sequence) -> Self {
         self.changed_at = changed_at;
         self
@@ -49,13 +51,13 @@ impl Contribution {
         self.changed_at
     }
 
-    /// Whether the put changes no count.
+    /// Whether the keyword neither gained nor lost a tweet.
     pub const fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Whether the keyword lost tweets. Before runs are committed, lost tweets are removed from the
-    /// runs and from the map, so that no row on disk names the words of a deleted tweet.
+    /// Whether the keyword lost tweets. A commit removes lost tweets from the runs, or from the
+    /// map, so that no row on disk names the words of a deleted tweet.
     pub const fn has_losses(&self) -> bool {
         self.has_losses
     }
@@ -70,7 +72,7 @@ impl From<Contribution> for Run {
     }
 }
 
-/// Begins a record with a body of this length.
+/// Appends the beginning of a record with a body of this length.
 fn begin_record(bytes: usize, is_lost: bool, records: &mut Vec<u8>) {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     write_varint(bytes << 1 | u64::from(is_lost), records);
@@ -82,12 +84,12 @@ pub(super) fn write_record(body: &[u8], is_lost: bool, records: &mut Vec<u8>) {
     records.extend_from_slice(body);
 }
 
-/// A tweet of a run.
+/// The record of a tweet in a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunTweet<'r> {
     pub(super) at: Timestamp,
     pub(super) is_lost: bool,
-    /// The time and the words as bytes.
+    /// The body of the record: the time and the words.
     pub(super) body: &'r [u8],
     words: &'r [u8],
 }
@@ -110,7 +112,7 @@ fn read_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(bytes)
 }
 
-/// Calls `visit` with every tweet of these records.
+/// Calls `visit` with each of these records.
 pub(super) fn for_each<'r>(
     mut records: &'r [u8],
     mut visit: impl FnMut(RunTweet<'r>) -> Result<(), RowsError>,

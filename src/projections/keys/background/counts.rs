@@ -1,5 +1,5 @@
-//! The number of tweets of other keywords that have the words of a keyword: read from the
-//! background, or from the rows of the other keywords.
+//! Counts the tweets of other keywords that have the words of a keyword. Reads the background, or
+//! the rows of the other keywords.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -25,28 +25,32 @@ use crate::projections::timeline::StoredTweet;
 use crate::projections::tree::{Step, TreeReader};
 use crate::text::{Analyser, first_bytes};
 
-/// Maximum number of words for which a reader skips the leaves of the map between them.
+/// If a keyword has at most this many words, a reader of the map skips the leaves between the
+/// words.
 const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
 
-/// The time that one read of tweets of a cut bucket covers.
+/// The length of the span for which tweets of a cut bucket are read at once, in milliseconds.
 const STEP: i64 = 5 * Timestamp::MINUTE;
 
-/// Maximum length of text of cut buckets that one answer analyses, in bytes.
+/// Maximum length of the texts of cut buckets that one answer analyses, in bytes.
 const MAX_RECOUNT_BYTES: usize = 16 << 20;
 
-/// The number of tweets of other keywords with each word of a keyword, in the two windows of the
-/// keyword's words.
+/// The number of tweets of other keywords that have each word of a keyword, in the windows of these
+/// words.
 #[derive(Debug, Clone)]
 pub struct OtherCounts<'w> {
     words: &'w WindowWords,
+    /// The index of each word.
     places: Arc<HashMap<&'w [u8], usize, RandomState>>,
-    /// The first bytes of each word.
+    /// The [`first_bytes`] of each word, at the index of the word.
     firsts: Arc<[u64]>,
+    /// The counts of each word, at the index of the word.
     counts: Vec<Both<i64>>,
+    /// The number of all tweets.
     totals: Both<i64>,
 }
 
-/// The number of tweets of one other keyword with each word, by the index of the word.
+/// The number of tweets of one other keyword that have each word, by the index of the word.
 #[derive(Debug, Default)]
 pub struct KeywordCounts {
     counts: HashMap<usize, Both<i64>, RandomState>,
@@ -54,7 +58,7 @@ pub struct KeywordCounts {
 }
 
 impl<'w> OtherCounts<'w> {
-    /// Starts without any other keyword.
+    /// Counts of 0, to which backgrounds or keywords are added.
     pub fn new(words: &'w WindowWords) -> Self {
         let places = words.words().iter().enumerate();
         let places = places.map(|(place, one)| (one.word.as_bytes(), place));
@@ -71,7 +75,7 @@ impl<'w> OtherCounts<'w> {
         }
     }
 
-    /// Adds the background of a shard: the records of its runs, and its map in these rows.
+    /// Adds the background of a shard: the records of its runs, and the map in `rows`.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -111,8 +115,9 @@ impl<'w> OtherCounts<'w> {
         Ok(())
     }
 
-    /// Entries and words are both in order, so one pass over the entries of a bucket finds all
-    /// words. When they are few, the pass skips the entries between them.
+    /// Adds the entries of the buckets of a part. Entries and words are both in order, so one pass
+    /// over the entries of a bucket finds all words. If the words are few, the pass skips the
+    /// entries between them.
     fn add_part(&mut self, rows: &dyn Rows, part: &Part) -> Result<(), RowsError> {
         let words = self.words.words();
         let firsts = Arc::clone(&self.firsts);
@@ -141,7 +146,7 @@ impl<'w> OtherCounts<'w> {
             while first_of(next) == Some(first)
                 && let Some(word) = words.get(next)
             {
-                // Eight bytes are compared already.
+                // The first eight bytes are equal already.
                 let order = match word.word.as_bytes() {
                     word if word.len() == key.len() && key.len() <= 8 => Ordering::Equal,
                     word => word.cmp(key),
@@ -164,8 +169,8 @@ impl<'w> OtherCounts<'w> {
         })
     }
 
-    /// Subtracts the counts of the keyword itself from a background that includes it. These counts
-    /// lack the words that cut buckets did not take: see [`OtherCounts::take_out_untaken`].
+    /// Subtracts the counts of the keyword itself, which backgrounds include. Its counts lack the
+    /// words that its cut buckets did not take: see [`OtherCounts::take_out_untaken`].
     pub fn take_out_own(&mut self) {
         for (counts, word) in self.counts.iter_mut().zip(self.words.words()) {
             take_out(counts, word.counts);
@@ -173,9 +178,10 @@ impl<'w> OtherCounts<'w> {
         take_out(&mut self.totals, self.words.totals());
     }
 
-    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the tweets
-    /// of the keyword in a span of time; `None` when their texts have more bytes than it is given.
-    /// The buckets behind the first 16 MiB of text stay as they are.
+    /// Subtracts the counts of the words that cut buckets of the keyword did not take. `read`
+    /// returns the tweets of the keyword in a span of time; `None` if their texts are longer than
+    /// the given number of bytes. A bucket in which the texts exceed 16 MiB in total is left out,
+    /// and so are the cut buckets after it.
     ///
     /// # Errors
     /// The error of `read`.
@@ -252,8 +258,8 @@ impl<'w> OtherCounts<'w> {
         add_both(&mut self.totals, read.totals);
     }
 
-    /// The number of tweets with the word at this index, in each window. It is at least 0, even if
-    /// the keyword has changed between the reads.
+    /// The number of tweets that have the word at this index, in each window. A negative sum, which
+    /// is possible if the keyword changed between the reads, counts as 0.
     pub fn of_word(&self, place: usize) -> Both<u64> {
         let counts = self.counts.get(place).copied().unwrap_or_default();
         counts.map(at_least_none)
@@ -265,22 +271,22 @@ impl<'w> OtherCounts<'w> {
     }
 }
 
-/// The hours that have to be read. The background has no limit of words, so a day has the sums of
-/// its hours.
+/// Estimates costs as a number of hours. The background has no limit on words, so the counts of a
+/// day are the sums of the counts of its hours.
 struct HourCosts<'r> {
     rows: &'r dyn Rows,
     span: &'r Span,
 }
 
 impl Costs for HourCosts<'_> {
-    /// The words of a day are those of a few hours.
+    /// A day has about as many different words as three hours together.
     fn of_day(&mut self, _: u32) -> Result<Option<u64>, RowsError> {
         Ok(Some(3))
     }
 
     fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
         let [.., end] = self.span.bounds;
-        // The hours behind a window that ends now have no tweets yet.
+        // If the window ends now, the hours after it have no tweets yet.
         if hours.start >= end && self.is_empty(hours)? {
             return Ok(0);
         }
@@ -289,6 +295,7 @@ impl Costs for HourCosts<'_> {
 }
 
 impl HourCosts<'_> {
+    /// Whether the map has no entry in these hours.
     fn is_empty(&self, hours: &Range<u32>) -> Result<bool, RowsError> {
         let mut is_empty = true;
         let reader = TreeReader::new(self.rows, &BACKGROUND_FORMAT);

@@ -1,8 +1,9 @@
 //! Removes lost tweets from the runs that gained them.
 //!
 //! A record of a gained tweet and one of a lost tweet cancel each other if their times and words
-//! are equal. They need not be of the same tweet, because equal records change the same counts. So
-//! a deletion changes the run that gained the tweet; if no run did, it changes the map alone.
+//! are equal. The two records can be of different tweets, because equal records change the same
+//! counts. So a deletion changes a run that gained such a tweet. If no run did, the deletion
+//! changes the map alone.
 
 use std::collections::HashMap;
 
@@ -12,17 +13,17 @@ use foldhash::fast::RandomState;
 use super::contribution::{for_each, write_record};
 use crate::projections::rows::RowsError;
 
-/// Runs from which lost tweets are removed.
+/// The result of removing the lost tweets from runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WithoutLosses {
-    /// The new records of each run; `None` for a run that stays unchanged.
+    /// The new records of each run; `None` for a run that is unchanged.
     pub runs: Vec<Option<Bytes>>,
-    /// Records of lost tweets that none of the runs gained. The map counts these tweets.
+    /// Records of lost tweets that no run gained. The map still counts these tweets.
     pub losses: Bytes,
 }
 
 impl WithoutLosses {
-    /// Removes the lost tweets of these runs.
+    /// Removes the lost tweets from these runs.
     ///
     /// # Errors
     /// [`RowsError::Damaged`].

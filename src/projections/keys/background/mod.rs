@@ -8,18 +8,18 @@
 //! verify ─► BackgroundContent ─► runs and map
 //! ```
 //!
-//! A tweet counts once for each keyword that has it. The rows belong to a shard and not to a
-//! keyword, and each shard has the background of its own keywords. A put of a keyword's rows comes
-//! with a [`Contribution`]: the words of the tweets that the keyword gained and lost. The store
-//! writes contributions as runs, together with the rows from which they follow. When there are many
-//! runs, it merges them into an ordered map. Merging many tweets at once costs a fraction of
-//! merging each tweet separately. A lost tweet is removed from the run that gained it
-//! ([`WithoutLosses`]), or from the map.
+//! A tweet counts once for each keyword that has it. The rows of the background belong to a shard
+//! and not to a keyword. Each shard has the background of its own keywords. A put of a keyword's
+//! rows comes with a [`Contribution`]: the words of the tweets that the keyword gained and lost.
+//! The store writes contributions as runs, in the same commit as the rows of the keyword. When
+//! there are many runs, the store merges them into an ordered map. Merging many tweets at once
+//! costs a fraction of merging each tweet separately. A lost tweet is removed from the run that
+//! gained it ([`WithoutLosses`]), or from the map if no run did.
 //!
-//! The map has an entry for each width, bucket and word, named like the entry of the word in the
-//! counts of a keyword. The entry without a word counts all tweets of the bucket. The number of
-//! words per bucket is not limited. So the background counts every word, also in buckets that a
-//! keyword has cut; the counts of that keyword lack the words that it did not take.
+//! The map has an entry for each width, bucket and word, with the same name as the entry of the
+//! word in the counts of a keyword. The entry without a word counts all tweets of the bucket. The
+//! number of words per bucket is not limited. So the background counts every word, while the counts
+//! of a keyword lack the words that its cut buckets did not take.
 //!
 //! The sums of map and runs follow from the tweets that the keywords hold. The bytes of the rows
 //! also depend on the batches and on the times of the merges.
@@ -71,7 +71,7 @@ pub fn run_key(number: u64) -> RowKey {
     RowKey::of_kind(RUN_FORMAT.kind).with(&number.to_be_bytes())
 }
 
-/// The words of a bucket. Their entries have the same names as in the counts of a keyword.
+/// The words of a bucket. The names of their entries are the same as in the counts of a keyword.
 const fn words_of(width: Width, bucket: u32) -> Group {
     Group {
         width,

@@ -10,14 +10,14 @@ use crate::events::Sequence;
 use crate::projections::rows::{RowChange, RowKey, Rows, RowsError};
 use crate::projections::tree::Tree;
 
-/// A merge in progress. It keeps the changed leaves in memory.
+/// A merge in progress. It keeps the changed leaves of the map in memory.
 pub struct Settling<'r> {
     rows: &'r dyn Rows,
     map: Tree,
 }
 
 impl<'r> Settling<'r> {
-    /// Begins a merge into the map that these rows of a shard hold.
+    /// Begins a merge into the map in these rows of a shard.
     pub const fn new(rows: &'r dyn Rows) -> Self {
         Self {
             rows,
@@ -25,7 +25,7 @@ impl<'r> Settling<'r> {
         }
     }
 
-    /// Merges the records of runs, of which the last event was at `changed_at`.
+    /// Merges the records of runs. `changed_at` is their last event.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -33,8 +33,8 @@ impl<'r> Settling<'r> {
         self.apply(changed_at, &Sums::of(records)?)
     }
 
-    /// Removes the whole contribution of a keyword. `rows` are its rows; all its runs are merged
-    /// already. The keyword was untracked at `changed_at`.
+    /// Removes the whole contribution of a keyword that was untracked at `changed_at`. `rows` are
+    /// the rows of the keyword. All of its contributions must be merged before.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Settling<'_> {
 pub struct Run {
     /// The last event of the run.
     pub changed_at: Sequence,
-    /// Its records.
+    /// The records of the tweets.
     pub records: Bytes,
 }
 
@@ -85,7 +85,7 @@ impl Run {
         })
     }
 
-    /// The row of a run with these records, of which the last event was at `changed_at`.
+    /// The row of a run with these records. `changed_at` is its last event.
     pub fn encode(changed_at: Sequence, records: &[Bytes]) -> Bytes {
         let mut row = RUN_FORMAT.begin(changed_at);
         for part in records {

@@ -13,25 +13,27 @@ use crate::projections::tree::Edit;
 /// Changes of entries, in the order of the names of the entries.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// The names, one after the other.
+    /// The names of the entries, one after the other.
     names: Vec<u8>,
-    /// The end of each name in `names`, and the change of its entry, which is not 0.
+    /// The end of each name in `names`, and the change of the entry, which is not 0.
     changes: Vec<(usize, i64)>,
 }
 
-/// Bytes of records for each word, as assumed. Fewer cost a growth of the list.
+/// Assumed number of bytes of records for each word. If there are fewer, the list of words has to
+/// grow.
 const BYTES_PER_WORD: usize = 6;
 
-/// The change of one word in one bucket of five minutes. The word is a rank; 0 is the entry of all
-/// tweets.
+/// A bucket of five minutes, the rank of a word, and the change of the count. Rank 0 stands for the
+/// entry that counts all tweets.
 type Found = (u32, u32, i64);
 
 impl Sums {
-    /// The changes by these records.
+    /// The changes of entries by these records.
     pub(super) fn of(records: &[Bytes]) -> Result<Self, RowsError> {
         let bytes = records.iter().map(Bytes::len).sum();
         let mut words = Names::with_room_for(bytes);
-        // In the order of the records: the bucket, and the numbers of the words.
+        // For each record: the bucket, the change of the counts, and the range of its words in
+        // `numbers`.
         let mut tweets: Vec<(u32, i64, std::ops::Range<usize>)> = Vec::new();
         let mut numbers: Vec<u32> = Vec::with_capacity(bytes / BYTES_PER_WORD);
         for records in records {
@@ -81,7 +83,7 @@ impl Sums {
         Ok(sums)
     }
 
-    /// Appends an entry. Entries are appended in the order of their names.
+    /// Appends the change of an entry. Entries are appended in the order of their names.
     pub(super) fn push(&mut self, name: &[u8], change: i64) {
         self.names.extend_from_slice(name);
         self.changes.push((self.names.len(), change));
@@ -107,14 +109,14 @@ impl Sums {
     }
 }
 
-/// The word of a rank, which begins at 1; no bytes for rank 0.
+/// The word of a rank. The ranks of words begin at 1; rank 0 has no bytes.
 fn word_of<'r>(names: &[Name<'r>], rank: u32) -> &'r [u8] {
     let index = as_index(rank).checked_sub(1);
     let name = index.and_then(|index| names.get(index));
     name.map_or(&[], |(_, word)| *word)
 }
 
-/// Changes by the rank of their word.
+/// Changes of counts by rank.
 struct Tally {
     changes: Vec<i64>,
     /// The ranks that may have a change.
@@ -143,7 +145,7 @@ impl Tally {
         }
     }
 
-    /// Calls `visit` with every rank that has a change, in order, and resets the changes.
+    /// Calls `visit` with every rank whose change is not 0, in order, and resets all changes to 0.
     fn drain(&mut self, mut visit: impl FnMut(u32, i64)) {
         self.touched.sort_unstable();
         for rank in self.touched.drain(..) {

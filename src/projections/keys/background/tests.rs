@@ -75,7 +75,8 @@ impl Shard {
         counts
     }
 
-    /// The tweets of all keywords but the first with each word, in a window and the one before.
+    /// The number of tweets of all keywords but the first that have each word, in a window and in
+    /// the window before.
     fn words_of_others(&self, (window, at): (Window, Timestamp)) -> BTreeMap<String, [u64; 2]> {
         let (width, buckets) = match window {
             Window::Hour => (5 * Timestamp::MINUTE, 12),
@@ -98,7 +99,7 @@ impl Shard {
         counts
     }
 
-    /// The entries that a comparison reads. Checks their order.
+    /// The entries of [`BackgroundContent`]. Checks their order.
     fn content(&self) -> Counts {
         let mut content = BackgroundContent::new(&self.map, &self.runs).unwrap();
         let (mut counts, mut names) = (Counts::new(), Vec::new());
@@ -169,7 +170,8 @@ enum Step {
     Untrack(usize),
     Track(usize),
     Put(usize),
-    /// The state is read from the rows again, and what was folded since the last put is lost.
+    /// Reads the state of a keyword from its rows again. The events folded since its last put are
+    /// lost.
     Restart(usize),
     Merge,
 }
@@ -190,7 +192,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..250)
 }
 
-/// Runs the steps. Tweets that a restart loses are folded again, as from the journal.
+/// Runs the steps. After a restart the lost events are folded again, as from the journal.
 fn run(steps: Vec<Step>) -> Shard {
     let mut shard = Shard::new();
     let mut is_tracked = [true; 3];
@@ -308,7 +310,8 @@ fn word_not_taken_by_a_cut_bucket_is_not_counted_for_others() {
         let tweet = tweet(number, ago, words);
         shard.fold(keyword, Event::TweetPosted(Box::new(tweet)));
     };
-    // One bucket of five minutes takes word 99. The next bucket is full before the word comes.
+    // The earlier bucket of five minutes takes word 99. The later one is full before the word
+    // comes.
     for number in 0..3 {
         post(&mut shard, 0, number, 10, &[99]);
     }
@@ -364,7 +367,7 @@ fn week_is_read_from_whole_days_and_the_hours_around_them() {
     for place in 0..30 {
         assert_eq!(counts.of_word(place), [126, 124]);
     }
-    // Bytes count once when a row is found, and once more when it is read.
+    // The meter counts the bytes of a row when the row is found, and again when it is read.
     let read = usize::try_from(meter.bytes()).unwrap();
     assert!(read < hours, "{read} of {hours}");
 }
@@ -398,7 +401,7 @@ fn few_words_are_read_without_the_leaves_between_them() {
     assert_eq!(words.words().len(), 1);
     assert_eq!(counts.of_word(0), [1, 0]);
     assert_eq!(counts.totals(), [100, 0]);
-    // The map has the words in three widths.
+    // The map has the words in three widths, and one of them is read.
     let all: usize = shard.map.0.values().map(|row| row.len()).sum();
     let read = usize::try_from(meter.bytes()).unwrap();
     assert!(read < all / 3, "{read} of {all}");
@@ -462,7 +465,7 @@ fn rows_are_these_bytes() {
         shard.fold(0, Event::TweetPosted(Box::new(tweet)));
         shard.put(0);
     }
-    // A record: 23 bytes of body, the time, and the words.
+    // A record: the length of the body (23 bytes, times 2), the time, and the words.
     let words = "06676164676574076c616e7465726e";
     let run = Run::encode(shard.sequence, &shard.runs[..1]);
     assert_eq!(
@@ -470,7 +473,7 @@ fn rows_are_these_bytes() {
         format!("0100000000000000022e000001a20846fe00{words}")
     );
     shard.merge();
-    // Each bucket: the tweets, then "gadget", then "lantern".
+    // Each bucket: the entry of all tweets, then "gadget", then "lantern".
     let words = "0206066761646765740206076c616e7465726e01";
     let leaf = format!(
         "010000000000000002000600005b521000{words}00060100079c2c00{words}0006020000512c00{words}",
