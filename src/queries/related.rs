@@ -11,13 +11,13 @@ use crate::projections::related::{self, Own, Related, RelatedQuery};
 use crate::projections::timeline::{StoredTweet, stored_while};
 use crate::store::{StoreError, Views};
 
-/// Maximum number of reads while the keyword keeps changing. After the last one, later tweets of
-/// the keyword may be counted as tweets of other keywords.
+/// Maximum number of reads while the keyword keeps changing. After the last read, tweets that the
+/// keyword gained meanwhile may be counted as tweets of other keywords.
 const TRIES: usize = 2;
 
-/// Returns the related words of a keyword. Its own rows are read in one version. The rows of other
-/// keywords are read later, each in its current version, so the answer is exact when no keyword
-/// changes.
+/// Returns the related words of a keyword. The rows of the keyword are read in one version. The
+/// tweets of other keywords are counted later, in their current version. So the answer is exact if
+/// no keyword changes meanwhile.
 ///
 /// # Errors
 /// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.
@@ -54,8 +54,8 @@ pub fn related(
     }
 }
 
-/// Counts the tweets of other keywords that have the words of the keyword. The background counts
-/// all keywords. If fewer are countable, the rows of these keywords are read.
+/// Counts the tweets of other keywords that have the words of the keyword. Reads the background if
+/// all keywords are countable, and the rows of the countable keywords otherwise.
 fn others<'o>(
     views: &Views,
     countable: &KeywordSet,
@@ -91,8 +91,8 @@ fn others<'o>(
     Ok(counts)
 }
 
-/// The tweets of the keyword in a span of time, in the version of this moment; `None` when their
-/// texts have more than `max_bytes` bytes.
+/// The current tweets of the keyword in a span of time; `None` if their texts have more than
+/// `max_bytes` bytes together.
 fn tweets_in(
     views: &Views,
     keyword: &Keyword,

@@ -13,7 +13,8 @@ use crate::text::{Analyser, TweetKeys};
 
 /// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
-/// Bytes of text that are looked at. Unit tests reach it.
+/// Maximum length of the texts of these tweets together, in bytes. It is small in unit tests, which
+/// reach it.
 const MAX_TEXT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
 /// Minimum number of tweets with a pair for a link.
 const MIN_COUNT: u32 = 2;
@@ -27,23 +28,24 @@ pub struct Link {
     pub a: String,
     /// The other word.
     pub b: String,
-    /// Number of the newest tweets that have both words.
+    /// Number of tweets with both words, among the newest tweets of the window.
     pub count: u32,
 }
 
 /// The texts of the newest tweets of a window.
 #[derive(Debug, Default)]
 pub(super) struct NewestTexts {
-    /// All texts, one behind the other.
+    /// All texts, one after the other.
     texts: String,
     /// The end of each text.
     ends: Vec<usize>,
+    /// Whether the next text would have exceeded [`MAX_TEXT_BYTES`].
     is_cut: bool,
 }
 
 impl NewestTexts {
-    /// Reads the texts of the window of these words. They are not analysed, as the reader may hold
-    /// the rows meanwhile.
+    /// Reads the newest texts of the window of these words. Does not analyse them, because that
+    /// takes long, and the caller may hold the rows meanwhile.
     pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         if words.words().is_empty() {
@@ -62,13 +64,13 @@ impl NewestTexts {
         Ok(newest)
     }
 
-    /// True if the texts were too long to be analysed as a whole.
+    /// Whether texts were left out because the texts were too long.
     pub(super) const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// The links between `nodes`, which are in the order of their bytes. Links are ordered by
-    /// count, the highest first, then by the bytes of their words.
+    /// Counts the links between `nodes`, which are in the order of their bytes. Links are ordered
+    /// by count, the highest first, then by the bytes of their words.
     pub(super) fn links(&self, analyser: &Analyser, nodes: &[&str]) -> Vec<Link> {
         let columns = nodes.len();
         if columns < 2 {

@@ -22,8 +22,8 @@ pub enum Change {
     Refused,
 }
 
-/// Observes the effects of edits. A closure that takes the index of an edit and the [`Change`] is
-/// an observer that refuses nothing.
+/// Observes the effects of edits. A closure with the parameters of [`Observer::changed`] is an
+/// observer that admits all entries.
 pub trait Observer {
     /// Whether the edit with this index may create its entry.
     fn admits(&mut self, index: usize) -> bool {
@@ -31,13 +31,14 @@ pub trait Observer {
         true
     }
 
-    /// What the edit with this index adds to the count of its entry. All edits before it are done.
+    /// The number that the edit with this index adds to the count of its entry. All edits before it
+    /// are applied already.
     fn change(&mut self, index: usize, edit: &Edit<'_>) -> i64 {
         let _ = index;
         edit.change
     }
 
-    /// The edit with this index did more than to change a count.
+    /// Receives the effect of the edit with this index, if there was one besides a changed count.
     fn changed(&mut self, index: usize, change: Change);
 }
 
@@ -47,10 +48,11 @@ impl<F: FnMut(usize, Change)> Observer for F {
     }
 }
 
-/// An observer of a part of the edits. It adds the index of the part.
+/// An observer of a part of the edits. Passes calls to the observer of all edits, with the index
+/// among all edits.
 pub(super) struct Shifted<'o, O> {
     of_all: &'o mut O,
-    /// The index of the first edit of the part.
+    /// The index of the first edit of the part among all edits.
     start: usize,
 }
 
@@ -74,7 +76,7 @@ impl<O: Observer> Observer for Shifted<'_, O> {
     }
 }
 
-/// The entries of a leaf after these edits, which are in key order.
+/// Applies edits, which are in key order, to the entries of a leaf.
 pub(super) fn edited(
     old: &Leaf,
     edits: &[Edit<'_>],

@@ -1,8 +1,8 @@
 //! A leaf: neighbouring entries of a map, in key order.
 //!
-//! A row is the header of its format, then the entries. An entry is the number of leading bytes
-//! that its key shares with the key before it (varint), the length of the rest (varint), the rest,
-//! and the count (varint). A leaf has the same bytes in memory.
+//! A row is the header of its format and the entries. An entry is the number of leading bytes that
+//! its key shares with the key before it (varint), the length of the rest (varint), the rest, and
+//! the count (varint). A leaf has the same bytes in memory.
 
 use bytes::Bytes;
 
@@ -11,8 +11,8 @@ use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowsError};
 use crate::projections::varint::{read_varint, write_varint};
 
-/// Length at which a leaf is split, in bytes. Rows stay small, because a store rewrites several
-/// rows at a time.
+/// Maximum length of the entries of a leaf, in bytes. A longer leaf is split. Rows are small,
+/// because the store writes neighbouring rows again with a changed one.
 const MAX_LEAF_BYTES: usize = 6 * 1024;
 
 /// Maximum length of a key, in bytes. A longer key means that the row is damaged.
@@ -44,7 +44,7 @@ impl Leaf {
         Ok(0)
     }
 
-    /// Appends the counts of keys, which are in order; 0 for a key without an entry.
+    /// Appends the count of each of these keys, which are in order; 0 for a key without an entry.
     pub(super) fn counts(
         &self,
         keys: &[Vec<u8>],
@@ -61,8 +61,8 @@ impl Leaf {
         Ok(())
     }
 
-    /// Calls `visit` with every entry from the key `from` on, until it returns `false`; returns
-    /// what it returned last.
+    /// Calls `visit` with every entry from the key `from` on, until `visit` returns false. Returns
+    /// false if it did.
     pub(super) fn visit(
         &self,
         from: &[u8],
@@ -100,11 +100,12 @@ impl Leaf {
 pub(super) struct Entries<'b> {
     rest: &'b [u8],
     key: Vec<u8>,
-    /// The bytes of the last read key that the row holds.
+    /// The last read key as the row holds it: the number of shared bytes, the length of the rest,
+    /// and the rest.
     written_key: &'b [u8],
     /// Number of leading bytes that the last read key shares with the key before it.
     shared: usize,
-    /// Number of entries that were read.
+    /// Number of entries that were read so far.
     read: usize,
 }
 
@@ -124,7 +125,7 @@ impl<'b> Entries<'b> {
         &self.key
     }
 
-    /// Reads the next entry and gives its count; `None` at the end.
+    /// Reads the next entry and returns its count; `None` at the end.
     pub(super) fn next_entry(&mut self) -> Result<Option<u64>, &'static str> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -133,7 +134,7 @@ impl<'b> Entries<'b> {
         let shared = read_length(&mut rest).ok_or("an entry is cut")?;
         let length = read_length(&mut rest).ok_or("an entry is cut")?;
         if shared > self.key.len() || length > MAX_KEY_BYTES {
-            return Err("a key is longer than any");
+            return Err("a key has an impossible length");
         }
         let (tail, after) = rest.split_at_checked(length).ok_or("a key is cut")?;
         self.key.truncate(shared);
@@ -156,13 +157,14 @@ fn read_length(rest: &mut &[u8]) -> Option<usize> {
 /// A leaf with its lower bound.
 pub(super) type BoundedLeaf = (Box<[u8]>, Leaf);
 
-/// Writes entries of one leaf, which is split when they are too long.
+/// Writes the entries of a leaf, and splits it if they are too long.
 #[derive(Debug, Default)]
 pub(super) struct LeafWriter {
     leaf: Leaf,
+    /// The key of the last entry.
     last: Vec<u8>,
-    /// Number of old entries that were read when the last one was copied; `None` when another entry
-    /// was appended after it.
+    /// Number of old entries that had been read when the last entry was copied; `None` if the last
+    /// entry was not copied.
     copied: Option<usize>,
 }
 
@@ -178,8 +180,8 @@ impl LeafWriter {
         }
     }
 
-    /// Appends the key that `entries` read last, with this count. If the key before it was copied
-    /// too, the written form of the key is copied.
+    /// Appends the key that `entries` read last, with this count. If the last entry of the new leaf
+    /// is the one before it in the old leaf, copies the written form of the key.
     pub(super) fn copy(&mut self, entries: &Entries<'_>, count: u64) {
         if self.copied.is_some_and(|copied| copied + 1 == entries.read) {
             self.leaf.bytes.extend_from_slice(entries.written_key);

@@ -8,10 +8,11 @@
 //! A leaf is one row with neighbouring entries. It is named by its lower bound and covers the keys
 //! from this bound up to the lower bound of the next leaf. Keys before the first leaf belong to a
 //! leaf with an empty bound, which may have no row. An edit that makes a leaf too large splits it.
-//! A leaf that loses its last entry loses its row, and the leaf before it covers its keys. Both
-//! happen with the edit and not at the end of a batch, so the rows depend on the edits alone.
+//! A leaf that loses its last entry loses its row, and the leaf before it covers its keys. Leaves
+//! are split and removed with the edit and not at the end of a batch, so the rows depend on the
+//! edits alone.
 //!
-//! Leaves that the running batch has read or changed stay in memory until
+//! Leaves that the current batch has read or changed stay in memory until
 //! [`Tree::take_row_changes`].
 
 mod edit;
@@ -36,15 +37,15 @@ pub use reader::{Step, TreeReader};
 struct Touched {
     /// The entries. A leaf without entries covers no keys, and its row is removed.
     leaf: Leaf,
-    /// The last event of this batch that changed the leaf, if one did.
+    /// The last event of this batch that changed the leaf; `None` if the leaf is unchanged.
     changed_at: Option<Sequence>,
 }
 
-/// The leaves of one map that the running batch has read or changed.
+/// The leaves of one map that the current batch has read or changed.
 #[derive(Debug)]
 pub struct Tree {
     format: &'static RowFormat,
-    /// By lower bound.
+    /// The leaves by their lower bounds.
     leaves: BTreeMap<Box<[u8]>, Touched>,
 }
 
@@ -56,8 +57,8 @@ struct Span {
 }
 
 impl Span {
-    /// How many of these items have a key in the span, of which the first has one. They are in key
-    /// order.
+    /// The number of items with a key in the span. The items are in key order, and the first one
+    /// has a key in the span.
     fn covered<T>(&self, items: &[T], key_of: impl Fn(&T) -> &[u8]) -> usize {
         let is_covered = |item: &T| {
             let upper = self.upper.as_deref();
@@ -68,7 +69,7 @@ impl Span {
 }
 
 impl Tree {
-    /// The map whose leaves are rows of this format.
+    /// The map with leaves in rows of this format.
     pub const fn new(format: &'static RowFormat) -> Self {
         Self {
             format,
@@ -86,8 +87,8 @@ impl Tree {
         count.map_err(|what| self.damaged(&lower, what))
     }
 
-    /// The counts of keys, which are in order; 0 for a key without an entry. Each leaf is read
-    /// once.
+    /// The count of each of these keys, which are in order; 0 for a key without an entry. Each leaf
+    /// is read once.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -106,8 +107,8 @@ impl Tree {
     }
 
     /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
-    /// The observer is called for every edit that creates or removes an entry, and may refuse new
-    /// entries.
+    /// The observer can refuse new entries, and is told of every entry that an edit creates or
+    /// removes.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -132,8 +133,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Calls `visit` with every entry from the key `from` on, in key order, until it returns
-    /// `false`. A leaf that this batch has not changed is dropped from memory after its visit.
+    /// Calls `visit` with every entry from the key `from` on, in key order, until `visit` returns
+    /// false. A leaf that this batch has not changed is dropped from memory after its visit.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -169,7 +170,7 @@ impl Tree {
         let merged = edited(old, edits, observer).map_err(|what| self.damaged(lower, what))?;
         let pieces = merged.into_leaves(lower);
         let pieces = pieces.map_err(|what| self.damaged(lower, what))?;
-        // Edits can turn out to change nothing.
+        // The edits may have changed nothing.
         if let [(bound, leaf)] = &pieces[..]
             && **bound == *lower
             && self.leaves.get(lower).is_some_and(|old| old.leaf == *leaf)
@@ -180,7 +181,7 @@ impl Tree {
             let changed_at = Some(sequence);
             self.leaves.insert(bound, Touched { leaf, changed_at });
         };
-        // The old bound may not be a prefix of the first key that is left. The first leaf then has
+        // If the old bound is not a prefix of the first key that is left, the first leaf has
         // another bound, and the row with the old bound is removed.
         if pieces.first().is_some_and(|(bound, _)| **bound != *lower) {
             put(lower.into(), Leaf::default());
@@ -201,6 +202,7 @@ impl Tree {
         }
     }
 
+    /// The bounds of the leaf that covers a key.
     fn span_of(&mut self, rows: &dyn Rows, key: &[u8]) -> Result<Span, RowsError> {
         let lower = self.lower_of(rows, key)?;
         let upper = self.upper_of(rows, &lower)?;
@@ -215,7 +217,7 @@ impl Tree {
         Ok(lower.unwrap_or_default())
     }
 
-    /// The lower bound of the leaf after the one with this lower bound.
+    /// The lower bound of the leaf after the one with this lower bound; `None` for the last leaf.
     fn upper_of(&self, rows: &dyn Rows, lower: &[u8]) -> Result<Option<Box<[u8]>>, RowsError> {
         let in_memory = self.leaves.range::<[u8], _>((Excluded(lower), Unbounded));
         let start = row_key(self.format, lower);
@@ -245,9 +247,10 @@ impl Tree {
     }
 }
 
-/// The bound of the nearest leaf that has entries. `in_memory` are the leaves that this batch has
-/// read or changed, the nearest first. No row beyond the leaf is read, because a batch that removes
-/// much leaves many rows behind whose leaves have lost their last entry.
+/// The lower bound of the nearest leaf that has entries, in the direction of `seek`. `in_memory`
+/// are the leaves that this batch has read or changed in this direction, the nearest first. Reads
+/// no row beyond the nearest leaf: there may be many rows whose leaves in memory have lost their
+/// last entry, after a batch that removes much.
 fn nearest_live<'t>(
     rows: &dyn Rows,
     seek: Seek<&RowKey>,

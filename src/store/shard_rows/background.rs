@@ -1,14 +1,15 @@
-//! The background of a shard: keeps the contributions of puts as runs, and merges runs into the
+//! The background of a shard: keeps the contributions of puts as runs, and merges the runs into the
 //! map.
 //!
-//! In: the contribution of each put, and untracked keywords. Out: rows, which are written in the
-//! same commit as the rows of the put.
+//! In: the contribution of each put, and the untracked keywords. Out: rows, which are written in
+//! the same commit as the rows of the put.
 //!
-//! A commit stores the contributions since the last one as one run. When the stored runs are many
-//! or large, it merges all of them instead. When tweets went, it takes them out of the runs or of
-//! the map. One merge runs at a time: it holds `background_lock`, reads runs and map, and then
-//! changes both in one step. Taking out a keyword with many tweets takes long. Commits go on
-//! meanwhile, and store further runs behind those that it merges.
+//! A commit stores the contributions since the last commit as one run. If the stored runs are many
+//! or large, the commit merges all of them instead. If keywords lost tweets, the commit removes
+//! these tweets from the runs or from the map. One merge runs at a time: it holds
+//! `background_lock`, reads runs and map, and then changes both in one step. Removing a keyword
+//! with many tweets takes long. Meanwhile commits go on, and store further runs behind those that
+//! the removal merges.
 
 use bytes::Bytes;
 use parking_lot::{MutexGuard, RwLockWriteGuard};
@@ -22,28 +23,28 @@ use crate::store::database::blocking;
 use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
-/// Maximum number of stored runs; beyond it they are merged. It is small in unit tests, which reach
-/// it.
+/// Maximum number of stored runs. More runs are merged. It is small in unit tests, which reach it.
 const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
-/// Maximum length of all stored runs in bytes; beyond it they are merged, because a query reads all
-/// of them.
+/// Maximum length of all stored runs together, in bytes. Longer ones are merged, because a query
+/// reads all runs.
 const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
 
-/// Maximum number of attempts of a query on the present rows, while the background keeps changing.
-/// After them it reads a snapshot: puts go on, and the next commit waits for the query. A commit
-/// merges this often while tweets keep going.
+/// Maximum number of attempts of a query to read the background while it keeps changing. Then the
+/// query reads a snapshot: puts go on, and the next commit waits for the query. It is also the
+/// maximum number of merges of one commit while keywords keep losing tweets.
 const TRIES: usize = 3;
 
-/// The change that a commit makes to runs before it writes them.
+/// The merge that a commit makes before it writes the runs.
 #[derive(Debug, Clone, Copy)]
 enum Merge {
     /// Merges all runs into the map.
     All,
-    /// Removes the lost tweets.
+    /// Removes the lost tweets from the runs, or from the map.
     Losses,
 }
 
 impl StoredRuns {
+    /// The totals of these runs.
     fn of(runs: &[(RowKey, Run)]) -> Result<Self, RowsError> {
         let mut stored = Self::default();
         for (key, run) in runs {
@@ -59,7 +60,7 @@ impl StoredRuns {
         self.bytes += records.len();
     }
 
-    /// The stored runs after a merge of all of them.
+    /// The totals after a merge of all runs.
     fn without_runs(self) -> Self {
         Self {
             next: self.next,
@@ -67,7 +68,8 @@ impl StoredRuns {
         }
     }
 
-    /// The runs that were stored since then. If tweets went, some of these may name them.
+    /// The totals of the runs that were stored after `known`. If any run has lost tweets, these
+    /// runs may have them.
     fn after(self, known: &Self) -> Self {
         let count = self.count.saturating_sub(known.count);
         Self {
@@ -78,7 +80,7 @@ impl StoredRuns {
         }
     }
 
-    /// What is to do with the runs, with these new ones.
+    /// The merge that is due for the stored runs and these new ones, if one is.
     fn due(&self, new: &[NewRun]) -> Option<Merge> {
         let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
         let count = self.count + usize::from(!new.is_empty());
@@ -92,14 +94,16 @@ impl StoredRuns {
     }
 }
 
-/// The result of a merge, not put yet.
+/// The result of a merge, before it is put.
 struct Merged {
     map: Vec<RowChange>,
+    /// The changes of the rows of stored runs.
     runs: Vec<RowChange>,
+    /// The totals of the stored runs that are left.
     stored: StoredRuns,
-    /// Number of new runs that were merged: the oldest ones.
+    /// Number of new runs that were merged. They are the oldest ones.
     new_runs: usize,
-    /// The merged new runs without lost tweets.
+    /// The merged new runs that are not in the map, without lost tweets.
     left: Vec<NewRun>,
 }
 
@@ -121,14 +125,15 @@ impl Merged {
 pub(super) struct BackgroundRemoval<'a> {
     _lock: MutexGuard<'a, ()>,
     merged: Merged,
-    /// The stored runs that are merged.
+    /// The totals of the stored runs that were merged.
     known: StoredRuns,
 }
 
 impl BackgroundRemoval<'_> {
-    /// Puts the rows. The caller puts the removal of the rows of the keyword in the same step.
+    /// Puts the rows of the background. The caller removes the rows of the keyword in the same
+    /// step.
     pub(super) fn put(self, memtables: &mut Memtables) {
-        // Commits that came meanwhile have stored further runs.
+        // Commits may have stored further runs since the merge.
         let later = memtables.stored_runs.after(&self.known);
         self.merged.put(memtables);
         memtables.stored_runs = later;
@@ -137,16 +142,16 @@ impl BackgroundRemoval<'_> {
 }
 
 impl ShardRows {
-    /// Reads the numbers and lengths of the stored runs, so that new runs can be added.
+    /// Reads the totals of the stored runs, which are needed to add runs.
     pub(super) fn load_stored_runs(&self) -> Result<(), StoreError> {
         let runs = stored_runs(&BackgroundRows::new(self, None), u64::MAX)?;
         self.writing().stored_runs = StoredRuns::of(&runs)?;
         Ok(())
     }
 
-    /// Merges the background if that is due, and makes a run of the contributions that are left.
-    /// The caller freezes the rows in the same step. Rows that cannot be read because a write
-    /// failed are merged by a later commit, and so are all while a keyword is taken out.
+    /// Merges runs if that is due, and makes one run of the contributions that are left. The caller
+    /// freezes the rows in the same step. Leaves the merge to a later commit if rows cannot be read
+    /// because a write failed, or while a keyword is removed from the background.
     pub(super) fn with_background_to_freeze(
         &self,
     ) -> Result<RwLockWriteGuard<'_, Memtables>, StoreError> {
@@ -165,7 +170,7 @@ impl ShardRows {
             if let Some(merged) = merged {
                 merged.put(&mut memtables);
             }
-            // Keywords may lose tweets during the merge.
+            // Keywords may have lost tweets during the merge.
             let has_losses = memtables.runs.iter().any(|new| new.has_losses);
             if !has_losses || tries.next().is_none() {
                 store_new_runs(&mut memtables);
@@ -174,6 +179,7 @@ impl ShardRows {
         }
     }
 
+    /// Makes the merge that is due, if one is. The caller holds `background_lock`.
     fn merge_if_due(&self) -> Result<Option<Merged>, StoreError> {
         let (known, new) = self.known_runs();
         Ok(match known.due(&new) {
@@ -183,13 +189,14 @@ impl ShardRows {
         })
     }
 
+    /// The totals of the stored runs, and the new runs.
     fn known_runs(&self) -> (StoredRuns, Vec<NewRun>) {
         let memtables = self.reading();
         (memtables.stored_runs, memtables.runs.clone())
     }
 
-    /// Removes the contributions of a keyword from the background; `None` if it has none. The
-    /// keyword was untracked at `changed_at`.
+    /// Computes the removal of a keyword from the background; `None` if the keyword has no tweets.
+    /// The keyword was untracked at `changed_at`.
     pub(super) fn remove_from_background(
         &self,
         keyword: &Keyword,
@@ -216,6 +223,8 @@ impl ShardRows {
         }))
     }
 
+    /// Merges the stored runs up to those of `known` and these new ones into the map, and removes a
+    /// keyword that was untracked at a sequence.
     fn merged(
         &self,
         known: StoredRuns,
@@ -239,6 +248,7 @@ impl ShardRows {
         })
     }
 
+    /// Removes the lost tweets from the stored runs and these new ones, or from the map.
     fn without_losses(&self, known: StoredRuns, new: Vec<NewRun>) -> Result<Merged, StoreError> {
         let rows = BackgroundRows::new(self, None);
         let stored = stored_runs(&rows, u64::MAX)?;
@@ -279,11 +289,11 @@ impl ShardRows {
         self.reading().background_changes
     }
 
-    /// Calls `read` with the records of all runs and the rows of the map, all of one version of the
-    /// background. It may call `read` again.
+    /// Calls `read` with the records of all runs and the rows of the map, in one version of the
+    /// background. Calls `read` again if a merge changed the map meanwhile.
     ///
-    /// Runs that are stored meanwhile are left out: the version has their contributions as new
-    /// runs, or is before them. So only merges make it start again.
+    /// Runs that a commit stores meanwhile are left out: their contributions are among the new runs
+    /// of the version, or came after it. So a commit that only adds a run causes no second read.
     ///
     /// # Errors
     /// [`StoreError`], or the error of `read`.
@@ -324,7 +334,7 @@ impl ShardRows {
     }
 }
 
-/// Stores all new runs as one run.
+/// Makes one stored run of all new runs.
 fn store_new_runs(memtables: &mut Memtables) {
     let new = std::mem::take(&mut memtables.runs);
     let Some(changed_at) = new.iter().map(|new| new.run.changed_at).max() else {
@@ -342,12 +352,13 @@ fn store_new_runs(memtables: &mut Memtables) {
     memtables.pending.insert(key, Some(row));
 }
 
+/// The records of each new run.
 fn records_of_new(memtables: &Memtables) -> Vec<Bytes> {
     let runs = memtables.runs.iter();
     runs.map(|new| new.run.records.clone()).collect()
 }
 
-/// The last event of all runs, and the records of each run.
+/// The last event of these runs, and the records of each run.
 fn all_records(stored: &[(RowKey, Run)], new: &[NewRun]) -> (Sequence, Vec<Bytes>) {
     let stored = stored.iter().map(|(_, run)| run);
     let runs = stored.chain(new.iter().map(|new| &new.run));
@@ -474,7 +485,7 @@ mod tests {
             Self::open(data, journal)
         }
 
-        /// Compares the background with the sum of the rows of all keywords.
+        /// Compares the background with the sums over the rows of the keywords.
         fn check(&self) {
             let views = Views::default();
             views.show(&self.store);
@@ -503,7 +514,8 @@ mod tests {
         }
     }
 
-    /// Words that differ in their first byte, so that rows hold them without shared prefixes.
+    /// The word of a tweet. Words differ in their first byte, so that rows hold whole words,
+    /// without shared prefixes.
     fn word_of(number: u64) -> String {
         let first = b'a' + u8::try_from(number).unwrap();
         format!("{}lantern", char::from(first))
@@ -523,7 +535,7 @@ mod tests {
             Arc::clone(self.store.shard(self.shard).unwrap())
         }
 
-        /// Whether a row of the background on disk has the word of this tweet.
+        /// Whether a row of the background on disk contains the word of this tweet.
         fn is_named(&self, number: u64) -> bool {
             let word = word_of(number);
             let tree = self.rows().database.tree(self.rows().index).unwrap();
@@ -548,7 +560,8 @@ mod tests {
         let mut journal: Vec<_> = (1..10).map(worded).collect();
         journal.extend([2, 9, 9, 8].map(|number| (0, deleted(number))));
         let mut crashing = Crashing::open(data.path(), journal);
-        // One commit more than the maximum number of runs. The last tweets then are in runs.
+        // Six commits, with at most three runs: the first tweets are in the map afterwards, and the
+        // last ones in runs.
         for end in [2, 4, 5, 6, 8, 9] {
             crashing.put(0, end);
             crashing.commit();
@@ -575,7 +588,7 @@ mod tests {
         crashing.put(0, 3);
         crashing.commit();
         assert_eq!((crashing.stored().count, crashing.stored().next), (1, 1));
-        // The first freeze after a start.
+        // The failed write comes before the first freeze after a start.
         let mut crashing = crashing.crash();
         crashing.put(0, 7);
         let rows = crashing.rows();
@@ -612,7 +625,7 @@ mod tests {
         let gone = crashing.views[0].0.clone();
         let removal = rows.remove_from_background(&gone, Sequence::new(15));
         let removal = removal.unwrap().unwrap();
-        // One commit more than there can be runs, and one that knows of a deletion.
+        // More commits than the maximum number of runs. The last one stores a deletion.
         for end in 8..15 {
             crashing.put(1, end);
             crashing.commit();
@@ -647,8 +660,9 @@ mod tests {
         assert_eq!(crashing.stored().count, 0, "all are in the map");
         crashing.put(0, 5);
         crashing.commit();
-        // The end of what is folded and committed during the read, and the expected number of
-        // calls: for a new run, a deletion in a run, and a deletion in the map.
+        // The end of the journal that is folded and committed during the read, and the expected
+        // number of calls of `read`. The cases are a new run, a deletion in a run, and a deletion
+        // in the map.
         for (end, calls) in [(7, 1), (8, 1), (9, 2)] {
             let rows = crashing.rows();
             let mut done = 0;
@@ -696,7 +710,7 @@ mod tests {
             let before = words()?;
             done += 1;
             end += 1;
-            // Takes a tweet out of the map.
+            // Removes a tweet from the map.
             crashing.put(0, end);
             if done <= TRIES {
                 crashing.commit();

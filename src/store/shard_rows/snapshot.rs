@@ -1,10 +1,10 @@
 //! Rows as they are at one moment, for a long query: those of one keyword ([`RowsSnapshot`]), and
 //! the background ([`BackgroundSnapshot`]).
 //!
-//! In: a keyword, or a shard. Out: rows, which stay the same while the snapshot is held. The rows
-//! in the memtables are copied, so puts do not wait, and later ones are not seen. A commit
-//! of the shard waits before it writes to sled, so the rows there stay too. Folding continues
-//! meanwhile, until the events of several commits are in memory.
+//! In: a keyword, or a shard. Out: rows, which stay the same while the snapshot is held. The
+//! pending rows are copied, so puts do not wait, and the snapshot does not show later ones. A
+//! commit of the shard waits before it writes to sled, so the rows in sled stay the same too.
+//! Folding continues meanwhile, until the events of several commits are in memory.
 
 use std::ops::Bound;
 
@@ -17,22 +17,22 @@ use crate::store::background_rows::BackgroundRows;
 use crate::store::memtable::{Memtables, RowMap};
 use crate::store::{KeywordRows, layout};
 
-/// The rows of one keyword at one moment. Commits do not write to sled while it is held, so a
+/// The rows of one keyword at one moment. No commit writes to sled while the snapshot is held, so a
 /// caller holds it for one query at most.
 #[derive(Debug)]
 pub(in crate::store) struct RowsSnapshot<'a> {
     shard: &'a ShardRows,
     keyword: &'a Keyword,
-    /// Copies of the keyword's rows, and the rows of the running commit.
+    /// Copies of the pending rows of the keyword, and the rows of the running commit.
     memtables: Memtables,
     _no_writes: RwLockReadGuard<'a, ()>,
 }
 
-/// The background of a shard at one moment. No commit writes to sled while it is held.
+/// The background of a shard at one moment. No commit writes to sled while the snapshot is held.
 #[derive(Debug)]
 pub(super) struct BackgroundSnapshot<'a> {
     shard: &'a ShardRows,
-    /// Copies of the rows of the background and of its new runs, and the rows of the running
+    /// Copies of the pending rows and the new runs of the background, and the rows of the running
     /// commit.
     memtables: Memtables,
     _no_writes: RwLockReadGuard<'a, ()>,
@@ -83,19 +83,19 @@ fn copied(memtables: &Memtables, prefixes: impl Iterator<Item = Vec<u8>>) -> Mem
 }
 
 impl BackgroundSnapshot<'_> {
-    /// The rows, which include the stored runs.
+    /// The rows of the background, which include the stored runs.
     pub(super) fn rows(&self) -> BackgroundRows<'_> {
         BackgroundRows::new(self.shard, Some(&self.memtables))
     }
 
-    /// The memtables, which have the new runs.
+    /// The memtables, which include the new runs.
     pub(super) const fn memtables(&self) -> &Memtables {
         &self.memtables
     }
 }
 
 impl RowsSnapshot<'_> {
-    /// The rows.
+    /// The rows of the keyword.
     pub(in crate::store) fn rows(&self) -> KeywordRows<'_> {
         self.shard.held(self.keyword, &self.memtables)
     }
@@ -122,7 +122,8 @@ mod tests {
             .unwrap()
     }
 
-    /// Puts the summary of a keyword with this number of tweets, and the row of that number.
+    /// Puts the summary of a keyword with this number of tweets, and a row with the number as its
+    /// suffix.
     fn put(rows: &ShardRows, keyword: &Keyword, number: u8) {
         let summary = KeywordSummary {
             tweets: number.into(),
@@ -139,7 +140,7 @@ mod tests {
         rows.put(keyword, changes).unwrap();
     }
 
-    /// The last byte of the keys of the rows that [`put`] has put, in order.
+    /// The suffixes of the rows that [`put`] has put, in order.
     fn numbers(rows: &dyn Rows) -> Result<Vec<u8>, RowsError> {
         let mut numbers = Vec::new();
         let mut next = RowKey::of_kind(kind());
