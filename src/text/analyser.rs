@@ -11,25 +11,26 @@ use super::tweet_keys::TweetKeys;
 use super::user_words::UserWords;
 use crate::events::{NORMAL_FORM_VERSION, normal_form, normalise_into};
 
-/// The version of the rules in this folder. Raised whenever a change of the rules gives any text
-/// different keys.
+/// The version of the rules in this folder. It is raised with every change of the rules that gives
+/// any text different keys.
 const RULES_VERSION: u32 = 1;
 
-/// Maximum length of the analysed normal form, in bytes. A text of 10,000 Hangul syllables is
-/// shorter. Only a text that grows in normal form is longer; the part beyond the maximum gives no
-/// keys.
+/// Maximum length of the analysed normal form, in bytes. A text of 10,000 Hangul syllables has
+/// 30,000 bytes. Only a text that grows in normal form can be longer. The part beyond the maximum
+/// gives no keys.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 
-/// Maximum length of a word, in code points, which is that of a keyword.
+/// Maximum length of a word, in code points. A keyword has the same maximum.
 const LONGEST_WORD: usize = 64;
-/// Maximum length of a word of Han characters. A longer run is a sentence.
+/// Maximum length of a word of Han characters, in code points. A longer run of them is a sentence
+/// and gives no word.
 const LONGEST_HAN: usize = 6;
 
 /// Settings of the analyser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnalyserSettings {
-    /// Words that are always found, even if the rules would drop or split them. They may contain
-    /// spaces and punctuation.
+    /// Words that the analyser always finds, even if the rules would drop or split them. They may
+    /// contain spaces and punctuation.
     pub user_words: Vec<String>,
 }
 
@@ -45,7 +46,7 @@ impl AnalyserSettings {
     }
 }
 
-/// Extracts keys from texts. Cheap to clone.
+/// Extracts keys from texts. A clone is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Analyser {
     user_words: Arc<UserWords>,
@@ -128,7 +129,7 @@ fn overlaps(others: &[Range<usize>], range: &Range<usize>) -> bool {
     next.is_some_and(|next| next.start < range.end)
 }
 
-/// The normal form as it is analysed: a typographic apostrophe is replaced by that of ASCII.
+/// Replaces typographic apostrophes in a normal form by the ASCII apostrophe.
 fn with_ascii_apostrophes(text: String) -> String {
     if text.contains('’') {
         text.replace('’', "'")
@@ -137,7 +138,7 @@ fn with_ascii_apostrophes(text: String) -> String {
     }
 }
 
-/// The word of a run of Hangul syllables.
+/// The range of the word in a run of Hangul syllables, if it has one.
 fn hangul_word(text: &str, run: Range<usize>, preceding: &Preceding) -> Option<Range<usize>> {
     let adjoining = preceding.adjoining(text, run.start);
     let before = match adjoining {
@@ -146,6 +147,7 @@ fn hangul_word(text: &str, run: Range<usize>, preceding: &Preceding) -> Option<R
         Some(_) => Before::Word,
     };
     let syllables = text.get(run.clone())?;
+    // A letter and a noun of one syllable are one word.
     if let Some(letter) = adjoining
         && letter.len() == 1
         && before == Before::Word
@@ -159,8 +161,8 @@ fn hangul_word(text: &str, run: Range<usize>, preceding: &Preceding) -> Option<R
     (!is_whole || !leads_to_verb(text.get(run.end..)?)).then_some(word)
 }
 
-/// Whether the text continues with a verb that can only follow an ending. In "사고 싶다", 사고 is a
-/// verb, not an accident.
+/// Whether the text continues with a verb that can only follow the ending of another verb. In "사고
+/// 싶다", 사고 is a form of "buy" and not the noun "accident".
 fn leads_to_verb(text: &str) -> bool {
     const VERBS: [&str; 11] = [
         "싶", "있", "계", "되", "된", "될", "됐", "됩", "돼", "말", "나서",
@@ -169,7 +171,7 @@ fn leads_to_verb(text: &str) -> bool {
         .is_some_and(|next| VERBS.iter().any(|verb| next.starts_with(verb)))
 }
 
-/// The word of a segment of another script.
+/// The range of the word in a segment of another script, if it has one.
 fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     let whole = text.get(segment.clone())?;
     if is_plain(whole) {
@@ -194,14 +196,14 @@ fn word(text: &str, segment: Range<usize>) -> Option<Range<usize>> {
     is_word.then_some(start..start + word.len())
 }
 
-/// Whether a segment consists of small ASCII letters and is no longer than a word may be. This is a
-/// shortcut; the general rules give the same word.
+/// Whether a segment consists of lower-case ASCII letters and is not too long for a word. This is a
+/// shortcut: the general rules give the same word.
 fn is_plain(segment: &str) -> bool {
     segment.len() <= LONGEST_WORD && segment.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// A word without the ending of the genitive; `None` if the word is a stop word with or without
-/// this ending.
+/// A word without the ending `'s` of the genitive; `None` if the word is a stop word with or
+/// without this ending.
 fn without_owner(word: &str) -> Option<&str> {
     if is_stop_word(word) {
         return None;
@@ -212,6 +214,7 @@ fn without_owner(word: &str) -> Option<&str> {
     }
 }
 
+/// Whether a word consists of digits, full stops and commas.
 fn is_number(word: &str) -> bool {
     word.bytes()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))

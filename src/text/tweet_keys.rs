@@ -34,9 +34,11 @@ impl TweetKeys {
         self.mentions.of(&self.text)
     }
 
-    /// Removes everything, and makes room for the keys of a text of so many bytes.
+    /// Removes the text and all keys, and makes room for a text of this length in bytes and for its
+    /// keys.
     pub(super) fn clear_for(&mut self, bytes: usize) {
-        /// Bytes of a text for each word. More words cost a growth of the list.
+        /// Assumed number of bytes of a text for each word. If there are fewer, the list has to
+        /// grow.
         const BYTES_PER_WORD: usize = 6;
         self.text.clear();
         self.text.reserve(bytes);
@@ -46,17 +48,20 @@ impl TweetKeys {
         self.mentions.0.clear();
     }
 
-    /// Adds a word of `text`, which becomes the text of the keys.
+    /// Adds a word, which is a range of `text`. The caller passes the same text to
+    /// [`TweetKeys::finish`].
     pub(super) fn add_word(&mut self, text: &str, word: &Range<usize>) {
         self.words.add(text, word);
     }
 
-    /// Adds a hashtag of `text`, which becomes the text of the keys.
+    /// Adds a hashtag, which is a range of `text`. The caller passes the same text to
+    /// [`TweetKeys::finish`].
     pub(super) fn add_hashtag(&mut self, text: &str, hashtag: &Range<usize>) {
         self.hashtags.add(text, hashtag);
     }
 
-    /// Adds a mention of `text`, which becomes the text of the keys.
+    /// Adds a mention, which is a range of `text`. The caller passes the same text to
+    /// [`TweetKeys::finish`].
     pub(super) fn add_mention(&mut self, text: &str, mention: &Range<usize>) {
         self.mentions.add(text, mention);
     }
@@ -70,7 +75,7 @@ impl TweetKeys {
     }
 }
 
-/// Parts of a text.
+/// The keys of one kind, as parts of a text.
 #[derive(Debug, Clone, Default)]
 struct Keys(Vec<Key>);
 
@@ -99,7 +104,8 @@ impl Keys {
     }
 }
 
-/// A key as a number: its first eight bytes, its start and its end (32 bits each).
+/// A key as a number: its [`first_bytes`] (64 bits), its start and its end in the text (32 bits
+/// each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
@@ -133,14 +139,14 @@ fn first_bytes_at(text: &[u8], part: &Range<usize>) -> Option<u64> {
     let Some(first) = text.get(part.start..)?.first_chunk() else {
         return Some(first_bytes(bytes));
     };
-    // What follows a short part is cleared, which is faster than to read byte by byte.
+    // The bytes after a short part are cleared, which is faster than reading the part byte by byte.
     let bits = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let behind = u64::MAX.checked_shr(bits.saturating_mul(8)).unwrap_or(0);
     Some(u64::from_be_bytes(*first) & !behind)
 }
 
-/// The first eight bytes of a key as a number with the same order. Shorter keys are filled with
-/// zeros.
+/// The first eight bytes of a key as a number. The numbers have the order of the bytes. Shorter
+/// keys are filled with zeros at the end.
 #[inline]
 pub fn first_bytes(key: &[u8]) -> u64 {
     match key.first_chunk() {
@@ -149,7 +155,8 @@ pub fn first_bytes(key: &[u8]) -> u64 {
     }
 }
 
-/// The same of fewer than eight bytes. Reads the first and the last ones, which may overlap.
+/// The [`first_bytes`] of a key of fewer than eight bytes. Combines the first and the last bytes of
+/// the key, which may overlap.
 fn first_of_few(key: &[u8]) -> u64 {
     let behind = 64_usize.saturating_sub(8 * key.len());
     if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {

@@ -103,7 +103,7 @@ struct Merged {
     stored: StoredRuns,
     /// Number of new runs that were merged. They are the oldest ones.
     new_runs: usize,
-    /// The merged new runs that are not in the map, without lost tweets.
+    /// The merged new runs that stay runs, without lost tweets.
     left: Vec<NewRun>,
 }
 

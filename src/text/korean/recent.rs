@@ -1,8 +1,9 @@
-//! A cache of the runs that were analysed last. A small number of runs makes up most of what people
-//! write.
+//! A cache of the results of the runs that were analysed last. Most texts consist of a small number
+//! of different runs.
 //!
-//! Each thread has a table. A run has one index in it, which another run may share. The answer
-//! depends on the run and its context alone, so the cache does not change results.
+//! Each thread has a table. A run in a context has one place in the table, and replaces the run
+//! that was there. The answer depends on the run and the context alone, so the cache does not
+//! change results.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,7 @@ use super::super::lexicon::SYLLABLE;
 
 /// Maximum length of a cached run in bytes: nine syllables.
 const LONGEST: usize = 9 * SYLLABLE;
-/// Number of entries of a table, a power of two. An entry takes 32 bytes, a table 2 MiB.
+/// Number of places of a table. A [`Place`] takes 31 bytes, a table almost 2 MiB.
 const PLACES: usize = 1 << 16;
 
 /// Start and end of the noun of a run, in syllables.
@@ -18,7 +19,7 @@ pub(super) type Answer = [u8; 2];
 /// The answer for a run without a noun.
 pub(super) const NONE: Answer = [0, 0];
 
-/// A run and its answer. Empty while `length` is 0.
+/// A place of the table: a run with its answer. It is empty while `length` is 0.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     run: [u8; LONGEST],
@@ -35,7 +36,7 @@ const EMPTY: Place = Place {
 };
 
 thread_local! {
-    /// Allocated when the thread analyses its first run.
+    /// The table of the thread. It is allocated when the thread looks up its first run.
     static TABLE: RefCell<Vec<Place>> = RefCell::new(vec![EMPTY; PLACES]);
 }
 
@@ -45,7 +46,7 @@ pub(super) fn remembered(run: &str, context: u8, compute: impl FnOnce() -> Answe
         return compute();
     };
     TABLE.with(|table| {
-        // `compute` does not use the table, so it is borrowed only once.
+        // `compute` does not use the table, so the table is never borrowed twice.
         let Ok(mut table) = table.try_borrow_mut() else {
             return compute();
         };
@@ -63,6 +64,7 @@ pub(super) fn remembered(run: &str, context: u8, compute: impl FnOnce() -> Answe
 }
 
 impl Place {
+    /// A place for a run in a context, without an answer; `None` if the run is too long.
     fn of(run: &str, context: u8) -> Option<Self> {
         let mut key = Self { context, ..EMPTY };
         key.length = u8::try_from(run.len()).ok()?;
@@ -72,7 +74,7 @@ impl Place {
         Some(key)
     }
 
-    /// Its index in the table.
+    /// The index of the run in the table.
     fn hash(&self) -> usize {
         let mut hash = u64::from(self.context);
         let (words, rest) = self.run.as_chunks::<8>();
