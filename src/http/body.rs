@@ -1,4 +1,4 @@
-//! Request bodies: checks their type, and discards the rest of those that are not read to the end.
+//! Request bodies: checks their type, and discards the rest of a body that is not read to its end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::problem::{Problem, shortened};
 /// Checks that a body has the type `right`, is in UTF-8 and is not compressed.
 ///
 /// # Errors
-/// [`Problem::UnsupportedMediaType`] when it is not so.
+/// [`Problem::UnsupportedMediaType`] otherwise.
 pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Problem> {
     let wrong = |found: String| Err(Problem::UnsupportedMediaType { found, right });
     let text = |value: &HeaderValue| shortened(&String::from_utf8_lossy(value.as_bytes()));
@@ -52,13 +52,13 @@ pub struct Lingering {
 }
 
 impl Lingering {
-    /// Largest number of bytes that are discarded.
+    /// Maximum number of discarded bytes of one body.
     const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
-    /// Longest time for discarding.
+    /// Maximum time for discarding one body.
     const TIME: Duration = Duration::from_secs(5);
 
-    /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because its client sends
-    /// nothing before it is asked to.
+    /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because the client sends
+    /// nothing before the server asks for it.
     pub fn wrap(headers: &HeaderMap, body: Body, pace: &DiscardPace) -> Body {
         if headers.contains_key(header::EXPECT) || body.is_end_stream() {
             return body;
@@ -124,11 +124,11 @@ impl Drop for Lingering {
     }
 }
 
-/// Limits how fast the bodies of all clients together are discarded. Clients that send large bodies
-/// which are refused, over and over, would otherwise take most of the time of the event loop.
+/// Limits how fast the bodies of all clients together are discarded. Without it, clients that send
+/// large, refused bodies again and again would take most of the time of the event loop.
 #[derive(Debug, Clone)]
 pub struct DiscardPace {
-    /// The time until which the bytes that were discarded so far may take.
+    /// The time at which the bytes discarded so far would end at the allowed pace.
     until: Arc<Mutex<Instant>>,
 }
 
@@ -142,12 +142,13 @@ impl Default for DiscardPace {
 
 impl DiscardPace {
     const BYTES_PER_SECOND: u64 = 32 * 1024 * 1024;
-    /// Shorter waits are put off, because timers are no finer than a millisecond. So the bytes may
-    /// be late by this time without a loss of pace.
+    /// Waits shorter than this are skipped and added to the next one, because timers are no finer
+    /// than a millisecond. Bytes that come late by up to this time are credited, so a wait that
+    /// ends late costs no pace.
     const SHORTEST_WAIT: Duration = Duration::from_millis(4);
 
-    /// Waits until these bytes keep the pace. One connection waits at a time, first come, first
-    /// served.
+    /// Waits as long as the discarded bytes are ahead of the pace. One connection waits at a time,
+    /// in the order of the calls.
     async fn discarded(&self, bytes: u64) {
         let mut until = self.until.lock().await;
         let now = Instant::now();

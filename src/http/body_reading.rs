@@ -16,15 +16,15 @@ use super::client::ClientKey;
 use super::problem::Problem;
 use super::slow_clients::SlowClients;
 
-/// The largest body, in bytes: 16 MiB.
+/// Maximum length of a body, in bytes: 16 MiB.
 pub const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Limits on the time in which a body arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyTimes {
-    /// Longest time without further bytes.
+    /// Maximum time without further bytes.
     pub idle: Duration,
-    /// Longest time from the first to the last byte.
+    /// Maximum time for the whole body.
     pub whole: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Default for BodyTimes {
     }
 }
 
-/// What all bodies share.
+/// The limits and the budget that all bodies share.
 #[derive(Debug)]
 pub struct Bodies {
     times: BodyTimes,
@@ -46,7 +46,7 @@ pub struct Bodies {
 }
 
 impl Bodies {
-    /// Bodies within these limits.
+    /// Makes the state that bodies share.
     pub fn new(times: BodyTimes, budget: ByteBudget) -> Self {
         Self {
             times,
@@ -55,14 +55,16 @@ impl Bodies {
         }
     }
 
-    /// Reads a whole body of at most `max` bytes. A body is refused before a byte is read when its
-    /// `Content-Length` is larger, or when the budget has no room for it. The bytes stay counted in
-    /// the budget until the last clone or slice of them is dropped.
+    /// Reads a whole body of at most `max` bytes. A body is refused unread if its `Content-Length`
+    /// is larger, or if the budget has no room for that length. The bytes stay counted in the
+    /// budget until the last clone or slice of them is dropped.
     ///
-    /// While the budget is short, bodies that are too slow give way to others: see [`SlowClients`].
+    /// While the budget is short, bodies that are too slow give way to others, and their clients
+    /// are noted in [`SlowClients`].
     ///
     /// # Errors
-    /// [`Problem`] when the body is too large, too slow, or cut off, or when the budget is spent.
+    /// [`Problem`] if the body is too large, too slow, or cut off, or if the budget has no room for
+    /// it.
     pub async fn read(
         &self,
         client: ClientKey,
@@ -118,12 +120,13 @@ const BUSY: Problem = Problem::Busy {
 /// The part of a body that has arrived.
 struct Arrived<'a> {
     bytes: Vec<u8>,
+    /// Maximum length of the body, in bytes.
     max: u64,
     /// The `Content-Length`, if the client sent one.
     announced: Option<u64>,
     pace: Arc<Pace>,
     budget: &'a ByteBudget,
-    /// The demand of a charge that makes the body larger than [`FREE_BYTES`].
+    /// The demand of charges beyond [`FREE_BYTES`].
     demand: Demand,
     /// The charge for the capacity of `bytes`.
     charge: Option<ByteCharge>,
@@ -144,8 +147,8 @@ impl Arrived<'_> {
             if let Ok(bytes) = frame.into_data() {
                 self.push(&bytes)?;
             }
-            // A fast sender has the next bytes ready at once. The other connections of this thread
-            // take their turn first.
+            // The next bytes of a fast sender are there at once. Other connections of this thread
+            // take their turn before they are read.
             tokio::task::yield_now().await;
         }
     }
@@ -161,9 +164,10 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// Makes room for `length` bytes in all. The buffer doubles, but grows no larger than
-    /// `announced`, and its new size is charged first. Its size stays in proportion to what has
-    /// arrived, so that a body that stalls early takes little of the budget.
+    /// Makes room for `length` bytes in total. The buffer doubles, up to the announced length, or
+    /// to the maximum if no length was announced. Its new size is charged first. The size stays in
+    /// proportion to the bytes that have arrived, so a body that stalls early takes little of the
+    /// budget.
     fn make_room(&mut self, length: u64) -> Result<(), Problem> {
         let capacity = len(self.bytes.capacity());
         if length <= capacity {
@@ -196,6 +200,7 @@ impl Arrived<'_> {
         Ok(())
     }
 
+    /// The body, after its last byte.
     fn whole(self) -> Bytes {
         self.pace.has_arrived();
         match self.charge {
@@ -209,29 +214,31 @@ fn len(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Measures how far a body is behind the required pace. The required pace is that of a body of
-/// [`MAX_BODY_BYTES`] that arrives in exactly the allowed time. It matters only while the budget is
-/// short.
+/// Measures how far a body is behind the required pace. At the required pace, a body of
+/// [`MAX_BODY_BYTES`] arrives in exactly the allowed time. The pace matters only while the budget
+/// is short.
 ///
-/// Bytes that came early give no credit. So a body that was fast and then stalls counts as just as
-/// far behind as one that was slow all the time.
+/// Bytes that come early give no credit. So a body that was fast and then stalls is as far behind
+/// as one that was slow all the time.
 #[derive(Debug)]
 struct Pace {
-    /// Time that the largest body may take.
+    /// Time that a body of [`MAX_BODY_BYTES`] may take.
     whole: Duration,
     state: Mutex<PaceState>,
-    /// Notified when the budget needs the memory for others.
+    /// Notified when the body has to give way.
     has_to_end: Notify,
 }
 
 #[derive(Debug)]
 struct PaceState {
-    /// Length of the body, as far as it is known: announced, or arrived so far.
+    /// Length of the body in bytes, as far as it is known: the announced length, or the bytes so
+    /// far if they are more.
     length: u64,
-    /// Bytes that have arrived.
+    /// Number of bytes that have arrived.
     arrived: u64,
     /// How far the body was behind when its latest bytes came.
     behind: Duration,
+    /// When the latest bytes came, or when reading began.
     last: Instant,
     /// Whether all bytes have arrived.
     has_arrived: bool,
@@ -240,7 +247,7 @@ struct PaceState {
 }
 
 impl Pace {
-    /// How far behind a body may be before it can be asked to give way.
+    /// How far behind a body may be without having to give way.
     const GRACE: Duration = Duration::from_secs(1);
 
     fn new(whole: Duration, announced: u64) -> Self {
@@ -263,6 +270,7 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts bytes that have just arrived.
     fn came(&self, bytes: usize) {
         let mut state = self.state();
         let now = Instant::now();
@@ -400,7 +408,8 @@ mod tests {
         for _ in 0..3 {
             sender.send(of_length(100_000)).await.unwrap();
         }
-        // The reader takes the third piece only after it has counted the second.
+        // The third piece is in the channel, so the reader has taken the second and has counted the
+        // first.
         let held = metrics.held.get();
         assert!((100_000..=4 * 300_000).contains(&held), "{held}");
         reading.abort();

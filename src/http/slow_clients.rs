@@ -1,8 +1,8 @@
-//! [`SlowClients`]: the clients whose bodies were too slow while memory was short.
+//! [`SlowClients`]: the clients with bodies that were too slow while memory was short.
 //!
-//! For a minute, bodies of others give way to such a client only when they are far behind.
-//! Otherwise clients that stall and come back at once would displace each other every second, and
-//! the server would receive bodies that none of them completes.
+//! For a minute, bodies of other clients give way to such a client only when they are far behind.
+//! Otherwise clients that stall and try again at once would displace each other every second, and
+//! none of them would complete a body.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,8 @@ use super::client::ClientKey;
 
 /// Time for which a client stays noted.
 const FOR: Duration = Duration::from_secs(60);
-/// Maximum number of noted clients. The one that was noted first makes room.
+/// Maximum number of noted clients. Beyond it the client that was noted least recently is
+/// forgotten.
 const MAX_CLIENTS: usize = if cfg!(test) { 3 } else { 1024 };
 
 /// The clients, with the time at which each of them is forgotten.

@@ -1,4 +1,4 @@
-//! Which problem an error of another layer becomes.
+//! Converts the errors of other layers to problems.
 
 use super::Problem;
 use crate::actors::engine::{CommandError, KeywordStatus, ReachedError, Tidings};
@@ -21,6 +21,8 @@ impl Problem {
         Self::unless_catching_up(tidings, keyword, Self::NotTracked)
     }
 
+    /// The problem that `problem` makes, or [`Problem::TryAgain`] while the shard of the keyword is
+    /// still catching up.
     fn unless_catching_up(
         tidings: &Tidings,
         keyword: &Keyword,
@@ -28,8 +30,8 @@ impl Problem {
     ) -> Self {
         match tidings.keyword_status(keyword) {
             KeywordStatus::CatchingUp => Self::TryAgain(
-                "the views are still catching up with the journal, and the keyword may be in what \
-                is left of it",
+                "the views are still catching up with the journal, which may still have events of \
+                the keyword",
             ),
             KeywordStatus::Live | KeywordStatus::Quarantined => problem(keyword.to_string()),
         }
@@ -44,7 +46,7 @@ impl Problem {
         }
     }
 
-    /// The problem when the views did not reach the sequence `min`.
+    /// The problem if the views did not reach the sequence `min`.
     pub fn not_reached(error: &ReachedError, min: Sequence) -> Self {
         match error {
             ReachedError::BeyondHead { head } => Self::BeyondHead { min, head: *head },
@@ -59,8 +61,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_not_kept() {
             return Self::TryAgain(
-                "the views are still catching up with the journal, and the earlier ones, which \
-                answer meanwhile, cannot answer this",
+                "the views are still catching up with the journal, and the previous views, which \
+                answer meanwhile, cannot answer this request",
             );
         }
         Self::ViewsUnavailable(whole(&error).to_string())
@@ -77,11 +79,11 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::TryAgain => {
-                Self::TryAgain("it is journaled, but was not folded within 5 seconds")
+                Self::TryAgain("the change has no effect yet, but may be journaled already")
             }
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
             CommandError::TooManyRuleTexts { max } => Self::TooManyRuleTexts { max },
-            // No `unless_catching_up` here: the command has waited until its shard had caught up.
+            // Not `unless_catching_up`: the command has waited until the shard had caught up.
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),

@@ -1,8 +1,8 @@
-//! [`Problem`]: every reason for which a request is refused. Its response has RFC 9457 problem
-//! details.
+//! [`Problem`]: the reasons for which requests are refused. The response to a refused request has
+//! RFC 9457 problem details.
 //!
 //! The `type` of a problem is a stable relative URI. The `title` depends on the type alone. The
-//! `detail` says what was wrong with this request and what would be right.
+//! `detail` says what was wrong with the request, and often what would be right.
 
 mod conversion;
 
@@ -16,11 +16,11 @@ use crate::telemetry::log_throttled;
 /// The content type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Why a request is refused. The text of a variant is the problem's `detail`.
+/// Why a request is refused. The text of a variant is the `detail` of the problem.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// No such route.
+    /// There is no such route.
     #[error("there is nothing at {path:?}; /api/openapi.json lists what there is")]
     NotFound {
         /// Path of the request.
@@ -34,7 +34,7 @@ pub enum Problem {
         /// Path of the request.
         path: String,
     },
-    /// A query parameter that this route does not have.
+    /// The route does not have this query parameter.
     #[error("the query parameter {name:?} is unknown here; {right}")]
     UnknownParameter {
         /// Name of the parameter.
@@ -49,7 +49,7 @@ pub enum Problem {
         name: &'static str,
         /// Value of the parameter, shortened.
         value: String,
-        /// What would be right, as a clause.
+        /// The valid values, as a clause.
         right: String,
     },
     /// A query string that is malformed, or whose parameters contradict each other.
@@ -67,19 +67,19 @@ pub enum Problem {
         to: String,
         /// Number of points in the span.
         points: u64,
-        /// Largest allowed number of points.
+        /// Maximum number of points.
         max: u64,
     },
     /// A text that cannot be a keyword.
     #[error("{0}")]
     BadKeyword(String),
-    /// A body that is incomplete, or not of the form that the route takes.
+    /// A body that is incomplete, or not in the form that the route takes.
     #[error("{0}")]
     BadBody(String),
     /// A request that is not valid HTTP/1.1.
     #[error("{0}")]
     BadRequest(String),
-    /// A request to the WebSocket's route that is not a handshake.
+    /// A request to the route of the WebSocket that is not a handshake.
     #[error("{0}")]
     UpgradeRequired(&'static str),
     /// The keyword never existed.
@@ -133,13 +133,13 @@ pub enum Problem {
     /// The body is too large.
     #[error("the body is larger than the {max} bytes that are allowed; send it in parts")]
     BodyTooLarge {
-        /// Largest allowed size, in bytes.
+        /// Maximum size, in bytes.
         max: u64,
     },
     /// The body did not arrive in time.
     #[error("the body did not arrive in time; send it faster or in parts")]
     BodyTimeout,
-    /// The body has another type than the route takes.
+    /// The body does not have the media type that the route takes.
     #[error("the body is {found}; this route takes {right}")]
     UnsupportedMediaType {
         /// What the headers say about the body.
@@ -155,15 +155,16 @@ pub enum Problem {
         /// The journal head.
         head: Sequence,
     },
-    /// The request cannot be answered now, for a reason that passes by itself. The text names it.
+    /// The request cannot be answered now, for a reason that passes by itself. The text names the
+    /// reason.
     #[error("{0}; try again in a moment")]
     TryAgain(&'static str),
-    /// A limit that clients share is reached. It frees up as other requests end.
+    /// A limit that clients share is reached. Other requests that end make room.
     #[error("{what}; the setting {setting} limits this; try again in a moment")]
     Busy {
         /// What is over the limit, as a clause such as "too many scans are waiting".
         what: &'static str,
-        /// The setting that limits it, such as `query.waiting`.
+        /// The setting with the limit, such as `query.waiting`.
         setting: &'static str,
     },
     /// The server is not ready.
@@ -184,7 +185,8 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The problem for an invalid value of a parameter. `right` says what would be right.
+    /// The problem for an invalid value of a query parameter. `right` names the valid values, as a
+    /// clause.
     pub fn parameter(name: &'static str, value: &str, right: impl Into<String>) -> Self {
         Self::BadParameter {
             name,
@@ -282,7 +284,7 @@ impl Problem {
     }
 }
 
-/// The first characters of a text, for quoting it.
+/// The first 80 characters of a text, for quoting it.
 pub fn shortened(text: &str) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(80).collect();
