@@ -1,4 +1,4 @@
-//! The figures of `bench queries`, as JSON and as text.
+//! The figures of `tidings bench queries`, as JSON and as text.
 
 use serde::Serialize;
 
@@ -7,36 +7,44 @@ use crate::cli::bench::latency::Latency;
 /// All figures.
 #[derive(Debug, Serialize)]
 pub(super) struct QueryFigures {
+    /// Number of tweets in the queried keyword.
     pub(super) tweets: u64,
+    /// Number of days over which these tweets are spread.
     pub(super) days: u32,
+    /// Number of other keywords.
     pub(super) keywords: u32,
+    /// Number of tweets in the other keywords together.
     pub(super) others: u64,
     pub(super) waited: Vec<Waited>,
-    /// Number of tweets that were posted and folded during the second half of the requests.
+    /// Number of tweets that were posted during the second half of the requests. All of them were
+    /// folded at its end.
     pub(super) posted: u64,
-    /// Duration of that half, in seconds.
+    /// Duration of that half until the last of these tweets was folded, in seconds.
     pub(super) seconds: f64,
 }
 
-/// The waiting times of one request.
+/// The waiting times of the answers to one question.
 #[derive(Debug, Serialize)]
 pub(super) struct Waited {
+    /// The name of the question.
     pub(super) what: &'static str,
-    /// The goal of the 99th percentile, without other work on the server.
+    /// The goal for the 99th percentile of `alone`, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) goal_ms: Option<f64>,
+    /// Without other work on the server.
     pub(super) alone: Latency,
+    /// While the server folds posted tweets.
     pub(super) beside: Latency,
 }
 
 impl QueryFigures {
-    /// No measured request failed.
+    /// Whether every measured request was answered.
     pub(super) fn has_all_answers(&self) -> bool {
         let latencies = self.waited.iter().flat_map(|one| [&one.alone, &one.beside]);
         latencies.into_iter().all(|latency| latency.failed == 0)
     }
 
-    /// The figures for people.
+    /// The figures as lines of text.
     pub(super) fn text(&self) -> String {
         let mut lines = vec![format!(
             "{} tweets over {} days in one keyword, {} in {} others",

@@ -1,9 +1,10 @@
 //! `tidings bench queries`: waiting times of the answers that need many rows.
 //!
-//! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each request is
-//! asked several times, one after the other: first while nothing else happens, then while a
-//! publisher posts at a steady rate. [`figures`] prints the results. Without a rate the fold would
-//! take all processors, and the answers, whose threads have a lower priority, would hardly come.
+//! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each question is
+//! asked several times, one request after the other: first while nothing else happens, then while a
+//! publisher posts at a steady rate. [`figures`] has the results. Without a limit on the rate, the
+//! fold would take all processors. The threads of the answers have a lower priority, so answers
+//! would hardly come.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,14 +28,14 @@ mod scene;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct QueriesBenchArguments {
-    /// Number of tweets in the keyword that is asked about
+    /// Number of tweets in the queried keyword
     #[arg(
         long,
         default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
     )]
     tweets: u64,
-    /// Days that they are spread over, up to now
+    /// Number of days, up to now, over which the tweets of the queried keyword are spread
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     days: u32,
     /// Number of other keywords
@@ -51,23 +52,23 @@ pub(in crate::cli) struct QueriesBenchArguments {
         value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
     )]
     others: u64,
-    /// How often each request is asked
+    /// Number of measured requests for each question, alone and again beside the fold
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     times: u32,
-    /// Tweets that are posted per second beside the second half of the requests
+    /// Number of tweets per second that are posted during the second half of the requests
     #[arg(
         long,
         default_value_t = 2_000,
         value_parser = clap::value_parser!(u32).range(10..=1_000_000)
     )]
     rate: u32,
-    /// The server's data folder, which is kept, and reused when it is filled already; default: a
-    /// scratch folder
+    /// Data folder of the server, which is kept, and reused if a run of the last day has filled it;
+    /// default: a scratch folder
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
-/// Unmeasured answers before the measured ones.
+/// Number of unmeasured requests for each question before the measured ones.
 const WARM_UP: u32 = 3;
 
 pub(in crate::cli) async fn run(
@@ -128,6 +129,7 @@ async fn measure(
     })
 }
 
+/// Measures the answers to all questions, one question after the other.
 async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
     let mut all = Vec::new();
     for question in scene.questions() {
@@ -136,8 +138,8 @@ async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
     all
 }
 
-/// Measures the answers to a question. If the question names a time, each request names another
-/// one.
+/// Measures the answers to a question. If the question names a time, each request names a different
+/// time.
 async fn ask(scene: &Scene, question: &Question, times: u32) -> Latency {
     let mut spans: Vec<Duration> = Vec::new();
     let mut failed = 0;

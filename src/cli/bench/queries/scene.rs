@@ -1,7 +1,7 @@
 //! The server with its content, and the questions.
 //!
-//! `big` has many tweets, spread evenly over some days up to now. The other keywords have further
-//! tweets, spread over the last two days.
+//! The keyword `big` has many tweets, spread evenly over some days up to now. The other keywords
+//! have tweets that are spread over the last two days.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,19 +25,22 @@ use crate::events::{self, Event, Timestamp, TweetId};
 const EVENT_BYTES: u32 = 572;
 /// Number of days over which the tweets of the other keywords are spread.
 const OTHER_DAYS: i64 = 2;
-/// Bodies per second that are posted beside the questions.
+/// Number of bodies per second that are posted during the questions.
 const BODIES_PER_SECOND: u32 = 10;
 
 /// The keyword of the tweet that is posted last, which marks a folder as filled.
 const MARK: &str = "filled";
 
-/// A request that is measured.
+/// A question that is measured.
 #[derive(Debug)]
 pub(super) struct Question {
+    /// The name of the question in the figures.
     pub(super) what: &'static str,
+    /// The path below `/api/v1`, with its parameters.
     path: &'static str,
-    /// The question names a time, another one in each request.
+    /// Whether each request names a time, a different one each time.
     is_past: bool,
+    /// The goal for the 99th percentile, in milliseconds.
     pub(super) goal_ms: Option<f64>,
 }
 
@@ -105,12 +108,17 @@ impl Question {
 #[derive(Debug)]
 pub(super) struct Scene {
     client: ServerClient,
+    /// The events of `big`.
     big: Mutex<Made>,
+    /// The events of the other keywords.
     other: Mutex<Made>,
-    /// The time at which filling began.
+    /// The time at which the scene was made. In a new folder, filling begins then.
     now: Timestamp,
+    /// Number of tweets of `big`.
     tweets: u64,
+    /// Number of tweets of the other keywords together.
     others: u64,
+    /// Number of days over which the tweets of `big` are spread.
     days: i64,
 }
 
@@ -139,13 +147,14 @@ impl Scene {
         QUESTIONS
     }
 
-    /// Fills the server, unless an earlier run filled it less than a day ago.
+    /// Fills the server, unless an earlier run filled it less than a day ago. Fails if an earlier
+    /// run filled it before that.
     pub(super) async fn fill(&self) -> anyhow::Result<()> {
         if let Some(ready) = self.filled_at().await? {
             ensure!(
                 self.now.millis() - ready.millis() < Timestamp::DAY,
-                "the folder was filled at {ready}, so its newest windows are empty by now; name an \
-                empty folder"
+                "the folder was filled at {ready}, more than a day ago, so its newest windows are \
+                empty; name an empty folder"
             );
             return Ok(());
         }
@@ -168,7 +177,8 @@ impl Scene {
         Ok(())
     }
 
-    /// The time at which the folder was filled completely, which is that of the tweet of [`MARK`].
+    /// The time at which the filling of the folder began, if it was completed. It is the time of
+    /// the tweet of [`MARK`].
     async fn filled_at(&self) -> anyhow::Result<Option<Timestamp>> {
         let path = format!("/api/v1/keywords/{MARK}/timeline?limit=1");
         let answer: Value = match self.client.ask(Method::GET, &path, None).await {
@@ -178,7 +188,7 @@ impl Scene {
         };
         let at = answer.pointer("/items/0/at").and_then(Value::as_str);
         Ok(Some(Timestamp::parse(
-            at.context("a mark without a time")?,
+            at.context("the marking tweet has no time")?,
         )?))
     }
 
@@ -188,7 +198,8 @@ impl Scene {
         if !is_past {
             return format!("/api/v1{path}");
         }
-        // Steps of seven hours and some minutes reach all hours of the day.
+        // Steps of seven hours and a minute reach all hours of the day, within the newer half of
+        // the days.
         let hours = i64::from(number) * 7 % (self.days * 24 / 2).max(1);
         let at = self
             .now
@@ -196,8 +207,9 @@ impl Scene {
         format!("/api/v1{path}&at={at}")
     }
 
-    /// Posts tweets of now until `ends` is set, at most `rate` per second. Returns how many were
-    /// posted and folded.
+    /// Posts tweets with the current time until `ends` is set: at most `rate` per second, rounded
+    /// up to a multiple of [`BODIES_PER_SECOND`]. Waits until they are folded, and returns their
+    /// number.
     pub(super) async fn publish_until(&self, ends: &AtomicBool, rate: u32) -> anyhow::Result<u64> {
         let mut posted = 0;
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / BODIES_PER_SECOND);
@@ -210,7 +222,7 @@ impl Scene {
             }
             match post(&self.client, body).await {
                 Ok(answer) => posted += answer.journaled,
-                Err(error) => tracing::debug!("a body was not taken: {error:#}"),
+                Err(error) => tracing::debug!("a body was refused: {error:#}"),
             }
         }
         folded(&self.client).await?;
@@ -225,7 +237,8 @@ impl Scene {
             anyhow::bail!("an event that posts no tweet");
         };
         tweet.at = at;
-        // A folder that was filled before has the ids of that run.
+        // Ids contain the time of the run, because a folder that an earlier run filled has the ids
+        // of that run.
         tweet.id = TweetId::new(&format!("{:x}-{}", self.now.millis(), tweet.id))?;
         let keyword = if is_big { "big" } else { keyword.as_str() };
         let event = String::from_utf8(events::json::encode(&Event::TweetPosted(tweet)))?;
@@ -234,7 +247,7 @@ impl Scene {
     }
 }
 
-/// The line that is posted last, when the folder is filled.
+/// The line with the tweet of [`MARK`], which is posted last.
 fn marking_line(now: Timestamp) -> String {
     let line = json!({
         "type": "tweet.posted", "id": MARK, "at": now.to_string(), "text": MARK,
@@ -243,8 +256,8 @@ fn marking_line(now: Timestamp) -> String {
     format!("{line}\n")
 }
 
-/// The age in milliseconds of the tweet with this number, if `tweets` are spread evenly over
-/// `days`, the oldest first.
+/// The age in milliseconds of the tweet with this number, if this number of tweets is spread evenly
+/// over `days`, the oldest first.
 fn age(number: u64, tweets: u64, days: i64) -> i64 {
     let step = days.saturating_mul(Timestamp::DAY) / i64::try_from(tweets.max(1)).unwrap_or(1);
     step.saturating_mul(i64::try_from(tweets.saturating_sub(number)).unwrap_or_default())
