@@ -25,12 +25,13 @@ pub struct TextKeys {
 #[derive(Debug)]
 pub struct Post {
     pub id: String,
-    /// The time, in milliseconds.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
     pub author: String,
     pub keys: Rc<TextKeys>,
-    /// The tweet in the form of answers.
+    /// The tweet as answers show it.
     pub shown: Value,
+    /// The time of the latest metrics, in milliseconds since 1970.
     metrics_at: i64,
     /// Indexes of the keywords that the post matches.
     keywords: Vec<usize>,
@@ -53,7 +54,7 @@ pub struct Archive {
     keywords: [&'static str; 12],
     posts: HashMap<String, Post>,
     deleted: HashSet<String>,
-    /// The keys of every text, analysed once.
+    /// The keys of every text, so that a text is analysed once.
     analysed: HashMap<String, Rc<TextKeys>>,
     analyser: Analyser,
 }
@@ -69,7 +70,7 @@ impl Archive {
         }
     }
 
-    /// Applies a line that names no keyword.
+    /// Applies a line without a keyword, which belongs to all keywords that its text matches.
     pub fn apply(&mut self, line: &Value) {
         let id = line["id"].as_str().unwrap();
         let at = millis(line["at"].as_str().unwrap());
@@ -141,7 +142,7 @@ impl Archive {
         Rc::clone(keys)
     }
 
-    /// The posts of each keyword, and its own words.
+    /// The view of each keyword.
     pub fn views(&self) -> Vec<View<'_>> {
         let mut all: Vec<&Post> = self.posts.values().collect();
         all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -161,22 +162,23 @@ impl Archive {
     }
 }
 
-/// The recomputed view of a keyword: its posts.
+/// The recomputed view of a keyword.
 pub struct View<'a> {
     pub keyword: &'static str,
-    /// In the order of time, then id.
+    /// The posts of the keyword, in the order of their times, then of their ids.
     pub posts: Vec<&'a Post>,
-    /// The keyword, and its words.
+    /// The keyword, and the words that the analyser finds in it.
     pub own_words: Vec<String>,
 }
 
 impl<'a> View<'a> {
-    /// The posts of a span, which is in milliseconds.
+    /// The posts in a span, which is in milliseconds since 1970.
     pub fn between(&self, span: &Range<i64>) -> &[&'a Post] {
         let before = |moment: i64| self.posts.partition_point(|post| post.at < moment);
         &self.posts[before(span.start)..before(span.end)]
     }
 
+    /// The number of posts in a span, which is in milliseconds since 1970.
     pub fn count(&self, span: &Range<i64>) -> u64 {
         self.between(span).len() as u64
     }
@@ -197,11 +199,12 @@ where
     counts
 }
 
+/// Parses a time to milliseconds since 1970.
 pub fn millis(text: &str) -> i64 {
     Timestamp::parse(text).unwrap().millis()
 }
 
-/// A time in the form of answers.
+/// A time, given in milliseconds since 1970, as answers show it.
 pub fn time(millis: i64) -> Value {
     json!(Timestamp::from_millis(millis).to_string())
 }

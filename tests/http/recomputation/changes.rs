@@ -1,4 +1,4 @@
-//! Random moments, deletions and metrics.
+//! Chooses moments for the questions, and makes deletions and metrics of random posts.
 
 use serde_json::{Value, json};
 use tidings::events::Timestamp;
@@ -10,11 +10,12 @@ use crate::common::lines;
 
 const DAY: i64 = Timestamp::DAY;
 
-/// Number of posts that are deleted, and of posts that get metrics.
+/// Number of deletions of random posts, and also of metrics of random posts. A post may be chosen
+/// again.
 const CHANGES: usize = 1_000;
 
-/// Twenty moments: now, edges of buckets, times of posts, and random ones, some before the first
-/// post and long after the last.
+/// Twenty moments: now, edges of buckets, times of posts, and other times between and around those
+/// of the posts.
 pub fn moments(views: &[View<'_>], (from, to): (i64, i64), chance: &mut Chance) -> Vec<Moment> {
     let mut any = || from + below(chance, to - from);
     let floor = |at: i64, width: i64| at.div_euclid(width) * width;
@@ -37,7 +38,7 @@ pub fn moments(views: &[View<'_>], (from, to): (i64, i64), chance: &mut Chance) 
     moments
 }
 
-/// Deletions and metrics of random posts, and the deletion of each keyword's oldest post.
+/// The deletion of the oldest post of each keyword, then deletions and metrics of random posts.
 pub fn changes(views: &[View<'_>], now: i64, chance: &mut Chance) -> Vec<Value> {
     let time = |millis: i64| Timestamp::from_millis(millis.min(now)).to_string();
     let mut changes = Vec::new();
@@ -51,7 +52,7 @@ pub fn changes(views: &[View<'_>], now: i64, chance: &mut Chance) -> Vec<Value> 
             changes.push(lines::deleted(&post.id, &time(now)));
             continue;
         }
-        // Metrics that are older than the last ones change nothing.
+        // Some metrics are older than the post or its latest metrics, and so change nothing.
         let at = post.at + below(chance, 3 * DAY) - DAY / 2;
         let likes = chance.below(50_000);
         let mut line = lines::engaged(&post.id, &time(at), likes);

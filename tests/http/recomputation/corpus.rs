@@ -1,4 +1,4 @@
-//! The posts that are published, and from which answers are recomputed.
+//! The posts that are published to the server and put into the archive.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use tidings::events::Timestamp;
 use crate::common::chance::long_or;
 use crate::common::posts;
 
-/// Posts of the generated world on each day.
+/// Number of posts of the generated world per day.
 const POSTS_A_DAY: u64 = 660;
 
-/// Posts beside the project that this repository does not contain.
+/// A file of posts that is not in this repository, but may lie beside it.
 const PUBLISHED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../shared/data/posts-ko.ndjson.zst"
@@ -32,23 +32,24 @@ const PUBLISHED_KEYWORDS: [&str; 12] = [
     "음악",
 ];
 
-/// The last days, as many as the windows of 30 days and the ones before them have; in the long form
-/// all four months.
+/// Number of days of posts: 60, as many as a window of 30 days and the one before it have together,
+/// or 120 in the long form of the test.
 fn days() -> u16 {
     long_or(120, 60)
 }
 
-/// Lines of NDJSON, and the keywords that are tracked before they come.
+/// The lines of a publisher, and the keywords that are tracked before.
 pub struct Corpus {
     pub keywords: [&'static str; 12],
     pub lines: Vec<String>,
-    /// The times of the first and of the last post.
+    /// The span of the times of the posts.
     pub from: Timestamp,
     pub to: Timestamp,
 }
 
 impl Corpus {
-    /// The generated world: posts, some of them late or twice, their metrics, and deletions.
+    /// The lines of a generated world: posts, of which some are late or come twice, metrics, and
+    /// deletions.
     pub fn generated() -> Self {
         let to = moment(posts::TO);
         let from = to.plus(-i64::from(days()) * Timestamp::DAY);

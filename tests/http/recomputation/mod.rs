@@ -1,14 +1,14 @@
 //! Rankings, related words, overviews, spikes and expected counts over HTTP equal a recomputation
-//! from the raw lines, before and after deletions and metrics. The recomputation has plain lists of
-//! posts. It shares the analyser and the form of times with the server.
+//! from the raw lines, before and after deletions and metrics. The recomputation uses plain lists
+//! of posts. It shares only the analyser and the form of times with the server.
 //!
 //! ```text
 //! corpus ─► server ─────────────────────────────► answers ─┐
 //!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the questions
 //! ```
 //!
-//! With `TIDINGS_SOAK` all posts are published and every question is asked, else the posts of two
-//! months and some of the questions.
+//! With `TIDINGS_SOAK` the posts of four months are published and every question is asked;
+//! otherwise the posts of 60 days, and a sample of the questions.
 
 mod archive;
 mod changes;
@@ -33,11 +33,11 @@ use overview::token;
 use questions::{Question, State};
 use spikes::Spikes;
 
-/// Number of lines in a request. They are folded before the next request.
+/// Number of lines in a request. The lines are folded before the next request.
 const LINES: usize = 1_000;
-/// Maximum number of attempts of a request that a busy machine does not answer in time.
+/// Maximum number of attempts of a request, because a busy machine may not fold or answer in time.
 const MAX_ATTEMPTS: usize = 20;
-/// Maximum number of differences that are printed.
+/// Maximum number of different answers that are printed.
 const MAX_PRINTED: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,8 +53,8 @@ async fn answers_about_published_posts_equal_a_recomputation_from_the_lines() {
 }
 
 async fn compare(corpus: &Corpus) {
-    // The last posts are deleted within a day after them, and the server accepts no line that is
-    // more than a day ahead.
+    // The posts of the last day are deleted up to a day later, and the server accepts no line that
+    // is more than a day ahead of its clock.
     let now = corpus.to.plus(Timestamp::HOUR + 123_456);
     let running = Running::with(Setup {
         clock: Clock::of(move || now),
@@ -88,7 +88,7 @@ async fn compare(corpus: &Corpus) {
     running.stop().await;
 }
 
-/// Publishes lines, which are folded at the end, and applies them to the archive.
+/// Publishes lines, waits until they are folded, and applies them to the archive.
 async fn publish(running: &Running, lines: &[String], archive: &mut Archive) {
     for part in lines.chunks(LINES) {
         let mut attempts = 1..=MAX_ATTEMPTS;
@@ -102,8 +102,8 @@ async fn publish(running: &Running, lines: &[String], archive: &mut Archive) {
 }
 
 /// Publishes lines and waits until they are folded. Returns false if some lines were refused
-/// because the lines before them were not folded within five seconds. All of them can then be
-/// published again, because lines that were accepted before change nothing.
+/// because the lines before them were not folded within five seconds. All lines can then be
+/// published again, because the accepted ones change nothing the second time.
 async fn is_folded(running: &Running, lines: &str) -> bool {
     let answer = running.publish(lines).await.expect(200);
     let path = format!("/api/v1/ledger?min_seq={}", answer["seq"]);
@@ -120,7 +120,7 @@ async fn is_folded(running: &Running, lines: &str) -> bool {
     refused.is_empty()
 }
 
-/// Compares the posts of each keyword, and the answers to these questions.
+/// Compares the number of posts of each keyword, and the answers to these questions.
 async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions: &[Question]) {
     let state = State {
         spikes: views.iter().map(Spikes::of).collect(),
@@ -156,7 +156,7 @@ async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions:
     );
 }
 
-/// The number of posts of each keyword, and the times of the oldest and the newest.
+/// Compares the number of posts of each keyword, and the times of the oldest and the newest post.
 async fn check_summaries(running: &Running, views: &[View<'_>]) {
     let answer = running.get("/api/v1/keywords").await.expect(200);
     for view in views {

@@ -64,18 +64,20 @@ pub fn overview(views: &[View<'_>], spikes: &[Spikes], window: &str, at: i64) ->
     })
 }
 
+/// The views by the number of their posts in a span, the highest first.
 fn ranked<'v, 'a>(views: &'v [View<'a>], span: &Range<i64>) -> Vec<&'v View<'a>> {
     let mut ranked: Vec<_> = views.iter().collect();
     ranked.sort_by_key(|view| (Reverse(view.count(span)), view.keyword));
     ranked
 }
 
-/// A share of the whole with 4 decimals, half up.
+/// The share `count / total`, rounded half up to 4 decimals.
 fn share(count: u64, total: u64) -> Value {
     let units = (2 * 10_000 * count + total).checked_div(2 * total);
     shown(i64::try_from(units.unwrap_or(0)).unwrap(), 10_000.0)
 }
 
+/// The numbers of posts in 24 parts of a span.
 fn spark(view: &View<'_>, span: &Range<i64>) -> Vec<u64> {
     let minutes = (span.end - span.start) / MINUTE;
     let edge = |part: i64| span.start + part * minutes / 24 * MINUTE;
@@ -84,6 +86,7 @@ fn spark(view: &View<'_>, span: &Range<i64>) -> Vec<u64> {
         .collect()
 }
 
+/// The ten newest posts of all keywords before `end`.
 fn latest(views: &[View<'_>], end: i64) -> Vec<Value> {
     let mut latest = Vec::new();
     for view in views {
@@ -107,6 +110,7 @@ fn latest(views: &[View<'_>], end: i64) -> Vec<Value> {
         .collect()
 }
 
+/// The twenty strongest spikes that overlap a span.
 fn strongest(views: &[View<'_>], spikes: &[Spikes], span: &Range<i64>) -> Vec<Value> {
     let mut found = Vec::new();
     for (view, spikes) in views.iter().zip(spikes) {

@@ -15,15 +15,17 @@ use crate::common::chance::Chance;
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
 
-/// Number of questions of each window about each kind of ranked items.
+/// Number of questions for each window and item of [`RANKINGS`].
 const SAMPLES: usize = 3;
-/// Number of questions over all keywords, at least as many as there are moments.
+/// Number of questions about related words, and of questions about overviews: at least as many as
+/// there are moments.
 const SAMPLES_ACROSS: usize = 24;
 
 /// Values of `limit`.
 const LIMITS: [usize; 3] = [1, 20, 100];
 
-/// A moment in milliseconds; `None` stands for the present, which the question does not name.
+/// A moment in milliseconds since 1970. `None` stands for the present, which the path then does not
+/// name.
 pub type Moment = Option<i64>;
 
 /// A question about one keyword, given by its index, or about all keywords.
@@ -47,17 +49,17 @@ pub enum Question {
         window: &'static str,
         at: Moment,
     },
-    /// About the 30 days before a moment.
+    /// The spikes of the 30 days before a moment.
     Spikes {
         keyword: usize,
         to: Moment,
     },
-    /// About the year that ends at a moment.
+    /// The spikes of the 366 days before a moment.
     SpikesOfYear {
         keyword: usize,
         to: i64,
     },
-    /// About the 100 days before a moment.
+    /// The expected counts of the 100 days before a moment.
     Expected {
         keyword: usize,
         to: i64,
@@ -101,8 +103,9 @@ impl Question {
         all
     }
 
-    /// A sample of the questions. The ones about rankings have every keyword, moment, window, order
-    /// and kind of ranked items; those of each other kind have every moment and window.
+    /// A sample of the questions. The questions about rankings cover every keyword, moment, window,
+    /// kind of ranked items and order. The other kinds of questions cover every moment, and every
+    /// window if they have one.
     pub fn some(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
         let keywords: Vec<usize> = (0..keywords).collect();
         let mut some = Vec::new();
@@ -139,6 +142,7 @@ impl Question {
         some
     }
 
+    /// The questions about spikes and expected counts before a moment.
     fn of_hours(keyword: usize, to: Moment) -> Vec<Self> {
         let mut questions = vec![Self::Spikes { keyword, to }];
         if let Some(to) = to {
@@ -148,6 +152,7 @@ impl Question {
         questions
     }
 
+    /// The path below `/api/v1`.
     pub fn path(self, state: &State<'_>) -> String {
         let of = |keyword: usize| format!("keywords/{}", token(state.views[keyword].keyword));
         let time = |millis: i64| Timestamp::from_millis(millis).to_string();
@@ -192,7 +197,7 @@ impl Question {
         }
     }
 
-    /// The answer, without `epoch` and `as_of`.
+    /// The recomputed answer, without `epoch` and `as_of`.
     pub fn answer(self, state: &State<'_>) -> Value {
         let State { views, spikes, now } = state;
         match self {
@@ -241,7 +246,7 @@ fn whole_hours(from: i64, to: i64) -> Range<i64> {
     from.div_euclid(HOUR) * HOUR..(to + HOUR - 1).div_euclid(HOUR) * HOUR
 }
 
-/// Returns all of its cards in random order, then all of them again.
+/// Deals all of its cards in random order, then all of them again in another order.
 struct Deck<'a, T> {
     cards: &'a [T],
     left: Vec<T>,

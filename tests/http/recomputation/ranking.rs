@@ -10,7 +10,7 @@ use tidings::events::Timestamp;
 use super::archive::{Post, View, key_counts, time};
 use super::statistics::{Table, shown};
 
-/// The kinds of ranked items, with the orders of each.
+/// The kinds of ranked items, each with its orders.
 pub const RANKINGS: [(&str, &str); 9] = [
     ("word", "top"),
     ("hashtag", "top"),
@@ -25,7 +25,7 @@ pub const RANKINGS: [(&str, &str); 9] = [
 
 pub const WINDOWS: [&str; 4] = ["1h", "24h", "7d", "30d"];
 
-/// The window whose last bucket contains a moment, and the window before.
+/// The window with a moment in its last bucket, and the window before it.
 pub fn windows(window: &str, at: i64) -> (Range<i64>, Range<i64>) {
     let (bucket, buckets) = match window {
         "1h" => (5 * Timestamp::MINUTE, 12),
@@ -76,6 +76,7 @@ pub fn ranking(view: &View<'_>, query: &RankingQuery) -> Value {
     })
 }
 
+/// The number of these posts that have each key of a kind.
 fn counts<'a>(posts: &[&'a Post], by: &str) -> HashMap<&'a str, u64> {
     match by {
         "word" => key_counts(posts, |post| &post.keys.words),
@@ -86,7 +87,8 @@ fn counts<'a>(posts: &[&'a Post], by: &str) -> HashMap<&'a str, u64> {
     }
 }
 
-/// Keys with their counts: the highest counts first, then in the order of their bytes.
+/// Keys with their counts: the highest count first, equal ones in the order of the bytes of their
+/// keys.
 fn ordered<'a>(counts: &HashMap<&'a str, u64>) -> Vec<(&'a str, u64)> {
     let mut ordered: Vec<_> = counts.iter().map(|(key, count)| (*key, *count)).collect();
     ordered.sort_by_key(|(key, count)| (Reverse(*count), *key));

@@ -10,9 +10,10 @@ use super::archive::{View, key_counts, time};
 use super::ranking::windows;
 use super::statistics::{Table, shown};
 
-/// Minimum number of posts of other keywords for an expectation.
+/// Minimum number of posts of other keywords. With fewer, no scores are computed.
 const MIN_OTHERS: u64 = 1_000;
 
+/// A related word.
 struct Node {
     /// `g2` in thousandths and `npmi` in ten-thousandths.
     scores: Option<(i64, i64)>,
@@ -20,7 +21,7 @@ struct Node {
     word: String,
 }
 
-/// The answer about the view with this index.
+/// The answer for the keyword with this index.
 pub fn related(views: &[View<'_>], index: usize, window: &str, at: i64, limit: usize) -> Value {
     let (span, before) = windows(window, at);
     let view = &views[index];
@@ -55,6 +56,7 @@ pub fn related(views: &[View<'_>], index: usize, window: &str, at: i64, limit: u
     })
 }
 
+/// All views but the one with this index.
 fn others<'v, 'a>(views: &'v [View<'a>], index: usize) -> impl Iterator<Item = &'v View<'a>> {
     let others = views.iter().enumerate();
     others.filter_map(move |(other, view)| (other != index).then_some(view))
@@ -100,7 +102,7 @@ fn nodes(views: &[View<'_>], index: usize, span: &Range<i64>) -> Vec<Node> {
     nodes
 }
 
-/// Pairs of these words in the newest 2,000 posts of the span.
+/// The links: pairs of these words in the newest 2,000 posts of the span.
 fn links(view: &View<'_>, span: &Range<i64>, words: &HashSet<&str>) -> Vec<Value> {
     let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for post in view.between(span).iter().rev().take(2_000) {

@@ -14,23 +14,25 @@ use super::usual::{PRIOR, Usual};
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
 
-/// A spike in the form of answers.
+/// A spike.
 pub struct Spike {
-    /// Milliseconds.
+    /// The start and the end, in milliseconds since 1970.
     pub span: Range<i64>,
-    /// Thousandths.
+    /// The score in thousandths.
     pub score: i64,
+    /// The spike as answers show it.
     pub shown: Value,
 }
 
-/// All spikes of a keyword, and its usual tweets.
+/// All spikes of a keyword, and its expected counts; no expected counts for a keyword without
+/// posts.
 pub struct Spikes {
     pub spikes: Vec<Spike>,
     usual: Option<Usual>,
 }
 
-/// Limits that some hours must reach: a deviance, tweets above the expected ones, and a ratio to
-/// the expected ones, all in thousandths.
+/// Limits that warm or hot hours reach: the deviance, the number of tweets above the expected one,
+/// and the ratio to the expected number, all in thousandths.
 struct Limits(u64, u64, u64);
 
 const WARM: Limits = Limits(16_000 / 3, 4_500, 1_500);
@@ -49,7 +51,7 @@ impl Spikes {
         Self { spikes, usual }
     }
 
-    /// The answer of `/spikes` for whole hours.
+    /// The answer of `/spikes` for a span of whole hours.
     pub fn answer(&self, span: &Range<i64>) -> Value {
         let spikes: Vec<&Value> = self.overlapping(span).map(|spike| &spike.shown).collect();
         json!({ "spikes": spikes, "until": time(span.end) })
@@ -61,7 +63,7 @@ impl Spikes {
             .filter(|spike| spike.span.start < span.end && span.start < spike.span.end)
     }
 
-    /// The answer of `/volume?expected=true` for whole hours.
+    /// The answer of `/volume?expected=true` for a span of whole hours.
     pub fn volume(&self, view: &View<'_>, span: &Range<i64>) -> Value {
         let hours = span.start / HOUR..span.end / HOUR;
         let points: Vec<Value> = hours
@@ -89,7 +91,7 @@ fn tenths(thousandths: u64) -> i64 {
     i64::try_from((thousandths + 50) / 100).unwrap()
 }
 
-/// Warm hours with gaps of at most two, by first and last hour.
+/// The stretches of warm hours with gaps of at most two hours: the first and the last hour of each.
 fn stretches(usual: &Usual, last: i64) -> Vec<(i64, i64)> {
     let mut stretches: Vec<(i64, i64)> = Vec::new();
     for hour in usual.first()..=last {
@@ -108,12 +110,14 @@ fn is_warm(usual: &Usual, hour: i64) -> bool {
     let counted = usual.count(hour) * 1_000;
     let neighbours = [hour - 1, hour, hour + 1];
     let mut expected = neighbours.iter().filter_map(|hour| usual.expected(*hour));
-    // Few hours have so many tweets; the rest of the formula is slow.
+    // This condition follows from the limits of `WARM`. It is checked first because few hours meet
+    // it and the rest is slow.
     counted >= 4_500
         && expected.all(|expected| counted * 2 >= expected * 3)
         && reaches(usual, &[hour], &WARM)
 }
 
+/// Whether these hours together reach limits.
 fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -> bool {
     let count: u64 = hours.iter().map(|hour| usual.count(*hour)).sum();
     let expected: Option<u64> = hours.iter().map(|hour| usual.expected(*hour)).sum();
@@ -134,7 +138,7 @@ fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -
     u64::try_from(deviance(count, compared)).unwrap() >= least * factor / 1_000
 }
 
-/// The spike from one hour to another, if one of its hours is hot.
+/// The spike of a stretch, if one of its hours is hot, alone or together with a neighbour.
 fn spike(view: &View<'_>, usual: &Usual, first: i64, last: i64) -> Option<Spike> {
     let hours = first..=last;
     let is_hot = hours.clone().any(|hour| reaches(usual, &[hour], &HOT))
@@ -161,7 +165,7 @@ fn spike(view: &View<'_>, usual: &Usual, first: i64, last: i64) -> Option<Spike>
     Some(Spike { span, score, shown })
 }
 
-/// Adds the reasons of a spike.
+/// Adds the reasons of a spike to its answer.
 fn explain(view: &View<'_>, span: &Range<i64>, shown: &mut Value) {
     let posts = view.between(span);
     let days = (span.end - span.start + DAY - 1) / DAY;

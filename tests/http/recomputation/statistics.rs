@@ -1,8 +1,9 @@
-//! The formulas of the answers, with counts as plain numbers.
+//! The formulas of scores, with counts as plain numbers.
 
 use serde_json::{Value, json};
 
-/// Numbers of tweets with and without a key, here and among those that they are compared with.
+/// Numbers of tweets: `a` have a key and `b` do not. `c` and `d` are the same numbers of the tweets
+/// with which these are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
     pub a: u64,
@@ -61,8 +62,8 @@ impl Table {
     }
 }
 
-/// `2·(n·ln(n/e) − (n − e))` in thousandths, where `e` is given in thousandths. 0 when `n` is not
-/// above `e`.
+/// `2·(n·ln(n/e) − (n − e))` in thousandths; 0 if `n` is not above `e`. The argument `e` is in
+/// thousandths.
 pub fn deviance(n: u64, e: u64) -> i64 {
     let (n, e) = (real(n), real(e) / 1_000.0);
     if n <= e {
@@ -71,12 +72,12 @@ pub fn deviance(n: u64, e: u64) -> i64 {
     rounded(2.0 * (n * libm::log(n / e) - (n - e)), 1_000.0)
 }
 
-/// A number in these units, half away from zero.
+/// `number × units`, rounded half away from zero.
 fn rounded(number: f64, units: f64) -> i64 {
     (number * units).round() as i64
 }
 
-/// A number of tenths, thousandths, … in the form of answers.
+/// `units / per_one`, as answers show it.
 pub fn shown(units: i64, per_one: f64) -> Value {
     json!(f64::from(i32::try_from(units).unwrap()) / per_one)
 }

@@ -1,4 +1,4 @@
-//! The usual tweets in the hours of a keyword, recomputed by the formulas of `docs/spikes.md`.
+//! The expected counts of the hours of a keyword, recomputed by the formulas of `docs/spikes.md`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,18 +7,21 @@ use tidings::events::Timestamp;
 
 use super::archive::View;
 
+/// A day in hours.
 pub const DAY: i64 = 24;
 const WEEK: i64 = 7 * DAY;
 /// Added to each count: half a tweet, in thousandths.
 pub const PRIOR: u64 = 500;
 
-/// The tweets of each hour of a keyword, and the expected ones. Hours are counted from 1970-01-01,
-/// tweets in thousandths.
+/// The number of tweets of each hour of a keyword, and the expected number. Hours are numbered from
+/// 1970-01-01. Bases and expectations are in thousandths of a tweet.
 pub struct Usual {
     counts: HashMap<i64, u64>,
     /// The hour of the oldest tweet.
     oldest: i64,
+    /// The [`Usual::base`] of hours for which it was computed.
     bases: RefCell<HashMap<i64, u64>>,
+    /// The [`Usual::expected`] of hours for which it was computed.
     expectations: RefCell<HashMap<i64, u64>>,
 }
 
@@ -38,6 +41,7 @@ impl Usual {
         })
     }
 
+    /// The number of tweets of an hour.
     pub fn count(&self, hour: i64) -> u64 {
         self.counts.get(&hour).copied().unwrap_or(0)
     }
@@ -47,11 +51,12 @@ impl Usual {
         self.oldest + WEEK
     }
 
+    /// The number of tweets of an hour and the prior, in thousandths.
     fn with_prior(&self, hour: i64) -> u64 {
         self.count(hour) * 1_000 + PRIOR
     }
 
-    /// The expected number of tweets of an hour.
+    /// The expected number of tweets of an hour, in thousandths; `None` before [`Usual::first`].
     pub fn expected(&self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;
@@ -65,7 +70,9 @@ impl Usual {
         Some(expected)
     }
 
-    /// The mean of the middle half of the same hours of four weeks and the hours beside them.
+    /// The mean of the middle half of the samples, in thousandths. The samples are the same hours
+    /// of the last four weeks and the hours beside them, and also the same hours of six days while
+    /// only one week is known.
     fn base(&self, hour: i64) -> u64 {
         if let Some(known) = self.bases.borrow().get(&hour) {
             return *known;
@@ -91,7 +98,7 @@ impl Usual {
         base
     }
 
-    /// The median of the ratios of sixteen blocks before a block, weighted by their bases, in
+    /// The median of the ratios of the sixteen blocks before a block, weighted by their bases, in
     /// 1,024ths.
     fn level(&self, block: i64) -> u64 {
         let blocks = block - 16..block;
@@ -117,7 +124,7 @@ impl Usual {
         median.unwrap().0.clamp(512, 64 * 1_024)
     }
 
-    /// The dispersion of an hour.
+    /// The dispersion of an hour, in thousandths.
     pub fn dispersion(&self, hour: i64) -> u64 {
         let today = hour.div_euclid(DAY) * DAY;
         let hours = self.first().max(today - 14 * DAY)..today;
