@@ -19,8 +19,12 @@ pub(in crate::actors) const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1)
 #[non_exhaustive]
 pub enum CommandError {
     /// The command is journaled but was not folded in time.
-    #[error("it is written down but not folded yet; try again in a moment")]
-    TryAgain,
+    #[error("the change is journaled but not folded yet; try again in a moment")]
+    NotFolded,
+    /// Nothing is journaled: the shard of the keyword is behind the journal, or its views are being
+    /// opened.
+    #[error("the views of the keyword are not ready yet; try again in a moment")]
+    NotReady,
     /// The limit of tracked keywords is reached.
     #[error("{max} keywords are tracked, which is the limit (keywords.max)")]
     TooMany {
@@ -178,7 +182,7 @@ impl Tidings {
         let current = core.progress.shard_is_current(core.shard_of(keyword));
         tokio::time::timeout(FOLD_WAIT, current)
             .await
-            .map_err(|_| CommandError::TryAgain)
+            .map_err(|_| CommandError::NotReady)
     }
 
     async fn command(
@@ -191,17 +195,17 @@ impl Tidings {
         let appended = self.journal().append(vec![record]).await?;
         self.reached(Scope::Keyword(keyword), appended.last)
             .await
-            .map_err(|_| CommandError::TryAgain)
+            .map_err(|_| CommandError::NotFolded)
     }
 
     /// Ends a keyword's quarantine; false when it was not quarantined.
     ///
     /// # Errors
-    /// [`CommandError::TryAgain`] while the views are being opened.
+    /// [`CommandError::NotReady`] while the views are being opened.
     pub async fn release(&self, keyword: &Keyword) -> Result<bool, CommandError> {
         let shard = self.core().shard_of(keyword);
         let released = self.shared.root.release(shard, keyword.clone()).await;
-        released.ok_or(CommandError::TryAgain)
+        released.ok_or(CommandError::NotReady)
     }
 
     /// Waits until a position is folded, at most [`FOLD_WAIT`].

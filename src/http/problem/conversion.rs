@@ -78,9 +78,12 @@ impl From<JournalError> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::TryAgain => {
-                Self::TryAgain("the change has no effect yet, but may be journaled already")
+            CommandError::NotFolded => {
+                Self::TryAgain("the change is journaled, but has no effect yet")
             }
+            CommandError::NotReady => Self::TryAgain(
+                "nothing was changed, because the views are still catching up with the journal",
+            ),
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
             CommandError::TooManyRuleTexts { max } => Self::TooManyRuleTexts { max },
             // Not `unless_catching_up`: the command has waited until the shard had caught up.
