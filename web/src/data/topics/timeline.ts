@@ -1,0 +1,79 @@
+import type { TimelineLine, Tweet } from "../types";
+import { type Position, positionOf, verdict } from "./position";
+
+/** The oldest tweet that the client holds; null when nothing older exists. */
+export type Floor = { at: string; id: string } | null;
+
+export interface TimelineState extends Position {
+  /** Newest first by (`at`, `id`). Complete from the first tweet down to the floor. */
+  tweets: readonly Tweet[];
+  floor: Floor;
+  /** Lines of the same list follow; the state is not yet a whole one. */
+  partial: boolean;
+}
+
+type Place = { at: string; id: string };
+
+/** Positive when `a` is newer. Times are UTC with milliseconds, so text order is time order. */
+export function comparePlaces(a: Place, b: Place): number {
+  if (a.at !== b.at) return a.at < b.at ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+const isAbove = (tweet: Place, floor: Floor) => floor === null || comparePlaces(tweet, floor) >= 0;
+const newestFirst = (tweets: Iterable<Tweet>) => [...tweets].sort((a, b) => comparePlaces(b, a));
+
+type Changes = { added: Tweet[]; changed: { id: string; metrics: Tweet["metrics"] }[]; removed: string[] };
+
+function applied(
+  tweets: readonly Tweet[],
+  floor: Floor,
+  { added, changed, removed }: Changes,
+): readonly Tweet[] {
+  if (added.length + changed.length + removed.length === 0) return tweets;
+  const held = new Map(tweets.map((tweet) => [tweet.id, tweet]));
+  for (const tweet of added) if (isAbove(tweet, floor)) held.set(tweet.id, tweet);
+  for (const { id, metrics } of changed) {
+    const tweet = held.get(id);
+    if (tweet) held.set(id, { ...tweet, metrics });
+  }
+  for (const id of removed) held.delete(id);
+  return newestFirst(held.values());
+}
+
+/** Returns the next state, or "gap" when an update is missing and the channel must start again. */
+export function timeline(state: TimelineState | undefined, line: TimelineLine): TimelineState | "gap" {
+  if (line.type === "snapshot") {
+    const partial = line.more === true;
+    const tweets = state?.partial ? [...state.tweets, ...line.items] : line.items;
+    return { ...positionOf(line), tweets: newestFirst(tweets), floor: line.floor, partial };
+  }
+  const action = verdict(state, line);
+  if (action === "gap" || !state) return "gap";
+  if (action !== "apply") return state;
+  return { ...state, ...positionOf(line), tweets: applied(state.tweets, state.floor, line) };
+}
+
+/** A result page below the floor, and every line that came since it was asked for. */
+export interface OlderPage {
+  items: readonly Tweet[];
+  /** Whether the page reaches the first tweet of all. */
+  last: boolean;
+  since: readonly TimelineLine[];
+}
+
+/**
+ * Lowers the floor. The page may be older than the state, so the updates that came while it was on its way are
+ * applied to it once more: their values are absolute.
+ */
+export function withOlder(state: TimelineState, { items, last, since }: OlderPage): TimelineState {
+  const held = new Set(state.tweets.map((tweet) => tweet.id));
+  const oldest = items.at(-1);
+  const floor: Floor = last ? null : oldest ? { at: oldest.at, id: oldest.id } : state.floor;
+  let tweets: readonly Tweet[] = newestFirst([
+    ...state.tweets,
+    ...items.filter((tweet) => !held.has(tweet.id)),
+  ]);
+  for (const line of since) if (line.type === "update") tweets = applied(tweets, floor, line);
+  return { ...state, tweets, floor };
+}

@@ -1,0 +1,24 @@
+import { cleanup } from "@testing-library/react";
+import { afterEach } from "vitest";
+
+process.env.TZ = "Asia/Seoul";
+
+// jsdom has no layout, so what asks for sizes gets a fixed one.
+class FixedResizeObserver {
+  constructor(private readonly callback: ResizeObserverCallback) {}
+  observe(target: Element): void {
+    const contentRect = { width: 800, height: 300, x: 0, y: 0, top: 0, left: 0, right: 800, bottom: 300 };
+    this.callback([{ target, contentRect } as ResizeObserverEntry], this as unknown as ResizeObserver);
+  }
+  unobserve(): void {}
+  disconnect(): void {}
+}
+globalThis.ResizeObserver = FixedResizeObserver as unknown as typeof ResizeObserver;
+globalThis.matchMedia ??= ((query: string) => ({
+  matches: false,
+  media: query,
+  addEventListener: () => {},
+  removeEventListener: () => {},
+})) as unknown as typeof matchMedia;
+
+afterEach(cleanup);

@@ -1,0 +1,45 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { type ProxyOptions, defineConfig } from "vite";
+
+/** The server that answers /api while developing. */
+const server = process.env.TIDINGS_SERVER ?? "http://127.0.0.1:4820";
+
+/** What the binary sends with the page. The previews send it too, so that a violation is seen early. */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** The server refuses foreign origins, and the page of the dev server has one. */
+const proxied: ProxyOptions = {
+  target: server,
+  changeOrigin: true,
+  ws: true,
+  configure: (proxy) => {
+    proxy.on("proxyReq", (request) => request.removeHeader("origin"));
+    proxy.on("proxyReqWs", (request) => request.removeHeader("origin"));
+  },
+};
+
+const proxy = { "/api": proxied, "/readyz": proxied, "/healthz": proxied, "/metrics": proxied };
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
+  server: { proxy },
+  preview: { proxy, headers: { "Content-Security-Policy": contentSecurityPolicy } },
+  build: {
+    // Data URLs would need `data:` in the policy.
+    assetsInlineLimit: 0,
+    target: "es2022",
+    chunkSizeWarningLimit: 400,
+  },
+});
