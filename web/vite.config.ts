@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { type ProxyOptions, defineConfig } from "vite";
+import { defineConfig, type ProxyOptions } from "vite";
 
 /** The server that answers /api while developing. */
 const server = process.env.TIDINGS_SERVER ?? "http://127.0.0.1:4820";

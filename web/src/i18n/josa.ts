@@ -1,17 +1,24 @@
-import { josa } from "es-hangul";
-
+/** Pairs of particles: the first follows a final consonant, the second a vowel. */
 export type Particle = "을/를" | "이/가" | "과/와" | "은/는" | "으로/로";
 
-const HANGUL_END = /[가-힣]$/u;
+const FIRST_SYLLABLE = 0xac00;
+const LAST_SYLLABLE = 0xd7a3;
+const FINALS = 28;
+/** The final consonant ㄹ, after which 로 stands without 으. */
+const RIEUL = 8;
 
-/** The particle that fits the last syllable, or none where no Korean syllable ends the word. */
-export function particle(word: string, pair: Particle): string {
-  if (!HANGUL_END.test(word)) return "";
-  return josa.pick(word, pair as Parameters<typeof josa.pick>[1]);
+function choose(syllable: number, pair: Particle): string {
+  const [afterConsonant = "", afterVowel = ""] = pair.split("/");
+  const final = (syllable - FIRST_SYLLABLE) % FINALS;
+  return final === 0 || (pair === "으로/로" && final === RIEUL) ? afterVowel : afterConsonant;
 }
 
-/** A word that ends in a letter, digit or sign has no syllable to choose by; it is called a keyword instead. */
+/**
+ * The particle that fits the last syllable. A word that ends in a letter, digit or sign has no syllable to choose
+ * by; it is called a keyword instead: "us airways 키워드를".
+ */
 export function withParticle(word: string, pair: Particle): string {
-  const fitting = particle(word, pair);
-  return fitting ? fitting : ` 키워드${josa.pick("키워드", pair as Parameters<typeof josa.pick>[1])}`;
+  const last = word.codePointAt(word.length - 1) ?? 0;
+  if (last >= FIRST_SYLLABLE && last <= LAST_SYLLABLE) return choose(last, pair);
+  return ` 키워드${pair.split("/")[1] ?? ""}`;
 }

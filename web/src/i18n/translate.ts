@@ -1,6 +1,6 @@
 import en from "./en.json";
-import ko from "./ko.json";
 import { type Particle, withParticle } from "./josa";
+import ko from "./ko.json";
 
 export type Language = "ko" | "en";
 export type Key = keyof typeof ko;

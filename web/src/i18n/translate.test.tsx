@@ -4,7 +4,6 @@ import en from "./en.json";
 import { LanguageProvider, Text } from "./I18n";
 import ko from "./ko.json";
 import { translate } from "./translate";
-import { createElement } from "react";
 
 const holes = (text: string) => [...new Set([...text.matchAll(/\{(\w+)/g)].map((match) => match[1]))].sort();
 
@@ -42,9 +41,12 @@ describe("texts", () => {
   });
 
   it("hold elements, with the particle after them", () => {
-    const link = { word: "감동", node: createElement("a", { href: "/" }, "감동") };
-    const text = createElement(Text, { k: "hl.climb", values: { a: link, n: 2, r: 3 } });
-    const { container } = render(createElement(LanguageProvider, { language: "ko", children: text }));
+    const link = { word: "감동", node: <a href="/">감동</a> };
+    const { container } = render(
+      <LanguageProvider language="ko">
+        <Text k="hl.climb" values={{ a: link, n: 2, r: 3 }} />
+      </LanguageProvider>,
+    );
     expect(container.innerHTML).toBe('<a href="/">감동</a>이 2계단 올라 3위가 됐어요.');
   });
 });

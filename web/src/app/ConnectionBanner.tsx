@@ -1,0 +1,72 @@
+import { useEffect, useState } from "react";
+import { Banner } from "@/components/Banner/Banner";
+import { Button } from "@/components/Button/Button";
+import { useLive, useLiveView } from "@/data/live/context";
+import { clock } from "@/format/time";
+import { useT } from "@/i18n/I18n";
+
+const QUIET_MS = 2_000;
+const RESUMED_MS = 4_000;
+
+/** Ticks while something counts down. */
+function useTick(active: boolean): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    if (!active) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 500);
+    return () => clearInterval(timer);
+  }, [active]);
+  return now;
+}
+
+/** Says the truth about the connection, where there is something to say. */
+export function ConnectionBanner() {
+  const t = useT();
+  const live = useLive();
+  const connection = useLiveView((view) => view.connection);
+  const heardAt = useLiveView((view) => view.heardAt);
+  const resumed = useLiveView((view) => view.resumed);
+  const now = useTick(
+    connection.state === "lost" || (resumed !== undefined && Date.now() - resumed.at < RESUMED_MS),
+  );
+  const retry = (
+    <Button size="s" onClick={() => live.reconnectNow()}>
+      {t("live.retrynow")}
+    </Button>
+  );
+  let banner = null;
+  if (connection.state === "lost" && now - connection.since > QUIET_MS) {
+    const seconds = Math.max(1, Math.ceil((connection.retryAt - now) / 1_000));
+    if (!Number.isFinite(connection.retryAt)) {
+      banner = (
+        <Banner tone="danger" icon="offline" action={retry}>
+          {t("live.code", { n: connection.code })}
+        </Banner>
+      );
+    } else if (!navigator.onLine) {
+      banner = (
+        <Banner tone="danger" icon="offline" action={retry}>
+          {t("live.offline")}. {t("live.offline.body", { time: heardAt ? clock(heardAt) : "–" })}
+        </Banner>
+      );
+    } else {
+      banner = (
+        <Banner tone="warn" icon="clock" action={retry}>
+          {connection.restart ? t("live.restart") : t("live.retryin", { n: seconds })}
+        </Banner>
+      );
+    }
+  } else if (connection.state === "live" && resumed && now - resumed.at < RESUMED_MS) {
+    banner = (
+      <Banner tone="tide" icon="check">
+        {resumed.fresh ? t("live.resnapshot") : t("live.resumed", { n: resumed.missed })}
+      </Banner>
+    );
+  }
+  return (
+    <div className={banner ? "conn-banner" : undefined} role="status">
+      {banner}
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+import { type ReactNode, useEffect } from "react";
+import { AsOf, type AsOfState, type PanelMoment } from "@/components/AsOf/AsOf";
+import { IconButton } from "@/components/Button/Button";
+import { Segmented } from "@/components/Segmented/Segmented";
+import { toast } from "@/components/Toast/Toast";
+import { TopBar } from "@/components/TopBar/TopBar";
+import { useLiveView } from "@/data/live/context";
+import { WINDOWS, type Window } from "@/data/types";
+import { useShortcut } from "@/hooks/useShortcut";
+import { useUrl } from "@/hooks/useUrl";
+import { useT } from "@/i18n/I18n";
+import { useUi } from "./ui";
+
+export interface Panel extends PanelMoment {
+  epoch: string | undefined;
+}
+
+/** A drop of the connection shorter than this only changes the dot. */
+const QUIET_MS = 2_000;
+const OFFLINE_MS = 10_000;
+
+export function useAsOfState(past: boolean): AsOfState {
+  const connection = useLiveView((view) => view.connection);
+  if (past) return "past";
+  if (connection.state === "lost") {
+    const length = Date.now() - connection.since;
+    return !navigator.onLine || length > OFFLINE_MS
+      ? "offline"
+      : length > QUIET_MS
+        ? "reconnecting"
+        : "reconnecting";
+  }
+  return connection.state;
+}
+
+export function WindowControl({ value, onChange }: { value: Window; onChange: (window: Window) => void }) {
+  const t = useT();
+  const options = WINDOWS.map((window) => ({ value: window, label: t(`win.${window}`) }));
+  useShortcut("1", () => onChange("1h"));
+  useShortcut("2", () => onChange("24h"));
+  useShortcut("3", () => onChange("7d"));
+  useShortcut("4", () => onChange("30d"));
+  return <Segmented label={t("win.label")} value={value} options={options} onChange={onChange} />;
+}
+
+/** The top bar of a page, with sharing and the moment at which its panels stand. */
+export function PageBar({
+  title,
+  heading,
+  controls,
+  panels,
+  at,
+  onExport,
+  polledAt,
+}: {
+  /** The title of the browser's tab. */
+  title: string;
+  heading: ReactNode;
+  controls?: ReactNode;
+  panels: readonly Panel[];
+  at?: string | undefined;
+  onExport?: () => void;
+  /** When a page that polls was last answered. */
+  polledAt?: number | undefined;
+}) {
+  const t = useT();
+  const { set } = useUrl();
+  const heardAt = useLiveView((view) => view.heardAt);
+  const state = useAsOfState(at !== undefined);
+  const shown = panels.filter((panel) => panel.seq > 0);
+  useEffect(() => {
+    document.title = `${title} · tidings`;
+  }, [title]);
+  const copy = async (url: string) => {
+    await navigator.clipboard?.writeText(url);
+    toast(t("share.done"), "share");
+  };
+  const share = () => void copy(location.href);
+  const freeze = () => {
+    const url = new URL(location.href);
+    url.searchParams.set("at", at ?? new Date().toISOString());
+    void copy(url.href);
+  };
+  useShortcut("S", share);
+  const moment = at === undefined ? (polledAt ?? heardAt) : Date.parse(at);
+  return (
+    <TopBar
+      title={heading}
+      controls={controls}
+      onMenu={() => useUi.setState({ drawer: true })}
+      actions={
+        <>
+          <IconButton icon="share" label={t("share.copy")} onClick={share} />
+          {onExport ? <IconButton icon="download" label={t("export.csv")} onClick={onExport} /> : null}
+          {at === undefined ? null : (
+            <button type="button" className="btn sm" onClick={() => set({ at: undefined })}>
+              {t("live.backtonow")}
+            </button>
+          )}
+        </>
+      }
+      phoneAction={<IconButton icon="share" size="m" label={t("share.copy")} onClick={share} />}
+      asOf={<AsOf state={state} at={moment} epoch={shown[0]?.epoch} panels={shown} onShare={freeze} />}
+    />
+  );
+}

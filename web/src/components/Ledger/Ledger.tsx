@@ -1,0 +1,97 @@
+import type { Ledger as LedgerData } from "@/data/types";
+import { exact } from "@/format/numbers";
+import { useT } from "@/i18n/I18n";
+import type { Key } from "@/i18n/translate";
+import { ColourDot } from "../Dot/Dot";
+import { Icon } from "../Icon/Icon";
+import { Popover } from "../Popover/Popover";
+import "../Badge/Badge.css";
+import "./Ledger.css";
+
+const PARTS: readonly { name: "folded" | "duplicate" | "ignored" | "rejected"; text: Key; colour: string }[] =
+  [
+    { name: "folded", text: "led.folded", colour: "var(--tide-line)" },
+    { name: "duplicate", text: "led.duplicate", colour: "var(--k1)" },
+    { name: "ignored", text: "led.ignored", colour: "var(--border-strong)" },
+    { name: "rejected", text: "led.rejected", colour: "var(--danger)" },
+  ];
+
+export const missing = (ledger: LedgerData) =>
+  ledger.journaled - PARTS.reduce((sum, { name }) => sum + ledger[name], 0);
+
+/** A promise as a badge, and its proof: what was received is the sum of what became of it. */
+export function LedgerBadge({ ledger }: { ledger: LedgerData }) {
+  const t = useT();
+  const open = missing(ledger);
+  const sum = exact(ledger.journaled - open);
+  const trigger = (
+    <button type="button" className={open === 0 ? "badge tide led-b" : "badge warn led-b"}>
+      <Icon name={open === 0 ? "shield" : "warning"} size="s" />
+      {open === 0 ? t("led.ok") : t("led.bad", { n: exact(open) })}
+      <span className="n">
+        {exact(ledger.journaled)} {open === 0 ? "=" : "≠"} {sum}
+      </span>
+    </button>
+  );
+  return (
+    <Popover trigger={trigger} width={330} label={t("led.title")}>
+      <LedgerSum ledger={ledger} />
+    </Popover>
+  );
+}
+
+export function LedgerSum({ ledger }: { ledger: LedgerData }) {
+  const t = useT();
+  const open = missing(ledger);
+  return (
+    <div className="led">
+      <h3>{t("led.title")}</h3>
+      <p className="t2 led-s">
+        {open === 0 ? t("led.ok.body", { n: exact(ledger.journaled) }) : t("led.bad", { n: exact(open) })}
+      </p>
+      <div className="flow" aria-hidden="true">
+        {PARTS.map(({ name, colour }) => (
+          // A part that exists is never too thin to be seen.
+          <i
+            key={name}
+            style={{
+              flex: ledger[name] === 0 ? 0 : Math.max(ledger[name], ledger.journaled / 60),
+              background: colour,
+            }}
+          />
+        ))}
+        {open > 0 ? <i style={{ flex: open, background: "var(--warn)" }} /> : null}
+      </div>
+      <dl>
+        {PARTS.map(({ name, text, colour }) => (
+          <div className="led-row" key={name}>
+            <dt>
+              <ColourDot colour={colour} />
+              {t(text)}
+            </dt>
+            <dd>{exact(ledger[name])}</dd>
+          </div>
+        ))}
+        {open > 0 ? (
+          <div className="led-row">
+            <dt>
+              <ColourDot colour="var(--warn)" />
+              {t("led.pending")}
+            </dt>
+            <dd>{exact(open)}</dd>
+          </div>
+        ) : null}
+        <div className="led-row">
+          <dt className="tot">{t("led.journaled")}</dt>
+          <dd className="tot">
+            {exact(ledger.journaled)} {open === 0 ? <span className="led-ok">✓</span> : null}
+          </dd>
+        </div>
+      </dl>
+      <p className="t3 led-n">
+        {open === 0 ? `${t("led.sum")} · ` : ""}
+        {t("led.deleted")} {exact(ledger.deleted)}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import "./UPlot.css";
+import { useSize } from "@/hooks/useSize";
+
+/** Counts how often the theme has changed, so that a chart reads its colours again. */
+function useThemeVersion(): number {
+  const [version, setVersion] = useState(0);
+  useEffect(() => {
+    const observer = new MutationObserver(() => setVersion((now) => now + 1));
+    observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "lang"] });
+    return () => observer.disconnect();
+  }, []);
+  return version;
+}
+
+/**
+ * uPlot in React. The chart is made anew when `version`, the size or the theme changes, and only gets new numbers
+ * otherwise.
+ */
+export function UPlot({
+  data,
+  version,
+  options,
+  onPlot,
+}: {
+  data: uPlot.AlignedData;
+  /** Stands for everything in the options but the size. */
+  version: string;
+  options: (element: HTMLElement, width: number, height: number) => uPlot.Options;
+  onPlot?: (plot: uPlot | null) => void;
+}) {
+  const [ref, { width, height }] = useSize<HTMLDivElement>();
+  const theme = useThemeVersion();
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ data, options, onPlot });
+  latest.current = { data, options, onPlot };
+  const ready = width > 0 && height > 0;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: version and theme stand for the options.
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element || !ready) return;
+    const made = new uPlot(latest.current.options(element, width, height), latest.current.data, element);
+    plot.current = made;
+    latest.current.onPlot?.(made);
+    return () => {
+      plot.current = null;
+      latest.current.onPlot?.(null);
+      made.destroy();
+    };
+  }, [version, theme, ready]);
+
+  useLayoutEffect(() => {
+    if (ready) plot.current?.setSize({ width, height });
+  }, [width, height, ready]);
+
+  useLayoutEffect(() => {
+    plot.current?.setData(data);
+  }, [data]);
+
+  return <div className="uplot-box" ref={ref} />;
+}

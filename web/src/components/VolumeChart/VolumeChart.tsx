@@ -1,0 +1,269 @@
+import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from "react";
+import type uPlot from "uplot";
+import type { Point, Spike, Step } from "@/data/types";
+import { STEP_MS } from "@/data/types";
+import { compact, exact } from "@/format/numbers";
+import { absolute, day, hour, hourMinute, shortDay } from "@/format/time";
+import { useLanguage, useT } from "@/i18n/I18n";
+import type { Language } from "@/i18n/translate";
+import "../Chart/Chart.css";
+import { ChartTable } from "../Chart/ChartTable";
+import { countScale } from "../Chart/scale";
+import { Tooltip } from "../Chart/Tooltip";
+import { Empty } from "../Empty/Empty";
+import { UPlot } from "../UPlot/UPlot";
+import { bucketText } from "./bucket";
+import { drawBand, drawOpen, drawSpikes, type Marks } from "./draw";
+import { chartTheme, faded, resolveColour } from "./theme";
+
+export interface VolumeChartProps {
+  points: readonly Point[];
+  step: Step;
+  until: string;
+  /** Counts of the same buckets in the period before, or nothing. */
+  previous?: readonly (number | null)[] | undefined;
+  spikes: readonly Spike[];
+  colour: string;
+  open: boolean;
+  selected?: { from: number; to: number } | undefined;
+  table?: boolean;
+  height?: number;
+  onBucket: (from: number, to: number) => void;
+  onZoom: (from: number, to: number) => void;
+  onReset: () => void;
+}
+
+const DRAG_MIN_PX = 12;
+
+function tickText(at: number, spanMs: number, language: Language): string {
+  if (spanMs <= 2 * 864e5) {
+    const midnight = new Date(at).getHours() === 0 && new Date(at).getMinutes() === 0;
+    return midnight ? day(at, language) : spanMs <= 6 * 36e5 ? hourMinute(at) : hour(at, language);
+  }
+  return spanMs <= 10 * 864e5 ? day(at, language) : shortDay(at, language);
+}
+
+/** Counts of one keyword over time: the line that everything on its page hangs on. */
+export function VolumeChart(props: VolumeChartProps) {
+  const {
+    points,
+    step,
+    previous,
+    spikes,
+    colour,
+    open,
+    selected,
+    table = false,
+    height = 268,
+    onBucket,
+    onZoom,
+    onReset,
+  } = props;
+  const t = useT();
+  const language = useLanguage();
+  const stepMs = STEP_MS[step];
+  const times = useMemo(() => points.map(({ at }) => Date.parse(at) / 1_000), [points]);
+  const data = useMemo<uPlot.AlignedData>(() => {
+    const counts = points.map(({ count }) => count);
+    // The line ends before the open bucket, whose way is drawn dashed; the invisible series holds all counts.
+    const closed = open ? counts.map((count, index) => (index === counts.length - 1 ? null : count)) : counts;
+    return [times, closed, previous ? [...previous] : times.map(() => null), counts];
+  }, [times, points, previous, open]);
+  const plot = useRef<uPlot | null>(null);
+  const [active, setActive] = useState<number | null>(null);
+  const [anchor, setAnchor] = useState<number | null>(null);
+  const marks = useRef<Marks>({ spikes, selected, open, stepMs, spikeText: () => "" });
+  marks.current = { spikes, selected, open, stepMs, spikeText: (x) => t("spike.times", { x }) };
+  const handlers = useRef({ onBucket, onZoom, onReset });
+  handlers.current = { onBucket, onZoom, onReset };
+
+  const options = useCallback(
+    (element: HTMLElement, width: number, own: number): uPlot.Options => {
+      const theme = chartTheme(element);
+      const line = resolveColour(element, colour);
+      const axis = { stroke: theme.axis, font: `11px ${theme.font}`, ticks: { show: false } };
+      return {
+        width,
+        height: own,
+        padding: [24, 14, 0, 0],
+        legend: { show: false },
+        scales: {
+          x: { time: true, range: (_, min, max) => [min - stepMs / 2_000, max + stepMs / 2_000] },
+          y: { range: (_, __, max) => [0, countScale(Math.max(max, 1), 0, 1).y.domain()[1] ?? 1] },
+        },
+        axes: [
+          {
+            ...axis,
+            size: 28,
+            gap: 8,
+            space: 62,
+            grid: { show: false },
+            values: (u, splits) => {
+              const span = ((u.scales.x?.max ?? 0) - (u.scales.x?.min ?? 0)) * 1_000;
+              return splits.map((split) => tickText(split * 1_000, span, language));
+            },
+          },
+          {
+            ...axis,
+            size: 40,
+            gap: 8,
+            grid: { stroke: theme.grid, width: 1 },
+            splits: (_, __, min, max) => countScale(max, min, 1).ticks,
+            values: (_, splits) => splits.map((split) => compact(split, language)),
+          },
+        ],
+        series: [
+          {},
+          {
+            stroke: line,
+            width: 1.75,
+            points: { show: false },
+            fill: (u) => {
+              const gradient = u.ctx.createLinearGradient(0, u.bbox.top, 0, u.bbox.top + u.bbox.height);
+              gradient.addColorStop(0, faded(line, theme.areaTop));
+              gradient.addColorStop(1, faded(line, theme.areaBottom));
+              return gradient;
+            },
+          },
+          { stroke: faded(theme.baseline, 0.5), width: 1.1, dash: [2.5, 2.5], points: { show: false } },
+          { stroke: "transparent", width: 0, points: { show: false } },
+        ],
+        cursor: {
+          y: false,
+          points: { size: (_, index) => (index === 3 ? 8 : 0), fill: line, stroke: theme.surface, width: 2 },
+          drag: { x: true, y: false, setScale: false, dist: DRAG_MIN_PX },
+        },
+        hooks: {
+          drawClear: [(u) => drawBand(u, marks.current, theme)],
+          draw: [
+            (u) => {
+              drawOpen(u, marks.current, line, theme);
+              drawSpikes(u, marks.current, theme);
+            },
+          ],
+          setCursor: [(u) => setActive(u.cursor.idx ?? null)],
+          setSelect: [
+            (u) => {
+              if (u.select.width < DRAG_MIN_PX) return;
+              const from = u.posToVal(u.select.left, "x") * 1_000;
+              const to = u.posToVal(u.select.left + u.select.width, "x") * 1_000;
+              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+              handlers.current.onZoom(Math.floor(from / stepMs) * stepMs, Math.ceil(to / stepMs) * stepMs);
+            },
+          ],
+        },
+      };
+    },
+    [colour, stepMs, language],
+  );
+
+  const bucket = (index: number) => (times[index] ?? 0) * 1_000;
+  const keys = (event: KeyboardEvent) => {
+    const last = points.length - 1;
+    const from = active ?? last;
+    const by = event.shiftKey ? 10 : 1;
+    const next = { ArrowLeft: from - by, ArrowRight: from + by, Home: 0, End: last }[event.key];
+    if (next !== undefined) {
+      event.preventDefault();
+      const index = Math.min(last, Math.max(0, next));
+      setActive(index);
+      const u = plot.current;
+      u?.setCursor({ left: u.valToPos(times[index] ?? 0, "x"), top: 10 }, false);
+    } else if (event.key === "Enter" && active !== null) {
+      event.preventDefault();
+      if (!event.shiftKey) onBucket(bucket(active), bucket(active) + stepMs);
+      else if (anchor === null) setAnchor(active);
+      else {
+        onZoom(bucket(Math.min(anchor, active)), bucket(Math.max(anchor, active)) + stepMs);
+        setAnchor(null);
+      }
+    } else if (event.key === "Escape") {
+      setActive(null);
+      setAnchor(null);
+      onReset();
+    }
+  };
+
+  const values = points.map(({ count }) => count);
+  const texts = points.map(({ at }) => bucketText(Date.parse(at), step, language));
+  if (table) {
+    const columns = [
+      { name: t("col.tweets"), values },
+      ...(previous ? [{ name: t("k.prevline"), values: previous }] : []),
+    ];
+    return <ChartTable times={texts} columns={columns} height={height} />;
+  }
+  const total = values.reduce((sum, value) => sum + value, 0);
+  if (total === 0 && !previous?.some((value) => (value ?? 0) > 0))
+    return (
+      <Empty icon="pulse" title={t("k.quiet")}>
+        {t("k.quiet.body")}
+      </Empty>
+    );
+  const peak = values.indexOf(Math.max(...values));
+  const summary = t("chart.summary", {
+    from: texts[0] ?? "",
+    to: texts.at(-1) ?? "",
+    n: exact(total),
+    peak: texts[peak] ?? "",
+    max: exact(values[peak] ?? 0),
+    last: exact(values.at(-1) ?? 0),
+  });
+  const shown = active !== null && active < points.length ? active : null;
+  const isOpen = shown === points.length - 1 && open;
+  return (
+    <div
+      className="chart volume-chart"
+      style={{ height }}
+      role="application"
+      tabIndex={0}
+      aria-label={`${summary}. ${t("chart.keys")}`}
+      onKeyDown={keys}
+      onDoubleClick={onReset}
+      onClick={(event) => {
+        const over = plot.current?.over;
+        if (shown !== null && over?.contains(event.target as Node))
+          onBucket(bucket(shown), bucket(shown) + stepMs);
+      }}
+      onPointerLeave={() => setActive(null)}
+      onBlur={() => setActive(null)}
+    >
+      <UPlot
+        data={data}
+        version={`${colour} ${stepMs} ${language} ${selected?.from ?? ""}-${selected?.to ?? ""}`}
+        options={options}
+        onPlot={(made) => {
+          plot.current = made;
+        }}
+      />
+      {shown !== null && plot.current ? (
+        <Tooltip
+          x={plot.current.valToPos(times[shown] ?? 0, "x") + (plot.current.over.offsetLeft ?? 0)}
+          y={26}
+          width={plot.current.width}
+        >
+          <div className="m">
+            {step === "minute" ? absolute(bucket(shown), language) : texts[shown]}
+            {isOpen ? ` · ${t("k.partial")}` : ""}
+          </div>
+          <div className="r">
+            <span>{t("col.tweets")}</span>
+            <b>{exact(values[shown] ?? 0)}</b>
+          </div>
+          {previous ? (
+            <div className="r m">
+              <span>{t("k.prevline")}</span>
+              <span>{exact(previous[shown] ?? 0)}</span>
+            </div>
+          ) : null}
+          <div className="m">{t("tip.click")}</div>
+        </Tooltip>
+      ) : null}
+      <span className="sr" aria-live="polite">
+        {shown === null
+          ? ""
+          : `${t("chart.point", { time: texts[shown] ?? "", n: exact(values[shown] ?? 0) })}${isOpen ? `, ${t("k.partial")}` : ""}`}
+      </span>
+    </div>
+  );
+}

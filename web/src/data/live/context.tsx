@@ -1,0 +1,45 @@
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import { useStore } from "zustand";
+import { type Channel, type ChannelState, keyOf } from "../topics/channel";
+import type { ErrorLine } from "../types";
+import { Live, type LiveView } from "./store";
+
+const LiveContext = createContext<Live | null>(null);
+
+export const liveUrl = () =>
+  `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`;
+
+/** One connection for all pages. */
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const live = useMemo(() => new Live(liveUrl()), []);
+  useEffect(() => {
+    live.start();
+    return () => live.stop();
+  }, [live]);
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+export function useLive(): Live {
+  const live = useContext(LiveContext);
+  if (!live) throw new Error("outside of LiveProvider");
+  return live;
+}
+
+export function useLiveView<T>(select: (view: LiveView) => T): T {
+  return useStore(useLive().store, select);
+}
+
+/** Subscribes to a channel while the component is shown. Without a channel it does nothing. */
+export function useChannel<T extends ChannelState>(channel: Channel | undefined) {
+  const live = useLive();
+  const key = channel && keyOf(channel);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the channel.
+  useEffect(() => (channel ? live.use(channel) : undefined), [live, key]);
+  const state = useLiveView((view) =>
+    key === undefined ? undefined : (view.channels.get(key) as T | undefined),
+  );
+  const error = useLiveView((view): ErrorLine | undefined =>
+    key === undefined ? undefined : view.errors.get(key),
+  );
+  return { state, error };
+}

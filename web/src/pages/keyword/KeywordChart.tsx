@@ -1,0 +1,129 @@
+import { useState } from "react";
+import { IconButton } from "@/components/Button/Button";
+import { Card } from "@/components/Card/Card";
+import { Failed } from "@/components/Empty/Empty";
+import { Segmented } from "@/components/Segmented/Segmented";
+import { Skeleton } from "@/components/Skeleton/Skeleton";
+import { SpikeStrip } from "@/components/SpikeStrip/SpikeStrip";
+import { VolumeChart } from "@/components/VolumeChart/VolumeChart";
+import type { Spike, Step, Window } from "@/data/types";
+import { csv, csvName, download } from "@/format/csv";
+import { isOngoing } from "@/format/headline";
+import { useShortcut } from "@/hooks/useShortcut";
+import { useT } from "@/i18n/I18n";
+import type { Stretch } from "./range";
+import { STEPS } from "./range";
+import type { useKeywordChart } from "./useKeywordChart";
+
+interface Props {
+  keyword: string;
+  colour: string;
+  window: Window;
+  chart: ReturnType<typeof useKeywordChart>;
+  spikes: readonly Spike[];
+  stretch: Stretch | undefined;
+  onStep: (step: Step) => void;
+  onStretch: (stretch: Stretch | undefined) => void;
+  onWord: (word: string) => void;
+}
+
+/** The main chart with its step, its spikes, and the strip that explains the newest of them. */
+export function KeywordChart({
+  keyword,
+  colour,
+  window,
+  chart,
+  spikes,
+  stretch,
+  onStep,
+  onStretch,
+  onWord,
+}: Props) {
+  const t = useT();
+  const [table, setTable] = useState(false);
+  useShortcut("t", () => setTable((now) => !now));
+  const { points, data, step, zoom, previous, error, open } = chart;
+  const start = points?.[0] ? Date.parse(points[0].at) : 0;
+  const end = data ? Date.parse(data.until) : 0;
+  const shown = spikes.filter((spike) => Date.parse(spike.end) > start && Date.parse(spike.start) < end);
+  const chosen =
+    stretch &&
+    shown.find((spike) => Date.parse(spike.start) <= stretch.from && Date.parse(spike.end) >= stretch.to);
+  const spike = chosen ?? shown.at(-1);
+  const steps = STEPS[window].map((value) => ({ value, label: t(`step.${value}`) }));
+  const save = () => {
+    const rows = (points ?? []).map(({ at, count }) => [at, count]);
+    download(csvName(keyword, "volume", Date.now()), csv([t("chart.time"), t("col.tweets")], rows));
+  };
+  return (
+    <Card
+      className="k-chart"
+      title={t("k.volume")}
+      legend={
+        <ul className="legend hide-s k-legend">
+          <li>
+            <i className="ln" style={{ "--c": colour }} />
+            {t("k.thisperiod", { win: t(`win.${window}`) })}
+          </li>
+          {previous ? (
+            <li>
+              <i className="ln dash" />
+              {t("k.prevline")}
+            </li>
+          ) : null}
+        </ul>
+      }
+      actions={
+        <>
+          {zoom ? (
+            <button type="button" className="btn sm" onClick={() => onStretch(undefined)}>
+              {t("chart.reset")}
+            </button>
+          ) : steps.length > 1 ? (
+            <Segmented small label={t("step.label")} value={step} options={steps} onChange={onStep} />
+          ) : null}
+          <IconButton
+            icon="table"
+            label={t("chart.table")}
+            aria-pressed={table}
+            onClick={() => setTable(!table)}
+          />
+          <span className="hide-s">
+            <IconButton icon="download" label={t("export.csv")} onClick={save} />
+          </span>
+        </>
+      }
+      footer={
+        spike ? (
+          <SpikeStrip
+            spike={spike}
+            ongoing={isOngoing(spike, new Date().toISOString())}
+            onWord={onWord}
+            onTweets={() => onStretch({ from: Date.parse(spike.start), to: Date.parse(spike.end) })}
+          />
+        ) : null
+      }
+    >
+      {error ? (
+        <Failed detail={error} />
+      ) : points && data ? (
+        <VolumeChart
+          points={points}
+          step={step}
+          until={data.until}
+          previous={previous}
+          spikes={shown}
+          colour={colour}
+          open={open}
+          selected={zoom ? undefined : stretch}
+          table={table}
+          onBucket={(from, to) => onStretch({ from, to })}
+          onZoom={(from, to) => onStretch({ from, to })}
+          onReset={() => onStretch(undefined)}
+        />
+      ) : (
+        <Skeleton height={268} />
+      )}
+    </Card>
+  );
+}

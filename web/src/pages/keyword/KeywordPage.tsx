@@ -1,0 +1,259 @@
+import { useCallback, useEffect, useState } from "react";
+import { useParams } from "react-router";
+import { PageBar, WindowControl } from "@/app/PageBar";
+import { PageBody } from "@/app/PageBody";
+import { Button } from "@/components/Button/Button";
+import { useColour } from "@/components/Dot/Dot";
+import { Empty } from "@/components/Empty/Empty";
+import { Feed } from "@/components/Feed/Feed";
+import { Tabs } from "@/components/Tabs/Tabs";
+import { useLiveView } from "@/data/live/context";
+import type { Step } from "@/data/types";
+import { isOngoing, timesUsual } from "@/format/headline";
+import { exact, multiple } from "@/format/numbers";
+import { shortDay } from "@/format/time";
+import { useLedger, useOverview, useSpikes, useVolume } from "@/hooks/topics";
+import { useMedia } from "@/hooks/useMedia";
+import { useTrack } from "@/hooks/useTrack";
+import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
+import { useLanguage, useT } from "@/i18n/I18n";
+import { FeedBanner, FilterControl } from "./FeedFilters";
+import { KeywordChart } from "./KeywordChart";
+import { KeywordFigures, KeywordHead } from "./KeywordHead";
+import { KeywordPeople } from "./KeywordPeople";
+import { MapPanel, RankingPanel, wordsOf } from "./KeywordWords";
+import { isBucket, readStretch, STEPS, type Stretch } from "./range";
+import { type FeedFilter, isFiltered, useFeed } from "./useFeed";
+import { useKeywordChart, useUsual } from "./useKeywordChart";
+import "./keyword.css";
+
+export default function KeywordPage() {
+  const { token = "" } = useParams();
+  return <Keyword key={token} name={token} />;
+}
+
+function Keyword({ name }: { name: string }) {
+  const t = useT();
+  // The address may have another spelling; the server names the keyword in normal form.
+  const keyword = name.normalize("NFKC").trim().toLowerCase();
+  const overview = useOverview("24h").data;
+  const ledger = useLedger(keyword);
+  const track = useTrack();
+  if (ledger.unknown) {
+    return (
+      <>
+        <PageBar title={keyword} heading={<h1>{keyword}</h1>} panels={[]} />
+        <PageBody>
+          <Empty icon="search" title={t("err.404")}>
+            <span>{t("err.404.body")}</span>
+            <Button
+              kind="primary"
+              icon="plus"
+              disabled={track.isPending}
+              onClick={() => track.mutate(name, { onSuccess: () => location.reload() })}
+            >
+              {t("kw.add")}
+            </Button>
+          </Empty>
+        </PageBody>
+      </>
+    );
+  }
+  const rank = overview?.keywords.find((row) => row.keyword === keyword);
+  return <Content keyword={keyword} ledger={ledger} rank={rank} ranked={overview?.keywords.length ?? 0} />;
+}
+
+const iso = (time: number) => new Date(time).toISOString();
+
+function Content({
+  keyword,
+  ledger,
+  rank,
+  ranked,
+}: {
+  keyword: string;
+  ledger: ReturnType<typeof useLedger>;
+  rank: Parameters<typeof KeywordFigures>[0]["rank"];
+  ranked: number;
+}) {
+  const t = useT();
+  const language = useLanguage();
+  const colour = useColour(keyword);
+  const { get, set } = useUrl();
+  const [window, setWindow] = useWindow("7d");
+  const at = timeParameter(get("at"));
+  const step = STEPS[window].find((each) => each === get("step")) ?? STEPS[window][0] ?? "hour";
+  const stretch = readStretch(timeParameter(get("from")), timeParameter(get("to")));
+  const wide = useMedia("(min-width: 1200px)");
+  const phone = useMedia("(max-width: 767px)");
+  const [tab, setTab] = useState<"feed" | "rank" | "map" | "pop">("feed");
+
+  const chart = useKeywordChart(keyword, window, step, stretch, at);
+  const hourly = useVolume(keyword, "hour", undefined, "+00:00", at);
+  const rate = hourly.data?.points.at(-1)?.count;
+  const usual = useUsual(keyword);
+  const spikes = useSpikes(keyword, at);
+  const ongoing = spikes.data?.spikes.find((spike) => isOngoing(spike, at ?? new Date().toISOString()));
+  const connection = useLiveView((view) => view.connection.state);
+
+  const filter: FeedFilter = {
+    lang: get("lang"),
+    author: get("author"),
+    q: get("q"),
+    from: stretch && iso(stretch.from),
+    to: stretch ? iso(stretch.to) : at,
+  };
+  const feed = useFeed(keyword, filter);
+  const setStretch = useCallback(
+    (next: Stretch | undefined) => set({ from: next && iso(next.from), to: next && iso(next.to) }),
+    [set],
+  );
+  const onWord = useCallback((word: string) => set({ q: word }), [set]);
+  const onAuthor = useCallback((author: string) => set({ author }), [set]);
+  const bucketCount =
+    stretch && chart.points && isBucket(stretch, chart.step)
+      ? chart.points.find((point) => Date.parse(point.at) === stretch.from)?.count
+      : undefined;
+  const oldest = feed.tweets?.at(-1);
+
+  const bucket = stretch?.from;
+  useEffect(() => {
+    if (bucket !== undefined) setTab("feed");
+  }, [bucket]);
+
+  const feedElement = (
+    <Feed
+      key={JSON.stringify(filter)}
+      tweets={feed.tweets}
+      keyword={keyword}
+      colour={colour}
+      rate={rate === undefined ? undefined : t("k.perhour", { n: exact(rate) })}
+      banner={
+        <FeedBanner
+          filter={filter}
+          stretch={stretch}
+          step={chart.step}
+          count={bucketCount}
+          onChange={set}
+          onLive={() => setStretch(undefined)}
+        />
+      }
+      filter={<FilterControl filter={filter} onChange={set} />}
+      live={filter.to === undefined}
+      stale={connection === "lost"}
+      error={feed.error}
+      emptyText={isFiltered(filter) ? t("filter.none") : undefined}
+      end={
+        feed.atEnd && oldest ? t("feed.end", { date: shortDay(Date.parse(oldest.at), language) }) : undefined
+      }
+      onOlder={feed.older}
+      onAuthor={onAuthor}
+      onRetry={feed.retry}
+    />
+  );
+  const shared = { keyword, colour, window, at };
+  const ranking = (
+    <RankingPanel
+      {...shared}
+      by={wordsOf(get("by"))}
+      onBy={(by) => set({ by: by === "word" ? undefined : by }, true)}
+      onWord={onWord}
+    />
+  );
+  const map = (
+    <MapPanel
+      {...shared}
+      list={get("map") === "list"}
+      onList={(list) => set({ map: list ? "list" : undefined }, true)}
+      onWord={onWord}
+    />
+  );
+  const people = <KeywordPeople {...shared} onAuthor={onAuthor} />;
+  const tabs = [
+    { value: "feed", label: t("feed.title") },
+    { value: "rank", label: t("k.ranking") },
+    ...(phone ? [{ value: "map", label: t("k.map.asMap") } as const] : []),
+    { value: "pop", label: t("k.popular") },
+  ] as const;
+  return (
+    <div className="split">
+      <div className="k-main">
+        <PageBar
+          title={ongoing ? `▲${multiple(timesUsual(ongoing))}× ${keyword}` : keyword}
+          heading={
+            <>
+              <span className="crumb hide-s">{t("nav.keywords")} / </span>
+              <bdi>{keyword}</bdi>
+            </>
+          }
+          at={at}
+          controls={
+            <>
+              <WindowControl value={window} onChange={setWindow} />
+              {wide ? null : <FilterControl filter={filter} onChange={set} />}
+            </>
+          }
+          panels={[
+            { name: t("feed.title"), seq: ledger.seq, epoch: ledger.epoch },
+            { name: t("k.volume"), seq: chart.data?.seq ?? 0, epoch: chart.data?.epoch },
+            { name: t("spike"), seq: spikes.seq, epoch: spikes.epoch },
+          ]}
+        />
+        <PageBody>
+          <KeywordHead keyword={keyword} ledger={ledger.data} />
+          <KeywordFigures
+            window={window}
+            total={chart.zoom ? undefined : chart.total}
+            before={chart.before}
+            rate={rate}
+            usual={usual}
+            spiking={ongoing !== undefined}
+            points={chart.points ?? []}
+            step={chart.step}
+            rank={rank}
+            ranked={ranked}
+          />
+          <KeywordChart
+            keyword={keyword}
+            colour={colour}
+            window={window}
+            chart={chart}
+            spikes={spikes.data?.spikes ?? []}
+            stretch={stretch}
+            onStep={(next: Step) => set({ step: next === STEPS[window][0] ? undefined : next })}
+            onStretch={setStretch}
+            onWord={onWord}
+          />
+          {wide ? (
+            <>
+              <section className="card rm">
+                {ranking}
+                {map}
+              </section>
+              <div className="pair">{people}</div>
+            </>
+          ) : (
+            <Tabs
+              className="mtabs"
+              label={keyword}
+              value={tab === "map" && !phone ? "rank" : tab}
+              tabs={tabs}
+              onChange={setTab}
+            >
+              {tab === "feed" ? feedElement : null}
+              {tab === "rank" || (tab === "map" && !phone) ? (
+                <section className="card rm">
+                  {ranking}
+                  {phone ? null : map}
+                </section>
+              ) : null}
+              {tab === "map" && phone ? <section className="card">{map}</section> : null}
+              {tab === "pop" ? <div className="pair">{people}</div> : null}
+            </Tabs>
+          )}
+        </PageBody>
+      </div>
+      {wide ? feedElement : null}
+    </div>
+  );
+}
