@@ -40,6 +40,8 @@ export default defineConfig({
     // Data URLs would need `data:` in the policy.
     assetsInlineLimit: 0,
     target: "es2022",
+    // The tokens are OKLCH, which these browsers know; lowering them would double the file.
+    cssTarget: ["chrome111", "firefox113", "safari16.4"],
     chunkSizeWarningLimit: 400,
   },
 });

@@ -16,8 +16,8 @@ export function Settings() {
         label={t("lang")}
         trigger={<IconButton icon="globe" label={t("lang")} />}
         entries={[
-          { text: t("lang.ko"), checked: language === "ko", onSelect: () => setLanguage("ko") },
-          { text: t("lang.en"), checked: language === "en", onSelect: () => setLanguage("en") },
+          { text: t("lang.ko"), checked: language === "ko", onSelect: () => void setLanguage("ko") },
+          { text: t("lang.en"), checked: language === "en", onSelect: () => void setLanguage("en") },
         ]}
       />
       <Menu

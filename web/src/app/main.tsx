@@ -8,6 +8,7 @@ import "@/styles/base.css";
 import { ApiError } from "@/data/api/client";
 import { LiveProvider } from "@/data/live/context";
 import { LanguageProvider } from "@/i18n/I18n";
+import { loadLanguage } from "@/i18n/translate";
 import { Layout } from "./Layout";
 import { applyUi, useUi } from "./ui";
 
@@ -57,6 +58,7 @@ function App() {
 }
 
 applyUi(useUi.getState());
+await loadLanguage(useUi.getState().language);
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

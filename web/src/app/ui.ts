@@ -1,5 +1,5 @@
 import { create } from "zustand";
-import type { Language } from "@/i18n/translate";
+import { type Language, loadLanguage } from "@/i18n/translate";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -56,8 +56,9 @@ export function setTheme(theme: Theme): void {
   applyUi(useUi.getState());
 }
 
-export function setLanguage(language: Language): void {
+export async function setLanguage(language: Language): Promise<void> {
   store("tidings.lang", language);
+  await loadLanguage(language);
   useUi.setState({ language });
   applyUi(useUi.getState());
 }

@@ -21,7 +21,21 @@ export function useUrl() {
       ),
     [setParams],
   );
-  return { params, get, set };
+  /** Replaces all values of a name that may stand several times. */
+  const replaceAll = useCallback(
+    (name: string, values: readonly string[]) =>
+      setParams(
+        (held) => {
+          const next = new URLSearchParams(held);
+          next.delete(name);
+          for (const value of values) next.append(name, value);
+          return next;
+        },
+        { preventScrollReset: true },
+      ),
+    [setParams],
+  );
+  return { params, get, set, replaceAll };
 }
 
 /** A time of the address, or nothing when it is none. */

@@ -1,18 +1,28 @@
-import en from "./en.json";
 import { type Particle, withParticle } from "./josa";
-import ko from "./ko.json";
+import type ko from "./ko.json";
 
 export type Language = "ko" | "en";
 export type Key = keyof typeof ko;
 
-const TEXTS: Record<Language, Record<Key, string>> = { ko, en };
+type Texts = Record<Key, string>;
+const TEXTS: Partial<Record<Language, Texts>> = {};
+const LOADERS: Record<Language, () => Promise<{ default: Texts }>> = {
+  ko: () => import("./ko.json"),
+  en: () => import("./en.json"),
+};
+
+/** Loads the texts of a language. A language is shown only after this. */
+export async function loadLanguage(language: Language): Promise<void> {
+  TEXTS[language] ??= (await LOADERS[language]()).default;
+}
+
 const HOLE = /\{(\w+)(?::([^}]+))?\}/g;
 
 /** A text cut at its holes: words, and the names of the values between them. */
 export type Part = { text: string } | { name: string; particle: Particle | undefined };
 
 export function parts(language: Language, key: Key): Part[] {
-  const template = TEXTS[language][key];
+  const template: string = TEXTS[language]?.[key] ?? key;
   const result: Part[] = [];
   let end = 0;
   for (const match of template.matchAll(HOLE)) {

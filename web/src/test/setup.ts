@@ -1,5 +1,8 @@
 import { cleanup } from "@testing-library/react";
 import { afterEach } from "vitest";
+import { loadLanguage } from "@/i18n/translate";
+
+await Promise.all([loadLanguage("ko"), loadLanguage("en")]);
 
 process.env.TZ = "Asia/Seoul";
 

@@ -102,7 +102,7 @@ function Row({ row, largest, tie }: { row: KeywordCount; largest: number; tie: b
         </Link>
       </td>
       <td className="hide-s" style={{ color: colour }}>
-        <Sparkline values={row.spark} width={128} height={22} area />
+        <Sparkline values={row.spark} width={104} height={22} area />
       </td>
       <td className="n b">{exact(row.count)}</td>
       <td className="n hide-s t3">{exact(row.previous)}</td>

@@ -1,8 +1,7 @@
-import { DropdownMenu } from "radix-ui";
-import type { ReactNode } from "react";
+import type { KeyboardEvent, ReactElement } from "react";
 import { Icon } from "../Icon/Icon";
 import type { IconName } from "../Icon/shapes";
-import "../Popover/Popover.css";
+import { Floating, type TriggerProps } from "../Popover/Floating";
 import "./Menu.css";
 
 export interface MenuEntry {
@@ -13,39 +12,51 @@ export interface MenuEntry {
   onSelect: () => void;
 }
 
+function moveFocus(event: KeyboardEvent<HTMLElement>): void {
+  const items = [...event.currentTarget.querySelectorAll<HTMLElement>('[role="menuitem"]')];
+  const now = items.indexOf(document.activeElement as HTMLElement);
+  const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: items.length - 1 }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  items[(next + items.length) % items.length]?.focus();
+}
+
+/** A short list of actions at a button. Arrow keys move, Enter chooses, Escape closes. */
 export function Menu({
   trigger,
   entries,
   label,
 }: {
-  trigger: ReactNode;
+  trigger: ReactElement<TriggerProps>;
   entries: readonly MenuEntry[];
   label: string;
 }) {
   return (
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          className="pop menu"
-          aria-label={label}
-          sideOffset={6}
-          align="end"
-          collisionPadding={10}
-        >
-          {entries.map(({ icon, text, danger, checked, onSelect }) => (
-            <DropdownMenu.Item key={text} className={danger ? "menu-i danger" : "menu-i"} onSelect={onSelect}>
-              {icon ? <Icon name={icon} /> : null}
-              {text}
-              {checked ? (
-                <span className="k">
-                  <Icon name="check" size="s" />
-                </span>
-              ) : null}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <Floating trigger={trigger} label={label} role="menu" className="menu" onKeyDown={moveFocus}>
+      {(close) =>
+        entries.map(({ icon, text, danger, checked, onSelect }) => (
+          <button
+            key={text}
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            className={danger ? "menu-i danger" : "menu-i"}
+            aria-current={checked || undefined}
+            onClick={() => {
+              close();
+              onSelect();
+            }}
+          >
+            {icon ? <Icon name={icon} /> : null}
+            {text}
+            {checked ? (
+              <span className="k">
+                <Icon name="check" size="s" />
+              </span>
+            ) : null}
+          </button>
+        ))
+      }
+    </Floating>
   );
 }

@@ -1,34 +1,21 @@
-import { Popover as Radix } from "radix-ui";
-import type { ReactNode } from "react";
-import "./Popover.css";
+import type { ReactElement, ReactNode } from "react";
+import { Floating, type TriggerProps } from "./Floating";
 
-/** A panel at a control. Not modal: the page behind stays usable, and no style has to be injected. */
+/** A panel with more about a control. The page behind stays usable. */
 export function Popover({
   trigger,
   children,
   width,
   label,
 }: {
-  trigger: ReactNode;
+  trigger: ReactElement<TriggerProps>;
   children: ReactNode;
   width?: number;
   label: string;
 }) {
   return (
-    <Radix.Root>
-      <Radix.Trigger asChild>{trigger}</Radix.Trigger>
-      <Radix.Portal>
-        <Radix.Content
-          className="pop"
-          aria-label={label}
-          sideOffset={6}
-          align="end"
-          collisionPadding={10}
-          style={{ width }}
-        >
-          {children}
-        </Radix.Content>
-      </Radix.Portal>
-    </Radix.Root>
+    <Floating trigger={trigger} label={label} role="dialog" width={width} className="">
+      {() => children}
+    </Floating>
   );
 }

@@ -89,7 +89,7 @@ export function VolumeChart(props: VolumeChartProps) {
         legend: { show: false },
         scales: {
           x: { time: true, range: (_, min, max) => [min - stepMs / 2_000, max + stepMs / 2_000] },
-          y: { range: (_, __, max) => [0, countScale(Math.max(max, 1), 0, 1).y.domain()[1] ?? 1] },
+          y: { range: (_, __, max) => [0, countScale(max, 0, 1).max] },
         },
         axes: [
           {

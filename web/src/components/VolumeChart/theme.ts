@@ -41,6 +41,6 @@ export function resolveColour(element: Element, colour: string): string {
   return name ? getComputedStyle(element).getPropertyValue(name).trim() : colour;
 }
 
-/** The same colour with another opacity, whatever form the token has. */
+/** The same colour with another opacity. */
 export const faded = (colour: string, alpha: number) =>
-  colour.startsWith("oklch(") ? colour.replace(/\)$/, ` / ${alpha})`) : colour;
+  `color-mix(in srgb, ${colour} ${alpha * 100}%, transparent)`;

@@ -1,3 +1,221 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { PageBar } from "@/app/PageBar";
+import { PageBody } from "@/app/PageBody";
+import { Badge } from "@/components/Badge/Badge";
+import { Banner } from "@/components/Banner/Banner";
+import { Card } from "@/components/Card/Card";
+import { Failed } from "@/components/Empty/Empty";
+import { KeyValue } from "@/components/KeyValue/KeyValue";
+import { KeywordStatus } from "@/components/KeywordStatus/KeywordStatus";
+import { LedgerSum } from "@/components/Ledger/Ledger";
+import { RateChart } from "@/components/RateChart/RateChart";
+import { ShardLag, type ShardState } from "@/components/ShardLag/ShardLag";
+import { Skeleton } from "@/components/Skeleton/Skeleton";
+import { Stat } from "@/components/Stat/Stat";
+import { ApiError, api } from "@/data/api/client";
+import { quantile } from "@/data/metrics";
+import { compact, exact } from "@/format/numbers";
+import { hourMinute } from "@/format/time";
+import { Text, useLanguage, useT } from "@/i18n/I18n";
+import { type Ready, useOps } from "./useOps";
+import "@/components/Headline/Headline.css";
+import "./ops.css";
+
 export default function OpsPage() {
-  return null;
+  const t = useT();
+  const ops = useOps();
+  const { ready, shards, keywords, ledger, metrics, error } = ops;
+  const title = t("ops.title");
+  return (
+    <>
+      <PageBar
+        title={title}
+        heading={<h1>{title}</h1>}
+        polledAt={ops.at}
+        panels={[{ name: t("ops.journal"), seq: ledger?.as_of ?? 0, epoch: ledger?.epoch }]}
+      />
+      <PageBody>
+        {ready ? (
+          <Sentence ready={ready} shards={shards} />
+        ) : (
+          <div className="headline">{error ? <Failed detail={error} /> : <Skeleton lines={2} />}</div>
+        )}
+        {ready?.causes?.map((cause) => (
+          <div className="ops-cause" key={cause}>
+            <Banner tone="danger" icon="warning">
+              {t("ops.cause")}: {cause}
+            </Banner>
+          </div>
+        ))}
+        <div className="cols">
+          <Card className="c8" title={t("ops.lag.shard")} sub={t("ops.lag.sub")}>
+            {shards.length > 0 ? <ShardLag shards={shards} /> : <Skeleton height={100} />}
+            <p className="t3 ops-help">{t("ops.lag.help")}</p>
+          </Card>
+          <Journal
+            ready={ready}
+            epoch={ledger?.epoch}
+            tracked={keywords?.keywords.length}
+            commit={metrics && quantile(metrics, "tidings_commit_seconds", 0.99)}
+          />
+          <Received rates={ops.received} />
+          <Card className="c4" title={t("ops.sessions")}>
+            <Stat value={sessions(metrics)} />
+            <div className="ops-kv">
+              <KeyValue
+                rows={[
+                  [t("ops.slow"), exact(sum(metrics, "tidings_live_closed_total", "slow"))],
+                  [t("ops.out"), exact(Math.round(ops.sent.at(-1)?.value ?? 0))],
+                  [t("ops.bytes"), `${exact(Math.round((ops.bytes.at(-1)?.value ?? 0) / 1_000))} kB`],
+                  [t("ops.snaps"), exact(metrics?.get("tidings_live_snapshots_total") ?? 0)],
+                ]}
+              />
+            </div>
+          </Card>
+          <Status ops={ops} />
+          <Card flush className="c4" title={t("ops.ledger")} sub={t("ops.sum")}>
+            {ledger ? <LedgerSum ledger={ledger} /> : <Skeleton lines={6} />}
+          </Card>
+        </div>
+      </PageBody>
+    </>
+  );
+}
+
+type Metrics = ReturnType<typeof useOps>["metrics"];
+
+const sessions = (metrics: Metrics) =>
+  metrics?.get('tidings_actors_alive{kind="session"}') ?? metrics?.get("tidings_http_connections") ?? 0;
+
+/** The sum of the samples of a counter whose labels hold a text. */
+function sum(metrics: Metrics, name: string, label: string): number {
+  let total = 0;
+  for (const [key, value] of metrics ?? []) if (key.startsWith(name) && key.includes(label)) total += value;
+  return total;
+}
+
+function Sentence({ ready, shards }: { ready: Ready; shards: readonly ShardState[] }) {
+  const t = useT();
+  const behind = shards.filter(({ lag }) => lag > 0);
+  const worst = [...behind].sort((a, b) => b.lag - a.lag)[0];
+  const quarantined = ready.quarantined?.length ?? 0;
+  return (
+    <div className="headline">
+      <p>
+        {worst ? (
+          <Text
+            k="ops.hl.behind"
+            values={{
+              n: shards.length - behind.length,
+              s: worst.shard,
+              m: { word: exact(worst.lag), node: <span className="ops-warn">{exact(worst.lag)}</span> },
+            }}
+          />
+        ) : (
+          t("ops.hl.ok")
+        )}
+      </p>
+      <p>{quarantined > 0 ? t("ops.hl.q", { n: quarantined }) : t("ops.noquar")}</p>
+    </div>
+  );
+}
+
+function Journal({
+  ready,
+  epoch,
+  tracked,
+  commit,
+}: {
+  ready: Ready | undefined;
+  epoch: string | undefined;
+  tracked: number | undefined;
+  commit: number | undefined;
+}) {
+  const t = useT();
+  const synced = ready?.durability === "synced";
+  return (
+    <Card className="c4" title={t("ops.journal")}>
+      <KeyValue
+        rows={[
+          [t("ops.kind"), ready?.journal ?? "–"],
+          [t("live.seq"), ready?.head === undefined ? "–" : exact(ready.head)],
+          [t("asof.epoch"), <code key="epoch">{epoch?.slice(0, 8) ?? "–"}</code>],
+          [t("ops.tracked"), tracked === undefined ? "–" : exact(tracked)],
+          [`${t("ops.commit")} (p99)`, commit === undefined ? "–" : `≤ ${commit} s`],
+          [
+            synced ? t("ops.power.synced") : t("ops.power.other"),
+            <Badge key="grade" tone={synced ? "tide" : "warn"} icon={synced ? "check" : "warning"}>
+              {ready?.durability ?? "–"}
+            </Badge>,
+          ],
+        ]}
+      />
+    </Card>
+  );
+}
+
+function Received({ rates }: { rates: ReturnType<typeof useOps>["received"] }) {
+  const t = useT();
+  const peak = rates.reduce(
+    (most, rate) => (rate.value > most.value ? rate : most),
+    rates[0] ?? { at: 0, value: 0 },
+  );
+  return (
+    <Card className="c8" title={t("ops.in")} sub={t("ops.recent")}>
+      <div className="ops-stat">
+        <Stat
+          value={Math.round(rates.at(-1)?.value ?? 0)}
+          compared={
+            rates.length > 1
+              ? t("ops.peak", { n: exact(Math.round(peak.value)), time: hourMinute(peak.at) })
+              : undefined
+          }
+        />
+      </div>
+      <RateChart rates={rates} label={t("ops.in")} />
+    </Card>
+  );
+}
+
+function Status({ ops }: { ops: ReturnType<typeof useOps> }) {
+  const t = useT();
+  const language = useLanguage();
+  const client = useQueryClient();
+  const release = useMutation({
+    mutationFn: async (keyword: string) => {
+      const { response } = await api.POST("/api/v1/keywords/{token}/release", {
+        params: { path: { token: keyword } },
+      });
+      if (!response.ok) throw new ApiError(response.status, undefined, undefined);
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ["keywords"] }),
+  });
+  const rows = ops.keywords?.keywords;
+  const quarantined = rows?.filter(({ status }) => status === "quarantined") ?? [];
+  return (
+    <Card
+      flush
+      className="c8"
+      title={t("ops.status")}
+      sub={rows ? <span className="n">{compact(rows.length, language)}</span> : null}
+    >
+      {rows ? (
+        <KeywordStatus
+          keywords={rows}
+          shards={ops.shards.length}
+          busy={release.isPending}
+          onRelease={(keyword) => release.mutate(keyword)}
+        />
+      ) : (
+        <Skeleton lines={8} />
+      )}
+      {quarantined.map(({ keyword }) => (
+        <div className="ops-quar" key={keyword}>
+          <Banner tone="danger" icon="warning">
+            <b>{keyword}</b> · {t("ops.quarantine.body")}
+          </Banner>
+        </div>
+      ))}
+    </Card>
+  );
 }
