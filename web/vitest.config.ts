@@ -9,6 +9,7 @@ export default mergeConfig(
       environment: "jsdom",
       setupFiles: ["src/test/setup.ts"],
       css: false,
+      isolate: false,
       include: ["src/**/*.test.{ts,tsx}"],
     },
   }),

@@ -25,3 +25,24 @@ globalThis.matchMedia ??= ((query: string) => ({
 })) as unknown as typeof matchMedia;
 
 afterEach(cleanup);
+
+// Charts draw on a canvas that jsdom does not have; every call on it is accepted and forgotten.
+const context: unknown = new Proxy(
+  {},
+  {
+    get: (_, name) =>
+      name === "measureText" ? () => ({ width: 40 }) : name === "canvas" ? {} : () => context,
+    set: () => true,
+  },
+);
+HTMLCanvasElement.prototype.getContext = (() =>
+  context) as unknown as typeof HTMLCanvasElement.prototype.getContext;
+globalThis.Path2D ??= class {
+  moveTo() {}
+  lineTo() {}
+  rect() {}
+  arc() {}
+  closePath() {}
+  bezierCurveTo() {}
+  addPath() {}
+} as unknown as typeof Path2D;

@@ -40,12 +40,12 @@ export function LedgerBadge({ ledger }: { ledger: LedgerData }) {
   );
 }
 
-export function LedgerSum({ ledger }: { ledger: LedgerData }) {
+export function LedgerSum({ ledger, titled = true }: { ledger: LedgerData; titled?: boolean }) {
   const t = useT();
   const open = missing(ledger);
   return (
     <div className="led">
-      <h3>{t("led.title")}</h3>
+      {titled ? <h3>{t("led.title")}</h3> : null}
       <p className="t2 led-s">
         {open === 0 ? t("led.ok.body", { n: exact(ledger.journaled) }) : t("led.bad", { n: exact(open) })}
       </p>

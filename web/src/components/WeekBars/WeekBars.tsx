@@ -10,17 +10,9 @@ export interface BarGroup {
 }
 
 /** Groups of columns side by side. */
-export function WeekBars({
-  groups,
-  label,
-  height = 210,
-}: {
-  groups: readonly BarGroup[];
-  label: string;
-  height?: number;
-}) {
+export function WeekBars({ groups, label }: { groups: readonly BarGroup[]; label: string }) {
   const language = useLanguage();
-  const [ref, { width }] = useSize<HTMLDivElement>();
+  const [ref, { width, height }] = useSize<HTMLDivElement>();
   const left = 40;
   const bottom = height - 24;
   const { y, ticks } = countScale(
@@ -33,8 +25,8 @@ export function WeekBars({
     .map(({ name, bars }) => `${name}: ${bars.map((bar) => `${bar.name} ${exact(bar.count)}`).join(", ")}`)
     .join("; ");
   return (
-    <div className="chart" ref={ref} style={{ height }} role="img" aria-label={`${label}. ${summary}`}>
-      {width > 0 ? (
+    <div className="chart week-bars" ref={ref} role="img" aria-label={`${label}. ${summary}`}>
+      {width > 0 && height > 0 ? (
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
           {ticks.map((tick) => (
             <g key={tick}>

@@ -9,7 +9,7 @@ import { exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
 import "@/components/Table/Table.css";
 
-const SHOWN = 8;
+const SHOWN = 6;
 const KEYWORDS = 4;
 
 /** Words that stand in the rankings of all compared keywords. */

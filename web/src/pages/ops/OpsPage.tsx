@@ -74,7 +74,7 @@ export default function OpsPage() {
           </Card>
           <Status ops={ops} />
           <Card flush className="c4" title={t("ops.ledger")} sub={t("ops.sum")}>
-            {ledger ? <LedgerSum ledger={ledger} /> : <Skeleton lines={6} />}
+            {ledger ? <LedgerSum ledger={ledger} titled={false} /> : <Skeleton lines={6} />}
           </Card>
         </div>
       </PageBody>

@@ -1,0 +1,10 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { LONG_KEYWORD } from "@/test/samples";
+import { Card } from "./Card";
+
+const meta = { title: "Basics/Card", component: Card } satisfies Meta<typeof Card>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+export const Typical: Story = { args: { title: "키워드 비중", sub: "최근 24시간", children: "내용" } };
+export const LongContent: Story = { args: { title: LONG_KEYWORD, children: LONG_KEYWORD } };

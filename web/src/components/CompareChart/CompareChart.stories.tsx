@@ -1,0 +1,22 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { keywordNames, points, wave } from "@/test/samples";
+import { CompareChart } from "./CompareChart";
+
+const meta = { title: "Charts/CompareChart", component: CompareChart } satisfies Meta<typeof CompareChart>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+const names = keywordNames.slice(0, 4);
+const lines = (count: number, length = 30) =>
+  keywordNames.slice(0, count).map((name, slot) => ({
+    name,
+    slot,
+    colour: `var(--k${(slot % 10) + 1})`,
+    values: wave(length, 40 - slot * 3, slot * 2),
+  }));
+const times = points(30, 1, 864e5).map(({ at }) => Date.parse(at));
+const base = { lines: lines(names.length), times, step: "day", open: true } as const;
+export const Typical: Story = { args: base };
+export const TenSeries: Story = { args: { ...base, lines: lines(10) } };
+export const Shares: Story = { args: { ...base, unit: "%" } };
+export const AsTable: Story = { args: { ...base, table: true } };

@@ -1,0 +1,27 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { tweet } from "@/test/samples";
+import { Feed } from "./Feed";
+
+const meta = { title: "Keyword/Feed", component: Feed } satisfies Meta<typeof Feed>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+const nothing = () => undefined;
+const base = {
+  tweets: Array.from({ length: 12 }, (_, n) => tweet(n)),
+  keyword: "모루폰",
+  colour: "var(--k1)",
+  live: true,
+  rate: "시간당 12건",
+  onOlder: nothing,
+  onAuthor: nothing,
+};
+export const Typical: Story = { args: base };
+export const Loading: Story = { args: { ...base, tweets: undefined } };
+export const Empty: Story = { args: { ...base, tweets: [] } };
+export const NoMatch: Story = { args: { ...base, tweets: [], emptyText: "조건에 맞는 트윗이 없어요" } };
+export const Disconnected: Story = { args: { ...base, stale: true } };
+export const ErrorState: Story = {
+  args: { ...base, tweets: undefined, error: "the server is busy", onRetry: nothing },
+};
+export const End: Story = { args: { ...base, end: "여기가 처음이에요. 11.25부터 모았어요." } };

@@ -1,0 +1,11 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { until, wave } from "@/test/samples";
+import { RateChart } from "./RateChart";
+
+const meta = { title: "Charts/RateChart", component: RateChart } satisfies Meta<typeof RateChart>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+const rates = wave(60, 300).map((value, index) => ({ at: Date.parse(until) + index * 20_000, value }));
+export const Typical: Story = { args: { rates, label: "초당 받은 기록" } };
+export const Empty: Story = { args: { rates: [], label: "초당 받은 기록" } };

@@ -1,0 +1,21 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { ShardLag } from "./ShardLag";
+
+const meta = { title: "Operations/ShardLag", component: ShardLag } satisfies Meta<typeof ShardLag>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+const shards = (lags: number[], stalled = -1) =>
+  lags.map((lag, shard) => ({ shard, lag, position: 100 - lag, stalled: shard === stalled }));
+export const Typical: Story = { args: { shards: shards(Array(16).fill(0)) } };
+export const Behind: Story = {
+  args: { shards: shards(Array.from({ length: 16 }, (_, shard) => (shard === 9 ? 118 : 0))) },
+};
+export const Stalled: Story = {
+  args: {
+    shards: shards(
+      Array.from({ length: 16 }, (_, shard) => (shard === 9 ? 4_118 : 0)),
+      9,
+    ),
+  },
+};

@@ -1,0 +1,30 @@
+import type { Meta, StoryObj } from "@storybook/react-vite";
+import { keywordNames } from "@/test/samples";
+import { WeekBars } from "./WeekBars";
+
+const meta = { title: "Charts/WeekBars", component: WeekBars } satisfies Meta<typeof WeekBars>;
+export default meta;
+type Story = StoryObj<typeof meta>;
+
+const group = (name: string, by: number) => ({
+  name,
+  bars: keywordNames
+    .slice(0, 4)
+    .map((each, slot) => ({ name: each, colour: `var(--k${slot + 1})`, count: 380 - slot * 60 + by * 40 })),
+});
+export const Typical: Story = {
+  args: {
+    label: "주별 합계",
+    groups: [
+      group("10.29–11.4", 0),
+      group("11.5–11.11", 1),
+      group("11.12–11.18", 2),
+      group("11.19–11.25", 3),
+    ],
+  },
+  render: (args) => (
+    <div style={{ height: 240, display: "flex" }}>
+      <WeekBars {...args} />
+    </div>
+  ),
+};
