@@ -31,18 +31,27 @@ const context: unknown = new Proxy(
   {},
   {
     get: (_, name) =>
-      name === "measureText" ? () => ({ width: 40 }) : name === "canvas" ? {} : () => context,
+      name === Symbol.toPrimitive
+        ? () => ""
+        : name === "measureText"
+          ? () => ({ width: 40 })
+          : name === "canvas"
+            ? {}
+            : () => context,
     set: () => true,
   },
 );
-HTMLCanvasElement.prototype.getContext = (() =>
-  context) as unknown as typeof HTMLCanvasElement.prototype.getContext;
-globalThis.Path2D ??= class {
-  moveTo() {}
-  lineTo() {}
-  rect() {}
-  arc() {}
-  closePath() {}
-  bezierCurveTo() {}
-  addPath() {}
-} as unknown as typeof Path2D;
+// Tests that read files run without a document.
+if (typeof HTMLCanvasElement !== "undefined") {
+  HTMLCanvasElement.prototype.getContext = (() =>
+    context) as unknown as typeof HTMLCanvasElement.prototype.getContext;
+  globalThis.Path2D ??= class {
+    moveTo() {}
+    lineTo() {}
+    rect() {}
+    arc() {}
+    closePath() {}
+    bezierCurveTo() {}
+    addPath() {}
+  } as unknown as typeof Path2D;
+}

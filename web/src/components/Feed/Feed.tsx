@@ -1,5 +1,5 @@
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
-import { Virtuoso, type VirtuosoHandle } from "react-virtuoso";
+import { type ReactNode, type Ref, useCallback, useEffect, useRef, useState } from "react";
+import { type Components, type ListProps, Virtuoso, type VirtuosoHandle } from "react-virtuoso";
 import type { Tweet as TweetData } from "@/data/types";
 import { useMedia } from "@/hooks/useMedia";
 import { useShortcut } from "@/hooks/useShortcut";
@@ -42,7 +42,16 @@ export interface FeedProps {
 function End({ context }: { context?: { text: string } }) {
   return <p className="feed-end">{context?.text}</p>;
 }
-const PARTS = { Footer: End };
+/** The rows stand in an element with the role of a feed; the scrolling boxes around it have none. */
+const List: Components<TweetData, { text: string; label: string }>["List"] = ({
+  ref,
+  context,
+  ...rest
+}: ListProps & { ref?: Ref<HTMLDivElement>; context?: { text: string; label: string } }) => (
+  <div {...rest} ref={ref ?? null} role="feed" aria-label={context?.label} />
+);
+
+const PARTS = { Footer: End, List };
 
 /** The tweets of a keyword, newest first. It never moves under the reader: what is new waits behind a pill. */
 export function Feed(props: FeedProps) {
@@ -126,7 +135,7 @@ export function Feed(props: FeedProps) {
         ) : null}
       </header>
       {banner}
-      <div className="feed-l" role="feed" aria-busy={tweets === undefined} aria-label={t("feed.title")}>
+      <div className="feed-l" aria-busy={tweets === undefined}>
         {waiting > 0 && !paused ? (
           <button type="button" className="newpill" onClick={showNew}>
             <Icon name="up" size="s" />
@@ -164,7 +173,7 @@ export function Feed(props: FeedProps) {
               />
             )}
             components={PARTS}
-            context={{ text: end ?? t("feed.older") }}
+            context={{ text: end ?? t("feed.older"), label: t("feed.title") }}
           />
         )}
       </div>

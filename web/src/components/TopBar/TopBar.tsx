@@ -39,7 +39,11 @@ export function TopBar({
         {asOf}
         <span className="only-s">{phoneAction}</span>
       </header>
-      {controls ? <div className="subbar">{controls}</div> : null}
+      {controls ? (
+        <section className="subbar" aria-label={t("win.label")}>
+          {controls}
+        </section>
+      ) : null}
     </>
   );
 }

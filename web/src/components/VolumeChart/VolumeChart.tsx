@@ -34,6 +34,7 @@ export interface VolumeChartProps {
 }
 
 const DRAG_MIN_PX = 12;
+const AFTER_DRAG_MS = 300;
 
 function tickText(at: number, spanMs: number, language: Language): string {
   if (spanMs <= 2 * 864e5) {
@@ -70,6 +71,7 @@ export function VolumeChart(props: VolumeChartProps) {
     return [times, closed, previous ? [...previous] : times.map(() => null), counts];
   }, [times, points, previous, open]);
   const plot = useRef<uPlot | null>(null);
+  const zoomedAt = useRef(0);
   const [active, setActive] = useState<number | null>(null);
   const [anchor, setAnchor] = useState<number | null>(null);
   const marks = useRef<Marks>({ spikes, selected, open, stepMs, spikeText: () => "" });
@@ -148,6 +150,7 @@ export function VolumeChart(props: VolumeChartProps) {
               const from = u.posToVal(u.select.left, "x") * 1_000;
               const to = u.posToVal(u.select.left + u.select.width, "x") * 1_000;
               u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+              zoomedAt.current = Date.now();
               handlers.current.onZoom(Math.floor(from / stepMs) * stepMs, Math.ceil(to / stepMs) * stepMs);
             },
           ],
@@ -221,9 +224,11 @@ export function VolumeChart(props: VolumeChartProps) {
       onKeyDown={keys}
       onDoubleClick={onReset}
       onClick={(event) => {
-        const over = plot.current?.over;
-        if (shown !== null && over?.contains(event.target as Node))
-          onBucket(bucket(shown), bucket(shown) + stepMs);
+        const u = plot.current;
+        // The click that ends a drag is not meant for a bucket.
+        if (!u?.over.contains(event.target as Node) || Date.now() - zoomedAt.current < AFTER_DRAG_MS) return;
+        const index = u.posToIdx(event.clientX - u.over.getBoundingClientRect().left);
+        onBucket(bucket(index), bucket(index) + stepMs);
       }}
       onPointerLeave={() => setActive(null)}
       onBlur={() => setActive(null)}

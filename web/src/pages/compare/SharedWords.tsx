@@ -48,7 +48,7 @@ export function SharedWords({
       ) : words.length === 0 ? (
         <Empty icon="list" title={t("k.nowords")} />
       ) : (
-        <div className="cmp-shared" tabIndex={0} role="region" aria-label={t("cmp.shared")}>
+        <div className="cmp-shared" tabIndex={0} role="group" aria-label={t("cmp.shared")}>
           <table className="tbl">
             <thead>
               <tr>
