@@ -27,7 +27,6 @@ export interface VolumeChartProps {
   open: boolean;
   selected?: { from: number; to: number } | undefined;
   table?: boolean;
-  height?: number;
   onBucket: (from: number, to: number) => void;
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
@@ -44,6 +43,12 @@ function tickText(at: number, spanMs: number, language: Language): string {
   return spanMs <= 10 * 864e5 ? day(at, language) : shortDay(at, language);
 }
 
+const SECOND_INCREMENTS = [60, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
+const DAY_INCREMENTS = [86_400, 172_800, 604_800, 1_209_600, 2_419_200];
+
+/** Steps between labels, in seconds. From two days on labels are days, so none may stand twice. */
+const increments = (spanMs: number) => (spanMs <= 2 * 864e5 ? SECOND_INCREMENTS : DAY_INCREMENTS);
+
 /** Counts of one keyword over time: the line that everything on its page hangs on. */
 export function VolumeChart(props: VolumeChartProps) {
   const {
@@ -55,7 +60,6 @@ export function VolumeChart(props: VolumeChartProps) {
     open,
     selected,
     table = false,
-    height = 268,
     onBucket,
     onZoom,
     onReset,
@@ -99,6 +103,7 @@ export function VolumeChart(props: VolumeChartProps) {
             size: 28,
             gap: 8,
             space: 62,
+            incrs: (_, __, min, max) => increments((max - min) * 1_000),
             grid: { show: false },
             values: (u, splits) => {
               const span = ((u.scales.x?.max ?? 0) - (u.scales.x?.min ?? 0)) * 1_000;
@@ -194,7 +199,7 @@ export function VolumeChart(props: VolumeChartProps) {
       { name: t("col.tweets"), values },
       ...(previous ? [{ name: t("k.prevline"), values: previous }] : []),
     ];
-    return <ChartTable times={texts} columns={columns} height={height} />;
+    return <ChartTable times={texts} columns={columns} height={268} />;
   }
   const total = values.reduce((sum, value) => sum + value, 0);
   if (total === 0 && !previous?.some((value) => (value ?? 0) > 0))
@@ -217,7 +222,6 @@ export function VolumeChart(props: VolumeChartProps) {
   return (
     <div
       className="chart volume-chart"
-      style={{ height }}
       role="application"
       tabIndex={0}
       aria-label={`${summary}. ${t("chart.keys")}`}
