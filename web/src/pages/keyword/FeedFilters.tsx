@@ -3,7 +3,7 @@ import { Chip } from "@/components/Chip/Chip";
 import { Field } from "@/components/Field/Field";
 import { Popover } from "@/components/Popover/Popover";
 import { Segmented } from "@/components/Segmented/Segmented";
-import { bucketText } from "@/components/VolumeChart/bucket";
+import { stretchText } from "@/components/VolumeChart/bucket";
 import type { Step } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useLanguage, useT } from "@/i18n/I18n";
@@ -92,7 +92,7 @@ export function FeedBanner({
         <>
           <span className="grow">
             {t("feed.bucket", {
-              time: `${bucketText(stretch.from, step, language)}–${bucketText(stretch.to, step, language)}`,
+              time: stretchText(stretch.from, stretch.to, step, language),
               n: count === undefined ? "" : exact(count),
             })}
           </span>

@@ -79,6 +79,7 @@ export function KeywordHead({ keyword, ledger }: { keyword: string; ledger: Ledg
 /** Four figures: how much, how fast, when most, and which rank. */
 export function KeywordFigures({
   window,
+  zoomed,
   total,
   before,
   rate,
@@ -90,6 +91,8 @@ export function KeywordFigures({
   ranked,
 }: {
   window: Window;
+  /** Whether the figures are of a chosen stretch instead of the window. */
+  zoomed: boolean;
   total: number | undefined;
   before: number | undefined;
   rate: number | undefined;
@@ -112,7 +115,7 @@ export function KeywordFigures({
   return (
     <dl className="kpis">
       <div>
-        <dt>{t("k.total", { win: t(`win.${window}`) })}</dt>
+        <dt>{zoomed ? t("cmp.total") : t("k.total", { win: t(`win.${window}`) })}</dt>
         <dd>
           {total === undefined ? "–" : exact(total)}
           {total === undefined || before === undefined ? null : <Delta change={changeOf(total, before)} />}

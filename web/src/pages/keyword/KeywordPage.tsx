@@ -203,7 +203,8 @@ function Content({
           <KeywordHead keyword={keyword} ledger={ledger.data} />
           <KeywordFigures
             window={window}
-            total={chart.zoom ? undefined : chart.total}
+            zoomed={chart.zoom !== undefined}
+            total={chart.total}
             before={chart.before}
             rate={rate}
             usual={usual}
