@@ -25,7 +25,7 @@ export function ConnectionBanner() {
   const t = useT();
   const live = useLive();
   const connection = useLiveView((view) => view.connection);
-  const heardAt = useLiveView((view) => view.heardAt);
+  const heardAt = useLiveView((view) => (view.connection.state === "lost" ? view.heardAt : undefined));
   const resumed = useLiveView((view) => view.resumed);
   const now = useTick(
     connection.state === "lost" || (resumed !== undefined && Date.now() - resumed.at < RESUMED_MS),

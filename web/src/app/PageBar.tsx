@@ -65,7 +65,8 @@ export function PageBar({
 }) {
   const t = useT();
   const { set } = useUrl();
-  const heardAt = useLiveView((view) => view.heardAt);
+  // The clock shows seconds, so it is drawn once a second.
+  const heardAt = useLiveView((view) => view.heardAt && Math.floor(view.heardAt / 1_000) * 1_000);
   const state = useAsOfState(at !== undefined);
   const shown = panels.filter((panel) => panel.seq > 0);
   useEffect(() => {

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useMemo, useState } from "react";
+import { type KeyboardEvent, memo, useMemo, useState } from "react";
 import type { TopItem } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { useLanguage, useT } from "@/i18n/I18n";
@@ -19,7 +19,7 @@ function moveFocus(event: KeyboardEvent<HTMLElement>): void {
 }
 
 /** What comes up most, with the move since the window before. Choosing an entry filters the feed by it. */
-export function RankList({
+export const RankList = memo(function RankList({
   items,
   colour,
   prefix = "",
@@ -95,4 +95,4 @@ export function RankList({
       })}
     </ol>
   );
-}
+});

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import type { Spike } from "@/data/types";
 import { timesUsual } from "@/format/headline";
 import { decimal, exact, multiple } from "@/format/numbers";
@@ -8,7 +9,7 @@ import { Chip } from "../Chip/Chip";
 import "./SpikeStrip.css";
 
 /** Why the line rose, in facts that can be checked: the multiple, the counts, the words, the tweets. */
-export function SpikeStrip({
+export const SpikeStrip = memo(function SpikeStrip({
   spike,
   ongoing,
   onWord,
@@ -52,4 +53,4 @@ export function SpikeStrip({
       </Button>
     </article>
   );
-}
+});

@@ -15,6 +15,9 @@ function useThemeVersion(): number {
   return version;
 }
 
+/** Text on a canvas is slow, and a count that changes more often than this cannot be read. */
+const DRAWN_EVERY_MS = 250;
+
 /**
  * uPlot in React. The chart is made anew when `version`, the size or the theme changes, and only gets new numbers
  * otherwise.
@@ -36,6 +39,7 @@ export function UPlot({
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ data, options, onPlot });
   latest.current = { data, options, onPlot };
+  const drawnAt = useRef(0);
   const ready = width > 0 && height > 0;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: version and theme stand for the options.
@@ -56,8 +60,18 @@ export function UPlot({
     if (ready) plot.current?.setSize({ width, height });
   }, [width, height, ready]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the newest data is read when it is drawn.
   useLayoutEffect(() => {
-    plot.current?.setData(data);
+    const draw = () => {
+      drawnAt.current = performance.now();
+      plot.current?.setData(latest.current.data);
+    };
+    const wait = drawnAt.current + DRAWN_EVERY_MS - performance.now();
+    if (wait <= 0) draw();
+    else {
+      const timer = setTimeout(draw, wait);
+      return () => clearTimeout(timer);
+    }
   }, [data]);
 
   return <div className="uplot-box" ref={ref} />;

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, useCallback, useMemo, useRef, useState } from "react";
 import type uPlot from "uplot";
 import type { Point, Spike, Step } from "@/data/types";
 import { STEP_MS } from "@/data/types";
@@ -50,7 +50,7 @@ const DAY_INCREMENTS = [86_400, 172_800, 604_800, 1_209_600, 2_419_200];
 const increments = (spanMs: number) => (spanMs <= 2 * 864e5 ? SECOND_INCREMENTS : DAY_INCREMENTS);
 
 /** Counts of one keyword over time: the line that everything on its page hangs on. */
-export function VolumeChart(props: VolumeChartProps) {
+export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
   const {
     points,
     step,
@@ -275,4 +275,4 @@ export function VolumeChart(props: VolumeChartProps) {
       </span>
     </div>
   );
-}
+});

@@ -29,7 +29,8 @@ export function chartTheme(element: Element): ChartTheme {
     tideSoft: read("--tide-soft"),
     sunken: read("--sunken"),
     t3: read("--t3"),
-    font: read("--font"),
+    // Few families: a long list makes each text on a canvas slow.
+    font: '"Pretendard Variable", sans-serif',
     areaTop: Number(read("--area-top")) || 0.16,
     areaBottom: Number(read("--area-bottom")) || 0.01,
   };

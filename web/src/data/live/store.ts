@@ -27,11 +27,25 @@ const LINGER_MS = 4_000;
 const BUSY_RETRY_MS = 3_000;
 
 type Frame = (work: () => void) => void;
+
+/** In a burst the page is drawn ten times a second: nobody reads faster, and the browser has time for the reader. */
+const SHOWN_EVERY_MS = 100;
 /** A hidden page has no frames, and still has to keep up. */
-const nextFrame: Frame = (work) => {
-  if (document.hidden) setTimeout(work, 1_000);
-  else requestAnimationFrame(work);
-};
+const HIDDEN_EVERY_MS = 1_000;
+
+function calmFrames(): Frame {
+  let last = 0;
+  return (work) => {
+    const draw = () => {
+      last = performance.now();
+      work();
+    };
+    const wait = last + SHOWN_EVERY_MS - performance.now();
+    if (document.hidden) setTimeout(draw, HIDDEN_EVERY_MS);
+    else if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
+    else requestAnimationFrame(draw);
+  };
+}
 
 export class Live {
   readonly store = createStore<LiveView>(() => ({
@@ -54,7 +68,7 @@ export class Live {
 
   constructor(
     url: string,
-    private readonly frame: Frame = nextFrame,
+    private readonly frame: Frame = calmFrames(),
   ) {
     this.socket = new LiveSocket(url, {
       onOpen: () => this.resubscribe(),

@@ -10,7 +10,12 @@ export interface TimelineState extends Position {
   floor: Floor;
   /** Lines of the same list follow; the state is not yet a whole one. */
   partial: boolean;
+  /** So many tweets are held at most. It grows with what a reader loads from the past. */
+  limit: number;
 }
+
+/** More than a reader who does not scroll back can use. */
+export const MAX_HELD = 3_000;
 
 type Place = { at: string; id: string };
 
@@ -31,6 +36,15 @@ function applied(
   { added, changed, removed }: Changes,
 ): readonly Tweet[] {
   if (added.length + changed.length + removed.length === 0) return tweets;
+  const newest = tweets[0];
+  // The usual case in a burst: only new tweets, all above those that are held.
+  if (
+    changed.length + removed.length === 0 &&
+    newest &&
+    added.every((tweet) => comparePlaces(tweet, newest) > 0)
+  ) {
+    return [...newestFirst(added), ...tweets];
+  }
   const held = new Map(tweets.map((tweet) => [tweet.id, tweet]));
   for (const tweet of added) if (isAbove(tweet, floor)) held.set(tweet.id, tweet);
   for (const { id, metrics } of changed) {
@@ -41,17 +55,25 @@ function applied(
   return newestFirst(held.values());
 }
 
+/** Drops the oldest tweets over the limit, and raises the floor to the oldest that stays. */
+function bounded(state: TimelineState): TimelineState {
+  if (state.tweets.length <= state.limit) return state;
+  const tweets = state.tweets.slice(0, state.limit);
+  const oldest = tweets.at(-1);
+  return { ...state, tweets, floor: oldest ? { at: oldest.at, id: oldest.id } : state.floor };
+}
+
 /** Returns the next state, or "gap" when an update is missing and the channel must start again. */
 export function timeline(state: TimelineState | undefined, line: TimelineLine): TimelineState | "gap" {
   if (line.type === "snapshot") {
     const partial = line.more === true;
     const tweets = state?.partial ? [...state.tweets, ...line.items] : line.items;
-    return { ...positionOf(line), tweets: newestFirst(tweets), floor: line.floor, partial };
+    return { ...positionOf(line), tweets: newestFirst(tweets), floor: line.floor, partial, limit: MAX_HELD };
   }
   const action = verdict(state, line);
   if (action === "gap" || !state) return "gap";
   if (action !== "apply") return state;
-  return { ...state, ...positionOf(line), tweets: applied(state.tweets, state.floor, line) };
+  return bounded({ ...state, ...positionOf(line), tweets: applied(state.tweets, state.floor, line) });
 }
 
 /** A result page below the floor, and every line that came since it was asked for. */
@@ -75,5 +97,5 @@ export function withOlder(state: TimelineState, { items, last, since }: OlderPag
     ...items.filter((tweet) => !held.has(tweet.id)),
   ]);
   for (const line of since) if (line.type === "update") tweets = applied(tweets, floor, line);
-  return { ...state, tweets, floor };
+  return { ...state, tweets, floor, limit: Math.max(state.limit, tweets.length + MAX_HELD) };
 }

@@ -136,6 +136,15 @@ describe("timeline", () => {
     expect(state.floor).toEqual(place(tweet(3)));
   });
 
+  it("drops the oldest tweets over the limit and raises the floor", () => {
+    const state = timeline(
+      { ...start([9, 8, 7]), limit: 3 },
+      update(10, 12, { added: [tweet(11), tweet(10)] }),
+    );
+    expect(ids(state)).toEqual(["x:11", "x:10", "x:9"]);
+    expect(state).toMatchObject({ floor: place(tweet(9)) });
+  });
+
   it("has no floor once the first tweet of all is held", () => {
     const state = withOlder(start([9]), { items: [tweet(2)], last: true, since: [] });
     expect(state.floor).toBeNull();

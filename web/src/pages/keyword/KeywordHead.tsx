@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useNavigate } from "react-router";
 import { Button, IconButton } from "@/components/Button/Button";
 import { Delta } from "@/components/Delta/Delta";
@@ -15,7 +15,13 @@ import { useUntrack } from "@/hooks/useTrack";
 import { useLanguage, useT } from "@/i18n/I18n";
 
 /** The name of the keyword, the promise of its ledger, and what can be done with it. */
-export function KeywordHead({ keyword, ledger }: { keyword: string; ledger: Ledger | undefined }) {
+export const KeywordHead = memo(function KeywordHead({
+  keyword,
+  ledger,
+}: {
+  keyword: string;
+  ledger: Ledger | undefined;
+}) {
   const t = useT();
   const navigate = useNavigate();
   const [removing, setRemoving] = useState(false);
@@ -74,7 +80,7 @@ export function KeywordHead({ keyword, ledger }: { keyword: string; ledger: Ledg
       </Dialog>
     </div>
   );
-}
+});
 
 /** Four figures: how much, how fast, when most, and which rank. */
 export function KeywordFigures({

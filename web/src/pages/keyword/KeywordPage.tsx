@@ -109,6 +109,8 @@ function Content({
     [set],
   );
   const onWord = useCallback((word: string) => set({ q: word }), [set]);
+  const onBy = useCallback((by: string) => set({ by: by === "word" ? undefined : by }, true), [set]);
+  const onList = useCallback((list: boolean) => set({ map: list ? "list" : undefined }, true), [set]);
   const onAuthor = useCallback((author: string) => set({ author }), [set]);
   const bucketCount =
     stretch && chart.points && isBucket(stretch, chart.step)
@@ -152,22 +154,8 @@ function Content({
     />
   );
   const shared = { keyword, colour, window, at };
-  const ranking = (
-    <RankingPanel
-      {...shared}
-      by={wordsOf(get("by"))}
-      onBy={(by) => set({ by: by === "word" ? undefined : by }, true)}
-      onWord={onWord}
-    />
-  );
-  const map = (
-    <MapPanel
-      {...shared}
-      list={get("map") === "list"}
-      onList={(list) => set({ map: list ? "list" : undefined }, true)}
-      onWord={onWord}
-    />
-  );
+  const ranking = <RankingPanel {...shared} by={wordsOf(get("by"))} onBy={onBy} onWord={onWord} />;
+  const map = <MapPanel {...shared} list={get("map") === "list"} onList={onList} onWord={onWord} />;
   const people = <KeywordPeople {...shared} onAuthor={onAuthor} />;
   const tabs = [
     { value: "feed", label: t("feed.title") },

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { Card } from "@/components/Card/Card";
 import { Empty } from "@/components/Empty/Empty";
 import { RankList } from "@/components/RankList/RankList";
@@ -19,7 +20,7 @@ interface Props {
 const POPULAR = 3;
 
 /** The tweets with the most reactions, and who writes most. */
-export function KeywordPeople({ keyword, colour, window, at, onAuthor }: Props) {
+export const KeywordPeople = memo(function KeywordPeople({ keyword, colour, window, at, onAuthor }: Props) {
   const t = useT();
   const tweets = useRanking(keyword, "tweet", window, 10, "top", at).data;
   const authors = useRanking(keyword, "author", window, 10, "top", at).data;
@@ -54,4 +55,4 @@ export function KeywordPeople({ keyword, colour, window, at, onAuthor }: Props) 
       </Card>
     </>
   );
-}
+});

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, memo, Suspense, useState } from "react";
 import { IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
 import { Failed } from "@/components/Empty/Empty";
@@ -32,7 +32,7 @@ interface Props {
 }
 
 /** What comes up: words, hashtags, mentions; the most frequent or the newly risen. */
-export function RankingPanel({
+export const RankingPanel = memo(function RankingPanel({
   keyword,
   colour,
   window,
@@ -98,7 +98,7 @@ export function RankingPanel({
       {window === "30d" ? <p className="t3 k-note">{t("k.utcdays")}</p> : null}
     </Card>
   );
-}
+});
 
 type Item = TopItem | { rank: number; key: string; count: number; previous_count: number };
 
@@ -118,7 +118,7 @@ function rows(items: readonly Item[]): TopItem[] {
 }
 
 /** The words that belong to the keyword, as a map or as a list. */
-export function MapPanel({
+export const MapPanel = memo(function MapPanel({
   keyword,
   colour,
   window,
@@ -174,4 +174,4 @@ export function MapPanel({
       </Suspense>
     </Card>
   );
-}
+});
