@@ -1,24 +1,12 @@
-import { useEffect, useState } from "react";
 import { Banner } from "@/components/Banner/Banner";
 import { Button } from "@/components/Button/Button";
 import { useLive, useLiveView } from "@/data/live/context";
 import { clock } from "@/format/time";
+import { useTick } from "@/hooks/useTick";
 import { useT } from "@/i18n/I18n";
 
 const QUIET_MS = 2_000;
 const RESUMED_MS = 4_000;
-
-/** Ticks while something counts down. */
-function useTick(active: boolean): number {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    if (!active) return;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 500);
-    return () => clearInterval(timer);
-  }, [active]);
-  return now;
-}
 
 /** Says the truth about the connection, where there is something to say. */
 export function ConnectionBanner() {

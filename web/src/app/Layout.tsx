@@ -20,6 +20,7 @@ import { Settings } from "./Settings";
 import { useUi } from "./ui";
 
 const DOTS: Record<string, LiveKind> = {
+  dropped: "wait",
   live: "live",
   connecting: "wait",
   reconnecting: "wait",
@@ -27,6 +28,7 @@ const DOTS: Record<string, LiveKind> = {
   offline: "off",
 };
 const NAMES = {
+  dropped: "live.on",
   live: "live.on",
   connecting: "live.connecting",
   reconnecting: "live.reconnecting",

@@ -7,6 +7,7 @@ import { TopBar } from "@/components/TopBar/TopBar";
 import { useLiveView } from "@/data/live/context";
 import { WINDOWS, type Window } from "@/data/types";
 import { useShortcut } from "@/hooks/useShortcut";
+import { useTick } from "@/hooks/useTick";
 import { useUrl } from "@/hooks/useUrl";
 import { useT } from "@/i18n/I18n";
 import { useUi } from "./ui";
@@ -21,16 +22,12 @@ const OFFLINE_MS = 10_000;
 
 export function useAsOfState(past: boolean): AsOfState {
   const connection = useLiveView((view) => view.connection);
+  const now = useTick(connection.state === "lost");
   if (past) return "past";
-  if (connection.state === "lost") {
-    const length = Date.now() - connection.since;
-    return !navigator.onLine || length > OFFLINE_MS
-      ? "offline"
-      : length > QUIET_MS
-        ? "reconnecting"
-        : "reconnecting";
-  }
-  return connection.state;
+  if (connection.state !== "lost") return connection.state;
+  const length = now - connection.since;
+  if (!navigator.onLine || length > OFFLINE_MS) return "offline";
+  return length > QUIET_MS ? "reconnecting" : "dropped";
 }
 
 export function WindowControl({ value, onChange }: { value: Window; onChange: (window: Window) => void }) {

@@ -7,7 +7,8 @@ import { Popover } from "../Popover/Popover";
 import "../Ledger/Ledger.css";
 import "./AsOf.css";
 
-export type AsOfState = "live" | "connecting" | "reconnecting" | "stale" | "offline" | "past";
+/** `dropped` is a connection that has just been lost, and may be back before anyone notices. */
+export type AsOfState = "live" | "dropped" | "connecting" | "reconnecting" | "stale" | "offline" | "past";
 
 /** The moment at which a panel stands. */
 export interface PanelMoment {
@@ -17,6 +18,7 @@ export interface PanelMoment {
 
 const DOTS: Record<AsOfState, LiveKind> = {
   live: "live",
+  dropped: "wait",
   connecting: "wait",
   reconnecting: "wait",
   stale: "stale",
@@ -35,6 +37,7 @@ interface Props {
 
 const TEXTS = {
   live: "live.asof",
+  dropped: "live.asof",
   reconnecting: "asof.reconnecting",
   stale: "asof.stale",
   offline: "asof.offline",

@@ -180,13 +180,13 @@ function Sentence({ series, window }: { series: readonly Compared[]; window: Win
   const grown = [...series]
     .filter(({ before }) => before > 0)
     .sort((a, b) => b.total / b.before - a.total / a.before)[0];
-  if (!most || !grown || most.total === 0) return <div className="headline" />;
+  if (!most || most.total === 0) return <div className="headline" />;
   const win = t(`win.${window}`);
-  const change = changeOf(grown.total, grown.before);
+  const grew = grown && changeOf(grown.total, grown.before).kind === "up" && grown.keyword !== most.keyword;
   return (
     <div className="headline cmp-headline">
       <p>
-        {change.kind === "up" && grown.keyword !== most.keyword ? (
+        {grew ? (
           <Text k="cmp.hl2" values={{ win, a: link(most.keyword), b: link(grown.keyword) }} />
         ) : (
           <Text k="cmp.hl3" values={{ win, a: link(most.keyword), n: exact(most.total) }} />
@@ -311,7 +311,7 @@ function Panels({
           {lines.map(({ name, colour: own }) => (
             <li key={name}>
               <ColourDot colour={own} />
-              {name}
+              <span title={name}>{name}</span>
             </li>
           ))}
         </ul>

@@ -186,7 +186,7 @@ function Panels({ overview, window }: { overview: Overview; window: Window }) {
             {series.map(({ name, colour }) => (
               <li key={name}>
                 <ColourDot colour={colour} />
-                {name}
+                <span title={name}>{name}</span>
               </li>
             ))}
           </ul>
