@@ -182,7 +182,7 @@ export interface paths {
         };
         /**
          * The words that belong to a keyword, and those that go together
-         * @description Words that at least 3 tweets of the window have, and more than the tweets of all other keywords let expect, by log-likelihood ratio. With fewer than 1,000 tweets of other keywords there is no expectation, and the order is by count. The keyword and its own words are left out. The answer is exact when the lag of all keywords is 0.
+         * @description Words that at least 3 tweets of the window have, and more than expected from the tweets of all other keywords, by log-likelihood ratio. With fewer than 1,000 tweets of other keywords there is no expectation, and the order is by count. The keyword and its own words are left out. The answer is exact when the lag of all keywords is 0.
          */
         get: operations["related"];
         put?: never;
@@ -628,8 +628,8 @@ export interface components {
             latest: components["schemas"]["TweetOfKeyword"][];
             previous: number;
             /**
-             * @description The spikes that overlap the window, whole, the highest scores first; absent while earlier
-             *     views answer that cannot tell them
+             * @description The spikes that overlap the window, each as a whole, the highest scores first; absent while
+             *     views of an earlier version or of other settings answer
              */
             spikes?: components["schemas"]["SpikeOfKeyword"][];
             total: number;
@@ -775,9 +775,9 @@ export interface components {
             position: number;
             shard: number;
         };
-        /** @description A stretch of hours in which far more tweets came than usual */
+        /** @description A stretch of hours with far more tweets than usual */
         Spike: {
-            /** @description The authors that are most over-represented, the strongest first */
+            /** @description The authors that are more frequent than usual, the highest scores first */
             authors: string[];
             count: number;
             /**
@@ -785,14 +785,14 @@ export interface components {
              * @description The end of its last hour so far
              */
             end: string;
-            /** @description The tweets that the weeks before let expect */
+            /** @description The expected number of tweets from `start` to `end` */
             expected: number;
             /**
              * Format: date-time
              * @description The hour with the most tweets
              */
             peak_at: string;
-            /** @description How far the count is from the expected one: the deviance of a Poisson process */
+            /** @description The deviance of `count` from `expected`, as of a Poisson process */
             score: number;
             /**
              * Format: date-time
@@ -801,12 +801,12 @@ export interface components {
             start: string;
             /** @description The ids of the tweets with the most likes, reposts, quotes and replies */
             tweets: string[];
-            /** @description The words that are most over-represented, the strongest first */
+            /** @description The words that are more frequent than usual, the highest scores first */
             words: string[];
         };
         /** @description A spike and its keyword */
         SpikeOfKeyword: {
-            /** @description The authors that are most over-represented, the strongest first */
+            /** @description The authors that are more frequent than usual, the highest scores first */
             authors: string[];
             count: number;
             /**
@@ -814,7 +814,7 @@ export interface components {
              * @description The end of its last hour so far
              */
             end: string;
-            /** @description The tweets that the weeks before let expect */
+            /** @description The expected number of tweets from `start` to `end` */
             expected: number;
             /** @description The keyword in normal form */
             keyword: string;
@@ -823,7 +823,7 @@ export interface components {
              * @description The hour with the most tweets
              */
             peak_at: string;
-            /** @description How far the count is from the expected one: the deviance of a Poisson process */
+            /** @description The deviance of `count` from `expected`, as of a Poisson process */
             score: number;
             /**
              * Format: date-time
@@ -834,7 +834,7 @@ export interface components {
             token: string;
             /** @description The ids of the tweets with the most likes, reposts, quotes and replies */
             tweets: string[];
-            /** @description The words that are most over-represented, the strongest first */
+            /** @description The words that are more frequent than usual, the highest scores first */
             words: string[];
         };
         Spikes: {
@@ -963,7 +963,7 @@ export interface components {
             at: string;
             count: number;
             /**
-             * @description The count that the weeks before let expect; null in the keyword's first seven days, absent
+             * @description The expected count, from the weeks before; null in the keyword's first seven days, absent
              *     unless requested
              */
             expected?: number | null;
@@ -1593,7 +1593,7 @@ export interface operations {
     volume: {
         parameters: {
             query?: {
-                /** @description Adds to each point the count that the weeks before let expect; with step hour only */
+                /** @description Adds to each point the expected count, from the weeks before; with step hour only */
                 expected?: "false" | "true";
                 /** @description Start, inclusive; lowered to the step. Default: 24 hours before the end */
                 from?: string;

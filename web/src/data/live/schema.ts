@@ -97,8 +97,8 @@ export interface components {
             previous: number;
             seq: components["schemas"]["Seq"];
             /**
-             * @description The spikes that overlap the window, whole, the highest scores first; absent while earlier
-             *     views answer that cannot tell them
+             * @description The spikes that overlap the window, each as a whole, the highest scores first; absent while
+             *     views of an earlier version or of other settings answer
              */
             spikes?: components["schemas"]["SpikeOfKeyword"][];
             /** @constant */
@@ -140,8 +140,8 @@ export interface components {
             previous: number;
             seq: components["schemas"]["Seq"];
             /**
-             * @description The spikes that overlap the window, whole, the highest scores first; absent while earlier
-             *     views answer that cannot tell them
+             * @description The spikes that overlap the window, each as a whole, the highest scores first; absent while
+             *     views of an earlier version or of other settings answer
              */
             spikes?: components["schemas"]["SpikeOfKeyword"][];
             /** @constant */
@@ -389,9 +389,9 @@ export interface components {
         };
         /** @description The last journal sequence of the keyword that the state includes; 0 if there is none */
         Seq: number;
-        /** @description A stretch of hours in which far more tweets came than usual */
+        /** @description A stretch of hours with far more tweets than usual */
         Spike: {
-            /** @description The authors that are most over-represented, the strongest first */
+            /** @description The authors that are more frequent than usual, the highest scores first */
             authors: string[];
             count: number;
             /**
@@ -399,14 +399,14 @@ export interface components {
              * @description The end of its last hour so far
              */
             end: string;
-            /** @description The tweets that the weeks before let expect */
+            /** @description The expected number of tweets from `start` to `end` */
             expected: number;
             /**
              * Format: date-time
              * @description The hour with the most tweets
              */
             peak_at: string;
-            /** @description How far the count is from the expected one: the deviance of a Poisson process */
+            /** @description The deviance of `count` from `expected`, as of a Poisson process */
             score: number;
             /**
              * Format: date-time
@@ -415,12 +415,12 @@ export interface components {
             start: string;
             /** @description The ids of the tweets with the most likes, reposts, quotes and replies */
             tweets: string[];
-            /** @description The words that are most over-represented, the strongest first */
+            /** @description The words that are more frequent than usual, the highest scores first */
             words: string[];
         };
         /** @description A spike and its keyword */
         SpikeOfKeyword: {
-            /** @description The authors that are most over-represented, the strongest first */
+            /** @description The authors that are more frequent than usual, the highest scores first */
             authors: string[];
             count: number;
             /**
@@ -428,7 +428,7 @@ export interface components {
              * @description The end of its last hour so far
              */
             end: string;
-            /** @description The tweets that the weeks before let expect */
+            /** @description The expected number of tweets from `start` to `end` */
             expected: number;
             /** @description The keyword in normal form */
             keyword: string;
@@ -437,7 +437,7 @@ export interface components {
              * @description The hour with the most tweets
              */
             peak_at: string;
-            /** @description How far the count is from the expected one: the deviance of a Poisson process */
+            /** @description The deviance of `count` from `expected`, as of a Poisson process */
             score: number;
             /**
              * Format: date-time
@@ -448,7 +448,7 @@ export interface components {
             token: string;
             /** @description The ids of the tweets with the most likes, reposts, quotes and replies */
             tweets: string[];
-            /** @description The words that are most over-represented, the strongest first */
+            /** @description The words that are more frequent than usual, the highest scores first */
             words: string[];
         };
         /** @description Hours in which far more tweets came than usual, and the reasons, as in the answer to GET …/spikes. At most one per second */
