@@ -1,9 +1,11 @@
 import { Banner } from "@/components/Banner/Banner";
 import { Button } from "@/components/Button/Button";
 import { useLive, useLiveView } from "@/data/live/context";
+import { exact } from "@/format/numbers";
 import { clock } from "@/format/time";
 import { useTick } from "@/hooks/useTick";
 import { useT } from "@/i18n/I18n";
+import { useBehind } from "./useBehind";
 
 const QUIET_MS = 2_000;
 const RESUMED_MS = 4_000;
@@ -18,6 +20,7 @@ export function ConnectionBanner() {
   const now = useTick(
     connection.state === "lost" || (resumed !== undefined && Date.now() - resumed.at < RESUMED_MS),
   );
+  const behind = useBehind();
   const retry = (
     <Button size="s" onClick={() => live.reconnectNow()}>
       {t("live.retrynow")}
@@ -49,6 +52,13 @@ export function ConnectionBanner() {
     banner = (
       <Banner tone="tide" icon="check">
         {resumed.fresh ? t("live.resnapshot") : t("live.resumed", { n: resumed.missed })}
+      </Banner>
+    );
+  }
+  if (!banner && behind > 0 && connection.state !== "lost") {
+    banner = (
+      <Banner tone="warn" icon="clock">
+        {t("live.behind", { n: exact(behind) })}
       </Banner>
     );
   }

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect } from "react";
 import { AsOf, type AsOfState, type PanelMoment } from "@/components/AsOf/AsOf";
 import { IconButton } from "@/components/Button/Button";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { toast } from "@/components/Toast/Toast";
 import { TopBar } from "@/components/TopBar/TopBar";
@@ -47,7 +48,7 @@ export function PageBar({
   controls,
   panels,
   at,
-  onExport,
+  file,
   polledAt,
 }: {
   /** The title of the browser's tab. */
@@ -56,7 +57,8 @@ export function PageBar({
   controls?: ReactNode;
   panels: readonly Panel[];
   at?: string | undefined;
-  onExport?: () => void;
+  /** What the whole page saves as a file. */
+  file?: { panel: string; table: () => CsvTable } | undefined;
   /** When a page that polls was last answered. */
   polledAt?: number | undefined;
 }) {
@@ -89,7 +91,7 @@ export function PageBar({
       actions={
         <>
           <IconButton icon="share" label={t("share.copy")} onClick={share} />
-          {onExport ? <IconButton icon="download" label={t("export.csv")} onClick={onExport} /> : null}
+          {file ? <CsvButton {...file} /> : null}
           {at === undefined ? null : (
             <button type="button" className="btn sm" onClick={() => set({ at: undefined })}>
               {t("live.backtonow")}

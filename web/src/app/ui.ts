@@ -2,6 +2,8 @@ import { create } from "zustand";
 import { type Language, loadLanguage } from "@/i18n/translate";
 
 export type Theme = "system" | "light" | "dark";
+const THEMES: readonly Theme[] = ["system", "light", "dark"];
+const LANGUAGES: readonly Language[] = ["ko", "en"];
 
 function stored<T extends string>(key: string, allowed: readonly T[]): T | undefined {
   try {
@@ -30,9 +32,8 @@ interface Ui {
 }
 
 export const useUi = create<Ui>(() => ({
-  theme: stored<Theme>("tidings.theme", ["system", "light", "dark"]) ?? "system",
-  language:
-    stored<Language>("tidings.lang", ["ko", "en"]) ?? (navigator.language.startsWith("ko") ? "ko" : "en"),
+  theme: stored("tidings.theme", THEMES) ?? "system",
+  language: stored("tidings.lang", LANGUAGES) ?? (navigator.language.startsWith("ko") ? "ko" : "en"),
   drawer: false,
   palette: undefined,
   help: false,
@@ -49,6 +50,13 @@ export function applyUi({ theme, language }: Pick<Ui, "theme" | "language">): vo
 }
 
 dark().addEventListener("change", () => applyUi(useUi.getState()));
+
+// What is chosen in one tab reaches the others.
+addEventListener("storage", ({ key, newValue }) => {
+  const { theme, language } = useUi.getState();
+  if (key === "tidings.theme") setTheme(THEMES.find((each) => each === newValue) ?? theme);
+  if (key === "tidings.lang") void setLanguage(LANGUAGES.find((each) => each === newValue) ?? language);
+});
 
 export function setTheme(theme: Theme): void {
   store("tidings.theme", theme);

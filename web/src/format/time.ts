@@ -63,6 +63,18 @@ export function relative(at: number, now: number, language: Language): string {
   return dayAndTime(at, language);
 }
 
+/** 2026-11-25T22:46:07+09:00, in the browser's zone: for files, whose readers have no zone of their own. */
+export function isoLocal(at: number): string {
+  const date = new Date(at);
+  const minutes = -date.getTimezoneOffset();
+  const offset = `${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${clock(at)}${minutes < 0 ? "-" : "+"}${offset}`;
+}
+
+/** 2026-11-25T22:46, the way a field for local times takes it. */
+export const fieldTime = (at: number) => isoLocal(at).slice(0, 16);
+
 /** The browser's offset, as whole hours, the way the API takes it. */
 export function zoneOffset(at = Date.now()): string {
   const hours = Math.round(-new Date(at).getTimezoneOffset() / 60);

@@ -89,15 +89,15 @@ export const useRanking = (
       ),
   );
 
-export const useRelated = (keyword: string, window: Window, at?: string) =>
+export const useRelated = (keyword: string, window: Window, at?: string, limit = 50) =>
   useWhole<Related>(
-    { keyword, topic: { topic: "related", window, limit: 50 } },
+    { keyword, topic: { topic: "related", window, limit } },
     at,
-    ["related", keyword, window],
+    ["related", keyword, window, limit],
     () =>
       need(
         api.GET("/api/v1/keywords/{token}/related", {
-          params: { path: { token: keyword }, query: { window, at } },
+          params: { path: { token: keyword }, query: { window, at, limit } },
         }),
       ),
   );

@@ -15,7 +15,7 @@ export function Dialog({
   label: string;
   open: boolean;
   onClose: () => void;
-  kind?: "dialog" | "drawer" | "palette";
+  kind?: "dialog" | "drawer" | "palette" | "full";
   children: ReactNode;
 }) {
   const ref = useRef<HTMLDialogElement>(null);

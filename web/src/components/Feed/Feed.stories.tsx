@@ -15,6 +15,7 @@ const base = {
   rate: "시간당 12건",
   onOlder: nothing,
   onAuthor: nothing,
+  onHide: nothing,
 };
 export const Typical: Story = { args: base };
 export const Loading: Story = { args: { ...base, tweets: undefined } };

@@ -1,6 +1,8 @@
-import { type ReactNode, type Ref, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, type Ref, useRef } from "react";
 import { type Components, type ListProps, Virtuoso, type VirtuosoHandle } from "react-virtuoso";
+import type { Place } from "@/data/topics/timeline";
 import type { Tweet as TweetData } from "@/data/types";
+import { exact } from "@/format/numbers";
 import { useMedia } from "@/hooks/useMedia";
 import { useShortcut } from "@/hooks/useShortcut";
 import { useT } from "@/i18n/I18n";
@@ -9,17 +11,22 @@ import { Empty, Failed } from "../Empty/Empty";
 import { Icon } from "../Icon/Icon";
 import { LiveDot } from "../LiveDot/LiveDot";
 import { Skeleton } from "../Skeleton/Skeleton";
-import { Tweet } from "../Tweet/Tweet";
+import { GoneTweet, Tweet } from "../Tweet/Tweet";
 import "./Feed.css";
-import { type Held, split } from "./held";
+import { isGone, type Row, useGone } from "./useGone";
+import { useHold } from "./useHold";
+import { useTint } from "./useTint";
 
-const MAX_SHOWN = 999;
-/** More new tweets than this in one draw come without a tint. */
-const TINTED = 5;
+const MAX_PILL = 999;
+const MAX_PAUSED = 2_000;
+/** The list has drawn its top again by then. */
+const FOCUS_AFTER_MS = 60;
 const TOP_PX = 40;
 
 export interface FeedProps {
   tweets: readonly TweetData[] | undefined;
+  /** Tweets that were deleted while the feed was shown. */
+  gone?: readonly Place[] | undefined;
   keyword: string;
   colour: string;
   /** Beside the title: how fast tweets come. */
@@ -36,6 +43,7 @@ export interface FeedProps {
   end?: string | undefined;
   onOlder: () => void;
   onAuthor: (handle: string) => void;
+  onHide: (handle: string) => void;
   onRetry?: (() => void) | undefined;
 }
 
@@ -43,7 +51,7 @@ function End({ context }: { context?: { text: string } }) {
   return <p className="feed-end">{context?.text}</p>;
 }
 /** The rows stand in an element with the role of a feed; the scrolling boxes around it have none. */
-const List: Components<TweetData, { text: string; label: string }>["List"] = ({
+const List: Components<Row, { text: string; label: string }>["List"] = ({
   ref,
   context,
   ...rest
@@ -52,11 +60,14 @@ const List: Components<TweetData, { text: string; label: string }>["List"] = ({
 );
 
 const PARTS = { Footer: End, List };
+const NONE: readonly Place[] = [];
+const NO_TWEETS: readonly TweetData[] = [];
 
 /** The tweets of a keyword, newest first. It never moves under the reader: what is new waits behind a pill. */
 export function Feed(props: FeedProps) {
   const {
     tweets,
+    gone = NONE,
     keyword,
     colour,
     rate,
@@ -69,45 +80,24 @@ export function Feed(props: FeedProps) {
     end,
     onOlder,
     onAuthor,
+    onHide,
     onRetry,
   } = props;
   const t = useT();
   const wide = useMedia("(min-width: 1200px)");
   const list = useRef<VirtuosoHandle>(null);
-  const [paused, setPaused] = useState(false);
-  const [held, setHeld] = useState<Held>(undefined);
-  const { shown, waiting } = split(tweets ?? [], held);
-  const newest = shown[0];
-  const seen = useRef<{ keyword: string; ids: ReadonlySet<string> } | null>(null);
-  const before = seen.current?.keyword === keyword ? seen.current.ids : null;
-  const fresh = before === null ? [] : shown.slice(0, TINTED + 1).filter(({ id }) => !before.has(id));
-  const tinted = new Set(fresh.length <= TINTED ? fresh.map(({ id }) => id) : []);
-  useEffect(() => {
-    seen.current = { keyword, ids: new Set(shown.slice(0, 200).map(({ id }) => id)) };
-  }, [shown, keyword]);
-
-  const hold = useCallback(
-    () => setHeld((now) => now ?? (newest && { at: newest.at, id: newest.id })),
-    [newest],
-  );
+  const box = useRef<HTMLDivElement>(null);
+  const hold = useHold(tweets ?? NO_TWEETS, box);
+  const { shown, waiting, paused, toggle } = hold;
+  const [rows, setDrawn] = useGone(shown, gone);
+  const tinted = useTint(shown, keyword);
   const showNew = () => {
-    setHeld(undefined);
-    setPaused(false);
+    // The pill goes; who pressed it by keyboard goes on at the first tweet.
+    const byKey = document.activeElement?.matches(".newpill:focus-visible");
+    hold.release();
     if (wide) list.current?.scrollToIndex(0);
     else list.current?.scrollToIndex({ index: 0, align: "start", offset: -160 });
-  };
-  const toggle = () => {
-    if (paused) {
-      setPaused(false);
-      setHeld(undefined);
-    } else {
-      setPaused(true);
-      hold();
-    }
-  };
-  const top = (atTop: boolean) => {
-    if (!atTop) hold();
-    else if (!paused) setHeld(undefined);
+    if (byKey) setTimeout(() => box.current?.querySelector<HTMLElement>(".tweet")?.focus(), FOCUS_AFTER_MS);
   };
   const step = (by: number) => {
     const articles = [...document.querySelectorAll<HTMLElement>(".feed-l .tweet")];
@@ -119,7 +109,8 @@ export function Feed(props: FeedProps) {
   useShortcut("j", () => step(1));
   useShortcut("k", () => step(-1));
 
-  const count = waiting > MAX_SHOWN ? `${MAX_SHOWN}+` : String(waiting);
+  const max = paused ? MAX_PAUSED : MAX_PILL;
+  const count = waiting > max ? `${exact(max)}+` : exact(waiting);
   return (
     <section className={stale ? "feed stale" : "feed"} aria-label={t("feed.title")}>
       <header className="feed-h">
@@ -135,7 +126,14 @@ export function Feed(props: FeedProps) {
         ) : null}
       </header>
       {banner}
-      <div className="feed-l" aria-busy={tweets === undefined}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: it only notices where the focus is. */}
+      <div
+        className="feed-l"
+        ref={box}
+        aria-busy={tweets === undefined}
+        onFocus={(event) => hold.onFocus(event.target)}
+        onBlur={(event) => hold.onBlur(event.relatedTarget)}
+      >
         {waiting > 0 && !paused ? (
           <button type="button" className="newpill" onClick={showNew}>
             <Icon name="up" size="s" />
@@ -149,29 +147,35 @@ export function Feed(props: FeedProps) {
           <div className="feed-load">
             <Skeleton lines={9} />
           </div>
-        ) : shown.length === 0 ? (
+        ) : rows.length === 0 ? (
           <Empty title={emptyText ?? t("feed.empty")} />
         ) : (
           <Virtuoso
             ref={list}
             key={wide ? "own" : "window"}
-            data={shown as TweetData[]}
+            data={rows as Row[]}
             useWindowScroll={!wide}
-            computeItemKey={(_, tweet) => tweet.id}
+            computeItemKey={(_, row) => row.id}
+            itemsRendered={(items) => setDrawn(items.flatMap(({ data }) => data?.id ?? []))}
             atTopThreshold={TOP_PX}
-            atTopStateChange={top}
+            atTopStateChange={hold.onTop}
             endReached={onOlder}
             increaseViewportBy={600}
-            itemContent={(index, tweet) => (
-              <Tweet
-                tweet={tweet}
-                keyword={keyword}
-                colour={colour}
-                fresh={tinted.has(tweet.id)}
-                position={index + 1}
-                onAuthor={onAuthor}
-              />
-            )}
+            itemContent={(index, row) =>
+              isGone(row) ? (
+                <GoneTweet id={row.id} position={index + 1} />
+              ) : (
+                <Tweet
+                  tweet={row}
+                  keyword={keyword}
+                  colour={colour}
+                  fresh={tinted.has(row.id)}
+                  position={index + 1}
+                  onAuthor={onAuthor}
+                  onHide={onHide}
+                />
+              )
+            }
             components={PARTS}
             context={{ text: end ?? t("feed.older"), label: t("feed.title") }}
           />

@@ -4,6 +4,19 @@ import type { ReactNode } from "react";
 export const shapes = {
   collapse: <path d="m10 4-4 4 4 4" />,
   expand: <path d="m6 4 4 4-4 4" />,
+  full: <path d="M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9" />,
+  calendar: (
+    <>
+      <rect x="2.5" y="3.5" width="11" height="10" rx="1.5" />
+      <path d="M2.5 6.8h11M5.5 2v3M10.5 2v3" />
+    </>
+  ),
+  mute: (
+    <>
+      <circle cx="7" cy="5.5" r="2.6" />
+      <path d="M2.5 13.5c.4-2.6 2.2-4 4.5-4M10.2 10.2l3.6 3.6M13.8 10.2l-3.6 3.6" />
+    </>
+  ),
   search: (
     <>
       <circle cx="7" cy="7" r="4.5" />

@@ -1,14 +1,18 @@
-import { type ReactNode, useMemo, useState } from "react";
+import { memo, type ReactNode, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import { keywordPath } from "@/data/token";
 import type { KeywordCount } from "@/data/types";
 import { changeOf, exact, shareText } from "@/format/numbers";
+import { useFlip } from "@/hooks/useFlip";
 import { useT } from "@/i18n/I18n";
 import { Delta, RankDelta } from "../Delta/Delta";
 import { Dot, useColour } from "../Dot/Dot";
 import { Sparkline } from "../Sparkline/Sparkline";
 import "../Table/Table.css";
 import "./KeywordTable.css";
+
+/** More rows are drawn when they are asked for. */
+const MAX_ROWS = 250;
 
 type SortKey = "rank" | "move" | "keyword" | "count" | "previous" | "growth";
 
@@ -35,6 +39,10 @@ export function KeywordTable({ keywords }: { keywords: readonly KeywordCount[] }
     const place = new Map(held.map((keyword, index) => [keyword, index]));
     return rows.sort((a, b) => (place.get(a.keyword) ?? held.length) - (place.get(b.keyword) ?? held.length));
   }, [keywords, sort, held]);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [all, setAll] = useState(false);
+  const shown = all ? sorted : sorted.slice(0, MAX_ROWS);
+  useFlip(body, shown.map(({ keyword }) => keyword).join("\n"));
   const largest = Math.max(...keywords.map(({ share }) => share), 0.0001);
   const hold = () => setHeld((order) => order ?? sorted.map(({ keyword }) => keyword));
   const choose = (key: SortKey) => {
@@ -53,42 +61,61 @@ export function KeywordTable({ keywords }: { keywords: readonly KeywordCount[] }
     </th>
   );
   return (
-    <table className="tbl kw-table" onPointerEnter={hold} onPointerLeave={() => setHeld(null)}>
-      <thead>
-        <tr>
-          {head("rank", t("col.rank"))}
-          {head("move", t("col.change"))}
-          {head("keyword", t("col.keyword"))}
-          <th scope="col" className="hide-s">
-            {t("col.trend")}
-          </th>
-          {head("count", t("col.tweets"), "n")}
-          {head("previous", t("col.prev"), "n hide-s")}
-          {head("growth", t("col.delta"), "n")}
-          <th scope="col" className="hide-s share-h">
-            {t("col.share")}
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {sorted.map((row, index) => (
-          <Row
-            key={row.keyword}
-            row={row}
-            largest={largest}
-            tie={sort.key === "rank" && sorted[index - 1]?.count === row.count}
-          />
-        ))}
-      </tbody>
-    </table>
+    <>
+      <table className="tbl kw-table" onPointerEnter={hold} onPointerLeave={() => setHeld(null)}>
+        <thead>
+          <tr>
+            {head("rank", t("col.rank"))}
+            {head("move", t("col.change"))}
+            {head("keyword", t("col.keyword"))}
+            <th scope="col" className="hide-s">
+              {t("col.trend")}
+            </th>
+            {head("count", t("col.tweets"), "n")}
+            {head("previous", t("col.prev"), "n hide-s")}
+            {head("growth", t("col.delta"), "n")}
+            <th scope="col" className="hide-s share-h">
+              {t("col.share")}
+            </th>
+          </tr>
+        </thead>
+        <tbody ref={body}>
+          {shown.map((row, index) => (
+            <Row
+              key={row.keyword}
+              row={row}
+              largest={largest}
+              tie={sort.key === "rank" && sorted[index - 1]?.count === row.count}
+            />
+          ))}
+        </tbody>
+      </table>
+      {shown.length < sorted.length ? (
+        <button type="button" className="link tbl-all" onClick={() => setAll(true)}>
+          {t("table.all", { n: exact(sorted.length) })}
+        </button>
+      ) : null}
+    </>
   );
 }
 
-function Row({ row, largest, tie }: { row: KeywordCount; largest: number; tie: boolean }) {
+/** Each answer holds new objects; a row is drawn again when it says something else. */
+const saysTheSame = (before: RowProps, after: RowProps) =>
+  before.largest === after.largest &&
+  before.tie === after.tie &&
+  (before.row === after.row || JSON.stringify(before.row) === JSON.stringify(after.row));
+
+interface RowProps {
+  row: KeywordCount;
+  largest: number;
+  tie: boolean;
+}
+
+const Row = memo(function Row({ row, largest, tie }: RowProps) {
   const t = useT();
   const colour = useColour(row.keyword);
   return (
-    <tr>
+    <tr data-key={row.keyword}>
       <td className={tie ? "rk n tie" : "rk n"} title={tie ? t("rank.tie") : undefined}>
         {row.rank}
       </td>
@@ -119,4 +146,4 @@ function Row({ row, largest, tie }: { row: KeywordCount; largest: number; tie: b
       </td>
     </tr>
   );
-}
+}, saysTheSame);

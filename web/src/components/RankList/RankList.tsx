@@ -1,6 +1,7 @@
-import { type KeyboardEvent, memo, useMemo, useState } from "react";
+import { type KeyboardEvent, memo, useMemo, useRef, useState } from "react";
 import type { TopItem } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
+import { useFlip } from "@/hooks/useFlip";
 import { useLanguage, useT } from "@/i18n/I18n";
 import { RankDelta } from "../Delta/Delta";
 import { Empty } from "../Empty/Empty";
@@ -45,6 +46,8 @@ export const RankList = memo(function RankList({
       (a, b) => (place.get(a.key) ?? held.length + a.rank) - (place.get(b.key) ?? held.length + b.rank),
     );
   }, [items, held]);
+  const list = useRef<HTMLOListElement>(null);
+  useFlip(list, shown.map(({ key }) => key).join("\n"));
   if (items.length === 0)
     return (
       <Empty icon="list" title={t("k.nowords")}>
@@ -56,6 +59,7 @@ export const RankList = memo(function RankList({
   const release = () => setTimeout(() => setHeld(null), SETTLE_MS);
   return (
     <ol
+      ref={list}
       className={bars ? "rlist" : "rlist plain"}
       style={{ "--c": colour }}
       aria-label={label}
@@ -68,7 +72,7 @@ export const RankList = memo(function RankList({
       {shown.map((item) => {
         const tie = items.some((other) => other.rank === item.rank - 1 && other.count === item.count);
         return (
-          <li key={item.key}>
+          <li key={item.key} data-key={item.key}>
             <span className={tie ? "rk n tie" : "rk n"} title={tie ? t("rank.tie") : undefined}>
               {item.rank}
             </span>

@@ -137,7 +137,12 @@ export function RelatedMap({
 export function RelatedList({ related, onWord }: { related: Related; onWord: (word: string) => void }) {
   const t = useT();
   return (
-    <div className="chart-table rel-list" tabIndex={0} role="region" aria-label={t("k.map")}>
+    <div
+      className="chart-table rel-list"
+      tabIndex={0}
+      role="region"
+      aria-label={`${t("k.map")}: ${t("k.map.asList")}`}
+    >
       <table className="tbl">
         <thead>
           <tr>

@@ -26,6 +26,7 @@ interface Props {
   fresh?: boolean;
   position?: number;
   onAuthor?: (handle: string) => void;
+  onHide?: (handle: string) => void;
 }
 
 function Text({ tweet, keyword, clamp }: { tweet: TweetData; keyword: string; clamp: boolean }) {
@@ -46,6 +47,7 @@ export const Tweet = memo(function Tweet({
   fresh = false,
   position,
   onAuthor,
+  onHide,
 }: Props) {
   const t = useT();
   const [open, setOpen] = useState(false);
@@ -91,6 +93,7 @@ export const Tweet = memo(function Tweet({
           label={t("feed.copy")}
           onClick={() => void navigator.clipboard?.writeText(tweet.text)}
         />
+        {onHide ? <IconButton icon="mute" label={t("feed.mute")} onClick={() => onHide(handle)} /> : null}
         {isWebAddress(tweet.url) ? (
           <a
             className="btn ghost sm icon"
@@ -107,6 +110,16 @@ export const Tweet = memo(function Tweet({
     </article>
   );
 });
+
+/** The place of a tweet that was deleted while it was shown. */
+export function GoneTweet({ id, position }: { id: string; position: number }) {
+  const t = useT();
+  return (
+    <article className="tweet gone" tabIndex={0} aria-posinset={position} data-id={id}>
+      <p className="t3">{t("feed.gone")}</p>
+    </article>
+  );
+}
 
 function Metrics({ tweet }: { tweet: TweetData }) {
   const t = useT();

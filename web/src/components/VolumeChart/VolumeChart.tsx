@@ -68,12 +68,13 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
   const language = useLanguage();
   const stepMs = STEP_MS[step];
   const times = useMemo(() => points.map(({ at }) => Date.parse(at) / 1_000), [points]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new spikes are drawn with the same counts.
   const data = useMemo<uPlot.AlignedData>(() => {
     const counts = points.map(({ count }) => count);
     // The line ends before the open bucket, whose way is drawn dashed; the invisible series holds all counts.
     const closed = open ? counts.map((count, index) => (index === counts.length - 1 ? null : count)) : counts;
     return [times, closed, previous ? [...previous] : times.map(() => null), counts];
-  }, [times, points, previous, open]);
+  }, [times, points, previous, open, spikes]);
   const plot = useRef<uPlot | null>(null);
   const zoomedAt = useRef(0);
   const [active, setActive] = useState<number | null>(null);

@@ -10,6 +10,8 @@ export interface TimelineState extends Position {
   floor: Floor;
   /** Lines of the same list follow; the state is not yet a whole one. */
   partial: boolean;
+  /** The tweets that were deleted last, the newest deletion at the end: a feed says so where they stood. */
+  gone: readonly Place[];
   /** So many tweets are held at most. It grows with what a reader loads from the past. */
   limit: number;
 }
@@ -17,7 +19,8 @@ export interface TimelineState extends Position {
 /** More than a reader who does not scroll back can use. */
 export const MAX_HELD = 3_000;
 
-type Place = { at: string; id: string };
+export type Place = { at: string; id: string };
+const MAX_GONE = 50;
 
 /** Positive when `a` is newer. Times are UTC with milliseconds, so text order is time order. */
 export function comparePlaces(a: Place, b: Place): number {
@@ -55,6 +58,13 @@ function applied(
   return newestFirst(held.values());
 }
 
+function withGone({ tweets, gone }: TimelineState, removed: readonly string[]): readonly Place[] {
+  if (removed.length === 0) return gone;
+  const ids = new Set(removed);
+  const places = tweets.filter(({ id }) => ids.has(id)).map(({ at, id }) => ({ at, id }));
+  return [...gone, ...places].slice(-MAX_GONE);
+}
+
 /** Drops the oldest tweets over the limit, and raises the floor to the oldest that stays. */
 function bounded(state: TimelineState): TimelineState {
   if (state.tweets.length <= state.limit) return state;
@@ -68,12 +78,20 @@ export function timeline(state: TimelineState | undefined, line: TimelineLine): 
   if (line.type === "snapshot") {
     const partial = line.more === true;
     const tweets = state?.partial ? [...state.tweets, ...line.items] : line.items;
-    return { ...positionOf(line), tweets: newestFirst(tweets), floor: line.floor, partial, limit: MAX_HELD };
+    return {
+      ...positionOf(line),
+      tweets: newestFirst(tweets),
+      floor: line.floor,
+      partial,
+      gone: [],
+      limit: MAX_HELD,
+    };
   }
   const action = verdict(state, line);
   if (action === "gap" || !state) return "gap";
   if (action !== "apply") return state;
-  return bounded({ ...state, ...positionOf(line), tweets: applied(state.tweets, state.floor, line) });
+  const tweets = applied(state.tweets, state.floor, line);
+  return bounded({ ...state, ...positionOf(line), tweets, gone: withGone(state, line.removed) });
 }
 
 /** A result page below the floor, and every line that came since it was asked for. */

@@ -7,6 +7,7 @@ import { Card } from "@/components/Card/Card";
 import { Chip } from "@/components/Chip/Chip";
 import { CompareChart, type CompareLine } from "@/components/CompareChart/CompareChart";
 import { CompareTable } from "@/components/CompareTable/CompareTable";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Donut } from "@/components/Donut/Donut";
 import { ColourDot, useSlots } from "@/components/Dot/Dot";
 import { Empty, Failed } from "@/components/Empty/Empty";
@@ -18,9 +19,8 @@ import { type BarGroup, WeekBars } from "@/components/WeekBars/WeekBars";
 import { distinctSlots, slotColour } from "@/data/colours";
 import { keywordPath } from "@/data/token";
 import type { Step, Window } from "@/data/types";
-import { csv, csvName, download } from "@/format/csv";
 import { changeOf, exact } from "@/format/numbers";
-import { hour, shortDay } from "@/format/time";
+import { hour, isoLocal, shortDay } from "@/format/time";
 import { useOverview } from "@/hooks/topics";
 import { useShortcut } from "@/hooks/useShortcut";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
@@ -50,18 +50,6 @@ export default function ComparePage() {
   const { data, error, refetch, dataUpdatedAt } = useCompare(chosen, window, at);
   const series = data ? splitWindow(data, window) : undefined;
   const title = t("cmp.title");
-  const save = () => {
-    const first = series?.[0];
-    if (!first || !series) return;
-    const rows = first.points.map((point, index) => [
-      point.at,
-      ...series.map(({ points }) => points[index]?.count ?? 0),
-    ]);
-    download(
-      csvName(undefined, "compare", Date.now()),
-      csv([t("chart.time"), ...series.map(({ keyword }) => keyword)], rows),
-    );
-  };
   return (
     <>
       <PageBar
@@ -71,7 +59,6 @@ export default function ComparePage() {
         polledAt={dataUpdatedAt || undefined}
         controls={<WindowControl value={window} onChange={setWindow} />}
         panels={[{ name: title, seq: data?.as_of ?? 0, epoch: data?.epoch }]}
-        {...(series ? { onExport: save } : {})}
       />
       <PageBody>
         {series && series.length > 1 ? (
@@ -276,6 +263,19 @@ function Panels({
     step === "day" || window === "7d"
       ? `${shortDay(from, language)}–${shortDay(to, language)}`
       : `${hour(from, language)}–${hour(to, language)}`;
+  const bars = groups(series, colour, step, range);
+  const seriesTable = (): CsvTable => [
+    [t("chart.time"), ...names],
+    times.map((time, index) => [isoLocal(time), ...series.map(({ points }) => points[index]?.count ?? 0)]),
+  ];
+  const sideTable = (): CsvTable => [
+    [t("col.keyword"), t("cmp.total"), t("col.prev"), t("cmp.mean"), t("col.peak")],
+    rows.map(({ keyword, total: own, before, mean, peak }) => [keyword, own, before, mean, peak]),
+  ];
+  const barTable = (): CsvTable => [
+    [t("chart.time"), ...names],
+    bars.map(({ name, bars: each }) => [name, ...each.map(({ count }) => count)]),
+  ];
   const modes = [
     { value: "count", label: t("cmp.abs") },
     { value: "index", label: t("cmp.index") },
@@ -296,6 +296,7 @@ function Panels({
               aria-pressed={table}
               onClick={() => setTable(!table)}
             />
+            <CsvButton panel="compare" table={seriesTable} />
           </>
         }
       >
@@ -316,7 +317,12 @@ function Panels({
           ))}
         </ul>
       </Card>
-      <Card flush className="c8" title={t("cmp.side")}>
+      <Card
+        flush
+        className="c8"
+        title={t("cmp.side")}
+        actions={<CsvButton panel="compare-sums" table={sideTable} />}
+      >
         <CompareTable rows={rows} />
       </Card>
       <Card className="c4" title={t("col.share")}>
@@ -329,8 +335,12 @@ function Panels({
           }))}
         />
       </Card>
-      <Card className="c8" title={window === "30d" ? t("cmp.weeks") : t("cmp.total")}>
-        <WeekBars label={t("cmp.weeks")} groups={groups(series, colour, step, range)} />
+      <Card
+        className="c8"
+        title={window === "30d" ? t("cmp.weeks") : t("cmp.total")}
+        actions={<CsvButton panel="compare-parts" table={barTable} />}
+      >
+        <WeekBars label={t("cmp.weeks")} groups={bars} />
       </Card>
       <SharedWords keywords={names} window={window} at={at} />
     </div>

@@ -1,5 +1,6 @@
 import { useQueries } from "@tanstack/react-query";
 import { Card } from "@/components/Card/Card";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Dot } from "@/components/Dot/Dot";
 import { Empty } from "@/components/Empty/Empty";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
@@ -41,8 +42,17 @@ export function SharedWords({
     .filter((word) => counts.every((each) => each.has(word)))
     .sort((a, b) => counts.reduce((sum, each) => sum + (each.get(b) ?? 0) - (each.get(a) ?? 0), 0))
     .slice(0, SHOWN);
+  const table = (): CsvTable => [
+    [t("col.word"), ...compared],
+    words.map((word) => [word, ...counts.map((each) => each.get(word) ?? 0)]),
+  ];
   return (
-    <Card flush className="c4" title={t("cmp.shared")}>
+    <Card
+      flush
+      className="c4"
+      title={t("cmp.shared")}
+      actions={<CsvButton panel="shared-words" table={table} />}
+    >
       {answers.some(({ data }) => !data) ? (
         <Skeleton lines={7} />
       ) : words.length === 0 ? (

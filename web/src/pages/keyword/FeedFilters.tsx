@@ -75,9 +75,19 @@ export function FeedBanner({
   stretch,
   step,
   count,
+  hidden,
+  onShow,
   onChange,
   onLive,
-}: Props & { stretch: Stretch | undefined; step: Step; count: number | undefined; onLive: () => void }) {
+}: Props & {
+  stretch: Stretch | undefined;
+  step: Step;
+  count: number | undefined;
+  /** Authors whose tweets are left out. */
+  hidden: readonly string[];
+  onShow: (handle: string) => void;
+  onLive: () => void;
+}) {
   const t = useT();
   const language = useLanguage();
   const chips = [
@@ -85,7 +95,7 @@ export function FeedBanner({
     ["author", filter.author && t("feed.author", { handle: filter.author })],
     ["lang", filter.lang],
   ] as const;
-  if (!stretch && chips.every(([, text]) => !text)) return null;
+  if (!stretch && hidden.length === 0 && chips.every(([, text]) => !text)) return null;
   return (
     <div className="feed-banner">
       {stretch ? (
@@ -112,6 +122,15 @@ export function FeedBanner({
           </Chip>
         ) : null,
       )}
+      {hidden.map((handle) => (
+        <Chip
+          key={handle}
+          onRemove={() => onShow(handle)}
+          removeLabel={`${t("filter.clear")}: ${t("feed.hidden", { handle })}`}
+        >
+          <span className="ell">{t("feed.hidden", { handle })}</span>
+        </Chip>
+      ))}
     </div>
   );
 }

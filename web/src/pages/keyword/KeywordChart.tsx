@@ -1,14 +1,15 @@
 import { useState } from "react";
 import { IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Failed } from "@/components/Empty/Empty";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { SpikeStrip } from "@/components/SpikeStrip/SpikeStrip";
 import { VolumeChart } from "@/components/VolumeChart/VolumeChart";
 import type { Spike, Step, Window } from "@/data/types";
-import { csv, csvName, download } from "@/format/csv";
 import { isOngoing } from "@/format/headline";
+import { isoLocal } from "@/format/time";
 import { useShortcut } from "@/hooks/useShortcut";
 import { useT } from "@/i18n/I18n";
 import type { Stretch } from "./range";
@@ -51,10 +52,14 @@ export function KeywordChart({
     shown.find((spike) => Date.parse(spike.start) <= stretch.from && Date.parse(spike.end) >= stretch.to);
   const spike = chosen ?? shown.at(-1);
   const steps = STEPS[window].map((value) => ({ value, label: t(`step.${value}`) }));
-  const save = () => {
-    const rows = (points ?? []).map(({ at, count }) => [at, count]);
-    download(csvName(keyword, "volume", Date.now()), csv([t("chart.time"), t("col.tweets")], rows));
-  };
+  const series = (): CsvTable => [
+    [t("chart.time"), t("col.tweets"), ...(previous ? [t("k.prevline")] : [])],
+    (points ?? []).map(({ at, count }, index) => [
+      isoLocal(Date.parse(at)),
+      count,
+      ...(previous ? [previous[index] ?? null] : []),
+    ]),
+  ];
   return (
     <Card
       className="k-chart"
@@ -88,9 +93,7 @@ export function KeywordChart({
             aria-pressed={table}
             onClick={() => setTable(!table)}
           />
-          <span className="hide-s">
-            <IconButton icon="download" label={t("export.csv")} onClick={save} />
-          </span>
+          <CsvButton panel="volume" keyword={keyword} table={series} />
         </>
       }
       footer={

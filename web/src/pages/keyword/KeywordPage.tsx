@@ -8,7 +8,7 @@ import { Empty } from "@/components/Empty/Empty";
 import { Feed } from "@/components/Feed/Feed";
 import { Tabs } from "@/components/Tabs/Tabs";
 import { useLiveView } from "@/data/live/context";
-import type { Step } from "@/data/types";
+import { type Step, WINDOW_MS } from "@/data/types";
 import { isOngoing, timesUsual } from "@/format/headline";
 import { exact, multiple } from "@/format/numbers";
 import { shortDay } from "@/format/time";
@@ -22,6 +22,7 @@ import { KeywordChart } from "./KeywordChart";
 import { KeywordFigures, KeywordHead } from "./KeywordHead";
 import { KeywordPeople } from "./KeywordPeople";
 import { MapPanel, RankingPanel, wordsOf } from "./KeywordWords";
+import { RangeControl } from "./RangeControl";
 import { isBucket, readStretch, STEPS, type Stretch } from "./range";
 import { type FeedFilter, isFiltered, useFeed } from "./useFeed";
 import { useKeywordChart, useUsual } from "./useKeywordChart";
@@ -79,7 +80,7 @@ function Content({
   const t = useT();
   const language = useLanguage();
   const colour = useColour(keyword);
-  const { get, set } = useUrl();
+  const { params, get, set, replaceAll } = useUrl();
   const [window, setWindow] = useWindow("7d");
   const at = timeParameter(get("at"));
   const step = STEPS[window].find((each) => each === get("step")) ?? STEPS[window][0] ?? "hour";
@@ -103,7 +104,8 @@ function Content({
     from: stretch && iso(stretch.from),
     to: stretch ? iso(stretch.to) : at,
   };
-  const feed = useFeed(keyword, filter);
+  const hidden = params.getAll("hide");
+  const feed = useFeed(keyword, filter, hidden);
   const setStretch = useCallback(
     (next: Stretch | undefined) => set({ from: next && iso(next.from), to: next && iso(next.to) }),
     [set],
@@ -112,6 +114,12 @@ function Content({
   const onBy = useCallback((by: string) => set({ by: by === "word" ? undefined : by }, true), [set]);
   const onList = useCallback((list: boolean) => set({ map: list ? "list" : undefined }, true), [set]);
   const onAuthor = useCallback((author: string) => set({ author }), [set]);
+  const hiddenKey = hidden.join("\n");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the joined names stand for the list.
+  const onHide = useCallback(
+    (handle: string) => replaceAll("hide", [...new Set([...hidden, handle])]),
+    [replaceAll, hiddenKey],
+  );
   const bucketCount =
     stretch && chart.points && isBucket(stretch, chart.step)
       ? chart.points.find((point) => Date.parse(point.at) === stretch.from)?.count
@@ -127,6 +135,7 @@ function Content({
     <Feed
       key={JSON.stringify(filter)}
       tweets={feed.tweets}
+      gone={feed.gone}
       keyword={keyword}
       colour={colour}
       rate={rate === undefined ? undefined : t("k.perhour", { n: exact(rate) })}
@@ -136,6 +145,13 @@ function Content({
           stretch={stretch}
           step={chart.step}
           count={bucketCount}
+          hidden={hidden}
+          onShow={(handle) =>
+            replaceAll(
+              "hide",
+              hidden.filter((each) => each !== handle),
+            )
+          }
           onChange={set}
           onLive={() => setStretch(undefined)}
         />
@@ -150,6 +166,7 @@ function Content({
       }
       onOlder={feed.older}
       onAuthor={onAuthor}
+      onHide={onHide}
       onRetry={feed.retry}
     />
   );
@@ -178,6 +195,12 @@ function Content({
           controls={
             <>
               <WindowControl value={window} onChange={setWindow} />
+              <RangeControl
+                key={`${window} ${stretch?.from} ${stretch?.to}`}
+                stretch={chart.zoom}
+                shown={{ from: Date.now() - WINDOW_MS[window], to: Date.now() }}
+                onStretch={setStretch}
+              />
               {wide ? null : <FilterControl filter={filter} onChange={set} />}
             </>
           }

@@ -1,13 +1,13 @@
 import { lazy, memo, Suspense, useState } from "react";
 import { IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Failed } from "@/components/Empty/Empty";
 import { RankList } from "@/components/RankList/RankList";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { Tabs } from "@/components/Tabs/Tabs";
 import type { RankingBy, RankingOrder, TopItem, Window } from "@/data/types";
-import { csv, csvName, download } from "@/format/csv";
 import { useRanking, useRelated } from "@/hooks/topics";
 import { useT } from "@/i18n/I18n";
 
@@ -17,6 +17,8 @@ const RelatedMap = lazy(() =>
 const RelatedList = lazy(() =>
   import("@/components/RelatedMap/RelatedMap").then((module) => ({ default: module.RelatedList })),
 );
+
+const FullMap = lazy(() => import("./FullMap"));
 
 const WORDS = ["word", "hashtag", "mention"] as const;
 type Words = (typeof WORDS)[number];
@@ -50,14 +52,10 @@ export const RankingPanel = memo(function RankingPanel({
     { value: "hashtag", label: t("k.hashtags") },
     { value: "mention", label: t("k.mentions") },
   ] as const;
-  const save = () =>
-    download(
-      csvName(keyword, by, Date.now()),
-      csv(
-        [t("col.rank"), t("col.word"), t("col.count")],
-        items.map(({ rank, key, count }) => [rank, key, count]),
-      ),
-    );
+  const table = (): CsvTable => [
+    [t("col.rank"), t("col.word"), t("col.count"), t("col.change")],
+    items.map(({ rank, key, count, change }) => [rank, key, count, change]),
+  ];
   return (
     <Card
       headless
@@ -72,9 +70,7 @@ export const RankingPanel = memo(function RankingPanel({
             className={order === "rising" ? "on" : ""}
             onClick={() => setOrder(order === "top" ? "rising" : "top")}
           />
-          <span className="hide-s">
-            <IconButton icon="download" label={t("export.csv")} onClick={save} />
-          </span>
+          <CsvButton panel={by} keyword={keyword} table={table} />
         </>
       }
     >
@@ -128,7 +124,12 @@ export const MapPanel = memo(function MapPanel({
   onWord,
 }: Props & { list: boolean; onList: (list: boolean) => void }) {
   const t = useT();
+  const [full, setFull] = useState(false);
   const { data, error, retry } = useRelated(keyword, window, at);
+  const table = (): CsvTable => [
+    [t("col.rank"), t("col.word"), t("col.count"), t("col.score")],
+    data?.nodes.map(({ rank, word, count, g2 }) => [rank, word, count, g2]) ?? [],
+  ];
   const options = [
     { value: "map", label: t("k.map.asMap") },
     { value: "list", label: t("k.map.asList") },
@@ -139,13 +140,17 @@ export const MapPanel = memo(function MapPanel({
       flush
       title={t("k.map")}
       actions={
-        <Segmented
-          small
-          label={t("k.map")}
-          value={list ? "list" : "map"}
-          options={options}
-          onChange={(value) => onList(value === "list")}
-        />
+        <>
+          <Segmented
+            small
+            label={t("k.map")}
+            value={list ? "list" : "map"}
+            options={options}
+            onChange={(value) => onList(value === "list")}
+          />
+          <CsvButton panel="related" keyword={keyword} table={table} />
+          <IconButton icon="full" label={t("k.map.full")} onClick={() => setFull(true)} />
+        </>
       }
       footer={
         list ? null : (
@@ -161,6 +166,11 @@ export const MapPanel = memo(function MapPanel({
         )
       }
     >
+      {full ? (
+        <Suspense>
+          <FullMap {...{ keyword, colour, window, at, onWord }} onClose={() => setFull(false)} />
+        </Suspense>
+      ) : null}
       <Suspense fallback={<Skeleton height={392} />}>
         {error ? (
           <Failed detail={error} onRetry={retry} />

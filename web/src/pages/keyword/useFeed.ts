@@ -1,12 +1,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useCallback } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { api, need } from "@/data/api/client";
 import { useLive } from "@/data/live/context";
-import { comparePlaces, type TimelineState } from "@/data/topics/timeline";
+import { comparePlaces, type Place, type TimelineState } from "@/data/topics/timeline";
 import type { Tweet } from "@/data/types";
 import { useTimeline } from "@/hooks/topics";
 
 const PAGE = 50;
+const FEW = 20;
+const NONE: readonly Place[] = [];
 /** A filtered feed has no channel of its own; its newest result page is asked for again. */
 const REFRESH_MS = 3_000;
 
@@ -38,6 +40,8 @@ async function below(keyword: string, floor: NonNullable<TimelineState["floor"]>
 
 export interface FeedData {
   tweets: readonly Tweet[] | undefined;
+  /** What was deleted while it was held. */
+  gone: readonly Place[];
   atEnd: boolean;
   older: () => void;
   error: string | undefined;
@@ -45,7 +49,26 @@ export interface FeedData {
 }
 
 /** The live feed of a keyword, or the part of it that a filter leaves. */
-export function useFeed(keyword: string, filter: FeedFilter): FeedData {
+export function useFeed(keyword: string, filter: FeedFilter, hidden: readonly string[]): FeedData {
+  const feed = useWholeFeed(keyword, filter);
+  const key = hidden.join("\n");
+  const { tweets, older, atEnd } = feed;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the joined names stand for the list.
+  const shown = useMemo(
+    () => (hidden.length === 0 ? tweets : tweets?.filter(({ author }) => !hidden.includes(author.handle))),
+    [tweets, key],
+  );
+  // A list that is too short to be scrolled asks for no more by itself.
+  const short = hidden.length > 0 && shown !== undefined && shown.length < FEW && !atEnd;
+  const loaded = tweets?.length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each page that has come may not be enough.
+  useEffect(() => {
+    if (short) older();
+  }, [short, loaded]);
+  return { ...feed, tweets: shown };
+}
+
+function useWholeFeed(keyword: string, filter: FeedFilter): FeedData {
   const live = useLive();
   const filtered = isFiltered(filter);
   const timeline = useTimeline(keyword, true);
@@ -66,9 +89,11 @@ export function useFeed(keyword: string, filter: FeedFilter): FeedData {
     refetchInterval: ({ state }) =>
       state.data?.pages.length === 1 && filter.to === undefined ? REFRESH_MS : false,
   });
+  const found = useMemo(() => pages.data?.pages.flatMap(({ items }) => items), [pages.data]);
   if (!filtered) {
     return {
       tweets: timeline.state?.tweets,
+      gone: timeline.state?.gone ?? NONE,
       atEnd: timeline.state?.floor === null,
       older,
       error: timeline.error?.message,
@@ -76,7 +101,8 @@ export function useFeed(keyword: string, filter: FeedFilter): FeedData {
     };
   }
   return {
-    tweets: pages.data?.pages.flatMap(({ items }) => items),
+    tweets: found,
+    gone: NONE,
     atEnd: pages.data !== undefined && !pages.hasNextPage,
     older: () => {
       if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();

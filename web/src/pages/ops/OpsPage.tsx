@@ -4,6 +4,7 @@ import { PageBody } from "@/app/PageBody";
 import { Badge } from "@/components/Badge/Badge";
 import { Banner } from "@/components/Banner/Banner";
 import { Card } from "@/components/Card/Card";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Failed } from "@/components/Empty/Empty";
 import { KeyValue } from "@/components/KeyValue/KeyValue";
 import { KeywordStatus } from "@/components/KeywordStatus/KeywordStatus";
@@ -14,8 +15,9 @@ import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { Stat } from "@/components/Stat/Stat";
 import { ApiError, api } from "@/data/api/client";
 import { quantile } from "@/data/metrics";
+import type { KeywordRow, Ledger as LedgerOfAll } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
-import { hourMinute } from "@/format/time";
+import { hourMinute, isoLocal } from "@/format/time";
 import { Text, useLanguage, useT } from "@/i18n/I18n";
 import { type Ready, useOps } from "./useOps";
 import "@/components/Headline/Headline.css";
@@ -33,6 +35,7 @@ export default function OpsPage() {
         heading={<h1>{title}</h1>}
         polledAt={ops.at}
         panels={[{ name: t("ops.journal"), seq: ledger?.as_of ?? 0, epoch: ledger?.epoch }]}
+        file={keywords ? { panel: "status", table: () => statusTable(keywords, t) } : undefined}
       />
       <PageBody>
         {ready ? (
@@ -48,14 +51,19 @@ export default function OpsPage() {
           </div>
         ))}
         <div className="cols">
-          <Card className="c8" title={t("ops.lag.shard")} sub={t("ops.lag.sub")}>
+          <Card
+            className="c8"
+            title={t("ops.lag.shard")}
+            sub={t("ops.lag.sub")}
+            actions={<CsvButton panel="shards" table={() => shardTable(shards, t)} />}
+          >
             {shards.length > 0 ? <ShardLag shards={shards} /> : <Skeleton height={100} />}
             <p className="t3 ops-help">{t("ops.lag.help")}</p>
           </Card>
           <Journal
             ready={ready}
             epoch={ledger?.epoch}
-            tracked={keywords?.keywords.length}
+            tracked={keywords?.length}
             commit={metrics && quantile(metrics, "tidings_commit_seconds", 0.99)}
           />
           <Received rates={ops.received} />
@@ -73,7 +81,13 @@ export default function OpsPage() {
             </div>
           </Card>
           <Status ops={ops} />
-          <Card flush className="c4" title={t("ops.ledger")} sub={t("ops.sum")}>
+          <Card
+            flush
+            className="c4"
+            title={t("ops.ledger")}
+            sub={t("ops.sum")}
+            actions={ledger ? <CsvButton panel="ledger" table={() => ledgerTable(ledger, t)} /> : null}
+          >
             {ledger ? <LedgerSum ledger={ledger} titled={false} /> : <Skeleton lines={6} />}
           </Card>
         </div>
@@ -81,6 +95,35 @@ export default function OpsPage() {
     </>
   );
 }
+
+type T = ReturnType<typeof useT>;
+
+const statusTable = (keywords: readonly KeywordRow[], t: T): CsvTable => [
+  [t("col.keyword"), t("col.status"), t("col.lag"), t("col.tweets")],
+  keywords.map(({ keyword, status, lag, tweets }) => [keyword, status, lag, tweets]),
+];
+
+const shardTable = (shards: readonly ShardState[], t: T): CsvTable => [
+  [t("ops.shard"), t("live.seq"), t("ops.lag")],
+  shards.map(({ shard, position, lag }) => [shard, position, lag]),
+];
+
+const rateTable = (rates: ReturnType<typeof useOps>["received"], t: T): CsvTable => [
+  [t("chart.time"), t("ops.in")],
+  rates.map(({ at, value }) => [isoLocal(at), Math.round(value * 10) / 10]),
+];
+
+const ledgerTable = (ledger: LedgerOfAll, t: T): CsvTable => [
+  [
+    t("led.journaled"),
+    t("led.folded"),
+    t("led.duplicate"),
+    t("led.ignored"),
+    t("led.rejected"),
+    t("led.deleted"),
+  ],
+  [[ledger.journaled, ledger.folded, ledger.duplicate, ledger.ignored, ledger.rejected, ledger.deleted]],
+];
 
 type Metrics = ReturnType<typeof useOps>["metrics"];
 
@@ -161,7 +204,12 @@ function Received({ rates }: { rates: ReturnType<typeof useOps>["received"] }) {
     rates[0] ?? { at: 0, value: 0 },
   );
   return (
-    <Card className="c8" title={t("ops.in")} sub={t("ops.recent")}>
+    <Card
+      className="c8"
+      title={t("ops.in")}
+      sub={t("ops.recent")}
+      actions={<CsvButton panel="received" table={() => rateTable(rates, t)} />}
+    >
       <div className="ops-stat">
         <Stat
           value={Math.round(rates.at(-1)?.value ?? 0)}
@@ -190,7 +238,7 @@ function Status({ ops }: { ops: ReturnType<typeof useOps> }) {
     },
     onSettled: () => client.invalidateQueries({ queryKey: ["keywords"] }),
   });
-  const rows = ops.keywords?.keywords;
+  const rows = ops.keywords;
   const quarantined = rows?.filter(({ status }) => status === "quarantined") ?? [];
   return (
     <Card
@@ -202,6 +250,7 @@ function Status({ ops }: { ops: ReturnType<typeof useOps> }) {
       {rows ? (
         <KeywordStatus
           keywords={rows}
+          ledgers={ops.ledgers}
           shards={ops.shards.length}
           busy={release.isPending}
           onRelease={(keyword) => release.mutate(keyword)}

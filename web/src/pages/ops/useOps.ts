@@ -1,12 +1,16 @@
-import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { bySeverity } from "@/components/KeywordStatus/KeywordStatus";
 import type { Rate } from "@/components/RateChart/RateChart";
 import type { ShardState } from "@/components/ShardLag/ShardLag";
 import { ApiError, api, need } from "@/data/api/client";
 import { type Metrics, parseMetrics } from "@/data/metrics";
-import type { Readiness, Shard } from "@/data/types";
+import type { Ledger, Readiness, Shard } from "@/data/types";
 
 const POLL_MS = 2_000;
+/** So many ledgers of single keywords are asked for, the troubled ones first. */
+const LEDGERS = 40;
+const LEDGERS_POLL_MS = 10_000;
 const KEPT_MS = 20 * 60_000;
 const STALLED_MS = 10_000;
 
@@ -60,6 +64,19 @@ function useStalled(shards: readonly Shard[] | undefined, at: number): readonly 
   });
 }
 
+const NO_LEDGERS: ReadonlyMap<string, Ledger> = new Map();
+
+/** The ledgers of some keywords. One that is refused is left out. */
+async function readLedgers(keywords: readonly string[]): Promise<ReadonlyMap<string, Ledger>> {
+  const read = async (keyword: string) =>
+    [
+      keyword,
+      await need(api.GET("/api/v1/keywords/{token}/ledger", { params: { path: { token: keyword } } })),
+    ] as const;
+  const answers = await Promise.allSettled(keywords.map(read));
+  return new Map(answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : [])));
+}
+
 /** Everything that the page of operations polls. */
 export function useOps() {
   const polled = { refetchInterval: POLL_MS, retry: false } as const;
@@ -75,6 +92,16 @@ export function useOps() {
     queryFn: () => need(api.GET("/api/v1/ledger")),
     ...polled,
   });
+  const sorted = useMemo(() => bySeverity(keywords.data?.keywords ?? []), [keywords.data]);
+  const asked = sorted.slice(0, LEDGERS).map(({ keyword }) => keyword);
+  const ledgers = useQuery({
+    queryKey: ["ledgers", asked],
+    queryFn: () => readLedgers(asked),
+    refetchInterval: LEDGERS_POLL_MS,
+    placeholderData: keepPreviousData,
+    enabled: asked.length > 0,
+    retry: false,
+  }).data;
   return {
     ready: ready.data,
     error: ready.error?.message,
@@ -84,7 +111,8 @@ export function useOps() {
     received: useRates(sample, "tidings_journaled_total"),
     sent: useRates(sample, "tidings_live_lines_total"),
     bytes: useRates(sample, "tidings_live_bytes_total"),
-    keywords: keywords.data,
+    keywords: keywords.data && sorted,
+    ledgers: ledgers ?? NO_LEDGERS,
     ledger: ledger.data,
   };
 }

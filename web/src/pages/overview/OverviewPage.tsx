@@ -4,6 +4,7 @@ import { PageBody } from "@/app/PageBody";
 import { useUi } from "@/app/ui";
 import { Button, IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
+import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Donut, type Slice } from "@/components/Donut/Donut";
 import { ColourDot, useSlots } from "@/components/Dot/Dot";
 import { Failed } from "@/components/Empty/Empty";
@@ -16,10 +17,10 @@ import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { SpikeList } from "@/components/SpikeList/SpikeList";
 import { Stat } from "@/components/Stat/Stat";
 import { distinctSlots, slotColour } from "@/data/colours";
-import type { Overview, Window } from "@/data/types";
-import { csv, csvName, download } from "@/format/csv";
+import { type Overview, type SpikeOfKeyword, WINDOW_MS, type Window } from "@/data/types";
 import { headline, isOngoing } from "@/format/headline";
 import { changeOf, exact } from "@/format/numbers";
+import { isoLocal } from "@/format/time";
 import { useOverview } from "@/hooks/topics";
 import { useShortcut } from "@/hooks/useShortcut";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
@@ -50,7 +51,7 @@ export default function OverviewPage() {
         at={at}
         controls={empty ? undefined : <WindowControl value={window} onChange={setWindow} />}
         panels={[{ name: title, seq, epoch }]}
-        {...(data && !empty ? { onExport: () => exportTable(data, t) } : {})}
+        file={data && !empty ? { panel: "keywords", table: () => keywordTable(data, t) } : undefined}
       />
       <PageBody>
         {data && empty ? (
@@ -67,17 +68,41 @@ export default function OverviewPage() {
   );
 }
 
-function exportTable(overview: Overview, t: ReturnType<typeof useT>) {
-  const header = [t("col.rank"), t("col.keyword"), t("col.tweets"), t("col.prev"), t("col.share")];
-  const rows = overview.keywords.map(({ rank, keyword, count, previous, share }) => [
+type T = ReturnType<typeof useT>;
+
+const keywordTable = (overview: Overview, t: T): CsvTable => [
+  [t("col.rank"), t("col.keyword"), t("col.tweets"), t("col.prev"), t("col.share")],
+  overview.keywords.map(({ rank, keyword, count, previous, share }) => [
     rank,
     keyword,
     count,
     previous,
     share,
-  ]);
-  download(csvName(undefined, "overview", Date.now()), csv(header, rows));
-}
+  ]),
+];
+
+const seriesTable = ({ window, until, keywords }: Overview, t: T): CsvTable => {
+  const spanMs = WINDOW_MS[window];
+  const columns = keywords[0]?.spark.length ?? 0;
+  return [
+    [t("chart.time"), ...keywords.map(({ keyword }) => keyword)],
+    Array.from({ length: columns }, (_, index) => [
+      isoLocal(Date.parse(until) - spanMs + (index * spanMs) / columns),
+      ...keywords.map(({ spark }) => spark[index] ?? 0),
+    ]),
+  ];
+};
+
+const spikeTable = (spikes: readonly SpikeOfKeyword[], t: T): CsvTable => [
+  [t("range.from"), t("range.to"), t("col.keyword"), t("col.tweets"), t("col.expected")],
+  spikes.map(({ start, end, keyword, count, expected }) => [
+    isoLocal(Date.parse(start)),
+    isoLocal(Date.parse(end)),
+    keyword,
+    count,
+    expected,
+  ]),
+];
 
 /** Rewrites the sentence only when its words change, and not more often than people can read. */
 function useCalmHeadline(overview: Overview) {
@@ -170,6 +195,7 @@ function Panels({ overview, window }: { overview: Overview; window: Window }) {
                 aria-pressed={table}
                 onClick={() => setTable(!table)}
               />
+              <CsvButton panel="series" table={() => seriesTable(overview, t)} />
             </>
           }
         >
@@ -199,7 +225,12 @@ function Panels({ overview, window }: { overview: Overview; window: Window }) {
             flush
             title={t("spike")}
             sub={<span className="n">{spikes.length}</span>}
-            actions={<span className="sub ov-sub">{t("ov.last", { win })}</span>}
+            actions={
+              <>
+                <span className="sub ov-sub">{t("ov.last", { win })}</span>
+                <CsvButton panel="spikes" table={() => spikeTable(spikes, t)} />
+              </>
+            }
           >
             <SpikeList spikes={spikes.slice(0, 6)} until={overview.until} />
           </Card>
