@@ -3,7 +3,7 @@ import type { Overview } from "@/data/types";
 import { csv, csvName } from "./csv";
 import { headline } from "./headline";
 import { changeOf, compact, multiple, percentText } from "./numbers";
-import { absolute, day, hour, relative } from "./time";
+import { absolute, day, fieldTime, hour, isoLocal, relative } from "./time";
 
 describe("numbers", () => {
   it.each([
@@ -33,6 +33,12 @@ describe("numbers", () => {
 });
 
 describe("times", () => {
+  it("of files have an offset", () => {
+    const at = Date.parse("2026-11-25T13:46:07Z");
+    expect(isoLocal(at)).toBe("2026-11-25T22:46:07+09:00");
+    expect(fieldTime(at)).toBe("2026-11-25T22:46");
+  });
+
   const at = Date.parse("2026-11-25T22:46:07+09:00");
   it("are written in both languages", () => {
     expect([absolute(at, "ko"), absolute(at, "en")]).toEqual([

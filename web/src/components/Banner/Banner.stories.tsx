@@ -1,4 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
+import { LONG_KEYWORD } from "@/test/samples";
 import { Banner } from "./Banner";
 
 const meta = { title: "States/Banner", component: Banner } satisfies Meta<typeof Banner>;
@@ -15,3 +16,9 @@ export const Resumed: Story = {
   args: { tone: "tide", icon: "check", children: "놓친 38건을 모두 채웠어요" },
 };
 export const Plain: Story = { args: { tone: "plain", children: "알림" } };
+export const CatchingUp: Story = {
+  args: { tone: "warn", icon: "clock", children: "서버가 4,321건을 따라잡는 중이에요" },
+};
+export const LongContent: Story = {
+  args: { tone: "danger", icon: "warning", children: LONG_KEYWORD.repeat(3) },
+};

@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keywordNames, points, wave } from "@/test/samples";
+import { keywordNames, LONG_KEYWORD, points, wave } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { CompareChart } from "./CompareChart";
 
 const meta = { title: "Charts/CompareChart", component: CompareChart } satisfies Meta<typeof CompareChart>;
@@ -20,3 +21,22 @@ export const Typical: Story = { args: base };
 export const TenSeries: Story = { args: { ...base, lines: lines(10) } };
 export const Shares: Story = { args: { ...base, unit: "%" } };
 export const AsTable: Story = { args: { ...base, table: true } };
+export const Stale: Story = { args: base, decorators: [withStale] };
+export const Loading: Story = { args: base, render: showsLoading(304) };
+export const ErrorState: Story = { args: base, render: showsFailure };
+
+export const Burst: Story = {
+  args: {
+    ...base,
+    lines: base.lines.map((line) => ({
+      ...line,
+      values: line.values.map((value, index) => (index > 27 ? value * 60 : value)),
+    })),
+  },
+};
+export const Empty: Story = {
+  args: { ...base, lines: base.lines.map((line) => ({ ...line, values: line.values.map(() => 0) })) },
+};
+export const LongContent: Story = {
+  args: { ...base, lines: base.lines.map((line) => ({ ...line, name: LONG_KEYWORD + line.name })) },
+};

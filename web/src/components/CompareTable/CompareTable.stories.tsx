@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { keywordNames, LONG_KEYWORD } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { CompareTable } from "./CompareTable";
 
 const meta = { title: "Compare/CompareTable", component: CompareTable } satisfies Meta<typeof CompareTable>;
@@ -32,3 +33,11 @@ export const LongContent: Story = {
     ],
   },
 };
+export const Stale: Story = { args: Typical.args, decorators: [withStale] };
+export const Loading: Story = { args: Typical.args, render: showsLoading(220) };
+export const ErrorState: Story = { args: Typical.args, render: showsFailure };
+
+export const Burst: Story = {
+  args: { rows: Typical.args?.rows?.map((row) => ({ ...row, total: row.total * 400 })) ?? [] },
+};
+export const Empty: Story = { args: { rows: [] } };

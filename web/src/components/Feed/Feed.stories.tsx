@@ -1,5 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { tweet } from "@/test/samples";
+import { LONG_KEYWORD, tweet } from "@/test/samples";
 import { Feed } from "./Feed";
 
 const meta = { title: "Keyword/Feed", component: Feed } satisfies Meta<typeof Feed>;
@@ -26,3 +26,13 @@ export const ErrorState: Story = {
   args: { ...base, tweets: undefined, error: "the server is busy", onRetry: nothing },
 };
 export const End: Story = { args: { ...base, end: "여기가 처음이에요. 11.25부터 모았어요." } };
+export const Burst: Story = { args: { ...base, tweets: Array.from({ length: 3_000 }, (_, n) => tweet(n)) } };
+export const Stale: Story = { args: { ...base, stale: true, rate: undefined } };
+export const Past: Story = { args: { ...base, live: false } };
+export const LongContent: Story = {
+  args: {
+    ...base,
+    keyword: LONG_KEYWORD,
+    tweets: [tweet(0, { text: LONG_KEYWORD.repeat(150), author: { handle: "x".repeat(64) } })],
+  },
+};

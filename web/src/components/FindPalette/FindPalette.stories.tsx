@@ -1,5 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keywordNames } from "@/test/samples";
+import { keywordNames, LONG_KEYWORD } from "@/test/samples";
 import { FindPalette } from "./FindPalette";
 
 const meta = { title: "Shell/FindPalette", component: FindPalette } satisfies Meta<typeof FindPalette>;
@@ -19,3 +19,6 @@ export const Add: Story = { args: { ...base, mode: "add" } };
 export const ErrorState: Story = {
   args: { ...base, mode: "add", error: "글자나 숫자를 한 개 이상 써 주세요" },
 };
+export const Empty: Story = { args: { ...base, keywords: [] } };
+export const Busy: Story = { args: { ...base, mode: "add", busy: true } };
+export const LongContent: Story = { args: { ...base, keywords: [LONG_KEYWORD, ...keywordNames] } };

@@ -1,4 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
+import { LONG_KEYWORD } from "@/test/samples";
+import { showsLoading, withStale } from "@/test/states";
 import { Headline } from "./Headline";
 
 const meta = { title: "Overview/Headline", component: Headline } satisfies Meta<typeof Headline>;
@@ -38,3 +40,24 @@ export const First: Story = {
   },
 };
 export const Empty: Story = { args: { window: "24h", sentences: [{ key: "hl.zero" }] } };
+export const Stale: Story = { args: Typical.args, decorators: [withStale] };
+export const Loading: Story = { args: Typical.args, render: showsLoading(66) };
+
+export const Burst: Story = {
+  args: {
+    window: "1h",
+    sentences: [
+      { key: "hl.up", percent: 4_120, total: 1_284_000 },
+      { key: "hl.spike1", a: "모루폰", x: "91" },
+    ],
+  },
+};
+export const LongContent: Story = {
+  args: {
+    window: "30d",
+    sentences: [
+      { key: "hl.up", percent: 51, total: 559 },
+      { key: "hl.mover", a: LONG_KEYWORD, percent: 44 },
+    ],
+  },
+};

@@ -1,6 +1,7 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { tokenOf } from "@/data/token";
 import { LONG_KEYWORD, ledger } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { KeywordStatus } from "./KeywordStatus";
 
 const meta = { title: "Operations/KeywordStatus", component: KeywordStatus } satisfies Meta<
@@ -44,3 +45,6 @@ export const LongContent: Story = {
   args: { ...base, keywords: [row(LONG_KEYWORD, "quarantined", 1_284_000)] },
 };
 export const Empty: Story = { args: { ...base, keywords: [] } };
+export const Stale: Story = { args: { ...base, keywords: rows }, decorators: [withStale] };
+export const Loading: Story = { args: { ...base, keywords: rows }, render: showsLoading(420) };
+export const ErrorState: Story = { args: { ...base, keywords: rows }, render: showsFailure };

@@ -9,3 +9,11 @@ type Story = StoryObj<typeof meta>;
 export const Balanced: Story = { args: { ledger } };
 export const NotBalanced: Story = { args: { ledger: { ...ledger, folded: 4_898 } } };
 export const Badge: Story = { args: { ledger }, render: () => <LedgerBadge ledger={ledger} /> };
+export const Empty: Story = {
+  args: { ledger: { ...ledger, journaled: 0, folded: 0, duplicate: 0, ignored: 0, deleted: 0 } },
+};
+export const Burst: Story = { args: { ledger: { ...ledger, journaled: 12_840_000, folded: 12_839_985 } } };
+export const NotBalancedBadge: Story = {
+  args: { ledger },
+  render: () => <LedgerBadge ledger={{ ...ledger, folded: 4_898 }} />,
+};

@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keywordNames, until, wave } from "@/test/samples";
+import { keywordNames, LONG_KEYWORD, until, wave } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { OverviewChart } from "./OverviewChart";
 
 const meta = { title: "Charts/OverviewChart", component: OverviewChart } satisfies Meta<typeof OverviewChart>;
@@ -33,3 +34,10 @@ export const Burst: Story = {
 };
 export const Month: Story = { args: { ...base, window: "30d" }, render: chart };
 export const AsTable: Story = { args: { ...base, table: true } };
+export const Stale: Story = { args: base, render: chart, decorators: [withStale] };
+export const Loading: Story = { args: base, render: showsLoading(300) };
+export const ErrorState: Story = { args: base, render: showsFailure };
+
+export const LongContent: Story = {
+  args: { ...base, series: series.map((each) => ({ ...each, name: LONG_KEYWORD + each.name })), table: true },
+};

@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { LONG_KEYWORD, topItems } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { RankList } from "./RankList";
 
 const meta = { title: "Keyword/RankList", component: RankList } satisfies Meta<typeof RankList>;
@@ -15,4 +16,11 @@ export const LongContent: Story = {
     ...base,
     items: topItems(3).map((item) => ({ ...item, key: item.key + LONG_KEYWORD, count: 128_400 })),
   },
+};
+export const Stale: Story = { args: base, decorators: [withStale] };
+export const Loading: Story = { args: base, render: showsLoading(420) };
+export const ErrorState: Story = { args: base, render: showsFailure };
+
+export const Burst: Story = {
+  args: { ...base, items: base.items.map((item) => ({ ...item, count: item.count * 90_000, change: 99 })) },
 };

@@ -1,4 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { ShardLag } from "./ShardLag";
 
 const meta = { title: "Operations/ShardLag", component: ShardLag } satisfies Meta<typeof ShardLag>;
@@ -18,4 +19,11 @@ export const Stalled: Story = {
       9,
     ),
   },
+};
+export const Stale: Story = { args: { shards: shards(Array(16).fill(0)) }, decorators: [withStale] };
+export const Loading: Story = { args: { shards: shards(Array(16).fill(0)) }, render: showsLoading(100) };
+export const ErrorState: Story = { args: { shards: shards(Array(16).fill(0)) }, render: showsFailure };
+
+export const Burst: Story = {
+  args: { shards: shards(Array.from({ length: 16 }, (_, shard) => 40_000 + shard * 900)) },
 };

@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keyword, keywords, LONG_KEYWORD, overview, until } from "@/test/samples";
+import { keyword, keywords, LONG_KEYWORD, overview, spikeOf, until } from "@/test/samples";
+import { withStale } from "@/test/states";
 import { Sidebar } from "./Sidebar";
 
 const meta = { title: "Shell/Sidebar", component: Sidebar } satisfies Meta<typeof Sidebar>;
@@ -29,4 +30,23 @@ export const Loading: Story = {
 export const LongContent: Story = {
   args: { ...base, keywords: [keyword(LONG_KEYWORD, 1, { count: 12_840_000 }), ...keywords.slice(1)] },
   render: frame,
+};
+export const Empty: Story = { args: { ...base, keywords: [], spikes: [] }, render: frame };
+export const Burst: Story = {
+  args: {
+    ...base,
+    keywords: keywords.map((each) => ({ ...each, count: each.count * 9_000 })),
+    spikes: keywords.map((each) => spikeOf(each.keyword, { count: 4_000 })),
+  },
+  render: frame,
+};
+export const Stale: Story = {
+  args: { ...base, connection: { kind: "stale", text: "22:41:07부터 조용해요" } },
+  render: frame,
+  decorators: [withStale],
+};
+export const Disconnected: Story = {
+  args: { ...base, connection: { kind: "off", text: "인터넷 연결이 끊겼어요" } },
+  render: frame,
+  decorators: [withStale],
 };

@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { LONG_KEYWORD, spike } from "@/test/samples";
+import { showsLoading, withStale } from "@/test/states";
 import { SpikeStrip } from "./SpikeStrip";
 
 const meta = { title: "Keyword/SpikeStrip", component: SpikeStrip } satisfies Meta<typeof SpikeStrip>;
@@ -10,3 +11,7 @@ const base = { spike: spike(), ongoing: true, onWord: () => undefined, onTweets:
 export const Ongoing: Story = { args: base };
 export const Past: Story = { args: { ...base, ongoing: false } };
 export const LongContent: Story = { args: { ...base, spike: spike({ words: [LONG_KEYWORD, "예약"] }) } };
+export const Stale: Story = { args: base, decorators: [withStale] };
+export const Loading: Story = { args: base, render: showsLoading(100) };
+
+export const Burst: Story = { args: { ...base, spike: spike({ count: 128_400 }) } };

@@ -1,6 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { tweet } from "@/test/samples";
-import { Tweet } from "./Tweet";
+import { GoneTweet, Tweet } from "./Tweet";
 
 const meta = { title: "Keyword/Tweet", component: Tweet } satisfies Meta<typeof Tweet>;
 export default meta;
@@ -21,4 +21,14 @@ export const Markup: Story = {
 };
 export const RightToLeft: Story = {
   args: { ...base, tweet: tweet(0, { text: "مرحبا 모루폰 🦝🪿", lang: "ar" }) },
+};
+export const Deleted: Story = {
+  args: { ...base, tweet: tweet(4) },
+  render: () => <GoneTweet id="x:4" position={1} />,
+};
+export const Burst: Story = {
+  args: {
+    ...base,
+    tweet: tweet(4, { metrics: { likes: 12_840_000, reposts: 984_120, replies: 41_208, quotes: 9_999 } }),
+  },
 };

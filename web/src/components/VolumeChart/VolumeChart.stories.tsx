@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { points, spike, until, wave } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { VolumeChart } from "./VolumeChart";
 
 const meta = { title: "Charts/VolumeChart", component: VolumeChart } satisfies Meta<typeof VolumeChart>;
@@ -40,3 +41,9 @@ export const BucketChosen: Story = {
 };
 export const Days: Story = { args: { ...base, points: points(30, 400, 864e5), step: "day" } };
 export const AsTable: Story = { args: { ...base, table: true } };
+export const Stale: Story = { args: base, decorators: [withStale] };
+export const Loading: Story = { args: base, render: showsLoading(268) };
+export const ErrorState: Story = { args: base, render: showsFailure };
+
+export const Disconnected: Story = { args: { ...base, open: false }, decorators: [withStale] };
+export const LongContent: Story = { args: { ...base, points: points(2_000, 90_000, 6e4), step: "minute" } };

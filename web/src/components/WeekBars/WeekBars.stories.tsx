@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { keywordNames } from "@/test/samples";
+import { showsLoading, withStale } from "@/test/states";
 import { WeekBars } from "./WeekBars";
 
 const meta = { title: "Charts/WeekBars", component: WeekBars } satisfies Meta<typeof WeekBars>;
@@ -28,3 +29,13 @@ export const Typical: Story = {
     </div>
   ),
 };
+export const Stale: Story = {
+  args: Typical.args,
+  render: (args) => (
+    <div style={{ height: 240, display: "flex" }}>
+      <WeekBars {...args} />
+    </div>
+  ),
+  decorators: [withStale],
+};
+export const Loading: Story = { args: Typical.args, render: showsLoading(200) };

@@ -90,6 +90,12 @@ describe("timeline", () => {
     ).toEqual(["x:9"]);
   });
 
+  it("remembers the places of what was deleted", () => {
+    const state = timeline(start([9, 8]), update(10, 12, { removed: ["x:8", "x:404"] })) as TimelineState;
+    expect(state.gone).toEqual([place(tweet(8))]);
+    expect((timeline(state, update(12, 13, { added: [tweet(11)] })) as TimelineState).gone).toBe(state.gone);
+  });
+
   it("ignores old updates and takes the same one twice without harm", () => {
     const once = timeline(start([9]), update(10, 12, { added: [tweet(11)] })) as TimelineState;
     expect(timeline(once, update(10, 12, { added: [tweet(11)] }))).toEqual(once);
