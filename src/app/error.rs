@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::data_folder::DataFolderError;
 use crate::actors::engine::{ShutdownError, StartError};
 use crate::actors::live::LiveStartError;
-use crate::http::HostsError;
+use crate::http::{HostsError, NoDashboard};
 use crate::journal::JournalError;
 use crate::settings::SettingsError;
 
@@ -17,6 +17,9 @@ pub enum AppError {
     /// An invalid setting of HTTP.
     #[error(transparent)]
     Hosts(#[from] HostsError),
+    /// No dashboard where the settings say.
+    #[error(transparent)]
+    Dashboard(#[from] NoDashboard),
     /// An invalid setting.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -70,7 +70,8 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn start(settings: &Settings, serves: &AtomicBool) -> Result<Self, AppError> {
-        // A wrong list of hosts is found before any file is changed.
+        // A wrong list of hosts or a wrong folder of the dashboard is found before any file is
+        // changed.
         let http_options = options::http_options(settings)?;
         let folder = DataFolder::take(&settings.data)?;
         check_clock();

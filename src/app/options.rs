@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
+use super::AppError;
 use super::listen::connections_within;
 use crate::actors::engine::{self, ShardOptions};
 use crate::actors::live::LiveOptions;
 use crate::events::{Clock, Timestamp};
-use crate::http::{
-    BodyTimes, Hosts, HostsError, HttpOptions, LiveLimits, QueryLimits, ServerLimits,
-};
+use crate::http::{BodyTimes, Files, Hosts, HttpOptions, LiveLimits, QueryLimits, ServerLimits};
 use crate::journal::{EmbeddedOptions, JetStreamOptions, Secret};
 use crate::projections::FoldContext;
 use crate::projections::spikes::SpikeSettings;
@@ -103,9 +102,10 @@ pub(super) fn server_limits(settings: &Settings, files: u64) -> ServerLimits {
 }
 
 /// The options of HTTP.
-pub(super) fn http_options(settings: &Settings) -> Result<HttpOptions, HostsError> {
+pub(super) fn http_options(settings: &Settings) -> Result<HttpOptions, AppError> {
     Ok(HttpOptions {
         hosts: Hosts::new(&settings.http.hosts)?,
+        files: Files::of(settings.http.ui_dir.as_deref())?,
         auto_track: settings.keywords.auto_track,
         body_times: BodyTimes {
             idle: settings.http.body_idle_timeout,

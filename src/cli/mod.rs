@@ -68,6 +68,9 @@ struct GlobalArguments {
     /// The address to serve HTTP on (setting `listen`); port 0 takes any free port
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// A folder with another build of the dashboard (setting `http.ui_dir`)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    ui_dir: Option<String>,
     /// The address of NATS JetStream (setting `nats.url`); without it the journal is embedded
     #[arg(long, global = true, value_name = "URL")]
     nats: Option<String>,
@@ -199,6 +202,7 @@ fn given(global: GlobalArguments) -> anyhow::Result<Given> {
     for (name, key, value) in [
         ("--data", "data", global.data),
         ("--listen", "listen", global.listen),
+        ("--ui-dir", "http.ui_dir", global.ui_dir),
         ("--nats", "nats.url", global.nats),
         ("--context", "nats.context", global.context),
     ] {

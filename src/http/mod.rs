@@ -26,6 +26,7 @@ mod body_reading;
 mod budget;
 mod client;
 mod client_stream;
+mod dashboard;
 mod description;
 mod etag;
 mod health;
@@ -51,6 +52,7 @@ mod tweets;
 
 pub use crate::access::{Access, Action, AllowAll, KeywordSet, Principal};
 pub use body_reading::BodyTimes;
+pub use dashboard::{Files, NoDashboard};
 pub use description::{asyncapi, openapi};
 pub use health::status_json;
 pub use hosts::{Hosts, HostsError};
@@ -81,6 +83,7 @@ struct Shared {
     intake: Intake,
     access: Arc<dyn Access>,
     hosts: Hosts,
+    files: Files,
     body_places: Arc<Semaphore>,
     lanes: Lanes,
     bodies: Bodies,
@@ -93,6 +96,8 @@ struct Shared {
 pub struct HttpOptions {
     /// Host names under which the server may be asked.
     pub hosts: Hosts,
+    /// The files of the dashboard.
+    pub files: Files,
     /// Authorization policy.
     pub access: Arc<dyn Access>,
     /// Whether a published line that names a new keyword tracks it.
@@ -113,6 +118,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             hosts: Hosts::default(),
+            files: Files::default(),
             access: Arc::new(AllowAll),
             auto_track: true,
             body_times: BodyTimes::default(),
@@ -154,6 +160,7 @@ impl Http {
                 tidings,
                 access: options.access,
                 hosts: options.hosts,
+                files: options.files,
                 body_places: Arc::new(Semaphore::new(MAX_BODIES_READ)),
                 lanes,
             }),
@@ -174,6 +181,10 @@ impl Http {
 
     fn hosts(&self) -> &Hosts {
         &self.shared.hosts
+    }
+
+    fn files(&self) -> &Files {
+        &self.shared.files
     }
 
     fn metrics(&self) -> &Metrics {

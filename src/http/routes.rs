@@ -13,7 +13,7 @@ use super::description::Operation;
 use super::parameter::{MIN_SEQ, Parameter};
 use super::problem::{Problem, shortened};
 use super::resources::RESOURCES;
-use super::{Http, assets, health, keywords, live, middleware, tweets};
+use super::{Http, assets, dashboard, health, keywords, live, middleware, tweets};
 
 /// A route: its path, methods and parameters.
 #[derive(Debug, Clone)]
@@ -58,24 +58,11 @@ pub(super) const PROBES: &[&str] = &["/healthz", "/readyz"];
 
 /// The routes that are not resources.
 pub(super) const PLAIN_ROUTES: &[PlainRoute] = &[
-    plain("GET", "/", || get(assets::page), assets::page_operation),
     plain(
         "GET",
-        "/page.js",
-        || get(assets::script),
-        assets::script_operation,
-    ),
-    plain(
-        "GET",
-        "/live.js",
-        || get(assets::live_script),
-        assets::live_script_operation,
-    ),
-    plain(
-        "GET",
-        "/page.css",
-        || get(assets::style),
-        assets::style_operation,
+        "/",
+        || get(dashboard::page),
+        dashboard::page_operation,
     ),
     plain(
         "GET",
@@ -201,13 +188,19 @@ pub fn metrics_router(http: Http) -> Router {
 }
 
 fn of(http: Http, is_served: impl Fn(&str) -> bool) -> Router {
-    handlers()
+    let with_dashboard = is_served("/");
+    let router = handlers()
         .filter(|(pattern, _)| is_served(pattern))
         .fold(Router::new(), |router, (pattern, handler)| {
             router.route(pattern, handler)
         })
-        .method_not_allowed_fallback(not_allowed)
-        .fallback(nothing)
+        .method_not_allowed_fallback(not_allowed);
+    let router = if with_dashboard {
+        router.fallback(dashboard::fallback)
+    } else {
+        router.fallback(nothing)
+    };
+    router
         .layer(from_fn_with_state(http.clone(), middleware::pass))
         .with_state(http)
 }

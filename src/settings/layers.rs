@@ -261,6 +261,11 @@ impl Layers {
         self.address(key).map(Some)
     }
 
+    /// The text of a key; `None` when it is empty.
+    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&str>, SettingsError> {
+        Ok(Some(self.text(key)?).filter(|text| !text.is_empty()))
+    }
+
     /// The value of a key that accepts a fixed set of words.
     pub(super) fn choice<T: Copy>(
         &self,

@@ -127,6 +127,8 @@ pub struct LogSettings {
 pub struct HttpSettings {
     /// Host names that the server accepts in requests.
     pub hosts: Vec<String>,
+    /// A folder with another build of the dashboard; `None`: the one in the binary.
+    pub ui_dir: Option<PathBuf>,
     /// Maximum number of open connections.
     pub connections: usize,
     /// Time limit for the head of a request.
@@ -332,6 +334,7 @@ impl HttpSettings {
         let millis = |key| millis(layers, key, 1..=3_600_000);
         Ok(Self {
             hosts: layers.texts("http.hosts")?,
+            ui_dir: layers.optional_text("http.ui_dir")?.map(PathBuf::from),
             connections: size(layers.whole("http.connections", 1..=1_000_000)?),
             header_timeout: millis("http.header_timeout_ms")?,
             body_idle_timeout: millis("http.body_idle_timeout_ms")?,

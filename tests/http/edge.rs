@@ -387,7 +387,7 @@ async fn answer_without_body_has_no_wrong_length() {
     assert_eq!(running.get("/api/v1/ledger?min_seq=1").await.status, 200);
     for path in [
         "/",
-        "/page.js",
+        "/boot.js",
         "/healthz",
         "/api/openapi.json",
         "/api/v1/keywords",

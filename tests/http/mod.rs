@@ -2,6 +2,7 @@
 
 mod access;
 mod clock;
+mod dashboard;
 mod edge;
 mod holders;
 mod live;

@@ -150,9 +150,6 @@ async fn other_answers_match_the_description() {
     let token = "/api/v1/keywords/{token}";
     for path in [
         "/",
-        "/page.js",
-        "/live.js",
-        "/page.css",
         "/healthz",
         "/readyz",
         "/metrics",

@@ -205,7 +205,8 @@ async fn every_route_checks_access() {
         ..Setup::default()
     })
     .await;
-    for route in ROUTES.iter() {
+    // The files of the dashboard are the same for all callers, and it asks who the caller is.
+    for route in ROUTES.iter().filter(|route| route.pattern != "/") {
         let path = route.pattern.replace("{token}", "ai");
         for method in &route.methods {
             let (headers, body) = match path.as_str() {

@@ -297,11 +297,11 @@ async fn dashboard_allows_only_its_own_scripts() {
         !text.contains("style=") && !text.contains(" on"),
         "inline styles or handlers"
     );
-    let own = text.match_indices("=\"/page.");
+    let own = text.match_indices("=\"/");
     let paths: Vec<String> = own
         .map(|(at, _)| text[at + 2..].split('"').next().unwrap().to_owned())
         .collect();
-    assert_eq!(paths.len(), 2, "{paths:?}");
+    assert!(paths.len() >= 3, "{paths:?}");
     for path in paths {
         let reply = running.get(&path).await;
         assert_eq!(reply.status, 200, "{path}");

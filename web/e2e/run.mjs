@@ -1,5 +1,5 @@
-// Drives the built dashboard in Chromium against real servers. Each suite has a server of its own.
-// Usage: TIDINGS_BIN=path/to/tidings node e2e/run.mjs [SUITE …]   (after npm run build)
+// Drives the dashboard of the binary in Chromium. Each suite has a server of its own.
+// Usage: TIDINGS_BIN=path/to/tidings node e2e/run.mjs [SUITE …]   (after npm run build and cargo build)
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,14 +45,10 @@ async function runTest(suite, { name, run, options }, world) {
 }
 
 const waiting = SUITES.filter((suite) => chosen.length === 0 || chosen.includes(suite));
-// The configuration of a preview is read from the environment, so the worlds are made one after the other.
-let making = Promise.resolve();
 async function lane() {
   for (let suite = waiting.shift(); suite; suite = waiting.shift()) {
     const { tests, prepare } = await import(`./suites/${suite}.mjs`);
-    const made = making.then(makeWorld);
-    making = made.catch(() => undefined);
-    const world = await made;
+    const world = await makeWorld();
     try {
       await prepare?.(world);
       for (const test of tests) await runTest(suite, test, world);

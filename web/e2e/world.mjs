@@ -1,4 +1,4 @@
-// A server of its own with an empty data folder, and the built dashboard in front of it.
+// A server of its own with an empty data folder, which serves the dashboard that is built into it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,7 +6,6 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { preview } from "vite";
 
 const binary = process.env.TIDINGS_BIN ?? "../target/release/tidings";
 
@@ -113,16 +112,10 @@ export async function makeWorld() {
   }
 
   await start();
-  process.env.TIDINGS_SERVER = `http://127.0.0.1:${wire.port}`;
-  const site = await preview({
-    configFile: "vite.config.ts",
-    preview: { port: 0, host: "127.0.0.1" },
-    logLevel: "silent",
-  });
 
   return {
     server,
-    baseURL: site.resolvedUrls.local[0].replace(/\/$/, ""),
+    baseURL: `http://127.0.0.1:${wire.port}`,
     start,
     stop,
     publishAll,
@@ -140,7 +133,6 @@ export async function makeWorld() {
     path: (keyword) => `/k/${encodeURIComponent(keyword)}`,
     async end() {
       wire.close();
-      await site.close();
       await stop();
       await rm(data, { recursive: true, force: true });
     },
