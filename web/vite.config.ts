@@ -1,6 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type ProxyOptions } from "vite";
+import { defineConfig, type Plugin, type ProxyOptions } from "vite";
 
 /** The server that answers /api while developing. */
 const server = process.env.TIDINGS_SERVER ?? "http://127.0.0.1:4820";
@@ -29,10 +32,32 @@ const proxied: ProxyOptions = {
   },
 };
 
+/** Compresses scripts and styles of the preview, as the binary does, so that load times can be measured. */
+const compressed: Plugin = {
+  name: "compressed-preview",
+  configurePreviewServer(server) {
+    const folder = server.config.build.outDir;
+    server.middlewares.use((request, response, next) => {
+      const path = request.url?.split("?")[0] ?? "";
+      const type = { js: "text/javascript", css: "text/css" }[path.split(".").at(-1) ?? ""];
+      if (!type || !path.startsWith("/assets/") || path.includes("..")) return next();
+      readFile(join(folder, path)).then(
+        (content) => {
+          response.setHeader("Content-Type", type);
+          response.setHeader("Content-Encoding", "gzip");
+          response.setHeader("Content-Security-Policy", contentSecurityPolicy);
+          response.end(gzipSync(content));
+        },
+        () => next(),
+      );
+    });
+  },
+};
+
 const proxy = { "/api": proxied, "/readyz": proxied, "/healthz": proxied, "/metrics": proxied };
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compressed],
   resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
   server: { proxy },
   preview: { proxy, headers: { "Content-Security-Policy": contentSecurityPolicy } },

@@ -39,7 +39,7 @@ const pages = (world) => ({
 
 const settled = async (page) => {
   await page.locator("main").waitFor();
-  await page.waitForFunction(() => !document.querySelector(".sk, [aria-busy=true]"), undefined, {
+  await page.waitForFunction(() => !document.querySelector(".skel, [aria-busy=true]"), undefined, {
     timeout: 5_000,
   });
   await wait(300);

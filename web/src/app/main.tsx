@@ -12,11 +12,26 @@ import { loadLanguage } from "@/i18n/translate";
 import { Layout } from "./Layout";
 import { applyUi, useUi } from "./ui";
 
-const OverviewPage = lazy(() => import("@/pages/overview/OverviewPage"));
-const KeywordPage = lazy(() => import("@/pages/keyword/KeywordPage"));
-const ComparePage = lazy(() => import("@/pages/compare/ComparePage"));
-const OpsPage = lazy(() => import("@/pages/ops/OpsPage"));
-const NotFoundPage = lazy(() => import("@/pages/not-found/NotFoundPage"));
+const pages = {
+  overview: () => import("@/pages/overview/OverviewPage"),
+  keyword: () => import("@/pages/keyword/KeywordPage"),
+  compare: () => import("@/pages/compare/ComparePage"),
+  ops: () => import("@/pages/ops/OpsPage"),
+  notFound: () => import("@/pages/not-found/NotFoundPage"),
+};
+const OverviewPage = lazy(pages.overview);
+const KeywordPage = lazy(pages.keyword);
+const ComparePage = lazy(pages.compare);
+const OpsPage = lazy(pages.ops);
+const NotFoundPage = lazy(pages.notFound);
+
+/** Asks for the code of the first page at once, side by side with the texts, and not after them. */
+function preloadPage({ pathname }: Location): void {
+  if (pathname === "/") void pages.overview();
+  else if (pathname.startsWith("/k/")) void pages.keyword();
+  else if (pathname === "/compare") void pages.compare();
+  else if (pathname === "/ops") void pages.ops();
+}
 
 /** What passes by itself is tried again; a question that is wrong stays wrong. */
 const passes = (error: unknown) =>
@@ -58,6 +73,7 @@ function App() {
 }
 
 applyUi(useUi.getState());
+preloadPage(location);
 await loadLanguage(useUi.getState().language);
 const root = document.getElementById("root");
 if (root) {

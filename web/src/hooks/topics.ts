@@ -181,6 +181,8 @@ export function usePastVolume(
       need(api.GET("/api/v1/keywords/{token}/volume", { params: { path: { token: keyword }, query } })),
     enabled,
     staleTime: 300_000,
+    // Its times move every minute, so each answer is asked for once.
+    gcTime: 60_000,
     placeholderData: keepPreviousData,
   }).data;
 }

@@ -22,6 +22,8 @@ const MAX_PAUSED = 2_000;
 /** The list has drawn its top again by then. */
 const FOCUS_AFTER_MS = 60;
 const TOP_PX = 40;
+/** Drawn above and below what is seen. */
+const OVERSCAN_PX = { top: 200, bottom: 400 };
 
 export interface FeedProps {
   tweets: readonly TweetData[] | undefined;
@@ -160,7 +162,7 @@ export function Feed(props: FeedProps) {
             atTopThreshold={TOP_PX}
             atTopStateChange={hold.onTop}
             endReached={onOlder}
-            increaseViewportBy={600}
+            increaseViewportBy={OVERSCAN_PX}
             itemContent={(index, row) =>
               isGone(row) ? (
                 <GoneTweet id={row.id} position={index + 1} />

@@ -51,6 +51,8 @@ export const Tweet = memo(function Tweet({
 }: Props) {
   const t = useT();
   const [open, setOpen] = useState(false);
+  // In a burst hundreds of rows come a second; what stands in a row only under the pointer is made there.
+  const [near, setNear] = useState(false);
   const long = tweet.text.length > LONG || tweet.text.split("\n").length > 6;
   const handle = tweet.author.handle;
   return (
@@ -60,6 +62,8 @@ export const Tweet = memo(function Tweet({
       tabIndex={0}
       aria-posinset={position}
       data-id={tweet.id}
+      onPointerEnter={() => setNear(true)}
+      onFocus={() => setNear(true)}
     >
       <div className="h">
         {onAuthor ? (
@@ -87,29 +91,39 @@ export const Tweet = memo(function Tweet({
         </button>
       ) : null}
       <Metrics tweet={tweet} />
-      <div className="acts">
-        <IconButton
-          icon="copy"
-          label={t("feed.copy")}
-          onClick={() => void navigator.clipboard?.writeText(tweet.text)}
-        />
-        {onHide ? <IconButton icon="mute" label={t("feed.mute")} onClick={() => onHide(handle)} /> : null}
-        {isWebAddress(tweet.url) ? (
-          <a
-            className="btn ghost sm icon"
-            href={tweet.url}
-            target="_blank"
-            rel="noreferrer noopener"
-            aria-label={t("feed.open")}
-            title={t("feed.open")}
-          >
-            <Icon name="open" size="s" />
-          </a>
-        ) : null}
-      </div>
+      {near ? <Actions tweet={tweet} onHide={onHide} /> : null}
     </article>
   );
 });
+
+/** What can be done with a tweet. */
+function Actions({ tweet, onHide }: { tweet: TweetData; onHide: ((handle: string) => void) | undefined }) {
+  const t = useT();
+  return (
+    <div className="acts">
+      <IconButton
+        icon="copy"
+        label={t("feed.copy")}
+        onClick={() => void navigator.clipboard?.writeText(tweet.text)}
+      />
+      {onHide ? (
+        <IconButton icon="mute" label={t("feed.mute")} onClick={() => onHide(tweet.author.handle)} />
+      ) : null}
+      {isWebAddress(tweet.url) ? (
+        <a
+          className="btn ghost sm icon"
+          href={tweet.url}
+          target="_blank"
+          rel="noreferrer noopener"
+          aria-label={t("feed.open")}
+          title={t("feed.open")}
+        >
+          <Icon name="open" size="s" />
+        </a>
+      ) : null}
+    </div>
+  );
+}
 
 /** The place of a tweet that was deleted while it was shown. */
 export function GoneTweet({ id, position }: { id: string; position: number }) {

@@ -66,12 +66,9 @@ export function UPlot({
       drawnAt.current = performance.now();
       plot.current?.setData(latest.current.data);
     };
-    const wait = drawnAt.current + DRAWN_EVERY_MS - performance.now();
-    if (wait <= 0) draw();
-    else {
-      const timer = setTimeout(draw, wait);
-      return () => clearTimeout(timer);
-    }
+    // Always in a task of its own: together with React's it would be a long one.
+    const timer = setTimeout(draw, Math.max(0, drawnAt.current + DRAWN_EVERY_MS - performance.now()));
+    return () => clearTimeout(timer);
   }, [data]);
 
   return <div className="uplot-box" ref={ref} />;

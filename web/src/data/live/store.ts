@@ -30,20 +30,31 @@ type Frame = (work: () => void) => void;
 
 /** In a burst the page is drawn ten times a second: nobody reads faster, and the browser has time for the reader. */
 const SHOWN_EVERY_MS = 100;
-/** A hidden page has no frames, and still has to keep up. */
+/** A slow or busy machine draws less often, but still at least so often. */
+const SLOWEST_MS = 500;
+/** Drawing takes at most a third of the time. */
+const REST = 3;
+/** A hidden page still has to keep up. */
 const HIDDEN_EVERY_MS = 1_000;
 
-function calmFrames(): Frame {
+/**
+ * Spaces the draws. Each runs in a task of its own and not in the task of a frame, so that the layout and the paint
+ * that follow do not add up with it to one long task.
+ */
+function calmDraws(): Frame {
   let last = 0;
+  let gap = SHOWN_EVERY_MS;
   return (work) => {
     const draw = () => {
       last = performance.now();
       work();
+      // React renders in a microtask; the next task comes after it.
+      setTimeout(() => {
+        const cost = performance.now() - last;
+        gap = Math.min(SLOWEST_MS, Math.max(SHOWN_EVERY_MS, cost * REST));
+      });
     };
-    const wait = last + SHOWN_EVERY_MS - performance.now();
-    if (document.hidden) setTimeout(draw, HIDDEN_EVERY_MS);
-    else if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
-    else requestAnimationFrame(draw);
+    setTimeout(draw, document.hidden ? HIDDEN_EVERY_MS : Math.max(0, last + gap - performance.now()));
   };
 }
 
@@ -68,7 +79,7 @@ export class Live {
 
   constructor(
     url: string,
-    private readonly frame: Frame = calmFrames(),
+    private readonly frame: Frame = calmDraws(),
   ) {
     this.socket = new LiveSocket(url, {
       onOpen: () => this.resubscribe(),

@@ -32,7 +32,12 @@ export const KeywordHead = memo(function KeywordHead({
       <h1 title={keyword}>
         <bdi>{keyword}</bdi>
       </h1>
-      {ledger ? <LedgerBadge ledger={ledger} /> : null}
+      {ledger ? (
+        <LedgerBadge ledger={ledger} />
+      ) : (
+        // Keeps the place, so that nothing moves when the sum comes.
+        <span className="badge led-b k-led" aria-hidden="true" />
+      )}
       <span className="grow" />
       <span className="row">
         <Button

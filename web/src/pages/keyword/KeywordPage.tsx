@@ -95,6 +95,8 @@ function Content({
   const usual = useUsual(keyword);
   const spikes = useSpikes(keyword, at);
   const ongoing = spikes.data?.spikes.find((spike) => isOngoing(spike, at ?? new Date().toISOString()));
+  // What is below the chart comes after the strip of the spike, which would push it down.
+  const strip = spikes.data !== undefined || spikes.error !== undefined;
   const connection = useLiveView((view) => view.connection.state);
 
   const filter: FeedFilter = {
@@ -236,7 +238,7 @@ function Content({
             onStretch={setStretch}
             onWord={onWord}
           />
-          {wide ? (
+          {!strip ? null : wide ? (
             <>
               <section className="card rm">
                 {ranking}

@@ -20,6 +20,10 @@ const RelatedList = lazy(() =>
 
 const FullMap = lazy(() => import("./FullMap"));
 
+const SHOWN = 14;
+/** The height of a whole list, kept free while it loads. */
+const LIST_PX = SHOWN * 34 + 14;
+
 const WORDS = ["word", "hashtag", "mention"] as const;
 type Words = (typeof WORDS)[number];
 const SIGNS: Record<Words, string> = { word: "", hashtag: "#", mention: "@" };
@@ -79,16 +83,14 @@ export const RankingPanel = memo(function RankingPanel({
           <Failed detail={error} onRetry={retry} />
         ) : data ? (
           <RankList
-            items={items.slice(0, 14)}
+            items={items.slice(0, SHOWN)}
             colour={colour}
             prefix={SIGNS[by]}
             label={t("k.ranking")}
             onChoose={onWord}
           />
         ) : (
-          <div className="k-load">
-            <Skeleton lines={12} />
-          </div>
+          <Skeleton height={LIST_PX} />
         )}
       </Tabs>
       {window === "30d" ? <p className="t3 k-note">{t("k.utcdays")}</p> : null}

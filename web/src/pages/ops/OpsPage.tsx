@@ -41,7 +41,7 @@ export default function OpsPage() {
         {ready ? (
           <Sentence ready={ready} shards={shards} />
         ) : (
-          <div className="headline">{error ? <Failed detail={error} /> : <Skeleton lines={2} />}</div>
+          <div className="headline ops-hl">{error ? <Failed detail={error} /> : <Skeleton lines={2} />}</div>
         )}
         {ready?.causes?.map((cause) => (
           <div className="ops-cause" key={cause}>
@@ -57,7 +57,11 @@ export default function OpsPage() {
             sub={t("ops.lag.sub")}
             actions={<CsvButton panel="shards" table={() => shardTable(shards, t)} />}
           >
-            {shards.length > 0 ? <ShardLag shards={shards} /> : <Skeleton height={100} />}
+            {shards.length > 0 ? (
+              <ShardLag shards={shards} />
+            ) : (
+              <ul className="shards ops-load" aria-hidden="true" />
+            )}
             <p className="t3 ops-help">{t("ops.lag.help")}</p>
           </Card>
           <Journal

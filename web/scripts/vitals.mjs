@@ -1,0 +1,82 @@
+// Measures how pages load on a slower machine and line: largest contentful paint and layout shifts.
+// Usage: node scripts/vitals.mjs BASE_URL [SLOWDOWN]
+//
+// The line is that of Lighthouse for desktops: 10 Mbit/s and 40 ms. The processor is slowed down, by default not, as a
+// desktop's is not either.
+import { loadavg } from "node:os";
+import { chromium } from "playwright-core";
+
+const [base = "http://127.0.0.1:4820", slowdown = "1"] = process.argv.slice(2);
+const MAX_PAINT_MS = 1_500;
+const MAX_SHIFT = 0.02;
+const RUNS = 3;
+const WATCHED_MS = 4_000;
+
+const list = await (await fetch(`${base}/api/v1/overview`)).json();
+const [first, second, third] = list.keywords.map(({ token }) => token);
+const pages = {
+  overview: "/",
+  keyword: `/k/${first}`,
+  compare: `/compare?keyword=${first}&keyword=${second}&keyword=${third}`,
+  operations: "/ops",
+};
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox"],
+});
+
+async function measure(path, viewport) {
+  const context = await browser.newContext({ viewport, locale: "ko-KR", timezoneId: "Asia/Seoul" });
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 40,
+    downloadThroughput: 10e6 / 8,
+    uploadThroughput: 10e6 / 8,
+  });
+  await session.send("Emulation.setCPUThrottlingRate", { rate: Number(slowdown) });
+  await page.addInitScript(() => {
+    globalThis.vitals = { paint: 0, element: "", shift: 0, shifts: [] };
+    new PerformanceObserver((entries) => {
+      for (const { startTime, element } of entries.getEntries()) {
+        globalThis.vitals.paint = startTime;
+        globalThis.vitals.element = element?.className || element?.tagName || "";
+      }
+    }).observe({ type: "largest-contentful-paint", buffered: true });
+    new PerformanceObserver((entries) => {
+      for (const { value, hadRecentInput, sources } of entries.getEntries()) {
+        if (hadRecentInput) continue;
+        globalThis.vitals.shift += value;
+        const names = (sources ?? []).map(({ node }) => node?.className || node?.nodeName);
+        globalThis.vitals.shifts.push(`${value.toFixed(4)} ${names.join(", ")}`);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.goto(base + path);
+  await page.waitForTimeout(WATCHED_MS);
+  const vitals = await page.evaluate(() => globalThis.vitals);
+  await context.close();
+  return vitals;
+}
+
+for (const viewport of [
+  { width: 1440, height: 900 },
+  { width: 360, height: 740 },
+]) {
+  for (const [name, path] of Object.entries(pages)) {
+    const runs = [];
+    for (let run = 0; run < RUNS; run += 1) runs.push(await measure(path, viewport));
+    const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+    const paint = middle(runs.map((run) => run.paint));
+    const shift = middle(runs.map((run) => run.shift));
+    if (paint > MAX_PAINT_MS || shift > MAX_SHIFT) process.exitCode = 1;
+    console.log(
+      `${name} ${viewport.width}: largest paint ${paint.toFixed(0)} ms (${runs[0].element}), shift ${shift.toFixed(4)}`,
+    );
+    if (shift > MAX_SHIFT) console.log(`  ${runs[0].shifts.join("\n  ")}`);
+  }
+}
+console.log(`medians of ${RUNS}; load ${loadavg()[0].toFixed(1)}`);
+await browser.close();
