@@ -23,7 +23,11 @@ export function useTrack() {
   });
 }
 
-export function useUntrack() {
+/**
+ * Removes a keyword, then calls `onRemoved`. That is a part of the mutation, because the page of the keyword may be gone
+ * before the answer: the live connection says earlier that the keyword is not tracked.
+ */
+export function useUntrack(onRemoved: () => void) {
   const t = useT();
   const client = useQueryClient();
   return useMutation({
@@ -32,6 +36,7 @@ export function useUntrack() {
       if (!answer.response.ok) throw new ApiError(answer.response.status, undefined, undefined);
     },
     onSuccess: (_, keyword) => {
+      onRemoved();
       toast(t("kw.remove.done", { keyword }), "trash");
       void client.invalidateQueries({ queryKey: ["keywords"] });
     },

@@ -25,7 +25,7 @@ export const KeywordHead = memo(function KeywordHead({
   const t = useT();
   const navigate = useNavigate();
   const [removing, setRemoving] = useState(false);
-  const untrack = useUntrack();
+  const untrack = useUntrack(() => void navigate("/"));
   return (
     <div className="khead">
       <Dot keyword={keyword} large />
@@ -74,11 +74,7 @@ export const KeywordHead = memo(function KeywordHead({
         {untrack.isError ? <p className="errt">{t("err.load")}</p> : null}
         <div className="row">
           <Button onClick={() => setRemoving(false)}>{t("cancel")}</Button>
-          <Button
-            kind="danger"
-            disabled={untrack.isPending}
-            onClick={() => untrack.mutate(keyword, { onSuccess: () => void navigate("/") })}
-          >
+          <Button kind="danger" disabled={untrack.isPending} onClick={() => untrack.mutate(keyword)}>
             {t("kw.remove")}
           </Button>
         </div>
