@@ -40,6 +40,11 @@ impl Syllable {
         self.0 % 28
     }
 
+    /// Its number from 1 on, which takes 14 bits.
+    pub(super) const fn number(self) -> u16 {
+        self.0.wrapping_add(1)
+    }
+
     /// The bytes of the syllable in a key.
     const fn bytes(self) -> [u8; 2] {
         let [high, low] = (self.0 << 2).to_be_bytes();
