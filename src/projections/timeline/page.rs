@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use bytes::Bytes;
+use zstd::zstd_safe::CParameter;
 
 use super::entry::{PageEntry, parse_entry, upcast_entries, write_entry};
 use crate::events::{Sequence, Timestamp, binary};
@@ -49,14 +50,24 @@ pub const PAGE_FORMAT: RowFormat = RowFormat {
 };
 
 const LEVEL: i32 = 1;
+/// The size of the table of zstd, as a power of two. A page has fewer positions. The usual table
+/// for this level is four times as large, which costs time and makes pages hardly smaller.
+const HASH_LOG: u32 = 13;
 /// A page is never larger than a few stored tweets. A row with a greater length is damaged.
 const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
-        RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
+        RefCell::new(compressor());
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
         RefCell::new(zstd::bulk::Decompressor::new().ok());
+}
+
+fn compressor() -> Option<zstd::bulk::Compressor<'static>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
+    let table = CParameter::HashLog(HASH_LOG);
+    compressor.set_parameter(table).ok()?;
+    Some(compressor)
 }
 
 /// The tweets from `lower` up to the next page, in key order.
