@@ -38,7 +38,7 @@ mod window_parts;
 mod window_words;
 mod written_keys;
 
-use super::tree::Tree;
+use super::tree::{self, Tree};
 use super::{
     FoldedTweet, KeywordSummary, MetricsChange, Projection, RowChange, RowFormat, RowKind, Rows,
     RowsError,
@@ -64,7 +64,7 @@ pub const MAX_KEYS: u64 = if cfg!(test) { 40 } else { 20_000 };
 const COUNTS_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'w'),
     name: "key counts",
-    versions: &[1],
+    versions: tree::VERSIONS,
     pack: None,
 };
 
@@ -95,7 +95,7 @@ impl Default for Keys {
 }
 
 impl Projection for Keys {
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SINCE: u32 = 9;
     const FORMATS: &'static [RowFormat] = &[PENDING_FORMAT, COUNTS_FORMAT];
 

@@ -1,22 +1,28 @@
 //! A leaf: neighbouring entries of a map, in key order.
 //!
-//! A row is the header of its format and the entries. An entry is the number of leading bytes that
-//! its key shares with the key before it (varint), the length of the rest (varint), the rest, and
-//! the count (varint). A leaf has the same bytes in memory.
+//! A row is the header of its format, then the entries (`entry.rs`). A leaf has the same bytes in
+//! memory.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::entry::{Entries, copy_entry, write_entry};
+use super::plain_entries::upcast;
 use crate::events::Sequence;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowsError};
-use crate::projections::varint::{read_varint, write_varint};
+
+/// The version of rows with entries of today's form.
+const VERSION: u8 = 2;
+/// The version of rows with entries of the earlier form.
+const PLAIN_VERSION: u8 = 1;
+/// The versions of the rows of a map.
+pub const VERSIONS: &[u8] = &[VERSION, PLAIN_VERSION];
 
 /// Maximum length of the entries of a leaf, in bytes. A longer leaf is split. Rows are small,
 /// because the store writes neighbouring rows again with a changed one.
 const MAX_LEAF_BYTES: usize = 6 * 1024;
-
-/// Maximum length of a key, in bytes. A longer key means that the row is damaged.
-const MAX_KEY_BYTES: usize = 64 * 1024;
 
 /// Entries in key order; the keys differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,70 +94,24 @@ impl Leaf {
     }
 
     pub(super) fn decode(format: &RowFormat, key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
-        let (_, _, body) = format.open(key, row)?;
         Ok(Self {
-            bytes: body.to_vec(),
+            bytes: entries_of(format, key, row)?.into_owned(),
         })
     }
 }
 
-/// Reads entries one by one.
-#[derive(Debug)]
-pub(super) struct Entries<'b> {
-    rest: &'b [u8],
-    key: Vec<u8>,
-    /// The last read key as the row holds it: the number of shared bytes, the length of the rest,
-    /// and the rest.
-    written_key: &'b [u8],
-    /// Number of leading bytes that the last read key shares with the key before it.
-    shared: usize,
-    /// Number of entries that were read so far.
-    read: usize,
-}
-
-impl<'b> Entries<'b> {
-    pub(super) const fn new(bytes: &'b [u8]) -> Self {
-        Self {
-            rest: bytes,
-            key: Vec::new(),
-            written_key: &[],
-            shared: 0,
-            read: 0,
-        }
+/// The entries of a row, in today's form.
+pub(super) fn entries_of<'r>(
+    format: &RowFormat,
+    key: &RowKey,
+    row: &'r [u8],
+) -> Result<Cow<'r, [u8]>, RowsError> {
+    let (version, _, body) = format.open(key, row)?;
+    if version == PLAIN_VERSION {
+        let entries = upcast(body).map_err(|what| RowsError::damaged(key, what))?;
+        return Ok(entries.into());
     }
-
-    /// The key of the entry that was read last.
-    pub(super) fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// Reads the next entry and returns its count; `None` at the end.
-    pub(super) fn next_entry(&mut self) -> Result<Option<u64>, &'static str> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let mut rest = self.rest;
-        let shared = read_length(&mut rest).ok_or("an entry is cut")?;
-        let length = read_length(&mut rest).ok_or("an entry is cut")?;
-        if shared > self.key.len() || length > MAX_KEY_BYTES {
-            return Err("a key has an impossible length");
-        }
-        let (tail, after) = rest.split_at_checked(length).ok_or("a key is cut")?;
-        self.key.truncate(shared);
-        self.key.extend_from_slice(tail);
-        let key_bytes = self.rest.len() - after.len();
-        self.written_key = self.rest.get(..key_bytes).unwrap_or_default();
-        self.shared = shared;
-        self.read += 1;
-        rest = after;
-        let count = read_varint(&mut rest).ok_or("a count is cut")?;
-        self.rest = rest;
-        Ok(Some(count))
-    }
-}
-
-fn read_length(rest: &mut &[u8]) -> Option<usize> {
-    usize::try_from(read_varint(rest)?).ok()
+    Ok(body.into())
 }
 
 /// A leaf with its lower bound.
@@ -183,35 +143,28 @@ impl LeafWriter {
     /// Appends the key that `entries` read last, with this count. If the last entry of the new leaf
     /// is the one before it in the old leaf, copies the written form of the key.
     pub(super) fn copy(&mut self, entries: &Entries<'_>, count: u64) {
-        if self.copied.is_some_and(|copied| copied + 1 == entries.read) {
-            self.leaf.bytes.extend_from_slice(entries.written_key);
-            write_varint(count, &mut self.leaf.bytes);
-            let tail = entries.key.get(entries.shared..).unwrap_or_default();
-            self.last.truncate(entries.shared);
-            self.last.extend_from_slice(tail);
+        if self
+            .copied
+            .is_some_and(|copied| copied + 1 == entries.read())
+        {
+            copy_entry(entries.written_key(), count, &mut self.leaf.bytes);
+            let shared = entries.shared();
+            self.last.truncate(shared);
+            self.last
+                .extend_from_slice(entries.key().get(shared..).unwrap_or_default());
         } else {
-            self.push(&entries.key, count);
+            self.push(entries.key(), count);
         }
-        self.copied = Some(entries.read);
+        self.copied = Some(entries.read());
     }
 
     /// Appends an entry. Entries are appended in key order.
     pub(super) fn push(&mut self, key: &[u8], count: u64) {
         self.copied = None;
-        let shared = self
-            .last
-            .iter()
-            .zip(key)
-            .take_while(|(a, b)| a == b)
-            .count();
-        let tail = key.get(shared..).unwrap_or_default();
-        let bytes = &mut self.leaf.bytes;
-        write_length(shared, bytes);
-        write_length(tail.len(), bytes);
-        bytes.extend_from_slice(tail);
-        write_varint(count, bytes);
+        let shared = write_entry(&self.last, (key, count), &mut self.leaf.bytes);
         self.last.truncate(shared);
-        self.last.extend_from_slice(tail);
+        self.last
+            .extend_from_slice(key.get(shared..).unwrap_or_default());
     }
 
     /// The leaves with their lower bounds: one leaf if the entries fit, otherwise several of about
@@ -251,10 +204,6 @@ impl LeafWriter {
         leaves.push((bound, piece.leaf));
         Ok(leaves)
     }
-}
-
-fn write_length(length: usize, out: &mut Vec<u8>) {
-    write_varint(u64::try_from(length).unwrap_or(u64::MAX), out);
 }
 
 /// The shortest prefix of `above` that is greater than `below`.

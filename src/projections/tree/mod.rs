@@ -16,7 +16,9 @@
 //! [`Tree::take_row_changes`].
 
 mod edit;
+mod entry;
 mod leaf;
+mod plain_entries;
 mod reader;
 
 use std::cmp::Ordering;
@@ -30,6 +32,7 @@ use crate::events::Sequence;
 pub use edit::{Change, Edit, Observer};
 use edit::{Shifted, edited};
 use leaf::Leaf;
+pub use leaf::VERSIONS;
 pub use reader::{Step, TreeReader};
 
 /// A leaf in memory.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::leaf::{Entries, Leaf};
+use super::entry::Entries;
+use super::leaf::{Leaf, entries_of};
 use super::row_key;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, Rows, RowsError, Seek};
@@ -74,9 +75,9 @@ impl<'r> TreeReader<'r> {
                 return Ok(());
             };
             self.rows.look(row.len())?;
-            let (_, _, body) = self.format.open(&key, &row)?;
+            let body = entries_of(self.format, &key, &row)?;
             let damaged = |what| RowsError::damaged(&key, what);
-            let mut entries = Entries::new(body);
+            let mut entries = Entries::new(&body);
             while let Some(count) = entries.next_entry().map_err(damaged)? {
                 if !has_begun && entries.key() < &*from {
                     continue;

@@ -10,7 +10,7 @@ use crate::projections::{FoldContext, MemoryRows, RowKind};
 const FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'?'),
     name: "test",
-    versions: &[1],
+    versions: VERSIONS,
     pack: None,
 };
 
@@ -177,6 +177,32 @@ proptest! {
 }
 
 #[test]
+fn rows_of_the_earlier_form_are_read_and_changed() {
+    let mut rows = MemoryRows::default();
+    let plain = [0, 2, b'a', b'b', 5, 1, 1, b'c', 1];
+    let row = [&[1, 0, 0, 0, 0, 0, 0, 0, 3][..], &plain].concat();
+    rows.0.insert(row_key(&FORMAT, b""), row.into());
+    let read = entries(&rows, b"");
+    assert_eq!(read, [(b"ab".to_vec(), 5), (b"ac".to_vec(), 1)]);
+    assert_eq!(TreeReader::new(&rows, &FORMAT).get(b"ac").unwrap(), 1);
+
+    let mut tree = Tree::new(&FORMAT);
+    let edit = [Edit {
+        key: b"ac",
+        change: 1,
+    }];
+    tree.apply(&rows, Sequence::new(7), &edit, |_, _| ())
+        .unwrap();
+    put(&mut tree, &mut rows);
+    assert_eq!(
+        entries(&rows, b"ab"),
+        [(b"ab".to_vec(), 5), (b"ac".to_vec(), 2)]
+    );
+    let row = &rows.0[&row_key(&FORMAT, b"")];
+    assert_eq!(row[..9], [2, 0, 0, 0, 0, 0, 0, 0, 7]);
+}
+
+#[test]
 fn edit_that_changes_no_count_leaves_its_leaf_unchanged() {
     let (mut tree, mut rows) = (Tree::new(&FORMAT), MemoryRows::default());
     let edit = |change| [Edit { key: b"a", change }];
@@ -225,7 +251,7 @@ impl Rows for CountedRows<'_> {
 #[test]
 fn removing_all_entries_looks_for_each_row_a_few_times() {
     let keys: Vec<_> = (0..40_000)
-        .map(|number| format!("key {number:05}"))
+        .map(|number| format!("key {number:05} of all"))
         .collect();
     let edits = |is_chosen: fn(usize) -> bool, change| -> Vec<Edit<'_>> {
         let chosen = (0..).zip(&keys).filter(|(number, _)| is_chosen(*number));

@@ -36,6 +36,7 @@ use super::bucket::{Group, Width};
 use super::kind::KeyKind;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowKind};
+use crate::projections::tree;
 
 pub use content::{BackgroundContent, BackgroundEntry};
 pub use contribution::Contribution;
@@ -47,7 +48,7 @@ pub use settling::{Run, Settling};
 pub const BACKGROUND_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'g'),
     name: "background counts",
-    versions: &[1],
+    versions: tree::VERSIONS,
     pack: None,
 };
 

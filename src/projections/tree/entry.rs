@@ -1,0 +1,340 @@
+//! The written form of the entries of a leaf.
+//!
+//! An entry begins with a byte of fields, from the lowest bit on:
+//!
+//! | bits | value |
+//! |---|---|
+//! | 1 | 1 if the count is 1 |
+//! | 1 | 1 if the rest of the key ends with packed syllables |
+//! | 3 | leading bytes that the key shares with the key before it, minus 6; 7 if they follow |
+//! | 3 | the length of the rest: bytes, or packed syllables; 7 if it follows |
+//!
+//! Then come the shared bytes and the length, if they follow (varints), the rest of the key, and
+//! the count, unless it is 1 (varint).
+//!
+//! A syllable is three bytes that begin with 0xea to 0xed, which in UTF-8 are all Hangul syllables
+//! and few other characters. Packed, it has two bytes: 14 bits, big-endian. Before the packed
+//! syllables, the rest has bytes that are written unchanged: those that belong to the first six
+//! bytes of the key, in which most maps have a number, and those that complete a syllable of which
+//! the key before has the first bytes.
+
+use crate::projections::varint::{read_varint, write_varint};
+
+/// Maximum length of the rest of a key, in bytes. A longer one means that the row is damaged.
+const MAX_REST_BYTES: usize = 64 * 1024;
+
+/// Leading bytes of a key that are never packed.
+const PLAIN_BYTES: usize = 6;
+
+/// Bytes of a syllable.
+const SYLLABLE: usize = 3;
+/// Bytes of a packed syllable.
+const PACKED: usize = 2;
+/// The first byte of a syllable is one of four from this one on.
+const FIRST_LEAD: u8 = 0xea;
+
+const COUNT_IS_ONE: u8 = 1;
+const IS_PACKED: u8 = 1 << 1;
+const SHARED_SHIFT: u32 = 2;
+const LENGTH_SHIFT: u32 = 5;
+/// The largest value of a field; the number follows.
+const FOLLOWS: u8 = 7;
+
+/// Reads entries one by one.
+#[derive(Debug)]
+pub(super) struct Entries<'b> {
+    rest: &'b [u8],
+    key: Vec<u8>,
+    written_key: &'b [u8],
+    shared: usize,
+    read: usize,
+}
+
+impl<'b> Entries<'b> {
+    pub(super) const fn new(bytes: &'b [u8]) -> Self {
+        Self {
+            rest: bytes,
+            key: Vec::new(),
+            written_key: &[],
+            shared: 0,
+            read: 0,
+        }
+    }
+
+    /// The key of the entry that was read last.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The entry that was read last, without the count behind the key.
+    pub(super) const fn written_key(&self) -> &'b [u8] {
+        self.written_key
+    }
+
+    /// Number of leading bytes that the last read key shares with the key before it.
+    pub(super) const fn shared(&self) -> usize {
+        self.shared
+    }
+
+    /// Number of entries that were read.
+    pub(super) const fn read(&self) -> usize {
+        self.read
+    }
+
+    /// Reads the next entry and gives its count; `None` at the end.
+    pub(super) fn next_entry(&mut self) -> Result<Option<u64>, &'static str> {
+        let Some((fields, mut rest)) = self.rest.split_first() else {
+            return Ok(None);
+        };
+        let cut = "an entry is cut";
+        let shared = match fields >> SHARED_SHIFT & FOLLOWS {
+            FOLLOWS => read_length(&mut rest).ok_or(cut)?,
+            shared => PLAIN_BYTES + usize::from(shared),
+        };
+        let length = match fields >> LENGTH_SHIFT {
+            FOLLOWS => read_length(&mut rest).ok_or(cut)?,
+            length => usize::from(length),
+        };
+        if shared > self.key.len() || length > MAX_REST_BYTES {
+            return Err("a key is longer than any");
+        }
+        self.key.truncate(shared);
+        rest = if fields & IS_PACKED == 0 {
+            let (tail, rest) = rest.split_at_checked(length).ok_or(cut)?;
+            self.key.extend_from_slice(tail);
+            rest
+        } else {
+            let plain = plain_bytes(&self.key);
+            let (tail, rest) = rest.split_at_checked(plain).ok_or(cut)?;
+            self.key.extend_from_slice(tail);
+            let (packed, rest) = rest.split_at_checked(length * PACKED).ok_or(cut)?;
+            let (packed, _) = packed.as_chunks();
+            for syllable in packed {
+                self.key.extend_from_slice(&unpacked(*syllable));
+            }
+            rest
+        };
+        let key_bytes = self.rest.len() - rest.len();
+        self.written_key = self.rest.get(..key_bytes).unwrap_or_default();
+        self.shared = shared;
+        self.read += 1;
+        let count = if fields & COUNT_IS_ONE == 0 {
+            read_varint(&mut rest).ok_or("a count is cut")?
+        } else {
+            1
+        };
+        self.rest = rest;
+        Ok(Some(count))
+    }
+}
+
+pub(super) fn read_length(rest: &mut &[u8]) -> Option<usize> {
+    usize::try_from(read_varint(rest)?).ok()
+}
+
+/// Appends an entry behind one with the key `last`. Returns the number of bytes that the keys
+/// share.
+pub(super) fn write_entry(last: &[u8], (key, count): (&[u8], u64), out: &mut Vec<u8>) -> usize {
+    let shared = last.iter().zip(key).take_while(|(a, b)| a == b).count();
+    let (before, rest) = key.split_at_checked(shared).unwrap_or((key, &[]));
+    let syllables = syllables_behind(plain_bytes(before), rest);
+    let (shared_field, shared_follows) = field(shared.checked_sub(PLAIN_BYTES), shared);
+    let length = syllables.map_or(rest.len(), |(_, syllables)| syllables.len());
+    let (length_field, length_follows) = field(Some(length), length);
+    out.push(
+        count_field(count)
+            | if syllables.is_some() { IS_PACKED } else { 0 }
+            | shared_field << SHARED_SHIFT
+            | length_field << LENGTH_SHIFT,
+    );
+    for number in [shared_follows, length_follows].into_iter().flatten() {
+        write_varint(u64::try_from(number).unwrap_or(u64::MAX), out);
+    }
+    match syllables {
+        Some((plain, syllables)) => {
+            out.extend_from_slice(plain);
+            for syllable in syllables {
+                out.extend_from_slice(&packed(*syllable));
+            }
+        }
+        None => out.extend_from_slice(rest),
+    }
+    write_count(count, out);
+    shared
+}
+
+/// Appends an entry whose form without the count is known ([`Entries::written_key`]), with another
+/// count. The entry before it has the same key as where the form was read.
+pub(super) fn copy_entry(written_key: &[u8], count: u64, out: &mut Vec<u8>) {
+    if let Some((fields, rest)) = written_key.split_first() {
+        out.push(fields & !COUNT_IS_ONE | count_field(count));
+        out.extend_from_slice(rest);
+        write_count(count, out);
+    }
+}
+
+/// The field for a number, and the number if it follows.
+fn field(value: Option<usize>, number: usize) -> (u8, Option<usize>) {
+    let value = value.and_then(|value| u8::try_from(value).ok());
+    match value.filter(|value| *value < FOLLOWS) {
+        Some(value) => (value, None),
+        None => (FOLLOWS, Some(number)),
+    }
+}
+
+fn count_field(count: u64) -> u8 {
+    if count == 1 { COUNT_IS_ONE } else { 0 }
+}
+
+fn write_count(count: u64, out: &mut Vec<u8>) {
+    if count != 1 {
+        write_varint(count, out);
+    }
+}
+
+/// How many bytes behind these first ones of a key are not packed.
+fn plain_bytes(before: &[u8]) -> usize {
+    match before.get(PLAIN_BYTES..) {
+        None => PLAIN_BYTES - before.len(),
+        Some([.., lead]) if is_lead(*lead) => 2,
+        Some([.., lead, second]) if is_lead(*lead) && is_continuation(*second) => 1,
+        Some(_) => 0,
+    }
+}
+
+/// The first `plain` bytes of the rest of a key, and the syllables behind them; `None` if there is
+/// anything else behind them, or nothing.
+fn syllables_behind(plain: usize, rest: &[u8]) -> Option<(&[u8], &[[u8; SYLLABLE]])> {
+    let (plain, behind) = rest.split_at_checked(plain)?;
+    let (syllables, others) = behind.as_chunks();
+    let is_syllable = |[lead, second, third]: &[u8; SYLLABLE]| {
+        is_lead(*lead) && is_continuation(*second) && is_continuation(*third)
+    };
+    let are_all = !syllables.is_empty() && others.is_empty() && syllables.iter().all(is_syllable);
+    are_all.then_some((plain, syllables))
+}
+
+const fn is_lead(byte: u8) -> bool {
+    byte.wrapping_sub(FIRST_LEAD) < 4
+}
+
+const fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+fn packed([lead, second, third]: [u8; SYLLABLE]) -> [u8; PACKED] {
+    let [lead, second, third] = [lead.wrapping_sub(FIRST_LEAD), second, third].map(u16::from);
+    ((lead & 3) << 12 | (second & 0x3f) << 6 | third & 0x3f).to_be_bytes()
+}
+
+fn unpacked([high, low]: [u8; PACKED]) -> [u8; SYLLABLE] {
+    [
+        FIRST_LEAD + (high >> 4 & 3),
+        0x80 | (high << 2 & 0x3c) | low >> 6,
+        0x80 | low & 0x3f,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(entries: &[(&[u8], u64)]) -> Vec<u8> {
+        let (mut out, mut last) = (Vec::new(), &[][..]);
+        for (key, count) in entries {
+            write_entry(last, (key, *count), &mut out);
+            last = key;
+        }
+        out
+    }
+
+    /// The first byte of an entry.
+    fn fields(length: u8, shared: u8, flags: &[u8]) -> u8 {
+        length << 5 | shared << 2 | flags.iter().fold(0, |all, flag| all | flag)
+    }
+
+    #[test]
+    fn entries_have_these_bytes() {
+        let name = |word: &str| [b"\x00\x00\x00\x01\x00\x00", word.as_bytes()].concat();
+        let names = ["", "ab", "가나", "각다", "가gd", "힣"].map(name);
+        let entries = written(&[
+            (&names[0], 300),
+            (&names[1], 1),
+            (&names[4], 1),
+            (&names[2], 2),
+            (&names[3], 1),
+            (&names[5], 1),
+            (b"\xff", 0),
+        ]);
+        let expected: [&[u8]; 7] = [
+            // Shared and length in fields that say "follows" and 6; the count.
+            &[fields(6, 7, &[]), 0, 0, 0, 0, 1, 0, 0, 0xac, 2],
+            &[fields(2, 0, &[COUNT_IS_ONE]), b'a', b'b'],
+            &[fields(5, 0, &[COUNT_IS_ONE]), 0xea, 0xb0, 0x80, b'g', b'd'],
+            // Behind the shared syllable there is one.
+            &[fields(1, 3, &[IS_PACKED]), 0x10, 0x98, 2],
+            // Two of three bytes of the first syllable are shared.
+            &[fields(1, 2, &[IS_PACKED, COUNT_IS_ONE]), 0x81, 0x12, 0xe4],
+            &[fields(1, 0, &[IS_PACKED, COUNT_IS_ONE]), 0x37, 0xa3],
+            &[fields(1, 7, &[]), 0, 0xff, 0],
+        ];
+        let mut rest = &entries[..];
+        for (number, expected) in (0..).zip(expected) {
+            let (found, after) = rest.split_at(expected.len().min(rest.len()));
+            assert_eq!(found, expected, "entry {number}");
+            rest = after;
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn syllable_is_unpacked_from_two_bytes() {
+        for character in '\u{a000}'..='\u{d7ff}' {
+            let mut bytes = [0; SYLLABLE];
+            character.encode_utf8(&mut bytes);
+            assert_eq!(unpacked(packed(bytes)), bytes, "{character}");
+        }
+    }
+
+    fn keys() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            "[가각나힣ab\u{e000}\u{9fff}]{0,3}".prop_map(String::into_bytes),
+            proptest::collection::vec(
+                prop_oneof![Just(0xea), Just(0xed), Just(0x80), any::<u8>()],
+                0..4,
+            ),
+        ];
+        let start = proptest::collection::vec(prop_oneof![Just(0xea), 0..3_u8], 0..8);
+        (start, proptest::collection::vec(part, 0..4))
+            .prop_map(|(start, parts)| [start, parts.concat()].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_024))]
+        #[test]
+        fn entries_are_read_as_they_were_written(
+            entries in proptest::collection::btree_map(
+                keys(),
+                prop_oneof![0..3_u64, any::<u64>()],
+                0..40,
+            ),
+        ) {
+            let given: Vec<_> = entries.iter().map(|(key, count)| (&key[..], *count)).collect();
+            let bytes = written(&given);
+            let mut read = BTreeMap::new();
+            let mut copied = Vec::new();
+            let mut found = Entries::new(&bytes);
+            while let Some(count) = found.next_entry().unwrap() {
+                read.insert(found.key().to_vec(), count);
+                copy_entry(found.written_key(), count.wrapping_add(1), &mut copied);
+            }
+            prop_assert_eq!(&read, &entries);
+            let later = given.iter().map(|(key, count)| (*key, count.wrapping_add(1)));
+            prop_assert_eq!(copied, written(&later.collect::<Vec<_>>()));
+        }
+    }
+}
