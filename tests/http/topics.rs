@@ -6,14 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
-use tidings::actors::live::{EncodedAnswer, KeywordQuestion, PolledQuestion, PolledTopic, Topic};
+use tidings::actors::live::{
+    EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion, PolledTopic, Topic,
+};
 use tidings::events::{Keyword, Timestamp};
 use tidings::http::{KeywordSet, RESOURCES, ResourceEntry, Scope, topic};
 use tidings::projections::{KeywordSummary, Rows, RowsError};
+use tidings::queries::MarkedAnswer;
+use tidings::store::{StoreError, Views};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::common::events::NOW;
 use crate::common::in_process::Running;
 use crate::common::lines::{of, posted};
+use crate::common::wait::until;
 use crate::http::subscriber::{Held, Subscriber};
 use crate::http::views::filled;
 
@@ -249,5 +256,85 @@ async fn subscribers_at_one_position_share_a_long_answer_about_one_keyword() {
         .until(|held| held.values().all(|held| held.seq == seq))
         .await;
     assert!(asked.load(Ordering::SeqCst) > 1);
+    running.stop().await;
+}
+
+/// A question over many keywords that waits for a permit, until the permits are closed. Its answer is its number, from 1.
+#[derive(Debug)]
+struct Slow {
+    begun: Arc<AtomicU64>,
+    permits: Arc<Semaphore>,
+}
+
+impl JoinedQuestion for Slow {
+    fn ask(
+        &self,
+        views: &Views,
+        _: &KeywordSet,
+        keyword: &Keyword,
+        _: Timestamp,
+    ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError> {
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Ok(permit) = Handle::current().block_on(self.permits.acquire()) {
+            permit.forget();
+        }
+        let read = views.read(keyword, |summary, _| Ok(summary.mark))?;
+        Ok(read.map(|read| MarkedAnswer {
+            value: EncodedAnswer(json!({ "number": number }).to_string().into_bytes().into()),
+            epoch: read.epoch,
+            as_of: read.as_of,
+            mark: read.value,
+        }))
+    }
+
+    fn current_during(&self, _: Timestamp) -> Option<Range<Timestamp>> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_joined_answer_delays_no_other_topic_and_is_made_for_its_subscribers() {
+    let running = Running::start().await;
+    running.track("ai").await;
+    let (begun, permits) = (Arc::default(), Arc::new(Semaphore::new(0)));
+    let question = Slow {
+        begun: Arc::clone(&begun),
+        permits: Arc::clone(&permits),
+    };
+    let question = PolledQuestion::joined(KeywordSet::All, question);
+    let slow = Topic::Polled(PolledTopic::new("slow", Vec::new(), &[], question));
+    let is_begun = |number| {
+        let begun = Arc::clone(&begun);
+        until("the question is asked", move || {
+            begun.load(Ordering::SeqCst) >= number
+        })
+    };
+    let mut first = Subscriber::connect(&running.live).await;
+    let topics = vec![slow.clone(), Topic::Timeline { limit: 5 }];
+    first.subscribe(Some("ai"), topics, None).await;
+    is_begun(1).await;
+    // The timeline moves while the other answer is made.
+    let line = of("ai", posted("x:1", &NOW.to_string(), "ai"));
+    let seq = running.publish_all(&[line]).await;
+    first
+        .until(|held| held.values().any(|held| held.seq == seq))
+        .await;
+    assert_eq!(first.held.len(), 1);
+    // The answer in the making may be older than this subscriber, which gets the next one.
+    let mut second = Subscriber::connect(&running.live).await;
+    second.subscribe(Some("ai"), vec![slow], None).await;
+    let asks_again = async {
+        permits.add_permits(1);
+        first.until(|held| held.len() == 2).await;
+        is_begun(2).await;
+        permits.close();
+    };
+    tokio::join!(asks_again, second.until(|held| held.len() == 1));
+    let number = |subscriber: &Subscriber| {
+        let mut held = subscriber.held.values();
+        held.find_map(|held| held.line["number"].as_u64())
+    };
+    assert_eq!(number(&first), Some(1));
+    assert!(number(&second) >= Some(2));
     running.stop().await;
 }

@@ -44,11 +44,6 @@ impl Topic {
         }
     }
 
-    /// True when the answer also depends on other keywords than the one of the feed.
-    pub(super) fn is_joined(&self) -> bool {
-        matches!(self, Self::Polled(topic) if topic.is_joined())
-    }
-
     /// Expected size of a snapshot, in bytes; 0 for a polled topic, whose subscribers share it.
     pub(super) fn snapshot_bytes(&self, now: Timestamp) -> u64 {
         match self {

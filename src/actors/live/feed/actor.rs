@@ -23,7 +23,7 @@ use super::replay_buffer::Update;
 use super::roll_timer::{RollTimer, StepTime};
 use super::shared::FeedPhase;
 use super::signal::SignalSender;
-use super::snapshots::SnapshotMaker;
+use super::snapshots::{SnapshotMaker, SnapshotOutcome, take_joined};
 use super::throttle::{FlushDecision, FlushThrottle};
 use super::volume_windows::VolumeWindows;
 use crate::actors::live::message::Position;
@@ -226,6 +226,7 @@ impl FeedState {
             // Snapshots use the same reading of the clock as the windows.
             self.volumes.move_with_clock(output, time.now);
         }
+        let (joined, wanted_again) = take_joined(&self.context, &mut self.polled, at).await;
         let (volumes, polled) = (&mut self.volumes, &mut self.polled);
         let outcome = self
             .snapshots
@@ -235,10 +236,19 @@ impl FeedState {
             // A separate step, so that updates come in between.
             myself.cast(FeedMessage::Serve)?;
         }
-        if let Some(wait) = outcome.retry_after() {
+        for wait in [joined, outcome]
+            .iter()
+            .filter_map(SnapshotOutcome::retry_after)
+        {
             self.serve_after(wait, myself);
         }
         self.context.feed.deliver(time.now).await;
+        if !wanted_again.is_empty() {
+            // The subscribers of the answers that are put now wait no longer.
+            let feed = &self.context.feed;
+            wanted_again.iter().for_each(|topic| feed.want_again(topic));
+            myself.cast(FeedMessage::Serve)?;
+        }
         self.context.make_room();
         self.schedule_roll(myself, time);
         if self.context.feed.keyword().is_none() || self.polled.are_joined() {

@@ -191,7 +191,17 @@ impl Channel {
         self.snapshots.want_again(topic);
     }
 
+    /// The present round of making snapshots.
+    pub(super) const fn round(&self) -> u64 {
+        self.snapshots.round()
+    }
+
     pub(super) fn put_snapshot(&mut self, topic: &Topic, snapshot: Snapshot) {
+        self.put_snapshot_of(topic, snapshot, self.round());
+    }
+
+    /// Puts a snapshot that was begun in this round.
+    pub(super) fn put_snapshot_of(&mut self, topic: &Topic, snapshot: Snapshot, round: u64) {
         if !self.snapshots.is_worth_keeping(topic, &snapshot) {
             return;
         }
@@ -200,7 +210,8 @@ impl Channel {
             messages: self.charged(&snapshot.messages),
             ..snapshot
         };
-        self.snapshots.put(topic, snapshot, self.buffer.next());
+        let next = self.buffer.next();
+        self.snapshots.put(topic, snapshot, (next, round));
     }
 
     /// Where a subscriber with the state at `since` continues. The channel's position is `now`.

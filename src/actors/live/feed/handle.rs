@@ -38,7 +38,7 @@ pub(in crate::actors::live) enum FeedMessage {
     Hydrate,
     /// Make updates of the pending deltas, as soon as the throttle allows.
     Flush,
-    /// Make the requested snapshots.
+    /// Make the requested snapshots, and take the joined answers that were made.
     Serve,
     /// Move the windows with the clock.
     Roll,

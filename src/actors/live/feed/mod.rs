@@ -13,6 +13,7 @@ pub(super) mod actor;
 pub(super) mod channel;
 pub(super) mod context;
 pub(super) mod handle;
+mod joins;
 mod pending_deltas;
 mod poll;
 mod polled_topics;

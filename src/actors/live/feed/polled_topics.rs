@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::context::FeedContext;
+use super::joins::{FinishedJoin, Joins};
 use super::replay_buffer::Update;
 use super::shared::{Feed, FeedPhase};
 use crate::actors::live::budget::LiveCharge;
@@ -34,6 +35,7 @@ pub(super) struct PolledTopics {
     /// The earliest time of the next refresh.
     next: Option<Instant>,
     is_scheduled: bool,
+    joins: Joins,
 }
 
 /// One topic.
@@ -54,6 +56,14 @@ struct Held {
     cost: Duration,
     /// The charge for the last answer; it is about as large as its messages.
     charge: LiveCharge,
+}
+
+/// How an answer was made.
+struct Making {
+    /// [`FeedContext::background_changes`] before the answer.
+    background: u64,
+    made: Instant,
+    cost: Duration,
 }
 
 /// Position, period of validity by the clock, and messages of a snapshot.
@@ -102,6 +112,7 @@ impl PolledTopics {
     /// Drops all answers. A scheduled refresh stays scheduled.
     pub(super) fn clear(&mut self) {
         self.held.clear();
+        self.joins.clear();
     }
 
     pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
@@ -139,7 +150,8 @@ impl PolledTopics {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Makes all answers again and pushes changed ones. False when no topic has subscribers.
+    /// Makes all answers again and pushes changed ones. Joined answers are begun, and pushed by
+    /// [`PolledTopics::take`]. False when no topic has subscribers.
     ///
     /// # Errors
     /// The [`StoreError`] of the first topic that failed; the other topics were refreshed. The next
@@ -161,6 +173,10 @@ impl PolledTopics {
             if !held.is_due(context, now) {
                 continue;
             }
+            if held.topic.is_joined() {
+                self.joins.start(context, &held.topic, None, now);
+                continue;
+            }
             // A failure of one topic does not stop the others.
             if let Err(error) = held.refresh(context, now).await {
                 failure = failure.or(Some(error));
@@ -173,6 +189,54 @@ impl PolledTopics {
         let pause = least.max(began.elapsed().saturating_mul(PAUSE_PER_COST));
         self.next = Some(Instant::now() + pause);
         failure.map_or(Ok(true), Err)
+    }
+
+    /// Begins to make the joined answer of a topic, for the present round of snapshots.
+    pub(super) fn start_join(
+        &mut self,
+        context: &FeedContext,
+        topic: &PolledTopic,
+        now: Timestamp,
+    ) {
+        let round = context.feed.round_of(&Topic::Polled(topic.clone()));
+        if round.is_some() {
+            self.joins.start(context, topic, round, now);
+        }
+    }
+
+    /// Takes the joined answers that were made.
+    pub(super) fn take_finished(&mut self) -> Vec<FinishedJoin> {
+        self.joins.take_finished()
+    }
+
+    /// Takes a joined answer: pushes it if it changed, or returns it for a snapshot. `None` when
+    /// there is no answer in the epoch of `at`.
+    ///
+    /// # Errors
+    /// The error of the question.
+    pub(super) async fn take(
+        &mut self,
+        context: &FeedContext,
+        at: Position,
+        join: FinishedJoin,
+    ) -> Result<Option<PolledSnapshot>, StoreError> {
+        let Some(answer) = join.answer?.filter(|one| one.position.epoch == at.epoch) else {
+            return Ok(None);
+        };
+        let making = Making {
+            background: join.background,
+            made: join.made,
+            cost: join.cost,
+        };
+        if join.round.is_some() {
+            let snapshot = self.give_out(context, &join.topic, answer, making).await?;
+            return Ok(Some(snapshot));
+        }
+        let mut held = self.held.iter_mut();
+        if let Some(held) = held.find(|held| held.topic == join.topic) {
+            held.take(context, answer, making).await?;
+        }
+        Ok(None)
     }
 
     /// The whole answer of a topic for new subscribers. It is current, except that an expensive
@@ -195,19 +259,36 @@ impl PolledTopics {
         let begun = Instant::now();
         let background = context.background_changes();
         let answer = context.polled(topic, now).await?;
-        let Some(last) = answer.filter(|answer| answer.position.epoch == at.epoch) else {
+        let Some(answer) = answer.filter(|answer| answer.position.epoch == at.epoch) else {
             return Ok(None);
         };
-        let (made, cost) = (Instant::now(), begun.elapsed());
-        let last = Arc::new(last);
+        let making = Making {
+            background,
+            made: Instant::now(),
+            cost: begun.elapsed(),
+        };
+        let snapshot = self.give_out(context, topic, answer, making).await?;
+        Ok(Some(snapshot))
+    }
+
+    /// Holds an answer that new subscribers get.
+    async fn give_out(
+        &mut self,
+        context: &FeedContext,
+        topic: &PolledTopic,
+        answer: PolledAnswer,
+        making: Making,
+    ) -> Result<PolledSnapshot, StoreError> {
+        let last = Arc::new(answer);
         let messages = context.encode(topic, &last, None).await?;
         let bytes = bytes_of(&messages);
         let snapshot = (last.position, last.current.clone(), messages);
-        match index.and_then(|index| self.held.get_mut(index)) {
+        let mut held = self.held.iter_mut();
+        match held.find(|held| held.topic == *topic) {
             Some(held) => {
                 held.give_out(last);
-                held.made = made;
-                held.cost = cost;
+                held.made = making.made;
+                held.cost = making.cost;
                 held.charge.set(bytes);
             }
             None => self.held.push(Held {
@@ -216,14 +297,14 @@ impl PolledTopics {
                 current: last.current.clone(),
                 pushed: Arc::clone(&last),
                 is_pushed_outdated: false,
-                background,
+                background: making.background,
                 last,
-                made,
-                cost,
+                made: making.made,
+                cost: making.cost,
                 charge: context.budget.charge(bytes),
             }),
         }
-        Ok(Some(snapshot))
+        Ok(snapshot)
     }
 }
 
@@ -235,8 +316,23 @@ impl Held {
         let Some(answer) = context.polled(&self.topic, now).await? else {
             return Ok(());
         };
-        self.background = background;
-        (self.made, self.cost) = (Instant::now(), begun.elapsed());
+        let making = Making {
+            background,
+            made: Instant::now(),
+            cost: begun.elapsed(),
+        };
+        self.take(context, answer, making).await
+    }
+
+    /// Takes a new answer, and pushes it if it changed.
+    async fn take(
+        &mut self,
+        context: &FeedContext,
+        answer: PolledAnswer,
+        making: Making,
+    ) -> Result<(), StoreError> {
+        self.background = making.background;
+        (self.made, self.cost) = (making.made, making.cost);
         let (prev, seq) = (self.position.seq, answer.position.seq);
         if answer.position.epoch != self.position.epoch || self.is_held(&answer) {
             return Ok(());

@@ -198,6 +198,24 @@ impl Feed {
         }
     }
 
+    /// The present round of making snapshots of a topic; `None` without a channel.
+    pub(super) fn round_of(&self, topic: &Topic) -> Option<u64> {
+        let state = self.state();
+        Some(state.channels.get(&topic.channel())?.round())
+    }
+
+    /// Puts a snapshot that was begun in an earlier round.
+    pub(super) fn put_snapshot_of(&self, topic: &Topic, snapshot: Snapshot, round: u64) {
+        if let Some(channel) = self.state().channels.get_mut(&topic.channel()) {
+            channel.put_snapshot_of(topic, snapshot, round);
+        }
+    }
+
+    /// Makes the feed actor make snapshots, and take the joined answers that were made.
+    pub(super) fn serve_soon(&self) {
+        self.state().signal(FeedSignal::Serve);
+    }
+
     /// Makes all subscribers start again with snapshots, at this position.
     pub(super) fn restart_at(&self, position: Position) {
         let mut state = self.state();

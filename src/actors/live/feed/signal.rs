@@ -7,7 +7,7 @@ use std::fmt;
 pub(super) enum FeedSignal {
     /// A fold has published a delta.
     Flush,
-    /// A subscriber waits for a snapshot.
+    /// A subscriber waits for a snapshot, or a joined answer was made.
     Serve,
     /// Channels were dropped, or the feed may end early.
     Tidy,

@@ -36,7 +36,7 @@ impl Snapshot {
     }
 }
 
-/// A snapshot, the number of the update after it, and the round in which it was made.
+/// A snapshot, the number of the update after it, and the round in which it was begun.
 #[derive(Debug)]
 struct CachedSnapshot {
     snapshot: Snapshot,
@@ -120,18 +120,23 @@ impl SnapshotCache {
         snapshot.bytes() <= MAX_KEPT_SNAPSHOT_BYTES || self.waiting.contains_key(topic)
     }
 
-    /// Keeps a snapshot; the next update has the number `next`.
-    pub(super) fn put(&mut self, topic: &Topic, snapshot: Snapshot, next: u64) {
+    /// The present round.
+    pub(super) const fn round(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Keeps a snapshot that was begun in this round; the next update has the number `next`.
+    pub(super) fn put(&mut self, topic: &Topic, snapshot: Snapshot, (next, round): (u64, u64)) {
         let cached = CachedSnapshot {
             snapshot,
             next,
-            round: self.rounds,
+            round,
         };
         self.cached.insert(topic.clone(), cached);
     }
 
     /// A snapshot that includes everything folded before its request, and the number of the next
-    /// update. Such a snapshot was made in a later round, or is the last state of the channel:
+    /// update. Such a snapshot was begun in a later round, or is the last state of the channel:
     /// `is_last`, called with that number and the snapshot, decides.
     pub(super) fn fresh(
         &self,

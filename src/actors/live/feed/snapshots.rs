@@ -111,8 +111,7 @@ impl SnapshotMaker {
         let feed = &context.feed;
         let mut outcome = SnapshotOutcome::default();
         let mut wanted = feed.take_wanted();
-        // Answers that read other keywords take longest, so they do not delay the others.
-        wanted.sort_by_cached_key(|topic| (topic.is_joined(), topic.snapshot_bytes(now)));
+        wanted.sort_by_cached_key(|topic| topic.snapshot_bytes(now));
         let mut wanted = wanted.into_iter();
         let began = Instant::now();
         let mut has_made = false;
@@ -126,6 +125,12 @@ impl SnapshotMaker {
             }
             has_made = true;
             context.metrics.live_snapshots.inc();
+            if let Topic::Polled(joined) = &topic
+                && joined.is_joined()
+            {
+                polled.start_join(context, joined, now);
+                continue;
+            }
             match make(context, volumes, polled, &topic, (at, now)).await {
                 Ok(Some(snapshot)) => feed.put_snapshot(&topic, snapshot),
                 // The views are of another epoch, or the keyword was just untracked: a reset or the
@@ -147,6 +152,44 @@ impl SnapshotMaker {
         }
         outcome
     }
+}
+
+/// Puts the joined answers that tasks have made. Returns the outcome, and the topics for which
+/// further subscribers asked meanwhile.
+pub(super) async fn take_joined(
+    context: &FeedContext,
+    polled: &mut PolledTopics,
+    at: Position,
+) -> (SnapshotOutcome, Vec<Topic>) {
+    let mut outcome = SnapshotOutcome::default();
+    let mut wanted_again = Vec::new();
+    for join in polled.take_finished() {
+        let (topic, round) = (Topic::Polled(join.topic.clone()), join.round);
+        if join.is_wanted_again {
+            wanted_again.push(topic.clone());
+        }
+        match (polled.take(context, at, join).await, round) {
+            (Ok(Some((position, current, messages))), Some(round)) => {
+                let snapshot = Snapshot {
+                    seq: position.seq,
+                    current,
+                    messages: messages.into(),
+                };
+                context.feed.put_snapshot_of(&topic, snapshot, round);
+            }
+            (Ok(_), None) => {}
+            (Ok(_), Some(_)) => {
+                context.feed.want_again(&topic);
+                outcome.has_failed = true;
+            }
+            (Err(error), _) => {
+                outcome.note(&error);
+                log_unmade(error);
+                context.feed.want_again(&topic);
+            }
+        }
+    }
+    (outcome, wanted_again)
 }
 
 /// True when the budget has room for a snapshot, or room can be made.
