@@ -7,6 +7,7 @@ use super::Projections;
 use super::ids::{IdHash, IdState, Ids};
 use super::keys::background::Contribution;
 use super::projection::{FoldedTweet, MetricsChange};
+use super::results::TouchedTimes;
 use super::rows::{NoRows, RowChange, Rows, RowsError};
 use super::summary::{KeywordSummary, Tracking};
 use super::timeline::StoredTweet;
@@ -44,6 +45,9 @@ pub struct RowChanges {
     /// The change of the background of all keywords. If `cleared` is set, the store first removes
     /// the earlier contributions of the keyword.
     pub contribution: Contribution,
+    /// The times of the tweets that were added, changed or removed. Results that rows keep depend
+    /// on them.
+    pub touched: TouchedTimes,
 }
 
 impl RowChanges {
@@ -57,10 +61,9 @@ impl RowChanges {
             ..KeywordSummary::default()
         };
         Ok(Self {
-            cleared: false,
             rows: vec![(KeywordSummary::key(), Some(summary.encode()?))],
             tracking: Some(summary.tracking()),
-            contribution: Contribution::default(),
+            ..Self::default()
         })
     }
 }
@@ -81,6 +84,8 @@ pub struct KeywordView {
     span_is_stale: bool,
     /// Whether this batch has cleared the keyword. If so, the fold reads no row from before.
     cleared: bool,
+    /// The times of the tweets that this batch has touched.
+    touched: TouchedTimes,
     /// Present while the keyword has subscribers.
     recorder: Option<Box<Recorder>>,
 }
@@ -106,6 +111,7 @@ impl KeywordView {
             unmarked: None,
             span_is_stale: false,
             cleared: false,
+            touched: TouchedTimes::default(),
             recorder: None,
         })
     }
@@ -187,6 +193,7 @@ impl KeywordView {
                 // Without lists, a tracked keyword keeps its rules; a new one has none.
                 if let Some(rules) = tracked.rules() {
                     self.summary.rules = rules;
+                    self.touched = TouchedTimes::all();
                 }
                 Ok(FoldOutcome::Folded)
             }
@@ -231,6 +238,7 @@ impl KeywordView {
         );
         self.projections.posted(rows, &folded)?;
         self.summary.add_tweet(tweet.at);
+        self.touched.add(tweet.at);
         if let Some(recorder) = &mut self.recorder {
             recorder.added(tweet);
         }
@@ -267,6 +275,7 @@ impl KeywordView {
             rows.context().analyser()?,
         );
         self.projections.engaged(rows, &folded, &change)?;
+        self.touched.add(posted_at);
         if let Some(recorder) = &mut self.recorder {
             recorder.engaged(folded.key, &engaged.id, change.after);
         }
@@ -294,6 +303,7 @@ impl KeywordView {
                 );
                 self.projections.deleted(rows, &folded)?;
                 self.span_is_stale |= self.summary.remove_tweet(posted_at);
+                self.touched.add(posted_at);
                 if let Some(recorder) = &mut self.recorder {
                     recorder.removed(&deleted.id, posted_at);
                 }
@@ -316,6 +326,7 @@ impl KeywordView {
         self.projections.cleared();
         self.ids = Ids::default();
         self.cleared = true;
+        self.touched = TouchedTimes::all();
         self.span_is_stale = false;
         if let Some(recorder) = &mut self.recorder {
             recorder.dropped();
@@ -349,6 +360,7 @@ impl KeywordView {
             rows: Vec::with_capacity(8),
             tracking: None,
             contribution: self.projections.keys.take_contribution(self.summary.as_of),
+            touched: std::mem::take(&mut self.touched),
         };
         self.projections.take_row_changes(&mut changes.rows)?;
         self.ids.take_row_changes(&mut changes.rows);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{FoldContext, RowKey, Rows, RowsError, Seek};
+use super::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek};
 
 /// Counts the bytes that one query reads, and ends the query when its client has gone. A clone is
 /// cheap and counts into the same number.
@@ -104,6 +104,14 @@ impl Rows for MeteredRows<'_> {
 
     fn look(&self, bytes: usize) -> Result<(), RowsError> {
         self.meter.look(bytes)
+    }
+
+    fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
+        self.rows.kept_result(key)
+    }
+
+    fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
+        self.rows.keep_result(key, result, bytes);
     }
 }
 

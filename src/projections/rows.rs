@@ -6,6 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::fold_context::FoldContext;
+use super::results::{AnyResult, ResultKey};
 
 /// A kind of rows. The number is the first byte of the rows' keys in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +123,15 @@ pub trait Rows {
     fn look(&self, _bytes: usize) -> Result<(), RowsError> {
         Ok(())
     }
+
+    /// The result of an earlier question, if it was kept and holds for these rows.
+    fn kept_result(&self, _key: &ResultKey) -> Option<AnyResult> {
+        None
+    }
+
+    /// Offers a result for later questions. It was made from these rows, after
+    /// [`Rows::kept_result`] was asked for it. `bytes` is the memory that it takes.
+    fn keep_result(&self, _key: ResultKey, _result: AnyResult, _bytes: usize) {}
 }
 
 /// Describes which row of one kind to find.

@@ -1,25 +1,39 @@
 //! The rows of the background of a shard. They implement [`Rows`], the port of the projections.
 
+use std::cell::OnceCell;
 use std::ops::Bound;
 
 use bytes::Bytes;
 
 use super::memtable::Memtables;
+use super::result_cache::Ticket;
 use super::{ShardRows, StoreError, layout};
-use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
+use crate::projections::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek};
 
 /// The rows of the background: the memtables over the rows in sled. Contributions since the last
 /// commit are not rows yet.
 #[derive(Debug)]
 pub(super) struct BackgroundRows<'a> {
     shard: &'a ShardRows,
-    /// Set when the caller holds the lock of the memtables.
+    /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
+    /// The ticket for kept results: that of the snapshot, or one that is taken when the first
+    /// result is asked for.
+    ticket: OnceCell<Ticket>,
 }
 
 impl<'a> BackgroundRows<'a> {
-    pub(super) const fn new(shard: &'a ShardRows, held: Option<&'a Memtables>) -> Self {
-        Self { shard, held }
+    pub(super) fn new(shard: &'a ShardRows, held: Option<(&'a Memtables, Ticket)>) -> Self {
+        Self {
+            shard,
+            held: held.map(|(memtables, _)| memtables),
+            ticket: held.map_or_else(OnceCell::new, |(_, ticket)| OnceCell::from(ticket)),
+        }
+    }
+
+    fn ticket(&self) -> Ticket {
+        let begin = || self.shard.results().begin(&self.shard.background_owner());
+        *self.ticket.get_or_init(begin)
     }
 }
 
@@ -51,6 +65,17 @@ impl Rows for BackgroundRows<'_> {
             let suffix = key.get(1..).unwrap_or_default();
             (RowKey::of_kind(kind).with(suffix), row)
         }))
+    }
+
+    fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
+        let (owner, ticket) = (self.shard.background_owner(), self.ticket());
+        self.shard.results().get(&owner, ticket, key)
+    }
+
+    fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
+        let (owner, ticket) = (self.shard.background_owner(), self.ticket());
+        let results = self.shard.results();
+        results.insert(&owner, ticket, key, result, bytes);
     }
 }
 

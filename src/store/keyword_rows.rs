@@ -1,34 +1,47 @@
 //! The rows of one keyword in the store. They implement [`Rows`], the port of the projections.
 
+use std::cell::OnceCell;
 use std::ops::Bound;
 
 use bytes::Bytes;
 
 use super::memtable::Memtables;
+use super::result_cache::{Owner, Ticket};
 use super::{ShardRows, StoreError, layout};
 use crate::events::Keyword;
-use crate::projections::{FoldContext, RowKey, Rows, RowsError, Seek};
+use crate::projections::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek};
 
 /// The rows of one keyword: the memtables over the rows in sled.
 #[derive(Debug)]
 pub struct KeywordRows<'a> {
     shard: &'a ShardRows,
     keyword: Keyword,
+    owner: Owner,
     /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
+    /// The ticket for kept results: that of the snapshot, or one that is taken when the first
+    /// result is asked for.
+    ticket: OnceCell<Ticket>,
 }
 
 impl<'a> KeywordRows<'a> {
     pub(super) fn new(
         shard: &'a ShardRows,
         keyword: &Keyword,
-        held: Option<&'a Memtables>,
+        held: Option<(&'a Memtables, Ticket)>,
     ) -> Self {
         Self {
             shard,
             keyword: keyword.clone(),
-            held,
+            owner: Owner::Keyword(keyword.clone()),
+            held: held.map(|(memtables, _)| memtables),
+            ticket: held.map_or_else(OnceCell::new, |(_, ticket)| OnceCell::from(ticket)),
         }
+    }
+
+    fn ticket(&self) -> Ticket {
+        let begin = || self.shard.results().begin(&self.owner);
+        *self.ticket.get_or_init(begin)
     }
 }
 
@@ -77,6 +90,17 @@ impl Rows for KeywordRows<'_> {
             })
             .transpose()
     }
+
+    fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
+        let ticket = self.ticket();
+        self.shard.results().get(&self.owner, ticket, key)
+    }
+
+    fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
+        let ticket = self.ticket();
+        let results = self.shard.results();
+        results.insert(&self.owner, ticket, key, result, bytes);
+    }
 }
 
 /// The end of the range of keys that start with `start`. The last byte of `start` is the zero byte
@@ -90,4 +114,111 @@ fn end(start: &[u8]) -> Vec<u8> {
 
 fn as_rows_error(error: StoreError) -> RowsError {
     RowsError::Store(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::events::Timestamp;
+    use crate::projections::{KeptResult, KeywordSummary, RowChanges, TouchedTimes, kept};
+    use crate::store::{Store, Views};
+
+    /// The number of tweets of the keyword.
+    struct Tweets(u64);
+
+    impl KeptResult for Tweets {
+        fn bytes(&self) -> usize {
+            size_of::<Self>()
+        }
+    }
+
+    const MINUTE: i64 = Timestamp::MINUTE;
+
+    /// Puts a summary with this number of tweets, one of which is new at this time.
+    fn put(shard: &ShardRows, keyword: &Keyword, tweets: u64, minute: i64) {
+        let summary = KeywordSummary {
+            tracked: true,
+            tweets,
+            ..KeywordSummary::default()
+        };
+        let mut touched = TouchedTimes::default();
+        touched.add(Timestamp::from_millis(minute * MINUTE));
+        let changes = RowChanges {
+            rows: vec![(KeywordSummary::key(), Some(summary.encode().unwrap()))],
+            touched,
+            ..RowChanges::default()
+        };
+        shard.put(keyword, changes).unwrap();
+    }
+
+    #[test]
+    fn results_are_made_again_after_a_put_that_touches_their_spans_and_in_no_other_case() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let keyword = Keyword::new("a").unwrap();
+        let shard = Arc::clone(store.rows_of(&keyword).unwrap());
+        let views = Views::default();
+        views.show(&store);
+        let made = Cell::new(0);
+        let ask = |meanwhile: &dyn Fn()| {
+            let answer = views.read(&keyword, |summary, rows| {
+                let span = Timestamp::from_millis(10 * MINUTE)..Timestamp::from_millis(20 * MINUTE);
+                let found = kept(rows, span, 0, || {
+                    made.set(made.get() + 1);
+                    meanwhile();
+                    Ok(Tweets(summary.tweets))
+                })?;
+                Ok((found.0, summary.tweets))
+            });
+            let (found, tweets) = answer.unwrap().unwrap().value;
+            assert_eq!(found, tweets);
+            made.replace(0)
+        };
+        put(&shard, &keyword, 1, 15);
+        assert_eq!(ask(&|| ()), 1);
+        assert_eq!(ask(&|| ()), 0);
+        put(&shard, &keyword, 2, 12);
+        // A put during the question: the question runs again, and keeps the later result.
+        let tweets = Cell::new(2);
+        let grow = || {
+            if tweets.get() < 4 {
+                tweets.set(tweets.get() + 1);
+                put(&shard, &keyword, tweets.get(), 19);
+            }
+        };
+        assert_eq!(ask(&grow), 3);
+        assert_eq!(ask(&|| ()), 0);
+        // Another keyword does not matter.
+        put(&shard, &Keyword::new("b").unwrap(), 9, 15);
+        assert_eq!(ask(&|| ()), 0);
+    }
+
+    #[test]
+    fn result_outlives_puts_and_commits_that_touch_other_times() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::of_test(data.path());
+        let keyword = Keyword::new("a").unwrap();
+        let shard = store.rows_of(&keyword).unwrap();
+        let ask = |made| {
+            let rows = shard.of(&keyword);
+            let span = Timestamp::from_millis(0)..Timestamp::from_millis(MINUTE);
+            kept(&rows, span, 0, || Ok(Tweets(made))).unwrap().0
+        };
+        assert_eq!(ask(1), 1);
+        put(shard, &keyword, 1, 7);
+        shard.freeze().unwrap();
+        assert_eq!(ask(2), 1);
+        let snapshot = shard.snapshot(&keyword);
+        let rows = snapshot.rows();
+        put(shard, &keyword, 2, 0);
+        assert_eq!(ask(3), 3);
+        // The snapshot is older than the result.
+        let span = Timestamp::from_millis(0)..Timestamp::from_millis(MINUTE);
+        let found = kept(&rows, span, 0, || Ok(Tweets(4))).unwrap();
+        assert_eq!(found.0, 4);
+        assert_eq!(ask(5), 3);
+    }
 }

@@ -28,6 +28,7 @@ mod layout;
 mod memtable;
 mod put_log;
 mod read_threads;
+mod result_cache;
 mod seal;
 mod shard_rows;
 mod shown;

@@ -63,13 +63,15 @@ impl Store {
         Seal::open(&options.dir)?;
         let database = Database::open(&options.dir, options.cache_bytes, options.shards)?;
         let database = Arc::new(database);
+        let results = Arc::default();
         let shards = options
             .shards
             .all()
             .map(|shard| {
                 let database = Arc::clone(&database);
                 let context = options.context.clone();
-                ShardRows::open(database, shard.index(), context).map(Arc::new)
+                ShardRows::open(database, shard.index(), context, Arc::clone(&results))
+                    .map(Arc::new)
             })
             .collect::<Result<_, _>>()?;
         let commit_thread = CommitThread::start(Arc::clone(&database))
@@ -135,12 +137,13 @@ impl Store {
     #[must_use]
     pub fn of_earlier(self, epoch: Epoch, made_in: &EpochParts) -> Self {
         let knows_settings = made_in.analyser == self.parts.analyser;
+        let results = Arc::default();
         let shards = self.shards.iter().map(|rows| {
             let mut context = rows.context().of_fold(made_in.fold);
             if !knows_settings {
                 context = context.of_unknown_settings(made_in.analyser.settings);
             }
-            Arc::new(rows.in_context(context))
+            Arc::new(rows.in_context(context, &results))
         });
         Self {
             shards: shards.collect(),

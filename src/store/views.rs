@@ -312,12 +312,12 @@ fn read_in<T>(
     };
     // Every fold of a keyword rewrites its summary with a later position. So an unchanged summary
     // means that no other row has changed.
-    let rows = shard.rows.of(keyword);
-    let mut before = rows.get(&KeywordSummary::key())?;
+    let mut before = shard.rows.of(keyword).get(&KeywordSummary::key())?;
     for _ in 0..TRIES {
         let Some(row) = &before else {
             return Ok(None);
         };
+        let rows = shard.rows.of(keyword);
         let summary = KeywordSummary::decode(row)?;
         let value = query(&summary, &rows);
         if let Err(RowsError::Abandoned) = value {

@@ -16,8 +16,10 @@ use parking_lot::{MutexGuard, RwLockWriteGuard};
 
 use super::ShardRows;
 use crate::events::{Keyword, Sequence};
-use crate::projections::keys::background::{RUN_FORMAT, Run, Settling, WithoutLosses, run_key};
-use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, Seek};
+use crate::projections::keys::background::{
+    RUN_FORMAT, Run, Settling, WithoutLosses, run_key, times_of,
+};
+use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, Seek, TouchedTimes};
 use crate::store::background_rows::BackgroundRows;
 use crate::store::database::blocking;
 use crate::store::memtable::{Memtables, NewRun, StoredRuns};
@@ -105,10 +107,13 @@ struct Merged {
     new_runs: usize,
     /// The merged new runs that stay runs, without lost tweets.
     left: Vec<NewRun>,
+    /// The times of the tweets whose counts in the map may have changed.
+    touched: TouchedTimes,
 }
 
 impl Merged {
-    fn put(self, memtables: &mut Memtables) {
+    fn put(self, memtables: &mut Memtables, shard: &ShardRows) {
+        shard.results.put(&shard.background_owner(), self.touched);
         memtables.runs_version += 1;
         memtables.map_version += u64::from(!self.map.is_empty());
         for (key, row) in self.map.into_iter().chain(self.runs) {
@@ -132,10 +137,10 @@ pub(super) struct BackgroundRemoval<'a> {
 impl BackgroundRemoval<'_> {
     /// Puts the rows of the background. The caller removes the rows of the keyword in the same
     /// step.
-    pub(super) fn put(self, memtables: &mut Memtables) {
+    pub(super) fn put(self, memtables: &mut Memtables, shard: &ShardRows) {
         // Commits may have stored further runs since the merge.
         let later = memtables.stored_runs.after(&self.known);
-        self.merged.put(memtables);
+        self.merged.put(memtables, shard);
         memtables.stored_runs = later;
         memtables.background_changes += 1;
     }
@@ -168,7 +173,7 @@ impl ShardRows {
             };
             let mut memtables = self.writing();
             if let Some(merged) = merged {
-                merged.put(&mut memtables);
+                merged.put(&mut memtables, self);
             }
             // Keywords may have lost tweets during the merge.
             let has_losses = memtables.runs.iter().any(|new| new.has_losses);
@@ -245,6 +250,10 @@ impl ShardRows {
             stored: known.without_runs(),
             new_runs: new.len(),
             left: Vec::new(),
+            touched: match removed {
+                Some(_) => TouchedTimes::all(),
+                None => times_of(&records)?,
+            },
         })
     }
 
@@ -254,14 +263,17 @@ impl ShardRows {
         let stored = stored_runs(&rows, u64::MAX)?;
         let (changed_at, records) = all_records(&stored, &new);
         let WithoutLosses { runs, losses } = WithoutLosses::of(&records)?;
+        let losses = [losses];
+        let touched = times_of(&losses)?;
         let mut settling = Settling::new(&rows);
-        settling.merge(changed_at, &[losses])?;
+        settling.merge(changed_at, &losses)?;
         let mut merged = Merged {
             map: settling.into_row_changes(),
             runs: Vec::new(),
             stored: known.without_runs(),
             new_runs: new.len(),
             left: Vec::new(),
+            touched,
         };
         let mut runs = runs.into_iter();
         for ((key, run), changed) in stored.into_iter().zip(runs.by_ref()) {
@@ -301,8 +313,8 @@ impl ShardRows {
         &self,
         mut read: impl FnMut(&[Bytes], &dyn Rows) -> Result<T, RowsError>,
     ) -> Result<T, StoreError> {
-        let rows = BackgroundRows::new(self, None);
         for _ in 0..TRIES {
+            let rows = BackgroundRows::new(self, None);
             let (version, end, mut runs) = {
                 let memtables = self.reading();
                 let version = (memtables.runs_version, memtables.map_version);
@@ -636,7 +648,7 @@ mod tests {
                 rows.writing().pending.insert(key, None);
             }
         }
-        removal.put(&mut rows.writing());
+        removal.put(&mut rows.writing(), &rows);
         crashing.views.remove(0);
         crashing.check();
         assert!(rows.has_pending());
@@ -751,7 +763,7 @@ mod tests {
         crashing.commit();
         let runs = |fold| {
             let context = FoldContext::default().of_fold(fold);
-            let rows = crashing.rows().in_context(context);
+            let rows = crashing.rows().in_context(context, &Arc::default());
             rows.read_background(|runs, _| Ok(runs.len()))
         };
         assert_eq!(runs(12).unwrap(), 1);

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::database::{Database, KeptOpen};
 use super::memtable::Memtables;
 use super::put_log::PutLog;
+use super::result_cache::{Owner, ResultCache, Ticket};
 use super::{CheckpointRow, KeywordRows, StoreError, layout};
 use crate::events::{Keyword, Sequence, binary};
 use crate::projections::{FoldContext, RowChanges, ids};
@@ -37,6 +38,8 @@ pub struct ShardRows {
     /// Write-locked while a commit writes to sled, read-locked by snapshots.
     sled_writes: RwLock<()>,
     put_log: PutLog,
+    /// Results of questions about the keywords of all shards of the store.
+    results: Arc<ResultCache>,
     /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
     /// Held while the background is merged.
@@ -44,7 +47,12 @@ pub struct ShardRows {
 }
 
 impl ShardRows {
-    fn new(database: Arc<Database>, index: usize, context: FoldContext) -> Self {
+    fn new(
+        database: Arc<Database>,
+        index: usize,
+        context: FoldContext,
+        results: Arc<ResultCache>,
+    ) -> Self {
         Self {
             database,
             index,
@@ -52,6 +60,7 @@ impl ShardRows {
             memtables: RwLock::default(),
             sled_writes: RwLock::default(),
             put_log: PutLog::default(),
+            results,
             tracked_log_lock: Mutex::default(),
             background_lock: Mutex::default(),
         }
@@ -65,17 +74,29 @@ impl ShardRows {
         database: Arc<Database>,
         index: usize,
         context: FoldContext,
+        results: Arc<ResultCache>,
     ) -> Result<Self, StoreError> {
-        let rows = Self::new(database, index, context);
+        let rows = Self::new(database, index, context, results);
         rows.load_stored_runs()?;
         Ok(rows)
     }
 
     /// The committed rows of the same shard, made in this context.
-    pub(super) fn in_context(&self, context: FoldContext) -> Self {
-        let rows = Self::new(Arc::clone(&self.database), self.index, context);
+    pub(super) fn in_context(&self, context: FoldContext, results: &Arc<ResultCache>) -> Self {
+        let database = Arc::clone(&self.database);
+        let rows = Self::new(database, self.index, context, Arc::clone(results));
         rows.writing().stored_runs = self.reading().stored_runs;
         rows
+    }
+
+    /// The results of questions about the keywords of the store.
+    pub(super) fn results(&self) -> &ResultCache {
+        &self.results
+    }
+
+    /// The owner of the results over the background of the shard.
+    pub(super) const fn background_owner(&self) -> Owner {
+        Owner::Background(self.index)
     }
 
     /// The fold that makes the rows.
@@ -102,8 +123,13 @@ impl ShardRows {
     }
 
     /// The rows of one keyword, with memtables that do not change.
-    fn held<'a>(&'a self, keyword: &Keyword, memtables: &'a Memtables) -> KeywordRows<'a> {
-        KeywordRows::new(self, keyword, Some(memtables))
+    fn held<'a>(
+        &'a self,
+        keyword: &Keyword,
+        memtables: &'a Memtables,
+        ticket: Ticket,
+    ) -> KeywordRows<'a> {
+        KeywordRows::new(self, keyword, Some((memtables, ticket)))
     }
 
     /// Puts all changed rows of a keyword, and the change of the background. Readers see all of
@@ -134,13 +160,15 @@ impl ShardRows {
         }
         let mut memtables = self.writing();
         if let Some(removal) = removal {
-            removal.put(&mut memtables);
+            removal.put(&mut memtables, self);
         }
         for key in gone {
             memtables.pending.insert(key, None);
         }
         memtables.pending.extend(named);
         memtables.add_run(changes.contribution);
+        let owner = Owner::Keyword(keyword.clone());
+        self.results.put(&owner, changes.touched);
         drop(memtables);
         drop(lock);
         if ids_changed {

@@ -15,6 +15,7 @@ use crate::events::Keyword;
 use crate::projections::keys::background;
 use crate::store::background_rows::BackgroundRows;
 use crate::store::memtable::{Memtables, RowMap};
+use crate::store::result_cache::{Owner, Ticket};
 use crate::store::{KeywordRows, layout};
 
 /// The rows of one keyword at one moment. No commit writes to sled while the snapshot is held, so a
@@ -25,6 +26,8 @@ pub(in crate::store) struct RowsSnapshot<'a> {
     keyword: &'a Keyword,
     /// Copies of the pending rows of the keyword, and the rows of the running commit.
     memtables: Memtables,
+    /// The puts that the rows include.
+    ticket: Ticket,
     _no_writes: RwLockReadGuard<'a, ()>,
 }
 
@@ -35,6 +38,8 @@ pub(super) struct BackgroundSnapshot<'a> {
     /// Copies of the pending rows and the new runs of the background, and the rows of the running
     /// commit.
     memtables: Memtables,
+    /// The merges that the rows include.
+    ticket: Ticket,
     _no_writes: RwLockReadGuard<'a, ()>,
 }
 
@@ -42,10 +47,12 @@ impl ShardRows {
     /// Takes a snapshot of the rows of a keyword. Waits while a commit writes to sled.
     pub(in crate::store) fn snapshot<'a>(&'a self, keyword: &'a Keyword) -> RowsSnapshot<'a> {
         let no_writes = self.sled_writes.read();
+        let memtables = self.reading();
         RowsSnapshot {
             shard: self,
             keyword,
-            memtables: copied(&self.reading(), layout::all_of(keyword)),
+            ticket: self.results.begin(&Owner::Keyword(keyword.clone())),
+            memtables: copied(&memtables, layout::all_of(keyword)),
             _no_writes: no_writes,
         }
     }
@@ -61,6 +68,7 @@ impl ShardRows {
                 runs: memtables.runs.clone(),
                 ..copied(&memtables, kinds.map(|kind| vec![kind.number()]))
             },
+            ticket: self.results.begin(&self.background_owner()),
             _no_writes: no_writes,
         }
     }
@@ -85,7 +93,7 @@ fn copied(memtables: &Memtables, prefixes: impl Iterator<Item = Vec<u8>>) -> Mem
 impl BackgroundSnapshot<'_> {
     /// The rows of the background, which include the stored runs.
     pub(super) fn rows(&self) -> BackgroundRows<'_> {
-        BackgroundRows::new(self.shard, Some(&self.memtables))
+        BackgroundRows::new(self.shard, Some((&self.memtables, self.ticket)))
     }
 
     /// The memtables, which include the new runs.
@@ -97,7 +105,7 @@ impl BackgroundSnapshot<'_> {
 impl RowsSnapshot<'_> {
     /// The rows of the keyword.
     pub(in crate::store) fn rows(&self) -> KeywordRows<'_> {
-        self.shard.held(self.keyword, &self.memtables)
+        self.shard.held(self.keyword, &self.memtables, self.ticket)
     }
 }
 

@@ -6,8 +6,11 @@
 //! length (varint) and its bytes. Records are not added up, because two tweets of a batch rarely
 //! have a bucket and a word in common.
 
+use bytes::Bytes;
+
 use super::{RUN_FORMAT, Run};
 use crate::events::{Sequence, Timestamp};
+use crate::projections::TouchedTimes;
 use crate::projections::keys::written_keys::WrittenKeys;
 use crate::projections::rows::{RowKey, RowsError};
 use crate::projections::varint::{read_varint, write_varint};
@@ -135,6 +138,21 @@ pub(super) fn has_losses(records: &[u8]) -> Result<bool, RowsError> {
         Ok(())
     })?;
     Ok(has_losses)
+}
+
+/// The times of the tweets of these records.
+///
+/// # Errors
+/// [`RowsError::Damaged`].
+pub fn times_of(records: &[Bytes]) -> Result<TouchedTimes, RowsError> {
+    let mut times = TouchedTimes::default();
+    for records in records {
+        for_each(records, |tweet| {
+            times.add(tweet.at);
+            Ok(())
+        })?;
+    }
+    Ok(times)
 }
 
 fn read_tweet<'r>(records: &mut &'r [u8]) -> Option<RunTweet<'r>> {

@@ -39,7 +39,7 @@ use crate::projections::rows::{RowKey, RowKind};
 use crate::projections::tree;
 
 pub use content::{BackgroundContent, BackgroundEntry};
-pub use contribution::Contribution;
+pub use contribution::{Contribution, times_of};
 pub use counts::{KeywordCounts, OtherCounts};
 pub use losses::WithoutLosses;
 pub use settling::{Run, Settling};

@@ -1,0 +1,404 @@
+//! The result cache: results over the tweets of a span of time, for later questions
+//! ([`Rows::kept_result`](crate::projections::Rows::kept_result)).
+//!
+//! In: results of questions, and the touched times of each put. Out: results that hold.
+//!
+//! A result has an [`Owner`]: the keyword or the background whose rows it was made from. A put to an
+//! owner drops the results whose spans it touches, while it holds the lock of the memtables. So a
+//! question that reads one version of the rows finds only results of this version. A question takes
+//! a **ticket** when it begins: the number of puts so far. A result that it makes is kept if no
+//! later put has touched its span. A snapshot shows a past version: it uses a result only if no put
+//! has touched the span between the snapshot and the result.
+//!
+//! The results of all owners together have a limit in bytes. The result unused for longest is
+//! dropped first.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::events::{Keyword, Timestamp};
+use crate::projections::{AnyResult, ResultKey, TouchedTimes};
+
+/// Maximum memory of the results of all owners, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+/// Puts to an owner that are remembered. A question during which more come keeps nothing.
+const MAX_PUTS: usize = 64;
+/// Number of owners above which those without results are forgotten.
+const MAX_IDLE_OWNERS: usize = 1_024;
+/// Memory of a result besides its own, in bytes: its keys, and its places in three maps.
+const OVERHEAD_BYTES: usize = 400;
+
+/// The results over the rows of one store.
+#[derive(Debug)]
+pub(super) struct ResultCache {
+    max_bytes: usize,
+    held: Mutex<Held>,
+}
+
+/// The rows that a result was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// The rows of a keyword.
+    Keyword(Keyword),
+    /// The map of the background of the shard with this index.
+    Background(usize),
+}
+
+/// The number of puts when a question began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Number of puts to owners that are known here.
+    puts: u64,
+    uses: u64,
+    bytes: usize,
+    owners: HashMap<Owner, OfOwner>,
+    /// The results by their last use.
+    by_use: BTreeMap<u64, (Owner, ResultKey)>,
+}
+
+#[derive(Debug, Default)]
+struct OfOwner {
+    /// All puts after this one are in `puts`.
+    since: u64,
+    puts: VecDeque<(u64, TouchedTimes)>,
+    results: HashMap<ResultKey, Entry>,
+    by_span: BTreeMap<SpanPlace, SmallVec<[ResultKey; 2]>>,
+}
+
+/// The place of a span among others: the binary logarithm of its length, its start and its end.
+type SpanPlace = (u32, i64, i64);
+
+struct Entry {
+    result: AnyResult,
+    bytes: usize,
+    made_at: Ticket,
+    used: u64,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").finish_non_exhaustive()
+    }
+}
+
+impl Default for ResultCache {
+    fn default() -> Self {
+        Self::of_bytes(MAX_BYTES)
+    }
+}
+
+impl ResultCache {
+    /// A cache for results that take at most this memory together.
+    pub(super) fn of_bytes(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Begins a question about the present rows of an owner.
+    pub(super) fn begin(&self, owner: &Owner) -> Ticket {
+        let held = &mut *self.held.lock();
+        if !held.owners.contains_key(owner) {
+            if held.owners.len() >= MAX_IDLE_OWNERS {
+                held.owners.retain(|_, of| !of.results.is_empty());
+            }
+            let of = OfOwner {
+                since: held.puts,
+                ..OfOwner::default()
+            };
+            held.owners.insert(owner.clone(), of);
+        }
+        Ticket(held.puts)
+    }
+
+    /// The result with this key, if it holds for a question with this ticket.
+    pub(super) fn get(&self, owner: &Owner, ticket: Ticket, key: &ResultKey) -> Option<AnyResult> {
+        let Held {
+            uses,
+            owners,
+            by_use,
+            ..
+        } = &mut *self.held.lock();
+        let of = owners.get_mut(owner)?;
+        let made_at = of.results.get(key)?.made_at;
+        if made_at > ticket && !of.is_untouched_since(ticket, &key.span) {
+            return None;
+        }
+        let entry = of.results.get_mut(key)?;
+        *uses += 1;
+        if let Some(place) = by_use.remove(&std::mem::replace(&mut entry.used, *uses)) {
+            by_use.insert(*uses, place);
+        }
+        Some(entry.result.clone())
+    }
+
+    /// Keeps the result of a question with this ticket, unless a later put has touched its span.
+    pub(super) fn insert(
+        &self,
+        owner: &Owner,
+        ticket: Ticket,
+        key: ResultKey,
+        result: AnyResult,
+        bytes: usize,
+    ) {
+        let bytes = bytes.saturating_add(OVERHEAD_BYTES);
+        let held = &mut *self.held.lock();
+        let Some(of) = held.owners.get(owner) else {
+            return;
+        };
+        if bytes > self.max_bytes / 4 || !of.is_untouched_since(ticket, &key.span) {
+            return;
+        }
+        held.remove(owner, &key);
+        while held.bytes.saturating_add(bytes) > self.max_bytes {
+            let Some((_, (owner, key))) = held.by_use.pop_first() else {
+                break;
+            };
+            held.remove(&owner, &key);
+        }
+        held.uses += 1;
+        held.bytes += bytes;
+        held.by_use.insert(held.uses, (owner.clone(), key.clone()));
+        if let Some(of) = held.owners.get_mut(owner) {
+            of.by_span
+                .entry(place(&key.span))
+                .or_default()
+                .push(key.clone());
+            let entry = Entry {
+                result,
+                bytes,
+                made_at: ticket,
+                used: held.uses,
+            };
+            of.results.insert(key, entry);
+        }
+    }
+
+    /// Drops the results of an owner that depend on touched tweets. The caller holds the lock
+    /// under which the rows of the put become visible.
+    pub(super) fn put(&self, owner: &Owner, touched: TouchedTimes) {
+        let held = &mut *self.held.lock();
+        let Some(of) = held.owners.get_mut(owner) else {
+            return;
+        };
+        if touched.is_empty() {
+            return;
+        }
+        held.puts += 1;
+        let dropped = of.concerned(&touched);
+        of.puts.push_back((held.puts, touched));
+        if of.puts.len() > MAX_PUTS
+            && let Some((number, _)) = of.puts.pop_front()
+        {
+            of.since = number;
+        }
+        for key in dropped {
+            held.remove(owner, &key);
+        }
+    }
+
+    /// The memory of all results, in bytes.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        self.held.lock().bytes
+    }
+}
+
+impl Held {
+    fn remove(&mut self, owner: &Owner, key: &ResultKey) {
+        let Some(of) = self.owners.get_mut(owner) else {
+            return;
+        };
+        let Some(entry) = of.results.remove(key) else {
+            return;
+        };
+        self.bytes -= entry.bytes;
+        self.by_use.remove(&entry.used);
+        let place = place(&key.span);
+        if let Some(keys) = of.by_span.get_mut(&place) {
+            keys.retain(|other| other != key);
+            if keys.is_empty() {
+                of.by_span.remove(&place);
+            }
+        }
+    }
+}
+
+impl OfOwner {
+    /// Whether no put after this ticket has touched the span. Puts that are not remembered any more
+    /// may have touched it.
+    fn is_untouched_since(&self, ticket: Ticket, span: &Range<Timestamp>) -> bool {
+        let later = self.puts.iter().rev();
+        let mut later = later.take_while(|(number, _)| *number > ticket.0);
+        ticket.0 >= self.since && !later.any(|(_, touched)| touched.touch(span))
+    }
+
+    /// The results that depend on touched tweets.
+    fn concerned(&self, touched: &TouchedTimes) -> Vec<ResultKey> {
+        if touched.are_all() {
+            return self.results.keys().cloned().collect();
+        }
+        let mut concerned = Vec::new();
+        let mut level = 0;
+        while let Some(((next, ..), _)) = self.by_span.range((level, i64::MIN, i64::MIN)..).next() {
+            for range in touched.ranges() {
+                // Spans of this level are shorter than this.
+                let longest = 1_i64.checked_shl(next + 1).unwrap_or(i64::MAX);
+                let first = range.start.millis().saturating_sub(longest);
+                let last = range.end.millis();
+                let near = (*next, first, i64::MIN)..(*next, last, i64::MIN);
+                let found = self.by_span.range(near).flat_map(|(_, keys)| keys);
+                concerned.extend(found.filter(|key| touched.touch(&key.span)).cloned());
+            }
+            level = next + 1;
+        }
+        concerned
+    }
+}
+
+fn place(span: &Range<Timestamp>) -> SpanPlace {
+    let [start, end] = [span.start, span.end].map(Timestamp::millis);
+    let length = end.saturating_sub(start);
+    (length.checked_ilog2().unwrap_or(0), start, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::projections::KeptResult;
+
+    struct Number(u64);
+
+    impl KeptResult for Number {
+        fn bytes(&self) -> usize {
+            size_of::<Self>()
+        }
+    }
+
+    fn minutes(span: Range<i64>) -> Range<Timestamp> {
+        let at = |minute| Timestamp::from_millis(minute * Timestamp::MINUTE);
+        at(span.start)..at(span.end)
+    }
+
+    fn key(span: Range<i64>) -> ResultKey {
+        ResultKey::of::<Number>(minutes(span), 0)
+    }
+
+    fn touched(minute: i64) -> TouchedTimes {
+        let mut touched = TouchedTimes::default();
+        touched.add(minutes(minute..minute).start);
+        touched
+    }
+
+    fn owner() -> Owner {
+        Owner::Keyword(Keyword::new("a").unwrap())
+    }
+
+    impl ResultCache {
+        fn keep(&self, ticket: Ticket, span: Range<i64>, number: u64) {
+            self.insert(&owner(), ticket, key(span), Arc::new(Number(number)), 8);
+        }
+
+        fn number(&self, ticket: Ticket, span: Range<i64>) -> Option<u64> {
+            let found = self.get(&owner(), ticket, &key(span))?;
+            Some(found.downcast::<Number>().unwrap().0)
+        }
+    }
+
+    #[test]
+    fn put_drops_the_results_whose_spans_it_touches_and_no_others() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        let spans = [0..5, 5..10, 10..15, 0..60, 0..9_000, 600..660, 9_000..9_001];
+        for (number, span) in (0..).zip(spans.clone()) {
+            cache.keep(ticket, span, number);
+        }
+        cache.put(&owner(), touched(9));
+        cache.put(&Owner::Background(0), touched(12));
+        let ticket = cache.begin(&owner());
+        let left = spans.map(|span| cache.number(ticket, span));
+        let expected = [Some(0), None, Some(2), None, None, Some(5), Some(6)];
+        assert_eq!(left, expected);
+        cache.put(&owner(), TouchedTimes::all());
+        assert_eq!(cache.number(ticket, 0..5), None);
+        assert_eq!(cache.bytes(), 0);
+    }
+
+    #[test]
+    fn result_is_not_kept_when_a_put_touched_its_span_meanwhile() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        cache.put(&owner(), touched(7));
+        cache.keep(ticket, 0..5, 1);
+        cache.keep(ticket, 5..10, 2);
+        let later = cache.begin(&owner());
+        assert_eq!(cache.number(later, 0..5), Some(1));
+        assert_eq!(cache.number(later, 5..10), None);
+    }
+
+    #[test]
+    fn snapshot_uses_no_result_of_tweets_that_came_later() {
+        let cache = ResultCache::default();
+        let snapshot = cache.begin(&owner());
+        cache.put(&owner(), touched(7));
+        let later = cache.begin(&owner());
+        cache.keep(later, 0..5, 1);
+        cache.keep(later, 5..10, 2);
+        assert_eq!(cache.number(snapshot, 0..5), Some(1));
+        assert_eq!(cache.number(snapshot, 5..10), None);
+        assert_eq!(cache.number(later, 5..10), Some(2));
+    }
+
+    #[test]
+    fn question_during_which_more_puts_come_than_are_remembered_keeps_nothing() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        for _ in 0..MAX_PUTS {
+            cache.put(&owner(), touched(7));
+        }
+        cache.keep(ticket, 0..5, 1);
+        cache.put(&owner(), touched(7));
+        cache.keep(ticket, 10..15, 2);
+        let later = cache.begin(&owner());
+        assert_eq!(cache.number(later, 0..5), Some(1));
+        assert_eq!(cache.number(later, 10..15), None);
+    }
+
+    #[test]
+    fn result_unused_for_longest_goes_when_the_memory_is_full() {
+        let cache = ResultCache::of_bytes(10 * (OVERHEAD_BYTES + 8));
+        let ticket = cache.begin(&owner());
+        for number in 0..10 {
+            cache.keep(ticket, number..number + 1, 1);
+        }
+        assert_eq!(cache.number(ticket, 0..1), Some(1));
+        cache.keep(ticket, 10..11, 2);
+        assert_eq!(cache.number(ticket, 1..2), None);
+        assert_eq!(cache.number(ticket, 0..1), Some(1));
+        assert_eq!(cache.bytes(), 10 * (OVERHEAD_BYTES + 8));
+        let large = Arc::new(Number(3));
+        cache.insert(&owner(), ticket, key(90..91), large, 4 * OVERHEAD_BYTES);
+        assert_eq!(cache.number(ticket, 90..91), None);
+    }
+
+    #[test]
+    fn owners_without_results_are_forgotten_when_they_are_many() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        cache.keep(ticket, 0..5, 1);
+        for number in 0..2 * MAX_IDLE_OWNERS {
+            cache.begin(&Owner::Background(number));
+        }
+        assert!(cache.held.lock().owners.len() <= MAX_IDLE_OWNERS + 1);
+        assert_eq!(cache.number(ticket, 0..5), Some(1));
+    }
+}
