@@ -31,6 +31,8 @@ mod summary;
 #[cfg(test)]
 pub(crate) mod test_history;
 #[cfg(test)]
+pub(crate) mod test_rows;
+#[cfg(test)]
 pub(crate) mod test_shard;
 pub mod timeline;
 pub mod tree;

@@ -1,0 +1,99 @@
+//! Rows that count what is read, and rows that keep results, for tests.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek, TouchedTimes};
+
+/// Rows that count the bytes that a query reads.
+pub(crate) struct CountedRows<'r> {
+    rows: &'r dyn Rows,
+    bytes_looked_at: Cell<u64>,
+}
+
+impl<'r> CountedRows<'r> {
+    pub(crate) fn new(rows: &'r dyn Rows) -> Self {
+        Self {
+            rows,
+            bytes_looked_at: Cell::default(),
+        }
+    }
+
+    /// The bytes that the query has reported with [`Rows::look`].
+    pub(crate) fn bytes_looked_at(&self) -> u64 {
+        self.bytes_looked_at.get()
+    }
+}
+
+impl Rows for CountedRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.rows.context()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.rows.get(key)
+    }
+
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        self.rows.seek(seek)
+    }
+
+    fn look(&self, bytes: usize) -> Result<(), RowsError> {
+        let bytes = u64::try_from(bytes).unwrap();
+        self.bytes_looked_at.set(self.bytes_looked_at.get() + bytes);
+        Ok(())
+    }
+}
+
+/// All results of questions about one keyword that hold.
+#[derive(Default)]
+pub(crate) struct KeptResults(RefCell<HashMap<ResultKey, AnyResult>>);
+
+impl KeptResults {
+    /// Drops the results that depend on touched tweets.
+    pub(crate) fn put(&self, touched: &TouchedTimes) {
+        self.0
+            .borrow_mut()
+            .retain(|key, _| !touched.touch(&key.span));
+    }
+}
+
+/// Rows that keep all results.
+pub(crate) struct KeepingRows<'r> {
+    rows: &'r dyn Rows,
+    results: &'r KeptResults,
+}
+
+impl<'r> KeepingRows<'r> {
+    pub(crate) const fn new(rows: &'r dyn Rows, results: &'r KeptResults) -> Self {
+        Self { rows, results }
+    }
+}
+
+impl Rows for KeepingRows<'_> {
+    fn context(&self) -> &FoldContext {
+        self.rows.context()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.rows.get(key)
+    }
+
+    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        self.rows.seek(seek)
+    }
+
+    fn look(&self, bytes: usize) -> Result<(), RowsError> {
+        self.rows.look(bytes)
+    }
+
+    fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
+        self.results.0.borrow().get(key).cloned()
+    }
+
+    fn keep_result(&self, key: ResultKey, result: AnyResult, _: usize) {
+        self.results.0.borrow_mut().insert(key, result);
+    }
+}
