@@ -62,6 +62,23 @@ pub fn kept<T: KeptResult>(
     }
 }
 
+/// The same as [`kept`] for a result that may not be made. `None` is not kept.
+///
+/// # Errors
+/// The error of `make`.
+pub fn kept_if_made<T: KeptResult>(
+    rows: &dyn Rows,
+    span: Range<Timestamp>,
+    number: u64,
+    make: impl FnOnce() -> Result<Option<T>, RowsError>,
+) -> Result<Option<Arc<T>>, RowsError> {
+    let key = ResultKey::of::<T>(span, number);
+    match found(rows, &key) {
+        Some(result) => Ok(Some(result)),
+        None => Ok(make()?.map(|result| offered(rows, key, result))),
+    }
+}
+
 fn found<T: KeptResult>(rows: &dyn Rows, key: &ResultKey) -> Option<Arc<T>> {
     rows.kept_result(key)?.downcast().ok()
 }

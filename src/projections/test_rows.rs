@@ -7,9 +7,10 @@ use bytes::Bytes;
 
 use super::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek, TouchedTimes};
 
-/// Rows that count the bytes that a query reads.
+/// Rows that count the rows and the bytes that a query reads.
 pub(crate) struct CountedRows<'r> {
     rows: &'r dyn Rows,
+    rows_read: Cell<u64>,
     bytes_looked_at: Cell<u64>,
 }
 
@@ -17,13 +18,22 @@ impl<'r> CountedRows<'r> {
     pub(crate) fn new(rows: &'r dyn Rows) -> Self {
         Self {
             rows,
+            rows_read: Cell::default(),
             bytes_looked_at: Cell::default(),
         }
+    }
+
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.rows_read.get()
     }
 
     /// The bytes that the query has reported with [`Rows::look`].
     pub(crate) fn bytes_looked_at(&self) -> u64 {
         self.bytes_looked_at.get()
+    }
+
+    fn count_row(&self) {
+        self.rows_read.set(self.rows_read.get() + 1);
     }
 }
 
@@ -33,10 +43,12 @@ impl Rows for CountedRows<'_> {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+        self.count_row();
         self.rows.get(key)
     }
 
     fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+        self.count_row();
         self.rows.seek(seek)
     }
 

@@ -1,14 +1,11 @@
 //! The related words of a keyword, compared with those of all other countable keywords.
 
-use std::ops::Range;
-
 use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
 use crate::access::KeywordSet;
-use crate::events::{Keyword, Timestamp};
+use crate::events::Keyword;
 use crate::projections::keys::background::{KeywordCounts, OtherCounts};
 use crate::projections::keys::own_words;
 use crate::projections::related::{self, Own, Related, RelatedQuery};
-use crate::projections::timeline::{StoredTweet, stored_while};
 use crate::store::{StoreError, Views};
 
 /// Maximum number of reads while the keyword keeps changing. After the last read, tweets that the
@@ -67,8 +64,10 @@ fn others<'o>(
         let mut counts =
             views.over_backgrounds(counts, |counts, runs, rows| counts.add_shard(rows, runs))?;
         counts.take_out_own();
-        counts.take_out_untaken(own.analyser(), |times, max_bytes| {
-            tweets_in(views, keyword, &times, max_bytes)
+        // An untracked keyword has no tweets any more.
+        counts.take_out_untaken(|bucket, max_bytes| {
+            let read = views.read(keyword, |_, rows| bucket.untaken(rows, max_bytes))?;
+            Ok::<_, StoreError>(read.and_then(|read| read.value))
         })?;
         return Ok(counts);
     }
@@ -89,24 +88,4 @@ fn others<'o>(
         }
     }
     Ok(counts)
-}
-
-/// The current tweets of the keyword in a span of time; `None` if their texts have more than
-/// `max_bytes` bytes together.
-fn tweets_in(
-    views: &Views,
-    keyword: &Keyword,
-    times: &Range<Timestamp>,
-    max_bytes: usize,
-) -> Result<Option<Vec<StoredTweet>>, StoreError> {
-    let read = views.read(keyword, |_, rows| {
-        let (mut tweets, mut left) = (Vec::new(), Some(max_bytes));
-        stored_while(rows, times.start, times.end, |stored| {
-            left = left.and_then(|left| left.checked_sub(stored.tweet.text.len()));
-            tweets.push(stored);
-            left.is_some()
-        })?;
-        Ok(left.map(|_| tweets))
-    })?;
-    Ok(read.map_or_else(|| Some(Vec::new()), |read| read.value))
 }

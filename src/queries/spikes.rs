@@ -67,9 +67,9 @@ fn explained(
         return Ok(Vec::new());
     }
     let own_words = own_words(rows.context().analyser()?, keyword, summary);
-    let explainer = Explainer::new(rows, own_words)?;
+    let explainer = Explainer::new(rows, own_words);
     let explained = found.into_iter().map(|spike| {
-        let reasons = explainer.explain(&spike)?;
+        let reasons = Reasons::clone(&*explainer.explain(&spike)?);
         Ok(ExplainedSpike { spike, reasons })
     });
     explained.collect()

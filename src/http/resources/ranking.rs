@@ -287,7 +287,7 @@ impl Resource for Ranking {
 }
 
 impl KeywordResource for Ranking {
-    /// A ranking of tweets reads all tweets of its window, and a ranking with `at` may need many
+    /// A ranking of tweets may read all tweets of its window, and one with `at` may need many
     /// rows. Both are scans, which can be refused. A ranking of keys without `at` is never refused.
     fn lane(&self) -> Lane {
         if self.at.is_some() || self.by == By::Tweet {

@@ -88,6 +88,11 @@ impl Group {
         [self.width.number(), a, b, c, d, self.kind.number()]
     }
 
+    /// A number for all groups of this width and kind.
+    pub fn number(self) -> u64 {
+        u64::from(self.width.number()) << 8 | u64::from(self.kind.number())
+    }
+
     /// The group of an entry with this name; `None` if the name is not valid.
     pub fn of_entry(name: &[u8]) -> Option<Self> {
         let ([width, a, b, c, d, kind], _) = name.split_first_chunk::<PREFIX_BYTES>()?;

@@ -1,22 +1,25 @@
 //! Reads the counts of keys from the map and from the log of pending tweets.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::bucket::{EntryKey, Group, GroupState, STATE_KEY, Width, parse_entry};
+use super::bucket_sums::BucketSums;
+use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::merge::{Scope, merge};
 use super::pending_keys::PendingKeys;
 use super::ranking::Span;
-use super::recount::{Counted, Recount};
+use super::recount::recounted;
 use super::window_parts::{Costs, parts};
 use super::window_words::Both;
 use super::{COUNTS_FORMAT, pending};
-use crate::events::Sequence;
+use crate::events::{Sequence, Timestamp};
 use crate::projections::rows::{Rows, RowsError};
-use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::{Step, Tree, TreeReader};
+use crate::projections::{KeptResult, kept};
 
 /// Consecutive buckets of one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,21 +28,52 @@ pub(super) struct Buckets {
     pub(super) numbers: Range<u32>,
 }
 
+impl Buckets {
+    /// The time of the buckets.
+    pub(super) fn span(&self) -> Range<Timestamp> {
+        let Range { start, end } = self.numbers;
+        self.width.start(start)..self.width.start(end)
+    }
+
+    /// The buckets before the last one, and the last one. Most tweets come in the last one, so the
+    /// sums of the others can be kept for longer.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Self> {
+        let Range { start, end } = self.numbers;
+        let last = end.saturating_sub(1).max(start);
+        let pieces = [start..last, last..end].into_iter();
+        let pieces = pieces.filter(|numbers| !numbers.is_empty());
+        pieces.map(|numbers| Self {
+            width: self.width,
+            numbers,
+        })
+    }
+}
+
 /// Counts of keys of one kind, read from rows.
 pub(super) struct KeyCounts<'r> {
     rows: &'r dyn Rows,
     kind: KeyKind,
-    pending: PendingKeys,
+    /// The pending tweets, once they were needed.
+    pending: OnceCell<PendingKeys>,
 }
 
 impl<'r> KeyCounts<'r> {
-    /// Reads the pending tweets. The map is read later.
-    pub(super) fn read(rows: &'r dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
-        Ok(Self {
+    pub(super) const fn new(rows: &'r dyn Rows, kind: KeyKind) -> Self {
+        Self {
             rows,
             kind,
-            pending: PendingKeys::read(rows, kind)?,
-        })
+            pending: OnceCell::new(),
+        }
+    }
+
+    fn pending(&self) -> Result<&PendingKeys, RowsError> {
+        match self.pending.get() {
+            Some(pending) => Ok(pending),
+            None => {
+                let pending = PendingKeys::read(self.rows, self.kind)?;
+                Ok(self.pending.get_or_init(|| pending))
+            }
+        }
     }
 
     /// Calls `add` with a key and with the changes of its counts in the window and in the window
@@ -54,14 +88,40 @@ impl<'r> KeyCounts<'r> {
         mut add: impl FnMut(&[u8], Both<i64>),
     ) -> Result<Vec<Group>, RowsError> {
         let mut cut = Vec::new();
-        for part in parts(span, &mut KeyCosts::new(self, span))? {
-            let visit = &mut |key: &[u8], count| add(key, part.changes(count));
-            cut.append(&mut self.visit_part(&part.buckets, visit)?);
+        for part in parts(span, &mut KeyCosts(self))? {
+            for buckets in part.buckets.pieces() {
+                let sums = self.sums(&buckets)?;
+                for (key, count) in sums.iter() {
+                    add(key, part.changes(count));
+                }
+                cut.extend_from_slice(&sums.cut);
+            }
         }
         Ok(cut)
     }
 
-    /// Whether a bucket took all of its keys and has room for `new` further ones.
+    /// The counts of buckets, added up.
+    fn sums(&self, buckets: &Buckets) -> Result<Arc<BucketSums>, RowsError> {
+        self.kept(buckets, || {
+            let mut sums = KeySums::default();
+            let cut = self.visit_part(buckets, &mut |key, count: u64| {
+                sums.add(key, [count.cast_signed(), 0]);
+            })?;
+            Ok(BucketSums::of(&sums, cut))
+        })
+    }
+
+    /// A result over the tweets of buckets, which the rows can keep.
+    fn kept<T: KeptResult>(
+        &self,
+        buckets: &Buckets,
+        make: impl FnOnce() -> Result<T, RowsError>,
+    ) -> Result<Arc<T>, RowsError> {
+        let number = self.group(buckets.width, 0).number();
+        kept(self.rows, buckets.span(), number, make)
+    }
+
+    /// Whether a bucket has had room for all of its keys and has it for `new` ones.
     fn has_room(&self, width: Width, bucket: u32, new: u64) -> Result<bool, RowsError> {
         Ok(self.state(width, bucket)?.has_room_for(new))
     }
@@ -80,7 +140,7 @@ impl<'r> KeyCounts<'r> {
         add: &mut impl FnMut(&[u8], u64),
     ) -> Result<Vec<Group>, RowsError> {
         let mut full = None;
-        for (bucket, new) in self.pending.distinct_in(buckets) {
+        for (bucket, new) in self.pending()?.distinct_in(buckets) {
             if !self.has_room(buckets.width, bucket, new)? {
                 let (first, _) = full.unwrap_or((bucket, bucket));
                 full = Some((first, bucket.saturating_add(1)));
@@ -110,7 +170,7 @@ impl<'r> KeyCounts<'r> {
         if buckets.numbers.is_empty() {
             return Ok(Vec::new());
         }
-        for (key, count) in self.pending.in_buckets(buckets) {
+        for (key, count) in self.pending()?.in_buckets(buckets) {
             add(key, count);
         }
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
@@ -152,7 +212,7 @@ impl<'r> KeyCounts<'r> {
         }
         let mut counts = Tree::new(&COUNTS_FORMAT);
         let scope = Scope::Part(buckets.width, self.kind);
-        let pending = (self.pending.records(), scope);
+        let pending = (self.pending()?.records(), scope);
         merge(&mut counts, self.rows, Sequence::ZERO, pending)?;
         let mut full = FullBuckets::default();
         counts.visit(self.rows, &self.start(buckets), |name, count| {
@@ -200,13 +260,13 @@ impl<'r> KeyCounts<'r> {
         let mut cut: Vec<_> = full.cut.iter().map(|one| self.group(width, *one)).collect();
         for bucket in full.uncounted {
             let group = self.group(width, bucket);
-            let (mut taken, untaken) = recount(self.rows, group)?;
-            if !untaken.is_empty() {
-                cut.push(group);
-            }
-            taken.sort_unstable();
-            for (key, count) in &taken {
-                add(key.as_bytes(), *count);
+            if let Some(counted) = recounted(self.rows, group, usize::MAX)? {
+                if !counted.untaken.is_empty() {
+                    cut.push(group);
+                }
+                for (key, count) in &counted.taken {
+                    add(key.as_bytes(), *count);
+                }
             }
         }
         Ok(cut)
@@ -226,39 +286,59 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// Estimates the costs of buckets as the number of their keys.
-struct KeyCosts<'c> {
-    counts: &'c KeyCounts<'c>,
-    /// The number of different keys of the pending tweets of each day.
-    new: HashMap<u32, u64>,
+/// The number of keys that buckets have, which is the time that they cost. Kept numbers may be
+/// older than the last merge of pending tweets, which changes how many keys the map has. A day that
+/// had room for all of its keys still has it while no tweet of it was added.
+struct KeyCosts<'c>(&'c KeyCounts<'c>);
+
+/// The cost of a day.
+struct DayCost(Option<u64>);
+
+/// The cost of hours.
+struct HoursCost(u64);
+
+impl KeptResult for DayCost {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
 }
 
-impl<'c> KeyCosts<'c> {
-    fn new(counts: &'c KeyCounts<'c>, span: &Span) -> Self {
-        let [before, _, end] = span.times();
-        let days = Buckets {
-            width: Width::Day,
-            numbers: Width::Day.bucket(before)..Width::Day.bucket(end).saturating_add(1),
-        };
-        Self {
-            new: counts.pending.distinct_in(&days).into_iter().collect(),
-            counts,
-        }
+impl KeptResult for HoursCost {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
     }
 }
 
 impl Costs for KeyCosts<'_> {
     fn of_day(&mut self, day: u32) -> Result<Option<u64>, RowsError> {
-        let new = self.new.get(&day).copied().unwrap_or(0);
-        let state = self.counts.state(Width::Day, day)?;
-        Ok(state.has_room_for(new).then_some(state.keys))
+        let Self(counts) = self;
+        let buckets = Buckets {
+            width: Width::Day,
+            numbers: day..day.saturating_add(1),
+        };
+        let cost = counts.kept(&buckets, || {
+            let new = counts.pending()?.distinct_in(&buckets);
+            let new = new.first().map_or(0, |(_, new)| *new);
+            let state = counts.state(Width::Day, day)?;
+            Ok(DayCost(state.has_room_for(new).then_some(state.keys)))
+        })?;
+        Ok(cost.0)
     }
 
     fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
-        hours.clone().try_fold(0_u64, |sum, hour| {
-            let state = self.counts.state(Width::Hour, hour)?;
-            Ok(sum.saturating_add(state.keys))
-        })
+        let Self(counts) = self;
+        let buckets = Buckets {
+            width: Width::Hour,
+            numbers: hours.clone(),
+        };
+        let cost = counts.kept(&buckets, || {
+            let sum = hours.clone().try_fold(0_u64, |sum, hour| {
+                let state = counts.state(Width::Hour, hour)?;
+                Ok::<_, RowsError>(sum.saturating_add(state.keys))
+            });
+            Ok(HoursCost(sum?))
+        })?;
+        Ok(cost.0)
     }
 }
 
@@ -291,17 +371,8 @@ impl FullBuckets {
     }
 }
 
-/// Counts the keys of a group from its tweets. Returns the keys that the group takes, and those
-/// that it does not take.
-fn recount(rows: &dyn Rows, group: Group) -> Result<(Counted, Counted), RowsError> {
-    let times = group.times();
-    let mut recount = Recount::new(group.kind, rows.context().analyser()?);
-    for_each_stored(rows, times.start, times.end, |stored| recount.add(&stored))?;
-    Ok(recount.split())
-}
-
-/// Adds the counts and the states of all buckets to the digest. The digest does not depend on which
-/// tweets are pending and which are merged.
+/// Adds the counts of all buckets to the digest, and which of them are cut. Pending and merged
+/// tweets give the same digest.
 pub(super) fn digest(rows: &dyn Rows, hasher: &mut blake3::Hasher) -> Result<(), RowsError> {
     let mut counts = Tree::new(&COUNTS_FORMAT);
     let pending = pending::read(rows)?;

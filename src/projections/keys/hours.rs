@@ -9,17 +9,14 @@ use super::ranking::Span;
 use crate::events::Timestamp;
 use crate::projections::rows::{Rows, RowsError};
 
-/// The counts of keys of one kind by hour. The pending tweets are read once, for any number of
-/// spans.
+/// The counts of keys of one kind by hour. The pending tweets are read at most once, for any number
+/// of spans.
 pub struct HourlyKeys<'r>(KeyCounts<'r>);
 
 impl<'r> HourlyKeys<'r> {
-    /// Reads the pending tweets.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn read(rows: &'r dyn Rows, kind: KeyKind) -> Result<Self, RowsError> {
-        KeyCounts::read(rows, kind).map(Self)
+    /// The counts of keys of this kind in these rows.
+    pub fn new(rows: &'r dyn Rows, kind: KeyKind) -> Self {
+        Self(KeyCounts::new(rows, kind))
     }
 
     /// Calls `add` with a key and with a change of the number of tweets in `span` that have it. The

@@ -20,6 +20,7 @@
 
 pub mod background;
 mod bucket;
+mod bucket_sums;
 mod counts;
 mod group_edits;
 mod hours;
@@ -54,7 +55,7 @@ pub use hours::HourlyKeys;
 pub use kind::{KeyKind, KeysOfTweet};
 pub use own_words::own_words;
 pub use ranking::{Ranked, Ranking, RankingQuery, Rising, ranking, rising, window_times};
-pub use window_words::{Both, WindowWord, WindowWords};
+pub use window_words::{Both, CutBucket, UntakenWords, WindowWord, WindowWords};
 
 /// Maximum number of different keys of one kind in a bucket. It is small in unit tests, which fill
 /// buckets.

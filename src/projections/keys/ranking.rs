@@ -123,7 +123,7 @@ struct Counted {
 impl Counted {
     fn read(rows: &dyn Rows, query: &RankingQuery) -> Result<Self, RowsError> {
         let span = Span::of(query.window, query.at);
-        let counts = KeyCounts::read(rows, query.by)?;
+        let counts = KeyCounts::new(rows, query.by);
         let mut keys = KeySums::default();
         let cut = counts.visit_windows(&span, |key, changes| keys.add(key, changes))?;
         let totals = volume::counts_between(rows, &span.times())?.counts;

@@ -1,10 +1,7 @@
 //! Compares rankings with a recomputation from the tweets that shares only the analyser.
 
-use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-
-use bytes::Bytes;
 
 use proptest::prelude::*;
 
@@ -13,7 +10,8 @@ use crate::events::{Event, KeywordEnvelope, KeywordRecord, Timestamp, TweetDelet
 use crate::projections::overview::Window;
 use crate::projections::statistics::ContingencyTable;
 use crate::projections::test_history::NOON;
-use crate::projections::{FoldContext, KeywordView, MemoryRows, RowKey, Seek};
+use crate::projections::test_rows::{CountedRows, KeepingRows, KeptResults};
+use crate::projections::{KeywordView, MemoryRows};
 use crate::text::{Analyser, TweetKeys};
 
 fn tweet(number: usize, minutes_ago: i64, author: u8, words: &[u8]) -> TweetPosted {
@@ -38,13 +36,19 @@ fn tweet(number: usize, minutes_ago: i64, author: u8, words: &[u8]) -> TweetPost
 struct Folded {
     view: KeywordView,
     rows: MemoryRows,
+    /// Results of questions between the batches.
+    results: KeptResults,
 }
 
 impl Folded {
     fn new() -> Self {
         let rows = MemoryRows::default();
         let view = KeywordView::hydrate(&rows).unwrap();
-        Self { view, rows }
+        Self {
+            view,
+            rows,
+            results: KeptResults::default(),
+        }
     }
 
     fn fold(&mut self, event: Event) {
@@ -58,7 +62,25 @@ impl Folded {
 
     fn end_batch(&mut self) {
         if let Some(changes) = self.view.take_row_changes(&self.rows).unwrap() {
+            self.results.put(&changes.touched);
             self.rows.put(changes.rows);
+        }
+    }
+
+    /// Asks for rankings, whose results are kept.
+    fn ask(&self) {
+        let rows = KeepingRows::new(&self.rows, &self.results);
+        for (window, by) in [Window::Hour, Window::Week, Window::Month]
+            .into_iter()
+            .zip(KeyKind::ALL)
+        {
+            let query = RankingQuery {
+                by,
+                window,
+                at: NOON,
+                limit: 7,
+            };
+            ranking(&rows, &query).unwrap();
         }
     }
 
@@ -129,7 +151,7 @@ fn ranked(counts: &Counts) -> Vec<(String, u64)> {
     keys
 }
 
-fn check(rows: &MemoryRows, tweets: &[TweetPosted], at: Timestamp) {
+fn check(rows: &dyn Rows, tweets: &[TweetPosted], at: Timestamp) {
     for (window, width, buckets) in [
         (Window::Hour, 5 * Timestamp::MINUTE, 12),
         (Window::Day, Timestamp::HOUR, 24),
@@ -182,7 +204,7 @@ fn check(rows: &MemoryRows, tweets: &[TweetPosted], at: Timestamp) {
 }
 
 fn check_rising(
-    rows: &MemoryRows,
+    rows: &dyn Rows,
     query: &RankingQuery,
     (current, previous): (&Counts, &Counts),
     (total, previous_total): (u64, u64),
@@ -238,8 +260,8 @@ struct Step {
 }
 
 /// Folds the steps twice: in batches with restarts, and as one batch. Checks that both give the
-/// same rows. Returns the rows, and the tweets that are not deleted.
-fn fold_steps(steps: &[Step]) -> (MemoryRows, Vec<TweetPosted>) {
+/// same rows. Returns the keyword, and the tweets that are not deleted.
+fn fold_steps(steps: &[Step]) -> (Folded, Vec<TweetPosted>) {
     let (mut folded, mut whole) = (Folded::new(), Folded::new());
     let mut tweets: Vec<TweetPosted> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
@@ -256,21 +278,40 @@ fn fold_steps(steps: &[Step]) -> (MemoryRows, Vec<TweetPosted>) {
         match step.ends_batch {
             true if number % 3 == 0 => folded.restart(),
             true => folded.end_batch(),
-            false => {}
+            false => continue,
         }
+        folded.ask();
     }
     folded.end_batch();
     whole.end_batch();
     assert_eq!(folded.rows, whole.rows);
-    (folded.rows, tweets)
+    (folded, tweets)
+}
+
+/// Checks the answers from the rows, and that results of earlier questions do not change them.
+fn check_both(folded: &Folded, tweets: &[TweetPosted], at: Timestamp) {
+    check(&folded.rows, tweets, at);
+    let keeping = KeepingRows::new(&folded.rows, &folded.results);
+    for window in [Window::Hour, Window::Day, Window::Week, Window::Month] {
+        for by in KeyKind::ALL {
+            let query = RankingQuery {
+                by,
+                window,
+                at,
+                limit: 7,
+            };
+            let expected = ranking(&folded.rows, &query).unwrap();
+            assert_eq!(ranking(&keeping, &query).unwrap(), expected, "{query:?}");
+        }
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn rankings_equal_those_counted_from_the_tweets(steps in steps(0..14), days_ago in 0_i64..4) {
-        let (rows, tweets) = fold_steps(&steps);
-        check(&rows, &tweets, NOON.plus(-days_ago * Timestamp::DAY));
+        let (folded, tweets) = fold_steps(&steps);
+        check_both(&folded, &tweets, NOON.plus(-days_ago * Timestamp::DAY));
     }
 
     #[test]
@@ -281,8 +322,8 @@ proptest! {
         for step in &mut steps {
             step.minutes_ago %= minutes;
         }
-        let (rows, tweets) = fold_steps(&steps);
-        check(&rows, &tweets, NOON);
+        let (folded, tweets) = fold_steps(&steps);
+        check_both(&folded, &tweets, NOON);
     }
 }
 
@@ -342,31 +383,6 @@ fn text_that_grows_in_normal_form_is_folded_and_its_long_keys_are_not_counted() 
     assert_eq!(of(KeyKind::Author)[0].count, 40);
 }
 
-/// Rows that count the bytes that a query looks at.
-struct CountedRows<'r> {
-    rows: &'r MemoryRows,
-    bytes: Cell<usize>,
-}
-
-impl Rows for CountedRows<'_> {
-    fn context(&self) -> &FoldContext {
-        self.rows.context()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
-        self.rows.get(key)
-    }
-
-    fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
-        self.rows.seek(seek)
-    }
-
-    fn look(&self, bytes: usize) -> Result<(), RowsError> {
-        self.bytes.set(self.bytes.get() + bytes);
-        Ok(())
-    }
-}
-
 #[test]
 fn ranking_of_a_week_reads_days_and_skips_other_kinds() {
     let mut folded = Folded::new();
@@ -382,10 +398,7 @@ fn ranking_of_a_week_reads_days_and_skips_other_kinds() {
     }
     folded.end_batch();
     let bytes_of = |by| {
-        let rows = CountedRows {
-            rows: &folded.rows,
-            bytes: Cell::new(0),
-        };
+        let rows = CountedRows::new(&folded.rows);
         let query = RankingQuery {
             by,
             window: Window::Week,
@@ -393,15 +406,47 @@ fn ranking_of_a_week_reads_days_and_skips_other_kinds() {
             limit: 10,
         };
         assert_eq!(ranking(&rows, &query).unwrap().total, 168);
-        rows.bytes.get()
+        rows.bytes_looked_at()
     };
     let leaves = folded.rows.0.iter();
     let leaves = leaves.filter(|(key, _)| key.kind() == COUNTS_FORMAT.kind);
-    let of_hours: usize = leaves
+    let of_hours: u64 = leaves
         .filter(|(key, _)| key.suffix().first() == Some(&1))
-        .map(|(_, row)| row.len())
+        .map(|(_, row)| u64::try_from(row.len()).unwrap())
         .sum();
     assert!(of_hours > 800_000, "{of_hours}");
     assert!(bytes_of(KeyKind::Word) < of_hours / 2);
     assert!(bytes_of(KeyKind::Author) < of_hours / 2);
+}
+
+#[test]
+fn second_ranking_reads_the_counts_of_touched_buckets_alone() {
+    let mut folded = Folded::new();
+    for number in 0..14 * 24 {
+        let minutes_ago = i64::try_from(number).unwrap() * 60;
+        let tweet = tweet(number, minutes_ago, 1, &[2, 3, 4, 5, 6]);
+        folded.fold(Event::TweetPosted(Box::new(tweet)));
+    }
+    folded.end_batch();
+    let read = |folded: &Folded| {
+        let counted = CountedRows::new(&folded.rows);
+        let query = RankingQuery {
+            by: KeyKind::Word,
+            window: Window::Week,
+            at: NOON,
+            limit: 10,
+        };
+        ranking(&KeepingRows::new(&counted, &folded.results), &query).unwrap();
+        (counted.bytes_looked_at(), counted.rows_read())
+    };
+    let (all, _) = read(&folded);
+    let (again, rows_again) = read(&folded);
+    assert!(all > 0);
+    assert_eq!(again, 0);
+    // The totals, which are counts of the volume.
+    assert!(rows_again <= 5, "{rows_again} rows");
+    folded.fold(Event::TweetPosted(Box::new(tweet(999, 0, 1, &[2]))));
+    folded.end_batch();
+    let (after, _) = read(&folded);
+    assert!(0 < after && after < all / 3, "{after} of {all} bytes");
 }

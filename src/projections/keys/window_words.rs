@@ -1,12 +1,14 @@
 //! The words of a keyword in a window and in the window before, for answers about them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::bucket::Group;
 use super::counts::KeyCounts;
 use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::ranking::Span;
+use super::recount::{Recounted, recounted};
 use crate::events::Timestamp;
 use crate::projections::overview::Window;
 use crate::projections::rows::{Rows, RowsError};
@@ -23,6 +25,29 @@ pub struct WindowWord {
     /// Number of tweets of each window that have the word.
     pub counts: Both<u64>,
 }
+
+/// A bucket that did not take all of its words.
+#[derive(Debug, Clone, Copy)]
+pub struct CutBucket(pub(super) Group);
+
+impl CutBucket {
+    /// The words that the bucket did not take, counted from its tweets. `None` if their texts have
+    /// more than `max_bytes` bytes.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn untaken(
+        self,
+        rows: &dyn Rows,
+        max_bytes: usize,
+    ) -> Result<Option<UntakenWords>, RowsError> {
+        Ok(recounted(rows, self.0, max_bytes)?.map(UntakenWords))
+    }
+}
+
+/// The words that a cut bucket did not take.
+#[derive(Debug)]
+pub struct UntakenWords(pub(super) Arc<Recounted>);
 
 /// The frequent words of a keyword in two windows.
 #[derive(Debug, Clone)]
@@ -50,7 +75,7 @@ impl WindowWords {
     ) -> Result<Self, RowsError> {
         let span = Span::of(window, at);
         let mut counted = KeySums::default();
-        let counts = KeyCounts::read(rows, KeyKind::Word)?;
+        let counts = KeyCounts::new(rows, KeyKind::Word);
         let cut = counts.visit_windows(&span, |word, changes| counted.add(word, changes))?;
         let words: Vec<_> = counted
             .iter()

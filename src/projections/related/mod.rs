@@ -117,11 +117,6 @@ impl Own {
     pub const fn words(&self) -> &WindowWords {
         &self.words
     }
-
-    /// The analyser of the texts.
-    pub const fn analyser(&self) -> &Analyser {
-        &self.analyser
-    }
 }
 
 /// The related words, with at most `limit` nodes.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::query::Spike;
 use crate::events::{Timestamp, TweetId};
@@ -13,7 +14,7 @@ use crate::projections::keys::{HourlyKeys, KeyKind};
 use crate::projections::statistics::{Association, ContingencyTable, Decimal, MIN_TWEETS};
 use crate::projections::timeline::top_tweets;
 use crate::projections::volume::{Step, points};
-use crate::projections::{Rows, RowsError};
+use crate::projections::{KeptResult, Rows, RowsError, kept};
 
 /// Maximum number of words, and of authors, in the reasons of a spike.
 pub const MAX_REASON_KEYS: usize = 5;
@@ -38,6 +39,15 @@ pub struct Reasons {
     pub authors: Vec<String>,
 }
 
+impl KeptResult for Reasons {
+    fn bytes(&self) -> usize {
+        let keys = self.words.iter().chain(&self.authors);
+        let of_keys: usize = keys.map(|key| key.len() + size_of::<String>()).sum();
+        let of_tweet = |id: &TweetId| id.as_bytes().len() + size_of::<TweetId>();
+        of_keys + self.tweets.iter().map(of_tweet).sum::<usize>()
+    }
+}
+
 /// Finds the reasons of the spikes of one keyword.
 pub struct Explainer<'r> {
     rows: &'r dyn Rows,
@@ -47,25 +57,30 @@ pub struct Explainer<'r> {
 }
 
 impl<'r> Explainer<'r> {
-    /// Reads the counts that all spikes need. `own_words` are never reasons.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn new(rows: &'r dyn Rows, own_words: BTreeSet<String>) -> Result<Self, RowsError> {
-        Ok(Self {
+    /// Explains spikes from these rows. `own_words` are never reasons.
+    pub fn new(rows: &'r dyn Rows, own_words: BTreeSet<String>) -> Self {
+        Self {
             rows,
-            words: HourlyKeys::read(rows, KeyKind::Word)?,
-            authors: HourlyKeys::read(rows, KeyKind::Author)?,
+            words: HourlyKeys::new(rows, KeyKind::Word),
+            authors: HourlyKeys::new(rows, KeyKind::Author),
             own_words,
-        })
+        }
     }
 
     /// The reasons of a spike. Reads its tweets, the counts of keys in its hours, and those in
-    /// seven stretches before it, each as long as the spike in whole days.
+    /// seven stretches before it, each as long as the spike in whole days. The rows can keep the
+    /// reasons, and what is read for each hour.
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn explain(&self, spike: &Spike) -> Result<Reasons, RowsError> {
+    pub fn explain(&self, spike: &Spike) -> Result<Arc<Reasons>, RowsError> {
+        let start = UsualTweets::span_before(spike).start;
+        // Spikes with different starts can be compared with tweets of the same time.
+        let number = spike.start.millis().cast_unsigned();
+        kept(self.rows, start..spike.end, number, || self.reasons(spike))
+    }
+
+    fn reasons(&self, spike: &Spike) -> Result<Reasons, RowsError> {
         let usual = UsualTweets::before(self.rows, spike)?;
         let words = Comparison::of(&self.words, spike, &usual)?;
         let authors = Comparison::of(&self.authors, spike, &usual)?;
@@ -85,12 +100,25 @@ struct UsualTweets {
 }
 
 impl UsualTweets {
+    /// The length of a spike in whole days, in milliseconds.
+    const fn stretch_of(spike: &Spike) -> i64 {
+        let length = spike.end.millis().saturating_sub(spike.start.millis());
+        Timestamp::from_millis(length)
+            .ceil_to(Timestamp::DAY)
+            .millis()
+    }
+
+    /// The time of the [`EARLIER_DAYS`].
+    fn span_before(spike: &Spike) -> Range<Timestamp> {
+        let stretches = EARLIER_DAYS.saturating_mul(Self::stretch_of(spike));
+        spike.start.plus(-stretches)..spike.start
+    }
+
     /// The usual tweets of the same hours on the [`EARLIER_DAYS`], or of all hours of these days.
     fn before(rows: &dyn Rows, spike: &Spike) -> Result<Self, RowsError> {
-        let length = spike.end.millis().saturating_sub(spike.start.millis());
-        let days = Timestamp::from_millis(length).ceil_to(Timestamp::DAY);
-        let earlier = |number: i64| -number.saturating_mul(days.millis());
-        let all = spike.start.plus(earlier(EARLIER_DAYS))..spike.start;
+        let all = Self::span_before(spike);
+        let stretch = Self::stretch_of(spike);
+        let earlier = |number: i64| -number.saturating_mul(stretch);
         let points = points(rows, all.start, all.end, Step::Hour, 0)?;
         let count_in = |span: &Range<Timestamp>| -> u64 {
             let inside = points.iter().filter(|point| span.contains(&point.at));
@@ -198,8 +226,8 @@ mod tests {
             expected: Decimal::default(),
             score: Decimal::default(),
         };
-        let explainer = Explainer::new(&folded.rows, BTreeSet::new()).unwrap();
-        explainer.explain(&spike).unwrap().words
+        let explainer = Explainer::new(&folded.rows, BTreeSet::new());
+        explainer.explain(&spike).unwrap().words.clone()
     }
 
     #[test]

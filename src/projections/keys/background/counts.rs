@@ -11,28 +11,24 @@ use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
-use crate::events::Timestamp;
+use crate::projections::kept;
 use crate::projections::keys::bucket::{EntryKey, Width, parse_entry};
+use crate::projections::keys::bucket_sums::BucketSums;
 use crate::projections::keys::counts::{Buckets, KeyCounts};
-use crate::projections::keys::key_sums::at_least_none;
+use crate::projections::keys::key_sums::{KeySums, at_least_none};
 use crate::projections::keys::kind::KeyKind;
 use crate::projections::keys::ranking::Span;
-use crate::projections::keys::recount::Recount;
 use crate::projections::keys::window_parts::{Costs, Part, parts};
-use crate::projections::keys::window_words::{Both, WindowWords, totals};
+use crate::projections::keys::window_words::{Both, CutBucket, UntakenWords, WindowWords, totals};
 use crate::projections::rows::{Rows, RowsError};
-use crate::projections::timeline::StoredTweet;
 use crate::projections::tree::{Step, TreeReader};
-use crate::text::{Analyser, first_bytes};
+use crate::text::first_bytes;
 
 /// If a keyword has at most this many words, a reader of the map skips the leaves between the
 /// words.
 const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
 
-/// The length of the span for which tweets of a cut bucket are read at once, in milliseconds.
-const STEP: i64 = 5 * Timestamp::MINUTE;
-
-/// Maximum length of the texts of cut buckets that one answer analyses, in bytes.
+/// Maximum length of text of cut buckets that one answer analyses, in bytes.
 const MAX_RECOUNT_BYTES: usize = 16 << 20;
 
 /// The number of tweets of other keywords that have each word of a keyword, in the windows of these
@@ -109,68 +105,78 @@ impl<'w> OtherCounts<'w> {
 
     fn add_map(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
         let span = &self.words.span;
+        let are_few = self.words.words().len() <= FEW_WORDS;
         for part in parts(span, &mut HourCosts { rows, span })? {
-            self.add_part(rows, &part)?;
+            if are_few {
+                self.add_few_of_part(rows, &part)?;
+                continue;
+            }
+            for buckets in part.buckets.pieces() {
+                let sums = sums(rows, &buckets)?;
+                let mut next = 0;
+                for (key, count) in sums.iter() {
+                    self.add_entry(key, part.changes(count), &mut next);
+                }
+            }
         }
         Ok(())
     }
 
-    /// Adds the entries of the buckets of a part. Entries and words are both in order, so one pass
-    /// over the entries of a bucket finds all words. If the words are few, the pass skips the
-    /// entries between them.
-    fn add_part(&mut self, rows: &dyn Rows, part: &Part) -> Result<(), RowsError> {
+    /// Adds the entries of the words in the buckets of a part. The reader skips the entries between
+    /// them.
+    fn add_few_of_part(&mut self, rows: &dyn Rows, part: &Part) -> Result<(), RowsError> {
         let words = self.words.words();
-        let firsts = Arc::clone(&self.firsts);
-        let first_of = |place: usize| firsts.get(place).copied();
-        let are_few = words.len() <= FEW_WORDS;
         let Buckets { width, numbers } = &part.buckets;
         let (width, mut last, mut next) = (*width, numbers.start, 0);
         let reader = TreeReader::new(rows, &BACKGROUND_FORMAT);
         reader.scan(&words_of(width, last).prefix(), |name, count| {
-            let Some((bucket, _, EntryKey::Key(key))) = parse_entry(width, name) else {
+            let Some((bucket, key)) = entry_in(&part.buckets, name) else {
                 return Step::Stop;
             };
-            if !numbers.contains(&bucket) {
-                return Step::Stop;
-            }
             if bucket != last {
                 (last, next) = (bucket, 0);
             }
-            if key.is_empty() {
-                add_both(&mut self.totals, part.changes(count));
-            }
-            let first = first_bytes(key);
-            while first_of(next).is_some_and(|word| word < first) {
-                next += 1;
-            }
-            while first_of(next) == Some(first)
-                && let Some(word) = words.get(next)
-            {
-                // The first eight bytes are equal already.
-                let order = match word.word.as_bytes() {
-                    word if word.len() == key.len() && key.len() <= 8 => Ordering::Equal,
-                    word => word.cmp(key),
-                };
-                if order == Ordering::Greater {
-                    break;
-                }
-                if order == Ordering::Equal
-                    && let Some(counts) = self.counts.get_mut(next)
-                {
-                    add_both(counts, part.changes(count));
-                }
-                next += 1;
-            }
+            self.add_entry(key, part.changes(count), &mut next);
             match words.get(next) {
-                _ if !are_few => Step::Next,
                 Some(word) => Step::SkipTo(words_of(width, bucket).entry(word.word.as_bytes())),
                 None => Step::SkipTo(words_of(width, bucket.saturating_add(1)).prefix().to_vec()),
             }
         })
     }
 
-    /// Subtracts the counts of the keyword itself, which backgrounds include. Its counts lack the
-    /// words that its cut buckets did not take: see [`OtherCounts::take_out_untaken`].
+    /// Adds an entry, if it is of one of the words. Entries come in the order of their keys, and
+    /// `next` is the place of the first word that later entries can have.
+    fn add_entry(&mut self, key: &[u8], changes: Both<i64>, next: &mut usize) {
+        if key.is_empty() {
+            add_both(&mut self.totals, changes);
+        }
+        let first = first_bytes(key);
+        let first_of = |place: usize| self.firsts.get(place).copied();
+        while first_of(*next).is_some_and(|word| word < first) {
+            *next += 1;
+        }
+        while first_of(*next) == Some(first)
+            && let Some(word) = self.words.words().get(*next)
+        {
+            // Eight bytes are compared already.
+            let order = match word.word.as_bytes() {
+                word if word.len() == key.len() && key.len() <= 8 => Ordering::Equal,
+                word => word.cmp(key),
+            };
+            if order == Ordering::Greater {
+                break;
+            }
+            if order == Ordering::Equal
+                && let Some(counts) = self.counts.get_mut(*next)
+            {
+                add_both(counts, changes);
+            }
+            *next += 1;
+        }
+    }
+
+    /// Subtracts the counts of the keyword itself from a background that includes it. These counts
+    /// lack the words that cut buckets did not take: see [`OtherCounts::take_out_untaken`].
     pub fn take_out_own(&mut self) {
         for (counts, word) in self.counts.iter_mut().zip(self.words.words()) {
             take_out(counts, word.counts);
@@ -178,40 +184,27 @@ impl<'w> OtherCounts<'w> {
         take_out(&mut self.totals, self.words.totals());
     }
 
-    /// Subtracts the counts of the words that cut buckets of the keyword did not take. `read`
-    /// returns the tweets of the keyword in a span of time; `None` if their texts are longer than
-    /// the given number of bytes. A bucket in which the texts exceed 16 MiB in total is left out,
-    /// and so are the cut buckets after it.
+    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the words
+    /// of a bucket, from the rows of the keyword; `None` when its texts have more bytes than it is
+    /// given. That bucket and those behind it stay as they are: all texts together have at most 16
+    /// MiB.
     ///
     /// # Errors
     /// The error of `read`.
     pub fn take_out_untaken<E>(
         &mut self,
-        analyser: &Analyser,
-        mut read: impl FnMut(Range<Timestamp>, usize) -> Result<Option<Vec<StoredTweet>>, E>,
+        mut read: impl FnMut(CutBucket, usize) -> Result<Option<UntakenWords>, E>,
     ) -> Result<(), E> {
         let words = self.words;
         let start = words.times().start;
         let mut left = MAX_RECOUNT_BYTES;
         for group in &words.cut {
-            let times = group.times();
-            let (mut from, mut tweets) = (times.start, Vec::new());
-            while from < times.end {
-                let to = from.plus(STEP);
-                let Some(more) = read(from..to, left)? else {
-                    return Ok(());
-                };
-                let bytes = more.iter().map(|stored| stored.tweet.text.len()).sum();
-                left = left.saturating_sub(bytes);
-                tweets.extend(more);
-                from = to;
-            }
-            let mut recount = Recount::new(group.kind, analyser);
-            for stored in &tweets {
-                recount.add(stored);
-            }
-            let window = usize::from(times.start < start);
-            for (word, count) in recount.split().1 {
+            let Some(UntakenWords(counted)) = read(CutBucket(*group), left)? else {
+                return Ok(());
+            };
+            left = left.saturating_sub(counted.text_bytes);
+            let window = usize::from(group.times().start < start);
+            for (word, count) in &counted.untaken {
                 let place = self.places.get(word.as_bytes());
                 if let Some(counts) = place.and_then(|place| self.counts.get_mut(*place)) {
                     add(counts, window, count.cast_signed().saturating_neg());
@@ -238,7 +231,7 @@ impl<'w> OtherCounts<'w> {
     pub fn read_keyword(&self, rows: &dyn Rows) -> Result<KeywordCounts, RowsError> {
         let span = &self.words.span;
         let mut read = KeywordCounts::default();
-        let keys = KeyCounts::read(rows, KeyKind::Word)?;
+        let keys = KeyCounts::new(rows, KeyKind::Word);
         keys.visit_windows(span, |word, changes| {
             if let Some(place) = self.places.get(word) {
                 add_both(read.counts.entry(*place).or_default(), changes);
@@ -271,8 +264,33 @@ impl<'w> OtherCounts<'w> {
     }
 }
 
-/// Estimates costs as a number of hours. The background has no limit on words, so the counts of a
-/// day are the sums of the counts of its hours.
+/// The counts of the words in buckets of the map, added up.
+fn sums(rows: &dyn Rows, buckets: &Buckets) -> Result<Arc<BucketSums>, RowsError> {
+    let first = words_of(buckets.width, buckets.numbers.start);
+    kept(rows, buckets.span(), first.number(), || {
+        let mut sums = KeySums::default();
+        let reader = TreeReader::new(rows, &BACKGROUND_FORMAT);
+        reader.visit(&first.prefix(), |name, count| {
+            let found = entry_in(buckets, name);
+            if let Some((_, key)) = found {
+                sums.add(key, [count.cast_signed(), 0]);
+            }
+            found.is_some()
+        })?;
+        Ok(BucketSums::of(&sums, Vec::new()))
+    })
+}
+
+/// The bucket and the key of an entry of the map, if it belongs to these buckets.
+fn entry_in<'n>(buckets: &Buckets, name: &'n [u8]) -> Option<(u32, &'n [u8])> {
+    let (bucket, _, EntryKey::Key(key)) = parse_entry(buckets.width, name)? else {
+        return None;
+    };
+    buckets.numbers.contains(&bucket).then_some((bucket, key))
+}
+
+/// The hours that have to be read. The background has no limit of words, so a day has the sums of
+/// its hours.
 struct HourCosts<'r> {
     rows: &'r dyn Rows,
     span: &'r Span,

@@ -7,12 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::events::{Event, Sequence, Timestamp, TweetDeleted, TweetId, TweetPosted};
-use crate::projections::keys::window_words::WindowWords;
+use crate::projections::keys::window_words::{CutBucket, WindowWords};
 use crate::projections::overview::Window;
-use crate::projections::rows::RowsError;
 use crate::projections::test_history::NOON;
 use crate::projections::test_shard::TestShard;
-use crate::projections::timeline::for_each_stored;
 use crate::projections::tree::TreeReader;
 use crate::projections::{KeywordView, Meter, MeteredRows};
 use crate::text::{Analyser, TweetKeys};
@@ -135,12 +133,8 @@ fn of_others<'w>(shard: &Shard, words: &'w WindowWords) -> OtherCounts<'w> {
     counts.add_shard(&shard.map, &shard.runs).unwrap();
     counts.take_out_own();
     let own = &shard.keywords[0].rows;
-    let read = |times: std::ops::Range<Timestamp>, _| {
-        let mut tweets = Vec::new();
-        for_each_stored(own, times.start, times.end, |stored| tweets.push(stored))?;
-        Ok::<_, RowsError>(Some(tweets))
-    };
-    counts.take_out_untaken(&Analyser::default(), read).unwrap();
+    let read = |bucket: CutBucket, max_bytes| bucket.untaken(own, max_bytes);
+    counts.take_out_untaken(read).unwrap();
     counts
 }
 
