@@ -14,6 +14,7 @@ use super::pending_keys::PendingKeys;
 use super::ranking::Span;
 use super::recount::recounted;
 use super::window_parts::{Costs, parts};
+use super::window_sums::WindowSums;
 use super::window_words::Both;
 use super::{COUNTS_FORMAT, pending};
 use crate::events::{Sequence, Timestamp};
@@ -98,6 +99,16 @@ impl<'r> KeyCounts<'r> {
             }
         }
         Ok(cut)
+    }
+
+    /// The counts of all keys in a window and in the window before.
+    pub(super) fn window_sums(&self, span: &Span) -> Result<Arc<WindowSums>, RowsError> {
+        let number = self.group(span.width, 0).number();
+        kept(self.rows, span.whole(), number, || {
+            let mut sums = KeySums::default();
+            let cut = self.visit_windows(span, |key, changes| sums.add(key, changes))?;
+            Ok(WindowSums::of(&sums, cut))
+        })
     }
 
     /// The counts of buckets, added up.

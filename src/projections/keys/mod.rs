@@ -36,6 +36,7 @@ mod ranking;
 mod recount;
 mod remove;
 mod window_parts;
+mod window_sums;
 mod window_words;
 mod written_keys;
 

@@ -3,11 +3,13 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::bucket::Width;
 use super::counts::KeyCounts;
-use super::key_sums::{KeySums, Pair};
+use super::key_sums::Pair;
 use super::kind::KeyKind;
+use super::window_sums::WindowSums;
 use crate::events::Timestamp;
 use crate::projections::overview::Window;
 use crate::projections::rows::{Rows, RowsError};
@@ -103,6 +105,12 @@ impl Span {
         }
     }
 
+    /// The time of both windows.
+    pub(super) fn whole(&self) -> Range<Timestamp> {
+        let [before, _, end] = self.times();
+        before..end
+    }
+
     pub(super) fn times(&self) -> [Timestamp; 3] {
         self.bounds.map(|bucket| self.width.start(bucket))
     }
@@ -114,8 +122,7 @@ type KeyCount<'c> = (&'c [u8], Pair);
 /// All keys of both windows.
 struct Counted {
     span: Span,
-    keys: KeySums,
-    is_cut: bool,
+    keys: Arc<WindowSums>,
     previous_total: u64,
     total: u64,
 }
@@ -123,14 +130,11 @@ struct Counted {
 impl Counted {
     fn read(rows: &dyn Rows, query: &RankingQuery) -> Result<Self, RowsError> {
         let span = Span::of(query.window, query.at);
-        let counts = KeyCounts::new(rows, query.by);
-        let mut keys = KeySums::default();
-        let cut = counts.visit_windows(&span, |key, changes| keys.add(key, changes))?;
+        let keys = KeyCounts::new(rows, query.by).window_sums(&span)?;
         let totals = volume::counts_between(rows, &span.times())?.counts;
         let total_of = |index| totals.get(index).copied().unwrap_or(0);
         Ok(Self {
             keys,
-            is_cut: !cut.is_empty(),
             previous_total: total_of(0),
             total: total_of(1),
             span,
@@ -149,7 +153,7 @@ impl Counted {
             until,
             total: self.total,
             distinct: u64::try_from(distinct).unwrap_or(u64::MAX),
-            is_cut: self.is_cut,
+            is_cut: !self.keys.cut.is_empty(),
             items,
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::bucket::Group;
 use super::counts::KeyCounts;
-use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::ranking::Span;
 use super::recount::{Recounted, recounted};
@@ -74,9 +73,7 @@ impl WindowWords {
         is_left_out: impl Fn(&str) -> bool,
     ) -> Result<Self, RowsError> {
         let span = Span::of(window, at);
-        let mut counted = KeySums::default();
-        let counts = KeyCounts::new(rows, KeyKind::Word);
-        let cut = counts.visit_windows(&span, |word, changes| counted.add(word, changes))?;
+        let counted = KeyCounts::new(rows, KeyKind::Word).window_sums(&span)?;
         let words: Vec<_> = counted
             .iter()
             .filter(|(_, pair)| pair.current >= min || pair.previous >= min)
@@ -89,7 +86,7 @@ impl WindowWords {
         Ok(Self {
             words,
             totals: totals(rows, &span)?,
-            cut,
+            cut: counted.cut.clone(),
             span,
         })
     }

@@ -19,7 +19,10 @@ use crate::projections::keys::key_sums::{KeySums, at_least_none};
 use crate::projections::keys::kind::KeyKind;
 use crate::projections::keys::ranking::Span;
 use crate::projections::keys::window_parts::{Costs, Part, parts};
-use crate::projections::keys::window_words::{Both, CutBucket, UntakenWords, WindowWords, totals};
+use crate::projections::keys::window_sums::WindowSums;
+use crate::projections::keys::window_words::{
+    Both, CutBucket, UntakenWords, WindowWord, WindowWords, totals,
+};
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Step, TreeReader};
 use crate::text::first_bytes;
@@ -38,15 +41,32 @@ pub struct OtherCounts<'w> {
     words: &'w WindowWords,
     /// The index of each word.
     places: Arc<HashMap<&'w [u8], usize, RandomState>>,
-    /// The [`first_bytes`] of each word, at the index of the word.
-    firsts: Arc<[u64]>,
-    /// The counts of each word, at the index of the word.
+    starts: Arc<[WordStart]>,
     counts: Vec<Both<i64>>,
     /// The number of all tweets.
     totals: Both<i64>,
 }
 
-/// The number of tweets of one other keyword that have each word, by the index of the word.
+/// What most comparisons read of a word.
+#[derive(Debug)]
+struct WordStart {
+    /// The first bytes.
+    first: u64,
+    /// The length in bytes.
+    length: usize,
+}
+
+impl WordStart {
+    fn of(word: &WindowWord) -> Self {
+        let word = word.word.as_bytes();
+        Self {
+            first: first_bytes(word),
+            length: word.len(),
+        }
+    }
+}
+
+/// The number of tweets of one other keyword with each word, by the index of the word.
 #[derive(Debug, Default)]
 pub struct KeywordCounts {
     counts: HashMap<usize, Both<i64>, RandomState>,
@@ -60,11 +80,7 @@ impl<'w> OtherCounts<'w> {
         let places = places.map(|(place, one)| (one.word.as_bytes(), place));
         Self {
             places: Arc::new(places.collect()),
-            firsts: words
-                .words()
-                .iter()
-                .map(|one| first_bytes(one.word.as_bytes()))
-                .collect(),
+            starts: words.words().iter().map(WordStart::of).collect(),
             counts: vec![[0; 2]; words.words().len()],
             totals: [0; 2],
             words,
@@ -105,19 +121,16 @@ impl<'w> OtherCounts<'w> {
 
     fn add_map(&mut self, rows: &dyn Rows) -> Result<(), RowsError> {
         let span = &self.words.span;
-        let are_few = self.words.words().len() <= FEW_WORDS;
-        for part in parts(span, &mut HourCosts { rows, span })? {
-            if are_few {
+        if self.words.words().len() <= FEW_WORDS {
+            for part in parts(span, &mut HourCosts { rows, span })? {
                 self.add_few_of_part(rows, &part)?;
-                continue;
             }
-            for buckets in part.buckets.pieces() {
-                let sums = sums(rows, &buckets)?;
-                let mut next = 0;
-                for (key, count) in sums.iter() {
-                    self.add_entry(key, part.changes(count), &mut next);
-                }
-            }
+            return Ok(());
+        }
+        let mut next = 0;
+        for (key, pair) in window_sums(rows, span)?.iter() {
+            let changes = [pair.current, pair.previous].map(u64::cast_signed);
+            self.add_entry(key, changes, &mut next);
         }
         Ok(())
     }
@@ -150,18 +163,24 @@ impl<'w> OtherCounts<'w> {
         if key.is_empty() {
             add_both(&mut self.totals, changes);
         }
-        let first = first_bytes(key);
-        let first_of = |place: usize| self.firsts.get(place).copied();
-        while first_of(*next).is_some_and(|word| word < first) {
+        let (first, length) = (first_bytes(key), key.len());
+        while self
+            .starts
+            .get(*next)
+            .is_some_and(|word| word.first < first)
+        {
             *next += 1;
         }
-        while first_of(*next) == Some(first)
-            && let Some(word) = self.words.words().get(*next)
+        while let Some(word) = self.starts.get(*next)
+            && word.first == first
         {
             // Eight bytes are compared already.
-            let order = match word.word.as_bytes() {
-                word if word.len() == key.len() && key.len() <= 8 => Ordering::Equal,
-                word => word.cmp(key),
+            let order = if word.length == length && length <= 8 {
+                Ordering::Equal
+            } else {
+                let words = self.words.words();
+                let word = words.get(*next).map(|one| one.word.as_bytes());
+                word.cmp(&Some(key))
             };
             if order == Ordering::Greater {
                 break;
@@ -264,8 +283,24 @@ impl<'w> OtherCounts<'w> {
     }
 }
 
+/// The counts of the words of the map in a window and in the window before.
+fn window_sums(rows: &dyn Rows, span: &Span) -> Result<Arc<WindowSums>, RowsError> {
+    let number = words_of(span.width, 0).number();
+    kept(rows, span.whole(), number, || {
+        let mut sums = KeySums::default();
+        for part in parts(span, &mut HourCosts { rows, span })? {
+            for buckets in part.buckets.pieces() {
+                for (key, count) in bucket_sums(rows, &buckets)?.iter() {
+                    sums.add(key, part.changes(count));
+                }
+            }
+        }
+        Ok(WindowSums::of(&sums, Vec::new()))
+    })
+}
+
 /// The counts of the words in buckets of the map, added up.
-fn sums(rows: &dyn Rows, buckets: &Buckets) -> Result<Arc<BucketSums>, RowsError> {
+fn bucket_sums(rows: &dyn Rows, buckets: &Buckets) -> Result<Arc<BucketSums>, RowsError> {
     let first = words_of(buckets.width, buckets.numbers.start);
     kept(rows, buckets.span(), first.number(), || {
         let mut sums = KeySums::default();
