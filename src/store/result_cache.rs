@@ -53,7 +53,7 @@ pub(super) struct Ticket(u64);
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Number of puts to owners that are known here.
+    /// Number of puts that touched tweets.
     puts: u64,
     uses: u64,
     bytes: usize,
@@ -184,14 +184,15 @@ impl ResultCache {
     /// Drops the results of an owner that depend on touched tweets. The caller holds the lock
     /// under which the rows of the put become visible.
     pub(super) fn put(&self, owner: &Owner, touched: TouchedTimes) {
-        let held = &mut *self.held.lock();
-        let Some(of) = held.owners.get_mut(owner) else {
-            return;
-        };
         if touched.is_empty() {
             return;
         }
+        let held = &mut *self.held.lock();
+        // Also without an owner: a question may have begun before the owner was forgotten.
         held.puts += 1;
+        let Some(of) = held.owners.get_mut(owner) else {
+            return;
+        };
         let dropped = of.concerned(&touched);
         of.puts.push_back((held.puts, touched));
         if of.puts.len() > MAX_PUTS
@@ -250,7 +251,7 @@ impl OfOwner {
         while let Some(((next, ..), _)) = self.by_span.range((level, i64::MIN, i64::MIN)..).next() {
             for range in touched.ranges() {
                 // Spans of this level are shorter than this.
-                let longest = 1_i64.checked_shl(next + 1).unwrap_or(i64::MAX);
+                let longest = 2_i64.saturating_pow(next + 1);
                 let first = range.start.millis().saturating_sub(longest);
                 let last = range.end.millis();
                 let near = (*next, first, i64::MIN)..(*next, last, i64::MIN);
@@ -388,6 +389,20 @@ mod tests {
         let large = Arc::new(Number(3));
         cache.insert(&owner(), ticket, key(90..91), large, 4 * OVERHEAD_BYTES);
         assert_eq!(cache.number(ticket, 90..91), None);
+    }
+
+    #[test]
+    fn put_to_a_forgotten_owner_ends_the_questions_that_began_before() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        for number in 0..=MAX_IDLE_OWNERS {
+            cache.begin(&Owner::Background(number));
+        }
+        assert!(!cache.held.lock().owners.contains_key(&owner()));
+        cache.put(&owner(), touched(7));
+        let later = cache.begin(&owner());
+        cache.keep(ticket, 5..10, 1);
+        assert_eq!(cache.number(later, 5..10), None);
     }
 
     #[test]
