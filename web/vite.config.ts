@@ -68,5 +68,21 @@ export default defineConfig({
     // The tokens are OKLCH, which these browsers know; lowering them would double the file.
     cssTarget: ["chrome111", "firefox113", "safari16.4"],
     chunkSizeWarningLimit: 400,
+    // Many small files wait for each other on a slow line. What several pages use is one file, and all styles are one;
+    // what only one page needs, and what is large, stays apart.
+    cssCodeSplit: false,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            {
+              name: "shared",
+              test: (id) => !/react-virtuoso|uplot|d3-|Donut|RelatedMap|i18n\/(ko|en)\.json/i.test(id),
+              minShareCount: 2,
+            },
+          ],
+        },
+      },
+    },
   },
 });

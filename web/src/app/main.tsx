@@ -73,8 +73,9 @@ function App() {
 }
 
 applyUi(useUi.getState());
+const texts = loadLanguage(useUi.getState().language);
 preloadPage(location);
-await loadLanguage(useUi.getState().language);
+await texts;
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

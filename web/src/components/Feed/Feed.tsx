@@ -22,6 +22,7 @@ const MAX_PAUSED = 2_000;
 /** The list has drawn its top again by then. */
 const FOCUS_AFTER_MS = 60;
 const TOP_PX = 40;
+const FIRST_ROWS = 12;
 /** Drawn above and below what is seen. */
 const OVERSCAN_PX = { top: 200, bottom: 400 };
 
@@ -156,6 +157,8 @@ export function Feed(props: FeedProps) {
             ref={list}
             key={wide ? "own" : "window"}
             data={rows as Row[]}
+            // Drawn before anything is measured, so that the line at the end does not stand at the top first.
+            initialItemCount={Math.min(rows.length, FIRST_ROWS)}
             useWindowScroll={!wide}
             computeItemKey={(_, row) => row.id}
             itemsRendered={(items) => setDrawn(items.flatMap(({ data }) => data?.id ?? []))}

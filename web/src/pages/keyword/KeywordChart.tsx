@@ -125,7 +125,7 @@ export function KeywordChart({
           onReset={() => onStretch(undefined)}
         />
       ) : (
-        <Skeleton height={268} />
+        <Skeleton height={248} />
       )}
     </Card>
   );

@@ -21,8 +21,8 @@ const RelatedList = lazy(() =>
 const FullMap = lazy(() => import("./FullMap"));
 
 const SHOWN = 14;
-/** The height of a whole list, kept free while it loads. */
-const LIST_PX = SHOWN * 34 + 14;
+/** The height of a whole list, kept free while it loads; the placeholder has a padding of its own. */
+const LIST_PX = SHOWN * 34 + 14 - 20;
 
 const WORDS = ["word", "hashtag", "mention"] as const;
 type Words = (typeof WORDS)[number];
