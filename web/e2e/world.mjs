@@ -64,7 +64,7 @@ const environment = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TIDINGS_")));
 
 /** Starts a server and the dashboard. `next` counts the published tweets: their ids are `e2e:1`, `e2e:2`, … */
-export async function makeWorld() {
+export async function makeWorld({ command = "serve", startSeconds = 15 } = {}) {
   const data = await mkdtemp(join(tmpdir(), "tidings-e2e-"));
   const port = await freePort();
   const server = `http://127.0.0.1:${port}`;
@@ -73,9 +73,9 @@ export async function makeWorld() {
   let next = 1;
 
   async function start() {
-    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--data", data];
+    const args = [command, "--listen", `127.0.0.1:${port}`, "--data", data];
     child = spawn(binary, args, { stdio: "ignore", env: environment() });
-    for (let tries = 0; tries < 150; tries += 1) {
+    for (let tries = 0; tries < startSeconds * 10; tries += 1) {
       await wait(100);
       if ((await fetch(`${server}/readyz`).catch(() => undefined))?.ok) return;
     }

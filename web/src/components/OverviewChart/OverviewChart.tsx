@@ -85,7 +85,8 @@ export function OverviewChart({
     mode === "stack" ? Math.max(...totals) : Math.max(...series.flatMap(({ values }) => values));
   const bottom = height - MARGIN.bottom;
   const { y, ticks } = countScale(largest, bottom, MARGIN.top);
-  const column = (width - MARGIN.left - MARGIN.right) / count;
+  // Before the first measure there is no room at all.
+  const column = Math.max(4, (width - MARGIN.left - MARGIN.right) / count);
   const gap = Math.max(2, column * 0.22);
   const x = (index: number) => MARGIN.left + index * column;
   const keys = (event: KeyboardEvent) => {

@@ -104,15 +104,22 @@ const spikeTable = (spikes: readonly SpikeOfKeyword[], t: T): CsvTable => [
   ]),
 ];
 
-/** Rewrites the sentence only when its words change, and not more often than people can read. */
+/** What a sentence says but its figures. */
+const saying = (sentences: ReturnType<typeof headline>) =>
+  JSON.stringify(sentences, (_, value) => (typeof value === "number" ? 0 : value));
+
+/**
+ * Says something else only when the words change, and not more often than people can read. The figures in the same
+ * words are always those of the page, so that no two of them disagree.
+ */
 function useCalmHeadline(overview: Overview) {
   const next = headline(overview);
-  const shown = useRef({ text: "", window: overview.window, sentences: next, at: 0 });
-  const text = JSON.stringify(next);
+  const shown = useRef({ words: saying(next), window: overview.window, sentences: next, at: Date.now() });
+  const words = saying(next);
   const held = shown.current;
-  if (held.window !== overview.window || (text !== held.text && Date.now() - held.at > SENTENCE_MS)) {
-    shown.current = { text, window: overview.window, sentences: next, at: Date.now() };
-  }
+  if (words === held.words) shown.current = { ...held, window: overview.window, sentences: next };
+  else if (held.window !== overview.window || Date.now() - held.at > SENTENCE_MS)
+    shown.current = { words, window: overview.window, sentences: next, at: Date.now() };
   return shown.current.sentences;
 }
 
