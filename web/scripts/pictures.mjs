@@ -5,6 +5,8 @@ import { chromium } from "playwright-core";
 const WIDTHS = [360, 768, 1440, 2560];
 const THEMES = ["light", "dark"];
 const LANGUAGES = ["ko", "en"];
+/** On a phone the feed scrolls with the page and has no end. */
+const MAX_HEIGHT = 2_600;
 const height = (width) => (width < 800 ? 800 : width > 2000 ? 1440 : 900);
 
 /** WebP is a fifth of PNG here. Chromium encodes it, so no other program is needed. */
@@ -56,7 +58,7 @@ export async function takePictures(pages, folder, choice = {}) {
     });
     if (size.over > 0) problems.push(`${file}: ${size.over} px of sideways scroll`);
     // A window as high as the page, because sidebar and feed are as high as the window.
-    await page.setViewportSize({ width, height: Math.max(height(width), size.high) });
+    await page.setViewportSize({ width, height: Math.max(height(width), Math.min(size.high, MAX_HEIGHT)) });
     await page.waitForTimeout(250);
     const png = await page.screenshot();
     await page.close();

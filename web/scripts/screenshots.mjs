@@ -7,6 +7,14 @@ const [folder = "../docs/screenshots"] = process.argv.slice(2);
 // The four months of the demo are counted before it is ready.
 const demo = await makeWorld({ command: "demo", startSeconds: 120 });
 const empty = await makeWorld();
+/** The demo sends its four months after it has begun to answer; the last tweets are of now. */
+for (let tries = 0; tries < 300; tries += 1) {
+  const { latest } = await (await fetch(`${demo.server}/api/v1/overview`)).json();
+  const { shards } = await (await fetch(`${demo.server}/readyz`)).json();
+  const age = Date.now() - Date.parse(latest[0]?.at ?? 0);
+  if (age < 60_000 && shards.every(({ lag }) => lag === 0)) break;
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+}
 try {
   const pages = { ...(await pagesOf(demo.baseURL)), "first-run": `${empty.baseURL}/` };
   const problems = await takePictures(pages, folder);

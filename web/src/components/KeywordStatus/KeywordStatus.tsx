@@ -131,7 +131,11 @@ function LedgerCell({ keyword, ledger }: { keyword: string; ledger: Ledger | und
       label={t("ops.ledger.of", { keyword })}
       trigger={
         <button type="button" className={open === 0 ? "status-led t2" : "status-led bad"}>
-          {exact(ledger.journaled - open)} {open === 0 ? "=" : "≠"} {exact(ledger.journaled)}
+          {exact(ledger.journaled - open)}
+          <span className="hide-s">
+            {" "}
+            {open === 0 ? "=" : "≠"} {exact(ledger.journaled)}
+          </span>
         </button>
       }
     >

@@ -4,6 +4,9 @@ import { useLanguage } from "@/i18n/I18n";
 import "../Chart/Chart.css";
 import { countScale } from "../Chart/scale";
 
+/** A letter of a label takes about so much; a stretch that does not fit is named by its start. */
+const LETTER_PX = 6.4;
+
 export interface BarGroup {
   name: string;
   bars: readonly { name: string; colour: string; count: number }[];
@@ -68,7 +71,7 @@ export function WeekBars({ groups, label }: { groups: readonly BarGroup[]; label
                   );
                 })}
                 <text x={centre} y={height - 6} textAnchor="middle">
-                  {name}
+                  {name.length * LETTER_PX < group ? name : name.split("–")[0]}
                 </text>
               </g>
             );
