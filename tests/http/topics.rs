@@ -259,7 +259,8 @@ async fn subscribers_at_one_position_share_a_long_answer_about_one_keyword() {
     running.stop().await;
 }
 
-/// A question over many keywords that waits for a permit, until the permits are closed. Its answer is its number, from 1.
+/// A question over many keywords that reads the rows, and then waits for a permit until the permits
+/// are closed. Its answer is its number, from 1.
 #[derive(Debug)]
 struct Slow {
     begun: Arc<AtomicU64>,
@@ -275,10 +276,10 @@ impl JoinedQuestion for Slow {
         _: Timestamp,
     ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError> {
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let read = views.read(keyword, |summary, _| Ok(summary.mark))?;
         if let Ok(permit) = Handle::current().block_on(self.permits.acquire()) {
             permit.forget();
         }
-        let read = views.read(keyword, |summary, _| Ok(summary.mark))?;
         Ok(read.map(|read| MarkedAnswer {
             value: EncodedAnswer(json!({ "number": number }).to_string().into_bytes().into()),
             epoch: read.epoch,
