@@ -3,12 +3,12 @@
 //!
 //! In: results of questions, and the touched times of each put. Out: results that hold.
 //!
-//! A result has an [`Owner`]: the keyword or the background whose rows it was made from. A put to an
-//! owner drops the results whose spans it touches, while it holds the lock of the memtables. So a
-//! question that reads one version of the rows finds only results of this version. A question takes
-//! a **ticket** when it begins: the number of puts so far. A result that it makes is kept if no
-//! later put has touched its span. A snapshot shows a past version: it uses a result only if no put
-//! has touched the span between the snapshot and the result.
+//! A result has an [`Owner`]: the keyword or the background whose rows it was made from. A put to
+//! an owner drops the results whose spans it touches, while it holds the lock of the memtables. So
+//! a question that reads one version of the rows finds only results of this version. A question
+//! takes a **ticket** when it begins: the number of puts so far. A result that it makes is kept if
+//! no later put has touched its span. A snapshot shows a past version: it uses a result only if no
+//! put has touched the span between the snapshot and the result.
 //!
 //! The results of all owners together have a limit in bytes. The result unused for longest is
 //! dropped first.
