@@ -78,7 +78,7 @@ export const tests = [
           assert.ok(!seen.has(id) || seen.get(id) === position, `${id} stands twice`);
           seen.set(id, position);
         }
-        await list.evaluate((element) => element.scrollBy(0, 1_200));
+        await list.evaluate((element) => element.scrollBy(0, 700));
         await wait(30);
       }
       const positions = [...seen.values()].sort((a, b) => a - b);

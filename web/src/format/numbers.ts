@@ -45,4 +45,4 @@ export const multiple = (value: number) =>
 export const rankMove = (places: number) => (Math.abs(places) > 99 ? "99+" : String(Math.abs(places)));
 
 export const decimal = (value: number) =>
-  Number.isInteger(value) ? grouped.format(value) : value.toFixed(1);
+  Number.isInteger(value) || value >= 1_000 ? grouped.format(Math.round(value)) : value.toFixed(1);
