@@ -44,7 +44,7 @@ export const tests = [
     name: "200 keywords: all are listed, and the palette finds each",
     async run({ page }) {
       await page.goto("/");
-      await page.locator(".kw-table tbody tr").nth(MANY).waitFor({ timeout: 10_000 });
+      await page.locator(".kw-table tbody tr").nth(MANY).waitFor({ timeout: 20_000 });
       // The sidebar draws only what is seen of a long list.
       assert.ok((await page.locator(".klist a").count()) < 100);
       await page.keyboard.press("/");

@@ -74,11 +74,13 @@ export const tests = [
           .evaluateAll((all) =>
             all.map((row) => [row.dataset.id, Number(row.getAttribute("aria-posinset"))]),
           );
-        for (const [id, position] of rows) {
+        // A busy machine draws late: rows that were passed undrawn are gone back to.
+        const skipped = rows.length === 0 || Math.min(...rows.map(([, at]) => at)) > seen.size + 1;
+        for (const [id, position] of skipped ? [] : rows) {
           assert.ok(!seen.has(id) || seen.get(id) === position, `${id} stands twice`);
           seen.set(id, position);
         }
-        await list.evaluate((element) => element.scrollBy(0, 700));
+        await list.evaluate((element, by) => element.scrollBy(0, by), skipped ? -400 : 700);
         await wait(30);
       }
       const positions = [...seen.values()].sort((a, b) => a - b);
