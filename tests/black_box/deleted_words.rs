@@ -115,8 +115,19 @@ fn kinds_with<'t>(data: &Path, texts: &[&'t str]) -> BTreeMap<&'t str, String> {
     kinds
 }
 
+/// Whether bytes have a text as it is, or with two bytes for each syllable, as leaves of maps have
+/// it.
 fn contains(bytes: &[u8], text: &str) -> bool {
-    memchr::memmem::find(bytes, text.as_bytes()).is_some()
+    let has = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
+    let packed: Option<Vec<[u8; 2]>> = text
+        .chars()
+        .map(|letter| match letter {
+            '가'..='힣' => u16::try_from(u32::from(letter) - 0xa000).ok(),
+            _ => None,
+        })
+        .map(|number| number.map(u16::to_be_bytes))
+        .collect();
+    has(text.as_bytes()) || packed.is_some_and(|packed| has(packed.as_flattened()))
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

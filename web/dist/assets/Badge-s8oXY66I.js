@@ -1,1 +1,0 @@
-import{r as e}from"./Button-Bn4t1h-3.js";/* empty css              */import{t}from"./jsx-runtime-DyZJNswf.js";var n=t();function r({tone:t=`plain`,icon:r,children:i}){return(0,n.jsxs)(`span`,{className:t===`plain`?`badge`:`badge ${t}`,children:[r?(0,n.jsx)(e,{name:r,size:`s`}):null,i]})}export{r as t};

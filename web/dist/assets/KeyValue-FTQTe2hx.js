@@ -1,1 +1,0 @@
-import{i as e,n as t,t as n}from"./jsx-runtime-DyZJNswf.js";var r=e(t(),1),i=n();function a({rows:e}){return(0,i.jsx)(`dl`,{className:`kv`,children:e.map(([e,t],n)=>(0,i.jsxs)(r.Fragment,{children:[(0,i.jsx)(`dt`,{children:e}),(0,i.jsx)(`dd`,{children:t})]},n))})}export{a as t};

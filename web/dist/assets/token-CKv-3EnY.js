@@ -1,1 +1,0 @@
-function e(e){let t=``;for(let n of new TextEncoder().encode(e)){let e=String.fromCharCode(n);t+=/[a-z0-9_-]/.test(e)?e:`%${n.toString(16).toUpperCase().padStart(2,`0`)}`}return t}var t=t=>`/k/${e(t)}`;export{e as n,t};
