@@ -55,7 +55,7 @@ fn score(metrics: TweetMetrics) -> u64 {
 }
 
 /// The first tweets in `[from, to)` by score, equal scores in the order of their ids; at most
-/// `limit` and [`MAX_RANKED_TWEETS`]. Decodes the metrics of each read tweet and the whole of few.
+/// `limit` and `MAX_RANKED_TWEETS`. Decodes the metrics of each read tweet and the whole of few.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -76,7 +76,7 @@ pub fn rank_tweets(
 }
 
 /// The ids of the first tweets in `[from, to)` by score, equal scores newest first; at most `limit`
-/// and [`MAX_TOP_TWEETS`].
+/// and `MAX_TOP_TWEETS`.
 ///
 /// # Errors
 /// [`RowsError`].

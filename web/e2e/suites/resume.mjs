@@ -28,6 +28,22 @@ export const tests = [
     },
   },
   {
+    name: "code that does not come at first is loaded again, and the rest of the page stays",
+    async run({ page, world }) {
+      let refused = 0;
+      await page.route("**/assets/RelatedMap-*.js", (route) => {
+        if (refused === 2) return route.continue();
+        refused += 1;
+        return route.abort();
+      });
+      await page.goto(world.path(KEYWORD));
+      await page.locator(".feed-l .tweet").first().waitFor();
+      // The tweets of this keyword have too few words for a map, and the code of the map says so.
+      await page.getByText("단어가 더 모이면").waitFor({ timeout: 15_000 });
+      assert.equal(refused, 2);
+    },
+  },
+  {
     name: "ten minutes of sleep are filled in, and said once",
     async run({ page, context, world }) {
       // Ten minutes later the clock of the page is right.

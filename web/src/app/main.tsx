@@ -6,6 +6,7 @@ import "pretendard/dist/web/variable/pretendardvariable-dynamic-subset.css";
 import "@/styles/tokens.css";
 import "@/styles/base.css";
 import { ApiError } from "@/data/api/client";
+import { loadAgain } from "@/data/late";
 import { LiveProvider } from "@/data/live/context";
 import { LanguageProvider } from "@/i18n/I18n";
 import { loadLanguage } from "@/i18n/translate";
@@ -19,18 +20,26 @@ const pages = {
   ops: () => import("@/pages/ops/OpsPage"),
   notFound: () => import("@/pages/not-found/NotFoundPage"),
 };
-const OverviewPage = lazy(pages.overview);
-const KeywordPage = lazy(pages.keyword);
-const ComparePage = lazy(pages.compare);
-const OpsPage = lazy(pages.ops);
-const NotFoundPage = lazy(pages.notFound);
+const OverviewPage = lazy(() => loadAgain(pages.overview));
+const KeywordPage = lazy(() => loadAgain(pages.keyword));
+const ComparePage = lazy(() => loadAgain(pages.compare));
+const OpsPage = lazy(() => loadAgain(pages.ops));
+const NotFoundPage = lazy(() => loadAgain(pages.notFound));
 
 /** Asks for the code of the first page at once, side by side with the texts, and not after them. */
 function preloadPage({ pathname }: Location): void {
-  if (pathname === "/") void pages.overview();
-  else if (pathname.startsWith("/k/")) void pages.keyword();
-  else if (pathname === "/compare") void pages.compare();
-  else if (pathname === "/ops") void pages.ops();
+  const page =
+    pathname === "/"
+      ? pages.overview
+      : pathname.startsWith("/k/")
+        ? pages.keyword
+        : pathname === "/compare"
+          ? pages.compare
+          : pathname === "/ops"
+            ? pages.ops
+            : undefined;
+  // What fails here is loaded again where it is drawn.
+  page?.().catch(() => undefined);
 }
 
 /** What passes by itself is tried again; a question that is wrong stays wrong. */

@@ -1,3 +1,4 @@
+import { loadAgain } from "@/data/late";
 import { type Particle, withParticle } from "./josa";
 import type ko from "./ko.json";
 
@@ -13,7 +14,7 @@ const LOADERS: Record<Language, () => Promise<{ default: Texts }>> = {
 
 /** Loads the texts of a language. A language is shown only after this. */
 export async function loadLanguage(language: Language): Promise<void> {
-  TEXTS[language] ??= (await LOADERS[language]()).default;
+  TEXTS[language] ??= (await loadAgain(LOADERS[language])).default;
 }
 
 const HOLE = /\{(\w+)(?::([^}]+))?\}/g;

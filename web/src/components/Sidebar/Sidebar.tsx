@@ -1,5 +1,6 @@
 import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { NavLink } from "react-router";
+import { loadAgain } from "@/data/late";
 import { keywordPath } from "@/data/token";
 import type { KeywordCount, SpikeOfKeyword } from "@/data/types";
 import { isOngoing, timesUsual } from "@/format/headline";
@@ -16,7 +17,7 @@ import { Sparkline } from "../Sparkline/Sparkline";
 import { Logo } from "./Logo";
 import "./Sidebar.css";
 
-const LongList = lazy(() => import("./LongList"));
+const LongList = lazy(() => loadAgain(() => import("./LongList")));
 
 /** More keywords than this are drawn only where they are seen. */
 const VIRTUAL_FROM = 200;

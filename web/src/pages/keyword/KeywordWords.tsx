@@ -7,18 +7,23 @@ import { RankList } from "@/components/RankList/RankList";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { Tabs } from "@/components/Tabs/Tabs";
+import { loadAgain } from "@/data/late";
 import type { RankingBy, RankingOrder, TopItem, Window } from "@/data/types";
 import { useRanking, useRelated } from "@/hooks/topics";
 import { useT } from "@/i18n/I18n";
 
 const RelatedMap = lazy(() =>
-  import("@/components/RelatedMap/RelatedMap").then((module) => ({ default: module.RelatedMap })),
+  loadAgain(() =>
+    import("@/components/RelatedMap/RelatedMap").then((module) => ({ default: module.RelatedMap })),
+  ),
 );
 const RelatedList = lazy(() =>
-  import("@/components/RelatedMap/RelatedMap").then((module) => ({ default: module.RelatedList })),
+  loadAgain(() =>
+    import("@/components/RelatedMap/RelatedMap").then((module) => ({ default: module.RelatedList })),
+  ),
 );
 
-const FullMap = lazy(() => import("./FullMap"));
+const FullMap = lazy(() => loadAgain(() => import("./FullMap")));
 
 const SHOWN = 14;
 /** The height of a whole list, kept free while it loads; the placeholder has a padding of its own. */

@@ -17,6 +17,7 @@ import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { SpikeList } from "@/components/SpikeList/SpikeList";
 import { Stat } from "@/components/Stat/Stat";
 import { distinctSlots, slotColour } from "@/data/colours";
+import { loadAgain } from "@/data/late";
 import { type Overview, type SpikeOfKeyword, WINDOW_MS, type Window } from "@/data/types";
 import { headline, isOngoing } from "@/format/headline";
 import { changeOf, exact } from "@/format/numbers";
@@ -27,7 +28,7 @@ import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
 import { useT } from "@/i18n/I18n";
 import "./overview.css";
 
-const FirstRun = lazy(() => import("@/pages/first-run/FirstRun"));
+const FirstRun = lazy(() => loadAgain(() => import("@/pages/first-run/FirstRun")));
 
 /** So many keywords have a colour of their own in chart and donut; the others are one. */
 const SHOWN = 6;
