@@ -91,7 +91,7 @@ fn offered<T: KeptResult>(rows: &dyn Rows, key: ResultKey, result: T) -> Arc<T> 
 }
 
 /// Maximum number of ranges in [`TouchedTimes`].
-const MAX_RANGES: usize = 128;
+const MAX_RANGES: usize = 16;
 
 /// The times of the tweets that a batch has added, changed or removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The rows of the background of a shard. They implement [`Rows`], the port of the projections.
 
-use std::cell::OnceCell;
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -17,9 +16,9 @@ pub(super) struct BackgroundRows<'a> {
     shard: &'a ShardRows,
     /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
-    /// The ticket for kept results: that of the snapshot, or one that is taken when the first
-    /// result is asked for.
-    ticket: OnceCell<Ticket>,
+    /// The ticket for kept results: that of the snapshot, or of the moment before the first row is
+    /// read.
+    ticket: Ticket,
 }
 
 impl<'a> BackgroundRows<'a> {
@@ -27,13 +26,8 @@ impl<'a> BackgroundRows<'a> {
         Self {
             shard,
             held: held.map(|(memtables, _)| memtables),
-            ticket: held.map_or_else(OnceCell::new, |(_, ticket)| OnceCell::from(ticket)),
+            ticket: held.map_or_else(|| shard.results().ticket(), |(_, ticket)| ticket),
         }
-    }
-
-    fn ticket(&self) -> Ticket {
-        let begin = || self.shard.results().begin(&self.shard.background_owner());
-        *self.ticket.get_or_init(begin)
     }
 }
 
@@ -68,12 +62,12 @@ impl Rows for BackgroundRows<'_> {
     }
 
     fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
-        let (owner, ticket) = (self.shard.background_owner(), self.ticket());
+        let (owner, ticket) = (self.shard.background_owner(), self.ticket);
         self.shard.results().get(&owner, ticket, key)
     }
 
     fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
-        let (owner, ticket) = (self.shard.background_owner(), self.ticket());
+        let (owner, ticket) = (self.shard.background_owner(), self.ticket);
         let results = self.shard.results();
         results.insert(&owner, ticket, key, result, bytes);
     }

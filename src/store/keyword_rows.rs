@@ -1,6 +1,5 @@
 //! The rows of one keyword in the store. They implement [`Rows`], the port of the projections.
 
-use std::cell::OnceCell;
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -19,9 +18,9 @@ pub struct KeywordRows<'a> {
     owner: Owner,
     /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
-    /// The ticket for kept results: that of the snapshot, or one that is taken when the first
-    /// result is asked for.
-    ticket: OnceCell<Ticket>,
+    /// The ticket for kept results: that of the snapshot, or of the moment before the first row is
+    /// read.
+    ticket: Ticket,
 }
 
 impl<'a> KeywordRows<'a> {
@@ -35,13 +34,8 @@ impl<'a> KeywordRows<'a> {
             keyword: keyword.clone(),
             owner: Owner::Keyword(keyword.clone()),
             held: held.map(|(memtables, _)| memtables),
-            ticket: held.map_or_else(OnceCell::new, |(_, ticket)| OnceCell::from(ticket)),
+            ticket: held.map_or_else(|| shard.results().ticket(), |(_, ticket)| ticket),
         }
-    }
-
-    fn ticket(&self) -> Ticket {
-        let begin = || self.shard.results().begin(&self.owner);
-        *self.ticket.get_or_init(begin)
     }
 }
 
@@ -92,14 +86,12 @@ impl Rows for KeywordRows<'_> {
     }
 
     fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
-        let ticket = self.ticket();
-        self.shard.results().get(&self.owner, ticket, key)
+        self.shard.results().get(&self.owner, self.ticket, key)
     }
 
     fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
-        let ticket = self.ticket();
         let results = self.shard.results();
-        results.insert(&self.owner, ticket, key, result, bytes);
+        results.insert(&self.owner, self.ticket, key, result, bytes);
     }
 }
 
@@ -194,6 +186,26 @@ mod tests {
         // Another keyword does not matter.
         put(&shard, &Keyword::new("b").unwrap(), 9, 15);
         assert_eq!(ask(&|| ()), 0);
+    }
+
+    #[test]
+    fn result_made_from_a_summary_of_before_a_put_is_not_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let keyword = Keyword::new("a").unwrap();
+        let shard = Arc::clone(store.rows_of(&keyword).unwrap());
+        let views = Views::default();
+        views.show(&store);
+        put(&shard, &keyword, 1, 15);
+        let answer = views.read(&keyword, |summary, rows| {
+            if summary.tweets == 1 {
+                put(&shard, &keyword, 2, 50);
+            }
+            let span = Timestamp::from_millis(10 * MINUTE)..Timestamp::from_millis(20 * MINUTE);
+            let found = kept(rows, span, 0, || Ok(Tweets(summary.tweets)))?;
+            Ok((found.0, summary.tweets))
+        });
+        assert_eq!(answer.unwrap().unwrap().value, (2, 2));
     }
 
     #[test]

@@ -6,9 +6,13 @@
 //! A result has an [`Owner`]: the keyword or the background whose rows it was made from. A put to
 //! an owner drops the results whose spans it touches, while it holds the lock of the memtables. So
 //! a question that reads one version of the rows finds only results of this version. A question
-//! takes a **ticket** when it begins: the number of puts so far. A result that it makes is kept if
-//! no later put has touched its span. A snapshot shows a past version: it uses a result only if no
-//! put has touched the span between the snapshot and the result.
+//! takes a **ticket** before it reads its first row: the number of puts so far.
+//!
+//! A question about the present rows may read some rows before a put and some after it, and a put
+//! also moves rows of spans that it does not touch, for example when it splits a leaf. So its
+//! results are kept only if no put came to the owner since the ticket. A snapshot shows one past
+//! version: its results are kept if no later put has touched their spans, and it uses a result only
+//! if no put has touched the span between the snapshot and the result.
 //!
 //! The results of all owners together have a limit in bytes. The result unused for longest is
 //! dropped first.
@@ -47,25 +51,32 @@ pub(super) enum Owner {
     Background(usize),
 }
 
-/// The number of puts when a question began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(u64);
+/// The number of puts when a question began, and what it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    puts: u64,
+    is_of_snapshot: bool,
+}
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Number of puts that touched tweets.
+    /// Number of puts.
     puts: u64,
     uses: u64,
     bytes: usize,
     owners: HashMap<Owner, OfOwner>,
+    /// Number of owners at which those without results are forgotten next.
+    forgets_at: usize,
     /// The results by their last use.
     by_use: BTreeMap<u64, (Owner, ResultKey)>,
 }
 
 #[derive(Debug, Default)]
 struct OfOwner {
-    /// All puts after this one are in `puts`.
+    /// All puts after this one that touched tweets are in `puts`.
     since: u64,
+    /// The last put, with touched tweets or without.
+    last_put: u64,
     puts: VecDeque<(u64, TouchedTimes)>,
     results: HashMap<ResultKey, Entry>,
     by_span: BTreeMap<SpanPlace, SmallVec<[ResultKey; 2]>>,
@@ -102,20 +113,40 @@ impl ResultCache {
         }
     }
 
-    /// Begins a question about the present rows of an owner.
-    pub(super) fn begin(&self, owner: &Owner) -> Ticket {
-        let held = &mut *self.held.lock();
-        if !held.owners.contains_key(owner) {
-            if held.owners.len() >= MAX_IDLE_OWNERS {
-                held.owners.retain(|_, of| !of.results.is_empty());
-            }
-            let of = OfOwner {
-                since: held.puts,
-                ..OfOwner::default()
-            };
-            held.owners.insert(owner.clone(), of);
+    /// The ticket of a question about the present rows, which begins now.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            puts: self.held.lock().puts,
+            is_of_snapshot: false,
         }
-        Ticket(held.puts)
+    }
+
+    /// The ticket of a snapshot of the rows of an owner, which is taken now.
+    pub(super) fn ticket_of_snapshot(&self, owner: &Owner) -> Ticket {
+        self.remember_puts(owner);
+        Ticket {
+            is_of_snapshot: true,
+            ..self.ticket()
+        }
+    }
+
+    /// Remembers the puts to an owner from now on.
+    fn remember_puts(&self, owner: &Owner) {
+        let held = &mut *self.held.lock();
+        if held.owners.contains_key(owner) {
+            return;
+        }
+        if held.owners.len() >= held.forgets_at.max(MAX_IDLE_OWNERS) {
+            held.owners.retain(|_, of| !of.results.is_empty());
+            // Owners that have results are not looked through again for each new owner.
+            held.forgets_at = held.owners.len().saturating_mul(2);
+        }
+        let of = OfOwner {
+            since: held.puts,
+            last_put: held.puts,
+            ..OfOwner::default()
+        };
+        held.owners.insert(owner.clone(), of);
     }
 
     /// The result with this key, if it holds for a question with this ticket.
@@ -128,7 +159,7 @@ impl ResultCache {
         } = &mut *self.held.lock();
         let of = owners.get_mut(owner)?;
         let made_at = of.results.get(key)?.made_at;
-        if made_at > ticket && !of.is_untouched_since(ticket, &key.span) {
+        if made_at.puts > ticket.puts && !of.is_untouched_since(ticket, &key.span) {
             return None;
         }
         let entry = of.results.get_mut(key)?;
@@ -139,7 +170,9 @@ impl ResultCache {
         Some(entry.result.clone())
     }
 
-    /// Keeps the result of a question with this ticket, unless a later put has touched its span.
+    /// Keeps the result of a question with this ticket, unless a later put may have changed what
+    /// the question read. A question that began before the puts to the owner were remembered keeps
+    /// nothing.
     pub(super) fn insert(
         &self,
         owner: &Owner,
@@ -149,11 +182,12 @@ impl ResultCache {
         bytes: usize,
     ) {
         let bytes = bytes.saturating_add(OVERHEAD_BYTES);
+        self.remember_puts(owner);
         let held = &mut *self.held.lock();
         let Some(of) = held.owners.get(owner) else {
             return;
         };
-        if bytes > self.max_bytes / 4 || !of.is_untouched_since(ticket, &key.span) {
+        if bytes > self.max_bytes / 4 || !of.holds(ticket, &key.span) {
             return;
         }
         held.remove(owner, &key);
@@ -184,15 +218,16 @@ impl ResultCache {
     /// Drops the results of an owner that depend on touched tweets. The caller holds the lock
     /// under which the rows of the put become visible.
     pub(super) fn put(&self, owner: &Owner, touched: TouchedTimes) {
-        if touched.is_empty() {
-            return;
-        }
         let held = &mut *self.held.lock();
         // Also without an owner: a question may have begun before the owner was forgotten.
         held.puts += 1;
         let Some(of) = held.owners.get_mut(owner) else {
             return;
         };
+        of.last_put = held.puts;
+        if touched.is_empty() {
+            return;
+        }
         let dropped = of.concerned(&touched);
         of.puts.push_back((held.puts, touched));
         if of.puts.len() > MAX_PUTS
@@ -233,12 +268,22 @@ impl Held {
 }
 
 impl OfOwner {
+    /// Whether a result over the span that a question with this ticket made is of one version, and
+    /// this version has the present tweets of the span.
+    fn holds(&self, ticket: Ticket, span: &Range<Timestamp>) -> bool {
+        if ticket.is_of_snapshot {
+            self.is_untouched_since(ticket, span)
+        } else {
+            ticket.puts >= self.since && ticket.puts >= self.last_put
+        }
+    }
+
     /// Whether no put after this ticket has touched the span. Puts that are not remembered any more
     /// may have touched it.
     fn is_untouched_since(&self, ticket: Ticket, span: &Range<Timestamp>) -> bool {
         let later = self.puts.iter().rev();
-        let mut later = later.take_while(|(number, _)| *number > ticket.0);
-        ticket.0 >= self.since && !later.any(|(_, touched)| touched.touch(span))
+        let mut later = later.take_while(|(number, _)| *number > ticket.puts);
+        ticket.puts >= self.since && !later.any(|(_, touched)| touched.touch(span))
     }
 
     /// The results that depend on touched tweets.
@@ -305,6 +350,11 @@ mod tests {
     }
 
     impl ResultCache {
+        /// The ticket of a snapshot.
+        fn begin(&self, owner: &Owner) -> Ticket {
+            self.ticket_of_snapshot(owner)
+        }
+
         fn keep(&self, ticket: Ticket, span: Range<i64>, number: u64) {
             self.insert(&owner(), ticket, key(span), Arc::new(Number(number)), 8);
         }
@@ -335,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn result_is_not_kept_when_a_put_touched_its_span_meanwhile() {
+    fn result_of_a_snapshot_is_not_kept_when_a_put_touched_its_span_meanwhile() {
         let cache = ResultCache::default();
         let ticket = cache.begin(&owner());
         cache.put(&owner(), touched(7));
@@ -344,6 +394,31 @@ mod tests {
         let later = cache.begin(&owner());
         assert_eq!(cache.number(later, 0..5), Some(1));
         assert_eq!(cache.number(later, 5..10), None);
+    }
+
+    #[test]
+    fn result_of_present_rows_is_not_kept_when_any_put_came_to_the_owner_meanwhile() {
+        let cache = ResultCache::default();
+        cache.begin(&owner());
+        for touched in [touched(7), TouchedTimes::default()] {
+            let ticket = cache.ticket();
+            cache.put(&owner(), touched);
+            cache.keep(ticket, 0..5, 1);
+            assert_eq!(cache.number(cache.ticket(), 0..5), None);
+        }
+        let ticket = cache.ticket();
+        cache.put(&Owner::Background(0), touched(2));
+        cache.keep(ticket, 0..5, 1);
+        assert_eq!(cache.number(cache.ticket(), 0..5), Some(1));
+    }
+
+    #[test]
+    fn result_of_a_question_that_is_older_than_its_owner_is_not_kept() {
+        let cache = ResultCache::default();
+        let ticket = cache.ticket();
+        cache.put(&owner(), touched(2));
+        cache.keep(ticket, 0..5, 1);
+        assert_eq!(cache.number(cache.ticket(), 0..5), None);
     }
 
     #[test]

@@ -312,22 +312,25 @@ fn read_in<T>(
     };
     // Every fold of a keyword rewrites its summary with a later position. So an unchanged summary
     // means that no other row has changed.
-    let mut before = shard.rows.of(keyword).get(&KeywordSummary::key())?;
+    // The rows take their ticket for kept results before the summary is read, because results may
+    // depend on the summary.
+    let mut rows = shard.rows.of(keyword);
+    let mut before = rows.get(&KeywordSummary::key())?;
     for _ in 0..TRIES {
         let Some(row) = &before else {
             return Ok(None);
         };
-        let rows = shard.rows.of(keyword);
         let summary = KeywordSummary::decode(row)?;
         let value = query(&summary, &rows);
         if let Err(RowsError::Abandoned) = value {
             return Err(RowsError::Abandoned.into());
         }
-        let after = rows.get(&KeywordSummary::key())?;
+        let next = shard.rows.of(keyword);
+        let after = next.get(&KeywordSummary::key())?;
         if before == after {
             return Ok(Some(answer(&summary, value?)));
         }
-        before = after;
+        (rows, before) = (next, after);
     }
     let snapshot = shard.rows.snapshot(keyword);
     let rows = snapshot.rows();

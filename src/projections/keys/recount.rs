@@ -102,9 +102,12 @@ impl<'a> Recount<'a> {
         let room = usize::try_from(MAX_KEYS).unwrap_or(usize::MAX);
         let mut taken: Counted = found.by_ref().take(room).collect();
         taken.sort_unstable();
+        let mut untaken: Counted = found.collect();
+        // The list of all keys is reused for the rest of them.
+        untaken.shrink_to_fit();
         Recounted {
             taken,
-            untaken: found.collect(),
+            untaken,
             text_bytes: self.text_bytes,
         }
     }

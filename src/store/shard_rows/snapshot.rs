@@ -51,7 +51,9 @@ impl ShardRows {
         RowsSnapshot {
             shard: self,
             keyword,
-            ticket: self.results.begin(&Owner::Keyword(keyword.clone())),
+            ticket: self
+                .results
+                .ticket_of_snapshot(&Owner::Keyword(keyword.clone())),
             memtables: copied(&memtables, layout::all_of(keyword)),
             _no_writes: no_writes,
         }
@@ -68,7 +70,7 @@ impl ShardRows {
                 runs: memtables.runs.clone(),
                 ..copied(&memtables, kinds.map(|kind| vec![kind.number()]))
             },
-            ticket: self.results.begin(&self.background_owner()),
+            ticket: self.results.ticket_of_snapshot(&self.background_owner()),
             _no_writes: no_writes,
         }
     }
