@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(ask(&|| ()), 1);
         assert_eq!(ask(&|| ()), 0);
         put(&shard, &keyword, 2, 12);
-        // A put during the question: the question runs again, and keeps the later result.
+        // A put comes while the query runs. The query runs again, and the later result is kept.
         let tweets = Cell::new(2);
         let grow = || {
             if tweets.get() < 4 {
@@ -183,7 +183,7 @@ mod tests {
         };
         assert_eq!(ask(&grow), 3);
         assert_eq!(ask(&|| ()), 0);
-        // Another keyword does not matter.
+        // A put of another keyword drops no result.
         put(&shard, &Keyword::new("b").unwrap(), 9, 15);
         assert_eq!(ask(&|| ()), 0);
     }

@@ -34,7 +34,7 @@ pub enum SwapError {
     /// The store divides the keywords into another number of shards.
     #[error("the store has {} shards, and the shown views have {}", .found.get(), .shown.get())]
     ShardCount {
-        /// That of the store.
+        /// Number of shards of the store.
         found: ShardCount,
         /// That of the shown views.
         shown: ShardCount,

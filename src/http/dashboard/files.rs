@@ -17,10 +17,10 @@ static DIST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web/dist");
 /// The files of the dashboard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Files {
-    /// Those in the binary.
+    /// The files in the binary.
     #[default]
     Built,
-    /// Those of another build, in a folder. They are read for each request.
+    /// The files of another build, in this folder. Each request reads its file from the disk.
     Folder(PathBuf),
 }
 

@@ -46,8 +46,9 @@ pub async fn page(State(http): State<Http>, headers: HeaderMap) -> Result<Respon
     page.ok_or(Problem::Internal)
 }
 
-/// Answers what no route matches: a file of the dashboard, a path of the app, or nothing. A browser
-/// gets the app for an unknown path, too, which says that there is nothing.
+/// Answers requests that match no route: with a file of the dashboard, with the page of the app, or
+/// with 404. A browser that asks for an unknown path also gets the page, and the app shows that the
+/// path does not exist.
 pub async fn fallback(
     State(http): State<Http>,
     method: Method,

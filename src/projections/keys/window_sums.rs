@@ -4,7 +4,7 @@ use super::bucket::Group;
 use super::key_sums::{KeySums, Pair};
 use crate::projections::KeptResult;
 
-/// Keys with the number of tweets of both windows that have them, in the order of their bytes.
+/// Keys in the order of their bytes, each with its number of tweets in each of the two windows.
 #[derive(Debug, Default)]
 pub(super) struct WindowSums {
     /// The keys, one behind the other.

@@ -30,7 +30,7 @@ const PLAIN_BYTES: usize = 6;
 const SYLLABLE: usize = 3;
 /// Bytes of a packed syllable.
 const PACKED: usize = 2;
-/// The first byte of a syllable is one of four from this one on.
+/// The lowest first byte of a Hangul syllable in UTF-8; the highest is `0xed`.
 const FIRST_LEAD: u8 = 0xea;
 
 const COUNT_IS_ONE: u8 = 1;
