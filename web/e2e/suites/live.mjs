@@ -102,7 +102,7 @@ export const tests = [
       ]);
       await page.locator(`.tweet.gone[data-id="${id}"]`).waitFor({ timeout: 8_000 });
       assert.equal(await page.getByText("곧 지워질 글").count(), 0);
-      // The row goes when nobody reads it any more.
+      // The row goes when the pointer has left it.
       await page.mouse.move(400, 500);
       await page.locator(`.tweet[data-id="${id}"]`).waitFor({ state: "detached", timeout: 8_000 });
     },

@@ -6,7 +6,7 @@ import type { Tweet } from "@/data/types";
 export type Row = Tweet | (Place & { gone: true });
 export const isGone = (row: Row): row is Place & { gone: true } => "gone" in row;
 
-/** How long the place of a deleted tweet stays, unless somebody reads there. */
+/** How long the row of a deleted tweet stays. It stays longer while the pointer or the focus is on it. */
 const STAYS_MS = 4_000;
 
 const isRead = (id: string) => {

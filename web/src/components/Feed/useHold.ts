@@ -3,7 +3,7 @@ import type { Tweet } from "@/data/types";
 import { type Held, split } from "./held";
 
 /**
- * Holds the feed still while somebody reads in it: scrolled down, with the keyboard's focus on a row, with selected
+ * Holds the feed still while the reader is in it: scrolled down, with the keyboard's focus on a row, with selected
  * text, or paused. What comes meanwhile waits.
  */
 export function useHold(tweets: readonly Tweet[], box: RefObject<HTMLElement | null>) {

@@ -6,7 +6,7 @@ import { Icon } from "../Icon/Icon";
 import "../Field/Field.css";
 import "./FindPalette.css";
 
-/** More rows than this help nobody; the text narrows them down. */
+/** Maximum number of rows. A longer text gives fewer of them. */
 const MAX_ROWS = 50;
 
 /** Finds a keyword by a part of it, or adds the one that is not there. */

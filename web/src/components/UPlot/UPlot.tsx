@@ -19,8 +19,8 @@ function useThemeVersion(): number {
 const DRAWN_EVERY_MS = 250;
 
 /**
- * uPlot in React. The chart is made anew when `version`, the size or the theme changes, and only gets new numbers
- * otherwise.
+ * uPlot in React. A change of `version`, size or theme makes a new chart; anything else only gives it new
+ * numbers.
  */
 export function UPlot({
   data,

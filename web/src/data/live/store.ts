@@ -28,7 +28,7 @@ const BUSY_RETRY_MS = 3_000;
 
 type Frame = (work: () => void) => void;
 
-/** In a burst the page is drawn ten times a second: nobody reads faster, and the browser has time for the reader. */
+/** In a burst the page is drawn ten times a second: that is as fast as it can be read, and leaves the browser time for input. */
 const SHOWN_EVERY_MS = 100;
 /** A slow or busy machine draws less often, but still at least so often. */
 const SLOWEST_MS = 500;
