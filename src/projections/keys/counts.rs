@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bucket::{EntryKey, Group, GroupState, STATE_KEY, Width, parse_entry};
-use super::bucket_sums::BucketSums;
+use super::kept_sums::{BucketSums, WindowSums};
 use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::merge::{Scope, merge};
@@ -14,7 +14,6 @@ use super::pending_keys::PendingKeys;
 use super::ranking::Span;
 use super::recount::recounted;
 use super::window_parts::{Costs, parts};
-use super::window_sums::WindowSums;
 use super::window_words::Both;
 use super::{COUNTS_FORMAT, pending};
 use crate::events::{Sequence, Timestamp};
@@ -107,7 +106,7 @@ impl<'r> KeyCounts<'r> {
         kept(self.rows, span.whole(), number, || {
             let mut sums = KeySums::default();
             let cut = self.visit_windows(span, |key, changes| sums.add(key, changes))?;
-            Ok(WindowSums::of(&sums, cut))
+            Ok(WindowSums::of_windows(&sums, cut))
         })
     }
 
@@ -118,7 +117,7 @@ impl<'r> KeyCounts<'r> {
             let cut = self.visit_part(buckets, &mut |key, count: u64| {
                 sums.add(key, [count.cast_signed(), 0]);
             })?;
-            Ok(BucketSums::of(&sums, cut))
+            Ok(BucketSums::of_buckets(&sums, cut))
         })
     }
 

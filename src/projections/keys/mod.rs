@@ -20,10 +20,10 @@
 
 pub mod background;
 mod bucket;
-mod bucket_sums;
 mod counts;
 mod group_edits;
 mod hours;
+mod kept_sums;
 mod key_sums;
 mod kind;
 mod merge;
@@ -36,7 +36,6 @@ mod ranking;
 mod recount;
 mod remove;
 mod window_parts;
-mod window_sums;
 mod window_words;
 mod written_keys;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::bucket::Width;
 use super::counts::KeyCounts;
+use super::kept_sums::WindowSums;
 use super::key_sums::Pair;
 use super::kind::KeyKind;
-use super::window_sums::WindowSums;
 use crate::events::Timestamp;
 use crate::projections::overview::Window;
 use crate::projections::rows::{Rows, RowsError};

@@ -15,86 +15,19 @@ use bytes::Bytes;
 use parking_lot::{MutexGuard, RwLockWriteGuard};
 
 use super::ShardRows;
+use super::stored_runs::{Merge, stored_runs};
 use crate::events::{Keyword, Sequence};
-use crate::projections::keys::background::{
-    RUN_FORMAT, Run, Settling, WithoutLosses, run_key, times_of,
-};
-use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, Seek, TouchedTimes};
+use crate::projections::keys::background::{Run, Settling, WithoutLosses, run_key, times_of};
+use crate::projections::{KeywordSummary, RowChange, RowKey, Rows, RowsError, TouchedTimes};
 use crate::store::background_rows::BackgroundRows;
 use crate::store::database::blocking;
 use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
-/// Maximum number of stored runs. More runs are merged. It is small in unit tests, which reach it.
-const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
-/// Maximum length of all stored runs together, in bytes. Longer ones are merged, because a query
-/// reads all runs.
-const MAX_RUN_BYTES: usize = if cfg!(test) { 600 } else { 1024 * 1024 };
-
 /// Maximum number of attempts of a query to read the background while it keeps changing. Then the
 /// query reads a snapshot: puts go on, and the next commit waits for the query. It is also the
 /// maximum number of merges of one commit while keywords keep losing tweets.
 const TRIES: usize = 3;
-
-/// The merge that a commit makes before it writes the runs.
-#[derive(Debug, Clone, Copy)]
-enum Merge {
-    /// Merges all runs into the map.
-    All,
-    /// Removes the lost tweets from the runs, or from the map.
-    Losses,
-}
-
-impl StoredRuns {
-    /// The totals of these runs.
-    fn of(runs: &[(RowKey, Run)]) -> Result<Self, RowsError> {
-        let mut stored = Self::default();
-        for (key, run) in runs {
-            stored.add(&run.records);
-            stored.has_losses |= run.has_losses()?;
-            stored.next = number_of(key)?.saturating_add(1);
-        }
-        Ok(stored)
-    }
-
-    fn add(&mut self, records: &Bytes) {
-        self.count += 1;
-        self.bytes += records.len();
-    }
-
-    /// The totals after a merge of all runs.
-    fn without_runs(self) -> Self {
-        Self {
-            next: self.next,
-            ..Self::default()
-        }
-    }
-
-    /// The totals of the runs that were stored after `known`. If any run has lost tweets, these
-    /// runs may have them.
-    fn after(self, known: &Self) -> Self {
-        let count = self.count.saturating_sub(known.count);
-        Self {
-            next: self.next,
-            count,
-            bytes: self.bytes.saturating_sub(known.bytes),
-            has_losses: self.has_losses && count > 0,
-        }
-    }
-
-    /// The merge that is due for the stored runs and these new ones, if one is.
-    fn due(&self, new: &[NewRun]) -> Option<Merge> {
-        let bytes: usize = new.iter().map(|new| new.run.records.len()).sum();
-        let count = self.count + usize::from(!new.is_empty());
-        if count > MAX_RUNS || self.bytes + bytes > MAX_RUN_BYTES {
-            Some(Merge::All)
-        } else if self.has_losses || new.iter().any(|new| new.has_losses) {
-            Some(Merge::Losses)
-        } else {
-            None
-        }
-    }
-}
 
 /// The result of a merge, before it is put.
 struct Merged {
@@ -380,25 +313,6 @@ fn all_records(stored: &[(RowKey, Run)], new: &[NewRun]) -> (Sequence, Vec<Bytes
     (times.into_iter().max().unwrap_or_default(), records)
 }
 
-/// The stored runs with a number below `end`, in the order of their numbers.
-fn stored_runs(rows: &BackgroundRows<'_>, end: u64) -> Result<Vec<(RowKey, Run)>, RowsError> {
-    let mut runs = Vec::new();
-    let mut found = rows.seek(Seek::After(&RowKey::of_kind(RUN_FORMAT.kind)))?;
-    while let Some((key, row)) = found
-        && number_of(&key)? < end
-    {
-        let run = Run::decode(&key, &row)?;
-        found = rows.seek(Seek::After(&key))?;
-        runs.push((key, run));
-    }
-    Ok(runs)
-}
-
-fn number_of(key: &RowKey) -> Result<u64, RowsError> {
-    let number = key.suffix().try_into().map(u64::from_be_bytes);
-    number.map_err(|_| RowsError::damaged(key, "the key has no number"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -411,7 +325,7 @@ mod tests {
         Checkpoint, Event, KeywordEnvelope, KeywordRecord, ShardId, Timestamp, TweetPosted,
     };
     use crate::projections::keys::WindowWords;
-    use crate::projections::keys::background::{BACKGROUND_FORMAT, OtherCounts};
+    use crate::projections::keys::background::{BACKGROUND_FORMAT, OtherCounts, RUN_FORMAT};
     use crate::projections::overview::Window;
     use crate::projections::test_history::{NOON, deleted, tweet};
     use crate::projections::tree::TreeReader;

@@ -21,6 +21,7 @@ mod background;
 mod commit;
 mod reads;
 mod snapshot;
+mod stored_runs;
 mod time_index;
 
 pub use commit::CommitFigures;

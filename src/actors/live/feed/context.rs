@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::phase::FeedPhase;
 use super::poll;
 use super::registry::FeedRegistry;
-use super::shared::{Feed, FeedPhase};
+use super::shared::Feed;
 use crate::actors::live::budget::LiveBudget;
 use crate::actors::live::encoder::{Encoder, KeywordPosition};
 use crate::actors::live::feed_key::FeedViews;

@@ -15,6 +15,7 @@ pub(super) mod context;
 pub(super) mod handle;
 mod joins;
 mod pending_deltas;
+pub(super) mod phase;
 mod poll;
 mod polled_topics;
 pub(super) mod registry;

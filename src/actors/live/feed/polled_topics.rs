@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::context::FeedContext;
 use super::joins::{FinishedJoin, Joins};
+use super::phase::FeedPhase;
 use super::replay_buffer::Update;
-use super::shared::{Feed, FeedPhase};
+use super::shared::Feed;
 use crate::actors::live::budget::LiveCharge;
 use crate::actors::live::message::{Message, Position, bytes_of};
 use crate::actors::live::polled::{PolledAnswer, PolledTopic};

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::channel::{Channel, ChannelCursor, MessageBatch, PullRequest, Pulled, Resume, Snapshot};
 use super::pending_deltas::{PendingDelta, PendingDeltas};
+use super::phase::{FeedPhase, FeedStatus};
 use super::replay_buffer::Update;
 use super::signal::{FeedSignal, SignalSender};
 use crate::actors::live::budget::{LiveBudget, LiveCharge};
@@ -23,25 +24,6 @@ use crate::store::Epoch;
 
 /// Approximate memory of a feed beside its channels, in bytes: here and in its actor.
 const FEED_BYTES: usize = 12 * 1024;
-
-/// The phase of a feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::actors::live) enum FeedPhase {
-    /// The position of its views is not known yet.
-    Cold,
-    /// The channels contain everything through this position.
-    Hot(Position),
-    /// The keyword is not tracked, or no longer tracked.
-    Ended,
-}
-
-/// The progress of a feed, for a new subscriber.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::actors::live) struct FeedStatus {
-    pub(in crate::actors::live) phase: FeedPhase,
-    /// The last position that a fold has published.
-    pub(in crate::actors::live) as_of: Sequence,
-}
 
 /// The feed of one keyword, or of all keywords.
 #[derive(Debug)]

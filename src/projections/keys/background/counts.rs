@@ -13,13 +13,12 @@ use super::contribution::for_each;
 use super::{BACKGROUND_FORMAT, words_of};
 use crate::projections::kept;
 use crate::projections::keys::bucket::{EntryKey, Width, parse_entry};
-use crate::projections::keys::bucket_sums::BucketSums;
 use crate::projections::keys::counts::{Buckets, KeyCounts};
+use crate::projections::keys::kept_sums::{BucketSums, WindowSums};
 use crate::projections::keys::key_sums::{KeySums, at_least_none};
 use crate::projections::keys::kind::KeyKind;
 use crate::projections::keys::ranking::Span;
 use crate::projections::keys::window_parts::{Costs, Part, parts};
-use crate::projections::keys::window_sums::WindowSums;
 use crate::projections::keys::window_words::{
     Both, CutBucket, UntakenWords, WindowWord, WindowWords, totals,
 };
@@ -295,7 +294,7 @@ fn window_sums(rows: &dyn Rows, span: &Span) -> Result<Arc<WindowSums>, RowsErro
                 }
             }
         }
-        Ok(WindowSums::of(&sums, Vec::new()))
+        Ok(WindowSums::of_windows(&sums, Vec::new()))
     })
 }
 
@@ -312,7 +311,7 @@ fn bucket_sums(rows: &dyn Rows, buckets: &Buckets) -> Result<Arc<BucketSums>, Ro
             }
             found.is_some()
         })?;
-        Ok(BucketSums::of(&sums, Vec::new()))
+        Ok(BucketSums::of_buckets(&sums, Vec::new()))
     })
 }
 
