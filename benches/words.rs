@@ -13,7 +13,7 @@ use tidings::text::{Analyser, TweetKeys};
 
 /// Number of generated texts in a set, and of rounds. The fastest round counts.
 const MEASURED: (usize, u32) = (20_000, 5);
-/// The same when `cargo test` only checks that the program works.
+/// Number of texts and rounds when `cargo test` only checks that the program works.
 const TESTED: (usize, u32) = (24, 1);
 
 const KOREAN: [&str; 8] = [

@@ -11,7 +11,7 @@ pub enum KeywordSet {
     /// Every keyword, including those that are tracked later.
     #[default]
     All,
-    /// These keywords, whether they are tracked or not.
+    /// The listed keywords, whether they are tracked or not.
     Only(Arc<BTreeSet<Keyword>>),
 }
 

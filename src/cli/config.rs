@@ -32,7 +32,7 @@ pub(super) fn run(
         .layers
         .entries()
         .map(|(key, entry)| {
-            let from = entry.place.to_string();
+            let from = entry.source.to_string();
             let value = shown(key, &entry.value);
             (key, Setting { value, from })
         })

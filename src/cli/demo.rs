@@ -94,7 +94,7 @@ async fn show(
         publish_past(&world, arguments.posts, client, invocation).await?;
     }
     if !invocation.output.is_json() {
-        let place = if kept {
+        let folder = if kept {
             format!("kept in {}", invocation.settings.data.display())
         } else {
             "in a scratch folder that is removed at the end; --data FOLDER keeps it".to_owned()
@@ -108,7 +108,7 @@ async fn show(
             "The posts of an earlier run".to_owned()
         };
         invocation.output.text(&format!(
-            "{past}, and new ones every moment ({place}).\nOpen {} and press Ctrl-C here to stop.",
+            "{past}, and new ones every moment ({folder}).\nOpen {} and press Ctrl-C here to stop.",
             client.base(),
         ))?;
     }

@@ -171,11 +171,11 @@ async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<ViewsCopy> {
     })
 }
 
-/// Copies the views into a new folder in `place`, which is removed if that fails.
-async fn copy_into(place: &Path, data: &Path) -> io::Result<ViewsCopy> {
+/// Copies the views into a new folder in `folder`. Removes the new folder if that fails.
+async fn copy_into(folder: &Path, data: &Path) -> io::Result<ViewsCopy> {
     let folder = tempfile::Builder::new()
         .prefix("tidings-views-")
-        .tempdir_in(place)?;
+        .tempdir_in(folder)?;
     let copy = ViewsCopy(folder.keep());
     let unread = ViewsFolder::of(data).unread();
     for entry in std::fs::read_dir(data)? {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{self, Given, KeyPlace, Layers, NatsSettings, Settings};
+use crate::settings::{self, Given, Layers, NatsSettings, SettingSource, Settings};
 use crate::store::silence_guarded_panics;
 use crate::telemetry::{self, LogFormat};
 
@@ -137,7 +137,7 @@ impl Invocation {
     fn nats_asked_for(&self) -> Option<&NatsSettings> {
         let asked = ["nats.url", "nats.context"]
             .iter()
-            .any(|key| matches!(self.layers.place(key), KeyPlace::Flag(_)));
+            .any(|key| matches!(self.layers.source(key), SettingSource::Flag(_)));
         self.settings.nats.as_ref().filter(|_| asked)
     }
 }

@@ -98,7 +98,7 @@ impl Output {
         }
     }
 
-    /// Prints a note on standard error. Write errors are ignored: there is no other place to report
+    /// Prints a note on standard error. Write errors are ignored: there is no other stream to report
     /// them.
     pub(super) fn note(self, text: &str) {
         let _ = writeln!(io::stderr(), "{}", escaped(text, Lines::Many));

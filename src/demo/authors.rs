@@ -138,7 +138,8 @@ impl Authors {
         drawn
     }
 
-    /// One of the voices of a keyword: the accounts that write first about what happens to it.
+    /// Draws one of the voices of a keyword: the accounts that are the first to write about what
+    /// happens to it.
     pub(super) fn draw_voice(
         &self,
         chance: &mut Chance,

@@ -38,7 +38,7 @@ impl Chance {
         usize::try_from(drawn).unwrap_or_default()
     }
 
-    /// One of the items; `None` when there are none.
+    /// A random item; `None` when there are no items.
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(self.index(items.len()))
     }

@@ -33,9 +33,9 @@ const FIRST_ID_MILLIS: i64 = 1_262_304_000_000;
 enum Later {
     /// The line of the post itself, which is late or arrives twice.
     Line(Vec<u8>),
-    /// Its metrics.
+    /// The metrics of the post.
     Engaged(u64, Reactions),
-    /// Its deletion.
+    /// The deletion of the post.
     Deleted(u64),
 }
 

@@ -139,8 +139,8 @@ impl<'w> Composer<'w> {
         if recent.len() < RECENT {
             recent.push(post);
         } else {
-            if let Some(place) = recent.get_mut(chance.index(RECENT)) {
-                *place = post;
+            if let Some(slot) = recent.get_mut(chance.index(RECENT)) {
+                *slot = post;
             }
         }
     }

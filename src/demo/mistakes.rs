@@ -115,14 +115,14 @@ fn drop_space(draft: &mut Draft, chance: &mut Chance) {
 /// Swaps two letters within a word.
 fn swap_letters(draft: &mut Draft, chance: &mut Chance) {
     let bytes = draft.text.as_bytes();
-    let places: Vec<usize> = (1..bytes.len().saturating_sub(3))
+    let offsets: Vec<usize> = (1..bytes.len().saturating_sub(3))
         .filter(|at| {
             let around = bytes.get(at - 1..at + 3);
             around.is_some_and(|around| around.iter().all(u8::is_ascii_lowercase))
                 && !in_name(&draft.names, *at)
         })
         .collect();
-    if let Some(at) = chance.pick(&places).copied()
+    if let Some(at) = chance.pick(&offsets).copied()
         && let Some(pair) = draft.text.get(at..at + 2)
     {
         let swapped: String = pair.chars().rev().collect();

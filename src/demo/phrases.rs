@@ -46,7 +46,7 @@ pub(super) enum Slot {
     Bank(BankId),
     /// A phrase of a bank that an episode keeps.
     Fact(BankId),
-    /// One of these phrases.
+    /// One phrase of a list.
     Choice(Vec<Phrase>),
     /// A number from the first through the second.
     Number(u64, u64),

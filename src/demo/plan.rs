@@ -107,7 +107,7 @@ impl Kind {
 /// The plan of a post.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Its kind.
+    /// The kind of the post.
     pub(super) kind: Kind,
     /// The episode that the post is about, if any.
     pub(super) stir: Option<Stir>,

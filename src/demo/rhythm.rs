@@ -12,7 +12,7 @@ const WEEKDAY: Day = [
     60, 38, 24, 16, 12, 14, 26, 48, 62, 58, 56, 60, 82, 70, 60, 60, 62, 70, 86, 96, 108, 122, 126,
     96,
 ];
-/// The same at the weekend: late nights, late mornings, busier afternoons.
+/// Korean posts an hour on Saturday and Sunday: late nights, late mornings, busier afternoons.
 const WEEKEND: Day = [
     84, 62, 42, 28, 18, 14, 16, 24, 38, 56, 74, 86, 92, 90, 90, 92, 94, 96, 100, 104, 114, 124,
     118, 88,

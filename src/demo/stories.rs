@@ -1,6 +1,6 @@
 //! The events of the world: ten storylines that take turns.
 //!
-//! A stretch of time is divided into slots, and in each slot one storyline takes place, as an
+//! A stretch of time is divided into slots, and in each slot one storyline happens, as an
 //! episode. For two to three hours its keyword has many times its usual posts; hours later a second
 //! part follows. Ten slots later at the earliest, the storyline comes again with other facts, such
 //! as another model or another rival. In slots of less than a day everything happens faster.
@@ -79,7 +79,7 @@ const ALL: [Story; STORIES] = [
     story("viral", 11, 21, (150, 150), (720, 60, 60)),
 ];
 
-/// A storyline that takes place at a time.
+/// A storyline that happens at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Episode {
     /// The storyline, such as `launch`.
@@ -119,7 +119,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Episodes from a time on. All storylines take place at least once in `span` milliseconds.
+    /// Episodes from a time on. All storylines happen at least once in `span` milliseconds.
     pub(super) fn over(seed: u64, from: Timestamp, span: i64) -> Self {
         let all = i64::try_from(STORIES).unwrap_or(1);
         let rounds = (span + all * SLOT_MILLIS / 2) / (all * SLOT_MILLIS);
@@ -140,10 +140,10 @@ impl Schedule {
     /// The episode of a slot.
     pub(super) fn episode(&self, number: i64) -> Option<Episode> {
         let all = i64::try_from(STORIES).ok()?;
-        let (round, place) = (number.div_euclid(all), number.rem_euclid(all));
+        let (round, index) = (number.div_euclid(all), number.rem_euclid(all));
         let mut order: [usize; STORIES] = std::array::from_fn(|story| story);
         Chance::of(mixed(self.seed, &[1, round.cast_unsigned()])).shuffle(&mut order);
-        let story = ALL.get(*order.get(usize::try_from(place).ok()?)?)?;
+        let story = ALL.get(*order.get(usize::try_from(index).ok()?)?)?;
         let facts = mixed(self.seed, &[2, number.cast_unsigned()]);
         let mut chance = Chance::of(facts);
         let opens = self.from.plus(number * self.slot);

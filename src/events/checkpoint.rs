@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// These bytes are stored in checkpoints and views, and clients keep them.
+    /// The bytes of a hash must not change: checkpoints, views and clients keep them.
     #[test]
     fn hash_follows_from_sequence_type_and_the_first_16_bytes_of_the_hash_of_the_id() {
         let golden = |input: &[u8]| {

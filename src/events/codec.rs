@@ -34,7 +34,7 @@ pub enum StoredError {
     /// An erased event is about a keyword. Such events have nothing to erase.
     #[error("the stored bytes are an erased keyword event, and keyword events cannot be erased")]
     ErasedKeywordEvent,
-    /// There are no bytes.
+    /// The stored value has no bytes.
     #[error("the stored bytes are empty")]
     Empty,
     /// Bytes follow the value.

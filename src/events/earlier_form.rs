@@ -69,7 +69,7 @@ fn is_control_or_format(character: char) -> bool {
     )
 }
 
-/// Returns the text with compatibility jamo in place of the conjoining jamo that are in no
+/// Returns the text with compatibility jamo instead of the conjoining jamo that are in no
 /// syllable.
 fn with_compatibility_jamo(text: &str) -> String {
     let mut characters = text.chars().peekable();

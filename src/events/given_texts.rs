@@ -23,7 +23,7 @@ impl GivenTexts {
         Self(None)
     }
 
-    /// This list.
+    /// A value with this list.
     pub const fn given(texts: RuleTexts) -> Self {
         Self(Some(texts))
     }

@@ -51,10 +51,10 @@ pub enum RuleTextsError {
     #[error("has {0} texts; at most 20 are allowed")]
     TooMany(usize),
     /// A text does not have the form of a keyword.
-    #[error("has a text that cannot be searched for, at place {place}: {}", .error.about("it"))]
+    #[error("has a text that cannot be searched for, at place {number}: {}", .error.about("it"))]
     Text {
         /// The position of the text in the list, from 1.
-        place: usize,
+        number: usize,
         /// The rule that the text breaks.
         #[source]
         error: KeywordError,
@@ -156,8 +156,9 @@ impl<'a> ListedTexts<'a> {
             return Err(RuleTextsError::TooMany(self.count));
         }
         let mut texts: Vec<String> = Vec::with_capacity(self.first.len());
-        for (text, place) in self.first.iter().zip(1_usize..) {
-            let text = Keyword::new(text).map_err(|error| RuleTextsError::Text { place, error })?;
+        for (text, number) in self.first.iter().zip(1_usize..) {
+            let text =
+                Keyword::new(text).map_err(|error| RuleTextsError::Text { number, error })?;
             if !texts.iter().any(|known| known == text.as_str()) {
                 texts.push(text.as_str().to_owned());
             }

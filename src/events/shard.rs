@@ -59,7 +59,7 @@ impl ShardCount {
     }
 
     /// The shard of the token of a subject: FNV-1a (32 bit) modulo the count. `partition(P,1)` of
-    /// NATS computes the same, so both journals place a keyword in the same shard.
+    /// NATS computes the same number, so a keyword is in the same shard with both journals.
     pub fn shard_of(self, token: &[u8]) -> ShardId {
         let hash = token.iter().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)

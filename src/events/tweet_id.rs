@@ -35,7 +35,7 @@ impl TweetId {
     }
 
     /// The first 128 bits of the BLAKE3 hash of the id. The id index of the views and record hashes
-    /// use it in place of the id. It costs one compression (about 0.1 µs).
+    /// use it instead of the id. It costs one compression (about 0.1 µs).
     pub fn id_hash(&self) -> [u8; 16] {
         let mut first = [0; 16];
         for (to, from) in first

@@ -68,7 +68,7 @@ pub struct AdmissionPermit {
     client: ClientKey,
 }
 
-/// A place in the queue. Dropping it removes the waiting scan.
+/// An entry in the queue. Dropping the ticket removes the waiting scan.
 struct Ticket<'a> {
     shared: &'a Shared,
     client: ClientKey,
@@ -122,7 +122,7 @@ impl Admission {
             client,
             number,
         };
-        // This does not fail: the sender stays in the queue until it sends the permit.
+        // Receiving does not fail: the sender stays in the queue until it sends the permit.
         granted.await.map_err(|_| Problem::Internal)
     }
 }
@@ -130,7 +130,7 @@ impl Admission {
 type Waits = (u64, oneshot::Receiver<AdmissionPermit>);
 
 impl Queue {
-    /// Takes a permit, and returns `None`. When no permit is free, takes a place in the queue and
+    /// Takes a permit, and returns `None`. When no permit is free, adds an entry to the queue and
     /// returns it.
     fn enter(&mut self, limits: &Limits, address: ClientKey) -> Result<Option<Waits>, Problem> {
         let held = self.clients.get(&address).map_or(0, Held::permits);

@@ -462,7 +462,7 @@ mod tests {
             read_all(large, MAX_BODY_BYTES, &budget).await,
             Err(Problem::Busy { .. })
         ));
-        // The same holds for a body without a length, sent in pieces.
+        // A body without a length, sent in pieces, is refused too.
         let (sender, body) = client();
         let sending = tokio::spawn(async move {
             for _ in 0..64 {

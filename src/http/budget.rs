@@ -30,7 +30,8 @@ pub trait Holder: std::fmt::Debug + Send + Sync {
     /// when it keeps that pace.
     fn behind(&self, now: Instant) -> Option<Duration>;
 
-    /// Tells the holder to end and so to free its bytes. They count as freed at once.
+    /// Tells the holder to end, which frees its bytes. The budget counts the bytes as freed at
+    /// once.
     fn give_way(&self);
 }
 
@@ -49,12 +50,13 @@ impl Holder for Steady {
 /// Whether a charge can be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
-    /// It cannot be refused, and may exceed the limit. For bytes that are in memory already, or
-    /// few.
+    /// The charge is never refused, and may exceed the limit. For bytes that are already in memory,
+    /// and for small charges.
     Forced,
-    /// It is refused when the budget is short, after holders without progress have given way.
+    /// The charge is refused if the budget is short after holders without progress have given way.
     Asked,
-    /// The same, but only holders that are far behind give way: by more than [`FAR_BEHIND`].
+    /// The charge is refused if the budget is short after holders that are behind by more than
+    /// [`FAR_BEHIND`] have given way.
     Patient,
 }
 

@@ -1,10 +1,10 @@
 //! [`Hosts`]: checks the `Host` and the `Origin` of a request.
 //!
-//! This keeps pages of other sites from using the server through the browser of a user. A request
-//! is allowed when its `Host` is listed. If it has an `Origin`, that must also be a page of a
-//! listed host on the same port. A missing port stands for the default port of the scheme. A `Host`
-//! has no scheme, so a `Host` without a port stands for port 80 of `http` and for port 443 of
-//! `https`.
+//! The check keeps pages of other sites from using the server through the browser of a user. A
+//! request is allowed when its `Host` is listed. If it has an `Origin`, that must also be a page of
+//! a listed host on the same port. A missing port stands for the default port of the scheme. A
+//! `Host` has no scheme, so a `Host` without a port stands for port 80 of `http` and for port 443
+//! of `https`.
 
 use std::net::Ipv6Addr;
 

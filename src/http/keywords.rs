@@ -23,7 +23,7 @@ use crate::events::{Keyword, KeywordRules, ListedTexts, RuleTexts, Sequence, Tok
 #[derive(Debug)]
 struct Wanted {
     keyword: Keyword,
-    /// The rules; `None` when the body has neither list, so that the present rules stay.
+    /// The rules; `None` when the body has neither list. The keyword then keeps its rules.
     rules: Option<KeywordRules>,
 }
 
@@ -59,14 +59,14 @@ fn wanted(body: &[u8]) -> Result<Wanted, Problem> {
     Ok(Wanted { keyword, rules })
 }
 
-/// Checks the list of a rule; empty when it is absent.
+/// Checks the texts of the list `any` or `none`. An absent list has no texts.
 fn rule_texts(name: &str, listed: Option<ListedTexts<'_>>) -> Result<RuleTexts, Problem> {
     let texts = listed.unwrap_or_default().checked();
     texts.map_err(|error| Problem::BadBody(format!("\"{name}\" {error}")))
 }
 
-/// The members that are read. All others are skipped without parsing them into values: the values
-/// of a body of 16 MiB could take half a gigabyte.
+/// The members of the body that are read. All other members are skipped and not parsed into values,
+/// because the values of a body of 16 MiB could take half a gigabyte of memory.
 #[derive(Debug, Deserialize)]
 struct Members<'a> {
     #[serde(borrow)]

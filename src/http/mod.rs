@@ -84,7 +84,7 @@ struct Shared {
     access: Arc<dyn Access>,
     hosts: Hosts,
     files: Files,
-    body_places: Arc<Semaphore>,
+    body_permits: Arc<Semaphore>,
     lanes: Lanes,
     bodies: Bodies,
     discard_pace: DiscardPace,
@@ -161,7 +161,7 @@ impl Http {
                 access: options.access,
                 hosts: options.hosts,
                 files: options.files,
-                body_places: Arc::new(Semaphore::new(MAX_BODIES_READ)),
+                body_permits: Arc::new(Semaphore::new(MAX_BODIES_READ)),
                 lanes,
             }),
         }

@@ -70,7 +70,7 @@ pub struct Number {
     pub default: usize,
 }
 
-/// One of a few words.
+/// A word from a short list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
     /// Name, meaning and live use.
@@ -115,7 +115,7 @@ pub struct Keywords {
 pub enum Parameter {
     /// A whole number in a range.
     Number(Number),
-    /// One of a few words.
+    /// A word from a short list.
     Word(Word),
     /// A moment.
     Time(Time),

@@ -1,5 +1,5 @@
 //! [`RequestContext`]: one request while a handler answers it. It reads the keyword, the query and
-//! the body, asks for permission, and runs the question in its lane.
+//! the body, asks for permission, and runs the query in its lane.
 
 use axum::body::Body as RequestBody;
 use axum::extract::Request;
@@ -179,7 +179,7 @@ impl RequestContext {
         lane: Lane,
         keyword: Keyword,
         untracked: Untracked,
-        mut question: Q,
+        mut query: Q,
     ) -> Result<Response, Problem>
     where
         T: Serialize,
@@ -187,7 +187,7 @@ impl RequestContext {
     {
         let tidings = self.tidings().clone();
         let answer = move |views: &Views| {
-            let answer = queries::of_keyword(views, &keyword, untracked, &mut question)
+            let answer = queries::of_keyword(views, &keyword, untracked, &mut query)
                 .map_err(|error| Problem::of_query(&tidings, error))?;
             AnswerBody::of(&Positioned::from(answer))
         };
@@ -201,19 +201,19 @@ impl RequestContext {
         Ok(response)
     }
 
-    /// Answers about one keyword from rows that the question reads in steps.
+    /// Answers about one keyword from rows that the query reads in steps.
     ///
     /// # Errors
     /// The problem of a query error, or [`Problem::Busy`] for a scan.
     pub async fn answer_joined<T: Serialize>(
         self,
         lane: Lane,
-        question: impl FnOnce(&Views) -> Result<Answer<T>, QueryError> + Send + 'static,
+        query: impl FnOnce(&Views) -> Result<Answer<T>, QueryError> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
         let body = self
             .make(lane, move |views| {
-                let answer = question(views).map_err(|error| Problem::of_query(&tidings, error))?;
+                let answer = query(views).map_err(|error| Problem::of_query(&tidings, error))?;
                 AnswerBody::of(&Positioned::from(answer))
             })
             .await?;
@@ -231,7 +231,7 @@ impl RequestContext {
         self,
         lane: Lane,
         bytes: u64,
-        question: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
+        query: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Response, Problem> {
         let tidings = self.tidings().clone();
         let budget = self.http.shared.answer_budget.clone();
@@ -239,7 +239,7 @@ impl RequestContext {
             .make(lane, move |views| {
                 let room = answer_budget::room_for(&budget, bytes)?;
                 let position = || tidings.position();
-                let answer = queries::in_one_epoch(views, TRIES, position, question)
+                let answer = queries::in_one_epoch(views, TRIES, position, query)
                     .map_err(|error| Problem::of_query(&tidings, error))?;
                 Ok((AnswerBody::of(&Positioned::from(answer))?, room))
             })

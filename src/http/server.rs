@@ -135,7 +135,7 @@ async fn accept(
     metrics: Metrics,
     stage: watch::Sender<Stage>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let mut ended = stage.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -157,13 +157,13 @@ async fn accept(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             metrics.http_connections_refused.inc();
             refuse(&stream);
             continue;
         };
         let connection = Connection {
-            _place: place,
+            _permit: permit,
             _counted: metrics.connection_opened(),
             client,
             metrics: metrics.clone(),
@@ -211,7 +211,7 @@ fn without_length_where_there_is_no_body(mut response: Response) -> Response {
 }
 
 struct Connection {
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
     _counted: CountedActor,
     client: ClientAddress,
     metrics: Metrics,

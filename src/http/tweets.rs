@@ -69,14 +69,14 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     let http = call.http().clone();
     let body = call.read_body(body, "application/x-ndjson").await?;
     let intake = http.intake().clone();
-    let Ok(place) = Arc::clone(&http.shared.body_places).acquire_owned().await else {
+    let Ok(permit) = Arc::clone(&http.shared.body_permits).acquire_owned().await else {
         return Err(Problem::TryAgain("the server is stopping"));
     };
     // The body is ingested in a separate task, which continues when the client leaves. So a body
     // is never ingested in part. The task holds its permit as long as it holds the body.
     let report = tokio::spawn(async move {
         let report = intake.publish(body).await;
-        drop(place);
+        drop(permit);
         report
     })
     .await

@@ -42,7 +42,7 @@ pub(super) struct KeywordOverlay {
 impl KeywordOverlay {
     pub(super) fn of(tidings: Tidings) -> Self {
         Self {
-            // This is read before the matcher, so that the matcher is at least as current.
+            // `knew_all` is read before the matcher, so that the matcher is at least as current.
             knew_all: tidings.knows_tracked(),
             matcher: tidings.matcher(),
             tidings,
@@ -73,7 +73,7 @@ impl KeywordOverlay {
         })
     }
 
-    /// Tracks a keyword with these rules. Reserves what it needs beyond its present places.
+    /// Tracks a keyword with these rules. Reserves what the keyword needs beyond what it has.
     ///
     /// # Errors
     /// The limit that is reached.

@@ -43,9 +43,9 @@ pub(super) enum Pause {
 /// The destination of a line.
 #[derive(Debug)]
 enum Routed {
-    /// To these keywords.
+    /// The line is for these keywords.
     To(Vec<Keyword>),
-    /// It depends on records that have to be folded first.
+    /// The keywords depend on records that have to be folded first.
     AfterFold,
 }
 
@@ -206,8 +206,8 @@ impl Routing {
         Ok(())
     }
 
-    /// The answer when a limit is reached. If lines of this body untracked keywords, the places of
-    /// these are free after the lines are folded.
+    /// The answer when a limit is reached. If lines of this body untracked keywords, these
+    /// count no more after the lines are folded.
     fn without_room(&self, limit: TrackLimit) -> Result<Routed, LineError> {
         match (self.earlier.has_cleared(), self.phase.fold()) {
             (true, FoldState::Late) => Err(LineError::NotFolded),

@@ -59,8 +59,8 @@ impl MemoryJournal {
 
     /// Removes a record and leaves its position empty, like a damaged broker.
     pub fn forget(&self, sequence: Sequence) {
-        if let Some(place) = place_of(sequence)
-            && let Some(record) = lock(&self.shelf).records.get_mut(place)
+        if let Some(index) = index_of(sequence)
+            && let Some(record) = lock(&self.shelf).records.get_mut(index)
         {
             *record = None;
         }
@@ -72,7 +72,7 @@ impl MemoryJournal {
         for record in shelf
             .records
             .iter_mut()
-            .take(place_of(first).unwrap_or_default())
+            .take(index_of(first).unwrap_or_default())
         {
             *record = None;
         }
@@ -81,8 +81,8 @@ impl MemoryJournal {
 
     /// Replaces a record by another one, like a broker that uses a sequence again.
     pub fn replace(&self, sequence: Sequence, other: Record) {
-        if let Some(place) = place_of(sequence)
-            && let Some(record) = lock(&self.shelf).records.get_mut(place)
+        if let Some(index) = index_of(sequence)
+            && let Some(record) = lock(&self.shelf).records.get_mut(index)
         {
             *record = Some(other);
         }
@@ -93,7 +93,7 @@ fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn place_of(sequence: Sequence) -> Option<usize> {
+fn index_of(sequence: Sequence) -> Option<usize> {
     usize::try_from(sequence.get()).ok()?.checked_sub(1)
 }
 
@@ -163,8 +163,8 @@ impl Journal for MemoryJournal {
 
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError> {
         let shelf = lock(&self.shelf);
-        Ok(place_of(sequence)
-            .and_then(|place| shelf.records.get(place)?.as_ref())
+        Ok(index_of(sequence)
+            .and_then(|index| shelf.records.get(index)?.as_ref())
             .map(|record| RecordHash::of(&open(record, sequence))))
     }
 
@@ -215,7 +215,7 @@ impl MemoryReader {
         let mut gap = None;
         let mut position = self.after.next();
         while position <= head && batch.envelopes.len() < max {
-            match shelf.records.get(place_of(position)?)? {
+            match shelf.records.get(index_of(position)?)? {
                 None => {
                     gap.get_or_insert(position.get());
                 }

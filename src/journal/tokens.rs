@@ -9,7 +9,7 @@ use crate::events::{Keyword, Token};
 /// The keywords of tokens. They are cached, because there are few tokens and many records.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    places: HashMap<Bytes, usize>,
+    indexes: HashMap<Bytes, usize>,
     meanings: Vec<Result<Keyword, String>>,
 }
 
@@ -19,28 +19,28 @@ const MAX_TOKENS: usize = 200_000;
 impl Tokens {
     /// Returns the keyword of a token, or why it names none.
     pub(crate) fn meaning(&mut self, token: &[u8]) -> &Result<Keyword, String> {
-        let place = match self.places.get(token) {
-            Some(place) => *place,
+        let index = match self.indexes.get(token) {
+            Some(index) => *index,
             None => self.learn(token),
         };
-        self.meanings.get(place).unwrap_or(&UNKNOWN)
+        self.meanings.get(index).unwrap_or(&UNKNOWN)
     }
 
     fn learn(&mut self, token: &[u8]) -> usize {
         if self.meanings.len() >= MAX_TOKENS {
-            self.places.clear();
+            self.indexes.clear();
             self.meanings.clear();
         }
-        let place = self.meanings.len();
+        let index = self.meanings.len();
         let meaning = Token::decode_strict(token).map_err(|error| error.to_string());
         self.meanings.push(meaning);
         // Copied, because a shared slice would keep its whole chunk of the file in memory.
-        self.places.insert(Bytes::copy_from_slice(token), place);
-        place
+        self.indexes.insert(Bytes::copy_from_slice(token), index);
+        index
     }
 }
 
-/// Never returned: every place in the map has a meaning.
+/// Never returned: every index in the map has a meaning.
 static UNKNOWN: Result<Keyword, String> = Err(String::new());
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn note(
     if found == expected {
         return Ok(());
     }
-    let (times, word) = entry.place()?;
+    let (times, word) = entry.bucket_and_word()?;
     match differences.last_mut() {
         Some(last) if last.times == times => last.counts = last.counts.saturating_add(1),
         _ => differences.push(BackgroundDifference {

@@ -24,7 +24,7 @@ use crate::store::{
 /// settings, are refused: a server folds them again while they answer.
 ///
 /// # Errors
-/// [`OpeningError`]; the old views stay in place then.
+/// [`OpeningError`]; the old views stay current then.
 pub async fn rebuild(
     data: &Path,
     cache_bytes: u64,
@@ -132,7 +132,7 @@ fn background_contradiction(
 /// another version, or of other settings, are refused.
 ///
 /// # Errors
-/// [`OpeningError`]; the old views stay in place then.
+/// [`OpeningError`]; the old views stay current then.
 pub async fn compact(
     data: &Path,
     cache_bytes: u64,

@@ -38,7 +38,8 @@ impl FoldContext {
         }
     }
 
-    /// The same settings with the fold of an earlier version, for rows that are only read.
+    /// The context of an earlier version of the fold with these settings, for rows that are only
+    /// read.
     #[must_use]
     pub fn of_fold(&self, version: u32) -> Self {
         Self {
@@ -47,8 +48,8 @@ impl FoldContext {
         }
     }
 
-    /// The same version of the fold with unknown settings, of which rows hold only the hash. Such
-    /// rows are only read. What depends on settings cannot be asked of them.
+    /// The context of this version of the fold with unknown settings, of which only the hash is
+    /// known. Its rows are only read, and queries that depend on settings get no answer from them.
     #[must_use]
     pub const fn of_unknown_settings(&self, settings_hash: u64) -> Self {
         Self {

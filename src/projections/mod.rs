@@ -8,8 +8,8 @@
 //! query ─► Rows (port; a store implements it)
 //! ```
 //!
-//! All of this is pure and synchronous: no clock, no I/O, no randomness. A fold reads rows through
-//! the [`Rows`] port and returns the changed rows to its caller.
+//! Folds and queries are pure and synchronous: no clock, no I/O, no randomness. A fold reads rows
+//! through the [`Rows`] port and returns the changed rows to its caller.
 
 mod digest;
 mod fold;

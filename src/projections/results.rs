@@ -1,6 +1,6 @@
-//! Results over the tweets of a span of time, which rows can keep for later questions.
+//! Results over the tweets of a span of time, which rows can keep for later queries.
 //!
-//! In: the span, and how the result is made. Out: the result, made now or by an earlier question.
+//! In: the span, and how the result is made. Out: the result, made now or by an earlier query.
 //!
 //! A kept result holds while no tweet of its span is added, changed or removed, and the keyword's
 //! rules stay. A store learns that from the [`TouchedTimes`] of each put, and drops the results
@@ -62,7 +62,7 @@ pub fn kept<T: KeptResult>(
     }
 }
 
-/// The same as [`kept`] for a result that may not be made. `None` is not kept.
+/// Does what [`kept`] does, for a result that `make` may not return. `None` is not kept.
 ///
 /// # Errors
 /// The error of `make`.
@@ -116,13 +116,13 @@ impl TouchedTimes {
             return;
         }
         let hour = at.floor_to(Timestamp::HOUR);
-        let place = self.ranges.partition_point(|range| range.end <= hour);
+        let index = self.ranges.partition_point(|range| range.end <= hour);
         let added = at..at.plus(1);
-        match self.ranges.get_mut(place) {
+        match self.ranges.get_mut(index) {
             Some(range) if range.start < hour.plus(Timestamp::HOUR) => {
                 *range = joined(range, &added);
             }
-            _ => self.ranges.insert(place, added),
+            _ => self.ranges.insert(index, added),
         }
         if self.ranges.len() > MAX_RANGES {
             let (first, last) = (self.ranges.first(), self.ranges.last());
@@ -149,8 +149,8 @@ impl TouchedTimes {
 
     /// Whether a tweet of a span was touched.
     pub fn touch(&self, span: &Range<Timestamp>) -> bool {
-        let place = self.ranges.partition_point(|range| range.end <= span.start);
-        let next = self.ranges.get(place);
+        let index = self.ranges.partition_point(|range| range.end <= span.start);
+        let next = self.ranges.get(index);
         self.are_all || next.is_some_and(|range| range.start < span.end)
     }
 }

@@ -124,12 +124,12 @@ pub trait Rows {
         Ok(())
     }
 
-    /// The result of an earlier question, if it was kept and holds for these rows.
+    /// The result of an earlier query, if it was kept and holds for these rows.
     fn kept_result(&self, _key: &ResultKey) -> Option<AnyResult> {
         None
     }
 
-    /// Offers a result for later questions. It was made from these rows, after
+    /// Offers a result for later queries. It was made from these rows, after
     /// [`Rows::kept_result`] was asked for it. `bytes` is the memory that it takes.
     fn keep_result(&self, _key: ResultKey, _result: AnyResult, _bytes: usize) {}
 }

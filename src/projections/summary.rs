@@ -93,14 +93,14 @@ pub struct Ledger {
 impl Ledger {
     /// Counts a record.
     pub(super) const fn count(&mut self, outcome: FoldOutcome) {
-        let place = match outcome {
+        let count = match outcome {
             FoldOutcome::Folded => &mut self.folded,
             FoldOutcome::Duplicate => &mut self.duplicate,
             FoldOutcome::Ignored => &mut self.ignored,
             FoldOutcome::Rejected => &mut self.rejected,
             FoldOutcome::Skipped => return,
         };
-        *place = place.saturating_add(1);
+        *count = count.saturating_add(1);
         self.journaled = self.journaled.saturating_add(1);
     }
 

@@ -59,7 +59,7 @@ impl Rows for CountedRows<'_> {
     }
 }
 
-/// All results of questions about one keyword that hold.
+/// All results of queries about one keyword that hold.
 #[derive(Default)]
 pub(crate) struct KeptResults(RefCell<HashMap<ResultKey, AnyResult>>);
 

@@ -40,7 +40,7 @@ pub struct MarkedAnswer<T> {
 }
 
 impl<T> MarkedAnswer<T> {
-    /// The same answer with another result.
+    /// Returns the answer with a converted result.
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> MarkedAnswer<U> {
         MarkedAnswer {
             value: map(self.value),
@@ -70,7 +70,7 @@ pub enum Untracked {
     Answered,
 }
 
-/// Runs `question` on one version of one keyword's rows. It may run more than once.
+/// Runs `query` on one version of one keyword's rows. It may run more than once.
 ///
 /// # Errors
 /// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.
@@ -78,11 +78,11 @@ pub fn of_keyword<T>(
     views: &Views,
     keyword: &Keyword,
     untracked: Untracked,
-    mut question: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
+    mut query: impl FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
 ) -> Result<Answer<T>, QueryError> {
     let answer = views.read(keyword, |summary, rows| {
         (summary.tracked || untracked == Untracked::Answered)
-            .then(|| question(summary, rows))
+            .then(|| query(summary, rows))
             .transpose()
     })?;
     let Answer {
@@ -98,24 +98,24 @@ pub fn of_keyword<T>(
     })
 }
 
-/// Runs `question` on the rows of many keywords, all of the same stores. `position` returns the
+/// Runs `query` on the rows of many keywords, all of the same stores. `position` returns the
 /// sequence through which all shards are folded. When views of another epoch are shown while it
-/// runs, `question` runs again, up to `tries` times in all.
+/// runs, `query` runs again, up to `tries` times in all.
 ///
 /// # Errors
-/// The error of `question`, or [`StoreError::Absent`] when the views were replaced each time.
+/// The error of `query`, or [`StoreError::Absent`] when the views were replaced each time.
 pub fn in_one_epoch<T, E: From<StoreError>>(
     views: &Views,
     tries: usize,
     position: impl Fn() -> Sequence,
-    question: impl Fn(&Views) -> Result<T, E>,
+    query: impl Fn(&Views) -> Result<T, E>,
 ) -> Result<Answer<T>, E> {
     for _ in 0..tries {
         let epoch = views.epoch()?;
         let as_of = position();
         // The stores are pinned after the position is read, so their rows are not behind it.
         let pinned = views.pinned()?;
-        let value = question(&pinned)?;
+        let value = query(&pinned)?;
         if pinned.epoch()? == epoch && views.epoch()? == epoch {
             return Ok(Answer {
                 value,
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn question_over_many_keywords_does_not_see_a_shard_that_is_swapped_meanwhile() {
+    fn query_over_many_keywords_does_not_see_a_shard_that_is_swapped_meanwhile() {
         let keyword = Keyword::new("a").unwrap();
         let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let [old, new] = [(0, 10), (1, 20)]

@@ -29,7 +29,7 @@ impl Buckets {
 pub struct Series {
     /// One point for each bucket, also for empty ones.
     pub points: Vec<VolumePoint>,
-    /// Their sum.
+    /// The sum of the points.
     pub total: u64,
 }
 

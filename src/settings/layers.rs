@@ -23,7 +23,7 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyPlace {
+pub enum SettingSource {
     /// `config/default.toml`, part of the binary.
     Default,
     /// The file given with `--config`.
@@ -34,7 +34,7 @@ pub enum KeyPlace {
     Flag(String),
 }
 
-impl fmt::Display for KeyPlace {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -51,7 +51,7 @@ pub struct SettingEntry {
     /// The value in force.
     pub value: Value,
     /// The source of the value.
-    pub place: KeyPlace,
+    pub source: SettingSource,
 }
 
 /// Every key, dotted (`commit.events`), with the value in force.
@@ -66,8 +66,8 @@ impl Layers {
     pub(super) fn of_defaults(text: &str) -> Result<Self, SettingsError> {
         let table = parse(text, Path::new("config/default.toml"))?;
         let entries = flatten(table).into_iter().map(|(key, value)| {
-            let place = KeyPlace::Default;
-            (key, SettingEntry { value, place })
+            let source = SettingSource::Default;
+            (key, SettingEntry { value, source })
         });
         Ok(Self(entries.collect()))
     }
@@ -81,14 +81,14 @@ impl Layers {
     pub fn is_given(&self, key: &str) -> bool {
         self.0
             .get(key)
-            .is_some_and(|entry| entry.place != KeyPlace::Default)
+            .is_some_and(|entry| entry.source != SettingSource::Default)
     }
 
     /// The source of the value of `key`.
-    pub fn place(&self, key: &str) -> KeyPlace {
+    pub fn source(&self, key: &str) -> SettingSource {
         self.0
             .get(key)
-            .map_or(KeyPlace::Default, |entry| entry.place.clone())
+            .map_or(SettingSource::Default, |entry| entry.source.clone())
     }
 
     pub(super) fn lay_file(&mut self, path: &Path) -> Result<(), SettingsError> {
@@ -97,7 +97,7 @@ impl Layers {
             source,
         })?;
         for (key, value) in flatten(parse(&text, path)?) {
-            self.put(&key, value, KeyPlace::File(path.to_owned()))?;
+            self.put(&key, value, SettingSource::File(path.to_owned()))?;
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Layers {
                 continue;
             };
             let key = rest.to_ascii_lowercase().replace("__", ".");
-            self.put_text(&key, &text, KeyPlace::Variable(name.clone()))?;
+            self.put_text(&key, &text, SettingSource::Variable(name.clone()))?;
         }
         Ok(())
     }
@@ -123,19 +123,19 @@ impl Layers {
         key: &str,
         text: &str,
     ) -> Result<(), SettingsError> {
-        self.put_text(key, text, KeyPlace::Flag(flag.to_owned()))
+        self.put_text(key, text, SettingSource::Flag(flag.to_owned()))
     }
 
-    fn put(&mut self, key: &str, value: Value, place: KeyPlace) -> Result<(), SettingsError> {
+    fn put(&mut self, key: &str, value: Value, source: SettingSource) -> Result<(), SettingsError> {
         let Some(entry) = self.0.get_mut(key) else {
-            return Err(self.unknown(key, place));
+            return Err(self.unknown(key, source));
         };
-        *entry = SettingEntry { value, place };
+        *entry = SettingEntry { value, source };
         Ok(())
     }
 
     /// Sets a value written without TOML quotes; it is parsed as the type of the default.
-    fn put_text(&mut self, key: &str, text: &str, place: KeyPlace) -> Result<(), SettingsError> {
+    fn put_text(&mut self, key: &str, text: &str, source: SettingSource) -> Result<(), SettingsError> {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
             Some(Value::Integer(_)) => text.replace('_', "").parse().ok().map(Value::Integer),
@@ -150,19 +150,19 @@ impl Layers {
         self.put(
             key,
             value.unwrap_or_else(|| Value::String(text.to_owned())),
-            place,
+            source,
         )
     }
 
-    fn unknown(&self, key: &str, place: KeyPlace) -> SettingsError {
+    fn unknown(&self, key: &str, source: SettingSource) -> SettingsError {
         let nearest = self
             .0
             .keys()
             .min_by_key(|known| strsim::damerau_levenshtein(known, key))
             .filter(|known| strsim::damerau_levenshtein(known, key) <= known.len() / 2);
-        let suggestion = match (nearest, &place) {
+        let suggestion = match (nearest, &source) {
             (None, _) => "`tidings config show` lists all settings".to_owned(),
-            (Some(known), KeyPlace::Variable(_)) => {
+            (Some(known), SettingSource::Variable(_)) => {
                 let name = known.replace('.', "__").to_ascii_uppercase();
                 format!("did you mean {VARIABLE_PREFIX}{name}?")
             }
@@ -170,7 +170,7 @@ impl Layers {
         };
         SettingsError::Unknown {
             key: key.to_owned(),
-            place,
+            from: source,
             suggestion,
         }
     }
@@ -178,7 +178,7 @@ impl Layers {
     fn entry(&self, key: &str) -> Result<&SettingEntry, SettingsError> {
         self.0
             .get(key)
-            .ok_or_else(|| self.unknown(key, KeyPlace::Default))
+            .ok_or_else(|| self.unknown(key, SettingSource::Default))
     }
 
     fn take<'a, T>(
@@ -191,7 +191,7 @@ impl Layers {
         read(&entry.value).ok_or_else(|| SettingsError::Invalid {
             key: key.to_owned(),
             found: entry.value.to_string(),
-            place: entry.place.clone(),
+            from: entry.source.clone(),
             right: right.to_owned(),
         })
     }

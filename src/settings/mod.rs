@@ -12,7 +12,7 @@ mod layers;
 mod nats;
 mod views;
 
-pub use layers::{KeyPlace, Layers, SettingEntry};
+pub use layers::{SettingSource, Layers, SettingEntry};
 pub use nats::{ContextError, NatsSettings};
 pub use views::{SpikeLimits, TextSettings};
 
@@ -41,29 +41,29 @@ pub enum SettingsError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// The place in the file, and the error.
+        /// The location in the file, and the error.
         #[source]
         source: toml::de::Error,
     },
     /// The key does not exist.
-    #[error("unknown setting {key:?} (from {place}); {suggestion}")]
+    #[error("unknown setting {key:?} (from {from}); {suggestion}")]
     Unknown {
         /// The key as given.
         key: String,
         /// The source of the key.
-        place: KeyPlace,
+        from: SettingSource,
         /// The nearest key, or how to list all keys.
         suggestion: String,
     },
     /// The value does not fit the key.
-    #[error("the setting {key} is {found} (from {place}); it must be {right}")]
+    #[error("the setting {key} is {found} (from {from}); it must be {right}")]
     Invalid {
         /// The key.
         key: String,
         /// The value as given.
         found: String,
         /// The source of the value.
-        place: KeyPlace,
+        from: SettingSource,
         /// The values that the key accepts.
         right: String,
     },
@@ -262,7 +262,7 @@ pub fn variables() -> Result<Vec<(String, String)>, SettingsError> {
 /// Merges the defaults, the file, the variables and the flags.
 ///
 /// # Errors
-/// [`SettingsError`] names the wrong key and its place.
+/// [`SettingsError`], which names the wrong key and the source of its value.
 pub fn layers(
     given: &Given,
     variables: impl IntoIterator<Item = (String, String)>,

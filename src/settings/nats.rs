@@ -83,7 +83,7 @@ pub enum ContextError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// The place in the file, and the error.
+        /// The location in the file, and the error.
         #[source]
         source: serde_json::Error,
     },

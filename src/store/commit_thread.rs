@@ -3,9 +3,9 @@
 //! In: frozen rows with their checkpoint row, from every shard. Out: one sled batch for each
 //! commit, and its result.
 //!
-//! There is one thread, because sled frees the nodes that a thread has replaced when the same
-//! thread calls it again. Many threads with few commits each would keep much memory. Commits that
-//! wait at the same time share one flush.
+//! All shards share one thread, because sled frees the nodes that a thread has replaced when the
+//! same thread calls it again. Many threads with few commits each would keep much memory. Commits
+//! that wait at the same time share one flush.
 //!
 //! The rows of a failed commit stay in memory. The next commit first opens the database again. If
 //! the last attempt to do so was less than [`RECOVER_EVERY`](super::RECOVER_EVERY) ago, the commit

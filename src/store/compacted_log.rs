@@ -1,7 +1,7 @@
 //! Compacted logs: one value per keyword, in rows of many changes each. The last change of a
 //! keyword counts.
 //!
-//! Such a log is for values that every start reads and that rarely change. One row per keyword
+//! Compacted logs are for values that every start reads and that rarely change. One row per keyword
 //! would take more memory than all other data of an idle keyword, because sled keeps rows that were
 //! read in memory, with some bytes for each of their leaves.
 

@@ -97,12 +97,14 @@ impl StoreError {
         }
     }
 
-    /// Whether the answer has to wait until other views are shown. This is no failure.
+    /// Whether the query can be answered after other views are shown. The caller waits for them;
+    /// nothing has failed.
     pub const fn awaits_views(&self) -> bool {
         matches!(self, Self::Absent) || self.is_not_kept()
     }
 
-    /// Whether the shown views are earlier ones, which will never answer this.
+    /// Whether the shown views are previous views without the rows for the query. Only the new
+    /// views can answer it.
     pub const fn is_not_kept(&self) -> bool {
         matches!(self, Self::Rows(RowsError::NotKept))
     }

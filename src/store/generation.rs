@@ -93,7 +93,7 @@ impl Generation {
             Self::FIRST
         } else {
             let next = Self::of(found);
-            // The same contradiction can come again. The generation must change then too.
+            // A contradiction can be found a second time. The generation must change then, too.
             if !is_another && next == kept.generation {
                 Self(next.0.wrapping_add(1))
             } else {
@@ -206,7 +206,7 @@ mod tests {
             next_after(&folder, &contradiction(1, 2, 7)),
             Generation::FIRST
         );
-        // The same start again, after a crash.
+        // The server starts again with the same journal, after a crash.
         assert_eq!(
             next_after(&folder, &contradiction(1, 2, 7)),
             Generation::FIRST

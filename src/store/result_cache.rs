@@ -1,14 +1,14 @@
-//! The result cache: results over the tweets of a span of time, for later questions
+//! The result cache: results over the tweets of a span of time, for later queries
 //! ([`Rows::kept_result`](crate::projections::Rows::kept_result)).
 //!
-//! In: results of questions, and the touched times of each put. Out: results that hold.
+//! In: results of queries, and the touched times of each put. Out: results that hold.
 //!
 //! A result has an [`Owner`]: the keyword or the background whose rows it was made from. A put to
 //! an owner drops the results whose spans it touches, while it holds the lock of the memtables. So
-//! a question that reads one version of the rows finds only results of this version. A question
+//! a query that reads one version of the rows finds only results of this version. A query
 //! takes a **ticket** before it reads its first row: the number of puts so far.
 //!
-//! A question about the present rows may read some rows before a put and some after it, and a put
+//! A query about the present rows may read some rows before a put and some after it, and a put
 //! also moves rows of spans that it does not touch, for example when it splits a leaf. So its
 //! results are kept only if no put came to the owner since the ticket. A snapshot shows one past
 //! version: its results are kept if no later put has touched their spans, and it uses a result only
@@ -28,11 +28,11 @@ use crate::projections::{AnyResult, ResultKey, TouchedTimes};
 
 /// Maximum memory of the results of all owners, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// Puts to an owner that are remembered. A question during which more come keeps nothing.
+/// Puts to an owner that are remembered. A query during which more come keeps nothing.
 const MAX_PUTS: usize = 64;
 /// Number of owners above which those without results are forgotten.
 const MAX_IDLE_OWNERS: usize = 1_024;
-/// Memory of a result besides its own, in bytes: its keys, and its places in three maps.
+/// Memory of a result besides its own, in bytes: its keys, and its entries in three maps.
 const OVERHEAD_BYTES: usize = 400;
 
 /// The results over the rows of one store.
@@ -51,7 +51,7 @@ pub(super) enum Owner {
     Background(usize),
 }
 
-/// The number of puts when a question began, and what it reads.
+/// The number of puts when a query began, and what it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     puts: u64,
@@ -79,11 +79,11 @@ struct OfOwner {
     last_put: u64,
     puts: VecDeque<(u64, TouchedTimes)>,
     results: HashMap<ResultKey, Entry>,
-    by_span: BTreeMap<SpanPlace, SmallVec<[ResultKey; 2]>>,
+    by_span: BTreeMap<SpanOrder, SmallVec<[ResultKey; 2]>>,
 }
 
-/// The place of a span among others: the binary logarithm of its length, its start and its end.
-type SpanPlace = (u32, i64, i64);
+/// The sort key of a span: the binary logarithm of its length, its start and its end.
+type SpanOrder = (u32, i64, i64);
 
 struct Entry {
     result: AnyResult,
@@ -113,7 +113,7 @@ impl ResultCache {
         }
     }
 
-    /// The ticket of a question about the present rows, which begins now.
+    /// The ticket of a query about the present rows, which begins now.
     pub(super) fn ticket(&self) -> Ticket {
         Ticket {
             puts: self.held.lock().puts,
@@ -149,7 +149,7 @@ impl ResultCache {
         held.owners.insert(owner.clone(), of);
     }
 
-    /// The result with this key, if it holds for a question with this ticket.
+    /// The result with this key, if it holds for a query with this ticket.
     pub(super) fn get(&self, owner: &Owner, ticket: Ticket, key: &ResultKey) -> Option<AnyResult> {
         let Held {
             uses,
@@ -164,14 +164,14 @@ impl ResultCache {
         }
         let entry = of.results.get_mut(key)?;
         *uses += 1;
-        if let Some(place) = by_use.remove(&std::mem::replace(&mut entry.used, *uses)) {
-            by_use.insert(*uses, place);
+        if let Some(owner_and_key) = by_use.remove(&std::mem::replace(&mut entry.used, *uses)) {
+            by_use.insert(*uses, owner_and_key);
         }
         Some(entry.result.clone())
     }
 
-    /// Keeps the result of a question with this ticket, unless a later put may have changed what
-    /// the question read. A question that began before the puts to the owner were remembered keeps
+    /// Keeps the result of a query with this ticket, unless a later put may have changed what
+    /// the query read. A query that began before the puts to the owner were remembered keeps
     /// nothing.
     pub(super) fn insert(
         &self,
@@ -202,7 +202,7 @@ impl ResultCache {
         held.by_use.insert(held.uses, (owner.clone(), key.clone()));
         if let Some(of) = held.owners.get_mut(owner) {
             of.by_span
-                .entry(place(&key.span))
+                .entry(order_of(&key.span))
                 .or_default()
                 .push(key.clone());
             let entry = Entry {
@@ -219,7 +219,7 @@ impl ResultCache {
     /// under which the rows of the put become visible.
     pub(super) fn put(&self, owner: &Owner, touched: TouchedTimes) {
         let held = &mut *self.held.lock();
-        // Also without an owner: a question may have begun before the owner was forgotten.
+        // The put is counted even if its owner is forgotten: a query may have begun before that.
         held.puts += 1;
         let Some(of) = held.owners.get_mut(owner) else {
             return;
@@ -257,18 +257,18 @@ impl Held {
         };
         self.bytes -= entry.bytes;
         self.by_use.remove(&entry.used);
-        let place = place(&key.span);
-        if let Some(keys) = of.by_span.get_mut(&place) {
+        let order = order_of(&key.span);
+        if let Some(keys) = of.by_span.get_mut(&order) {
             keys.retain(|other| other != key);
             if keys.is_empty() {
-                of.by_span.remove(&place);
+                of.by_span.remove(&order);
             }
         }
     }
 }
 
 impl OfOwner {
-    /// Whether a result over the span that a question with this ticket made is of one version, and
+    /// Whether a result over the span that a query with this ticket made is of one version, and
     /// this version has the present tweets of the span.
     fn holds(&self, ticket: Ticket, span: &Range<Timestamp>) -> bool {
         if ticket.is_of_snapshot {
@@ -309,7 +309,7 @@ impl OfOwner {
     }
 }
 
-fn place(span: &Range<Timestamp>) -> SpanPlace {
+fn order_of(span: &Range<Timestamp>) -> SpanOrder {
     let [start, end] = [span.start, span.end].map(Timestamp::millis);
     let length = end.saturating_sub(start);
     (length.checked_ilog2().unwrap_or(0), start, end)
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn result_of_a_question_that_is_older_than_its_owner_is_not_kept() {
+    fn result_of_a_query_that_is_older_than_its_owner_is_not_kept() {
         let cache = ResultCache::default();
         let ticket = cache.ticket();
         cache.put(&owner(), touched(2));
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn question_during_which_more_puts_come_than_are_remembered_keeps_nothing() {
+    fn query_during_which_more_puts_come_than_are_remembered_keeps_nothing() {
         let cache = ResultCache::default();
         let ticket = cache.begin(&owner());
         for _ in 0..MAX_PUTS {
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn put_to_a_forgotten_owner_ends_the_questions_that_began_before() {
+    fn put_to_a_forgotten_owner_ends_the_queries_that_began_before() {
         let cache = ResultCache::default();
         let ticket = cache.begin(&owner());
         for number in 0..=MAX_IDLE_OWNERS {

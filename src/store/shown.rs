@@ -24,7 +24,7 @@ pub(super) struct ShownShard {
     pub(super) rows: Arc<ShardRows>,
 }
 
-/// Why a store cannot show a shard in place of the shown one.
+/// Why a store cannot show a shard instead of the shown one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SwapError {
@@ -63,15 +63,15 @@ pub enum SwapError {
     Lagging {
         /// The keyword.
         keyword: Keyword,
-        /// Its position in the store.
+        /// The position of the keyword in the store.
         found: Sequence,
-        /// Its position in the shown views.
+        /// The position of the keyword in the shown views.
         shown: Sequence,
     },
     /// The shown shard has uncommitted rows, which may be ahead of its checkpoint.
     #[error("the shown views have rows that are not committed")]
     Uncommitted,
-    /// One of the checkpoints cannot be read.
+    /// A checkpoint cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -90,7 +90,7 @@ impl Shown {
         }
     }
 
-    /// The same stores, but one shard of `store`.
+    /// Returns the shown stores, with one shard of `store` instead of the shown one.
     ///
     /// # Errors
     /// [`SwapError`].

@@ -105,7 +105,7 @@ impl TweetIndex {
         if fresh && !is_new {
             known.refresh(&views, &stores)?;
             if known.is_worn(self.max_indexed) {
-                // Its drop ends the put logs, which the new index then watches.
+                // Dropping the old index ends the put logs, so that the new index can watch them.
                 drop(known);
                 known = Known::read(&views, &stores, self.max_indexed)?;
             }

@@ -51,7 +51,7 @@ impl Views {
         self.note_shown();
     }
 
-    /// Shows one shard of a store in place of the shown one, for a rebuild of the views of a
+    /// Shows one shard of a store instead of the shown one, for a rebuild of the views of a
     /// running server; only tests call it at present.
     ///
     /// The store has to have the shown number of shards, the shown epoch, and a checkpoint of the
@@ -65,7 +65,7 @@ impl Views {
             let current = self.current.load_full().ok_or(SwapError::Hidden)?;
             let next = Arc::new(current.with_shard(shard, store)?);
             let before = self.current.compare_and_swap(&current, Some(next));
-            // Otherwise other views were shown or hidden meanwhile.
+            // If the shown views are no longer `current`, others were shown or hidden meanwhile.
             if before
                 .as_ref()
                 .is_some_and(|before| Arc::ptr_eq(before, &current))

@@ -137,8 +137,8 @@ impl ViewsFolder {
         self.remove_gone()
     }
 
-    /// Puts the old views back in the place of the current ones, which are removed. After a kill in
-    /// between there are no current views, and the next start calls this again.
+    /// Removes the current views, and makes the old views the current ones. If the process is
+    /// killed in between, there are no current views, and the next start calls this again.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -181,7 +181,7 @@ impl ViewsFolder {
             tracing::info!(folder = %self.root.display(), "taking over the views of the earlier \
                 layout");
             std::fs::create_dir_all(&taking).map_err(StoreError::io("create", &taking))?;
-            // The database goes last. As long as it is in its old place, nothing counts as taken
+            // The database goes last. As long as it is in its old folder, nothing counts as taken
             // over.
             files.sort_by_key(|path| path.file_name().is_some_and(|name| name == "db"));
             for file in files {
@@ -235,8 +235,8 @@ impl ViewsFolder {
         Ok(files)
     }
 
-    /// Copies the seal, because it can be on another volume than the views. The old seal is removed
-    /// when the views are in their place.
+    /// Copies the seal, because it can be on another volume than the views. The copied seal is
+    /// removed later, when the views are in their folder.
     fn take_over_seal(&self) -> Result<(), StoreError> {
         let before = self.data.join("views.seal");
         match std::fs::read(&before) {

@@ -20,14 +20,14 @@ pub struct ActorLabel {
 /// Why something ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabel {
-    /// One of a fixed set of words.
+    /// The reason, from a fixed set of words.
     pub reason: &'static str,
 }
 
 /// The part that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WaitingLabel {
-    /// One of a fixed set of words, such as `journal` or `commit`.
+    /// What the part waits for, from a fixed set of words, such as `journal` or `commit`.
     pub what: &'static str,
 }
 

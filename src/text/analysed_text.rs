@@ -35,8 +35,8 @@ impl<'t> AnalysedText<'t> {
         self.normal_form.get_or_init(|| normal_form(self.text))
     }
 
-    /// Its words, hashtags and mentions, by this analyser. They are made once, so all calls for one
-    /// text have to pass the same analyser.
+    /// The words, hashtags and mentions of the text. The first call analyses the text, so all calls
+    /// for one text have to pass the same analyser.
     pub fn keys(&self, analyser: &Analyser) -> &TweetKeys {
         self.keys.get_or_init(|| {
             let mut keys = TweetKeys::new();

@@ -35,12 +35,12 @@ impl Syllable {
         Self(code.wrapping_sub(0xac00))
     }
 
-    /// Its final consonant, from 0 for none, in the order of Unicode.
+    /// The number of the final consonant in the order of Unicode; 0 if the syllable has none.
     pub(super) const fn final_consonant(self) -> u16 {
         self.0 % 28
     }
 
-    /// Its number from 1 on, which takes 14 bits.
+    /// The number of the syllable, from 1; it takes 14 bits.
     pub(super) const fn number(self) -> u16 {
         self.0.wrapping_add(1)
     }
@@ -52,16 +52,16 @@ impl Syllable {
     }
 }
 
-/// The grammatical functions of a form; it may have several.
+/// The grammatical functions of a form, as bits. A form can have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Form(u32);
 
 impl Form {
-    /// The stem of a verb or adjective, which an ending has to follow.
+    /// The stem of a verb or adjective. An ending has to follow.
     pub(super) const STEM: Self = Self(1);
     /// A verb or adjective with its ending.
     pub(super) const PREDICATE: Self = Self(1 << 1);
-    /// An ending that is followed by another one.
+    /// An ending after which another ending follows.
     pub(super) const ENDING_OPEN: Self = Self(1 << 2);
     /// An ending.
     pub(super) const ENDING: Self = Self(1 << 3);
@@ -69,19 +69,20 @@ impl Form {
     pub(super) const LIGHT_STEM: Self = Self(1 << 4);
     /// A light verb with its ending.
     pub(super) const LIGHT: Self = Self(1 << 5);
-    /// The copula 이 or its past, which an ending has to follow.
+    /// The copula 이 or its past. An ending has to follow.
     pub(super) const COPULA_STEM: Self = Self(1 << 6);
     /// The copula with its ending.
     pub(super) const COPULA: Self = Self(1 << 7);
-    /// A copula that occurs only after a vowel. Set beside one of the two above.
+    /// The copula occurs only after a vowel. Set together with [`Self::COPULA_STEM`] or
+    /// [`Self::COPULA`].
     pub(super) const COPULA_VOWEL: Self = Self(1 << 8);
-    /// A particle, or two of them, after any noun.
+    /// One or two particles that can follow any noun.
     pub(super) const PARTICLE: Self = Self(1 << 9);
-    /// A particle after a final consonant.
+    /// A particle that follows a final consonant.
     pub(super) const PARTICLE_FINAL: Self = Self(1 << 10);
-    /// A particle after a vowel.
+    /// A particle that follows a vowel.
     pub(super) const PARTICLE_VOWEL: Self = Self(1 << 11);
-    /// A particle after a vowel or ㄹ.
+    /// A particle that follows a vowel or ㄹ.
     pub(super) const PARTICLE_RO: Self = Self(1 << 12);
     /// An adverb, pronoun, determiner or exclamation.
     pub(super) const FUNCTION: Self = Self(1 << 13);
@@ -89,9 +90,9 @@ impl Form {
     pub(super) const ROOT: Self = Self(1 << 14);
     /// A noun that only occurs after an adnominal ending: 것, 수, 듯.
     pub(super) const DEPENDENT: Self = Self(1 << 15);
-    /// Of a predicate or ending: adnominal.
+    /// The predicate or ending is adnominal.
     pub(super) const ADNOMINAL: Self = Self(1 << 16);
-    /// Of a stem or predicate: an auxiliary verb, which follows the ending of another.
+    /// The stem or predicate is an auxiliary verb, which follows the ending of another verb.
     pub(super) const AUXILIARY: Self = Self(1 << 17);
 
     /// Whether the form has any of these functions.
@@ -104,13 +105,13 @@ impl Form {
     }
 }
 
-/// The two maps.
+/// The lexicon: nouns, and forms with their grammatical functions.
 pub(super) struct Lexicon {
     nouns: Map,
     forms: Map,
 }
 
-/// One of the maps, with a table for the first syllable.
+/// A map of the lexicon, with a table for the first syllable.
 struct Map {
     /// `None` when the embedded bytes are not a valid map, which a test excludes.
     map: Option<Fst<&'static [u8]>>,
@@ -170,10 +171,10 @@ impl Lexicon {
 impl Map {
     fn new(bytes: &'static [u8]) -> Self {
         let map = Fst::new(bytes).ok();
-        let first = |place| {
+        let first = |number| {
             let map = map.as_ref()?;
             let mut walk = Walk::at_root(map);
-            walk.step(map, Syllable(place))?;
+            walk.step(map, Syllable(number))?;
             Some(First {
                 node: walk.node.addr(),
                 output: walk.output.value(),

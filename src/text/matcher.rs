@@ -137,8 +137,8 @@ impl Matcher {
 
     /// The rules by which a keyword is matched; `None` when the matcher does not have the keyword.
     pub fn rules_of(&self, keyword: &Keyword) -> Option<&KeywordRules> {
-        let place = self.keywords.binary_search(keyword).ok()?;
-        self.rules.get(place)
+        let index = self.keywords.binary_search(keyword).ok()?;
+        self.rules.get(index)
     }
 
     /// The number of keywords.

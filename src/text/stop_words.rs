@@ -37,8 +37,8 @@ impl Lists {
         let words: HashSet<_, _> = lines(KOREAN).chain(lines(ENGLISH)).collect();
         let mut lengths = [0; 256];
         for word in &words {
-            if let Some((place, length)) = place_of(word)
-                && let Some(bits) = lengths.get_mut(place)
+            if let Some((first, length)) = byte_and_length(word)
+                && let Some(bits) = lengths.get_mut(first)
             {
                 *bits |= length;
             }
@@ -47,16 +47,16 @@ impl Lists {
     }
 
     fn may_have(&self, word: &str) -> bool {
-        place_of(word).is_some_and(|(place, length)| {
+        byte_and_length(word).is_some_and(|(first, length)| {
             self.lengths
-                .get(place)
+                .get(first)
                 .is_some_and(|bits| bits & length != 0)
         })
     }
 }
 
 /// The first byte of a word, and its length as a bit. All lengths from 63 bytes share one bit.
-fn place_of(word: &str) -> Option<(usize, u64)> {
+fn byte_and_length(word: &str) -> Option<(usize, u64)> {
     let first = word.as_bytes().first()?;
     Some((usize::from(*first), 1 << word.len().min(63)))
 }

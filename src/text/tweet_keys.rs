@@ -124,8 +124,8 @@ impl Key {
 
     fn range(self) -> Range<usize> {
         let [.., a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        let place = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
-        place([a, b, c, d])..place([e, f, g, h])
+        let offset = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
+        offset([a, b, c, d])..offset([e, f, g, h])
     }
 
     fn bytes(self, text: &str) -> &[u8] {
@@ -197,8 +197,8 @@ mod tests {
             key in proptest::collection::vec(any::<u8>(), 0..12),
         ) {
             let mut padded = [0; 8];
-            for (byte, place) in key.iter().zip(&mut padded) {
-                *place = *byte;
+            for (byte, slot) in key.iter().zip(&mut padded) {
+                *slot = *byte;
             }
             prop_assert_eq!(first_bytes(&key), u64::from_be_bytes(padded));
         }

@@ -93,7 +93,7 @@ fn bucket(from: &str, to: &str, counts: u64, first: (Option<&str>, i64, i64)) ->
     })
 }
 
-/// The same difference in the five minutes, the hour and the day of the tweets.
+/// A difference in the five minutes, the hour and the day of the tweets.
 fn in_all_widths(counts: u64, first: (Option<&str>, i64, i64)) -> Value {
     let widths = [
         ("01T10:00", "01T10:05"),

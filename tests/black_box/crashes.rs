@@ -79,7 +79,7 @@ fn publish_until_gone(address: std::net::SocketAddr, trial: u64) -> Sent {
             .collect();
         let answer = publish_to(address, &lines.join("\n"));
         let known = matches!(&answer, Ok(answer) if answer.status == 200);
-        let place = if known {
+        let ids_of = if known {
             assert_eq!(
                 answer.unwrap().json()["rejected"].as_array().unwrap().len(),
                 0
@@ -89,7 +89,7 @@ fn publish_until_gone(address: std::net::SocketAddr, trial: u64) -> Sent {
             &mut sent.unknown
         };
         for (keyword, id) in tweets {
-            place.entry(keyword).or_default().insert(id);
+            ids_of.entry(keyword).or_default().insert(id);
         }
         if !known {
             break;

@@ -41,7 +41,7 @@ impl Secret {
     }
 }
 
-/// Its buckets are not cut, and its words are merged into the counts.
+/// A tweet whose buckets are not cut and whose words are merged into the counts.
 const MERGED: Secret = Secret {
     id: "1",
     at: "2026-11-20T09:00:00Z",
@@ -49,7 +49,7 @@ const MERGED: Secret = Secret {
     others: ["bongo", "caracal", "dugong"],
 };
 
-/// Its words are in buckets that are cut.
+/// A tweet whose words are in cut buckets.
 const CUT: Secret = Secret {
     id: "2",
     at: "2026-11-23T10:00:00Z",
@@ -57,7 +57,7 @@ const CUT: Secret = Secret {
     others: ["fossa", "gharial", "hoatzin"],
 };
 
-/// Its words are in the log of pending tweets, and in a run of the background.
+/// A tweet whose words are in the log of pending tweets, and in a run of the background.
 const PENDING: Secret = Secret {
     id: "3",
     at: "2026-11-23T12:00:00Z",
@@ -65,7 +65,7 @@ const PENDING: Secret = Secret {
     others: ["jackal", "kinkajou", "lemur"],
 };
 
-/// Its keyword is untracked.
+/// A tweet whose keyword is untracked.
 const OF_UNTRACKED: Secret = Secret {
     id: "4",
     at: "2026-11-23T10:00:00Z",
@@ -73,7 +73,7 @@ const OF_UNTRACKED: Secret = Secret {
     others: ["numbat", "okapi", "pangolin"],
 };
 
-/// It is deleted before it is committed.
+/// A tweet that is deleted before it is committed.
 const PASSING: Secret = Secret {
     id: "5",
     at: "2026-11-23T12:00:00Z",

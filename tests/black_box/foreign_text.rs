@@ -63,7 +63,7 @@ fn commands_on_files_print_no_foreign_commands() {
         "import",
         &on_files(&data, ["journal", "import", path]).expect_code(0),
     );
-    // This command folds, which fills the rejected log.
+    // `views digest` folds, which fills the rejected log.
     let digest = on_files(&data, ["views", "digest"]);
     check("views digest", &digest.expect_code(0));
     let odd_name = scratch

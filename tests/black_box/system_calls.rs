@@ -39,12 +39,12 @@ fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
         let before = server.commits();
         let answer = server.try_publish(&lines);
         let known = answer.is_ok_and(|answer| answer.status == 200);
-        let place = if known {
+        let ids_of = if known {
             &mut sent.acknowledged
         } else {
             &mut sent.unknown
         };
-        place.entry(keyword).or_default().extend(ids);
+        ids_of.entry(keyword).or_default().extend(ids);
         if !known || !server.committed_or_gone(before) {
             return server.wait();
         }

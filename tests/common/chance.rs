@@ -25,7 +25,7 @@ impl Chance {
         self.next() % end
     }
 
-    /// One of the elements of a slice, which must not be empty.
+    /// A random element of a slice, which must not be empty.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64) as usize]
     }

@@ -30,7 +30,7 @@ impl Gate {
     /// Waits until the gate is open to this position.
     pub fn pass(&self, position: Sequence) {
         let is_closed = |to: &mut Sequence| *to < position;
-        // The other tasks of this thread continue on another one.
+        // Tokio moves the other tasks of this thread to another thread.
         tokio::task::block_in_place(|| {
             let open = self.open_to.lock().unwrap();
             drop(self.opened.wait_while(open, is_closed).unwrap());

@@ -10,7 +10,7 @@ use tidings::events::{
     RuleTexts, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
-/// The time around which histories take place, near boundaries of a minute, an hour and a day.
+/// The time around which the tweets of histories are, near boundaries of a minute, an hour and a day.
 pub const NOON: i64 = 1_795_435_200_000;
 
 /// Records in sequence order. The sequences have gaps, like those of one keyword among many.
@@ -48,7 +48,7 @@ pub fn histories(longest: usize, ids: u16) -> impl Strategy<Value = History> {
 /// end that is also a restart.
 pub fn cuts(longest: usize) -> impl Strategy<Value = Vec<(usize, bool)>> {
     prop_oneof![
-        1 => Just((0..longest).map(|place| (place, false)).collect()),
+        1 => Just((0..longest).map(|index| (index, false)).collect()),
         6 => vec((0..longest, prop::bool::weighted(0.3)), 0..12),
     ]
 }

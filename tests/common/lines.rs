@@ -26,7 +26,7 @@ pub fn event(kind: &str, at: &str) -> Value {
     json!({ "type": kind, "at": at })
 }
 
-/// The same line with these additional fields.
+/// Returns the line with additional fields.
 pub fn with(mut line: Value, fields: Value) -> Value {
     let Value::Object(fields) = fields else {
         panic!("the fields are no object");
@@ -35,7 +35,7 @@ pub fn with(mut line: Value, fields: Value) -> Value {
     line
 }
 
-/// The same line with this keyword.
+/// Returns the line with a keyword.
 pub fn of(keyword: &str, line: Value) -> Value {
     with(line, json!({ "keyword": keyword }))
 }

@@ -24,9 +24,9 @@ pub struct Channel {
     pub floor: Option<(String, String)>,
     /// The counts of a volume, by time.
     pub points: BTreeMap<String, u64>,
-    /// The answer of a polled topic.
+    /// The whole answer, if the topic is polled.
     pub whole: Value,
-    /// Whether parts of a snapshot or answer are missing.
+    /// True while parts of a snapshot or answer are still to come.
     is_partial: bool,
 }
 
@@ -175,7 +175,7 @@ impl Channel {
         self.whole = Value::Object(whole);
     }
 
-    /// Whether it is in the middle of a snapshot or an answer.
+    /// True while parts of a snapshot or answer are still to come.
     pub fn is_partial(&self) -> bool {
         self.is_partial
     }

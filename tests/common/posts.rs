@@ -59,7 +59,7 @@ fn generate(posts: u64) -> Vec<String> {
     lines
 }
 
-/// The same in a file of the folder.
+/// Writes the lines to a file in the folder.
 pub fn file(folder: &Path) -> PathBuf {
     let file = folder.join("posts.ndjson");
     std::fs::write(&file, lines().join("\n")).unwrap();

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Debug)]
 pub struct Description {
     document: Value,
-    /// The same description with each schema closed to unnamed members.
+    /// The description with each schema closed to unnamed members.
     closed: Value,
     /// The validators by schema.
     validators: RefCell<BTreeMap<String, Validator>>,
@@ -42,7 +42,7 @@ impl Description {
     /// Checks a value against a schema of this description.
     ///
     /// # Errors
-    /// Each violation, with its place in the value.
+    /// Each violation, with its location in the value.
     pub fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let mut validators = self.validators.borrow_mut();
         let validator = validators

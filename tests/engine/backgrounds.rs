@@ -58,8 +58,8 @@ fn check(tidings: &Tidings, tracked: &[&str]) {
                 .unwrap();
             found.take_out_own();
             assert_eq!(found.totals(), expected.totals(), "{own} {window}");
-            for (place, word) in words.words().iter().enumerate() {
-                let counts = [&found, &expected].map(|one| one.of_word(place));
+            for (index, word) in words.words().iter().enumerate() {
+                let counts = [&found, &expected].map(|one| one.of_word(index));
                 assert_eq!(counts[0], counts[1], "{own} {window} {word:?}");
             }
             let query = RelatedQuery {

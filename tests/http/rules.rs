@@ -192,7 +192,7 @@ async fn newest_tracked_event_decides_for_later_lines_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_that_break_a_rule_are_refused_with_the_place() {
+async fn lists_that_break_a_rule_are_refused_with_the_number_of_the_text() {
     let running = Running::start().await;
     let many: Vec<String> = (0..21).map(|number| format!("t{number}")).collect();
     for (rules, said) in [

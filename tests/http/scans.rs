@@ -79,12 +79,12 @@ async fn answer(mut stream: TcpStream) -> Answer {
     Answer::parse(&read_to_end(&mut stream).await).unwrap()
 }
 
-/// Runs `question` while `count` long scans of one client hold their permits. Repeats it when the
+/// Runs `query` while `count` long scans of one client hold their permits. Repeats it when the
 /// scans end too soon.
 async fn beside_scans<T, F: Future<Output = T>>(
     running: &Running,
     count: i64,
-    mut question: impl FnMut() -> F,
+    mut query: impl FnMut() -> F,
 ) -> T {
     let began = Instant::now();
     loop {
@@ -94,7 +94,7 @@ async fn beside_scans<T, F: Future<Output = T>>(
         }
         let held = || running.metrics.query_working.get() + running.metrics.query_waiting.get();
         wait_until("the scans hold their permits", || held() >= count).await;
-        let answer = question().await;
+        let answer = query().await;
         let were_held = held() >= count;
         drop(scans);
         wait_until("abandoned scans end", || held() == 0).await;

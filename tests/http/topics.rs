@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
 use tidings::actors::live::{
-    EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion, PolledTopic, Topic,
+    EncodedAnswer, JoinedQuery, KeywordQuery, PolledQuery, PolledTopic, Topic,
 };
 use tidings::events::{Keyword, Timestamp};
 use tidings::http::{KeywordSet, RESOURCES, ResourceEntry, Scope, topic};
@@ -157,7 +157,7 @@ const WINDOW_MILLIS: i64 = 100;
 #[derive(Debug)]
 struct Windowed;
 
-impl KeywordQuestion for Windowed {
+impl KeywordQuery for Windowed {
     fn ask(
         &self,
         _: &Keyword,
@@ -182,8 +182,8 @@ async fn answer_about_one_keyword_moves_with_the_clock_alone() {
     let running = Running::start().await;
     running.track("ai").await;
     let mut subscriber = Subscriber::connect(&running.live).await;
-    let question = PolledQuestion::of_keyword(Windowed);
-    let windowed = PolledTopic::new("windowed", Vec::new(), &[], question);
+    let query = PolledQuery::of_keyword(Windowed);
+    let windowed = PolledTopic::new("windowed", Vec::new(), &[], query);
     subscriber
         .subscribe(Some("ai"), vec![Topic::Polled(windowed)], None)
         .await;
@@ -209,7 +209,7 @@ async fn answer_about_one_keyword_moves_with_the_clock_alone() {
 #[derive(Debug)]
 struct Counted(Arc<AtomicU64>);
 
-impl KeywordQuestion for Counted {
+impl KeywordQuery for Counted {
     fn ask(
         &self,
         _: &Keyword,
@@ -232,8 +232,8 @@ async fn subscribers_at_one_position_share_a_long_answer_about_one_keyword() {
     let running = Running::start().await;
     running.track("ai").await;
     let asked = Arc::new(AtomicU64::new(0));
-    let question = PolledQuestion::of_keyword(Counted(Arc::clone(&asked)));
-    let counted = PolledTopic::new("counted", Vec::new(), &[], question);
+    let query = PolledQuery::of_keyword(Counted(Arc::clone(&asked)));
+    let counted = PolledTopic::new("counted", Vec::new(), &[], query);
     let subscribe = async || {
         let mut subscriber = Subscriber::connect(&running.live).await;
         let topics = vec![Topic::Polled(counted.clone())];
@@ -259,7 +259,7 @@ async fn subscribers_at_one_position_share_a_long_answer_about_one_keyword() {
     running.stop().await;
 }
 
-/// A question over many keywords that reads the rows, and then waits for a permit until the permits
+/// A query over many keywords that reads the rows, and then waits for a permit until the permits
 /// are closed. Its answer is its number, from 1.
 #[derive(Debug)]
 struct Slow {
@@ -267,7 +267,7 @@ struct Slow {
     permits: Arc<Semaphore>,
 }
 
-impl JoinedQuestion for Slow {
+impl JoinedQuery for Slow {
     fn ask(
         &self,
         views: &Views,
@@ -298,15 +298,15 @@ async fn slow_joined_answer_delays_no_other_topic_and_is_made_for_its_subscriber
     let running = Running::start().await;
     running.track("ai").await;
     let (begun, permits) = (Arc::default(), Arc::new(Semaphore::new(0)));
-    let question = Slow {
+    let query = Slow {
         begun: Arc::clone(&begun),
         permits: Arc::clone(&permits),
     };
-    let question = PolledQuestion::joined(KeywordSet::All, question);
-    let slow = Topic::Polled(PolledTopic::new("slow", Vec::new(), &[], question));
+    let query = PolledQuery::joined(KeywordSet::All, query);
+    let slow = Topic::Polled(PolledTopic::new("slow", Vec::new(), &[], query));
     let is_begun = |number| {
         let begun = Arc::clone(&begun);
-        until("the question is asked", move || {
+        until("the query is asked", move || {
             begun.load(Ordering::SeqCst) >= number
         })
     };

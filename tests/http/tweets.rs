@@ -157,7 +157,7 @@ async fn later_lines_see_effects_of_earlier_lines() {
         .publish(ndjson(&[
             of("ai", event("keyword.tracked")),
             posted("t1", AT, "AI"),
-            // This line tracks the keyword, so later texts are matched against it.
+            // The line tracks the keyword, so later texts are matched against it.
             of("연기", posted("t2", AT, "x")),
             posted("t3", AT, "AI 연기"),
             engaged("t3"),

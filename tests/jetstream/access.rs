@@ -325,7 +325,7 @@ fn example_roles_have_exactly_the_permissions_they_need() {
             "{subject}: {error}"
         );
     }
-    // It cannot read the inboxes of tidings either, to which records are delivered.
+    // A publisher cannot read the inboxes to which records are delivered to tidings, either.
     let mut listener = Client::connect_as(address, "publisher", "p1").unwrap();
     let heard = listener.hears("_INBOX.>", || {
         server.publish(&tweet("a", "t3", AT));

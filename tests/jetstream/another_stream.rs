@@ -166,7 +166,7 @@ fn truncated_stream_with_reused_sequences_starts_epochs() {
     wait_for(&other, 0..30);
     assert_eq!(epoch(&other), second, "replicas agree");
 
-    // The same, but the sequences are in use again before tidings reads the stream.
+    // The stream goes back again, and its sequences are in use again before tidings reads it.
     publish(&nats, 60..80);
     wait_for(&server, (0..30).chain(60..80));
     wait_for(&other, (0..30).chain(60..80));
@@ -185,7 +185,7 @@ fn truncated_stream_with_reused_sequences_starts_epochs() {
     server.stop();
 }
 
-/// It depends on the version of nats-server whether a restored stream counts as the same.
+/// Whether a restored stream counts as the same depends on the version of nats-server.
 #[test]
 fn views_follow_a_restored_backup() {
     let nats = Nats::start();
@@ -233,8 +233,8 @@ fn hole_ahead_of_the_reader_is_counted_and_skipped() {
     publish(&nats, 10..20);
     // Sequences 13 and 14, and the last one.
     for sequence in [13, 14, 20] {
-        let question = json!({ "seq": sequence });
-        let deleted = nats.client().api("STREAM.MSG.DELETE.TWEETS", &question);
+        let request = json!({ "seq": sequence });
+        let deleted = nats.client().api("STREAM.MSG.DELETE.TWEETS", &request);
         assert_eq!(deleted["success"], true, "{deleted}");
     }
     let server = Server::start_with(scratch.path(), &["--nats", &url]);

@@ -195,8 +195,8 @@ fn rejected_entry_describes_its_record() {
     crate::common::wait::eventually("it is kept", || {
         nats.stream("REJECTED")["state"]["messages"] == 1
     });
-    let question = json!({ "last_by_subj": "rejected.a" });
-    let kept = nats.client().api("STREAM.MSG.GET.REJECTED", &question);
+    let request = json!({ "last_by_subj": "rejected.a" });
+    let kept = nats.client().api("STREAM.MSG.GET.REJECTED", &request);
     let headers = kept["message"]["hdrs"].as_str().unwrap();
     let headers = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, headers).unwrap();
     let headers = String::from_utf8(headers).unwrap();

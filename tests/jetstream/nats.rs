@@ -97,7 +97,7 @@ impl Nats {
             std::fs::write(&file, config.replace("/data", store)).unwrap();
             further.extend(["-c".to_owned(), file.to_str().unwrap().to_owned()]);
         }
-        // The folder may be named in one place only.
+        // The folder may be named once only.
         if !config.is_some_and(|config| config.contains("store_dir")) {
             further.extend(["-js".into(), "-sd".into(), store.to_owned()]);
         }
@@ -357,8 +357,8 @@ impl Client {
     /// Takes a backup of a stream as `nats stream backup` does: its description and the archive.
     pub fn backup(&mut self, stream: &str) -> (Value, Vec<u8>) {
         let target = format!("{}.backup", self.inbox);
-        let question = json!({ "deliver_subject": target });
-        let described = self.api(&format!("STREAM.SNAPSHOT.{stream}"), &question);
+        let request = json!({ "deliver_subject": target });
+        let described = self.api(&format!("STREAM.SNAPSHOT.{stream}"), &request);
         assert!(described["error"].is_null(), "{described}");
         let mut archive = Vec::new();
         loop {
@@ -380,8 +380,8 @@ impl Client {
     /// Restores a backup as `nats stream restore` does.
     pub fn restore(&mut self, stream: &str, backup: &(Value, Vec<u8>)) {
         let (described, archive) = backup;
-        let question = json!({ "config": described["config"], "state": described["state"] });
-        let answer = self.api(&format!("STREAM.RESTORE.{stream}"), &question);
+        let request = json!({ "config": described["config"], "state": described["state"] });
+        let answer = self.api(&format!("STREAM.RESTORE.{stream}"), &request);
         let target = answer["deliver_subject"]
             .as_str()
             .unwrap_or_else(|| panic!("{answer}"));
@@ -395,9 +395,9 @@ impl Client {
     }
 
     /// Asks the JetStream API.
-    pub fn api(&mut self, what: &str, question: &Value) -> Value {
+    pub fn api(&mut self, what: &str, request: &Value) -> Value {
         let subject = format!("$JS.API.{what}");
-        let answer = self.request(subject.as_bytes(), b"", question.to_string().as_bytes());
+        let answer = self.request(subject.as_bytes(), b"", request.to_string().as_bytes());
         serde_json::from_slice(&answer.unwrap().unwrap()).unwrap()
     }
 

@@ -73,7 +73,7 @@ async fn appended_records_are_read_in_order_by_all_and_by_keyword() {
         .unwrap();
     let (mut end, mut seen) = (Sequence::ZERO, 0);
     journal.append(vec![record("even", 10_000)]).await.unwrap();
-    // It reaches the end although the last records are about another keyword.
+    // The reader reaches the end although the last records are about another keyword.
     while end < Sequence::new(10_001) {
         let batch = reader.next(1_000).await.unwrap();
         assert!(batch.end > end);

@@ -34,7 +34,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     weather: Weather,
-    /// Both ends of every connection.
+    /// The two ends of every connection.
     open: Vec<TcpStream>,
     over: bool,
 }

@@ -136,7 +136,7 @@ fn sample_totals_are_exact_through_publishers_in_other_languages() {
     }
     assert_eq!(views::totals(&server), right);
 
-    // The same again, each from the other language: NATS recognizes every event by its id.
+    // The other language publishes each event a second time. NATS recognizes every event by its id.
     let folder = tempfile::tempdir().unwrap();
     let running = [
         start(node(folder.path(), &url), &one),
@@ -167,7 +167,7 @@ fn sample_totals_are_exact_through_publishers_in_other_languages() {
 
 #[test]
 fn publisher_reports_missing_acknowledgements() {
-    // There is no stream on this server.
+    // The server has no stream.
     let nats = Nats::start();
     let line = lines::tweet("a", "t1", "2020-01-01T00:00:00Z");
     let ended = run(&mut python(&nats.url()), line.as_bytes()).expect_code(1);

@@ -258,7 +258,8 @@ fn clients_of_a_killed_server_continue_at_the_other_one() {
     eventually("the other one has them all", || {
         sessions(&b) == CLIENTS as u64
     });
-    // All of them resumed: the other server's clients kept its replay buffers filled.
+    // All clients of the killed server resumed: those of the other server kept its replay buffers
+    // filled.
     assert_eq!(counts.recovered.load(Ordering::Relaxed), orphans);
     assert_eq!(counts.begun_anew.load(Ordering::Relaxed), 0);
 

@@ -100,8 +100,8 @@ fn views_are_equal_on_both_journals() {
 fn journal_moves_to_jetstream_and_back_unchanged() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
-    let place = |name: &str| scratch.path().join(name);
-    let server = Server::start(&place("one"));
+    let path_of = |name: &str| scratch.path().join(name);
+    let server = Server::start(&path_of("one"));
     publish(&history(), &["--server", &server.url()]);
     server.wait_until_folded();
     server.stop();
@@ -110,25 +110,25 @@ fn journal_moves_to_jetstream_and_back_unchanged() {
     let export = |data: &str, file: &Path, with: &[&str]| -> Value {
         let file = file.to_str().unwrap();
         let arguments = ["journal", "export", file, "--output", "json"];
-        on_files(&place(data), arguments.iter().chain(with))
+        on_files(&path_of(data), arguments.iter().chain(with))
             .expect_code(0)
             .json()["records_digest"]
             .clone()
     };
-    let (there, back) = (place("there.ndjson"), place("back.ndjson"));
+    let (there, back) = (path_of("there.ndjson"), path_of("back.ndjson"));
     let right = export("one", &there, &[]);
     let arguments = ["journal", "import", there.to_str().unwrap()];
-    on_files(&place("two"), arguments.iter().chain(&to_nats)).expect_code(0);
+    on_files(&path_of("two"), arguments.iter().chain(&to_nats)).expect_code(0);
     assert_eq!(export("two", &back, &to_nats), right);
     // Imports the export from JetStream into an embedded journal.
     on_files(
-        &place("three"),
+        &path_of("three"),
         ["journal", "import", back.to_str().unwrap()],
     )
     .expect_code(0);
-    let home = place("home.ndjson");
+    let home = path_of("home.ndjson");
     assert_eq!(export("three", &home, &[]), right);
-    assert_eq!(digest(&place("three"), &[]), digest(&place("one"), &[]));
+    assert_eq!(digest(&path_of("three"), &[]), digest(&path_of("one"), &[]));
     let times = |file: &Path| -> Vec<Value> {
         let text = std::fs::read_to_string(file).unwrap();
         let lines = text
@@ -140,7 +140,10 @@ fn journal_moves_to_jetstream_and_back_unchanged() {
     assert!(kept.iter().filter(|time| time.is_string()).count() > 1_500);
     assert_eq!(times(&back), kept);
     assert_eq!(times(&home), kept);
-    assert_eq!(digest(&place("two"), &to_nats), digest(&place("one"), &[]));
+    assert_eq!(
+        digest(&path_of("two"), &to_nats),
+        digest(&path_of("one"), &[])
+    );
 }
 
 /// Publishers may send any JSON: with white space, unknown members, or wrong values.
@@ -148,10 +151,10 @@ fn journal_moves_to_jetstream_and_back_unchanged() {
 fn events_in_any_json_form_move_to_files() {
     let nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
-    let place = |name: &str| scratch.path().join(name);
+    let path_of = |name: &str| scratch.path().join(name);
     let url = nats.url();
     let to_nats = ["--nats", url.as_str()];
-    let server = Server::start_with(&place("n"), &to_nats);
+    let server = Server::start_with(&path_of("n"), &to_nats);
     let tweet = lines::tweet("a", "t1", "2020-01-01T00:00:00Z");
     server.publish(&tweet.replace("\"id\"", "  \"more\": [1, {}], \"id\""));
     let mut client = nats.client();
@@ -166,8 +169,8 @@ fn events_in_any_json_form_move_to_files() {
     server.wait_until_folded();
     assert_eq!(server.get("/api/v1/keywords/a/ledger")["folded"], 3);
     server.stop();
-    let (out, back) = (place("out.ndjson"), place("back.ndjson"));
-    let run = |data: &str, arguments: &[&str]| on_files(&place(data), arguments).expect_code(0);
+    let (out, back) = (path_of("out.ndjson"), path_of("back.ndjson"));
+    let run = |data: &str, arguments: &[&str]| on_files(&path_of(data), arguments).expect_code(0);
     let (file, again) = (out.to_str().unwrap(), back.to_str().unwrap());
     run("n", &["journal", "export", file, "--nats", &url]);
     run("e", &["journal", "import", file]);
@@ -181,7 +184,7 @@ fn events_in_any_json_form_move_to_files() {
     };
     assert_eq!(records(&out).len(), 7);
     assert_eq!(records(&back), records(&out));
-    assert_eq!(digest(&place("e"), &[]), digest(&place("n"), &to_nats));
+    assert_eq!(digest(&path_of("e"), &[]), digest(&path_of("n"), &to_nats));
 }
 
 #[test]

@@ -201,9 +201,9 @@ async fn journal_has_the_bytes_of_version_2() {
 fn folder_of(version: u8) -> TempDir {
     let dir = TempDir::new().unwrap();
     std::fs::create_dir(dir.path().join("rejected")).unwrap();
-    for (name, place) in [("journal", ""), ("rejected", "rejected")] {
+    for (name, folder) in [("journal", ""), ("rejected", "rejected")] {
         let fixture = bytes_of(&format!("{name}-v{version}.segment"));
-        std::fs::write(dir.path().join(place).join(SEGMENT), fixture).unwrap();
+        std::fs::write(dir.path().join(folder).join(SEGMENT), fixture).unwrap();
     }
     dir
 }
@@ -401,11 +401,11 @@ async fn write_fixtures() {
     keep("event-v0-posted.bin".into(), &payload);
     let dir = TempDir::new().unwrap();
     write_journal(dir.path()).await;
-    for (name, place) in [
+    for (name, folder) in [
         ("journal", dir.path().to_path_buf()),
         ("rejected", dir.path().join("rejected")),
     ] {
-        let bytes = std::fs::read(place.join(SEGMENT)).unwrap();
+        let bytes = std::fs::read(folder.join(SEGMENT)).unwrap();
         keep(format!("{name}-v2.segment"), &bytes);
     }
     let dir = TempDir::new().unwrap();

@@ -227,7 +227,8 @@ proptest! {
     }
 }
 
-/// An event that fills the payload limit of 64 KiB. With all optional members it is longer.
+/// The payload has exactly 64 KiB, the limit. Written with all optional members, the event is
+/// longer.
 #[tokio::test]
 async fn largest_event_survives_export_and_import() {
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
@@ -466,17 +467,21 @@ async fn changed_bytes_are_never_imported() {
             .skip(1)
             .position(|b| *b == b'\n')
             .unwrap();
-    for place in 0..whole.len() {
+    for offset in 0..whole.len() {
         let mut changed = whole.clone();
-        changed[place] ^= 1;
+        changed[offset] ^= 1;
         std::fs::write(&file, &changed).unwrap();
         let target = MemoryJournal::new(Incarnation(2));
         let refused = try_import(&target, &file, dir.path()).await;
-        assert!(refused.is_err(), "byte {place}");
-        if place < last_line - 1 {
-            assert_eq!(target.head().borrow().get(), 0, "byte {place}: {refused:?}");
+        assert!(refused.is_err(), "byte {offset}");
+        if offset < last_line - 1 {
+            assert_eq!(
+                target.head().borrow().get(),
+                0,
+                "byte {offset}: {refused:?}"
+            );
         }
-        if place % 11 != 0 {
+        if offset % 11 != 0 {
             continue;
         }
         // A stream cannot be checked first; the error comes at its end.
@@ -485,7 +490,7 @@ async fn changed_bytes_are_never_imported() {
         let state = import_state(dir.path());
         let refused =
             import_stream(&target, stream, Path::new("a pipe"), &state, &mut |_| {}).await;
-        assert!(refused.is_err(), "byte {place}");
+        assert!(refused.is_err(), "byte {offset}");
     }
 }
 
@@ -581,11 +586,11 @@ async fn salvage_exports_the_rest_of_a_damaged_journal() {
     let segment = &segments[1].path;
     let mut bytes = std::fs::read(segment).unwrap();
     let text = format!("tweet {} of", segments[1].first.get() + 2);
-    let place = bytes
+    let offset = bytes
         .windows(text.len())
         .position(|window| window == text.as_bytes())
         .unwrap();
-    bytes[place] ^= 0x20;
+    bytes[offset] ^= 0x20;
     std::fs::write(segment, bytes).unwrap();
     let damaged = segments[1].first.get() + 2;
 

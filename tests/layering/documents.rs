@@ -82,13 +82,13 @@ fn exists(path: &str) -> bool {
 /// True when a Rust path such as `journal::Journal` or `Journal::head` names modules and items that
 /// exist. Lower-case segments at the start are modules if `src/` has a file for them.
 fn is_defined(item: &str) -> bool {
-    let mut place = root().join("src");
+    let mut module_path = root().join("src");
     let mut names = item.split("::").peekable();
-    while let Some(module) = names.peek().and_then(|name| module_at(&place, name)) {
-        place = module;
+    while let Some(module) = names.peek().and_then(|name| module_at(&module_path, name)) {
+        module_path = module;
         names.next();
     }
-    let sources = sources_at(&place);
+    let sources = sources_at(&module_path);
     names.all(|name| {
         DEFINITIONS
             .iter()
@@ -104,11 +104,11 @@ fn module_at(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The texts of a source file, or of all source files below a folder.
-fn sources_at(place: &Path) -> Vec<String> {
-    let mut files = vec![place.to_path_buf()];
-    if place.is_dir() {
+fn sources_at(module_path: &Path) -> Vec<String> {
+    let mut files = vec![module_path.to_path_buf()];
+    if module_path.is_dir() {
         files.clear();
-        crate::collect(place, &mut files);
+        crate::collect(module_path, &mut files);
     }
     files
         .iter()

@@ -275,7 +275,7 @@ fn snapshot_plus_updates_equals_get_while_events_arrive() {
             .min(volumes.load(Ordering::Relaxed))
     };
     let server = std::thread::scope(|scope| {
-        // The other threads also end when one fails.
+        // When a thread fails, the others end, too.
         let over = Over(&world.is_over);
         let mut threads = vec![scope.spawn(|| publish(&world))];
         for (trial, (keyword, limit)) in

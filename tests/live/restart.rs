@@ -99,7 +99,7 @@ fn rebuilt_views_send_snapshots_and_never_go_back() {
     let server = Server::start_with(data.path(), &["--listen", &address]);
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": held["epoch"], "seq": held["as_of"] } }));
-    // The same epoch and the same content after the rebuild: the client resumes.
+    // The rebuild results in the same epoch and content, so the client resumes.
     assert_eq!(client.next()["recovered"], true);
     eventually("the server is ready", || {
         server.ask("GET", "/readyz", &[], b"").status == 200

@@ -37,10 +37,10 @@ pub fn fold(
     let mut rows = MemoryRows::default();
     let mut view = KeywordView::hydrate(&rows).unwrap();
     let mut outcomes = Vec::new();
-    for (place, (sequence, record)) in history.iter().enumerate() {
+    for (index, (sequence, record)) in history.iter().enumerate() {
         let envelope = histories::envelope(*sequence, record);
         outcomes.push(view.fold(&rows, &envelope).unwrap());
-        if let Some((_, restart)) = cuts.iter().find(|(cut, _)| *cut == place) {
+        if let Some((_, restart)) = cuts.iter().find(|(cut, _)| *cut == index) {
             put(&mut rows, &mut view);
             if *restart {
                 view = KeywordView::hydrate(&rows).unwrap();

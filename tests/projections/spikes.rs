@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// One of `among` numbers; small numbers are frequent.
+    /// A number below `among`. Small numbers are more frequent.
     fn uneven(&mut self, among: u64) -> u64 {
         let end = self.chance.below(among) + 1;
         self.chance.below(end)
@@ -147,10 +147,10 @@ impl World {
     fn fold_all(&mut self) {
         let mut tweets = std::mem::take(&mut self.unfolded);
         tweets.sort_by_key(|tweet| tweet.at);
-        for place in 0..tweets.len() {
+        for index in 0..tweets.len() {
             if self.chance.below(9) == 0 {
                 let other = self.chance.below(tweets.len() as u64) as usize;
-                tweets.swap(place, other);
+                tweets.swap(index, other);
             }
         }
         for tweet in &tweets {

@@ -90,7 +90,7 @@ pub enum Scope<'a> {
 }
 
 impl Tidings {
-    /// Reserves the places of a keyword that is to be tracked, or to get rules with this number of
+    /// Makes a reservation for a keyword that is to be tracked, or to get rules with this number of
     /// texts.
     ///
     /// # Errors

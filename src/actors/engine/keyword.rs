@@ -111,8 +111,8 @@ pub(super) struct KeywordState {
     reader: Option<Box<dyn JournalReader>>,
     /// The position through which `reader` has read.
     read_to: Sequence,
-    /// This actor's place in the metric and its permit. Released when the actor stops, not when its
-    /// state is dropped: the shard may keep the state while it waits for a permit.
+    /// Counts this actor in the metric, and holds its permit. Dropped when the actor stops, not
+    /// with the state: the shard may keep the state while it waits for a permit.
     held: Option<(CountedActor, ResidentPermit)>,
 }
 

@@ -187,7 +187,7 @@ async fn heal(
     Ok(opened)
 }
 
-/// Moves outdated views to the place of the old views. Removes them if there are old views: those
+/// Moves outdated views to the folder of the old views. Removes them if there are old views: those
 /// are complete, and these were not. Returns the old views.
 async fn set_aside(
     outdated: Outdated,

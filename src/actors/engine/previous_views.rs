@@ -1,8 +1,9 @@
 //! Previous views: views of an older version, or of other settings, which answer until the new ones
 //! have caught up.
 //!
-//! They are kept in a folder of their own while the new views are folded in the usual place. The
-//! folder exists exactly as long as they answer, also across crashes.
+//! The previous views are in the folder `old`, while the new views are folded in the folder
+//! `current`. The folder `old` exists exactly as long as the previous views answer, also across
+//! crashes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 /// Views of an older version, or of other settings, which no longer change.
 #[derive(Debug)]
 pub struct PreviousViews {
-    /// Their store.
+    /// The store of the previous views.
     pub store: Arc<Store>,
     /// The position through which each shard was folded, in shard order.
     pub positions: Vec<Sequence>,

@@ -211,7 +211,7 @@ impl FoldProgress {
     /// Waits until a shard has folded through `sequence`.
     pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
         if let Some(shard) = self.shards.get(shard.index()) {
-            // There is no error, because `self` keeps the sender.
+            // The wait cannot fail, because `self` keeps the sender.
             let _ = shard
                 .subscribe()
                 .wait_for(|position| *position >= sequence)

@@ -206,10 +206,10 @@ impl<A: Ends + Clone> Residents<A> {
     }
 
     /// Marks the actor of a keyword as catching up, until [`Self::has_caught_up`].
-    pub(super) fn catches_up(&mut self, keyword: &Keyword, place: OwnedSemaphorePermit) {
+    pub(super) fn catches_up(&mut self, keyword: &Keyword, permit: OwnedSemaphorePermit) {
         if let Some(resident) = self.by_keyword.get_mut(keyword) {
             resident.is_behind = true;
-            resident.catching_up = Some(place);
+            resident.catching_up = Some(permit);
         }
     }
 
@@ -232,8 +232,8 @@ impl<A: Ends + Clone> Residents<A> {
     pub(super) async fn room_to_catch_up(
         &mut self,
     ) -> Result<Option<(ResidentPermit, OwnedSemaphorePermit)>, ActorProcessingErr> {
-        let place = Arc::clone(&self.limit.catching_up);
-        let Ok(place) = place.try_acquire_owned() else {
+        let permits = Arc::clone(&self.limit.catching_up);
+        let Ok(catching_up) = permits.try_acquire_owned() else {
             return Ok(None);
         };
         let permit = match self.limit.try_permit() {
@@ -244,7 +244,7 @@ impl<A: Ends + Clone> Residents<A> {
                 return Ok(None);
             }
         };
-        Ok(Some((permit, place)))
+        Ok(Some((permit, catching_up)))
     }
 
     /// Waits for a permit, until another actor of this or another shard has ended.
@@ -440,9 +440,9 @@ mod tests {
         let mut shard = Residents::new(ResidentLimit::new(4));
         for number in [1, 2] {
             let room = shard.room_to_catch_up().await.unwrap();
-            let (permit, place) = room.unwrap();
+            let (permit, catching_up) = room.unwrap();
             shard.insert(&keyword(number), fake(number, permit));
-            shard.catches_up(&keyword(number), place);
+            shard.catches_up(&keyword(number), catching_up);
         }
         assert!(shard.room_to_catch_up().await.unwrap().is_none());
         for number in 3..9 {

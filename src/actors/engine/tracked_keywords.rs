@@ -1,5 +1,5 @@
-//! The tracked keywords with their rules, shared: reservations for new ones, and the matcher over
-//! them.
+//! The tracked keywords with their rules, the reservations for new keywords, and the matcher that
+//! finds tracked keywords in texts. Shards and requests share one value.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use crate::events::{Keyword, KeywordRules};
 use crate::store::RuledKeywords;
 use crate::text::Matcher;
 
-/// The tracked keywords; cheap to clone. The matcher is rebuilt on demand after a change, so that
-/// tracking many keywords at once builds it once.
+/// The tracked keywords. Clones share them. After a change, the matcher is built when it is next
+/// needed, so many keywords that are tracked at once cost one build.
 ///
-/// The set belongs to the shown views. While previous views answer, it is fixed, and changes by
-/// the new views are kept aside.
+/// The keywords are those of the shown views. While previous views answer, they stay fixed, and
+/// changes by the new views are kept until the new views are shown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrackedKeywords {
     tracked: Arc<RwLock<TrackedSets>>,
     matcher: Arc<Mutex<(u64, Option<Arc<Matcher>>)>>,
 }
 
-/// A reservation for a keyword whose `keyword.tracked` is not folded yet: of two requests for the
-/// last free place, one is refused. It also reserves the texts of the rules. Dropped when the event
-/// is folded, or when it was not journaled.
+/// Reserves a keyword and the texts of its rules under the limits, while its `keyword.tracked` is
+/// not folded yet. So of two requests for the last keyword below the limit, one is refused. Dropped
+/// when the event is folded, or when it was not journaled.
 #[derive(Debug)]
 pub(crate) struct TrackReservation {
     tracked_keywords: TrackedKeywords,
@@ -89,7 +89,7 @@ impl TrackedKeywords {
         self.tracked.read().shown().bytes()
     }
 
-    /// Reserves the places of a keyword that is to be tracked, or to get rules with this number of
+    /// Makes a reservation for a keyword that is to be tracked, or to get rules with this number of
     /// texts.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ mod tests {
         Keyword::new(text).unwrap()
     }
 
-    /// Reserves a place without rules, under a limit of two keywords.
+    /// Reserves a keyword without rules, under a limit of two keywords.
     fn reserve(of: &TrackedKeywords, text: &str) -> Option<TrackReservation> {
         let limits = TrackLimits {
             keywords: 2,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn last_free_place_is_reserved_by_one() {
+    fn last_keyword_under_the_limit_is_reserved_by_one_request() {
         let tracked_keywords = TrackedKeywords::default();
         tracked_keywords.set(&keyword("a"), Some(KeywordRules::default()));
         let last = reserve(&tracked_keywords, "b").unwrap();
@@ -153,7 +153,7 @@ mod tests {
         drop((last, tracked));
         assert!(
             reserve(&tracked_keywords, "c").is_none(),
-            "b still has its place"
+            "b is still reserved"
         );
         drop(same);
         assert!(reserve(&tracked_keywords, "c").is_some());

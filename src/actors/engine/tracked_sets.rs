@@ -1,4 +1,4 @@
-//! The tracked keywords with their rules, and the places that requests have reserved.
+//! The tracked keywords with their rules, and the reservations of requests.
 //!
 //! In: the rules of a keyword after each change, and reservations. Out: the keywords, and counts
 //! that each change keeps up to date, so that no count needs a walk over the keywords.
@@ -78,9 +78,9 @@ impl RuledSet {
         true
     }
 
-    fn places(&self, keyword: &Keyword) -> Places {
+    fn usage(&self, keyword: &Keyword) -> Usage {
         let rules = self.rules.get(keyword);
-        Places {
+        Usage {
             keywords: usize::from(rules.is_some()),
             texts: rules.map_or(0, KeywordRules::count),
         }
@@ -98,9 +98,9 @@ impl FromIterator<(Keyword, KeywordRules)> for RuledSet {
     }
 }
 
-/// Places under the limits.
+/// What counts under the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Places {
+struct Usage {
     keywords: usize,
     texts: usize,
 }
@@ -122,8 +122,8 @@ pub(super) struct TrackedSets {
     /// The tracked keywords of the new views, while previous views are shown.
     folded: Option<RuledSet>,
     reserved: BTreeMap<Keyword, Reserved>,
-    /// The reserved places that no shown keyword has yet.
-    arriving: Places,
+    /// The reserved keywords and texts that are not shown yet.
+    arriving: Usage,
 }
 
 impl TrackedSets {
@@ -163,7 +163,7 @@ impl TrackedSets {
     fn show(&mut self, keywords: RuledSet) -> RuledSet {
         let before = std::mem::replace(&mut self.shown, keywords);
         self.version += 1;
-        self.arriving = Places::default();
+        self.arriving = Usage::default();
         for keyword in self.reserved.keys() {
             let more = arriving(&self.reserved, &self.shown, keyword);
             self.arriving.keywords = self.arriving.keywords.saturating_add(more.keywords);
@@ -186,8 +186,8 @@ impl TrackedSets {
         }
     }
 
-    /// Reserves the places of a keyword with this number of texts of rules. A keyword that needs no
-    /// more places than it has is not refused.
+    /// Makes a reservation for a keyword with this number of texts of rules. A keyword that is
+    /// tracked and needs no more texts than it has is not refused.
     ///
     /// # Errors
     /// [`TrackLimit`] that shown and reserved keywords have reached.
@@ -197,7 +197,7 @@ impl TrackedSets {
         texts: usize,
         limits: TrackLimits,
     ) -> Result<(), TrackLimit> {
-        let own = self.shown.places(keyword);
+        let own = self.shown.usage(keyword);
         let own_arriving = arriving(&self.reserved, &self.shown, keyword);
         let is_new = own.keywords == 0 && own_arriving.keywords == 0;
         let keywords = self
@@ -235,7 +235,8 @@ impl TrackedSets {
         });
     }
 
-    /// Makes a change that concerns one keyword only, and counts the places that arrive.
+    /// Runs `change`, which changes the rules or the reservations of this keyword only, and updates
+    /// `arriving`.
     fn adjusting(&mut self, keyword: &Keyword, change: impl FnOnce(&mut Self)) {
         let before = arriving(&self.reserved, &self.shown, keyword);
         change(self);
@@ -247,13 +248,13 @@ impl TrackedSets {
     }
 }
 
-/// The places that are reserved for a keyword beyond those that it has.
-fn arriving(reserved: &BTreeMap<Keyword, Reserved>, shown: &RuledSet, keyword: &Keyword) -> Places {
+/// The part of the reservations of a keyword that is not shown yet.
+fn arriving(reserved: &BTreeMap<Keyword, Reserved>, shown: &RuledSet, keyword: &Keyword) -> Usage {
     let Some(held) = reserved.get(keyword) else {
-        return Places::default();
+        return Usage::default();
     };
-    let own = shown.places(keyword);
-    Places {
+    let own = shown.usage(keyword);
+    Usage {
         keywords: 1_usize.saturating_sub(own.keywords),
         texts: held.texts.saturating_sub(own.texts),
     }
@@ -318,7 +319,7 @@ mod tests {
         sets.give_back(&a);
         assert_eq!(sets.hold(&b, 4, LIMITS), Ok(()));
         sets.give_back(&b);
-        assert_eq!(sets.arriving, Places::default());
+        assert_eq!(sets.arriving, Usage::default());
     }
 
     #[test]

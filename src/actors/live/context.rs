@@ -181,7 +181,7 @@ impl SharedContext {
     }
 }
 
-/// A place among the open sessions; released on drop.
+/// Counts one open session under the limit; released on drop.
 #[derive(Debug)]
 pub(super) struct SessionPermit(Arc<AtomicUsize>);
 

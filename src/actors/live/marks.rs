@@ -18,7 +18,7 @@ use crate::journal::JournalHandle;
 /// Maximum number of concurrent reads of the journal.
 const MAX_READS: usize = 2;
 /// Maximum number of pending checks.
-const MAX_QUESTIONS: usize = 1024;
+const MAX_PENDING: usize = 1024;
 /// Maximum number of cached hashes.
 const MAX_REMEMBERED: usize = 1024;
 /// Time limit for the journal's answer.
@@ -35,7 +35,7 @@ pub(super) struct MarkChecks(Arc<State>);
 struct State {
     journal: JournalHandle,
     reads: Semaphore,
-    questions: AtomicUsize,
+    pending: AtomicUsize,
     remembered: Mutex<Remembered>,
 }
 
@@ -53,7 +53,7 @@ impl MarkChecks {
         Self(Arc::new(State {
             journal,
             reads: Semaphore::new(MAX_READS),
-            questions: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             remembered: Mutex::default(),
         }))
     }
@@ -67,8 +67,8 @@ impl MarkChecks {
         subscriber: &Arc<SubscriberSlot>,
     ) -> MarkAnswer {
         let answer = MarkAnswer::default();
-        if self.0.questions.fetch_add(1, Ordering::AcqRel) >= MAX_QUESTIONS {
-            self.0.questions.fetch_sub(1, Ordering::AcqRel);
+        if self.0.pending.fetch_add(1, Ordering::AcqRel) >= MAX_PENDING {
+            self.0.pending.fetch_sub(1, Ordering::AcqRel);
             let _ = answer.set(false);
             return answer;
         }
@@ -76,7 +76,7 @@ impl MarkChecks {
         tokio::spawn(async move {
             let hash = tokio::time::timeout(ANSWERS_WITHIN, this.hash_at(sequence)).await;
             let _ = asked.set(hash == Ok(Some(mark)));
-            this.0.questions.fetch_sub(1, Ordering::AcqRel);
+            this.0.pending.fetch_sub(1, Ordering::AcqRel);
             subscriber.notify();
         });
         answer

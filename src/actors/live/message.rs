@@ -28,13 +28,13 @@ impl Position {
         Self { epoch, seq, mark }
     }
 
-    /// The same position; without its mark if views of an older version answer.
+    /// Returns the position, without its mark if views of an older version answer.
     #[must_use]
     pub const fn unmarked_if(self, are_older: bool) -> Self {
         if are_older { self.without_mark() } else { self }
     }
 
-    /// The same position without its mark.
+    /// Returns the position without its mark.
     #[must_use]
     pub const fn without_mark(self) -> Self {
         Self { mark: None, ..self }
@@ -87,8 +87,8 @@ impl Message {
         }
     }
 
-    /// The same message, with a gap for the parameters of a channel at this byte offset, which is
-    /// between two characters.
+    /// Returns the message with a gap at this byte offset, for the parameters of a channel. The
+    /// offset is between two characters.
     #[must_use]
     pub fn with_gap(self, gap: usize) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Message {
         }
     }
 
-    /// The same message, charged to a budget while a copy of it exists.
+    /// Returns the message, charged to a budget as long as a copy of it exists.
     pub(super) fn charged(mut self, budget: &LiveBudget) -> Self {
         let charge = budget.charge(self.text.len() + MESSAGE_BYTES);
         self.text = Bytes::from_owner(Charged {

@@ -38,8 +38,7 @@ pub use encoder::{Encoder, KeywordPosition, VolumePart};
 pub use message::{Message, MessageKind, Position};
 pub use options::LiveOptions;
 pub use polled::{
-    AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledAnswer, PolledQuestion,
-    PolledTopic,
+    AcrossQuery, EncodedAnswer, JoinedQuery, KeywordQuery, PolledAnswer, PolledQuery, PolledTopic,
 };
 pub use request::{ErrorCode, Incoming, Request, RequestId, Subscribe, Unsubscribe};
 pub use session::SessionHandle;

@@ -1,7 +1,7 @@
 //! Polled topics: topics whose whole answer is made again, at most once a second.
 //!
-//! The code that serves clients defines the question; a [`PolledTopic`] carries it. Live runs the
-//! question on the views and passes the encoded answer to the [encoder](super::Encoder).
+//! The code that serves clients defines the query; a [`PolledTopic`] carries it. Live runs the
+//! query on the views and passes the encoded answer to the [encoder](super::Encoder).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -25,7 +25,7 @@ struct PolledDetails {
     name: &'static str,
     parameters: Vec<(&'static str, String)>,
     long_lists: &'static [&'static str],
-    question: PolledQuestion,
+    query: PolledQuery,
 }
 
 impl PolledTopic {
@@ -36,13 +36,13 @@ impl PolledTopic {
         name: &'static str,
         parameters: Vec<(&'static str, String)>,
         long_lists: &'static [&'static str],
-        question: PolledQuestion,
+        query: PolledQuery,
     ) -> Self {
         Self(Arc::new(PolledDetails {
             name,
             parameters,
             long_lists,
-            question,
+            query,
         }))
     }
 
@@ -61,29 +61,29 @@ impl PolledTopic {
         self.0.long_lists
     }
 
-    /// The question.
-    pub(super) fn question(&self) -> &PolledQuestion {
-        &self.0.question
+    /// The query.
+    pub(super) fn query(&self) -> &PolledQuery {
+        &self.0.query
     }
 
     /// True when the topic is over all keywords.
     pub fn is_of_all(&self) -> bool {
-        match self.0.question {
-            PolledQuestion::OfKeyword(_) | PolledQuestion::Joined(..) => false,
-            PolledQuestion::Across(..) => true,
+        match self.0.query {
+            PolledQuery::OfKeyword(_) | PolledQuery::Joined(..) => false,
+            PolledQuery::Across(..) => true,
         }
     }
 
     /// True when the topic is about one keyword, and other keywords change its answer too.
     pub fn is_joined(&self) -> bool {
-        matches!(self.0.question, PolledQuestion::Joined(..))
+        matches!(self.0.query, PolledQuery::Joined(..))
     }
 
     /// The parts by which topics are compared.
     fn identity(&self) -> (&'static str, &[(&'static str, String)], Option<&KeywordSet>) {
-        let countable = match &self.0.question {
-            PolledQuestion::OfKeyword(_) => None,
-            PolledQuestion::Joined(countable, _) | PolledQuestion::Across(countable, _) => {
+        let countable = match &self.0.query {
+            PolledQuery::OfKeyword(_) => None,
+            PolledQuery::Joined(countable, _) | PolledQuery::Across(countable, _) => {
                 Some(countable)
             }
         };
@@ -105,36 +105,36 @@ impl Hash for PolledTopic {
     }
 }
 
-/// The question of a polled topic.
+/// The query of a polled topic.
 #[derive(Debug, Clone)]
-pub enum PolledQuestion {
-    /// A question about one keyword.
-    OfKeyword(Arc<dyn KeywordQuestion>),
-    /// A question about one keyword whose answer also depends on the other countable keywords.
-    Joined(KeywordSet, Arc<dyn JoinedQuestion>),
-    /// A question about all countable keywords.
-    Across(KeywordSet, Arc<dyn AcrossQuestion>),
+pub enum PolledQuery {
+    /// A query about one keyword.
+    OfKeyword(Arc<dyn KeywordQuery>),
+    /// A query about one keyword whose answer also depends on the other countable keywords.
+    Joined(KeywordSet, Arc<dyn JoinedQuery>),
+    /// A query about all countable keywords.
+    Across(KeywordSet, Arc<dyn AcrossQuery>),
 }
 
-impl PolledQuestion {
-    /// A question about one keyword.
-    pub fn of_keyword(question: impl KeywordQuestion) -> Self {
-        Self::OfKeyword(Arc::new(question))
+impl PolledQuery {
+    /// A query about one keyword.
+    pub fn of_keyword(query: impl KeywordQuery) -> Self {
+        Self::OfKeyword(Arc::new(query))
     }
 
-    /// A question about one keyword among the countable keywords.
-    pub fn joined(countable: KeywordSet, question: impl JoinedQuestion) -> Self {
-        Self::Joined(countable, Arc::new(question))
+    /// A query about one keyword among the countable keywords.
+    pub fn joined(countable: KeywordSet, query: impl JoinedQuery) -> Self {
+        Self::Joined(countable, Arc::new(query))
     }
 
-    /// A question about the countable keywords.
-    pub fn across(countable: KeywordSet, question: impl AcrossQuestion) -> Self {
-        Self::Across(countable, Arc::new(question))
+    /// A query about the countable keywords.
+    pub fn across(countable: KeywordSet, query: impl AcrossQuery) -> Self {
+        Self::Across(countable, Arc::new(query))
     }
 }
 
-/// A question about one keyword.
-pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
+/// A query about one keyword.
+pub trait KeywordQuery: fmt::Debug + Send + Sync + 'static {
     /// Returns the answer from the keyword's rows, under one version of them. May block.
     ///
     /// # Errors
@@ -152,8 +152,8 @@ pub trait KeywordQuestion: fmt::Debug + Send + Sync + 'static {
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
 }
 
-/// A question about one keyword whose answer also depends on other keywords.
-pub trait JoinedQuestion: fmt::Debug + Send + Sync + 'static {
+/// A query about one keyword whose answer also depends on other keywords.
+pub trait JoinedQuery: fmt::Debug + Send + Sync + 'static {
     /// Returns the answer; `None` when the keyword is not tracked. May block.
     ///
     /// # Errors
@@ -166,12 +166,12 @@ pub trait JoinedQuestion: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<MarkedAnswer<EncodedAnswer>>, StoreError>;
 
-    /// The same as [`KeywordQuestion::current_during`].
+    /// The period in which the present answer stays the same; see [`KeywordQuery::current_during`].
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
 }
 
-/// A question about many keywords.
-pub trait AcrossQuestion: fmt::Debug + Send + Sync + 'static {
+/// A query about many keywords.
+pub trait AcrossQuery: fmt::Debug + Send + Sync + 'static {
     /// Returns the answer over the countable keywords. May block.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ pub trait AcrossQuestion: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<EncodedAnswer, StoreError>;
 
-    /// The same as [`KeywordQuestion::current_during`].
+    /// The period in which the present answer stays the same; see [`KeywordQuery::current_during`].
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>>;
 }
 

@@ -50,7 +50,7 @@ pub enum Close {
     TooLarge,
     /// The client broke the rules of the transport: close code and reason.
     Protocol(u16, String),
-    /// There are too many sessions, or the client sends too many messages.
+    /// Too many sessions are open, or the client sends too many messages.
     TooMany(&'static str),
     /// The client did not answer a ping.
     Silent,

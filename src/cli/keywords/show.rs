@@ -178,13 +178,13 @@ fn ledger(ledger: &Ledger) -> String {
 
 fn words(words: &TopWords) -> String {
     let (day, week) = (&words.day, &words.week);
-    let places = 0..day.items.len().max(week.items.len());
-    if places.is_empty() {
+    let indexes = 0..day.items.len().max(week.items.len());
+    if indexes.is_empty() {
         return "No words in 7 days".to_owned();
     }
-    let rows: Vec<_> = places
-        .map(|place| {
-            let (day, week) = (day.items.get(place), week.items.get(place));
+    let rows: Vec<_> = indexes
+        .map(|index| {
+            let (day, week) = (day.items.get(index), week.items.get(index));
             let rank = day.or(week).map(|item| item.rank.to_string());
             let [word, count, change] = cells(day);
             let [week_word, week_count, week_change] = cells(week);

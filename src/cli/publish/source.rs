@@ -66,14 +66,14 @@ impl Input {
         if !twice {
             return Ok(Self::Stream(Some(stream)));
         }
-        let place = std::env::temp_dir();
+        let folder = std::env::temp_dir();
         let mut copy = tempfile::tempfile()
-            .with_context(|| format!("no temporary file can be created in {}", place.display()))?;
+            .with_context(|| format!("no temporary file can be created in {}", folder.display()))?;
         io::copy(&mut stream, &mut copy).with_context(|| {
             format!(
                 "{} cannot be copied to a temporary file in {}",
                 path.display(),
-                place.display()
+                folder.display()
             )
         })?;
         Ok(Self::Copy(copy))

@@ -26,7 +26,7 @@ struct Report {
     behind_unlisted: u64,
     /// Why the views could not be compared.
     unusable: Option<String>,
-    /// Damaged stretches of the journal's files, each with its place.
+    /// Damaged stretches of the journal's files, each with its location.
     journal_damages: CappedList<String>,
     #[serde(skip_serializing_if = "is_zero")]
     journal_damages_unlisted: u64,

@@ -1,7 +1,7 @@
 //! The slow path of JSON decoding. It decides what is valid, and names what is wrong.
 //!
-//! It reads only the members of the type of the event. The values of other members do not matter.
-//! If a member is repeated, the last one counts.
+//! Only the members of the event's type are read. The values of other members do not matter. If a
+//! member is repeated, the last one counts.
 
 use super::{DecodeError, Field, Line, Source};
 use crate::events::members::raw_json::{self, RawValue};

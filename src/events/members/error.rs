@@ -6,7 +6,7 @@ use strum::VariantNames as _;
 
 use super::Field;
 
-/// Why a payload is not an event: the place, what is wrong, and what it must be.
+/// Why a payload is not an event: the location, what is wrong, and what it must be.
 ///
 /// The [`code`](Self::code) of an error is the name of its variant in snake case. Publishers depend
 /// on the codes, so a variant is never renamed.
@@ -33,7 +33,7 @@ pub enum DecodeError {
     /// The payload is not JSON.
     #[error("not JSON: {flaw}")]
     NotJson {
-        /// The first flaw and its place.
+        /// The first flaw and its location.
         flaw: String,
     },
     /// The payload is JSON, but not an object.

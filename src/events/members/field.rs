@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::DecodeError;
 
-/// The place of a member in an event: its name and the member that contains it.
+/// The location of a member in an event: its name and the member that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// Name of the containing member; empty for members of the event itself.

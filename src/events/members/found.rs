@@ -2,7 +2,7 @@
 //! with them.
 //!
 //! In: the bytes of an object and the names of its members. Out: values, or a [`DecodeError`] with
-//! the place of the fault.
+//! the location of the fault.
 
 use std::borrow::Cow;
 
@@ -117,21 +117,21 @@ impl<'a> Found<'a> {
             expected: "an array of strings".into(),
         };
         let mut listed = ListedTexts::default();
-        for (value, place) in self.value.elements().zip(1_usize..) {
-            if place > ListedTexts::MAX_KEPT {
+        for (value, number) in self.value.elements().zip(1_usize..) {
+            if number > ListedTexts::MAX_KEPT {
                 listed.count_one();
                 continue;
             }
             let RawValue { bytes, position } = value;
             if kind_of(bytes) != Kind::String {
                 let found = shown(bytes);
-                return Err(wrong(format!("an array with {found} at place {place}")));
+                return Err(wrong(format!("an array with {found} at place {number}")));
             }
             raw_json::check_utf8(bytes, position)?;
             let text = raw_json::text(bytes).ok_or_else(|| {
                 wrong(format!(
                     "an array with half of a surrogate pair, which is no character, at place \
-                    {place}"
+                    {number}"
                 ))
             })?;
             listed.push(text);

@@ -1,7 +1,7 @@
 //! Splits a JSON object into its members and an array into its elements, each with the bytes of its
 //! value.
 //!
-//! This code does not recurse, and only looks for the end of a value. So a value can be nested as
+//! The parser does not recurse, and only looks for the end of a value. So a value can be nested as
 //! deeply as its bytes allow, and can have escapes and bytes that are not characters.
 
 use std::borrow::Cow;

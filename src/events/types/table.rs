@@ -77,7 +77,7 @@ macro_rules! event_types {
                 }
             }
 
-            /// The same event at another time.
+            /// Returns the event with another time.
             #[must_use]
             pub fn with_at(mut self, at: Timestamp) -> Self {
                 match &mut self {

@@ -102,8 +102,8 @@ impl DividedMessage<'_> {
         let mut text = self.prefix.to_owned();
         let mut has_items = false;
         let mut item = String::new();
-        for (place, (name, items)) in lists.iter().enumerate() {
-            let (before, rest) = lists.split_at(place);
+        for (index, (name, items)) in lists.iter().enumerate() {
+            let (before, rest) = lists.split_at(index);
             let after = empty(rest.get(1..).unwrap_or_default()) + self.tail;
             text.push_str(&format!(",\"{name}\":["));
             let mut is_first = true;

@@ -40,8 +40,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 impl<'a> Members<'a> {
     /// Removes a list and returns its elements; `None` when the answer has no such list.
     fn take_list(&mut self, name: &str) -> serde_json::Result<Option<Vec<&'a RawValue>>> {
-        let place = self.0.iter().position(|(member, _)| *member == name);
-        let list = place.map(|place| self.0.remove(place));
+        let index = self.0.iter().position(|(member, _)| *member == name);
+        let list = index.map(|index| self.0.remove(index));
         list.map(|(_, list)| serde_json::from_str(list.get()))
             .transpose()
     }
@@ -108,15 +108,15 @@ mod tests {
 
     use super::*;
     use crate::access::KeywordSet;
-    use crate::actors::live::{AcrossQuestion, EncodedAnswer, PolledQuestion, Position};
+    use crate::actors::live::{AcrossQuery, EncodedAnswer, PolledQuery, Position};
     use crate::events::Timestamp;
     use crate::store::{StoreError, Views};
 
-    /// A question that is never run.
+    /// A query that is never run.
     #[derive(Debug)]
     struct Unasked;
 
-    impl AcrossQuestion for Unasked {
+    impl AcrossQuery for Unasked {
         fn ask(
             &self,
             _: &Views,
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn list_that_an_answer_does_not_have_is_not_in_its_message() {
-        let question = PolledQuestion::across(KeywordSet::All, Unasked);
-        let topic = PolledTopic::new("overview", Vec::new(), &["latest", "spikes"], question);
+        let query = PolledQuery::across(KeywordSet::All, Unasked);
+        let topic = PolledTopic::new("overview", Vec::new(), &["latest", "spikes"], query);
         let answer = PolledAnswer {
             position: Position::of_all("00000000000000ff".parse().unwrap(), Sequence::new(7)),
             current: None,

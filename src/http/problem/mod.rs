@@ -20,7 +20,7 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// There is no such route.
+    /// No route has this path.
     #[error("there is nothing at {path:?}; /api/openapi.json lists what there is")]
     NotFound {
         /// Path of the request.

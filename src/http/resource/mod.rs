@@ -82,7 +82,7 @@ pub trait KeywordResource: Resource {
 
     /// Returns the function that makes the answer from the keyword's rows. It may be called more
     /// than once.
-    fn question(
+    fn query(
         self,
         keyword: Keyword,
         now: Timestamp,

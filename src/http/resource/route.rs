@@ -28,8 +28,9 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     call.reach(Scope::Keyword(&keyword), query.min_seq()?)
         .await?;
     let lane = resource.lane();
-    let question = resource.question(keyword.clone(), now);
-    call.answer_for(lane, keyword, R::UNTRACKED, question).await
+    let rows_query = resource.query(keyword.clone(), now);
+    call.answer_for(lane, keyword, R::UNTRACKED, rows_query)
+        .await
 }
 
 /// Answers a GET of a resource of one keyword among others. `min_seq` is met by all keywords.
@@ -45,7 +46,8 @@ pub(super) async fn joined<R: JoinedResource>(
     let resource = R::read(&query, now)?;
     ask_named(&call, &query, R::PARAMETERS)?;
     let min_seq = query.min_seq()?;
-    // Both waits run at once, so that they share one time limit.
+    // The wait for the keyword and the wait for all keywords run at once, so that they share one
+    // time limit.
     tokio::try_join!(
         call.reach(Scope::Keyword(&keyword), min_seq),
         call.reach(Scope::All, min_seq),

@@ -1,7 +1,7 @@
 //! Polled topics of resources.
 //!
-//! In: a query. Out: a [`Topic`] with a [`PolledQuestion`]. Live runs the question to get the
-//! answer as JSON.
+//! In: the parameters of a topic. Out: a [`Topic`] with a [`PolledQuery`]. Live runs the query to
+//! get the answer as JSON.
 
 use std::ops::Range;
 
@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::{AcrossResource, JoinedResource, KeywordResource, Live, Resource};
 use crate::access::KeywordSet;
 use crate::actors::live::{
-    AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion, PolledTopic,
-    Topic,
+    AcrossQuery, EncodedAnswer, JoinedQuery, KeywordQuery, PolledQuery, PolledTopic, Topic,
 };
 use crate::events::{Keyword, Timestamp};
 use crate::http::problem::Problem;
@@ -28,7 +27,7 @@ pub(super) fn of_keyword<R: KeywordResource>(
     now: Timestamp,
 ) -> Result<Topic, Problem> {
     let resource = R::read(query, now)?;
-    topic::<R>(query, PolledQuestion::of_keyword(OfKeyword(resource)))
+    topic::<R>(query, PolledQuery::of_keyword(OfKeyword(resource)))
 }
 
 /// The polled topic of a resource of one keyword among others.
@@ -38,8 +37,8 @@ pub(super) fn joined<R: JoinedResource>(
     now: Timestamp,
 ) -> Result<Topic, Problem> {
     let resource = R::read(query, now)?;
-    let question = PolledQuestion::joined(countable.clone(), Joined(resource));
-    topic::<R>(query, question)
+    let polled = PolledQuery::joined(countable.clone(), Joined(resource));
+    topic::<R>(query, polled)
 }
 
 /// The polled topic of a resource of many keywords.
@@ -49,11 +48,11 @@ pub(super) fn across<R: AcrossResource>(
     now: Timestamp,
 ) -> Result<Topic, Problem> {
     let resource = R::read(query, now)?;
-    let question = PolledQuestion::across(countable.clone(), Across(resource));
-    topic::<R>(query, question)
+    let polled = PolledQuery::across(countable.clone(), Across(resource));
+    topic::<R>(query, polled)
 }
 
-fn topic<R: Resource>(query: &Query, question: PolledQuestion) -> Result<Topic, Problem> {
+fn topic<R: Resource>(query: &Query, polled: PolledQuery) -> Result<Topic, Problem> {
     let mut parameters = Vec::new();
     for parameter in R::PARAMETERS {
         if let Some(value) = query.canonical(parameter)? {
@@ -68,14 +67,14 @@ fn topic<R: Resource>(query: &Query, question: PolledQuestion) -> Result<Topic, 
         R::NAME,
         parameters,
         long_lists,
-        question,
+        polled,
     )))
 }
 
 #[derive(Debug)]
 struct OfKeyword<R>(R);
 
-impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
+impl<R: KeywordResource> KeywordQuery for OfKeyword<R> {
     fn ask(
         &self,
         keyword: &Keyword,
@@ -83,8 +82,8 @@ impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
         rows: &dyn Rows,
         now: Timestamp,
     ) -> Result<EncodedAnswer, RowsError> {
-        let mut question = self.0.clone().question(keyword.clone(), now);
-        encoded(&question(summary, rows)?)
+        let mut query = self.0.clone().query(keyword.clone(), now);
+        encoded(&query(summary, rows)?)
     }
 
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
@@ -95,7 +94,7 @@ impl<R: KeywordResource> KeywordQuestion for OfKeyword<R> {
 #[derive(Debug)]
 struct Joined<R>(R);
 
-impl<R: JoinedResource> JoinedQuestion for Joined<R> {
+impl<R: JoinedResource> JoinedQuery for Joined<R> {
     fn ask(
         &self,
         views: &Views,
@@ -121,7 +120,7 @@ impl<R: JoinedResource> JoinedQuestion for Joined<R> {
 #[derive(Debug)]
 struct Across<R>(R);
 
-impl<R: AcrossResource> AcrossQuestion for Across<R> {
+impl<R: AcrossResource> AcrossQuery for Across<R> {
     fn ask(
         &self,
         views: &Views,

@@ -57,7 +57,7 @@ impl Resource for KeywordLedger {
 impl KeywordResource for KeywordLedger {
     const UNTRACKED: Untracked = Untracked::Answered;
 
-    fn question(
+    fn query(
         self,
         _: Keyword,
         _: Timestamp,

@@ -297,7 +297,7 @@ impl KeywordResource for Ranking {
         }
     }
 
-    fn question(
+    fn query(
         self,
         _: Keyword,
         now: Timestamp,

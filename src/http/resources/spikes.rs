@@ -155,7 +155,7 @@ impl KeywordResource for Spikes {
         Lane::Scan
     }
 
-    fn question(
+    fn query(
         self,
         keyword: Keyword,
         now: Timestamp,

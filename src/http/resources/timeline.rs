@@ -121,7 +121,7 @@ impl KeywordResource for Timeline {
         }
     }
 
-    fn question(
+    fn query(
         self,
         _: Keyword,
         _: Timestamp,

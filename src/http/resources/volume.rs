@@ -132,7 +132,7 @@ impl Resource for Volume {
 }
 
 impl KeywordResource for Volume {
-    fn question(
+    fn query(
         self,
         _: Keyword,
         _: Timestamp,

@@ -18,7 +18,7 @@ use crate::journal::segments::{FrameBuilder, RECORD_HEADER_BYTES};
 const MAX_TOKEN_BYTES: usize = 4096;
 /// Maximum length of a body, in bytes.
 const MAX_BODY_BYTES: usize = 10 + MAX_TOKEN_BYTES + binary::MAX_BYTES;
-/// This bit in the length of a token says that a padding count follows.
+/// The bit in the length of a token that says that a padding count follows.
 const PADDED: u16 = 1 << 15;
 /// Bytes of the padding count.
 const COUNT_BYTES: usize = 4;

@@ -116,7 +116,8 @@ impl Drop for GroupCommitter {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        // This waits for the sync of at most one group. After it, nothing is written to the files.
+        // The thread ends after the sync of at most one group. Then nothing is written to the
+        // files.
         if let Some(thread) = thread
             && thread.join().is_err()
         {

@@ -163,7 +163,8 @@ fn record(raw: &RawRecord<'_>) -> Record {
             token: raw.share(body.token),
             stored: raw.share(body.stored),
         },
-        // This module writes no such body. It is shown as a rejected record without a keyword.
+        // A body in another form, which this module never writes. It is shown as a rejected record
+        // without a keyword.
         None => Record {
             received_at: crate::events::Timestamp::EARLIEST,
             token: bytes::Bytes::new(),

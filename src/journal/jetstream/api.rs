@@ -142,10 +142,9 @@ impl StreamApi {
     /// up to 100,000 at once. Empty at the end.
     pub(super) async fn subjects(&self, offset: usize) -> Result<Vec<String>, JournalError> {
         let action = "list the subjects of its stream";
-        let question = json!({ "subjects_filter": ">", "offset": offset });
-        let answer: Option<SubjectsAnswer> = self
-            .ask(action, "STREAM.INFO", &question, NO_STREAM)
-            .await?;
+        let request = json!({ "subjects_filter": ">", "offset": offset });
+        let answer: Option<SubjectsAnswer> =
+            self.ask(action, "STREAM.INFO", &request, NO_STREAM).await?;
         let subjects = answer.and_then(|answer| answer.state.subjects);
         Ok(subjects.unwrap_or_default().into_keys().collect())
     }
@@ -199,12 +198,12 @@ impl StreamApi {
         &self,
         action: &'static str,
         verb: &str,
-        question: &Value,
+        request: &Value,
         absent: u64,
     ) -> Result<Option<T>, JournalError> {
         let failed = |reason: String| JournalError::Broker { action, reason };
         let subject = format!("{verb}.{}", self.name);
-        let asked = self.context.request(subject, question).await;
+        let asked = self.context.request(subject, request).await;
         let answer: Value = asked.map_err(|error| match error.kind() {
             RequestErrorKind::TimedOut => JournalError::Silent { action },
             _ => failed(error.to_string()),

@@ -1,7 +1,7 @@
 //! Decodes messages of the stream into envelopes, and reads their positions.
 //!
-//! In: a delivered message or one that was requested by itself. Out: an [`Envelope`], or the hash
-//! of the record.
+//! In: a delivered message, or one that was requested individually. Out: an [`Envelope`], or the
+//! hash of the record.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) const ORIGIN: &str = "Tidings-Origin";
 
 /// The position of a delivered message, read from its reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StreamPlace {
+pub(super) struct StreamPosition {
     /// The sequence in the stream.
     pub(super) sequence: u64,
     /// The sequence in the deliveries of the consumer, which has no gaps.
@@ -25,7 +25,7 @@ pub(super) struct StreamPlace {
     pub(super) at: Timestamp,
 }
 
-impl StreamPlace {
+impl StreamPosition {
     /// Parses `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<nanoseconds>.<pending>`.
     /// A domain and an account may come before the stream, and more parts at the end. `None` for
     /// other subjects: the message is then a status of the server and not a stored message.
@@ -53,7 +53,7 @@ pub(super) fn token_of(subject: &str) -> &str {
 
 /// Decodes a delivered message.
 pub(super) fn open_delivered(
-    place: StreamPlace,
+    position: StreamPosition,
     message: &async_nats::Message,
     tokens: &mut Tokens,
 ) -> Envelope {
@@ -61,15 +61,21 @@ pub(super) fn open_delivered(
         let headers = message.headers.as_ref()?;
         headers.get(name).map(async_nats::HeaderValue::as_str)
     };
-    let received_at = received_at_of(header(RECEIVED_AT), place.at);
+    let received_at = received_at_of(header(RECEIVED_AT), position.at);
     let token = token_of(message.subject.as_str());
     Envelope {
         origin: origin_of(header(ORIGIN)),
-        ..open(place.sequence, received_at, token, &message.payload, tokens)
+        ..open(
+            position.sequence,
+            received_at,
+            token,
+            &message.payload,
+            tokens,
+        )
     }
 }
 
-/// Decodes a message that was requested by itself.
+/// Decodes a message that was requested individually.
 pub(super) fn open_stored(message: &StoredMessage, tokens: &mut Tokens) -> Envelope {
     let received_at = received_at_of(message.headers.get(RECEIVED_AT), message.at);
     let token = token_of(&message.subject);
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn both_reply_forms_give_the_position_of_a_message() {
-        let place = StreamPlace {
+        let position = StreamPosition {
             sequence: 7,
             delivered: 3,
             at: Timestamp::from_millis(1_700_000_000_123),
@@ -146,14 +152,14 @@ mod tests {
             "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5",
             "$JS.ACK._.hash.TWEETS.c.1.7.3.1700000000123456789.5.token.more",
         ] {
-            assert_eq!(StreamPlace::parse(reply), Some(place), "{reply}");
+            assert_eq!(StreamPosition::parse(reply), Some(position), "{reply}");
         }
         for reply in [
             "_INBOX.a.b",
             "$JS.ACK.TWEETS.c.1.7.3",
             "$JS.ACK.a.b.c.d.e.f.g",
         ] {
-            assert_eq!(StreamPlace::parse(reply), None, "{reply}");
+            assert_eq!(StreamPosition::parse(reply), None, "{reply}");
         }
     }
 

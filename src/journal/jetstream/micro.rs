@@ -61,7 +61,7 @@ impl MicroService {
         let answering = tokio::spawn(async move {
             while let Some(request) = endpoint.next().await {
                 if let Err(error) = request.respond(Ok(status())).await {
-                    tracing::debug!(error = %whole(&error), "a question for the status could not \
+                    tracing::debug!(error = %whole(&error), "a request for the status could not \
                         be answered");
                 }
             }

@@ -14,7 +14,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::message::StreamPlace;
+use super::message::StreamPosition;
 use crate::events::Sequence;
 use crate::journal::JournalError;
 
@@ -34,7 +34,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) enum Got {
     /// A stored message.
-    Message(StreamPlace, Box<Message>),
+    Message(StreamPosition, Box<Message>),
     /// A heartbeat or another status.
     Nothing,
     /// The consumer cannot be used any more.
@@ -128,7 +128,7 @@ impl Pull {
     /// Returns the next delivery if it has already arrived.
     pub(super) fn ready(&mut self) -> Option<Got> {
         if self.outstanding <= BATCH / 2 {
-            // It is time to request more messages, which needs `next`.
+            // More messages have to be requested, which only `next` does.
             return None;
         }
         // Tokio counts each message against the budget of the task. A batch exceeds that budget, so
@@ -149,22 +149,22 @@ impl Pull {
         let Some(message) = message else {
             return Got::Lost("the connection was closed".into());
         };
-        let place = message
+        let position = message
             .reply
             .as_ref()
-            .and_then(|reply| StreamPlace::parse(reply));
-        let Some(place) = place else {
+            .and_then(|reply| StreamPosition::parse(reply));
+        let Some(position) = position else {
             return self.status(&message);
         };
         self.outstanding = self.outstanding.saturating_sub(1);
-        if place.delivered != self.delivered.saturating_add(1) {
+        if position.delivered != self.delivered.saturating_add(1) {
             return Got::Lost(format!(
                 "message {} came after {}, so messages in between were lost",
-                place.delivered, self.delivered
+                position.delivered, self.delivered
             ));
         }
-        self.delivered = place.delivered;
-        Got::Message(place, Box::new(message))
+        self.delivered = position.delivered;
+        Got::Message(position, Box::new(message))
     }
 
     /// Handles a status message of the server.

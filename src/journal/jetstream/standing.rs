@@ -127,7 +127,7 @@ impl Keeper {
     /// already.
     pub(super) fn close(&self) -> bool {
         let first = !self.closed.send_replace(true);
-        // This wakes the tasks that wait for a change.
+        // Wakes the tasks that wait for a change.
         self.standing.send_modify(|_| {});
         first
     }

@@ -16,7 +16,7 @@ pub(super) const REJECTED: &str = "REJECTED";
 /// The subjects to which publishers send.
 const EVENT_SUBJECTS: &str = "tweets.*";
 /// The subjects in the stream. The stream inserts the shard before the token.
-const EVENT_PLACES: &str = "tweets.{{partition(16,1)}}.{{wildcard(1)}}";
+const SHARDED_SUBJECTS: &str = "tweets.{{partition(16,1)}}.{{wildcard(1)}}";
 const REJECTED_SUBJECTS: &str = "rejected.*";
 /// The metadata key with the version of the normal form of the tokens. A stream without it has
 /// version 1.
@@ -26,7 +26,7 @@ pub(super) const NORMAL_FORM: &str = "tidings-normal-form";
 pub(super) fn events(replicas: Option<usize>) -> Config {
     let transform = SubjectTransform {
         source: EVENT_SUBJECTS.into(),
-        destination: EVENT_PLACES.into(),
+        destination: SHARDED_SUBJECTS.into(),
     };
     Config {
         description: Some("The journal of tidings: every event, the only truth".into()),

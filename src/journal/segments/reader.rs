@@ -31,7 +31,7 @@ impl RawRecord<'_> {
     }
 }
 
-/// A place with bytes that differ from what was written.
+/// A location with bytes that differ from what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flaw {
     /// Where the frame or record with these bytes begins.
@@ -41,7 +41,7 @@ pub(super) struct Flaw {
     /// What is wrong.
     pub(super) what: String,
     /// Whether a crash in the middle of a group commit can have caused the flaw. It cannot cause a
-    /// sound header in the wrong place.
+    /// sound header at a wrong offset.
     pub(super) may_be_torn: bool,
 }
 

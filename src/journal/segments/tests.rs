@@ -242,8 +242,8 @@ fn every_flipped_bit_in_an_earlier_segment_ends_the_read_and_is_skipped_by_the_w
             .filter(|sequence| left.iter().all(|(other, _)| other != sequence))
             .collect();
         for (sequence, body) in &left {
-            let place = usize::try_from(*sequence).unwrap() - 1;
-            assert_eq!(body, all.get(place).unwrap_or(&more[0]), "{what}");
+            let index = usize::try_from(*sequence).unwrap() - 1;
+            assert_eq!(body, all.get(index).unwrap_or(&more[0]), "{what}");
         }
         let in_group: Vec<u64> = units
             .iter()
@@ -517,8 +517,8 @@ fn large_frames_are_read_in_parts() {
         let mut cursor = SegmentCursor::behind(&opened.log, Sequence::new(after)).unwrap();
         assert!(cursor.advance(opened.head).unwrap());
         assert_eq!(cursor.record().sequence.get(), after + 1);
-        let place = usize::try_from(after).unwrap();
-        assert!(cursor.record().body == groups.concat()[place]);
+        let index = usize::try_from(after).unwrap();
+        assert!(cursor.record().body == groups.concat()[index]);
     }
 }
 
@@ -537,17 +537,17 @@ proptest! {
         groups in any_groups(),
         segment_bytes in 200_u64..200_000,
         clean: bool,
-        place in any::<prop::sample::Index>(),
+        flipped in any::<prop::sample::Index>(),
         bit in 0_u8..8,
     ) {
         let dir = TempDir::new().unwrap();
         build(dir.path(), &groups, segment_bytes, clean);
         let all = groups.concat();
         let files = list(dir.path()).unwrap();
-        let (first, path) = &files[place.index(files.len())];
+        let (first, path) = &files[flipped.index(files.len())];
         let last_file = path == &files.last().unwrap().1;
         let mut bytes = std::fs::read(path).unwrap();
-        let flipped = place.index(bytes.len());
+        let flipped = flipped.index(bytes.len());
         bytes[flipped] ^= 1 << bit;
         std::fs::write(path, &bytes).unwrap();
         let last_group = groups.last().unwrap();

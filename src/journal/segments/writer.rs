@@ -67,7 +67,7 @@ enum Unrepaired {
     /// The bytes after the end are unknown.
     #[error(transparent)]
     Uncertain(JournalError),
-    /// There are no bytes after the end, but nothing can be written.
+    /// The file has no bytes after the end, but nothing can be written to it.
     #[error(transparent)]
     Refused(JournalError),
 }

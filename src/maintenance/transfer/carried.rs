@@ -65,7 +65,7 @@ impl Carrier {
         let token = Bytes::copy_from_slice(&record.token);
         let known = match self.known.entry(token.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(CarriedToken::of_version_1(&token)),
+            Entry::Vacant(entry) => entry.insert(CarriedToken::of_version_1(&token)),
         };
         let (to, reason) = match known {
             CarriedToken::Same => {

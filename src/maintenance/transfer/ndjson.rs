@@ -16,7 +16,7 @@
 //!
 //! Version 1 has no `normal_form` (the version of the normal form of the tokens); it is read as 1.
 //! In version 2 a record may have two more members: `origin` beside an event, which names its
-//! source, such as `redrive:12`; and `hollow` in place of an erased event.
+//! source, such as `redrive:12`; and `hollow` instead of an erased event.
 
 use std::io::Write;
 

@@ -35,7 +35,7 @@ impl IdFilter {
         let mut blocks = vec![[0; WORDS]; count].into_boxed_slice();
         for hash in hashes {
             let (high, low) = hash.halves();
-            if let Some(block) = blocks.get_mut(place(high, count)) {
+            if let Some(block) = blocks.get_mut(block_of(high, count)) {
                 for (word, bit) in block.iter_mut().zip(bits_of(low)) {
                     *word |= bit;
                 }
@@ -48,7 +48,7 @@ impl IdFilter {
     pub(super) fn may_hold(&self, hash: IdHash) -> bool {
         let (high, low) = hash.halves();
         self.blocks
-            .get(place(high, self.blocks.len()))
+            .get(block_of(high, self.blocks.len()))
             .is_some_and(|block| {
                 let mut all = 1;
                 for (word, bit) in block.iter().zip(bits_of(low)) {
@@ -88,7 +88,7 @@ impl IdFilter {
 
 /// The index of the block of a hash among `count` blocks: its high half, scaled (Lemire's
 /// multiply-shift).
-fn place(high: u64, count: usize) -> usize {
+fn block_of(high: u64, count: usize) -> usize {
     let scaled = (u128::from(high) * count as u128) >> 64;
     usize::try_from(scaled).unwrap_or(usize::MAX)
 }

@@ -1,8 +1,8 @@
 //! Lists the ids of one keyword from its rows, without reading filters.
 
 use super::entry::{IdEntry, IdHash, IdState, decode};
-use super::run::{RUN_FORMAT, RunPlace, pages_in};
-use super::{RECENT_FORMAT, RECENT_IDS, RowFormat, RowKey, Rows, RowsError, place};
+use super::run::{RUN_FORMAT, RunLocation, pages_in};
+use super::{RECENT_FORMAT, RECENT_IDS, RowFormat, RowKey, Rows, RowsError, location};
 
 /// Calls `visit` with the id and state of every entry outside the `seen` runs. An id can have
 /// several entries. It is deleted if one of them says so.
@@ -19,9 +19,9 @@ pub fn visit(
     seen: &[u8],
     mut visit: impl FnMut(IdHash, IdState),
 ) -> Result<(), RowsError> {
-    for place in unseen(runs, seen) {
-        for page in 0..pages(rows, place)? {
-            let key = place.page(page);
+    for location in unseen(runs, seen) {
+        for page in 0..pages(rows, location)? {
+            let key = location.page(page);
             visit_row(&RUN_FORMAT, &key, &present(rows, &key)?, &mut visit)?;
         }
     }
@@ -49,7 +49,7 @@ pub fn visit_recent(row: &[u8], mut visit: impl FnMut(IdHash, IdState)) -> Resul
 /// A level only gains runs until it is merged. A merge moves the runs of the level and of all
 /// levels below it into one new run of the next level. So on the highest level that changed, the
 /// runs beyond the `seen` ones are new, and on every level below it all runs are new.
-fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
+fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunLocation> {
     let before = |level: usize| seen.get(level).copied().unwrap_or_default();
     let highest = runs
         .iter()
@@ -62,7 +62,7 @@ fn unseen(runs: &[u8], seen: &[u8]) -> Vec<RunPlace> {
             Some(highest) if level == highest => before(level),
             _ => *count,
         };
-        unseen.extend((first..*count).map(|run| place(level, run.into())));
+        unseen.extend((first..*count).map(|run| location(level, run.into())));
     }
     unseen
 }
@@ -80,8 +80,8 @@ fn visit_row(
     Ok(())
 }
 
-fn pages(rows: &dyn Rows, place: RunPlace) -> Result<u32, RowsError> {
-    let key = place.part(0);
+fn pages(rows: &dyn Rows, location: RunLocation) -> Result<u32, RowsError> {
+    let key = location.part(0);
     pages_in(&key, &present(rows, &key)?)
 }
 

@@ -38,7 +38,7 @@ use crate::events::Sequence;
 use entry::{ENTRIES_VERSION, IdEntry, decode, encode};
 pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
-use run::{FILTER_FORMAT, RUN_FORMAT, Run, RunPlace};
+use run::{FILTER_FORMAT, RUN_FORMAT, Run, RunLocation};
 
 /// The row of the newest ids, which are not in a run yet.
 const RECENT_FORMAT: RowFormat = RowFormat {
@@ -115,8 +115,8 @@ impl Ids {
         }
         for (level, count) in (0..).zip(runs) {
             let hydrated = (0..*count).map(|run| {
-                let place = RunPlace { level, run };
-                Run::hydrate(place, |key| ids.read(rows, key))
+                let location = RunLocation { level, run };
+                Run::hydrate(location, |key| ids.read(rows, key))
             });
             let hydrated = hydrated.collect::<Result<_, _>>()?;
             ids.levels.push(hydrated);
@@ -140,7 +140,7 @@ impl Ids {
         }
         for (level, runs) in self.levels.iter().enumerate() {
             for (number, run) in runs.iter().enumerate().rev() {
-                let found = run.find(hash, place(level, number), |key| self.read(rows, key))?;
+                let found = run.find(hash, location(level, number), |key| self.read(rows, key))?;
                 if found.is_some() {
                     return Ok(found);
                 }
@@ -208,8 +208,8 @@ impl Ids {
         let Some(runs) = self.levels.get_mut(level) else {
             return;
         };
-        let place = place(level, runs.len());
-        runs.push(Run::write(entries, place, sequence, |key, row| {
+        let location = location(level, runs.len());
+        runs.push(Run::write(entries, location, sequence, |key, row| {
             self.pending.insert(key, Some(row));
         }));
     }
@@ -226,13 +226,13 @@ impl Ids {
             // The newest run comes first and the sort is stable, so of entries with equal ids the
             // newest one stays. The sort detects the sorted runs in its input and merges them.
             for (number, run) in runs.iter().enumerate().rev() {
-                let place = place(level, number);
-                run.read_all(place, &mut entries, |key| self.read(rows, key))?;
+                let location = location(level, number);
+                run.read_all(location, &mut entries, |key| self.read(rows, key))?;
             }
             entries.sort_by_key(|entry| entry.hash().number());
             entries.dedup_by(|later, first| later.hash() == first.hash());
             for (number, run) in runs.iter().enumerate() {
-                let gone = run.rows(place(level, number)).map(|key| (key, None));
+                let gone = run.rows(location(level, number)).map(|key| (key, None));
                 self.pending.extend(gone);
             }
             self.add_run(level + 1, &entries, sequence);
@@ -251,9 +251,9 @@ impl Ids {
     }
 }
 
-/// The place of a run. Levels and runs are few (see [`fanout`]), so the numbers fit their types.
-fn place(level: usize, run: usize) -> RunPlace {
-    RunPlace {
+/// The location of a run. Levels and runs are few (see [`fanout`]), so the numbers fit their types.
+fn location(level: usize, run: usize) -> RunLocation {
+    RunLocation {
         level: u8::try_from(level).unwrap_or(u8::MAX),
         run: u8::try_from(run).unwrap_or(u8::MAX),
     }

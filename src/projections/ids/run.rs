@@ -49,14 +49,14 @@ pub(super) const FILTER_FORMAT: RowFormat = RowFormat {
 /// Bytes of a fence.
 const FENCE_BYTES: usize = 16;
 
-/// The place of a run: its level, and its number there, counted from 0 for the oldest.
+/// The location of a run: its level, and its number there, counted from 0 for the oldest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RunPlace {
+pub(super) struct RunLocation {
     pub(super) level: u8,
     pub(super) run: u8,
 }
 
-impl RunPlace {
+impl RunLocation {
     pub(super) fn page(self, page: u32) -> RowKey {
         self.row(RUN_FORMAT.kind, page)
     }
@@ -87,38 +87,38 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Writes entries, which must be sorted by hash, as a run at `place`. Calls `put` with each
+    /// Writes entries, which must be sorted by hash, as a run at `location`. Calls `put` with each
     /// row. `changed_at` is the sequence of the event that caused the run.
     pub(super) fn write(
         entries: &[IdEntry],
-        place: RunPlace,
+        location: RunLocation,
         changed_at: Sequence,
         mut put: impl FnMut(RowKey, Bytes),
     ) -> Self {
         let pages = || entries.chunks(PAGE_ENTRIES);
         for (number, page) in (0..).zip(pages()) {
             let row = encode(&RUN_FORMAT, changed_at, page);
-            put(place.page(number), row.into());
+            put(location.page(number), row.into());
         }
         let fences = pages().skip(1).filter_map(|page| page.first());
         let run = Self {
             fences: fences.map(|first| first.hash().bytes()).collect(),
-            filter: IdFilter::new(entries.iter().map(IdEntry::hash), place.filter_bits()),
+            filter: IdFilter::new(entries.iter().map(IdEntry::hash), location.filter_bits()),
         };
         for (number, part) in (0..).zip(run.encode_index().chunks(PART_BYTES)) {
             let mut row = FILTER_FORMAT.begin_as(VERSION, changed_at, part.len());
             row.extend_from_slice(part);
-            put(place.part(number), row.into());
+            put(location.part(number), row.into());
         }
         run
     }
 
-    /// Reads the index of the run at `place`.
+    /// Reads the index of the run at `location`.
     pub(super) fn hydrate(
-        place: RunPlace,
+        location: RunLocation,
         mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<Self, RowsError> {
-        let first_key = place.part(0);
+        let first_key = location.part(0);
         let first_row = read(&first_key)?;
         let damaged = |what| RowsError::damaged(&first_key, what);
         let (_, _, first) = FILTER_FORMAT.open(&first_key, &first_row)?;
@@ -127,7 +127,7 @@ impl Run {
         let mut index = Vec::with_capacity(length.min(64 * 1024));
         index.extend_from_slice(first);
         for number in 1..parts(length) {
-            let key = place.part(number);
+            let key = location.part(number);
             let row = read(&key)?;
             let (_, _, part) = FILTER_FORMAT.open(&key, &row)?;
             index.extend_from_slice(part);
@@ -140,14 +140,14 @@ impl Run {
     pub(super) fn find(
         &self,
         hash: IdHash,
-        place: RunPlace,
+        location: RunLocation,
         read: impl FnOnce(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<Option<IdState>, RowsError> {
         if !self.filter.may_hold(hash) {
             return Ok(None);
         }
         let number = self.fences.partition_point(|fence| *fence <= hash.bytes());
-        let key = place.page(u32::try_from(number).unwrap_or(u32::MAX));
+        let key = location.page(u32::try_from(number).unwrap_or(u32::MAX));
         let row = read(&key)?;
         let page = decode(&RUN_FORMAT, &key, &row)?;
         let found =
@@ -159,12 +159,12 @@ impl Run {
     /// Appends all entries of the run, in order.
     pub(super) fn read_all(
         &self,
-        place: RunPlace,
+        location: RunLocation,
         out: &mut Vec<IdEntry>,
         mut read: impl FnMut(&RowKey) -> Result<Bytes, RowsError>,
     ) -> Result<(), RowsError> {
         for number in 0..self.pages() {
-            let key = place.page(number);
+            let key = location.page(number);
             let row = read(&key)?;
             let page = decode(&RUN_FORMAT, &key, &row)?;
             out.extend(page.iter().map(|bytes| IdEntry(*bytes)));
@@ -173,10 +173,10 @@ impl Run {
     }
 
     /// The keys of all rows of the run.
-    pub(super) fn rows(&self, place: RunPlace) -> impl Iterator<Item = RowKey> {
+    pub(super) fn rows(&self, location: RunLocation) -> impl Iterator<Item = RowKey> {
         let length = index_bytes(self.fences.len() + 1, self.filter.blocks());
-        let pages = (0..self.pages()).map(move |number| place.page(number));
-        pages.chain((0..parts(length.unwrap_or(0))).map(move |number| place.part(number)))
+        let pages = (0..self.pages()).map(move |number| location.page(number));
+        pages.chain((0..parts(length.unwrap_or(0))).map(move |number| location.part(number)))
     }
 
     /// Size of the index in memory, in bytes.

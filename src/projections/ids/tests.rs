@@ -250,7 +250,7 @@ fn damaged_rows_are_named() {
     kept.end_batch();
     let runs = kept.ids.runs();
     let hydrate = |rows: &MemoryRows| Ids::hydrate(rows, &runs).map(|_| ());
-    for key in [RowKey::of_kind(RECENT_IDS), place(0, 0).part(0)] {
+    for key in [RowKey::of_kind(RECENT_IDS), location(0, 0).part(0)] {
         for cut in [0, 1, 30] {
             let mut rows = kept.rows.clone();
             let row = rows.0.get_mut(&key).unwrap();
@@ -263,11 +263,11 @@ fn damaged_rows_are_named() {
         }
     }
     let mut rows = kept.rows.clone();
-    rows.0.remove(&place(0, 0).page(0));
+    rows.0.remove(&location(0, 0).page(0));
     let ids = Ids::hydrate(&rows, &runs).unwrap();
     let in_run = (0..200).find(|number| ids.recent_position(hash(*number)).is_err());
     let refused = ids.find(&rows, hash(in_run.unwrap())).unwrap_err();
-    let named = place(0, 0).page(0).to_string();
+    let named = location(0, 0).page(0).to_string();
     assert!(refused.to_string().contains(&named), "{refused}");
 }
 

@@ -1,4 +1,4 @@
-//! The counts of keys of some buckets, added up. Rows can keep them for later questions.
+//! The counts of keys of some buckets, added up. Rows can keep them for later queries.
 
 use super::bucket::Group;
 use super::key_sums::{KeySums, Pair};

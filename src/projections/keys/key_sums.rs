@@ -49,7 +49,7 @@ struct Node {
     next: u32,
 }
 
-/// In place of the index of a node: the end of the list.
+/// Instead of the index of a node: the end of the list.
 const END: u32 = u32::MAX;
 /// The index of the head, a node without a key before the first key.
 const HEAD: u32 = 0;
@@ -87,11 +87,11 @@ impl KeySums {
         if self.compare(self.last, first, key) == Ordering::Greater {
             self.restart();
         }
-        let Some(place) = self.find(first, key) else {
+        let Some(node) = self.find(first, key) else {
             return;
         };
-        self.last = place;
-        if let Some(sum) = self.sums.get_mut(index(place)) {
+        self.last = node;
+        if let Some(sum) = self.sums.get_mut(index(node)) {
             for (count, change) in sum.counts.iter_mut().zip(changes) {
                 *count = count.saturating_add(change);
             }
@@ -100,15 +100,15 @@ impl KeySums {
 
     /// Compares the key of a node with a key that has these first bytes. The end of the list is
     /// after all keys. The head is before all keys except the empty one, with which it is equal.
-    fn compare(&self, place: u32, first: u64, key: &[u8]) -> Ordering {
-        let Some(node) = self.nodes.get(index(place)) else {
+    fn compare(&self, node: u32, first: u64, key: &[u8]) -> Ordering {
+        let Some(found) = self.nodes.get(index(node)) else {
             return Ordering::Greater;
         };
-        match node.first.cmp(&first) {
-            Ordering::Equal if node.length <= 8 && index(node.length) == key.len() => {
+        match found.first.cmp(&first) {
+            Ordering::Equal if found.length <= 8 && index(found.length) == key.len() => {
                 Ordering::Equal
             }
-            Ordering::Equal => self.key(place).cmp(key),
+            Ordering::Equal => self.key(node).cmp(key),
             different => different,
         }
     }
@@ -133,11 +133,11 @@ impl KeySums {
     /// Inserts a node for a new key after the node `before`. Returns the index of the new node;
     /// `None` if there is no room for it.
     fn insert(&mut self, before: u32, first: u64, key: &[u8]) -> Option<u32> {
-        let place = number(self.nodes.len())?;
+        let node = number(self.nodes.len())?;
         let start = number(self.keys.len())?;
         let length = number(key.len())?;
         let end = start.checked_add(length)?;
-        let next = std::mem::replace(&mut self.nodes.get_mut(index(before))?.next, place);
+        let next = std::mem::replace(&mut self.nodes.get_mut(index(before))?.next, node);
         self.nodes.push(Node {
             first,
             length,
@@ -148,7 +148,7 @@ impl KeySums {
             key: start..end,
             counts: [0; 2],
         });
-        Some(place)
+        Some(node)
     }
 
     /// Lets the next search start at the head. If more than half of the nodes were added since the
@@ -163,8 +163,8 @@ impl KeySums {
             ..Self::default()
         };
         for (key, counts) in self.in_order() {
-            let place = ordered.insert(ordered.last, first_bytes(key), key);
-            ordered.last = place.unwrap_or(ordered.last);
+            let node = ordered.insert(ordered.last, first_bytes(key), key);
+            ordered.last = node.unwrap_or(ordered.last);
             if let Some(sum) = ordered.sums.last_mut() {
                 sum.counts = counts;
             }
@@ -175,11 +175,11 @@ impl KeySums {
 
     /// All keys with their counts in the window and in the window before, in the order of the list.
     fn in_order(&self) -> impl Iterator<Item = (&[u8], Both<i64>)> {
-        let next_of = |place: u32| self.nodes.get(index(place)).map(|node| node.next);
-        let places = std::iter::successors(next_of(HEAD), move |place| next_of(*place));
-        places.map_while(|place| {
-            let sum = self.sums.get(index(place))?;
-            Some((self.key(place), sum.counts))
+        let next_of = |node: u32| self.nodes.get(index(node)).map(|node| node.next);
+        let nodes = std::iter::successors(next_of(HEAD), move |node| next_of(*node));
+        nodes.map_while(|node| {
+            let sum = self.sums.get(index(node))?;
+            Some((self.key(node), sum.counts))
         })
     }
 
@@ -195,8 +195,8 @@ impl KeySums {
     }
 
     /// The key of a node.
-    fn key(&self, place: u32) -> &[u8] {
-        let range = self.sums.get(index(place)).map(|sum| sum.key.clone());
+    fn key(&self, node: u32) -> &[u8] {
+        let range = self.sums.get(index(node)).map(|sum| sum.key.clone());
         let range = range.unwrap_or_default();
         self.keys
             .get(index(range.start)..index(range.end))

@@ -66,7 +66,7 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// The map, with the width of the buckets to which occurrences are added.
+/// Adds occurrences to the map of counts, in the buckets of one width.
 struct Target<'t> {
     counts: &'t mut Tree,
     rows: &'t dyn Rows,
@@ -78,11 +78,11 @@ struct Target<'t> {
 impl Target<'_> {
     fn add(&mut self, counted: &[Occurrence]) -> Result<(), RowsError> {
         let kind_of = |one: &Occurrence| {
-            let name = self.occurrences.name(one.place.name());
+            let name = self.occurrences.name(one.name.index());
             name.map(|(kind, _)| kind)
         };
         let groups: Vec<(Group, &[Occurrence])> = counted
-            .chunk_by(|a, b| a.place.bucket() == b.place.bucket() && kind_of(a) == kind_of(b))
+            .chunk_by(|a, b| a.name.bucket() == b.name.bucket() && kind_of(a) == kind_of(b))
             .filter_map(|added| Some((self.group_of(added.first()?)?, added)))
             .collect();
         // Groups are in order, and so are the names of their states.
@@ -99,10 +99,10 @@ impl Target<'_> {
     }
 
     fn group_of(&self, one: &Occurrence) -> Option<Group> {
-        let (kind, _) = self.occurrences.name(one.place.name())?;
+        let (kind, _) = self.occurrences.name(one.name.index())?;
         Some(Group {
             width: self.width,
-            bucket: one.place.bucket(),
+            bucket: one.name.bucket(),
             kind,
         })
     }
@@ -130,8 +130,8 @@ impl Target<'_> {
             edits.cut();
         }
         for one in added {
-            if let Some((_, key)) = self.occurrences.name(one.place.name())
-                && !refused.has(one.place.name())
+            if let Some((_, key)) = self.occurrences.name(one.name.index())
+                && !refused.has(one.name.index())
             {
                 edits.add(key, one.tweets);
             }
@@ -147,10 +147,10 @@ impl Target<'_> {
         added: &[Occurrence],
     ) -> Result<Refused, RowsError> {
         let mut refused = Refused::among(self.occurrences.names());
-        // Both the added keys and the entries of the group are in order.
+        // The added keys and the entries of the group are both in key order.
         let keys = added.iter().filter_map(|one| {
-            let (_, key) = self.occurrences.name(one.place.name())?;
-            Some((key, one.place.name()))
+            let (_, key) = self.occurrences.name(one.name.index())?;
+            Some((key, one.name.index()))
         });
         let mut keys = keys.peekable();
         let prefix = group.prefix();
@@ -169,11 +169,11 @@ impl Target<'_> {
             return Ok(Refused::default());
         }
         let mut room = room;
-        for place in self.occurrences.in_journal_order(self.width) {
+        for name in self.occurrences.in_journal_order(self.width) {
             if room == 0 {
                 break;
             }
-            if place.bucket() == group.bucket && refused.remove(place.name()) {
+            if name.bucket() == group.bucket && refused.remove(name.index()) {
                 room -= 1;
             }
         }

@@ -1,4 +1,4 @@
-//! Numbers for names, so that a merge handles numbers in place of bytes.
+//! Numbers for names, so that a merge handles numbers instead of bytes.
 //!
 //! In: the names of many tweets, one by one. Out: each different name once, in order, and the rank
 //! of every name that came.
@@ -125,8 +125,8 @@ impl<'b> Names<'b> {
         order.sort_unstable();
         let mut ranks = vec![0; order.len()];
         for (rank, (.., number)) in (0..).zip(&order) {
-            if let Some(place) = ranks.get_mut(as_index(*number)) {
-                *place = rank;
+            if let Some(slot) = ranks.get_mut(as_index(*number)) {
+                *slot = rank;
             }
         }
         let names = order.into_iter().map(|(_, _, name, _)| name).collect();

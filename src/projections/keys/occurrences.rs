@@ -16,13 +16,13 @@ const MAX_TABLE_BUCKETS: usize = 4;
 /// occurrences has to grow.
 const BYTES_PER_OCCURRENCE: usize = 6;
 
-/// A bucket and the index of a name. Places are ordered by bucket, then by name.
+/// A bucket, and the index of a name that occurs in it. Ordered by bucket, then by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u64);
+pub(super) struct NameInBucket(u64);
 
-impl Place {
-    fn new(bucket: u32, name: u32) -> Self {
-        Self(u64::from(bucket) << 32 | u64::from(name))
+impl NameInBucket {
+    fn new(bucket: u32, index: u32) -> Self {
+        Self(u64::from(bucket) << 32 | u64::from(index))
     }
 
     pub(super) const fn bucket(self) -> u32 {
@@ -30,30 +30,30 @@ impl Place {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    pub(super) const fn name(self) -> u32 {
+    pub(super) const fn index(self) -> u32 {
         let [.., a, b, c, d] = self.0.to_be_bytes();
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The place in wider buckets, each of which covers `buckets` of the present ones.
+    /// The name in a wider bucket, which covers `buckets` of the present ones.
     pub(super) fn widened(self, buckets: u32) -> Self {
-        Self::new(self.bucket() / buckets, self.name())
+        Self::new(self.bucket() / buckets, self.index())
     }
 }
 
 /// The number of tweets that have a key in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Occurrence {
-    pub(super) place: Place,
+    pub(super) name: NameInBucket,
     pub(super) tweets: i64,
 }
 
-/// The names in the log, each once and in order, and the places at which they occur.
+/// The names in the log, each once and in order, and the buckets in which they occur.
 #[derive(Debug)]
 pub(super) struct Occurrences<'b> {
     names: Vec<Name<'b>>,
-    /// The place of each occurrence, with the bucket of five minutes, in the order of the journal.
-    found: Vec<Place>,
+    /// The name and the bucket of five minutes of each occurrence, in the order of the journal.
+    found: Vec<NameInBucket>,
 }
 
 impl<'b> Occurrences<'b> {
@@ -68,13 +68,13 @@ impl<'b> Occurrences<'b> {
         pending::for_each(records, |at, kind, key| {
             if is_wanted(kind) {
                 let number = numbers.number((kind, key));
-                found.push(Place::new(Width::FiveMinutes.bucket(at), number));
+                found.push(NameInBucket::new(Width::FiveMinutes.bucket(at), number));
             }
         })?;
         let Ranked { names, ranks } = numbers.rank();
-        for place in &mut found {
-            let rank = ranks.get(as_index(place.name()));
-            *place = Place::new(place.bucket(), rank.copied().unwrap_or_default());
+        for name in &mut found {
+            let rank = ranks.get(as_index(name.index()));
+            *name = NameInBucket::new(name.bucket(), rank.copied().unwrap_or_default());
         }
         Ok(Self { names, found })
     }
@@ -89,22 +89,20 @@ impl<'b> Occurrences<'b> {
         self.names.get(as_index(index)).copied()
     }
 
-    /// The occurrences in buckets of five minutes, added up for each place, in the order of their
-    /// places.
+    /// The occurrences in buckets of five minutes, added up for each name in a bucket, in the order
+    /// of buckets and names.
     pub(super) fn counted(&self) -> Vec<Occurrence> {
         let neighbours = self.found.chunk_by(|a, b| a.bucket() == b.bucket());
         let buckets: BTreeSet<u32> = neighbours
-            .filter_map(|chunk| chunk.first().map(|place| place.bucket()))
+            .filter_map(|chunk| chunk.first().map(|name| name.bucket()))
             .collect();
         if buckets.len() <= MAX_TABLE_BUCKETS {
             return self.counted_in_table(&buckets);
         }
-        let mut places = self.found.clone();
-        places.sort_unstable();
-        let places = places.into_iter();
-        let mut counted: Vec<_> = places
-            .map(|place| Occurrence { place, tweets: 1 })
-            .collect();
+        let mut found = self.found.clone();
+        found.sort_unstable();
+        let found = found.into_iter();
+        let mut counted: Vec<_> = found.map(|name| Occurrence { name, tweets: 1 }).collect();
         add_equal(&mut counted);
         counted
     }
@@ -113,15 +111,15 @@ impl<'b> Occurrences<'b> {
         let mut counted = Vec::new();
         let mut table = vec![0_i64; self.names.len()];
         for bucket in buckets {
-            for place in self.found.iter().filter(|place| place.bucket() == *bucket) {
-                if let Some(tweets) = table.get_mut(as_index(place.name())) {
+            for name in self.found.iter().filter(|name| name.bucket() == *bucket) {
+                if let Some(tweets) = table.get_mut(as_index(name.index())) {
                     *tweets += 1;
                 }
             }
-            for (name, tweets) in (0..).zip(&mut table) {
+            for (index, tweets) in (0..).zip(&mut table) {
                 if *tweets > 0 {
                     counted.push(Occurrence {
-                        place: Place::new(*bucket, name),
+                        name: NameInBucket::new(*bucket, index),
                         tweets: std::mem::take(tweets),
                     });
                 }
@@ -130,34 +128,34 @@ impl<'b> Occurrences<'b> {
         counted
     }
 
-    /// The place of every single occurrence, with the bucket of this width, in the order of the
+    /// The name and the bucket of this width of every single occurrence, in the order of the
     /// journal.
-    pub(super) fn in_journal_order(&self, width: Width) -> impl Iterator<Item = Place> {
+    pub(super) fn in_journal_order(&self, width: Width) -> impl Iterator<Item = NameInBucket> {
         let buckets = width.five_minutes();
-        self.found.iter().map(move |place| place.widened(buckets))
+        self.found.iter().map(move |name| name.widened(buckets))
     }
 }
 
 /// Adds up occurrences to those in wider buckets, each of which covers `buckets` of the present
-/// ones. The result is in the order of the places.
+/// ones. The result is in the order of buckets and names.
 pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
     let mut wide: Vec<_> = counted
         .iter()
         .map(|one| Occurrence {
-            place: one.place.widened(buckets),
+            name: one.name.widened(buckets),
             ..*one
         })
         .collect();
     // The occurrences from one narrower bucket are in order already, so a stable sort is fast.
-    wide.sort_by_key(|one| one.place);
+    wide.sort_by_key(|one| one.name);
     add_equal(&mut wide);
     wide
 }
 
-/// Adds up neighbouring occurrences that have the same place.
+/// Adds up neighbouring occurrences of the same name in the same bucket.
 fn add_equal(counted: &mut Vec<Occurrence>) {
     counted.dedup_by(|one, before| {
-        let is_equal = one.place == before.place;
+        let is_equal = one.name == before.name;
         if is_equal {
             before.tweets = before.tweets.saturating_add(one.tweets);
         }

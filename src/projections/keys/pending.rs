@@ -288,11 +288,11 @@ impl PendingLog {
         use std::collections::btree_map::Entry::{Occupied, Vacant};
         match self.closed.entry(number) {
             Occupied(known) => Ok(known.into_mut()),
-            Vacant(place) => {
+            Vacant(entry) => {
                 let key = key_of(number);
                 let missing = || RowsError::damaged(&key, "it is missing");
                 let row = rows.get(&key)?.ok_or_else(missing)?;
-                Ok(place.insert(Touched {
+                Ok(entry.insert(Touched {
                     chunk: Chunk::decode(&key, &row)?.0,
                     changed_at: None,
                 }))

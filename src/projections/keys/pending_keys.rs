@@ -42,17 +42,17 @@ impl PendingKeys {
             .map(|(key, number)| (first_bytes(key), key, number))
             .collect();
         order.sort_unstable();
-        let mut places = vec![0; order.len()];
+        let mut ranks = vec![0; order.len()];
         let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(order.len()));
         for (_, key, number) in order {
-            if let Some(place) = places.get_mut(number) {
-                *place = ends.len();
+            if let Some(rank) = ranks.get_mut(number) {
+                *rank = ends.len();
             }
             keys.extend_from_slice(key);
             ends.push(keys.len());
         }
         for (_, number) in &mut found {
-            *number = places.get(*number).copied().unwrap_or_default();
+            *number = ranks.get(*number).copied().unwrap_or_default();
         }
         // Most items are in order already.
         found.sort_by_key(|(bucket, _)| *bucket);
@@ -74,14 +74,14 @@ impl PendingKeys {
     pub(super) fn in_buckets(&self, buckets: &Buckets) -> impl Iterator<Item = (&[u8], u64)> {
         let found = self.found_in(buckets);
         let mut counts = vec![0_u64; if found.is_empty() { 0 } else { self.ends.len() }];
-        for (_, place) in found {
-            if let Some(count) = counts.get_mut(*place) {
+        for (_, index) in found {
+            if let Some(count) = counts.get_mut(*index) {
                 *count += 1;
             }
         }
         let counted = counts.into_iter().enumerate();
         let counted = counted.filter(|(_, count)| *count > 0);
-        counted.filter_map(|(place, count)| Some((self.key(place)?, count)))
+        counted.filter_map(|(index, count)| Some((self.key(index)?, count)))
     }
 
     /// The buckets that have a key, each with its number of different keys.
@@ -89,9 +89,9 @@ impl PendingKeys {
         let found = self.found_in(buckets);
         let mut distinct: Vec<(u32, u64)> = Vec::new();
         let mut seen_in = vec![None; if found.is_empty() { 0 } else { self.ends.len() }];
-        for (bucket, place) in found {
+        for (bucket, index) in found {
             let bucket = bucket / buckets.width.five_minutes();
-            let Some(seen_in) = seen_in.get_mut(*place) else {
+            let Some(seen_in) = seen_in.get_mut(*index) else {
                 continue;
             };
             if seen_in.replace(bucket) == Some(bucket) {
@@ -109,21 +109,21 @@ impl PendingKeys {
     fn found_in(&self, buckets: &Buckets) -> &[(u32, usize)] {
         let ratio = buckets.width.five_minutes();
         let Range { start, end } = &buckets.numbers;
-        let place = |bound: u32| {
+        let first_from = |bound: u32| {
             self.found
                 .partition_point(|(bucket, _)| bucket / ratio < bound)
         };
         self.found
-            .get(place(*start)..place(*end))
+            .get(first_from(*start)..first_from(*end))
             .unwrap_or_default()
     }
 
     /// The key with this index in `ends`.
-    fn key(&self, place: usize) -> Option<&[u8]> {
-        let start = match place.checked_sub(1) {
+    fn key(&self, index: usize) -> Option<&[u8]> {
+        let start = match index.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
             None => 0,
         };
-        self.keys.get(start..*self.ends.get(place)?)
+        self.keys.get(start..*self.ends.get(index)?)
     }
 }

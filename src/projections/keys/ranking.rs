@@ -252,9 +252,9 @@ fn previous_ranks(counted: &Counted, keys: &[KeyCount<'_>]) -> Vec<Option<u64>> 
     // For each wanted key: the number of keys between the wanted key before it and itself.
     let mut ahead = vec![0_u64; wanted.len() + 1];
     for key in counted.iter().filter(|(_, pair)| pair.previous > 0) {
-        let place = wanted.partition_point(|one| order(one, &key) == Ordering::Less);
-        let is_wanted = wanted.get(place).is_some_and(|one| one.0 == key.0);
-        if let Some(count) = ahead.get_mut(place + usize::from(is_wanted)) {
+        let index = wanted.partition_point(|one| order(one, &key) == Ordering::Less);
+        let is_wanted = wanted.get(index).is_some_and(|one| one.0 == key.0);
+        if let Some(count) = ahead.get_mut(index + usize::from(is_wanted)) {
             *count += 1;
         }
     }

@@ -36,7 +36,7 @@ fn tweet(number: usize, minutes_ago: i64, author: u8, words: &[u8]) -> TweetPost
 struct Folded {
     view: KeywordView,
     rows: MemoryRows,
-    /// Results of questions between the batches.
+    /// Results of queries between the batches.
     results: KeptResults,
 }
 
@@ -178,7 +178,7 @@ fn check(rows: &dyn Rows, tweets: &[TweetPosted], at: Timestamp) {
                     previous_rank: before
                         .iter()
                         .position(|(other, _)| *other == key)
-                        .map(|place| place as u64 + 1),
+                        .map(|index| index as u64 + 1),
                     key,
                     count,
                     rank,
@@ -288,7 +288,7 @@ fn fold_steps(steps: &[Step]) -> (Folded, Vec<TweetPosted>) {
     (folded, tweets)
 }
 
-/// Checks the answers from the rows, and that results of earlier questions do not change them.
+/// Checks the answers from the rows, and that results of earlier queries do not change them.
 fn check_both(folded: &Folded, tweets: &[TweetPosted], at: Timestamp) {
     check(&folded.rows, tweets, at);
     let keeping = KeepingRows::new(&folded.rows, &folded.results);

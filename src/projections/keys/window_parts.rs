@@ -1,11 +1,11 @@
 //! Splits a window and the window before into the buckets that are read for both.
 //!
-//! In: the bounds of the windows, and what reading buckets costs. Out: whole days where that is
+//! In: the bounds of the windows, and the costs of reading buckets. Out: whole days where that is
 //! possible, and hours.
 //!
-//! A day in which a window begins or ends is read as its hours, or as the whole day and the fewer
-//! of its hours. For a window that begins at 20:00 the day counts for it, and the hours before
-//! 20:00 are taken off.
+//! A day in which a window begins or ends is read in one of two ways, whichever costs less: as the
+//! hours that belong to the window, or as the whole day and the hours that do not. For a window
+//! that begins at 20:00, the second way adds the day and takes off the hours before 20:00.
 
 use std::ops::Range;
 
@@ -18,7 +18,8 @@ use crate::projections::rows::RowsError;
 /// Hours of a day.
 const HOURS: u32 = 24;
 
-/// Buckets, and what each count in them changes in the window and in the window before: 1, 0 or -1.
+/// Buckets that are read for a window and for the window before. `signs` says what a count of these
+/// buckets does to each window: 1 adds it, -1 takes it off, 0 leaves the window as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) buckets: Buckets,
@@ -26,13 +27,13 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What a count in the buckets changes.
+    /// The changes of both windows by a count of the buckets.
     pub(super) fn changes(&self, count: u64) -> Both<i64> {
         self.signs.map(|sign| sign * count.cast_signed())
     }
 }
 
-/// What it costs to read buckets, in any unit.
+/// The costs of reading buckets, in any unit.
 pub(super) trait Costs {
     /// The cost of a day; `None` if the day may differ from the sum of its hours.
     fn of_day(&mut self, day: u32) -> Result<Option<u64>, RowsError>;
@@ -106,10 +107,10 @@ impl Parts {
             (Some(_), [_]) => Some(0),
             (Some(whole), _) => replaced(whole, stretches, costs)?,
         };
-        let replaced = replaced.and_then(|place| Some((place, stretches.get(place)?.1)));
-        for (place, (hours, signs)) in stretches.iter().enumerate() {
+        let replaced = replaced.and_then(|index| Some((index, stretches.get(index)?.1)));
+        for (index, (hours, signs)) in stretches.iter().enumerate() {
             match replaced {
-                Some((replaced, _)) if place == replaced => {}
+                Some((replaced, _)) if index == replaced => {}
                 Some((_, [current, previous])) => {
                     let [own_current, own_previous] = signs;
                     let signs = [own_current - current, own_previous - previous];
@@ -125,7 +126,7 @@ impl Parts {
     }
 }
 
-/// The place of the stretch that is read as the whole day without the other stretches, if that
+/// The index of the stretch that is read as the whole day without the other stretches, if that
 /// costs less than to read the hours of the windows.
 fn replaced(
     whole: u64,
@@ -134,19 +135,19 @@ fn replaced(
 ) -> Result<Option<usize>, RowsError> {
     let (mut all, mut wanted) = (0_u64, 0_u64);
     let mut largest = (0, None);
-    for (place, (hours, signs)) in stretches.iter().enumerate() {
+    for (index, (hours, signs)) in stretches.iter().enumerate() {
         let cost = costs.of_hours(hours)?;
         all = all.saturating_add(cost);
         if *signs != [0, 0] {
             wanted = wanted.saturating_add(cost);
             if cost >= largest.0 {
-                largest = (cost, Some(place));
+                largest = (cost, Some(index));
             }
         }
     }
-    let (cost, place) = largest;
+    let (cost, index) = largest;
     let with_day = whole.saturating_add(all.saturating_sub(cost));
-    Ok(place.filter(|_| with_day < wanted))
+    Ok(index.filter(|_| with_day < wanted))
 }
 
 #[cfg(test)]
@@ -164,8 +165,8 @@ mod tests {
         days: Vec<Option<u64>>,
     }
 
-    fn at(place: u32) -> usize {
-        usize::try_from(place).unwrap()
+    fn at(index: u32) -> usize {
+        usize::try_from(index).unwrap()
     }
 
     impl Costs for Given {

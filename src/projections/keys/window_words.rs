@@ -25,13 +25,13 @@ pub struct WindowWord {
     pub counts: Both<u64>,
 }
 
-/// A bucket that did not take all of its words.
+/// A cut bucket: it has counts of some of the words of its tweets, but not of all.
 #[derive(Debug, Clone, Copy)]
 pub struct CutBucket(pub(super) Group);
 
 impl CutBucket {
-    /// The words that the bucket did not take, counted from its tweets. `None` if their texts have
-    /// more than `max_bytes` bytes.
+    /// Counts the words that the bucket did not take, from the texts of its tweets. Returns `None`
+    /// if these texts have more than `max_bytes` bytes.
     ///
     /// # Errors
     /// [`RowsError`].

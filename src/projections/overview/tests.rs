@@ -211,7 +211,7 @@ proptest! {
         }).collect();
         let overview = rank(list);
         prop_assert_eq!(overview.keywords.len(), counted.len());
-        for (place, ranked) in overview.keywords.iter().enumerate() {
+        for (index, ranked) in overview.keywords.iter().enumerate() {
             let name = ranked.keyword.as_str();
             let KeywordCounts { count, previous, .. } = ranked.counts;
             let ahead = |other: u64, own: u64, other_name: &str| {
@@ -225,7 +225,7 @@ proptest! {
                 .iter()
                 .filter(|(other, (_, theirs))| ahead(*theirs, previous, other));
             let before = 1 + ahead_then.count();
-            prop_assert_eq!(place + 1, rank);
+            prop_assert_eq!(index + 1, rank);
             prop_assert_eq!(ranked.rank, rank as u64);
             prop_assert_eq!(ranked.previous_rank, (previous > 0).then_some(before as u64));
             let change = || before.checked_signed_diff(rank).unwrap() as i64;

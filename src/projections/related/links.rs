@@ -24,9 +24,9 @@ const MAX_LINKS: usize = 200;
 /// Two words that tweets have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The first of the two words, in the order of their bytes.
+    /// The word that is first in the order of bytes.
     pub a: String,
-    /// The other word.
+    /// The word that is second in the order of bytes.
     pub b: String,
     /// Number of tweets with both words, among the newest tweets of the window.
     pub count: u32,

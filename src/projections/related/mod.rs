@@ -123,8 +123,8 @@ impl Own {
 pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
     let words = &own.words;
     let [current, before] = [0, 1].map(|window| ranked(words, others, window));
-    let previous: HashMap<usize, u64> = before.iter().map(|one| one.place).zip(1..).collect();
-    let nodes: Vec<&Placed> = current.iter().take(limit).collect();
+    let previous: HashMap<usize, u64> = before.iter().map(|one| one.index).zip(1..).collect();
+    let nodes: Vec<&Ranked> = current.iter().take(limit).collect();
     let mut linked: Vec<&str> = nodes.iter().map(|node| node.word).collect();
     linked.sort_unstable();
     let [total, _] = words.totals();
@@ -145,15 +145,15 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
                     npmi: node.table.npmi(),
                 }),
                 rank,
-                previous_rank: previous.get(&node.place).copied(),
+                previous_rank: previous.get(&node.index).copied(),
             })
             .collect(),
     }
 }
 
 /// A related word of one window, with its index among the words of the keyword.
-struct Placed<'w> {
-    place: usize,
+struct Ranked<'w> {
+    index: usize,
     word: &'w str,
     count: u64,
     table: ContingencyTable,
@@ -162,11 +162,11 @@ struct Placed<'w> {
 
 /// The related words of one window, in order: by score, the highest first, then by count, then by
 /// the bytes of the word.
-fn ranked<'w>(words: &'w WindowWords, others: &OtherCounts<'_>, window: usize) -> Vec<Placed<'w>> {
+fn ranked<'w>(words: &'w WindowWords, others: &OtherCounts<'_>, window: usize) -> Vec<Ranked<'w>> {
     let of = |both: Both<u64>| both.get(window).copied().unwrap_or(0);
     let (total, other_total) = (of(words.totals()), of(others.totals()));
-    let placed = words.words().iter().enumerate().filter_map(|(place, one)| {
-        let (count, elsewhere) = (of(one.counts), of(others.of_word(place)));
+    let related = words.words().iter().enumerate().filter_map(|(index, one)| {
+        let (count, elsewhere) = (of(one.counts), of(others.of_word(index)));
         let table = ContingencyTable {
             a: count,
             b: total.saturating_sub(count),
@@ -178,18 +178,18 @@ fn ranked<'w>(words: &'w WindowWords, others: &OtherCounts<'_>, window: usize) -
             Association::Unscored => None,
             Association::Scored(g2) => Some(g2),
         };
-        Some(Placed {
-            place,
+        Some(Ranked {
+            index,
             word: &one.word,
             count,
             table,
             g2,
         })
     });
-    let mut placed: Vec<_> = placed.collect();
+    let mut related: Vec<_> = related.collect();
     // The words are in the order of their bytes already, and the sort is stable.
-    placed.sort_by_key(|one| (Reverse(one.g2), Reverse(one.count)));
-    placed
+    related.sort_by_key(|one| (Reverse(one.g2), Reverse(one.count)));
+    related
 }
 
 #[cfg(test)]

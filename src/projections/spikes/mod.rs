@@ -1,10 +1,10 @@
-//! Spikes: stretches of hours with far more tweets than usual.
+//! Spikes: stretches of hours with far more tweets than expected.
 //!
-//! There are no rows of spikes. They are computed from the hours that the volume keeps, so a tweet
+//! Spikes have no rows. They are computed from the hours that the volume keeps, so a tweet
 //! that comes late or is deleted changes spikes at once.
 //!
 //! ```text
-//! volume ─► hourly_counts ─► usual: what an hour was expected to have, how widely counts scatter
+//! volume ─► hourly_counts ─► expectations: the expected tweets of an hour, the scatter of counts
 //!                                │
 //!                                ├─► search: warm hours ─► stretches ─► those with a hot hour
 //!                                └─► expected_per_hour
@@ -13,6 +13,7 @@
 //!
 //! `docs/spikes.md` has the formulas and their reasons.
 
+mod expectations;
 mod hourly_counts;
 #[cfg(test)]
 #[allow(
@@ -27,7 +28,6 @@ mod reasons;
 mod samples;
 mod search;
 mod settings;
-mod usual;
 
 pub use query::{Spike, expected_per_hour, spikes};
 pub use reasons::{Explainer, MAX_REASON_KEYS, MAX_REASON_TWEETS, Reasons};

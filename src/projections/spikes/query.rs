@@ -1,15 +1,15 @@
 //! Spikes and expectations of one keyword, from the hours of its volume.
 
+use super::expectations::{Expectations, LOOKBACK};
 use super::hourly_counts::HourlyCounts;
 use super::search::{Stretch, search};
 use super::settings::SpikeSettings;
-use super::usual::{LOOKBACK, Usual};
 use crate::events::Timestamp;
 use crate::projections::statistics::Decimal;
 use crate::projections::volume::{Step, points};
 use crate::projections::{Rows, RowsError};
 
-/// A stretch of hours with far more tweets than usual.
+/// A stretch of hours with far more tweets than expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spike {
     /// Start of its first hour.
@@ -78,9 +78,9 @@ pub fn expected_per_hour(
         return Ok(hours.map(|_| None).collect());
     };
     let counts = hourly_counts(rows, hours.start.max(hour(first_at)) - LOOKBACK, hours.end)?;
-    let mut usual = Usual::new(&counts, hour(first_at));
+    let mut expectations = Expectations::new(&counts, hour(first_at));
     let of_hour = |hour| {
-        let expected = usual.expected(hour)?;
+        let expected = expectations.expected(hour)?;
         Some(Decimal::of_ratio(expected, 1_000))
     };
     Ok(hours.map(of_hour).collect())

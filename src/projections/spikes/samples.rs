@@ -18,8 +18,8 @@ pub(super) struct Samples {
 impl Samples {
     /// Adds a number with a weight.
     pub(super) fn add(&mut self, number: u64, weight: u64) {
-        if let Some(place) = self.packed.get_mut(self.len) {
-            *place = number * WEIGHTS + weight;
+        if let Some(slot) = self.packed.get_mut(self.len) {
+            *slot = number * WEIGHTS + weight;
             self.len += 1;
             self.total += weight;
         }

@@ -1,13 +1,13 @@
 //! Finds the stretches of hours that are spikes.
 //!
-//! An hour is **warm** when it has clearly more tweets than usual. It is **hot** when it, alone or
-//! with one neighbour, reaches the settings. A spike is a stretch of warm hours with gaps of at
+//! An hour is **warm** when it has clearly more tweets than expected. It is **hot** when it, alone
+//! or with one neighbour, reaches the settings. A spike is a stretch of warm hours with gaps of at
 //! most [`MAX_GAP`] hours, and at least one of its hours is hot. So the spikes of a span do not
 //! depend on where the search begins.
 
+use super::expectations::{Expectations, LOOKBACK, MIN_HISTORY, PRIOR};
 use super::hourly_counts::HourlyCounts;
 use super::settings::SpikeSettings;
-use super::usual::{LOOKBACK, MIN_HISTORY, PRIOR, Usual};
 use crate::projections::statistics::{Decimal, deviance};
 
 /// Maximum number of consecutive hours within a spike that are not warm.
@@ -23,12 +23,14 @@ const WARM_PART_OF_MINIMUM: u64 = 4;
 /// warm one end a stretch.
 const MARGIN: i64 = MAX_GAP + 1;
 
-/// A stretch of hours with far more tweets than usual.
+/// A stretch of hours with far more tweets than expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
-    /// The first hour, the last one, and the first of those with the most tweets.
+    /// The first hour.
     pub(super) first: i64,
+    /// The last hour.
     pub(super) last: i64,
+    /// The first of the hours with the most tweets.
     pub(super) peak: i64,
     pub(super) count: u64,
     pub(super) expected: Decimal<1>,
@@ -59,7 +61,7 @@ pub(super) fn search<E>(
         let last = to + after;
         let counts = read(first - LOOKBACK, last + 1)?;
         let mut search = Search {
-            usual: Usual::new(&counts, oldest),
+            expectations: Expectations::new(&counts, oldest),
             counts: &counts,
             settings,
         };
@@ -106,7 +108,7 @@ fn least_warm_count(settings: &SpikeSettings) -> u64 {
 
 struct Search<'a> {
     counts: &'a HourlyCounts,
-    usual: Usual<'a>,
+    expectations: Expectations<'a>,
     settings: &'a SpikeSettings,
 }
 
@@ -163,7 +165,7 @@ impl Search<'_> {
     /// Whether an hour has clearly more tweets than expected in the hours beside it. When clocks
     /// change for daylight saving time, the usual course of a day shifts by an hour.
     fn is_above_neighbours(&mut self, hour: i64) -> bool {
-        let neighbours = (hour - 1..=hour + 1).filter_map(|hour| self.usual.expected(hour));
+        let neighbours = (hour - 1..=hour + 1).filter_map(|hour| self.expectations.expected(hour));
         let expected = neighbours.max().unwrap_or(0);
         let counted = self.counts.get(hour).min(u64::from(u32::MAX));
         counted * 1_000_000 >= expected.saturating_mul(WARM_FACTOR)
@@ -189,7 +191,7 @@ impl Search<'_> {
         let hours = u64::try_from(last - first + 1).unwrap_or(1);
         let mut expected = 0;
         for hour in first..=last {
-            match self.usual.expected(hour) {
+            match self.expectations.expected(hour) {
                 Some(of_hour) => expected += of_hour,
                 None => return false,
             }
@@ -211,8 +213,8 @@ impl Search<'_> {
     /// the estimate of the dispersion is too low.
     fn raised(&mut self, threshold: u64, first: i64, last: i64) -> u64 {
         let factors = (first..=last).map(|hour| {
-            let excess = u128::from(self.usual.dispersion(hour)).saturating_sub(1_000);
-            let expected = u128::from(self.usual.expected(hour).unwrap_or(0).max(PRIOR));
+            let excess = u128::from(self.expectations.dispersion(hour)).saturating_sub(1_000);
+            let expected = u128::from(self.expectations.expected(hour).unwrap_or(0).max(PRIOR));
             let tail = excess / 2 + excess.saturating_mul(excess) / (4 * expected);
             u64::try_from(1_000 + excess + tail).unwrap_or(u64::MAX)
         });
@@ -225,7 +227,7 @@ impl Search<'_> {
         let (mut count, mut expected) = (0, 0);
         for hour in first..=last {
             count += self.counts.get(hour);
-            expected += self.usual.expected(hour).unwrap_or(0);
+            expected += self.expectations.expected(hour).unwrap_or(0);
         }
         (count, expected)
     }

@@ -72,9 +72,9 @@ pub struct PageEntry<'a> {
 /// The record that counted a tweet, as far as pages hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CountingRecord {
-    /// Its sequence; [`Sequence::ZERO`] in rows of earlier versions.
+    /// The sequence of the record; [`Sequence::ZERO`] in rows of earlier versions.
     pub sequence: Sequence,
-    /// When the journal received it; `None` in rows of earlier versions.
+    /// When the journal received the record; `None` in rows of earlier versions.
     pub received_at: Option<Timestamp>,
 }
 
@@ -186,8 +186,8 @@ pub(super) fn write_entry(
     };
     binary::encode_value(&body, out)?;
     let length = out.len().saturating_sub(rest_at);
-    if let Some(place) = out.get_mut(length_at..rest_at) {
-        place.copy_from_slice(&length_word(length));
+    if let Some(written) = out.get_mut(length_at..rest_at) {
+        written.copy_from_slice(&length_word(length));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Late metrics: the metrics that tweets of one tweet page got after their post.
 //!
-//! They have a row of their own, because metrics change often and the texts of the page never do.
+//! Late metrics have a row of their own, because metrics change often and the texts of the page
+//! never do.
 
 use std::collections::BTreeMap;
 

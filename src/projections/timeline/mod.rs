@@ -313,7 +313,7 @@ impl Timeline {
         }
         Ok(match self.metrics.entry(lower.clone()) {
             Occupied(known) => known.into_mut(),
-            Vacant(place) => place.insert(Touched::read(LateMetrics::read(rows, lower)?)),
+            Vacant(entry) => entry.insert(Touched::read(LateMetrics::read(rows, lower)?)),
         })
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! A span is divided into **slots**: hours and, where these have very many tweets, slots of five
 //! minutes, a minute and five seconds. The first tweets of a slot are a result that rows can keep
-//! (`results.rs`). So a question reads the tweets of those slots that have changed since an earlier
-//! question, and a few entries of each other slot.
+//! (`results.rs`). So a query reads the tweets of those slots that have changed since an earlier
+//! query, and a few entries of each other slot.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -54,8 +54,10 @@ fn score(metrics: TweetMetrics) -> u64 {
     parts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// The first tweets in `[from, to)` by score, equal scores in the order of their ids; at most
-/// `limit` and `MAX_RANKED_TWEETS`. Decodes the metrics of each read tweet and the whole of few.
+/// Returns the tweets of `[from, to)` with the highest scores, highest first. Tweets with equal
+/// scores are in the order of their ids. Returns at most `limit` tweets, and at most
+/// `MAX_RANKED_TWEETS`. Only the returned tweets are decoded whole; of the others only the
+/// metrics are.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -75,8 +77,9 @@ pub fn rank_tweets(
     ranked.collect()
 }
 
-/// The ids of the first tweets in `[from, to)` by score, equal scores newest first; at most `limit`
-/// and `MAX_TOP_TWEETS`.
+/// Returns the ids of the tweets of `[from, to)` with the highest scores, highest first. Tweets
+/// with equal scores are in the order of their times, newest first. Returns at most `limit` ids,
+/// and at most `MAX_TOP_TWEETS`.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -143,7 +146,7 @@ impl FirstTweets {
     /// Takes a tweet if it is among the first ones so far.
     fn offer(&mut self, score: u64, at: Timestamp, id: &[u8]) {
         let order = self.order;
-        let place = self.tweets.partition_point(|held| {
+        let index = self.tweets.partition_point(|held| {
             let (held_at, held_id) = (held.key.at(), held.key.id());
             let by_score = Reverse(held.score).cmp(&Reverse(score));
             let compared = by_score.then_with(|| match order {
@@ -152,10 +155,10 @@ impl FirstTweets {
             });
             compared.is_lt()
         });
-        if place < order.limit() {
+        if index < order.limit() {
             self.tweets.truncate(order.limit() - 1);
             let key = TweetKey::from_parts(at, id);
-            self.tweets.insert(place, Scored { score, key });
+            self.tweets.insert(index, Scored { score, key });
         }
     }
 

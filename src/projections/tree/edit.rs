@@ -18,7 +18,7 @@ pub enum Change {
     Created,
     /// The edit removed the entry, because its count became 0.
     Removed,
-    /// There was no entry, and the observer refused to create it.
+    /// The key had no entry, and the observer refused to create one.
     Refused,
 }
 

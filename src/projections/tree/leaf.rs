@@ -129,7 +129,7 @@ pub(super) struct LeafWriter {
 }
 
 impl LeafWriter {
-    /// A writer with room for the entries of this leaf and a few more.
+    /// Returns an empty writer with capacity for the entries of the old leaf and a few more.
     pub(super) fn with_capacity_for(old: &Leaf) -> Self {
         Self {
             leaf: Leaf {
@@ -140,8 +140,9 @@ impl LeafWriter {
         }
     }
 
-    /// Appends the key that `entries` read last, with this count. If the last entry of the new leaf
-    /// is the one before it in the old leaf, copies the written form of the key.
+    /// Appends an entry of the old leaf, the one that `entries` has read last, with a new count.
+    /// Copies the written form of its key if the entry before it in the old leaf is the last one of
+    /// the new leaf; otherwise writes the key.
     pub(super) fn copy(&mut self, entries: &Entries<'_>, count: u64) {
         if self
             .copied

@@ -232,11 +232,11 @@ impl Tree {
     fn load(&mut self, rows: &dyn Rows, lower: &[u8]) -> Result<&Leaf, RowsError> {
         let touched = match self.leaves.entry(lower.into()) {
             Occupied(known) => known.into_mut(),
-            Vacant(place) => {
+            Vacant(entry) => {
                 let key = row_key(self.format, lower);
                 let row = rows.get(&key)?;
                 let leaf = row.map(|row| Leaf::decode(self.format, &key, &row));
-                place.insert(Touched {
+                entry.insert(Touched {
                     leaf: leaf.transpose()?.unwrap_or_default(),
                     changed_at: None,
                 })

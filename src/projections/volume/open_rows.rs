@@ -14,9 +14,9 @@ const KEPT_SLOTS: usize = 160;
 /// The rows of one kind that the running batch has changed, and the row used last.
 #[derive(Debug)]
 pub(super) struct OpenRows<R> {
-    /// The row used last, with its number. Most tweets concern it.
+    /// The row used last, with its number. Most tweets are counted in it.
     last: Option<(u32, Open<R>)>,
-    /// The other rows that changed.
+    /// The rows that changed, except the one used last.
     changed: BTreeMap<u32, Open<R>>,
 }
 

@@ -107,8 +107,9 @@ fn minutes_since_epoch(at: Timestamp) -> u32 {
     u32::try_from(millis / Timestamp::MINUTE).unwrap_or(u32::MAX)
 }
 
-/// The number of the row of a minute, and its slot in that row, for rows of `slots` slots.
-fn place(minute: u32, slots: u16) -> (u32, u16) {
+/// The number of the row that has a minute, and the slot of the minute in that row. Rows have
+/// `slots` slots.
+fn row_and_slot(minute: u32, slots: u16) -> (u32, u16) {
     let slot = minute % u32::from(slots);
     (
         minute / u32::from(slots),
@@ -128,11 +129,11 @@ pub(super) struct Minutes(Block);
 impl Minutes {
     /// The number of the row that contains a time.
     pub(super) fn number(at: Timestamp) -> u32 {
-        place(minutes_since_epoch(at), MINUTES).0
+        row_and_slot(minutes_since_epoch(at), MINUTES).0
     }
 
     fn slot(at: Timestamp) -> u16 {
-        place(minutes_since_epoch(at), MINUTES).1
+        row_and_slot(minutes_since_epoch(at), MINUTES).1
     }
 
     /// Adds `more` to the count of the minute of `at`, which is in this row.
@@ -203,11 +204,11 @@ pub(super) enum Besides {
 impl RowSpan {
     /// The number of the row that contains a time.
     pub(super) fn number(at: Timestamp) -> u32 {
-        place(minutes_since_epoch(at), SPAN_MINUTES).0
+        row_and_slot(minutes_since_epoch(at), SPAN_MINUTES).0
     }
 
     fn slot(at: Timestamp) -> u16 {
-        place(minutes_since_epoch(at), SPAN_MINUTES).1
+        row_and_slot(minutes_since_epoch(at), SPAN_MINUTES).1
     }
 
     /// Counts one tweet at a time in this row, which has this number.

@@ -190,8 +190,8 @@ fn perform(deeds: &[Deed]) -> (Vec<Timestamp>, MemoryRows, MemoryRows) {
                 whole.add(&whole_rows, *at, sequence).unwrap();
             }
             Deed::Remove(_) if tweets.is_empty() => {}
-            Deed::Remove(place) => {
-                let at = tweets.swap_remove(place % tweets.len());
+            Deed::Remove(index) => {
+                let at = tweets.swap_remove(index % tweets.len());
                 sequence = sequence.next();
                 volume.remove(&rows, at, sequence).unwrap();
                 whole.remove(&whole_rows, at, sequence).unwrap();

@@ -432,8 +432,8 @@ mod tests {
                         .unwrap();
                     found.take_out_own();
                     assert_eq!(found.totals(), expected.totals());
-                    for place in 0..words.words().len() {
-                        assert_eq!(found.of_word(place), expected.of_word(place));
+                    for index in 0..words.words().len() {
+                        assert_eq!(found.of_word(index), expected.of_word(index));
                     }
                 }
             }

@@ -39,7 +39,7 @@ pub struct ShardRows {
     /// Write-locked while a commit writes to sled, read-locked by snapshots.
     sled_writes: RwLock<()>,
     put_log: PutLog,
-    /// Results of questions about the keywords of all shards of the store.
+    /// Results of queries about the keywords of all shards of the store.
     results: Arc<ResultCache>,
     /// Held while the tracked log is read, changed and put.
     tracked_log_lock: Mutex<()>,
@@ -90,7 +90,7 @@ impl ShardRows {
         rows
     }
 
-    /// The results of questions about the keywords of the store.
+    /// The results of queries about the keywords of the store.
     pub(super) fn results(&self) -> &ResultCache {
         &self.results
     }

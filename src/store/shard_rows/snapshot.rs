@@ -26,7 +26,7 @@ pub(in crate::store) struct RowsSnapshot<'a> {
     keyword: &'a Keyword,
     /// Copies of the pending rows of the keyword, and the rows of the running commit.
     memtables: Memtables,
-    /// The puts that the rows include.
+    /// The ticket for the result cache: the number of puts that the rows include.
     ticket: Ticket,
     _no_writes: RwLockReadGuard<'a, ()>,
 }
@@ -38,7 +38,7 @@ pub(super) struct BackgroundSnapshot<'a> {
     /// Copies of the pending rows and the new runs of the background, and the rows of the running
     /// commit.
     memtables: Memtables,
-    /// The merges that the rows include.
+    /// The ticket for the result cache: the number of merges that the rows include.
     ticket: Ticket,
     _no_writes: RwLockReadGuard<'a, ()>,
 }

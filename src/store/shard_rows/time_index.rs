@@ -17,7 +17,7 @@ use super::ShardRows;
 use crate::events::{Sequence, Timestamp};
 use crate::store::{StoreError, layout};
 
-/// Number of positions for which the index has at most one row.
+/// The index has at most one row for each stretch of so many positions.
 const POSITIONS_PER_ROW: u64 = 1024;
 
 const VERSION: u8 = 1;
@@ -70,8 +70,8 @@ impl ShardRows {
         self.writing().pending.insert(key, Some(row.into()));
     }
 
-    /// Returns a position through which the journal had received all records of this shard by `at`.
-    /// At most 1,024 later records of the shard were also received by then.
+    /// Returns a position such that all records of this shard through it, and at most 1,024 later
+    /// ones, had been received at the time `at`.
     ///
     /// # Errors
     /// [`StoreError`].

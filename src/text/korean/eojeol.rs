@@ -16,7 +16,7 @@ pub(super) enum Final {
     Any,
 }
 
-/// One run. The results of look-ups are kept.
+/// One run of Hangul syllables, with the results of look-ups in the lexicon.
 #[derive(Debug)]
 pub(super) struct Eojeol<'t> {
     pub(super) lexicon: &'static Lexicon,
@@ -30,14 +30,15 @@ pub(super) struct Eojeol<'t> {
     looked_up: u32,
     /// Bit `n` is set if no predicate extends from position `n` to the end.
     pub(super) no_predicate: u32,
-    /// The same for auxiliary verbs.
+    /// Bit `n` is set if no auxiliary verb extends from position `n` to the end.
     pub(super) no_auxiliary: u32,
-    /// The same for endings.
+    /// Bit `n` is set if no ending extends from position `n` to the end.
     pub(super) no_ending: u32,
 }
 
 impl<'t> Eojeol<'t> {
-    /// `text` consists of Hangul syllables, at most [`LONGEST`].
+    /// Begins the analysis of a run. `text` has at most [`LONGEST`] characters, all of them Hangul
+    /// syllables.
     pub(super) fn new(text: &'t str) -> Self {
         let mut syllables = [Syllable::default(); LONGEST];
         let (written, _) = text.as_bytes().as_chunks();
@@ -86,8 +87,8 @@ impl<'t> Eojeol<'t> {
         if self.looked_up >> position & 1 == 0 {
             self.looked_up |= 1 << position;
             self.lexicon.forms_in(rest, |length, form| {
-                if let Some(place) = row.get_mut(length) {
-                    *place = form;
+                if let Some(slot) = row.get_mut(length) {
+                    *slot = form;
                 }
             });
         }

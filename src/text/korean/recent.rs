@@ -1,8 +1,9 @@
 //! A cache of the results of the runs that were analysed last. Most texts consist of a small number
 //! of different runs.
 //!
-//! Each thread has a table. A run has two neighbouring places in it, which other runs may take. The
-//! answer depends on the run and its context alone, so the cache does not change results.
+//! Each thread has a table of slots. A run can be in two neighbouring slots, a pair, which it
+//! shares with other runs. The answer depends only on the run and its context, so the cache does
+//! not change results.
 
 use std::cell::RefCell;
 
@@ -10,14 +11,14 @@ use super::super::lexicon::{SYLLABLE, Syllable};
 
 /// Maximum length of a cached run in syllables.
 const LONGEST: usize = 8;
-/// Number of pairs of places in a table, a power of two. A place takes 16 bytes, a table 4 MiB.
+/// Number of pairs of slots in a table, a power of two. A slot takes 16 bytes, a table 4 MiB.
 const PAIRS: usize = 1 << 17;
 
-/// Bits of a place for each syllable.
+/// Bits of a slot for each syllable.
 const SYLLABLE_BITS: u32 = 14;
-/// Bits of a place for each of start, end and context.
+/// Bits of a slot for each of start, end and context.
 const NUMBER_BITS: u32 = 4;
-/// Bits of a place for the answer. They are the lowest ones.
+/// Bits of a slot for the answer: the lowest ones.
 const ANSWER_BITS: u32 = 2 * NUMBER_BITS;
 
 /// Start and end of the noun of a run, in syllables.
@@ -25,14 +26,15 @@ pub(super) type Answer = [u8; 2];
 /// The answer for a run without a noun.
 pub(super) const NONE: Answer = [0, 0];
 
-/// A run with its context and its answer, as one number; 0 is an empty place. From the lowest bits
-/// on, it holds the end, the start, the context and the syllables, of which each counts from 1.
-type Place = u128;
+/// A run with its context and its answer, packed into one number; 0 is an empty slot. From the
+/// lowest bits on, the number has the end and the start of the noun, the context, and the numbers
+/// of the syllables. A syllable has a number from 1 on.
+type Slot = u128;
 
 thread_local! {
-    /// The pairs of places, the run that was used last first. Allocated when the thread analyses
-    /// its first run.
-    static TABLE: RefCell<Vec<[Place; 2]>> = RefCell::new(vec![[0; 2]; PAIRS]);
+    /// The pairs of slots. The first slot of a pair has the run that was used last. The table is
+    /// allocated when the thread analyses its first run.
+    static TABLE: RefCell<Vec<[Slot; 2]>> = RefCell::new(vec![[0; 2]; PAIRS]);
 }
 
 /// Returns the cached answer for a run in a context, or computes and caches it. `context` is below
@@ -75,12 +77,12 @@ fn written([start, end]: Answer) -> u128 {
     u128::from(start) << NUMBER_BITS | u128::from(end)
 }
 
-fn read(place: Place) -> Answer {
-    let [answer, ..] = place.to_le_bytes();
+fn read(slot: Slot) -> Answer {
+    let [answer, ..] = slot.to_le_bytes();
     [answer >> NUMBER_BITS, answer & ((1 << NUMBER_BITS) - 1)]
 }
 
-/// The index of the pair of places.
+/// The index of the pair of slots.
 fn index_of(key: u128) -> usize {
     const ODD: u64 = 0x517c_c1b7_2722_0a95;
     let [a, b, c, d, e, f, g, h, high @ ..] = key.to_le_bytes();
@@ -131,9 +133,9 @@ mod tests {
         different.dedup();
         assert_eq!(different.len(), keys.len());
         let longest = [7, 8];
-        let place = keys.last().unwrap() << ANSWER_BITS | written(longest);
+        let slot = keys.last().unwrap() << ANSWER_BITS | written(longest);
         assert_eq!(
-            (place >> ANSWER_BITS, read(place)),
+            (slot >> ANSWER_BITS, read(slot)),
             (keys[keys.len() - 1], longest)
         );
     }

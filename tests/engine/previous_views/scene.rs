@@ -126,7 +126,7 @@ pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
     version(data, LAST_WITHOUT_PARTS, 0)
 }
 
-/// The same fold with the earlier analyser.
+/// This version of the fold, with the earlier analyser.
 pub fn of_earlier_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
     version(data, FOLD_VERSION, ANALYSER_VERSION - 1)
 }

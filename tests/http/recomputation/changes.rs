@@ -1,10 +1,10 @@
-//! Chooses moments for the questions, and makes deletions and metrics of random posts.
+//! Chooses moments for the queries, and makes deletions and metrics of random posts.
 
 use serde_json::{Value, json};
 use tidings::events::Timestamp;
 
 use super::archive::View;
-use super::questions::Moment;
+use super::queries::Moment;
 use crate::common::chance::Chance;
 use crate::common::lines;
 

@@ -4,22 +4,22 @@
 //!
 //! ```text
 //! corpus ─► server ─────────────────────────────► answers ─┐
-//!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the questions
+//!    └────► archive ─► views ─► ranking, related, … ───────┴─► equal for each of the queries
 //! ```
 //!
-//! With `TIDINGS_SOAK` the posts of four months are published and every question is asked;
-//! otherwise the posts of 60 days, and a sample of the questions.
+//! With `TIDINGS_SOAK` the posts of four months are published and every query is asked;
+//! otherwise the posts of 60 days, and a sample of the queries.
 
 mod archive;
 mod changes;
 mod corpus;
+mod expectations;
 mod overview;
-mod questions;
+mod queries;
 mod ranking;
 mod related;
 mod spikes;
 mod statistics;
-mod usual;
 
 use serde_json::Value;
 use tidings::events::{Clock, Timestamp};
@@ -30,7 +30,7 @@ use crate::common::lines::ndjson;
 use archive::{Archive, View};
 use corpus::Corpus;
 use overview::token;
-use questions::{Question, State};
+use queries::{Query, State};
 use spikes::Spikes;
 
 /// Number of lines in a request. The lines are folded before the next request.
@@ -72,19 +72,15 @@ async fn compare(corpus: &Corpus) {
     let times = (corpus.from.millis(), corpus.to.millis());
     let moments = changes::moments(&views, times, &mut chance);
     let changes = changes::changes(&views, now.millis(), &mut chance);
-    let choose = if is_soak() {
-        Question::all
-    } else {
-        Question::some
-    };
-    let questions = choose(corpus.keywords.len(), &moments, &mut chance);
-    ask(&running, views, now, &questions).await;
+    let choose = if is_soak() { Query::all } else { Query::some };
+    let queries = choose(corpus.keywords.len(), &moments, &mut chance);
+    ask(&running, views, now, &queries).await;
 
     let changes = ndjson(&changes);
     let changes: Vec<String> = changes.lines().map(str::to_owned).collect();
     publish(&running, &changes, &mut archive).await;
-    let questions = choose(corpus.keywords.len(), &moments, &mut chance);
-    ask(&running, archive.views(), now, &questions).await;
+    let queries = choose(corpus.keywords.len(), &moments, &mut chance);
+    ask(&running, archive.views(), now, &queries).await;
     running.stop().await;
 }
 
@@ -120,8 +116,8 @@ async fn is_folded(running: &Running, lines: &str) -> bool {
     refused.is_empty()
 }
 
-/// Compares the number of posts of each keyword, and the answers to these questions.
-async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions: &[Question]) {
+/// Compares the number of posts of each keyword, and the answers to these queries.
+async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, queries: &[Query]) {
     let state = State {
         spikes: views.iter().map(Spikes::of).collect(),
         views,
@@ -134,13 +130,13 @@ async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions:
         "no spikes are compared"
     );
     let mut different = Vec::new();
-    for question in questions {
-        let path = format!("/api/v1/{}", question.path(&state));
+    for query in queries {
+        let path = format!("/api/v1/{}", query.path(&state));
         let mut answer = running.get(&path).await.expect(200);
         for position in ["epoch", "as_of"] {
             answer.as_object_mut().unwrap().remove(position).unwrap();
         }
-        let recomputed = question.answer(&state);
+        let recomputed = query.answer(&state);
         if answer != recomputed {
             if different.len() < MAX_PRINTED {
                 println!("{path}\nserver: {answer:#}\nrecomputed: {recomputed:#}\n");
@@ -152,7 +148,7 @@ async fn ask(running: &Running, views: Vec<View<'_>>, now: Timestamp, questions:
         different.is_empty(),
         "{} of {} answers differ: {different:#?}",
         different.len(),
-        questions.len()
+        queries.len()
     );
 }
 

@@ -109,8 +109,8 @@ fn links(view: &View<'_>, span: &Range<i64>, words: &HashSet<&str>) -> Vec<Value
         let mut found: Vec<&str> = post.keys.words.iter().map(String::as_str).collect();
         found.retain(|word| words.contains(word));
         found.sort_unstable();
-        for (place, a) in found.iter().enumerate() {
-            for b in &found[place + 1..] {
+        for (index, a) in found.iter().enumerate() {
+            for b in &found[index + 1..] {
                 *pairs.entry((a, b)).or_default() += 1;
             }
         }

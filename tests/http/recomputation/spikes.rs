@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tidings::events::Timestamp;
 
 use super::archive::{Post, View, key_counts, time};
+use super::expectations::{Expectations, PRIOR};
 use super::statistics::{Table, deviance, shown};
-use super::usual::{PRIOR, Usual};
 
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
@@ -28,7 +28,7 @@ pub struct Spike {
 /// posts.
 pub struct Spikes {
     pub spikes: Vec<Spike>,
-    usual: Option<Usual>,
+    expectations: Option<Expectations>,
 }
 
 /// Limits that warm or hot hours reach: the deviance, the number of tweets above the expected one,
@@ -40,15 +40,18 @@ const HOT: Limits = Limits(16_000, 18_000, 3_000);
 
 impl Spikes {
     pub fn of(view: &View<'_>) -> Self {
-        let usual = Usual::of(view);
+        let expectations = Expectations::of(view);
         let mut spikes = Vec::new();
-        if let Some(usual) = &usual {
+        if let Some(expectations) = &expectations {
             let last = view.posts.last().map_or(0, |post| post.at.div_euclid(HOUR));
-            for (first, last) in stretches(usual, last) {
-                spikes.extend(spike(view, usual, first, last));
+            for (first, last) in stretches(expectations, last) {
+                spikes.extend(spike(view, expectations, first, last));
             }
         }
-        Self { spikes, usual }
+        Self {
+            spikes,
+            expectations,
+        }
     }
 
     /// The answer of `/spikes` for a span of whole hours.
@@ -68,11 +71,11 @@ impl Spikes {
         let hours = span.start / HOUR..span.end / HOUR;
         let points: Vec<Value> = hours
             .map(|hour| {
-                let usual = self.usual.as_ref();
-                let expected = usual.and_then(|usual| usual.expected(hour));
+                let expectations = self.expectations.as_ref();
+                let expected = expectations.and_then(|expectations| expectations.expected(hour));
                 json!({
                     "at": time(hour * HOUR),
-                    "count": usual.map_or(0, |usual| usual.count(hour)),
+                    "count": expectations.map_or(0, |expectations| expectations.count(hour)),
                     "expected": expected.map(|expected| shown(tenths(expected), 10.0)),
                 })
             })
@@ -92,10 +95,10 @@ fn tenths(thousandths: u64) -> i64 {
 }
 
 /// The stretches of warm hours with gaps of at most two hours: the first and the last hour of each.
-fn stretches(usual: &Usual, last: i64) -> Vec<(i64, i64)> {
+fn stretches(expectations: &Expectations, last: i64) -> Vec<(i64, i64)> {
     let mut stretches: Vec<(i64, i64)> = Vec::new();
-    for hour in usual.first()..=last {
-        if !is_warm(usual, hour) {
+    for hour in expectations.first()..=last {
+        if !is_warm(expectations, hour) {
             continue;
         }
         match stretches.last_mut() {
@@ -106,21 +109,27 @@ fn stretches(usual: &Usual, last: i64) -> Vec<(i64, i64)> {
     stretches
 }
 
-fn is_warm(usual: &Usual, hour: i64) -> bool {
-    let counted = usual.count(hour) * 1_000;
+fn is_warm(expectations: &Expectations, hour: i64) -> bool {
+    let counted = expectations.count(hour) * 1_000;
     let neighbours = [hour - 1, hour, hour + 1];
-    let mut expected = neighbours.iter().filter_map(|hour| usual.expected(*hour));
-    // This condition follows from the limits of `WARM`. It is checked first because few hours meet
-    // it and the rest is slow.
+    let mut expected = neighbours
+        .iter()
+        .filter_map(|hour| expectations.expected(*hour));
+    // The first two conditions follow from the limits of `WARM`. They are checked first because few
+    // hours meet them and the rest is slow.
     counted >= 4_500
         && expected.all(|expected| counted * 2 >= expected * 3)
-        && reaches(usual, &[hour], &WARM)
+        && reaches(expectations, &[hour], &WARM)
 }
 
 /// Whether these hours together reach limits.
-fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -> bool {
-    let count: u64 = hours.iter().map(|hour| usual.count(*hour)).sum();
-    let expected: Option<u64> = hours.iter().map(|hour| usual.expected(*hour)).sum();
+fn reaches(
+    expectations: &Expectations,
+    hours: &[i64],
+    Limits(least, above, ratio): &Limits,
+) -> bool {
+    let count: u64 = hours.iter().map(|hour| expectations.count(*hour)).sum();
+    let expected: Option<u64> = hours.iter().map(|hour| expectations.expected(*hour)).sum();
     let Some(expected) = expected else {
         return false;
     };
@@ -130,8 +139,8 @@ fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -
     }
     // d + (d − 1)/2·(1 + (d − 1)/2e), in thousandths.
     let factors = hours.iter().map(|hour| {
-        let excess = usual.dispersion(*hour) - 1_000;
-        let expected = usual.expected(*hour).unwrap().max(PRIOR);
+        let excess = expectations.dispersion(*hour) - 1_000;
+        let expected = expectations.expected(*hour).unwrap().max(PRIOR);
         1_000 + excess + excess / 2 + excess * excess / (4 * expected)
     });
     let factor = factors.max().unwrap();
@@ -139,19 +148,24 @@ fn reaches(usual: &Usual, hours: &[i64], Limits(least, above, ratio): &Limits) -
 }
 
 /// The spike of a stretch, if one of its hours is hot, alone or together with a neighbour.
-fn spike(view: &View<'_>, usual: &Usual, first: i64, last: i64) -> Option<Spike> {
+fn spike(view: &View<'_>, expectations: &Expectations, first: i64, last: i64) -> Option<Spike> {
     let hours = first..=last;
-    let is_hot = hours.clone().any(|hour| reaches(usual, &[hour], &HOT))
-        || (first - 1..=last).any(|hour| reaches(usual, &[hour, hour + 1], &HOT));
+    let is_hot = hours
+        .clone()
+        .any(|hour| reaches(expectations, &[hour], &HOT))
+        || (first - 1..=last).any(|hour| reaches(expectations, &[hour, hour + 1], &HOT));
     if !is_hot {
         return None;
     }
-    let count: u64 = hours.clone().map(|hour| usual.count(hour)).sum();
-    let expected: u64 = hours.clone().filter_map(|hour| usual.expected(hour)).sum();
+    let count: u64 = hours.clone().map(|hour| expectations.count(hour)).sum();
+    let expected: u64 = hours
+        .clone()
+        .filter_map(|hour| expectations.expected(hour))
+        .sum();
     let expected = tenths(expected);
     let compared = u64::try_from(expected * 100).unwrap();
     let score = deviance(count, compared.max(PRIOR * hours.clone().count() as u64));
-    let peak = hours.min_by_key(|hour| (Reverse(usual.count(*hour)), *hour));
+    let peak = hours.min_by_key(|hour| (Reverse(expectations.count(*hour)), *hour));
     let span = first * HOUR..(last + 1) * HOUR;
     let mut shown = json!({
         "start": time(span.start),

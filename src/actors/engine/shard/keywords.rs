@@ -178,12 +178,12 @@ impl ShardState {
                 self.to_start.pop_front();
                 continue;
             }
-            let Some((permit, place)) = self.residents.room_to_catch_up().await? else {
+            let Some((permit, catching_up)) = self.residents.room_to_catch_up().await? else {
                 return Ok(());
             };
             if let Some(keyword) = self.to_start.pop_front() {
                 self.spawn(myself, &keyword, permit).await?;
-                self.residents.catches_up(&keyword, place);
+                self.residents.catches_up(&keyword, catching_up);
                 self.to_read_on.insert(keyword);
             }
         }

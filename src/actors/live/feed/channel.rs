@@ -42,7 +42,8 @@ pub(in crate::actors::live) enum Resume {
     At(ChannelCursor),
     /// The subscriber can resume if the journal's record at its position has this mark.
     IfOurs(RecordHash),
-    /// It cannot: an update in between is missing, or its state is of another journal.
+    /// The subscriber cannot resume: an update in between is missing, or its state is of another
+    /// journal.
     No,
 }
 
@@ -97,17 +98,17 @@ impl<'a> MessageBatch<'a> {
         self.messages.push_back(message);
     }
 
-    /// Adds an answer to the client, which does not count against the limit.
+    /// Adds an answer to a request of the client. Answers do not count against the limit.
     pub(in crate::actors::live) fn answer(&mut self, message: Message) {
         self.messages.push_back(message);
     }
 }
 
-/// One channel.
+/// One channel: the messages for subscribers that are behind, and the snapshots for new ones.
 #[derive(Debug)]
 pub(super) struct Channel {
     buffer: ReplayBuffer,
-    /// True when updates to the subscriber's own sequence are skipped, because they add nothing.
+    /// True if an update is skipped when the subscriber already has the sequence at which it ends.
     skips_equal: bool,
     snapshots: SnapshotCache,
     pub(super) subscribers: usize,

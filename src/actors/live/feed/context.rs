@@ -14,7 +14,7 @@ use crate::actors::live::budget::LiveBudget;
 use crate::actors::live::encoder::{Encoder, KeywordPosition};
 use crate::actors::live::feed_key::FeedViews;
 use crate::actors::live::message::{Message, Position};
-use crate::actors::live::polled::{PolledAnswer, PolledQuestion, PolledTopic};
+use crate::actors::live::polled::{PolledAnswer, PolledQuery, PolledTopic};
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
 use crate::projections::{TimelineQuery, timeline};
 use crate::store::{ReadThreads, StoreError};
@@ -124,26 +124,26 @@ impl FeedContext {
         now: Timestamp,
     ) -> Result<Option<PolledAnswer>, StoreError> {
         let source = self.source.clone();
-        match (topic.question().clone(), self.feed.keyword().cloned()) {
-            (PolledQuestion::OfKeyword(question), Some(keyword)) => {
-                let task = move || poll::keyword(&source, &keyword, &*question, now);
+        match (topic.query().clone(), self.feed.keyword().cloned()) {
+            (PolledQuery::OfKeyword(query), Some(keyword)) => {
+                let task = move || poll::keyword(&source, &keyword, &*query, now);
                 self.read(task).await
             }
-            (PolledQuestion::Joined(countable, question), Some(keyword)) => {
-                let task = move || poll::joined(&source, (&keyword, &countable), &*question, now);
+            (PolledQuery::Joined(countable, query), Some(keyword)) => {
+                let task = move || poll::joined(&source, (&keyword, &countable), &*query, now);
                 let permit = self.readers.joined_permits.acquire().await;
                 let answer = self.readers.run(task).await;
                 drop(permit);
                 answer
             }
-            // This takes long, but feeds of one keyword do not wait for it.
-            (PolledQuestion::Across(countable, question), None) => {
-                let task = move || poll::across(&source, &countable, &*question, now);
+            // A query over all keywords takes long, but feeds of one keyword do not wait for it.
+            (PolledQuery::Across(countable, query), None) => {
+                let task = move || poll::across(&source, &countable, &*query, now);
                 self.readers.run(task).await
             }
             // A topic in the wrong scope is refused before its subscription reaches the feed.
-            (PolledQuestion::OfKeyword(_) | PolledQuestion::Joined(..), None)
-            | (PolledQuestion::Across(..), Some(_)) => Ok(None),
+            (PolledQuery::OfKeyword(_) | PolledQuery::Joined(..), None)
+            | (PolledQuery::Across(..), Some(_)) => Ok(None),
         }
     }
 

@@ -99,8 +99,8 @@ impl Joins {
         let finished = std::mem::take(&mut *self.finished.lock());
         let known = finished.into_iter().filter_map(|mut finished| {
             let is_of = |running: &Running| running.number == finished.number;
-            let place = self.running.iter().position(is_of)?;
-            finished.is_wanted_again = self.running.swap_remove(place).is_wanted_again;
+            let index = self.running.iter().position(is_of)?;
+            finished.is_wanted_again = self.running.swap_remove(index).is_wanted_again;
             Some(finished)
         });
         known.collect()

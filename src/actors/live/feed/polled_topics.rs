@@ -214,7 +214,7 @@ impl PolledTopics {
     /// there is no answer in the epoch of `at`.
     ///
     /// # Errors
-    /// The error of the question.
+    /// The error of the query.
     pub(super) async fn take(
         &mut self,
         context: &FeedContext,
@@ -379,7 +379,7 @@ mod tests {
     use crate::access::KeywordSet;
     use crate::actors::live::budget::LiveBudget;
     use crate::actors::live::polled::{
-        AcrossQuestion, EncodedAnswer, JoinedQuestion, KeywordQuestion, PolledQuestion,
+        AcrossQuery, EncodedAnswer, JoinedQuery, KeywordQuery, PolledQuery,
     };
     use crate::events::{Keyword, Sequence};
     use crate::projections::{KeywordSummary, Rows, RowsError};
@@ -387,11 +387,11 @@ mod tests {
     use crate::store::{Epoch, Views};
     use crate::telemetry::Metrics;
 
-    /// A question that is never run.
+    /// A query that is never run.
     #[derive(Debug)]
     struct Unasked;
 
-    impl KeywordQuestion for Unasked {
+    impl KeywordQuery for Unasked {
         fn ask(
             &self,
             _: &Keyword,
@@ -407,7 +407,7 @@ mod tests {
         }
     }
 
-    impl AcrossQuestion for Unasked {
+    impl AcrossQuery for Unasked {
         fn ask(
             &self,
             _: &Views,
@@ -422,7 +422,7 @@ mod tests {
         }
     }
 
-    impl JoinedQuestion for Unasked {
+    impl JoinedQuery for Unasked {
         fn ask(
             &self,
             _: &Views,
@@ -439,8 +439,8 @@ mod tests {
     }
 
     fn across(countable: KeywordSet) -> PolledTopic {
-        let question = PolledQuestion::across(countable, Unasked);
-        PolledTopic::new("across", Vec::new(), &[], question)
+        let query = PolledQuery::across(countable, Unasked);
+        PolledTopic::new("across", Vec::new(), &[], query)
     }
 
     #[test]
@@ -470,8 +470,8 @@ mod tests {
         let now = Timestamp::from_millis(5_000);
         let earlier = Timestamp::from_millis(4_000)..now;
         let of_all = across(KeywordSet::All);
-        let question = PolledQuestion::of_keyword(Unasked);
-        let of_one = PolledTopic::new("of_one", Vec::new(), &[], question);
+        let query = PolledQuery::of_keyword(Unasked);
+        let of_one = PolledTopic::new("of_one", Vec::new(), &[], query);
         assert!(held(of_all.clone(), None).is_still_good(now));
         assert!(!held(of_all, Some(earlier)).is_still_good(now));
         assert!(!held(of_one, None).is_still_good(now));
@@ -489,9 +489,9 @@ mod tests {
             })
         };
         let (first, second) = (answer(b"first"), answer(b"second"));
-        let question = PolledQuestion::joined(KeywordSet::All, Unasked);
+        let query = PolledQuery::joined(KeywordSet::All, Unasked);
         let mut held = Held {
-            topic: PolledTopic::new("joined", Vec::new(), &[], question),
+            topic: PolledTopic::new("joined", Vec::new(), &[], query),
             position: first.position,
             current: None,
             pushed: Arc::clone(&first),

@@ -110,8 +110,9 @@ impl VolumeGridWindows {
         }
     }
 
-    /// Applies the changes of minutes through `position` to the counts, moves the windows to `now`,
-    /// and sends the updates.
+    /// Applies folds to the counts, moves the windows to `now`, and sends the updates. `minutes`
+    /// has the sequence of each fold and its changes of the counts of minutes; the last fold is at
+    /// `position`.
     pub(super) fn apply(
         &mut self,
         output: KeywordOutput<'_>,
@@ -134,15 +135,15 @@ impl VolumeGridWindows {
         self.send(output, prev, &moved, now);
     }
 
-    /// Moves the windows with the clock; true when there is something to deliver.
+    /// Moves the windows to `now`. Returns true if there are updates to deliver.
     pub(super) fn move_with_clock(&mut self, output: KeywordOutput<'_>, now: Timestamp) -> bool {
         let has_news = self.send(output, self.position.seq, &BTreeSet::new(), now);
         self.forget_unneeded();
         has_news
     }
 
-    /// Sends each window its buckets that changed since `prev` or entered. True when there is
-    /// something to deliver.
+    /// Sends each window the buckets that have changed since `prev` and those that it has moved to.
+    /// Returns true if there are updates to deliver.
     fn send(
         &mut self,
         output: KeywordOutput<'_>,

@@ -131,8 +131,8 @@ impl VolumeWindows {
                 grid.replace(output, position, counts);
                 grid
             }
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(VolumeGridWindows::new(position, counts, &self.budget))
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(VolumeGridWindows::new(position, counts, &self.budget))
             }
         }
     }

@@ -6,9 +6,9 @@
 //! feeds. The actor ends when the client leaves, is too slow, or breaks the rules. It is never
 //! restarted; the client connects again.
 //!
-//! Its [state](super::state) is under a lock. So a feed actor with updates for thousands of
-//! sessions takes and writes for each idle session itself: sending a message to each session would
-//! cost more than the write.
+//! The [state](super::state) of the session is under a lock. So a feed actor with updates for
+//! thousands of sessions takes and writes for each idle session itself: sending a message to each
+//! session would cost more than the write.
 
 use std::sync::Arc;
 

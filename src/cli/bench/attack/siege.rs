@@ -176,7 +176,7 @@ fn nth(requests: &[String], number: u64) -> String {
     requests.get(index).cloned().unwrap_or_default()
 }
 
-/// One of the eight addresses.
+/// The address of a request: one of eight, by its number.
 fn from(number: u64, receive: Option<u32>) -> raw::From {
     let last = 2 + u8::try_from(number % 8).unwrap_or_default();
     raw::From {

@@ -82,7 +82,7 @@ impl Crowd {
         tally: Arc<Tally>,
         mut end: tokio::sync::watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
-        let places = Arc::new(tokio::sync::Semaphore::new(CONNECTING));
+        let permits = Arc::new(tokio::sync::Semaphore::new(CONNECTING));
         let shared = Arc::new(Mutex::new(vec![0; READ_BYTES]));
         let mut tasks = tokio::task::JoinSet::new();
         for index in 0..self.clients {
@@ -94,7 +94,7 @@ impl Crowd {
                 keyword: keyword.clone(),
                 crowd: self.clone(),
                 tally: Arc::clone(&tally),
-                places: Arc::clone(&places),
+                permits: Arc::clone(&permits),
                 shared: Arc::clone(&shared),
                 rest: Vec::new(),
                 pongs: Vec::new(),
@@ -143,7 +143,7 @@ struct One {
     keyword: String,
     crowd: Crowd,
     tally: Arc<Tally>,
-    places: Arc<tokio::sync::Semaphore>,
+    permits: Arc<tokio::sync::Semaphore>,
     /// The read buffer, shared: all clients run on one thread.
     shared: Arc<Mutex<Vec<u8>>>,
     /// The beginning of an incomplete frame.
@@ -159,7 +159,7 @@ impl One {
     async fn live(mut self) -> anyhow::Result<()> {
         loop {
             let stream = {
-                let _place = self.places.acquire().await?;
+                let _permit = self.permits.acquire().await?;
                 match self.connect().await {
                     Ok(stream) => stream,
                     Err(_) if self.crowd.come_back && self.held.is_some() => {

@@ -23,10 +23,10 @@ pub(super) struct QueryFigures {
     pub(super) seconds: f64,
 }
 
-/// The waiting times of the answers to one question.
+/// The waiting times of the answers to one query.
 #[derive(Debug, Serialize)]
 pub(super) struct Waited {
-    /// The name of the question.
+    /// The name of the query.
     pub(super) what: &'static str,
     /// The goal for the 99th percentile of `alone`, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! `tidings bench queries`: waiting times of the answers that need many rows.
 //!
-//! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each question is
+//! The server is a child process with its defaults, filled over HTTP by [`scene`]. Each query is
 //! asked several times, one request after the other: first while nothing else happens, then while a
 //! publisher posts at a steady rate. [`figures`] has the results. Without a limit on the rate, the
 //! fold would take all processors. The threads of the answers have a lower priority, so answers
@@ -21,7 +21,7 @@ use super::server::{BenchServer, Start};
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use figures::{QueryFigures, Waited};
-use scene::{Question, Scene};
+use scene::{Query, Scene};
 
 mod figures;
 mod scene;
@@ -52,7 +52,8 @@ pub(in crate::cli) struct QueriesBenchArguments {
         value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
     )]
     others: u64,
-    /// Number of measured requests for each question, alone and again beside the fold
+    /// Number of measured requests for each query: so many on an idle server, and so many again
+    /// while tweets are posted
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     times: u32,
     /// Number of tweets per second that are posted during the second half of the requests
@@ -68,7 +69,7 @@ pub(in crate::cli) struct QueriesBenchArguments {
     folder: Option<PathBuf>,
 }
 
-/// Number of unmeasured requests for each question before the measured ones.
+/// Number of unmeasured requests for each query before the measured ones.
 const WARM_UP: u32 = 3;
 
 pub(in crate::cli) async fn run(
@@ -111,10 +112,10 @@ async fn measure(
     ends.store(true, Ordering::Relaxed);
     let posted = publisher.await??;
     let seconds = began.elapsed().as_secs_f64();
-    let waited = scene.questions().iter().zip(alone.into_iter().zip(beside));
-    let waited = waited.map(|(question, (alone, beside))| Waited {
-        what: question.what,
-        goal_ms: question.goal_ms,
+    let waited = scene.queries().iter().zip(alone.into_iter().zip(beside));
+    let waited = waited.map(|(query, (alone, beside))| Waited {
+        what: query.what,
+        goal_ms: query.goal_ms,
         alone,
         beside,
     });
@@ -129,22 +130,22 @@ async fn measure(
     })
 }
 
-/// Measures the answers to all questions, one question after the other.
+/// Measures the answers to all queries, one query after the other.
 async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
     let mut all = Vec::new();
-    for question in scene.questions() {
-        all.push(ask(scene, question, times).await);
+    for query in scene.queries() {
+        all.push(ask(scene, query, times).await);
     }
     all
 }
 
-/// Measures the answers to a question. If the question names a time, each request names a different
+/// Measures the answers to a query. If the query names a time, each request names a different
 /// time.
-async fn ask(scene: &Scene, question: &Question, times: u32) -> Latency {
+async fn ask(scene: &Scene, query: &Query, times: u32) -> Latency {
     let mut spans: Vec<Duration> = Vec::new();
     let mut failed = 0;
     for number in 0..WARM_UP + times {
-        let path = scene.path(question, number);
+        let path = scene.path(query, number);
         let began = Instant::now();
         let answer: Result<Value, _> = scene.client().ask(Method::GET, &path, None).await;
         match answer {

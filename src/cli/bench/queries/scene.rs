@@ -1,4 +1,4 @@
-//! The server with its content, and the questions.
+//! The server with its content, and the queries.
 //!
 //! The keyword `big` has many tweets, spread evenly over some days up to now. The other keywords
 //! have tweets that are spread over the last two days.
@@ -25,16 +25,16 @@ use crate::events::{self, Event, Timestamp, TweetId};
 const EVENT_BYTES: u32 = 572;
 /// Number of days over which the tweets of the other keywords are spread.
 const OTHER_DAYS: i64 = 2;
-/// Number of bodies per second that are posted during the questions.
+/// Number of bodies per second that are posted during the queries.
 const BODIES_PER_SECOND: u32 = 10;
 
 /// The keyword of the tweet that is posted last, which marks a folder as filled.
 const MARK: &str = "filled";
 
-/// A question that is measured.
+/// A query that is measured.
 #[derive(Debug)]
-pub(super) struct Question {
-    /// The name of the question in the figures.
+pub(super) struct Query {
+    /// The name of the query in the figures.
     pub(super) what: &'static str,
     /// The path below `/api/v1`, with its parameters.
     path: &'static str,
@@ -44,49 +44,49 @@ pub(super) struct Question {
     pub(super) goal_ms: Option<f64>,
 }
 
-const QUESTIONS: &[Question] = &[
-    Question::now("ranking, 7d", "/keywords/big/ranking?window=7d", Some(20.0)),
-    Question::past(
+const QUERIES: &[Query] = &[
+    Query::now("ranking, 7d", "/keywords/big/ranking?window=7d", Some(20.0)),
+    Query::past(
         "ranking, 7d, any at",
         "/keywords/big/ranking?window=7d",
         Some(150.0),
     ),
-    Question::now(
+    Query::now(
         "rising, 7d",
         "/keywords/big/ranking?window=7d&order=rising",
         None,
     ),
-    Question::now(
+    Query::now(
         "ranking of authors, 7d",
         "/keywords/big/ranking?window=7d&by=author",
         None,
     ),
-    Question::now("ranking, 30d", "/keywords/big/ranking?window=30d", None),
-    Question::now(
+    Query::now("ranking, 30d", "/keywords/big/ranking?window=30d", None),
+    Query::now(
         "ranking of tweets, 24h",
         "/keywords/big/ranking?window=24h&by=tweet",
         None,
     ),
-    Question::now(
+    Query::now(
         "ranking of tweets, 7d",
         "/keywords/big/ranking?window=7d&by=tweet",
         None,
     ),
-    Question::now(
+    Query::now(
         "related, 24h, with links",
         "/keywords/big/related?window=24h",
         Some(60.0),
     ),
-    Question::past(
+    Query::past(
         "related, 24h, with links, any at",
         "/keywords/big/related?window=24h",
         Some(300.0),
     ),
-    Question::now("spikes, 30 days", "/keywords/big/spikes", None),
-    Question::now("overview", "/overview?window=24h", Some(250.0)),
+    Query::now("spikes, 30 days", "/keywords/big/spikes", None),
+    Query::now("overview", "/overview?window=24h", Some(250.0)),
 ];
 
-impl Question {
+impl Query {
     const fn now(what: &'static str, path: &'static str, goal_ms: Option<f64>) -> Self {
         Self {
             what,
@@ -143,8 +143,8 @@ impl Scene {
         &self.client
     }
 
-    pub(super) const fn questions(&self) -> &'static [Question] {
-        QUESTIONS
+    pub(super) const fn queries(&self) -> &'static [Query] {
+        QUERIES
     }
 
     /// Fills the server, unless an earlier run filled it less than a day ago. Fails if an earlier
@@ -192,9 +192,9 @@ impl Scene {
         )?))
     }
 
-    /// The path of the `number`th request of a question.
-    pub(super) fn path(&self, question: &Question, number: u32) -> String {
-        let Question { path, is_past, .. } = question;
+    /// The path of the `number`th request of a query.
+    pub(super) fn path(&self, query: &Query, number: u32) -> String {
+        let Query { path, is_past, .. } = query;
         if !is_past {
             return format!("/api/v1{path}");
         }

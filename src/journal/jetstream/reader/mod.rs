@@ -152,9 +152,9 @@ impl JetStreamReader {
     /// Handles a delivery of the consumer.
     fn on(&mut self, got: Got) {
         match got {
-            Got::Message(place, message) => {
+            Got::Message(position, message) => {
                 let bytes = message.payload.len();
-                let envelope = open_delivered(place, &message, &mut self.tokens);
+                let envelope = open_delivered(position, &message, &mut self.tokens);
                 self.push(envelope, bytes);
             }
             Got::Nothing => self.hear(),

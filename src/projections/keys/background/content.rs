@@ -43,12 +43,12 @@ impl BackgroundEntry {
     ///
     /// # Errors
     /// [`RowsError::Damaged`] if the name is not valid.
-    pub fn place(&self) -> Result<(Range<Timestamp>, &[u8]), RowsError> {
+    pub fn bucket_and_word(&self) -> Result<(Range<Timestamp>, &[u8]), RowsError> {
         let group = Group::of_entry(&self.name);
         let word = group.and_then(|group| self.name.strip_prefix(&group.prefix()));
-        let place = group.zip(word);
-        let place = place.map(|(group, word)| (group.times(), word));
-        place.ok_or_else(|| {
+        let found = group.zip(word);
+        let found = found.map(|(group, word)| (group.times(), word));
+        found.ok_or_else(|| {
             let map = RowKey::of_kind(BACKGROUND_FORMAT.kind);
             RowsError::damaged(&map, "an entry has a name without a bucket")
         })

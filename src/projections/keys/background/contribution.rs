@@ -1,10 +1,10 @@
 //! The change of the background by one put of a keyword's rows.
 //!
-//! There is one record for each tweet that the keyword gained or lost. A record begins with a
-//! number (varint): the length of its body in bytes, times 2, plus 1 if the keyword lost the tweet.
-//! The body is the time of the tweet (8 bytes, big-endian milliseconds) and its words, each as its
-//! length (varint) and its bytes. Records are not added up, because two tweets of a batch rarely
-//! have a bucket and a word in common.
+//! A contribution has one record for each tweet that the keyword gained or lost. A record begins
+//! with a number (varint): the length of its body in bytes, times 2, plus 1 if the keyword lost the
+//! tweet. The body is the time of the tweet (8 bytes, big-endian milliseconds) and its words, each
+//! as its length (varint) and its bytes. Records are not added up, because two tweets of a batch
+//! rarely have a bucket and a word in common.
 
 use bytes::Bytes;
 

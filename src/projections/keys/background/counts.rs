@@ -26,11 +26,12 @@ use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Step, TreeReader};
 use crate::text::first_bytes;
 
-/// If a keyword has at most this many words, a reader of the map skips the leaves between the
-/// words.
+/// For a keyword with at most this many words, only the leaves of the map that may have them are
+/// read.
 const FEW_WORDS: usize = if cfg!(test) { 10 } else { 256 };
 
-/// Maximum length of text of cut buckets that one answer analyses, in bytes.
+/// Maximum length of the texts that one answer analyses again because their buckets are cut, in
+/// bytes.
 const MAX_RECOUNT_BYTES: usize = 16 << 20;
 
 /// The number of tweets of other keywords that have each word of a keyword, in the windows of these
@@ -39,14 +40,14 @@ const MAX_RECOUNT_BYTES: usize = 16 << 20;
 pub struct OtherCounts<'w> {
     words: &'w WindowWords,
     /// The index of each word.
-    places: Arc<HashMap<&'w [u8], usize, RandomState>>,
+    indexes: Arc<HashMap<&'w [u8], usize, RandomState>>,
     starts: Arc<[WordStart]>,
     counts: Vec<Both<i64>>,
     /// The number of all tweets.
     totals: Both<i64>,
 }
 
-/// What most comparisons read of a word.
+/// The part of a word that decides most comparisons.
 #[derive(Debug)]
 struct WordStart {
     /// The first bytes.
@@ -75,10 +76,10 @@ pub struct KeywordCounts {
 impl<'w> OtherCounts<'w> {
     /// Counts of 0, to which backgrounds or keywords are added.
     pub fn new(words: &'w WindowWords) -> Self {
-        let places = words.words().iter().enumerate();
-        let places = places.map(|(place, one)| (one.word.as_bytes(), place));
+        let indexes = words.words().iter().enumerate();
+        let indexes = indexes.map(|(index, one)| (one.word.as_bytes(), index));
         Self {
-            places: Arc::new(places.collect()),
+            indexes: Arc::new(indexes.collect()),
             starts: words.words().iter().map(WordStart::of).collect(),
             counts: vec![[0; 2]; words.words().len()],
             totals: [0; 2],
@@ -110,8 +111,8 @@ impl<'w> OtherCounts<'w> {
             let change = if tweet.is_lost { -1 } else { 1 };
             add(&mut self.totals, window, change);
             tweet.words(|word| {
-                let place = self.places.get(word);
-                if let Some(counts) = place.and_then(|place| self.counts.get_mut(*place)) {
+                let index = self.indexes.get(word);
+                if let Some(counts) = index.and_then(|index| self.counts.get_mut(*index)) {
                     add(counts, window, change);
                 }
             })
@@ -157,7 +158,7 @@ impl<'w> OtherCounts<'w> {
     }
 
     /// Adds an entry, if it is of one of the words. Entries come in the order of their keys, and
-    /// `next` is the place of the first word that later entries can have.
+    /// `next` is the index of the first word that later entries can have.
     fn add_entry(&mut self, key: &[u8], changes: Both<i64>, next: &mut usize) {
         if key.is_empty() {
             add_both(&mut self.totals, changes);
@@ -223,8 +224,8 @@ impl<'w> OtherCounts<'w> {
             left = left.saturating_sub(counted.text_bytes);
             let window = usize::from(group.times().start < start);
             for (word, count) in &counted.untaken {
-                let place = self.places.get(word.as_bytes());
-                if let Some(counts) = place.and_then(|place| self.counts.get_mut(*place)) {
+                let index = self.indexes.get(word.as_bytes());
+                if let Some(counts) = index.and_then(|index| self.counts.get_mut(*index)) {
                     add(counts, window, count.cast_signed().saturating_neg());
                 }
             }
@@ -251,8 +252,8 @@ impl<'w> OtherCounts<'w> {
         let mut read = KeywordCounts::default();
         let keys = KeyCounts::new(rows, KeyKind::Word);
         keys.visit_windows(span, |word, changes| {
-            if let Some(place) = self.places.get(word) {
-                add_both(read.counts.entry(*place).or_default(), changes);
+            if let Some(index) = self.indexes.get(word) {
+                add_both(read.counts.entry(*index).or_default(), changes);
             }
         })?;
         read.totals = totals(rows, span)?.map(u64::cast_signed);
@@ -261,8 +262,8 @@ impl<'w> OtherCounts<'w> {
 
     /// Adds a keyword whose counts were read before.
     pub fn add_counts(&mut self, read: &KeywordCounts) {
-        for (place, changes) in &read.counts {
-            if let Some(counts) = self.counts.get_mut(*place) {
+        for (index, changes) in &read.counts {
+            if let Some(counts) = self.counts.get_mut(*index) {
                 add_both(counts, *changes);
             }
         }
@@ -271,8 +272,8 @@ impl<'w> OtherCounts<'w> {
 
     /// The number of tweets that have the word at this index, in each window. A negative sum, which
     /// is possible if the keyword changed between the reads, counts as 0.
-    pub fn of_word(&self, place: usize) -> Both<u64> {
-        let counts = self.counts.get(place).copied().unwrap_or_default();
+    pub fn of_word(&self, index: usize) -> Both<u64> {
+        let counts = self.counts.get(index).copied().unwrap_or_default();
         counts.map(at_least_none)
     }
 

@@ -134,9 +134,9 @@ impl Tally {
     }
 
     fn add(&mut self, rank: u32, change: i64) {
-        let place = as_index(rank);
+        let index = as_index(rank);
         if let (Some(sum), Some(is_touched)) =
-            (self.changes.get_mut(place), self.is_touched.get_mut(place))
+            (self.changes.get_mut(index), self.is_touched.get_mut(index))
         {
             *sum += change;
             if !std::mem::replace(is_touched, true) {
@@ -149,11 +149,11 @@ impl Tally {
     fn drain(&mut self, mut visit: impl FnMut(u32, i64)) {
         self.touched.sort_unstable();
         for rank in self.touched.drain(..) {
-            let place = as_index(rank);
-            if let Some(is_touched) = self.is_touched.get_mut(place) {
+            let index = as_index(rank);
+            if let Some(is_touched) = self.is_touched.get_mut(index) {
                 *is_touched = false;
             }
-            let change = self.changes.get_mut(place).map(std::mem::take);
+            let change = self.changes.get_mut(index).map(std::mem::take);
             if let Some(change) = change.filter(|change| *change != 0) {
                 visit(rank, change);
             }

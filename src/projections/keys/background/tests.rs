@@ -102,7 +102,7 @@ impl Shard {
         let mut content = BackgroundContent::new(&self.map, &self.runs).unwrap();
         let (mut counts, mut names) = (Counts::new(), Vec::new());
         while let Some(entry) = content.next_entry().unwrap() {
-            let (times, word) = entry.place().unwrap();
+            let (times, word) = entry.bucket_and_word().unwrap();
             let width = times.end.millis() - times.start.millis();
             let word = String::from_utf8(word.to_vec()).unwrap();
             counts.insert((width, times.start.millis() / width, word), entry.count());
@@ -286,11 +286,11 @@ proptest! {
             let of_background = of_others(&shard, &words);
             prop_assert_eq!(of_background.totals(), of_rows.totals());
             let expected = shard.words_of_others((window, at));
-            for (place, word) in words.words().iter().enumerate() {
-                let found = of_background.of_word(place);
+            for (index, word) in words.words().iter().enumerate() {
+                let found = of_background.of_word(index);
                 prop_assert_eq!(found, expected.get(&word.word).copied().unwrap_or_default());
                 if !is_cut {
-                    prop_assert_eq!(found, of_rows.of_word(place));
+                    prop_assert_eq!(found, of_rows.of_word(index));
                 }
             }
         }
@@ -321,11 +321,11 @@ fn word_not_taken_by_a_cut_bucket_is_not_counted_for_others() {
         let own = &shard.keywords[0].rows;
         let words = WindowWords::read(own, (Window::Hour, NOON), 1, |_| false).unwrap();
         assert!(words.is_cut());
-        let place = words.words().iter().position(|one| one.word == "thing99");
-        let place = place.unwrap();
-        assert_eq!(words.words()[place].counts, [3, 0]);
+        let index = words.words().iter().position(|one| one.word == "thing99");
+        let index = index.unwrap();
+        assert_eq!(words.words()[index].counts, [3, 0]);
         let of_background = of_others(&shard, &words);
-        assert_eq!(of_background.of_word(place), [1, 0], "{is_merged}");
+        assert_eq!(of_background.of_word(index), [1, 0], "{is_merged}");
         shard.merge();
     }
 }
@@ -358,8 +358,8 @@ fn week_is_read_from_whole_days_and_the_hours_around_them() {
     counts.add_shard(&rows, &[]).unwrap();
     assert_eq!(counts.totals(), [126, 124]);
     assert_eq!(words.words().len(), 30);
-    for place in 0..30 {
-        assert_eq!(counts.of_word(place), [126, 124]);
+    for index in 0..30 {
+        assert_eq!(counts.of_word(index), [126, 124]);
     }
     // The meter counts the bytes of a row when the row is found, and again when it is read.
     let read = usize::try_from(meter.bytes()).unwrap();

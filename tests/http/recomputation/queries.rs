@@ -1,4 +1,4 @@
-//! The questions: all of them, or a sample with every keyword, moment, window and order.
+//! The queries: all of them, or a sample with every keyword, moment, window and order.
 
 use std::ops::Range;
 
@@ -15,9 +15,9 @@ use crate::common::chance::Chance;
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
 
-/// Number of questions for each window and item of [`RANKINGS`].
+/// Number of queries for each window and item of [`RANKINGS`].
 const SAMPLES: usize = 3;
-/// Number of questions about related words, and of questions about overviews: at least as many as
+/// Number of queries about related words, and of queries about overviews: at least as many as
 /// there are moments.
 const SAMPLES_ACROSS: usize = 24;
 
@@ -28,9 +28,9 @@ const LIMITS: [usize; 3] = [1, 20, 100];
 /// name.
 pub type Moment = Option<i64>;
 
-/// A question about one keyword, given by its index, or about all keywords.
+/// A query about one keyword, given by its index, or about all keywords.
 #[derive(Debug, Clone, Copy)]
-pub enum Question {
+pub enum Query {
     Ranking {
         keyword: usize,
         /// Index into [`RANKINGS`].
@@ -66,15 +66,15 @@ pub enum Question {
     },
 }
 
-/// The recomputed state from which questions are answered.
+/// The recomputed state from which queries are answered.
 pub struct State<'a> {
     pub views: Vec<View<'a>>,
     pub spikes: Vec<Spikes>,
     pub now: i64,
 }
 
-impl Question {
-    /// All questions at these moments.
+impl Query {
+    /// All queries at these moments.
     pub fn all(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
         let mut all = Vec::new();
         for at in moments.iter().copied() {
@@ -103,8 +103,8 @@ impl Question {
         all
     }
 
-    /// A sample of the questions. The questions about rankings cover every keyword, moment, window,
-    /// kind of ranked items and order. The other kinds of questions cover every moment, and every
+    /// A sample of the queries. The queries about rankings cover every keyword, moment, window,
+    /// kind of ranked items and order. The other kinds of queries cover every moment, and every
     /// window if they have one.
     pub fn some(keywords: usize, moments: &[Moment], chance: &mut Chance) -> Vec<Self> {
         let keywords: Vec<usize> = (0..keywords).collect();
@@ -142,14 +142,14 @@ impl Question {
         some
     }
 
-    /// The questions about spikes and expected counts before a moment.
+    /// The queries about spikes and expected counts before a moment.
     fn of_hours(keyword: usize, to: Moment) -> Vec<Self> {
-        let mut questions = vec![Self::Spikes { keyword, to }];
+        let mut queries = vec![Self::Spikes { keyword, to }];
         if let Some(to) = to {
-            questions.push(Self::SpikesOfYear { keyword, to });
-            questions.push(Self::Expected { keyword, to });
+            queries.push(Self::SpikesOfYear { keyword, to });
+            queries.push(Self::Expected { keyword, to });
         }
-        questions
+        queries
     }
 
     /// The path below `/api/v1`.
@@ -264,7 +264,7 @@ impl<'a, T: Copy> Deck<'a, T> {
         if self.left.is_empty() {
             self.left.extend_from_slice(self.cards);
         }
-        let place = chance.below(self.left.len() as u64) as usize;
-        self.left.swap_remove(place)
+        let index = chance.below(self.left.len() as u64) as usize;
+        self.left.swap_remove(index)
     }
 }

@@ -1,7 +1,7 @@
-//! The usual tweets: how many tweets are expected in an hour by the hours before it, and how widely
-//! counts scatter around that number. `docs/spikes.md` has the reasons.
+//! The expected number of tweets of an hour, computed from the hours before it, and the dispersion
+//! of counts around that number. `docs/spikes.md` has the reasons.
 //!
-//! All of it depends only on the [`LOOKBACK`] hours before an hour. So an hour has one expectation,
+//! Both depend only on the [`LOOKBACK`] hours before the hour. So an hour has the same expectation,
 //! whatever span is queried. Rates are in thousandths of a tweet an hour.
 
 use super::hourly_counts::{DAY, HourlyCounts, WEEK};
@@ -61,21 +61,21 @@ struct Distance {
 
 /// The expectations of one keyword. Computed values are kept.
 #[derive(Debug)]
-pub(super) struct Usual<'a> {
+pub(super) struct Expectations<'a> {
     counts: &'a HourlyCounts,
     /// The hour of the oldest tweet.
     oldest: i64,
-    /// By hour: the [`Usual::base`]; 0 when it is not computed yet.
+    /// By hour: the [`Expectations::base`]; 0 when it is not computed yet.
     bases: Vec<u64>,
-    /// By block: the [`Usual::level`]; 0 when it is not computed yet.
+    /// By block: the [`Expectations::level`]; 0 when it is not computed yet.
     levels: Vec<u64>,
-    /// By block: the [`Usual::ratio`] and its weight; 0 when they are not computed yet.
+    /// By block: the [`Expectations::ratio`] and its weight; 0 when they are not computed yet.
     ratios: Vec<(u64, u64)>,
     /// The day that was queried last, and the distances of the hours before it.
     scatter: Option<(i64, Vec<Distance>)>,
 }
 
-impl<'a> Usual<'a> {
+impl<'a> Expectations<'a> {
     /// The expectations from these counts, which begin [`LOOKBACK`] hours before the first queried
     /// hour.
     pub(super) fn new(counts: &'a HourlyCounts, oldest: i64) -> Self {
@@ -95,7 +95,7 @@ impl<'a> Usual<'a> {
         self.oldest + MIN_HISTORY
     }
 
-    /// The expected number of tweets of an hour, in thousandths; `None` before [`Usual::first`].
+    /// The expected number of tweets of an hour, in thousandths; `None` before [`Expectations::first`].
     pub(super) fn expected(&mut self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;
@@ -158,7 +158,7 @@ impl<'a> Usual<'a> {
     /// hours in the weeks before. It is the median over blocks, weighted by their base. It is 1
     /// until there are two days to compare.
     fn level(&mut self, block: i64) -> u64 {
-        let position = self.place(block);
+        let position = self.index_of(block);
         if let Some(known) = self
             .levels
             .get(position)
@@ -197,7 +197,7 @@ impl<'a> Usual<'a> {
     /// The tweets of a block, divided by those of the same block in the weeks before; and its
     /// weight.
     fn ratio(&mut self, block: i64) -> (u64, u64) {
-        let position = self.place(block);
+        let position = self.index_of(block);
         if let Some(known) = self.ratios.get(position).filter(|(_, base)| *base > 0) {
             return *known;
         }
@@ -213,8 +213,8 @@ impl<'a> Usual<'a> {
         ratio
     }
 
-    /// The usual tweets of an hour by the weeks before, with the [`PRIOR`]: the mean of the middle
-    /// half of the same hour in four earlier weeks, and of the hours beside it.
+    /// The base of an hour: the mean of the middle half of the counts, with the [`PRIOR`], of the
+    /// same hour in four earlier weeks and of the hours beside it.
     fn base(&mut self, hour: i64) -> u64 {
         let position = self.counts.position(hour);
         let known = position.and_then(|position| self.bases.get(position).copied());
@@ -253,7 +253,7 @@ impl<'a> Usual<'a> {
     }
 
     /// The index of a block, from the first one.
-    fn place(&self, block: i64) -> usize {
+    fn index_of(&self, block: i64) -> usize {
         let first = self.counts.start().div_euclid(BLOCK);
         usize::try_from(block - first).unwrap_or(usize::MAX)
     }

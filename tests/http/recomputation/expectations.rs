@@ -15,17 +15,17 @@ pub const PRIOR: u64 = 500;
 
 /// The number of tweets of each hour of a keyword, and the expected number. Hours are numbered from
 /// 1970-01-01. Bases and expectations are in thousandths of a tweet.
-pub struct Usual {
+pub struct Expectations {
     counts: HashMap<i64, u64>,
     /// The hour of the oldest tweet.
     oldest: i64,
-    /// The [`Usual::base`] of hours for which it was computed.
+    /// The [`Expectations::base`] of hours for which it was computed.
     bases: RefCell<HashMap<i64, u64>>,
-    /// The [`Usual::expected`] of hours for which it was computed.
+    /// The [`Expectations::expected`] of hours for which it was computed.
     expectations: RefCell<HashMap<i64, u64>>,
 }
 
-impl Usual {
+impl Expectations {
     /// `None` for a keyword without tweets.
     pub fn of(view: &View<'_>) -> Option<Self> {
         let hour = |millis: i64| millis.div_euclid(Timestamp::HOUR);
@@ -56,7 +56,7 @@ impl Usual {
         self.count(hour) * 1_000 + PRIOR
     }
 
-    /// The expected number of tweets of an hour, in thousandths; `None` before [`Usual::first`].
+    /// The expected number of tweets of an hour, in thousandths; `None` before [`Expectations::first`].
     pub fn expected(&self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;
