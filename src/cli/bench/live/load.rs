@@ -166,9 +166,9 @@ impl Load {
         let began = Instant::now();
         let start = self.tally.progress.load(Ordering::Relaxed);
         let keywords = u64::try_from(self.keywords.len())?;
-        let rounds_per_second = u64::from(self.arguments.rate).div_ceil(keywords).max(1);
-        let mut ticks =
-            tokio::time::interval(Duration::from_secs(1) / u32::try_from(rounds_per_second)?);
+        // A longer interval would make the loop wait beyond the measured time.
+        let interval = round_interval(keywords, self.arguments.rate).min(self.length());
+        let mut ticks = tokio::time::interval(interval);
         let mut on_the_way = tokio::task::JoinSet::new();
         let mut rounds = 0_u64;
         while began.elapsed() < self.length() {
@@ -244,6 +244,12 @@ impl Load {
     }
 }
 
+/// The time between two rounds of one tweet for each keyword, so that `rate` tweets a second are
+/// published.
+fn round_interval(keywords: u64, rate: u32) -> Duration {
+    Duration::from_secs(keywords) / rate.max(1)
+}
+
 /// Publishes lines; returns the last sequence written.
 pub(super) async fn publish(client: &ServerClient, body: String) -> anyhow::Result<u64> {
     let body = Some(("application/x-ndjson", body.into_bytes()));
@@ -257,4 +263,16 @@ pub(super) async fn publish(client: &ServerClient, body: String) -> anyhow::Resu
         .get("seq")
         .and_then(Value::as_u64)
         .unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_keep_the_rate_whether_or_not_the_keywords_divide_it() {
+        assert_eq!(round_interval(10, 200), Duration::from_millis(50));
+        assert_eq!(round_interval(3, 10), Duration::from_millis(300));
+        assert_eq!(round_interval(100, 50), Duration::from_secs(2));
+    }
 }

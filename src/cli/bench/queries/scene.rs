@@ -3,6 +3,7 @@
 //! The keyword `big` has many tweets, spread evenly over some days up to now. The other keywords
 //! have tweets that are spread over the last two days.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -207,19 +208,19 @@ impl Scene {
         format!("/api/v1{path}&at={at}")
     }
 
-    /// Posts tweets with the current time until `ends` is set: at most `rate` per second, rounded
-    /// up to a multiple of [`BODIES_PER_SECOND`]. Waits until they are folded, and returns their
-    /// number.
+    /// Posts tweets with the current time until `ends` is set, at most `rate` per second. Waits
+    /// until they are folded, and returns their number.
     pub(super) async fn publish_until(&self, ends: &AtomicBool, rate: u32) -> anyhow::Result<u64> {
-        let mut posted = 0;
+        let (mut posted, mut body_number) = (0, 0);
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / BODIES_PER_SECOND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !ends.load(Ordering::Relaxed) {
             ticks.tick().await;
             let mut body = String::new();
-            for number in 0..rate.div_ceil(BODIES_PER_SECOND) {
+            for number in tweets_of_body(body_number, rate) {
                 body.push_str(&self.line(number % 2 == 0, Timestamp::now())?);
             }
+            body_number += 1;
             match post(&self.client, body).await {
                 Ok(answer) => posted += answer.journaled,
                 Err(error) => tracing::debug!("a body was refused: {error:#}"),
@@ -247,6 +248,13 @@ impl Scene {
     }
 }
 
+/// The numbers of the tweets in a body, if [`BODIES_PER_SECOND`] bodies a second have `rate` tweets
+/// a second on average. Bodies and tweets are numbered from 0.
+fn tweets_of_body(number: u64, rate: u32) -> Range<u64> {
+    let before = |number: u64| number.saturating_mul(rate.into()) / u64::from(BODIES_PER_SECOND);
+    before(number)..before(number.saturating_add(1))
+}
+
 /// The line with the tweet of [`MARK`], which is posted last.
 fn marking_line(now: Timestamp) -> String {
     let line = json!({
@@ -261,4 +269,30 @@ fn marking_line(now: Timestamp) -> String {
 fn age(number: u64, tweets: u64, days: i64) -> i64 {
     let step = days.saturating_mul(Timestamp::DAY) / i64::try_from(tweets.max(1)).unwrap_or(1);
     step.saturating_mul(i64::try_from(tweets.saturating_sub(number)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_of_a_second_have_as_many_tweets_as_the_rate() {
+        let bodies = |rate| (0..10).map(move |number| tweets_of_body(number, rate));
+        let lengths = |rate| bodies(rate).map(|body| body.end - body.start);
+        assert_eq!(lengths(10).collect::<Vec<_>>(), [1; 10]);
+        assert_eq!(
+            lengths(11).collect::<Vec<_>>(),
+            [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]
+        );
+        assert_eq!(
+            lengths(25).collect::<Vec<_>>(),
+            [2, 3, 2, 3, 2, 3, 2, 3, 2, 3]
+        );
+        assert_eq!(lengths(2_000).collect::<Vec<_>>(), [200; 10]);
+        assert_eq!(
+            bodies(11).flatten().collect::<Vec<_>>(),
+            (0..11).collect::<Vec<_>>()
+        );
+        assert_eq!(tweets_of_body(10, 11), 11..12);
+    }
 }
