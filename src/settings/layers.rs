@@ -5,21 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::SettingsError;
+use super::file::{flatten, parse, read};
 
 /// The prefix of environment variables that are settings.
 const VARIABLE_PREFIX: &str = "TIDINGS_";
-
-/// Size limit of a settings file, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +129,12 @@ impl Layers {
     }
 
     /// Sets a value written without TOML quotes; it is parsed as the type of the default.
-    fn put_text(&mut self, key: &str, text: &str, source: SettingSource) -> Result<(), SettingsError> {
+    fn put_text(
+        &mut self,
+        key: &str,
+        text: &str,
+        source: SettingSource,
+    ) -> Result<(), SettingsError> {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
             Some(Value::Integer(_)) => text.replace('_', "").parse().ok().map(Value::Integer),
@@ -175,146 +174,9 @@ impl Layers {
         }
     }
 
-    fn entry(&self, key: &str) -> Result<&SettingEntry, SettingsError> {
+    pub(super) fn entry(&self, key: &str) -> Result<&SettingEntry, SettingsError> {
         self.0
             .get(key)
             .ok_or_else(|| self.unknown(key, SettingSource::Default))
     }
-
-    fn take<'a, T>(
-        &'a self,
-        key: &str,
-        right: &str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Result<T, SettingsError> {
-        let entry = self.entry(key)?;
-        read(&entry.value).ok_or_else(|| SettingsError::Invalid {
-            key: key.to_owned(),
-            found: entry.value.to_string(),
-            from: entry.source.clone(),
-            right: right.to_owned(),
-        })
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<&str, SettingsError> {
-        self.take(key, "a text", Value::as_str)
-    }
-
-    pub(super) fn texts(&self, key: &str) -> Result<Vec<String>, SettingsError> {
-        self.take(key, "a list of texts", |value| {
-            let items = value.as_array()?.iter();
-            items.map(|item| item.as_str().map(str::to_owned)).collect()
-        })
-    }
-
-    /// A list of at most `max` texts that are not blank and have at most `max_characters`.
-    pub(super) fn words(
-        &self,
-        key: &str,
-        max: usize,
-        max_characters: usize,
-    ) -> Result<Vec<String>, SettingsError> {
-        let right = format!("a list of at most {max} texts of 1 to {max_characters} characters");
-        let is_word = |text: &str| {
-            let is_blank = text.chars().all(char::is_whitespace);
-            !is_blank && text.chars().count() <= max_characters
-        };
-        self.take(key, &right, |value| {
-            let items = value.as_array().filter(|items| items.len() <= max)?.iter();
-            let texts = items.map(|item| item.as_str().filter(|text| is_word(text)));
-            texts.map(|text| text.map(str::to_owned)).collect()
-        })
-    }
-
-    pub(super) fn switch(&self, key: &str) -> Result<bool, SettingsError> {
-        self.take(key, "true or false", Value::as_bool)
-    }
-
-    pub(super) fn whole(
-        &self,
-        key: &str,
-        allowed: RangeInclusive<u64>,
-    ) -> Result<u64, SettingsError> {
-        let right = format!(
-            "a whole number from {} to {}",
-            allowed.start(),
-            allowed.end()
-        );
-        self.take(key, &right, |value| {
-            let number = u64::try_from(value.as_integer()?).ok()?;
-            allowed.contains(&number).then_some(number)
-        })
-    }
-
-    pub(super) fn address(&self, key: &str) -> Result<SocketAddr, SettingsError> {
-        self.take(
-            key,
-            "an IP address and a port, such as \"127.0.0.1:4820\"",
-            |value| value.as_str()?.parse().ok(),
-        )
-    }
-
-    pub(super) fn optional_address(&self, key: &str) -> Result<Option<SocketAddr>, SettingsError> {
-        if self.text(key)?.is_empty() {
-            return Ok(None);
-        }
-        self.address(key).map(Some)
-    }
-
-    /// The text of a key; `None` when it is empty.
-    pub(super) fn optional_text(&self, key: &str) -> Result<Option<&str>, SettingsError> {
-        Ok(Some(self.text(key)?).filter(|text| !text.is_empty()))
-    }
-
-    /// The value of a key that accepts a fixed set of words.
-    pub(super) fn choice<T: Copy>(
-        &self,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Result<T, SettingsError> {
-        let names: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-        self.take(key, &names.join(" or "), |value| {
-            let text = value.as_str()?;
-            words
-                .iter()
-                .find(|(word, _)| *word == text)
-                .map(|(_, meaning)| *meaning)
-        })
-    }
-}
-
-/// Reads a settings file of at most [`MAX_FILE_BYTES`], which may be a pipe.
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_FILE_BYTES.saturating_add(1))
-        .read_to_string(&mut text)?;
-    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > MAX_FILE_BYTES) {
-        let what = format!("it has more than {MAX_FILE_BYTES} bytes");
-        return Err(io::Error::other(what));
-    }
-    Ok(text)
-}
-
-fn parse(text: &str, path: &Path) -> Result<Table, SettingsError> {
-    text.parse().map_err(|source| SettingsError::Syntax {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Turns tables into dotted keys. An empty table is kept as a key, so that an unknown section is
-/// found.
-fn flatten(table: Table) -> Vec<(String, Value)> {
-    let mut flat = Vec::new();
-    for (key, value) in table {
-        match value {
-            Value::Table(inner) if !inner.is_empty() => {
-                let inner = flatten(inner).into_iter();
-                flat.extend(inner.map(|(rest, value)| (format!("{key}.{rest}"), value)));
-            }
-            value => flat.push((key, value)),
-        }
-    }
-    flat
 }

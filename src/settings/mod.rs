@@ -8,11 +8,21 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod error;
+mod file;
+mod given;
+mod http;
 mod layers;
+mod live;
 mod nats;
+mod values;
 mod views;
 
-pub use layers::{SettingSource, Layers, SettingEntry};
+pub use error::SettingsError;
+pub use given::{Given, layers, variables};
+pub use http::HttpSettings;
+pub use layers::{Layers, SettingEntry, SettingSource};
+pub use live::LiveSettings;
 pub use nats::{ContextError, NatsSettings};
 pub use views::{SpikeLimits, TextSettings};
 
@@ -22,63 +32,6 @@ const MIB: u64 = 1024 * 1024;
 
 /// The defaults: every key with its comment and unit.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
-
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// A file cannot be read.
-    #[error("the settings file {path} cannot be read: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file is not TOML.
-    #[error("the settings file {path} is not TOML: {source}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// The location in the file, and the error.
-        #[source]
-        source: toml::de::Error,
-    },
-    /// The key does not exist.
-    #[error("unknown setting {key:?} (from {from}); {suggestion}")]
-    Unknown {
-        /// The key as given.
-        key: String,
-        /// The source of the key.
-        from: SettingSource,
-        /// The nearest key, or how to list all keys.
-        suggestion: String,
-    },
-    /// The value does not fit the key.
-    #[error("the setting {key} is {found} (from {from}); it must be {right}")]
-    Invalid {
-        /// The key.
-        key: String,
-        /// The value as given.
-        found: String,
-        /// The source of the value.
-        from: SettingSource,
-        /// The values that the key accepts.
-        right: String,
-    },
-    /// A context of the `nats` command cannot be used.
-    #[error(transparent)]
-    Context(#[from] ContextError),
-    /// A flag or variable is not written like a setting.
-    #[error("{name} is not of the form {form}")]
-    Form {
-        /// The flag or variable.
-        name: String,
-        /// The form it should have.
-        form: &'static str,
-    },
-}
 
 /// All settings in force.
 #[derive(Debug, Clone)]
@@ -120,31 +73,6 @@ pub struct LogSettings {
     pub level: String,
     /// The format of log lines.
     pub format: LogFormat,
-}
-
-/// Limits and times of the HTTP server.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// Host names that the server accepts in requests.
-    pub hosts: Vec<String>,
-    /// A folder with another build of the dashboard; `None`: the one in the binary.
-    pub ui_dir: Option<PathBuf>,
-    /// Maximum number of open connections.
-    pub connections: usize,
-    /// Time limit for the head of a request.
-    pub header_timeout: Duration,
-    /// Time limit between two pieces of a body.
-    pub body_idle_timeout: Duration,
-    /// Time limit for a whole body.
-    pub body_timeout: Duration,
-    /// A client that reads nothing of its answer for this long is reset.
-    pub write_idle_timeout: Duration,
-    /// Maximum size of request bodies in memory, over all clients, in bytes.
-    pub body_budget: u64,
-    /// Maximum size of answers that wait to be written, over all clients, in bytes.
-    pub answer_budget: u64,
-    /// A separate address for `/metrics`; `None`: `listen`.
-    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Limits of scans: queries that may read many rows.
@@ -202,82 +130,6 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
 }
 
-/// Limits and times of live clients.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveSettings {
-    /// Minimum time between two updates of a channel.
-    pub flush: Duration,
-    /// Maximum number of live clients.
-    pub sessions: usize,
-    /// Maximum number of subscriptions per client.
-    pub subscriptions: usize,
-    /// Time after which a client that reads nothing is disconnected.
-    pub slow: Duration,
-    /// Time after which a client that sends nothing is pinged.
-    pub silence: Duration,
-    /// Maximum number of messages that a client may send at once.
-    pub burst: u32,
-    /// Maximum number of messages per second that a client may send over a longer time.
-    pub rate: u32,
-    /// Time that a disconnected client has to resume.
-    pub linger: Duration,
-    /// Maximum size of the updates kept per channel for resuming clients, in bytes.
-    pub ring_bytes: usize,
-    /// Maximum memory for the channels of all clients together, in bytes.
-    pub budget: usize,
-}
-
-/// The settings given on the command line.
-#[derive(Debug, Clone, Default)]
-pub struct Given {
-    /// `--config FILE`.
-    pub file: Option<PathBuf>,
-    /// Flags: name, key, and value as written.
-    pub flags: Vec<(String, String, String)>,
-}
-
-/// The variables of the environment whose names begin with `TIDINGS_`.
-///
-/// # Errors
-/// [`SettingsError::Form`] when one of them is not UTF-8.
-pub fn variables() -> Result<Vec<(String, String)>, SettingsError> {
-    std::env::vars_os()
-        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TIDINGS_"))
-        .map(
-            |(name, value)| match (name.into_string(), value.into_string()) {
-                (Ok(name), Ok(value)) => Ok((name, value)),
-                (Ok(name), Err(_)) => Err(SettingsError::Form {
-                    name,
-                    form: "NAME=VALUE in UTF-8",
-                }),
-                (Err(name), _) => Err(SettingsError::Form {
-                    name: name.to_string_lossy().into_owned(),
-                    form: "NAME=VALUE in UTF-8",
-                }),
-            },
-        )
-        .collect()
-}
-
-/// Merges the defaults, the file, the variables and the flags.
-///
-/// # Errors
-/// [`SettingsError`], which names the wrong key and the source of its value.
-pub fn layers(
-    given: &Given,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<Layers, SettingsError> {
-    let mut layers = Layers::of_defaults(DEFAULTS)?;
-    if let Some(path) = &given.file {
-        layers.lay_file(path)?;
-    }
-    layers.lay_variables(variables)?;
-    for (flag, key, text) in &given.flags {
-        layers.lay_flag(flag, key, text)?;
-    }
-    Ok(layers)
-}
-
 impl Settings {
     /// Reads and checks every key.
     ///
@@ -325,42 +177,6 @@ impl Settings {
             },
             live: LiveSettings::from_layers(layers)?,
             nats: nats::read(layers)?,
-        })
-    }
-}
-
-impl HttpSettings {
-    fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
-        let millis = |key| millis(layers, key, 1..=3_600_000);
-        Ok(Self {
-            hosts: layers.texts("http.hosts")?,
-            ui_dir: layers.optional_text("http.ui_dir")?.map(PathBuf::from),
-            connections: size(layers.whole("http.connections", 1..=1_000_000)?),
-            header_timeout: millis("http.header_timeout_ms")?,
-            body_idle_timeout: millis("http.body_idle_timeout_ms")?,
-            body_timeout: millis("http.body_timeout_ms")?,
-            write_idle_timeout: millis("http.write_idle_timeout_ms")?,
-            body_budget: layers.whole("http.body_budget", MIB..=1024 * 1024 * MIB)?,
-            answer_budget: layers.whole("http.answer_budget", MIB..=1024 * 1024 * MIB)?,
-            metrics_listen: layers.optional_address("http.metrics_listen")?,
-        })
-    }
-}
-
-impl LiveSettings {
-    fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
-        let millis = |key| millis(layers, key, 100..=3_600_000);
-        Ok(Self {
-            flush: self::millis(layers, "live.flush_ms", 1..=60_000)?,
-            sessions: size(layers.whole("live.sessions", 1..=10_000_000)?),
-            subscriptions: size(layers.whole("live.subscriptions", 1..=1_000_000)?),
-            slow: millis("live.slow_ms")?,
-            silence: millis("live.silence_ms")?,
-            burst: count(layers.whole("live.burst", 1..=1_000_000)?),
-            rate: count(layers.whole("live.rate", 1..=1_000_000)?),
-            linger: millis("live.linger_ms")?,
-            ring_bytes: size(layers.whole("live.ring_bytes", 1024..=1024 * MIB)?),
-            budget: size(layers.whole("live.budget", MIB..=1024 * 1024 * MIB)?),
         })
     }
 }

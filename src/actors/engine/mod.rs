@@ -35,6 +35,7 @@ mod residents;
 mod restart_policy;
 mod root;
 pub(in crate::actors) mod root_watch;
+mod ruled_set;
 mod shard;
 pub(crate) mod tracked_keywords;
 pub(crate) mod tracked_sets;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ruled_set::{RuledSet, Usage};
 use crate::events::{Keyword, KeywordRules};
 
 /// The limits on what requests to this server may track. They do not limit what comes through the
@@ -30,79 +31,6 @@ pub(crate) enum TrackLimit {
         /// The limit.
         max: usize,
     },
-}
-
-/// Tracked keywords, each with its rules.
-#[derive(Debug, Default)]
-pub(super) struct RuledSet {
-    rules: BTreeMap<Keyword, KeywordRules>,
-    /// Number of texts of all rules.
-    texts: usize,
-    /// The length of these texts, in bytes.
-    bytes: usize,
-}
-
-impl RuledSet {
-    pub(super) const fn rules(&self) -> &BTreeMap<Keyword, KeywordRules> {
-        &self.rules
-    }
-
-    /// Number of texts of all rules.
-    pub(super) const fn texts(&self) -> usize {
-        self.texts
-    }
-
-    /// The length of the texts of all rules, in bytes.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Sets the rules of a keyword that is tracked; `None` when it is not tracked. Returns whether
-    /// this changed anything.
-    fn set(&mut self, keyword: &Keyword, rules: Option<KeywordRules>) -> bool {
-        if self.rules.get(keyword) == rules.as_ref() {
-            return false;
-        }
-        if let Some(rules) = &rules {
-            self.texts = self.texts.saturating_add(rules.count());
-            self.bytes = self.bytes.saturating_add(rules.bytes());
-        }
-        let before = match rules {
-            Some(rules) => self.rules.insert(keyword.clone(), rules),
-            None => self.rules.remove(keyword),
-        };
-        if let Some(before) = before {
-            self.texts = self.texts.saturating_sub(before.count());
-            self.bytes = self.bytes.saturating_sub(before.bytes());
-        }
-        true
-    }
-
-    fn usage(&self, keyword: &Keyword) -> Usage {
-        let rules = self.rules.get(keyword);
-        Usage {
-            keywords: usize::from(rules.is_some()),
-            texts: rules.map_or(0, KeywordRules::count),
-        }
-    }
-}
-
-impl FromIterator<(Keyword, KeywordRules)> for RuledSet {
-    fn from_iter<I: IntoIterator<Item = (Keyword, KeywordRules)>>(keywords: I) -> Self {
-        let rules: BTreeMap<Keyword, KeywordRules> = keywords.into_iter().collect();
-        Self {
-            texts: rules.values().map(KeywordRules::count).sum(),
-            bytes: rules.values().map(KeywordRules::bytes).sum(),
-            rules,
-        }
-    }
-}
-
-/// What counts under the limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Usage {
-    keywords: usize,
-    texts: usize,
 }
 
 /// The reservations of one keyword.
@@ -202,7 +130,7 @@ impl TrackedSets {
         let is_new = own.keywords == 0 && own_arriving.keywords == 0;
         let keywords = self
             .shown
-            .rules
+            .rules()
             .len()
             .saturating_add(self.arriving.keywords);
         if is_new && keywords >= limits.keywords {
@@ -211,7 +139,7 @@ impl TrackedSets {
             });
         }
         let more = texts.saturating_sub(own.texts.saturating_add(own_arriving.texts));
-        let all = self.shown.texts.saturating_add(self.arriving.texts);
+        let all = self.shown.texts().saturating_add(self.arriving.texts);
         if more > 0 && all.saturating_add(more) > limits.rule_texts {
             return Err(TrackLimit::RuleTexts {
                 max: limits.rule_texts,
@@ -311,7 +239,7 @@ mod tests {
         assert_eq!(sets.hold(&b, 3, LIMITS), FULL);
         assert_eq!(sets.hold(&b, 2, LIMITS), Ok(()));
         sets.give_back(&b);
-        // The fold does not count the texts twice, and the reservation still holds them.
+        // The folded texts are within the reservation, so they are not counted twice.
         sets.set(&a, texts(3));
         assert_eq!(sets.hold(&b, 3, LIMITS), FULL);
         sets.set(&a, texts(1));

@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use super::flaw::ReadError;
 use super::log::{Log, segment_path};
-use super::reader::{RawRecord, ReadError, SegmentReader};
+use super::raw_record::RawRecord;
+use super::reader::SegmentReader;
 use super::scan::damage;
 use super::segment::{Segment, before};
 use crate::events::Sequence;

@@ -4,55 +4,15 @@
 
 use std::fs::File;
 
-use bytes::Bytes;
-
 use super::chunks::{CHUNK_BYTES, Chunks, SEEK_BYTES};
+use super::flaw::{Flaw, ReadError};
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, Introduces, RECORD_HEADER_BYTES, record_crc, u32_at,
 };
+use super::raw_record::RawRecord;
 use super::segment::{EndMark, FRAMES_START, Kind, Segment, SegmentHeader, before, io_error};
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
-
-/// A record in a chunk of the file.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::journal) struct RawRecord<'a> {
-    /// The sequence of the record.
-    pub(in crate::journal) sequence: Sequence,
-    /// The body of the record.
-    pub(in crate::journal) body: &'a [u8],
-    chunk: &'a Bytes,
-}
-
-impl RawRecord<'_> {
-    /// Returns a part of the body without copying it.
-    pub(in crate::journal) fn share(&self, part: &[u8]) -> Bytes {
-        self.chunk.slice_ref(part)
-    }
-}
-
-/// A location with bytes that differ from what was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Flaw {
-    /// Where the frame or record with these bytes begins.
-    pub(super) offset: u64,
-    /// The sequence of the last sound record before them.
-    pub(super) after: Sequence,
-    /// What is wrong.
-    pub(super) what: String,
-    /// Whether a crash in the middle of a group commit can have caused the flaw. It cannot cause a
-    /// sound header at a wrong offset.
-    pub(super) may_be_torn: bool,
-}
-
-/// Why a read failed.
-#[derive(Debug)]
-pub(super) enum ReadError {
-    /// The file could not be read.
-    Failed(JournalError),
-    /// The file was read and has a flaw.
-    Flawed(Flaw),
-}
 
 /// A read position in a segment.
 #[derive(Debug)]

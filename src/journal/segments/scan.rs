@@ -3,8 +3,9 @@
 //!
 //! In: the last segment. Out: the end of its sound frames, and what follows them.
 
+use super::flaw::{Flaw, ReadError};
 use super::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, Introduces};
-use super::reader::{Flaw, ReadError, SegmentReader};
+use super::reader::SegmentReader;
 use super::segment::{EndMark, Kind, Segment, SegmentHeader, before};
 use crate::events::{Incarnation, Sequence};
 use crate::journal::JournalError;
@@ -18,7 +19,7 @@ pub(super) enum Tail {
     Open,
     /// Bytes of a group that was never acknowledged.
     Torn {
-        /// The number of these bytes.
+        /// The number of bytes after the last sound frame.
         bytes: u64,
     },
 }

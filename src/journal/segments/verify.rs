@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cursor::open;
+use super::flaw::ReadError;
 use super::log::Log;
-use super::reader::{RawRecord, ReadError, SegmentReader};
+use super::raw_record::RawRecord;
+use super::reader::SegmentReader;
 use super::scan::{damage, end_mark, next_frame};
 use super::segment::{Segment, before};
 use crate::events::Sequence;

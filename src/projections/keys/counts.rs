@@ -6,48 +6,22 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bucket::{EntryKey, Group, GroupState, STATE_KEY, Width, parse_entry};
+use super::buckets::Buckets;
 use super::kept_sums::{BucketSums, WindowSums};
+use super::key_costs::KeyCosts;
 use super::key_sums::KeySums;
 use super::kind::KeyKind;
 use super::merge::{Scope, merge};
 use super::pending_keys::PendingKeys;
 use super::ranking::Span;
 use super::recount::recounted;
-use super::window_parts::{Costs, parts};
+use super::window_parts::parts;
 use super::window_words::Both;
 use super::{COUNTS_FORMAT, pending};
-use crate::events::{Sequence, Timestamp};
+use crate::events::Sequence;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Step, Tree, TreeReader};
 use crate::projections::{KeptResult, kept};
-
-/// Consecutive buckets of one width.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Buckets {
-    pub(super) width: Width,
-    pub(super) numbers: Range<u32>,
-}
-
-impl Buckets {
-    /// The time of the buckets.
-    pub(super) fn span(&self) -> Range<Timestamp> {
-        let Range { start, end } = self.numbers;
-        self.width.start(start)..self.width.start(end)
-    }
-
-    /// The buckets before the last one, and the last one. Most tweets come in the last one, so the
-    /// sums of the others can be kept for longer.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = Self> {
-        let Range { start, end } = self.numbers;
-        let last = end.saturating_sub(1).max(start);
-        let pieces = [start..last, last..end].into_iter();
-        let pieces = pieces.filter(|numbers| !numbers.is_empty());
-        pieces.map(|numbers| Self {
-            width: self.width,
-            numbers,
-        })
-    }
-}
 
 /// Counts of keys of one kind, read from rows.
 pub(super) struct KeyCounts<'r> {
@@ -66,7 +40,7 @@ impl<'r> KeyCounts<'r> {
         }
     }
 
-    fn pending(&self) -> Result<&PendingKeys, RowsError> {
+    pub(super) fn pending(&self) -> Result<&PendingKeys, RowsError> {
         match self.pending.get() {
             Some(pending) => Ok(pending),
             None => {
@@ -122,7 +96,7 @@ impl<'r> KeyCounts<'r> {
     }
 
     /// A result over the tweets of buckets, which the rows can keep.
-    fn kept<T: KeptResult>(
+    pub(super) fn kept<T: KeptResult>(
         &self,
         buckets: &Buckets,
         make: impl FnOnce() -> Result<T, RowsError>,
@@ -136,7 +110,7 @@ impl<'r> KeyCounts<'r> {
         Ok(self.state(width, bucket)?.has_room_for(new))
     }
 
-    fn state(&self, width: Width, bucket: u32) -> Result<GroupState, RowsError> {
+    pub(super) fn state(&self, width: Width, bucket: u32) -> Result<GroupState, RowsError> {
         let reader = TreeReader::new(self.rows, &COUNTS_FORMAT);
         let state = reader.get(&self.group(width, bucket).state_entry())?;
         Ok(GroupState::from_count(state))
@@ -293,62 +267,6 @@ impl<'r> KeyCounts<'r> {
             bucket,
             kind: self.kind,
         }
-    }
-}
-
-/// The number of keys that buckets have, which is the time that they cost. Kept numbers may be
-/// older than the last merge of pending tweets, which changes how many keys the map has. A day that
-/// had room for all of its keys still has it while no tweet of it was added.
-struct KeyCosts<'c>(&'c KeyCounts<'c>);
-
-/// The cost of a day.
-struct DayCost(Option<u64>);
-
-/// The cost of hours.
-struct HoursCost(u64);
-
-impl KeptResult for DayCost {
-    fn bytes(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-impl KeptResult for HoursCost {
-    fn bytes(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-impl Costs for KeyCosts<'_> {
-    fn of_day(&mut self, day: u32) -> Result<Option<u64>, RowsError> {
-        let Self(counts) = self;
-        let buckets = Buckets {
-            width: Width::Day,
-            numbers: day..day.saturating_add(1),
-        };
-        let cost = counts.kept(&buckets, || {
-            let new = counts.pending()?.distinct_in(&buckets);
-            let new = new.first().map_or(0, |(_, new)| *new);
-            let state = counts.state(Width::Day, day)?;
-            Ok(DayCost(state.has_room_for(new).then_some(state.keys)))
-        })?;
-        Ok(cost.0)
-    }
-
-    fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
-        let Self(counts) = self;
-        let buckets = Buckets {
-            width: Width::Hour,
-            numbers: hours.clone(),
-        };
-        let cost = counts.kept(&buckets, || {
-            let sum = hours.clone().try_fold(0_u64, |sum, hour| {
-                let state = counts.state(Width::Hour, hour)?;
-                Ok::<_, RowsError>(sum.saturating_add(state.keys))
-            });
-            Ok(HoursCost(sum?))
-        })?;
-        Ok(cost.0)
     }
 }
 

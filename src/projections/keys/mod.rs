@@ -20,10 +20,12 @@
 
 pub mod background;
 mod bucket;
+mod buckets;
 mod counts;
 mod group_edits;
 mod hours;
 mod kept_sums;
+mod key_costs;
 mod key_sums;
 mod kind;
 mod merge;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 
 use super::bucket::Width;
-use super::counts::Buckets;
+use super::buckets::Buckets;
 use super::kind::KeyKind;
 use super::pending;
 use crate::projections::rows::{Rows, RowsError};

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::bucket::Width;
-use super::counts::Buckets;
+use super::buckets::Buckets;
 use super::ranking::Span;
 use super::window_words::Both;
 use crate::projections::rows::RowsError;

@@ -13,6 +13,7 @@
 //!
 //! `docs/spikes.md` has the formulas and their reasons.
 
+mod comparison;
 mod expectations;
 mod hourly_counts;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod reasons;
 mod samples;
 mod search;
 mod settings;
+mod usual_tweets;
 
 pub use query::{Spike, expected_per_hour, spikes};
 pub use reasons::{Explainer, MAX_REASON_KEYS, MAX_REASON_TWEETS, Reasons};

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
-use super::page::{TweetPage, pack_page};
+use super::page::TweetPage;
+use super::page_compression::pack_page;
 use crate::projections::{RowChange, Rows, RowsError, Seek, TweetKey};
 
 /// Maximum number of lower bounds of closed pages in memory. Tweets that several publishers send at
@@ -43,11 +44,11 @@ pub(super) struct ClosedPages {
     /// The lower bounds of the newest closed pages, without gaps up to the open page. With them a
     /// tweet that is a little late finds its page without reading rows.
     near: Vec<TweetKey>,
-    /// Pages that this batch has read or made, by lower bound; `None` for a page that it has
+    /// Pages that this batch has read or made, by lower bound; `None` for a page that the batch has
     /// removed.
     touched: BTreeMap<TweetKey, Option<Touched<TweetPage>>>,
-    /// The tweet that was looked up last, and the lower bound of its page. An event looks its tweet
-    /// up before it changes it.
+    /// The tweet that was looked up last, and the lower bound of its page. The fold looks a tweet
+    /// up before it changes the tweet.
     found: Option<(TweetKey, TweetKey)>,
 }
 

@@ -16,6 +16,7 @@ mod entry;
 mod filter;
 mod late_metrics;
 pub(crate) mod page;
+mod page_compression;
 mod query;
 mod ranking;
 mod scan;

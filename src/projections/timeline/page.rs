@@ -6,15 +6,13 @@
 //! read and written rarely, so a store compresses bound and tweets with zstd and puts their
 //! uncompressed length in front.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use bytes::Bytes;
-use zstd::zstd_safe::CParameter;
 
 use super::entry::{PageEntry, parse_entry, upcast_entries, write_entry};
-use crate::events::{Sequence, Timestamp, binary};
-use crate::projections::row_format::ROW_HEADER_BYTES;
+use super::page_compression::{COMPRESSED, PLAIN, pack_page, unpack};
+use crate::events::{Sequence, Timestamp};
 use crate::projections::{
     FoldedTweet, RowFormat, RowKey, RowKind, Rows, RowsError, Seek, TweetKey,
 };
@@ -25,8 +23,6 @@ pub const MAX_PAGE_BYTES: usize = 6 * 1024;
 
 /// The memory of a page grows by this many bytes: room for one or two tweets.
 const GROWTH_BYTES: usize = 768;
-const PLAIN: u8 = 3;
-const COMPRESSED: u8 = 4;
 
 /// The earlier versions, whose rows have neither `changed_at` nor the records of the tweets.
 const BARE_PLAIN: u8 = 1;
@@ -48,27 +44,6 @@ pub const PAGE_FORMAT: RowFormat = RowFormat {
     versions: &[PLAIN, COMPRESSED],
     pack: Some(pack_page),
 };
-
-const LEVEL: i32 = 1;
-/// The size of the table of zstd, as a power of two. A page has fewer positions. The usual table
-/// for this level is four times as large, which costs time and makes pages hardly smaller.
-const HASH_LOG: u32 = 13;
-/// A page is never larger than a few stored tweets. A row with a greater length is damaged.
-const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
-
-thread_local! {
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
-        RefCell::new(compressor());
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
-        RefCell::new(zstd::bulk::Decompressor::new().ok());
-}
-
-fn compressor() -> Option<zstd::bulk::Compressor<'static>> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
-    let table = CParameter::HashLog(HASH_LOG);
-    compressor.set_parameter(table).ok()?;
-    Some(compressor)
-}
 
 /// The tweets from `lower` up to the next page, in key order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,19 +247,14 @@ impl TweetPage {
     /// Reads a row.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when it is not what [`TweetPage::encode`] or [`pack_page`] wrote.
+    /// [`RowsError::Damaged`] when it is not what [`TweetPage::encode`] or `pack_page` wrote.
     pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
         let damaged = |what: &str| RowsError::damaged(key, what);
         let bare = [BARE_PLAIN, BARE_COMPRESSED];
         let (version, changed_at, body) = PAGE_FORMAT.open_or_bare(&bare, key, row)?;
         let decompressed;
         let content = if version == COMPRESSED || version == BARE_COMPRESSED {
-            let (length, compressed) = body
-                .split_first_chunk::<4>()
-                .ok_or_else(|| damaged("no length"))?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-            decompressed = decompress(compressed, length.min(MAX_DECOMPRESSED))
-                .map_err(|error| RowsError::damaged(key, error))?;
+            decompressed = unpack(body).map_err(|error| RowsError::damaged(key, error))?;
             &decompressed
         } else {
             body
@@ -310,33 +280,6 @@ impl TweetPage {
             starts,
         })
     }
-}
-
-/// Packs the row of a closed page; `None` when the row is written unchanged.
-pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
-    let (header, content) = row.split_at_checked(ROW_HEADER_BYTES)?;
-    let (&PLAIN, changed_at) = header.split_first()? else {
-        return None;
-    };
-    let compressed =
-        COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(content).ok())?;
-    if compressed.len() >= content.len() {
-        return None;
-    }
-    let mut packed = Vec::with_capacity(compressed.len().saturating_add(ROW_HEADER_BYTES + 4));
-    packed.push(COMPRESSED);
-    packed.extend_from_slice(changed_at);
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    packed.extend_from_slice(&length.to_le_bytes());
-    packed.extend_from_slice(&compressed);
-    Some(packed)
-}
-
-fn decompress(compressed: &[u8], max: usize) -> std::io::Result<Vec<u8>> {
-    DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
-        Some(decompressor) => decompressor.decompress(compressed, max),
-        None => zstd::bulk::decompress(compressed, max),
-    })
 }
 
 fn write_key(key: &TweetKey, out: &mut Vec<u8>) {

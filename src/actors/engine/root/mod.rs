@@ -4,65 +4,34 @@
 //! fails, or a query meets damaged rows, it stops all of them, opens the views again (healing or
 //! rebuilding them) and restarts the reader and the shards. The pause before a restart grows while
 //! restarts fail. The root ends when it is asked to finish. Nothing restarts it: when it fails, the
-//! process ends ([`RootWatch`]).
+//! process ends ([`RootWatch`](super::root_watch::RootWatch)).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use self::children::Children;
+pub(super) use self::handle::{RootHandle, startup_error};
 use self::recovery::Recovery;
 use self::view_switch::ViewSwitch;
-use super::causes::Waiting;
 use super::core::Core;
-use super::open_views::{OpenedViews, open_views};
-use super::opening_error::OpeningError;
-use super::options::Options;
 use super::previous_views::sole;
-use super::root_watch::RootWatch;
 use super::shard::ShardHandle;
-use crate::events::{Keyword, RecordHash, Sequence, ShardId};
+use crate::events::{RecordHash, Sequence, ShardId};
 use crate::journal::JournalError;
-use crate::store::{Contradiction, RuledKeywords, Store, StoreError, ViewsFolder};
+use crate::store::{Contradiction, Store, StoreError};
 use crate::telemetry::whole;
 
 mod children;
+mod handle;
 mod recovery;
+mod starting;
 mod view_switch;
 
 /// Time limit for stopped children to end.
 const STOP_WAIT: Duration = Duration::from_secs(5);
-
-/// Access to the root, for the handle of the engine.
-#[derive(Debug, Clone)]
-pub(super) struct RootHandle(ActorRef<RootMessage>);
-
-impl RootHandle {
-    /// Spawns the root; the watch reports its end.
-    pub(super) async fn spawn(core: Core) -> Result<(Self, RootWatch), SpawnErr> {
-        let (actor, watch) = RootWatch::spawn(RootActor, core).await?;
-        Ok((Self(actor), watch))
-    }
-
-    /// Ends a keyword's quarantine; false when it was not quarantined, `None` while no shard runs.
-    pub(super) async fn release(&self, shard: ShardId, keyword: Keyword) -> Option<bool> {
-        let (found, answer) = oneshot::channel();
-        let _ = self.0.cast(RootMessage::FindShard { shard, found });
-        answer.await.ok()?.release(keyword).await
-    }
-
-    /// Folds the batches that the shards have received, commits, and closes the views. The error
-    /// says why the views were not closed cleanly.
-    pub(crate) async fn finish(&self) -> Result<(), String> {
-        let (finished, answer) = oneshot::channel();
-        let _ = self.0.cast(RootMessage::Finish { finished });
-        answer
-            .await
-            .unwrap_or_else(|_| Err("the actors have ended".into()))
-    }
-}
 
 /// Messages of the root.
 pub(super) enum RootMessage {
@@ -190,28 +159,6 @@ impl Actor for RootActor {
 }
 
 impl RootState {
-    async fn on_start(&mut self, myself: &ActorRef<RootMessage>) {
-        if self.children.is_some() {
-            return;
-        }
-        drop(self.take_retired().await);
-        let data = &self.core.options.data;
-        self.recovery.discard_damaged(data);
-        if let Err(error) = self.recovery.renew_epoch(data, &*self.core.journal) {
-            let reason = format!("a new epoch could not begin: {}", whole(&error));
-            self.core.causes.waits(Waiting::Opening, &reason);
-            self.start_again(myself, false).await;
-            return;
-        }
-        if let Err(error) = self.start(myself).await {
-            let reason = whole(error.as_ref()).to_string();
-            self.core.causes.waits(Waiting::Opening, &reason);
-            self.start_again(myself, false).await;
-        } else {
-            self.core.causes.goes_on(Waiting::Opening);
-        }
-    }
-
     /// The contradiction to the views, after the journal was found to be another one.
     fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
         let now = self.core.journal.incarnation();
@@ -287,86 +234,5 @@ impl RootState {
     /// and until the states of the children are dropped.
     async fn take_retired(&mut self) -> Option<Store> {
         sole(self.retired.take()?, STOP_WAIT).await
-    }
-
-    async fn start(&mut self, myself: &ActorRef<RootMessage>) -> Result<(), ActorProcessingErr> {
-        let incarnation = self.core.journal.incarnation();
-        let (opened, tracked) = self.open().await?;
-        let core = &self.core;
-        let head = core.head();
-        let seen = self.view_switch.seen(core, opened.store.epoch(), head);
-        core.progress
-            .restart(opened.checkpoints.iter().map(|at| at.sequence), head);
-        if let Some(old) = &opened.old {
-            core.progress.freeze(old.positions.iter().copied());
-        }
-        core.tracked_keywords.replace(tracked);
-        if let Some(old) = &opened.old {
-            old.show_tracked(&core.tracked_keywords);
-        }
-        core.metrics.quarantined.set(0);
-        let children = Children::spawn(core, incarnation, &opened, &myself.get_cell()).await?;
-        self.view_switch
-            .begin(core, myself, &opened.store, opened.old, (seen, head));
-        self.recovery.started();
-        self.children = Some(children);
-        Ok(())
-    }
-
-    /// Opens the views and reads the tracked keywords. Damage to the tracked keywords alone is also
-    /// a reason to move the views aside and rebuild them.
-    async fn open(&mut self) -> Result<(OpenedViews, RuledKeywords), ActorProcessingErr> {
-        let Options {
-            data,
-            cache_bytes,
-            fold,
-            ..
-        } = &self.core.options;
-        let journal = &*self.core.journal;
-        ViewsFolder::of(data).remove_unfinished()?;
-        let opened = open_views(data, *cache_bytes, fold, journal).await?;
-        match opened.store.tracked_compacting() {
-            Err(error) if error.is_damage() => {
-                tracing::error!(
-                    error = %whole(&error),
-                    "the views are damaged; they are rebuilt from the journal"
-                );
-                drop(opened);
-                self.recovery.damaged();
-                self.recovery.discard_damaged(data);
-                let opened = open_views(data, *cache_bytes, fold, journal).await?;
-                let tracked = opened.store.tracked_compacting()?;
-                Ok((opened, tracked))
-            }
-            tracked => Ok((opened, tracked?)),
-        }
-    }
-
-    /// Stops all children and starts them again after a pause.
-    async fn start_again(&mut self, myself: &ActorRef<RootMessage>, damaged: bool) {
-        self.view_switch.hide(&self.core);
-        myself.stop_children_and_wait(None, Some(STOP_WAIT)).await;
-        for child in myself.get_children() {
-            // A child that did not stop in time must not run beside its successor.
-            let _ = child.kill_and_wait(Some(STOP_WAIT)).await;
-        }
-        self.core.causes.forget_shards();
-        self.core.metrics.actor_restarted("root");
-        if let Some(children) = self.children.take() {
-            self.retired = Some(children.store);
-        }
-        let pause = self.recovery.failed(damaged);
-        myself.send_after(pause, || RootMessage::Start);
-    }
-}
-
-/// Why the root could not be started.
-pub(super) fn startup_error(error: SpawnErr) -> Result<OpeningError, String> {
-    match error {
-        SpawnErr::StartupFailed(error) => error
-            .downcast::<OpeningError>()
-            .map(|error| *error)
-            .map_err(|error| whole(error.as_ref()).to_string()),
-        other => Err(whole(&other).to_string()),
     }
 }

@@ -1,108 +1,20 @@
 //! One channel, shared by all its subscribers: its replay buffer, and its snapshots.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::channel_cursor::{ChannelCursor, PullRequest, Pulled, Resume};
+use super::message_batch::MessageBatch;
 use super::replay_buffer::{ReplayBuffer, ReplayLimits, Update};
 pub(in crate::actors::live) use super::snapshot_cache::Snapshot;
 use super::snapshot_cache::SnapshotCache;
 use crate::actors::live::budget::{LiveBudget, LiveCharge};
 use crate::actors::live::message::{Message, Position};
 use crate::actors::live::topic::Topic;
-use crate::events::{RecordHash, Sequence, Timestamp};
+use crate::events::Sequence;
 
 /// Approximate memory of a channel beside its messages, in bytes: here, in its feed and in
 /// sessions.
 pub(in crate::actors::live) const CHANNEL_BYTES: usize = 1536;
-
-/// The position of one subscriber in a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::actors::live) enum ChannelCursor {
-    /// The subscriber needs a snapshot. `asked` is the round of making snapshots in which it
-    /// requested one; a snapshot of any later round includes everything folded before the request.
-    Start { asked: Option<u64> },
-    /// The subscriber has the channel's state at `seq`; the next update that it needs is `next`.
-    At { next: u64, seq: Sequence },
-}
-
-impl ChannelCursor {
-    /// Initial cursor: no snapshot requested yet.
-    pub(in crate::actors::live) const BEGIN: Self = Self::Start { asked: None };
-
-    /// True when the subscriber has requested a snapshot and has not taken it.
-    pub(in crate::actors::live) const fn is_waiting(&self) -> bool {
-        matches!(self, Self::Start { asked: Some(_) })
-    }
-}
-
-/// Whether a subscriber can resume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::actors::live) enum Resume {
-    /// The subscriber can resume at this cursor.
-    At(ChannelCursor),
-    /// The subscriber can resume if the journal's record at its position has this mark.
-    IfOurs(RecordHash),
-    /// The subscriber cannot resume: an update in between is missing, or its state is of another
-    /// journal.
-    No,
-}
-
-/// Outcome of a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::actors::live) enum Pulled {
-    /// All due messages were taken.
-    All,
-    /// The batch is full; more messages are due.
-    Part,
-    /// A snapshot has to be made first. True when this pull is the first to request it.
-    Waits(bool),
-    /// A snapshot is needed, but the session already waits for the maximum number of them.
-    Queued,
-}
-
-/// The arguments of a pull.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::actors::live) struct PullRequest<'a> {
-    pub(in crate::actors::live) topic: &'a Topic,
-    /// The parameters that its timeline updates name.
-    pub(in crate::actors::live) parameters: Option<&'a str>,
-    /// True when the subscriber may request a snapshot.
-    pub(in crate::actors::live) may_wait: bool,
-    /// Reading of the wall clock.
-    pub(in crate::actors::live) now: Timestamp,
-}
-
-/// Messages that are taken together, up to a number of bytes.
-#[derive(Debug)]
-pub(in crate::actors::live) struct MessageBatch<'a> {
-    messages: &'a mut VecDeque<Message>,
-    /// Bytes that may still be taken; the last message may exceed this.
-    room: usize,
-}
-
-impl<'a> MessageBatch<'a> {
-    pub(in crate::actors::live) const fn new(
-        messages: &'a mut VecDeque<Message>,
-        room: usize,
-    ) -> Self {
-        Self { messages, room }
-    }
-
-    pub(in crate::actors::live) const fn is_full(&self) -> bool {
-        self.room == 0
-    }
-
-    /// Adds a message of a channel.
-    fn take(&mut self, message: Message) {
-        self.room = self.room.saturating_sub(message.len());
-        self.messages.push_back(message);
-    }
-
-    /// Adds an answer to a request of the client. Answers do not count against the limit.
-    pub(in crate::actors::live) fn answer(&mut self, message: Message) {
-        self.messages.push_back(message);
-    }
-}
 
 /// One channel: the messages for subscribers that are behind, and the snapshots for new ones.
 #[derive(Debug)]
@@ -326,10 +238,13 @@ impl Channel {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use crate::actors::live::feed::snapshot_cache::MAX_KEPT_SNAPSHOT_BYTES;
     use crate::actors::live::message::MessageKind;
     use crate::actors::live::topic::DEFAULT_LIMIT;
+    use crate::events::{RecordHash, Timestamp};
     use crate::telemetry::Metrics;
 
     const TIMELINE: Topic = Topic::Timeline {

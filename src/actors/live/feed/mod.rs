@@ -11,9 +11,11 @@
 
 pub(super) mod actor;
 pub(super) mod channel;
+pub(super) mod channel_cursor;
 pub(super) mod context;
 pub(super) mod handle;
 mod joins;
+pub(super) mod message_batch;
 mod pending_deltas;
 pub(super) mod phase;
 mod poll;

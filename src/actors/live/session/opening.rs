@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::actors::engine::progress::KeywordStatus;
 use crate::actors::live::context::LiveContext;
-use crate::actors::live::feed::channel::{ChannelCursor, Resume};
+use crate::actors::live::feed::channel_cursor::{ChannelCursor, Resume};
 use crate::actors::live::feed::shared::Feed;
 use crate::actors::live::marks::MarkAnswer;
 use crate::actors::live::message::Position;

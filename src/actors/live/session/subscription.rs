@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::opening::{OpenedFeed, Opening, Recovery};
 use crate::actors::live::context::LiveContext;
-use crate::actors::live::feed::channel::{ChannelCursor, MessageBatch, PullRequest, Pulled};
+use crate::actors::live::feed::channel_cursor::{ChannelCursor, PullRequest, Pulled};
+use crate::actors::live::feed::message_batch::MessageBatch;
 use crate::actors::live::feed::phase::FeedPhase;
 use crate::actors::live::feed::shared::Feed;
 use crate::actors::live::feed_key::FeedKey;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::subscription::{Subscription, SubscriptionId, TakeOutcome, TakeRequest};
 use crate::actors::live::context::LiveContext;
-use crate::actors::live::feed::channel::MessageBatch;
+use crate::actors::live::feed::message_batch::MessageBatch;
 use crate::actors::live::feed_key::FeedKey;
 use crate::actors::live::request::{Subscribe, Unsubscribe};
 use crate::actors::live::subscriber::SubscriberSlot;

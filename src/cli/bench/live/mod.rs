@@ -22,11 +22,13 @@ use crate::cli::client::ServerClient;
 use crate::cli::failure::CommandOutcome;
 use crate::telemetry::whole;
 
+mod client;
 mod clients;
 pub(super) mod figures;
 mod fold;
 mod load;
 mod measures;
+mod received;
 mod stuck;
 mod tally;
 

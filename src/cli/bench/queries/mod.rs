@@ -21,9 +21,11 @@ use super::server::{BenchServer, Start};
 use crate::cli::Invocation;
 use crate::cli::failure::CommandOutcome;
 use figures::{QueryFigures, Waited};
-use scene::{Query, Scene};
+use query::{QUERIES, Query};
+use scene::Scene;
 
 mod figures;
+mod query;
 mod scene;
 
 #[derive(Debug, Args)]
@@ -52,8 +54,8 @@ pub(in crate::cli) struct QueriesBenchArguments {
         value_parser = clap::value_parser!(u64).range(1_000..=10_000_000)
     )]
     others: u64,
-    /// Number of measured requests for each query: so many on an idle server, and so many again
-    /// while tweets are posted
+    /// Number of measured requests for each query on an idle server, and also while tweets are
+    /// posted
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     times: u32,
     /// Number of tweets per second that are posted during the second half of the requests
@@ -112,7 +114,7 @@ async fn measure(
     ends.store(true, Ordering::Relaxed);
     let posted = publisher.await??;
     let seconds = began.elapsed().as_secs_f64();
-    let waited = scene.queries().iter().zip(alone.into_iter().zip(beside));
+    let waited = QUERIES.iter().zip(alone.into_iter().zip(beside));
     let waited = waited.map(|(query, (alone, beside))| Waited {
         what: query.what,
         goal_ms: query.goal_ms,
@@ -133,7 +135,7 @@ async fn measure(
 /// Measures the answers to all queries, one query after the other.
 async fn ask_all(scene: &Scene, times: u32) -> Vec<Latency> {
     let mut all = Vec::new();
-    for query in scene.queries() {
+    for query in QUERIES {
         all.push(ask(scene, query, times).await);
     }
     all

@@ -3,22 +3,19 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
+use super::map_sums::{HourCosts, entry_in, window_sums};
 use super::{BACKGROUND_FORMAT, words_of};
-use crate::projections::kept;
-use crate::projections::keys::bucket::{EntryKey, Width, parse_entry};
-use crate::projections::keys::counts::{Buckets, KeyCounts};
-use crate::projections::keys::kept_sums::{BucketSums, WindowSums};
-use crate::projections::keys::key_sums::{KeySums, at_least_none};
+use crate::projections::keys::buckets::Buckets;
+use crate::projections::keys::counts::KeyCounts;
+use crate::projections::keys::key_sums::at_least_none;
 use crate::projections::keys::kind::KeyKind;
-use crate::projections::keys::ranking::Span;
-use crate::projections::keys::window_parts::{Costs, Part, parts};
+use crate::projections::keys::window_parts::{Part, parts};
 use crate::projections::keys::window_words::{
     Both, CutBucket, UntakenWords, WindowWord, WindowWords, totals,
 };
@@ -280,84 +277,6 @@ impl<'w> OtherCounts<'w> {
     /// The number of all tweets of other keywords, in each window.
     pub fn totals(&self) -> Both<u64> {
         self.totals.map(at_least_none)
-    }
-}
-
-/// The counts of the words of the map in a window and in the window before.
-fn window_sums(rows: &dyn Rows, span: &Span) -> Result<Arc<WindowSums>, RowsError> {
-    let number = words_of(span.width, 0).number();
-    kept(rows, span.whole(), number, || {
-        let mut sums = KeySums::default();
-        for part in parts(span, &mut HourCosts { rows, span })? {
-            for buckets in part.buckets.pieces() {
-                for (key, count) in bucket_sums(rows, &buckets)?.iter() {
-                    sums.add(key, part.changes(count));
-                }
-            }
-        }
-        Ok(WindowSums::of_windows(&sums, Vec::new()))
-    })
-}
-
-/// The counts of the words in buckets of the map, added up.
-fn bucket_sums(rows: &dyn Rows, buckets: &Buckets) -> Result<Arc<BucketSums>, RowsError> {
-    let first = words_of(buckets.width, buckets.numbers.start);
-    kept(rows, buckets.span(), first.number(), || {
-        let mut sums = KeySums::default();
-        let reader = TreeReader::new(rows, &BACKGROUND_FORMAT);
-        reader.visit(&first.prefix(), |name, count| {
-            let found = entry_in(buckets, name);
-            if let Some((_, key)) = found {
-                sums.add(key, [count.cast_signed(), 0]);
-            }
-            found.is_some()
-        })?;
-        Ok(BucketSums::of_buckets(&sums, Vec::new()))
-    })
-}
-
-/// The bucket and the key of an entry of the map, if it belongs to these buckets.
-fn entry_in<'n>(buckets: &Buckets, name: &'n [u8]) -> Option<(u32, &'n [u8])> {
-    let (bucket, _, EntryKey::Key(key)) = parse_entry(buckets.width, name)? else {
-        return None;
-    };
-    buckets.numbers.contains(&bucket).then_some((bucket, key))
-}
-
-/// The hours that have to be read. The background has no limit of words, so a day has the sums of
-/// its hours.
-struct HourCosts<'r> {
-    rows: &'r dyn Rows,
-    span: &'r Span,
-}
-
-impl Costs for HourCosts<'_> {
-    /// A day has about as many different words as three hours together.
-    fn of_day(&mut self, _: u32) -> Result<Option<u64>, RowsError> {
-        Ok(Some(3))
-    }
-
-    fn of_hours(&mut self, hours: &Range<u32>) -> Result<u64, RowsError> {
-        let [.., end] = self.span.bounds;
-        // If the window ends now, the hours after it have no tweets yet.
-        if hours.start >= end && self.is_empty(hours)? {
-            return Ok(0);
-        }
-        Ok(hours.len().try_into().unwrap_or(u64::MAX))
-    }
-}
-
-impl HourCosts<'_> {
-    /// Whether the map has no entry in these hours.
-    fn is_empty(&self, hours: &Range<u32>) -> Result<bool, RowsError> {
-        let mut is_empty = true;
-        let reader = TreeReader::new(self.rows, &BACKGROUND_FORMAT);
-        reader.visit(&words_of(Width::Hour, hours.start).prefix(), |name, _| {
-            let parsed = parse_entry(Width::Hour, name);
-            is_empty = parsed.is_none_or(|(hour, ..)| !hours.contains(&hour));
-            false
-        })?;
-        Ok(is_empty)
     }
 }
 

@@ -1,0 +1,62 @@
+//! The errors of settings.
+
+use std::path::PathBuf;
+
+use super::{ContextError, SettingSource};
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A file cannot be read.
+    #[error("the settings file {path} cannot be read: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not TOML.
+    #[error("the settings file {path} is not TOML: {source}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The location in the file, and the error.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// The key does not exist.
+    #[error("unknown setting {key:?} (from {from}); {suggestion}")]
+    Unknown {
+        /// The key as given.
+        key: String,
+        /// The source of the key.
+        from: SettingSource,
+        /// The nearest key, or how to list all keys.
+        suggestion: String,
+    },
+    /// The value does not fit the key.
+    #[error("the setting {key} is {found} (from {from}); it must be {right}")]
+    Invalid {
+        /// The key.
+        key: String,
+        /// The value as given.
+        found: String,
+        /// The source of the value.
+        from: SettingSource,
+        /// The values that the key accepts.
+        right: String,
+    },
+    /// A context of the `nats` command cannot be used.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// A flag or variable is not written like a setting.
+    #[error("{name} is not of the form {form}")]
+    Form {
+        /// The flag or variable.
+        name: String,
+        /// The form it should have.
+        form: &'static str,
+    },
+}
