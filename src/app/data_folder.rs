@@ -138,7 +138,8 @@ impl DataFolder {
         Ok(())
     }
 
-    /// Takes the folder for this process alone. The inner error: the lock file cannot be written.
+    /// Locks the folder for this process alone. The inner error is that of a lock file that cannot
+    /// be written.
     fn exclusively(path: &Path) -> Result<io::Result<Self>, DataFolderError> {
         let opened = OpenOptions::new()
             .read(true)

@@ -46,7 +46,7 @@ pub(super) fn table<const N: usize>(headings: [&'static str; N], rows: &[[String
     aligned(headings.map(Column::left), rows)
 }
 
-/// A table like [`table`], whose columns have sides.
+/// A table like [`table`], with columns that are aligned to the left or to the right.
 pub(super) fn aligned<const N: usize>(columns: [Column; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[Cow<'_, str>; N]> = rows
         .iter()

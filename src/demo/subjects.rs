@@ -5,7 +5,7 @@
 pub(super) struct Subject {
     /// The keyword as people write it.
     pub(super) keyword: &'static str,
-    /// The number of posts about it, in proportion to other keywords.
+    /// The number of posts about the keyword, in proportion to other keywords.
     pub(super) weight: u64,
     /// Percentage of posts in Korean.
     pub(super) korean: u64,

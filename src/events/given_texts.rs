@@ -1,6 +1,6 @@
-//! A list of a rule as an event has it: absent, or given with any number of texts.
+//! A list of a rule in an event: absent, or given with any number of texts.
 //!
-//! In: the list of a member, or its absence. Out: the same in JSON and in the stored form.
+//! In: the member of an event. Out: the list, or its absence, in JSON and in the stored form.
 
 use serde::de::Deserializer;
 use serde::ser::Serializer;

@@ -74,7 +74,7 @@ impl Hollow {
         })
     }
 
-    /// What the hash of the event covers. It is not erased.
+    /// The part of the event that its hash covers, which an erasure keeps.
     pub const fn identity(&self) -> RecordIdentity {
         RecordIdentity {
             kind: self.kind,

@@ -115,7 +115,7 @@ pub enum JournalError {
     Broker {
         /// The requested action, as a verb.
         action: &'static str,
-        /// The answer of the server, or that there was none.
+        /// The answer of the server; if it gave no answer, a text that says so.
         reason: String,
     },
     /// The NATS server did not answer in time.

@@ -29,7 +29,7 @@ pub(super) fn is_code(text: &str) -> bool {
 pub struct RejectedEntry {
     /// The incarnation of the journal of the record.
     pub incarnation: Incarnation,
-    /// The position of the record in that journal.
+    /// The position of the record in the journal.
     pub sequence: Sequence,
     /// When the journal received the record.
     pub received_at: Timestamp,

@@ -96,7 +96,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Commits the shards whose checkpoint is lower.
+    /// Commits the shards that began below this checkpoint.
     fn commit(&self, checkpoint: Checkpoint, times: &ShardTimes) -> Result<(), StoreError> {
         let shards = self.store.shards().iter().zip(&times.of_shards);
         for ((shard, times), from) in shards.zip(self.after) {

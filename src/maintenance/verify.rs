@@ -21,7 +21,7 @@ use crate::store::{Views, ViewsFolder};
 pub struct Verification {
     /// Number of compared keywords.
     pub keywords: usize,
-    /// The lowest position through which they were compared.
+    /// The lowest position through which a keyword was compared.
     pub position: Sequence,
     /// The digest of the views on disk.
     pub digest: Digest,

@@ -89,7 +89,7 @@ pub trait Projection: Default + std::fmt::Debug + Send {
 pub struct FoldedTweet<'a> {
     /// The sequence of the event that is folded.
     pub sequence: Sequence,
-    /// When the journal received that event.
+    /// When the journal received the event.
     pub received_at: Timestamp,
     /// The position of the tweet in the timeline.
     pub key: TweetKey,

@@ -113,7 +113,7 @@ impl Found {
     }
 }
 
-/// Reads the part of one keyword.
+/// Reads the part of the overview that is about one keyword.
 ///
 /// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when none of
 /// them can be in the window or in the span of equal length before it.

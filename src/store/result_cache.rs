@@ -295,7 +295,7 @@ impl OfOwner {
         let mut level = 0;
         while let Some(((next, ..), _)) = self.by_span.range((level, i64::MIN, i64::MIN)..).next() {
             for range in touched.ranges() {
-                // Spans of this level are shorter than this.
+                // All spans of this level are shorter than `longest`.
                 let longest = 2_i64.saturating_pow(next + 1);
                 let first = range.start.millis().saturating_sub(longest);
                 let last = range.end.millis();

@@ -54,7 +54,7 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
             json!({"received_at": then, "token": "a", "payload": posted("2", "2020-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "a", "payload": "nonsense"}),
             json!({"received_at": then, "token": "a", "payload_base64": "/wA="}),
-            // Another spelling of the token; it names no keyword.
+            // Another spelling of the token, which names no keyword.
             json!({"received_at": then, "token": "A", "payload": posted("3", "2009-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "%FF", "payload": posted("4", "2009-01-01T00:00:00Z")}),
         ],

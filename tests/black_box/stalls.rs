@@ -312,7 +312,7 @@ fn killed_rebuild_leaves_nothing_and_the_earlier_layout_is_upgraded() {
     on_files(&data, ["views", "rebuild"]).expect_code(0);
     on_files(&data, ["views", "compact"]).expect_code(0);
     assert_eq!(digest(), before);
-    // Killed at its first rename, when the next views are complete.
+    // The server is killed at its first rename, when the next views are complete.
     for call in ["rename", "unlink"] {
         let inject = format!("inject={call}:signal=KILL:when=3");
         let mut rebuild = clean(Command::new("strace"));

@@ -117,7 +117,7 @@ fn views_ls_shows_committed_rows_and_counts_the_events_beyond_them() {
     assert_eq!(listing["keywords"][0]["tweets"], 20);
     assert_eq!(contents(data), before);
 
-    // The next start folds them.
+    // The next start folds the unfolded events.
     Server::start(data).stop();
     let listing = ls(data);
     assert_eq!(listing["unfolded"], 0, "{listing}");
@@ -224,7 +224,7 @@ fn views_ls_removes_its_copy_when_a_signal_ends_it() {
     let server = Server::start(&data);
     publish(&server, 0..20);
     server.stop();
-    // Opening it waits for a writer, and none comes.
+    // Opening the pipe waits for a writer, and none comes.
     let pipe = data.join("views/current/pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());

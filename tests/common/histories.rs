@@ -10,7 +10,8 @@ use tidings::events::{
     RuleTexts, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
-/// The time around which the tweets of histories are, near boundaries of a minute, an hour and a day.
+/// The time around which the tweets of histories are, near boundaries of a minute, an hour and a
+/// day.
 pub const NOON: i64 = 1_795_435_200_000;
 
 /// Records in sequence order. The sequences have gaps, like those of one keyword among many.

@@ -250,7 +250,7 @@ async fn oversized_body_is_refused_in_any_encoding() {
         (413, "body-too-large")
     );
 
-    // Refused for another reason: the client gets that answer too.
+    // A request that is refused for another reason gets its answer, too.
     let mut elsewhere = format!("POST /api/v1/nothing HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
     elsewhere.resize(elsewhere.len() + LENGTH, b' ');
     assert_eq!(status(&running.exchange(&elsewhere).await), Some(404));

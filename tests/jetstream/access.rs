@@ -248,7 +248,8 @@ fn tls_checks_the_authority_and_sends_the_client_certificate() {
         vec!["--nats", &url],
         vec!["--nats", &url, "--set", &other_ca],
     ];
-    // The client of NATS repeats a refused connection until its time-out, so these overlap.
+    // The client of NATS repeats a refused connection until its time-out, so the commands run at
+    // the same time.
     std::thread::scope(|scope| {
         for arguments in &untrusted {
             let without = none.path();

@@ -109,7 +109,7 @@ impl Balancer {
 impl Drop for Balancer {
     fn drop(&mut self) {
         match self {
-            // SIGTERM ends its worker, too; SIGKILL would leave it.
+            // SIGTERM also ends the worker of nginx; SIGKILL would leave the worker running.
             Self::Nginx { child, .. } => {
                 send("TERM", child.id());
                 wait_for(child);

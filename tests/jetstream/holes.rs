@@ -135,7 +135,7 @@ fn hole_beyond_the_checkpoint_is_named_though_nothing_was_compared() {
     let mut nats = Nats::start();
     let scratch = tempfile::tempdir().unwrap();
     let url = nats.url();
-    // Killed before its first commit.
+    // The server is killed before its first commit.
     let arguments = [
         "--nats",
         url.as_str(),

@@ -221,7 +221,8 @@ struct Message {
 #[derive(Debug)]
 pub struct Client {
     reader: BufReader<TcpStream>,
-    /// Unique in the cluster, where another client with the same inbox would get the answers, too.
+    /// The inbox, unique in the cluster: another client with the same inbox would get the answers,
+    /// too.
     inbox: String,
     requests: u64,
 }

@@ -218,7 +218,7 @@ fn client_resumes_without_a_gap_or_gets_a_snapshot() {
         snapshots.sort_by_key(ToString::to_string);
         (subscribed["recovered"].clone(), snapshots)
     };
-    // The missed updates and nothing else.
+    // The client gets the missed updates and nothing else.
     let mut added = Vec::new();
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "ai", "topics": ["timeline"], "since": { "epoch": epoch, "seq": seq } }));

@@ -266,7 +266,7 @@ fn vanished_clients_leave_no_sessions() {
             })
             .collect();
         assert!(sessions(&server) >= 50, "{}", sessions(&server));
-        // Half of them send a close frame.
+        // Half of the clients send a close frame.
         for client in clients.iter_mut().take(25) {
             let _ = client.try_say(Message::Close(None));
         }

@@ -190,7 +190,7 @@ impl World {
             .collect()
     }
 
-    /// What explains the tweets of `[start, end)`, from the raw tweets.
+    /// The reasons of a spike in `[start, end)`, recomputed from the raw tweets.
     fn naive_reasons(&self, start: Timestamp, end: Timestamp) -> Reasons {
         let hours = (end.millis() - start.millis()) / HOUR;
         let period = (hours + 23) / 24 * DAY;

@@ -42,7 +42,7 @@ pub struct Status {
     pub keywords_max: usize,
     /// Number of texts in the rules of tracked keywords.
     pub rule_texts: usize,
-    /// Maximum number of these texts. Requests for more are refused.
+    /// Maximum number of texts of rules. Requests for more are refused.
     pub rule_texts_max: usize,
 }
 
@@ -61,7 +61,7 @@ pub struct ShardStatus {
     pub shard: ShardId,
     /// The folded position of the shard.
     pub position: Sequence,
-    /// The journal head minus that position.
+    /// The journal head minus the folded position.
     pub lag: u64,
 }
 

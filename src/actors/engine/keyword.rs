@@ -200,7 +200,7 @@ async fn catch_up(state: &mut KeywordState) -> Result<(), ActorProcessingErr> {
         drop(open);
         let journal = &state.own.core.journal;
         let after = if as_of == Sequence::ZERO {
-            // None of its records is folded: they may be anywhere in the journal.
+            // No record of the keyword is folded, and its records may be anywhere in the journal.
             journal.start().sequence
         } else {
             as_of

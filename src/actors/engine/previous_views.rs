@@ -27,7 +27,7 @@ pub struct PreviousViews {
 }
 
 impl PreviousViews {
-    /// Shows the tracked keywords of these views as the tracked ones.
+    /// Makes the tracked keywords of the previous views the shown ones.
     pub(super) fn show_tracked(&self, tracked_keywords: &TrackedKeywords) {
         match self.store.tracked() {
             Ok(tracked) => tracked_keywords.freeze(tracked),

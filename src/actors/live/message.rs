@@ -16,7 +16,7 @@ pub struct Position {
     pub epoch: Epoch,
     /// The last record that the channel includes.
     pub seq: Sequence,
-    /// The hash of that record; `None` when there is no record, or its hash is unknown.
+    /// The hash of the record at `seq`; `None` when there is no record, or its hash is unknown.
     pub mark: Option<RecordHash>,
 }
 

@@ -137,7 +137,8 @@ impl Made {
 /// Milliseconds by which each pass shifts the posts' times: a little more than four months, the
 /// default range of `tidings sample`.
 const PASS_MILLIS: i64 = 121 * Timestamp::DAY;
-/// Number of passes before the times begin again, a millisecond later.
+/// Number of passes over the file after which the times start again, each a millisecond later than
+/// in the first passes.
 const PASSES: i64 = 32;
 
 /// Posts of a file; each event is one post for one keyword that it contains.

@@ -76,7 +76,7 @@ struct RuleOptions {
 }
 
 impl RuleOptions {
-    /// The rules to send; `None` when the options name none, so that the present rules stay.
+    /// The rules to send; `None` without options, so that the keyword keeps its rules.
     fn read(&self) -> Result<Option<KeywordRules>, UsageError> {
         if self.any.is_empty() && self.none.is_empty() {
             return Ok(self.no_rules.then(KeywordRules::default));
@@ -122,7 +122,7 @@ struct Done {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verb {
-    /// Track, with these rules; `None` leaves the present ones.
+    /// Track, with these rules; with `None` the keyword keeps its rules.
     Track(Option<KeywordRules>),
     Untrack,
     Release,

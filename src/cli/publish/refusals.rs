@@ -44,7 +44,7 @@ pub(in crate::cli) struct Refusals {
     /// The first rejected lines, in the order of the input.
     #[serde(rename = "rejected")]
     named: Vec<Rejected>,
-    /// Number of the other rejected lines.
+    /// Number of rejected lines that are not in `named`.
     #[serde(rename = "rejected_unlisted", skip_serializing_if = "is_zero")]
     unnamed: u64,
 }

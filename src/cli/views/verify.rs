@@ -49,15 +49,15 @@ struct Difference {
     expected: Option<Side>,
 }
 
-/// A bucket of the background of a shard.
+/// A bucket with wrong counts in the background of a shard.
 #[derive(Debug, Serialize)]
 struct BucketDifference {
     shard: usize,
     from: String,
     to: String,
-    /// Number of counts that differ.
+    /// Number of counts of the bucket that differ.
     counts: u64,
-    /// The word of the first of them; `null` for the count of all tweets.
+    /// The word of the first count that differs; `null` for the count of all tweets.
     word: Option<String>,
     found: i64,
     expected: i64,

@@ -109,7 +109,7 @@ mod tests {
         lines().swap_remove(3)
     }
 
-    /// Whether the type of a line has a member, `type` and `keyword` included.
+    /// Whether lines of a type have this member; `type` and `keyword` are members of all lines.
     fn has_member(kind: EventKind, name: &str) -> bool {
         HEADER
             .iter()

@@ -39,7 +39,7 @@ pub enum DecodeError {
     /// The payload is JSON, but not an object.
     #[error("an event is a JSON object, not {found}")]
     NotAnObject {
-        /// The kind of JSON.
+        /// The kind of JSON that was found.
         found: &'static str,
     },
     /// The `type` does not exist.
@@ -47,7 +47,7 @@ pub enum DecodeError {
     UnknownType {
         /// The first 64 characters of the `type`.
         found: String,
-        /// The types that exist.
+        /// The names of the types that exist.
         expected: String,
     },
     /// The `type` belongs to a later version.
@@ -58,7 +58,7 @@ pub enum DecodeError {
     ReservedType {
         /// The `type`.
         found: &'static str,
-        /// The types that exist.
+        /// The names of the types that exist.
         expected: String,
     },
     /// A required member is missing.

@@ -48,7 +48,7 @@ pub(super) trait EventType: Members + Serialize + DeserializeOwned + Into<Event>
     /// `tests/golden/`. The first example has every member.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
-    /// The tweet of the event. Required when [`Self::SUBJECT`] is a tweet.
+    /// The id of the tweet that the event is about. Required when [`Self::SUBJECT`] is a tweet.
     fn tweet_id(&self) -> Option<&TweetId> {
         None
     }

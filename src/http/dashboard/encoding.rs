@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header};
 /// How the bytes of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// Not at all.
+    /// The bytes are not compressed.
     Identity,
     /// As `gzip`.
     Gzip,

@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; f
     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
-/// What browsers may do with a file whose name has a hash of its content.
+/// The caching of files whose names have a hash of their content: browsers keep them.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Answers `GET /`.

@@ -18,7 +18,7 @@ use crate::telemetry::Metrics;
 
 /// Messages are joined into a frame up to this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
-/// Limit on sending the close frame, and then again on waiting for the client to close.
+/// Time limit for sending the close frame. The client then has as long again to close.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits into a close frame, in bytes.
 const MAX_REASON_BYTES: usize = 123;

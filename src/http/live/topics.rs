@@ -142,8 +142,8 @@ pub(in crate::http) struct StreamParameter {
 }
 
 impl StreamParameter {
-    /// The first of its declarations, for the check of names. A value is read by the declaration of
-    /// the stream's topic.
+    /// The first declaration of the parameter, for the check of names. A value is read by the
+    /// declaration of the stream's topic.
     pub(in crate::http) fn first(&self) -> Option<Parameter> {
         self.declared.first().map(|(parameter, _)| *parameter)
     }

@@ -222,7 +222,8 @@ mod tests {
         assert!(TopicEntry::of(Live::None, &[LIMIT, KEYWORD], unread).is_none());
     }
 
-    /// The compiler evaluates the registry, so such a resource does not compile there.
+    /// The compiler evaluates the registry, so this panic is a compile error for a resource in the
+    /// registry.
     #[test]
     #[should_panic(expected = "names keywords")]
     fn query_that_names_keywords_has_no_polled_topic() {

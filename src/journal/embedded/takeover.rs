@@ -16,7 +16,8 @@ const MAX_REMEMBERED_TOKENS: usize = 200_000;
 /// that version. Reads the whole log if it is not marked yet.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when some tokens are not, and errors of reading and writing.
+/// [`JournalError::EarlierTokens`] when tokens are in an earlier normal form, and errors of reading
+/// and writing.
 pub(super) fn take_over(
     log: &Arc<Log>,
     head: Sequence,

@@ -14,8 +14,9 @@ use crate::journal::earlier_tokens::ChangedTokens;
 /// and the next start checks the tokens again.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when some tokens are not, [`JournalError::Unsupported`] when the
-/// stream is of a later version, and [`JournalError::Broker`].
+/// [`JournalError::EarlierTokens`] when tokens are in an earlier normal form,
+/// [`JournalError::Unsupported`] when the stream is of a later version, and
+/// [`JournalError::Broker`].
 pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), JournalError> {
     let version = normal_form_of(&info.config);
     if version == NORMAL_FORM_VERSION {

@@ -174,11 +174,11 @@ impl Fields {
 /// A position between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EndMark {
-    /// The sequence of the first record after it.
+    /// The sequence of the first record after the position.
     pub(super) next: Sequence,
-    /// The offset in the file.
+    /// The offset of the position in the file.
     pub(super) offset: u64,
-    /// The checksum of the frame header before it.
+    /// The checksum of the frame header before the position.
     pub(super) chain: u32,
 }
 

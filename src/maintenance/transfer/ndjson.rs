@@ -115,7 +115,7 @@ impl Header {
     }
 }
 
-/// The last line.
+/// The last line of a complete export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Closing {

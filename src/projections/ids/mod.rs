@@ -59,7 +59,7 @@ pub fn is_of_ids(row: &RowKey) -> bool {
     row.kind() == RECENT_FORMAT.kind || row.kind() == RUN_FORMAT.kind
 }
 
-/// Number of newest ids at which they become a run.
+/// The newest ids become a run when there are so many of them.
 pub const RECENT: usize = 128;
 
 /// The number of runs that fill a level. Runs have half a million ids or more from level 4 on.

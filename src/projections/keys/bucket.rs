@@ -88,7 +88,7 @@ impl Group {
         [self.width.number(), a, b, c, d, self.kind.number()]
     }
 
-    /// A number for all groups of this width and kind.
+    /// A number that identifies the width and the kind of the group.
     pub fn number(self) -> u64 {
         u64::from(self.width.number()) << 8 | u64::from(self.kind.number())
     }

@@ -22,14 +22,15 @@ pub(super) struct KeptSums<Count> {
 }
 
 impl BucketSums {
-    /// Takes the counts that were added for the window.
+    /// Keeps the counts of the first window in `sums`, to which the counts of the buckets were
+    /// added.
     pub(super) fn of_buckets(sums: &KeySums, cut: Vec<Group>) -> Self {
         Self::of(sums, cut, |pair| pair.current)
     }
 }
 
 impl WindowSums {
-    /// Takes the counts that were added for both windows.
+    /// Keeps the counts of both windows in `sums`.
     pub(super) fn of_windows(sums: &KeySums, cut: Vec<Group>) -> Self {
         Self::of(sums, cut, |pair| pair)
     }

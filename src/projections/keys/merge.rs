@@ -186,7 +186,7 @@ impl Target<'_> {
 struct Refused {
     /// By the index of a name.
     is_refused: Vec<bool>,
-    /// How many they are.
+    /// The number of refused names.
     names: u64,
 }
 

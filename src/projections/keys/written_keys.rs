@@ -22,7 +22,7 @@ pub(super) struct WrittenKeys {
 #[derive(Debug, Clone, Copy, Default)]
 struct Written {
     keys: u64,
-    /// Where they end.
+    /// Where the keys of this kind end in [`WrittenKeys::bytes`].
     end: usize,
 }
 

@@ -95,7 +95,8 @@ impl<'a> Expectations<'a> {
         self.oldest + MIN_HISTORY
     }
 
-    /// The expected number of tweets of an hour, in thousandths; `None` before [`Expectations::first`].
+    /// The expected number of tweets of an hour, in thousandths; `None` before
+    /// [`Expectations::first`].
     pub(super) fn expected(&mut self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;
@@ -125,8 +126,8 @@ impl<'a> Expectations<'a> {
             .unwrap_or(UNKNOWN_DISPERSION)
     }
 
-    /// The distances of the counts in the two weeks before a day, without those greatest in
-    /// proportion to the expectation.
+    /// The distances of the counts in the two weeks before a day, without the ones that are
+    /// greatest in proportion to the expectation.
     fn scatter_before(&mut self, day: i64) -> Vec<Distance> {
         let first = self.first().max((day - SCATTER_DAYS) * DAY);
         let mut scatter: Vec<Distance> = (first..day * DAY)

@@ -12,13 +12,13 @@ const MAX_COUNT: u64 = (1 << 61) - 1;
 /// The numbers of tweets of two sets, with and without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContingencyTable {
-    /// In the first set, with the key.
+    /// Tweets of the first set with the key.
     pub a: u64,
-    /// In the first set, without it.
+    /// Tweets of the first set without the key.
     pub b: u64,
-    /// In the second set, with the key.
+    /// Tweets of the second set with the key.
     pub c: u64,
-    /// In the second set, without it.
+    /// Tweets of the second set without the key.
     pub d: u64,
 }
 

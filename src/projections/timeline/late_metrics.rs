@@ -26,9 +26,9 @@ pub const METRICS_FORMAT: RowFormat = RowFormat {
 /// The metrics of a tweet, set by a `tweet.engaged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngagedMetrics {
-    /// The sequence of that event; [`Sequence::ZERO`] in rows of version 1.
+    /// The sequence of the `tweet.engaged`; [`Sequence::ZERO`] in rows of version 1.
     pub sequence: Sequence,
-    /// When they were read.
+    /// When the metrics were read.
     pub at: Timestamp,
     /// The metrics.
     pub metrics: TweetMetrics,

@@ -15,7 +15,8 @@ pub struct StoredTweet {
     /// The sequence of the record that counted the tweet; [`Sequence::ZERO`] in rows of an earlier
     /// version.
     pub sequence: Sequence,
-    /// When the journal received that record; `None` in rows of an earlier version.
+    /// When the journal received the record that counted the tweet; `None` in rows of an earlier
+    /// version.
     pub received_at: Option<Timestamp>,
     /// Reserved; 0 so far.
     pub flags: u8,

@@ -163,8 +163,9 @@ pub(super) fn write_entry(last: &[u8], (key, count): (&[u8], u64), out: &mut Vec
     shared
 }
 
-/// Appends an entry whose form without the count is known ([`Entries::written_key`]), with another
-/// count. The entry before it has the same key as where the form was read.
+/// Appends an entry that was read from another leaf, with another count. `written_key` is its
+/// written form without the count ([`Entries::written_key`]). The entry before it must have the
+/// same key in both leaves.
 pub(super) fn copy_entry(written_key: &[u8], count: u64, out: &mut Vec<u8>) {
     if let Some((fields, rest)) = written_key.split_first() {
         out.push(fields & !COUNT_IS_ONE | count_field(count));
@@ -192,7 +193,7 @@ fn write_count(count: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes behind these first ones of a key are not packed.
+/// The number of bytes that follow `before`, the shared bytes of a key, and are not packed.
 fn plain_bytes(before: &[u8]) -> usize {
     match before.get(PLAIN_BYTES..) {
         None => PLAIN_BYTES - before.len(),

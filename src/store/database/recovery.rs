@@ -13,7 +13,7 @@ use super::handles::{OpenHandles, SEGMENT_BYTES, TEST_FILE, record_of};
 use super::{Database, Standing};
 use crate::store::StoreError;
 
-/// Minimum time between two attempts to open the database again. All shards ask for it.
+/// Minimum time between two attempts to open the database again, over all shards.
 pub const RECOVER_EVERY: Duration = Duration::from_millis(500);
 /// Bytes of the test write: the space that sled needs for a segment and a snapshot.
 const TEST_BYTES: usize = 2 * SEGMENT_BYTES;

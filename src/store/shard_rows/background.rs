@@ -32,13 +32,13 @@ const TRIES: usize = 3;
 /// The result of a merge, before it is put.
 struct Merged {
     map: Vec<RowChange>,
-    /// The changes of the rows of stored runs.
+    /// The changed rows of stored runs.
     runs: Vec<RowChange>,
-    /// The totals of the stored runs that are left.
+    /// The totals of the stored runs after the merge.
     stored: StoredRuns,
     /// Number of new runs that were merged. They are the oldest ones.
     new_runs: usize,
-    /// The merged new runs that stay runs, without lost tweets.
+    /// New runs that are put back as runs, after the lost tweets were removed from them.
     left: Vec<NewRun>,
     /// The times of the tweets whose counts in the map may have changed.
     touched: TouchedTimes,
@@ -514,7 +514,7 @@ mod tests {
         crashing.put(0, 3);
         crashing.commit();
         assert_eq!((crashing.stored().count, crashing.stored().next), (1, 1));
-        // The failed write comes before the first freeze after a start.
+        // A write fails before the first rows are frozen after a start.
         let mut crashing = crashing.crash();
         crashing.put(0, 7);
         let rows = crashing.rows();

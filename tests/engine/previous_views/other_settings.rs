@@ -144,8 +144,9 @@ fn copy_views(data: &Path, from: &str, to: &str) {
     std::fs::copy(seal(from), seal(to)).unwrap();
 }
 
-/// A server with other settings was ended before its views had caught up, before or after its first
-/// commit. The views of the first settings were the previous ones until then.
+/// A server with other settings is stopped before its views have caught up, once before and once
+/// after its first commit. Until then the views of the first settings have answered as previous
+/// views.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn views_of_earlier_settings_answer_at_once_when_these_are_set_again() {
     for others_have_rows in [false, true] {

@@ -102,7 +102,7 @@ async fn previous_views_route_tweets() {
         ]))
         .await;
     assert_eq!(taken(&reply), (4, 4, 1, vec![]));
-    // The lines of a body whose keywords are known are accepted.
+    // The line about a known keyword is accepted, and the other lines of the body are refused.
     let rest = [of("new", tweet("n5", "x")), deleted("n2")];
     let [unknown, asking] = rest.clone();
     let reply = running

@@ -56,7 +56,8 @@ impl Expectations {
         self.count(hour) * 1_000 + PRIOR
     }
 
-    /// The expected number of tweets of an hour, in thousandths; `None` before [`Expectations::first`].
+    /// The expected number of tweets of an hour, in thousandths; `None` before
+    /// [`Expectations::first`].
     pub fn expected(&self, hour: i64) -> Option<u64> {
         if hour < self.first() {
             return None;

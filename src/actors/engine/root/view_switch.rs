@@ -11,7 +11,7 @@ use crate::events::Sequence;
 use crate::store::{Epoch, Store};
 use crate::telemetry::whole;
 
-/// The views that are shown now.
+/// Switches from the previous views to the new ones, and knows which are shown.
 #[derive(Default)]
 pub(super) struct ViewSwitch {
     /// The previous views, while they answer.

@@ -121,8 +121,8 @@ impl ShardState {
         Ok(row.map(|row| KeywordSummary::decode(&row)).transpose()?)
     }
 
-    /// Lets a keyword lag, whose fold takes long. It reads the journal itself, and the shard goes
-    /// on with its other keywords. Its actor has folded all batches before.
+    /// Lets a keyword lag because its fold takes long. Its actor, which has folded all earlier
+    /// batches, reads the journal itself, and the shard goes on with its other keywords.
     pub(super) async fn lag(
         &mut self,
         myself: &ActorRef<ShardMessage>,

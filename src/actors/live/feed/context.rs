@@ -184,8 +184,8 @@ impl FeedContext {
         reached > position.seq || current.is_some_and(|current| !current.contains(&now))
     }
 
-    /// A number that changes when a put of any keyword may change a joined answer. An answer that
-    /// is made after the call includes what it counts.
+    /// Counts the puts of all keywords that may change a joined answer. An answer that is made
+    /// after the call includes the counted puts.
     pub(super) fn background_changes(&self) -> u64 {
         // Without views no answer can be made either.
         self.source.views.background_changes().unwrap_or_default()

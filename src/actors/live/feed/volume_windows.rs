@@ -150,7 +150,7 @@ impl VolumeWindows {
         }
     }
 
-    /// Moves the windows with the clock; true when there is something to deliver.
+    /// Moves the windows to `now`. Returns true if there are updates to deliver.
     pub(super) fn move_with_clock(&mut self, output: KeywordOutput<'_>, now: Timestamp) -> bool {
         let mut has_news = false;
         for grid in self.grids.values_mut() {

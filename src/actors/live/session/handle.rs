@@ -61,7 +61,7 @@ pub(in crate::actors::live) enum SessionMessage {
     },
     /// The transport can be written again.
     Unblocked,
-    /// A pause is over.
+    /// The pause before the next write, or before a retry, is over.
     Resume,
     /// Check whether the client has completed a write beyond this number.
     CheckProgress { completed: u64 },

@@ -40,7 +40,7 @@ pub(in crate::cli) struct AttackBenchArguments {
         value_parser = clap::value_parser!(u64).range(1_000..)
     )]
     tweets: u64,
-    /// Number of keywords that they are spread over
+    /// Number of keywords over which the ordinary tweets are spread
     #[arg(
         long,
         default_value_t = 10_000,

@@ -149,7 +149,7 @@ fn deleted(scene: &Scene, id: &str) -> String {
     format!("{{\"type\":\"tweet.deleted\",\"id\":\"{id}\",\"at\":\"{at}\"}}\n")
 }
 
-/// Measures all kinds.
+/// Measures all kinds of lines.
 pub(super) async fn measure(
     server: &BenchServer,
     scene: &Scene,

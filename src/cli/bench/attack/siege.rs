@@ -32,7 +32,8 @@ const BACK_AFTER: Duration = Duration::from_millis(500);
 const NARROW: u32 = 4096;
 /// Announced length of an upload, and the part of it that is sent at once, in bytes.
 const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);
-/// Interval at which the rest is sent, one byte at a time, so that the upload is never idle.
+/// Interval at which the rest of an upload is sent, one byte at a time, so that the upload is never
+/// idle.
 const DRIP_EVERY: Duration = Duration::from_secs(4);
 
 /// Niceness of the threads of hostile clients, from 0 (none) to 19.

@@ -35,7 +35,7 @@ pub(in crate::cli) struct IngestBenchArguments {
     /// Number of events
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) events: u64,
-    /// Number of keywords that they are spread over
+    /// Number of keywords over which the events are spread
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) keywords: u32,
     /// Size of a generated event's JSON, in bytes

@@ -17,7 +17,7 @@ const TRIES: u32 = 12;
 /// Maximum number of requests in flight.
 const REQUESTS: usize = 4;
 
-/// One half of a pair.
+/// One half of a pair of measurements: without live clients, or with them.
 struct Half {
     tweets: u64,
     per_second: f64,

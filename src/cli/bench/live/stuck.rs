@@ -19,10 +19,11 @@ const SENT_AWAY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Number of rounds that fill the buffers of the stuck clients.
 const FILLING_ROUNDS: usize = 64;
-/// Tweets of such a round, and characters of a tweet's text: 6 MiB over all rounds.
+/// Tweets of a round that fills buffers, and characters of a tweet's text: 6 MiB over all rounds.
 const FILLING: (usize, usize) = (10, 10_000);
 
-/// One pair: p99 of the good clients without and with stuck clients, and the growth of memory.
+/// One pair of measurements: p99 of the good clients without and with stuck clients, and the growth
+/// of memory.
 struct Pair {
     alone: f64,
     beside: f64,
@@ -74,7 +75,8 @@ pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
     Ok(figures)
 }
 
-/// Measures one pair; the stuck clients are still connected when it ends.
+/// Measures the good clients without and then with stuck clients. The stuck clients are still
+/// connected at the end.
 async fn one(load: &Load, running: &Running, tweets: &mut u64) -> anyhow::Result<(Pair, Running)> {
     load.tally.count();
     *tweets += load.publish_steadily(running).await?;

@@ -19,7 +19,7 @@ pub(super) struct QueryFigures {
     /// Number of tweets that were posted during the second half of the requests. All of them were
     /// folded at its end.
     pub(super) posted: u64,
-    /// Duration of that half until the last of these tweets was folded, in seconds.
+    /// Duration of the half with posted tweets, until the last of them was folded, in seconds.
     pub(super) seconds: f64,
 }
 

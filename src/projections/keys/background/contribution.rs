@@ -115,7 +115,7 @@ fn read_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(bytes)
 }
 
-/// Calls `visit` with each of these records.
+/// Calls `visit` with each record of a contribution or run.
 pub(super) fn for_each<'r>(
     mut records: &'r [u8],
     mut visit: impl FnMut(RunTweet<'r>) -> Result<(), RowsError>,
@@ -127,7 +127,7 @@ pub(super) fn for_each<'r>(
     Ok(())
 }
 
-/// Whether one of these records is of a lost tweet.
+/// Whether a record of a contribution or run is of a lost tweet.
 ///
 /// # Errors
 /// [`RowsError::Damaged`].
@@ -140,7 +140,7 @@ pub(super) fn has_losses(records: &[u8]) -> Result<bool, RowsError> {
     Ok(has_losses)
 }
 
-/// The times of the tweets of these records.
+/// The times of the tweets in the records of contributions or runs.
 ///
 /// # Errors
 /// [`RowsError::Damaged`].
