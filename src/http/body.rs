@@ -1,7 +1,6 @@
 //! Request bodies: checks their type, and discards the rest of a body that is not read to its end.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
+use super::byte_pace::BytePace;
 use super::problem::{Problem, shortened};
 
 /// Checks that a body has the type `right`, is in UTF-8 and is not compressed.
@@ -48,7 +47,7 @@ pub fn check_type(headers: &HeaderMap, right: &'static str) -> Result<(), Proble
 #[derive(Debug)]
 pub struct Lingering {
     body: Option<Body>,
-    pace: DiscardPace,
+    pace: BytePace,
 }
 
 impl Lingering {
@@ -59,7 +58,7 @@ impl Lingering {
 
     /// Wraps a body. A body with `Expect: 100-continue` is not wrapped, because the client sends
     /// nothing before the server asks for it.
-    pub fn wrap(headers: &HeaderMap, body: Body, pace: &DiscardPace) -> Body {
+    pub fn wrap(headers: &HeaderMap, body: Body, pace: &BytePace) -> Body {
         if headers.contains_key(header::EXPECT) || body.is_end_stream() {
             return body;
         }
@@ -118,46 +117,9 @@ impl Drop for Lingering {
                 if left == 0 {
                     break;
                 }
-                pace.discarded(bytes).await;
+                pace.took(bytes).await;
             }
         }));
-    }
-}
-
-/// Limits how fast the bodies of all clients together are discarded. Without it, clients that send
-/// large, refused bodies again and again would take most of the time of the event loop.
-#[derive(Debug, Clone)]
-pub struct DiscardPace {
-    /// The time at which the bytes discarded so far would end at the allowed pace.
-    until: Arc<Mutex<Instant>>,
-}
-
-impl Default for DiscardPace {
-    fn default() -> Self {
-        Self {
-            until: Arc::new(Mutex::new(Instant::now())),
-        }
-    }
-}
-
-impl DiscardPace {
-    const BYTES_PER_SECOND: u64 = 32 * 1024 * 1024;
-    /// Waits shorter than this are skipped and added to the next one, because timers are no finer
-    /// than a millisecond. Bytes that come late by up to this time are credited, so a wait that
-    /// ends late costs no pace.
-    const SHORTEST_WAIT: Duration = Duration::from_millis(4);
-
-    /// Waits as long as the discarded bytes are ahead of the pace. One connection waits at a time,
-    /// in the order of the calls.
-    async fn discarded(&self, bytes: u64) {
-        let mut until = self.until.lock().await;
-        let now = Instant::now();
-        let nanos = bytes.saturating_mul(1_000_000_000) / Self::BYTES_PER_SECOND;
-        let from = now.checked_sub(Self::SHORTEST_WAIT).unwrap_or(now);
-        *until = from.max(*until) + Duration::from_nanos(nanos);
-        if until.saturating_duration_since(now) >= Self::SHORTEST_WAIT {
-            sleep_until(*until).await;
-        }
     }
 }
 
@@ -202,19 +164,5 @@ mod tests {
             ("content-encoding", "gzip"),
         ]);
         assert!(check_type(&packed, RIGHT).is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn refused_bodies_are_discarded_at_the_pace_of_all_together() {
-        let pace = DiscardPace::default();
-        let began = Instant::now();
-        let discard = || async {
-            for _ in 0..2048 {
-                pace.discarded(4 * 1024).await;
-            }
-        };
-        tokio::join!(discard(), discard());
-        let took = began.elapsed().as_millis();
-        assert!((490..=510).contains(&took), "{took} ms");
     }
 }

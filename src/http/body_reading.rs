@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::budget::{ByteBudget, ByteCharge, Demand, FREE_BYTES, Holder};
+use super::byte_pace::BytePace;
 use super::client::ClientKey;
 use super::problem::Problem;
 use super::slow_clients::SlowClients;
@@ -42,6 +43,8 @@ impl Default for BodyTimes {
 pub struct Bodies {
     times: BodyTimes,
     budget: ByteBudget,
+    /// The pace of the bytes beyond [`FREE_BYTES`] of each body.
+    pace: BytePace,
     slow_clients: SlowClients,
 }
 
@@ -51,6 +54,7 @@ impl Bodies {
         Self {
             times,
             budget,
+            pace: BytePace::of_bodies(),
             slow_clients: SlowClients::default(),
         }
     }
@@ -95,6 +99,7 @@ impl Bodies {
             announced,
             pace: Arc::clone(&pace),
             budget: &self.budget,
+            shared_pace: &self.pace,
             demand,
             charge: None,
         };
@@ -126,6 +131,7 @@ struct Arrived<'a> {
     announced: Option<u64>,
     pace: Arc<Pace>,
     budget: &'a ByteBudget,
+    shared_pace: &'a BytePace,
     /// The demand of charges beyond [`FREE_BYTES`].
     demand: Demand,
     /// The charge for the capacity of `bytes`.
@@ -146,6 +152,10 @@ impl Arrived<'_> {
             })?;
             if let Ok(bytes) = frame.into_data() {
                 self.push(&bytes)?;
+                if len(self.bytes.len()) > FREE_BYTES {
+                    self.shared_pace.took(len(bytes.len())).await;
+                    self.pace.state().last = Instant::now();
+                }
             }
             // The next bytes of a fast sender are there at once. Other connections of this thread
             // take their turn before they are read.
@@ -238,7 +248,7 @@ struct PaceState {
     arrived: u64,
     /// How far the body was behind when its latest bytes came.
     behind: Duration,
-    /// When the latest bytes came, or when reading began.
+    /// When the latest bytes came, when reading began, or when the shared pace let it go on.
     last: Instant,
     /// Whether all bytes have arrived.
     has_arrived: bool,

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer_budget::AnswerBudget;
 use super::body::Lingering;
-use super::problem::Problem;
+use super::problem::{Problem, Refused};
 use super::{Http, routes};
 use crate::telemetry::log_throttled;
 
@@ -21,6 +22,11 @@ use crate::telemetry::log_throttled;
 /// machine, so they are answered under any host, but then with the status alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unlisted;
+
+/// Pause before the answer that refuses a request as busy. Refusals cost time of the event loop.
+/// Without a pause, a client that sends its requests one after another and reads no answer would be
+/// refused hundreds of times per second.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs one request through the checks, the handler and the metrics. Refusals and panics are
 /// answered with a problem.
@@ -50,6 +56,7 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
             .unwrap_or_else(|| Problem::Internal.into_response()),
         Err(problem) => problem.into_response(),
     };
+    pause_if_refused(&response).await;
     let mut response = answers.count(response);
     harden(response.headers_mut());
     let status = response.status().as_u16();
@@ -57,6 +64,12 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
     http.metrics().request_answered(route, status, took);
     tracing::debug!(%method, route, status, ?took, "answered");
     response
+}
+
+async fn pause_if_refused(response: &Response) {
+    if response.extensions().get::<Refused>().is_some() {
+        tokio::time::sleep(REFUSAL_PAUSE).await;
+    }
 }
 
 /// Adds `nosniff`: browsers must not guess another content type than the given one.
@@ -99,6 +112,26 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_an_answer_that_refuses_as_busy_waits() {
+        let busy = Problem::Busy {
+            what: "too many",
+            setting: "a.limit",
+        };
+        for (problem, wait) in [
+            (busy, REFUSAL_PAUSE),
+            (
+                Problem::TryAgain("the views are catching up"),
+                Duration::ZERO,
+            ),
+            (Problem::Internal, Duration::ZERO),
+        ] {
+            let began = tokio::time::Instant::now();
+            pause_if_refused(&problem.into_response()).await;
+            assert_eq!(began.elapsed(), wait);
+        }
+    }
 
     #[tokio::test]
     async fn panic_ends_only_its_own_request() {

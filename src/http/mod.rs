@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use self::body::DiscardPace;
 use self::body_reading::Bodies;
 use self::budget::{BudgetMetrics, ByteBudget};
+use self::byte_pace::BytePace;
 use self::lanes::Lanes;
 use crate::actors::engine::Tidings;
 use crate::actors::live::{Encoder, Live};
@@ -24,6 +24,7 @@ mod assets;
 mod body;
 mod body_reading;
 mod budget;
+mod byte_pace;
 mod client;
 mod client_stream;
 mod dashboard;
@@ -87,7 +88,7 @@ struct Shared {
     body_permits: Arc<Semaphore>,
     lanes: Lanes,
     bodies: Bodies,
-    discard_pace: DiscardPace,
+    discard_pace: BytePace,
     answer_budget: ByteBudget,
 }
 
@@ -151,7 +152,7 @@ impl Http {
                     options.body_times,
                     ByteBudget::new(options.body_budget, body_metrics),
                 ),
-                discard_pace: DiscardPace::default(),
+                discard_pace: BytePace::of_discarded_bodies(),
                 answer_budget: ByteBudget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
                 encoder: json_encoder(),

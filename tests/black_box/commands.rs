@@ -294,3 +294,20 @@ fn closed_output_pipe_is_no_failure() {
     drop(child.stdout.take());
     assert_eq!(crate::common::server::wait_for(&mut child).code(), Some(0));
 }
+
+#[test]
+fn allocator_returns_freed_memory_after_a_second() {
+    // With this option jemalloc prints the options it was built with.
+    let mut command = binary();
+    command.env("_RJEM_MALLOC_CONF", "confirm_conf:true");
+    let ended = run(command.arg("--version"), b"").expect_code(0);
+    let options = ended
+        .stderr
+        .lines()
+        .find(|line| line.contains("with-malloc-conf"));
+    let options = options.unwrap_or_else(|| panic!("{ended:?}"));
+    assert!(
+        options.contains("dirty_decay_ms:1000,muzzy_decay_ms:0"),
+        "{options}"
+    );
+}

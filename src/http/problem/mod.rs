@@ -294,9 +294,14 @@ pub fn shortened(text: &str) -> String {
     short
 }
 
+/// Marks the answer of [`Problem::Busy`].
+#[derive(Debug, Clone, Copy)]
+pub struct Refused;
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, slug, _) = self.face();
+        let is_busy = matches!(self, Self::Busy { .. });
         if status.is_server_error() {
             let cause = match &self {
                 Self::Busy { setting, .. } => setting,
@@ -324,6 +329,9 @@ impl IntoResponse for Problem {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if is_busy {
+            response.extensions_mut().insert(Refused);
         }
         response
     }
