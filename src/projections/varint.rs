@@ -29,7 +29,8 @@ pub(super) const fn varint_bytes(number: u64) -> usize {
     bytes
 }
 
-/// Takes a number off the front of `bytes`; `None` when it is cut or does not fit 64 bits.
+/// Takes a number off the front of `bytes`; `None` when it is cut, does not fit 64 bits, or has
+/// more bytes than [`write_varint`] writes for it.
 #[inline]
 pub(super) fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     if let Some((first @ 0..0x80, rest)) = bytes.split_first() {
@@ -46,6 +47,10 @@ pub(super) fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
         }
         number |= part;
         if *byte < 0x80 {
+            // Without a last byte of 0 the number is the same.
+            if *byte == 0 {
+                return None;
+            }
             *bytes = bytes.get(index + 1..)?;
             return Some(number);
         }
@@ -73,11 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn cut_and_too_large_numbers_are_refused() {
+    fn cut_too_large_and_too_long_numbers_are_refused() {
         for bytes in [&[][..], &[0x80], &[0xff; 9], &[0xff; 11]] {
             assert_eq!(read_varint(&mut &bytes[..]), None, "{bytes:?}");
         }
         let two_to_the_64 = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2];
         assert_eq!(read_varint(&mut &two_to_the_64[..]), None);
+        for long in [&[0x80, 0][..], &[0x81, 0], &[0xff, 0x80, 0]] {
+            assert_eq!(read_varint(&mut &long[..]), None, "{long:?}");
+        }
     }
 }

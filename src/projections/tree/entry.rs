@@ -12,6 +12,10 @@
 //! Then come the shared bytes and the length, if they follow (varints), the rest of the key, and
 //! the count, unless it is 1 (varint).
 //!
+//! Entries are in the order of their keys, and an entry has one written form. Reading accepts no
+//! other form, so most damage to a row is noticed: a number does not follow if its field has room
+//! for it, the shared bytes are all that the keys share, and syllables that can be packed are.
+//!
 //! A syllable is three bytes that begin with 0xea to 0xed, which in UTF-8 are all Hangul syllables
 //! and few other characters. Packed, it has two bytes: 14 bits, big-endian. Before the packed
 //! syllables, the rest has bytes that are written unchanged: those that belong to the first six
@@ -39,6 +43,11 @@ const SHARED_SHIFT: u32 = 2;
 const LENGTH_SHIFT: u32 = 5;
 /// The largest value of a field; the number follows.
 const FOLLOWS: u8 = 7;
+
+/// The damage of bytes that end within an entry.
+const CUT: &str = "an entry is cut";
+/// The damage of bytes that [`write_entry`] does not write for any entry.
+const UNWRITTEN: &str = "an entry has another form than the written one";
 
 /// Reads entries one by one.
 #[derive(Debug)]
@@ -82,49 +91,89 @@ impl<'b> Entries<'b> {
     }
 
     /// Reads the next entry and gives its count; `None` at the end.
+    ///
+    /// # Errors
+    /// The damage of bytes that are not in the written form of entries in order.
     pub(super) fn next_entry(&mut self) -> Result<Option<u64>, &'static str> {
         let Some((fields, mut rest)) = self.rest.split_first() else {
             return Ok(None);
         };
-        let cut = "an entry is cut";
         let shared = match fields >> SHARED_SHIFT & FOLLOWS {
-            FOLLOWS => read_length(&mut rest).ok_or(cut)?,
+            FOLLOWS => read_following(&mut rest, PLAIN_BYTES)?,
             shared => PLAIN_BYTES + usize::from(shared),
         };
         let length = match fields >> LENGTH_SHIFT {
-            FOLLOWS => read_length(&mut rest).ok_or(cut)?,
+            FOLLOWS => read_following(&mut rest, 0)?,
             length => usize::from(length),
         };
         if shared > self.key.len() || length > MAX_REST_BYTES {
             return Err("a key is longer than any");
         }
+        let unshared = self.key.get(shared).copied();
         self.key.truncate(shared);
         rest = if fields & IS_PACKED == 0 {
-            let (tail, rest) = rest.split_at_checked(length).ok_or(cut)?;
-            self.key.extend_from_slice(tail);
-            rest
+            self.read_plain(length, rest)?
         } else {
-            let plain = plain_bytes(&self.key);
-            let (tail, rest) = rest.split_at_checked(plain).ok_or(cut)?;
-            self.key.extend_from_slice(tail);
-            let (packed, rest) = rest.split_at_checked(length * PACKED).ok_or(cut)?;
-            let (packed, _) = packed.as_chunks();
-            for syllable in packed {
-                self.key.extend_from_slice(&unpacked(*syllable));
-            }
-            rest
+            self.read_packed(length, rest)?
         };
+        // Behind the bytes that they share, the key is above the key before it.
+        if self.read > 0 && self.key.get(shared).copied() <= unshared {
+            return Err("keys are not in order");
+        }
         let key_bytes = self.rest.len() - rest.len();
         self.written_key = self.rest.get(..key_bytes).unwrap_or_default();
         self.shared = shared;
         self.read += 1;
         let count = if fields & COUNT_IS_ONE == 0 {
-            read_varint(&mut rest).ok_or("a count is cut")?
+            let count = read_varint(&mut rest).ok_or("a count is cut")?;
+            if count == 1 {
+                return Err(UNWRITTEN);
+            }
+            count
         } else {
             1
         };
         self.rest = rest;
         Ok(Some(count))
+    }
+
+    /// Reads the rest of a key of this length. Returns the bytes behind it.
+    fn read_plain(&mut self, length: usize, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
+        let (rest, behind) = bytes.split_at_checked(length).ok_or(CUT)?;
+        if syllables_behind(plain_bytes(&self.key), rest).is_some() {
+            return Err(UNWRITTEN);
+        }
+        self.key.extend_from_slice(rest);
+        Ok(behind)
+    }
+
+    /// Reads the rest of a key that ends with this number of packed syllables. Returns the bytes
+    /// behind it.
+    fn read_packed(&mut self, syllables: usize, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
+        let (plain, rest) = bytes.split_at_checked(plain_bytes(&self.key)).ok_or(CUT)?;
+        let (packed, behind) = rest.split_at_checked(syllables * PACKED).ok_or(CUT)?;
+        self.key.extend_from_slice(plain);
+        let (packed, _) = packed.as_chunks();
+        if packed.is_empty() {
+            return Err(UNWRITTEN);
+        }
+        for syllable in packed {
+            let syllable = unpacked(*syllable).ok_or(UNWRITTEN)?;
+            self.key.extend_from_slice(&syllable);
+        }
+        Ok(behind)
+    }
+}
+
+/// Reads a number that follows, because its field has no room for it: the field has room for seven
+/// numbers from `least` on.
+fn read_following(rest: &mut &[u8], least: usize) -> Result<usize, &'static str> {
+    let number = read_length(rest).ok_or(CUT)?;
+    let in_field = least..least + usize::from(FOLLOWS);
+    if in_field.contains(&number) {
+        Err(UNWRITTEN)
+    } else {
+        Ok(number)
     }
 }
 
@@ -228,12 +277,13 @@ fn packed([lead, second, third]: [u8; SYLLABLE]) -> [u8; PACKED] {
     ((lead & 3) << 12 | (second & 0x3f) << 6 | third & 0x3f).to_be_bytes()
 }
 
-fn unpacked([high, low]: [u8; PACKED]) -> [u8; SYLLABLE] {
-    [
-        FIRST_LEAD + (high >> 4 & 3),
+/// `None` if more than 14 bits are set.
+fn unpacked([high, low]: [u8; PACKED]) -> Option<[u8; SYLLABLE]> {
+    (high >> 6 == 0).then_some([
+        FIRST_LEAD + (high >> 4),
         0x80 | (high << 2 & 0x3c) | low >> 6,
         0x80 | low & 0x3f,
-    ]
+    ])
 }
 
 #[cfg(test)]
@@ -297,7 +347,72 @@ mod tests {
         for character in '\u{a000}'..='\u{d7ff}' {
             let mut bytes = [0; SYLLABLE];
             character.encode_utf8(&mut bytes);
-            assert_eq!(unpacked(packed(bytes)), bytes, "{character}");
+            assert_eq!(unpacked(packed(bytes)), Some(bytes), "{character}");
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<(Vec<u8>, u64)>, &'static str> {
+        let mut entries = Entries::new(bytes);
+        let mut read = Vec::new();
+        while let Some(count) = entries.next_entry()? {
+            read.push((entries.key().to_vec(), count));
+        }
+        Ok(read)
+    }
+
+    #[test]
+    fn entry_is_not_read_from_another_form_than_the_written_one() {
+        let first = written(&[(b"\x00\x00\x00\x01\x00\x00ab", 1)]);
+        let once = |length, shared| fields(length, shared, &[COUNT_IS_ONE]);
+        let packed = |length, shared| fields(length, shared, &[IS_PACKED, COUNT_IS_ONE]);
+        for (what, form) in [
+            ("shared bytes of the field", &[once(1, 7), 6, b'b'][..]),
+            ("a length of the field", &[once(7, 1), 1, b'c']),
+            ("a count of 1", &[fields(1, 1, &[]), b'c', 1]),
+            ("a count in two bytes", &[fields(1, 1, &[]), b'c', 0x82, 0]),
+            ("no shared byte more", &[once(2, 0), b'a', b'c']),
+            ("the same key", &[once(0, 2)]),
+            ("an earlier key", &[once(1, 1), b'a']),
+            ("unpacked syllables", &[once(3, 0), 0xea, 0xb0, 0x80]),
+            ("no packed syllable", &[packed(0, 2)]),
+            ("15 bits", &[packed(1, 0), 0x40, 0]),
+        ] {
+            let bytes = [&first, form].concat();
+            assert!(read(&bytes).is_err(), "{what}");
+        }
+    }
+
+    /// How bytes of entries are changed at a place.
+    #[derive(Debug, Clone, Copy)]
+    enum Change {
+        Set(u8),
+        Flip(u8),
+        Insert(u8),
+        Remove,
+        /// The number that ends here gets another byte.
+        Lengthen,
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            any::<u8>().prop_map(Change::Set),
+            (0..8_u8).prop_map(|bit| Change::Flip(1 << bit)),
+            (0..9_u8).prop_map(Change::Insert),
+            Just(Change::Remove),
+            Just(Change::Lengthen),
+        ]
+    }
+
+    fn changed(bytes: &mut Vec<u8>, place: usize, change: Change) {
+        match change {
+            Change::Set(byte) => bytes[place] = byte,
+            Change::Flip(bit) => bytes[place] ^= bit,
+            Change::Insert(byte) => bytes.insert(place, byte),
+            Change::Remove => drop(bytes.remove(place)),
+            Change::Lengthen => {
+                bytes[place] |= 0x80;
+                bytes.insert(place + 1, 0);
+            }
         }
     }
 
@@ -336,6 +451,25 @@ mod tests {
             prop_assert_eq!(&read, &entries);
             let later = given.iter().map(|(key, count)| (*key, count.wrapping_add(1)));
             prop_assert_eq!(copied, written(&later.collect::<Vec<_>>()));
+        }
+
+        #[test]
+        fn changed_bytes_are_damage_or_the_written_form_of_other_entries(
+            entries in proptest::collection::btree_map(keys(), 0..3_u64, 1..6),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), change()), 1..4),
+        ) {
+            let given: Vec<_> = entries.iter().map(|(key, count)| (&key[..], *count)).collect();
+            let mut bytes = written(&given);
+            for (place, change) in changes {
+                if !bytes.is_empty() {
+                    let place = place.index(bytes.len());
+                    changed(&mut bytes, place, change);
+                }
+            }
+            if let Ok(read) = read(&bytes) {
+                let read: Vec<_> = read.iter().map(|(key, count)| (&key[..], *count)).collect();
+                prop_assert_eq!(written(&read), bytes);
+            }
         }
     }
 }
