@@ -75,7 +75,7 @@ struct Held {
 struct OfOwner {
     /// All puts after this one that touched tweets are in `puts`.
     since: u64,
-    /// The last put, with touched tweets or without.
+    /// The last put, with touched tweets or without. For a new owner, the last put to any owner.
     last_put: u64,
     puts: VecDeque<(u64, TouchedTimes)>,
     results: HashMap<ResultKey, Entry>,
@@ -274,7 +274,7 @@ impl OfOwner {
         if ticket.is_of_snapshot {
             self.is_untouched_since(ticket, span)
         } else {
-            ticket.puts >= self.since && ticket.puts >= self.last_put
+            ticket.puts >= self.last_put
         }
     }
 
@@ -363,25 +363,55 @@ mod tests {
             let found = self.get(&owner(), ticket, &key(span))?;
             Some(found.downcast::<Number>().unwrap().0)
         }
+
+        /// Asserts that nothing is left of dropped results.
+        fn assert_empty(&self) {
+            assert_eq!(self.bytes(), 0);
+            let held = self.held.lock();
+            assert!(held.by_use.is_empty());
+            assert!(held.owners.values().all(|of| of.by_span.is_empty()));
+        }
     }
 
     #[test]
     fn put_drops_the_results_whose_spans_it_touches_and_no_others() {
         let cache = ResultCache::default();
         let ticket = cache.begin(&owner());
-        let spans = [0..5, 5..10, 10..15, 0..60, 0..9_000, 600..660, 9_000..9_001];
+        let spans = [
+            0..5,
+            1..6,
+            2..10,
+            5..10,
+            10..15,
+            0..60,
+            0..9_000,
+            600..660,
+            9_000..9_001,
+        ];
         for (number, span) in (0..).zip(spans.clone()) {
             cache.keep(ticket, span, number);
         }
         cache.put(&owner(), touched(9));
         cache.put(&Owner::Background(0), touched(12));
         let ticket = cache.begin(&owner());
-        let left = spans.map(|span| cache.number(ticket, span));
-        let expected = [Some(0), None, Some(2), None, None, Some(5), Some(6)];
-        assert_eq!(left, expected);
+        let left = spans.map(|span| cache.number(ticket, span)).into_iter();
+        assert_eq!(left.flatten().collect::<Vec<_>>(), [0, 1, 4, 7, 8]);
         cache.put(&owner(), TouchedTimes::all());
         assert_eq!(cache.number(ticket, 0..5), None);
-        assert_eq!(cache.bytes(), 0);
+        cache.assert_empty();
+    }
+
+    #[test]
+    fn result_that_two_questions_make_is_kept_once() {
+        let cache = ResultCache::default();
+        let ticket = cache.begin(&owner());
+        cache.keep(ticket, 0..5, 1);
+        let bytes = cache.bytes();
+        cache.keep(ticket, 0..5, 2);
+        assert_eq!(cache.bytes(), bytes);
+        assert_eq!(cache.number(ticket, 0..5), Some(2));
+        cache.put(&owner(), touched(2));
+        cache.assert_empty();
     }
 
     #[test]
@@ -399,7 +429,8 @@ mod tests {
     #[test]
     fn result_of_present_rows_is_not_kept_when_any_put_came_to_the_owner_meanwhile() {
         let cache = ResultCache::default();
-        cache.begin(&owner());
+        cache.keep(cache.ticket(), 5..9, 1);
+        assert_eq!(cache.number(cache.ticket(), 5..9), Some(1));
         for touched in [touched(7), TouchedTimes::default()] {
             let ticket = cache.ticket();
             cache.put(&owner(), touched);
@@ -490,5 +521,19 @@ mod tests {
         }
         assert!(cache.held.lock().owners.len() <= MAX_IDLE_OWNERS + 1);
         assert_eq!(cache.number(ticket, 0..5), Some(1));
+    }
+
+    #[test]
+    fn owners_with_results_are_not_looked_through_for_each_new_owner() {
+        let cache = ResultCache::default();
+        for number in 0..MAX_IDLE_OWNERS {
+            let (owner, result) = (Owner::Background(number), Arc::new(Number(1)));
+            cache.insert(&owner, cache.ticket(), key(0..5), result, 8);
+        }
+        for number in 0..9 {
+            cache.begin(&Owner::Background(MAX_IDLE_OWNERS + number));
+        }
+        let owners = cache.held.lock().owners.len();
+        assert_eq!(owners, MAX_IDLE_OWNERS + 9);
     }
 }
