@@ -2,6 +2,7 @@
 
 use crate::actors::engine::progress::FoldProgress;
 use crate::events::{Clock, Keyword};
+use crate::projections::Meter;
 use crate::store::Views;
 
 /// The views that a feed shows. Positions of different sources are not comparable.
@@ -36,4 +37,14 @@ pub(super) struct FeedViews {
     pub(super) views: Views,
     pub(super) progress: FoldProgress,
     pub(super) clock: Clock,
+}
+
+impl FeedViews {
+    /// The same views. `meter` counts what is read through them, and can end a query.
+    pub(super) fn metered(&self, meter: Meter) -> Self {
+        Self {
+            views: self.views.metered(meter),
+            ..self.clone()
+        }
+    }
 }

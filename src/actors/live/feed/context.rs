@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::phase::FeedPhase;
 use super::poll;
@@ -16,7 +16,7 @@ use crate::actors::live::feed_key::FeedViews;
 use crate::actors::live::message::{Message, Position};
 use crate::actors::live::polled::{PolledAnswer, PolledQuery, PolledTopic};
 use crate::events::{Keyword, Sequence, ShardId, Timestamp};
-use crate::projections::{TimelineQuery, timeline};
+use crate::projections::{Meter, TimelineQuery, timeline};
 use crate::store::{ReadThreads, StoreError};
 use crate::telemetry::{Metrics, log_throttled};
 
@@ -117,7 +117,8 @@ impl FeedContext {
         .await
     }
 
-    /// The answer of a polled topic at this time; `None` when the keyword is not tracked.
+    /// The answer of a polled topic that is not joined, at this time; `None` when the keyword is
+    /// not tracked.
     pub(super) async fn polled(
         &self,
         topic: &PolledTopic,
@@ -129,22 +130,44 @@ impl FeedContext {
                 let task = move || poll::keyword(&source, &keyword, &*query, now);
                 self.read(task).await
             }
-            (PolledQuery::Joined(countable, query), Some(keyword)) => {
-                let task = move || poll::joined(&source, (&keyword, &countable), &*query, now);
-                let permit = self.readers.joined_permits.acquire().await;
-                let answer = self.readers.run(task).await;
-                drop(permit);
-                answer
-            }
-            // A query over all keywords takes long, but feeds of one keyword do not wait for it.
+            // This takes long, but feeds of one keyword do not wait for it.
             (PolledQuery::Across(countable, query), None) => {
                 let task = move || poll::across(&source, &countable, &*query, now);
                 self.readers.run(task).await
             }
             // A topic in the wrong scope is refused before its subscription reaches the feed.
-            (PolledQuery::OfKeyword(_) | PolledQuery::Joined(..), None)
-            | (PolledQuery::Across(..), Some(_)) => Ok(None),
+            (PolledQuery::OfKeyword(_), None)
+            | (PolledQuery::Across(..), Some(_))
+            | (PolledQuery::Joined(..), _) => Ok(None),
         }
+    }
+
+    /// Waits for a permit to make a joined answer.
+    pub(super) async fn joined_permit(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = Arc::clone(&self.readers.joined_permits);
+        // The semaphore is never closed.
+        permits.acquire_owned().await.ok()
+    }
+
+    /// The answer of a joined topic at this time; `None` when the keyword is not tracked. The
+    /// permit is given back when the work has ended, which `meter` can end early.
+    pub(super) async fn joined(
+        &self,
+        topic: &PolledTopic,
+        now: Timestamp,
+        (permit, meter): (Option<OwnedSemaphorePermit>, Meter),
+    ) -> Result<Option<PolledAnswer>, StoreError> {
+        let (PolledQuestion::Joined(countable, question), Some(keyword)) =
+            (topic.question().clone(), self.feed.keyword().cloned())
+        else {
+            return Ok(None);
+        };
+        let source = self.source.metered(meter);
+        let task = move || {
+            let _permit = permit;
+            poll::joined(&source, (&keyword, &countable), &*question, now)
+        };
+        self.readers.run(task).await
     }
 
     /// True when a joined answer can be made without waiting for those of other feeds.
@@ -232,7 +255,7 @@ pub(in crate::actors::live) struct Readers {
     /// Permits for reading one keyword.
     permits: Semaphore,
     /// Permits for joined answers, which take longer. Other reads do not wait for them.
-    joined_permits: Semaphore,
+    joined_permits: Arc<Semaphore>,
     threads: ReadThreads,
 }
 
@@ -242,7 +265,7 @@ impl Readers {
     pub(in crate::actors::live) fn new(count: usize) -> Self {
         Self {
             permits: Semaphore::new(count),
-            joined_permits: Semaphore::new(MAX_JOINED),
+            joined_permits: Arc::new(Semaphore::new(MAX_JOINED)),
             threads: ReadThreads::new(
                 "live",
                 count.saturating_add(MAX_JOINED).saturating_add(1),

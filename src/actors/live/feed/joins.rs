@@ -4,16 +4,23 @@
 //! In: topics, and the round of snapshots that needs the answer. Out: the answers. The task of a
 //! finished one signals [`FeedSignal::Serve`](super::signal::FeedSignal) to the feed actor, which
 //! takes it.
+//!
+//! A task first waits for a permit, which all feeds share. Then it reads the clock and begins, so
+//! neither the time nor the cost of the answer includes the wait. A task ends early when its answer
+//! is dropped, when its topic has no subscriber left, or when the feed actor ends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::context::FeedContext;
+use super::shared::Feed;
 use crate::actors::live::polled::{PolledAnswer, PolledTopic};
-use crate::events::Timestamp;
+use crate::actors::live::topic::Topic;
+use crate::projections::Meter;
 use crate::store::StoreError;
 
 /// The joined answers of one feed. At most one answer of a topic is made at a time.
@@ -29,6 +36,21 @@ struct Running {
     number: u64,
     topic: PolledTopic,
     is_wanted_again: bool,
+    _work: Work,
+}
+
+/// The work on one answer. It ends when this is dropped: at once while it waits for a permit, and
+/// at the next row while it reads the views.
+struct Work {
+    task: AbortHandle,
+    meter: Meter,
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.meter.abandon();
+    }
 }
 
 /// A joined answer that was made.
@@ -39,29 +61,39 @@ pub(super) struct FinishedJoin {
     pub(super) round: Option<u64>,
     /// True when further subscribers asked for a snapshot after the answer was begun.
     pub(super) is_wanted_again: bool,
-    pub(super) answer: Result<Option<PolledAnswer>, StoreError>,
+    pub(super) answer: MadeAnswer,
+    pub(super) making: Making,
+}
+
+/// The answer of a polled topic; `None` when the keyword is not tracked.
+type MadeAnswer = Result<Option<PolledAnswer>, StoreError>;
+
+/// How an answer was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Making {
     /// [`FeedContext::background_changes`] before the answer.
     pub(super) background: u64,
     pub(super) made: Instant,
+    /// The time that it took, without waits for other answers.
     pub(super) cost: Duration,
 }
 
 impl Joins {
-    /// Drops all answers, also those that are being made.
+    /// Drops all answers, and ends the work on unfinished ones.
     pub(super) fn clear(&mut self) {
         self.running.clear();
         self.finished.lock().clear();
     }
 
+    /// Ends the work on answers whose topics have no subscribers.
+    pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
+        self.running
+            .retain(|running| !feed.drop_unsubscribed(&Topic::Polled(running.topic.clone())));
+    }
+
     /// Begins to make the answer of a topic. If one is being made, its end says that snapshots are
     /// wanted again: it may be too old for the new subscribers.
-    pub(super) fn start(
-        &mut self,
-        context: &FeedContext,
-        topic: &PolledTopic,
-        round: Option<u64>,
-        now: Timestamp,
-    ) {
+    pub(super) fn start(&mut self, context: &FeedContext, topic: &PolledTopic, round: Option<u64>) {
         let mut running = self.running.iter_mut();
         if let Some(running) = running.find(|running| running.topic == *topic) {
             running.is_wanted_again |= round.is_some();
@@ -69,28 +101,30 @@ impl Joins {
         }
         let number = self.next;
         self.next += 1;
+        let meter = Meter::default();
+        let making = make(context.clone(), topic.clone(), meter.clone());
+        let (of, feed) = (topic.clone(), Arc::clone(&context.feed));
+        let finished = Arc::clone(&self.finished);
+        let task = tokio::spawn(async move {
+            let (answer, making) = making.await;
+            finished.lock().push(FinishedJoin {
+                number,
+                topic: of,
+                round,
+                is_wanted_again: false,
+                answer,
+                making,
+            });
+            feed.serve_soon();
+        });
         self.running.push(Running {
             number,
             topic: topic.clone(),
             is_wanted_again: false,
-        });
-        let (context, topic) = (context.clone(), topic.clone());
-        let finished = Arc::clone(&self.finished);
-        tokio::spawn(async move {
-            let begun = Instant::now();
-            let background = context.background_changes();
-            let answer = context.polled(&topic, now).await;
-            finished.lock().push(FinishedJoin {
-                number,
-                topic,
-                round,
-                is_wanted_again: false,
-                answer,
-                background,
-                made: Instant::now(),
-                cost: begun.elapsed(),
-            });
-            context.feed.serve_soon();
+            _work: Work {
+                task: task.abort_handle(),
+                meter,
+            },
         });
     }
 
@@ -106,3 +140,20 @@ impl Joins {
         known.collect()
     }
 }
+
+/// Makes an answer as soon as there is a permit for it.
+async fn make(context: FeedContext, topic: PolledTopic, meter: Meter) -> (MadeAnswer, Making) {
+    let permit = context.joined_permit().await;
+    let (begun, now) = (Instant::now(), context.source.clock.now());
+    let background = context.background_changes();
+    let answer = context.joined(&topic, now, (permit, meter)).await;
+    let making = Making {
+        background,
+        made: Instant::now(),
+        cost: begun.elapsed(),
+    };
+    (answer, making)
+}
+
+#[cfg(test)]
+mod tests;

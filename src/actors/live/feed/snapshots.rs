@@ -128,7 +128,7 @@ impl SnapshotMaker {
             if let Topic::Polled(joined) = &topic
                 && joined.is_joined()
             {
-                polled.start_join(context, joined, now);
+                polled.start_join(context, joined);
                 continue;
             }
             match make(context, volumes, polled, &topic, (at, now)).await {

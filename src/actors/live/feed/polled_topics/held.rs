@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::actors::live::budget::LiveCharge;
 use crate::actors::live::feed::context::FeedContext;
+use crate::actors::live::feed::joins::Making;
 use crate::actors::live::feed::replay_buffer::Update;
 use crate::actors::live::message::{Message, Position, bytes_of};
 use crate::actors::live::polled::{PolledAnswer, PolledTopic};
@@ -40,14 +41,6 @@ pub(super) struct Held {
     pub(super) cost: Duration,
     /// The charge for the last answer; it is about as large as its messages.
     pub(super) charge: LiveCharge,
-}
-
-/// How an answer was made.
-pub(super) struct Making {
-    /// [`FeedContext::background_changes`] before the answer.
-    pub(super) background: u64,
-    pub(super) made: Instant,
-    pub(super) cost: Duration,
 }
 
 impl Held {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::context::FeedContext;
-use super::joins::{FinishedJoin, Joins};
+use super::joins::{FinishedJoin, Joins, Making};
 use super::phase::FeedPhase;
 use super::shared::Feed;
 use crate::actors::live::message::{Message, Position, bytes_of};
@@ -18,7 +18,7 @@ use crate::actors::live::polled::{PolledAnswer, PolledTopic};
 use crate::actors::live::topic::Topic;
 use crate::events::Timestamp;
 use crate::store::StoreError;
-use held::{Held, Making, PAUSE_PER_COST};
+use held::{Held, PAUSE_PER_COST};
 
 /// Pause before unreadable views are read again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -48,6 +48,7 @@ impl PolledTopics {
     pub(super) fn forget_unsubscribed(&mut self, feed: &Feed) {
         self.held
             .retain(|held| !feed.drop_unsubscribed(&Topic::Polled(held.topic.clone())));
+        self.joins.forget_unsubscribed(feed);
     }
 
     /// True when other keywords can change an answer. The feed gets no delta of theirs, so it looks
@@ -104,7 +105,7 @@ impl PolledTopics {
                 continue;
             }
             if held.topic.is_joined() {
-                self.joins.start(context, &held.topic, None, now);
+                self.joins.start(context, &held.topic, None);
                 continue;
             }
             // A failure of one topic does not stop the others.
@@ -122,15 +123,10 @@ impl PolledTopics {
     }
 
     /// Begins to make the joined answer of a topic, for the present round of snapshots.
-    pub(super) fn start_join(
-        &mut self,
-        context: &FeedContext,
-        topic: &PolledTopic,
-        now: Timestamp,
-    ) {
+    pub(super) fn start_join(&mut self, context: &FeedContext, topic: &PolledTopic) {
         let round = context.feed.round_of(&Topic::Polled(topic.clone()));
         if round.is_some() {
-            self.joins.start(context, topic, round, now);
+            self.joins.start(context, topic, round);
         }
     }
 
@@ -153,11 +149,7 @@ impl PolledTopics {
         let Some(answer) = join.answer?.filter(|one| one.position.epoch == at.epoch) else {
             return Ok(None);
         };
-        let making = Making {
-            background: join.background,
-            made: join.made,
-            cost: join.cost,
-        };
+        let making = join.making;
         if join.round.is_some() {
             let snapshot = self.give_out(context, &join.topic, answer, making).await?;
             return Ok(Some(snapshot));
