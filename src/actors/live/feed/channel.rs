@@ -48,6 +48,12 @@ impl Channel {
         }
     }
 
+    /// The same channel, whose rounds of making snapshots come after this many.
+    pub(super) fn after_rounds(mut self, rounds: u64) -> Self {
+        self.snapshots.begin_after(rounds);
+        self
+    }
+
     pub(super) fn push(&mut self, update: Update) {
         self.used = self.budget.next_use();
         let Update {

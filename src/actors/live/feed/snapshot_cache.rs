@@ -50,13 +50,18 @@ struct CachedSnapshot {
 pub(super) struct SnapshotCache {
     cached: HashMap<Topic, CachedSnapshot>,
     wanted: HashSet<Topic>,
-    /// Number of rounds of making snapshots that have started.
+    /// Number of rounds of making snapshots that have started, in this channel and before it.
     rounds: u64,
     /// Number of subscribers that wait for a snapshot of each topic.
     waiting: HashMap<Topic, usize>,
 }
 
 impl SnapshotCache {
+    /// Counts on from this many rounds, which were before the channel.
+    pub(super) const fn begin_after(&mut self, rounds: u64) {
+        self.rounds = rounds;
+    }
+
     /// Size of the kept snapshots, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let cached = self.cached.values();

@@ -261,3 +261,20 @@ async fn answers_are_dropped_with_the_feed_actor() {
     drop(fixture);
     assert_eq!(next(&mut asked).await, None);
 }
+
+#[tokio::test]
+async fn answer_begun_for_a_dropped_channel_is_not_new_in_the_next_one() {
+    let mut fixture = Fixture::new();
+    let (topic, _) = fixture.start(false);
+    let (feed, topic) = (&fixture.context.feed, Topic::Polled(topic));
+    feed.join(&topic);
+    for _ in 0..3 {
+        feed.take_wanted();
+    }
+    let begun_in = feed.round_of(&topic).unwrap();
+    feed.leave(&topic, ChannelCursor::BEGIN);
+    assert_eq!(feed.round_of(&topic), None);
+    feed.join(&topic);
+    // A subscriber that asks now takes answers of later rounds.
+    assert!(feed.round_of(&topic).unwrap() >= begun_in);
+}

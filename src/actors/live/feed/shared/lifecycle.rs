@@ -49,7 +49,7 @@ impl Feed {
             .get(channel)
             .is_none_or(|channel| channel.subscribers == 0);
         if unsubscribed {
-            state.channels.remove(channel);
+            state.drop_channel(channel);
         }
         unsubscribed
     }

@@ -46,6 +46,9 @@ struct State {
     phase: FeedPhase,
     pending: PendingDeltas,
     channels: HashMap<Topic, Channel>,
+    /// The highest round of making snapshots that a dropped channel had. New channels continue from
+    /// it: a joined answer that was begun for a dropped channel is not new in the next one.
+    dropped_rounds: u64,
     /// Reaches the feed actor, once it has started.
     signals: Option<SignalSender>,
     /// True after [`FeedSignal::Flush`] was sent, until the feed actor takes the deltas.
@@ -58,6 +61,12 @@ impl State {
     fn signal(&self, signal: FeedSignal) {
         if let Some(sender) = &self.signals {
             sender.send(signal);
+        }
+    }
+
+    fn drop_channel(&mut self, topic: &Topic) {
+        if let Some(channel) = self.channels.remove(topic) {
+            self.dropped_rounds = self.dropped_rounds.max(channel.round());
         }
     }
 
@@ -88,6 +97,7 @@ impl Feed {
                 phase: FeedPhase::Cold,
                 pending: PendingDeltas::new(budget),
                 channels: HashMap::new(),
+                dropped_rounds: 0,
                 signals: None,
                 flush_is_signalled: false,
                 tidy_is_signalled: false,

@@ -15,11 +15,10 @@ impl Feed {
     /// Adds a subscriber of a topic; creates the channel if it does not exist.
     pub(in crate::actors::live) fn join(&self, topic: &Topic) {
         let mut state = self.state();
-        let topic = topic.channel();
-        let channel = state
-            .channels
-            .entry(topic)
-            .or_insert_with_key(|topic| Channel::new(topic, self.ring_bytes, &self.budget));
+        let (topic, rounds) = (topic.channel(), state.dropped_rounds);
+        let channel = state.channels.entry(topic).or_insert_with_key(|topic| {
+            Channel::new(topic, self.ring_bytes, &self.budget).after_rounds(rounds)
+        });
         channel.subscribers += 1;
     }
 
@@ -33,7 +32,7 @@ impl Feed {
         };
         channel.subscribers = channel.subscribers.saturating_sub(1);
         if channel.subscribers == 0 && !matches!(topic, Topic::Timeline { .. }) {
-            state.channels.remove(topic);
+            state.drop_channel(topic);
             if !std::mem::replace(&mut state.tidy_is_signalled, true) {
                 state.signal(FeedSignal::Tidy);
             }
