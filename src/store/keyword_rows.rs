@@ -110,12 +110,18 @@ fn as_rows_error(error: StoreError) -> RowsError {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::sync::Arc;
 
     use super::*;
-    use crate::events::Timestamp;
-    use crate::projections::{KeptResult, KeywordSummary, RowChanges, TouchedTimes, kept};
+    use crate::events::{Event, KeywordEnvelope, KeywordRecord, Timestamp, TweetPosted};
+    use crate::projections::keys::{KeyKind, RankingQuery, ranking};
+    use crate::projections::overview::Window;
+    use crate::projections::test_history::NOON;
+    use crate::projections::{
+        KeptResult, KeywordSummary, KeywordView, RowChanges, RowKind, TouchedTimes, kept,
+        row_formats,
+    };
     use crate::store::{Store, Views};
 
     /// The number of tweets of the keyword.
@@ -232,5 +238,129 @@ mod tests {
         let found = kept(&rows, span, 0, || Ok(Tweets(4))).unwrap();
         assert_eq!(found.0, 4);
         assert_eq!(ask(5), 3);
+    }
+
+    /// A keyword that a test folds into a store.
+    struct Folded<'s> {
+        shard: &'s ShardRows,
+        keyword: &'s Keyword,
+        view: KeywordView,
+    }
+
+    impl<'s> Folded<'s> {
+        fn new(shard: &'s ShardRows, keyword: &'s Keyword) -> Self {
+            Self {
+                shard,
+                keyword,
+                view: KeywordView::hydrate(&shard.of(keyword)).unwrap(),
+            }
+        }
+
+        /// Folds tweets with this text, a minute apart, and puts the rows.
+        fn post(&mut self, count: i64, start: Timestamp, text: &str) {
+            let rows = self.shard.of(self.keyword);
+            for number in 0..count {
+                let at = start.plus(number * MINUTE);
+                let tweet = TweetPosted::of_test(&format!("{text}:{number}"), at, text);
+                let envelope = KeywordEnvelope {
+                    sequence: self.view.summary().as_of.next(),
+                    received_at: at,
+                    record: KeywordRecord::Event(Event::TweetPosted(Box::new(tweet))),
+                };
+                self.view.fold(&rows, &envelope).unwrap();
+            }
+            let changes = self.view.take_row_changes(&rows).unwrap().unwrap();
+            self.shard.put(self.keyword, changes).unwrap();
+        }
+    }
+
+    /// Rows that call a function after a query has read the last pending tweets.
+    struct AfterPending<'a> {
+        rows: &'a dyn Rows,
+        pending: RowKind,
+        then: &'a dyn Fn(),
+    }
+
+    impl Rows for AfterPending<'_> {
+        fn context(&self) -> &FoldContext {
+            self.rows.context()
+        }
+
+        fn get(&self, key: &RowKey) -> Result<Option<Bytes>, RowsError> {
+            self.rows.get(key)
+        }
+
+        fn seek(&self, seek: Seek<&RowKey>) -> Result<Option<(RowKey, Bytes)>, RowsError> {
+            let kind = seek.key().kind();
+            let found = self.rows.seek(seek)?;
+            if found.is_none() && kind == self.pending {
+                (self.then)();
+            }
+            Ok(found)
+        }
+
+        fn kept_result(&self, key: &ResultKey) -> Option<AnyResult> {
+            self.rows.kept_result(key)
+        }
+
+        fn keep_result(&self, key: ResultKey, result: AnyResult, bytes: usize) {
+            self.rows.keep_result(key, result, bytes);
+        }
+    }
+
+    /// The tweet that comes during the query fills the log of pending tweets. So its put moves the
+    /// earlier tweets from the log, which the query has read, into the map, which it reads next.
+    #[test]
+    fn ranking_during_which_pending_tweets_are_merged_counts_each_tweet_once() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::of_test(data.path()));
+        let keyword = Keyword::new("a").unwrap();
+        let shard = store.rows_of(&keyword).unwrap();
+        let views = Views::default();
+        views.show(&store);
+        let query = RankingQuery {
+            by: KeyKind::Word,
+            window: Window::Day,
+            at: NOON,
+            limit: 5,
+        };
+        let mut folded = Folded::new(shard, &keyword);
+        folded.post(15, NOON.plus(-120 * MINUTE), "storm");
+        // Puts are remembered since the first kept results of the keyword.
+        let hashtags = RankingQuery {
+            by: KeyKind::Hashtag,
+            ..query
+        };
+        ranking(&shard.of(&keyword), &hashtags).unwrap();
+        let folded = RefCell::new(Some(folded));
+        let put = || {
+            if let Some(mut folded) = folded.take() {
+                folded.post(1, NOON, "calm");
+            }
+        };
+        let pending = row_formats().find(|format| format.name == "pending keys");
+        let pending = pending.unwrap().kind;
+        let ask = || {
+            let answer = views.read(&keyword, |summary, rows| {
+                let then = &put;
+                let rows = AfterPending {
+                    rows,
+                    pending,
+                    then,
+                };
+                Ok((summary.tweets, ranking(&rows, &query)?))
+            });
+            let (tweets, ranking) = answer.unwrap().unwrap().value;
+            let counts = ranking.items.into_iter().map(|item| (item.key, item.count));
+            (tweets, ranking.total, counts.collect::<Vec<_>>())
+        };
+        let expected = || {
+            let counts = [("storm".to_owned(), 15), ("calm".to_owned(), 1)];
+            (16, 16, counts.to_vec())
+        };
+        assert_eq!(ask(), expected());
+        assert!(folded.borrow().is_none());
+        // The second answer may be made of results that the first one has kept.
+        assert_eq!(ask(), expected());
     }
 }
