@@ -169,25 +169,26 @@ impl RequestContext {
         }
     }
 
-    /// Answers from one version of one keyword's rows.
+    /// Answers from one version of one keyword's rows. `begin` returns the question when there is a
+    /// thread for it, and again if the answer is made again in another lane.
     ///
     /// # Errors
-    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, or the
-    /// problem of a store error.
+    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, the
+    /// problem of a store error, or the error of `begin`.
     pub async fn answer_for<T, Q>(
         self,
         lane: Lane,
         keyword: Keyword,
         untracked: Untracked,
-        mut query: Q,
+        mut begin: impl FnMut() -> Result<Q, Problem> + Send + 'static,
     ) -> Result<Response, Problem>
     where
         T: Serialize,
-        Q: FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError> + Send + 'static,
+        Q: FnMut(&KeywordSummary, &dyn Rows) -> Result<T, RowsError>,
     {
         let tidings = self.tidings().clone();
         let answer = move |views: &Views| {
-            let answer = queries::of_keyword(views, &keyword, untracked, &mut query)
+            let answer = queries::of_keyword(views, &keyword, untracked, begin()?)
                 .map_err(|error| Problem::of_query(&tidings, error))?;
             AnswerBody::of(&Positioned::from(answer))
         };
@@ -201,18 +202,24 @@ impl RequestContext {
         Ok(response)
     }
 
-    /// Answers about one keyword from rows that the query reads in steps.
+    /// Answers about one keyword from rows that the query reads in steps. `begin` returns the
+    /// query when there is a thread for it.
     ///
     /// # Errors
-    /// The problem of a query error, or [`Problem::Busy`] for a scan.
-    pub async fn answer_joined<T: Serialize>(
+    /// The problem of a query error, [`Problem::Busy`] for a scan, or the error of `begin`.
+    pub async fn answer_joined<T, Q>(
         self,
         lane: Lane,
-        query: impl FnOnce(&Views) -> Result<Answer<T>, QueryError> + Send + 'static,
-    ) -> Result<Response, Problem> {
+        begin: impl FnOnce() -> Result<Q, Problem> + Send + 'static,
+    ) -> Result<Response, Problem>
+    where
+        T: Serialize,
+        Q: FnOnce(&Views) -> Result<Answer<T>, QueryError>,
+    {
         let tidings = self.tidings().clone();
         let body = self
             .make(lane, move |views| {
+                let query = begin()?;
                 let answer = query(views).map_err(|error| Problem::of_query(&tidings, error))?;
                 AnswerBody::of(&Positioned::from(answer))
             })
@@ -222,24 +229,28 @@ impl RequestContext {
 
     /// Answers from the rows of many keywords, in one epoch. `bytes` is the estimated size of the
     /// answer. So much of the answer budget is reserved when the task starts to run, not while it
-    /// waits.
+    /// waits. Then `begin` returns the question.
     ///
     /// # Errors
-    /// The problem of a query error, or [`Problem::Busy`] for a scan or when `http.answer_budget`
-    /// is spent.
-    pub async fn answer_across<T: Serialize>(
+    /// The problem of a query error, [`Problem::Busy`] for a scan or when `http.answer_budget` is
+    /// spent, or the error of `begin`.
+    pub async fn answer_across<T, Q>(
         self,
         lane: Lane,
         bytes: u64,
-        query: impl Fn(&Views) -> Result<T, QueryError> + Send + 'static,
-    ) -> Result<Response, Problem> {
+        begin: impl FnOnce() -> Result<Q, Problem> + Send + 'static,
+    ) -> Result<Response, Problem>
+    where
+        T: Serialize,
+        Q: Fn(&Views) -> Result<T, QueryError>,
+    {
         let tidings = self.tidings().clone();
         let budget = self.http.shared.answer_budget.clone();
         let (body, room) = self
             .make(lane, move |views| {
                 let room = answer_budget::room_for(&budget, bytes)?;
                 let position = || tidings.position();
-                let answer = queries::in_one_epoch(views, TRIES, position, query)
+                let answer = queries::in_one_epoch(views, TRIES, position, begin()?)
                     .map_err(|error| Problem::of_query(&tidings, error))?;
                 Ok((AnswerBody::of(&Positioned::from(answer))?, room))
             })

@@ -56,8 +56,9 @@ pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
     /// The answer in its wire form.
     type Answer: Serialize + JsonSchema + Send + 'static;
 
-    /// Reads the parameters of a query that arrives at `now`. A polled topic reads its query once
-    /// and answers many times: derive what changes with the clock when answering, not here.
+    /// Reads the parameters of a query at `now`. A GET reads its query when it arrives, and again
+    /// when its answer is begun. A polled topic reads its query once and answers many times: derive
+    /// what changes with the clock when answering, not here.
     ///
     /// # Errors
     /// [`Problem`] when a parameter is wrong.

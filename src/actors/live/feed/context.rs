@@ -157,15 +157,15 @@ impl FeedContext {
         now: Timestamp,
         (permit, meter): (Option<OwnedSemaphorePermit>, Meter),
     ) -> Result<Option<PolledAnswer>, StoreError> {
-        let (PolledQuestion::Joined(countable, question), Some(keyword)) =
-            (topic.question().clone(), self.feed.keyword().cloned())
+        let (PolledQuery::Joined(countable, query), Some(keyword)) =
+            (topic.query().clone(), self.feed.keyword().cloned())
         else {
             return Ok(None);
         };
         let source = self.source.metered(meter);
         let task = move || {
             let _permit = permit;
-            poll::joined(&source, (&keyword, &countable), &*question, now)
+            poll::joined(&source, (&keyword, &countable), &*query, now)
         };
         self.readers.run(task).await
     }

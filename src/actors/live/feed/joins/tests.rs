@@ -15,7 +15,7 @@ use crate::actors::live::feed::registry::FeedRegistry;
 use crate::actors::live::feed::signal::SignalSender;
 use crate::actors::live::feed_key::{FeedKey, FeedViews};
 use crate::actors::live::message::Message;
-use crate::actors::live::polled::{EncodedAnswer, JoinedQuestion, PolledQuestion};
+use crate::actors::live::polled::{EncodedAnswer, JoinedQuery, PolledQuery};
 use crate::actors::live::request::{ErrorCode, RequestId};
 use crate::events::{Clock, Keyword, Sequence, ShardCount, Timestamp};
 use crate::projections::{KeywordSummary, RowChanges, TimelineChange, TimelinePage};
@@ -84,7 +84,7 @@ impl Encoder for NoEncoder {
     }
 }
 
-/// Sends the time at which it is asked. The channel closes when the question is dropped, which is
+/// Sends the time at which it is asked. The channel closes when the query is dropped, which is
 /// when nothing works on its answer.
 #[derive(Debug)]
 struct Asked {
@@ -93,7 +93,7 @@ struct Asked {
     is_endless: bool,
 }
 
-impl JoinedQuestion for Asked {
+impl JoinedQuery for Asked {
     fn ask(
         &self,
         views: &Views,
@@ -179,11 +179,11 @@ impl Fixture {
     }
 
     /// Begins to make the answer of a new topic. Returns the topic, and the times at which the
-    /// question is asked.
+    /// query is asked.
     fn start(&mut self, is_endless: bool) -> (PolledTopic, UnboundedReceiver<Timestamp>) {
         let (times, asked) = unbounded_channel();
-        let question = PolledQuestion::joined(KeywordSet::All, Asked { times, is_endless });
-        let topic = PolledTopic::new("asked", Vec::new(), &[], question);
+        let query = PolledQuery::joined(KeywordSet::All, Asked { times, is_endless });
+        let topic = PolledTopic::new("asked", Vec::new(), &[], query);
         self.joins.start(&self.context, &topic, None);
         (topic, asked)
     }
