@@ -169,7 +169,7 @@ impl RequestContext {
         }
     }
 
-    /// Answers from one version of one keyword's rows. `begin` returns the question when there is a
+    /// Answers from one version of one keyword's rows. `begin` makes the query when there is a
     /// thread for it, and again if the answer is made again in another lane.
     ///
     /// # Errors
@@ -229,7 +229,7 @@ impl RequestContext {
 
     /// Answers from the rows of many keywords, in one epoch. `bytes` is the estimated size of the
     /// answer. So much of the answer budget is reserved when the task starts to run, not while it
-    /// waits. Then `begin` returns the question.
+    /// waits. Then `begin` makes the query.
     ///
     /// # Errors
     /// The problem of a query error, [`Problem::Busy`] for a scan or when `http.answer_budget` is
