@@ -136,7 +136,7 @@ async fn window_contains_the_tweet_that_the_request_has_waited_for() {
     };
     let (volume, ()) = tokio::join!(running.get(&path), fold);
     let volume = volume.expect(200);
-    assert_eq!(volume["total"], 1, "{volume}");
+    assert_eq!(volume["total"], 1);
     assert_eq!(volume["until"], later.plus(Timestamp::MINUTE).to_string());
     running.stop().await;
 }
