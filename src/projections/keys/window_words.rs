@@ -54,6 +54,8 @@ pub struct WindowWords {
     pub(super) span: Span,
     /// The words, in the order of their bytes.
     words: Vec<WindowWord>,
+    /// The first bytes of the blake3 hash of the words.
+    digest: u64,
     /// The number of tweets in each window.
     totals: Both<u64>,
     /// The buckets that did not take all of their words.
@@ -84,6 +86,7 @@ impl WindowWords {
             .filter(|one| !is_left_out(&one.word))
             .collect();
         Ok(Self {
+            digest: digest_of(&words),
             words,
             totals: totals(rows, &span)?,
             cut: counted.cut.clone(),
@@ -94,6 +97,11 @@ impl WindowWords {
     /// The words, in the order of their bytes.
     pub fn words(&self) -> &[WindowWord] {
         &self.words
+    }
+
+    /// A number that tells these words from other words. Results about the words are kept under it.
+    pub const fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The number of tweets in each window.
@@ -111,6 +119,18 @@ impl WindowWords {
         let [_, start, end] = self.span.times();
         start..end
     }
+}
+
+fn digest_of(words: &[WindowWord]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for one in words {
+        hasher.update(one.word.as_bytes());
+        // No word has this byte, so it ends the word.
+        hasher.update(&[0xff]);
+    }
+    let mut first = [0; 8];
+    hasher.finalize_xof().fill(&mut first);
+    u64::from_le_bytes(first)
 }
 
 /// The number of tweets in each window.

@@ -3,13 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use crate::projections::keys::WindowWords;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::texts_while;
-use crate::text::{Analyser, TweetKeys};
+use crate::projections::{KeptResult, kept};
+use crate::text::TweetKeys;
 
 /// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
@@ -32,35 +34,58 @@ pub struct Link {
     pub count: u32,
 }
 
-/// The texts of the newest tweets of a window.
+/// The words of the newest tweets of a window: of each tweet those that [`WindowWords`] has.
 #[derive(Debug, Default)]
-pub(super) struct NewestTexts {
-    /// All texts, one after the other.
-    texts: String,
-    /// The end of each text.
+pub(super) struct NewestWords {
+    /// The indexes of the words of all tweets, one tweet after the other. The words of a tweet are
+    /// in the order of their bytes.
+    indexes: Vec<u32>,
+    /// The end of each tweet.
     ends: Vec<usize>,
     /// Whether the next text would have exceeded [`MAX_TEXT_BYTES`].
     is_cut: bool,
 }
 
-impl NewestTexts {
-    /// Reads the newest texts of the window of these words. Does not analyse them, because that
-    /// takes long, and the caller may hold the rows meanwhile.
-    pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
+impl KeptResult for NewestWords {
+    fn bytes(&self) -> usize {
+        self.indexes.len() * size_of::<u32>() + self.ends.len() * size_of::<usize>()
+    }
+}
+
+impl NewestWords {
+    /// Reads and analyses the newest texts of the window of these words, or takes the result that
+    /// the rows have kept.
+    pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Arc<Self>, RowsError> {
+        kept(rows, words.times(), words.digest(), || {
+            Self::make(rows, words)
+        })
+    }
+
+    fn make(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         if words.words().is_empty() {
             return Ok(newest);
         }
+        let numbered = words.words().iter().zip(0_u32..);
+        let index_of: HashMap<&str, u32, RandomState> = numbered
+            .map(|(one, index)| (one.word.as_str(), index))
+            .collect();
+        let analyser = rows.context().analyser()?;
+        let (mut keys, mut text_bytes) = (TweetKeys::new(), 0);
         let Range { start, end } = words.times();
         texts_while(rows, start, end, |text| {
-            if newest.texts.len() + text.len() > MAX_TEXT_BYTES {
+            text_bytes += text.len();
+            if text_bytes > MAX_TEXT_BYTES {
                 newest.is_cut = true;
                 return false;
             }
-            newest.texts.push_str(text);
-            newest.ends.push(newest.texts.len());
+            analyser.keys(text, &mut keys);
+            let found = keys.words().filter_map(|word| index_of.get(word).copied());
+            newest.indexes.extend(found);
+            newest.ends.push(newest.indexes.len());
             newest.ends.len() < MAX_TWEETS
         })?;
+        newest.indexes.shrink_to_fit();
         Ok(newest)
     }
 
@@ -69,26 +94,30 @@ impl NewestTexts {
         self.is_cut
     }
 
-    /// Counts the links between `nodes`, which are in the order of their bytes. Links are ordered
-    /// by count, the highest first, then by the bytes of their words.
-    pub(super) fn links(&self, analyser: &Analyser, nodes: &[&str]) -> Vec<Link> {
+    /// Counts the links between the words with the indexes `nodes`, which are in order. Links are
+    /// ordered by count, the highest first, then by the bytes of their words.
+    pub(super) fn links(&self, words: &WindowWords, nodes: &[usize]) -> Vec<Link> {
         let columns = nodes.len();
         if columns < 2 {
             return Vec::new();
         }
-        let node_of: HashMap<&str, usize, RandomState> =
-            nodes.iter().copied().zip(0_usize..).collect();
+        let mut column_of = vec![None; words.words().len()];
+        for (column, index) in nodes.iter().enumerate() {
+            if let Some(of) = column_of.get_mut(*index) {
+                *of = Some(column);
+            }
+        }
         let mut counts = vec![0_u32; columns * columns];
-        let mut keys = TweetKeys::new();
         let mut here: Vec<usize> = Vec::new();
         let mut start = 0;
         for end in &self.ends {
-            let text = self.texts.get(start..*end).unwrap_or_default();
+            let indexes = self.indexes.get(start..*end).unwrap_or_default();
             start = *end;
-            analyser.keys(text, &mut keys);
+            let indexes = indexes
+                .iter()
+                .filter_map(|index| usize::try_from(*index).ok());
             here.clear();
-            // Words come in the order of their bytes, so their nodes are in order, too.
-            here.extend(keys.words().filter_map(|word| node_of.get(word).copied()));
+            here.extend(indexes.filter_map(|index| column_of.get(index).copied().flatten()));
             for (index, a) in here.iter().enumerate() {
                 for b in here.iter().skip(index + 1) {
                     if let Some(count) = counts.get_mut(a * columns + b) {
@@ -101,7 +130,12 @@ impl NewestTexts {
         let mut pairs: Vec<_> = pairs.filter(|(_, count)| *count >= MIN_COUNT).collect();
         pairs.sort_by_key(|(pair, count)| (Reverse(*count), *pair));
         pairs.truncate(MAX_LINKS);
-        let word = |node: usize| nodes.get(node).copied().unwrap_or_default().to_owned();
+        let word = |column: usize| {
+            let of_index = nodes
+                .get(column)
+                .and_then(|index| words.words().get(*index));
+            of_index.map(|one| one.word.clone()).unwrap_or_default()
+        };
         let links = pairs.into_iter().map(|(pair, count)| Link {
             a: word(pair / columns),
             b: word(pair % columns),

@@ -15,6 +15,7 @@ mod links;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::keys::background::OtherCounts;
 use super::keys::{Both, WindowWords};
@@ -22,8 +23,7 @@ use super::overview::Window;
 use super::rows::{Rows, RowsError};
 use super::statistics::{Association, ContingencyTable, Decimal};
 use crate::events::Timestamp;
-use crate::text::Analyser;
-use links::NewestTexts;
+use links::NewestWords;
 
 pub use links::Link;
 
@@ -89,13 +89,11 @@ pub struct Scores {
 #[derive(Debug)]
 pub struct Own {
     words: WindowWords,
-    newest: NewestTexts,
-    analyser: Analyser,
+    newest: Arc<NewestWords>,
 }
 
 impl Own {
-    /// Reads the rows of the keyword. `left_out` are its own words. Texts are read here and
-    /// analysed by [`related`], so that the rows are held for a short time.
+    /// Reads the rows of the keyword. `left_out` are its own words.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -107,8 +105,7 @@ impl Own {
         let window = (query.window, query.at);
         let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
         Ok(Self {
-            newest: NewestTexts::read(rows, &words)?,
-            analyser: rows.context().analyser()?.clone(),
+            newest: NewestWords::read(rows, &words)?,
             words,
         })
     }
@@ -125,7 +122,7 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
     let [current, before] = [0, 1].map(|window| ranked(words, others, window));
     let previous: HashMap<usize, u64> = before.iter().map(|one| one.index).zip(1..).collect();
     let nodes: Vec<&Ranked> = current.iter().take(limit).collect();
-    let mut linked: Vec<&str> = nodes.iter().map(|node| node.word).collect();
+    let mut linked: Vec<usize> = nodes.iter().map(|node| node.index).collect();
     linked.sort_unstable();
     let [total, _] = words.totals();
     let [others, _] = others.totals();
@@ -134,7 +131,7 @@ pub fn related(own: &Own, others: &OtherCounts<'_>, limit: usize) -> Related {
         total,
         others,
         is_cut: words.is_cut() || own.newest.is_cut(),
-        links: own.newest.links(&own.analyser, &linked),
+        links: own.newest.links(words, &linked),
         nodes: (1..)
             .zip(nodes)
             .map(|(rank, node)| Node {

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
 use super::map_sums::{HourCosts, entry_in, window_sums};
+use super::map_counts::MapCounts;
 use super::{BACKGROUND_FORMAT, words_of};
 use crate::projections::keys::buckets::Buckets;
 use crate::projections::keys::counts::KeyCounts;
@@ -124,12 +125,31 @@ impl<'w> OtherCounts<'w> {
             }
             return Ok(());
         }
-        let mut next = 0;
-        for (key, pair) in window_sums(rows, span)?.iter() {
-            let changes = [pair.current, pair.previous].map(u64::cast_signed);
-            self.add_entry(key, changes, &mut next);
+        let of_map = kept(rows, span.whole(), self.words.digest(), || {
+            self.map_counts(rows)
+        })?;
+        for (counts, more) in self.counts.iter_mut().zip(&of_map.counts) {
+            add_both(counts, *more);
         }
+        add_both(&mut self.totals, of_map.totals);
         Ok(())
+    }
+
+    fn map_counts(&self, rows: &dyn Rows) -> Result<MapCounts, RowsError> {
+        let mut of_map = Self {
+            counts: vec![[0; 2]; self.counts.len()],
+            totals: [0; 2],
+            ..self.clone()
+        };
+        let mut next = 0;
+        for (key, pair) in window_sums(rows, &self.words.span)?.iter() {
+            let changes = [pair.current, pair.previous].map(u64::cast_signed);
+            of_map.add_entry(key, changes, &mut next);
+        }
+        Ok(MapCounts {
+            counts: of_map.counts,
+            totals: of_map.totals,
+        })
     }
 
     /// Adds the entries of the words in the buckets of a part. The reader skips the entries between

@@ -29,6 +29,7 @@ mod contributed;
 mod contribution;
 mod counts;
 mod losses;
+mod map_counts;
 mod map_sums;
 mod settling;
 mod sums;

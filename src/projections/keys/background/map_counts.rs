@@ -1,0 +1,19 @@
+//! The counts of a keyword's words in the map of one shard, which rows can keep for later queries.
+
+use crate::projections::KeptResult;
+use crate::projections::keys::window_words::Both;
+
+/// The number of tweets in the map of a shard that have each word of a keyword.
+#[derive(Debug)]
+pub(super) struct MapCounts {
+    /// By the index of the word.
+    pub(super) counts: Vec<Both<i64>>,
+    /// The number of all tweets.
+    pub(super) totals: Both<i64>,
+}
+
+impl KeptResult for MapCounts {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.counts.len() * size_of::<Both<i64>>()
+    }
+}
