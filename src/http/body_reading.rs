@@ -152,9 +152,11 @@ impl Arrived<'_> {
             })?;
             if let Ok(bytes) = frame.into_data() {
                 self.push(&bytes)?;
-                if len(self.bytes.len()) > FREE_BYTES {
-                    self.shared_pace.took(len(bytes.len())).await;
-                    self.pace.state().last = Instant::now();
+                let beyond = len(self.bytes.len()).saturating_sub(FREE_BYTES);
+                if beyond > 0 {
+                    self.pace.pauses(true);
+                    self.shared_pace.took(beyond.min(len(bytes.len()))).await;
+                    self.pace.pauses(false);
                 }
             }
             // The next bytes of a fast sender are there at once. Other connections of this thread
@@ -248,8 +250,10 @@ struct PaceState {
     arrived: u64,
     /// How far the body was behind when its latest bytes came.
     behind: Duration,
-    /// When the latest bytes came, when reading began, or when the shared pace let it go on.
+    /// When the latest bytes came, when reading began, or when the last pause ended.
     last: Instant,
+    /// Whether the body waits for the pace that all bodies share. That is not the client's delay.
+    is_paused: bool,
     /// Whether all bytes have arrived.
     has_arrived: bool,
     /// Whether the body was told to give way.
@@ -268,6 +272,7 @@ impl Pace {
                 arrived: 0,
                 behind: Duration::ZERO,
                 last: Instant::now(),
+                is_paused: false,
                 has_arrived: false,
                 gave_way: false,
             }),
@@ -293,6 +298,13 @@ impl Pace {
         state.length = state.length.max(state.arrived);
     }
 
+    /// Begins or ends a pause.
+    fn pauses(&self, is_paused: bool) {
+        let mut state = self.state();
+        state.is_paused = is_paused;
+        state.last = Instant::now();
+    }
+
     fn has_arrived(&self) {
         self.state().has_arrived = true;
     }
@@ -301,7 +313,11 @@ impl Pace {
 impl Holder for Pace {
     fn behind(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
-        let since = now.saturating_duration_since(state.last);
+        let since = if state.is_paused {
+            Duration::ZERO
+        } else {
+            now.saturating_duration_since(state.last)
+        };
         let behind = state.behind.saturating_add(since);
         // A body of at most `FREE_BYTES` is never refused, so it does not give way either.
         let may_give_way = !state.has_arrived && state.length > FREE_BYTES;

@@ -25,8 +25,7 @@ pub struct BytePace {
 
 impl BytePace {
     /// Waits shorter than this are skipped and added to the next one, because timers are no finer
-    /// than a millisecond. Bytes that come late by up to this time are credited, so a wait that
-    /// ends late costs no pace.
+    /// than a millisecond. `saved` is at least as long, so a wait that ends late costs no pace.
     const SHORTEST_WAIT: Duration = Duration::from_millis(4);
 
     /// The pace of bodies that are read: 64 MiB per second and core, which is more than a core can

@@ -56,10 +56,10 @@ pub async fn pass(State(http): State<Http>, request: Request, next: Next) -> Res
             .unwrap_or_else(|| Problem::Internal.into_response()),
         Err(problem) => problem.into_response(),
     };
+    let mut response = answers.count(response);
     if let Some(pause) = pause_before(&response) {
         tokio::time::sleep(pause).await;
     }
-    let mut response = answers.count(response);
     harden(response.headers_mut());
     let status = response.status().as_u16();
     let took = started.elapsed();

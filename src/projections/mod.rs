@@ -48,7 +48,9 @@ pub use memory_rows::MemoryRows;
 pub use meter::{Meter, MeteredRows};
 pub use projection::{FoldedTweet, MetricsChange, Projection};
 pub use registry::{FOLD_VERSION, pack_row, row_formats};
-pub use results::{AnyResult, KeptResult, ResultKey, TouchedTimes, kept, kept_if_made};
+pub use results::{
+    AnyResult, KeptResult, ResultKey, TouchedTimes, found, kept, kept_if_made, offer,
+};
 pub use row_format::{PackRow, RowFormat};
 pub use rows::{NoRows, RowChange, RowKey, RowKind, Rows, RowsError, Seek};
 pub use summary::{KeywordSummary, Ledger, Tracking};

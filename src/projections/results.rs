@@ -56,7 +56,7 @@ pub fn kept<T: KeptResult>(
     make: impl FnOnce() -> Result<T, RowsError>,
 ) -> Result<Arc<T>, RowsError> {
     let key = ResultKey::of::<T>(span, number);
-    match found(rows, &key) {
+    match of_key(rows, &key) {
         Some(result) => Ok(result),
         None => Ok(offered(rows, key, make()?)),
     }
@@ -73,13 +73,28 @@ pub fn kept_if_made<T: KeptResult>(
     make: impl FnOnce() -> Result<Option<T>, RowsError>,
 ) -> Result<Option<Arc<T>>, RowsError> {
     let key = ResultKey::of::<T>(span, number);
-    match found(rows, &key) {
+    match of_key(rows, &key) {
         Some(result) => Ok(Some(result)),
         None => Ok(make()?.map(|result| offered(rows, key, result))),
     }
 }
 
-fn found<T: KeptResult>(rows: &dyn Rows, key: &ResultKey) -> Option<Arc<T>> {
+/// The result of this type, span and number, if the rows have kept it.
+pub fn found<T: KeptResult>(
+    rows: &dyn Rows,
+    span: Range<Timestamp>,
+    number: u64,
+) -> Option<Arc<T>> {
+    of_key(rows, &ResultKey::of::<T>(span, number))
+}
+
+/// Offers a result to the rows. It replaces an earlier one of this type, span and number.
+pub fn offer<T: KeptResult>(rows: &dyn Rows, span: Range<Timestamp>, number: u64, result: Arc<T>) {
+    let bytes = result.bytes();
+    rows.keep_result(ResultKey::of::<T>(span, number), result, bytes);
+}
+
+fn of_key<T: KeptResult>(rows: &dyn Rows, key: &ResultKey) -> Option<Arc<T>> {
     rows.kept_result(key)?.downcast().ok()
 }
 

@@ -2,11 +2,11 @@
 
 use super::read::{MarkedAnswer, QueryError, Untracked, of_keyword};
 use crate::access::KeywordSet;
-use crate::events::Keyword;
+use crate::events::{Keyword, Sequence};
 use crate::projections::keys::background::{KeywordCounts, OtherCounts};
 use crate::projections::keys::own_words;
-use crate::projections::related::{self, Own, Related, RelatedQuery};
-use crate::store::{StoreError, Views};
+use crate::projections::related::{self, Own, OwnRows, Related, RelatedQuery};
+use crate::store::{Epoch, StoreError, Views};
 
 /// Maximum number of reads while the keyword keeps changing. After the last read, tweets that the
 /// keyword gained meanwhile may be counted as tweets of other keywords.
@@ -29,9 +29,13 @@ pub fn related(
         let is_last = tries.next().is_none_or(|attempt| attempt == TRIES);
         let read = of_keyword(views, keyword, Untracked::Refused, |summary, rows| {
             let left_out = own_words(rows.context().analyser()?, keyword, summary);
-            Ok((summary.mark, Own::read(rows, query, &left_out)?))
+            Ok((summary.mark, OwnRows::read(rows, query, &left_out)?))
         })?;
-        let (mark, own) = &read.value;
+        let (mark, own) = read.value;
+        let own = &own.analysed();
+        if own.is_new() {
+            keep(views, keyword, own, (&read.epoch, read.as_of))?;
+        }
         let others = others(views, countable, keyword, own)?;
         if views.epoch()? != read.epoch {
             if is_last {
@@ -45,10 +49,29 @@ pub fn related(
                 value: related::related(own, &others, query.limit),
                 epoch: read.epoch,
                 as_of: read.as_of,
-                mark: *mark,
+                mark,
             });
         }
     }
+}
+
+/// Lets the rows of the keyword keep what was made of them, if they have not changed since.
+fn keep(
+    views: &Views,
+    keyword: &Keyword,
+    own: &Own,
+    (epoch, as_of): (&Epoch, Sequence),
+) -> Result<(), StoreError> {
+    let pinned = views.pinned()?;
+    if pinned.epoch()? == *epoch {
+        pinned.read(keyword, |summary, rows| {
+            if summary.as_of == as_of {
+                own.keep(rows);
+            }
+            Ok::<_, StoreError>(())
+        })?;
+    }
+    Ok(())
 }
 
 /// Counts the tweets of other keywords that have the words of the keyword. Reads the background if
@@ -59,7 +82,7 @@ fn others<'o>(
     keyword: &Keyword,
     own: &'o Own,
 ) -> Result<OtherCounts<'o>, StoreError> {
-    let mut counts = OtherCounts::new(own.words());
+    let mut counts = OtherCounts::new(own.words()).kept_for(keyword);
     if countable.is_all() {
         let mut counts =
             views.over_backgrounds(counts, |counts, runs, rows| counts.add_shard(rows, runs))?;

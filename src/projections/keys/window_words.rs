@@ -128,9 +128,13 @@ fn digest_of(words: &[WindowWord]) -> u64 {
         // No word has this byte, so it ends the word.
         hasher.update(&[0xff]);
     }
-    let mut first = [0; 8];
-    hasher.finalize_xof().fill(&mut first);
-    u64::from_le_bytes(first)
+    first_of_hash(&hasher.finalize())
+}
+
+/// The first eight bytes of a hash, as a number.
+pub(super) fn first_of_hash(hash: &blake3::Hash) -> u64 {
+    let first = hash.as_bytes().first_chunk();
+    first.copied().map_or(0, u64::from_le_bytes)
 }
 
 /// The number of tweets in each window.

@@ -10,8 +10,8 @@ use foldhash::fast::RandomState;
 use crate::projections::keys::WindowWords;
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::timeline::texts_while;
-use crate::projections::{KeptResult, kept};
-use crate::text::TweetKeys;
+use crate::projections::{KeptResult, found, offer};
+use crate::text::{Analyser, TweetKeys};
 
 /// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
@@ -35,8 +35,10 @@ pub struct Link {
 }
 
 /// The words of the newest tweets of a window: of each tweet those that [`WindowWords`] has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct NewestWords {
+    /// [`WindowWords::digest`] of the words.
+    words: u64,
     /// The indexes of the words of all tweets, one tweet after the other. The words of a tweet are
     /// in the order of their bytes.
     indexes: Vec<u32>,
@@ -52,41 +54,88 @@ impl KeptResult for NewestWords {
     }
 }
 
-impl NewestWords {
-    /// Reads and analyses the newest texts of the window of these words, or takes the result that
-    /// the rows have kept.
-    pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Arc<Self>, RowsError> {
-        kept(rows, words.times(), words.digest(), || {
-            Self::make(rows, words)
-        })
-    }
+/// What is known of the newest tweets of a window.
+#[derive(Debug)]
+pub(super) enum Newest {
+    /// Their texts, which are not analysed yet.
+    Texts(NewestTexts),
+    /// Their words.
+    Words(Arc<NewestWords>),
+}
 
-    fn make(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
+impl Newest {
+    /// Takes the words that the rows have kept, or reads the texts. Does not analyse them, because
+    /// that takes long, and the caller holds the rows meanwhile.
+    pub(super) fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
+        if let Some(kept) = found::<NewestWords>(rows, words.times(), 0)
+            && kept.words == words.digest()
+        {
+            return Ok(Self::Words(kept));
+        }
+        NewestTexts::read(rows, words).map(Self::Texts)
+    }
+}
+
+/// The texts of the newest tweets of a window.
+#[derive(Debug, Default)]
+pub(super) struct NewestTexts {
+    /// All texts, one after the other.
+    texts: String,
+    /// The end of each text.
+    ends: Vec<usize>,
+    /// Whether the next text would have exceeded [`MAX_TEXT_BYTES`].
+    is_cut: bool,
+}
+
+impl NewestTexts {
+    fn read(rows: &dyn Rows, words: &WindowWords) -> Result<Self, RowsError> {
         let mut newest = Self::default();
         if words.words().is_empty() {
             return Ok(newest);
         }
+        let Range { start, end } = words.times();
+        texts_while(rows, start, end, |text| {
+            if newest.texts.len() + text.len() > MAX_TEXT_BYTES {
+                newest.is_cut = true;
+                return false;
+            }
+            newest.texts.push_str(text);
+            newest.ends.push(newest.texts.len());
+            newest.ends.len() < MAX_TWEETS
+        })?;
+        Ok(newest)
+    }
+}
+
+impl NewestWords {
+    /// Analyses texts.
+    pub(super) fn of_texts(newest: &NewestTexts, words: &WindowWords, analyser: &Analyser) -> Self {
         let numbered = words.words().iter().zip(0_u32..);
         let index_of: HashMap<&str, u32, RandomState> = numbered
             .map(|(one, index)| (one.word.as_str(), index))
             .collect();
-        let analyser = rows.context().analyser()?;
-        let (mut keys, mut text_bytes) = (TweetKeys::new(), 0);
-        let Range { start, end } = words.times();
-        texts_while(rows, start, end, |text| {
-            text_bytes += text.len();
-            if text_bytes > MAX_TEXT_BYTES {
-                newest.is_cut = true;
-                return false;
-            }
+        let mut analysed = Self {
+            words: words.digest(),
+            indexes: Vec::new(),
+            ends: Vec::with_capacity(newest.ends.len()),
+            is_cut: newest.is_cut,
+        };
+        let (mut keys, mut start) = (TweetKeys::new(), 0);
+        for end in &newest.ends {
+            let text = newest.texts.get(start..*end).unwrap_or_default();
+            start = *end;
             analyser.keys(text, &mut keys);
             let found = keys.words().filter_map(|word| index_of.get(word).copied());
-            newest.indexes.extend(found);
-            newest.ends.push(newest.indexes.len());
-            newest.ends.len() < MAX_TWEETS
-        })?;
-        newest.indexes.shrink_to_fit();
-        Ok(newest)
+            analysed.indexes.extend(found);
+            analysed.ends.push(analysed.indexes.len());
+        }
+        analysed.indexes.shrink_to_fit();
+        analysed
+    }
+
+    /// Offers these words to the rows, whose tweets must be those of the texts.
+    pub(super) fn keep(self: &Arc<Self>, rows: &dyn Rows, words: &WindowWords) {
+        offer(rows, words.times(), 0, Arc::clone(self));
     }
 
     /// Whether texts were left out because the texts were too long.

@@ -2,7 +2,8 @@
 //! keywords.
 //!
 //! ```text
-//! rows of the keyword ─► Own: its words in the window and in the one before, its newest tweets
+//! rows of the keyword ─► OwnRows: its words in the window and in the one before, its newest texts
+//! OwnRows ─► Own: the texts are analysed
 //! Own ─► OtherCounts (keys::background): how often other keywords have them
 //! both ─► related(): nodes in order, and links between them
 //! ```
@@ -23,7 +24,8 @@ use super::overview::Window;
 use super::rows::{Rows, RowsError};
 use super::statistics::{Association, ContingencyTable, Decimal};
 use crate::events::Timestamp;
-use links::NewestWords;
+use crate::text::Analyser;
+use links::{Newest, NewestWords};
 
 pub use links::Link;
 
@@ -85,15 +87,17 @@ pub struct Scores {
     pub npmi: Decimal<4>,
 }
 
-/// The part of the answer that is read from the rows of the keyword.
+/// What an answer reads from the rows of the keyword.
 #[derive(Debug)]
-pub struct Own {
+pub struct OwnRows {
     words: WindowWords,
-    newest: Arc<NewestWords>,
+    newest: Newest,
+    analyser: Analyser,
 }
 
-impl Own {
-    /// Reads the rows of the keyword. `left_out` are its own words.
+impl OwnRows {
+    /// Reads the rows of the keyword. `left_out` are its own words. Texts are read here and
+    /// analysed later, so that the rows are held for a short time.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -105,14 +109,52 @@ impl Own {
         let window = (query.window, query.at);
         let words = WindowWords::read(rows, window, MIN_TWEETS, |word| left_out.contains(word))?;
         Ok(Self {
-            newest: NewestWords::read(rows, &words)?,
+            newest: Newest::read(rows, &words)?,
+            analyser: rows.context().analyser()?.clone(),
             words,
         })
     }
 
+    /// Analyses the texts, if the rows had not kept their words.
+    pub fn analysed(self) -> Own {
+        let (newest, is_new) = match self.newest {
+            Newest::Words(words) => (words, false),
+            Newest::Texts(texts) => {
+                let words = NewestWords::of_texts(&texts, &self.words, &self.analyser);
+                (Arc::new(words), true)
+            }
+        };
+        Own {
+            words: self.words,
+            newest,
+            is_new,
+        }
+    }
+}
+
+/// The words of the keyword: those of its window and the window before, and of its newest tweets.
+#[derive(Debug)]
+pub struct Own {
+    words: WindowWords,
+    newest: Arc<NewestWords>,
+    is_new: bool,
+}
+
+impl Own {
     /// The words that are counted in the tweets of other keywords.
     pub const fn words(&self) -> &WindowWords {
         &self.words
+    }
+
+    /// Whether texts were analysed, so that the rows can keep the result.
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Offers the words of the newest tweets to the rows of the keyword, which must be those that
+    /// were read.
+    pub fn keep(&self, rows: &dyn Rows) {
+        self.newest.keep(rows, &self.words);
     }
 }
 

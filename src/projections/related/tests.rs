@@ -18,7 +18,8 @@ fn post(shard: &mut TestShard, keyword: usize, tweet: &TweetPosted) {
 /// The answer for the first keyword.
 fn answer(shard: &TestShard, query: &RelatedQuery) -> Related {
     let left_out = ["ai phone", "ai", "phone"].map(str::to_owned).into();
-    let own = Own::read(&shard.keywords[0].rows, query, &left_out).unwrap();
+    let own = OwnRows::read(&shard.keywords[0].rows, query, &left_out).unwrap();
+    let own = own.analysed();
     let mut others = OtherCounts::new(own.words());
     others.add_shard(&shard.map, &shard.runs).unwrap();
     others.take_out_own();

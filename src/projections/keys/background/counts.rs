@@ -9,19 +9,22 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 
 use super::contribution::for_each;
-use super::map_sums::{HourCosts, entry_in, window_sums};
 use super::map_counts::MapCounts;
+use super::map_sums::{HourCosts, entry_in, window_sums};
 use super::{BACKGROUND_FORMAT, words_of};
+use crate::events::Keyword;
 use crate::projections::keys::buckets::Buckets;
 use crate::projections::keys::counts::KeyCounts;
 use crate::projections::keys::key_sums::at_least_none;
 use crate::projections::keys::kind::KeyKind;
 use crate::projections::keys::window_parts::{Part, parts};
 use crate::projections::keys::window_words::{
-    Both, CutBucket, UntakenWords, WindowWord, WindowWords, totals,
+    Both, CutBucket, UntakenWords, WindowWord, WindowWords, first_of_hash, totals,
 };
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Step, TreeReader};
+use crate::projections::{found, kept, offer};
+use crate::projections::{found, offer};
 use crate::text::first_bytes;
 
 /// For a keyword with at most this many words, only the leaves of the map that may have them are
@@ -43,6 +46,8 @@ pub struct OtherCounts<'w> {
     counts: Vec<Both<i64>>,
     /// The number of all tweets.
     totals: Both<i64>,
+    /// The number under which rows keep the counts of the map. `None` if they don't keep them.
+    keyword: Option<u64>,
 }
 
 /// The part of a word that decides most comparisons.
@@ -81,7 +86,17 @@ impl<'w> OtherCounts<'w> {
             starts: words.words().iter().map(WordStart::of).collect(),
             counts: vec![[0; 2]; words.words().len()],
             totals: [0; 2],
+            keyword: None,
             words,
+        }
+    }
+
+    /// Lets the rows of a shard keep the counts of its map for later queries about this keyword.
+    #[must_use]
+    pub fn kept_for(self, keyword: &Keyword) -> Self {
+        Self {
+            keyword: Some(first_of_hash(&blake3::hash(keyword.as_str().as_bytes()))),
+            ..self
         }
     }
 
@@ -125,9 +140,7 @@ impl<'w> OtherCounts<'w> {
             }
             return Ok(());
         }
-        let of_map = kept(rows, span.whole(), self.words.digest(), || {
-            self.map_counts(rows)
-        })?;
+        let of_map = self.map_counts(rows)?;
         for (counts, more) in self.counts.iter_mut().zip(&of_map.counts) {
             add_both(counts, *more);
         }
@@ -135,7 +148,15 @@ impl<'w> OtherCounts<'w> {
         Ok(())
     }
 
-    fn map_counts(&self, rows: &dyn Rows) -> Result<MapCounts, RowsError> {
+    /// The counts in the map, which the rows keep if [`OtherCounts::kept_for`] was called.
+    fn map_counts(&self, rows: &dyn Rows) -> Result<Arc<MapCounts>, RowsError> {
+        let whole = self.words.span.whole();
+        let found = |number| found::<MapCounts>(rows, whole.clone(), number);
+        if let Some(found) = self.keyword.and_then(found)
+            && found.words == self.words.digest()
+        {
+            return Ok(found);
+        }
         let mut of_map = Self {
             counts: vec![[0; 2]; self.counts.len()],
             totals: [0; 2],
@@ -146,10 +167,15 @@ impl<'w> OtherCounts<'w> {
             let changes = [pair.current, pair.previous].map(u64::cast_signed);
             of_map.add_entry(key, changes, &mut next);
         }
-        Ok(MapCounts {
+        let of_map = Arc::new(MapCounts {
+            words: self.words.digest(),
             counts: of_map.counts,
             totals: of_map.totals,
-        })
+        });
+        if let Some(number) = self.keyword {
+            offer(rows, whole, number, Arc::clone(&of_map));
+        }
+        Ok(of_map)
     }
 
     /// Adds the entries of the words in the buckets of a part. The reader skips the entries between
