@@ -68,7 +68,7 @@ fn keep(
             if summary.as_of == as_of {
                 own.keep(rows);
             }
-            Ok::<_, StoreError>(())
+            Ok(())
         })?;
     }
     Ok(())

@@ -23,7 +23,6 @@ use crate::projections::keys::window_words::{
 };
 use crate::projections::rows::{Rows, RowsError};
 use crate::projections::tree::{Step, TreeReader};
-use crate::projections::{found, kept, offer};
 use crate::projections::{found, offer};
 use crate::text::first_bytes;
 

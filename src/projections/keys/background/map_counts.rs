@@ -1,12 +1,12 @@
 //! The counts of a keyword's words in the map of one shard, which rows can keep for later queries.
 
 use crate::projections::KeptResult;
-use crate::projections::keys::window_words::{Both, WindowWords};
+use crate::projections::keys::window_words::Both;
 
 /// The number of tweets in the map of a shard that have each word of a keyword.
 #[derive(Debug)]
 pub(super) struct MapCounts {
-    /// [`WindowWords::digest`] of the words.
+    /// [`WindowWords::digest`](crate::projections::keys::WindowWords::digest) of the words.
     pub(super) words: u64,
     /// By the index of the word.
     pub(super) counts: Vec<Both<i64>>,

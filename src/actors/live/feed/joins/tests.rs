@@ -9,7 +9,7 @@ use crate::access::KeywordSet;
 use crate::actors::engine::progress::FoldProgress;
 use crate::actors::live::budget::LiveBudget;
 use crate::actors::live::encoder::{Encoder, KeywordPosition, VolumePart};
-use crate::actors::live::feed::channel::ChannelCursor;
+use crate::actors::live::feed::channel_cursor::ChannelCursor;
 use crate::actors::live::feed::context::Readers;
 use crate::actors::live::feed::registry::FeedRegistry;
 use crate::actors::live::feed::signal::SignalSender;
