@@ -1,6 +1,7 @@
 import { Dialog } from "@/components/Dialog/Dialog";
 import { Kbd } from "@/components/Kbd/Kbd";
 import { KeyValue } from "@/components/KeyValue/KeyValue";
+import { setShortcuts, useShortcutsOn } from "@/hooks/useShortcut";
 import { useT } from "@/i18n/I18n";
 import type { Key } from "@/i18n/translate";
 import { useUi } from "./ui";
@@ -20,12 +21,17 @@ const SHORTCUTS: readonly (readonly [Key, readonly string[]])[] = [
 export function HelpDialog() {
   const t = useT();
   const open = useUi((ui) => ui.help);
+  const on = useShortcutsOn();
   return (
     <Dialog label={t("kbd.help")} open={open} onClose={() => useUi.setState({ help: false })}>
       <h2>{t("kbd.help")}</h2>
       <KeyValue
         rows={SHORTCUTS.map(([name, keys]) => [t(name), keys.map((key) => <Kbd key={key}>{key}</Kbd>)])}
       />
+      <label className="row">
+        <input type="checkbox" checked={on} onChange={(event) => setShortcuts(event.target.checked)} />
+        {t("kbd.on")}
+      </label>
     </Dialog>
   );
 }

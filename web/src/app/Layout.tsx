@@ -57,7 +57,7 @@ export function Layout() {
   const slots = useMemo(() => assignSlots(keywords ?? []), [names]);
   useShortcut("/", () => useUi.setState({ palette: "find" }));
   useShortcut("n", () => useUi.setState({ palette: "add" }));
-  useShortcut("?", () => useUi.setState({ help: true }));
+  useShortcut("?", () => useUi.setState({ help: true }), true);
   useEffect(() => {
     if (location.pathname) scrollTo(0, 0);
   }, [location.pathname]);

@@ -43,7 +43,8 @@ function spiking(spikes: readonly SpikeOfKeyword[], until: string): Sentence | u
     key: "hl.spike2",
     a: a.keyword,
     b: b.keyword,
-    x: multiple(Math.min(timesUsual(a), timesUsual(b))),
+    // "Over" this: cut, not rounded up to a multiple that the smaller spike does not reach.
+    x: multiple(Math.floor(Math.min(timesUsual(a), timesUsual(b)) * 10) / 10),
   };
 }
 

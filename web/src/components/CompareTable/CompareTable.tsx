@@ -1,10 +1,8 @@
-import { Link } from "react-router";
-import { keywordPath } from "@/data/token";
-import { changeOf, decimal, exact, shareText } from "@/format/numbers";
+import { useMemo } from "react";
+import { changeOf, decimal, exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
 import { Delta } from "../Delta/Delta";
-import { ColourDot } from "../Dot/Dot";
-import "../Table/Table.css";
+import { type Column, KeywordCell, ShareCell, Table } from "../Table/Table";
 import "./CompareTable.css";
 
 export interface CompareRow {
@@ -16,59 +14,57 @@ export interface CompareRow {
   peak: string;
 }
 
+const keyOf = ({ keyword }: CompareRow) => keyword;
+
 /** The compared keywords side by side, largest first. */
 export function CompareTable({ rows }: { rows: readonly CompareRow[] }) {
   const t = useT();
   const all = rows.reduce((sum, { total }) => sum + total, 0);
   const max = Math.max(...rows.map(({ total }) => total), 1);
-  return (
-    <table className="tbl cmp-table">
-      <thead>
-        <tr>
-          <th scope="col">{t("col.keyword")}</th>
-          <th scope="col" className="n">
-            {t("cmp.total")}
-          </th>
-          <th scope="col" className="n hide-s">
-            {t("cmp.mean")}
-          </th>
-          <th scope="col" className="n">
-            {t("col.delta")}
-          </th>
-          <th scope="col" className="hide-s">
-            {t("col.peak")}
-          </th>
-          <th scope="col" className="hide-s cmp-share">
-            {t("col.share")}
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ keyword, colour, total, before, mean, peak }) => (
-          <tr key={keyword}>
-            <td>
-              <Link className="kw" to={keywordPath(keyword)} title={keyword}>
-                <ColourDot colour={colour} />
-                <span className="ell">{keyword}</span>
-              </Link>
-            </td>
-            <td className="n b">{exact(total)}</td>
-            <td className="n hide-s">{decimal(mean)}</td>
-            <td className="n">
-              <Delta change={changeOf(total, before)} />
-            </td>
-            <td className="hide-s t2 ell">{peak}</td>
-            <td className="hide-s">
-              <span className="row">
-                <span className="bar grow" style={{ "--c": colour }}>
-                  <i style={{ width: `${(total / max) * 100}%` }} />
-                </span>
-                <span className="n t2 cmp-pc">{shareText(all === 0 ? 0 : total / all)}</span>
-              </span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+  const columns = useMemo<readonly Column<CompareRow>[]>(
+    () => [
+      {
+        id: "keyword",
+        head: t("col.keyword"),
+        cell: ({ keyword, colour }) => <KeywordCell keyword={keyword} colour={colour} />,
+      },
+      {
+        id: "total",
+        head: t("cmp.total"),
+        number: true,
+        cellClass: () => "b",
+        cell: ({ total }) => exact(total),
+      },
+      { id: "mean", head: t("cmp.mean"), number: true, wideOnly: true, cell: ({ mean }) => decimal(mean) },
+      {
+        id: "delta",
+        head: t("col.delta"),
+        number: true,
+        cell: ({ total, before }) => <Delta change={changeOf(total, before)} />,
+      },
+      {
+        id: "peak",
+        head: t("col.peak"),
+        wideOnly: true,
+        cellClass: () => "t2 ell",
+        title: ({ peak }) => peak,
+        cell: ({ peak }) => peak,
+      },
+      {
+        id: "share",
+        head: t("col.share"),
+        wideOnly: true,
+        className: "share-c",
+        cell: ({ total, colour }) => (
+          <ShareCell
+            share={all === 0 ? 0 : total / all}
+            largest={all === 0 ? 0 : max / all}
+            colour={colour}
+          />
+        ),
+      },
+    ],
+    [t, all, max],
   );
+  return <Table className="cmp-table" columns={columns} rows={rows} keyOf={keyOf} />;
 }

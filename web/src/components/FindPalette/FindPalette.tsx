@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useT } from "@/i18n/I18n";
 import { Dialog } from "../Dialog/Dialog";
 import { Dot } from "../Dot/Dot";
@@ -73,6 +73,9 @@ function Search({
     ...(canAdd ? [{ keyword: query, add: true }] : []),
   ];
   const current = Math.min(active, rows.length - 1);
+  useEffect(() => {
+    document.getElementById(`${id}-${current}`)?.scrollIntoView?.({ block: "nearest" });
+  }, [id, current]);
   const choose = (row: { keyword: string; add: boolean } | undefined) => {
     if (!row || busy) return;
     if (row.add) onAdd(text.trim());

@@ -24,7 +24,7 @@ function SentenceText({ sentence, window }: { sentence: Sentence; window: Window
   switch (sentence.key) {
     case "hl.up":
     case "hl.down": {
-      const text = percentText(sentence.percent, language).replace(/%$/, "");
+      const text = percentText(sentence.percent, language);
       const node = <span className={sentence.key === "hl.up" ? "up" : "down"}>{text}</span>;
       return <Text k={sentence.key} values={{ win, n: exact(sentence.total), p: { word: text, node } }} />;
     }
@@ -42,7 +42,9 @@ function SentenceText({ sentence, window }: { sentence: Sentence; window: Window
     case "hl.new":
       return <Text k={sentence.key} values={{ a: link(sentence.a), r: sentence.rank }} />;
     case "hl.mover":
-      return <Text k={sentence.key} values={{ a: link(sentence.a), p: sentence.percent }} />;
+      return (
+        <Text k={sentence.key} values={{ a: link(sentence.a), p: percentText(sentence.percent, language) }} />
+      );
     case "hl.calm":
       return <Text k={sentence.key} values={{}} />;
   }

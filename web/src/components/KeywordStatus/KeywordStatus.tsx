@@ -1,20 +1,14 @@
-import { useState } from "react";
-import { Link } from "react-router";
+import { useMemo, useRef } from "react";
 import { fnv1a32 } from "@/data/colours";
-import { keywordPath } from "@/data/token";
 import type { KeywordRow, Ledger } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
 import { Badge } from "../Badge/Badge";
 import { Button } from "../Button/Button";
-import { Dot } from "../Dot/Dot";
 import { LedgerSum, missing } from "../Ledger/Ledger";
 import { Popover } from "../Popover/Popover";
-import "../Table/Table.css";
+import { type Column, KeywordCell, Table } from "../Table/Table";
 import "./KeywordStatus.css";
-
-/** More rows are drawn when they are asked for. */
-const MAX_ROWS = 250;
 
 const ORDER = { quarantined: 0, catching_up: 1, live: 2 } as const;
 
@@ -39,6 +33,9 @@ function StatusBadge({ status }: { status: KeywordRow["status"] }) {
   return <Badge tone="tide">{t("ops.status.live")}</Badge>;
 }
 
+type Row = KeywordRow & { ledger: Ledger | undefined };
+const keyOf = ({ keyword }: Row) => keyword;
+
 /** How each keyword is doing, the troubled ones first. */
 export function KeywordStatus({
   keywords,
@@ -55,68 +52,63 @@ export function KeywordStatus({
   busy: boolean;
   onRelease: (keyword: string) => void;
 }) {
+  const rows = useMemo<readonly Row[]>(
+    () => keywords.map((row) => ({ ...row, ledger: ledgers.get(row.keyword) })),
+    [keywords, ledgers],
+  );
+  const columns = useColumns(shards, busy, onRelease);
+  return <Table className="status-table" columns={columns} rows={rows} keyOf={keyOf} />;
+}
+
+function useColumns(
+  shards: number,
+  busy: boolean,
+  onRelease: (keyword: string) => void,
+): readonly Column<Row>[] {
   const t = useT();
-  const [all, setAll] = useState(false);
-  const shown = all ? keywords : keywords.slice(0, MAX_ROWS);
-  return (
-    <>
-      <table className="tbl status-table">
-        <thead>
-          <tr>
-            <th scope="col">{t("col.keyword")}</th>
-            <th scope="col">{t("col.status")}</th>
-            <th scope="col" className="n">
-              {t("col.lag")}
-            </th>
-            <th scope="col" className="n">
-              {t("ops.ledger")}
-            </th>
-            <th scope="col" className="n hide-s">
-              {t("col.tweets")}
-            </th>
-            <th scope="col" className="n hide-s">
-              {t("ops.shard")}
-            </th>
-            <th scope="col">
-              <span className="sr">{t("nav.more")}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map(({ keyword, token, status, lag, tweets }) => (
-            <tr key={keyword}>
-              <td>
-                <Link className="kw" to={keywordPath(keyword)} title={keyword}>
-                  <Dot keyword={keyword} />
-                  <span className="ell">{keyword}</span>
-                </Link>
-              </td>
-              <td>
-                <StatusBadge status={status} />
-              </td>
-              <td className="n">{exact(lag)}</td>
-              <td className="n">
-                <LedgerCell keyword={keyword} ledger={ledgers.get(keyword)} />
-              </td>
-              <td className="n hide-s t2">{exact(tweets)}</td>
-              <td className="n hide-s t2">{shards > 0 ? fnv1a32(token) % shards : "–"}</td>
-              <td className="n">
-                {status === "quarantined" ? (
-                  <Button size="s" disabled={busy} onClick={() => onRelease(keyword)}>
-                    {t("ops.release")}
-                  </Button>
-                ) : null}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {shown.length < keywords.length ? (
-        <button type="button" className="link tbl-all" onClick={() => setAll(true)}>
-          {t("table.all", { n: exact(keywords.length) })}
-        </button>
-      ) : null}
-    </>
+  const latest = useRef(onRelease);
+  latest.current = onRelease;
+  return useMemo(
+    () => [
+      { id: "keyword", head: t("col.keyword"), cell: ({ keyword }) => <KeywordCell keyword={keyword} /> },
+      { id: "status", head: t("col.status"), cell: ({ status }) => <StatusBadge status={status} /> },
+      { id: "lag", head: t("col.lag"), number: true, cell: ({ lag }) => exact(lag) },
+      {
+        id: "ledger",
+        head: t("ops.ledger"),
+        number: true,
+        cell: ({ keyword, ledger }) => <LedgerCell keyword={keyword} ledger={ledger} />,
+      },
+      {
+        id: "tweets",
+        head: t("col.tweets"),
+        number: true,
+        wideOnly: true,
+        cellClass: () => "t2",
+        watched: ({ tweets }) => tweets,
+        cell: ({ tweets }) => exact(tweets),
+      },
+      {
+        id: "shard",
+        head: t("ops.shard"),
+        number: true,
+        wideOnly: true,
+        cellClass: () => "t2",
+        cell: ({ token }) => (shards > 0 ? fnv1a32(token) % shards : "–"),
+      },
+      {
+        id: "release",
+        head: <span className="sr">{t("nav.more")}</span>,
+        number: true,
+        cell: ({ keyword, status }) =>
+          status === "quarantined" ? (
+            <Button size="s" disabled={busy} onClick={() => latest.current(keyword)}>
+              {t("ops.release")}
+            </Button>
+          ) : null,
+      },
+    ],
+    [t, shards, busy],
   );
 }
 

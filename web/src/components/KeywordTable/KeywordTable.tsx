@@ -1,18 +1,14 @@
-import { memo, type ReactNode, useMemo, useRef, useState } from "react";
-import { Link } from "react-router";
-import { keywordPath } from "@/data/token";
+import { useMemo, useRef, useState } from "react";
 import type { KeywordCount } from "@/data/types";
-import { changeOf, exact, shareText } from "@/format/numbers";
+import { changeOf, exact } from "@/format/numbers";
 import { useFlip } from "@/hooks/useFlip";
+import { useHeldOrder } from "@/hooks/useHeldOrder";
 import { useT } from "@/i18n/I18n";
 import { Delta, RankDelta } from "../Delta/Delta";
-import { Dot, useColour } from "../Dot/Dot";
+import { useColour } from "../Dot/Dot";
 import { Sparkline } from "../Sparkline/Sparkline";
-import "../Table/Table.css";
+import { type Column, KeywordCell, ShareCell, Table } from "../Table/Table";
 import "./KeywordTable.css";
-
-/** More rows are drawn when they are asked for. */
-const MAX_ROWS = 250;
 
 type SortKey = "rank" | "move" | "keyword" | "count" | "previous" | "growth";
 
@@ -27,123 +23,113 @@ const ORDERS: Record<SortKey, (a: KeywordCount, b: KeywordCount) => number> = {
   growth: (a, b) => growth(b) - growth(a) || a.rank - b.rank,
 };
 
+type Row = KeywordCount & {
+  /** The row above has the same count, so the rank says nothing. */
+  tie: boolean;
+};
+const keyOf = ({ keyword }: Row) => keyword;
+
 /** All keywords, ranked. While the pointer or the focus is inside, rows hold still and only their numbers change. */
 export function KeywordTable({ keywords }: { keywords: readonly KeywordCount[] }) {
-  const t = useT();
   const [sort, setSort] = useState<{ key: SortKey; reverse: boolean }>({ key: "rank", reverse: false });
-  const [held, setHeld] = useState<readonly string[] | null>(null);
   const sorted = useMemo(() => {
     const order = ORDERS[sort.key];
     const rows = [...keywords].sort((a, b) => (sort.reverse ? order(b, a) : order(a, b)));
-    if (!held) return rows;
-    const place = new Map(held.map((keyword, index) => [keyword, index]));
-    return rows.sort((a, b) => (place.get(a.keyword) ?? held.length) - (place.get(b.keyword) ?? held.length));
-  }, [keywords, sort, held]);
+    return rows.map((row, index) => ({
+      ...row,
+      tie: sort.key === "rank" && rows[index - 1]?.count === row.count,
+    }));
+  }, [keywords, sort]);
+  const [rows, on] = useHeldOrder(sorted, keyOf, `${sort.key} ${sort.reverse}`);
   const body = useRef<HTMLTableSectionElement>(null);
-  const [all, setAll] = useState(false);
-  const shown = all ? sorted : sorted.slice(0, MAX_ROWS);
-  useFlip(body, shown.map(({ keyword }) => keyword).join("\n"));
+  useFlip(body, rows.map(keyOf).join("\n"));
   const largest = Math.max(...keywords.map(({ share }) => share), 0.0001);
-  const hold = () => setHeld((order) => order ?? sorted.map(({ keyword }) => keyword));
-  const choose = (key: SortKey) => {
-    setHeld(null);
-    setSort((now) => ({ key, reverse: now.key === key && !now.reverse }));
-  };
-  const head = (key: SortKey, text: string, className?: string): ReactNode => (
-    <th
-      scope="col"
-      className={className}
-      aria-sort={sort.key === key ? (sort.reverse ? "descending" : "ascending") : undefined}
-    >
-      <button type="button" className="sort" onClick={() => choose(key)}>
-        {text}
-      </button>
-    </th>
+  const columns = useColumns(largest, sort, (key) =>
+    setSort((now) => ({ key, reverse: now.key === key && !now.reverse })),
   );
+  return <Table className="kw-table" columns={columns} rows={rows} keyOf={keyOf} body={body} on={on} />;
+}
+
+function Trend({ keyword, values }: { keyword: string; values: readonly number[] }) {
   return (
-    <>
-      <table className="tbl kw-table" onPointerEnter={hold} onPointerLeave={() => setHeld(null)}>
-        <thead>
-          <tr>
-            {head("rank", t("col.rank"))}
-            {head("move", t("col.change"))}
-            {head("keyword", t("col.keyword"))}
-            <th scope="col" className="hide-s">
-              {t("col.trend")}
-            </th>
-            {head("count", t("col.tweets"), "n")}
-            {head("previous", t("col.prev"), "n hide-s")}
-            {head("growth", t("col.delta"), "n")}
-            <th scope="col" className="hide-s share-h">
-              {t("col.share")}
-            </th>
-          </tr>
-        </thead>
-        <tbody ref={body}>
-          {shown.map((row, index) => (
-            <Row
-              key={row.keyword}
-              row={row}
-              largest={largest}
-              tie={sort.key === "rank" && sorted[index - 1]?.count === row.count}
-            />
-          ))}
-        </tbody>
-      </table>
-      {shown.length < sorted.length ? (
-        <button type="button" className="link tbl-all" onClick={() => setAll(true)}>
-          {t("table.all", { n: exact(sorted.length) })}
-        </button>
-      ) : null}
-    </>
+    <span style={{ color: useColour(keyword) }}>
+      <Sparkline values={values} width={104} height={22} area />
+    </span>
   );
 }
 
-/** Each answer holds new objects; a row is drawn again when it says something else. */
-const saysTheSame = (before: RowProps, after: RowProps) =>
-  before.largest === after.largest &&
-  before.tie === after.tie &&
-  (before.row === after.row || JSON.stringify(before.row) === JSON.stringify(after.row));
-
-interface RowProps {
-  row: KeywordCount;
-  largest: number;
-  tie: boolean;
+function Share({ keyword, ...rest }: { keyword: string; share: number; largest: number }) {
+  return <ShareCell {...rest} colour={useColour(keyword)} />;
 }
 
-const Row = memo(function Row({ row, largest, tie }: RowProps) {
+function useColumns(
+  largest: number,
+  sort: { key: SortKey; reverse: boolean },
+  choose: (key: SortKey) => void,
+): readonly Column<Row>[] {
   const t = useT();
-  const colour = useColour(row.keyword);
-  return (
-    <tr data-key={row.keyword}>
-      <td className={tie ? "rk n tie" : "rk n"} title={tie ? t("rank.tie") : undefined}>
-        {row.rank}
-      </td>
-      <td>
-        <RankDelta places={row.change} />
-      </td>
-      <td>
-        <Link className="kw" to={keywordPath(row.keyword)} title={row.keyword}>
-          <Dot keyword={row.keyword} />
-          <span className="ell">{row.keyword}</span>
-        </Link>
-      </td>
-      <td className="hide-s" style={{ color: colour }}>
-        <Sparkline values={row.spark} width={104} height={22} area />
-      </td>
-      <td className="n b">{exact(row.count)}</td>
-      <td className="n hide-s t3">{exact(row.previous)}</td>
-      <td className="n">
-        <Delta change={changeOf(row.count, row.previous)} />
-      </td>
-      <td className="hide-s">
-        <span className="row share">
-          <span className="bar grow" style={{ "--c": colour }}>
-            <i style={{ width: `${(row.share / largest) * 100}%` }} />
-          </span>
-          <span className="n t2">{shareText(row.share)}</span>
-        </span>
-      </td>
-    </tr>
-  );
-}, saysTheSame);
+  const latest = useRef(choose);
+  latest.current = choose;
+  return useMemo(() => {
+    const sortable = (key: SortKey): Pick<Column<Row>, "id" | "sorted" | "onSort"> => ({
+      id: key,
+      sorted: sort.key === key ? (sort.reverse ? "descending" : "ascending") : undefined,
+      onSort: () => latest.current(key),
+    });
+    const columns: Column<Row>[] = [
+      {
+        ...sortable("rank"),
+        head: t("col.rank"),
+        cellClass: ({ tie }) => (tie ? "rk n tie" : "rk n"),
+        title: ({ tie }) => (tie ? t("rank.tie") : undefined),
+        cell: ({ rank }) => rank,
+      },
+      {
+        ...sortable("move"),
+        head: t("col.change"),
+        cell: ({ change }) => <RankDelta places={change} />,
+      },
+      {
+        ...sortable("keyword"),
+        head: t("col.keyword"),
+        cell: ({ keyword }) => <KeywordCell keyword={keyword} />,
+      },
+      {
+        id: "trend",
+        head: t("col.trend"),
+        wideOnly: true,
+        cell: ({ keyword, spark }) => <Trend keyword={keyword} values={spark} />,
+      },
+      {
+        ...sortable("count"),
+        head: t("col.tweets"),
+        number: true,
+        cellClass: () => "b",
+        watched: ({ count }) => count,
+        cell: ({ count }) => exact(count),
+      },
+      {
+        ...sortable("previous"),
+        head: t("col.prev"),
+        number: true,
+        wideOnly: true,
+        cellClass: () => "t3",
+        cell: ({ previous }) => exact(previous),
+      },
+      {
+        ...sortable("growth"),
+        head: t("col.delta"),
+        number: true,
+        cell: ({ count, previous }) => <Delta change={changeOf(count, previous)} />,
+      },
+      {
+        id: "share",
+        head: t("col.share"),
+        wideOnly: true,
+        className: "share-c",
+        cell: ({ keyword, share }) => <Share keyword={keyword} share={share} largest={largest} />,
+      },
+    ];
+    return columns;
+  }, [t, largest, sort]);
+}

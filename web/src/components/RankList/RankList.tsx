@@ -1,14 +1,14 @@
-import { type KeyboardEvent, memo, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, useRef } from "react";
 import type { TopItem } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { useFlip } from "@/hooks/useFlip";
+import { useHeldOrder } from "@/hooks/useHeldOrder";
 import { useLanguage, useT } from "@/i18n/I18n";
 import { RankDelta } from "../Delta/Delta";
 import { Empty } from "../Empty/Empty";
 import "./RankList.css";
 
-/** How long the order is still held after the pointer or the focus has left. */
-const SETTLE_MS = 300;
+const keyOf = ({ key }: TopItem) => key;
 
 function moveFocus(event: KeyboardEvent<HTMLElement>): void {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -38,16 +38,9 @@ export const RankList = memo(function RankList({
 }) {
   const t = useT();
   const language = useLanguage();
-  const [held, setHeld] = useState<readonly string[] | null>(null);
-  const shown = useMemo(() => {
-    if (!held) return items;
-    const place = new Map(held.map((key, index) => [key, index]));
-    return [...items].sort(
-      (a, b) => (place.get(a.key) ?? held.length + a.rank) - (place.get(b.key) ?? held.length + b.rank),
-    );
-  }, [items, held]);
+  const [shown, on] = useHeldOrder(items, keyOf);
   const list = useRef<HTMLOListElement>(null);
-  useFlip(list, shown.map(({ key }) => key).join("\n"));
+  useFlip(list, shown.map(keyOf).join("\n"));
   if (items.length === 0)
     return (
       <Empty icon="list" title={t("k.nowords")}>
@@ -55,18 +48,13 @@ export const RankList = memo(function RankList({
       </Empty>
     );
   const max = Math.max(...items.map(({ count }) => count), 1);
-  const hold = () => setHeld((order) => order ?? items.map(({ key }) => key));
-  const release = () => setTimeout(() => setHeld(null), SETTLE_MS);
   return (
     <ol
       ref={list}
       className={bars ? "rlist" : "rlist plain"}
       style={{ "--c": colour }}
       aria-label={label}
-      onPointerEnter={hold}
-      onPointerLeave={release}
-      onFocus={hold}
-      onBlur={release}
+      {...on}
       onKeyDown={moveFocus}
     >
       {shown.map((item) => {
