@@ -54,10 +54,45 @@ const compressed: Plugin = {
   },
 };
 
+/** The module of each page and language that `boot.js` asks for. */
+const PARTS: Readonly<Record<string, string>> = {
+  overview: "src/pages/overview/OverviewPage.tsx",
+  keyword: "src/pages/keyword/KeywordPage.tsx",
+  compare: "src/pages/compare/ComparePage.tsx",
+  ops: "src/pages/ops/OpsPage.tsx",
+  ko: "src/i18n/ko.json",
+  en: "src/i18n/en.json",
+};
+
+/** Writes the files of the first page into `index.html`, where `boot.js` reads them. */
+const firstParts: Plugin = {
+  name: "first-parts",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler(html, { bundle, path }) {
+      // Storybook has a page of its own.
+      if (path !== "/index.html") return html;
+      const chunks = Object.values(bundle ?? {}).filter((file) => file.type === "chunk");
+      const entry = chunks.find(({ isEntry }) => isEntry);
+      const loaded = new Set([entry?.fileName, ...(entry?.imports ?? [])]);
+      const attributes = Object.entries(PARTS).map(([name, module]) => {
+        const chunk = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith(module));
+        if (!chunk) throw new Error(`no file of the build holds ${module}`);
+        const files = [chunk.fileName, ...chunk.imports].filter((file) => !loaded.has(file));
+        return `data-${name}="${files.map((file) => `/${file}`).join(" ")}"`;
+      });
+      const script = '<script src="/boot.js"';
+      if (!html.includes(script)) throw new Error("index.html does not load boot.js");
+      return html.replace(script, `${script} ${attributes.join(" ")}`);
+    },
+  },
+};
+
 const proxy = { "/api": proxied, "/readyz": proxied, "/healthz": proxied, "/metrics": proxied };
 
 export default defineConfig({
-  plugins: [react(), compressed],
+  plugins: [react(), compressed, firstParts],
   resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
   server: { proxy },
   preview: { proxy, headers: { "Content-Security-Policy": contentSecurityPolicy } },

@@ -8,6 +8,7 @@ import "@/styles/base.css";
 import { ApiError } from "@/data/api/client";
 import { loadAgain } from "@/data/late";
 import { LiveProvider } from "@/data/live/context";
+import { startLive } from "@/data/live/first";
 import { LanguageProvider } from "@/i18n/I18n";
 import { loadLanguage } from "@/i18n/translate";
 import { Layout } from "./Layout";
@@ -63,7 +64,7 @@ function App() {
   return (
     <LanguageProvider language={language}>
       <QueryClientProvider client={client}>
-        <LiveProvider>
+        <LiveProvider live={live}>
           <BrowserRouter>
             <Routes>
               <Route element={<Layout />}>
@@ -81,6 +82,7 @@ function App() {
   );
 }
 
+const live = startLive();
 applyUi(useUi.getState());
 const texts = loadLanguage(useUi.getState().language);
 preloadPage(location);

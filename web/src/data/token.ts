@@ -9,3 +9,17 @@ export function tokenOf(keyword: string): string {
 }
 
 export const keywordPath = (keyword: string) => `/k/${tokenOf(keyword)}`;
+
+/** The normal form of a name that an address holds in another spelling; the server decides, this agrees with it. */
+export const normalForm = (name: string) => name.normalize("NFKC").trim().toLowerCase();
+
+/** The keyword whose page a path names. */
+export function keywordOfPath(path: string): string | undefined {
+  const token = /^\/k\/([^/]+)\/?$/.exec(path)?.[1];
+  if (token === undefined) return undefined;
+  try {
+    return normalForm(decodeURIComponent(token));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,21 +1,13 @@
-import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import { createContext, type ReactNode, useContext, useEffect } from "react";
 import { useStore } from "zustand";
 import { type Channel, type ChannelState, keyOf } from "../topics/channel";
 import type { ErrorLine } from "../types";
-import { Live, type LiveView } from "./store";
+import type { Live, LiveView } from "./store";
 
 const LiveContext = createContext<Live | null>(null);
 
-export const liveUrl = () =>
-  `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`;
-
 /** One connection for all pages. */
-export function LiveProvider({ children }: { children: ReactNode }) {
-  const live = useMemo(() => new Live(liveUrl()), []);
-  useEffect(() => {
-    live.start();
-    return () => live.stop();
-  }, [live]);
+export function LiveProvider({ live, children }: { live: Live; children: ReactNode }) {
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 

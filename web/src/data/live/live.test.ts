@@ -86,6 +86,31 @@ afterEach(() => {
 });
 
 describe("the live connection", () => {
+  it("takes over a socket that is open already, and makes the next one itself", () => {
+    const given = new FakeSocket("ws://host/api/v1/live");
+    given.readyState = 1;
+    const other = new Live("ws://host/api/v1/live", (work) => work(), given as unknown as WebSocket);
+    const made = FakeSocket.all.length;
+    other.start();
+    other.use(channel);
+    expect(other.store.getState().connection.state).toBe("live");
+    expect(given.sent).toHaveLength(1);
+    expect(FakeSocket.all).toHaveLength(made);
+    given.end(1006);
+    vi.advanceTimersByTime(1_000);
+    expect(FakeSocket.all).toHaveLength(made + 1);
+    other.stop();
+  });
+
+  it("opens a socket of its own when the given one has ended", () => {
+    const given = new FakeSocket("ws://host/api/v1/live");
+    given.readyState = 3;
+    const other = new Live("ws://host/api/v1/live", (work) => work(), given as unknown as WebSocket);
+    other.start();
+    expect(socket()).not.toBe(given);
+    other.stop();
+  });
+
   it("subscribes once for several users and shows what comes", () => {
     live.use(channel);
     live.use(channel);

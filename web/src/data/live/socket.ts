@@ -35,6 +35,8 @@ export class LiveSocket {
   constructor(
     private readonly url: string,
     private readonly events: SocketEvents,
+    /** A socket that is already connecting or open, for the first connection. */
+    private first?: WebSocket | undefined,
   ) {}
 
   start(): void {
@@ -75,10 +77,10 @@ export class LiveSocket {
     this.socket = undefined;
     previous?.close(1000);
     if (this.lostAt === undefined) this.events.onConnection({ state: "connecting" });
-    const socket = new WebSocket(this.url, "tidings.v1");
+    const socket = this.firstSocket() ?? new WebSocket(this.url, "tidings.v1");
     this.socket = socket;
     this.heardAt = Date.now();
-    socket.onopen = () => {
+    const opened = () => {
       if (socket !== this.socket) return;
       this.attempts = 0;
       this.lostAt = undefined;
@@ -87,6 +89,7 @@ export class LiveSocket {
       this.events.onConnection({ state: "live" });
       this.events.onOpen();
     };
+    socket.onopen = opened;
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (socket !== this.socket || typeof data !== "string") return;
       this.heard();
@@ -95,6 +98,14 @@ export class LiveSocket {
     socket.onclose = ({ code, reason }) => this.ended(socket, code, reason);
     clearInterval(this.beat);
     this.beat = setInterval(() => this.check(socket), PING_MS);
+    if (socket.readyState === WebSocket.OPEN) opened();
+  }
+
+  /** The given socket, once, unless it has ended meanwhile. */
+  private firstSocket(): WebSocket | undefined {
+    const first = this.first;
+    this.first = undefined;
+    return first && first.readyState <= WebSocket.OPEN ? first : undefined;
   }
 
   private heard(): void {

@@ -80,12 +80,14 @@ export class Live {
   constructor(
     url: string,
     private readonly frame: Frame = calmDraws(),
+    first?: WebSocket | undefined,
   ) {
-    this.socket = new LiveSocket(url, {
+    const events = {
       onOpen: () => this.resubscribe(),
-      onLine: (line) => this.take(line),
-      onConnection: (connection) => this.store.setState({ connection }),
-    });
+      onLine: (line: Line) => this.take(line),
+      onConnection: (connection: Connection) => this.store.setState({ connection }),
+    };
+    this.socket = new LiveSocket(url, events, first);
   }
 
   start(): void {
